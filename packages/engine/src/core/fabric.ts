@@ -1,0 +1,47 @@
+import type { BuiltinHandler, Call, JsonPayload, Outcome } from './invocation.js';
+
+/**
+ * The function fabric: who can be called, what fires whom. Modules (stream, state, http) know the engine only through it and never
+ * each other; they meet here as functions and triggers, as workers do.
+ */
+export interface Fabric {
+  /** Adds an engine function. Workers can't shadow it. Throws when the id is taken by another built-in. */
+  registerBuiltin(id: string, handler: BuiltinHandler, description: string): void;
+  /** Whether a call of this id would find somebody now. */
+  hasFunction(id: string): boolean;
+  /** Calls a function; `done` runs exactly once, perhaps before this returns, and never after `cancel`. Does not throw. */
+  invoke(call: Call, done: (outcome: Outcome) => void): PendingCall;
+  /** The same as a promise with a deadline. It never rejects. */
+  request(call: Call, timeoutMs: number): Promise<Outcome | { readonly kind: 'timeout' }>;
+  /** Makes a built-in trigger type live: parked bindings of that type are delivered at once. */
+  provideTriggerType(id: string, description: string, provider: TriggerProvider): void;
+  /**
+   * Runs the condition function of a binding, if any, then its target with the event. `skipped` when the condition says so or fails.
+   * The timeout covers condition and target together; without one it waits as long as the worker lives. It never rejects.
+   */
+  fire(binding: TriggerBinding, event: JsonPayload, timeoutMs?: number): Promise<FireOutcome>;
+}
+
+export interface PendingCall {
+  /** Forgets the call; a late answer is ignored. */
+  cancel(): void;
+}
+
+export type FireOutcome = Outcome | { readonly kind: 'skipped' } | { readonly kind: 'timeout' };
+
+/** A live binding of a trigger to a function. Its id is unique; registering the id again replaces it. */
+export interface TriggerBinding {
+  readonly id: string;
+  readonly type: string;
+  readonly functionId: string;
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly metadata: unknown;
+  /** The worker that registered it; `undefined` for durable ones made by engine::register_trigger. */
+  readonly workerId: string | undefined;
+}
+
+export interface TriggerProvider {
+  /** A throw refuses the binding: its registrant gets the message. */
+  register(binding: TriggerBinding): void;
+  unregister(binding: TriggerBinding): void;
+}

@@ -1,0 +1,68 @@
+import type { ErrorBody, JsonText } from '@rivulet/protocol';
+
+/** A JSON value that is parsed or written at most once, and only when somebody asks. */
+export class JsonPayload {
+  #value: unknown;
+  #text: JsonText | undefined;
+  #parsed: boolean;
+
+  private constructor(value: unknown, text: JsonText | undefined, parsed: boolean) {
+    this.#value = value;
+    this.#text = text;
+    this.#parsed = parsed;
+  }
+
+  /** `undefined` becomes `null`. The value must come from JSON and must not be changed afterwards. */
+  static ofValue(value: unknown): JsonPayload {
+    return new JsonPayload(value ?? null, undefined, true);
+  }
+
+  static ofText(text: JsonText): JsonPayload {
+    return new JsonPayload(undefined, text, false);
+  }
+
+  get value(): unknown {
+    if (!this.#parsed) {
+      this.#value = JSON.parse(this.#text as string);
+      this.#parsed = true;
+    }
+    return this.#value;
+  }
+
+  get text(): JsonText {
+    this.#text ??= JSON.stringify(this.#value);
+    return this.#text;
+  }
+}
+
+/** How a call ended. `text` undefined: no result (the answer has no `result` key); the text `null` is a result of null. */
+export type Outcome =
+  | { readonly kind: 'result'; readonly text: JsonText | undefined; readonly traceparent?: string; readonly baggage?: string }
+  | { readonly kind: 'error'; readonly error: ErrorBody; readonly traceparent?: string; readonly baggage?: string };
+
+/** One call of a function, whoever makes it. */
+export interface Call {
+  readonly functionId: string;
+  readonly payload: JsonPayload;
+  /** Handed to the function as its separate metadata argument; `undefined`: none. */
+  readonly metadata?: unknown;
+  readonly traceparent?: string | undefined;
+  readonly baggage?: string | undefined;
+  /** The worker that called; absent when the engine itself calls (triggers, auth, conditions). */
+  readonly caller?: Caller | undefined;
+  /** A worker to prefer when it has a live registration of the function (affinity, spec WP §1.7). */
+  readonly preferWorker?: string | undefined;
+  /** The input held numbers that JSON text can't carry exactly. */
+  readonly inexactNumbers?: boolean;
+}
+
+export interface Caller {
+  readonly workerId: string;
+  /** SDK version as announced; `undefined` before the announce. */
+  readonly version: string | undefined;
+  /** Largest message that this caller accepts, in bytes. */
+  readonly maxMessageBytes: number;
+}
+
+/** A function that the engine itself provides. A sync answer is preferred; throwing a `RivuletError` answers with its code. */
+export type BuiltinHandler = (call: Call) => Outcome | Promise<Outcome>;

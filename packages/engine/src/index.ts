@@ -1,0 +1,2 @@
+export type { Config } from './config/config.js';
+export * from './stream/store.js';

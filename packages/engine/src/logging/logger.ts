@@ -1,0 +1,11 @@
+/** Structured logging: one event name a line, ids and counts as fields, never payloads, tokens or queries. */
+export interface Logger {
+  debug(event: string, fields?: LogFields): void;
+  info(event: string, fields?: LogFields): void;
+  warn(event: string, fields?: LogFields): void;
+  error(event: string, fields?: LogFields): void;
+}
+
+export type LogFields = Readonly<Record<string, unknown>>;
+
+export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} };

@@ -1,0 +1,28 @@
+/**
+ * WebSocket close codes that Rivulet sends. docs/errors.md holds the same rows; a test compares the two in both directions.
+ * Codes below 4000 are those of RFC 6455 and the IANA registry. 1000 and 1001 are never sent to workers: the Python SDK does not reconnect after them.
+ */
+export interface CloseCodeEntry {
+  readonly code: number;
+  /** The reason string that goes with it; one of a closed list, never peer input. */
+  readonly reason: string;
+  readonly when: string;
+  readonly reconnect: boolean;
+}
+
+export const CLOSE_CODES = {
+  protocolError: { code: 1002, reason: 'protocol error', when: 'The peer broke RFC 6455.', reconnect: true },
+  invalidUtf8: { code: 1007, reason: 'invalid UTF-8', when: 'A text message is not valid UTF-8.', reconnect: true },
+  refused: { code: 1008, reason: 'unauthorized', when: 'The auth function refused the connection.', reconnect: false },
+  tooLarge: { code: 1009, reason: 'message too large', when: 'A message is larger than the listener accepts.', reconnect: true },
+  internal: { code: 1011, reason: 'internal error', when: 'Handling this connection failed unexpectedly.', reconnect: true },
+  restart: { code: 1012, reason: 'service restart', when: 'The engine stops or restarts.', reconnect: true },
+  tryLater: {
+    code: 1013,
+    reason: 'try again later',
+    when: 'The connection could not be decided (auth function missing or timed out), or its outbound queue is full.',
+    reconnect: true,
+  },
+} as const satisfies Record<string, CloseCodeEntry>;
+
+export type CloseName = keyof typeof CLOSE_CODES;

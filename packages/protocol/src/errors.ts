@@ -1,0 +1,76 @@
+/**
+ * Every error code that Rivulet itself puts on the wire. Codes that workers produce pass through untouched and are not listed.
+ * docs/errors.md holds the same rows; a test compares the two in both directions.
+ */
+export interface ErrorEntry {
+  /** When the code is sent. */
+  readonly when: string;
+  /** Whether the same request may succeed later without a change by the caller. */
+  readonly retryable: boolean;
+}
+
+export const ERROR_CODES = {
+  function_not_found: { when: 'No function with this id is registered.', retryable: true },
+  function_not_invokable: { when: 'The function is registered as HTTP-invoked, which this engine does not perform.', retryable: false },
+  invocation_stopped: { when: 'The worker that ran the function disconnected before it answered.', retryable: true },
+  invocation_error: { when: 'The engine failed while it waited for the result.', retryable: true },
+  channel_send_failed: { when: 'The outbound queue of the worker that should run the function is closed.', retryable: true },
+  enqueue_error: { when: 'No queue provider is available for an enqueue action.', retryable: false },
+  invalid_action: { when: 'The action of an invocation has an unknown type.', retryable: false },
+  FORBIDDEN: { when: 'The session may not call this function.', retryable: false },
+  INVALID_NAMESPACE: { when: 'The namespace of an invocation is blank.', retryable: false },
+  deserialization_error: {
+    when: 'The input of a built-in function has the wrong shape, or holds a number that JSON cannot carry exactly.',
+    retryable: false,
+  },
+  serialization_error: { when: 'The result of a built-in function cannot be written as JSON.', retryable: false },
+  trigger_registration_failed: { when: 'A trigger cannot be registered.', retryable: false },
+  NOT_FOUND: { when: 'An engine::*::info call names something that does not exist.', retryable: false },
+  INVALID_ARGUMENTS: { when: 'The arguments of an engine::* call contradict each other.', retryable: false },
+  OVERLOADED: { when: 'A bound was hit: calls in flight on one connection, or writes queued in the store.', retryable: true },
+  INVALID_ID: {
+    when: 'A stream name, group id or item id is longer than 256 UTF-8 bytes, holds a control character or is not well-formed Unicode.',
+    retryable: false,
+  },
+  STORE_FULL: { when: 'The store has no room for another write.', retryable: true },
+  STORE_UNAVAILABLE: {
+    when: 'The store does not accept the operation now, for instance while it closes or after a failed sync.',
+    retryable: true,
+  },
+  CORRUPT_ITEM: { when: 'The stored record fails its checksum; its value is not served.', retryable: false },
+  VALUE_TOO_LARGE: { when: 'The value is larger than the store accepts.', retryable: false },
+  RESULT_TOO_LARGE: { when: 'The result is larger than the message limit of the caller; page it.', retryable: false },
+  STREAM_SET_ERROR: { when: 'stream::set failed for a reason without a code of its own.', retryable: true },
+  STREAM_GET_ERROR: { when: 'stream::get failed for a reason without a code of its own.', retryable: true },
+  STREAM_DELETE_ERROR: { when: 'stream::delete failed for a reason without a code of its own.', retryable: true },
+  STREAM_GET_GROUP_ERROR: { when: 'stream::list failed for a reason without a code of its own.', retryable: true },
+  STREAM_LIST_GROUPS_ERROR: { when: 'stream::list_groups failed for a reason without a code of its own.', retryable: true },
+  STREAM_LIST_ALL_ERROR: { when: 'stream::list_all failed for a reason without a code of its own.', retryable: true },
+  STREAM_SEND_ERROR: { when: 'stream::send failed for a reason without a code of its own.', retryable: true },
+  STREAM_UPDATE_ERROR: { when: 'stream::update failed for a reason without a code of its own.', retryable: true },
+  TOO_MANY_SUBSCRIPTIONS: { when: 'A stream connection asked for more subscriptions than it may hold.', retryable: false },
+} as const satisfies Record<string, ErrorEntry>;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** The `error` member of an `invocationresult`. `code` and `message` are always strings (spec WP §1.2). */
+export interface ErrorBody {
+  readonly code: string;
+  readonly message: string;
+  readonly stacktrace?: string;
+}
+
+/** The only exception that crosses a room of the engine. `code` comes from {@link ERROR_CODES}; the message says what to do. */
+export class RivuletError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'RivuletError';
+    this.code = code;
+  }
+
+  toBody(): ErrorBody {
+    return { code: this.code, message: this.message };
+  }
+}
