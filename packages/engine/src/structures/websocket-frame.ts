@@ -1,0 +1,61 @@
+/** WebSocket frames as the server sends them: unmasked, uncompressed (RFC 6455 §5.2). */
+
+const TEXT = 0x1;
+const CONTINUATION = 0x0;
+const PING = 0x9;
+const FIN = 0x80;
+
+function headerBytes(payloadBytes: number): number {
+  if (payloadBytes < 126) return 2;
+  return payloadBytes < 65_536 ? 4 : 10;
+}
+
+function writeHeader(target: Buffer, at: number, first: number, payloadBytes: number): number {
+  target[at] = first;
+  if (payloadBytes < 126) {
+    target[at + 1] = payloadBytes;
+    return at + 2;
+  }
+  if (payloadBytes < 65_536) {
+    target[at + 1] = 126;
+    target.writeUInt16BE(payloadBytes, at + 2);
+    return at + 4;
+  }
+  target[at + 1] = 127;
+  target.writeUIntBE(0, at + 2, 2);
+  target.writeUIntBE(payloadBytes, at + 4, 6);
+  return at + 10;
+}
+
+function encode(first: number, text: string): Buffer {
+  const payloadBytes = Buffer.byteLength(text);
+  const frame = Buffer.allocUnsafe(headerBytes(payloadBytes) + payloadBytes);
+  const body = writeHeader(frame, 0, first, payloadBytes);
+  frame.write(text, body);
+  return frame;
+}
+
+/** A whole text message in one frame. */
+export function encodeTextFrame(text: string): Buffer {
+  return encode(FIN | TEXT, text);
+}
+
+/** One piece of a text message that is sent in several frames. */
+export function encodeTextFragment(text: string, place: { readonly first: boolean; readonly last: boolean }): Buffer {
+  return encode((place.last ? FIN : 0) | (place.first ? TEXT : CONTINUATION), text);
+}
+
+/** Bytes of `encodeTextFrame` of a text of so many UTF-8 bytes. */
+export function textFrameBytes(payloadBytes: number): number {
+  return headerBytes(payloadBytes) + payloadBytes;
+}
+
+/** Writes one text frame into `target` at `at`, which must have room; answers the place after it. */
+export function writeTextFrame(target: Buffer, at: number, text: string, payloadBytes: number): number {
+  const body = writeHeader(target, at, FIN | TEXT, payloadBytes);
+  target.write(text, body);
+  return body + payloadBytes;
+}
+
+/** The empty ping; shared, never changed. */
+export const PING_FRAME: Buffer = Buffer.from([FIN | PING, 0]);

@@ -1,0 +1,203 @@
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { type CloseName, LIMITS } from '@rivulet/protocol';
+import { type ServerOptions, WebSocketServer } from 'ws';
+import type { Logger } from '../logging/logger.js';
+import type { Clock } from '../structures/clock.js';
+import type { Connection, ConnectionOwner } from './connection.js';
+import { Liveness } from './liveness.js';
+import { WebSocketConnection } from './web-socket-connection.js';
+
+/** What a gateway may know of a WebSocket upgrade before it decides. */
+export interface UpgradeRequest {
+  /** Path as sent, still percent-encoded, without the query. */
+  readonly path: string;
+  /** Query as sent, without the question mark; never logged. */
+  readonly rawQuery: string;
+  readonly headers: IncomingHttpHeaders;
+  /** Sub-protocols in the order offered. */
+  readonly protocols: readonly string[];
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+}
+
+export type Verdict =
+  | { readonly kind: 'accept'; readonly protocol: string | undefined; readonly open: (connection: Connection) => ConnectionOwner }
+  /** The upgrade is answered with this HTTP status. */
+  | { readonly kind: 'refuse'; readonly status: RefusalStatus }
+  /** The upgrade completes, nothing is readable through it, and it closes at once. For clients whose process dies of an HTTP refusal. */
+  | { readonly kind: 'accept_then_close'; readonly protocol: string | undefined; readonly close: CloseName };
+
+export type RefusalStatus = 400 | 401 | 403 | 404 | 503;
+
+const STATUS_TEXT: Readonly<Record<RefusalStatus, string>> = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  503: 'Service Unavailable',
+};
+
+export interface ListenerOptions {
+  /** For logs and errors: `worker` or `stream`. */
+  readonly name: string;
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  readonly maxMessageBytes: number;
+  /** Deadline for the request head, in milliseconds. */
+  readonly headersTimeoutMs: number;
+  readonly pingIntervalMs: number;
+  readonly pongTimeoutMs: number;
+  /** Decides each upgrade; may take its time, must not throw. */
+  readonly route: (request: UpgradeRequest) => Verdict | Promise<Verdict>;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+/** Upgrades that may wait for their verdict at the same time; more are answered 503. */
+const PENDING_UPGRADES = 16_384;
+const CLOSE_TIMEOUT_MS = 5_000;
+
+/** The port could not be bound; carries what the command line prints. */
+export class ListenError extends Error {
+  readonly code: string;
+  readonly port: number;
+  readonly listener: string;
+
+  constructor(listener: string, host: string, port: number, cause: NodeJS.ErrnoException) {
+    super(`the ${listener} listener can't bind ${host}:${port} (${cause.code ?? cause.message})`, { cause });
+    this.name = 'ListenError';
+    this.code = cause.code ?? 'EUNKNOWN';
+    this.port = port;
+    this.listener = listener;
+  }
+}
+
+/** One TCP port that speaks nothing but WebSocket upgrades. */
+export class Listener {
+  readonly #options: ListenerOptions;
+  readonly #server: Server;
+  readonly #handshaker: WebSocketServer;
+  readonly #liveness: Liveness;
+  readonly #sockets = new Set<Socket>();
+  #pending = 0;
+  #accepting = true;
+  #protocol: string | undefined;
+
+  constructor(options: ListenerOptions) {
+    this.#options = options;
+    this.#liveness = new Liveness(options);
+    this.#handshaker = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: options.maxMessageBytes,
+      maxFragments: LIMITS.fragments,
+      maxBufferedChunks: LIMITS.bufferedChunks,
+      closeTimeout: CLOSE_TIMEOUT_MS,
+      WebSocket: WebSocketConnection,
+      handleProtocols: () => this.#protocol ?? false,
+    } as ServerOptions<typeof WebSocketConnection>);
+    this.#server = createServer({
+      maxHeaderSize: LIMITS.headerBytes,
+      headersTimeout: options.headersTimeoutMs,
+      requestTimeout: options.headersTimeoutMs,
+      keepAliveTimeout: 5_000,
+      connectionsCheckingInterval: 1_000,
+    });
+    this.#server.maxHeadersCount = LIMITS.headers;
+    this.#server.on('request', (_request, response) => {
+      response.writeHead(426, { connection: 'close', 'content-type': 'text/plain', upgrade: 'websocket' });
+      response.end('This port speaks WebSocket only.\n');
+    });
+    this.#server.on('connection', (socket) => this.#track(socket));
+    this.#server.on('clientError', (_error, socket) => socket.destroy());
+    this.#server.on('upgrade', (request, socket, head) => void this.#upgrade(request, socket as Socket, head));
+  }
+
+  /** Resolves with the bound address. */
+  async listen(): Promise<{ readonly host: string; readonly port: number }> {
+    const { host, port, name } = this.#options;
+    await new Promise<void>((resolve, reject) => {
+      const failed = (error: NodeJS.ErrnoException) => reject(new ListenError(name, host, port, error));
+      this.#server.once('error', failed);
+      this.#server.listen({ host, port, backlog: 4_096 }, () => {
+        this.#server.off('error', failed);
+        this.#server.on('error', (error) => this.#options.logger.error('listener_error', { listener: name, error: error.message }));
+        resolve();
+      });
+    });
+    return { host, port: (this.#server.address() as AddressInfo).port };
+  }
+
+  /** No new connections from here on; those that are open stay. */
+  stopAccepting(): void {
+    this.#accepting = false;
+    this.#server.close();
+  }
+
+  /** Stops accepting and drops whatever is still connected. */
+  async close(): Promise<void> {
+    this.#liveness.close();
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+
+  #track(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
+  }
+
+  async #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
+    const dropped = () => socket.destroy();
+    socket.on('error', dropped);
+    if (request.headers.upgrade?.toLowerCase() !== 'websocket') return this.#refuse(socket, 400);
+    if (!this.#accepting || this.#pending >= PENDING_UPGRADES) return this.#refuse(socket, 503);
+    this.#pending++;
+    let verdict: Verdict;
+    try {
+      verdict = await this.#options.route(describe(request));
+    } catch (error) {
+      this.#options.logger.error('upgrade_failed', { listener: this.#options.name, error: String(error) });
+      verdict = { kind: 'refuse', status: 503 };
+    } finally {
+      this.#pending--;
+    }
+    if (socket.destroyed || !socket.readable) return;
+    if (verdict.kind === 'refuse') return this.#refuse(socket, verdict.status);
+    socket.off('error', dropped);
+    this.#handshake(request, socket, head, verdict);
+  }
+
+  #handshake(request: IncomingMessage, socket: Socket, head: Buffer, verdict: Exclude<Verdict, { kind: 'refuse' }>): void {
+    // `ws` asks handleProtocols synchronously inside handleUpgrade, so one field serves all upgrades.
+    this.#protocol = verdict.protocol;
+    this.#handshaker.handleUpgrade(request, socket, head, (webSocket) => {
+      const connection = webSocket as WebSocketConnection;
+      connection.begin(socket, this.#liveness, this.#options.logger);
+      if (verdict.kind === 'accept_then_close') connection.close(verdict.close);
+      else connection.own(verdict.open(connection));
+    });
+  }
+
+  #refuse(socket: Socket, status: RefusalStatus): void {
+    socket.end(`HTTP/1.1 ${status} ${STATUS_TEXT[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    socket.destroySoon();
+  }
+}
+
+function describe(request: IncomingMessage): UpgradeRequest {
+  const target = request.url ?? '/';
+  const question = target.indexOf('?');
+  const offered = request.headers['sec-websocket-protocol'];
+  return {
+    path: question < 0 ? target : target.slice(0, question),
+    rawQuery: question < 0 ? '' : target.slice(question + 1),
+    headers: request.headers,
+    protocols: offered === undefined ? [] : offered.split(',').map((token) => token.trim()),
+    remoteAddress: request.socket.remoteAddress ?? '',
+    remotePort: request.socket.remotePort ?? 0,
+  };
+}

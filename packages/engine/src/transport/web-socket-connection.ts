@@ -1,0 +1,122 @@
+import type { Socket } from 'node:net';
+import { CLOSE_CODES, type CloseName } from '@rivulet/protocol';
+import { WebSocket } from 'ws';
+import type { Logger } from '../logging/logger.js';
+import { PING_FRAME } from '../structures/websocket-frame.js';
+import type { Connection, ConnectionOwner } from './connection.js';
+import type { Liveness, Pingable } from './liveness.js';
+
+/**
+ * `ws` parses, answers pings and shakes hands on close; whole frames are written past it, straight to the socket. Both sides write
+ * only whole frames, so they can't tear each other. Listeners are shared functions, not closures: an idle connection is paid for
+ * ten thousand times.
+ */
+export class WebSocketConnection extends WebSocket implements Connection, Pingable {
+  #owner: ConnectionOwner | undefined;
+  #raw: Socket | undefined;
+  #liveness: Liveness | undefined;
+  #logger: Logger | undefined;
+  awaitsPong = false;
+  remoteAddress = '';
+
+  /** Called once, right after the handshake. */
+  begin(socket: Socket, liveness: Liveness, logger: Logger): void {
+    this.#raw = socket;
+    this.#liveness = liveness;
+    this.#logger = logger;
+    this.remoteAddress = socket.remoteAddress ?? '';
+    socket.setNoDelay(true);
+    this.on('error', onError);
+    this.on('close', onClose);
+    liveness.add(this);
+  }
+
+  own(owner: ConnectionOwner): void {
+    this.#owner = owner;
+    this.on('message', onMessage);
+    this.on('pong', onPong);
+    this.#raw?.on('drain', onDrain.bind(undefined, this));
+  }
+
+  get open(): boolean {
+    return this.readyState === WebSocket.OPEN;
+  }
+
+  get buffered(): number {
+    return this.#raw?.writableLength ?? 0;
+  }
+
+  write(frames: Buffer): void {
+    if (this.readyState === WebSocket.OPEN) this.#raw?.write(frames);
+  }
+
+  probe(): void {
+    this.awaitsPong = true;
+    this.write(PING_FRAME);
+  }
+
+  override close(name?: CloseName | number): void {
+    if (typeof name !== 'string') return super.close();
+    const entry = CLOSE_CODES[name];
+    super.close(entry.code, entry.reason);
+  }
+
+  destroy(): void {
+    this.terminate();
+  }
+
+  /** Runs the owner's code for peer input; whatever it throws ends this connection and nothing else. */
+  guard(run: (owner: ConnectionOwner) => void): void {
+    if (this.#owner === undefined) return;
+    try {
+      run(this.#owner);
+    } catch (error) {
+      this.#logger?.error('connection_failed', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+      this.close('internal');
+    }
+  }
+
+  received(data: Buffer, isBinary: boolean): void {
+    this.awaitsPong = false;
+    const owner = this.#owner;
+    if (owner === undefined || this.readyState !== WebSocket.OPEN) return;
+    try {
+      if (isBinary) owner.onBinary(data);
+      else owner.onText(data.toString());
+    } catch (error) {
+      this.#logger?.error('connection_failed', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+      this.close('internal');
+    }
+  }
+
+  ended(code: number): void {
+    this.#liveness?.remove(this);
+    const owner = this.#owner;
+    this.guard((it) => it.onClose(code));
+    if (owner === this.#owner) this.#owner = undefined;
+  }
+}
+
+function onMessage(this: WebSocket, data: unknown, isBinary: boolean): void {
+  (this as WebSocketConnection).received(data as Buffer, isBinary);
+}
+
+function onPong(this: WebSocket): void {
+  (this as WebSocketConnection).awaitsPong = false;
+}
+
+function onDrain(connection: WebSocketConnection): void {
+  connection.awaitsPong = false;
+  connection.guard(drained);
+}
+
+function drained(owner: ConnectionOwner): void {
+  owner.onDrain();
+}
+
+/** `ws` closes with the right code by itself; the event only must not stay unheard. */
+function onError(): void {}
+
+function onClose(this: WebSocket, code: number): void {
+  (this as WebSocketConnection).ended(code);
+}
