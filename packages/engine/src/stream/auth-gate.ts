@@ -1,0 +1,116 @@
+import type { CloseName } from '@rivulet/protocol';
+import type { StreamConfig } from '../config/config.js';
+import type { Fabric } from '../core/fabric.js';
+import { JsonPayload } from '../core/invocation.js';
+import type { Logger } from '../logging/logger.js';
+import type { Clock } from '../structures/clock.js';
+import type { RefusalStatus, UpgradeRequest } from '../transport/listener.js';
+import { AuthThrottle } from './auth-throttle.js';
+import { saysUnauthorized } from './subscription-triggers.js';
+import { decodeQuery } from './upgrade-target.js';
+
+/** What the gate decided about an upgrade. `refused`: the answer was no; `undecided`: nobody could answer, try again later. */
+export type AuthDecision =
+  | { readonly kind: 'allowed'; readonly context: unknown }
+  | { readonly kind: 'refused'; readonly status: RefusalStatus; readonly close: CloseName; readonly reason: string };
+
+/** Asks the configured auth function once per upgrade. Whatever is not an explicit allow lets nobody in (spec ST §2.3). */
+export class AuthGate {
+  readonly #fabric: Fabric;
+  readonly #config: StreamConfig;
+  readonly #logger: Logger;
+  readonly #throttle: AuthThrottle;
+
+  constructor(fabric: Fabric, config: StreamConfig, clock: Clock, logger: Logger) {
+    this.#fabric = fabric;
+    this.#config = config;
+    this.#logger = logger;
+    this.#throttle = new AuthThrottle(clock);
+  }
+
+  async decide(request: UpgradeRequest): Promise<AuthDecision> {
+    if (!this.#originAllowed(request)) return this.#refuse('origin', request);
+    const functionId = this.#config.authFunction;
+    if (functionId === undefined) return { kind: 'allowed', context: null };
+    if (this.#throttle.blocks(request.remoteAddress)) return undecided('throttled');
+    if (!this.#fabric.hasFunction(functionId)) return this.#unanswered('function_not_registered', functionId, request);
+    const payload = JsonPayload.ofText(authInput(request, this.#config.allowedOrigins));
+    const outcome = await this.#fabric.request({ functionId, payload }, this.#config.authTimeoutMs);
+    switch (outcome.kind) {
+      case 'timeout':
+        this.#logger.warn('auth_undecided', { reason: 'timeout', function: functionId, address: request.remoteAddress });
+        return undecided('timeout');
+      case 'error':
+        if (outcome.error.code === 'function_not_found') return this.#unanswered('function_not_registered', functionId, request);
+        return this.#failed(`function failed: ${outcome.error.code}`, request);
+      case 'result':
+        return this.#read(outcome.text, request);
+      default:
+        return outcome satisfies never;
+    }
+  }
+
+  #read(text: string | undefined, request: UpgradeRequest): AuthDecision {
+    const result: unknown = text === undefined ? undefined : JSON.parse(text);
+    if (typeof result !== 'object' || result === null || Array.isArray(result)) return this.#failed('result is not an object', request);
+    if (saysUnauthorized(result)) return this.#refuse('unauthorized', request);
+    const context = Object.hasOwn(result, 'context') ? (result as { context: unknown }).context : null;
+    return { kind: 'allowed', context: context ?? null };
+  }
+
+  /** The function is there but did not answer as it should: refused, unless configured to fail open. */
+  #failed(reason: string, request: UpgradeRequest): AuthDecision {
+    if (this.#config.authFailOpen) {
+      this.#logger.warn('auth_failed_open', { reason, function: this.#config.authFunction, address: request.remoteAddress });
+      return { kind: 'allowed', context: null };
+    }
+    return this.#refuse(reason, request);
+  }
+
+  #unanswered(reason: string, functionId: string, request: UpgradeRequest): AuthDecision {
+    if (this.#config.authFailOpen) return this.#failed(reason, request);
+    this.#logger.warn('auth_undecided', { reason, function: functionId, address: request.remoteAddress });
+    return undecided(reason);
+  }
+
+  #refuse(reason: string, request: UpgradeRequest): AuthDecision {
+    this.#throttle.refused(request.remoteAddress);
+    this.#logger.warn('auth_refused', { reason, function: this.#config.authFunction, address: request.remoteAddress });
+    return { kind: 'refused', status: reason === 'origin' ? 403 : 401, close: 'refused', reason };
+  }
+
+  #originAllowed(request: UpgradeRequest): boolean {
+    const { origin } = request.headers;
+    return this.#config.allowedOrigins.length === 0 || origin === undefined || this.#config.allowedOrigins.includes(origin);
+  }
+}
+
+function undecided(reason: string): AuthDecision {
+  return { kind: 'refused', status: 503, close: 'tryLater', reason };
+}
+
+/** The input of the auth function as JSON. Cookies reach it only from pages of the listener's own host or of an allowed origin. */
+function authInput(request: UpgradeRequest, allowedOrigins: readonly string[]): string {
+  const headers: Record<string, string> = Object.create(null);
+  for (const [name, value] of Object.entries(request.headers)) {
+    if (name === 'cookie' && !mayUseCookies(request, allowedOrigins)) continue;
+    if (value !== undefined) headers[name] = Array.isArray(value) ? (value.at(-1) ?? '') : value;
+  }
+  return JSON.stringify({
+    headers,
+    path: request.path,
+    query_params: decodeQuery(request.rawQuery),
+    addr: formatAddress(request.remoteAddress, request.remotePort),
+  });
+}
+
+function mayUseCookies(request: UpgradeRequest, allowedOrigins: readonly string[]): boolean {
+  const { origin, host } = request.headers;
+  if (origin === undefined || allowedOrigins.includes(origin)) return true;
+  return host !== undefined && (origin === `http://${host}` || origin === `https://${host}`);
+}
+
+function formatAddress(address: string, port: number): string {
+  const plain = address.startsWith('::ffff:') ? address.slice(7) : address;
+  return plain.includes(':') ? `[${plain}]:${port}` : `${plain}:${port}`;
+}

@@ -1,0 +1,199 @@
+import type { StreamConfig } from '../config/config.js';
+import type { Logger } from '../logging/logger.js';
+import type { Clock } from '../structures/clock.js';
+import { PairMap } from '../structures/pair-map.js';
+import { encodeTextFrame } from '../structures/websocket-frame.js';
+import { CatchUp } from './catch-up.js';
+import type { FrameEncoder } from './frame-encoder.js';
+import { GroupFanout } from './group-fanout.js';
+import type { Commit, GroupRef, StreamStore } from './store.js';
+import { Membership, type Subscriber, Subscription } from './subscription.js';
+
+/** How long the log of a group outlives its last subscription: a client that reconnects finds it. */
+const LINGER_MS = 60_000;
+const SWEEP_MS = 1_000;
+
+export interface HubOptions {
+  readonly store: StreamStore;
+  readonly frames: FrameEncoder;
+  readonly limits: Pick<StreamConfig, 'logMaxChanges' | 'logMaxAgeMs' | 'logMaxBytes'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Figures that tests and operators read; they only grow. */
+export interface HubCounters {
+  /** Subscriptions that flushes have looked at: exactly those of the groups that changed (spec ST-21). */
+  visited: number;
+  /** Flushes of a group. */
+  flushes: number;
+  /** Changes that entered a log. */
+  appended: number;
+}
+
+/**
+ * Local fan-out: which session watches which group, and the end-of-turn flush of those that changed. It costs by the subscribers of
+ * the changed groups, never by all connections, and a group that nobody watches costs one look-up.
+ */
+export class Hub {
+  readonly #options: HubOptions;
+  readonly #groups = new PairMap<GroupFanout>();
+  readonly #catchUp: CatchUp;
+  readonly #idle = new Map<GroupFanout, number>();
+  readonly #sharing = new Set<GroupFanout>();
+  /** Groups with entries in their log, those changed longest ago first. */
+  readonly #logged = new Set<GroupFanout>();
+  readonly #sweep: NodeJS.Timeout;
+  readonly counters: HubCounters = { visited: 0, flushes: 0, appended: 0 };
+  #dirty: GroupFanout[] = [];
+  #scheduled = false;
+  #logBytes = 0;
+
+  constructor(options: HubOptions) {
+    this.#options = options;
+    this.#catchUp = new CatchUp(options.store, options.frames, options.logger);
+    this.#sweep = setInterval(() => this.#tidy(), SWEEP_MS);
+    this.#sweep.unref();
+  }
+
+  /** Groups with a log, watched or lingering. */
+  get groupCount(): number {
+    return this.#groups.size;
+  }
+
+  /** Bytes charged to all logs. */
+  get logBytes(): number {
+    return this.#logBytes;
+  }
+
+  /** Cursors that fell out of the log and were answered with a `sync`. */
+  get resynced(): number {
+    return this.#catchUp.resynced;
+  }
+
+  /** Whether a change of this group must be encoded at all. */
+  watches(stream: string, group: string): boolean {
+    return this.#groups.get(stream, group) !== undefined;
+  }
+
+  /** One durable change, in the order of its group's history; `text` is its frame as JSON. */
+  publish(commit: Commit, text: string): void {
+    const fanout = this.#groups.get(commit.stream, commit.group);
+    if (fanout === undefined) return;
+    const before = fanout.log.bytes;
+    if (!fanout.append(commit.position.offset, commit.item, encodeTextFrame(text), this.#options.clock.monotonic())) return;
+    this.counters.appended++;
+    this.#logged.delete(fanout);
+    this.#logged.add(fanout);
+    if (fanout.log.length > this.#options.limits.logMaxChanges) fanout.log.dropOldest();
+    this.#logBytes += fanout.log.bytes - before;
+    if (this.#logBytes > this.#options.limits.logMaxBytes) this.#shrink();
+    if (fanout.dirty) return;
+    fanout.dirty = true;
+    this.#dirty.push(fanout);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => this.flush());
+  }
+
+  /** Hands over what this turn changed; runs by itself at the end of the turn. */
+  flush(): void {
+    this.#scheduled = false;
+    const dirty = this.#dirty;
+    this.#dirty = [];
+    for (const fanout of dirty) {
+      fanout.dirty = false;
+      this.counters.flushes++;
+      this.counters.visited += fanout.flush(this.#start);
+    }
+  }
+
+  /** The store lost continuity of a group: every cursor lags, and its log begins anew. */
+  restart(ref: GroupRef, offset: number): void {
+    const fanout = this.#groups.get(ref.stream, ref.group);
+    if (fanout === undefined) return;
+    this.#logBytes -= fanout.log.bytes;
+    fanout.restart(offset, this.#start);
+  }
+
+  /** The cursor of this subscriber into a group, without memberships yet. A session opens one for each group. */
+  open(subscriber: Subscriber, ref: GroupRef): Subscription {
+    let fanout = this.#groups.get(ref.stream, ref.group);
+    if (fanout === undefined) {
+      fanout = new GroupFanout(ref, this.#options.store.watch(ref));
+      this.#groups.set(ref.stream, ref.group, fanout);
+    }
+    this.#idle.delete(fanout);
+    fanout.enter();
+    return new Subscription(subscriber, fanout);
+  }
+
+  /** Adds the whole group (`item` undefined) or one item to what it watches; a `sync` of that follows, then live changes. */
+  join(subscription: Subscription, item: string | undefined): Membership {
+    const membership = new Membership(subscription, item);
+    subscription.fanout.leaveLive(subscription);
+    subscription.request(membership);
+    this.#sharing.add(subscription.fanout);
+    this.#catchUp.start(subscription);
+    return membership;
+  }
+
+  /** Answers whether the subscription is closed with its last membership. */
+  leave(membership: Membership): boolean {
+    const { subscription } = membership;
+    subscription.fanout.leaveLive(subscription);
+    subscription.remove(membership);
+    if (subscription.empty) this.close(subscription);
+    else this.#catchUp.start(subscription);
+    return subscription.state === 'closed';
+  }
+
+  close(subscription: Subscription): void {
+    if (subscription.state === 'closed') return;
+    const { fanout } = subscription;
+    fanout.exit(subscription);
+    subscription.state = 'closed';
+    fanout.wake();
+    if (fanout.size === 0) this.#idle.set(fanout, this.#options.clock.monotonic());
+  }
+
+  /** Stops the sweep; subscriptions are closed by their sessions. */
+  stop(): void {
+    clearInterval(this.#sweep);
+  }
+
+  readonly #start = (subscription: Subscription): void => this.#catchUp.start(subscription);
+
+  /** Over the bound of all logs: the groups that changed longest ago pay first. */
+  #shrink(): void {
+    for (const fanout of this.#logged) {
+      while (fanout.log.length > 0 && this.#logBytes > this.#options.limits.logMaxBytes) this.#logBytes -= fanout.log.dropOldest();
+      if (fanout.log.length === 0) this.#logged.delete(fanout);
+      if (this.#logBytes <= this.#options.limits.logMaxBytes) return;
+    }
+  }
+
+  #tidy(): void {
+    const now = this.#options.clock.monotonic();
+    const oldest = now - this.#options.limits.logMaxAgeMs;
+    for (const fanout of this.#logged) {
+      while ((fanout.log.oldestTime ?? Number.POSITIVE_INFINITY) < oldest) this.#logBytes -= fanout.log.dropOldest();
+      if (fanout.log.length === 0) this.#logged.delete(fanout);
+    }
+    for (const fanout of this.#sharing) fanout.sharedSync = undefined;
+    this.#sharing.clear();
+    for (const [fanout, since] of this.#idle) {
+      if (now - since < LINGER_MS) break;
+      this.#forget(fanout);
+    }
+  }
+
+  #forget(fanout: GroupFanout): void {
+    this.#idle.delete(fanout);
+    this.#logged.delete(fanout);
+    this.#sharing.delete(fanout);
+    this.#logBytes -= fanout.log.bytes;
+    this.#groups.delete(fanout.stream, fanout.group);
+    this.#options.store.unwatch(fanout);
+  }
+}

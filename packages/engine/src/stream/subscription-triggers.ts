@@ -1,0 +1,128 @@
+import type { Fabric, FireOutcome, TriggerBinding, TriggerProvider } from '../core/fabric.js';
+import { JsonPayload } from '../core/invocation.js';
+import type { Logger } from '../logging/logger.js';
+import { matches, readFilter, type TriggerFilter } from './trigger-filter.js';
+
+/** What the functions of `stream:join` and `stream:leave` get (spec ST §2.6). */
+export interface JoinEvent {
+  readonly subscription_id: string;
+  readonly stream_name: string;
+  readonly group_id: string;
+  readonly id: string | null;
+  readonly context: unknown;
+}
+
+export interface JoinPolicy {
+  /** Errors and time-outs deny, and at least one live handler must match. */
+  readonly failClosed: boolean;
+  /** An auth function is configured: errors and time-outs deny. */
+  readonly authenticated: boolean;
+  readonly timeoutMs: number;
+}
+
+/** Bindings of one of the two trigger types. */
+class Bindings implements TriggerProvider {
+  readonly #entries = new Map<string, { readonly binding: TriggerBinding; readonly filter: TriggerFilter }>();
+
+  register(binding: TriggerBinding): void {
+    this.#entries.set(binding.id, { binding, filter: readFilter(binding.config) });
+  }
+
+  unregister(binding: TriggerBinding): void {
+    this.#entries.delete(binding.id);
+  }
+
+  get empty(): boolean {
+    return this.#entries.size === 0;
+  }
+
+  matching(event: JoinEvent): TriggerBinding[] {
+    const found: TriggerBinding[] = [];
+    for (const { binding, filter } of this.#entries.values()) {
+      if (matches(filter, event.stream_name, event.group_id, event.id ?? undefined)) found.push(binding);
+    }
+    return found;
+  }
+}
+
+/** Asks the `stream:join` functions whether a session may watch, and tells the `stream:leave` functions when it stops. */
+export class SubscriptionTriggers {
+  readonly joins: TriggerProvider;
+  readonly leaves: TriggerProvider;
+  readonly #joins = new Bindings();
+  readonly #leaves = new Bindings();
+  readonly #fabric: Fabric;
+  readonly #policy: JoinPolicy;
+  readonly #logger: Logger;
+
+  constructor(fabric: Fabric, policy: JoinPolicy, logger: Logger) {
+    this.#fabric = fabric;
+    this.#policy = policy;
+    this.#logger = logger;
+    this.joins = this.#joins;
+    this.leaves = this.#leaves;
+  }
+
+  /** True when nobody needs to be asked: the join is allowed at once. */
+  get open(): boolean {
+    return this.#joins.empty && !this.#policy.failClosed;
+  }
+
+  /** All matching functions run; one denial is enough. */
+  async allows(event: JoinEvent): Promise<boolean> {
+    const bindings = this.#joins.matching(event);
+    if (this.#policy.failClosed && !bindings.some((binding) => this.#fabric.hasFunction(binding.functionId))) {
+      this.#logger.warn('join_denied', { reason: 'no_live_join_function', stream: event.stream_name, group: event.group_id });
+      return false;
+    }
+    const payload = JsonPayload.ofValue(event);
+    const outcomes = await Promise.all(bindings.map((binding) => this.#fabric.fire(binding, payload, this.#policy.timeoutMs)));
+    return !outcomes.some((outcome, index) => this.#denies(outcome, bindings[index] as TriggerBinding));
+  }
+
+  /** Runs the functions beside everything else; their results don't matter. */
+  left(event: JoinEvent): void {
+    if (this.#leaves.empty) return;
+    const payload = JsonPayload.ofValue(event);
+    for (const binding of this.#leaves.matching(event)) void this.#tellLeft(binding, payload);
+  }
+
+  async #tellLeft(binding: TriggerBinding, payload: JsonPayload): Promise<void> {
+    const outcome = await this.#fabric.fire(binding, payload, this.#policy.timeoutMs);
+    if (outcome.kind === 'error' || outcome.kind === 'timeout') {
+      this.#logger.warn('leave_function_failed', { function: binding.functionId, reason: reasonOf(outcome) });
+    }
+  }
+
+  #denies(outcome: FireOutcome, binding: TriggerBinding): boolean {
+    switch (outcome.kind) {
+      case 'skipped':
+        return false;
+      case 'result':
+        return outcome.text !== undefined && saysUnauthorized(JSON.parse(outcome.text));
+      case 'error':
+      case 'timeout': {
+        const denies = this.#policy.failClosed || this.#policy.authenticated;
+        this.#logger.warn('join_function_failed', { function: binding.functionId, reason: reasonOf(outcome), denies });
+        return denies;
+      }
+      default:
+        return outcome satisfies never;
+    }
+  }
+}
+
+/** Whether a result is an object whose own `unauthorized` is exactly `true`. */
+export function saysUnauthorized(result: unknown): boolean {
+  return (
+    typeof result === 'object' &&
+    result !== null &&
+    !Array.isArray(result) &&
+    Object.hasOwn(result, 'unauthorized') &&
+    (result as { unauthorized: unknown }).unauthorized === true
+  );
+}
+
+function reasonOf(outcome: FireOutcome): string {
+  return outcome.kind === 'error' ? outcome.error.code : outcome.kind;
+}

@@ -1,0 +1,141 @@
+import type { GroupFanout } from './group-fanout.js';
+
+/** What the hub sees of a session: somewhere to write frames, which may be full. */
+export interface Subscriber {
+  /** Whole frames; the buffer may be shared and must not change. */
+  write(frames: Buffer): void;
+  /** False while the socket is above its watermark or in the middle of a fragmented message: nothing may be written then. */
+  readonly ready: boolean;
+  readonly open: boolean;
+  /** Resolves when `ready` or `hasRoom` may have become true, or when the session closed: look again. */
+  whenChanged(): Promise<void>;
+  /** Below the watermark; what the holder of the socket looks at between fragments. */
+  readonly hasRoom: boolean;
+  /** Holds the socket for one message in several fragments: `ready` is false for everyone until `release`. Only while `ready`. */
+  hold(): void;
+  release(): void;
+  /** Ends the connection: what was begun on it can't be completed. */
+  fail(): void;
+}
+
+/**
+ * One session's cursor into one group; a session never has two for the same group. It is `live` while it stands at the head and
+ * shares the batch, and `catching_up` while it joins or lags: then a pump of its own moves the cursor.
+ */
+export class Subscription {
+  readonly subscriber: Subscriber;
+  readonly fanout: GroupFanout;
+  /** Everything up to here was written to the subscriber, or was part of a snapshot that was. */
+  cursor = -1;
+  state: 'live' | 'catching_up' | 'closed' = 'catching_up';
+  /** What still waits for its `sync`, in order; absent when nothing does. */
+  #pendingSyncs: SyncTarget[] | undefined;
+  /** How many memberships watch the whole group. */
+  #groupMembers = 0;
+  /** How many memberships watch each item; absent until there is one. */
+  #itemMembers: Map<string, number> | undefined;
+  pumping = false;
+
+  constructor(subscriber: Subscriber, fanout: GroupFanout) {
+    this.subscriber = subscriber;
+    this.fanout = fanout;
+  }
+
+  get watchesGroup(): boolean {
+    return this.#groupMembers > 0;
+  }
+
+  get empty(): boolean {
+    return this.#groupMembers === 0 && this.#itemMembers === undefined && this.#pendingSyncs === undefined;
+  }
+
+  get items(): Iterable<string> {
+    return this.#itemMembers?.keys() ?? [];
+  }
+
+  /** The only item that it watches; `undefined` when it watches the group or several items. */
+  get onlyItem(): string | undefined {
+    if (this.#groupMembers > 0 || this.#itemMembers?.size !== 1) return undefined;
+    return this.#itemMembers.keys().next().value;
+  }
+
+  /** Which changes are for it: one frame per socket and change, however many memberships match (spec ST §2.4). */
+  wants(item: string | undefined): boolean {
+    return this.#groupMembers > 0 || (item !== undefined && this.#itemMembers?.has(item) === true);
+  }
+
+  /** The next `sync` to send; `undefined` when none is due. */
+  get nextSync(): SyncTarget | undefined {
+    return this.#pendingSyncs?.[0];
+  }
+
+  /** A membership asks to watch an item or the group. It counts from its `sync` on: nothing is sent for it before. */
+  request(membership: Membership): void {
+    this.#pendingSyncs ??= [];
+    this.#pendingSyncs.push(membership);
+  }
+
+  /** The cursor can't be served from the log: everything that is watched gets a `sync` again, ahead of new requests. */
+  resync(): void {
+    const targets: SyncTarget[] = [];
+    if (this.#groupMembers > 0) targets.push({ item: undefined });
+    for (const item of this.items) targets.push({ item });
+    this.#pendingSyncs = [...targets, ...(this.#pendingSyncs ?? [])];
+    if (this.#pendingSyncs.length === 0) this.#pendingSyncs = undefined;
+  }
+
+  /** Only for the target that `nextSync` names. */
+  syncDone(): void {
+    const target = this.#pendingSyncs?.shift();
+    if (this.#pendingSyncs?.length === 0) this.#pendingSyncs = undefined;
+    if (target instanceof Membership) this.#count(target);
+  }
+
+  /** Ends a membership, whether its `sync` was sent or not. */
+  remove(membership: Membership): void {
+    if (!membership.active) {
+      this.#pendingSyncs = this.#pendingSyncs?.filter((target) => target !== membership);
+      if (this.#pendingSyncs?.length === 0) this.#pendingSyncs = undefined;
+      return;
+    }
+    membership.active = false;
+    const { item } = membership;
+    if (item === undefined) {
+      this.#groupMembers--;
+      return;
+    }
+    const count = this.#itemMembers?.get(item) ?? 0;
+    if (count > 1) this.#itemMembers?.set(item, count - 1);
+    else this.#itemMembers?.delete(item);
+    if (this.#itemMembers?.size === 0) this.#itemMembers = undefined;
+  }
+
+  #count(membership: Membership): void {
+    membership.active = true;
+    const { item } = membership;
+    if (item === undefined) {
+      this.#groupMembers++;
+      return;
+    }
+    this.#itemMembers ??= new Map();
+    this.#itemMembers.set(item, (this.#itemMembers.get(item) ?? 0) + 1);
+  }
+}
+
+/** What one `sync` shows: an item, or the whole group when `item` is `undefined`. */
+export interface SyncTarget {
+  readonly item: string | undefined;
+}
+
+/** One join of a session, named by the client's subscription id: a share in the cursor of its group. */
+export class Membership implements SyncTarget {
+  readonly subscription: Subscription;
+  readonly item: string | undefined;
+  /** From its `sync` on. */
+  active = false;
+
+  constructor(subscription: Subscription, item: string | undefined) {
+    this.subscription = subscription;
+    this.item = item;
+  }
+}

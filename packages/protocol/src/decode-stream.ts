@@ -1,0 +1,35 @@
+import type { Decoded } from './decoded.js';
+import { field, isJsonObject, isRegistryId, stringField } from './json-fields.js';
+import { scanJson } from './json-scan.js';
+import type { StreamClientMessage } from './stream-messages.js';
+
+/** One text or binary frame of a stream client. Total: answers for any string, never throws. */
+export function decodeStreamMessage(text: string): Decoded<StreamClientMessage> {
+  if (text.trim() === '') return { kind: 'ignored', reason: 'blank' };
+  const scan = scanJson(text);
+  if (scan.kind === 'refused') return invalid(scan.reason);
+  let frame: unknown;
+  try {
+    frame = JSON.parse(text);
+  } catch {
+    return invalid('not JSON');
+  }
+  if (!isJsonObject(frame)) return invalid('not a JSON object');
+  const type = stringField(frame, 'type');
+  if (type !== 'join' && type !== 'leave') return { kind: 'ignored', reason: 'unknown_type', type: (type ?? '').slice(0, 64) };
+  const data = field(frame, 'data');
+  if (!isJsonObject(data)) return invalid('data must be an object');
+  const subscriptionId = stringField(data, 'subscriptionId');
+  if (subscriptionId === undefined || !isRegistryId(subscriptionId)) return invalid('subscriptionId must be a string within bounds');
+  if (type === 'leave') return { kind: 'message', message: { type, subscriptionId } };
+  const streamName = stringField(data, 'streamName');
+  const groupId = stringField(data, 'groupId');
+  const id = field(data, 'id') ?? '';
+  if (streamName === undefined || groupId === undefined || typeof id !== 'string')
+    return invalid('streamName, groupId and id must be strings');
+  return { kind: 'message', message: { type, subscriptionId, streamName, groupId, itemId: id === '' ? undefined : id } };
+}
+
+function invalid(reason: string): Decoded<StreamClientMessage> {
+  return { kind: 'invalid', code: 'deserialization_error', reason };
+}

@@ -1,0 +1,192 @@
+import type { Decoded, Undecodable } from './decoded.js';
+import type { ErrorBody, ErrorCode } from './errors.js';
+import { field, isJsonObject, isRegistryId, type JsonObject, optionalField, stringField } from './json-fields.js';
+import { scanJson } from './json-scan.js';
+import type { Action, InvocationResult, InvokeFunction, WorkerMessage } from './worker-messages.js';
+
+/**
+ * One text frame of a worker. Total: answers for any string, never throws. Lenient where the published SDKs need it (spec WP §1.2):
+ * absent and `null` are the same wherever a key is optional, unknown keys and their order mean nothing.
+ */
+export function decodeWorkerMessage(text: string): Decoded<WorkerMessage> {
+  if (text.trim() === '') return { kind: 'ignored', reason: 'blank' };
+  const scan = scanJson(text);
+  if (scan.kind === 'refused') return invalid('deserialization_error', scan.reason);
+  let frame: unknown;
+  try {
+    frame = JSON.parse(text);
+  } catch {
+    return invalid('deserialization_error', 'not JSON');
+  }
+  if (!isJsonObject(frame)) return invalid('deserialization_error', 'not a JSON object');
+  const type = stringField(frame, 'type');
+  if (type === undefined) return invalid('deserialization_error', 'no type');
+  if (type === 'invokefunction') return decodeInvoke(frame, scan.inexactNumbers);
+  if (type === 'invocationresult') return decodeResult(frame);
+  const decode = DECODERS.get(type);
+  return decode === undefined ? { kind: 'ignored', reason: 'unknown_type', type: type.slice(0, 64) } : decode(frame);
+}
+
+const DECODERS: ReadonlyMap<string, (frame: JsonObject) => Decoded<WorkerMessage>> = new Map([
+  ['registerfunction', decodeRegisterFunction],
+  ['unregisterfunction', (frame) => withId(frame, (id) => ({ type: 'unregisterfunction', id }))],
+  ['registertriggertype', decodeRegisterTriggerType],
+  ['unregistertriggertype', (frame) => withId(frame, (id) => ({ type: 'unregistertriggertype', id }))],
+  ['registertrigger', decodeRegisterTrigger],
+  [
+    'unregistertrigger',
+    (frame) => withId(frame, (id) => ({ type: 'unregistertrigger', id, trigger_type: stringField(frame, 'trigger_type') })),
+  ],
+  ['triggerregistrationresult', decodeTriggerResult],
+  ['registerservice', decodeRegisterService],
+  ['reattach', decodeReattach],
+  ['ping', () => message({ type: 'ping' })],
+  ['pong', () => message({ type: 'pong' })],
+] satisfies [string, (frame: JsonObject) => Decoded<WorkerMessage>][]);
+
+function decodeInvoke(frame: JsonObject, inexactNumbers: boolean): Decoded<WorkerMessage> {
+  const functionId = stringField(frame, 'function_id');
+  const invocationId = stringField(frame, 'invocation_id');
+  const answerTo = { ...(invocationId === undefined ? {} : { invocationId }), ...(functionId === undefined ? {} : { functionId }) };
+  if (functionId === undefined) return invalid('deserialization_error', 'function_id must be a string', answerTo);
+  if (!isRegistryId(functionId))
+    return invalid('deserialization_error', 'function_id is too long', { ...answerTo, functionId: functionId.slice(0, 64) });
+  if (invocationId !== undefined && !isRegistryId(invocationId)) return invalid('deserialization_error', 'invocation_id is too long');
+  const action = decodeAction(optionalField(frame, 'action'));
+  const invoke: InvokeFunction = {
+    type: 'invokefunction',
+    invocation_id: invocationId,
+    function_id: functionId,
+    data: field(frame, 'data') ?? null,
+    traceparent: stringField(frame, 'traceparent'),
+    baggage: stringField(frame, 'baggage'),
+    action,
+    metadata: optionalField(frame, 'metadata'),
+    namespace: stringField(frame, 'namespace'),
+    inexactNumbers,
+  };
+  return message(invoke);
+}
+
+function decodeAction(action: unknown): Action | undefined {
+  if (action === undefined) return undefined;
+  if (!isJsonObject(action)) return { type: 'unknown', name: typeof action };
+  const type = stringField(action, 'type');
+  if (type === 'void') return { type: 'void' };
+  if (type === 'enqueue') return { type: 'enqueue', queue: stringField(action, 'queue') ?? '' };
+  return { type: 'unknown', name: (type ?? '').slice(0, 64) };
+}
+
+function decodeResult(frame: JsonObject): Decoded<WorkerMessage> {
+  const error = optionalField(frame, 'error');
+  const result: InvocationResult = {
+    type: 'invocationresult',
+    invocation_id: stringField(frame, 'invocation_id'),
+    function_id: stringField(frame, 'function_id') ?? '',
+    result: optionalField(frame, 'result'),
+    error: error === undefined ? undefined : decodeErrorBody(error),
+    traceparent: stringField(frame, 'traceparent'),
+    baggage: stringField(frame, 'baggage'),
+  };
+  return message(result);
+}
+
+/** `code` and `message` become strings whatever the worker sent. */
+function decodeErrorBody(error: unknown): ErrorBody {
+  if (!isJsonObject(error)) return { code: 'UNKNOWN', message: typeof error === 'string' ? error : JSON.stringify(error) };
+  const code = field(error, 'code');
+  const text = field(error, 'message');
+  const stacktrace = stringField(error, 'stacktrace');
+  return {
+    code: asText(code, 'UNKNOWN'),
+    message: asText(text, ''),
+    ...(stacktrace === undefined ? {} : { stacktrace }),
+  };
+}
+
+function asText(value: unknown, fallback: string): string {
+  if (typeof value === 'string') return value;
+  return value === undefined || value === null ? fallback : JSON.stringify(value);
+}
+
+function decodeRegisterFunction(frame: JsonObject): Decoded<WorkerMessage> {
+  return withId(frame, (id) => ({
+    type: 'registerfunction',
+    id,
+    description: stringField(frame, 'description') ?? null,
+    request_format: field(frame, 'request_format') ?? null,
+    response_format: field(frame, 'response_format') ?? null,
+    metadata: field(frame, 'metadata') ?? null,
+    invocation: optionalField(frame, 'invocation'),
+  }));
+}
+
+function decodeRegisterTriggerType(frame: JsonObject): Decoded<WorkerMessage> {
+  return withId(frame, (id) => ({
+    type: 'registertriggertype',
+    id,
+    description: stringField(frame, 'description') ?? '',
+    trigger_request_format: field(frame, 'trigger_request_format') ?? null,
+    call_request_format: field(frame, 'call_request_format') ?? null,
+  }));
+}
+
+function decodeRegisterTrigger(frame: JsonObject): Decoded<WorkerMessage> {
+  const triggerType = stringField(frame, 'trigger_type');
+  const functionId = stringField(frame, 'function_id');
+  const config = optionalField(frame, 'config') ?? {};
+  if (triggerType === undefined || !isRegistryId(triggerType))
+    return invalid('trigger_registration_failed', 'trigger_type must be a string within bounds');
+  if (functionId === undefined || !isRegistryId(functionId))
+    return invalid('trigger_registration_failed', 'function_id must be a string within bounds');
+  if (!isJsonObject(config)) return invalid('trigger_registration_failed', 'config must be an object');
+  return withId(frame, (id) => ({
+    type: 'registertrigger',
+    id,
+    trigger_type: triggerType,
+    function_id: functionId,
+    config,
+    metadata: optionalField(frame, 'metadata'),
+  }));
+}
+
+function decodeTriggerResult(frame: JsonObject): Decoded<WorkerMessage> {
+  const error = optionalField(frame, 'error');
+  return withId(frame, (id) => ({
+    type: 'triggerregistrationresult',
+    id,
+    trigger_type: stringField(frame, 'trigger_type') ?? '',
+    function_id: stringField(frame, 'function_id') ?? '',
+    error: error === undefined ? undefined : decodeErrorBody(error),
+  }));
+}
+
+function decodeRegisterService(frame: JsonObject): Decoded<WorkerMessage> {
+  return withId(frame, (id) => ({
+    type: 'registerservice',
+    id,
+    name: stringField(frame, 'name') ?? id,
+    description: stringField(frame, 'description') ?? null,
+    parent_service_id: stringField(frame, 'parent_service_id') ?? null,
+  }));
+}
+
+function decodeReattach(frame: JsonObject): Decoded<WorkerMessage> {
+  const previous = stringField(frame, 'previous_worker_id');
+  if (previous === undefined) return invalid('deserialization_error', 'previous_worker_id must be a string');
+  return message({ type: 'reattach', previous_worker_id: previous, reattach_token: stringField(frame, 'reattach_token') });
+}
+
+function withId(frame: JsonObject, build: (id: string) => WorkerMessage): Decoded<WorkerMessage> {
+  const id = stringField(frame, 'id');
+  if (id === undefined || !isRegistryId(id)) return invalid('deserialization_error', 'id must be a string within bounds');
+  return message(build(id));
+}
+
+function message(decoded: WorkerMessage): Decoded<WorkerMessage> {
+  return { kind: 'message', message: decoded };
+}
+
+function invalid(code: ErrorCode, reason: string, answerTo: { invocationId?: string; functionId?: string } = {}): Undecodable {
+  return { kind: 'invalid', code, reason, ...answerTo };
+}

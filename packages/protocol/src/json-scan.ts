@@ -1,0 +1,84 @@
+import { LIMITS } from './limits.js';
+
+/** What one look at a JSON text tells before it is parsed. */
+export type JsonScan = { readonly kind: 'ok'; readonly inexactNumbers: boolean } | { readonly kind: 'refused'; readonly reason: string };
+
+const QUOTE = 34;
+const BACKSLASH = 92;
+const COMMA = 44;
+const OPEN_ARRAY = 91;
+const CLOSE_ARRAY = 93;
+const OPEN_OBJECT = 123;
+const CLOSE_OBJECT = 125;
+const MINUS = 45;
+const ZERO = 48;
+const NINE = 57;
+
+const EXACT: JsonScan = { kind: 'ok', inexactNumbers: false };
+const INEXACT: JsonScan = { kind: 'ok', inexactNumbers: true };
+const TOO_DEEP: JsonScan = { kind: 'refused', reason: `nested deeper than ${LIMITS.jsonDepth} levels` };
+const TOO_MANY: JsonScan = { kind: 'refused', reason: `more than ${LIMITS.jsonNodes} values` };
+
+/**
+ * Bounds nesting and the number of values, and notices numbers that a double can't carry exactly, in one pass and without allocating.
+ * `JSON.parse` takes any depth and `JSON.stringify` overflows the stack near 10,000 levels, so this runs before either.
+ * It does not validate: a text that it passes may still be no JSON.
+ */
+export function scanJson(text: string): JsonScan {
+  let depth = 0;
+  let nodes = 1;
+  let inexact = false;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) {
+      at = endOfString(text, at);
+    } else if (code === OPEN_OBJECT || code === OPEN_ARRAY) {
+      if (++depth > LIMITS.jsonDepth) return TOO_DEEP;
+      nodes++;
+    } else if (code === CLOSE_OBJECT || code === CLOSE_ARRAY) {
+      depth--;
+    } else if (code === COMMA) {
+      nodes++;
+    } else if (code === MINUS || (code >= ZERO && code <= NINE)) {
+      const end = endOfNumber(text, at);
+      // Up to 15 characters every number is exact enough: integers below 10^15, exponents below 10^15's reach checked when present.
+      if (!inexact && isInexact(text, at, end)) inexact = true;
+      at = end - 1;
+    }
+    if (nodes > LIMITS.jsonNodes) return TOO_MANY;
+  }
+  return inexact ? INEXACT : EXACT;
+}
+
+/** Index of the closing quote, or the length when there is none. */
+function endOfString(text: string, open: number): number {
+  let close = text.indexOf('"', open + 1);
+  while (close >= 0) {
+    let backslashes = 0;
+    while (text.charCodeAt(close - 1 - backslashes) === BACKSLASH) backslashes++;
+    if (backslashes % 2 === 0) return close;
+    close = text.indexOf('"', close + 1);
+  }
+  return text.length;
+}
+
+/** Index after the characters that may belong to a number. */
+function endOfNumber(text: string, start: number): number {
+  let at = start + 1;
+  for (; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    // Digits, '.', '+', '-', 'e', 'E'.
+    if (!((code >= ZERO && code <= NINE) || code === 46 || code === 43 || code === MINUS || code === 101 || code === 69)) break;
+  }
+  return at;
+}
+
+function isInexact(text: string, start: number, end: number): boolean {
+  let plain = true;
+  for (let at = start; at < end; at++) {
+    const code = text.charCodeAt(at);
+    if (code === 46 || code === 101 || code === 69) plain = false;
+  }
+  if (plain) return end - start > 15 && !Number.isSafeInteger(Number(text.slice(start, end)));
+  return end - start > 3 && !Number.isFinite(Number(text.slice(start, end)));
+}
