@@ -22,12 +22,23 @@ export function stringField(object: JsonObject, key: string): string | undefined
   return typeof value === 'string' ? value : undefined;
 }
 
-const encoder = new TextEncoder();
-
-/** Length in UTF-8 bytes. */
+/** Length in UTF-8 bytes; a lone surrogate counts three, as it is written. */
 export function utf8Length(text: string): number {
-  // Every UTF-16 unit takes at most three bytes: short texts need no encoding to be known to fit.
-  return encoder.encode(text).length;
+  let bytes = text.length;
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    if (unit < 0x80) continue;
+    bytes += unit < 0x800 ? 1 : 2;
+    // A pair is two units and four bytes.
+    if (unit >= 0xd800 && unit < 0xdc00 && isLowSurrogate(text.charCodeAt(at + 1))) {
+      at++;
+    }
+  }
+  return bytes;
+}
+
+function isLowSurrogate(unit: number): boolean {
+  return unit >= 0xdc00 && unit < 0xe000;
 }
 
 /** Whether a function id, trigger id or trigger type id is within bounds. */

@@ -27,7 +27,11 @@ export interface PendingCall {
   cancel(): void;
 }
 
-export type FireOutcome = Outcome | { readonly kind: 'skipped' } | { readonly kind: 'timeout' };
+export type FireOutcome =
+  | Outcome
+  /** `condition`: it answered false. `condition_failed`: it could not be asked, which skips too. */
+  | { readonly kind: 'skipped'; readonly reason: 'condition' | 'condition_failed' }
+  | { readonly kind: 'timeout' };
 
 /** A live binding of a trigger to a function. Its id is unique; registering the id again replaces it. */
 export interface TriggerBinding {

@@ -1,4 +1,4 @@
-import type { ErrorBody, JsonText } from '@rivulet/protocol';
+import type { ErrorBody, ErrorCode, JsonText } from '@rivulet/protocol';
 
 /** A JSON value that is parsed or written at most once, and only when somebody asks. */
 export class JsonPayload {
@@ -66,3 +66,8 @@ export interface Caller {
 
 /** A function that the engine itself provides. A sync answer is preferred; throwing a `RivuletError` answers with its code. */
 export type BuiltinHandler = (call: Call) => Outcome | Promise<Outcome>;
+
+/** An error of the engine's own as the outcome of a call. */
+export function failure(code: ErrorCode, message: string): Outcome {
+  return { kind: 'error', error: { code, message } };
+}

@@ -97,18 +97,21 @@ export class SubscriptionTriggers {
   #denies(outcome: FireOutcome, binding: TriggerBinding): boolean {
     switch (outcome.kind) {
       case 'skipped':
-        return false;
+        return outcome.reason === 'condition_failed' && this.#denyFailures(binding, outcome.reason);
       case 'result':
         return outcome.text !== undefined && saysUnauthorized(JSON.parse(outcome.text));
       case 'error':
-      case 'timeout': {
-        const denies = this.#policy.failClosed || this.#policy.authenticated;
-        this.#logger.warn('join_function_failed', { function: binding.functionId, reason: reasonOf(outcome), denies });
-        return denies;
-      }
+      case 'timeout':
+        return this.#denyFailures(binding, reasonOf(outcome));
       default:
         return outcome satisfies never;
     }
+  }
+
+  #denyFailures(binding: TriggerBinding, reason: string): boolean {
+    const denies = this.#policy.failClosed || this.#policy.authenticated;
+    this.#logger.warn('join_function_failed', { function: binding.functionId, reason, denies });
+    return denies;
   }
 }
 

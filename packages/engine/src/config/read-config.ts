@@ -1,0 +1,150 @@
+import type { Config, LoggingConfig, StreamConfig, WorkerManagerConfig } from './config.js';
+import type { ConfigSource, KeyPath } from './config-source.js';
+import type { Findings } from './findings.js';
+import { nearestName } from './nearest-name.js';
+import { readAdapter } from './read-adapter.js';
+import { readEntries, type WorkerEntry } from './read-entries.js';
+import { isMapping, type Mapping, shown } from './read-section.js';
+import {
+  adapterSection,
+  type PathResolver,
+  readHttp,
+  readLogging,
+  readState,
+  readStream,
+  readWorkerManager,
+  workerManagerConfig,
+} from './read-workers.js';
+import { workerManagerSchema } from './worker-schemas.js';
+
+const TOP_LEVEL_KEYS = ['port', 'workers', 'modules', 'registration_namespace_grace_ms'];
+
+/** Without an observability entry the engine logs so. */
+export const DEFAULT_LOGGING: LoggingConfig = { level: 'info', format: 'default' };
+
+/** Listeners and stores that a file asks for; the rest of Config is known to the caller. */
+export type ReadConfig = Pick<Config, 'workerManagers' | 'stream' | 'logging'>;
+
+interface PlacedListener {
+  readonly host: string;
+  readonly port: number;
+  readonly path: KeyPath;
+}
+
+/** Turns the values of a file into a configuration. Throws ConfigError with all problems at once. */
+export function readConfig(source: ConfigSource, resolvePath: PathResolver, findings: Findings): ReadConfig {
+  const root = source.root ?? {};
+  if (!isMapping(root)) findings.problem([], `${shown(root)} is not a configuration; expected a mapping with workers (or modules)`);
+  const top: Mapping = isMapping(root) ? root : {};
+  warnOfUnknownTopLevel(top, findings);
+  const port = topLevelPort(top, findings);
+  const workerManagers: WorkerManagerConfig[] = [];
+  const listeners: PlacedListener[] = [];
+  let stream: StreamConfig | undefined;
+  let logging = DEFAULT_LOGGING;
+  for (const entry of readEntries(top, findings)) {
+    if (entry.worker === 'iii-worker-manager') {
+      const manager = readWorkerManager(entry, findings);
+      if (manager !== undefined) {
+        workerManagers.push(manager);
+        listeners.push({ host: manager.host, port: manager.port, path: entry.path });
+      }
+    } else if (entry.worker === 'iii-stream') {
+      stream = readStream(entry, resolvePath, findings);
+      if (stream !== undefined) listeners.push({ host: stream.host, port: stream.port, path: entry.path });
+    } else if (entry.worker === 'iii-observability') {
+      logging = readLogging(entry, logging, findings);
+    } else {
+      readOther(entry, resolvePath, findings);
+    }
+  }
+  const [main] = workerManagers;
+  if (main === undefined) {
+    const added = workerManagerConfig(workerManagerSchema.parse(port === undefined ? {} : { port }));
+    workerManagers.push(added);
+    listeners.push({ host: added.host, port: added.port, path: ['port'] });
+  } else if (port !== undefined && port !== main.port) {
+    findings.warn('port_ignored', ['port'], `${port} is ignored, as the iii-worker-manager entry says ${main.port}; remove one of the two`);
+  }
+  refuseSharedPorts(listeners, findings);
+  findings.finish();
+  return { workerManagers, stream, logging };
+}
+
+function warnOfUnknownTopLevel(top: Mapping, findings: Findings): void {
+  for (const key of Object.keys(top)) {
+    if (TOP_LEVEL_KEYS.includes(key)) continue;
+    const near = nearestName(key, TOP_LEVEL_KEYS);
+    const remedy = near === undefined ? `known keys: ${TOP_LEVEL_KEYS.join(', ')}` : `did you mean "${near}"?`;
+    findings.warn('unknown_key', [key], `unknown key "${key}" is ignored; ${remedy}`);
+  }
+}
+
+/** The worker port as files before 0.11 give it. */
+function topLevelPort(top: Mapping, findings: Findings): number | undefined {
+  if (top.port === undefined || top.port === null) return undefined;
+  const parsed = workerManagerSchema.shape.port.safeParse(top.port);
+  if (parsed.success) return parsed.data;
+  const expected = workerManagerSchema.shape.port.description ?? 'a port';
+  findings.problem(['port'], `${shown(top.port)} is not valid; expected ${expected}`);
+  return undefined;
+}
+
+/** Workers without an effect so far: each says so once, and none of them listens. */
+function readOther(entry: WorkerEntry, resolvePath: PathResolver, findings: Findings): void {
+  const ignored = (consequence: string) => {
+    findings.warn('worker_ignored', entry.path, `${entry.written} is not built in this version; the entry is ignored, ${consequence}`);
+  };
+  switch (entry.worker) {
+    case 'iii-worker-manager':
+    case 'iii-stream':
+    case 'iii-observability':
+    case 'iii-engine-functions':
+      return;
+    case 'iii-state':
+      readState(entry, resolvePath, findings);
+      return;
+    case 'iii-http':
+      readHttp(entry, findings);
+      return;
+    case 'iii-queue':
+      readAdapter('queue', adapterSection(entry), findings);
+      ignored('and enqueue answers enqueue_error');
+      return;
+    case 'iii-pubsub':
+      readAdapter('pubsub', adapterSection(entry), findings);
+      ignored('and its triggers never fire');
+      return;
+    case 'iii-cron':
+      readAdapter('cron', adapterSection(entry), findings);
+      ignored('and its triggers never fire');
+      return;
+    case 'iii-telemetry':
+      findings.warn('worker_ignored', entry.path, `${entry.written} is ignored: Rivulet sends no telemetry, ever`);
+      return;
+    case 'iii-http-functions':
+    case 'iii-exec':
+    case 'iii-bridge':
+    case 'configuration':
+    case 'iii-worker-ops':
+    case 'iii-sandbox':
+    case 'kv-server':
+      ignored('and nothing listens or runs for it');
+      return;
+    default:
+      entry.worker satisfies never;
+  }
+}
+
+/** Two listeners on one port would fail at start; said here, before any port is opened. Port 0 is any free one. */
+function refuseSharedPorts(listeners: readonly PlacedListener[], findings: Findings): void {
+  for (const [index, listener] of listeners.entries()) {
+    const clash = listeners.slice(0, index).some((other) => other.port === listener.port && mayClash(other.host, listener.host));
+    if (clash && listener.port !== 0) findings.problem(listener.path, `port ${listener.port} is taken by another entry; give each its own`);
+  }
+}
+
+function mayClash(left: string, right: string): boolean {
+  const everywhere = ['0.0.0.0', '::'];
+  return left === right || everywhere.includes(left) || everywhere.includes(right);
+}

@@ -1,0 +1,96 @@
+import type { KeyPath } from './config-source.js';
+import type { EntryForm, Findings } from './findings.js';
+import { CLASSES, NAMES, type WorkerName } from './known-names.js';
+import { nearestName } from './nearest-name.js';
+import { isMapping, type Mapping, type Section, shown } from './read-section.js';
+
+/** One listed worker whose name is known. */
+export interface WorkerEntry {
+  readonly worker: WorkerName;
+  /** As written: the name, an alias of it, or the old class. */
+  readonly written: string;
+  readonly path: KeyPath;
+  readonly config: Section;
+}
+
+const ENTRY_KEYS = ['name', 'class', 'config', 'image'] as const;
+
+/** Workers whose doubles no leniency lets through: two stores of the same thing make no sense. */
+const IN_SCOPE: ReadonlySet<WorkerName> = new Set<WorkerName>(['iii-stream', 'iii-state', 'iii-http']);
+
+/** All entries of `workers:`, then of `modules:`, in order. */
+export function readEntries(root: Mapping, findings: Findings): readonly WorkerEntry[] {
+  const entries: WorkerEntry[] = [];
+  for (const listKey of ['workers', 'modules'] as const) {
+    const list = root[listKey];
+    if (list === undefined || list === null) continue;
+    if (!Array.isArray(list)) {
+      findings.problem([listKey], `${shown(list)} is not valid; expected a list of entries with name and config`);
+      continue;
+    }
+    for (const [index, value] of list.entries()) {
+      const entry = readEntry(value, [listKey, index], findings);
+      if (entry !== undefined) entries.push(entry);
+    }
+  }
+  refuseDoubles(entries, findings);
+  return entries;
+}
+
+function readEntry(value: unknown, path: KeyPath, findings: Findings): WorkerEntry | undefined {
+  if (!isMapping(value)) {
+    findings.problem(path, `${shown(value)} is not valid; expected an entry with name and config`);
+    return undefined;
+  }
+  const form: EntryForm = value.name === undefined ? 'class' : 'name';
+  for (const key of Object.keys(value)) {
+    if (!ENTRY_KEYS.some((candidate) => candidate === key)) findings.unknownKey(form, [...path, key], ENTRY_KEYS);
+  }
+  if (value.name === undefined && value.class === undefined) {
+    findings.problem(path, 'the entry has neither name nor class; add name, iii-stream for instance');
+    return undefined;
+  }
+  const byName = resolve('name', value, path, findings);
+  const byClass = resolve('class', value, path, findings);
+  if (byName === 'unknown' || byClass === 'unknown') return undefined;
+  if (byName !== undefined && byClass !== undefined && byName !== byClass) {
+    findings.problem(path, `name ${shown(value.name)} and class ${shown(value.class)} are different workers; keep one of them`);
+    return undefined;
+  }
+  const worker = byName ?? byClass;
+  if (worker === undefined) return undefined;
+  return { worker, written: String(value.name ?? value.class), path, config: { value: value.config, path: [...path, 'config'], form } };
+}
+
+function resolve(key: 'name' | 'class', entry: Mapping, path: KeyPath, findings: Findings): WorkerName | 'unknown' | undefined {
+  const written = entry[key];
+  if (written === undefined) return undefined;
+  const table = key === 'name' ? NAMES : CLASSES;
+  const worker = typeof written === 'string' ? table.get(written) : undefined;
+  if (worker !== undefined) return worker;
+  const near = nearestName(String(written), table.keys());
+  const remedy = near === undefined ? `known: ${[...table.keys()].join(', ')}` : `did you mean ${near}?`;
+  findings.problemUnlessLenient('unknown_worker', [...path, key], `unknown worker ${shown(written)}; ${remedy}`);
+  return 'unknown';
+}
+
+/** Several worker managers are several listeners; anything else may be listed once. */
+function refuseDoubles(entries: readonly WorkerEntry[], findings: Findings): void {
+  const seen = new Map<WorkerName, WorkerEntry>();
+  for (const entry of entries) {
+    const first = seen.get(entry.worker);
+    if (first === undefined) {
+      seen.set(entry.worker, entry);
+      continue;
+    }
+    if (entry.worker === 'iii-worker-manager') continue;
+    // Old files list logging and telemetry of the engine as two classes, which are one worker by now.
+    if (entry.worker === 'iii-observability' && entry.written !== first.written) continue;
+    const message =
+      entry.written === first.written
+        ? `${entry.written} is listed twice; remove one of the entries`
+        : `${first.written} and ${entry.written} are the same worker, listed twice; remove one of the entries`;
+    if (IN_SCOPE.has(entry.worker) || entry.written !== first.written) findings.problem(entry.path, message);
+    else findings.problemUnlessLenient('listed_twice', entry.path, message);
+  }
+}

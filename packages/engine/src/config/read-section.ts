@@ -1,0 +1,74 @@
+import type { z } from 'zod';
+import type { KeyPath } from './config-source.js';
+import type { EntryForm, Findings } from './findings.js';
+
+/** A mapping of the file, where it stands, and in which format its entry is written. */
+export interface Section {
+  readonly value: unknown;
+  readonly path: KeyPath;
+  readonly form: EntryForm;
+}
+
+export type Mapping = Readonly<Record<string, unknown>>;
+
+export function isMapping(value: unknown): value is Mapping {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Reads a section by its schema; absent and null mean all defaults. `undefined`: something is wrong, and the findings say what. */
+export function readSection<S extends z.ZodObject>(schema: S, section: Section, findings: Findings): z.output<S> | undefined {
+  const { value, path, form } = section;
+  if (value !== undefined && value !== null && !isMapping(value)) {
+    findings.problem(path, `${shown(value)} is not valid; expected a mapping of keys`);
+    return undefined;
+  }
+  const input = structuredClone(value ?? {});
+  const first = schema.safeParse(input);
+  if (first.success) return first.data;
+  for (const issue of first.error.issues) {
+    const at = issue.path.filter((segment) => typeof segment !== 'symbol');
+    if (issue.code !== 'unrecognized_keys') {
+      findings.problem([...path, ...at], wrongValue(valueAt(input, at), issue.message));
+      continue;
+    }
+    const holder = valueAt(input, at);
+    for (const key of issue.keys) {
+      findings.unknownKey(form, [...path, ...at, key], knownKeys(schema, at));
+      if (isMapping(holder)) Reflect.deleteProperty(holder, key);
+    }
+  }
+  return schema.safeParse(input).data;
+}
+
+function wrongValue(value: unknown, expected: string): string {
+  const quoted = typeof value === 'string' && value.trim() !== '' && /number|true or false/.test(expected);
+  const remedy = quoted ? '; write it without quotes' : '';
+  return `${shown(value)} is not valid; expected ${expected}${remedy}`;
+}
+
+function knownKeys(schema: z.ZodObject, path: readonly (string | number)[]): readonly string[] {
+  let at: unknown = schema;
+  for (const segment of path) at = unwrap(at)?.shape[segment];
+  return Object.keys(unwrap(at)?.shape ?? {});
+}
+
+function unwrap(schema: unknown): z.ZodObject | undefined {
+  let at: unknown = schema;
+  while (at !== null && typeof at === 'object' && 'unwrap' in at && typeof at.unwrap === 'function') at = at.unwrap();
+  return at !== null && typeof at === 'object' && 'shape' in at ? (at as z.ZodObject) : undefined;
+}
+
+function valueAt(value: unknown, path: readonly (string | number)[]): unknown {
+  let at = value;
+  for (const segment of path) {
+    if (typeof at !== 'object' || at === null) return undefined;
+    at = Reflect.get(at, segment);
+  }
+  return at;
+}
+
+/** A value as the operator wrote it, short enough for one line. */
+export function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'nothing';
+  return text.length > 80 ? `${text.slice(0, 77)}…` : text;
+}

@@ -1,0 +1,164 @@
+import { LIMITS } from '@rivulet/protocol';
+import { z } from 'zod';
+
+/** Longest wait that any key may ask for: one day, in milliseconds. */
+const DAY_MS = 86_400_000;
+const YEAR_MS = 365 * DAY_MS;
+const MIB = 1_048_576;
+
+/** Directories of the kv adapter when the file names none. Apart, so that stream and state never share data. */
+export const DEFAULT_STORE_PATHS = { stream: './data/streams', state: './data/state' } as const;
+
+/** Flush interval of a relaxed store, in milliseconds. */
+const SAVE_INTERVAL = { fallback: 5_000, floor: 100, ceiling: 3_600_000 } as const;
+
+/** Each description is the bound of its key: error messages and docs/configuration.md both show it. */
+function wholeNumber(fallback: number, min: number, max: number) {
+  const bound = `a whole number from ${min} to ${max}`;
+  return z.int({ error: bound }).min(min, { error: bound }).max(max, { error: bound }).default(fallback).describe(bound);
+}
+
+function flag(fallback: boolean) {
+  const bound = 'true or false';
+  return z.boolean({ error: bound }).default(fallback).describe(bound);
+}
+
+function oneOf<const T extends readonly [string, ...string[]]>(values: T, fallback: T[number]) {
+  const bound = values.join(' or ');
+  return z
+    .enum(values, { error: bound })
+    .default(() => fallback)
+    .describe(bound);
+}
+
+const HOST_BOUND = 'an IP address or host name';
+const host = z
+  .string({ error: HOST_BOUND })
+  .min(1, { error: HOST_BOUND })
+  .max(255, { error: HOST_BOUND })
+  .default('0.0.0.0')
+  .describe(HOST_BOUND);
+
+const FUNCTION_BOUND = `a function id of 1 to ${LIMITS.registryIdBytes} bytes, or null for none`;
+const functionId = z
+  .string({ error: FUNCTION_BOUND })
+  .refine((id) => id !== '' && Buffer.byteLength(id) <= LIMITS.registryIdBytes, { error: FUNCTION_BOUND })
+  .nullish()
+  .describe(FUNCTION_BOUND);
+
+const ORIGINS_BOUND = 'a list of exact origins such as https://app.example.com';
+const origins = z
+  .array(z.string({ error: ORIGINS_BOUND }).regex(/^[a-z][a-z0-9+.-]*:\/\/[^/?#\s*]+$/, { error: ORIGINS_BOUND }), { error: ORIGINS_BOUND })
+  .max(1_000, { error: ORIGINS_BOUND })
+  .default([])
+  .describe(ORIGINS_BOUND);
+
+const ADAPTER_BOUND = 'an adapter: name (or class) and config';
+
+/** Waits are in milliseconds, sizes in bytes. `adapter` is read apart, as its keys depend on its name. */
+export const streamSchema = z.strictObject({
+  port: wholeNumber(3112, 0, 65_535),
+  host,
+  auth_function: functionId,
+  adapter: z.unknown().optional().describe(ADAPTER_BOUND),
+  auth_fail_open: flag(false),
+  auth_reject_mode: oneOf(['close', 'http'], 'close'),
+  auth_timeout_ms: wholeNumber(10_000, 1, DAY_MS),
+  join_fail_closed: flag(false),
+  join_timeout_ms: wholeNumber(10_000, 1, DAY_MS),
+  max_subscriptions_per_connection: wholeNumber(LIMITS.subscriptionsPerConnection, 1, 65_536),
+  max_buffered_bytes: wholeNumber(65_536, 1_024, 1_024 * MIB),
+  max_message_bytes: wholeNumber(LIMITS.clientMessageBytes, 1_024, 64 * MIB),
+  allowed_origins: origins,
+  ping_interval_ms: wholeNumber(25_000, 1, DAY_MS),
+  pong_timeout_ms: wholeNumber(10_000, 1, DAY_MS),
+  inject_id: flag(false),
+  backend_timeout_ms: wholeNumber(30_000, 1, DAY_MS),
+  backend_grace_ms: wholeNumber(30_000, 0, DAY_MS),
+  backend_fallback: flag(false),
+  log_max_changes: wholeNumber(10_000, 1, 10_000_000),
+  log_max_age_ms: wholeNumber(600_000, 1, YEAR_MS),
+  log_max_bytes: wholeNumber(268_435_456, 1_024, 1_048_576 * MIB),
+  tombstone_retention_ms: wholeNumber(604_800_000, 1, 10 * YEAR_MS),
+  drain_delay_ms: wholeNumber(0, 0, 25_000),
+  drain_spread_ms: wholeNumber(10_000, 0, 25_000),
+});
+
+const rbacSchema = z.strictObject({
+  auth_function_id: functionId,
+  expose_functions: z.array(z.unknown(), { error: 'a list of rules' }).nullish(),
+  on_function_registration_function_id: functionId,
+  on_trigger_registration_function_id: functionId,
+  on_trigger_type_registration_function_id: functionId,
+});
+
+export const workerManagerSchema = z.strictObject({
+  port: wholeNumber(49_134, 0, 65_535),
+  host,
+  middleware_function_id: functionId,
+  rbac: rbacSchema.nullish().describe('rules of who may register and call what, or null for none'),
+  handshake_timeout_ms: wholeNumber(10_000, 1, DAY_MS),
+  max_message_bytes: wholeNumber(LIMITS.workerMessageBytes, 1_024, 64 * MIB),
+  max_in_flight_calls: wholeNumber(LIMITS.inFlightCalls, 1, 1_048_576),
+  allowed_origins: origins,
+  ping_interval_ms: wholeNumber(25_000, 1, DAY_MS),
+  pong_timeout_ms: wholeNumber(10_000, 1, DAY_MS),
+});
+
+export const stateSchema = z.strictObject({
+  adapter: z.unknown().optional().describe(ADAPTER_BOUND),
+  triggers_enabled: flag(true),
+  max_value_bytes: z
+    .int({ error: 'a whole number of bytes, at least 1' })
+    .min(1, { error: 'a whole number of bytes, at least 1' })
+    .nullish()
+    .describe('a whole number of bytes, at least 1'),
+  save_interval_ms: wholeNumber(5_000, 100, 3_600_000),
+});
+
+const CORS_BOUND = 'a list of texts';
+const corsList = z.array(z.string({ error: CORS_BOUND }), { error: CORS_BOUND }).nullish();
+
+export const httpSchema = z.strictObject({
+  port: wholeNumber(3111, 0, 65_535),
+  host,
+  default_timeout: wholeNumber(30_000, 1, DAY_MS),
+  concurrency_request_limit: wholeNumber(1_024, 0, 1_048_576),
+  cors: z
+    .strictObject({ allowed_origins: corsList, allowed_methods: corsList })
+    .nullish()
+    .describe('allowed_origins and allowed_methods, each a list'),
+  middleware: z.array(z.unknown(), { error: 'a list of middleware' }).default([]).describe('a list of middleware'),
+});
+
+/** Any value that isn't a positive number means the default, as it does upstream. */
+function saveInterval(value: unknown): number {
+  if (typeof value !== 'number' || !(value > 0)) return SAVE_INTERVAL.fallback;
+  return Math.min(Math.max(Math.floor(value), SAVE_INTERVAL.floor), SAVE_INTERVAL.ceiling);
+}
+
+const PATH_BOUND = 'a directory';
+
+function kvSchema(path: string) {
+  return z.strictObject({
+    store_method: oneOf(['in_memory', 'file_based'], 'in_memory'),
+    file_path: z
+      .string({ error: PATH_BOUND })
+      .min(1, { error: PATH_BOUND })
+      .max(4_096, { error: PATH_BOUND })
+      .default(path)
+      .describe(PATH_BOUND),
+    durability: oneOf(['commit', 'relaxed'], 'commit'),
+    save_interval_ms: z
+      .unknown()
+      .optional()
+      .transform(saveInterval)
+      .describe(`a number, held within ${SAVE_INTERVAL.floor} to ${SAVE_INTERVAL.ceiling}; anything else is the default`),
+    channel_size: z.unknown().optional().describe('anything; ignored'),
+  });
+}
+
+export const kvSchemas = { stream: kvSchema(DEFAULT_STORE_PATHS.stream), state: kvSchema(DEFAULT_STORE_PATHS.state) } as const;
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
+export const LOG_FORMATS = ['default', 'json'] as const;

@@ -1,0 +1,177 @@
+import { randomUUID } from 'node:crypto';
+import { field, isJsonObject, isRegistryId, type JsonObject, RivuletError, stringField } from '@rivulet/protocol';
+import type { Logger } from '../logging/logger.js';
+import { readAnnouncement } from './announcement.js';
+import type { FunctionFabric } from './function-fabric.js';
+import type { Introspection, Row } from './introspection.js';
+import type { Call, Outcome } from './invocation.js';
+import type { WorkerRegistry } from './worker-registry.js';
+
+interface Parts {
+  readonly fabric: FunctionFabric;
+  readonly workers: WorkerRegistry;
+  readonly introspection: Introspection;
+  readonly logger: Logger;
+}
+
+type Answer = (input: JsonObject, call: Call) => unknown;
+
+/** Ids that one engine::functions::info call may name. */
+const INFO_BATCH = 32;
+
+/** Registers the engine::* functions of spec WP §1.12. */
+export function registerEngineFunctions(parts: Parts): void {
+  const add = (id: string, description: string, answer: Answer) => {
+    parts.fabric.registerBuiltin(id, (call) => result(answer(inputOf(call), call)), description);
+  };
+  registerWorkerFunctions(parts, add);
+  registerFunctionFunctions(parts, add);
+  registerTriggerFunctions(parts, add);
+  for (const level of ['trace', 'debug', 'info', 'warn', 'error'] as const) {
+    add(`engine::log::${level}`, `Writes a line to the engine's log at level ${level}.`, (input) => {
+      const text = stringField(input, 'message') ?? '';
+      parts.logger[level === 'trace' ? 'debug' : level]('worker_log', {
+        service: stringField(input, 'service_name'),
+        message: text.slice(0, 4_096),
+      });
+      return undefined;
+    });
+  }
+  add('engine::health::check', 'Answers while the engine runs.', () => ({ status: 'ok' }));
+}
+
+type Add = (id: string, description: string, answer: Answer) => void;
+
+function registerWorkerFunctions({ workers, introspection }: Parts, add: Add): void {
+  add('engine::workers::register', 'A worker says who it is.', (input, call) => {
+    const session = call.caller === undefined ? undefined : workers.get(call.caller.workerId);
+    session?.announce(readAnnouncement(input));
+    return { success: true };
+  });
+  add('engine::workers::list', 'Workers that are connected now.', (input) => {
+    const workerId = stringField(input, 'worker_id');
+    const runtime = stringField(input, 'runtime');
+    const status = stringField(input, 'status');
+    const search = stringField(input, 'search')?.toLowerCase();
+    const rows = introspection
+      .workers()
+      .filter((row) => workerId === undefined || row.id === workerId)
+      .filter((row) => runtime === undefined || row.runtime === runtime)
+      .filter((row) => status === undefined || row.status === status)
+      .filter(
+        (row) =>
+          search === undefined ||
+          String(row.name ?? '')
+            .toLowerCase()
+            .includes(search),
+      );
+    return { workers: rows, timestamp: Date.now() };
+  });
+  add('engine::workers::info', 'One worker with its functions and triggers.', (input) =>
+    found(introspection.worker(requiredText(input, 'name')), 'worker'),
+  );
+}
+
+function registerFunctionFunctions({ introspection }: Parts, add: Add): void {
+  add('engine::functions::list', 'Functions that can be called now.', (input) => {
+    const prefix = stringField(input, 'prefix');
+    const search = stringField(input, 'search')?.toLowerCase();
+    const names = workerNames(input);
+    const rows = introspection
+      .functions(field(input, 'include_internal') === true)
+      .filter((row) => prefix === undefined || String(row.function_id).startsWith(prefix))
+      .filter((row) => search === undefined || String(row.function_id).toLowerCase().includes(search))
+      .filter((row) => names === undefined || names.has(String(row.worker_name)));
+    return { functions: rows };
+  });
+  add('engine::functions::info', 'One function, or several, in detail.', (input) => {
+    const id = stringField(input, 'function_id');
+    const ids = field(input, 'function_ids');
+    if ((id === undefined) === (ids === undefined)) {
+      throw new RivuletError('INVALID_ARGUMENTS', 'give either function_id or function_ids');
+    }
+    if (id !== undefined) return found(introspection.functionDetail(id), 'function');
+    if (!Array.isArray(ids) || ids.length > INFO_BATCH || !ids.every((each) => typeof each === 'string')) {
+      throw new RivuletError('INVALID_ARGUMENTS', `function_ids must be an array of at most ${INFO_BATCH} strings`);
+    }
+    const details = (ids as string[]).map((each) => introspection.functionDetail(each) ?? { function_id: each, error: 'not_found' });
+    return { functions: details };
+  });
+}
+
+function registerTriggerFunctions({ fabric, introspection }: Parts, add: Add): void {
+  add('engine::triggers::list', 'Bindings for SDKs below 0.13, trigger types for the others.', (input, call) => {
+    const internal = field(input, 'include_internal') === true;
+    if (call.caller !== undefined && isBelow013(call.caller.version)) return { triggers: introspection.bindings(internal) };
+    return { triggers: introspection.types(internal) };
+  });
+  add('engine::triggers::info', 'One trigger type.', (input) => found(introspection.type(requiredText(input, 'id')), 'trigger type'));
+  add('engine::trigger-types::list', 'Trigger types.', (input) => ({
+    trigger_types: introspection.types(field(input, 'include_internal') === true),
+  }));
+  add('engine::registered-triggers::list', 'Bindings.', (input) => {
+    const type = stringField(input, 'trigger_type');
+    const target = stringField(input, 'function_id');
+    const worker = stringField(input, 'worker');
+    const search = stringField(input, 'search')?.toLowerCase();
+    const rows = introspection
+      .bindings(field(input, 'include_internal') === true)
+      .filter((row) => type === undefined || row.trigger_type === type)
+      .filter((row) => target === undefined || row.function_id === target)
+      .filter((row) => worker === undefined || row.worker_name === worker)
+      .filter((row) => search === undefined || `${row.id} ${row.function_id} ${row.trigger_type}`.toLowerCase().includes(search));
+    return { registered_triggers: rows };
+  });
+  add('engine::registered-triggers::info', 'One binding.', (input) => found(introspection.binding(requiredText(input, 'id')), 'trigger'));
+  add('engine::register_trigger', 'Binds a trigger to a function for as long as the engine runs.', (input) => {
+    const config = field(input, 'config') ?? {};
+    if (!isJsonObject(config)) throw new RivuletError('deserialization_error', 'config must be an object');
+    const id = randomUUID();
+    fabric.triggers.register({
+      id,
+      type: requiredText(input, 'trigger_type'),
+      functionId: requiredText(input, 'function_id'),
+      config,
+      metadata: field(input, 'metadata') ?? undefined,
+      workerId: undefined,
+    });
+    return { id };
+  });
+  add('engine::unregister_trigger', 'Removes a binding.', (input) => ({ removed: fabric.triggers.unregister(requiredText(input, 'id')) }));
+}
+
+function inputOf(call: Call): JsonObject {
+  const { value } = call.payload;
+  if (value === null) return {};
+  if (!isJsonObject(value)) throw new RivuletError('deserialization_error', 'the input must be an object');
+  return value;
+}
+
+function result(value: unknown): Outcome {
+  return { kind: 'result', text: value === undefined ? undefined : JSON.stringify(value) };
+}
+
+function requiredText(input: JsonObject, key: string): string {
+  const value = stringField(input, key);
+  if (value === undefined || !isRegistryId(value)) throw new RivuletError('deserialization_error', `${key} must be a string`);
+  return value;
+}
+
+function found(row: Row | undefined, what: string): Row {
+  if (row === undefined) throw new RivuletError('NOT_FOUND', `no such ${what}`);
+  return row;
+}
+
+function workerNames(input: JsonObject): Set<string> | undefined {
+  const one = stringField(input, 'worker');
+  const many = field(input, 'workers');
+  if (Array.isArray(many)) return new Set(many.filter((name): name is string => typeof name === 'string'));
+  return one === undefined ? undefined : new Set([one]);
+}
+
+/** `false` for versions that can't be read: newer shapes are the default. */
+function isBelow013(version: string | undefined): boolean {
+  const match = /^(\d{1,4})\.(\d{1,4})\./.exec(version ?? '');
+  if (match === null) return false;
+  return Number(match[1]) === 0 && Number(match[2]) < 13;
+}

@@ -1,0 +1,129 @@
+import { RivuletError } from '@rivulet/protocol';
+import type { Logger } from '../logging/logger.js';
+import type { Fabric, FireOutcome, PendingCall, TriggerBinding, TriggerProvider } from './fabric.js';
+import { FunctionRegistry } from './function-registry.js';
+import { type BuiltinHandler, type Call, failure, type JsonPayload, type Outcome } from './invocation.js';
+import { TriggerRegistry } from './trigger-registry.js';
+
+const NOTHING_PENDING: PendingCall = { cancel() {} };
+
+/** The fabric of one engine: resolves ids, runs built-ins, hands calls to workers, fires bindings. */
+export class FunctionFabric implements Fabric {
+  readonly functions: FunctionRegistry;
+  readonly triggers: TriggerRegistry;
+  readonly #logger: Logger;
+
+  /** `onFunctionsChanged` runs after each change of who serves what. */
+  constructor(logger: Logger, onFunctionsChanged: () => void = () => {}) {
+    this.#logger = logger;
+    this.functions = new FunctionRegistry(onFunctionsChanged);
+    this.triggers = new TriggerRegistry(logger);
+  }
+
+  registerBuiltin(id: string, handler: BuiltinHandler, description: string): void {
+    this.functions.addBuiltin({ id, handler, description });
+  }
+
+  hasFunction(id: string): boolean {
+    return this.functions.has(id);
+  }
+
+  invoke(call: Call, done: (outcome: Outcome) => void): PendingCall {
+    const builtin = this.functions.builtin(call.functionId);
+    if (builtin !== undefined) return this.#run(builtin.handler, call, done);
+    const registration = this.functions.find(call.functionId, call.preferWorker);
+    if (registration === undefined) {
+      done(failure('function_not_found', `function ${call.functionId} is not registered; start the worker that provides it`));
+      return NOTHING_PENDING;
+    }
+    if (registration.httpInvoked) {
+      done(failure('function_not_invokable', `function ${call.functionId} is HTTP-invoked, which this engine does not perform`));
+      return NOTHING_PENDING;
+    }
+    return registration.owner.dispatch(call, done);
+  }
+
+  request(call: Call, timeoutMs: number): Promise<Outcome | { readonly kind: 'timeout' }> {
+    return new Promise((resolve) => {
+      let pending: PendingCall | undefined;
+      const timer = setTimeout(() => {
+        pending?.cancel();
+        resolve({ kind: 'timeout' });
+      }, timeoutMs);
+      pending = this.invoke(call, (outcome) => {
+        clearTimeout(timer);
+        resolve(outcome);
+      });
+    });
+  }
+
+  provideTriggerType(id: string, description: string, provider: TriggerProvider): void {
+    this.triggers.addType({ id, description, triggerRequestFormat: null, callRequestFormat: null, provider, workerId: undefined });
+  }
+
+  async fire(binding: TriggerBinding, event: JsonPayload, timeoutMs?: number): Promise<FireOutcome> {
+    const deadline = timeoutMs === undefined ? undefined : performance.now() + timeoutMs;
+    const condition = binding.config.condition_function_id;
+    if (typeof condition === 'string' && condition !== '') {
+      const answer = await this.#ask({ functionId: condition, payload: event, preferWorker: binding.workerId }, deadline);
+      if (answer.kind === 'timeout') return answer;
+      if (answer.kind === 'error') {
+        this.#logger.warn('condition_failed', { trigger: binding.id, function: condition, code: answer.error.code });
+        return { kind: 'skipped', reason: 'condition_failed' };
+      }
+      if (answer.text === 'false') return { kind: 'skipped', reason: 'condition' };
+    }
+    const { functionId, metadata, workerId } = binding;
+    const outcome = await this.#ask({ functionId, payload: event, metadata, preferWorker: workerId }, deadline);
+    if (outcome.kind === 'error') {
+      this.#logger.warn('trigger_function_failed', {
+        trigger: binding.id,
+        type: binding.type,
+        function: functionId,
+        code: outcome.error.code,
+      });
+    }
+    return outcome;
+  }
+
+  #ask(call: Call, deadline: number | undefined): Promise<Outcome | { readonly kind: 'timeout' }> {
+    if (deadline !== undefined) return this.request(call, Math.max(1, deadline - performance.now()));
+    return new Promise((resolve) => {
+      this.invoke(call, resolve);
+    });
+  }
+
+  #run(handler: BuiltinHandler, call: Call, done: (outcome: Outcome) => void): PendingCall {
+    let answer: Outcome | Promise<Outcome>;
+    try {
+      answer = handler(call);
+    } catch (error) {
+      done(this.#thrown(call, error));
+      return NOTHING_PENDING;
+    }
+    if (!(answer instanceof Promise)) {
+      done(answer);
+      return NOTHING_PENDING;
+    }
+    let cancelled = false;
+    answer.then(
+      (outcome) => {
+        if (!cancelled) done(outcome);
+      },
+      (error: unknown) => {
+        if (!cancelled) done(this.#thrown(call, error));
+      },
+    );
+    return {
+      cancel: () => {
+        cancelled = true;
+      },
+    };
+  }
+
+  #thrown(call: Call, error: unknown): Outcome {
+    if (error instanceof RivuletError) return { kind: 'error', error: error.toBody() };
+    this.#logger.error('builtin_failed', { function: call.functionId, error: error instanceof Error ? error.stack : String(error) });
+    return failure('invocation_error', `${call.functionId} failed inside the engine; its log has the cause`);
+  }
+}

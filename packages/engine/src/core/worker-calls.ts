@@ -1,0 +1,46 @@
+import { randomUUID } from 'node:crypto';
+import type { InvocationResult } from '@rivulet/protocol';
+import type { PendingCall } from './fabric.js';
+import { failure, type Outcome } from './invocation.js';
+
+type Done = (outcome: Outcome) => void;
+
+/**
+ * Calls that one worker is running, by the id that the engine gave each: a caller's own id is never forwarded, so a worker may call
+ * itself and nobody can answer for another.
+ */
+export class WorkerCalls {
+  readonly #running = new Map<string, Done>();
+
+  get size(): number {
+    return this.#running.size;
+  }
+
+  begin(done: Done): { readonly id: string; readonly pending: PendingCall } {
+    const id = randomUUID();
+    this.#running.set(id, done);
+    return { id, pending: { cancel: () => void this.#running.delete(id) } };
+  }
+
+  /** Late, duplicate and foreign answers are ignored; answers whether this one was awaited. */
+  settle(result: InvocationResult): boolean {
+    const id = result.invocation_id;
+    const done = id === undefined ? undefined : this.#running.get(id);
+    if (id === undefined || done === undefined) return false;
+    this.#running.delete(id);
+    const trace = {
+      ...(result.traceparent === undefined ? {} : { traceparent: result.traceparent }),
+      ...(result.baggage === undefined ? {} : { baggage: result.baggage }),
+    };
+    if (result.error !== undefined) done({ kind: 'error', error: result.error, ...trace });
+    else done({ kind: 'result', text: result.result === undefined ? undefined : JSON.stringify(result.result), ...trace });
+    return true;
+  }
+
+  /** The worker is gone: everybody who waits hears of it. */
+  fail(): void {
+    const waiting = [...this.#running.values()];
+    this.#running.clear();
+    for (const done of waiting) done(failure('invocation_stopped', 'the worker that ran the function disconnected before it answered'));
+  }
+}

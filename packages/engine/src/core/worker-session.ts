@@ -1,0 +1,404 @@
+import { randomUUID } from 'node:crypto';
+import {
+  decodeWorkerMessage,
+  encodeError,
+  encodeInvoke,
+  encodeRegisterTrigger,
+  encodeResult,
+  encodeTriggerResult,
+  encodeUnregisterTrigger,
+  encodeWorkerRegistered,
+  type InvokeFunction,
+  isJsonObject,
+  type JsonText,
+  LIMITS,
+  PONG_TEXT,
+  type RegisterFunction,
+  type RegisterTrigger,
+  type RegisterTriggerType,
+  RivuletError,
+  type TriggerRegistrationResult,
+  type WorkerMessage,
+} from '@rivulet/protocol';
+import type { Logger } from '../logging/logger.js';
+import type { Clock } from '../structures/clock.js';
+import { OutboundBatch } from '../structures/outbound-batch.js';
+import type { Connection, ConnectionOwner } from '../transport/connection.js';
+import type { Announcement } from './announcement.js';
+import type { PendingCall, TriggerBinding, TriggerProvider } from './fabric.js';
+import type { FunctionFabric } from './function-fabric.js';
+import type { FunctionOwner } from './function-registry.js';
+import { type Call, type Caller, failure, JsonPayload, type Outcome } from './invocation.js';
+import { WorkerCalls } from './worker-calls.js';
+import type { WorkerRegistry } from './worker-registry.js';
+
+/** What all sessions of a worker listener share. */
+export interface WorkerRoom {
+  readonly fabric: FunctionFabric;
+  readonly workers: WorkerRegistry;
+  readonly maxInFlightCalls: number;
+  readonly maxMessageBytes: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Python's client closes on a message beyond this (spec WP §1.1). */
+const PYTHON_MESSAGE_BYTES = 1_048_576;
+const TELEMETRY = new Set(['OTLP', 'MTRC', 'LOGS']);
+
+/**
+ * One worker connection. Frames take effect in the order in which they arrive: each is handled to the point where a built-in has
+ * queued its effect, or the frame for another worker is queued, before the next is looked at (spec WP §1.8).
+ */
+export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, TriggerProvider {
+  readonly workerId = randomUUID();
+  readonly reattachToken = randomUUID();
+  readonly connectedAt: number;
+  /** As announced by engine::workers::register; `undefined` for sockets that never did, such as telemetry sockets. */
+  announcement: Announcement | undefined;
+  readonly #room: WorkerRoom;
+  readonly #connection: Connection;
+  readonly #outbound: OutboundBatch;
+  readonly #gone: () => void;
+  readonly #running = new WorkerCalls();
+  readonly #made = new Set<PendingCall>();
+  readonly #functions = new Set<string>();
+  readonly #triggers = new Set<string>();
+  readonly #triggerTypes = new Set<string>();
+  readonly #services = new Map<string, string>();
+  #inFlight = 0;
+  #idle: (() => void) | undefined;
+  #state: 'open' | 'draining' | 'closed' = 'open';
+
+  /** `gone` runs once, after everything of the worker was cleaned up. */
+  constructor(room: WorkerRoom, connection: Connection, gone: () => void = () => {}) {
+    this.#room = room;
+    this.#gone = gone;
+    this.#connection = connection;
+    this.connectedAt = room.clock.now();
+    this.#outbound = new OutboundBatch((frames) => connection.write(frames));
+    this.#send(encodeWorkerRegistered(this.workerId, this.reattachToken));
+    room.workers.add(this);
+  }
+
+  get version(): string | undefined {
+    return this.announcement?.version;
+  }
+
+  get maxMessageBytes(): number {
+    return this.announcement?.runtime === 'python' ? PYTHON_MESSAGE_BYTES : this.#room.maxMessageBytes;
+  }
+
+  get remoteAddress(): string {
+    return this.#connection.remoteAddress;
+  }
+
+  /** Ids that it registered, serving or standing by. */
+  get functionIds(): string[] {
+    return [...this.#functions].sort();
+  }
+
+  /** Calls that it is running for others. */
+  get runningCalls(): number {
+    return this.#running.size;
+  }
+
+  onText(text: string): void {
+    if (this.#state === 'closed') return;
+    const decoded = decodeWorkerMessage(text);
+    if (decoded.kind === 'message') {
+      this.#handle(decoded.message);
+      return;
+    }
+    if (decoded.kind === 'ignored') return;
+    this.#room.logger.debug('worker_frame_ignored', { worker: this.workerId, code: decoded.code, reason: decoded.reason });
+    if (decoded.invocationId !== undefined) {
+      const frame = { invocationId: decoded.invocationId, functionId: decoded.functionId ?? '' };
+      this.#send(encodeError(frame, { code: decoded.code, message: decoded.reason }));
+    }
+  }
+
+  /** Telemetry is dropped; anything else is tried as JSON text (spec WP §1.1). */
+  onBinary(data: Buffer): void {
+    if (!TELEMETRY.has(data.toString('latin1', 0, 4))) this.onText(data.toString());
+  }
+
+  onDrain(): void {}
+
+  onClose(): void {
+    this.#cleanUp();
+  }
+
+  /** Its worker came back on another connection: this one ends now, with the same clean-up as a disconnect. */
+  retire(): void {
+    this.#cleanUp();
+    this.#connection.destroy();
+  }
+
+  announce(announcement: Announcement): void {
+    this.announcement = announcement;
+    this.#room.workers.announced(this);
+  }
+
+  /** Takes no more calls from this worker, waits until the answers it is owed have left or the time is over, and closes it with 1012. */
+  async drain(timeoutMs: number): Promise<void> {
+    if (this.#state !== 'open') return;
+    this.#state = 'draining';
+    if (this.#inFlight > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, timeoutMs);
+        this.#idle = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    this.#outbound.flush();
+    this.#connection.close('restart');
+  }
+
+  // FunctionOwner: this worker runs a function for somebody.
+
+  dispatch(call: Call, done: (outcome: Outcome) => void): PendingCall {
+    const { id, pending } = this.#running.begin(done);
+    const sent =
+      this.#state !== 'closed' &&
+      this.#send(
+        encodeInvoke({
+          invocationId: id,
+          functionId: call.functionId,
+          data: dataFor(call),
+          metadata: call.metadata,
+          traceparent: call.traceparent,
+          baggage: call.baggage,
+        }),
+      );
+    if (sent) return pending;
+    pending.cancel();
+    done(failure('channel_send_failed', 'the worker that should run the function can take no more messages'));
+    return pending;
+  }
+
+  // TriggerProvider: this worker provides a trigger type.
+
+  register(binding: TriggerBinding): void {
+    this.#send(encodeRegisterTrigger(binding));
+  }
+
+  unregister(binding: TriggerBinding): void {
+    this.#send(encodeUnregisterTrigger(binding));
+  }
+
+  /** Tells this worker, as registrant, that a binding failed. */
+  sendTriggerError(id: string, type: string, functionId: string, error: { readonly code: string; readonly message: string }): void {
+    this.#send(encodeTriggerResult(id, type, functionId, error));
+  }
+
+  #handle(message: WorkerMessage): void {
+    switch (message.type) {
+      case 'invokefunction':
+        return this.#invoke(message);
+      case 'invocationresult':
+        if (!this.#running.settle(message)) this.#room.logger.debug('result_ignored', { worker: this.workerId });
+        return;
+      case 'registerfunction':
+        return this.#registerFunction(message);
+      case 'unregisterfunction':
+        this.#functions.delete(message.id);
+        return this.#room.fabric.functions.unregister(message.id, this);
+      case 'registertrigger':
+        return this.#registerTrigger(message);
+      case 'unregistertrigger':
+        this.#triggers.delete(message.id);
+        this.#room.fabric.triggers.unregister(message.id);
+        return;
+      case 'registertriggertype':
+        return this.#registerTriggerType(message);
+      case 'unregistertriggertype':
+        this.#triggerTypes.delete(message.id);
+        return this.#room.fabric.triggers.removeType(message.id, this.workerId);
+      case 'triggerregistrationresult':
+        return this.#providerAnswered(message);
+      case 'registerservice':
+        if (this.#services.size < LIMITS.registrationsPerWorker) this.#services.set(message.id, message.name);
+        return;
+      case 'reattach':
+        return this.#room.workers.reattach(this, message.previous_worker_id, message.reattach_token);
+      case 'ping':
+        this.#send(PONG_TEXT);
+        return;
+      case 'pong':
+        return;
+      default:
+        return message satisfies never;
+    }
+  }
+
+  #invoke(message: InvokeFunction): void {
+    const { action } = message;
+    const answers = action === undefined && message.invocation_id !== undefined;
+    // Not acknowledged, so not lost: the close that follows tells the caller.
+    if (this.#state === 'draining') return;
+    const refusal = this.#refusal(message);
+    if (refusal !== undefined) {
+      if (action?.type !== 'void') this.#answer(message, refusal);
+      return;
+    }
+    this.#inFlight++;
+    let ended = false;
+    let pending: PendingCall | undefined;
+    const call: Call = {
+      functionId: message.function_id,
+      payload: JsonPayload.ofValue(message.data),
+      metadata: message.metadata,
+      traceparent: message.traceparent,
+      baggage: message.baggage,
+      caller: this,
+      inexactNumbers: message.inexactNumbers,
+    };
+    pending = this.#room.fabric.invoke(call, (outcome) => {
+      ended = true;
+      if (pending !== undefined) this.#made.delete(pending);
+      if (answers) this.#answer(message, outcome);
+      else if (outcome.kind === 'error') this.#logVoidError(message, outcome.error.code);
+      this.#inFlight--;
+      if (this.#inFlight === 0) this.#idle?.();
+    });
+    if (!ended) this.#made.add(pending);
+  }
+
+  /** Why a call is not made at all. */
+  #refusal(message: InvokeFunction): Outcome | undefined {
+    if (message.namespace !== undefined && message.namespace.trim() === '')
+      return failure('INVALID_NAMESPACE', 'namespace must not be blank');
+    if (message.action?.type === 'enqueue') {
+      return failure('enqueue_error', `no queue provider for queue ${JSON.stringify(message.action.queue)}; this engine has no queues`);
+    }
+    if (message.action?.type === 'unknown') return failure('invalid_action', `unknown action type ${JSON.stringify(message.action.name)}`);
+    if (this.#inFlight >= this.#room.maxInFlightCalls) {
+      return failure('OVERLOADED', `more than ${this.#room.maxInFlightCalls} calls in flight on this connection; wait for answers`);
+    }
+    return undefined;
+  }
+
+  #answer(message: InvokeFunction, outcome: Outcome): void {
+    if (message.invocation_id === undefined) return;
+    const frame = {
+      invocationId: message.invocation_id,
+      functionId: message.function_id,
+      traceparent: outcome.traceparent ?? message.traceparent,
+      baggage: outcome.baggage ?? message.baggage,
+    };
+    this.#send(outcome.kind === 'error' ? encodeError(frame, outcome.error) : encodeResult(frame, outcome.text));
+  }
+
+  #logVoidError(message: InvokeFunction, code: string): void {
+    this.#room.logger.warn('void_call_failed', { worker: this.workerId, function: message.function_id, code });
+  }
+
+  #registerFunction(message: RegisterFunction): void {
+    if (!this.#hasRoom(this.#functions, message.id)) return;
+    const outcome = this.#room.fabric.functions.register({
+      id: message.id,
+      owner: this,
+      description: message.description,
+      requestFormat: message.request_format,
+      responseFormat: message.response_format,
+      metadata: message.metadata,
+      httpInvoked: message.invocation !== undefined,
+    });
+    if (outcome === 'shadows') {
+      this.#room.logger.warn('function_refused', { worker: this.workerId, function: message.id, reason: 'the id belongs to the engine' });
+      return;
+    }
+    this.#functions.add(message.id);
+    if (outcome === 'took_over') this.#room.logger.warn('function_taken_over', { worker: this.workerId, function: message.id });
+  }
+
+  #registerTrigger(message: RegisterTrigger): void {
+    if (!this.#hasRoom(this.#triggers, message.id)) return;
+    try {
+      this.#room.fabric.triggers.register({
+        id: message.id,
+        type: message.trigger_type,
+        functionId: message.function_id,
+        config: message.config,
+        metadata: message.metadata,
+        workerId: this.workerId,
+      });
+      this.#triggers.add(message.id);
+    } catch (error) {
+      const body = error instanceof RivuletError ? error.toBody() : { code: 'trigger_registration_failed', message: String(error) };
+      this.sendTriggerError(message.id, message.trigger_type, message.function_id, body);
+    }
+  }
+
+  #registerTriggerType(message: RegisterTriggerType): void {
+    if (!this.#hasRoom(this.#triggerTypes, message.id)) return;
+    try {
+      this.#room.fabric.triggers.addType({
+        id: message.id,
+        description: message.description,
+        triggerRequestFormat: message.trigger_request_format,
+        callRequestFormat: message.call_request_format,
+        provider: this,
+        workerId: this.workerId,
+      });
+      this.#triggerTypes.add(message.id);
+    } catch (error) {
+      this.#room.logger.warn('trigger_type_refused', { worker: this.workerId, type: message.id, error: String(error) });
+    }
+  }
+
+  /** A provider's word counts only for bindings of its own types. An error parks the binding and reaches its registrant. */
+  #providerAnswered(message: TriggerRegistrationResult): void {
+    const binding = this.#room.fabric.triggers.binding(message.id);
+    if (message.error === undefined || binding === undefined || !this.#triggerTypes.has(binding.type)) return;
+    this.#room.fabric.triggers.park(binding.id);
+    const registrant = binding.workerId === undefined ? undefined : this.#room.workers.get(binding.workerId);
+    registrant?.sendTriggerError(binding.id, binding.type, binding.functionId, message.error);
+  }
+
+  #hasRoom(registered: ReadonlySet<string>, id: string): boolean {
+    if (registered.size < LIMITS.registrationsPerWorker || registered.has(id)) return true;
+    this.#room.logger.warn('registration_refused', { worker: this.workerId, limit: LIMITS.registrationsPerWorker });
+    return false;
+  }
+
+  /** False when the connection can't take it; one that has too much queued is closed. */
+  #send(text: string): boolean {
+    if (this.#state === 'closed' || !this.#connection.open) return false;
+    if (this.#outbound.waiting + this.#connection.buffered > LIMITS.workerOutboundBytes) {
+      this.#room.logger.warn('worker_outbound_full', { worker: this.workerId, limit: LIMITS.workerOutboundBytes });
+      this.#connection.close('tryLater');
+      this.#connection.destroy();
+      return false;
+    }
+    this.#outbound.add(text);
+    return true;
+  }
+
+  /** Order as in spec WP §1.9. Runs once; what a newer connection has registered again is its own and stays. */
+  #cleanUp(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    const { fabric, workers } = this.#room;
+    for (const id of this.#functions) fabric.functions.unregister(id, this);
+    this.#running.fail();
+    for (const pending of this.#made) pending.cancel();
+    this.#made.clear();
+    for (const id of this.#triggers) if (fabric.triggers.binding(id)?.workerId === this.workerId) fabric.triggers.unregister(id);
+    for (const id of this.#triggerTypes) fabric.triggers.removeType(id, this.workerId);
+    workers.remove(this);
+    this.#idle?.();
+    this.#gone();
+  }
+}
+
+/** A worker's object payload carries its caller's id, whatever the caller wrote there (spec WP §1.8). */
+function dataFor(call: Call): JsonText {
+  if (call.caller === undefined) return call.payload.text;
+  const { value } = call.payload;
+  if (!isJsonObject(value)) return call.payload.text;
+  return JSON.stringify({ ...value, _caller_worker_id: call.caller.workerId });
+}

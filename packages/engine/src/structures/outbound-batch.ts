@@ -1,0 +1,46 @@
+import { textFrameBytes, writeTextFrame } from './websocket-frame.js';
+
+/** Collects the text messages that one connection sends in one turn of the event loop, so that they leave in one write. */
+export class OutboundBatch {
+  readonly #write: (frames: Buffer) => void;
+  #texts: string[] = [];
+  #units = 0;
+  #scheduled = false;
+
+  constructor(write: (frames: Buffer) => void) {
+    this.#write = write;
+  }
+
+  /** A lower bound of the bytes that wait for the end of the turn. */
+  get waiting(): number {
+    return this.#units;
+  }
+
+  add(text: string): void {
+    this.#texts.push(text);
+    this.#units += text.length;
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => this.flush());
+  }
+
+  /** Writes what waits, now. */
+  flush(): void {
+    this.#scheduled = false;
+    const texts = this.#texts;
+    if (texts.length === 0) return;
+    this.#texts = [];
+    this.#units = 0;
+    const sizes = new Array<number>(texts.length);
+    let total = 0;
+    for (let index = 0; index < texts.length; index++) {
+      const bytes = Buffer.byteLength(texts[index] as string);
+      sizes[index] = bytes;
+      total += textFrameBytes(bytes);
+    }
+    const frames = Buffer.allocUnsafe(total);
+    let at = 0;
+    for (let index = 0; index < texts.length; index++) at = writeTextFrame(frames, at, texts[index] as string, sizes[index] as number);
+    this.#write(frames);
+  }
+}

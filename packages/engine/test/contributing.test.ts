@@ -1,0 +1,32 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+
+/** Dependencies of one package.json, without our own packages. An alias such as `iii-sdk-0.3.0` counts as the package it stands for. */
+function dependenciesOf(path: string): string[] {
+  const manifest: { dependencies?: Record<string, string>; devDependencies?: Record<string, string> } = JSON.parse(
+    readFileSync(join(ROOT, path), 'utf8'),
+  );
+  return Object.entries({ ...manifest.dependencies, ...manifest.devDependencies })
+    .map(([name, version]) => /^npm:(.+)@[^@]+$/.exec(version)?.[1] ?? name)
+    .filter((name) => !name.startsWith('@rivulet/'));
+}
+
+const manifests = ['package.json', 'bench/package.json', ...inside('packages'), ...inside('examples')];
+
+function inside(folder: string): string[] {
+  return readdirSync(join(ROOT, folder)).map((name) => `${folder}/${name}/package.json`);
+}
+
+describe('CONTRIBUTING.md', () => {
+  const table = readFileSync(join(ROOT, 'CONTRIBUTING.md'), 'utf8');
+  const listed = [...table.matchAll(/^\| `([^`]+)` \|/gm)].map(([, name]) => name);
+
+  it('says of every dependency why it is here, and of nothing else', () => {
+    const used = new Set(manifests.flatMap(dependenciesOf));
+    expect([...listed].sort()).toEqual([...used].sort());
+  });
+});
