@@ -1,0 +1,16 @@
+import { inspectStoreDirectories } from '../config/store-directories.js';
+import { CONFIG_OPTIONS, type Command, withConfig } from './command.js';
+import { EXIT } from './exit-codes.js';
+
+/** Everything that `start` checks before it opens a port, and nothing else. */
+export const checkConfigCommand: Command = {
+  name: 'check-config',
+  summary: 'check the configuration and print warnings',
+  options: CONFIG_OPTIONS,
+  run: (values, context) =>
+    withConfig(values, context, (config) => {
+      for (const warning of [...config.warnings, ...inspectStoreDirectories(config)]) context.err(`warning: ${warning.message}\n`);
+      context.out(`ok ${config.file ?? 'built-in defaults'}\n`);
+      return EXIT.ok;
+    }),
+};

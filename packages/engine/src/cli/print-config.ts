@@ -1,0 +1,18 @@
+import { stringify } from 'yaml';
+import { describeConfig } from '../config/describe-config.js';
+import { CONFIG_OPTIONS, type Command, withConfig } from './command.js';
+import { EXIT } from './exit-codes.js';
+
+/** The effective configuration on stdout, ready to be used as a file; warnings on stderr. */
+export const printConfigCommand: Command = {
+  name: 'print-config',
+  summary: 'print the effective configuration as YAML, or as JSON with --json',
+  options: { ...CONFIG_OPTIONS, json: { type: 'boolean' } },
+  run: (values, context) =>
+    withConfig(values, context, (config) => {
+      for (const warning of config.warnings) context.err(`warning: ${warning.message}\n`);
+      const described = describeConfig(config);
+      context.out(values.json === true ? `${JSON.stringify(described, null, 2)}\n` : stringify(described));
+      return EXIT.ok;
+    }),
+};

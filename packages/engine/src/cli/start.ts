@@ -1,0 +1,84 @@
+import type { Config } from '../config/config.js';
+import { inspectStoreDirectories } from '../config/store-directories.js';
+import { type RunningEngine, startEngine } from '../engine.js';
+import type { Logger } from '../logging/logger.js';
+import { createLogger } from '../logging/pino-logger.js';
+import { CONFIG_OPTIONS, type Command, type CommandContext, withConfig } from './command.js';
+import { EXIT, type ExitCode } from './exit-codes.js';
+import { isLoopback } from './loopback.js';
+import { StopSignals } from './stop-signal.js';
+
+/** Runs the engine until a signal, or until it fails. */
+export const startCommand: Command = {
+  name: 'start',
+  summary: 'start the engine',
+  options: CONFIG_OPTIONS,
+  run: (values, context) => withConfig(values, context, (config) => runEngine(config, context)),
+};
+
+async function runEngine(config: Config, context: CommandContext): Promise<ExitCode> {
+  const logger = createLogger(config.logging);
+  const giveUp = (event: string, fields: Readonly<Record<string, unknown>>) => {
+    logger.error(event, fields);
+    process.exit(EXIT.failed);
+  };
+  // Whatever reaches these two left the engine in a state that nobody thought of; acknowledged writes are on disk already.
+  process.once('uncaughtException', (error) => giveUp('uncaught_exception', { error }));
+  process.once('unhandledRejection', (reason) => giveUp('unhandled_rejection', { error: reason }));
+  warnOperator(config, logger);
+  const signals = new StopSignals((reason) => giveUp('stop_abandoned', { reason }));
+  try {
+    let engine: RunningEngine;
+    try {
+      engine = await startEngine(config, { logger });
+    } catch (error) {
+      logger.error('start_failed', { reason: startFailure(error) });
+      return EXIT.failed;
+    }
+    context.out(readyLine(engine));
+    return await runUntilStopped(engine, signals, logger);
+  } finally {
+    signals.close();
+  }
+}
+
+async function runUntilStopped(engine: RunningEngine, signals: StopSignals, logger: Logger): Promise<ExitCode> {
+  const outcome = await Promise.race([signals.first, engine.failed]);
+  if (outcome instanceof Error) {
+    logger.error('engine_failed', { error: outcome });
+    signals.beginDeadline();
+  } else {
+    logger.info('stopping', { signal: outcome });
+  }
+  await engine.stop();
+  logger.info('stopped');
+  return outcome instanceof Error ? EXIT.failed : EXIT.ok;
+}
+
+function warnOperator(config: Config, logger: Logger): void {
+  const warnings = [...config.warnings, ...inspectStoreDirectories(config)];
+  if (config.file === undefined) logger.info('config_defaults', { reason: 'no iii-config.yaml or config.yaml in the working directory' });
+  else logger.info('config_loaded', { file: config.file });
+  for (const warning of warnings) logger.warn(warning.code, { message: warning.message });
+  const { stream } = config;
+  if (stream !== undefined && stream.authFunction === undefined && !isLoopback(stream.host)) {
+    const message = 'ANYONE who reaches this port may read every stream: set auth_function of iii-stream, or host: 127.0.0.1';
+    logger.warn('stream_without_auth', { host: stream.host, port: stream.port, message });
+  }
+}
+
+/** One word per listener, with its real port: what scripts wait for. */
+function readyLine(engine: RunningEngine): string {
+  const words = engine.listeners.map(({ name, host, port }) => `${name}=ws://${host.includes(':') ? `[${host}]` : host}:${port}`);
+  return `ready ${words.join(' ')}\n`;
+}
+
+const ENTRY_OF_LISTENER: Readonly<Record<string, string>> = { worker: 'iii-worker-manager', stream: 'iii-stream' };
+
+function startFailure(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (!('listener' in error && 'port' in error && 'code' in error)) return error.message;
+  const entry = ENTRY_OF_LISTENER[String(error.listener)] ?? String(error.listener);
+  if (error.code !== 'EADDRINUSE') return `${entry}: ${error.message}`;
+  return `${entry}: port ${String(error.port)} is in use; stop the process that holds it, or give the entry another port`;
+}
