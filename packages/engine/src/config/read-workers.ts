@@ -9,6 +9,9 @@ import { httpSchema, LOG_FORMATS, LOG_LEVELS, stateSchema, streamSchema, workerM
 /** Makes a path of the file absolute: paths are relative to the working directory, not to the file. */
 export type PathResolver = (path: string) => string;
 
+/** What a drain may take, in milliseconds, so that an ordered stop is done before its deadline. */
+const MAX_DRAIN_MS = 25_000;
+
 export function workerManagerConfig(values: z.output<typeof workerManagerSchema>): WorkerManagerConfig {
   return {
     host: values.host,
@@ -92,6 +95,10 @@ export function readStream(entry: WorkerEntry, resolvePath: PathResolver, findin
       adapterPath,
       'streams are kept in memory, restarts lose data; set store_method: file_based to keep them',
     );
+  }
+  if (values.drain_delay_ms + values.drain_spread_ms > MAX_DRAIN_MS) {
+    const sum = `drain_delay_ms and drain_spread_ms together exceed ${MAX_DRAIN_MS}`;
+    findings.problem(entry.config.path, `${sum}, and the engine gives up an ordered stop after 28000; lower one of them`);
   }
   return streamConfig(values, store);
 }
