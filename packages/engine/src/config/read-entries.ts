@@ -33,8 +33,7 @@ export function readEntries(root: Mapping, findings: Findings): readonly WorkerE
       if (entry !== undefined) entries.push(entry);
     }
   }
-  refuseDoubles(entries, findings);
-  return entries;
+  return withoutDoubles(entries, findings);
 }
 
 function readEntry(value: unknown, path: KeyPath, findings: Findings): WorkerEntry | undefined {
@@ -74,23 +73,19 @@ function resolve(key: 'name' | 'class', entry: Mapping, path: KeyPath, findings:
   return 'unknown';
 }
 
-/** Several worker managers are several listeners; anything else may be listed once. */
-function refuseDoubles(entries: readonly WorkerEntry[], findings: Findings): void {
+/** Several worker managers are several listeners; anything else may be listed once, and only the first one counts. */
+function withoutDoubles(entries: readonly WorkerEntry[], findings: Findings): readonly WorkerEntry[] {
   const seen = new Map<WorkerName, WorkerEntry>();
-  for (const entry of entries) {
+  return entries.filter((entry) => {
     const first = seen.get(entry.worker);
-    if (first === undefined) {
-      seen.set(entry.worker, entry);
-      continue;
-    }
-    if (entry.worker === 'iii-worker-manager') continue;
+    if (first === undefined) seen.set(entry.worker, entry);
+    if (first === undefined || entry.worker === 'iii-worker-manager') return true;
     // Old files list logging and telemetry of the engine as two classes, which are one worker by now.
-    if (entry.worker === 'iii-observability' && entry.written !== first.written) continue;
-    const message =
-      entry.written === first.written
-        ? `${entry.written} is listed twice; remove one of the entries`
-        : `${first.written} and ${entry.written} are the same worker, listed twice; remove one of the entries`;
+    if (entry.worker === 'iii-observability' && entry.written !== first.written) return true;
+    const which = entry.written === first.written ? `${entry.written} is` : `${first.written} and ${entry.written} are the same worker,`;
+    const message = `${which} listed twice; remove one of the entries`;
     if (IN_SCOPE.has(entry.worker) || entry.written !== first.written) findings.problem(entry.path, message);
     else findings.problemUnlessLenient('listed_twice', entry.path, message);
-  }
+    return false;
+  });
 }

@@ -1,0 +1,105 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { describeConfig } from '../src/config/describe-config.js';
+import { loadConfig } from '../src/config/load-config.js';
+import {
+  httpSchema,
+  kvSchemas,
+  LOG_FORMATS,
+  LOG_LEVELS,
+  stateSchema,
+  streamSchema,
+  workerManagerSchema,
+} from '../src/config/worker-schemas.js';
+import { ENGINE_VERSION } from '../src/version.js';
+import { directoryWith, fixture, load, ROOT } from './config-files.js';
+
+const SAMPLE = readFileSync(join(ROOT, 'iii-config.yaml'), 'utf8');
+const DOCUMENT = readFileSync(join(ROOT, 'docs/configuration.md'), 'utf8');
+
+interface SampleEntry {
+  readonly name: string;
+  readonly config: Record<string, unknown>;
+}
+
+const sampleConfig = (name: string): Record<string, unknown> => {
+  const { workers } = parse(SAMPLE) as { workers: SampleEntry[] };
+  return workers.find((entry) => entry.name === name)?.config ?? {};
+};
+
+/** Keys that the sample sets to another value than their default on purpose, so that it is durable and on loopback. */
+const SET_APART = ['host', 'store_method'];
+
+describe('iii-config.yaml', () => {
+  const streamSample = sampleConfig('iii-stream');
+  const kvSample = (streamSample.adapter as SampleEntry).config;
+
+  it.each([
+    ['iii-worker-manager', workerManagerSchema, sampleConfig('iii-worker-manager')],
+    ['iii-stream', streamSchema, streamSample],
+    ['the kv adapter', kvSchemas.stream, kvSample],
+  ])('has each key of %s with its default, those without one commented out', (_entry, schema, sample) => {
+    const defaults: Record<string, unknown> = schema.parse({});
+    for (const key of Object.keys(schema.shape).filter((name) => name !== 'adapter')) {
+      if (defaults[key] === undefined) expect(SAMPLE).toMatch(new RegExp(`^ +# ${key}: `, 'm'));
+      else if (SET_APART.includes(key)) expect(SAMPLE).toContain(`${key}: ${String(sample[key])} # default: ${String(defaults[key])}\n`);
+      else expect({ [key]: sample[key] }).toEqual({ [key]: defaults[key] });
+    }
+    expect(Object.keys(schema.shape)).toEqual(expect.arrayContaining(Object.keys(sample)));
+  });
+
+  it('loads as it is, and amounts to the engine without a file', () => {
+    const cwd = directoryWith();
+    const config = loadConfig({ file: join(ROOT, 'iii-config.yaml'), cwd, env: {}, lenient: false });
+    expect({ ...config, file: undefined }).toEqual(loadConfig({ cwd, env: {}, lenient: false }));
+  });
+});
+
+describe('docs/configuration.md', () => {
+  /** Rows of the key table below a heading: key, default, bound. */
+  const rows = (heading: string): string[][] => {
+    const section = DOCUMENT.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
+    return [...section.matchAll(/^\| `(\w+)` \| (.+?) \| .+? \| (.+?) \|$/gm)].map(([, key = '', standard = '', bound = '']) => [
+      key,
+      standard,
+      bound,
+    ]);
+  };
+  const code = (value: unknown) => (value === undefined ? 'none' : `\`${Array.isArray(value) ? '[]' : String(value)}\``);
+
+  it.each([
+    ['iii-worker-manager', workerManagerSchema],
+    ['iii-stream', streamSchema],
+    ['Adapter kv', kvSchemas.stream],
+    ['iii-state', stateSchema],
+    ['iii-http', httpSchema],
+  ])('has each key of %s with its default and bound', (heading, schema) => {
+    const defaults: Record<string, unknown> = schema.parse({});
+    expect(rows(heading)).toEqual(Object.entries(schema.shape).map(([key, { description }]) => [key, code(defaults[key]), description]));
+  });
+
+  it('has the keys of logging', () => {
+    expect(rows('iii-observability')).toEqual([
+      ['level', '`info`', LOG_LEVELS.join(' or ')],
+      ['format', '`default`', LOG_FORMATS.join(' or ')],
+    ]);
+  });
+});
+
+describe('the described configuration', () => {
+  it.each(['equivalent-old.yaml', 'complete-old.yaml', 'sdk-main.yaml', 'sdk-bridge-backend.yaml'])(
+    'of %s gives the same again',
+    (name) => {
+      const first = loadConfig({ file: fixture(name), cwd: '/srv', env: {}, lenient: false });
+      const again = load(stringify(describeConfig(first)));
+      expect({ ...again, file: undefined, warnings: [] }).toEqual({ ...first, file: undefined, warnings: [] });
+      expect(describeConfig(again)).toEqual(describeConfig(first));
+    },
+  );
+});
+
+it('the version of the engine is that of its package', () => {
+  expect(JSON.parse(readFileSync(join(ROOT, 'packages/engine/package.json'), 'utf8'))).toMatchObject({ version: ENGINE_VERSION });
+});

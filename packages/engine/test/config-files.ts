@@ -1,0 +1,46 @@
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+import type { Config } from '../src/config/config.js';
+import { ConfigError, type ConfigProblem } from '../src/config/config-error.js';
+import { loadConfig } from '../src/config/load-config.js';
+
+export const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+
+export const fixture = (name: string): string => fileURLToPath(new URL(`fixtures/config/${name}`, import.meta.url));
+
+/** A directory of the running test, removed when it ends, with these files in it. */
+export function directoryWith(files: Readonly<Record<string, string>> = {}): string {
+  const directory = realpathSync(mkdtempSync(join(tmpdir(), 'rivulet-config-')));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(directory, name)), { recursive: true });
+    writeFileSync(join(directory, name), text);
+  }
+  return directory;
+}
+
+interface TextOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly lenient?: boolean;
+}
+
+/** The configuration that `text` gives as iii-config.yaml of a directory of its own. */
+export function load(text: string, { env = {}, lenient = false }: TextOptions = {}): Config {
+  return loadConfig({ cwd: directoryWith({ 'iii-config.yaml': text }), env, lenient });
+}
+
+/** The problems that stop `text` from loading; none when it loads. */
+export function problemsOf(text: string, options: TextOptions = {}): readonly ConfigProblem[] {
+  try {
+    load(text, options);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+export const warningCodes = (config: Config): string[] => config.warnings.map(({ code }) => code);

@@ -1,0 +1,153 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { Config } from '../src/config/config.js';
+import { ConfigError } from '../src/config/config-error.js';
+import { loadConfig } from '../src/config/load-config.js';
+import { inspectStoreDirectories } from '../src/config/store-directories.js';
+import { directoryWith, fixture, load, problemsOf, warningCodes } from './config-files.js';
+
+const effective = ({ workerManagers, stream, logging }: Config) => ({ workerManagers, stream, logging });
+const loadFixture = (name: string) => loadConfig({ file: fixture(name), cwd: '/srv', env: {}, lenient: false });
+
+describe('the samples', () => {
+  it('CF-1 old and new form give the same effective configuration', () => {
+    const old = loadFixture('equivalent-old.yaml');
+    expect(effective(old)).toEqual(effective(loadFixture('equivalent-new.yaml')));
+    expect(old.workerManagers).toEqual([expect.objectContaining({ port: 49134, host: '0.0.0.0', gated: false })]);
+    expect(old.stream).toMatchObject({
+      port: 3112,
+      host: '0.0.0.0',
+      authFunction: undefined,
+      adapter: { kind: 'lmdb', path: '/srv/data/streams', durability: 'commit', saveIntervalMs: 1000 },
+    });
+    expect(warningCodes(old)).toEqual(['worker_ignored', 'worker_ignored']);
+  });
+
+  it('CF-2 the complete old file loads and warns once for each worker that has no effect', () => {
+    const config = loadFixture('complete-old.yaml');
+    expect(config.workerManagers).toHaveLength(1);
+    expect(config.stream).toMatchObject({ port: 3112, authFunction: 'stream.auth', adapter: { path: '/srv/data/stream_store' } });
+    expect(config.logging).toEqual({ level: 'info', format: 'default' });
+    for (const part of ['queue', 'pubsub', 'cron', 'observability', 'http_functions', 'telemetry']) {
+      expect(config.warnings.filter(({ message }) => message.includes(`modules::${part}::`))).toHaveLength(1);
+    }
+    expect(warningCodes(config)).toEqual(Array.from({ length: 8 }, () => 'worker_ignored'));
+  });
+
+  it('CF-2 switches of ignored workers may come from the environment as texts', () => {
+    const config = loadConfig({
+      file: fixture('complete-old.yaml'),
+      cwd: '/srv',
+      env: { OTEL_ENABLED: 'false', STREAM_PORT: '4112' },
+      lenient: false,
+    });
+    expect(config.stream?.port).toBe(4112);
+  });
+
+  it('CF-3 and CF-6 the main fixture of the SDKs loads, its second listener gated', () => {
+    const config = loadFixture('sdk-main.yaml');
+    expect(config.workerManagers.map(({ port, gated }) => ({ port, gated }))).toEqual([
+      { port: 49199, gated: false },
+      { port: 49135, gated: true },
+    ]);
+    expect(config.warnings.find(({ code }) => code === 'listener_gated')?.message).toMatch(/sdk-main\.yaml:5:5 workers\[1\]: rbac .* 503/);
+  });
+
+  it('CF-3 the backend of the bridge loads, its front says that bridges are not supported', () => {
+    expect(loadFixture('sdk-bridge-backend.yaml').stream?.adapter).toEqual({ kind: 'memory' });
+    expect(() => loadFixture('sdk-bridge-front.yaml')).toThrow(
+      /sdk-bridge-front\.yaml:6:27 .*"bridge" is not supported \(see COMPATIBILITY\.md\)/,
+    );
+  });
+});
+
+describe('which file', () => {
+  const withPort = (port: number) => `workers: [{ name: iii-worker-manager, config: { port: ${port} } }]`;
+
+  it('is that of --config, then iii-config.yaml, then config.yaml, then none', () => {
+    const cwd = directoryWith({ 'own/a.yaml': withPort(1), 'iii-config.yaml': withPort(2), 'config.yaml': withPort(3) });
+    const bare = directoryWith({ 'config.yaml': withPort(3) });
+    const port = (options: { file?: string; cwd: string }) => loadConfig({ ...options, env: {}, lenient: false }).workerManagers[0]?.port;
+    expect([port({ file: 'own/a.yaml', cwd }), port({ cwd }), port({ cwd: bare }), port({ cwd: directoryWith() })]).toEqual([
+      1, 2, 3, 49134,
+    ]);
+  });
+
+  it('may be none: all that is built, durable, on loopback', () => {
+    const cwd = directoryWith();
+    const config = loadConfig({ cwd, env: {}, lenient: false });
+    expect(config.file).toBeUndefined();
+    expect(config.workerManagers).toEqual([expect.objectContaining({ host: '127.0.0.1', port: 49134 })]);
+    expect(config.stream).toMatchObject({ host: '127.0.0.1', port: 3112, adapter: { kind: 'lmdb', path: join(cwd, 'data/streams') } });
+    expect(config.warnings).toEqual([]);
+  });
+
+  it('must exist when it is named', () => {
+    expect(() => loadConfig({ file: 'absent.yaml', cwd: directoryWith(), env: {}, lenient: false })).toThrow(
+      /^absent\.yaml: can't be read \(ENOENT\)/,
+    );
+  });
+
+  it('must be UTF-8 and of a sensible size', () => {
+    const cwd = directoryWith({ 'large.yaml': `# ${'x'.repeat(1_048_576)}` });
+    writeFileSync(join(cwd, 'latin.yaml'), Buffer.from([0x61, 0x3a, 0x20, 0xe9]));
+    expect(() => loadConfig({ file: 'large.yaml', cwd, env: {}, lenient: false })).toThrow(/large\.yaml: the file has \d+ bytes/);
+    expect(() => loadConfig({ file: 'latin.yaml', cwd, env: {}, lenient: false })).toThrow('latin.yaml: is not UTF-8');
+  });
+
+  it('may be JSON', () => {
+    expect(load('{"workers":[{"name":"iii-stream","config":{"port":4000}}]}').stream?.port).toBe(4000);
+  });
+});
+
+describe('the text', () => {
+  it.each([
+    ['a key given twice', 'port: 1\nworkers: []\nport: 2\n', 3],
+    ['a list that is not closed', 'workers: []\nx: [1\ny: 2', 3],
+    ['two documents', 'workers: []\n---\nworkers: []\n', 2],
+  ])('is refused for %s, with its line', (_fault, text, line) => {
+    const [problem] = problemsOf(text);
+    expect(problem).toMatchObject({ file: 'iii-config.yaml', line, message: expect.stringContaining('not valid YAML') });
+  });
+
+  it('is refused when aliases blow it up', () => {
+    const levels = Array.from({ length: 8 }, (_, level) => `l${level + 1}: &l${level + 1} [${Array(10).fill(`*l${level}`).join(', ')}]`);
+    expect(problemsOf(`l0: &l0 [1]\n${levels.join('\n')}\n`)[0]?.message).toContain('alias');
+  });
+
+  it.each(['just text', '[1, 2]', '42'])('is refused when it is no mapping: %s', (text) => {
+    expect(problemsOf(text)[0]?.message).toContain('is not a configuration');
+  });
+
+  it.each(['', '# nothing', 'workers:', 'workers: []', 'modules: null'])('CF-9 lists nothing: the worker port only, for %j', (text) => {
+    const config = load(text);
+    expect(config.stream).toBeUndefined();
+    expect(config.workerManagers).toEqual([expect.objectContaining({ port: 49134, host: '0.0.0.0' })]);
+  });
+});
+
+describe('CF-8 directories', () => {
+  it('take a name that ends in .db as a directory', () => {
+    const text =
+      'workers: [{ name: iii-stream, config: { adapter: { name: kv, config: { store_method: file_based, file_path: ./kv.db } } } }]';
+    const cwd = directoryWith({ 'config.yaml': text });
+    const config = loadConfig({ cwd, env: {}, lenient: false });
+    expect(config.stream?.adapter).toMatchObject({ kind: 'lmdb', path: join(cwd, 'kv.db') });
+    expect(inspectStoreDirectories(config)).toEqual([]);
+  });
+
+  it('with files of another engine give a warning and stay as they are', () => {
+    const cwd = directoryWith({ 'data/streams/chat.bin': 'theirs', 'data/streams/data.mdb': 'ours' });
+    const config = loadConfig({ cwd, env: {}, lenient: false });
+    expect(inspectStoreDirectories(config)).toEqual([
+      { code: 'foreign_files', message: expect.stringMatching(/1 \*\.bin file.*chat\.bin.*left untouched/) },
+    ]);
+  });
+
+  it('that are files stop the start', () => {
+    const config = loadConfig({ cwd: directoryWith({ 'data/streams': 'a file' }), env: {}, lenient: false });
+    expect(() => inspectStoreDirectories(config)).toThrow(ConfigError);
+    expect(() => inspectStoreDirectories(config)).toThrow(/data\/streams is a file/);
+  });
+});
