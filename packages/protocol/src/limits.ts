@@ -28,6 +28,8 @@ export const LIMITS = {
   pendingPerTrigger: 10_000,
   /** Writes that wait in a store before `OVERLOADED`. */
   queuedWrites: 65_536,
+  /** Operations of one update call. */
+  updateOps: 1_024,
   /** Bytes of an HTTP upgrade request head. */
   headerBytes: 16_384,
   /** Headers of an HTTP upgrade request. */

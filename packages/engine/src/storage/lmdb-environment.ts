@@ -1,0 +1,143 @@
+import { randomUUID } from 'node:crypto';
+import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Database, open, type RootDatabase } from 'lmdb';
+
+/** Version of the record layout; written into the marker. */
+const FORMAT = 1;
+const MARKER = 'rivulet-store.json';
+const DATA_FILE = 'data.mdb';
+
+/** A table of bytes by bytes, ordered by key. */
+export type Table = Database<Buffer, Buffer>;
+
+export interface LmdbEnvironmentOptions {
+  /** A directory, whatever its name ends in; created with mode 0700. */
+  readonly path: string;
+  /** Commits are acknowledged before they are on the disk; `sync` puts them there. */
+  readonly relaxed: boolean;
+  readonly tables: readonly string[];
+}
+
+/** The directory can't be opened as a store; the message names the file and what to do. */
+export class StoreOpenError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'StoreOpenError';
+  }
+}
+
+/**
+ * One LMDB environment in a directory of its own, with an identity marker beside the data file: LMDB would open an empty or missing
+ * data file as a new store, and everything would look deleted.
+ */
+export class LmdbEnvironment {
+  readonly storeId: string;
+  readonly #root: RootDatabase<Buffer, Buffer>;
+  readonly #tables = new Map<string, Table>();
+
+  constructor(options: LmdbEnvironmentOptions) {
+    mkdirSync(options.path, { recursive: true, mode: 0o700 });
+    const marker = readMarker(options.path);
+    if (marker !== undefined) requireData(options.path);
+    this.#root = open<Buffer, Buffer>({
+      path: options.path,
+      noSubdir: false,
+      encoding: 'binary',
+      keyEncoding: 'binary',
+      maxDbs: options.tables.length + 1,
+      // A write must not be readable before it is durable, and one whose sync failed must never be.
+      overlappingSync: false,
+      noSync: options.relaxed,
+      compression: false,
+    });
+    for (const name of options.tables) {
+      this.#tables.set(name, this.#root.openDB<Buffer, Buffer>({ name, encoding: 'binary', keyEncoding: 'binary' }));
+    }
+    for (const file of [DATA_FILE, 'lock.mdb']) chmodSync(join(options.path, file), 0o600);
+    this.storeId = marker?.storeId ?? randomUUID();
+    if (marker === undefined) writeMarker(options.path, { format: FORMAT, storeId: this.storeId });
+  }
+
+  table(name: string): Table {
+    const table = this.#tables.get(name);
+    if (table === undefined) throw new Error(`table ${name} was not opened`);
+    return table;
+  }
+
+  /** Runs `write` inside one write transaction; resolves when it is on the disk (relaxed: when it is committed). */
+  async transaction(write: () => void): Promise<void> {
+    const committed = this.#root.transaction(write);
+    await committed;
+    // The read view of this turn may be older than the commit.
+    this.#root.resetReadTxn();
+  }
+
+  /** A consistent view that stays as it is until `done`. */
+  readView(): ReturnType<RootDatabase['useReadTransaction']> {
+    return this.#root.useReadTransaction();
+  }
+
+  /** Puts everything committed so far on the disk. */
+  sync(): Promise<void> {
+    const root = this.#root as unknown as { sync(callback: (error?: unknown) => void): void };
+    return new Promise((resolve, reject) => {
+      root.sync((error) => (error instanceof Error ? reject(error) : resolve()));
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#root.close();
+  }
+}
+
+interface Marker {
+  readonly format: number;
+  readonly storeId: string;
+}
+
+function readMarker(directory: string): Marker | undefined {
+  const file = join(directory, MARKER);
+  if (!existsSync(file)) return undefined;
+  let marker: Partial<Marker>;
+  try {
+    marker = JSON.parse(readFileSync(file, 'utf8')) as Partial<Marker>;
+  } catch (error) {
+    throw new StoreOpenError(`${file} is damaged; restore it from a backup of the directory`, { cause: error });
+  }
+  if (typeof marker.format !== 'number' || typeof marker.storeId !== 'string') {
+    throw new StoreOpenError(`${file} is damaged; restore it from a backup of the directory`);
+  }
+  if (marker.format > FORMAT) {
+    throw new StoreOpenError(`${file} says format ${marker.format}, this engine reads up to ${FORMAT}; start a newer engine`);
+  }
+  return { format: marker.format, storeId: marker.storeId };
+}
+
+/** A store that was there must still be there: an empty data file is damage, not a new store. */
+function requireData(directory: string): void {
+  const file = join(directory, DATA_FILE);
+  if (existsSync(file) && statSync(file).size > 0) return;
+  throw new StoreOpenError(
+    `${file} is missing or empty although ${MARKER} says there is a store; restore it, or move the directory away to begin anew`,
+  );
+}
+
+function writeMarker(directory: string, marker: Marker): void {
+  const file = join(directory, MARKER);
+  const next = `${file}.new`;
+  const handle = openSync(next, 'w', 0o600);
+  try {
+    writeSync(handle, `${JSON.stringify(marker)}\n`);
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+  renameSync(next, file);
+  const folder = openSync(directory, 'r');
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}

@@ -1,0 +1,52 @@
+import { type JsonText, RivuletError } from '@rivulet/protocol';
+import type { GroupRef, StreamStore } from './store.js';
+
+export interface ListOptions {
+  /** `{id, data}` rows instead of bare values. */
+  readonly withIds: boolean;
+  readonly limit: number | undefined;
+  /** Begin behind this item, in order of creation. */
+  readonly after: string | undefined;
+  /** The answer must fit the caller's message limit. */
+  readonly maxBytes: number;
+}
+
+/** The values of a group in order of creation, as one JSON array, from one consistent view. */
+export async function listGroup(store: StreamStore, ref: GroupRef, options: ListOptions): Promise<JsonText> {
+  const snapshot = await store.snapshot(ref);
+  const rows: string[] = [];
+  let characters = 2;
+  let begun = options.after === undefined;
+  try {
+    for await (const chunk of snapshot.chunks()) {
+      for (const item of chunk) {
+        if (!begun) {
+          begun = item.item === options.after;
+          continue;
+        }
+        const row = options.withIds ? `{"id":${JSON.stringify(item.item)},"data":${item.data}}` : item.data;
+        characters += row.length + 1;
+        if (characters > options.maxBytes) throw tooLarge(options.maxBytes);
+        rows.push(row);
+        if (rows.length === options.limit) return finish(rows, options.maxBytes);
+      }
+    }
+  } finally {
+    snapshot.close();
+  }
+  if (!begun) throw new RivuletError('INVALID_ARGUMENTS', 'after names an item that is not in the group');
+  return finish(rows, options.maxBytes);
+}
+
+function finish(rows: readonly string[], maxBytes: number): JsonText {
+  const text = `[${rows.join(',')}]`;
+  if (Buffer.byteLength(text) > maxBytes) throw tooLarge(maxBytes);
+  return text;
+}
+
+function tooLarge(maxBytes: number): RivuletError {
+  return new RivuletError(
+    'RESULT_TOO_LARGE',
+    `the list is larger than the caller's message limit of ${maxBytes} bytes; page it with limit and after`,
+  );
+}

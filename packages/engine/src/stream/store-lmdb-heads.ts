@@ -1,0 +1,102 @@
+import type { Table } from '../storage/lmdb-environment.js';
+import { PairMap } from '../structures/pair-map.js';
+import type { GroupRef } from './store.js';
+import { decodeHead, encodeHead, type Head, headKey } from './store-lmdb-records.js';
+
+/** Heads kept in memory; beyond it those used longest ago are written out, if they must be, and forgotten. */
+const CACHED_HEADS = 100_000;
+/** Heads let go in one commit. */
+const EVICTED_AT_ONCE = 1_000;
+
+interface Cached extends GroupRef {
+  head: Head;
+  /** The record on disk says the same. */
+  saved: boolean;
+}
+
+/** Heads of the groups that were used in this run, as of the last durable commit. */
+export class HeadCache {
+  readonly #table: Table;
+  readonly #cached = new PairMap<Cached>();
+  /** In order of last use by a commit. */
+  readonly #used = new Set<Cached>();
+
+  constructor(table: Table) {
+    this.#table = table;
+  }
+
+  /**
+   * The head of a group; `undefined` when it has none. One that is opened from disk starts at `reserved`, so that no offset that an
+   * event may have taken before a crash is used again.
+   */
+  get(ref: GroupRef): Head | undefined {
+    const cached = this.#cached.get(ref.stream, ref.group);
+    if (cached !== undefined) return cached.head;
+    const stored = this.stored(ref);
+    if (stored === undefined) return undefined;
+    const head = { ...stored, offset: Math.max(stored.offset, stored.reserved) };
+    const saved = head.offset === stored.offset;
+    this.#keep({ stream: ref.stream, group: ref.group, head, saved });
+    return head;
+  }
+
+  /** What the disk says, in the read view of this turn. */
+  stored(ref: GroupRef): Head | undefined {
+    const key = headKey(ref.stream, ref.group);
+    const record = this.#table.get(key);
+    return record === undefined ? undefined : decodeHead(key, record);
+  }
+
+  /** The commit that made this head is durable. */
+  set(ref: GroupRef, head: Head, saved: boolean): void {
+    const cached = this.#cached.get(ref.stream, ref.group);
+    if (cached === undefined) return this.#keep({ stream: ref.stream, group: ref.group, head, saved });
+    cached.head = head;
+    cached.saved = saved;
+    this.#used.delete(cached);
+    this.#used.add(cached);
+  }
+
+  forget(ref: GroupRef): void {
+    const cached = this.#cached.get(ref.stream, ref.group);
+    if (cached === undefined) return;
+    this.#cached.delete(ref.stream, ref.group);
+    this.#used.delete(cached);
+  }
+
+  get overfull(): boolean {
+    return this.#cached.size > CACHED_HEADS;
+  }
+
+  /** Inside a write transaction: saves the heads to be forgotten; forgets them when the returned function runs, after the commit. */
+  evict(): () => void {
+    const victims: Cached[] = [];
+    for (const cached of this.#used) {
+      if (victims.length >= EVICTED_AT_ONCE) break;
+      this.#save(cached);
+      victims.push(cached);
+    }
+    return () => {
+      for (const cached of victims) this.forget(cached);
+    };
+  }
+
+  /** Inside a write transaction at a clean stop: no group jumps ahead at the next start. */
+  settle(): void {
+    for (const cached of this.#used) this.#save(cached);
+  }
+
+  #save(cached: Cached): void {
+    const { head } = cached;
+    if (cached.saved && head.reserved === head.offset) return;
+    const key = headKey(cached.stream, cached.group);
+    head.reserved = head.offset;
+    this.#table.put(key, encodeHead(key, head));
+    cached.saved = true;
+  }
+
+  #keep(cached: Cached): void {
+    this.#cached.set(cached.stream, cached.group, cached);
+    this.#used.add(cached);
+  }
+}

@@ -1,0 +1,173 @@
+import type { Position } from '@rivulet/protocol';
+import type { LmdbEnvironment } from '../storage/lmdb-environment.js';
+import type { ChangeEntry, Changes, GroupRef, ItemRead, Snapshot, StoredItem } from './store.js';
+import type { StoreState, Tables } from './store-lmdb-batch.js';
+import type { HeadCache } from './store-lmdb-heads.js';
+import {
+  decodeHead,
+  decodeItem,
+  decodeText,
+  decodeVersion,
+  type Head,
+  headKey,
+  itemKey,
+  numberAt,
+  numbersKey,
+  splitHeadKey,
+} from './store-lmdb-records.js';
+
+const CHUNK_ITEMS = 256;
+const LAST_NUMBER = 2 ** 48 - 1;
+
+interface Sources {
+  readonly environment: LmdbEnvironment;
+  readonly tables: Tables;
+  readonly heads: HeadCache;
+  readonly state: StoreState;
+  readonly now: () => number;
+}
+
+type View = ReturnType<LmdbEnvironment['readView']>;
+
+/**
+ * Reads of the LMDB store. Each looks at one consistent view; a snapshot holds its view until it is closed or read to the end, so it
+ * must not be kept open longer than it takes to send it: old pages can't be reused meanwhile and the file grows.
+ */
+export class LmdbReads {
+  readonly #from: Sources;
+
+  constructor(sources: Sources) {
+    this.#from = sources;
+  }
+
+  get(ref: GroupRef, item: string): ItemRead {
+    const { head, position, timestamp } = this.#standing(ref);
+    if (head === undefined) return { value: undefined, position, timestamp };
+    const key = itemKey(head.number, item);
+    const record = this.#from.tables.items.get(key);
+    const stored = record === undefined ? undefined : decodeItem(key, record);
+    const value = stored?.live === true ? { item, data: stored.data, created: stored.created, changed: stored.changed } : undefined;
+    return { value, position, timestamp };
+  }
+
+  snapshot(ref: GroupRef): Snapshot {
+    const view = this.#from.environment.readView();
+    let open = true;
+    const close = () => {
+      if (open) view.done();
+      open = false;
+    };
+    try {
+      const { head, position, timestamp } = this.#standing(ref, view);
+      if (head === undefined || head.items <= CHUNK_ITEMS) {
+        const items = head === undefined ? [] : [...this.#itemsOf(head, view)];
+        close();
+        return { position, timestamp, chunks: () => chunked(items, () => {}), close };
+      }
+      return { position, timestamp, chunks: () => chunked(this.#itemsOf(head, view), close), close };
+    } catch (error) {
+      close();
+      throw error;
+    }
+  }
+
+  changes(ref: GroupRef, since: Position): Changes {
+    if (since.epoch !== this.#from.state.epoch) return { kind: 'stale', reason: 'epoch' };
+    const view = this.#from.environment.readView();
+    let open = true;
+    const close = () => {
+      if (open) view.done();
+      open = false;
+    };
+    const { head, position, timestamp } = this.#standing(ref, view);
+    if (since.offset < (head?.floor ?? this.#from.state.removedOffset)) {
+      close();
+      return { kind: 'stale', reason: 'floor' };
+    }
+    const entries = head === undefined ? [] : this.#changesOf(head, since.offset, view);
+    return { kind: 'changes', position, timestamp, chunks: () => chunked(entries, close), close };
+  }
+
+  groups(stream: string): string[] {
+    const names: string[] = [];
+    const start = headKey(stream, '');
+    // 0x00 separates, so every group of the stream lies below the same name followed by 0x01.
+    const end = Buffer.from(`${stream}\u0001`);
+    for (const { key, value } of this.#from.tables.heads.getRange({ start, end })) {
+      if (decodeHead(key, value).items > 0) names.push(splitHeadKey(key).group);
+    }
+    return names.sort();
+  }
+
+  streams(): string[] {
+    const names = new Set<string>();
+    for (const { key, value } of this.#from.tables.heads.getRange({})) {
+      if (decodeHead(key, value).items > 0) names.add(splitHeadKey(key).stream);
+    }
+    return [...names].sort();
+  }
+
+  /**
+   * Where a group stands in this view. The heads in memory know events, which the disk does not; the disk may know a commit whose
+   * `onCommit` has not run yet, and then its word counts, since the view shows that commit.
+   */
+  #standing(ref: GroupRef, view?: View): { head: Head | undefined; position: Position; timestamp: number } {
+    const { state, heads, tables } = this.#from;
+    const cached = heads.get(ref);
+    const key = headKey(ref.stream, ref.group);
+    const record = tables.heads.get(key, view === undefined ? undefined : { transaction: view });
+    const stored = record === undefined ? undefined : decodeHead(key, record);
+    if (cached === undefined || stored === undefined) {
+      return { head: stored, position: { epoch: state.epoch, offset: state.removedOffset }, timestamp: this.#from.now() - 1 };
+    }
+    const offset = Math.max(cached.offset, stored.offset);
+    return { head: stored, position: { epoch: state.epoch, offset }, timestamp: Math.max(cached.timestamp, stored.timestamp) };
+  }
+
+  *#itemsOf(head: Head, view: View): IterableIterator<StoredItem> {
+    const { order, items } = this.#from.tables;
+    const range = { start: numbersKey(head.number, 0), end: numbersKey(head.number, LAST_NUMBER), transaction: view };
+    for (const { key, value } of order.getRange(range)) {
+      const item = decodeText(key, value);
+      const place = itemKey(head.number, item);
+      const record = items.get(place, { transaction: view });
+      if (record === undefined) continue;
+      const stored = decodeItem(place, record);
+      yield { item, data: stored.data, created: stored.created, changed: stored.changed };
+    }
+  }
+
+  *#changesOf(head: Head, since: number, view: View): IterableIterator<ChangeEntry> {
+    const { versions, items } = this.#from.tables;
+    const range = { start: numbersKey(head.number, since + 1), end: numbersKey(head.number, LAST_NUMBER), transaction: view };
+    for (const { key, value } of versions.getRange(range)) {
+      const changed = numberAt(key, 1);
+      const version = decodeVersion(key, value);
+      if (!version.live) {
+        yield { kind: 'tombstone', item: version.item, changed, created: version.created, valueId: version.valueId };
+        continue;
+      }
+      const place = itemKey(head.number, version.item);
+      const record = items.get(place, { transaction: view });
+      if (record !== undefined)
+        yield { kind: 'item', item: version.item, data: decodeItem(place, record).data, created: version.created, changed };
+    }
+  }
+}
+
+/** The event loop may run between chunks; `done` runs when the last was taken, or the reader stops. */
+async function* chunked<T>(source: Iterable<T>, done: () => void): AsyncIterable<readonly T[]> {
+  try {
+    let chunk: T[] = [];
+    for (const entry of source) {
+      chunk.push(entry);
+      if (chunk.length < CHUNK_ITEMS) continue;
+      yield chunk;
+      chunk = [];
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    if (chunk.length > 0) yield chunk;
+  } finally {
+    done();
+  }
+}

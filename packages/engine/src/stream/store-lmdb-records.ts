@@ -1,0 +1,165 @@
+import { crc32 } from 'node:zlib';
+import { RivuletError } from '@rivulet/protocol';
+
+/**
+ * Keys and records of the LMDB store. Every record begins with a CRC-32 over its key and the rest: LMDB has no checksums of its own,
+ * and a flipped bit must never be served as a value. Numbers take six bytes, big-endian, so that keys order by them.
+ *
+ *     heads       stream 0x00 group        group number, offset, timestamp, reserved, floor, live items
+ *     items       group number, item id    flags, created, changed, value text     (a tombstone keeps its marker here)
+ *     order       group number, created    item id
+ *     versions    group number, changed    flags, created, item id, id member of a deleted value
+ *     tombstones  deleted at, group number, changed     stream 0x00 group
+ *     meta        name                     JSON
+ */
+
+const CRC_BYTES = 4;
+const NUMBER_BYTES = 6;
+const LIVE = 0;
+const TOMBSTONE = 1;
+
+export interface Head {
+  readonly number: number;
+  offset: number;
+  timestamp: number;
+  /** Events may take offsets up to here without a write; after a crash the group goes on above it. */
+  reserved: number;
+  floor: number;
+  items: number;
+}
+
+export interface ItemRecord {
+  readonly live: boolean;
+  readonly created: number;
+  /** Offset of the last change; of the delete for a tombstone. */
+  readonly changed: number;
+  /** Empty for a tombstone. */
+  readonly data: string;
+}
+
+export interface VersionRecord {
+  readonly live: boolean;
+  readonly created: number;
+  readonly item: string;
+  /** Of a tombstone whose value had an `id`. */
+  readonly valueId: string | undefined;
+}
+
+export function numbersKey(...numbers: readonly number[]): Buffer {
+  const key = Buffer.allocUnsafe(numbers.length * NUMBER_BYTES);
+  for (let index = 0; index < numbers.length; index++) key.writeUIntBE(numbers[index] as number, index * NUMBER_BYTES, NUMBER_BYTES);
+  return key;
+}
+
+export function numberAt(buffer: Buffer, index: number): number {
+  return buffer.readUIntBE(index * NUMBER_BYTES, NUMBER_BYTES);
+}
+
+/** Ids hold no control characters, so 0x00 separates them without doubt. */
+export function headKey(stream: string, group: string): Buffer {
+  return Buffer.from(`${stream}\u0000${group}`);
+}
+
+export function splitHeadKey(key: Buffer): { readonly stream: string; readonly group: string } {
+  const text = key.toString();
+  const at = text.indexOf('\u0000');
+  return { stream: text.slice(0, at), group: text.slice(at + 1) };
+}
+
+export function itemKey(group: number, item: string): Buffer {
+  const key = Buffer.allocUnsafe(NUMBER_BYTES + Buffer.byteLength(item));
+  key.writeUIntBE(group, 0, NUMBER_BYTES);
+  key.write(item, NUMBER_BYTES);
+  return key;
+}
+
+export function encodeHead(key: Buffer, head: Head): Buffer {
+  const record = Buffer.allocUnsafe(CRC_BYTES + 6 * NUMBER_BYTES);
+  const fields = [head.number, head.offset, head.timestamp, head.reserved, head.floor, head.items];
+  for (let index = 0; index < fields.length; index++) {
+    record.writeUIntBE(fields[index] as number, CRC_BYTES + index * NUMBER_BYTES, NUMBER_BYTES);
+  }
+  return seal(key, record);
+}
+
+export function decodeHead(key: Buffer, record: Buffer): Head {
+  const body = unseal(key, record);
+  return {
+    number: numberAt(body, 0),
+    offset: numberAt(body, 1),
+    timestamp: numberAt(body, 2),
+    reserved: numberAt(body, 3),
+    floor: numberAt(body, 4),
+    items: numberAt(body, 5),
+  };
+}
+
+export function encodeItem(key: Buffer, item: ItemRecord): Buffer {
+  const record = Buffer.allocUnsafe(CRC_BYTES + 1 + 2 * NUMBER_BYTES + Buffer.byteLength(item.data));
+  record[CRC_BYTES] = item.live ? LIVE : TOMBSTONE;
+  record.writeUIntBE(item.created, CRC_BYTES + 1, NUMBER_BYTES);
+  record.writeUIntBE(item.changed, CRC_BYTES + 1 + NUMBER_BYTES, NUMBER_BYTES);
+  record.write(item.data, CRC_BYTES + 1 + 2 * NUMBER_BYTES);
+  return seal(key, record);
+}
+
+export function decodeItem(key: Buffer, record: Buffer): ItemRecord {
+  const body = unseal(key, record);
+  return {
+    live: body[0] === LIVE,
+    created: body.readUIntBE(1, NUMBER_BYTES),
+    changed: body.readUIntBE(1 + NUMBER_BYTES, NUMBER_BYTES),
+    data: body.toString('utf8', 1 + 2 * NUMBER_BYTES),
+  };
+}
+
+export function encodeVersion(key: Buffer, version: VersionRecord): Buffer {
+  const itemBytes = Buffer.byteLength(version.item);
+  const valueId = version.valueId ?? '';
+  const record = Buffer.allocUnsafe(CRC_BYTES + 1 + NUMBER_BYTES + 2 + itemBytes + Buffer.byteLength(valueId));
+  let at = CRC_BYTES;
+  record[at++] = version.live ? LIVE : TOMBSTONE;
+  record.writeUIntBE(version.created, at, NUMBER_BYTES);
+  at += NUMBER_BYTES;
+  record.writeUInt16BE(itemBytes, at);
+  at += 2;
+  at += record.write(version.item, at);
+  record.write(valueId, at);
+  return seal(key, record);
+}
+
+export function decodeVersion(key: Buffer, record: Buffer): VersionRecord {
+  const body = unseal(key, record);
+  const item = 1 + NUMBER_BYTES + 2;
+  const itemBytes = body.readUInt16BE(1 + NUMBER_BYTES);
+  const valueId = body.toString('utf8', item + itemBytes);
+  return {
+    live: body[0] === LIVE,
+    created: body.readUIntBE(1, NUMBER_BYTES),
+    item: body.toString('utf8', item, item + itemBytes),
+    valueId: valueId === '' ? undefined : valueId,
+  };
+}
+
+export function encodeText(key: Buffer, text: string): Buffer {
+  const record = Buffer.allocUnsafe(CRC_BYTES + Buffer.byteLength(text));
+  record.write(text, CRC_BYTES);
+  return seal(key, record);
+}
+
+export function decodeText(key: Buffer, record: Buffer): string {
+  return unseal(key, record).toString();
+}
+
+function seal(key: Buffer, record: Buffer): Buffer {
+  record.writeUInt32BE(crc32(record.subarray(CRC_BYTES), crc32(key)), 0);
+  return record;
+}
+
+function unseal(key: Buffer, record: Buffer): Buffer {
+  const body = record.subarray(CRC_BYTES);
+  if (record.length < CRC_BYTES || record.readUInt32BE(0) !== crc32(body, crc32(key))) {
+    throw new RivuletError('CORRUPT_ITEM', 'a stored record fails its checksum; restore the store from a backup');
+  }
+  return body;
+}

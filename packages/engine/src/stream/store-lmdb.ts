@@ -1,0 +1,271 @@
+import { randomUUID } from 'node:crypto';
+import { LIMITS, type Position, RivuletError } from '@rivulet/protocol';
+import type { Logger } from '../logging/logger.js';
+import { LmdbEnvironment } from '../storage/lmdb-environment.js';
+import type { Clock } from '../structures/clock.js';
+import { requireId } from './ids.js';
+import type { ApplyResult, Change, Changes, GroupRef, ItemRead, Snapshot, StoreEvents, StreamStore } from './store.js';
+import { BATCH_CHANGES, Batch, type Planned, readState, type StoreState, type Tables, writeState } from './store-lmdb-batch.js';
+import { HeadCache } from './store-lmdb-heads.js';
+import { LmdbReads } from './store-lmdb-reads.js';
+import { sweepTombstones } from './store-lmdb-sweep.js';
+
+export interface LmdbStoreOptions {
+  /** Directory; created if missing. */
+  readonly path: string;
+  /** `commit`: acknowledged when on the disk. `relaxed`: acknowledged before, on the disk every `saveIntervalMs`, a new epoch after a crash. */
+  readonly durability: 'commit' | 'relaxed';
+  readonly saveIntervalMs: number;
+  /** How long a delete stays known to `changes`, in milliseconds. */
+  readonly tombstoneRetentionMs: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+interface Waiting {
+  readonly change: Change;
+  readonly resolve: (result: ApplyResult) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+const TABLES = ['heads', 'items', 'order', 'versions', 'tombstones', 'meta'] as const;
+const SWEEP_MS = 60_000;
+
+/** Everything in one LMDB environment of this process: durable, embedded, one epoch for all groups. */
+export function createLmdbStore(options: LmdbStoreOptions): StreamStore {
+  return new LmdbStore(options);
+}
+
+/**
+ * One writer loop: while a transaction is on its way to the disk, what arrives queues, and goes into the next one together. So a
+ * single writer waits for one sync, and many share it.
+ */
+class LmdbStore implements StreamStore {
+  readonly #options: LmdbStoreOptions;
+  #environment: LmdbEnvironment | undefined;
+  #tables: Tables | undefined;
+  #heads: HeadCache | undefined;
+  #reads: LmdbReads | undefined;
+  #state: StoreState | undefined;
+  #events: StoreEvents | undefined;
+  #queue: Waiting[] = [];
+  #writing: Promise<void> | undefined;
+  #closing = false;
+  /** After a failed commit nothing is written to the environment again: what it would do is unknown. */
+  #failed: unknown;
+  #timers: NodeJS.Timeout[] = [];
+
+  constructor(options: LmdbStoreOptions) {
+    this.#options = options;
+  }
+
+  async start(events: StoreEvents): Promise<void> {
+    const { path, durability, clock } = this.#options;
+    const environment = new LmdbEnvironment({ path, relaxed: durability === 'relaxed', tables: TABLES });
+    const tables = Object.fromEntries(TABLES.map((name) => [name, environment.table(name)])) as unknown as Tables;
+    const known = readState(tables.meta);
+    const state = known ?? { epoch: randomUUID(), nextGroup: 1, removedOffset: 0, removedTimestamp: 0, clean: true };
+    if (!state.clean) {
+      this.#options.logger.warn('store_new_epoch', {
+        path,
+        reason: 'a relaxed store was not closed; commits of its last moments may be gone',
+      });
+      state.epoch = randomUUID();
+    }
+    state.clean = durability === 'commit';
+    await environment.transaction(() => writeState(tables.meta, state));
+    if (durability === 'relaxed') await environment.sync();
+    this.#environment = environment;
+    this.#tables = tables;
+    this.#state = state;
+    this.#heads = new HeadCache(tables.heads);
+    this.#reads = new LmdbReads({ environment, tables, heads: this.#heads, state, now: () => clock.now() });
+    this.#events = events;
+    this.#every(SWEEP_MS, () => this.#sweep());
+    if (durability === 'relaxed') this.#every(this.#options.saveIntervalMs, () => environment.sync());
+  }
+
+  apply(change: Change): Promise<ApplyResult> {
+    try {
+      this.#requireWritable();
+      requireId(change.stream, 'stream_name');
+      requireId(change.group, 'group_id');
+      if (change.item !== undefined) requireId(change.item, 'item_id');
+      if (this.#queue.length >= LIMITS.queuedWrites)
+        throw new RivuletError('OVERLOADED', `more than ${LIMITS.queuedWrites} writes wait; slow down`);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ change, resolve, reject });
+      this.#writing ??= this.#write();
+    });
+  }
+
+  async get(ref: GroupRef, item: string): Promise<ItemRead> {
+    return this.#open().get(ref, item);
+  }
+
+  async snapshot(ref: GroupRef): Promise<Snapshot> {
+    return this.#open().snapshot(ref);
+  }
+
+  async changes(ref: GroupRef, since: Position): Promise<Changes> {
+    return this.#open().changes(ref, since);
+  }
+
+  async groups(stream: string): Promise<readonly string[]> {
+    return this.#open().groups(stream);
+  }
+
+  async streams(): Promise<readonly string[]> {
+    return this.#open().streams();
+  }
+
+  watch(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  unwatch(): void {}
+
+  async close(): Promise<void> {
+    if (this.#closing) return;
+    this.#closing = true;
+    for (const timer of this.#timers) clearInterval(timer);
+    // A failed sweep is known as `#failed`.
+    await this.#writing?.catch(() => {});
+    const environment = this.#environment;
+    if (environment === undefined) return;
+    if (this.#failed === undefined) {
+      await environment.transaction(() => {
+        this.#heads?.settle();
+        if (this.#state !== undefined && this.#tables !== undefined) writeState(this.#tables.meta, { ...this.#state, clean: true });
+      });
+      await environment.sync();
+      await environment.close();
+    }
+    this.#reads = undefined;
+    this.#environment = undefined;
+  }
+
+  async #write(): Promise<void> {
+    // The rest of this turn may still queue more for the same transaction.
+    await Promise.resolve();
+    while (this.#queue.length > 0) {
+      const waiting = this.#queue.length <= BATCH_CHANGES ? this.#queue : this.#queue.slice(0, BATCH_CHANGES);
+      this.#queue = waiting === this.#queue ? [] : this.#queue.slice(BATCH_CHANGES);
+      if (this.#failed !== undefined) {
+        for (const { reject } of waiting) reject(unavailable(this.#failed));
+        continue;
+      }
+      try {
+        await this.#commit(waiting);
+      } catch (error) {
+        this.#failed = error;
+        this.#options.logger.error('store_failed', {
+          path: this.#options.path,
+          error: String(error),
+          consequence: 'the store is read-only until a restart',
+        });
+        for (const { reject } of waiting) reject(unavailable(error));
+      }
+    }
+    this.#writing = undefined;
+  }
+
+  async #commit(waiting: readonly Waiting[]): Promise<void> {
+    const [tables, heads, state, environment] = [this.#tables, this.#heads, this.#state, this.#environment];
+    if (tables === undefined || heads === undefined || state === undefined || environment === undefined) throw notOpen();
+    const batch = new Batch(tables, heads, state, this.#options.clock.now());
+    const planned: Planned[] = [];
+    if (this.#needsNoWrite(waiting)) {
+      for (const { change } of waiting) planned.push(batch.carryOut(change));
+    } else {
+      let evicted = () => {};
+      let failure: unknown;
+      await environment.transaction(() => {
+        try {
+          if (heads.overfull) evicted = heads.evict();
+          for (const { change } of waiting) planned.push(batch.carryOut(change));
+          batch.seal();
+        } catch (error) {
+          failure = error;
+        }
+      });
+      if (failure !== undefined) throw failure;
+      evicted();
+    }
+    batch.adopt();
+    for (const plan of planned) if ('commit' in plan && plan.commit !== undefined) this.#events?.onCommit(plan.commit);
+    for (let index = 0; index < planned.length; index++) settle(waiting[index] as Waiting, planned[index] as Planned);
+  }
+
+  /** Events within what their heads have reserved touch no table. */
+  #needsNoWrite(waiting: readonly Waiting[]): boolean {
+    const spare = new Map<object, number>();
+    for (const { change } of waiting) {
+      if (change.kind !== 'event' && change.kind !== 'external') return false;
+      const head = this.#heads?.get(change);
+      if (head === undefined) return false;
+      const left = spare.get(head) ?? head.reserved - head.offset;
+      if (left <= 0) return false;
+      spare.set(head, left - 1);
+    }
+    return true;
+  }
+
+  async #sweep(): Promise<void> {
+    if (this.#writing !== undefined || this.#failed !== undefined || this.#closing) return;
+    const [tables, heads, state, environment] = [this.#tables, this.#heads, this.#state, this.#environment];
+    if (tables === undefined || heads === undefined || state === undefined || environment === undefined) return;
+    const oldest = this.#options.clock.now() - this.#options.tombstoneRetentionMs;
+    let finish = () => {};
+    this.#writing = environment
+      .transaction(() => {
+        finish = sweepTombstones(tables, heads, state, oldest);
+      })
+      .then(() => finish())
+      .then(() => this.#write());
+    await this.#writing;
+  }
+
+  #every(milliseconds: number, run: () => Promise<void>): void {
+    const timer = setInterval(() => {
+      run().catch((error: unknown) => {
+        this.#failed ??= error;
+        this.#options.logger.error('store_failed', {
+          path: this.#options.path,
+          error: String(error),
+          consequence: 'the store is read-only until a restart',
+        });
+      });
+    }, milliseconds);
+    timer.unref();
+    this.#timers.push(timer);
+  }
+
+  #requireWritable(): void {
+    if (this.#closing || this.#reads === undefined) throw notOpen();
+    if (this.#failed !== undefined) throw unavailable(this.#failed);
+  }
+
+  #open(): LmdbReads {
+    if (this.#reads === undefined) throw notOpen();
+    return this.#reads;
+  }
+}
+
+function settle(waiting: Waiting, planned: Planned): void {
+  if ('error' in planned) waiting.reject(planned.error);
+  else waiting.resolve(planned.result);
+}
+
+function notOpen(): RivuletError {
+  return new RivuletError('STORE_UNAVAILABLE', 'the store is not open');
+}
+
+function unavailable(cause: unknown): RivuletError {
+  return new RivuletError('STORE_UNAVAILABLE', 'the store is read-only after a failed write; restart the engine when the disk is well', {
+    cause,
+  });
+}

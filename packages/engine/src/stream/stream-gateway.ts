@@ -1,0 +1,96 @@
+import type { StreamConfig } from '../config/config.js';
+import type { Logger } from '../logging/logger.js';
+import type { Clock } from '../structures/clock.js';
+import { Listener, type UpgradeRequest, type Verdict } from '../transport/listener.js';
+import type { AuthGate } from './auth-gate.js';
+import { type SessionRoom, StreamSession } from './stream-session.js';
+import { readTarget } from './upgrade-target.js';
+
+export interface StreamGatewayOptions {
+  readonly config: StreamConfig;
+  readonly auth: AuthGate;
+  readonly room: Omit<SessionRoom, 'sessions'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Connections that a stop closes per second at least; fewer are not spread at all. */
+const CLOSED_PER_SECOND = 1_000;
+
+/** The stream listener: `/` and `/stream/{name}/{group}` (spec ST §2.3). */
+export class StreamGateway {
+  readonly #options: StreamGatewayOptions;
+  readonly #listener: Listener;
+  readonly #sessions = new Set<StreamSession>();
+  readonly #room: SessionRoom;
+
+  constructor(options: StreamGatewayOptions) {
+    const { config, clock, logger } = options;
+    this.#options = options;
+    this.#room = { ...options.room, sessions: this.#sessions };
+    this.#listener = new Listener({
+      name: 'stream',
+      host: config.host,
+      port: config.port,
+      maxMessageBytes: config.maxMessageBytes,
+      headersTimeoutMs: 5_000,
+      pingIntervalMs: config.pingIntervalMs,
+      pongTimeoutMs: config.pongTimeoutMs,
+      route: (request) => this.#route(request),
+      clock,
+      logger,
+    });
+  }
+
+  /** Sessions that are open now. */
+  get sessions(): ReadonlySet<StreamSession> {
+    return this.#sessions;
+  }
+
+  listen(): Promise<{ readonly host: string; readonly port: number }> {
+    return this.#listener.listen();
+  }
+
+  /** Stops accepting after the drain delay and closes the sessions with 1012, spread so that they do not all come back at once. */
+  async stop(): Promise<void> {
+    const { drainDelayMs, drainSpreadMs } = this.#options.config;
+    if (this.#sessions.size > 0) await pause(drainDelayMs);
+    this.#listener.stopAccepting();
+    const perTurn = Math.max(CLOSED_PER_SECOND, (this.#sessions.size * 1_000) / Math.max(1, drainSpreadMs)) / 20;
+    while (this.#sessions.size > 0) {
+      let closed = 0;
+      for (const session of this.#sessions) {
+        session.restart();
+        this.#sessions.delete(session);
+        if (++closed >= perTurn) break;
+      }
+      await pause(50);
+    }
+    await this.#listener.close();
+  }
+
+  async #route(request: UpgradeRequest): Promise<Verdict> {
+    const target = readTarget(request.path);
+    if (target.kind === 'unknown') return { kind: 'refuse', status: 404 };
+    if (target.kind === 'invalid') return { kind: 'refuse', status: 400 };
+    const protocol = request.protocols.includes('Authorization') ? 'Authorization' : request.protocols[0];
+    const decision = await this.#options.auth.decide(request);
+    if (decision.kind === 'refused') {
+      if (this.#options.config.authRejectMode === 'http') return { kind: 'refuse', status: decision.status };
+      return { kind: 'accept_then_close', protocol, close: decision.close };
+    }
+    return {
+      kind: 'accept',
+      protocol,
+      open: (connection) => {
+        const session = new StreamSession(this.#room, connection, decision.context);
+        if (target.kind === 'join') session.joinByPath(target, target.item);
+        return session;
+      },
+    };
+  }
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

@@ -1,0 +1,50 @@
+import { field, isJsonObject, type JsonObject, type JsonText, RivuletError, stringField } from '@rivulet/protocol';
+import type { Call } from '../core/invocation.js';
+import { requireId } from './ids.js';
+import type { GroupRef } from './store.js';
+
+/** Reads the input of a stream::* function. Every mismatch is a `deserialization_error` that names the field. */
+export function readInput(call: Call): JsonObject {
+  const { value } = call.payload;
+  if (!isJsonObject(value)) throw mismatch('the input must be an object');
+  return value;
+}
+
+export function readId(input: JsonObject, key: 'stream_name' | 'group_id' | 'item_id'): string {
+  const id = stringField(input, key);
+  if (id === undefined) throw mismatch(`${key} must be a string`);
+  requireId(id, key);
+  return id;
+}
+
+export function readGroup(input: JsonObject): GroupRef {
+  return { stream: readId(input, 'stream_name'), group: readId(input, 'group_id') };
+}
+
+/** A value to store or publish, as text. Numbers that JSON text can't carry exactly are refused, never rounded. */
+export function readData(call: Call, input: JsonObject, whenAbsent?: JsonText): JsonText {
+  requireExact(call);
+  if (!Object.hasOwn(input, 'data')) {
+    if (whenAbsent !== undefined) return whenAbsent;
+    throw mismatch('data is required');
+  }
+  return JSON.stringify(input.data);
+}
+
+export function requireExact(call: Call): void {
+  if (call.inexactNumbers === true)
+    throw mismatch('a number is beyond what JSON carries exactly (±(2^53−1), or overflows); send it as a string');
+}
+
+/** An optional whole number in a range; `undefined` when absent. */
+export function readCount(input: JsonObject, key: string, most: number): number | undefined {
+  const value = field(input, key) ?? undefined;
+  if (value === undefined) return undefined;
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > most)
+    throw mismatch(`${key} must be a whole number from 1 to ${most}`);
+  return value;
+}
+
+export function mismatch(message: string): RivuletError {
+  return new RivuletError('deserialization_error', message);
+}

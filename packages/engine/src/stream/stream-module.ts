@@ -1,0 +1,79 @@
+import type { StreamConfig } from '../config/config.js';
+import type { Fabric } from '../core/fabric.js';
+import type { Logger } from '../logging/logger.js';
+import type { Clock } from '../structures/clock.js';
+import { AuthGate } from './auth-gate.js';
+import { ChangeTriggers } from './change-triggers.js';
+import { FrameEncoder } from './frame-encoder.js';
+import { Hub } from './hub.js';
+import type { Commit, StreamStore } from './store.js';
+import { registerStreamFunctions } from './stream-functions.js';
+import { StreamGateway } from './stream-gateway.js';
+import { SubscriptionTriggers } from './subscription-triggers.js';
+
+export interface StreamModuleOptions {
+  readonly config: StreamConfig;
+  readonly fabric: Fabric;
+  readonly store: StreamStore;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Streams: functions and triggers in the fabric, a store behind them, a hub and a gateway in front. One delivery path: `onCommit`. */
+export class StreamModule {
+  readonly hub: Hub;
+  readonly gateway: StreamGateway;
+  readonly #options: StreamModuleOptions;
+  readonly #frames: FrameEncoder;
+  readonly #changes: ChangeTriggers;
+
+  constructor(options: StreamModuleOptions) {
+    const { config, fabric, store, clock, logger } = options;
+    this.#options = options;
+    this.#frames = new FrameEncoder(clock, config.injectId);
+    this.#changes = new ChangeTriggers(fabric, logger);
+    this.hub = new Hub({ store, frames: this.#frames, limits: config, clock, logger });
+    const policy = { failClosed: config.joinFailClosed, authenticated: config.authFunction !== undefined, timeoutMs: config.joinTimeoutMs };
+    const triggers = new SubscriptionTriggers(fabric, policy, logger);
+    registerStreamFunctions({ fabric, store, logger });
+    fabric.provideTriggerType('stream', 'Fires after a change of a stream.', this.#changes);
+    fabric.provideTriggerType('stream:join', 'Asked before a client may watch.', triggers.joins);
+    fabric.provideTriggerType('stream:leave', 'Told when a client stops watching.', triggers.leaves);
+    this.gateway = new StreamGateway({
+      config,
+      auth: new AuthGate(fabric, config, clock, logger),
+      room: { hub: this.hub, triggers, frames: this.#frames, config, logger },
+      clock,
+      logger,
+    });
+  }
+
+  async start(): Promise<void> {
+    const { store, config, fabric, logger } = this.#options;
+    await store.start({
+      onCommit: (commit) => this.#committed(commit),
+      onBreak: (ref, _reason, position) => this.hub.restart(ref, position.offset),
+    });
+    if (config.authFunction !== undefined && !fabric.hasFunction(config.authFunction)) {
+      logger.warn('auth_function_not_registered', {
+        function: config.authFunction,
+        consequence: 'every stream client is refused until a worker registers it',
+      });
+    }
+  }
+
+  /** Closes the clients first, then the store, when nothing can write any more. */
+  async stop(): Promise<void> {
+    this.hub.stop();
+    await this.#options.store.close();
+  }
+
+  #committed(commit: Commit): void {
+    const watched = this.hub.watches(commit.stream, commit.group);
+    const triggering = this.#changes.wants(commit.stream);
+    if (!watched && !triggering) return;
+    const text = this.#frames.change(commit);
+    if (watched) this.hub.publish(commit, text);
+    if (triggering) this.#changes.publish(commit, text);
+  }
+}
