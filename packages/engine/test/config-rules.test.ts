@@ -225,7 +225,7 @@ describe('the stream entry', () => {
     ['{ adapter: { config: {} } }', 'adapter', 'has no name'],
     ['{ adapter: kv }', 'adapter', 'a mapping with name'],
     ['{ adapter: { name: kv, config: { file_path: "" } } }', 'adapter.config.file_path', 'a directory'],
-    ['{ drain_delay_ms: 20000 }', '', '25000'],
+    ['{ drain_delay_ms: 6001 }', '', '16000'],
   ])('refuses %s', (config, key, reason) => {
     expect(problemsOf(stream(config))).toEqual([
       expect.objectContaining({

@@ -9,8 +9,8 @@ import { httpSchema, LOG_FORMATS, LOG_LEVELS, stateSchema, streamSchema, workerM
 /** Makes a path of the file absolute: paths are relative to the working directory, not to the file. */
 export type PathResolver = (path: string) => string;
 
-/** What a drain may take, in milliseconds, so that an ordered stop is done before its deadline. */
-const MAX_DRAIN_MS = 25_000;
+/** What closing the clients may take, in milliseconds: with 10 s for calls in flight after it, a stop is done before its deadline of 28 s. */
+const MAX_DRAIN_MS = 16_000;
 
 export function workerManagerConfig(values: z.output<typeof workerManagerSchema>): WorkerManagerConfig {
   return {
@@ -98,7 +98,7 @@ export function readStream(entry: WorkerEntry, resolvePath: PathResolver, findin
   }
   if (values.drain_delay_ms + values.drain_spread_ms > MAX_DRAIN_MS) {
     const sum = `drain_delay_ms and drain_spread_ms together exceed ${MAX_DRAIN_MS}`;
-    findings.problem(entry.config.path, `${sum}, and the engine gives up an ordered stop after 28000; lower one of them`);
+    findings.problem(entry.config.path, `${sum}, which leaves too little of the 28000 of an ordered stop; lower one of them`);
   }
   return streamConfig(values, store);
 }

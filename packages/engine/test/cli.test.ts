@@ -1,0 +1,223 @@
+import { once } from 'node:events';
+import { readdirSync, statSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { WebSocket } from 'ws';
+import { parse } from 'yaml';
+import { isLoopback } from '../src/cli/loopback.js';
+import { ENGINE_VERSION } from '../src/version.js';
+import { CliProcess, run } from './cli-process.js';
+import { directoryWith, fixture } from './config-files.js';
+
+const LOCAL = `workers:
+  - name: iii-worker-manager
+    config: { port: 0, host: 127.0.0.1 }
+  - name: iii-stream
+    config: { port: 0, host: 127.0.0.1, adapter: { name: kv, config: { store_method: file_based } } }
+`;
+
+/** A port on loopback that somebody else holds until the test ends. */
+async function takenPort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  onTestFinished(() => {
+    server.close();
+  });
+  const address = server.address();
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+describe('the command line', () => {
+  it.each([['version'], ['--version']])('%s prints the version', async (word) => {
+    expect(await run([word], directoryWith())).toMatchObject({ code: 0, stdout: `${ENGINE_VERSION}\n`, stderr: '' });
+  });
+
+  it.each([[['--help']], [['help']], [['start', '-h']]])('%j prints the usage', async (args) => {
+    expect(await run(args, directoryWith())).toMatchObject({ code: 0, stdout: expect.stringContaining('Usage: rivulet'), stderr: '' });
+  });
+
+  it.each<[string[], string]>([
+    [[], 'a command is missing'],
+    [['begin'], 'unknown command "begin"'],
+    [['constructor'], 'unknown command "constructor"'],
+    [['start', '--port', '1'], '--port'],
+    [['start', 'file.yaml'], 'file.yaml'],
+    [['check-config', '--config'], '--config'],
+    [['version', '--config', 'x'], '--config'],
+  ])('%j is wrong usage: exit 64', async (args, reason) => {
+    const { code, stdout, stderr } = await run(args, directoryWith());
+    expect({ code, stdout }).toEqual({ code: 64, stdout: '' });
+    expect(stderr.split('\n')[0]).toContain(reason);
+    expect(stderr).toContain('Usage: rivulet');
+  });
+});
+
+describe('check-config', () => {
+  it('says ok, with the warnings', async () => {
+    const { code, stdout, stderr } = await run(['check-config', '-c', fixture('complete-old.yaml')], directoryWith());
+    expect({ code, stdout }).toEqual({ code: 0, stdout: `ok ${fixture('complete-old.yaml')}\n` });
+    expect(stderr.match(/^warning: /gm)).toHaveLength(8);
+  });
+
+  it('takes a path relative to the working directory, and leniency', async () => {
+    const cwd = directoryWith({ 'own/a.yaml': 'workers: [{ name: iii-worker-manager, config: { prot: 1 } }]' });
+    const strict = await run(['check-config', '--config', 'own/a.yaml'], cwd);
+    expect(strict).toMatchObject({ code: 78, stdout: '' });
+    expect(strict.stderr).toBe('error: own/a.yaml:1:49 workers[0].config.prot: unknown key "prot", did you mean "port"?\n');
+    expect(await run(['check-config', '--config', 'own/a.yaml', '--lenient-config'], cwd)).toMatchObject({ code: 0 });
+  });
+});
+
+describe('print-config', () => {
+  it('CF-1 prints the same for both forms, as YAML and as JSON', async () => {
+    const cwd = directoryWith();
+    const [old, present, json] = await Promise.all([
+      run(['print-config', '-c', fixture('equivalent-old.yaml')], cwd),
+      run(['print-config', '-c', fixture('equivalent-new.yaml')], cwd),
+      run(['print-config', '--json', '-c', fixture('equivalent-new.yaml')], cwd),
+    ]);
+    expect(old).toMatchObject({ code: 0, stdout: present.stdout });
+    expect(JSON.parse(json.stdout)).toEqual(parse(present.stdout));
+    expect(parse(old.stdout)).toMatchObject({
+      workers: [{ name: 'iii-worker-manager' }, { name: 'iii-stream', config: { port: 3112 } }, {}],
+    });
+  });
+});
+
+describe('start with a bad configuration', () => {
+  it.each<[string, string, RegExp]>([
+    ['a misspelt key', 'auth_funtion: a', /iii-config\.yaml:6:7 workers\[1\]\.config\.auth_funtion: .*auth_function/],
+    [
+      'a wrong value',
+      'port: many',
+      /iii-config\.yaml:6:7 workers\[1\]\.config\.port: "many" is not valid; expected a whole number from 0 to 65535/,
+    ],
+    ['an unknown adapter', 'adapter: { name: redsi }', /iii-config\.yaml:6:18 workers\[1\]\.config\.adapter\.name: .*did you mean redis/],
+    ['an unset variable', 'host: ${RIVULET_NOWHERE}', /iii-config\.yaml:6:13: environment variable RIVULET_NOWHERE is not set/],
+  ])('CF-5 CF-7 F49 %s: exit 78 before any port is opened', async (_fault, line, message) => {
+    // The port is taken: an engine that tried to open it would say so, and exit with 1.
+    const text = `workers:\n  - name: iii-worker-manager\n    config: { host: 127.0.0.1, port: ${await takenPort()} }\n  - name: iii-stream\n    config:\n      ${line}\n`;
+    const { code, stdout, stderr, milliseconds } = await run(['start'], directoryWith({ 'iii-config.yaml': text }));
+    expect({ code, stdout }).toEqual({ code: 78, stdout: '' });
+    expect(stderr).toMatch(message);
+    expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+    expect(milliseconds).toBeLessThan(2_000 + START_ALLOWANCE_MS);
+  });
+
+  it('F49 a store path that is a file: exit 78', async () => {
+    const { code, stdout, stderr } = await run(['start'], directoryWith({ 'iii-config.yaml': LOCAL, 'data/streams': 'a file' }));
+    expect({ code, stdout }).toEqual({ code: 78, stdout: '' });
+    expect(stderr).toContain('data/streams is a file; file_path names a directory');
+  });
+
+  it('a file that is not there: exit 78', async () => {
+    expect(await run(['start', '--config', 'absent.yaml'], directoryWith())).toMatchObject({
+      code: 78,
+      stderr: expect.stringContaining('absent.yaml'),
+    });
+  });
+});
+
+/** What a busy machine may add to the start of a Node process. */
+const START_ALLOWANCE_MS = 3_000;
+
+describe('start', () => {
+  it.each(['SIGTERM', 'SIGINT'] as const)('prints the ready line alone on stdout, and stops in order on %s', async (signal) => {
+    const engine = new CliProcess(['start'], directoryWith({ 'iii-config.yaml': LOCAL }));
+    await engine.ready();
+    engine.signal(signal);
+    const { code, stdout, stderr } = await engine.finished;
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^ready worker=ws:\/\/127\.0\.0\.1:[1-9]\d* stream=ws:\/\/127\.0\.0\.1:[1-9]\d*\n$/);
+    expect(stderr).toMatch(/^\d\d:\d\d:\d\d info config_loaded file=\S+iii-config\.yaml$/m);
+    expect(stderr).toMatch(new RegExp(`info stopping signal=${signal}\n.* info stopped\n$`));
+  });
+
+  it.each<[string, string]>([
+    ['iii-worker-manager', 'config: { host: 127.0.0.1, port: PORT } }, { name: iii-stream, config: { host: 127.0.0.1, port: 0 } }'],
+    ['iii-stream', 'config: { host: 127.0.0.1, port: 0 } }, { name: iii-stream, config: { host: 127.0.0.1, port: PORT } }'],
+  ])('CF-11 F50 names the port in use of %s: exit 1', async (entry, list) => {
+    const port = await takenPort();
+    const text = `workers: [{ name: iii-worker-manager, ${list.replace('PORT', String(port))}]`;
+    const { code, stdout, stderr, milliseconds } = await run(['start'], directoryWith({ 'iii-config.yaml': text }));
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(new RegExp(`error start_failed reason="${entry}: port ${port} is in use; `));
+    expect(milliseconds).toBeLessThan(1_000 + START_ALLOWANCE_MS);
+  });
+
+  it('warns loudly of a stream port that others can reach and that asks nobody', async () => {
+    const port = await takenPort();
+    const text = `workers: [{ name: iii-worker-manager, config: { host: 127.0.0.1, port: 0 } }, { name: iii-stream, config: { host: 0.0.0.0, port: ${port} } }]`;
+    // The port is taken, so nothing of this test ever listens beyond loopback.
+    const { code, stderr } = await run(['start'], directoryWith({ 'iii-config.yaml': text }));
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/warn stream_without_auth host=0\.0\.0\.0 .*ANYONE/);
+    expect(stderr).toMatch(/warn store_in_memory message=".*restarts lose data/);
+  });
+
+  it('CF-8 warns of the files of another engine', async () => {
+    const engine = new CliProcess(['start'], directoryWith({ 'iii-config.yaml': LOCAL, 'data/streams/chat.bin': 'theirs' }));
+    await engine.output('stderr', /warn foreign_files message=".*chat\.bin/);
+    await engine.ready();
+  });
+
+  it('logs one JSON object a line with format json, at the level asked for', async () => {
+    const text = `${LOCAL}  - name: iii-observability\n    config: { format: json, level: info }\n`;
+    const engine = new CliProcess(['start'], directoryWith({ 'iii-config.yaml': text }));
+    await engine.ready();
+    engine.signal('SIGTERM');
+    const { stderr } = await engine.finished;
+    const lines = stderr
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(lines.map(({ event }) => event)).toEqual(expect.arrayContaining(['config_loaded', 'stopping', 'stopped']));
+    for (const line of lines) expect(line).toMatchObject({ level: expect.any(String), time: expect.stringMatching(/^\d{4}-/) });
+  });
+
+  it('CF-8 makes a directory of file_path, also when it ends in .db', async () => {
+    const text = LOCAL.replace('store_method: file_based', 'store_method: file_based, file_path: kept/kv.db');
+    const cwd = directoryWith({ 'iii-config.yaml': text });
+    const engine = new CliProcess(['start'], cwd);
+    await engine.ready();
+    expect(statSync(join(cwd, 'kept/kv.db')).isDirectory()).toBe(true);
+    expect(readdirSync(cwd).sort()).toEqual(['iii-config.yaml', 'kept']);
+  });
+
+  it('gives an ordered stop up at a second signal: exit 1', async () => {
+    const text = LOCAL.replace('adapter:', 'drain_delay_ms: 6000, adapter:');
+    const engine = new CliProcess(['start'], directoryWith({ 'iii-config.yaml': text }));
+    const [, stream = ''] = await engine.ready();
+    const client = new WebSocket(stream);
+    await once(client, 'open');
+    onTestFinished(() => client.terminate());
+    engine.signal('SIGTERM');
+    await engine.output('stderr', /info stopping signal=SIGTERM/);
+    engine.signal('SIGINT');
+    const { code, stderr } = await engine.finished;
+    expect(code).toBe(1);
+    expect(stderr).toContain('error stop_abandoned reason="second SIGINT"');
+  });
+
+  it.each([
+    ['uncaught_exception', 'throw new Error("boom")'],
+    ['unhandled_rejection', 'void Promise.reject(new Error("boom"))'],
+  ])('logs an %s once and exits with 1', async (event, fault) => {
+    const injected = `data:text/javascript,${encodeURIComponent(`process.once("SIGUSR2", () => { ${fault}; });`)}`;
+    const engine = new CliProcess(['start'], directoryWith({ 'iii-config.yaml': LOCAL }), { NODE_OPTIONS: `--import=${injected}` });
+    await engine.ready();
+    engine.signal('SIGUSR2');
+    const { code, stderr } = await engine.finished;
+    expect(code).toBe(1);
+    expect(stderr.match(new RegExp(`^.* error ${event} error="Error: boom`, 'gm'))).toHaveLength(1);
+    expect(stderr.match(/ error /g)).toHaveLength(1);
+  });
+});
+
+describe('loopback', () => {
+  it.each(['127.0.0.1', '127.8.8.8', '::1', 'localhost'])('is %s', (host) => expect(isLoopback(host)).toBe(true));
+  it.each(['0.0.0.0', '::', '10.0.0.1', '127.example.com', 'example.com'])("isn't %s", (host) => expect(isLoopback(host)).toBe(false));
+});

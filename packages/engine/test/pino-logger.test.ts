@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest';
+import type { LoggingConfig } from '../src/config/config.js';
+import { createLogger } from '../src/logging/pino-logger.js';
+
+function capture(config: LoggingConfig) {
+  const lines: string[] = [];
+  return { lines, logger: createLogger(config, { write: (line: string) => void lines.push(line) }) };
+}
+
+describe('the default format', () => {
+  it('is one readable line: time, level, event, fields', () => {
+    const { lines, logger } = capture({ level: 'info', format: 'default' });
+    logger.warn('join_denied', { stream: 'chat', reason: 'no such function', count: 2 });
+    expect(lines).toEqual([expect.stringMatching(/^\d\d:\d\d:\d\d warn join_denied stream=chat reason="no such function" count=2\n$/)]);
+  });
+
+  it('keeps a value with line breaks on its line, so that no peer can forge one', () => {
+    const { lines, logger } = capture({ level: 'info', format: 'default' });
+    logger.info('joined', { group: 'a\n12:00:00 error forged', id: 'x"y', empty: '' });
+    expect(lines[0]?.trimEnd().split('\n')).toHaveLength(1);
+    expect(lines[0]).toContain('group="a\\n12:00:00 error forged" id="x\\"y" empty=""');
+  });
+});
+
+describe('the json format', () => {
+  it('is one object a line', () => {
+    const { lines, logger } = capture({ level: 'info', format: 'json' });
+    logger.error('store_failed', { error: new TypeError('bad'), offset: 12n });
+    expect(lines).toHaveLength(1);
+    expect(JSON.parse(lines[0] ?? '')).toEqual({
+      level: 'error',
+      time: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
+      event: 'store_failed',
+      error: expect.stringMatching(/^TypeError: bad\n/),
+      offset: '12',
+    });
+  });
+
+  it('cuts long texts', () => {
+    const { lines, logger } = capture({ level: 'info', format: 'json' });
+    logger.info('odd', { text: 'x'.repeat(100_000) });
+    expect(lines[0]?.length).toBeLessThan(2_200);
+  });
+});
+
+it.each([
+  ['error', ['error']],
+  ['warn', ['warn', 'error']],
+  ['debug', ['debug', 'info', 'warn', 'error']],
+] as const)('level %s lets through what is as severe', (level, expected) => {
+  const { lines, logger } = capture({ level, format: 'json' });
+  for (const name of ['debug', 'info', 'warn', 'error'] as const) logger[name](name);
+  expect(lines.map((line) => (JSON.parse(line) as { event: string }).event)).toEqual(expected);
+});
