@@ -1,3 +1,4 @@
-export type { Config } from './config/config.js';
+export type { Config, StreamConfig, WorkerManagerConfig } from './config/config.js';
+export { loadConfig } from './config/load-config.js';
 export { type BoundListener, type EngineFigures, type EngineOptions, type RunningEngine, startEngine } from './engine.js';
 export * from './stream/store.js';

@@ -16,6 +16,11 @@ export class PendingWrites {
     write.then(ended, ended);
   }
 
+  /** Whether a write of this group is on its way. */
+  has(ref: GroupRef): boolean {
+    return this.#last.get(ref.stream, ref.group) !== undefined;
+  }
+
   /** Never rejects: a write that failed concerns its own caller. */
   async settled(ref: GroupRef): Promise<void> {
     await this.#last.get(ref.stream, ref.group)?.catch(() => {});

@@ -68,8 +68,9 @@ class StreamFunctions {
     const input = readInput(call);
     const ref = readGroup(input);
     const item = readId(input, 'item_id');
-    await this.#writes.settled(ref);
-    return (await this.#store.get(ref, item)).value?.data;
+    if (!this.#writes.has(ref)) return (await this.#store.get(ref, item)).value?.data;
+    // Writes that were asked for before it are on their way: it stands in line with them, and writes nothing.
+    return (await this.#store.apply({ kind: 'update', ...ref, item, compute: () => undefined })).old;
   }
 
   async delete(call: Call): Promise<JsonText> {

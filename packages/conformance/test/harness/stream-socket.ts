@@ -1,0 +1,72 @@
+import { onTestFinished } from 'vitest';
+import { type ClientOptions, WebSocket } from 'ws';
+import { Inbox } from './inbox.js';
+
+export interface StreamFrame {
+  readonly type: string;
+  readonly timestamp: number;
+  readonly streamName: string;
+  readonly groupId: string;
+  readonly id: string | null;
+  readonly event: { readonly type: string; readonly data?: unknown; readonly event?: { readonly type: string; readonly data: unknown } };
+}
+
+/** A stream client made of a bare WebSocket. */
+export class StreamSocket {
+  readonly socket: WebSocket;
+  readonly inbox = new Inbox<StreamFrame>();
+  readonly closed: Promise<number>;
+
+  private constructor(socket: WebSocket) {
+    this.socket = socket;
+    this.closed = new Promise((resolve) => socket.once('close', (code) => resolve(code)));
+    socket.on('error', () => {});
+    socket.on('message', (data) => this.inbox.push(JSON.parse(String(data)) as StreamFrame));
+  }
+
+  /** Rejects with `HTTP <status>` when the upgrade is refused. */
+  static async open(url: string, protocols: string[] = [], options: ClientOptions = {}): Promise<StreamSocket> {
+    const socket = new WebSocket(url, protocols, { perMessageDeflate: false, ...options });
+    const client = new StreamSocket(socket);
+    await new Promise<void>((resolve, reject) => {
+      socket.once('open', () => resolve());
+      socket.once('error', reject);
+      socket.once('unexpected-response', (_request, response) => reject(new Error(`HTTP ${response.statusCode}`)));
+    });
+    onTestFinished(() => socket.terminate());
+    return client;
+  }
+
+  send(frame: unknown): void {
+    this.socket.send(JSON.stringify(frame));
+  }
+
+  join(subscriptionId: string, streamName: string, groupId: string, id?: string): void {
+    this.send({ type: 'join', data: { subscriptionId, streamName, groupId, ...(id === undefined ? {} : { id }) } });
+  }
+
+  leave(subscriptionId: string, streamName: string, groupId: string): void {
+    this.send({ type: 'leave', data: { subscriptionId, streamName, groupId } });
+  }
+
+  take(kind: string, also: (frame: StreamFrame) => boolean = () => true): Promise<StreamFrame> {
+    return this.inbox.take((frame) => frame.event?.type === kind && also(frame), `a ${kind} frame`);
+  }
+
+  kinds(): string[] {
+    return this.inbox.all.map((frame) => frame.event.type);
+  }
+
+  /** A ping and its pong: everything that the engine wrote before has arrived. */
+  async settled(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.socket.once('pong', () => resolve());
+      this.socket.ping();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.socket.close();
+    await this.closed;
+  }
+}
