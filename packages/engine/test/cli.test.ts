@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import { parse } from 'yaml';
 import { isLoopback } from '../src/cli/loopback.js';
-import { ENGINE_VERSION } from '../src/version.js';
+import { ENGINE_VERSION } from '../src/config/engine-version.js';
 import { CliProcess, run } from './cli-process.js';
 import { directoryWith, fixture } from './config-files.js';
 

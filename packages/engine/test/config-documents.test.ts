@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { describeConfig } from '../src/config/describe-config.js';
+import { ENGINE_VERSION } from '../src/config/engine-version.js';
 import { loadConfig } from '../src/config/load-config.js';
 import {
   httpSchema,
@@ -13,7 +14,6 @@ import {
   streamSchema,
   workerManagerSchema,
 } from '../src/config/worker-schemas.js';
-import { ENGINE_VERSION } from '../src/version.js';
 import { directoryWith, fixture, load, ROOT } from './config-files.js';
 
 const SAMPLE = readFileSync(join(ROOT, 'iii-config.yaml'), 'utf8');
@@ -32,6 +32,16 @@ const sampleConfig = (name: string): Record<string, unknown> => {
 /** Keys that the sample sets to another value than their default on purpose, so that it is durable and on loopback. */
 const SET_APART = ['host', 'store_method'];
 
+/** What the line of a key must look like: its default, or a comment that names it, or commented out. */
+function lineOf(key: string, value: unknown, standard: unknown): RegExp {
+  if (standard === undefined) return new RegExp(`^ +# ${key}: `, 'm');
+  return SET_APART.includes(key)
+    ? new RegExp(`^ +${key}: ${plain(value)} # default: ${plain(standard)}$`, 'm')
+    : new RegExp(`^ +${key}: `, 'm');
+}
+
+const plain = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
+
 describe('iii-config.yaml', () => {
   const streamSample = sampleConfig('iii-stream');
   const kvSample = (streamSample.adapter as SampleEntry).config;
@@ -42,11 +52,10 @@ describe('iii-config.yaml', () => {
     ['the kv adapter', kvSchemas.stream, kvSample],
   ])('has each key of %s with its default, those without one commented out', (_entry, schema, sample) => {
     const defaults: Record<string, unknown> = schema.parse({});
-    for (const key of Object.keys(schema.shape).filter((name) => name !== 'adapter')) {
-      if (defaults[key] === undefined) expect(SAMPLE).toMatch(new RegExp(`^ +# ${key}: `, 'm'));
-      else if (SET_APART.includes(key)) expect(SAMPLE).toContain(`${key}: ${String(sample[key])} # default: ${String(defaults[key])}\n`);
-      else expect({ [key]: sample[key] }).toEqual({ [key]: defaults[key] });
-    }
+    const keys = Object.keys(schema.shape).filter((key) => key !== 'adapter');
+    expect(keys.filter((key) => !SAMPLE.match(lineOf(key, sample[key], defaults[key])))).toEqual([]);
+    const set = keys.filter((key) => defaults[key] !== undefined && !SET_APART.includes(key));
+    expect(Object.fromEntries(set.map((key) => [key, sample[key]]))).toEqual(Object.fromEntries(set.map((key) => [key, defaults[key]])));
     expect(Object.keys(schema.shape)).toEqual(expect.arrayContaining(Object.keys(sample)));
   });
 
@@ -67,7 +76,7 @@ describe('docs/configuration.md', () => {
       bound,
     ]);
   };
-  const code = (value: unknown) => (value === undefined ? 'none' : `\`${Array.isArray(value) ? '[]' : String(value)}\``);
+  const code = (value: unknown) => (value === undefined ? 'none' : `\`${plain(value)}\``);
 
   it.each([
     ['iii-worker-manager', workerManagerSchema],

@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { LoggingConfig } from '../src/config/config.js';
-import { createLogger } from '../src/logging/pino-logger.js';
+import { createLogger, type LoggerOptions } from '../src/logging/pino-logger.js';
 
-function capture(config: LoggingConfig) {
+function capture(options: LoggerOptions) {
   const lines: string[] = [];
-  return { lines, logger: createLogger(config, { write: (line: string) => void lines.push(line) }) };
+  return { lines, logger: createLogger(options, { write: (line: string) => void lines.push(line) }) };
 }
 
 describe('the default format', () => {

@@ -1,4 +1,4 @@
-import { ENGINE_VERSION } from '../version.js';
+import { ENGINE_VERSION } from '../config/engine-version.js';
 import type { Command } from './command.js';
 import { EXIT } from './exit-codes.js';
 

@@ -1,6 +1,6 @@
 import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from 'yaml';
-import { ENGINE_VERSION } from '../version.js';
 import { ConfigError, type ConfigProblem } from './config-error.js';
+import { ENGINE_VERSION } from './engine-version.js';
 import { type Environment, type ExpandedText, expandEnvironment } from './expand-environment.js';
 
 export type KeyPath = readonly (string | number)[];

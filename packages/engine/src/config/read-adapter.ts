@@ -31,7 +31,7 @@ export function readAdapter(owner: AdapterOwner, section: Section, findings: Fin
     ['class', byClass, Object.keys(known.classes)],
   ] as const) {
     if (value[key] === undefined || found !== undefined) continue;
-    const near = nearestName(String(value[key]), candidates);
+    const near = nearestName(typeof value[key] === 'string' ? value[key] : '', candidates);
     const hint = near === undefined ? '' : `did you mean ${near}? `;
     findings.problem([...path, key], `unknown ${owner} adapter ${shown(value[key])}; ${hint}known: ${candidates.join(', ')}`);
     return undefined;

@@ -65,9 +65,10 @@ function resolve(key: 'name' | 'class', entry: Mapping, path: KeyPath, findings:
   const written = entry[key];
   if (written === undefined) return undefined;
   const table = key === 'name' ? NAMES : CLASSES;
-  const worker = typeof written === 'string' ? table.get(written) : undefined;
+  const text = typeof written === 'string' ? written : '';
+  const worker = table.get(text);
   if (worker !== undefined) return worker;
-  const near = nearestName(String(written), table.keys());
+  const near = nearestName(text, table.keys());
   const remedy = near === undefined ? `known: ${[...table.keys()].join(', ')}` : `did you mean ${near}?`;
   findings.problemUnlessLenient('unknown_worker', [...path, key], `unknown worker ${shown(written)}; ${remedy}`);
   return 'unknown';

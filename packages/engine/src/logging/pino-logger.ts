@@ -1,5 +1,4 @@
 import { type DestinationStream, destination, pino } from 'pino';
-import type { LoggingConfig } from '../config/config.js';
 import type { LogFields, Logger } from './logger.js';
 
 /** Characters of one field in a log line; the rest is cut. */
@@ -7,16 +6,25 @@ const MAX_FIELD_CHARACTERS = 2_000;
 
 const STDERR = 2;
 
+export interface LoggerOptions {
+  readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error';
+  /** `default`: lines for people; `json`: one object a line. */
+  readonly format: 'default' | 'json';
+}
+
 /** Logs to stderr, so that stdout is free for the ready line and the output of commands. Synchronous: what is logged before an exit is seen. */
-export function createLogger(config: LoggingConfig, output: DestinationStream = destination({ fd: STDERR, sync: true })): Logger {
+export function createLogger(
+  { level, format }: LoggerOptions,
+  output: DestinationStream = destination({ fd: STDERR, sync: true }),
+): Logger {
   const options = {
-    level: config.level,
+    level,
     messageKey: 'event',
     base: null,
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
   };
-  const sink = pino(options, config.format === 'json' ? output : { write: (line: string) => output.write(readableLine(line)) });
+  const sink = pino(options, format === 'json' ? output : { write: (line: string) => output.write(readableLine(line)) });
   return {
     debug: (event, fields) => sink.debug(plainFields(fields), event),
     info: (event, fields) => sink.info(plainFields(fields), event),
