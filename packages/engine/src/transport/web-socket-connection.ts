@@ -55,8 +55,9 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
     this.write(PING_FRAME);
   }
 
-  override close(name?: CloseName | number): void {
-    if (typeof name !== 'string') return super.close();
+  /** `ws` itself calls it with a number: the code of a protocol error, or the peer's own to echo. */
+  override close(name?: CloseName | number, reason?: string | Buffer): void {
+    if (typeof name !== 'string') return super.close(name, reason);
     const entry = CLOSE_CODES[name];
     super.close(entry.code, entry.reason);
   }
@@ -71,8 +72,7 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
     try {
       run(this.#owner);
     } catch (error) {
-      this.#logger?.error('connection_failed', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
-      this.close('internal');
+      this.#failed(error);
     }
   }
 
@@ -84,16 +84,19 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
       if (isBinary) owner.onBinary(data);
       else owner.onText(data.toString());
     } catch (error) {
-      this.#logger?.error('connection_failed', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
-      this.close('internal');
+      this.#failed(error);
     }
   }
 
   ended(code: number): void {
     this.#liveness?.remove(this);
-    const owner = this.#owner;
-    this.guard((it) => it.onClose(code));
-    if (owner === this.#owner) this.#owner = undefined;
+    this.guard((owner) => owner.onClose(code));
+    this.#owner = undefined;
+  }
+
+  #failed(error: unknown): void {
+    this.#logger?.error('connection_failed', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    this.close('internal');
   }
 }
 
