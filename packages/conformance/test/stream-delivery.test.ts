@@ -9,7 +9,8 @@ const room = { stream_name: 'chat', group_id: 'room-1' };
 async function start(options: TestEngineOptions = {}) {
   const started = await startTestEngine(options);
   const worker = await RawWorker.connect(started.workerUrl);
-  const set = (item_id: string, data: unknown, group_id = 'room-1') => worker.result('stream::set', { stream_name: 'chat', group_id, item_id, data });
+  const set = (item_id: string, data: unknown, group_id = 'room-1') =>
+    worker.result('stream::set', { stream_name: 'chat', group_id, item_id, data });
   return { ...started, worker, set };
 }
 
@@ -67,7 +68,9 @@ describe.each([{ lmdb: false }, { lmdb: true }])('joins (lmdb: $lmdb)', ({ lmdb 
     let written = 0;
     const writer = (async () => {
       while (writing) {
-        const burst = Array.from({ length: 16 }, () => worker.result('stream::set', { ...room, item_id: `m${written % 7}`, data: { id: `m${written % 7}`, n: ++written } }));
+        const burst = Array.from({ length: 16 }, () =>
+          worker.result('stream::set', { ...room, item_id: `m${written % 7}`, data: { id: `m${written % 7}`, n: ++written } }),
+        );
         await Promise.all(burst);
       }
     })();
@@ -221,7 +224,9 @@ test('ST-20 a reader that fell out of the log gets one sync and goes on live', a
 test('a large group arrives as one sync message, in order of creation', async () => {
   const { worker, streamUrl } = await start({ lmdb: true });
   const text = 'y'.repeat(500);
-  await Promise.all(Array.from({ length: 3_000 }, (_, n) => worker.result('stream::set', { ...room, item_id: `m${n}`, data: { id: `m${n}`, n, text } })));
+  await Promise.all(
+    Array.from({ length: 3_000 }, (_, n) => worker.result('stream::set', { ...room, item_id: `m${n}`, data: { id: `m${n}`, n, text } })),
+  );
   const watcher = await StreamSocket.open(`${streamUrl}/stream/chat/room-1`);
   const sync = await watcher.take('sync');
   expect((sync.event.data as { n: number }[]).map((value) => value.n)).toEqual(Array.from({ length: 3_000 }, (_, n) => n));
@@ -235,7 +240,19 @@ test('ST-25 invalid frames never close a stream socket; an oversized one closes 
   const deep = `${'['.repeat(5_000)}${']'.repeat(5_000)}`;
   const watcher = await StreamSocket.open(`${streamUrl}/stream/chat/room-1`);
   await watcher.take('sync');
-  const bad = ['', '   ', '{', 'null', '[]', '"x"', '{}', '{"type":"join"}', '{"type":"join","data":[]}', deep, '{"type":"__proto__","data":{}}'];
+  const bad = [
+    '',
+    '   ',
+    '{',
+    'null',
+    '[]',
+    '"x"',
+    '{}',
+    '{"type":"join"}',
+    '{"type":"join","data":[]}',
+    deep,
+    '{"type":"__proto__","data":{}}',
+  ];
   bad.push('{"type":"join","data":{"subscriptionId":7,"streamName":"a","groupId":"b"}}');
   bad.push('{"type":"join","data":{"subscriptionId":"s","streamName":"a\\u0000","groupId":"b"}}');
   bad.push('{"__proto__":{"type":"join"},"data":{"subscriptionId":"s","streamName":"a","groupId":"b"}}');
@@ -282,7 +299,9 @@ test('hostile upgrade heads are refused and the listener goes on', async () => {
     });
     expect(ended).toBe(true);
   }
-  const constructor = await StreamSocket.open(`${streamUrl}/stream/chat/room-1`, [], { headers: { 'sec-websocket-extensions': 'constructor' } });
+  const constructor = await StreamSocket.open(`${streamUrl}/stream/chat/room-1`, [], {
+    headers: { 'sec-websocket-extensions': 'constructor' },
+  });
   await constructor.take('sync');
 });
 

@@ -102,7 +102,8 @@ describe.each([{ lmdb: false }, { lmdb: true }])('stream functions (lmdb: $lmdb)
   test('WP-22 writes and reads of one connection take effect in order', async () => {
     const { worker } = await start();
     const item = { ...room, item_id: 'm' };
-    for (let n = 0; n < 200; n++) worker.send({ type: 'invokefunction', function_id: 'stream::set', data: { ...item, data: n }, action: { type: 'void' } });
+    for (let n = 0; n < 200; n++)
+      worker.send({ type: 'invokefunction', function_id: 'stream::set', data: { ...item, data: n }, action: { type: 'void' } });
     const read = worker.result('stream::get', item);
     worker.send({ type: 'invokefunction', function_id: 'stream::delete', data: item, action: { type: 'void' } });
     expect(await read).toBe(199);
@@ -138,7 +139,9 @@ describe.each([{ lmdb: false }, { lmdb: true }])('stream functions (lmdb: $lmdb)
 
   test('numbers that JSON text cannot carry exactly are refused, never rounded', async () => {
     const { worker } = await start();
-    worker.sendText('{"type":"invokefunction","invocation_id":"big","function_id":"stream::set","data":{"stream_name":"s","group_id":"g","item_id":"i","data":9007199254740993}}');
+    worker.sendText(
+      '{"type":"invokefunction","invocation_id":"big","function_id":"stream::set","data":{"stream_name":"s","group_id":"g","item_id":"i","data":9007199254740993}}',
+    );
     const answer = await worker.take('invocationresult', (frame) => frame.invocation_id === 'big');
     expect(answer.error).toMatchObject({ code: 'deserialization_error' });
     expect(await worker.result('stream::list', { stream_name: 's', group_id: 'g' })).toEqual([]);

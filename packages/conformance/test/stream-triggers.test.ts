@@ -27,7 +27,11 @@ test('ST-12 a join function that says unauthorized yields one frame, no sync, no
   await set('chat', 'secret', 'm', { id: 'm' });
   await set('chat', 'open', 'm', { id: 'm' });
   await watcher.take('create');
-  expect(watcher.inbox.all.map((frame) => `${frame.groupId} ${frame.event.type}`)).toEqual(['secret unauthorized', 'open sync', 'open create']);
+  expect(watcher.inbox.all.map((frame) => `${frame.groupId} ${frame.event.type}`)).toEqual([
+    'secret unauthorized',
+    'open sync',
+    'open create',
+  ]);
   await watcher.close();
   await worker.take('invokefunction', (frame) => frame.function_id === 'app::leave');
   await worker.settled();
@@ -134,7 +138,7 @@ test('ST-16 stream triggers: filters, empty filters, all streams, conditions, pa
   await watch('group', { stream_name: 'chat', group_id: 'r1', item_id: '' });
   await watch('item', { stream_name: 'chat', group_id: 'r1', item_id: 'm1' });
   await watch('all', undefined);
-  await worker.serve('app::isBig', (data) => ((data as Frame & { event: { data: { n: number } } }).event.data.n > 1));
+  await worker.serve('app::isBig', (data) => (data as Frame & { event: { data: { n: number } } }).event.data.n > 1);
   await watch('big', { stream_name: 'chat', group_id: 'r1', condition_function_id: 'app::isBig' });
   await set('chat', 'r1', 'm1', { id: 'm1', n: 1 });
   await set('chat', 'r1', 'm1', { id: 'm1', n: 2 });
@@ -142,8 +146,14 @@ test('ST-16 stream triggers: filters, empty filters, all streams, conditions, pa
   await set('news', 'x', 'y', { id: 'y', n: 4 });
   await worker.result('stream::delete', { stream_name: 'chat', group_id: 'r1', item_id: 'm1' });
   await worker.result('stream::send', { stream_name: 'chat', group_id: 'r1', type: 'typing', data: { n: 5 } });
-  await worker.take('invokefunction', (frame) => frame.function_id === 'app::all' && (frame.data as { event: { type: string } }).event.type === 'event');
-  await worker.take('invokefunction', (frame) => frame.function_id === 'app::big' && (frame.data as { event: { type: string } }).event.type === 'delete');
+  await worker.take(
+    'invokefunction',
+    (frame) => frame.function_id === 'app::all' && (frame.data as { event: { type: string } }).event.type === 'event',
+  );
+  await worker.take(
+    'invokefunction',
+    (frame) => frame.function_id === 'app::big' && (frame.data as { event: { type: string } }).event.type === 'delete',
+  );
   await worker.settled();
   const kinds = (name: string) => fired[name]?.map((data) => (data as { event: { type: string } }).event.type);
   expect(kinds('stream')?.sort()).toEqual(['create', 'create', 'delete', 'event', 'update']);
@@ -151,7 +161,13 @@ test('ST-16 stream triggers: filters, empty filters, all streams, conditions, pa
   expect(kinds('item')).toEqual(['create', 'update', 'delete']);
   expect(fired.all).toHaveLength(6);
   expect(kinds('big')).toEqual(['update', 'delete']);
-  expect(fired.item?.[0]).toMatchObject({ type: 'stream', streamName: 'chat', groupId: 'r1', id: 'm1', event: { type: 'create', data: { id: 'm1', n: 1 } } });
+  expect(fired.item?.[0]).toMatchObject({
+    type: 'stream',
+    streamName: 'chat',
+    groupId: 'r1',
+    id: 'm1',
+    event: { type: 'create', data: { id: 'm1', n: 1 } },
+  });
   expect(fired.item?.[0]).not.toHaveProperty('_caller_worker_id');
 });
 
@@ -185,7 +201,8 @@ test('WP-15 a trigger id that is registered twice fires once', async () => {
   const { worker, set } = await start();
   let fired = 0;
   await worker.serve('app::f', () => void fired++);
-  for (let n = 0; n < 2; n++) worker.send({ type: 'registertrigger', id: 't1', trigger_type: 'stream', function_id: 'app::f', config: { stream_name: 'chat' } });
+  for (let n = 0; n < 2; n++)
+    worker.send({ type: 'registertrigger', id: 't1', trigger_type: 'stream', function_id: 'app::f', config: { stream_name: 'chat' } });
   await worker.settled();
   await set('chat', 'r', 'm', 1);
   await worker.take('invokefunction', (frame) => frame.function_id === 'app::f');

@@ -112,7 +112,8 @@ class Engine implements RunningEngine {
   async #stop(): Promise<void> {
     for (const gateway of this.#workers) gateway.stopAccepting();
     await this.#streams?.gateway.stop();
-    await Promise.all(this.#workers.map((gateway) => gateway.stop()));
+    await Promise.all(this.#workers.map((gateway) => gateway.drain()));
+    await Promise.all(this.#workers.map((gateway) => gateway.close()));
     await this.#streams?.stop();
     this.#events.close();
   }

@@ -36,7 +36,10 @@ export async function startTestEngine(options: TestEngineOptions = {}): Promise<
     ? ({ kind: 'lmdb', path: join(directory, 'streams'), durability: 'commit', saveIntervalMs: 5_000 } as const)
     : ({ kind: 'memory' } as const);
   const log: LogLine[] = [];
-  const record = (level: string) => (event: string, fields: Readonly<Record<string, unknown>> = {}) => void log.push({ level, event, fields });
+  const record =
+    (level: string) =>
+    (event: string, fields: Readonly<Record<string, unknown>> = {}) =>
+      void log.push({ level, event, fields });
   const engine = await startEngine(
     {
       ...defaults,

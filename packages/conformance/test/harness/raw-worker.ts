@@ -92,6 +92,18 @@ export class RawWorker {
     await this.closed;
   }
 
+  /** Drops the connection and waits until the engine has told `observer` that this worker is gone. */
+  async closeSeenBy(observer: RawWorker): Promise<void> {
+    const id = await this.workerId();
+    await observer.serve('test::workers-changed', () => undefined);
+    await observer.bind('engine::workers-available', 'test::workers-changed', {});
+    await this.close();
+    await observer.take('invokefunction', ({ data }) => {
+      const event = data as Frame | null;
+      return event?.event === 'worker_disconnected' && event.worker_id === id;
+    });
+  }
+
   #receive(frame: Frame): void {
     this.inbox.push(frame);
     if (frame.type !== 'invokefunction') return;

@@ -62,9 +62,14 @@ export class WorkerGateway {
     this.#listener.stopAccepting();
   }
 
-  /** Lets the calls in flight end, closes every worker with 1012 and the port. */
-  async stop(): Promise<void> {
+  /** Lets the calls in flight end. A worker is needed until the callers of its functions have their answers, so nobody is closed yet. */
+  async drain(): Promise<void> {
     await Promise.all([...this.#sessions].map((session) => session.drain(DRAIN_MS)));
+  }
+
+  /** Closes every worker with 1012, then the port. */
+  async close(): Promise<void> {
+    for (const session of this.#sessions) session.restart();
     await this.#closed();
     await this.#listener.close();
   }

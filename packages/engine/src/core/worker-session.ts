@@ -140,19 +140,22 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     this.#room.workers.announced(this);
   }
 
-  /** Takes no more calls from this worker, waits until the answers it is owed have left or the time is over, and closes it with 1012. */
+  /** Takes no more calls from this worker; resolves when it was answered all that it asked, or when the time is over. */
   async drain(timeoutMs: number): Promise<void> {
     if (this.#state !== 'open') return;
     this.#state = 'draining';
-    if (this.#inFlight > 0) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, timeoutMs);
-        this.#idle = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    }
+    if (this.#inFlight === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, timeoutMs);
+      this.#idle = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  /** Sends what waits and closes with 1012: never 1000 or 1001, after which the Python SDK stays away (spec WP §1.4). */
+  restart(): void {
     this.#outbound.flush();
     this.#connection.close('restart');
   }
