@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { startTestEngine, type TestEngineOptions } from './harness/engine.js';
-import { RawWorker } from './harness/raw-worker.js';
+import { RawWorker, WorkerError } from './harness/raw-worker.js';
 import { StreamSocket } from './harness/stream-socket.js';
 
 const room = '/stream/chat/room-1';
@@ -62,7 +62,7 @@ const failures: readonly [string, (() => unknown) | undefined, number, number][]
   [
     'throws',
     () => {
-      throw { code: 'invocation_failed', message: 'boom' };
+      throw new WorkerError({ code: 'invocation_failed', message: 'boom' });
     },
     1008,
     401,
@@ -75,21 +75,24 @@ const failures: readonly [string, (() => unknown) | undefined, number, number][]
   ['hangs', () => new Promise(() => {}), 1013, 503],
 ];
 
-test.each(failures)('ST-11 an auth function that %s lets nobody in', async (_name, handler, code, status) => {
-  for (const authRejectMode of ['close', 'http'] as const) {
-    const { worker, streamUrl, stop } = await start({ authFunction: 'app::auth', authRejectMode, authTimeoutMs: 200 });
-    await worker.result('stream::set', { stream_name: 'chat', group_id: 'room-1', item_id: 'secret', data: { id: 'secret' } });
-    if (handler !== undefined) await worker.serve('app::auth', handler);
-    if (authRejectMode === 'http') {
-      await expect(StreamSocket.open(streamUrl + room)).rejects.toThrow(`HTTP ${status}`);
-    } else {
-      const watcher = await StreamSocket.open(streamUrl + room);
-      if (watcher.socket.readyState === watcher.socket.OPEN) watcher.join('s', 'chat', 'room-1');
-      expect(await watcher.closed).toBe(code);
-      expect(watcher.inbox.all).toEqual([]);
-    }
-    await stop();
-  }
+async function startFailing(authRejectMode: 'close' | 'http', handler: (() => unknown) | undefined) {
+  const started = await start({ authFunction: 'app::auth', authRejectMode, authTimeoutMs: 200 });
+  await started.worker.result('stream::set', { stream_name: 'chat', group_id: 'room-1', item_id: 'secret', data: { id: 'secret' } });
+  if (handler !== undefined) await started.worker.serve('app::auth', handler);
+  return started;
+}
+
+test.each(failures)('ST-11 an auth function that %s lets nobody in; joins are ignored', async (_name, handler, code) => {
+  const { streamUrl } = await startFailing('close', handler);
+  const watcher = await StreamSocket.open(streamUrl + room);
+  if (watcher.socket.readyState === watcher.socket.OPEN) watcher.join('s', 'chat', 'room-1');
+  expect(await watcher.closed).toBe(code);
+  expect(watcher.inbox.all).toEqual([]);
+});
+
+test.each(failures)('ST-11 in http mode an auth function that %s refuses the upgrade', async (_name, handler, _code, status) => {
+  const { streamUrl } = await startFailing('http', handler);
+  await expect(StreamSocket.open(streamUrl + room)).rejects.toThrow(`HTTP ${status}`);
 });
 
 test('ST-11 {context: null} and {} are allows; a worker that dies while it decides is none', async () => {

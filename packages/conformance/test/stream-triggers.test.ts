@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { startTestEngine, type TestEngineOptions } from './harness/engine.js';
-import { type Frame, RawWorker } from './harness/raw-worker.js';
+import { type Frame, RawWorker, WorkerError } from './harness/raw-worker.js';
 import { StreamSocket } from './harness/stream-socket.js';
 
 async function start(stream: NonNullable<TestEngineOptions['stream']> = {}) {
@@ -40,7 +40,7 @@ test('ST-12 a join function that says unauthorized yields one frame, no sync, no
 
 test('ST-12 a join function that fails allows, unless joins fail closed or an auth function is set', async () => {
   const failing = () => {
-    throw { code: 'invocation_failed', message: 'boom' };
+    throw new WorkerError({ code: 'invocation_failed', message: 'boom' });
   };
   const open = await start();
   await open.worker.serve('app::join', failing);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { startTestEngine, type TestEngineOptions } from './harness/engine.js';
-import { type Frame, RawWorker } from './harness/raw-worker.js';
+import { type Frame, RawWorker, WorkerError } from './harness/raw-worker.js';
 import { StreamSocket } from './harness/stream-socket.js';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/;
@@ -72,7 +72,7 @@ test('WP-4 results, errors with their stacktrace and missing results pass betwee
   await worker.serve('app::null', () => null);
   const error = { code: 'invocation_failed', message: 'boom', stacktrace: 'at x' };
   await worker.serve('app::fail', () => {
-    throw error;
+    throw new WorkerError(error);
   });
   expect(await caller.call('app::add', { a: 1 })).toMatchObject({ type: 'invocationresult', function_id: 'app::add', result: 2 });
   for (const id of ['app::nothing', 'app::null']) {

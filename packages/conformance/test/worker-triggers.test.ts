@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { startTestEngine } from './harness/engine.js';
-import { type Frame, RawWorker } from './harness/raw-worker.js';
+import { type Frame, RawWorker, WorkerError } from './harness/raw-worker.js';
 
 async function start() {
   const started = await startTestEngine();
@@ -110,7 +110,7 @@ test('WP-24 only false skips; null, nothing, objects and true proceed; an error 
     object: () => ({ ok: false }),
     text: () => 'false',
     error: () => {
-      throw { code: 'invocation_failed', message: 'boom' };
+      throw new WorkerError({ code: 'invocation_failed', message: 'boom' });
     },
   };
   for (const [name, answer] of Object.entries(answers)) {

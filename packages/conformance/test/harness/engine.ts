@@ -10,7 +10,7 @@ export interface TestEngine {
   readonly workerUrl: string;
   readonly streamUrl: string;
   readonly log: LogLine[];
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 export interface LogLine {

@@ -5,6 +5,16 @@ import { Inbox } from './inbox.js';
 
 export type Frame = Readonly<Record<string, unknown>>;
 
+/** Thrown by a function under test: its body goes onto the wire as it is. */
+export class WorkerError extends Error {
+  readonly body: Frame;
+
+  constructor(body: Frame) {
+    super(String(body.code));
+    this.body = body;
+  }
+}
+
 /** A worker made of a bare WebSocket: it sends exactly what a test says and keeps every frame that comes. */
 export class RawWorker {
   readonly socket: WebSocket;
@@ -16,7 +26,7 @@ export class RawWorker {
     this.socket = socket;
     this.closed = new Promise((resolve) => socket.once('close', (code, reason) => resolve({ code, reason: reason.toString() })));
     socket.on('error', () => {});
-    socket.on('message', (data) => this.#receive(JSON.parse(String(data)) as Frame));
+    socket.on('message', (data) => this.#receive(JSON.parse((data as Buffer).toString()) as Frame));
   }
 
   static async connect(url: string, options: ClientOptions = {}): Promise<RawWorker> {
@@ -62,7 +72,7 @@ export class RawWorker {
     return (answer.error as { code?: unknown } | undefined)?.code;
   }
 
-  /** Registers a function and answers calls of it; a throw of an object becomes the error. Waits until the engine has processed it. */
+  /** Registers a function and answers calls of it; a thrown `WorkerError` becomes the error. Waits until the engine has processed it. */
   async serve(id: string, handler: (data: unknown, frame: Frame) => unknown, more: Frame = {}): Promise<void> {
     this.#handlers.set(id, handler);
     this.send({ type: 'registerfunction', id, ...more });
@@ -117,7 +127,8 @@ export class RawWorker {
       const result = await handler(frame.data, frame);
       this.send({ type: 'invocationresult', invocation_id, function_id, result });
     } catch (error) {
-      this.send({ type: 'invocationresult', invocation_id, function_id, error: error as Frame });
+      if (!(error instanceof WorkerError)) throw error;
+      this.send({ type: 'invocationresult', invocation_id, function_id, error: error.body });
     }
   }
 }

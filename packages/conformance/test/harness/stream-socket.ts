@@ -21,7 +21,7 @@ export class StreamSocket {
     this.socket = socket;
     this.closed = new Promise((resolve) => socket.once('close', (code) => resolve(code)));
     socket.on('error', () => {});
-    socket.on('message', (data) => this.inbox.push(JSON.parse(String(data)) as StreamFrame));
+    socket.on('message', (data) => this.inbox.push(JSON.parse((data as Buffer).toString()) as StreamFrame));
   }
 
   /** Rejects with `HTTP <status>` when the upgrade is refused. */

@@ -52,19 +52,13 @@ function registerWorkerFunctions({ workers, introspection }: Parts, add: Add): v
     const workerId = stringField(input, 'worker_id');
     const runtime = stringField(input, 'runtime');
     const status = stringField(input, 'status');
-    const search = stringField(input, 'search')?.toLowerCase();
+    const search = stringField(input, 'search');
     const rows = introspection
       .workers()
       .filter((row) => workerId === undefined || row.id === workerId)
       .filter((row) => runtime === undefined || row.runtime === runtime)
       .filter((row) => status === undefined || row.status === status)
-      .filter(
-        (row) =>
-          search === undefined ||
-          String(row.name ?? '')
-            .toLowerCase()
-            .includes(search),
-      );
+      .filter((row) => matches(search, row.name));
     return { workers: rows, timestamp: Date.now() };
   });
   add('engine::workers::info', 'One worker with its functions and triggers.', (input) =>
@@ -75,12 +69,12 @@ function registerWorkerFunctions({ workers, introspection }: Parts, add: Add): v
 function registerFunctionFunctions({ introspection }: Parts, add: Add): void {
   add('engine::functions::list', 'Functions that can be called now.', (input) => {
     const prefix = stringField(input, 'prefix');
-    const search = stringField(input, 'search')?.toLowerCase();
+    const search = stringField(input, 'search');
     const names = workerNames(input);
     const rows = introspection
       .functions(field(input, 'include_internal') === true)
       .filter((row) => prefix === undefined || String(row.function_id).startsWith(prefix))
-      .filter((row) => search === undefined || String(row.function_id).toLowerCase().includes(search))
+      .filter((row) => matches(search, row.function_id))
       .filter((row) => names === undefined || names.has(String(row.worker_name)));
     return { functions: rows };
   });
@@ -113,13 +107,13 @@ function registerTriggerFunctions({ fabric, introspection }: Parts, add: Add): v
     const type = stringField(input, 'trigger_type');
     const target = stringField(input, 'function_id');
     const worker = stringField(input, 'worker');
-    const search = stringField(input, 'search')?.toLowerCase();
+    const search = stringField(input, 'search');
     const rows = introspection
       .bindings(field(input, 'include_internal') === true)
       .filter((row) => type === undefined || row.trigger_type === type)
       .filter((row) => target === undefined || row.function_id === target)
       .filter((row) => worker === undefined || row.worker_name === worker)
-      .filter((row) => search === undefined || `${row.id} ${row.function_id} ${row.trigger_type}`.toLowerCase().includes(search));
+      .filter((row) => matches(search, row.id, row.function_id, row.trigger_type));
     return { registered_triggers: rows };
   });
   add('engine::registered-triggers::info', 'One binding.', (input) => found(introspection.binding(requiredText(input, 'id')), 'trigger'));
@@ -160,6 +154,13 @@ function requiredText(input: JsonObject, key: string): string {
 function found(row: Row | undefined, what: string): Row {
   if (row === undefined) throw new RivuletError('NOT_FOUND', `no such ${what}`);
   return row;
+}
+
+/** Whether any of the values contains the text that is searched, in whatever case. */
+function matches(search: string | undefined, ...values: readonly unknown[]): boolean {
+  if (search === undefined) return true;
+  const wanted = search.toLowerCase();
+  return values.some((value) => typeof value === 'string' && value.toLowerCase().includes(wanted));
 }
 
 function workerNames(input: JsonObject): Set<string> | undefined {

@@ -145,7 +145,7 @@ function withKey(object: Fields, key: string, value: unknown): Fields {
 }
 
 function messageOf(code: string): string {
-  const [type, problem] = code.split('.');
+  const [type, problem = ''] = code.split('.');
   switch (problem) {
     case 'target_not_object':
       return `${type} needs an object there; set the root first`;

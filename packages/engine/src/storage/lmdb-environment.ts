@@ -1,15 +1,31 @@
 import { randomUUID } from 'node:crypto';
 import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Database, open, type RootDatabase } from 'lmdb';
+import { open, type RootDatabase } from 'lmdb';
 
 /** Version of the record layout; written into the marker. */
 const FORMAT = 1;
 const MARKER = 'rivulet-store.json';
 const DATA_FILE = 'data.mdb';
 
-/** A table of bytes by bytes, ordered by key. */
-export type Table = Database<Buffer, Buffer>;
+/** A consistent view of all tables, from `readView`. */
+export type View = ReturnType<RootDatabase['useReadTransaction']>;
+
+/** A table of bytes by bytes, ordered by key. `put` and `remove` belong inside a transaction, where they take effect at once. */
+export interface Table {
+  get(key: Buffer, options?: { readonly transaction: View }): Buffer | undefined;
+  put(key: Buffer, value: Buffer): void;
+  remove(key: Buffer): void;
+  getRange(range: Range): Iterable<{ readonly key: Buffer; readonly value: Buffer }>;
+}
+
+/** From `start` to before `end`. */
+export interface Range {
+  readonly start?: Buffer;
+  readonly end?: Buffer;
+  readonly limit?: number;
+  readonly transaction?: View;
+}
 
 export interface LmdbEnvironmentOptions {
   /** A directory, whatever its name ends in; created with mode 0700. */
@@ -52,7 +68,7 @@ export class LmdbEnvironment {
       compression: false,
     });
     for (const name of options.tables) {
-      this.#tables.set(name, this.#root.openDB<Buffer, Buffer>({ name, encoding: 'binary', keyEncoding: 'binary' }));
+      this.#tables.set(name, this.#root.openDB<Buffer, Buffer>({ name, encoding: 'binary', keyEncoding: 'binary' }) as Table);
     }
     for (const file of [DATA_FILE, 'lock.mdb']) chmodSync(join(options.path, file), 0o600);
     this.storeId = marker?.storeId ?? randomUUID();
@@ -74,7 +90,7 @@ export class LmdbEnvironment {
   }
 
   /** A consistent view that stays as it is until `done`. */
-  readView(): ReturnType<RootDatabase['useReadTransaction']> {
+  readView(): View {
     return this.#root.useReadTransaction();
   }
 

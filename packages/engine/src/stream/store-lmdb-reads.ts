@@ -1,5 +1,5 @@
 import type { Position } from '@rivulet/protocol';
-import type { LmdbEnvironment } from '../storage/lmdb-environment.js';
+import type { LmdbEnvironment, View } from '../storage/lmdb-environment.js';
 import type { ChangeEntry, Changes, GroupRef, ItemRead, Snapshot, StoredItem } from './store.js';
 import type { StoreState, Tables } from './store-lmdb-batch.js';
 import type { HeadCache } from './store-lmdb-heads.js';
@@ -26,8 +26,6 @@ interface Sources {
   readonly state: StoreState;
   readonly now: () => number;
 }
-
-type View = ReturnType<LmdbEnvironment['readView']>;
 
 /**
  * Reads of the LMDB store. Each looks at one consistent view; a snapshot holds its view until it is closed or read to the end, so it

@@ -192,7 +192,7 @@ class LmdbStore implements StreamStore {
           failure = error;
         }
       });
-      if (failure !== undefined) throw failure;
+      if (failure !== undefined) throw new Error('the transaction could not be carried out', { cause: failure });
       evicted();
     }
     batch.adopt();

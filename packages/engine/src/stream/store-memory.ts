@@ -244,7 +244,7 @@ class MemoryStore implements StreamStore {
   /** Forgets old tombstones, raising the floor, and groups that hold nothing any more. */
   #forgetOld(): void {
     const oldest = this.#clock.now() - this.#retentionMs;
-    for (const group of [...this.#groups.values()]) {
+    for (const group of Array.from(this.#groups.values())) {
       for (const [item, tombstone] of group.tombstones) {
         if (tombstone.deletedAt > oldest) break;
         group.tombstones.delete(item);
