@@ -1,0 +1,12 @@
+import { changeClauses } from './store-contract-changes.js';
+import type { StoreClause } from './store-contract-factory.js';
+import { historyClauses } from './store-contract-history.js';
+import { itemClauses } from './store-contract-items.js';
+
+export type { OpenStore, StoreClause, StoreFactory } from './store-contract-factory.js';
+
+/**
+ * What every `StreamStore` owes the engine, as runnable clauses without a test runner: each throws when the store breaks it. Run all
+ * of them with a factory of your own to prove an adapter.
+ */
+export const storeContract: readonly StoreClause[] = [...itemClauses, ...historyClauses, ...changeClauses];
