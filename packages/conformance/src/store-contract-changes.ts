@@ -76,7 +76,7 @@ export const changeClauses: readonly StoreClause[] = [
         if (entry.kind === 'item') items.set(entry.item, entry.data);
         else items.delete(entry.item);
       }
-      deepEqual(new Map([...items].sort()), new Map([...expected].sort()));
+      deepEqual(items, expected);
     }
   }),
   {

@@ -9,7 +9,7 @@ const MARKER = 'rivulet-store.json';
 const DATA_FILE = 'data.mdb';
 
 /** A consistent view of all tables, from `readView`. */
-export type View = ReturnType<RootDatabase['useReadTransaction']>;
+export type View = ReturnType<RootDatabase['useReadTransaction']> & { use(): void };
 
 /** A table of bytes by bytes, ordered by key. `put` and `remove` belong inside a transaction, where they take effect at once. */
 export interface Table {
@@ -51,6 +51,8 @@ export class LmdbEnvironment {
   readonly storeId: string;
   readonly #root: RootDatabase<Buffer, Buffer>;
   readonly #tables = new Map<string, Table>();
+  /** What was durable when the transaction on its way was begun. */
+  #settled: View | undefined;
 
   constructor(options: LmdbEnvironmentOptions) {
     mkdirSync(options.path, { recursive: true, mode: 0o700 });
@@ -83,15 +85,23 @@ export class LmdbEnvironment {
 
   /** Runs `write` inside one write transaction; resolves when it is on the disk (relaxed: when it is committed). */
   async transaction(write: () => void): Promise<void> {
-    const committed = this.#root.transaction(write);
-    await committed;
-    // The read view of this turn may be older than the commit.
-    this.#root.resetReadTxn();
+    // LMDB shows a commit as soon as its meta page is in the page cache, one sync before it is on the disk.
+    const settled = this.#root.useReadTransaction() as View;
+    this.#settled = settled;
+    try {
+      await this.#root.transaction(write);
+    } finally {
+      this.#settled = undefined;
+      settled.done();
+      this.#root.resetReadTxn();
+    }
   }
 
-  /** A consistent view that stays as it is until `done`. */
+  /** A consistent view of what is durable, which stays as it is until `done`. Never shows a transaction that has not resolved. */
   readView(): View {
-    return this.#root.useReadTransaction();
+    if (this.#settled === undefined) return this.#root.useReadTransaction() as View;
+    this.#settled.use();
+    return this.#settled;
   }
 
   /** Puts everything committed so far on the disk. */

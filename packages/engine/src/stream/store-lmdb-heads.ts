@@ -1,4 +1,4 @@
-import type { Table } from '../storage/lmdb-environment.js';
+import type { Table, View } from '../storage/lmdb-environment.js';
 import { PairMap } from '../structures/pair-map.js';
 import type { GroupRef } from './store.js';
 import { decodeHead, encodeHead, type Head, headKey } from './store-lmdb-records.js';
@@ -27,12 +27,12 @@ export class HeadCache {
 
   /**
    * The head of a group; `undefined` when it has none. One that is opened from disk starts at `reserved`, so that no offset that an
-   * event may have taken before a crash is used again.
+   * event may have taken before a crash is used again. Outside a write transaction it needs a view.
    */
-  get(ref: GroupRef): Head | undefined {
+  get(ref: GroupRef, view?: View): Head | undefined {
     const cached = this.#cached.get(ref.stream, ref.group);
     if (cached !== undefined) return cached.head;
-    const stored = this.stored(ref);
+    const stored = this.#stored(ref, view);
     if (stored === undefined) return undefined;
     const head = { ...stored, offset: Math.max(stored.offset, stored.reserved) };
     const saved = head.offset === stored.offset;
@@ -40,11 +40,9 @@ export class HeadCache {
     return head;
   }
 
-  /** What the disk says, in the read view of this turn. */
-  stored(ref: GroupRef): Head | undefined {
-    const key = headKey(ref.stream, ref.group);
-    const record = this.#table.get(key);
-    return record === undefined ? undefined : decodeHead(key, record);
+  /** The head if it is in memory. */
+  cached(ref: GroupRef): Head | undefined {
+    return this.#cached.get(ref.stream, ref.group)?.head;
   }
 
   /** The commit that made this head is durable. */
@@ -84,6 +82,12 @@ export class HeadCache {
   /** Inside a write transaction at a clean stop: no group jumps ahead at the next start. */
   settle(): void {
     for (const cached of this.#used) this.#save(cached);
+  }
+
+  #stored(ref: GroupRef, view: View | undefined): Head | undefined {
+    const key = headKey(ref.stream, ref.group);
+    const record = view === undefined ? this.#table.get(key) : this.#table.get(key, { transaction: view });
+    return record === undefined ? undefined : decodeHead(key, record);
   }
 
   #save(cached: Cached): void {

@@ -39,13 +39,15 @@ export class LmdbReads {
   }
 
   get(ref: GroupRef, item: string): ItemRead {
-    const { head, position, timestamp } = this.#standing(ref);
-    if (head === undefined) return { value: undefined, position, timestamp };
-    const key = itemKey(head.number, item);
-    const record = this.#from.tables.items.get(key);
-    const stored = record === undefined ? undefined : decodeItem(key, record);
-    const value = stored?.live === true ? { item, data: stored.data, created: stored.created, changed: stored.changed } : undefined;
-    return { value, position, timestamp };
+    return this.#viewing((view) => {
+      const { head, position, timestamp } = this.#standing(ref, view);
+      if (head === undefined) return { value: undefined, position, timestamp };
+      const key = itemKey(head.number, item);
+      const record = this.#from.tables.items.get(key, { transaction: view });
+      const stored = record === undefined ? undefined : decodeItem(key, record);
+      const value = stored?.live === true ? { item, data: stored.data, created: stored.created, changed: stored.changed } : undefined;
+      return { value, position, timestamp };
+    });
   }
 
   snapshot(ref: GroupRef): Snapshot {
@@ -87,33 +89,46 @@ export class LmdbReads {
   }
 
   groups(stream: string): string[] {
-    const names: string[] = [];
-    const start = headKey(stream, '');
-    // 0x00 separates, so every group of the stream lies below the same name followed by 0x01.
-    const end = Buffer.from(`${stream}\u0001`);
-    for (const { key, value } of this.#from.tables.heads.getRange({ start, end })) {
-      if (decodeHead(key, value).items > 0) names.push(splitHeadKey(key).group);
-    }
-    return names.sort();
+    return this.#viewing((transaction) => {
+      const names: string[] = [];
+      const start = headKey(stream, '');
+      // 0x00 separates, so every group of the stream lies below the same name followed by 0x01.
+      const end = Buffer.from(`${stream}\u0001`);
+      for (const { key, value } of this.#from.tables.heads.getRange({ start, end, transaction })) {
+        if (decodeHead(key, value).items > 0) names.push(splitHeadKey(key).group);
+      }
+      return names.sort();
+    });
   }
 
   streams(): string[] {
-    const names = new Set<string>();
-    for (const { key, value } of this.#from.tables.heads.getRange({})) {
-      if (decodeHead(key, value).items > 0) names.add(splitHeadKey(key).stream);
+    return this.#viewing((transaction) => {
+      const names = new Set<string>();
+      for (const { key, value } of this.#from.tables.heads.getRange({ transaction })) {
+        if (decodeHead(key, value).items > 0) names.add(splitHeadKey(key).stream);
+      }
+      return [...names].sort();
+    });
+  }
+
+  #viewing<T>(read: (view: View) => T): T {
+    const view = this.#from.environment.readView();
+    try {
+      return read(view);
+    } finally {
+      view.done();
     }
-    return [...names].sort();
   }
 
   /**
    * Where a group stands in this view. The heads in memory know events, which the disk does not; the disk may know a commit whose
    * `onCommit` has not run yet, and then its word counts, since the view shows that commit.
    */
-  #standing(ref: GroupRef, view?: View): { head: Head | undefined; position: Position; timestamp: number } {
+  #standing(ref: GroupRef, view: View): { head: Head | undefined; position: Position; timestamp: number } {
     const { state, heads, tables } = this.#from;
-    const cached = heads.get(ref);
+    const cached = heads.get(ref, view);
     const key = headKey(ref.stream, ref.group);
-    const record = tables.heads.get(key, view === undefined ? undefined : { transaction: view });
+    const record = tables.heads.get(key, { transaction: view });
     const stored = record === undefined ? undefined : decodeHead(key, record);
     if (cached === undefined || stored === undefined) {
       return { head: stored, position: { epoch: state.epoch, offset: state.removedOffset }, timestamp: this.#from.now() - 1 };

@@ -81,7 +81,7 @@ class LmdbStore implements StreamStore {
     this.#heads = new HeadCache(tables.heads);
     this.#reads = new LmdbReads({ environment, tables, heads: this.#heads, state, now: () => clock.now() });
     this.#events = events;
-    this.#every(SWEEP_MS, () => this.#sweep());
+    this.#every(SWEEP_MS, () => this.sweepNow());
     if (durability === 'relaxed') this.#every(this.#options.saveIntervalMs, () => environment.sync());
   }
 
@@ -205,7 +205,7 @@ class LmdbStore implements StreamStore {
     const spare = new Map<object, number>();
     for (const { change } of waiting) {
       if (change.kind !== 'event' && change.kind !== 'external') return false;
-      const head = this.#heads?.get(change);
+      const head = this.#heads?.cached(change);
       if (head === undefined) return false;
       const left = spare.get(head) ?? head.reserved - head.offset;
       if (left <= 0) return false;
@@ -214,7 +214,8 @@ class LmdbStore implements StreamStore {
     return true;
   }
 
-  async #sweep(): Promise<void> {
+  /** Removes tombstones whose time is over, as the timer does each minute. */
+  async sweepNow(): Promise<void> {
     if (this.#writing !== undefined || this.#failed !== undefined || this.#closing) return;
     const [tables, heads, state, environment] = [this.#tables, this.#heads, this.#state, this.#environment];
     if (tables === undefined || heads === undefined || state === undefined || environment === undefined) return;

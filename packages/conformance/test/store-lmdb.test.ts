@@ -1,0 +1,173 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, onTestFinished, test } from 'vitest';
+import { GROUP, OpenStore } from '../src/store-contract-factory.js';
+import { lmdbFactory } from './harness/store-factories.js';
+
+async function openStore() {
+  const factory = lmdbFactory();
+  const opened = await OpenStore.start(await factory.create(Date.now));
+  onTestFinished(async () => {
+    await opened.store.close();
+    await factory.dispose();
+  });
+  const restart = async () => OpenStore.start(await factory.reopen(Date.now));
+  return { factory, opened, restart };
+}
+
+test('the store directory and its files are for their owner only', async () => {
+  const { factory } = await openStore();
+  expect((await stat(factory.directory())).mode & 0o777).toBe(0o700);
+  for (const file of ['data.mdb', 'lock.mdb', 'rivulet-store.json'])
+    expect((await stat(join(factory.directory(), file))).mode & 0o777).toBe(0o600);
+});
+
+test('F7 an empty or missing data file beside the marker is damage, not a new store', async () => {
+  const { factory, opened } = await openStore();
+  await opened.set('m', '1');
+  await opened.store.close();
+  await truncate(join(factory.directory(), 'data.mdb'), 0);
+  await expect(factory.reopen(Date.now).then((store) => OpenStore.start(store))).rejects.toThrow(/data\.mdb is missing or empty/);
+  await rm(join(factory.directory(), 'data.mdb'));
+  await expect(factory.reopen(Date.now).then((store) => OpenStore.start(store))).rejects.toThrow(/restore it, or move the directory away/);
+});
+
+test('F9 a store of a newer format is refused, naming both versions; a damaged marker too', async () => {
+  const { factory, opened } = await openStore();
+  await opened.store.close();
+  const marker = join(factory.directory(), 'rivulet-store.json');
+  const known = JSON.parse(await readFile(marker, 'utf8')) as object;
+  await chmod(marker, 0o600);
+  await writeFile(marker, JSON.stringify({ ...known, format: 9 }));
+  await expect(factory.reopen(Date.now).then((store) => OpenStore.start(store))).rejects.toThrow(/format 9, this engine reads up to 1/);
+  await writeFile(marker, '{');
+  await expect(factory.reopen(Date.now).then((store) => OpenStore.start(store))).rejects.toThrow(/damaged/);
+});
+
+test('a flipped bit in a stored value is CORRUPT_ITEM, never a wrong value', async () => {
+  const { factory, opened, restart } = await openStore();
+  await opened.set('m', '"a value to damage"');
+  await opened.store.close();
+  const file = join(factory.directory(), 'data.mdb');
+  const bytes = await readFile(file);
+  let flipped = 0;
+  for (let at = bytes.indexOf('value to damage'); at >= 0; at = bytes.indexOf('value to damage', at + 1)) {
+    bytes[at] = (bytes[at] ?? 0) ^ 1;
+    flipped++;
+  }
+  expect(flipped).toBeGreaterThan(0);
+  await writeFile(file, bytes);
+  const again = await restart();
+  onTestFinished(() => again.store.close());
+  await expect(again.value('m')).rejects.toMatchObject({ code: 'CORRUPT_ITEM' });
+  await expect(again.items()).rejects.toMatchObject({ code: 'CORRUPT_ITEM' });
+  await again.set('other', '1');
+  expect(await again.value('other')).toBe('1');
+});
+
+test.each([
+  { overlappingSync: false, readableEarly: false },
+  { overlappingSync: true, readableEarly: true },
+])(
+  'what a resolved write means with overlappingSync: $overlappingSync, while each sync takes 300 ms',
+  async ({ overlappingSync, readableEarly }) => {
+    const directory = await mkdtemp(join(tmpdir(), 'rivulet-lmdb-'));
+    onTestFinished(() => rm(directory, { recursive: true, force: true }));
+    const slowSync = [
+      '-f',
+      '-qq',
+      '-o',
+      '/dev/null',
+      '-e',
+      'trace=fdatasync,fsync,msync',
+      '-e',
+      'inject=fdatasync,fsync,msync:delay_enter=300000',
+    ];
+    const child = spawn('strace', [...slowSync, process.execPath, PROBE, directory, String(overlappingSync)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let output = '';
+    child.stdout.on('data', (data: Buffer) => {
+      output += data.toString();
+    });
+    await once(child, 'close');
+    const { readableMs, resolvedMs } = JSON.parse(output) as { readableMs: number; resolvedMs: number };
+    expect(resolvedMs).toBeGreaterThanOrEqual(300);
+    expect(readableMs < 250).toBe(readableEarly);
+  },
+  30_000,
+);
+
+test('a read never shows a change that onCommit has not reported', async () => {
+  const { opened } = await openStore();
+  let writing = true;
+  const writer = (async () => {
+    for (let n = 0; writing; n++) await opened.set('m', String(n));
+  })();
+  for (let turn = 0; turn < 2_000; turn++) {
+    const { value } = await opened.store.get(GROUP, 'm');
+    expect(value?.changed ?? 0).toBeLessThanOrEqual(opened.commits.at(-1)?.position.offset ?? 0);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  writing = false;
+  await writer;
+});
+
+const PROBE = fileURLToPath(new URL('./harness/lmdb-sync-probe.mjs', import.meta.url));
+const CHILD = fileURLToPath(new URL('./harness/store-child.mjs', import.meta.url));
+
+test('F1 after kill -9 every acknowledged write is there and no offset is used twice, those of events included', async () => {
+  const { factory, opened, restart } = await openStore();
+  await opened.set('start', '1');
+  const { epoch } = opened.commits[0]?.position ?? { epoch: '' };
+  await opened.store.close();
+  for (let round = 0; round < 3; round++) {
+    const child = spawn(process.execPath, [CHILD, factory.directory()], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let output = '';
+    let killed = false;
+    child.stdout.on('data', (data: Buffer) => {
+      output += data.toString();
+      if (killed || output.split('\n').length < 400) return;
+      killed = true;
+      child.kill('SIGKILL');
+    });
+    await once(child, 'close');
+    const acks = output
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line) as { item?: string; data?: string; offset: number });
+    const again = await restart();
+    const stored = new Map((await again.items()).items.map((item) => [item.item, item.changed]));
+    for (const ack of acks) if (ack.item !== undefined) expect(stored.get(ack.item)).toBeGreaterThanOrEqual(ack.offset);
+    await again.set('after', String(round));
+    const position = again.commits[0]?.position;
+    expect(position?.epoch).toBe(epoch);
+    expect(position?.offset).toBeGreaterThan(Math.max(...acks.map((ack) => ack.offset)));
+    await again.store.close();
+  }
+});
+
+test('tombstones leave after their retention: the floor rises, and a group that comes back starts above it', async () => {
+  let now = 1_700_000_000_000;
+  const factory = lmdbFactory();
+  const create = await factory.create(() => now);
+  const opened = await OpenStore.start(create);
+  onTestFinished(() => factory.dispose());
+  await opened.set('a', '1');
+  const since = opened.commits[0]?.position ?? { epoch: '', offset: 0 };
+  await opened.delete('a');
+  const last = opened.commits.at(-1)?.position.offset ?? 0;
+  await opened.store.close();
+  now += 8 * 86_400_000;
+  const again = await OpenStore.start(await factory.reopen(() => now));
+  await (again.store as unknown as { sweepNow(): Promise<void> }).sweepNow();
+  expect(await again.changes(since)).toBe('stale');
+  await again.set('b', '2', GROUP);
+  expect(again.commits[0]?.position.offset).toBeGreaterThan(last);
+  expect(again.commits[0]?.position.epoch).toBe(since.epoch);
+  await again.store.close();
+});
