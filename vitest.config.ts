@@ -13,7 +13,9 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ['packages/*/test/**/*.test.ts', 'examples/*/test/**/*.test.ts', 'bench/test/**/*.test.ts'],
+    include: ['packages/*/test/**/*.test.ts', 'examples/*/test/**/*.test.ts', 'bench/test/**/*.test.ts', 'scripts/test/**/*.test.ts'],
+    // A test that was singled out while working must not hide the others.
+    allowOnly: false,
     testTimeout: 15_000,
     hookTimeout: 60_000,
   },

@@ -1,0 +1,56 @@
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { run } from './child-process.mjs';
+import { say } from './workspace.mjs';
+
+/** @typedef {{ readonly name: string, readonly programs: readonly string[], readonly purpose: string }} SystemPackage */
+
+/** Programs that the tests need beyond npm packages. @type {readonly SystemPackage[]} */
+const PACKAGES = [
+  {
+    name: 'chromium',
+    programs: ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'],
+    purpose: 'the tests in a real browser',
+  },
+];
+
+/**
+ * Installs the missing ones where that is possible: on Debian and its kin, as root. Elsewhere it says in one line what is missing; the
+ * tests that need it then fail by themselves.
+ *
+ * @param {string} root
+ */
+export async function ensureSystemPackages(root) {
+  const missing = PACKAGES.filter(({ programs }) => !programs.some(isOnPath));
+  if (missing.length === 0) return;
+  const names = missing.map(({ name }) => name);
+  const matter = missing.map(({ name, purpose }) => `${name} (for ${purpose})`).join(', ');
+  if (process.getuid?.() !== 0 || !isOnPath('apt-get')) {
+    say(`missing: ${matter}; install it and run again (Debian: apt-get install ${names.join(' ')})`);
+    return;
+  }
+  say(`installing Debian packages: ${names.join(' ')}`);
+  const env = { DEBIAN_FRONTEND: 'noninteractive' };
+  const wait = ['-o', 'DPkg::Lock::Timeout=120'];
+  const updated = await run('apt-get', ['update', '-qq', ...wait], { cwd: root, env });
+  const installed =
+    updated === 0
+      ? await run('apt-get', ['install', '-qq', '-y', '--no-install-recommends', ...wait, ...names], { cwd: root, env })
+      : updated;
+  if (installed !== 0) say(`missing: ${matter}; apt-get failed with exit code ${installed}`);
+}
+
+/**
+ * @param {string} program
+ * @returns {boolean}
+ */
+function isOnPath(program) {
+  return (process.env['PATH'] ?? '').split(delimiter).some((folder) => {
+    try {
+      accessSync(join(folder, program), constants.X_OK);
+      return folder !== '';
+    } catch {
+      return false;
+    }
+  });
+}

@@ -1,0 +1,17 @@
+import './node-version.mjs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { ENGINE_PROJECTS, ensureBuilt, ensureInstalled, fail, ROOT } from './workspace.mjs';
+
+// `npm start [-- --config FILE]`: installs and builds what is missing, then is the engine. The engine runs in this process, so signals,
+// the exit code and stdout are its own.
+try {
+  await ensureInstalled(ROOT);
+  await ensureBuilt(ROOT, ENGINE_PROJECTS);
+} catch (error) {
+  fail(error);
+}
+
+const main = join(ROOT, 'packages/engine/dist/cli/main.js');
+process.argv = [process.execPath, main, 'start', ...process.argv.slice(2)];
+await import(pathToFileURL(main).href);

@@ -1,0 +1,85 @@
+import './node-version.mjs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ensureSystemPackages } from './debian-packages.mjs';
+import { summaryLine } from './test-summary.mjs';
+import { ALL_PROJECTS, ensureBuilt, ensureInstalled, fail, ROOT, runTool, SetupError, say } from './workspace.mjs';
+
+// `npm test [-- vitest arguments]`: set-up, then every check in order, then the tests. All of them run, whatever failed before, so that
+// one run tells everything; the exit code and the last line tell whether anything did.
+
+/** @type {{ name: string, ms: number, ok: boolean }[]} */
+const steps = [];
+
+/**
+ * @param {string} name
+ * @param {() => Promise<boolean>} action
+ */
+async function step(name, action) {
+  process.stdout.write(`\n--- ${name}\n`);
+  const started = performance.now();
+  const ok = await action();
+  steps.push({ name, ms: performance.now() - started, ok });
+}
+
+/** @returns {Promise<boolean>} */
+async function setUp() {
+  try {
+    await ensureInstalled(ROOT);
+    await ensureSystemPackages(ROOT);
+  } catch (error) {
+    fail(error);
+  }
+  try {
+    await ensureBuilt(ROOT, ALL_PROJECTS);
+    return true;
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    say(error.message);
+    return false;
+  }
+}
+
+/**
+ * @param {string} program
+ * @param {readonly string[]} args
+ * @param {NodeJS.ProcessEnv} [env]
+ */
+const passes = async (program, args, env = {}) => (await runTool(ROOT, program, args, { stdout: 'stdout', env })) === 0;
+
+const counts = { passed: 0, failed: 0, skipped: 0 };
+
+/** @returns {Promise<boolean>} */
+async function runTests() {
+  const folder = mkdtempSync(join(tmpdir(), 'rivulet-tests-'));
+  const file = join(folder, 'summary.json');
+  try {
+    const reporters = ['--reporter=default', '--reporter=./scripts/summary-reporter.mjs'];
+    const ok = await passes('vitest/vitest.mjs', ['run', ...reporters, ...process.argv.slice(2)], { RIVULET_TEST_SUMMARY: file });
+    Object.assign(counts, JSON.parse(readFileSync(file, 'utf8')));
+    return ok;
+  } catch (error) {
+    say(`the tests ended without a count: ${error instanceof Error ? error.message : String(error)}`);
+    return false;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+await step('set-up', setUp);
+await step('format', () => passes('@biomejs/biome/bin/biome', ['check', '--linter-enabled=false', '.']));
+await step('lint', () => passes('oxlint/bin/oxlint', ['--type-aware', '--deny-warnings']));
+await step('types', () => passes('typescript/bin/tsc', ['-p', 'tsconfig.test.json']));
+await step('tests', runTests);
+
+process.stdout.write('\n');
+for (const { name, ms, ok } of steps)
+  process.stdout.write(`${name.padEnd(7)} ${(ms / 1000).toFixed(1).padStart(6)} s  ${ok ? 'ok' : 'FAILED'}\n`);
+
+// The tests count themselves; their step counts only when it failed although no test did (no file matched, the runner died).
+const failed = steps.filter(({ name, ok }) => !ok && (name !== 'tests' || counts.failed === 0)).map(({ name }) => name);
+if (process.env['CI'] === 'true' && counts.skipped > 0) failed.push('skipped tests, which CI does not allow');
+if (failed.length > 0) process.stdout.write(`failed: ${failed.join(', ')}\n`);
+process.stdout.write(`${summaryLine(counts, failed)}\n`);
+process.exitCode = failed.length > 0 || counts.failed > 0 ? 1 : 0;

@@ -1,0 +1,88 @@
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { isBuilt, markBuilt, sourceFingerprint } from '../build-stamp.mjs';
+import { canAdopt, isInstalled, markInstalled } from '../install-stamp.mjs';
+
+let root: string;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'rivulet-set-up-'));
+});
+
+afterEach(() => {
+  rmSync(root, { recursive: true, force: true });
+});
+
+function write(path: string, content: string): void {
+  mkdirSync(dirname(join(root, path)), { recursive: true });
+  writeFileSync(join(root, path), content);
+}
+
+const packages = (versions: Record<string, object>) => JSON.stringify({ packages: versions });
+
+describe('an installation', () => {
+  it('is current until the lock file changes', () => {
+    write('package-lock.json', packages({}));
+    expect(isInstalled(root)).toBe(false);
+    markInstalled(root);
+    expect(isInstalled(root)).toBe(true);
+    write('package-lock.json', packages({ 'node_modules/ws': { version: '8.0.0' } }));
+    expect(isInstalled(root)).toBe(false);
+  });
+
+  it('made by hand is adopted when it holds what the lock file names', () => {
+    write(
+      'package-lock.json',
+      packages({ '': {}, 'node_modules/ws': { version: '8.0.0' }, 'node_modules/fsevents': { version: '2.0.0', optional: true } }),
+    );
+    write('node_modules/.package-lock.json', packages({ 'node_modules/ws': { version: '8.0.0' } }));
+    expect(canAdopt(root)).toBe(true);
+  });
+
+  it.each([
+    ['misses a package', { 'node_modules/ws': { version: '8.0.0' } }, {}],
+    ['holds another version', { 'node_modules/ws': { version: '8.0.0' } }, { 'node_modules/ws': { version: '7.0.0' } }],
+    ['holds a package too many', {}, { 'node_modules/ws': { version: '8.0.0' } }],
+  ])('is not adopted when it %s', (_matter, locked, installed) => {
+    write('package-lock.json', packages(locked));
+    write('node_modules/.package-lock.json', packages(installed));
+    expect(canAdopt(root)).toBe(false);
+  });
+
+  it('made for another Node is not adopted', () => {
+    write('package-lock.json', packages({}));
+    write('node_modules/.package-lock.json', packages({}));
+    write('node_modules/.rivulet/install', 'linux-x64 node-abi-1\nhash\n');
+    expect(canAdopt(root)).toBe(false);
+  });
+});
+
+describe('a build', () => {
+  const project = 'packages/engine';
+
+  beforeEach(() => {
+    write(`${project}/src/engine.ts`, 'export {};\n');
+    write(`${project}/tsconfig.json`, '{}\n');
+    write(`${project}/dist/tsconfig.tsbuildinfo`, '{}\n');
+    markBuilt(root, project, sourceFingerprint(root, project));
+  });
+
+  const fresh = () => isBuilt(root, project, sourceFingerprint(root, project));
+
+  it('is fresh while nothing changes', () => {
+    expect(fresh()).toBe(true);
+  });
+
+  it.each([
+    ['a source is edited', () => utimesSync(join(root, project, 'src/engine.ts'), 1, 1)],
+    ['a source is added', () => write(`${project}/src/core/call.ts`, '')],
+    ['a source is removed', () => rmSync(join(root, project, 'src/engine.ts'))],
+    ['the compiler options change', () => write(`${project}/tsconfig.json`, '{ "include": [] }\n')],
+    ['dist is removed', () => rmSync(join(root, project, 'dist'), { recursive: true })],
+  ])('is stale when %s', (_matter, change) => {
+    change();
+    expect(fresh()).toBe(false);
+  });
+});
