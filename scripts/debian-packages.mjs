@@ -12,6 +12,7 @@ const PACKAGES = [
     programs: ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'],
     purpose: 'the tests in a real browser',
   },
+  { name: 'strace', programs: ['strace'], purpose: 'the tests that slow down or fail disk syncs' },
 ];
 
 /**

@@ -1,0 +1,123 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+
+const CLI = fileURLToPath(new URL('../../../engine/dist/cli/main.js', import.meta.url));
+const READY_MS = 15_000;
+
+export interface EngineProcessOptions {
+  /** Lines of the `iii-stream` config beside port and adapter, as YAML without indentation. */
+  readonly stream?: readonly string[];
+  readonly storeMethod?: 'file_based' | 'in_memory';
+  /** Runs the program before the engine, for instance strace with its arguments. */
+  readonly wrapper?: readonly string[];
+}
+
+/** The built engine as a process of its own, in a directory of its own. It can be killed and started again on the same ports and data. */
+export class EngineProcess {
+  readonly #directory: string;
+  readonly #options: EngineProcessOptions;
+  #child: ChildProcess | undefined;
+  #ports = { worker: 0, stream: 0 };
+  /** Everything that it wrote to stderr. */
+  log = '';
+
+  private constructor(directory: string, options: EngineProcessOptions) {
+    this.#directory = directory;
+    this.#options = options;
+  }
+
+  /** Started, and ended when the test ends. */
+  static async start(options: EngineProcessOptions = {}): Promise<EngineProcess> {
+    const engine = new EngineProcess(await mkdtemp(join(tmpdir(), 'rivulet-engine-')), options);
+    onTestFinished(async () => {
+      await engine.kill();
+      await rm(engine.#directory, { recursive: true, force: true });
+    });
+    await engine.start();
+    return engine;
+  }
+
+  get workerUrl(): string {
+    return `ws://127.0.0.1:${this.#ports.worker}`;
+  }
+
+  get streamUrl(): string {
+    return `ws://127.0.0.1:${this.#ports.stream}`;
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
+  get running(): boolean {
+    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Starts it again, on the ports that it had. Resolves when it says that it is ready. */
+  async start(): Promise<void> {
+    const file = join(this.#directory, 'iii-config.yaml');
+    await writeFile(file, this.#config());
+    const command = [...(this.#options.wrapper ?? []), process.execPath, CLI, 'start', '--config', file];
+    const child = spawn(command[0] as string, command.slice(1), { cwd: this.#directory, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child = child;
+    child.stderr.on('data', (data: Buffer) => {
+      this.log += data.toString();
+    });
+    let output = '';
+    const ready = await new Promise<string>((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`not ready after ${READY_MS} ms: ${output}${this.log}`)), READY_MS);
+      child.once('exit', (code) => reject(new Error(`exited with ${code} before it was ready: ${this.log}`)));
+      child.stdout.on('data', (data: Buffer) => {
+        output += data.toString();
+        const line = /^ready .*$/m.exec(output)?.[0];
+        if (line === undefined) return;
+        clearTimeout(timer);
+        resolve(line);
+      });
+    });
+    const port = (name: string) => Number(new RegExp(`${name}=ws://[^ ]*:(\\d+)`).exec(ready)?.[1]);
+    this.#ports = { worker: port('worker'), stream: port('stream') };
+  }
+
+  /** SIGKILL, awaited. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  /** SIGTERM; answers the exit code. */
+  async stop(): Promise<number | null> {
+    return this.#end('SIGTERM');
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<number | null> {
+    const child = this.#child;
+    if (child === undefined || !this.running) return child?.exitCode ?? null;
+    const exited = once(child, 'exit');
+    child.kill(signal);
+    await exited;
+    return child.exitCode;
+  }
+
+  #config(): string {
+    const store = this.#options.storeMethod ?? 'file_based';
+    const stream = (this.#options.stream ?? []).map((line) => `      ${line}`);
+    return [
+      'workers:',
+      '  - name: iii-worker-manager',
+      `    config: { host: 127.0.0.1, port: ${this.#ports.worker} }`,
+      '  - name: iii-stream',
+      '    config:',
+      '      host: 127.0.0.1',
+      `      port: ${this.#ports.stream}`,
+      '      drain_spread_ms: 0',
+      ...stream,
+      `      adapter: { name: kv, config: { store_method: ${store}, file_path: ./data } }`,
+      '',
+    ].join('\n');
+  }
+}
