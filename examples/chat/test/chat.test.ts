@@ -1,0 +1,53 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { expect, onTestFinished, test } from 'vitest';
+import { openPage } from '../../../packages/conformance/test/harness/browser.js';
+import { startTestEngine } from '../../../packages/conformance/test/harness/engine.js';
+import { RawWorker } from '../../../packages/conformance/test/harness/raw-worker.js';
+import { StreamSocket } from '../../../packages/conformance/test/harness/stream-socket.js';
+
+const SERVER = fileURLToPath(new URL('../server.mjs', import.meta.url));
+
+/** The example as its README starts it, on free ports. Answers the address that it prints. */
+async function startExample(workerUrl: string, streamUrl: string): Promise<string> {
+  const env = { ...process.env, III_URL: workerUrl, STREAM_URL: streamUrl, PORT: '0', OTEL_ENABLED: 'false' };
+  const child = spawn(process.execPath, [SERVER], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  onTestFinished(async () => {
+    if (child.exitCode !== null) return;
+    child.kill('SIGTERM');
+    await once(child, 'exit');
+  });
+  for await (const chunk of child.stdout) {
+    const address = /chat on (\S+)/.exec(String(chunk))?.[1];
+    if (address !== undefined) return address;
+  }
+  throw new Error('the example ended before it was ready');
+}
+
+test('a message that is posted in one window appears in the other, and in a plain WebSocket', async () => {
+  const { workerUrl, streamUrl } = await startTestEngine({ lmdb: true });
+  const address = await startExample(workerUrl, streamUrl);
+  const watcher = await StreamSocket.open(`${streamUrl}/stream/chat/room-1`);
+  await watcher.take('sync');
+  const page = await openPage();
+  await page.goto(`${address}?room=room-1&name=ann`);
+  await page.waitForFunction(() => document.getElementById('status')?.textContent === 'live');
+  const other = await page.context().newPage();
+  await other.goto(`${address}?room=room-1&name=bob`);
+  await page.fill('#text', 'Hello <b>Bob</b>');
+  await page.click('button');
+  await other.waitForFunction(() => document.querySelector('#messages li')?.textContent === 'annHello <b>Bob</b>');
+  expect((await watcher.take('create')).event.data).toMatchObject({ author: 'ann', text: 'Hello <b>Bob</b>' });
+  await page.goto(`${address}?room=room-2&name=ann`);
+  await page.waitForFunction(() => document.getElementById('status')?.textContent === 'live');
+  expect(await page.locator('#messages li').count()).toBe(0);
+
+  const worker = await RawWorker.connect(workerUrl);
+  const [message] = (await worker.result('chat::list', { room: 'room-1' })) as { id: string }[];
+  await fetch(`${address}rooms/room-1/typing`, { method: 'POST', body: JSON.stringify({ author: 'bob' }) });
+  expect((await watcher.take('event')).event.event).toEqual({ type: 'typing', data: { author: 'bob' } });
+  expect(await worker.result('chat::delete', { room: 'room-1', id: message?.id })).toEqual({ deleted: true });
+  await other.waitForFunction(() => document.querySelectorAll('#messages li').length === 0);
+  expect(await worker.errorCode('chat::post', { room: 'room-1', text: '' })).toBe('invocation_failed');
+}, 60_000);
