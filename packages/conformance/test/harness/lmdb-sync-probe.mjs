@@ -11,7 +11,7 @@ const look = setInterval(() => {
   if (readableMs === undefined && root.get('k') === 1) readableMs = performance.now() - begun;
 }, 2);
 await root.transaction(() => {
-  root.put('k', 1);
+  void root.put('k', 1);
 });
 const resolvedMs = performance.now() - begun;
 clearInterval(look);
