@@ -1,0 +1,132 @@
+import { init as init_0_2_1 } from 'iii-sdk-0.2.1';
+import { init as init_0_3_0 } from 'iii-sdk-0.3.0';
+import { registerWorker as registerWorker_0_9_0, TriggerAction as TriggerAction_0_9_0 } from 'iii-sdk-0.9.0';
+import { registerWorker as registerWorker_0_11_2, TriggerAction as TriggerAction_0_11_2 } from 'iii-sdk-0.11.2';
+import { registerWorker as registerWorker_0_11_6, TriggerAction as TriggerAction_0_11_6 } from 'iii-sdk-0.11.6';
+import { registerWorker as registerWorker_0_22_1, TriggerAction as TriggerAction_0_22_1 } from 'iii-sdk-0.22.1';
+import { onTestFinished } from 'vitest';
+
+export const SDK_VERSIONS = ['0.2.1', '0.3.0', '0.9.0', '0.11.2', '0.11.6', '0.22.1'] as const;
+export type SdkVersion = (typeof SDK_VERSIONS)[number];
+
+type Handler = (data: unknown, metadata?: unknown) => Promise<unknown>;
+
+interface Registered {
+  unregister(): void;
+}
+
+interface TriggerInput {
+  readonly type: string;
+  readonly function_id: string;
+  readonly config: unknown;
+}
+
+/** One binding of a custom trigger type, as its provider is told of it. */
+export interface ProvidedTrigger {
+  readonly id: string;
+  readonly function_id: string;
+  readonly config: unknown;
+}
+
+interface Provider {
+  registerTrigger(trigger: ProvidedTrigger): Promise<void>;
+  unregisterTrigger(trigger: ProvidedTrigger): Promise<void>;
+}
+
+/** What every version offers, whatever it calls it. */
+export interface OfficialWorker {
+  readonly version: SdkVersion;
+  registerFunction(id: string, handler: Handler): Registered;
+  registerTrigger(trigger: TriggerInput): Registered;
+  registerTriggerType(id: string, provider: Provider): void;
+  /** Rejects with whatever that version rejects with. */
+  call(id: string, payload: unknown): Promise<unknown>;
+  callVoid(id: string, payload: unknown): void;
+  /** The engine has handled every frame sent so far: one connection's frames are processed in order. */
+  settled(): Promise<void>;
+  close(): Promise<void>;
+}
+
+type Facade = Omit<OfficialWorker, 'version' | 'settled'>;
+
+interface Options {
+  readonly workerName: string;
+  readonly enableMetricsReporting: boolean;
+  readonly otel: { readonly enabled: boolean };
+}
+
+type OldSdk = ReturnType<typeof init_0_2_1> | ReturnType<typeof init_0_3_0>;
+type NewSdk =
+  | ReturnType<typeof registerWorker_0_9_0>
+  | ReturnType<typeof registerWorker_0_11_2>
+  | ReturnType<typeof registerWorker_0_11_6>
+  | ReturnType<typeof registerWorker_0_22_1>;
+
+type VoidAction = ReturnType<typeof TriggerAction_0_9_0.Void>;
+
+/** 0.2 and 0.3: `trigger(id, data)` and `triggerVoid(id, data)`. */
+function oldFacade(sdk: OldSdk): Facade {
+  return {
+    registerFunction: (id, handler) => sdk.registerFunction({ id }, handler),
+    ...shared(sdk),
+    call: (id, payload) => sdk.trigger<unknown, unknown>(id, payload),
+    callVoid: (id, payload) => sdk.triggerVoid(id, payload),
+  };
+}
+
+/** Since 0.9: `trigger({ function_id, payload, action })`. */
+function newFacade(sdk: NewSdk, action: VoidAction, registerFunction: Facade['registerFunction']): Facade {
+  return {
+    registerFunction,
+    ...shared(sdk),
+    call: (id, payload) => sdk.trigger<unknown, unknown>({ function_id: id, payload }),
+    callVoid: (id, payload) => void sdk.trigger<unknown, unknown>({ function_id: id, payload, action }),
+  };
+}
+
+function shared(sdk: OldSdk | NewSdk): Pick<Facade, 'registerTrigger' | 'registerTriggerType' | 'close'> {
+  return {
+    registerTrigger: (trigger) => sdk.registerTrigger(trigger),
+    registerTriggerType: (id, provider) => void sdk.registerTriggerType({ id, description: id }, provider),
+    close: () => sdk.shutdown(),
+  };
+}
+
+const OPEN: Readonly<Record<SdkVersion, (url: string, options: Options) => Facade>> = {
+  '0.2.1': (url, options) => oldFacade(init_0_2_1(url, options)),
+  '0.3.0': (url, options) => oldFacade(init_0_3_0(url, options)),
+  '0.9.0': (url, options) => {
+    const sdk = registerWorker_0_9_0(url, options);
+    return newFacade(sdk, TriggerAction_0_9_0.Void(), (id, handler) => sdk.registerFunction({ id }, handler));
+  },
+  '0.11.2': (url, options) => {
+    const sdk = registerWorker_0_11_2(url, options);
+    return newFacade(sdk, TriggerAction_0_11_2.Void(), (id, handler) => sdk.registerFunction(id, handler));
+  },
+  '0.11.6': (url, options) => {
+    const sdk = registerWorker_0_11_6(url, options);
+    return newFacade(sdk, TriggerAction_0_11_6.Void(), (id, handler) => sdk.registerFunction(id, handler));
+  },
+  '0.22.1': (url, options) => {
+    const sdk = registerWorker_0_22_1(url, options);
+    return newFacade(sdk, TriggerAction_0_22_1.Void(), (id, handler) => sdk.registerFunction(id, handler));
+  },
+};
+
+/** A worker made of an official SDK, connected and known to the engine; shut down when the test ends. Telemetry is off. */
+export async function connectOfficial(version: SdkVersion, url: string, workerName = `official-${version}`): Promise<OfficialWorker> {
+  process.env.OTEL_ENABLED = 'false';
+  const facade = OPEN[version](url, {
+    workerName,
+    enableMetricsReporting: false,
+    otel: { enabled: false },
+  });
+  const settled = async () => void (await facade.call('engine::health::check', {}));
+  let closing: Promise<void> | undefined;
+  const close = () => (closing ??= facade.close());
+  onTestFinished(close);
+  // The first one waits in the SDK's queue, which is sent before the announcement; the second one comes after both.
+  await settled();
+  await settled();
+  return { ...facade, version, settled, close };
+}
