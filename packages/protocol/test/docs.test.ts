@@ -1,0 +1,74 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { CLOSE_CODES } from '../src/close-codes.js';
+import { ERROR_CODES } from '../src/errors.js';
+import { LIMITS } from '../src/limits.js';
+
+/** Rows of the table with these columns, each row as its trimmed cells. */
+function tableOf(file: string, ...columns: readonly string[]): string[][] {
+  const lines = readFileSync(fileURLToPath(new URL(`../../../docs/${file}`, import.meta.url)), 'utf8').split('\n');
+  const header = lines.indexOf(`| ${columns.join(' | ')} |`);
+  if (header < 0) throw new Error(`docs/${file} has no table with the columns ${columns.join(', ')}`);
+  const rows: string[][] = [];
+  for (const line of lines.slice(header + 2)) {
+    if (!line.startsWith('|')) break;
+    rows.push(
+      line
+        .slice(1, -1)
+        .split('|')
+        .map((cell) => cell.trim()),
+    );
+  }
+  return rows;
+}
+
+const yesOrNo = (truth: boolean) => (truth ? 'yes' : 'no');
+const withoutLast = (row: readonly string[]) => row.slice(0, -1);
+const lastOf = (row: readonly string[]) => row.at(-1);
+
+describe('docs/errors.md', () => {
+  const errors = tableOf('errors.md', 'Code', 'Meaning', 'Retry', 'What to do');
+  const closes = tableOf('errors.md', 'Code', 'Meaning', 'Reconnect', 'What to do');
+
+  it('has one row for every error code, in order, with its meaning and whether to retry, and no other row', () => {
+    const owed = Object.entries(ERROR_CODES).map(([code, { when, retryable }]) => [`\`${code}\``, when, yesOrNo(retryable)]);
+    expect(errors.map(withoutLast)).toEqual(owed);
+  });
+
+  it('has one row for every close code, in order, with its meaning and whether to reconnect, and no other row', () => {
+    const owed = Object.values(CLOSE_CODES).map(({ code, when, reconnect }) => [String(code), when, yesOrNo(reconnect)]);
+    expect(closes.map(withoutLast)).toEqual(owed);
+  });
+
+  it('says of every code what to do', () => {
+    expect([...errors, ...closes].filter((row) => row.length !== 4 || lastOf(row) === '')).toEqual([]);
+  });
+});
+
+describe('docs/limits.md', () => {
+  const rows = tableOf('limits.md', 'Limit', 'Value', 'Of', 'When it is hit');
+
+  it('has one row for every limit, in order, with its value, and no other row', () => {
+    const listed = rows.map(([name, value = '']) => [name, Number(/^(\d+) [a-z]+$/.exec(value)?.[1])]);
+    expect(listed).toEqual(Object.entries(LIMITS).map(([name, value]) => [`\`${name}\``, value]));
+  });
+
+  it('gives a limit in bytes exactly where the name says so', () => {
+    const inBytes = rows.filter(([, value = '']) => value.endsWith(' bytes')).map(([name = '']) => name.slice(1, -1));
+    expect(inBytes).toEqual(Object.keys(LIMITS).filter((name) => name.endsWith('Bytes')));
+  });
+
+  it('says of every limit what happens, with no code that docs/errors.md lacks', () => {
+    expect(rows.filter((row) => row.length !== 4 || lastOf(row) === '')).toEqual([]);
+    const known = new Set<string>([...Object.keys(ERROR_CODES), ...Object.values(CLOSE_CODES).map(({ code }) => String(code))]);
+    const named = rows.flatMap((row) => {
+      const last = lastOf(row) ?? '';
+      const closes = [...last.matchAll(/closes with (\d+)/g)];
+      const fails = [...last.matchAll(/with `([A-Za-z_]+)`/g)];
+      return [...closes, ...fails].map(([, code = '']) => code);
+    });
+    expect(named.length).toBeGreaterThan(10);
+    expect(named.filter((code) => !known.has(code))).toEqual([]);
+  });
+});
