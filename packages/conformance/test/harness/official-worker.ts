@@ -19,6 +19,8 @@ interface TriggerInput {
   readonly type: string;
   readonly function_id: string;
   readonly config: unknown;
+  /** Versions below 0.9 do not send it. */
+  readonly metadata?: Record<string, unknown>;
 }
 
 /** One binding of a custom trigger type, as its provider is told of it. */
@@ -33,14 +35,26 @@ interface Provider {
   unregisterTrigger(trigger: ProvidedTrigger): Promise<void>;
 }
 
+type Callback = (functions: readonly object[]) => void;
+
+/** Introspection methods of the SDK itself: each version has some of them, the latest none. */
+export interface Helpers {
+  readonly listFunctions?: () => Promise<readonly object[]>;
+  readonly listTriggers?: () => Promise<readonly object[]>;
+  readonly listTriggerTypes?: () => Promise<readonly object[]>;
+  /** Answers a function that ends the subscription. */
+  readonly onFunctionsAvailable?: (callback: Callback) => () => void;
+}
+
 /** What every version offers, whatever it calls it. */
 export interface OfficialWorker {
   readonly version: SdkVersion;
+  readonly helpers: Helpers;
   registerFunction(id: string, handler: Handler): Registered;
   registerTrigger(trigger: TriggerInput): Registered;
   registerTriggerType(id: string, provider: Provider): void;
-  /** Rejects with whatever that version rejects with. */
-  call(id: string, payload: unknown): Promise<unknown>;
+  /** Rejects with whatever that version rejects with. Only 0.22.1 sends the metadata. */
+  call(id: string, payload: unknown, metadata?: unknown): Promise<unknown>;
   callVoid(id: string, payload: unknown): void;
   /** The engine has handled every frame sent so far: one connection's frames are processed in order. */
   settled(): Promise<void>;
@@ -79,16 +93,27 @@ function newFacade(sdk: NewSdk, action: VoidAction, registerFunction: Facade['re
   return {
     registerFunction,
     ...shared(sdk),
-    call: (id, payload) => sdk.trigger<unknown, unknown>({ function_id: id, payload }),
+    call: (id, payload, metadata) =>
+      sdk.trigger<unknown, unknown>({ function_id: id, payload, ...(metadata === undefined ? {} : { metadata }) }),
     callVoid: (id, payload) => void sdk.trigger<unknown, unknown>({ function_id: id, payload, action }),
   };
 }
 
-function shared(sdk: OldSdk | NewSdk): Pick<Facade, 'registerTrigger' | 'registerTriggerType' | 'close'> {
+function shared(sdk: OldSdk | NewSdk): Pick<Facade, 'helpers' | 'registerTrigger' | 'registerTriggerType' | 'close'> {
   return {
+    helpers: helpersOf(sdk),
     registerTrigger: (trigger) => sdk.registerTrigger(trigger),
     registerTriggerType: (id, provider) => void sdk.registerTriggerType({ id, description: id }, provider),
     close: () => sdk.shutdown(),
+  };
+}
+
+function helpersOf(sdk: OldSdk | NewSdk): Helpers {
+  return {
+    ...('listFunctions' in sdk && { listFunctions: () => sdk.listFunctions() }),
+    ...('listTriggers' in sdk && { listTriggers: () => sdk.listTriggers() }),
+    ...('listTriggerTypes' in sdk && { listTriggerTypes: () => sdk.listTriggerTypes() }),
+    ...('onFunctionsAvailable' in sdk && { onFunctionsAvailable: (callback: Callback) => sdk.onFunctionsAvailable(callback) }),
   };
 }
 
