@@ -47,11 +47,12 @@ const DECODERS: ReadonlyMap<string, (frame: JsonObject) => Decoded<WorkerMessage
 function decodeInvoke(frame: JsonObject, inexactNumbers: boolean): Decoded<WorkerMessage> {
   const functionId = stringField(frame, 'function_id');
   const invocationId = stringField(frame, 'invocation_id');
+  // First: no answer repeats an id without bound.
+  if (invocationId !== undefined && !isRegistryId(invocationId)) return invalid('deserialization_error', 'invocation_id is too long');
   const answerTo = { ...(invocationId === undefined ? {} : { invocationId }), ...(functionId === undefined ? {} : { functionId }) };
   if (functionId === undefined) return invalid('deserialization_error', 'function_id must be a string', answerTo);
   if (!isRegistryId(functionId))
     return invalid('deserialization_error', 'function_id is too long', { ...answerTo, functionId: functionId.slice(0, 64) });
-  if (invocationId !== undefined && !isRegistryId(invocationId)) return invalid('deserialization_error', 'invocation_id is too long');
   const action = decodeAction(optionalField(frame, 'action'));
   const invoke: InvokeFunction = {
     type: 'invokefunction',

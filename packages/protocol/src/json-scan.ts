@@ -34,7 +34,8 @@ export function scanJson(text: string): JsonScan {
       at = endOfString(text, at);
     } else if (code === OPEN_OBJECT || code === OPEN_ARRAY) {
       if (++depth > LIMITS.jsonDepth) return TOO_DEEP;
-      nodes++;
+      // The first child; the others follow commas. Both closing characters stand two behind their opening ones.
+      if (text.charCodeAt(at + 1) !== code + 2) nodes++;
     } else if (code === CLOSE_OBJECT || code === CLOSE_ARRAY) {
       depth--;
     } else if (code === COMMA) {
