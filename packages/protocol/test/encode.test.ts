@@ -1,0 +1,158 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  encodeChange,
+  encodeEvent,
+  encodeGroupSyncHead,
+  encodeItemSync,
+  encodeUnauthorized,
+  GROUP_SYNC_TAIL,
+} from '../src/encode-stream.js';
+import {
+  encodeError,
+  encodeInvoke,
+  encodeRegisterTrigger,
+  encodeResult,
+  encodeTriggerResult,
+  encodeUnregisterTrigger,
+  encodeWorkerRegistered,
+  PONG_TEXT,
+} from '../src/encode-worker.js';
+import type { JsonText } from '../src/json-text.js';
+
+const FRAME = { timestamp: 1700000000123, streamName: 'chat', groupId: 'room-1', id: 'm1' };
+const HEAD = '{"type":"stream","timestamp":1700000000123,"streamName":"chat","groupId":"room-1","id":"m1","event":';
+const GROUP_HEAD = '{"type":"stream","timestamp":1700000000123,"streamName":"chat","groupId":"room-1","id":null,"event":';
+const MESSAGE: JsonText = '{"id":"m1","text":"hi!"}';
+
+describe('a frame for stream clients', () => {
+  it.each(['create', 'update', 'delete'] as const)('ST-3 of a %s has exactly the keys of the protocol, in order', (effect) => {
+    expect(encodeChange(FRAME, effect, MESSAGE)).toBe(`${HEAD}{"type":"${effect}","data":{"id":"m1","text":"hi!"}}}`);
+  });
+
+  it('ST-3 of an event carries its type and data one level deeper', () => {
+    expect(encodeEvent(FRAME, 'typing', '{"user":"ann"}')).toBe(`${HEAD}{"type":"event","event":{"type":"typing","data":{"user":"ann"}}}}`);
+    expect(encodeEvent({ ...FRAME, id: undefined }, 'message', 'null')).toBe(
+      `${GROUP_HEAD}{"type":"event","event":{"type":"message","data":null}}}`,
+    );
+  });
+
+  it('ST-4 of an item snapshot carries the value, or null', () => {
+    expect(encodeItemSync(FRAME, MESSAGE)).toBe(`${HEAD}{"type":"sync","data":{"id":"m1","text":"hi!"}}}`);
+    expect(encodeItemSync(FRAME, 'null')).toBe(`${HEAD}{"type":"sync","data":null}}`);
+  });
+
+  it('ST-3 of a group snapshot has a null id and an array, also when it is empty', () => {
+    const head = encodeGroupSyncHead(1700000000123, 'chat', 'room-1');
+    expect(head + GROUP_SYNC_TAIL).toBe(`${GROUP_HEAD}{"type":"sync","data":[]}}`);
+    expect(`${head}1,{"a":2}${GROUP_SYNC_TAIL}`).toBe(`${GROUP_HEAD}{"type":"sync","data":[1,{"a":2}]}}`);
+  });
+
+  it('ST-12 of a refused join has a null id and no data', () => {
+    expect(encodeUnauthorized(1700000000123, 'chat', 'room-1')).toBe(`${GROUP_HEAD}{"type":"unauthorized"}}`);
+  });
+
+  it('carries an id that is the empty string as that, not as null', () => {
+    expect(encodeChange({ ...FRAME, id: '' }, 'create', '1')).toContain('"id":"","event"');
+  });
+
+  it('carries data as the very text that it was given', () => {
+    expect(encodeChange(FRAME, 'update', '{"1.0":1.0,"a":"\\u0041"}')).toBe(`${HEAD}{"type":"update","data":{"1.0":1.0,"a":"\\u0041"}}}`);
+  });
+
+  it('ST-22 is byte for byte what JSON.stringify writes, whatever names and values hold', () => {
+    const name = fc.string({ unit: 'binary', maxLength: 20 });
+    const frames = fc.record({ timestamp: fc.maxSafeNat(), streamName: name, groupId: name, id: fc.option(name, { nil: undefined }) });
+    fc.assert(
+      fc.property(frames, fc.array(fc.jsonValue(), { minLength: 1 }), name, (frame, values, type) => {
+        const { timestamp, streamName, groupId } = frame;
+        const [data] = values;
+        const text = JSON.stringify(data);
+        const whole = (id: string | null, event: unknown) => JSON.stringify({ type: 'stream', timestamp, streamName, groupId, id, event });
+        const id = frame.id ?? null;
+        expect(encodeChange(frame, 'create', text)).toBe(whole(id, { type: 'create', data }));
+        expect(encodeEvent(frame, type, text)).toBe(whole(id, { type: 'event', event: { type, data } }));
+        expect(encodeItemSync(frame, text)).toBe(whole(id, { type: 'sync', data }));
+        expect(encodeUnauthorized(timestamp, streamName, groupId)).toBe(whole(null, { type: 'unauthorized' }));
+        const parts = values.map((value) => JSON.stringify(value)).join(',');
+        const sync = encodeGroupSyncHead(timestamp, streamName, groupId) + parts + GROUP_SYNC_TAIL;
+        expect(sync).toBe(whole(null, { type: 'sync', data: values }));
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe('a frame for workers', () => {
+  const CALL = { invocationId: 'i1', functionId: 'chat::list' };
+  const TRACE = { traceparent: '00-a-b-01', baggage: 'k=v' };
+  const BINDING = { id: 't1', type: 'webhook', functionId: 'orders::hook', config: { path: '/x' }, metadata: { k: 1 } };
+  const ERROR = { code: 'invocation_failed', message: 'boom "x"', stacktrace: 'at y' };
+
+  it('WP-1 that greets has worker_id and reattach_token', () => {
+    expect(encodeWorkerRegistered('w1', 'r1')).toBe('{"type":"workerregistered","worker_id":"w1","reattach_token":"r1"}');
+  });
+
+  it('that invokes always has data, and the optional keys only when they are given', () => {
+    const start = '{"type":"invokefunction","invocation_id":"i1","function_id":"chat::list","data":';
+    expect(encodeInvoke({ ...CALL, data: 'null' })).toBe(`${start}null}`);
+    expect(encodeInvoke({ ...CALL, data: '1', metadata: null, traceparent: undefined, baggage: undefined })).toBe(`${start}1}`);
+    expect(encodeInvoke({ ...CALL, data: '{"a":1}', metadata: { tenant: 'acme' }, ...TRACE })).toBe(
+      `${start}{"a":1},"traceparent":"00-a-b-01","baggage":"k=v","metadata":{"tenant":"acme"}}`,
+    );
+    expect([false, 0, ''].map((metadata) => encodeInvoke({ ...CALL, data: '1', metadata }))).toEqual(
+      ['false', '0', '""'].map((text) => `${start}1,"metadata":${text}}`),
+    );
+  });
+
+  it('WP-4 that answers has result or none, and the trace last', () => {
+    const start = '{"type":"invocationresult","invocation_id":"i1","function_id":"chat::list"';
+    expect(encodeResult(CALL, undefined)).toBe(`${start}}`);
+    expect(encodeResult(CALL, 'null')).toBe(`${start},"result":null}`);
+    expect(encodeResult({ ...CALL, ...TRACE }, '[1]')).toBe(`${start},"result":[1],"traceparent":"00-a-b-01","baggage":"k=v"}`);
+    expect(encodeResult({ ...CALL, baggage: '' }, undefined)).toBe(`${start},"baggage":""}`);
+  });
+
+  it('WP-4 that answers with an error has code and message, and a stacktrace only when there is one', () => {
+    const start = '{"type":"invocationresult","invocation_id":"i1","function_id":"chat::list","error":';
+    expect(encodeError({ ...CALL, ...TRACE }, ERROR)).toBe(
+      `${start}{"code":"invocation_failed","message":"boom \\"x\\"","stacktrace":"at y"},"traceparent":"00-a-b-01","baggage":"k=v"}`,
+    );
+    expect(encodeError(CALL, { code: 'E', message: '' })).toBe(`${start}{"code":"E","message":""}}`);
+  });
+
+  it('WP-16 that tells a provider of a binding has its config, and metadata only when there is some', () => {
+    const rest = '"id":"t1","trigger_type":"webhook","function_id":"orders::hook","config":{"path":"/x"}';
+    expect(encodeRegisterTrigger(BINDING)).toBe(`{"type":"registertrigger",${rest},"metadata":{"k":1}}`);
+    expect(encodeUnregisterTrigger(BINDING)).toBe(`{"type":"unregistertrigger",${rest},"metadata":{"k":1}}`);
+    expect(encodeRegisterTrigger({ ...BINDING, metadata: undefined })).toBe(`{"type":"registertrigger",${rest}}`);
+  });
+
+  it('WP-16 that tells a registrant of a failure names the binding', () => {
+    expect(encodeTriggerResult('t1', 'webhook', 'orders::hook', { code: 'bad_url', message: 'no host' })).toBe(
+      '{"type":"triggerregistrationresult","id":"t1","trigger_type":"webhook","function_id":"orders::hook","error":{"code":"bad_url","message":"no host"}}',
+    );
+  });
+
+  it('that answers a ping is a pong', () => {
+    expect(PONG_TEXT).toBe('{"type":"pong"}');
+  });
+
+  it('is byte for byte what JSON.stringify writes, whatever ids and values hold', () => {
+    const id = fc.string({ unit: 'binary', maxLength: 20 });
+    const head = fc.record({ invocationId: id, functionId: id, traceparent: id, baggage: id });
+    fc.assert(
+      fc.property(head, fc.jsonValue(), fc.jsonValue(), (frame, data, metadata) => {
+        const { traceparent, baggage } = frame;
+        const ids = { invocation_id: frame.invocationId, function_id: frame.functionId };
+        const meta = metadata === null ? {} : { metadata };
+        expect(encodeInvoke({ ...frame, data: JSON.stringify(data), metadata })).toBe(
+          JSON.stringify({ type: 'invokefunction', ...ids, data, traceparent, baggage, ...meta }),
+        );
+        expect(encodeResult(frame, JSON.stringify(data))).toBe(
+          JSON.stringify({ type: 'invocationresult', ...ids, result: data, traceparent, baggage }),
+        );
+      }),
+    );
+  });
+});
