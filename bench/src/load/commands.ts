@@ -1,0 +1,71 @@
+import type { DialectName } from './dialects.js';
+
+/** Opens subscribers and resolves when all of them are subscribed. */
+export interface WatchCommand {
+  readonly kind: 'watch';
+  readonly dialect: DialectName;
+  readonly url: string;
+  readonly count: number;
+  readonly group: string;
+  /** Each subscriber watches a group of its own. */
+  readonly apart?: boolean;
+  /** How many of them measure latency; the others count frames. Default 0. */
+  readonly sampled?: number;
+}
+
+/** Opens one subscriber that stops reading at once. */
+export interface StallCommand {
+  readonly kind: 'stall';
+  readonly dialect: DialectName;
+  readonly url: string;
+  readonly group: string;
+}
+
+/** Closes what `stall` opened. */
+export interface EndStallCommand {
+  readonly kind: 'end-stall';
+}
+
+/** Writes at an even rate and reports one window. Latency runs from the moment a message was due, so a late writer does not flatter it. */
+export interface PaceCommand {
+  readonly kind: 'pace';
+  readonly dialect: DialectName;
+  readonly url: string;
+  readonly group: string;
+  readonly rate: number;
+  readonly warmUpMs: number;
+  readonly windowMs: number;
+  /** The server, for its processor time in the window. */
+  readonly pid: number;
+}
+
+/** Keeps a number of acknowledged writes in flight over one connection and reports one window. */
+export interface SaturateCommand {
+  readonly kind: 'saturate';
+  readonly dialect: DialectName;
+  readonly url: string;
+  readonly group: string;
+  readonly inFlight: number;
+  readonly warmUpMs: number;
+  readonly windowMs: number;
+  readonly pid: number;
+}
+
+export type LoadCommand = WatchCommand | StallCommand | EndStallCommand | PaceCommand | SaturateCommand;
+
+/** What a window showed. Times in milliseconds, rates per second; NaN where nothing was sampled. */
+export interface WindowReport {
+  readonly sent: number;
+  readonly acknowledged: number;
+  readonly deliveries: number;
+  readonly seconds: number;
+  readonly deliveryP50: number;
+  readonly deliveryP99: number;
+  readonly ackP50: number;
+  readonly ackP99: number;
+  /** Processor time of the server in the window. */
+  readonly serverUser: number;
+  readonly serverSystem: number;
+  /** Share of one processor that the load used; near 1 the load was the bottleneck. */
+  readonly loadCpu: number;
+}

@@ -1,0 +1,76 @@
+import type { RawSocket } from './raw-socket.js';
+
+/** How one server is written to and watched. The load knows servers through this only. */
+export interface Dialect {
+  watchUrl(base: string, group: string): string;
+  /** Called for each text until it answers true: the watcher is subscribed. `undefined`: the handshake has just ended. */
+  watcherReady(socket: RawSocket, group: string, text: string | undefined): boolean;
+  writerReady(socket: RawSocket, text: string | undefined): boolean;
+  /** Whether a frame of this many bytes may need an answer or is no delivery, so that its text must be looked at. */
+  isSuspect(length: number): boolean;
+  /** Answers what has to be answered; false: the frame is no delivery. */
+  isDelivery(socket: RawSocket, text: string): boolean;
+  /** The message that stores or publishes `data`, a JSON text. */
+  set(group: string, item: string, data: string, call: number): string;
+  /** The call that a text acknowledges; undefined if it acknowledges none. */
+  acknowledged(text: string): number | undefined;
+}
+
+export type DialectName = 'rivulet' | 'socket.io' | 'uwebsockets';
+
+const STREAM = 'bench';
+const CALL_PREFIX = '00000000-0000-4000-8000-';
+
+const rivulet: Dialect = {
+  watchUrl: (base, group) => `${base}stream/${STREAM}/${group}`,
+  watcherReady: (_socket, _group, text) => text?.includes('"type":"sync"') ?? false,
+  writerReady: (_socket, text) => text?.includes('"workerregistered"') ?? false,
+  isSuspect: () => false,
+  isDelivery: () => true,
+  set(group, item, data, call) {
+    const id = CALL_PREFIX + call.toString(16).padStart(12, '0');
+    const place = `"stream_name":"${STREAM}","group_id":"${group}","item_id":"${item}"`;
+    return `{"type":"invokefunction","invocation_id":"${id}","function_id":"stream::set","data":{${place},"data":${data}}}`;
+  },
+  acknowledged(text) {
+    const at = text.indexOf(CALL_PREFIX);
+    if (at < 0 || !text.includes('"invocationresult"')) return undefined;
+    return Number.parseInt(text.slice(at + CALL_PREFIX.length, at + CALL_PREFIX.length + 12), 16);
+  },
+};
+
+/** Engine.IO 4 in Socket.IO 5: `0` open, `2` ping, `3` pong, `40` connect, `42` event, `43` acknowledgement. */
+const socketIo: Dialect = {
+  watchUrl: (base) => base,
+  watcherReady(socket, group, text) {
+    if (text?.startsWith('0{')) socket.send('40');
+    if (text?.startsWith('40')) socket.send(`420["join","${group}"]`);
+    return text?.startsWith('430') ?? false;
+  },
+  writerReady(socket, text) {
+    if (text?.startsWith('0{')) socket.send('40');
+    return text?.startsWith('40') ?? false;
+  },
+  isSuspect: (length) => length < 8,
+  isDelivery(socket, text) {
+    if (text === '2') socket.send('3');
+    return text.startsWith('42');
+  },
+  set: (group, _item, data, call) => `42${call}["set","${group}",${data}]`,
+  acknowledged(text) {
+    if (!text.startsWith('43')) return undefined;
+    return Number.parseInt(text.slice(2), 10);
+  },
+};
+
+const uwebsockets: Dialect = {
+  watchUrl: (base, group) => `${base}?topic=${group}`,
+  watcherReady: () => true,
+  writerReady: () => true,
+  isSuspect: () => false,
+  isDelivery: () => true,
+  set: (group, _item, data) => `${group} ${data}`,
+  acknowledged: () => undefined,
+};
+
+export const DIALECTS: Readonly<Record<DialectName, Dialect>> = { rivulet, 'socket.io': socketIo, uwebsockets };

@@ -1,0 +1,65 @@
+import type { LoadCommand, PaceCommand, SaturateCommand, WatchCommand, WindowReport } from './commands.js';
+import { DIALECTS } from './dialects.js';
+import { Watcher } from './watcher.js';
+import { Meter } from './window.js';
+import { Writer } from './writer.js';
+
+// The load generator: a process of its own that does what it is told over the channel to its parent, one command at a time.
+const OPENING_AT_ONCE = 100;
+const meter = new Meter();
+const watchers: Watcher[] = [];
+let stalled: Watcher[] = [];
+
+async function watch({ dialect, url, count, group, apart = false, sampled = 0 }: WatchCommand): Promise<void> {
+  for (let opened = 0; opened < count; opened += OPENING_AT_ONCE) {
+    const batch = Array.from({ length: Math.min(OPENING_AT_ONCE, count - opened) }, (_, n) => opened + n);
+    const open = (n: number) => Watcher.open(DIALECTS[dialect], url, apart ? `${group}-${n}` : group, meter, n < sampled);
+    watchers.push(...(await Promise.all(batch.map(open))));
+  }
+}
+
+async function pace({ dialect, url, group, rate, warmUpMs, windowMs, pid }: PaceCommand): Promise<WindowReport> {
+  const writer = await Writer.open(DIALECTS[dialect], url, meter);
+  const report = meter.window(pid, warmUpMs, windowMs);
+  await writer.pace(group, rate, report);
+  writer.close();
+  return report;
+}
+
+async function saturate({ dialect, url, group, inFlight, warmUpMs, windowMs, pid }: SaturateCommand): Promise<WindowReport> {
+  const writer = await Writer.open(DIALECTS[dialect], url, meter);
+  const report = meter.window(pid, warmUpMs, windowMs);
+  await writer.saturate(group, inFlight, report);
+  writer.close();
+  return report;
+}
+
+async function run(command: LoadCommand): Promise<WindowReport | undefined> {
+  switch (command.kind) {
+    case 'watch':
+      await watch(command);
+      return undefined;
+    case 'stall': {
+      const watcher = await Watcher.open(DIALECTS[command.dialect], command.url, command.group, meter, false);
+      watcher.stall();
+      stalled.push(watcher);
+      return undefined;
+    }
+    case 'end-stall':
+      for (const watcher of stalled) watcher.close();
+      stalled = [];
+      return undefined;
+    case 'pace':
+      return pace(command);
+    case 'saturate':
+      return saturate(command);
+  }
+}
+
+process.on('message', (command: LoadCommand) => {
+  run(command).then(
+    (report) => process.send?.({ report }),
+    (error: unknown) => process.send?.({ error: String(error) }),
+  );
+});
+process.on('disconnect', () => process.exit());

@@ -1,0 +1,44 @@
+import { type CpuTime, cpuSince, cpuTime } from '../measure/process-usage.js';
+import { Latencies } from '../measure/statistics.js';
+import type { WindowReport } from './commands.js';
+
+/** Counts of the whole load; a window is the difference of two looks at them. */
+export class Meter {
+  sent = 0;
+  acknowledged = 0;
+  deliveries = 0;
+  readonly delivery = new Latencies();
+  readonly ack = new Latencies();
+
+  /** Waits out the warm-up, then measures one window. The load runs on meanwhile. */
+  async window(pid: number, warmUpMs: number, windowMs: number): Promise<WindowReport> {
+    await elapse(warmUpMs);
+    this.delivery.clear();
+    this.ack.clear();
+    const { sent, acknowledged, deliveries } = this;
+    const server = cpuTime(pid);
+    const load: CpuTime = cpuTime(process.pid);
+    const start = performance.now();
+    await elapse(windowMs);
+    const seconds = (performance.now() - start) / 1_000;
+    const used = cpuSince(pid, server);
+    const own = cpuSince(process.pid, load);
+    return {
+      sent: this.sent - sent,
+      acknowledged: this.acknowledged - acknowledged,
+      deliveries: this.deliveries - deliveries,
+      seconds,
+      deliveryP50: this.delivery.at(0.5),
+      deliveryP99: this.delivery.at(0.99),
+      ackP50: this.ack.at(0.5),
+      ackP99: this.ack.at(0.99),
+      serverUser: used.user,
+      serverSystem: used.system,
+      loadCpu: (own.user + own.system) / 1_000 / seconds,
+    };
+  }
+}
+
+function elapse(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

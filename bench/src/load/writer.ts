@@ -1,0 +1,114 @@
+import type { Dialect } from './dialects.js';
+import { type FrameReader, RawSocket } from './raw-socket.js';
+import { itemOf, updateText } from './update.js';
+import type { Meter } from './window.js';
+
+/** What may wait in the writer before it holds back: a server that has collapsed must not take the load with it. */
+const MOST_UNSENT = 16 * 1_024 * 1_024;
+/** Due times of calls that are not acknowledged yet, by number; more than are ever in flight. */
+const RING = 1 << 20;
+
+/** The one connection that writes. */
+export class Writer implements FrameReader {
+  readonly #dialect: Dialect;
+  readonly #meter: Meter;
+  readonly #due = new Float64Array(RING);
+  readonly #early: string[] = [];
+  #socket: RawSocket | undefined;
+  #opened: (() => void) | undefined;
+  #call = 0;
+  #acknowledged: (() => void) | undefined;
+
+  private constructor(dialect: Dialect, meter: Meter) {
+    this.#dialect = dialect;
+    this.#meter = meter;
+  }
+
+  static async open(dialect: Dialect, url: string, meter: Meter): Promise<Writer> {
+    const writer = new Writer(dialect, meter);
+    const opened = new Promise<void>((resolve) => {
+      writer.#opened = resolve;
+    });
+    writer.#socket = await RawSocket.open(url, writer);
+    writer.#tryReady(undefined);
+    for (const text of writer.#early.splice(0)) writer.#tryReady(text);
+    await opened;
+    return writer;
+  }
+
+  wantsPayload(): boolean {
+    return true;
+  }
+
+  frame(payload: Buffer | undefined): void {
+    const text = payload?.toString('latin1') ?? '';
+    if (this.#opened !== undefined) {
+      if (this.#socket === undefined) this.#early.push(text);
+      else this.#tryReady(text);
+      return;
+    }
+    const call = this.#dialect.acknowledged(text);
+    if (call === undefined) {
+      if (this.#socket !== undefined) this.#dialect.isDelivery(this.#socket, text);
+      return;
+    }
+    this.#meter.acknowledged += 1;
+    this.#meter.ack.add(performance.timeOrigin + performance.now() - (this.#due[call % RING] ?? 0));
+    this.#acknowledged?.();
+  }
+
+  /** Writes at an even rate until the promise ends. */
+  async pace(group: string, rate: number, until: Promise<unknown>): Promise<void> {
+    const start = performance.now();
+    let written = 0;
+    const timer = setInterval(() => {
+      const due = Math.floor(((performance.now() - start) / 1_000) * rate);
+      this.#socket?.together(() => {
+        for (; written < due; written++) this.#write(group, performance.timeOrigin + start + ((written + 1) / rate) * 1_000);
+      });
+    }, 1);
+    await until;
+    clearInterval(timer);
+  }
+
+  /** Keeps `inFlight` writes unanswered until the promise ends. */
+  async saturate(group: string, inFlight: number, until: Promise<unknown>): Promise<void> {
+    let owed = inFlight;
+    let scheduled = false;
+    const refill = () => {
+      scheduled = false;
+      this.#socket?.together(() => {
+        for (; owed > 0; owed--) this.#write(group, performance.timeOrigin + performance.now());
+      });
+    };
+    this.#acknowledged = () => {
+      owed += 1;
+      if (scheduled) return;
+      scheduled = true;
+      // After all answers of this read: the refill is one write.
+      queueMicrotask(refill);
+    };
+    refill();
+    await until;
+    this.#acknowledged = undefined;
+  }
+
+  close(): void {
+    this.#socket?.close();
+  }
+
+  #tryReady(text: string | undefined): void {
+    if (this.#socket === undefined || !this.#dialect.writerReady(this.#socket, text)) return;
+    this.#opened?.();
+    this.#opened = undefined;
+  }
+
+  #write(group: string, due: number): void {
+    const socket = this.#socket;
+    if (socket === undefined || socket.unsent > MOST_UNSENT) return;
+    this.#call += 1;
+    this.#due[this.#call % RING] = due;
+    this.#meter.sent += 1;
+    socket.send(this.#dialect.set(group, itemOf(this.#call), updateText(this.#call, due), this.#call));
+  }
+}

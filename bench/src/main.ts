@@ -1,0 +1,41 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { markdown, surroundings } from './measure/report.js';
+import type { Effort, Scenario, ScenarioResult } from './scenario.js';
+import { durableSets } from './scenarios/durable-sets.js';
+import { fanOut } from './scenarios/fan-out.js';
+import { idleMemory } from './scenarios/idle-memory.js';
+import { idleSubscriptions } from './scenarios/idle-subscriptions.js';
+import { latency } from './scenarios/latency.js';
+import { stalledClient } from './scenarios/stalled-client.js';
+
+const SCENARIOS: readonly Scenario[] = [fanOut, idleMemory, durableSets, latency, idleSubscriptions, stalledClient];
+const FULL: Effort = { runs: 5, warmUpMs: 1_500, windowMs: 4_000, scale: 1 };
+const QUICK: Effort = { runs: 1, warmUpMs: 100, windowMs: 300, scale: 0.02 };
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string', default: SCENARIOS.map(({ name }) => name).join(',') },
+    runs: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    out: { type: 'string', default: fileURLToPath(new URL('../results', import.meta.url)) },
+  },
+});
+const wanted = values.only.split(',').map((name) => {
+  const scenario = SCENARIOS.find((candidate) => candidate.name === name);
+  if (scenario === undefined)
+    throw new Error(`no scenario "${name}"; there are ${SCENARIOS.map((candidate) => candidate.name).join(', ')}`);
+  return scenario;
+});
+const effort = { ...(values.quick ? QUICK : FULL), ...(values.runs === undefined ? {} : { runs: Number(values.runs) }) };
+
+const results: ScenarioResult[] = [];
+for (const scenario of wanted) results.push(await scenario.run(effort, (line) => void process.stderr.write(`${line}\n`)));
+
+const where = surroundings(['npm run bench', ...process.argv.slice(2)].join(' '));
+const table = markdown(results, where);
+mkdirSync(values.out, { recursive: true });
+writeFileSync(`${values.out}/latest.json`, `${JSON.stringify({ ...where, effort, results }, undefined, 2)}\n`);
+writeFileSync(`${values.out}/latest.md`, table);
+process.stdout.write(table);

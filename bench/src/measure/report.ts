@@ -1,0 +1,80 @@
+import { execFileSync } from 'node:child_process';
+import { cpus, release, totalmem } from 'node:os';
+import type { Figure, ScenarioResult, Target } from '../scenario.js';
+
+/** What a figure depends on besides the code. */
+export interface Surroundings {
+  readonly date: string;
+  readonly commit: string;
+  readonly command: string;
+  readonly node: string;
+  readonly kernel: string;
+  readonly processor: string;
+  readonly processors: number;
+  readonly memoryGiB: number;
+}
+
+export function surroundings(command: string): Surroundings {
+  return {
+    date: new Date().toISOString(),
+    commit: commitOfHead(),
+    command,
+    node: process.version,
+    kernel: release(),
+    processor: cpus()[0]?.model ?? 'unknown',
+    processors: cpus().length,
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+  };
+}
+
+function commitOfHead(): string {
+  try {
+    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+  } catch {
+    return 'unknown';
+  }
+}
+
+export function markdown(results: readonly ScenarioResult[], where: Surroundings): string {
+  const lines = [
+    '# Benchmarks',
+    '',
+    `\`${where.command}\`, ${where.date}, commit ${where.commit}, Node ${where.node}, Linux ${where.kernel},`,
+    `${where.processors} × ${where.processor}, ${where.memoryGiB} GiB. Servers are pinned to one processor, the load to another.`,
+    'Medians, with every run in brackets; runs of the servers alternate. The machine is shared: trust ratios, not absolutes.',
+  ];
+  for (const result of results) lines.push('', ...section(result));
+  return `${lines.join('\n')}\n`;
+}
+
+function section({ title, figures, targets, notes }: ScenarioResult): string[] {
+  return [
+    `## ${title}`,
+    '',
+    '| Promise | Bound | Measured | |',
+    '|---|---|---|---|',
+    ...targets.map(targetRow),
+    '',
+    '| Figure | Median | Runs |',
+    '|---|---|---|',
+    ...figures.map(figureRow),
+    '',
+    ...notes,
+  ];
+}
+
+function targetRow({ name, sense, bound, measured, met }: Target): string {
+  return `| ${name} | ${sense} ${readable(bound)} | ${readable(measured)} | ${met ? 'met' : '**missed**'} |`;
+}
+
+function figureRow({ name, unit, runs, median }: Figure): string {
+  const withUnit = unit === '' ? readable(median) : `${readable(median)} ${unit}`;
+  return `| ${name} | ${withUnit} | ${runs.map(readable).join(', ')} |`;
+}
+
+/** Three significant digits; thousands are separated. */
+export function readable(value: number): string {
+  if (!Number.isFinite(value)) return '–';
+  if (Math.abs(value) >= 1_000) return Math.round(value).toLocaleString('en');
+  return String(Number(value.toPrecision(3)));
+}

@@ -1,0 +1,21 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { pin } from '../servers/server-process.js';
+
+const MAIN = fileURLToPath(new URL('./bare-loop-main.js', import.meta.url));
+
+export interface BareLoop {
+  readonly directory: string;
+  readonly inFlight: number;
+  readonly warmUpMs: number;
+  readonly windowMs: number;
+  readonly cpu: string;
+}
+
+/** Runs the bare loop in a process of its own on the servers' processor; answers its writes per second. */
+export async function runBareLoop({ directory, inFlight, warmUpMs, windowMs, cpu }: BareLoop): Promise<number> {
+  const parameters = [MAIN, directory, String(inFlight), String(warmUpMs), String(windowMs)];
+  const { stdout } = await promisify(execFile)(...pin(cpu, process.execPath, parameters));
+  return Number(stdout);
+}

@@ -1,0 +1,78 @@
+import { LoadProcess } from '../load/load-process.js';
+import { Figures, target } from '../measure/figures.js';
+import type { Effort, Scenario, ScenarioResult } from '../scenario.js';
+import { isAvailable, type ServerName, startServer } from '../servers/server-process.js';
+
+const SUBSCRIBERS = 1_000;
+const RATES = [100, 1_000, 4_000] as const;
+const SAMPLED = 20;
+/** The load used so much of its processor that it may have held the server back. */
+const LOAD_BOUND = 0.9;
+
+/** One writer, one group, 1,000 subscribers, updates of 200 bytes at three offered rates. */
+export const fanOut: Scenario = {
+  name: 'fan-out',
+  async run(effort, say) {
+    const servers = (['rivulet', 'socket.io', 'uwebsockets'] as const).filter(isAvailable);
+    const figures = new Figures();
+    const loadBound = new Set<string>();
+    for (let run = 0; run < effort.runs; run++) {
+      for (const server of servers) {
+        for (const rate of RATES) {
+          say(`fan-out run ${run + 1}/${effort.runs}: ${server} at ${rate} messages/s`);
+          await measure(server, rate, effort, figures, loadBound);
+        }
+      }
+    }
+    return report(servers, figures, loadBound);
+  },
+};
+
+async function measure(name: ServerName, rate: number, effort: Effort, figures: Figures, loadBound: Set<string>): Promise<void> {
+  const server = await startServer(name);
+  const load = new LoadProcess();
+  try {
+    const count = Math.ceil(SUBSCRIBERS * effort.scale);
+    const group = 'room';
+    await load.tell({ kind: 'watch', dialect: name, url: server.watchUrl, count, group, sampled: Math.min(SAMPLED, count) });
+    const { warmUpMs, windowMs } = effort;
+    const window = await load.measure({
+      kind: 'pace',
+      dialect: name,
+      url: server.writeUrl,
+      group,
+      rate,
+      warmUpMs,
+      windowMs,
+      pid: server.pid,
+    });
+    const at = `${name} at ${rate}/s`;
+    figures.add(`${at}: deliveries`, '/s', window.deliveries / window.seconds);
+    figures.add(`${at}: delivery p99`, 'ms', window.deliveryP99);
+    figures.add(`${at}: server CPU per delivery`, 'µs', ((window.serverUser + window.serverSystem) * 1_000) / window.deliveries);
+    figures.add(`${at}: user CPU / kernel CPU`, '', window.serverUser / window.serverSystem);
+    if (window.loadCpu > LOAD_BOUND) loadBound.add(at);
+  } finally {
+    await load.stop();
+    await server.stop();
+  }
+}
+
+function report(servers: readonly ServerName[], figures: Figures, loadBound: ReadonlySet<string>): ScenarioResult {
+  const peak = (name: ServerName) => Math.max(...RATES.map((rate) => figures.median(`${name} at ${rate}/s: deliveries`)));
+  const targets = [
+    target("peak deliveries/s, as a multiple of Socket.IO's", peak('rivulet') / peak('socket.io'), 'at least', 20),
+    target('delivery p99 at 1,000/s, in ms', figures.median('rivulet at 1000/s: delivery p99'), 'at most', 50),
+    target('user CPU / kernel CPU at 100/s', figures.median('rivulet at 100/s: user CPU / kernel CPU'), 'at most', 0.5),
+  ];
+  if (servers.includes('uwebsockets'))
+    targets.push(target("peak deliveries/s, as a multiple of native uWebSockets'", peak('rivulet') / peak('uwebsockets'), 'at least', 1.5));
+  const notes = [
+    'Rivulet writes through stream::set with an acknowledgement for each; its frames carry stream, group, item, timestamp and event. The peers push the bare data.',
+    'Latency counts from the moment a message was due.',
+  ];
+  if (!servers.includes('uwebsockets')) notes.push('Native uWebSockets was left out: no binary of bun for this platform.');
+  if (loadBound.size > 0)
+    notes.push(`The load generator was the bottleneck (over ${LOAD_BOUND * 100} % of its processor) in: ${[...loadBound].join(', ')}.`);
+  return { scenario: fanOut.name, title: 'Fan-out to 1,000 subscribers of one group', figures: figures.list(), targets, notes };
+}

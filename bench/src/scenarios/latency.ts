@@ -1,0 +1,57 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { LoadProcess } from '../load/load-process.js';
+import { Figures, target } from '../measure/figures.js';
+import type { Scenario } from '../scenario.js';
+import { startServer } from '../servers/server-process.js';
+
+const RATE = 1_000;
+
+/** From the moment a write was due to its answer and to its one subscriber, at 1,000 writes/s. Ours are on the disk by then. */
+export const latency: Scenario = {
+  name: 'latency',
+  async run(effort, say) {
+    const figures = new Figures();
+    for (let run = 0; run < effort.runs; run++) {
+      for (const name of ['rivulet', 'socket.io'] as const) {
+        say(`latency run ${run + 1}/${effort.runs}: ${name}`);
+        const directory = mkdtempSync(join(tmpdir(), 'rivulet-bench-'));
+        const server = await startServer(name, directory);
+        const load = new LoadProcess();
+        try {
+          await load.tell({ kind: 'watch', dialect: name, url: server.watchUrl, count: 1, group: 'room', sampled: 1 });
+          const window = await load.measure({
+            kind: 'pace',
+            dialect: name,
+            url: server.writeUrl,
+            group: 'room',
+            rate: RATE,
+            warmUpMs: effort.warmUpMs,
+            windowMs: effort.windowMs,
+            pid: server.pid,
+          });
+          figures.add(`${name}: answer p50`, 'ms', window.ackP50);
+          figures.add(`${name}: answer p99`, 'ms', window.ackP99);
+          figures.add(`${name}: delivery p50`, 'ms', window.deliveryP50);
+          figures.add(`${name}: delivery p99`, 'ms', window.deliveryP99);
+          figures.add(`${name}: server CPU per write`, 'µs', ((window.serverUser + window.serverSystem) * 1_000) / window.acknowledged);
+        } finally {
+          await load.stop();
+          await server.stop();
+          rmSync(directory, { recursive: true, force: true });
+        }
+      }
+    }
+    return {
+      scenario: latency.name,
+      title: 'Latency at 1,000 writes/s (ours durable, Socket.IO in memory)',
+      figures: figures.list(),
+      targets: [
+        target('answer p50, in ms', figures.median('rivulet: answer p50'), 'at most', 2),
+        target('delivery p50, in ms', figures.median('rivulet: delivery p50'), 'at most', 2),
+      ],
+      notes: ['Writes are due every millisecond and sent on timer ticks: up to 1 ms of each latency is the load generator.'],
+    };
+  },
+};

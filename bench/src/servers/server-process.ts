@@ -1,0 +1,109 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+/** A server under test and the one line of JSON by which it says where it listens. */
+export interface ServerProcess {
+  readonly name: string;
+  readonly pid: number;
+  /** Where writers connect, and where subscribers do. */
+  readonly writeUrl: string;
+  readonly watchUrl: string;
+  /** Sends a line on the standard input and answers the line that comes back, parsed. */
+  ask(command: string): Promise<Readonly<Record<string, number>>>;
+  stop(): Promise<void>;
+}
+
+export type ServerName = 'rivulet' | 'socket.io' | 'uwebsockets';
+
+const START_TIMEOUT_MS = 20_000;
+const here = (file: string) => fileURLToPath(new URL(file, import.meta.url));
+const PINNED = spawnSync('taskset', ['--version']).status === 0;
+
+/** The processor for servers; the load gets the other ones. Without `taskset` the kernel chooses. */
+export const SERVER_CPU = '0';
+
+export function pin(cpus: string, command: string, parameters: readonly string[]): [string, string[]] {
+  return PINNED ? ['taskset', ['-c', cpus, command, ...parameters]] : [command, [...parameters]];
+}
+
+/** The binary that the npm package `bun` carries; undefined where it carries none for this platform. */
+export function bunBinary(): string | undefined {
+  const require = createRequire(import.meta.url);
+  const folder = dirname(require.resolve('bun/package.json'));
+  const platform = `../@oven/bun-${process.platform}-${process.arch}/bin/bun`;
+  const candidates = [join(folder, platform), join(folder, 'bin/bun.exe')];
+  // Until its install script has run, `bun.exe` is a short text.
+  return candidates.find((path) => existsSync(path) && statSync(path).size > 1_000_000);
+}
+
+export function isAvailable(name: ServerName): boolean {
+  return name !== 'uwebsockets' || bunBinary() !== undefined;
+}
+
+/** Starts a server pinned to its processor. `directory` makes Rivulet durable in it; otherwise it keeps streams in memory. */
+export async function startServer(name: ServerName, directory = ''): Promise<ServerProcess> {
+  const node = ['--expose-gc'];
+  const commands: Record<ServerName, [string, string[]]> = {
+    rivulet: [process.execPath, [...node, here('./rivulet-server.js'), directory]],
+    'socket.io': [process.execPath, [...node, here('./socket-io-server.js')]],
+    uwebsockets: [bunBinary() ?? 'bun', [here('../../servers/uwebsockets-server.mjs')]],
+  };
+  const child = spawn(...pin(SERVER_CPU, ...commands[name]), { stdio: ['pipe', 'pipe', 'inherit'] });
+  return new StartedServer(name, child).ready();
+}
+
+class StartedServer implements ServerProcess {
+  readonly name: string;
+  readonly pid: number;
+  writeUrl = '';
+  watchUrl = '';
+  readonly #child: ChildProcess;
+  readonly #lines: AsyncIterator<string>;
+
+  constructor(name: string, child: ChildProcess) {
+    if (child.pid === undefined || child.stdout === null) throw new Error(`${name} did not start`);
+    this.name = name;
+    this.pid = child.pid;
+    this.#child = child;
+    this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  }
+
+  async ready(): Promise<this> {
+    const address = JSON.parse(await this.#line()) as { write: string; watch: string };
+    this.writeUrl = address.write;
+    this.watchUrl = address.watch;
+    return this;
+  }
+
+  async ask(command: string): Promise<Readonly<Record<string, number>>> {
+    this.#child.stdin?.write(`${command}\n`);
+    return JSON.parse(await this.#line()) as Record<string, number>;
+  }
+
+  async stop(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const exit = once(this.#child, 'exit');
+    // Nothing is measured any more: a collapsed server would take a minute to end in order.
+    this.#child.kill('SIGKILL');
+    await exit;
+  }
+
+  async #line(): Promise<string> {
+    let timer: NodeJS.Timeout | undefined;
+    const timeout = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(new Error(`${this.name} said nothing for ${START_TIMEOUT_MS} ms`)), START_TIMEOUT_MS);
+    });
+    try {
+      const { value, done } = await Promise.race([this.#lines.next(), timeout]);
+      if (done === true) throw new Error(`${this.name} ended`);
+      return value;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}

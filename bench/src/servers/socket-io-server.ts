@@ -1,0 +1,23 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Server } from 'socket.io';
+import { answerLines } from './answer-lines.js';
+
+// The usual way to do it: clients join a room, the writer's message is emitted to the room. WebSocket only, no compression.
+const http = createServer();
+const io = new Server(http, { transports: ['websocket'], perMessageDeflate: false, httpCompression: false });
+io.on('connection', (socket) => {
+  socket.on('join', (room: string, joined?: () => void) => {
+    void socket.join(room);
+    joined?.();
+  });
+  socket.on('set', (room: string, data: unknown, stored?: () => void) => {
+    io.to(room).emit('change', data);
+    stored?.();
+  });
+});
+http.listen(0, '127.0.0.1', () => {
+  const url = `ws://127.0.0.1:${(http.address() as AddressInfo).port}/socket.io/?EIO=4&transport=websocket`;
+  process.stdout.write(`${JSON.stringify({ write: url, watch: url })}\n`);
+});
+answerLines({});
