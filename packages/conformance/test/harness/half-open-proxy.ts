@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import { Inbox } from './inbox.js';
 
@@ -9,7 +11,7 @@ interface Link {
   readonly ended: Promise<void>;
 }
 
-/** Stands between clients and a server, and can lose a client without telling the server. */
+/** Stands between clients and a server. It can lose a client without telling the server, and it keeps clients waiting while the server is away. */
 export class HalfOpenProxy {
   readonly links = new Inbox<Link>();
   readonly url: string;
@@ -20,26 +22,27 @@ export class HalfOpenProxy {
 
   static async to(target: string): Promise<HalfOpenProxy> {
     const { hostname, port } = new URL(target);
-    const server = createServer((client) => {
-      const upstream = connect(Number(port), hostname);
-      const ended = new Promise<void>((resolve) => upstream.once('close', () => resolve()));
-      for (const socket of [client, upstream]) socket.on('error', () => {});
-      client.on('data', (data) => upstream.write(data));
-      upstream.on('data', (data) => void (client.destroyed || client.write(data)));
-      upstream.once('close', () => client.destroy());
-      proxy.links.push({ client, upstream, ended });
-    });
+    const server = createServer((client) => void link(client));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    onTestFinished(() => {
-      server.close();
-      for (const { client, upstream } of proxy.links.all) {
-        client.destroy();
-        upstream.destroy();
-      }
-    });
     const address = server.address();
     if (address === null || typeof address === 'string') throw new Error('the proxy has no port');
     const proxy = new HalfOpenProxy(`ws://127.0.0.1:${address.port}`);
+    const sockets = new Set<Socket>();
+    onTestFinished(() => {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    });
+    async function link(client: Socket): Promise<void> {
+      sockets.add(client.on('error', () => {}));
+      const upstream = await reach(Number(port), hostname, client);
+      if (upstream === undefined) return;
+      sockets.add(upstream.on('error', () => {}));
+      const ended = new Promise<void>((resolve) => upstream.once('close', () => resolve()));
+      client.on('data', (data) => upstream.write(data));
+      upstream.on('data', (data) => void (client.destroyed || client.write(data)));
+      upstream.once('close', () => client.end());
+      proxy.links.push({ client, upstream, ended });
+    }
     return proxy;
   }
 
@@ -47,4 +50,18 @@ export class HalfOpenProxy {
   next(): Promise<Link> {
     return this.links.take(() => true, 'a connection');
   }
+}
+
+/** A connection to the server, which may have to come first; none if the client has gone before. */
+async function reach(port: number, host: string, client: Socket): Promise<Socket | undefined> {
+  while (!client.destroyed) {
+    const socket = connect(port, host);
+    try {
+      await once(socket, 'connect');
+      return socket;
+    } catch {
+      await pause(50);
+    }
+  }
+  return undefined;
 }
