@@ -1,0 +1,12 @@
+// A worker with the telemetry that its SDK has by default, only exported more often. Arguments: version, engine URL. It ends with its stdin.
+const [version, url] = process.argv.slice(2);
+const sdk = await import(`iii-sdk-${version}`);
+const options = { workerName: 'telemetry', otel: { metricsExportIntervalMs: 200 } };
+const worker = (sdk.init ?? sdk.registerWorker)(url, options);
+/** @param {string} id */
+const call = (id) => (sdk.init === undefined ? worker.trigger({ function_id: id, payload: {} }) : worker.trigger(id, {}));
+for (let n = 0; n < 3; n++) await call('engine::health::check');
+process.stdout.write('called\n');
+for await (const _ of process.stdin);
+await worker.shutdown();
+process.exit(0);

@@ -1,0 +1,47 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { expect, onTestFinished, test } from 'vitest';
+import { startTestEngine } from './harness/engine.js';
+import { HalfOpenProxy } from './harness/half-open-proxy.js';
+import { Inbox } from './harness/inbox.js';
+import { SDK_VERSIONS, type SdkVersion } from './harness/official-worker.js';
+import { RawWorker } from './harness/raw-worker.js';
+
+const CHILD = fileURLToPath(new URL('harness/telemetry-child.mjs', import.meta.url));
+
+/** A worker in a process of its own, with the telemetry that is on by default. */
+function runWorker(version: SdkVersion, url: string) {
+  const { OTEL_ENABLED: _, ...env } = process.env;
+  const child = spawn(process.execPath, [CHILD, version, url], { env });
+  const exit = once(child, 'exit') as Promise<[number | null]>;
+  onTestFinished(async () => {
+    child.kill('SIGKILL');
+    await exit;
+  });
+  const output = new Inbox<{ readonly text: string }>();
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => output.push({ text: data.toString() }));
+  return { child, exit, output };
+}
+
+test.each(SDK_VERSIONS)('SM-5 iii-sdk %s exports telemetry over one connection and prints of no trouble with it', async (version) => {
+  const { workerUrl } = await startTestEngine();
+  const proxy = await HalfOpenProxy.to(workerUrl);
+  const { child, exit, output } = runWorker(version, proxy.url);
+  const links = [await proxy.next(), await proxy.next()];
+  await output.take(({ text }) => text.includes('called'), 'the end of the calls');
+  // From here on it calls nothing: whatever it sends is telemetry.
+  const sent = new Inbox<{ readonly bytes: number }>();
+  for (const { client } of links) client.on('data', (data: Buffer) => sent.push({ bytes: data.length }));
+  for (let n = 0; n < 5; n++) await sent.take(() => true, 'an export');
+  const observer = await RawWorker.connect(workerUrl);
+  const { workers } = (await observer.result('engine::workers::list', {})) as { workers: { name: string }[] };
+  const named = version === '0.2.1' || version === '0.3.0' ? [] : ['telemetry'];
+  expect(workers.map(({ name }) => name).filter((name) => name !== 'engine')).toEqual(named);
+  expect(proxy.links.all).toHaveLength(2);
+  expect(links.map(({ client }) => client.destroyed)).toEqual([false, false]);
+  expect(output.all.map(({ text }) => text).join('')).not.toMatch(/reconnect|error|fail|closed|disconnect/i);
+  child.stdin.end();
+  expect((await exit)[0]).toBe(0);
+  expect(proxy.links.all).toHaveLength(2);
+});
