@@ -13,6 +13,16 @@ export interface WatchCommand {
   readonly sampled?: number;
 }
 
+/** Opens subscribers that only count, in a process made for it, and resolves when all of them are subscribed. */
+export interface SinkCommand {
+  readonly kind: 'sink';
+  readonly binary: string;
+  readonly dialect: DialectName;
+  readonly url: string;
+  readonly count: number;
+  readonly group: string;
+}
+
 /** Opens one subscriber that stops reading at once. */
 export interface StallCommand {
   readonly kind: 'stall';
@@ -51,7 +61,7 @@ export interface SaturateCommand {
   readonly pid: number;
 }
 
-export type LoadCommand = WatchCommand | StallCommand | EndStallCommand | PaceCommand | SaturateCommand;
+export type LoadCommand = WatchCommand | SinkCommand | StallCommand | EndStallCommand | PaceCommand | SaturateCommand;
 
 /** What a window showed. Times in milliseconds, rates per second; NaN where nothing was sampled. */
 export interface WindowReport {

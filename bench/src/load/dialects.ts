@@ -6,6 +6,8 @@ export interface Dialect {
   /** Called for each text until it answers true: the watcher is subscribed. `undefined`: the handshake has just ended. */
   watcherReady(socket: RawSocket, group: string, text: string | undefined): boolean;
   writerReady(socket: RawSocket, text: string | undefined): boolean;
+  /** The script of `sink/sink.c` for a watcher: texts to expect and to send by turns, then the start of the text that says it is live. */
+  sinkScript(group: string): readonly string[];
   /** Whether a frame of this many bytes may need an answer or is no delivery, so that its text must be looked at. */
   isSuspect(length: number): boolean;
   /** Answers what has to be answered; false: the frame is no delivery. */
@@ -21,10 +23,17 @@ export type DialectName = 'rivulet' | 'socket.io' | 'uwebsockets';
 const STREAM = 'bench';
 const CALL_PREFIX = '00000000-0000-4000-8000-';
 
+/** What subscribers of Rivulet get for an update. The peers push the same text, so that all of them carry the same bytes. */
+function change(group: string, item: string, data: string): string {
+  const place = `"streamName":"${STREAM}","groupId":"${group}","id":"${item}"`;
+  return `{"timestamp":${Date.now()},${place},"event":{"type":"update","data":${data}}}`;
+}
+
 const rivulet: Dialect = {
   watchUrl: (base, group) => `${base}stream/${STREAM}/${group}`,
   watcherReady: (_socket, _group, text) => text?.includes('"type":"sync"') ?? false,
   writerReady: (_socket, text) => text?.includes('"workerregistered"') ?? false,
+  sinkScript: () => ['{'],
   isSuspect: () => false,
   isDelivery: () => true,
   set(group, item, data, call) {
@@ -51,12 +60,13 @@ const socketIo: Dialect = {
     if (text?.startsWith('0{')) socket.send('40');
     return text?.startsWith('40') ?? false;
   },
+  sinkScript: (group) => ['0{', '40', '40', `420["join","${group}"]`, '430'],
   isSuspect: (length) => length < 8,
   isDelivery(socket, text) {
     if (text === '2') socket.send('3');
     return text.startsWith('42');
   },
-  set: (group, _item, data, call) => `42${call}["set","${group}",${data}]`,
+  set: (group, item, data, call) => `42${call}["set","${group}",${change(group, item, data)}]`,
   acknowledged(text) {
     if (!text.startsWith('43')) return undefined;
     return Number.parseInt(text.slice(2), 10);
@@ -67,9 +77,10 @@ const uwebsockets: Dialect = {
   watchUrl: (base, group) => `${base}?topic=${group}`,
   watcherReady: () => true,
   writerReady: () => true,
+  sinkScript: () => [],
   isSuspect: () => false,
   isDelivery: () => true,
-  set: (group, _item, data) => `${group} ${data}`,
+  set: (group, item, data) => `${group} ${change(group, item, data)}`,
   acknowledged: () => undefined,
 };
 

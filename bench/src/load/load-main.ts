@@ -1,5 +1,6 @@
 import type { LoadCommand, PaceCommand, SaturateCommand, WatchCommand, WindowReport } from './commands.js';
 import { DIALECTS } from './dialects.js';
+import { Sink } from './sink.js';
 import { Watcher } from './watcher.js';
 import { Meter } from './window.js';
 import { Writer } from './writer.js';
@@ -38,6 +39,9 @@ async function run(command: LoadCommand): Promise<WindowReport | undefined> {
   switch (command.kind) {
     case 'watch':
       await watch(command);
+      return undefined;
+    case 'sink':
+      meter.sink = await Sink.open(command.binary, DIALECTS[command.dialect], command.url, command.group, command.count);
       return undefined;
     case 'stall': {
       const watcher = await Watcher.open(DIALECTS[command.dialect], command.url, command.group, meter, false);

@@ -3,9 +3,9 @@ const ITEMS = 100;
 const MARK = Buffer.from('"at":"');
 const STAMP = 17;
 
-/** One of the items that updates go round. */
+/** One of the items that updates go round; their names are of one length, so all frames of a run are. */
 export function itemOf(call: number): string {
-  return `i${call % ITEMS}`;
+  return `i${(call % ITEMS) + ITEMS}`;
 }
 
 /** An update of 200 bytes that says when it was due, in milliseconds since 1970 with three decimals. */

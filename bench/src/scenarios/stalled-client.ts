@@ -1,4 +1,5 @@
 import { LoadProcess } from '../load/load-process.js';
+import { sinkBinary } from '../load/sink-binary.js';
 import { Figures, target } from '../measure/figures.js';
 import { median } from '../measure/statistics.js';
 import type { Scenario } from '../scenario.js';
@@ -6,6 +7,7 @@ import { startServer } from '../servers/server-process.js';
 
 const SUBSCRIBERS = 1_000;
 const RATE = 1_000;
+const SAMPLED = 50;
 const WINDOWS = 9;
 
 /** One client of 1,000 stops reading: what the others notice, and what it costs the engine. */
@@ -19,7 +21,10 @@ export const stalledClient: Scenario = {
     const watch = { dialect: 'rivulet', url: server.watchUrl, group } as const;
     try {
       const count = Math.ceil(SUBSCRIBERS * effort.scale);
-      await load.tell({ kind: 'watch', ...watch, count, sampled: Math.min(50, count) });
+      const sampled = Math.min(SAMPLED, count);
+      const binary = sinkBinary();
+      if (binary !== undefined) await load.tell({ kind: 'sink', binary, ...watch, count: count - sampled });
+      await load.tell({ kind: 'watch', ...watch, count: binary === undefined ? count : sampled, sampled });
       const windows = Math.min(WINDOWS, effort.runs * 2 - 1);
       const measure = async (name: string) => {
         const { warmUpMs, windowMs } = effort;
