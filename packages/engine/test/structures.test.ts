@@ -176,6 +176,19 @@ describe('an outbound batch', () => {
     expect(writes).toEqual([framesOf('a'), framesOf('b', 'c')]);
   });
 
+  it('waits for the end of a turn once, however much is added', () => {
+    vi.useFakeTimers({ toFake: ['setImmediate'] });
+    try {
+      const { writes, batch } = collect();
+      for (const text of ['a', 'b', 'c']) batch.add(text);
+      expect(vi.getTimerCount()).toBe(1);
+      vi.runAllTimers();
+      expect(writes).toEqual([framesOf('a', 'b', 'c')]);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it('writes at once when flushed, and nothing twice', async () => {
     const { writes, batch } = collect();
     batch.add('a');

@@ -29,6 +29,13 @@ describe('nesting', () => {
     expect(scanJson(`[${Array.from({ length: 1_000 }, () => '[[]]').join()}]`)).toStrictEqual(EXACT);
   });
 
+  it('is not made up for by what was closed before', () => {
+    const closed = '[[]],'.repeat(100);
+    const deepest = LIMITS.jsonDepth - 1;
+    expect(scanJson(`[${closed}${'['.repeat(deepest)}${']'.repeat(deepest)}]`)).toStrictEqual(EXACT);
+    expect(scanJson(`[${closed}${'['.repeat(deepest + 1)}${']'.repeat(deepest + 1)}]`)).toStrictEqual(TOO_DEEP);
+  });
+
   it('is seen before the text is known to be JSON', () => {
     expect(scanJson('['.repeat(LIMITS.jsonDepth))).toStrictEqual(EXACT);
     expect(scanJson('[{'.repeat(1_000_000))).toStrictEqual(TOO_DEEP);
