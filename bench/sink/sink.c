@@ -6,7 +6,7 @@
  *     sink HOST PORT PATH COUNT [EXPECT SEND]... [READY]
  *
  * Prints "ready" when all connections are; then answers each line on the standard input with the number of data frames counted so far.
- * It sends no pongs: it is meant to live for seconds.
+ * WebSocket pings are answered, with an empty pong; pings of protocols above are not.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -114,6 +114,7 @@ static size_t consume(struct connection *c, const unsigned char *data, size_t si
       for (int n = 0; n < 8; n++) length = length << 8 | data[at + 2 + n];
     }
     int is_data = (data[at] & 0x0f) < 8;
+    if ((data[at] & 0x0f) == 9) send_all(c->fd, "\x8a\x80\0\0\0\0", 6);
     if (!c->ready && is_data) {
       /* A long first frame need not come whole: its start tells. */
       size_t there = size - at - header;
