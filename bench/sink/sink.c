@@ -3,7 +3,9 @@
  * not be slower than they are. Each connection follows a short script of texts (wait for one that starts so, then send that), and is ready
  * when the script has ended. From then on frames are counted by their headers; payloads are skipped.
  *
- *     sink HOST PORT PATH COUNT [EXPECT SEND]... [READY]
+ *     sink [--stall] HOST PORT PATH COUNT [EXPECT SEND]... [READY]
+ *
+ * With --stall each connection has a small receive buffer, and stops reading when it is ready.
  *
  * Prints "ready" when all connections are; then answers each line on the standard input with the number of data frames counted so far.
  * WebSocket pings are answered, with an empty pong; pings of protocols above are not.
@@ -36,8 +38,10 @@ static char **script;
 static const char *ready_text;
 static const char *host, *path;
 static int port;
+static int stall;
 static uint64_t frames;
 static int ready_count;
+static int queue;
 static unsigned char buffer[CARRY + BUFFER];
 
 static void die(const char *what) {
@@ -67,6 +71,7 @@ static int starts_with(const unsigned char *data, size_t size, const char *text)
 
 static void become_ready(struct connection *c) {
   c->ready = 1;
+  if (stall) epoll_ctl(queue, EPOLL_CTL_DEL, c->fd, NULL);
   ready_count++;
 }
 
@@ -147,7 +152,7 @@ static void readable(struct connection *c) {
   memcpy(c->carry, buffer + used, c->carried);
 }
 
-static void open_connection(struct connection *c, int queue) {
+static void open_connection(struct connection *c) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
   char request[1024];
   int on = 1;
@@ -156,6 +161,8 @@ static void open_connection(struct connection *c, int queue) {
   c->step = -1;
   c->carry = malloc(CARRY);
   if (c->fd < 0 || c->carry == NULL) die("sink: socket");
+  int small = 4096;
+  if (stall) setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
   if (connect(c->fd, (struct sockaddr *)&address, sizeof address) != 0) die("sink: connect");
   setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   int length = snprintf(request, sizeof request,
@@ -169,7 +176,7 @@ static void open_connection(struct connection *c, int queue) {
 }
 
 /* Handles what is there; a pointer of NULL stands for the standard input. Answers 0 when that has ended. */
-static int turn(int queue) {
+static int turn(void) {
   struct epoll_event events[EVENTS];
   int count = epoll_wait(queue, events, EVENTS, -1);
   for (int n = 0; n < count; n++) {
@@ -185,8 +192,13 @@ static int turn(int queue) {
 }
 
 int main(int argc, char **argv) {
+  if (argc > 1 && strcmp(argv[1], "--stall") == 0) {
+    stall = 1;
+    argv++;
+    argc--;
+  }
   if (argc < 5) {
-    fputs("usage: sink HOST PORT PATH COUNT [EXPECT SEND]... [READY]\n", stderr);
+    fputs("usage: sink [--stall] HOST PORT PATH COUNT [EXPECT SEND]... [READY]\n", stderr);
     return 2;
   }
   host = argv[1];
@@ -198,17 +210,17 @@ int main(int argc, char **argv) {
   ready_text = (argc - 5) % 2 == 1 ? argv[argc - 1] : "";
   setvbuf(stdout, NULL, _IOLBF, 0);
 
-  int queue = epoll_create1(0);
+  queue = epoll_create1(0);
   struct connection *connections = calloc((size_t)count, sizeof *connections);
   if (queue < 0 || connections == NULL) die("sink: epoll_create1");
   struct epoll_event input = {.events = EPOLLIN};
   if (epoll_ctl(queue, EPOLL_CTL_ADD, STDIN_FILENO, &input) != 0) die("sink: standard input");
   for (int opened = 0; ready_count < count;) {
-    for (; opened < count && opened - ready_count < OPENING_AT_ONCE; opened++) open_connection(&connections[opened], queue);
-    if (turn(queue) == 0) return 0;
+    for (; opened < count && opened - ready_count < OPENING_AT_ONCE; opened++) open_connection(&connections[opened]);
+    if (turn() == 0) return 0;
   }
   puts("ready");
-  while (turn(queue)) {
+  while (turn()) {
   }
   return 0;
 }

@@ -23,9 +23,10 @@ export interface SinkCommand {
   readonly group: string;
 }
 
-/** Opens one subscriber that stops reading at once. */
+/** Opens one subscriber that stops reading at once; without the binary its kernel buffers take megabytes before the server notices. */
 export interface StallCommand {
   readonly kind: 'stall';
+  readonly binary: string | undefined;
   readonly dialect: DialectName;
   readonly url: string;
   readonly group: string;

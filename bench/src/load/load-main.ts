@@ -1,4 +1,4 @@
-import type { LoadCommand, PaceCommand, SaturateCommand, WatchCommand, WindowReport } from './commands.js';
+import type { LoadCommand, PaceCommand, SaturateCommand, StallCommand, WatchCommand, WindowReport } from './commands.js';
 import { DIALECTS } from './dialects.js';
 import { Sink } from './sink.js';
 import { Watcher } from './watcher.js';
@@ -9,7 +9,7 @@ import { Writer } from './writer.js';
 const OPENING_AT_ONCE = 100;
 const meter = new Meter();
 const watchers: Watcher[] = [];
-let stalled: Watcher[] = [];
+let stalled: { close(): void } | undefined;
 
 async function watch({ dialect, url, count, group, apart = false, sampled = 0 }: WatchCommand): Promise<void> {
   for (let opened = 0; opened < count; opened += OPENING_AT_ONCE) {
@@ -17,6 +17,13 @@ async function watch({ dialect, url, count, group, apart = false, sampled = 0 }:
     const open = (n: number) => Watcher.open(DIALECTS[dialect], url, apart ? `${group}-${n}` : group, meter, n < sampled);
     watchers.push(...(await Promise.all(batch.map(open))));
   }
+}
+
+async function stall({ binary, dialect, url, group }: StallCommand): Promise<Sink | Watcher> {
+  if (binary !== undefined) return Sink.open({ binary, dialect: DIALECTS[dialect], url, group, count: 1, stalled: true });
+  const watcher = await Watcher.open(DIALECTS[dialect], url, group, meter, false);
+  watcher.stall();
+  return watcher;
 }
 
 async function pace({ dialect, url, group, rate, warmUpMs, windowMs, pid }: PaceCommand): Promise<WindowReport> {
@@ -41,17 +48,15 @@ async function run(command: LoadCommand): Promise<WindowReport | undefined> {
       await watch(command);
       return undefined;
     case 'sink':
-      meter.sink = await Sink.open(command.binary, DIALECTS[command.dialect], command.url, command.group, command.count);
+      meter.sink = await Sink.open({ ...command, dialect: DIALECTS[command.dialect] });
       return undefined;
     case 'stall': {
-      const watcher = await Watcher.open(DIALECTS[command.dialect], command.url, command.group, meter, false);
-      watcher.stall();
-      stalled.push(watcher);
+      stalled = await stall(command);
       return undefined;
     }
     case 'end-stall':
-      for (const watcher of stalled) watcher.close();
-      stalled = [];
+      stalled?.close();
+      stalled = undefined;
       return undefined;
     case 'pace':
       return pace(command);

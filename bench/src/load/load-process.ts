@@ -12,10 +12,15 @@ const LOAD_CPUS = cpus().length > 1 ? `${Number(SERVER_CPU) + 1}-${cpus().length
 /** The parent's side of the load generator. */
 export class LoadProcess {
   readonly #child: ChildProcess;
+  readonly #ended: Promise<never>;
 
   constructor() {
     const [command, parameters] = pin(LOAD_CPUS, process.execPath, [MAIN]);
     this.#child = spawn(command, parameters, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], serialization: 'advanced' });
+    this.#ended = once(this.#child, 'exit').then(() => {
+      throw new Error('the load generator ended');
+    });
+    this.#ended.catch(() => {});
   }
 
   async tell(command: LoadCommand): Promise<void> {
@@ -38,12 +43,8 @@ export class LoadProcess {
 
   async #run(command: LoadCommand): Promise<WindowReport | undefined> {
     const answer = once(this.#child, 'message');
-    const ended = once(this.#child, 'exit').then(() => {
-      throw new Error('the load generator ended');
-    });
-    ended.catch(() => {});
     this.#child.send(command);
-    const [{ report, error }] = (await Promise.race([answer, ended])) as [{ report?: WindowReport; error?: string }];
+    const [{ report, error }] = (await Promise.race([answer, this.#ended])) as [{ report?: WindowReport; error?: string }];
     if (error !== undefined) throw new Error(error);
     return report;
   }

@@ -2,6 +2,16 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Dialect } from './dialects.js';
 
+export interface SinkOptions {
+  readonly binary: string;
+  readonly dialect: Dialect;
+  readonly url: string;
+  readonly group: string;
+  readonly count: number;
+  /** They stop reading as soon as they are subscribed. */
+  readonly stalled?: boolean;
+}
+
 /** Many subscribers in a process that does nothing but count frames. */
 export class Sink {
   readonly pid: number;
@@ -16,9 +26,17 @@ export class Sink {
   }
 
   /** Resolves when all `count` subscriptions are live. */
-  static async open(binary: string, dialect: Dialect, base: string, group: string, count: number): Promise<Sink> {
+  static async open(options: SinkOptions): Promise<Sink> {
+    const { binary, dialect, url: base, group, count, stalled = false } = options;
     const url = new URL(dialect.watchUrl(base, group));
-    const parameters = [url.hostname, url.port, url.pathname + url.search, String(count), ...dialect.sinkScript(group)];
+    const parameters = [
+      ...(stalled ? ['--stall'] : []),
+      url.hostname,
+      url.port,
+      url.pathname + url.search,
+      String(count),
+      ...dialect.sinkScript(group),
+    ];
     const sink = new Sink(spawn(binary, parameters, { stdio: ['pipe', 'pipe', 'inherit'] }));
     await sink.#line();
     return sink;
