@@ -37,8 +37,15 @@ test('README: the snippet in a blank page and the worker in a file show somethin
   expect(others).toEqual([]);
   const page = await openPage();
   const logged: unknown[] = [];
-  page.on('console', (message) => void message.args()[0]?.jsonValue().then((value: unknown) => logged.push(value)));
-  await page.evaluate((code) => (0, eval)(code), watch);
+  page.on(
+    'console',
+    (message) =>
+      void message
+        .args()[0]
+        ?.jsonValue()
+        .then((value: unknown) => logged.push(value)),
+  );
+  await page.addScriptTag({ content: watch });
   await expect.poll(() => logged).toEqual([{ type: 'sync', data: [] }]);
   const first = await runInClone(write);
   expect(first.exit).toBe(0);
@@ -50,7 +57,12 @@ test('README: the snippet in a blank page and the worker in a file show somethin
 
 test('README: all that a newcomer needs is within the first 40 lines', () => {
   const lines = README.split('\n');
-  expect(lines.slice(0, 40).join('\n').match(/^```js$/gm)).toHaveLength(2);
+  expect(
+    lines
+      .slice(0, 40)
+      .join('\n')
+      .match(/^```js$/gm),
+  ).toHaveLength(2);
   expect(lines.slice(0, 40).join('\n')).toContain('npm start');
 });
 

@@ -138,7 +138,7 @@ test('ST-16 stream triggers: filters, empty filters, all streams, conditions, pa
   await watch('group', { stream_name: 'chat', group_id: 'r1', item_id: '' });
   await watch('item', { stream_name: 'chat', group_id: 'r1', item_id: 'm1' });
   await watch('all', undefined);
-  await worker.serve('app::isBig', (data) => (data as Frame & { event: { data: { n: number } } }).event.data.n > 1);
+  await worker.serve('app::isBig', (data) => ((data as { event: { data?: { n: number } } }).event.data?.n ?? 0) > 1);
   await watch('big', { stream_name: 'chat', group_id: 'r1', condition_function_id: 'app::isBig' });
   await set('chat', 'r1', 'm1', { id: 'm1', n: 1 });
   await set('chat', 'r1', 'm1', { id: 'm1', n: 2 });
