@@ -1,0 +1,47 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect, onTestFinished, test } from 'vitest';
+import type { ScenarioResult } from '../src/scenario.js';
+
+const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+
+interface Results {
+  readonly commit: string;
+  readonly results: readonly ScenarioResult[];
+}
+
+// Its figures mean nothing; that every scenario measures something, with a peer beside it, is what can be checked in half a minute.
+test('every scenario runs and reports each figure, as JSON and as a table', async () => {
+  const out = mkdtempSync(join(tmpdir(), 'rivulet-bench-test-'));
+  onTestFinished(() => rmSync(out, { recursive: true, force: true }));
+  const { stdout } = await promisify(execFile)(process.execPath, [MAIN, '--quick', '--out', out]);
+  const { results } = JSON.parse(readFileSync(join(out, 'latest.json'), 'utf8')) as Results;
+  expect(results.map(({ scenario }) => scenario)).toEqual([
+    'fan-out',
+    'idle-memory',
+    'durable-sets',
+    'latency',
+    'idle-subscriptions',
+    'stalled-client',
+  ]);
+  const names = results.flatMap(({ figures }) => figures.map(({ name }) => name));
+  for (const server of ['rivulet', 'socket.io']) {
+    for (const rate of [100, 1_000, 4_000]) expect(names).toContain(`${server} at ${rate}/s: deliveries`);
+    expect(names).toContain(`${server}: memory per connection`);
+    expect(names).toContain(`${server}: delivery p99`);
+  }
+  const delivered = results[0]?.figures.filter(({ name }) => name.endsWith('deliveries')).map(({ median }) => median);
+  expect(Math.min(...(delivered ?? []))).toBeGreaterThan(0);
+  expect(names).toContain('bare lmdb loop, 256 in flight');
+  const visited = results.flatMap(({ figures }) => figures).find(({ name }) => name === 'with idle subscriptions: visited per flush');
+  expect(visited?.median).toBe(20);
+  expect(readFileSync(join(out, 'latest.md'), 'utf8')).toBe(stdout);
+  for (const { title, targets } of results) {
+    expect(stdout).toContain(`## ${title}`);
+    expect(targets.length).toBeGreaterThan(0);
+  }
+}, 120_000);
