@@ -1,5 +1,6 @@
 import type { Position } from '@rivulet/protocol';
 import type { LmdbEnvironment, View } from '../storage/lmdb-environment.js';
+import { chunked } from '../structures/chunked.js';
 import type { ChangeEntry, Changes, GroupRef, ItemRead, Snapshot, StoredItem } from './store.js';
 import type { StoreState, Tables } from './store-lmdb-batch.js';
 import type { HeadCache } from './store-lmdb-heads.js';
@@ -62,9 +63,9 @@ export class LmdbReads {
       if (head === undefined || head.items <= CHUNK_ITEMS) {
         const items = head === undefined ? [] : [...this.#itemsOf(head, view)];
         close();
-        return { position, timestamp, chunks: () => chunked(items, () => {}), close };
+        return { position, timestamp, chunks: () => chunked(items, CHUNK_ITEMS, () => {}), close };
       }
-      return { position, timestamp, chunks: () => chunked(this.#itemsOf(head, view), close), close };
+      return { position, timestamp, chunks: () => chunked(this.#itemsOf(head, view), CHUNK_ITEMS, close), close };
     } catch (error) {
       close();
       throw error;
@@ -85,7 +86,7 @@ export class LmdbReads {
       return { kind: 'stale', reason: 'floor' };
     }
     const entries = head === undefined ? [] : this.#changesOf(head, since.offset, view);
-    return { kind: 'changes', position, timestamp, chunks: () => chunked(entries, close), close };
+    return { kind: 'changes', position, timestamp, chunks: () => chunked(entries, CHUNK_ITEMS, close), close };
   }
 
   groups(stream: string): string[] {
@@ -165,22 +166,5 @@ export class LmdbReads {
       if (record !== undefined)
         yield { kind: 'item', item: version.item, data: decodeItem(place, record).data, created: version.created, changed };
     }
-  }
-}
-
-/** The event loop may run between chunks; `done` runs when the last was taken, or the reader stops. */
-async function* chunked<T>(source: Iterable<T>, done: () => void): AsyncIterable<readonly T[]> {
-  try {
-    let chunk: T[] = [];
-    for (const entry of source) {
-      chunk.push(entry);
-      if (chunk.length < CHUNK_ITEMS) continue;
-      yield chunk;
-      chunk = [];
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    if (chunk.length > 0) yield chunk;
-  } finally {
-    done();
   }
 }

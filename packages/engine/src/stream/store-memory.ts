@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type Position, RivuletError } from '@rivulet/protocol';
+import { chunked } from '../structures/chunked.js';
 import type { Clock } from '../structures/clock.js';
 import { PairMap } from '../structures/pair-map.js';
 import { effectOf, valueIdOf } from './change-effect.js';
@@ -101,7 +102,7 @@ class MemoryStore implements StreamStore {
         if (open && group.items === items) group.readers--;
         open = false;
       };
-      return { ...base, chunks: () => inChunks(items.values(), close), close };
+      return { ...base, chunks: () => chunked(items.values(), CHUNK_ITEMS, close), close };
     });
   }
 
@@ -119,7 +120,7 @@ class MemoryStore implements StreamStore {
         kind: 'changes',
         position: this.#position(group),
         timestamp: group?.timestamp ?? this.#clock.now() - 1,
-        chunks: () => inChunks(entries.values(), () => {}),
+        chunks: () => chunked(entries.values(), CHUNK_ITEMS, () => {}),
         close() {},
       };
     });
@@ -273,21 +274,4 @@ function closedError(): RivuletError {
 
 async function* single<T>(items: readonly T[]): AsyncIterable<readonly T[]> {
   if (items.length > 0) yield items;
-}
-
-/** The event loop may run between chunks. */
-async function* inChunks<T>(items: IterableIterator<T>, done: () => void): AsyncIterable<readonly T[]> {
-  try {
-    let chunk: T[] = [];
-    for (const item of items) {
-      chunk.push(item);
-      if (chunk.length < CHUNK_ITEMS) continue;
-      yield chunk;
-      chunk = [];
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    if (chunk.length > 0) yield chunk;
-  } finally {
-    done();
-  }
 }
