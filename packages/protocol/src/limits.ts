@@ -14,6 +14,8 @@ export const LIMITS = {
   fragments: 64,
   /** Chunks that the WebSocket parser holds of one incomplete frame. */
   bufferedChunks: 4_096,
+  /** Milliseconds from the first fragment of a WebSocket message to its last. */
+  messageAssemblyMs: 10_000,
   /** Calls that one worker connection may have in flight; configurable (`max_in_flight_calls`). */
   inFlightCalls: 65_536,
   /** Bytes queued for one worker connection before it is closed with 1013. */

@@ -1,3 +1,4 @@
+import { LIMITS } from '@rivulet/protocol';
 import type { Clock } from '../structures/clock.js';
 
 /** What the sweep needs of a connection. */
@@ -5,22 +6,47 @@ export interface Pingable {
   /** Set by `probe`, cleared by anything that arrives. */
   awaitsPong: boolean;
   readonly buffered: number;
+  /** Stands for the message that has arrived in part: the same object until it is whole, `undefined` between messages. */
+  readonly unfinished: object | undefined;
   /** Sends a ping and sets `awaitsPong`. */
   probe(): void;
+  /** Ends a connection whose message takes too long. */
+  expire(): void;
   destroy(): void;
 }
 
 const SLOTS = 25;
+/** A message that is unfinished is looked at so many times before it is given up, and once to begin with. */
+const LOOKS = 5;
+
+export interface LivenessOptions {
+  readonly pingIntervalMs: number;
+  readonly pongTimeoutMs: number;
+  /** How long a message may take from its first fragment to its last; default: that of `LIMITS`. Noticed up to a fifth later. */
+  readonly messageAssemblyMs?: number;
+  readonly clock: Clock;
+}
+
+interface Sighting {
+  readonly message: object;
+  looks: number;
+}
 
 /**
  * One timer pings all connections of a listener, a slot of them at a time, and drops those that stay silent for the pong time-out.
  * A connection with unsent bytes is spared: its peer reads slowly and has not seen the ping yet; a dead one is given up by the
  * kernel's retransmission limit.
+ *
+ * A second timer looks for messages that are never finished. It samples the parsers, so that a message costs nothing, and counts
+ * looks instead of milliseconds, so that a blocked event loop is not held against the peer.
  */
 export class Liveness {
   readonly #slots: Set<Pingable>[] = Array.from({ length: SLOTS }, () => new Set<Pingable>());
   readonly #slotOf = new WeakMap<Pingable, Set<Pingable>>();
   readonly #timer: NodeJS.Timeout;
+  readonly #messageTimer: NodeJS.Timeout;
+  /** Connections seen in the middle of a message. */
+  readonly #sightings = new Map<Pingable, Sighting>();
   readonly #clock: Clock;
   readonly #tickMs: number;
   readonly #pongTicks: number;
@@ -29,8 +55,10 @@ export class Liveness {
   #lastTickAt: number;
   #next = 0;
   #dropped = 0;
+  #messageTick = 0;
+  #expired = 0;
 
-  constructor(options: { readonly pingIntervalMs: number; readonly pongTimeoutMs: number; readonly clock: Clock }) {
+  constructor(options: LivenessOptions) {
     this.#clock = options.clock;
     this.#tickMs = Math.max(1, options.pingIntervalMs / SLOTS);
     this.#pongTimeoutMs = Math.min(options.pongTimeoutMs, options.pingIntervalMs);
@@ -38,11 +66,19 @@ export class Liveness {
     this.#lastTickAt = this.#clock.monotonic();
     this.#timer = setInterval(() => this.#sweep(), this.#tickMs);
     this.#timer.unref();
+    const assemblyMs = options.messageAssemblyMs ?? LIMITS.messageAssemblyMs;
+    this.#messageTimer = setInterval(() => this.#sweepMessages(), assemblyMs / LOOKS / LOOKS);
+    this.#messageTimer.unref();
   }
 
   /** Connections dropped for a missed pong so far. */
   get dropped(): number {
     return this.#dropped;
+  }
+
+  /** Connections ended because a message took too long. */
+  get expired(): number {
+    return this.#expired;
   }
 
   add(connection: Pingable): void {
@@ -53,10 +89,12 @@ export class Liveness {
 
   remove(connection: Pingable): void {
     this.#slotOf.get(connection)?.delete(connection);
+    this.#sightings.delete(connection);
   }
 
   close(): void {
     clearInterval(this.#timer);
+    clearInterval(this.#messageTimer);
   }
 
   #sweep(): void {
@@ -75,5 +113,30 @@ export class Liveness {
       this.#dropped++;
       connection.destroy();
     }
+  }
+
+  /** One slot in five at a time, so that each connection is looked at `LOOKS` times in the time that a message may take. */
+  #sweepMessages(): void {
+    const tick = this.#messageTick++;
+    for (let slot = tick % LOOKS; slot < SLOTS; slot += LOOKS) {
+      for (const connection of this.#slots[slot] as Set<Pingable>) this.#lookAt(connection);
+    }
+  }
+
+  #lookAt(connection: Pingable): void {
+    const message = connection.unfinished;
+    if (message === undefined) {
+      if (this.#sightings.size > 0) this.#sightings.delete(connection);
+      return;
+    }
+    const sighting = this.#sightings.get(connection);
+    if (sighting?.message !== message) {
+      this.#sightings.set(connection, { message, looks: 0 });
+      return;
+    }
+    if (++sighting.looks < LOOKS) return;
+    this.#sightings.delete(connection);
+    this.#expired++;
+    connection.expire();
   }
 }

@@ -6,12 +6,29 @@ import { PING_FRAME } from '../structures/websocket-frame.js';
 import type { Connection, ConnectionOwner } from './connection.js';
 import type { Liveness, Pingable } from './liveness.js';
 
+/** What RFC 6455 calls a policy violation; `ws` ends a message of too many fragments with it too, and also without a reason. */
+const POLICY_VIOLATION = 1008;
+/** Of `ws`: it waits for the first byte of a frame. */
+const BETWEEN_FRAMES = 0;
+const FIRST_CONTROL_OPCODE = 8;
+
+/** The state of the parser as `ws` keeps it. Its version is pinned, and tests of slow messages fail if a name changes. */
+interface Parser {
+  readonly _state: number;
+  readonly _opcode: number;
+  /** Opcode of the fragmented message that is not finished; 0 when there is none. */
+  readonly _fragmented: number;
+  /** Replaced when a message is whole. */
+  readonly _fragments: object;
+}
+
 /**
  * `ws` parses, answers pings and shakes hands on close; whole frames are written past it, straight to the socket. Both sides write
  * only whole frames, so they can't tear each other. Listeners are shared functions, not closures: an idle connection is paid for
  * ten thousand times.
  */
 export class WebSocketConnection extends WebSocket implements Connection, Pingable {
+  declare protected readonly _receiver: Parser | null;
   #owner: ConnectionOwner | undefined;
   #raw: Socket | undefined;
   #liveness: Liveness | undefined;
@@ -53,6 +70,18 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
   probe(): void {
     this.awaitsPong = true;
     this.write(PING_FRAME);
+  }
+
+  get unfinished(): object | undefined {
+    const parser = this._receiver;
+    if (parser === null || this.readyState !== WebSocket.OPEN) return undefined;
+    // A control frame that never ends pins 125 bytes, and its sender can't answer the next ping.
+    const begun = parser._fragmented !== 0 || (parser._state !== BETWEEN_FRAMES && parser._opcode < FIRST_CONTROL_OPCODE);
+    return begun ? parser._fragments : undefined;
+  }
+
+  expire(): void {
+    super.close(POLICY_VIOLATION);
   }
 
   /** `ws` itself calls it with a number: the code of a protocol error, or the peer's own to echo. */

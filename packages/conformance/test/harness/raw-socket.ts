@@ -1,0 +1,155 @@
+import { randomBytes } from 'node:crypto';
+import { connect, type Socket } from 'node:net';
+import { onTestFinished } from 'vitest';
+import { Inbox } from './inbox.js';
+
+export const OPCODE = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
+
+export interface FrameShape {
+  readonly opcode?: number;
+  readonly fin?: boolean;
+  /** The three reserved bits, 0 to 7. */
+  readonly reserved?: number;
+  readonly masked?: boolean;
+  readonly payload?: Buffer | string;
+  /** What the header says, whatever the payload has. */
+  readonly claimedBytes?: bigint;
+}
+
+/** A frame as a client sends it, or as none should. */
+export function frame(shape: FrameShape = {}): Buffer {
+  const payload = Buffer.from(shape.payload ?? '');
+  const length = shape.claimedBytes ?? BigInt(payload.length);
+  const first = (shape.fin === false ? 0 : 0x80) | ((shape.reserved ?? 0) << 4) | (shape.opcode ?? OPCODE.text);
+  const maskBit = shape.masked === false ? 0 : 0x80;
+  let head: Buffer;
+  if (length < 126n) {
+    head = Buffer.from([first, maskBit | Number(length)]);
+  } else if (length < 65_536n) {
+    head = Buffer.from([first, maskBit | 126, 0, 0]);
+    head.writeUInt16BE(Number(length), 2);
+  } else {
+    head = Buffer.alloc(10);
+    head.set([first, maskBit | 127]);
+    head.writeBigUInt64BE(length, 2);
+  }
+  if (shape.masked === false) return Buffer.concat([head, payload]);
+  const mask = randomBytes(4);
+  return Buffer.concat([head, mask, payload.map((byte, at) => byte ^ (mask[at % 4] as number))]);
+}
+
+/** How the server ended a connection. */
+export interface Ending {
+  /** Of the HTTP answer; `undefined` when there was none. */
+  readonly status: number | undefined;
+  /** Of the close frame; `undefined` when there was none. */
+  readonly code: number | undefined;
+}
+
+/** A bare TCP connection that says anything, and understands what a WebSocket server answers. */
+export class RawSocket {
+  readonly socket: Socket;
+  readonly texts = new Inbox<string>();
+  readonly ended: Promise<Ending>;
+  readonly upgraded: Promise<void>;
+  /** Pings are answered with pongs. */
+  answersPings = true;
+  #received: Buffer = Buffer.alloc(0);
+  #status: number | undefined;
+  #code: number | undefined;
+  #open = (): void => {};
+
+  private constructor(socket: Socket) {
+    this.socket = socket;
+    this.upgraded = new Promise((resolve) => {
+      this.#open = resolve;
+    });
+    this.ended = new Promise((resolve) => socket.once('close', () => resolve({ status: this.#status, code: this.#code })));
+    socket.on('error', () => {});
+    socket.on('data', (data) => this.#receive(data));
+    socket.setNoDelay(true);
+    onTestFinished(() => void socket.destroy());
+  }
+
+  static async connect(url: string): Promise<RawSocket> {
+    const { hostname, port } = new URL(url);
+    const raw = new RawSocket(connect(Number(port), hostname));
+    await new Promise<void>((resolve) => raw.socket.once('connect', () => resolve()));
+    return raw;
+  }
+
+  /** Connected and through the handshake. */
+  static async upgrade(url: string, path = '/'): Promise<RawSocket> {
+    const raw = await RawSocket.connect(url);
+    raw.write(upgradeHead(path));
+    await Promise.race([
+      raw.upgraded,
+      raw.ended.then(({ status }) => Promise.reject(new Error(`the upgrade of ${path} ended with HTTP ${status}`))),
+    ]);
+    return raw;
+  }
+
+  write(bytes: Buffer | string): void {
+    if (this.socket.writable) this.socket.write(bytes);
+  }
+
+  text(text: string): void {
+    this.write(frame({ payload: text }));
+  }
+
+  /** What was written goes out, then the connection is closed from this side. */
+  end(): Promise<Ending> {
+    this.socket.end();
+    return this.ended;
+  }
+
+  #receive(data: Buffer): void {
+    this.#received = this.#received.length === 0 ? data : Buffer.concat([this.#received, data]);
+    if (this.#status === undefined) {
+      const end = this.#received.indexOf('\r\n\r\n');
+      if (end < 0) return;
+      this.#status = Number(/^HTTP\/1\.1 (\d{3})/.exec(this.#received.toString('latin1', 0, 12))?.[1]);
+      this.#received = this.#received.subarray(end + 4);
+      if (this.#status !== 101) return;
+      this.#open();
+    }
+    if (this.#status === 101) this.#readFrames();
+  }
+
+  #readFrames(): void {
+    for (;;) {
+      const [first, second] = this.#received;
+      if (first === undefined || second === undefined) return;
+      const extra = second === 126 ? 2 : second === 127 ? 8 : 0;
+      if (this.#received.length < 2 + extra) return;
+      const length = extra === 0 ? second : extra === 2 ? this.#received.readUInt16BE(2) : Number(this.#received.readBigUInt64BE(2));
+      if (this.#received.length < 2 + extra + length) return;
+      const payload = this.#received.subarray(2 + extra, 2 + extra + length);
+      this.#received = this.#received.subarray(2 + extra + length);
+      this.#take(first & 0x0f, payload);
+    }
+  }
+
+  #take(opcode: number, payload: Buffer): void {
+    if (opcode === OPCODE.text) this.texts.push(payload.toString());
+    else if (opcode === OPCODE.ping && this.answersPings) this.write(frame({ opcode: OPCODE.pong, payload }));
+    else if (opcode === OPCODE.close) {
+      this.#code = payload.length < 2 ? 1005 : payload.readUInt16BE(0);
+      this.socket.end();
+    }
+  }
+}
+
+/** A correct upgrade request, for `path`. */
+export function upgradeHead(path: string, more: readonly string[] = []): string {
+  const lines = [
+    `GET ${path} HTTP/1.1`,
+    'Host: 127.0.0.1',
+    'Upgrade: websocket',
+    'Connection: Upgrade',
+    'Sec-WebSocket-Version: 13',
+    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+    ...more,
+  ];
+  return `${lines.join('\r\n')}\r\n\r\n`;
+}
