@@ -6,9 +6,11 @@ export interface Pingable {
   /** Set by `probe`, cleared by anything that arrives. */
   awaitsPong: boolean;
   readonly buffered: number;
+  /** Bytes that stand before the unanswered ping and may not have been read yet; set by `probe`, lowered by the sweep as time goes by. */
+  unread: number;
   /** Stands for the message that has arrived in part: the same object until it is whole, `undefined` between messages. */
   readonly unfinished: object | undefined;
-  /** Sends a ping and sets `awaitsPong`. */
+  /** Sets `awaitsPong`, and sends a ping unless one is on its way. */
   probe(): void;
   /** Ends a connection whose message takes too long. */
   expire(): void;
@@ -16,6 +18,10 @@ export interface Pingable {
 }
 
 const SLOTS = 25;
+/** A peer that reads no faster than this, per second, is not kept for reading slowly. */
+const SLOWEST_BYTES = 16_384;
+/** What the kernel may hold for one connection: the largest send buffer that Linux grows to by itself. */
+const MOST_UNREAD_BYTES = 4_194_304;
 /** A message that is unfinished is looked at so many times before it is given up, and once to begin with. */
 const LOOKS = 5;
 
@@ -35,7 +41,8 @@ interface Sighting {
 /**
  * One timer pings all connections of a listener, a slot of them at a time, and drops those that stay silent for the pong time-out.
  * A connection with unsent bytes is spared: its peer reads slowly and has not seen the ping yet; a dead one is given up by the
- * kernel's retransmission limit.
+ * kernel's retransmission limit. What the kernel has taken may lie in its queue in front of the ping, and nothing tells how much of
+ * it was read: so the peer gets the time that a slow reader needs for all that was written since the last ping that it answered.
  *
  * A second timer looks for messages that are never finished. It samples the parsers, so that a message costs nothing, and counts
  * looks instead of milliseconds, so that a blocked event loop is not held against the peer.
@@ -51,6 +58,9 @@ export class Liveness {
   readonly #tickMs: number;
   readonly #pongTicks: number;
   readonly #pongTimeoutMs: number;
+  /** Bytes that the slowest reader reads until its pong is missed, and from one look at a connection to the next. */
+  readonly #readInTimeout: number;
+  readonly #readInInterval: number;
   #tick = 0;
   #lastTickAt: number;
   #next = 0;
@@ -63,6 +73,8 @@ export class Liveness {
     this.#tickMs = Math.max(1, options.pingIntervalMs / SLOTS);
     this.#pongTimeoutMs = Math.min(options.pongTimeoutMs, options.pingIntervalMs);
     this.#pongTicks = Math.min(SLOTS - 1, Math.max(1, Math.ceil(this.#pongTimeoutMs / this.#tickMs)));
+    this.#readInTimeout = (SLOWEST_BYTES * this.#pongTicks * this.#tickMs) / 1_000;
+    this.#readInInterval = (SLOWEST_BYTES * SLOTS * this.#tickMs) / 1_000;
     this.#lastTickAt = this.#clock.monotonic();
     this.#timer = setInterval(() => this.#sweep(), this.#tickMs);
     this.#timer.unref();
@@ -107,9 +119,11 @@ export class Liveness {
     if (stalled) return;
     const due = this.#slots[(tick + SLOTS - this.#pongTicks) % SLOTS] as Set<Pingable>;
     for (const connection of due) {
-      if (!connection.awaitsPong) continue;
-      connection.awaitsPong = false;
-      if (connection.buffered > 0) continue;
+      if (!connection.awaitsPong || connection.buffered > 0) continue;
+      if (connection.unread > this.#readInTimeout) {
+        connection.unread = Math.min(connection.unread, MOST_UNREAD_BYTES) - this.#readInInterval;
+        continue;
+      }
       this.#dropped++;
       connection.destroy();
     }

@@ -34,6 +34,11 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
   #liveness: Liveness | undefined;
   #logger: Logger | undefined;
   awaitsPong = false;
+  unread = 0;
+  /** Bytes written before the unanswered ping; −1 when there is none. */
+  #pingedAt = -1;
+  /** Bytes written before the last ping that was answered: the peer has read them. */
+  #readUpTo = 0;
   remoteAddress = '';
 
   /** Called once, right after the handshake. */
@@ -69,7 +74,17 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
 
   probe(): void {
     this.awaitsPong = true;
+    // It stands behind everything that the peer has not read: a second one would reach it no sooner.
+    if (this.#pingedAt >= 0) return;
+    this.#pingedAt = this.#raw?.bytesWritten ?? 0;
+    this.unread = this.#pingedAt - this.#readUpTo;
     this.write(PING_FRAME);
+  }
+
+  answered(): void {
+    this.awaitsPong = false;
+    if (this.#pingedAt >= 0) this.#readUpTo = this.#pingedAt;
+    this.#pingedAt = -1;
   }
 
   get unfinished(): object | undefined {
@@ -134,7 +149,7 @@ function onMessage(this: WebSocket, data: unknown, isBinary: boolean): void {
 }
 
 function onPong(this: WebSocket): void {
-  (this as WebSocketConnection).awaitsPong = false;
+  (this as WebSocketConnection).answered();
 }
 
 function onDrain(connection: WebSocketConnection): void {

@@ -1,0 +1,34 @@
+import { connect, createServer, type Socket } from 'node:net';
+import { onTestFinished } from 'vitest';
+
+const SLICE_MS = 50;
+
+/** A URL that leads to `target` over a link that carries so many bytes per second towards the client, and any number towards the server. */
+export async function slowLink(target: string, bytesPerSecond: number): Promise<string> {
+  const { hostname, port } = new URL(target);
+  const sockets = new Set<Socket>();
+  const server = createServer((client) => {
+    const upstream = connect(Number(port), hostname);
+    for (const socket of [client, upstream]) sockets.add(socket.on('error', () => {}));
+    client.pipe(upstream);
+    const timer = setInterval(() => {
+      const slice = upstream.read(Math.min(upstream.readableLength, (bytesPerSecond * SLICE_MS) / 1_000)) as Buffer | null;
+      if (slice !== null && slice.length > 0) client.write(slice);
+    }, SLICE_MS);
+    // Without a reader of its own the socket would not fetch the first bytes.
+    upstream.on('readable', () => {});
+    upstream.once('close', () => {
+      clearInterval(timer);
+      client.destroy();
+    });
+    client.once('close', () => upstream.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('the link has no port');
+  return `ws://127.0.0.1:${address.port}`;
+}
