@@ -50,6 +50,8 @@ export interface Ending {
 export class RawSocket {
   readonly socket: Socket;
   readonly texts = new Inbox<string>();
+  /** Payloads of the pongs that came. */
+  readonly pongs = new Inbox<string>();
   readonly ended: Promise<Ending>;
   readonly upgraded: Promise<void>;
   /** Pings are answered with pongs. */
@@ -97,6 +99,16 @@ export class RawSocket {
     this.write(frame({ payload: text }));
   }
 
+  /** A ping and its pong: the server has read everything that was written before. */
+  async settled(): Promise<void> {
+    const mark = randomBytes(8).toString('hex');
+    this.write(frame({ opcode: OPCODE.ping, payload: mark }));
+    await Promise.race([
+      this.pongs.take((pong) => pong === mark, 'the pong'),
+      this.ended.then(({ code }) => Promise.reject(new Error(`the connection ended with ${code}`))),
+    ]);
+  }
+
   /** What was written goes out, then the connection is closed from this side. */
   end(): Promise<Ending> {
     this.socket.end();
@@ -104,12 +116,17 @@ export class RawSocket {
   }
 
   #receive(data: Buffer): void {
-    this.#received = this.#received.length === 0 ? data : Buffer.concat([this.#received, data]);
+    this.#received = Buffer.concat([this.#received, data]);
     if (this.#status === undefined) {
       const end = this.#received.indexOf('\r\n\r\n');
       if (end < 0) return;
       this.#status = Number(/^HTTP\/1\.1 (\d{3})/.exec(this.#received.toString('latin1', 0, 12))?.[1]);
       this.#received = this.#received.subarray(end + 4);
+      if (this.#status === 100) {
+        this.#status = undefined;
+        this.#receive(Buffer.alloc(0));
+        return;
+      }
       if (this.#status !== 101) return;
       this.#open();
     }
@@ -133,6 +150,7 @@ export class RawSocket {
   #take(opcode: number, payload: Buffer): void {
     if (opcode === OPCODE.text) this.texts.push(payload.toString());
     else if (opcode === OPCODE.ping && this.answersPings) this.write(frame({ opcode: OPCODE.pong, payload }));
+    else if (opcode === OPCODE.pong) this.pongs.push(payload.toString());
     else if (opcode === OPCODE.close) {
       this.#code = payload.length < 2 ? 1005 : payload.readUInt16BE(0);
       this.socket.end();

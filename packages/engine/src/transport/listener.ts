@@ -95,6 +95,8 @@ export class Listener {
       maxPayload: options.maxMessageBytes,
       maxFragments: LIMITS.fragments,
       maxBufferedChunks: LIMITS.bufferedChunks,
+      // It would cut off a peer whose pings arrive in one bunch, as after a pause of its network.
+      autoPong: false,
       closeTimeout: CLOSE_TIMEOUT_MS,
       WebSocket: WebSocketConnection,
       handleProtocols: () => this.#protocol ?? false,

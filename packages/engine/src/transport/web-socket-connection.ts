@@ -11,6 +11,8 @@ const POLICY_VIOLATION = 1008;
 /** Of `ws`: it waits for the first byte of a frame. */
 const BETWEEN_FRAMES = 0;
 const FIRST_CONTROL_OPCODE = 8;
+/** Beyond so many unsent bytes only the latest ping is answered, when they have gone out, as RFC 6455 §5.5.3 allows. */
+const PONG_BACKLOG_BYTES = 65_536;
 
 /** The state of the parser as `ws` keeps it. Its version is pinned, and tests of slow messages fail if a name changes. */
 interface Parser {
@@ -23,7 +25,7 @@ interface Parser {
 }
 
 /**
- * `ws` parses, answers pings and shakes hands on close; whole frames are written past it, straight to the socket. Both sides write
+ * `ws` parses and shakes hands on close; whole frames are written past it, straight to the socket. Both sides write
  * only whole frames, so they can't tear each other. Listeners are shared functions, not closures: an idle connection is paid for
  * ten thousand times.
  */
@@ -39,6 +41,8 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
   #pingedAt = -1;
   /** Bytes written before the last ping that was answered: the peer has read them. */
   #readUpTo = 0;
+  /** Payload of the latest ping, which waits for its pong. */
+  #owedPong: Buffer | undefined;
   remoteAddress = '';
 
   /** Called once, right after the handshake. */
@@ -56,6 +60,7 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
   own(owner: ConnectionOwner): void {
     this.#owner = owner;
     this.on('message', onMessage);
+    this.on('ping', onPing);
     this.on('pong', onPong);
     this.#raw?.on('drain', onDrain.bind(undefined, this));
   }
@@ -79,6 +84,21 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
     this.#pingedAt = this.#raw?.bytesWritten ?? 0;
     this.unread = this.#pingedAt - this.#readUpTo;
     this.write(PING_FRAME);
+  }
+
+  pinged(data: Buffer): void {
+    this.awaitsPong = false;
+    const full = this.buffered > PONG_BACKLOG_BYTES;
+    this.#owedPong = full ? Buffer.from(data) : undefined;
+    if (!full && this.open) this.pong(data);
+  }
+
+  drained(): void {
+    this.awaitsPong = false;
+    const data = this.#owedPong;
+    this.#owedPong = undefined;
+    if (data !== undefined && this.open) this.pong(data);
+    this.guard(drained);
   }
 
   answered(): void {
@@ -148,13 +168,16 @@ function onMessage(this: WebSocket, data: unknown, isBinary: boolean): void {
   (this as WebSocketConnection).received(data as Buffer, isBinary);
 }
 
+function onPing(this: WebSocket, data: Buffer): void {
+  (this as WebSocketConnection).pinged(data);
+}
+
 function onPong(this: WebSocket): void {
   (this as WebSocketConnection).answered();
 }
 
 function onDrain(connection: WebSocketConnection): void {
-  connection.awaitsPong = false;
-  connection.guard(drained);
+  connection.drained();
 }
 
 function drained(owner: ConnectionOwner): void {
