@@ -9,6 +9,7 @@ export interface AppliedOps {
   readonly errors: readonly UpdateError[];
 }
 
+/** The root after an op, or why the op is skipped; then nothing was changed. */
 type Step = { readonly value: unknown } | { readonly failed: string };
 type Fields = Record<string, unknown>;
 
@@ -16,8 +17,11 @@ type Fields = Record<string, unknown>;
 const MOST_DEPTH = LIMITS.jsonDepth - 4;
 
 /**
- * Applies operations to one value, each to the result of the one before; one that fails is skipped and reported. Pure: it works on a
- * copy of its own and may run more than once. A missing item starts as an empty object, which counts as *fresh* until an op succeeds.
+ * Applies operations to one value, each to the result of the one before; one that fails is skipped and reported. Pure: it may run more
+ * than once. A missing item starts as an empty object, which counts as *fresh* until an op succeeds.
+ *
+ * An op costs what it touches, so that all of them together cost the value once and each op once: every container of the value is this
+ * update's own and is changed in place, from the parse of the text or from the copy of what an op brings.
  */
 export function applyUpdateOps(old: JsonText | undefined, ops: readonly UpdateOp[]): AppliedOps {
   let value: unknown = old === undefined ? {} : JSON.parse(old);
@@ -39,12 +43,6 @@ export function applyUpdateOps(old: JsonText | undefined, ops: readonly UpdateOp
 }
 
 function apply(value: unknown, op: UpdateOp, fresh: boolean): Step {
-  const step = applyUnbounded(value, op, fresh);
-  if ('failed' in step || depthOf(step.value) <= MOST_DEPTH) return step;
-  return { failed: `${op.type}.result_too_deep` };
-}
-
-function applyUnbounded(value: unknown, op: UpdateOp, fresh: boolean): Step {
   switch (op.type) {
     case 'set':
       return set(value, op.path, op.value);
@@ -65,26 +63,29 @@ function applyUnbounded(value: unknown, op: UpdateOp, fresh: boolean): Step {
 
 function set(value: unknown, path: readonly string[], next: unknown): Step {
   const [key] = path;
-  if (key === undefined) return { value: next };
-  if (!isJsonObject(value)) return { failed: 'set.target_not_object' };
-  return { value: withKey(value, key, next) };
+  if (key !== undefined && !isFields(value)) return { failed: 'set.target_not_object' };
+  if (!fitsBelow(path.length, next)) return { failed: 'set.result_too_deep' };
+  if (key === undefined) return { value: copyOf(next) };
+  (value as Fields)[key] = copyOf(next);
+  return { value };
 }
 
 function remove(value: unknown, path: readonly string[]): Step {
   const [key] = path;
   if (key === undefined) return { value: null };
-  if (!isJsonObject(value)) return { failed: 'remove.target_not_object' };
-  const { [key]: _, ...rest } = value;
-  return { value: rest };
+  if (!isFields(value)) return { failed: 'remove.target_not_object' };
+  delete value[key];
+  return { value };
 }
 
 function add(value: unknown, path: readonly string[], by: number, type: 'increment' | 'decrement', fresh: boolean): Step {
   const [key] = path;
   if (key === undefined) return fresh ? { value: by } : sum(value, by, type);
-  if (!isJsonObject(value)) return { failed: `${type}.target_not_object` };
-  if (!Object.hasOwn(value, key)) return { value: withKey(value, key, by) };
-  const step = sum(value[key], by, type);
-  return 'failed' in step ? step : { value: withKey(value, key, step.value) };
+  if (!isFields(value)) return { failed: `${type}.target_not_object` };
+  const step = Object.hasOwn(value, key) ? sum(value[key], by, type) : { value: by };
+  if ('failed' in step) return step;
+  value[key] = step.value;
+  return { value };
 }
 
 function sum(value: unknown, by: number, type: string): Step {
@@ -92,56 +93,83 @@ function sum(value: unknown, by: number, type: string): Step {
   return { value: value + by };
 }
 
+/** Never too deep: the bounds of a path and of a merge value together stay below that of a message. */
 function merge(value: unknown, path: readonly string[], fields: Fields): Step {
-  const [key, ...rest] = path;
-  if (key === undefined) {
-    if (!isJsonObject(value)) return { failed: 'merge.target_not_object' };
-    return { value: { ...value, ...fields } };
-  }
+  if (path.length === 0 && !isFields(value)) return { failed: 'merge.target_not_object' };
   // Whatever stands in the way of a nested merge becomes an object, the root too.
-  const base: Fields = isJsonObject(value) ? value : {};
-  const child = Object.hasOwn(base, key) && isJsonObject(base[key]) ? base[key] : {};
-  const step = merge(child, rest, fields);
-  return 'failed' in step ? step : { value: withKey(base, key, step.value) };
+  const root = isFields(value) ? value : {};
+  const target = reach(root, path);
+  for (const [key, next] of Object.entries(fields)) target[key] = copyOf(next);
+  return { value: root };
 }
 
 function append(value: unknown, path: readonly string[], addition: unknown, fresh: boolean): Step {
-  const [key, ...rest] = path;
-  if (key === undefined) return fresh || value === null ? { value: begin(addition) } : appendTo(value, addition);
-  if (!isJsonObject(value)) return { failed: 'append.target_not_object' };
-  if (rest.length === 0) {
-    const leaf = Object.hasOwn(value, key) ? value[key] : null;
-    const step = leaf === null ? { value: begin(addition) } : appendTo(leaf, addition);
-    return 'failed' in step ? step : { value: withKey(value, key, step.value) };
+  if (path.length > 0 && !isFields(value)) return { failed: 'append.target_not_object' };
+  const leaf = path.length === 0 && fresh ? undefined : find(value, path);
+  if (!takes(leaf, addition)) return { failed: 'append.type_mismatch' };
+  if (typeof addition !== 'string' && !fitsBelow(path.length + 1, addition)) return { failed: 'append.result_too_deep' };
+  if (Array.isArray(leaf)) {
+    leaf.push(copyOf(addition));
+    return { value };
   }
-  return appendNested(value, path, addition);
+  // A missing leaf of a longer path always becomes an array.
+  const next = typeof addition === 'string' && (leaf !== undefined || path.length < 2) ? `${textOf(leaf)}${addition}` : [copyOf(addition)];
+  const key = path.at(-1);
+  if (key === undefined) return { value: next };
+  reach(value as Fields, path.slice(0, -1))[key] = next;
+  return { value };
 }
 
-/** Parents are created as by `merge`; a missing leaf always becomes an array. */
-function appendNested(value: unknown, path: readonly string[], addition: unknown): Step {
-  const [key, ...rest] = path as [string, ...string[]];
-  const base: Fields = isJsonObject(value) ? value : {};
-  const present = Object.hasOwn(base, key);
-  let step: Step;
-  if (rest.length > 0) step = appendNested(present ? base[key] : {}, rest, addition);
-  else if (!present) step = { value: [addition] };
-  else step = base[key] === null ? { value: begin(addition) } : appendTo(base[key], addition);
-  return 'failed' in step ? step : { value: withKey(base, key, step.value) };
+/** Whether a leaf can be appended to: an array by anything, a string by a string; what is missing or null begins anew. */
+function takes(leaf: unknown, addition: unknown): boolean {
+  if (leaf === undefined || leaf === null || Array.isArray(leaf)) return true;
+  return typeof leaf === 'string' && typeof addition === 'string';
 }
 
-function begin(addition: unknown): unknown {
-  return typeof addition === 'string' ? addition : [addition];
+function textOf(leaf: unknown): string {
+  return typeof leaf === 'string' ? leaf : '';
 }
 
-function appendTo(leaf: unknown, addition: unknown): Step {
-  if (Array.isArray(leaf)) return { value: [...(leaf as unknown[]), addition] };
-  if (typeof leaf === 'string' && typeof addition === 'string') return { value: leaf + addition };
-  return { failed: 'append.type_mismatch' };
+/** What stands at a path; `undefined` when nothing does. */
+function find(root: unknown, path: readonly string[]): unknown {
+  let value = root;
+  for (const key of path) {
+    if (!isFields(value) || !Object.hasOwn(value, key)) return undefined;
+    value = value[key];
+  }
+  return value;
 }
 
-/** A copy with one key replaced or added last. A computed key defines an own property even for `__proto__`. */
-function withKey(object: Fields, key: string, value: unknown): Fields {
-  return { ...object, [key]: value };
+/**
+ * The object at a path; on the way to it, what is missing or no object becomes an empty one. No key of a path or of a merge value is
+ * `__proto__` ({@link exceededLimit}), so a plain assignment of it makes an own property.
+ */
+function reach(root: Fields, path: readonly string[]): Fields {
+  let at = root;
+  for (const key of path) {
+    const next = Object.hasOwn(at, key) ? at[key] : undefined;
+    const child: Fields = isFields(next) ? next : {};
+    at[key] = child;
+    at = child;
+  }
+  return at;
+}
+
+/** The value before is within bounds; so only what an op puts below its path can be too deep. */
+function fitsBelow(levels: number, value: unknown): boolean {
+  return levels + depthOf(value) <= MOST_DEPTH;
+}
+
+/** What an op brings is copied when it is put in place: it belongs to the op, which may apply again and may be in two places. */
+function copyOf(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(copyOf);
+  if (!isFields(value)) return value;
+  // Unlike an assignment, this makes an own property of `__proto__` too.
+  return Object.fromEntries(Object.entries(value).map(([key, child]) => [key, copyOf(child)]));
+}
+
+function isFields(value: unknown): value is Fields {
+  return isJsonObject(value);
 }
 
 function messageOf(code: string): string {
