@@ -1,4 +1,4 @@
-import { type ErrorCode, field, type JsonText, LIMITS, RivuletError, stringField } from '@rivulet/protocol';
+import { type ErrorCode, field, type JsonText, LIMITS, RivuletError } from '@rivulet/protocol';
 import type { Fabric } from '../core/fabric.js';
 import type { Call, Outcome } from '../core/invocation.js';
 import { applyUpdateOps } from '../core/update-apply.js';
@@ -7,7 +7,7 @@ import type { Logger } from '../logging/logger.js';
 import { listGroup } from './list.js';
 import { PendingWrites } from './pending-writes.js';
 import type { ApplyResult, Change, StreamStore } from './store.js';
-import { mismatch, readCount, readData, readGroup, readId, readInput, requireExact } from './stream-input.js';
+import { mismatch, readCount, readData, readFlag, readGroup, readId, readInput, readText, requireExact } from './stream-input.js';
 
 interface Parts {
   readonly fabric: Fabric;
@@ -83,9 +83,9 @@ class StreamFunctions {
     const input = readInput(call);
     const ref = readGroup(input);
     const options = {
-      withIds: field(input, 'with_ids') === true,
+      withIds: readFlag(input, 'with_ids'),
       limit: readCount(input, 'limit', MOST_LISTED),
-      after: stringField(input, 'after'),
+      after: readText(input, 'after'),
       maxBytes: (call.caller?.maxMessageBytes ?? LIMITS.workerMessageBytes) - ENVELOPE_BYTES,
     };
     await this.#writes.settled(ref);

@@ -45,6 +45,20 @@ export function readCount(input: JsonObject, key: string, most: number): number 
   return value;
 }
 
+/** An optional `true` or `false`; absent and `null` are `false`. */
+export function readFlag(input: JsonObject, key: string): boolean {
+  const value = field(input, key) ?? false;
+  if (typeof value !== 'boolean') throw mismatch(`${key} must be true or false`);
+  return value;
+}
+
+/** An optional text; `undefined` when absent or `null`. */
+export function readText(input: JsonObject, key: string): string | undefined {
+  const value = field(input, key) ?? undefined;
+  if (value !== undefined && typeof value !== 'string') throw mismatch(`${key} must be a string`);
+  return value;
+}
+
 export function mismatch(message: string): RivuletError {
   return new RivuletError('deserialization_error', message);
 }
