@@ -45,8 +45,6 @@ export interface RunningEngine {
   readonly listeners: readonly BoundListener[];
   /** Ends in order: no new connections, stream clients away, workers drained and closed with 1012, the store closed. Idempotent. */
   stop(): Promise<void>;
-  /** Resolves if the engine can't go on. */
-  readonly failed: Promise<Error>;
   figures(): EngineFigures;
 }
 
@@ -67,7 +65,6 @@ class Engine implements RunningEngine {
   readonly #workers: readonly WorkerGateway[];
   readonly #events: EngineEvents;
   readonly listeners: BoundListener[] = [];
-  readonly failed: Promise<Error> = new Promise(() => {});
   #stopping: Promise<void> | undefined;
 
   constructor(config: Config, logger: Logger, clock: Clock) {

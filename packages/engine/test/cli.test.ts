@@ -1,5 +1,6 @@
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, statSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -8,7 +9,7 @@ import { parse } from 'yaml';
 import { isLoopback } from '../src/cli/loopback.js';
 import { ENGINE_VERSION } from '../src/config/engine-version.js';
 import { CliProcess, run } from './cli-process.js';
-import { directoryWith, fixture } from './config-files.js';
+import { directoryWith, fixture, ROOT } from './config-files.js';
 
 const LOCAL = `workers:
   - name: iii-worker-manager
@@ -31,6 +32,16 @@ async function takenPort(): Promise<number> {
 }
 
 describe('the command line', () => {
+  it('is linked as `rivulet`, also before the first build', () => {
+    const linked = join(ROOT, 'node_modules/.bin/rivulet');
+    expect(spawnSync(linked, ['version'], { encoding: 'utf8' })).toMatchObject({ status: 0, stdout: `${ENGINE_VERSION}\n` });
+    const bare = directoryWith();
+    mkdirSync(join(bare, 'bin'));
+    copyFileSync(join(ROOT, 'packages/engine/bin/rivulet.js'), join(bare, 'bin/rivulet.mjs'));
+    const unbuilt = spawnSync(process.execPath, [join(bare, 'bin/rivulet.mjs'), 'version'], { encoding: 'utf8' });
+    expect(unbuilt).toMatchObject({ status: 1, stdout: '', stderr: expect.stringContaining('npm run build') });
+  });
+
   it.each([['version'], ['--version']])('%s prints the version', async (word) => {
     expect(await run([word], directoryWith())).toMatchObject({ code: 0, stdout: `${ENGINE_VERSION}\n`, stderr: '' });
   });

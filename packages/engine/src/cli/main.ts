@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { parseArgs } from 'node:util';
 import { checkConfigCommand } from './check-config.js';
 import type { Command, CommandContext, OptionValues } from './command.js';

@@ -8,7 +8,7 @@ import { EXIT, type ExitCode } from './exit-codes.js';
 import { isLoopback } from './loopback.js';
 import { StopSignals } from './stop-signal.js';
 
-/** Runs the engine until a signal, or until it fails. */
+/** Runs the engine until a signal. */
 export const startCommand: Command = {
   name: 'start',
   summary: 'start the engine',
@@ -43,16 +43,10 @@ async function runEngine(config: Config, context: CommandContext): Promise<ExitC
 }
 
 async function runUntilStopped(engine: RunningEngine, signals: StopSignals, logger: Logger): Promise<ExitCode> {
-  const outcome = await Promise.race([signals.first, engine.failed]);
-  if (outcome instanceof Error) {
-    logger.error('engine_failed', { error: outcome });
-    signals.beginDeadline();
-  } else {
-    logger.info('stopping', { signal: outcome });
-  }
+  logger.info('stopping', { signal: await signals.first });
   await engine.stop();
   logger.info('stopped');
-  return outcome instanceof Error ? EXIT.failed : EXIT.ok;
+  return EXIT.ok;
 }
 
 function warnOperator(config: Config, logger: Logger): void {

@@ -21,17 +21,12 @@ export class StopSignals {
         this.#giveUp(`second ${signal}`);
         return;
       }
-      this.beginDeadline();
+      this.#asked = true;
+      this.#deadline = setTimeout(() => this.#giveUp(`not stopped after ${STOP_DEADLINE_MS} ms`), STOP_DEADLINE_MS);
       resolve(signal);
     };
     process.on('SIGTERM', this.#listener);
     process.on('SIGINT', this.#listener);
-  }
-
-  /** Starts the deadline of the ordered stop, for one that no signal asked for. */
-  beginDeadline(): void {
-    this.#asked = true;
-    this.#deadline ??= setTimeout(() => this.#giveUp(`not stopped after ${STOP_DEADLINE_MS} ms`), STOP_DEADLINE_MS);
   }
 
   close(): void {
