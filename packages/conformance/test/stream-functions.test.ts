@@ -1,3 +1,4 @@
+import { LIMITS } from '@rivulet/protocol';
 import { describe, expect, test } from 'vitest';
 import { startTestEngine } from './harness/engine.js';
 import { RawWorker } from './harness/raw-worker.js';
@@ -135,6 +136,30 @@ describe.each([{ lmdb: false }, { lmdb: true }])('stream functions (lmdb: $lmdb)
     expect(await worker.errorCode('stream::update', { ...item, ops: [{ type: 'bogus' }] })).toBe('deserialization_error');
     await watcher.take('update');
     expect(watcher.kinds()).toEqual(['sync', 'create', 'update']);
+  });
+
+  test('a value that is larger than an item may be is VALUE_TOO_LARGE, set or grown to, and nothing is written', async () => {
+    const { worker, streamUrl } = await start();
+    const item = { ...room, item_id: 'm' };
+    const most = 'x'.repeat(LIMITS.valueBytes - 2);
+    const append = (value: unknown) => ({ ...item, ops: [{ type: 'append', value }] });
+    const watcher = await StreamSocket.open(`${streamUrl}/stream/chat/room-1`);
+    await watcher.take('sync');
+    expect(await worker.errorCode('stream::set', { ...item, data: `${most}x` })).toBe('VALUE_TOO_LARGE');
+    expect(await worker.call('stream::get', item)).not.toHaveProperty('result');
+    await worker.result('stream::set', { ...item, data: most });
+    expect(await worker.errorCode('stream::update', append('x'))).toBe('VALUE_TOO_LARGE');
+    expect(await worker.result('stream::get', item)).toBe(most);
+
+    // The fullest frame of a set has a few values more around it than this.
+    const list = Array.from({ length: LIMITS.jsonNodes - 9 }, () => 0);
+    await worker.result('stream::set', { ...item, data: list });
+    await worker.result('stream::update', append(0));
+    expect(await worker.errorCode('stream::update', append(0))).toBe('VALUE_TOO_LARGE');
+    expect(await worker.result('stream::get', item)).toEqual([...list, 0]);
+    await worker.result('stream::set', { ...item, data: 'end' });
+    await watcher.take('update', (frame) => frame.event.data === 'end');
+    expect(watcher.kinds()).toEqual(['sync', 'create', 'update', 'update', 'update']);
   });
 
   test('numbers that JSON text cannot carry exactly are refused, never rounded', async () => {

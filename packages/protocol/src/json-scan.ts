@@ -17,7 +17,6 @@ const NINE = 57;
 const EXACT: JsonScan = { kind: 'ok', inexactNumbers: false };
 const INEXACT: JsonScan = { kind: 'ok', inexactNumbers: true };
 const TOO_DEEP: JsonScan = { kind: 'refused', reason: `nested deeper than ${LIMITS.jsonDepth} levels` };
-const TOO_MANY: JsonScan = { kind: 'refused', reason: `more than ${LIMITS.jsonNodes} values` };
 
 /**
  * Bounds nesting and the number of values, and notices numbers that a double can't carry exactly, in one pass and without allocating.
@@ -25,6 +24,16 @@ const TOO_MANY: JsonScan = { kind: 'refused', reason: `more than ${LIMITS.jsonNo
  * It does not validate: a text that it passes may still be no JSON.
  */
 export function scanJson(text: string): JsonScan {
+  return scan(text, LIMITS.jsonNodes);
+}
+
+/** Whether a JSON text within the bounds of depth holds more values than that: objects, arrays and scalars. */
+export function exceedsNodes(text: string, most: number): boolean {
+  // Each value is written in at least one character.
+  return text.length > most && scan(text, most).kind === 'refused';
+}
+
+function scan(text: string, mostNodes: number): JsonScan {
   let depth = 0;
   let nodes = 1;
   let inexact = false;
@@ -46,7 +55,7 @@ export function scanJson(text: string): JsonScan {
       if (!inexact && isInexact(text, at, end)) inexact = true;
       at = end - 1;
     }
-    if (nodes > LIMITS.jsonNodes) return TOO_MANY;
+    if (nodes > mostNodes) return { kind: 'refused', reason: `more than ${mostNodes} values` };
   }
   return inexact ? INEXACT : EXACT;
 }

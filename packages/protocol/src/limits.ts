@@ -8,6 +8,8 @@ export const LIMITS = {
   jsonNodes: 100_000,
   /** Bytes of one message of a worker; configurable (`max_message_bytes` of iii-worker-manager). */
   workerMessageBytes: 16_777_216,
+  /** UTF-8 bytes of the value of one item, as JSON: the value before and the one after fit into one answer of the default size. */
+  valueBytes: 8_000_000,
   /** Bytes of one message of a stream client; configurable (`max_message_bytes` of iii-stream). */
   clientMessageBytes: 262_144,
   /** Fragments of one incomplete WebSocket message. */

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { CLOSE_CODES } from '../src/close-codes.js';
@@ -23,6 +23,15 @@ function tableOf(file: string, ...columns: readonly string[]): string[][] {
   return rows;
 }
 
+/** The source files of the packages that speak for Rivulet, but for the table of codes itself. */
+function sources(): string[] {
+  return ['../src/', '../../engine/src/'].flatMap((folder) => {
+    const path = fileURLToPath(new URL(folder, import.meta.url));
+    const files = readdirSync(path, { recursive: true, encoding: 'utf8' });
+    return files.filter((file) => file.endsWith('.ts') && file !== 'errors.ts').map((file) => readFileSync(path + file, 'utf8'));
+  });
+}
+
 const yesOrNo = (truth: boolean) => (truth ? 'yes' : 'no');
 const withoutLast = (row: readonly string[]) => row.slice(0, -1);
 const lastOf = (row: readonly string[]) => row.at(-1);
@@ -39,6 +48,13 @@ describe('docs/errors.md', () => {
   it('has one row for every close code, in order, with its meaning and whether to reconnect, and no other row', () => {
     const owed = Object.values(CLOSE_CODES).map(({ code, when, reconnect }) => [String(code), when, yesOrNo(reconnect)]);
     expect(closes.map(withoutLast)).toEqual(owed);
+  });
+
+  it('says Reserved of exactly the codes that no source names', () => {
+    const texts = sources();
+    const unused = Object.keys(ERROR_CODES).filter((code) => !texts.some((text) => text.includes(`'${code}'`)));
+    const reserved = errors.filter((row) => lastOf(row)?.startsWith('Reserved: ')).map(([code = '']) => code.slice(1, -1));
+    expect(reserved).toEqual(unused);
   });
 
   it('says of every code what to do', () => {

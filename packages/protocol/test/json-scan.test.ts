@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { field, isJsonObject, isRegistryId, optionalField, stringField, utf8Length } from '../src/json-fields.js';
-import { scanJson } from '../src/json-scan.js';
+import { exceedsNodes, scanJson } from '../src/json-scan.js';
 import { LIMITS } from '../src/limits.js';
 
 const EXACT = { kind: 'ok', inexactNumbers: false };
@@ -63,6 +63,11 @@ describe('the number of values', () => {
   it.each(shapes)('is taken up to the limit, exactly, for $name', ({ text }) => {
     expect(scanJson(text(LIMITS.jsonNodes))).toStrictEqual(EXACT);
     expect(scanJson(text(LIMITS.jsonNodes + 1))).toStrictEqual(TOO_MANY);
+  });
+
+  it.each(shapes)('exceeds any other number exactly too, for $name', ({ text }) => {
+    for (const most of [1, 2, 7, 1_000])
+      expect([exceedsNodes(text(most), most), exceedsNodes(text(most + 1), most)]).toEqual([false, true]);
   });
 
   it('counts a scalar alone and an empty container alone as one', () => {

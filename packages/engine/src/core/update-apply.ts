@@ -1,4 +1,5 @@
 import { isJsonObject, type JsonText, LIMITS } from '@rivulet/protocol';
+import { requireStorable } from './stored-value.js';
 import { depthOf, exceededLimit, type UpdateError, type UpdateOp } from './update-ops.js';
 
 export interface AppliedOps {
@@ -22,6 +23,8 @@ const MOST_DEPTH = LIMITS.jsonDepth - 4;
  *
  * An op costs what it touches, so that all of them together cost the value once and each op once: every container of the value is this
  * update's own and is changed in place, from the parse of the text or from the copy of what an op brings.
+ *
+ * Throws VALUE_TOO_LARGE when the value after is more than an item may hold.
  */
 export function applyUpdateOps(old: JsonText | undefined, ops: readonly UpdateOp[]): AppliedOps {
   let value: unknown = old === undefined ? {} : JSON.parse(old);
@@ -39,7 +42,9 @@ export function applyUpdateOps(old: JsonText | undefined, ops: readonly UpdateOp
   }
   if (fresh) return { text: undefined, changed: false, errors };
   const text = JSON.stringify(value);
-  return { text, changed: text !== old, errors };
+  const changed = text !== old;
+  if (changed) requireStorable(text);
+  return { text, changed, errors };
 }
 
 function apply(value: unknown, op: UpdateOp, fresh: boolean): Step {

@@ -1,6 +1,7 @@
 import { type ErrorCode, field, type JsonText, LIMITS, RivuletError } from '@rivulet/protocol';
 import type { Fabric } from '../core/fabric.js';
 import type { Call, Outcome } from '../core/invocation.js';
+import { requireStorable } from '../core/stored-value.js';
 import { applyUpdateOps } from '../core/update-apply.js';
 import { parseUpdateOps } from '../core/update-ops.js';
 import type { Logger } from '../logging/logger.js';
@@ -60,6 +61,7 @@ class StreamFunctions {
   async set(call: Call): Promise<JsonText> {
     const input = readInput(call);
     const change = { kind: 'set', ...readGroup(input), item: readId(input, 'item_id'), data: readData(call, input) } as const;
+    requireStorable(change.data);
     const result = await this.#apply(change);
     return `{"old_value":${result.old ?? 'null'},"new_value":${change.data}}`;
   }
