@@ -78,6 +78,8 @@ export class GroupLog {
   dropOldest(): number {
     const frame = this.#frames[this.#start];
     if (frame === undefined) return 0;
+    // Released now: the arrays themselves are compacted later.
+    this.#frames[this.#start] = DROPPED;
     this.#start++;
     const freed = frame.length + ENTRY_BYTES;
     this.#bytes -= freed;
@@ -138,6 +140,9 @@ export class GroupLog {
 const NO_FRAMES: Buffer[] = [];
 const NO_ITEMS: (string | undefined)[] = [];
 const NO_TIMES: number[] = [];
+
+/** In the place of a frame that is gone. */
+const DROPPED = Buffer.alloc(0);
 
 /** What an entry costs beside its frame: three array slots, the Buffer object, allocator slack. */
 const ENTRY_BYTES = 160;

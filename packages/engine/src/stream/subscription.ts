@@ -94,20 +94,30 @@ export class Subscription {
   /** Ends a membership, whether its `sync` was sent or not. */
   remove(membership: Membership): void {
     if (!membership.active) {
-      this.#pendingSyncs = this.#pendingSyncs?.filter((target) => target !== membership);
-      if (this.#pendingSyncs?.length === 0) this.#pendingSyncs = undefined;
+      this.#dropSyncs((target) => target === membership);
       return;
     }
     membership.active = false;
     const { item } = membership;
     if (item === undefined) {
       this.#groupMembers--;
+      if (this.#groupMembers === 0) this.#dropSyncs((target) => target.item === undefined && !(target instanceof Membership));
       return;
     }
     const count = this.#itemMembers?.get(item) ?? 0;
-    if (count > 1) this.#itemMembers?.set(item, count - 1);
-    else this.#itemMembers?.delete(item);
+    if (count > 1) {
+      this.#itemMembers?.set(item, count - 1);
+      return;
+    }
+    this.#itemMembers?.delete(item);
     if (this.#itemMembers?.size === 0) this.#itemMembers = undefined;
+    // One that `resync` asked for is of no use to anybody now.
+    this.#dropSyncs((target) => target.item === item && !(target instanceof Membership));
+  }
+
+  #dropSyncs(of: (target: SyncTarget) => boolean): void {
+    this.#pendingSyncs = this.#pendingSyncs?.filter((target) => !of(target));
+    if (this.#pendingSyncs?.length === 0) this.#pendingSyncs = undefined;
   }
 
   #count(membership: Membership): void {

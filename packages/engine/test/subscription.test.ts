@@ -1,0 +1,137 @@
+import { describe, expect, it } from 'vitest';
+import { GroupFanout } from '../src/stream/group-fanout.js';
+import { Membership, type Subscriber, Subscription } from '../src/stream/subscription.js';
+
+const SILENT: Subscriber = {
+  write() {},
+  ready: true,
+  open: true,
+  hasRoom: true,
+  whenChanged: () => Promise.resolve(),
+  hold() {},
+  release() {},
+  fail() {},
+};
+
+function open(): Subscription {
+  return new Subscription(SILENT, new GroupFanout({ stream: 's', group: 'g' }, Promise.resolve()));
+}
+
+/** Asks to watch an item, or the group, without its `sync` yet. */
+function ask(subscription: Subscription, item?: string): Membership {
+  const membership = new Membership(subscription, item);
+  subscription.request(membership);
+  return membership;
+}
+
+function watch(subscription: Subscription, item?: string): Membership {
+  const membership = ask(subscription, item);
+  while (!membership.active) subscription.syncDone();
+  return membership;
+}
+
+/** The items of the syncs that are due, in order. */
+function due(subscription: Subscription): (string | undefined)[] {
+  const items: (string | undefined)[] = [];
+  for (; subscription.nextSync !== undefined; subscription.syncDone()) items.push(subscription.nextSync.item);
+  return items;
+}
+
+describe('the subscription of a session to a group', () => {
+  it('wants nothing for a membership before its sync, and all of it from then on', () => {
+    const subscription = open();
+    const group = ask(subscription);
+    const item = ask(subscription, 'a');
+    expect([subscription.wants('a'), subscription.wants(undefined), group.active, subscription.empty]).toEqual([
+      false,
+      false,
+      false,
+      false,
+    ]);
+    subscription.syncDone();
+    expect([group.active, item.active, subscription.watchesGroup, subscription.nextSync]).toEqual([true, false, true, item]);
+    expect([subscription.wants('z'), subscription.wants(undefined)]).toEqual([true, true]);
+    subscription.syncDone();
+    expect([item.active, subscription.nextSync]).toEqual([true, undefined]);
+  });
+
+  it('wants the items that it watches, and changes of the whole group only if it watches the group', () => {
+    const subscription = open();
+    watch(subscription, 'a');
+    expect([subscription.wants('a'), subscription.wants('b'), subscription.wants(undefined)]).toEqual([true, false, false]);
+    expect(subscription.onlyItem).toBe('a');
+    const second = watch(subscription, 'b');
+    expect([subscription.onlyItem, [...subscription.items]]).toEqual([undefined, ['a', 'b']]);
+    subscription.remove(second);
+    expect(subscription.onlyItem).toBe('a');
+    watch(subscription);
+    expect([subscription.onlyItem, subscription.wants(undefined)]).toEqual([undefined, true]);
+  });
+
+  it('counts: what several memberships watch is watched until the last has left', () => {
+    const subscription = open();
+    const items = [watch(subscription, 'a'), watch(subscription, 'a')];
+    const groups = [watch(subscription), watch(subscription)];
+    for (const membership of [...items, ...groups]) {
+      expect(subscription.empty).toBe(false);
+      subscription.remove(membership);
+    }
+    expect([subscription.empty, subscription.wants('a'), subscription.watchesGroup, [...subscription.items]]).toEqual([
+      true,
+      false,
+      false,
+      [],
+    ]);
+  });
+
+  it('takes a membership away before its sync, and removes none twice', () => {
+    const subscription = open();
+    const first = ask(subscription, 'a');
+    const second = ask(subscription, 'b');
+    subscription.remove(first);
+    expect(subscription.nextSync).toBe(second);
+    subscription.remove(second);
+    subscription.remove(second);
+    expect([subscription.nextSync, subscription.empty]).toEqual([undefined, true]);
+    const other = watch(subscription, 'a');
+    subscription.remove(other);
+    subscription.remove(other);
+    expect([subscription.empty, subscription.wants('a')]).toEqual([true, false]);
+  });
+
+  it('ST-20 owes one sync for the group and one for each item when it fell out of the log, ahead of new requests', () => {
+    const subscription = open();
+    watch(subscription, 'b');
+    watch(subscription, 'a');
+    watch(subscription, 'a');
+    watch(subscription);
+    ask(subscription, 'new');
+    subscription.resync();
+    expect(due(subscription)).toEqual([undefined, 'b', 'a', 'new']);
+    expect([subscription.watchesGroup, [...subscription.items]]).toEqual([true, ['b', 'a', 'new']]);
+    for (const item of ['a', 'b']) expect(subscription.wants(item)).toBe(true);
+  });
+
+  it('owes nothing when it watches nothing', () => {
+    const subscription = open();
+    subscription.resync();
+    expect([subscription.nextSync, subscription.empty]).toEqual([undefined, true]);
+  });
+
+  it('owes no sync any more for what it left while it had fallen out of the log, and is empty then', () => {
+    const subscription = open();
+    const group = watch(subscription);
+    const item = watch(subscription, 'a');
+    const twins = [watch(subscription, 'b'), watch(subscription, 'b')] as const;
+    subscription.resync();
+    subscription.remove(group);
+    subscription.remove(item);
+    subscription.remove(twins[0]);
+    expect(subscription.nextSync).toEqual({ item: 'b' });
+    const waiting = ask(subscription, 'b');
+    subscription.remove(twins[1]);
+    expect(subscription.nextSync).toBe(waiting);
+    subscription.remove(waiting);
+    expect([subscription.nextSync, subscription.empty]).toEqual([undefined, true]);
+  });
+});
