@@ -70,6 +70,26 @@ test('WP-16 an error of the provider parks the binding and reaches its registran
   expect(provider.inbox.all.some((frame) => frame.type === 'unregistertrigger')).toBe(false);
 });
 
+test.each([
+  ['a type that is no string', { trigger_type: 7 }, { trigger_type: '', function_id: 'app::f' }],
+  ['no type', { trigger_type: undefined }, { trigger_type: '', function_id: 'app::f' }],
+  ['a function that is no string', { function_id: ['f'] }, { trigger_type: 'stream', function_id: '' }],
+  ['a function of too long a name', { function_id: 'f'.repeat(2_000) }, { trigger_type: 'stream', function_id: '' }],
+  ['a config that is no object', { config: 'all' }, { trigger_type: 'stream', function_id: 'app::f' }],
+  ['a filter that is no string', { config: { stream_name: 7 } }, { trigger_type: 'stream', function_id: 'app::f' }],
+])('WP §1.10 a trigger that is refused is answered to its registrant: %s', async (_, wrong, owed) => {
+  const { worker } = await start();
+  worker.send({ type: 'registertrigger', id: 't1', trigger_type: 'stream', function_id: 'app::f', config: {}, ...wrong });
+  expect(await worker.take('triggerregistrationresult')).toEqual({
+    type: 'triggerregistrationresult',
+    id: 't1',
+    ...owed,
+    error: { code: 'trigger_registration_failed', message: expect.stringMatching(/ must be /) },
+  });
+  const { registered_triggers } = (await worker.result('engine::registered-triggers::list', {})) as { registered_triggers: Frame[] };
+  expect(registered_triggers).toEqual([]);
+});
+
 test('WP-16 unregistertriggertype parks the bindings of the type', async () => {
   const { worker, connect } = await start();
   const provider = await connect();

@@ -1,4 +1,4 @@
-import type { Decoded, Undecodable } from './decoded.js';
+import type { Decoded, RefusedTrigger, Undecodable } from './decoded.js';
 import type { ErrorBody, ErrorCode } from './errors.js';
 import { field, isJsonObject, isRegistryId, type JsonObject, optionalField, stringField } from './json-fields.js';
 import { scanJson } from './json-scan.js';
@@ -133,14 +133,17 @@ function decodeRegisterTriggerType(frame: JsonObject): Decoded<WorkerMessage> {
 }
 
 function decodeRegisterTrigger(frame: JsonObject): Decoded<WorkerMessage> {
-  const triggerType = stringField(frame, 'trigger_type');
-  const functionId = stringField(frame, 'function_id');
+  const triggerType = registryId(frame, 'trigger_type');
+  const functionId = registryId(frame, 'function_id');
   const config = optionalField(frame, 'config') ?? {};
-  if (triggerType === undefined || !isRegistryId(triggerType))
-    return invalid('trigger_registration_failed', 'trigger_type must be a string within bounds');
-  if (functionId === undefined || !isRegistryId(functionId))
-    return invalid('trigger_registration_failed', 'function_id must be a string within bounds');
-  if (!isJsonObject(config)) return invalid('trigger_registration_failed', 'config must be an object');
+  const refuse = (reason: string) => {
+    const id = registryId(frame, 'id');
+    const answerTo = id === undefined ? {} : { trigger: { id, type: triggerType ?? '', functionId: functionId ?? '' } };
+    return invalid('trigger_registration_failed', reason, answerTo);
+  };
+  if (triggerType === undefined) return refuse('trigger_type must be a string within bounds');
+  if (functionId === undefined) return refuse('function_id must be a string within bounds');
+  if (!isJsonObject(config)) return refuse('config must be an object');
   return withId(frame, (id) => ({
     type: 'registertrigger',
     id,
@@ -179,15 +182,25 @@ function decodeReattach(frame: JsonObject): Decoded<WorkerMessage> {
 }
 
 function withId(frame: JsonObject, build: (id: string) => WorkerMessage): Decoded<WorkerMessage> {
-  const id = stringField(frame, 'id');
-  if (id === undefined || !isRegistryId(id)) return invalid('deserialization_error', 'id must be a string within bounds');
+  const id = registryId(frame, 'id');
+  if (id === undefined) return invalid('deserialization_error', 'id must be a string within bounds');
   return message(build(id));
+}
+
+/** A string within the bounds of an id; `undefined` for anything else. */
+function registryId(frame: JsonObject, key: string): string | undefined {
+  const id = stringField(frame, key);
+  return id !== undefined && isRegistryId(id) ? id : undefined;
 }
 
 function message(decoded: WorkerMessage): Decoded<WorkerMessage> {
   return { kind: 'message', message: decoded };
 }
 
-function invalid(code: ErrorCode, reason: string, answerTo: { invocationId?: string; functionId?: string } = {}): Undecodable {
+function invalid(
+  code: ErrorCode,
+  reason: string,
+  answerTo: { invocationId?: string; functionId?: string; trigger?: RefusedTrigger } = {},
+): Undecodable {
   return { kind: 'invalid', code, reason, ...answerTo };
 }

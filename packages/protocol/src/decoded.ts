@@ -9,6 +9,14 @@ export type Undecodable =
       readonly reason: string;
       readonly invocationId?: string;
       readonly functionId?: string;
+      readonly trigger?: RefusedTrigger;
     };
+
+/** The registration of a trigger that was refused. What could not be read of it, within bounds, is empty. */
+export interface RefusedTrigger {
+  readonly id: string;
+  readonly type: string;
+  readonly functionId: string;
+}
 
 export type Decoded<Message> = { readonly kind: 'message'; readonly message: Message } | Undecodable;

@@ -25,6 +25,9 @@ const refused = (reason: string, code = 'deserialization_error'): Undecodable =>
 const ID = refused('id must be a string within bounds');
 const TRIGGER_TYPE = refused('trigger_type must be a string within bounds', 'trigger_registration_failed');
 const TRIGGER_FUNCTION = refused('function_id must be a string within bounds', 'trigger_registration_failed');
+/** What the registrant is told by: the parts of the frame that can be read. */
+const answerable = (refusal: Undecodable, unread: object = {}): Undecodable =>
+  ({ ...refusal, trigger: { id: 't1', type: 'stream', functionId: 'chat::onMessage', ...unread } }) as Undecodable;
 const TRIGGER_CONFIG = refused('config must be an object', 'trigger_registration_failed');
 
 const NOT_TEXT: readonly unknown[] = [0, -1.5, true, false, [], ['a'], {}, { a: 'b' }];
@@ -117,9 +120,9 @@ const KINDS: readonly Kind[] = [
     },
     keys: {
       id: text(ID),
-      trigger_type: text(TRIGGER_TYPE),
-      function_id: text(TRIGGER_FUNCTION),
-      config: { absent: {}, wrong: NOT_OBJECT, whenWrong: TRIGGER_CONFIG },
+      trigger_type: text(answerable(TRIGGER_TYPE, { type: '' })),
+      function_id: text(answerable(TRIGGER_FUNCTION, { functionId: '' })),
+      config: { absent: {}, wrong: NOT_OBJECT, whenWrong: answerable(TRIGGER_CONFIG) },
       metadata: { absent: undefined },
     },
   },
@@ -283,10 +286,11 @@ describe('names', () => {
     }
   });
 
-  it('of a trigger are refused beyond the limit', () => {
-    const trigger = { type: 'registertrigger', id: 't1', trigger_type: 'stream', function_id: 'f' };
-    expect(decode({ ...trigger, trigger_type: TOO_LONG })).toStrictEqual(TRIGGER_TYPE);
-    expect(decode({ ...trigger, function_id: TOO_LONG })).toStrictEqual(TRIGGER_FUNCTION);
+  it('of a trigger are refused beyond the limit, and never repeated in an answer', () => {
+    const trigger = { type: 'registertrigger', id: 't1', trigger_type: 'stream', function_id: 'chat::onMessage' };
+    expect(decode({ ...trigger, trigger_type: TOO_LONG })).toStrictEqual(answerable(TRIGGER_TYPE, { type: '' }));
+    expect(decode({ ...trigger, function_id: TOO_LONG })).toStrictEqual(answerable(TRIGGER_FUNCTION, { functionId: '' }));
+    for (const id of [TOO_LONG, 7, undefined]) expect(decode({ ...trigger, id, config: 7 })).toStrictEqual(TRIGGER_CONFIG);
   });
 
   it('of a function that is called are refused beyond the limit, and the caller is told with a shortened name', () => {

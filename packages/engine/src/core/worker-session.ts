@@ -112,10 +112,10 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     }
     if (decoded.kind === 'ignored') return;
     this.#room.logger.debug('worker_frame_ignored', { worker: this.workerId, code: decoded.code, reason: decoded.reason });
-    if (decoded.invocationId !== undefined) {
-      const frame = { invocationId: decoded.invocationId, functionId: decoded.functionId ?? '' };
-      this.#send(encodeError(frame, { code: decoded.code, message: decoded.reason }));
-    }
+    const { invocationId, functionId = '', trigger } = decoded;
+    const error = { code: decoded.code, message: decoded.reason };
+    if (invocationId !== undefined) this.#send(encodeError({ invocationId, functionId }, error));
+    if (trigger !== undefined) this.sendTriggerError(trigger.id, trigger.type, trigger.functionId, error);
   }
 
   /** Telemetry is dropped; anything else is tried as JSON text (spec WP §1.1). */
