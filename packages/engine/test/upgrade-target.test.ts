@@ -24,15 +24,39 @@ describe('the path of an upgrade', () => {
   });
 
   it.each([
-    ...['/stream', '/stream/', '/stream/chat', '/stream/chat/', '/streams/a/b', '/Stream/a/b', '//', '/other', 'stream/a/b', '*'],
-    ...['/stream//room', '/stream/chat//item', '/stream/chat/room//', '/stream/a/b/c/d', '/stream/a/b/c//', 'http://x/stream/a/b'],
+    '/stream',
+    '/stream/',
+    '/stream/chat',
+    '/stream/chat/',
+    '/streams/a/b',
+    '/Stream/a/b',
+    '//',
+    '/other',
+    'stream/a/b',
+    '*',
+    '/stream//room',
+    '/stream/chat//item',
+    '/stream/chat/room//',
+    '/stream/a/b/c/d',
+    '/stream/a/b/c//',
+    'http://x/stream/a/b',
   ])('ST-8 %s is no path of ours', (path) => {
     expect(readTarget(path)).toEqual(unknown);
   });
 
   it.each([
-    ...['/stream/%ZZ/x', '/stream/a/%', '/stream/a/%E', '/stream/%C0%80/x', '/stream/%ED%A0%80/x', '/stream/%FF/x', '/stream/a/b/%'],
-    ...['/stream/a%00/x', '/stream/a/x%0A', '/stream/a/b/%1f', `/stream/${'x'.repeat(257)}/y`, `/stream/a/${'%C3%A9'.repeat(129)}`],
+    '/stream/%ZZ/x',
+    '/stream/a/%',
+    '/stream/a/%E',
+    '/stream/%C0%80/x',
+    '/stream/%ED%A0%80/x',
+    '/stream/%FF/x',
+    '/stream/a/b/%',
+    '/stream/a%00/x',
+    '/stream/a/x%0A',
+    '/stream/a/b/%1f',
+    `/stream/${'x'.repeat(257)}/y`,
+    `/stream/a/${'%C3%A9'.repeat(129)}`,
   ])('%s names something that can not be', (path) => {
     expect(readTarget(path)).toEqual(invalid);
   });
