@@ -1,0 +1,144 @@
+import type { Change, ChangeEntry, Commit, GroupRef, StoredItem } from '@rivulet/engine/store';
+import type { JsonText } from '@rivulet/protocol';
+
+interface ModelGroup {
+  readonly ref: GroupRef;
+  /** In order of creation. */
+  items: Map<string, StoredItem>;
+  tombstones: Map<string, ChangeEntry>;
+  offset: number;
+  timestamp: number;
+  /** Offsets may jump ahead once, at the first change after the store was opened again. */
+  mayJump: boolean;
+}
+
+/** What a change should have done, but for the offset, which the store chooses after it was opened again. */
+export type Expected =
+  | {
+      readonly kind: 'applied';
+      readonly old: JsonText | undefined;
+      readonly new: JsonText | undefined;
+      readonly commit: Omit<Commit, 'position'>;
+    }
+  | { readonly kind: 'unchanged'; readonly old: JsonText | undefined }
+  | { readonly kind: 'failed' };
+
+/** What a store of streams should hold, in the plainest way: maps and lists. */
+export class StoreModel {
+  readonly #groups = new Map<string, ModelGroup>();
+  now: number;
+
+  constructor(now: number) {
+    this.now = now;
+  }
+
+  /** The change takes effect. `offset` is the one that the store gave it; a wrong one throws. */
+  apply(change: Change, offset: number | undefined): Expected {
+    const group = this.#group(change);
+    const stores = change.kind !== 'event' && change.kind !== 'external';
+    const before = stores ? group.items.get(change.item) : undefined;
+    const old = before?.data;
+    const data = dataOf(change, old);
+    if (data === FAILED) return { kind: 'failed' };
+    if (data === undefined) return { kind: 'unchanged', old };
+    if (offset === undefined || offset <= group.offset || (!group.mayJump && offset !== group.offset + 1)) {
+      throw new Error(`offset ${offset} follows ${group.offset}`);
+    }
+    group.mayJump = false;
+    group.offset = offset;
+    group.timestamp = Math.max(this.now, group.timestamp + 1);
+    let created = before?.created ?? 0;
+    if (change.kind === 'delete') {
+      group.items.delete(change.item);
+      group.tombstones.set(change.item, { kind: 'tombstone', item: change.item, changed: offset, created, valueId: idOf(data) });
+    } else if (change.kind === 'set' || change.kind === 'update') {
+      created ||= offset;
+      group.items.set(change.item, { item: change.item, data, created, changed: offset });
+      group.tombstones.delete(change.item);
+    }
+    const effect = change.kind === 'event' ? 'event' : change.kind === 'external' ? change.effect : undefined;
+    const commit = {
+      stream: change.stream,
+      group: change.group,
+      item: change.item,
+      effect: effect ?? (change.kind === 'delete' ? 'delete' : before === undefined ? 'create' : 'update'),
+      timestamp: group.timestamp,
+      created,
+      data,
+      eventType: change.kind === 'event' ? change.type : undefined,
+    } as const;
+    return { kind: 'applied', old, new: change.kind === 'set' || change.kind === 'update' ? data : undefined, commit };
+  }
+
+  reopened(): void {
+    for (const group of this.#groups.values()) group.mayJump = true;
+  }
+
+  offsetOf(ref: GroupRef): number {
+    return this.#group(ref).offset;
+  }
+
+  /** A group without history stands an instant before now. */
+  timestampOf(ref: GroupRef): number {
+    const { timestamp } = this.#group(ref);
+    return timestamp === 0 ? this.now - 1 : timestamp;
+  }
+
+  items(ref: GroupRef): StoredItem[] {
+    return [...this.#group(ref).items.values()];
+  }
+
+  item(ref: GroupRef, item: string): StoredItem | undefined {
+    return this.#group(ref).items.get(item);
+  }
+
+  changesSince(ref: GroupRef, offset: number): ChangeEntry[] {
+    const { items, tombstones } = this.#group(ref);
+    const entries: ChangeEntry[] = [...[...items.values()].map((item) => ({ kind: 'item' as const, ...item })), ...tombstones.values()];
+    return entries.filter(({ changed }) => changed > offset).sort((a, b) => a.changed - b.changed);
+  }
+
+  groups(stream: string): string[] {
+    return this.#filled()
+      .filter((ref) => ref.stream === stream)
+      .map(({ group }) => group)
+      .sort();
+  }
+
+  streams(): string[] {
+    return [...new Set(this.#filled().map(({ stream }) => stream))].sort();
+  }
+
+  #filled(): GroupRef[] {
+    return [...this.#groups.values()].filter(({ items }) => items.size > 0).map(({ ref }) => ref);
+  }
+
+  #group(ref: GroupRef): ModelGroup {
+    const key = JSON.stringify([ref.stream, ref.group]);
+    let group = this.#groups.get(key);
+    if (group === undefined) {
+      group = { ref, items: new Map(), tombstones: new Map(), offset: 0, timestamp: 0, mayJump: false };
+      this.#groups.set(key, group);
+    }
+    return group;
+  }
+}
+
+const FAILED = Symbol('failed');
+
+/** The value that a change publishes; `undefined` when it has no effect. */
+function dataOf(change: Change, old: JsonText | undefined): JsonText | undefined | typeof FAILED {
+  if (change.kind === 'delete') return old;
+  if (change.kind !== 'update') return change.data;
+  try {
+    return change.compute(old);
+  } catch {
+    return FAILED;
+  }
+}
+
+function idOf(data: JsonText): JsonText | undefined {
+  const value: unknown = JSON.parse(data);
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || !('id' in value)) return undefined;
+  return JSON.stringify(value.id);
+}
