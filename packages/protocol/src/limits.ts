@@ -26,6 +26,12 @@ export const LIMITS = {
   registryIdBytes: 1_024,
   /** Functions, triggers and trigger types that one worker connection may register, each. */
   registrationsPerWorker: 10_000,
+  /** UTF-16 code units of each text by which a worker describes itself. */
+  labelChars: 256,
+  /** UTF-16 code units of one message that a worker writes to the log of the engine. */
+  workerLogChars: 4_096,
+  /** Milliseconds that calls in flight may take to end when the engine stops. */
+  drainMs: 10_000,
   /** Subscriptions of one stream connection; configurable (`max_subscriptions_per_connection`). */
   subscriptionsPerConnection: 256,
   /** Events that wait for one trigger binding before the oldest is dropped. */

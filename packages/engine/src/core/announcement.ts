@@ -1,4 +1,4 @@
-import { field, isJsonObject, stringField } from '@rivulet/protocol';
+import { field, isJsonObject, LIMITS, stringField } from '@rivulet/protocol';
 
 /** What a worker says of itself through engine::workers::register. */
 export interface Announcement {
@@ -9,23 +9,35 @@ export interface Announcement {
   readonly os: string | null;
   readonly pid: number | null;
   readonly isolation: string | null;
+  /** Keys of texts that were longer than the limit. */
+  readonly shortened: readonly string[];
 }
 
 /** Reads it leniently: SDK versions differ in what they send (spec SM §7.1). */
 export function readAnnouncement(data: unknown): Announcement {
   const object = isJsonObject(data) ? data : {};
   const pid = field(object, 'pid');
+  const shortened: string[] = [];
+  const label = (key: string) => {
+    const text = stringField(object, key);
+    if (text === undefined) return null;
+    const short = shorten(text, LIMITS.labelChars);
+    if (short !== text) shortened.push(key);
+    return short;
+  };
   return {
-    name: bounded(stringField(object, 'name')),
-    description: bounded(stringField(object, 'description')),
-    runtime: bounded(stringField(object, 'runtime')),
-    version: bounded(stringField(object, 'version')) ?? undefined,
-    os: bounded(stringField(object, 'os')),
+    name: label('name'),
+    description: label('description'),
+    runtime: label('runtime'),
+    version: label('version') ?? undefined,
+    os: label('os'),
     pid: typeof pid === 'number' ? pid : null,
-    isolation: bounded(stringField(object, 'isolation')),
+    isolation: label('isolation'),
+    shortened,
   };
 }
 
-function bounded(text: string | undefined): string | null {
-  return text === undefined ? null : text.slice(0, 256);
+/** The beginning of a text, in at most this many UTF-16 code units. Half a character at the end is left out: no strict peer reads one. */
+export function shorten(text: string, most: number): string {
+  return text.length <= most ? text : text.slice(0, most).replace(/[\ud800-\udbff]$/, '');
 }

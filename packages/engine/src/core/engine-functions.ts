@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { field, isJsonObject, isRegistryId, type JsonObject, RivuletError, stringField } from '@rivulet/protocol';
+import { field, isJsonObject, isRegistryId, type JsonObject, LIMITS, RivuletError, stringField } from '@rivulet/protocol';
 import type { Logger } from '../logging/logger.js';
-import { readAnnouncement } from './announcement.js';
+import { readAnnouncement, shorten } from './announcement.js';
 import type { FunctionFabric } from './function-fabric.js';
 import type { Introspection, Row } from './introspection.js';
 import type { Call, Outcome } from './invocation.js';
@@ -30,9 +30,11 @@ export function registerEngineFunctions(parts: Parts): void {
   for (const level of ['trace', 'debug', 'info', 'warn', 'error'] as const) {
     add(`engine::log::${level}`, `Writes a line to the engine's log at level ${level}.`, (input) => {
       const text = stringField(input, 'message') ?? '';
+      const message = shorten(text, LIMITS.workerLogChars);
       parts.logger[level === 'trace' ? 'debug' : level]('worker_log', {
-        service: stringField(input, 'service_name'),
-        message: text.slice(0, 4_096),
+        service: shorten(stringField(input, 'service_name') ?? '', LIMITS.labelChars) || undefined,
+        message,
+        ...(message === text ? {} : { shortened: true }),
       });
       return undefined;
     });

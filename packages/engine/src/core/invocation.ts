@@ -35,10 +35,17 @@ export class JsonPayload {
   }
 }
 
+export interface Failure {
+  readonly kind: 'error';
+  readonly error: ErrorBody;
+  readonly traceparent?: string;
+  readonly baggage?: string;
+}
+
 /** How a call ended. `text` undefined: no result (the answer has no `result` key); the text `null` is a result of null. */
 export type Outcome =
   | { readonly kind: 'result'; readonly text: JsonText | undefined; readonly traceparent?: string; readonly baggage?: string }
-  | { readonly kind: 'error'; readonly error: ErrorBody; readonly traceparent?: string; readonly baggage?: string };
+  | Failure;
 
 /** One call of a function, whoever makes it. */
 export interface Call {
@@ -68,6 +75,6 @@ export interface Caller {
 export type BuiltinHandler = (call: Call) => Outcome | Promise<Outcome>;
 
 /** An error of the engine's own as the outcome of a call. */
-export function failure(code: ErrorCode, message: string): Outcome {
+export function failure(code: ErrorCode, message: string): Failure {
   return { kind: 'error', error: { code, message } };
 }

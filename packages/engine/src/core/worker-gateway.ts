@@ -1,3 +1,4 @@
+import { LIMITS } from '@rivulet/protocol';
 import type { WorkerManagerConfig } from '../config/config.js';
 import type { Logger } from '../logging/logger.js';
 import type { Clock } from '../structures/clock.js';
@@ -6,9 +7,6 @@ import { Listener, type UpgradeRequest, type Verdict } from '../transport/listen
 import type { FunctionFabric } from './function-fabric.js';
 import type { WorkerRegistry } from './worker-registry.js';
 import { type WorkerRoom, WorkerSession } from './worker-session.js';
-
-/** Calls in flight may take this long to end when the engine stops. */
-const DRAIN_MS = 10_000;
 
 export interface WorkerGatewayOptions {
   readonly config: WorkerManagerConfig;
@@ -64,7 +62,7 @@ export class WorkerGateway {
 
   /** Lets the calls in flight end. A worker is needed until the callers of its functions have their answers, so nobody is closed yet. */
   async drain(): Promise<void> {
-    await Promise.all([...this.#sessions].map((session) => session.drain(DRAIN_MS)));
+    await Promise.all([...this.#sessions].map((session) => session.drain(LIMITS.drainMs)));
   }
 
   /** Closes every worker with 1012, then the port. */

@@ -20,7 +20,7 @@ import {
   type TriggerRegistrationResult,
   type WorkerMessage,
 } from '@rivulet/protocol';
-import type { Logger } from '../logging/logger.js';
+import type { LogFields, Logger } from '../logging/logger.js';
 import type { Clock } from '../structures/clock.js';
 import { OutboundBatch } from '../structures/outbound-batch.js';
 import type { Connection, ConnectionOwner } from '../transport/connection.js';
@@ -28,7 +28,7 @@ import type { Announcement } from './announcement.js';
 import type { PendingCall, TriggerBinding, TriggerProvider } from './fabric.js';
 import type { FunctionFabric } from './function-fabric.js';
 import type { FunctionOwner } from './function-registry.js';
-import { type Call, type Caller, failure, JsonPayload, type Outcome } from './invocation.js';
+import { type Call, type Caller, type Failure, failure, JsonPayload, type Outcome } from './invocation.js';
 import { WorkerCalls } from './worker-calls.js';
 import type { WorkerRegistry } from './worker-registry.js';
 
@@ -41,6 +41,9 @@ export interface WorkerRoom {
   readonly clock: Clock;
   readonly logger: Logger;
 }
+
+/** Ids that a connection registered of one kind. */
+type Registered = Pick<ReadonlySet<string>, 'size' | 'has'>;
 
 /** Python's client closes on a message beyond this (spec WP §1.1). */
 const PYTHON_MESSAGE_BYTES = 1_048_576;
@@ -66,6 +69,8 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
   readonly #triggers = new Set<string>();
   readonly #triggerTypes = new Set<string>();
   readonly #services = new Map<string, string>();
+  /** What was warned of; one entry for each event and cause, of which there are few. */
+  readonly #warned = new Set<string>();
   #inFlight = 0;
   #idle: (() => void) | undefined;
   #state: 'open' | 'draining' | 'closed' = 'open';
@@ -137,6 +142,8 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
 
   announce(announcement: Announcement): void {
     this.announcement = announcement;
+    const { shortened } = announcement;
+    if (shortened.length > 0) this.#warnOnce('announcement_shortened', '', { limit: LIMITS.labelChars, keys: shortened });
     this.#room.workers.announced(this);
   }
 
@@ -146,7 +153,10 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     this.#state = 'draining';
     if (this.#inFlight === 0) return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, timeoutMs);
+      const timer = setTimeout(() => {
+        this.#room.logger.warn('calls_cut_off', { worker: this.workerId, calls: this.#inFlight });
+        resolve();
+      }, timeoutMs);
       this.#idle = () => {
         clearTimeout(timer);
         resolve();
@@ -223,7 +233,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
       case 'triggerregistrationresult':
         return this.#providerAnswered(message);
       case 'registerservice':
-        if (this.#services.size < LIMITS.registrationsPerWorker) this.#services.set(message.id, message.name);
+        if (this.#hasRoom('services', this.#services, message.id)) this.#services.set(message.id, message.name);
         return;
       case 'reattach':
         return this.#room.workers.reattach(this, message.previous_worker_id, message.reattach_token);
@@ -244,7 +254,8 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     if (this.#state === 'draining') return;
     const refusal = this.#refusal(message);
     if (refusal !== undefined) {
-      if (action?.type !== 'void') this.#answer(message, refusal);
+      if (action?.type !== 'void' && message.invocation_id !== undefined) this.#answer(message, refusal);
+      else this.#warnOnce('void_call_failed', refusal.error.code, { function: message.function_id, code: refusal.error.code });
       return;
     }
     this.#inFlight++;
@@ -271,7 +282,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
   }
 
   /** Why a call is not made at all. */
-  #refusal(message: InvokeFunction): Outcome | undefined {
+  #refusal(message: InvokeFunction): Failure | undefined {
     if (message.namespace !== undefined && message.namespace.trim() === '')
       return failure('INVALID_NAMESPACE', 'namespace must not be blank');
     if (message.action?.type === 'enqueue') {
@@ -300,7 +311,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
   }
 
   #registerFunction(message: RegisterFunction): void {
-    if (!this.#hasRoom(this.#functions, message.id)) return;
+    if (!this.#hasRoom('functions', this.#functions, message.id)) return;
     const outcome = this.#room.fabric.functions.register({
       id: message.id,
       owner: this,
@@ -319,8 +330,8 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
   }
 
   #registerTrigger(message: RegisterTrigger): void {
-    if (!this.#hasRoom(this.#triggers, message.id)) return;
     try {
+      if (!this.#hasRoom('triggers', this.#triggers, message.id)) throw tooMany('triggers');
       this.#room.fabric.triggers.register({
         id: message.id,
         type: message.trigger_type,
@@ -337,7 +348,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
   }
 
   #registerTriggerType(message: RegisterTriggerType): void {
-    if (!this.#hasRoom(this.#triggerTypes, message.id)) return;
+    if (!this.#hasRoom('trigger types', this.#triggerTypes, message.id)) return;
     try {
       this.#room.fabric.triggers.addType({
         id: message.id,
@@ -362,10 +373,18 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     registrant?.sendTriggerError(binding.id, binding.type, binding.functionId, message.error);
   }
 
-  #hasRoom(registered: ReadonlySet<string>, id: string): boolean {
+  #hasRoom(of: string, registered: Registered, id: string): boolean {
     if (registered.size < LIMITS.registrationsPerWorker || registered.has(id)) return true;
-    this.#room.logger.warn('registration_refused', { worker: this.workerId, limit: LIMITS.registrationsPerWorker });
+    this.#warnOnce('registration_refused', of, { of, limit: LIMITS.registrationsPerWorker });
     return false;
+  }
+
+  /** A warning the first time that this connection gives this cause, a line for debugging after that: no peer fills the log. */
+  #warnOnce(event: string, cause: string, fields: LogFields): void {
+    const key = `${event} ${cause}`;
+    const level = this.#warned.has(key) ? 'debug' : 'warn';
+    this.#warned.add(key);
+    this.#room.logger[level](event, { worker: this.workerId, ...fields });
   }
 
   /** False when the connection can't take it; one that has too much queued is closed. */
@@ -396,6 +415,10 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     this.#idle?.();
     this.#gone();
   }
+}
+
+function tooMany(of: string): RivuletError {
+  return new RivuletError('trigger_registration_failed', `a connection has at most ${LIMITS.registrationsPerWorker} ${of}`);
 }
 
 /** A worker's object payload carries its caller's id, whatever the caller wrote there (spec WP §1.8). */
