@@ -138,6 +138,35 @@ describe.each([{ lmdb: false }, { lmdb: true }])('stream functions (lmdb: $lmdb)
     expect(watcher.kinds()).toEqual(['sync', 'create', 'update']);
   });
 
+  test('an update that leaves a missing item as it was creates nothing: no item, no event, no trigger', async () => {
+    const { worker, streamUrl } = await start();
+    const item = { ...room, item_id: 'm' };
+    const fired: unknown[] = [];
+    await worker.serve('app::fired', (data) => void fired.push(data));
+    await worker.bind('stream', 'app::fired', { stream_name: 'chat' });
+    const watcher = await StreamSocket.open(`${streamUrl}/stream/chat/room-1`);
+    await watcher.take('sync');
+    for (const op of [
+      { type: 'remove', path: 'a' },
+      { type: 'merge', value: {} },
+      { type: 'merge', path: [], value: {} },
+    ]) {
+      expect(await worker.result('stream::update', { ...item, ops: [op] })).toEqual({ old_value: null, new_value: null });
+    }
+    expect(await worker.call('stream::get', item)).not.toHaveProperty('result');
+    expect(await worker.result('stream::list_groups', { stream_name: 'chat' })).toEqual([]);
+    // The next one that does something begins with the missing item, and is the first that anybody hears of.
+    const ops = [
+      { type: 'remove', path: 'a' },
+      { type: 'increment', path: 'n', by: 1 },
+    ];
+    expect(await worker.result('stream::update', { ...item, ops })).toEqual({ old_value: null, new_value: { n: 1 } });
+    await watcher.take('create');
+    await worker.take('invokefunction', (frame) => frame.function_id === 'app::fired');
+    expect(watcher.kinds()).toEqual(['sync', 'create']);
+    expect(fired).toMatchObject([{ event: { type: 'create', data: { n: 1 } } }]);
+  });
+
   test('a value that is larger than an item may be is VALUE_TOO_LARGE, set or grown to, and nothing is written', async () => {
     const { worker, streamUrl } = await start();
     const item = { ...room, item_id: 'm' };

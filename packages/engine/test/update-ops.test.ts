@@ -123,7 +123,19 @@ const MATRIX: readonly (readonly [Raw, Row])[] = [
   [{ type: 'append', path: ['f'], value: [5] }, field({ f: [[5]] }, 'append.target_not_object')],
   [{ type: 'append', path: ['f', 'g'], value: 'y' }, field({ f: { g: ['y'] } }, 'append.target_not_object')],
   [{ type: 'remove', path: '' }, always(null)],
-  [{ type: 'remove', path: 'f' }, field({}, 'remove.target_not_object')],
+  // A missing item that loses nothing is still missing.
+  [
+    { type: 'remove', path: 'f' },
+    { ...field({}, 'remove.target_not_object'), fresh: becomes(undefined) },
+  ],
+  [
+    { type: 'merge', path: '', value: {} },
+    { ...field({}, 'merge.target_not_object'), fresh: becomes(undefined) },
+  ],
+  [
+    { type: 'merge', path: 'f', value: {} },
+    { ...always({ f: {} }), object: becomes({ ...OBJECT, f: {} }) },
+  ],
 ];
 
 describe('an operation on every kind of value', () => {
@@ -230,6 +242,33 @@ describe('operations together', () => {
       value: { a: 1 },
       codes: ['1 increment.not_number', '2 append.type_mismatch'],
     });
+  });
+
+  it('SA-4 a missing item that an op leaves as it was is still missing: fresh for the next op, and not created in the end', () => {
+    const idle = parse([
+      { type: 'remove', path: 'a' },
+      { type: 'merge', value: {} },
+      { type: 'remove', path: 'b' },
+      { type: 'merge', value: 5 },
+    ]);
+    expect(applyUpdateOps(undefined, idle)).toMatchObject({ text: undefined, changed: false, errors: [{ op_index: 3 }] });
+    expect(applyUpdateOps(undefined, [...idle, ...parse([{ type: 'increment', by: 3 }])])).toMatchObject({ text: '3', changed: true });
+    expect(applyUpdateOps(undefined, [...idle, ...parse([{ type: 'append', value: 'y' }])])).toMatchObject({ text: '"y"', changed: true });
+    const gone = parse([
+      { type: 'set', path: 'a', value: 1 },
+      { type: 'remove', path: 'a' },
+      { type: 'increment', by: 3 },
+    ]);
+    expect(applyUpdateOps(undefined, gone)).toMatchObject({ text: '{}', changed: true, errors: [{ code: 'increment.not_number' }] });
+    for (const op of [
+      { type: 'set', value: {} },
+      { type: 'remove' },
+      { type: 'set', path: 'a' },
+      { type: 'increment', path: 'a', by: 0 },
+    ]) {
+      expect(applyUpdateOps(undefined, parse([op]))).toMatchObject({ changed: true });
+    }
+    expect(applyUpdateOps('{}', idle)).toMatchObject({ text: '{}', changed: false });
   });
 
   it('an item that is missing is not created when nothing succeeds, and one that is there is not written when nothing changes', () => {

@@ -19,7 +19,8 @@ const MOST_DEPTH = LIMITS.jsonDepth - 4;
 
 /**
  * Applies operations to one value, each to the result of the one before; one that fails is skipped and reported. Pure: it may run more
- * than once. A missing item starts as an empty object, which counts as *fresh* until an op succeeds.
+ * than once. A missing item starts as an empty object, which counts as *fresh* until an op changes it: ops that find nothing to do
+ * leave the item missing, and the next op sees what it would see in a call of its own.
  *
  * An op costs what it touches, so that all of them together cost the value once and each op once: every container of the value is this
  * update's own and is changed in place, from the parse of the text or from the copy of what an op brings.
@@ -27,7 +28,8 @@ const MOST_DEPTH = LIMITS.jsonDepth - 4;
  * Throws VALUE_TOO_LARGE when the value after is more than an item may hold.
  */
 export function applyUpdateOps(old: JsonText | undefined, ops: readonly UpdateOp[]): AppliedOps {
-  let value: unknown = old === undefined ? {} : JSON.parse(old);
+  const start: unknown = old === undefined ? {} : JSON.parse(old);
+  let value = start;
   let fresh = old === undefined;
   const errors: UpdateError[] = [];
   for (const [index, op] of ops.entries()) {
@@ -38,7 +40,7 @@ export function applyUpdateOps(old: JsonText | undefined, ops: readonly UpdateOp
       continue;
     }
     value = step.value;
-    fresh = false;
+    fresh &&= value === start && Object.keys(start as Fields).length === 0;
   }
   if (fresh) return { text: undefined, changed: false, errors };
   const text = JSON.stringify(value);
