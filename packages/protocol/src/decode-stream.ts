@@ -1,5 +1,5 @@
 import type { Decoded } from './decoded.js';
-import { field, isJsonObject, isRegistryId, stringField } from './json-fields.js';
+import { excerpt, field, isJsonObject, isRegistryId, stringField } from './json-fields.js';
 import { scanJson } from './json-scan.js';
 import type { StreamClientMessage } from './stream-messages.js';
 
@@ -16,7 +16,7 @@ export function decodeStreamMessage(text: string): Decoded<StreamClientMessage> 
   }
   if (!isJsonObject(frame)) return invalid('not a JSON object');
   const type = stringField(frame, 'type');
-  if (type !== 'join' && type !== 'leave') return { kind: 'ignored', reason: 'unknown_type', type: (type ?? '').slice(0, 64) };
+  if (type !== 'join' && type !== 'leave') return { kind: 'ignored', reason: 'unknown_type', type: excerpt(type ?? '') };
   const data = field(frame, 'data');
   if (!isJsonObject(data)) return invalid('data must be an object');
   const subscriptionId = stringField(data, 'subscriptionId');

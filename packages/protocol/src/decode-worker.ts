@@ -1,6 +1,6 @@
 import type { Decoded, RefusedTrigger, Undecodable } from './decoded.js';
 import type { ErrorBody, ErrorCode } from './errors.js';
-import { field, isJsonObject, isRegistryId, type JsonObject, optionalField, stringField } from './json-fields.js';
+import { excerpt, field, isJsonObject, isRegistryId, type JsonObject, optionalField, stringField } from './json-fields.js';
 import { scanJson } from './json-scan.js';
 import type { Action, InvocationResult, InvokeFunction, WorkerMessage } from './worker-messages.js';
 
@@ -24,7 +24,7 @@ export function decodeWorkerMessage(text: string): Decoded<WorkerMessage> {
   if (type === 'invokefunction') return decodeInvoke(frame, scan.inexactNumbers);
   if (type === 'invocationresult') return decodeResult(frame);
   const decode = DECODERS.get(type);
-  return decode === undefined ? { kind: 'ignored', reason: 'unknown_type', type: type.slice(0, 64) } : decode(frame);
+  return decode === undefined ? { kind: 'ignored', reason: 'unknown_type', type: excerpt(type) } : decode(frame);
 }
 
 const DECODERS: ReadonlyMap<string, (frame: JsonObject) => Decoded<WorkerMessage>> = new Map([
@@ -52,7 +52,7 @@ function decodeInvoke(frame: JsonObject, inexactNumbers: boolean): Decoded<Worke
   const answerTo = { ...(invocationId === undefined ? {} : { invocationId }), ...(functionId === undefined ? {} : { functionId }) };
   if (functionId === undefined) return invalid('deserialization_error', 'function_id must be a string', answerTo);
   if (!isRegistryId(functionId))
-    return invalid('deserialization_error', 'function_id is too long', { ...answerTo, functionId: functionId.slice(0, 64) });
+    return invalid('deserialization_error', 'function_id is too long', { ...answerTo, functionId: excerpt(functionId) });
   const action = decodeAction(optionalField(frame, 'action'));
   const invoke: InvokeFunction = {
     type: 'invokefunction',
@@ -75,7 +75,7 @@ function decodeAction(action: unknown): Action | undefined {
   const type = stringField(action, 'type');
   if (type === 'void') return { type: 'void' };
   if (type === 'enqueue') return { type: 'enqueue', queue: stringField(action, 'queue') ?? '' };
-  return { type: 'unknown', name: (type ?? '').slice(0, 64) };
+  return { type: 'unknown', name: excerpt(type ?? '') };
 }
 
 function decodeResult(frame: JsonObject): Decoded<WorkerMessage> {

@@ -46,3 +46,10 @@ export function isRegistryId(id: string): boolean {
   if (id.length * 3 <= LIMITS.registryIdBytes) return true;
   return id.length <= LIMITS.registryIdBytes && utf8Length(id) <= LIMITS.registryIdBytes;
 }
+
+const EXCERPT_UNITS = 64;
+
+/** The start of a text that is repeated to its sender or in a log: short, and well-formed even if the cut or the sender broke a pair. */
+export function excerpt(text: string): string {
+  return (text.slice(0, EXCERPT_UNITS) as string & { toWellFormed(): string }).toWellFormed();
+}

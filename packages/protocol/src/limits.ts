@@ -26,6 +26,8 @@ export const LIMITS = {
   registryIdBytes: 1_024,
   /** Functions, triggers and trigger types that one worker connection may register, each. */
   registrationsPerWorker: 10_000,
+  /** Bindings made by engine::register_trigger, of all workers together. */
+  durableTriggers: 10_000,
   /** UTF-16 code units of each text by which a worker describes itself. */
   labelChars: 256,
   /** UTF-16 code units of one message that a worker writes to the log of the engine. */

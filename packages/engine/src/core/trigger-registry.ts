@@ -1,4 +1,4 @@
-import { RivuletError } from '@rivulet/protocol';
+import { LIMITS, RivuletError } from '@rivulet/protocol';
 import type { Logger } from '../logging/logger.js';
 import type { TriggerBinding, TriggerProvider } from './fabric.js';
 
@@ -29,6 +29,8 @@ export class TriggerRegistry {
   readonly #types = new Map<string, TriggerType>();
   readonly #entries = new Map<string, Entry>();
   readonly #hinted = new Set<string>();
+  /** Bindings that belong to no worker. */
+  #durable = 0;
   readonly #logger: Logger;
 
   constructor(logger: Logger) {
@@ -70,9 +72,15 @@ export class TriggerRegistry {
     return [...this.#entries.values()].map((entry) => entry.binding);
   }
 
-  /** Throws what the provider throws; the binding is not kept then. */
+  /** Throws what the provider throws, or `OVERLOADED` for a durable binding too many; the binding is not kept then. */
   register(binding: TriggerBinding): void {
     this.unregister(binding.id);
+    if (binding.workerId === undefined && this.#durable >= LIMITS.durableTriggers) {
+      throw new RivuletError(
+        'OVERLOADED',
+        `there are ${LIMITS.durableTriggers} durable triggers; remove some with engine::unregister_trigger`,
+      );
+    }
     const entry: Entry = { binding, provider: undefined };
     const type = this.#types.get(binding.type);
     if (type === undefined) this.#hint(binding.type);
@@ -81,6 +89,7 @@ export class TriggerRegistry {
       entry.provider = type.provider;
     }
     this.#entries.set(binding.id, entry);
+    if (binding.workerId === undefined) this.#durable++;
   }
 
   /** Idempotent. Answers whether there was one. */
@@ -88,6 +97,7 @@ export class TriggerRegistry {
     const entry = this.#entries.get(id);
     if (entry === undefined) return false;
     this.#entries.delete(id);
+    if (entry.binding.workerId === undefined) this.#durable--;
     entry.provider?.unregister(entry.binding);
     return true;
   }
