@@ -36,6 +36,8 @@ export const LIMITS = {
   drainMs: 10_000,
   /** Subscriptions of one stream connection; configurable (`max_subscriptions_per_connection`). */
   subscriptionsPerConnection: 256,
+  /** Milliseconds in which a reader takes nothing of a large `sync` before it is closed. */
+  snapshotStallMs: 60_000,
   /** Events that wait for one trigger binding before the oldest is dropped. */
   pendingPerTrigger: 10_000,
   /** Writes that wait in a store before `OVERLOADED`. */

@@ -63,17 +63,17 @@ export class CatchUp {
     const { fanout, subscriber } = subscription;
     let written = 0;
     while (!closed(subscription)) {
+      if (lost(subscription)) {
+        this.resynced++;
+        subscription.resync();
+        continue;
+      }
       if (subscription.nextSync !== undefined) {
         await this.#sync(subscription);
         continue;
       }
       if (!subscriber.ready) {
         await subscriber.whenChanged();
-        continue;
-      }
-      if (subscription.cursor < fanout.log.base) {
-        this.resynced++;
-        subscription.resync();
         continue;
       }
       if (subscription.cursor >= fanout.log.head) {
@@ -105,14 +105,17 @@ export class CatchUp {
     const target = subscription.nextSync;
     if (target === undefined) return;
     await fanout.watched;
+    const { history } = fanout;
     const sync = await readSync(this.#store, this.#frames, fanout, target);
     try {
-      if (closed(subscription)) return;
+      if (closed(subscription) || fanout.history !== history) return;
       fanout.begin(sync.offset);
       await this.#bringTo(subscription, sync.offset);
-      // The client may have left meanwhile.
-      if (closed(subscription) || subscription.nextSync !== target) return;
+      // The client may have left meanwhile, or the cursor been lost: what it watches already would miss changes behind this `sync`.
+      if (closed(subscription) || subscription.nextSync !== target || lost(subscription)) return;
       await sync.writeTo(subscription);
+      if (lost(subscription)) return;
+      if (subscription.cursor < 0) subscription.history = history;
       subscription.cursor = Math.max(subscription.cursor, sync.offset);
       if (subscription.nextSync === target) subscription.syncDone();
     } finally {
@@ -122,12 +125,12 @@ export class CatchUp {
 
   /**
    * A socket that watches the group already is first brought to the position of the new snapshot, so that its frames and the
-   * snapshot stand in one order. A cursor that the log can't serve is left: the `sync` that follows replaces what it missed.
+   * snapshot stand in one order. Ends early when the cursor is lost.
    */
   async #bringTo(subscription: Subscription, offset: number): Promise<void> {
     const { fanout, subscriber } = subscription;
     if (subscription.cursor < 0) return;
-    while (!closed(subscription) && subscription.cursor < offset && subscription.cursor >= fanout.log.base) {
+    while (!closed(subscription) && subscription.cursor < offset && !lost(subscription)) {
       if (!subscriber.ready) await subscriber.whenChanged();
       else if (subscription.cursor >= fanout.log.head) await fanout.whenAppended();
       else this.#writeStretch(subscription, offset);
@@ -138,6 +141,11 @@ export class CatchUp {
 /** A read through a function, since the state changes while the loop awaits. */
 function closed(subscription: Subscription): boolean {
   return subscription.state === 'closed' || !subscription.subscriber.open;
+}
+
+/** Whether the log no longer reaches back to the cursor. A subscription that has none yet has nothing to lose. */
+function lost({ cursor, history, fanout }: Subscription): boolean {
+  return cursor >= 0 && (history !== fanout.history || cursor < fanout.log.base);
 }
 
 function delay(milliseconds: number): Promise<void> {

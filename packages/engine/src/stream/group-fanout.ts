@@ -24,6 +24,8 @@ export class GroupFanout implements GroupRef {
   #flushed = 0;
   #members = 0;
   #appended: (() => void)[] | undefined;
+  /** Grows when the history breaks: cursors of an earlier one mean nothing. */
+  history = 0;
   /** Waits in the hub's list for the end of the turn. */
   dirty = false;
   /** The store's `watch`; resolved before the first snapshot is taken. */
@@ -129,18 +131,19 @@ export class GroupFanout implements GroupRef {
     return visited;
   }
 
-  /** The history broke: nobody's cursor means anything now. */
+  /** The history broke: nobody's cursor means anything now. Those that lag or join find out by `history`. */
   restart(offset: number, catchUp: StartCatchUp): void {
+    this.history++;
     this.log.restart(offset);
     this.sharedSync = undefined;
     const live = new Set(this.#live);
     for (const set of this.#itemLive?.values() ?? []) for (const subscription of set) live.add(subscription);
     for (const subscription of live) {
       this.leaveLive(subscription);
-      subscription.cursor = -1;
       catchUp(subscription);
     }
     this.#flushed = offset;
+    this.wake();
   }
 
   #flushItems(from: number, head: number, lost: boolean, catchUp: StartCatchUp): number {

@@ -110,8 +110,10 @@ export class StreamSession implements ConnectionOwner, Subscriber {
     });
   }
 
-  hold(): void {
+  tryHold(): boolean {
+    if (!this.ready) return false;
     this.#held = true;
+    return true;
   }
 
   release(): void {
@@ -119,8 +121,9 @@ export class StreamSession implements ConnectionOwner, Subscriber {
     this.#wake();
   }
 
-  fail(): void {
-    this.#connection.close('internal');
+  fail(because: 'internal' | 'tryLater'): void {
+    if (because === 'tryLater') this.#room.logger.warn('snapshot_abandoned', { address: this.#connection.remoteAddress });
+    this.#connection.close(because);
   }
 
   /** Ends the connection because the engine stops. */
@@ -142,32 +145,40 @@ export class StreamSession implements ConnectionOwner, Subscriber {
       this.#room.logger.warn('join_ignored', { code: 'INVALID_ID' });
       return;
     }
-    const held = (this.#memberships?.size ?? 0) + (this.#pending?.length ?? 0);
-    if (held >= this.#room.config.maxSubscriptionsPerConnection && !this.#memberships?.has(message.subscriptionId)) {
-      this.#room.logger.warn('join_ignored', { code: 'TOO_MANY_SUBSCRIPTIONS', limit: this.#room.config.maxSubscriptionsPerConnection });
+    const limit = this.#room.config.maxSubscriptionsPerConnection;
+    const pending = this.#pending?.length ?? 0;
+    const replaces = this.#memberships?.has(message.subscriptionId) === true;
+    if (pending >= limit || (!replaces && (this.#memberships?.size ?? 0) + pending >= limit)) {
+      this.#room.logger.warn('join_ignored', { code: 'TOO_MANY_SUBSCRIPTIONS', limit });
       return;
     }
     if (this.#pending === undefined && this.#room.triggers.open) {
       this.#join(message);
       return;
     }
-    const pending = { message, cancelled: false };
+    const join = { message, cancelled: false };
     if (this.#pending !== undefined) {
-      this.#pending.push(pending);
+      this.#pending.push(join);
       return;
     }
-    this.#pending = [pending];
+    this.#pending = [join];
     void this.#decide();
   }
 
   async #decide(): Promise<void> {
     for (let next = this.#pending?.[0]; next !== undefined; next = this.#pending?.[0]) {
       const { message } = next;
+      if (next.cancelled) {
+        // Nobody was asked, so nobody has to hear that it left.
+        this.#pending?.shift();
+        continue;
+      }
       const event = this.#event(message.subscriptionId, { stream: message.streamName, group: message.groupId }, message.itemId);
       const allowed = await this.#room.triggers.allows(event);
       this.#pending?.shift();
       if (!allowed) {
-        if (this.open) this.#connection.write(encodeTextFrame(this.#room.frames.unauthorized(message.streamName, message.groupId)));
+        if (!next.cancelled) this.#end(message.subscriptionId);
+        await this.#writeBetween(encodeTextFrame(this.#room.frames.unauthorized(message.streamName, message.groupId)));
       } else if (next.cancelled) {
         this.#room.triggers.left(event);
       } else {
@@ -175,6 +186,12 @@ export class StreamSession implements ConnectionOwner, Subscriber {
       }
     }
     this.#pending = undefined;
+  }
+
+  /** Writes a frame that belongs to no group, when no message of several fragments is under way. */
+  async #writeBetween(frame: Buffer): Promise<void> {
+    while (this.open && this.#held) await this.whenChanged();
+    if (this.open) this.#connection.write(frame);
   }
 
   #join(message: StreamJoin): void {
@@ -194,6 +211,10 @@ export class StreamSession implements ConnectionOwner, Subscriber {
     for (const pending of this.#pending ?? []) {
       if (pending.message.subscriptionId === subscriptionId) pending.cancelled = true;
     }
+    this.#end(subscriptionId);
+  }
+
+  #end(subscriptionId: string): void {
     const membership = this.#memberships?.get(subscriptionId);
     if (membership === undefined) return;
     this.#memberships?.delete(subscriptionId);

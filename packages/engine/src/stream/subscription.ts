@@ -11,11 +11,15 @@ export interface Subscriber {
   whenChanged(): Promise<void>;
   /** Below the watermark; what the holder of the socket looks at between fragments. */
   readonly hasRoom: boolean;
-  /** Holds the socket for one message in several fragments: `ready` is false for everyone until `release`. Only while `ready`. */
-  hold(): void;
+  /**
+   * Takes the socket for one message in several fragments: `ready` is false for everyone until `release`. False while it is not `ready`.
+   * Looking and taking are one step, since another pump of the same socket may run between two steps.
+   */
+  tryHold(): boolean;
+  /** Only by who took it. */
   release(): void;
-  /** Ends the connection: what was begun on it can't be completed. */
-  fail(): void;
+  /** Ends the connection: what was begun on it can't be completed, because of an error or because the reader takes nothing. */
+  fail(because: 'internal' | 'tryLater'): void;
 }
 
 /**
@@ -34,11 +38,16 @@ export class Subscription {
   #groupMembers = 0;
   /** How many memberships watch each item; absent until there is one. */
   #itemMembers: Map<string, number> | undefined;
+  /** Targets that are watched and whose `sync` is due again; nothing is sent for them before it. */
+  #stale: SyncTarget[] | undefined;
+  /** The group's history that the cursor belongs to. */
+  history: number;
   pumping = false;
 
   constructor(subscriber: Subscriber, fanout: GroupFanout) {
     this.subscriber = subscriber;
     this.fanout = fanout;
+    this.history = fanout.history;
   }
 
   get watchesGroup(): boolean {
@@ -61,7 +70,8 @@ export class Subscription {
 
   /** Which changes are for it: one frame per socket and change, however many memberships match (spec ST §2.4). */
   wants(item: string | undefined): boolean {
-    return this.#groupMembers > 0 || (item !== undefined && this.#itemMembers?.has(item) === true);
+    if (this.#groupMembers > 0 && !this.#isStale(undefined)) return true;
+    return item !== undefined && this.#itemMembers?.has(item) === true && !this.#isStale(item);
   }
 
   /** The next `sync` to send; `undefined` when none is due. */
@@ -75,13 +85,18 @@ export class Subscription {
     this.#pendingSyncs.push(membership);
   }
 
-  /** The cursor can't be served from the log: everything that is watched gets a `sync` again, ahead of new requests. */
+  /**
+   * The cursor can't be served from the log: it is given up, and everything that is watched gets a `sync` again. What waits for one
+   * already goes first, so that a reader which falls behind over and over again still gets each in its turn.
+   */
   resync(): void {
-    const targets: SyncTarget[] = [];
-    if (this.#groupMembers > 0) targets.push({ item: undefined });
-    for (const item of this.items) targets.push({ item });
-    this.#pendingSyncs = [...targets, ...(this.#pendingSyncs ?? [])];
-    if (this.#pendingSyncs.length === 0) this.#pendingSyncs = undefined;
+    this.cursor = -1;
+    this.history = this.fanout.history;
+    const fresh: SyncTarget[] = this.#groupMembers > 0 && !this.#isStale(undefined) ? [{ item: undefined }] : [];
+    for (const item of this.items) if (!this.#isStale(item)) fresh.push({ item });
+    if (fresh.length === 0) return;
+    this.#stale = [...(this.#stale ?? []), ...fresh];
+    this.#pendingSyncs = [...(this.#pendingSyncs ?? []), ...fresh];
   }
 
   /** Only for the target that `nextSync` names. */
@@ -89,6 +104,7 @@ export class Subscription {
     const target = this.#pendingSyncs?.shift();
     if (this.#pendingSyncs?.length === 0) this.#pendingSyncs = undefined;
     if (target instanceof Membership) this.#count(target);
+    else if (target !== undefined) this.#refreshed(target);
   }
 
   /** Ends a membership, whether its `sync` was sent or not. */
@@ -115,7 +131,17 @@ export class Subscription {
     this.#dropSyncs((target) => target.item === item && !(target instanceof Membership));
   }
 
+  #isStale(item: string | undefined): boolean {
+    return this.#stale?.some((target) => target.item === item) === true;
+  }
+
+  #refreshed(target: SyncTarget): void {
+    this.#stale = this.#stale?.filter((other) => other !== target);
+    if (this.#stale?.length === 0) this.#stale = undefined;
+  }
+
   #dropSyncs(of: (target: SyncTarget) => boolean): void {
+    for (const target of this.#pendingSyncs?.filter(of) ?? []) this.#refreshed(target);
     this.#pendingSyncs = this.#pendingSyncs?.filter((target) => !of(target));
     if (this.#pendingSyncs?.length === 0) this.#pendingSyncs = undefined;
   }

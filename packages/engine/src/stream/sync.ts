@@ -1,8 +1,9 @@
+import { LIMITS } from '@rivulet/protocol';
 import { encodeTextFragment, encodeTextFrame } from '../structures/websocket-frame.js';
 import type { FrameEncoder } from './frame-encoder.js';
 import type { GroupFanout } from './group-fanout.js';
 import type { Snapshot, StreamStore } from './store.js';
-import type { Subscription, SyncTarget } from './subscription.js';
+import type { Subscriber, Subscription, SyncTarget } from './subscription.js';
 
 /** A `sync` ready to be written: the state of a group or an item, true at exactly one offset. */
 export interface Sync {
@@ -40,30 +41,40 @@ async function readItemSync(store: StreamStore, frames: FrameEncoder, fanout: Gr
   };
 }
 
+/** Looks and writes in one step: another pump of the same socket may run whenever this one awaits. */
 async function writeWhole(subscription: Subscription, frame: Buffer): Promise<void> {
-  if (await turnToWrite(subscription)) subscription.subscriber.write(frame);
+  const { subscriber } = subscription;
+  while (subscriber.open) {
+    if (subscriber.ready) return subscriber.write(frame);
+    await subscriber.whenChanged();
+  }
 }
 
 async function writeSnapshot(subscription: Subscription, snapshot: Snapshot, frames: FrameEncoder): Promise<void> {
   const { fanout, subscriber } = subscription;
   let text = frames.groupSyncHead(fanout, snapshot.timestamp);
   let separator = '';
-  let fragments = 0;
+  let holds = false;
+  let first = true;
+  const writeFragment = (last: boolean) => {
+    subscriber.write(encodeTextFragment(text, { first, last }));
+    first = false;
+    text = '';
+  };
   try {
     for await (const chunk of snapshot.chunks()) {
       for (const item of chunk) {
         text += separator + frames.value(item.item, item.data);
         separator = ',';
         if (text.length < FRAGMENT_CHARS) continue;
-        if (!(await turnToFragment(subscription, fragments))) return;
-        subscriber.write(encodeTextFragment(text, { first: fragments === 0, last: false }));
-        fragments++;
-        text = '';
+        holds ||= await hold(subscriber);
+        if (!(holds && (await hasRoom(subscriber)))) return;
+        writeFragment(false);
       }
     }
     text += frames.groupSyncTail;
-    if (fragments > 0) {
-      if (await turnToFragment(subscription, fragments)) subscriber.write(encodeTextFragment(text, { first: false, last: true }));
+    if (holds) {
+      if (await hasRoom(subscriber)) writeFragment(true);
       return;
     }
     const frame = encodeTextFrame(text);
@@ -72,27 +83,43 @@ async function writeSnapshot(subscription: Subscription, snapshot: Snapshot, fra
     }
     await writeWhole(subscription, frame);
   } catch (error) {
-    if (fragments > 0) subscriber.fail();
+    if (holds) subscriber.fail('internal');
     throw error;
   } finally {
-    if (fragments > 0) subscriber.release();
+    if (holds) subscriber.release();
   }
 }
 
 /** False when the session closed meanwhile. */
-async function turnToWrite(subscription: Subscription): Promise<boolean> {
-  while (subscription.subscriber.open && !subscription.subscriber.ready) await subscription.subscriber.whenChanged();
-  return subscription.subscriber.open;
+async function hold(subscriber: Subscriber): Promise<boolean> {
+  while (subscriber.open) {
+    if (subscriber.tryHold()) return true;
+    await subscriber.whenChanged();
+  }
+  return false;
 }
 
-/** The first fragment takes hold of the socket; the others only wait for room. */
-async function turnToFragment(subscription: Subscription, fragments: number): Promise<boolean> {
-  const { subscriber } = subscription;
-  if (fragments === 0) {
-    if (!(await turnToWrite(subscription))) return false;
-    subscriber.hold();
-    return true;
+/**
+ * Waits for room for the next fragment; false when the session closed. A reader that takes nothing for `LIMITS.snapshotStallMs` is
+ * closed: the message can't be ended early, and meanwhile the store keeps the whole view that it shows.
+ */
+async function hasRoom(subscriber: Subscriber): Promise<boolean> {
+  while (subscriber.open && !subscriber.hasRoom) {
+    if (await changesWithin(subscriber, LIMITS.snapshotStallMs)) continue;
+    subscriber.fail('tryLater');
+    return false;
   }
-  while (subscriber.open && !subscriber.hasRoom) await subscriber.whenChanged();
   return subscriber.open;
+}
+
+async function changesWithin(subscriber: Subscriber, milliseconds: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const stalled = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), milliseconds);
+  });
+  try {
+    return await Promise.race([subscriber.whenChanged().then(() => true), stalled]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

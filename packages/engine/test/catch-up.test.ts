@@ -1,0 +1,173 @@
+import { setImmediate } from 'node:timers/promises';
+import { LIMITS } from '@rivulet/protocol';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { silentLogger } from '../src/logging/logger.js';
+import { FrameEncoder } from '../src/stream/frame-encoder.js';
+import { Hub } from '../src/stream/hub.js';
+import type { Commit, StoredItem, StreamStore } from '../src/stream/store.js';
+import type { Subscriber } from '../src/stream/subscription.js';
+import { systemClock } from '../src/structures/clock.js';
+
+const REF = { stream: 's', group: 'g' };
+
+/** A socket that takes everything, or nothing. */
+class Socket implements Subscriber {
+  readonly written: string[] = [];
+  readonly failures: string[] = [];
+  open = true;
+  hasRoom = true;
+  #held = false;
+  #waiting: (() => void)[] = [];
+
+  get ready(): boolean {
+    return this.hasRoom && !this.#held;
+  }
+
+  write(frames: Buffer): void {
+    this.written.push(frames.toString('latin1'));
+  }
+
+  tryHold(): boolean {
+    if (!this.ready) return false;
+    this.#held = true;
+    return true;
+  }
+
+  release(): void {
+    this.#held = false;
+    this.drain();
+  }
+
+  fail(because: string): void {
+    this.failures.push(because);
+    this.open = false;
+    this.drain();
+  }
+
+  whenChanged(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  drain(): void {
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+}
+
+/** A hub over a store whose history the test decides. */
+class World {
+  readonly socket = new Socket();
+  readonly hub: Hub;
+  offset = 100;
+  items: StoredItem[] = [];
+  closedSnapshots = 0;
+  readonly #frames = new FrameEncoder(systemClock, false);
+
+  constructor() {
+    const store = {
+      watch: () => Promise.resolve(),
+      unwatch() {},
+      snapshot: () => {
+        const { items } = this;
+        return Promise.resolve({
+          position: { epoch: 'e', offset: this.offset },
+          timestamp: 1,
+          async *chunks() {
+            yield items;
+          },
+          close: () => this.closedSnapshots++,
+        });
+      },
+    } as unknown as StreamStore;
+    const limits = { logMaxChanges: 1_000, logMaxAgeMs: 1e6, logMaxBytes: 1e9 };
+    this.hub = new Hub({ store, frames: this.#frames, limits, clock: systemClock, logger: silentLogger });
+  }
+
+  publish(offset: number): void {
+    this.offset = offset;
+    const commit: Commit = {
+      ...REF,
+      item: 'i',
+      effect: 'update',
+      position: { epoch: 'e', offset },
+      timestamp: offset,
+      created: 1,
+      data: String(offset),
+      eventType: undefined,
+    };
+    this.hub.publish(commit, this.#frames.change(commit));
+    this.hub.flush();
+  }
+}
+
+/** Everything that can run without a socket or a timer has run. */
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 10; turn++) await setImmediate();
+}
+
+let world: World;
+beforeEach(() => {
+  world = new World();
+});
+afterEach(() => {
+  world.hub.stop();
+  vi.useRealTimers();
+});
+
+it('a cursor that lags when the history breaks gets a sync of the new one, and goes on with it', async () => {
+  const { hub, socket } = world;
+  hub.join(hub.open(socket, REF), undefined);
+  await settled();
+  expect(socket.written.filter((text) => text.includes('"sync"'))).toHaveLength(1);
+  socket.hasRoom = false;
+  world.publish(101);
+  await settled();
+  // A new history, whose offsets are lower than the cursor.
+  world.offset = 5;
+  hub.restart(REF, 5);
+  socket.hasRoom = true;
+  socket.drain();
+  await settled();
+  expect(socket.written.filter((text) => text.includes('"sync"'))).toHaveLength(2);
+  socket.written.length = 0;
+  for (let offset = 6; offset <= 15; offset++) world.publish(offset);
+  expect(socket.written.join('').match(/"update"/g)).toHaveLength(10);
+});
+
+it('a reader that takes nothing of a large sync is closed, and its snapshot with it', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const { hub, socket } = world;
+  world.items = Array.from({ length: 100 }, (_, n) => ({ item: `i${n}`, data: `"${'x'.repeat(1_000)}"`, created: n, changed: n }));
+  hub.join(hub.open(socket, REF), undefined);
+  socket.write = (frames) => {
+    socket.written.push(frames.toString('latin1'));
+    socket.hasRoom = false;
+  };
+  await settled();
+  expect(socket.written).toHaveLength(1);
+  vi.advanceTimersByTime(LIMITS.snapshotStallMs - 1);
+  await settled();
+  expect([socket.failures, world.closedSnapshots]).toEqual([[], 0]);
+  vi.advanceTimersByTime(1);
+  await settled();
+  expect([socket.failures, world.closedSnapshots]).toEqual([['tryLater'], 1]);
+});
+
+it('a reader that is slow, and not stalled, gets a large sync whole', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const { hub, socket } = world;
+  world.items = Array.from({ length: 200 }, (_, n) => ({ item: `i${n}`, data: `"${'x'.repeat(1_000)}"`, created: n, changed: n }));
+  hub.join(hub.open(socket, REF), undefined);
+  socket.write = (frames) => {
+    socket.written.push(frames.toString('latin1'));
+    socket.hasRoom = false;
+  };
+  for (let step = 0; step < 20; step++) {
+    await settled();
+    vi.advanceTimersByTime(LIMITS.snapshotStallMs - 1);
+    socket.hasRoom = true;
+    socket.drain();
+  }
+  await settled();
+  expect(socket.failures).toEqual([]);
+  expect(socket.written.join('').match(/x{1000}/g)).toHaveLength(200);
+});
