@@ -1,5 +1,6 @@
 import type { Decoded, RefusedTrigger, Undecodable } from './decoded.js';
 import type { ErrorBody, ErrorCode } from './errors.js';
+import { readFrameHead } from './frame-head.js';
 import { excerpt, field, isJsonObject, isRegistryId, type JsonObject, optionalField, stringField } from './json-fields.js';
 import { scanJson } from './json-scan.js';
 import type { Action, InvocationResult, InvokeFunction, WorkerMessage } from './worker-messages.js';
@@ -11,12 +12,12 @@ import type { Action, InvocationResult, InvokeFunction, WorkerMessage } from './
 export function decodeWorkerMessage(text: string): Decoded<WorkerMessage> {
   if (text.trim() === '') return { kind: 'ignored', reason: 'blank' };
   const scan = scanJson(text);
-  if (scan.kind === 'refused') return invalid('deserialization_error', scan.reason);
+  if (scan.kind === 'refused') return unreadable(text, scan.reason);
   let frame: unknown;
   try {
     frame = JSON.parse(text);
   } catch {
-    return invalid('deserialization_error', 'not JSON');
+    return unreadable(text, 'not JSON');
   }
   if (!isJsonObject(frame)) return invalid('deserialization_error', 'not a JSON object');
   const type = stringField(frame, 'type');
@@ -44,15 +45,43 @@ const DECODERS: ReadonlyMap<string, (frame: JsonObject) => Decoded<WorkerMessage
   ['pong', () => message({ type: 'pong' })],
 ] satisfies [string, (frame: JsonObject) => Decoded<WorkerMessage>][]);
 
+const HEAD = new Set(['type', 'invocation_id', 'function_id', 'action', 'id', 'trigger_type']);
+
+/** A frame that is not parsed. Somebody may wait for it: a caller for its answer, a registrant for a word on its trigger. */
+function unreadable(text: string, reason: string): Undecodable {
+  const head = readFrameHead(text, HEAD);
+  const type = stringField(head, 'type');
+  if (type === 'invocationresult') {
+    const answerTo = stringField(head, 'invocation_id');
+    return invalid('deserialization_error', reason, answerTo === undefined ? {} : { answerTo });
+  }
+  if (type === 'invokefunction') return refusedInvoke(head, reason);
+  return type === 'registertrigger' ? refusedTrigger(head, reason) : invalid('deserialization_error', reason);
+}
+
+/** The answer goes to a caller that waits for one, and repeats no id without bound. */
+function refusedInvoke(frame: JsonObject, reason: string): Undecodable {
+  const invocationId = registryId(frame, 'invocation_id');
+  const functionId = stringField(frame, 'function_id');
+  if (invocationId === undefined || decodeAction(optionalField(frame, 'action'))?.type === 'void')
+    return invalid('deserialization_error', reason);
+  const named = functionId === undefined ? {} : { functionId: isRegistryId(functionId) ? functionId : excerpt(functionId) };
+  return invalid('deserialization_error', reason, { invocationId, ...named });
+}
+
+function refusedTrigger(frame: JsonObject, reason: string): Undecodable {
+  const id = registryId(frame, 'id');
+  if (id === undefined) return invalid('trigger_registration_failed', reason);
+  const trigger = { id, type: registryId(frame, 'trigger_type') ?? '', functionId: registryId(frame, 'function_id') ?? '' };
+  return invalid('trigger_registration_failed', reason, { trigger });
+}
+
 function decodeInvoke(frame: JsonObject, inexactNumbers: boolean): Decoded<WorkerMessage> {
   const functionId = stringField(frame, 'function_id');
   const invocationId = stringField(frame, 'invocation_id');
-  // First: no answer repeats an id without bound.
-  if (invocationId !== undefined && !isRegistryId(invocationId)) return invalid('deserialization_error', 'invocation_id is too long');
-  const answerTo = { ...(invocationId === undefined ? {} : { invocationId }), ...(functionId === undefined ? {} : { functionId }) };
-  if (functionId === undefined) return invalid('deserialization_error', 'function_id must be a string', answerTo);
-  if (!isRegistryId(functionId))
-    return invalid('deserialization_error', 'function_id is too long', { ...answerTo, functionId: excerpt(functionId) });
+  if (invocationId !== undefined && !isRegistryId(invocationId)) return refusedInvoke(frame, 'invocation_id is too long');
+  if (functionId === undefined) return refusedInvoke(frame, 'function_id must be a string');
+  if (!isRegistryId(functionId)) return refusedInvoke(frame, 'function_id is too long');
   const action = decodeAction(optionalField(frame, 'action'));
   const invoke: InvokeFunction = {
     type: 'invokefunction',
@@ -136,11 +165,7 @@ function decodeRegisterTrigger(frame: JsonObject): Decoded<WorkerMessage> {
   const triggerType = registryId(frame, 'trigger_type');
   const functionId = registryId(frame, 'function_id');
   const config = optionalField(frame, 'config') ?? {};
-  const refuse = (reason: string) => {
-    const id = registryId(frame, 'id');
-    const answerTo = id === undefined ? {} : { trigger: { id, type: triggerType ?? '', functionId: functionId ?? '' } };
-    return invalid('trigger_registration_failed', reason, answerTo);
-  };
+  const refuse = (reason: string) => refusedTrigger(frame, reason);
   if (triggerType === undefined) return refuse('trigger_type must be a string within bounds');
   if (functionId === undefined) return refuse('function_id must be a string within bounds');
   if (!isJsonObject(config)) return refuse('config must be an object');
@@ -200,7 +225,7 @@ function message(decoded: WorkerMessage): Decoded<WorkerMessage> {
 function invalid(
   code: ErrorCode,
   reason: string,
-  answerTo: { invocationId?: string; functionId?: string; trigger?: RefusedTrigger } = {},
+  told: { invocationId?: string; functionId?: string; answerTo?: string; trigger?: RefusedTrigger } = {},
 ): Undecodable {
-  return { kind: 'invalid', code, reason, ...answerTo };
+  return { kind: 'invalid', code, reason, ...told };
 }

@@ -9,6 +9,8 @@ export type Undecodable =
       readonly reason: string;
       readonly invocationId?: string;
       readonly functionId?: string;
+      /** The frame was the answer to this call, which will get no other. */
+      readonly answerTo?: string;
       readonly trigger?: RefusedTrigger;
     };
 

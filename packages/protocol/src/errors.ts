@@ -20,7 +20,7 @@ export const ERROR_CODES = {
   FORBIDDEN: { when: 'The session may not call this function.', retryable: false },
   INVALID_NAMESPACE: { when: 'The namespace of an invocation is blank.', retryable: false },
   deserialization_error: {
-    when: 'The input of a built-in function has the wrong shape, or holds a number that JSON cannot carry exactly.',
+    when: "A message can't be read (not JSON, too deep, too many values), or the input of a built-in function has the wrong shape or holds a number that JSON cannot carry exactly.",
     retryable: false,
   },
   trigger_registration_failed: { when: 'A trigger cannot be registered.', retryable: false },

@@ -61,7 +61,7 @@ function scan(text: string, mostNodes: number): JsonScan {
 }
 
 /** Index of the closing quote, or the length when there is none. */
-function endOfString(text: string, open: number): number {
+export function endOfString(text: string, open: number): number {
   let close = text.indexOf('"', open + 1);
   while (close >= 0) {
     let backslashes = 0;

@@ -179,7 +179,8 @@ const KINDS: readonly Kind[] = [
     },
     keys: {
       invocation_id: text(undefined),
-      function_id: text({ ...refused('function_id must be a string'), invocationId: 'i1' }),
+      // WP-5: void, so nobody is answered.
+      function_id: text(refused('function_id must be a string')),
       data: { absent: null },
       traceparent: text(undefined),
       baggage: text(undefined),

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import {
   decodeWorkerMessage,
+  type ErrorBody,
   encodeError,
   encodeInvoke,
   encodeRegisterTrigger,
@@ -117,8 +118,9 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     }
     if (decoded.kind === 'ignored') return;
     this.#room.logger.debug('worker_frame_ignored', { worker: this.workerId, code: decoded.code, reason: decoded.reason });
-    const { invocationId, functionId = '', trigger } = decoded;
+    const { invocationId, functionId = '', answerTo, trigger } = decoded;
     const error = { code: decoded.code, message: decoded.reason };
+    if (answerTo !== undefined) this.#refuseAnswer(answerTo, error);
     if (invocationId !== undefined) this.#send(encodeError({ invocationId, functionId }, error));
     if (trigger !== undefined) this.sendTriggerError(trigger.id, trigger.type, trigger.functionId, error);
   }
@@ -245,6 +247,14 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
       default:
         return message satisfies never;
     }
+  }
+
+  /** The worker answered with something that can't be read. It will not answer again, so its caller hears of it now. */
+  #refuseAnswer(invocationId: string, { code, message }: ErrorBody): void {
+    const error = { code, message: `the answer of the worker can't be read: ${message}` };
+    const refused = { type: 'invocationresult', invocation_id: invocationId, function_id: '', result: undefined, error } as const;
+    if (this.#running.settle({ ...refused, traceparent: undefined, baggage: undefined }))
+      this.#warnOnce('answer_refused', message, { reason: message });
   }
 
   #invoke(message: InvokeFunction): void {
