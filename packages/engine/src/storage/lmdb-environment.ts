@@ -8,6 +8,9 @@ const FORMAT = 1;
 const MARKER = 'rivulet-store.json';
 const DATA_FILE = 'data.mdb';
 
+/** Places for views, those of other processes included; LMDB's own default is 126. */
+const READERS = 1_024;
+
 /** A consistent view of all tables, from `readView`. */
 export type View = ReturnType<RootDatabase['useReadTransaction']> & { use(): void };
 
@@ -43,6 +46,14 @@ export class StoreOpenError extends Error {
   }
 }
 
+/** All places for views are taken, so nothing was read or written; it may go well later. */
+export class ReadViewError extends Error {
+  constructor(options: ErrorOptions) {
+    super('a read view of the store could not be opened', options);
+    this.name = 'ReadViewError';
+  }
+}
+
 /**
  * One LMDB environment in a directory of its own, with an identity marker beside the data file: LMDB would open an empty or missing
  * data file as a new store, and everything would look deleted.
@@ -63,6 +74,7 @@ export class LmdbEnvironment {
       noSubdir: false,
       encoding: 'binary',
       keyEncoding: 'binary',
+      maxReaders: READERS,
       maxDbs: options.tables.length + 1,
       // A write must not be readable before it is durable, and one whose sync failed must never be.
       overlappingSync: false,
@@ -83,10 +95,13 @@ export class LmdbEnvironment {
     return table;
   }
 
-  /** Runs `write` inside one write transaction; resolves when it is on the disk (relaxed: when it is committed). */
+  /**
+   * Runs `write` inside one write transaction; resolves when it is on the disk (relaxed: when it is committed). Rejects
+   * with ReadViewError when it was not begun.
+   */
   async transaction(write: () => void): Promise<void> {
     // LMDB shows a commit as soon as its meta page is in the page cache, one sync before it is on the disk.
-    const settled = this.#root.useReadTransaction() as View;
+    const settled = this.#newView();
     this.#settled = settled;
     try {
       await this.#root.transaction(write);
@@ -97,9 +112,12 @@ export class LmdbEnvironment {
     }
   }
 
-  /** A consistent view of what is durable, which stays as it is until `done`. Never shows a transaction that has not resolved. */
+  /**
+   * A consistent view of what is durable, which stays as it is until `done`. Never shows a transaction that has not resolved.
+   * Throws ReadViewError when there is no place for it.
+   */
   readView(): View {
-    if (this.#settled === undefined) return this.#root.useReadTransaction() as View;
+    if (this.#settled === undefined) return this.#newView();
     this.#settled.use();
     return this.#settled;
   }
@@ -112,7 +130,24 @@ export class LmdbEnvironment {
     });
   }
 
-  async close(): Promise<void> {
+  #newView(): View {
+    try {
+      return this.#root.useReadTransaction() as View;
+    } catch {
+      try {
+        // A process that was killed has left its places taken.
+        (this.#root as unknown as { readerCheck(): number }).readerCheck();
+        return this.#root.useReadTransaction() as View;
+      } catch (error) {
+        throw new ReadViewError({ cause: error });
+      }
+    }
+  }
+
+  /** Runs `last` in a transaction that nobody reads beside, so it needs no view; then everything is on the disk. */
+  async close(last: () => void): Promise<void> {
+    await this.#root.transaction(last);
+    await this.sync();
     await this.#root.close();
   }
 }

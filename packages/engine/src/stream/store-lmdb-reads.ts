@@ -1,4 +1,4 @@
-import type { Position } from '@rivulet/protocol';
+import { type Position, RivuletError } from '@rivulet/protocol';
 import type { LmdbEnvironment, View } from '../storage/lmdb-environment.js';
 import { chunked } from '../structures/chunked.js';
 import type { ChangeEntry, Changes, GroupRef, ItemRead, Snapshot, StoredItem } from './store.js';
@@ -16,6 +16,7 @@ import {
   numbersKey,
   splitHeadKey,
 } from './store-lmdb-records.js';
+import { type Pin, PinnedViews } from './store-lmdb-views.js';
 
 const CHUNK_ITEMS = 256;
 const LAST_NUMBER = 2 ** 48 - 1;
@@ -26,17 +27,25 @@ interface Sources {
   readonly heads: HeadCache;
   readonly state: StoreState;
   readonly now: () => number;
+  /** The first of the reads that wait for a view begins to. */
+  readonly onWait: () => void;
 }
+
+/** Either all of the answer, or how it is read from a view that is kept. */
+type Looked<T> = { readonly whole: T } | { readonly from: (pin: Pin) => T };
 
 /**
  * Reads of the LMDB store. Each looks at one consistent view; a snapshot holds its view until it is closed or read to the end, so it
- * must not be kept open longer than it takes to send it: old pages can't be reused meanwhile and the file grows.
+ * must not be kept open longer than it takes to send it: old pages can't be reused meanwhile and the file grows. Groups of few items are
+ * read at once and hold nothing.
  */
 export class LmdbReads {
   readonly #from: Sources;
+  readonly #views: PinnedViews;
 
   constructor(sources: Sources) {
     this.#from = sources;
+    this.#views = new PinnedViews(sources.onWait);
   }
 
   get(ref: GroupRef, item: string): ItemRead {
@@ -51,42 +60,40 @@ export class LmdbReads {
     });
   }
 
-  snapshot(ref: GroupRef): Snapshot {
-    const view = this.#from.environment.readView();
-    let open = true;
-    const close = () => {
-      if (open) view.done();
-      open = false;
-    };
-    try {
+  snapshot(ref: GroupRef): Promise<Snapshot> {
+    return this.#streaming((view) => {
       const { head, position, timestamp } = this.#standing(ref, view);
       if (head === undefined || head.items <= CHUNK_ITEMS) {
         const items = head === undefined ? [] : [...this.#itemsOf(head, view)];
-        close();
-        return { position, timestamp, chunks: () => chunked(items, CHUNK_ITEMS, () => {}), close };
+        return { whole: { position, timestamp, chunks: () => chunked(items, CHUNK_ITEMS, () => {}), close: () => {} } };
       }
-      return { position, timestamp, chunks: () => chunked(this.#itemsOf(head, view), CHUNK_ITEMS, close), close };
-    } catch (error) {
-      close();
-      throw error;
-    }
+      return {
+        from: (pin) => {
+          const close = () => pin.close();
+          return { position, timestamp, chunks: () => chunked(pin.read(this.#itemsOf(head, view)), CHUNK_ITEMS, close), close };
+        },
+      };
+    });
   }
 
-  changes(ref: GroupRef, since: Position): Changes {
+  async changes(ref: GroupRef, since: Position): Promise<Changes> {
     if (since.epoch !== this.#from.state.epoch) return { kind: 'stale', reason: 'epoch' };
-    const view = this.#from.environment.readView();
-    let open = true;
-    const close = () => {
-      if (open) view.done();
-      open = false;
-    };
-    const { head, position, timestamp } = this.#standing(ref, view);
-    if (since.offset < (head?.floor ?? this.#from.state.removedOffset)) {
-      close();
-      return { kind: 'stale', reason: 'floor' };
-    }
-    const entries = head === undefined ? [] : this.#changesOf(head, since.offset, view);
-    return { kind: 'changes', position, timestamp, chunks: () => chunked(entries, CHUNK_ITEMS, close), close };
+    return this.#streaming<Changes>((view) => {
+      const { head, position, timestamp } = this.#standing(ref, view);
+      if (since.offset < (head?.floor ?? this.#from.state.removedOffset)) return { whole: { kind: 'stale', reason: 'floor' } };
+      const first = head === undefined ? [] : upTo(CHUNK_ITEMS, this.#changesOf(head, since.offset, view));
+      if (head === undefined || first !== undefined) {
+        const chunks = () => chunked(first ?? [], CHUNK_ITEMS, () => {});
+        return { whole: { kind: 'changes', position, timestamp, chunks, close: () => {} } };
+      }
+      return {
+        from: (pin) => {
+          const close = () => pin.close();
+          const chunks = () => chunked(pin.read(this.#changesOf(head, since.offset, view)), CHUNK_ITEMS, close);
+          return { kind: 'changes', position, timestamp, chunks, close };
+        },
+      };
+    });
   }
 
   groups(stream: string): string[] {
@@ -112,8 +119,43 @@ export class LmdbReads {
     });
   }
 
+  /** Ends the reads that are under way or wait. */
+  close(): void {
+    this.#views.close();
+  }
+
+  /** Answers what is whole at once; for the rest it keeps the view, as soon as one more may be kept. */
+  async #streaming<T>(look: (view: View) => Looked<T>): Promise<T> {
+    let place = false;
+    for (;;) {
+      const view = this.#view();
+      try {
+        const looked = look(view);
+        if ('whole' in looked) return looked.whole;
+        const pin = this.#views.pin(view, place);
+        if (pin !== undefined) {
+          place = false;
+          return looked.from(pin);
+        }
+      } finally {
+        view.done();
+        if (place) this.#views.giveBack();
+      }
+      await this.#views.turn();
+      place = true;
+    }
+  }
+
+  #view(): View {
+    try {
+      return this.#from.environment.readView();
+    } catch (error) {
+      throw new RivuletError('STORE_UNAVAILABLE', 'the store can take no more reads now; try again later', { cause: error });
+    }
+  }
+
   #viewing<T>(read: (view: View) => T): T {
-    const view = this.#from.environment.readView();
+    const view = this.#view();
     try {
       return read(view);
     } finally {
@@ -167,4 +209,14 @@ export class LmdbReads {
         yield { kind: 'item', item: version.item, data: decodeItem(place, record).data, created: version.created, changed };
     }
   }
+}
+
+/** All entries, if there are no more than `limit`. */
+function upTo<T>(limit: number, source: Iterable<T>): T[] | undefined {
+  const entries: T[] = [];
+  for (const entry of source) {
+    if (entries.length === limit) return undefined;
+    entries.push(entry);
+  }
+  return entries;
 }

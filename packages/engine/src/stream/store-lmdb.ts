@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { LIMITS, type Position, RivuletError } from '@rivulet/protocol';
 import type { Logger } from '../logging/logger.js';
-import { LmdbEnvironment } from '../storage/lmdb-environment.js';
+import { LmdbEnvironment, ReadViewError } from '../storage/lmdb-environment.js';
 import type { Clock } from '../structures/clock.js';
 import { requireId } from './ids.js';
 import type { ApplyResult, Change, Changes, GroupRef, ItemRead, Snapshot, StoreEvents, StreamStore } from './store.js';
@@ -53,6 +53,7 @@ class LmdbStore implements StreamStore {
   #closing = false;
   /** After a failed commit nothing is written to the environment again: what it would do is unknown. */
   #failed: unknown;
+  #toldOfWaiting = Number.NEGATIVE_INFINITY;
   #timers: NodeJS.Timeout[] = [];
 
   constructor(options: LmdbStoreOptions) {
@@ -79,7 +80,14 @@ class LmdbStore implements StreamStore {
     this.#tables = tables;
     this.#state = state;
     this.#heads = new HeadCache(tables.heads);
-    this.#reads = new LmdbReads({ environment, tables, heads: this.#heads, state, now: () => clock.now() });
+    this.#reads = new LmdbReads({
+      environment,
+      tables,
+      heads: this.#heads,
+      state,
+      now: () => clock.now(),
+      onWait: () => this.#tellOfWaiting(),
+    });
     this.#events = events;
     this.#every(SWEEP_MS, () => this.sweepNow());
     if (durability === 'relaxed') this.#every(this.#options.saveIntervalMs, () => environment.sync());
@@ -136,16 +144,15 @@ class LmdbStore implements StreamStore {
     await this.#writing?.catch(() => {});
     const environment = this.#environment;
     if (environment === undefined) return;
+    this.#reads?.close();
+    this.#reads = undefined;
+    this.#environment = undefined;
     if (this.#failed === undefined) {
-      await environment.transaction(() => {
+      await environment.close(() => {
         this.#heads?.settle();
         if (this.#state !== undefined && this.#tables !== undefined) writeState(this.#tables.meta, { ...this.#state, clean: true });
       });
-      await environment.sync();
-      await environment.close();
     }
-    this.#reads = undefined;
-    this.#environment = undefined;
   }
 
   async #write(): Promise<void> {
@@ -161,13 +168,8 @@ class LmdbStore implements StreamStore {
       try {
         await this.#commit(waiting);
       } catch (error) {
-        this.#failed = error;
-        this.#options.logger.error('store_failed', {
-          path: this.#options.path,
-          error: String(error),
-          consequence: 'the store is read-only until a restart',
-        });
-        for (const { reject } of waiting) reject(unavailable(error));
+        const reason = error instanceof ReadViewError ? busy(error) : this.#fail(error);
+        for (const { reject } of waiting) reject(reason);
       }
     }
     this.#writing = undefined;
@@ -232,17 +234,31 @@ class LmdbStore implements StreamStore {
 
   #every(milliseconds: number, run: () => Promise<void>): void {
     const timer = setInterval(() => {
-      run().catch((error: unknown) => {
-        this.#failed ??= error;
-        this.#options.logger.error('store_failed', {
-          path: this.#options.path,
-          error: String(error),
-          consequence: 'the store is read-only until a restart',
-        });
-      });
+      run().catch((error: unknown) => this.#fail(error));
     }, milliseconds);
     timer.unref();
     this.#timers.push(timer);
+  }
+
+  #fail(error: unknown): RivuletError {
+    this.#failed ??= error;
+    this.#options.logger.error('store_failed', {
+      path: this.#options.path,
+      error: String(error),
+      consequence: 'the store is read-only until a restart',
+    });
+    return unavailable(error);
+  }
+
+  #tellOfWaiting(): void {
+    const now = this.#options.clock.monotonic();
+    if (now - this.#toldOfWaiting < SWEEP_MS) return;
+    this.#toldOfWaiting = now;
+    this.#options.logger.warn('store_reads_wait', {
+      path: this.#options.path,
+      reason: 'slow readers of large groups hold all views',
+      consequence: 'joins and lists of large groups wait until others are served',
+    });
   }
 
   #requireWritable(): void {
@@ -263,6 +279,11 @@ function settle(waiting: Waiting, planned: Planned): void {
 
 function notOpen(): RivuletError {
   return new RivuletError('STORE_UNAVAILABLE', 'the store is not open');
+}
+
+/** Nothing was begun, so nothing is wrong with the store. */
+function busy(cause: unknown): RivuletError {
+  return new RivuletError('STORE_UNAVAILABLE', 'all places for readers of the store are taken; try again later', { cause });
 }
 
 function unavailable(cause: unknown): RivuletError {
