@@ -59,6 +59,8 @@ class World {
   readonly hub: Hub;
   offset = 100;
   items: StoredItem[] = [];
+  openSnapshots = 0;
+  onSnapshot: () => void = () => {};
   closedSnapshots = 0;
   readonly #frames = new FrameEncoder(systemClock, false);
 
@@ -68,6 +70,8 @@ class World {
       unwatch() {},
       snapshot: () => {
         const { items } = this;
+        this.openSnapshots++;
+        this.onSnapshot();
         return Promise.resolve({
           position: { epoch: 'e', offset: this.offset },
           timestamp: 1,
@@ -170,4 +174,27 @@ it('a reader that is slow, and not stalled, gets a large sync whole', async () =
   await settled();
   expect(socket.failures).toEqual([]);
   expect(socket.written.join('').match(/x{1000}/g)).toHaveLength(200);
+});
+
+it('no snapshot is opened for a reader that takes nothing, nor kept while it waits for the socket', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const { hub, socket } = world;
+  world.items = Array.from({ length: 100 }, (_, n) => ({ item: `i${n}`, data: `"${'x'.repeat(1_000)}"`, created: n, changed: n }));
+  socket.hasRoom = false;
+  hub.join(hub.open(socket, REF), undefined);
+  await settled();
+  expect(world.openSnapshots).toBe(0);
+  // Another message takes the socket between the look at it and the first fragment.
+  world.onSnapshot = () => socket.tryHold();
+  socket.hasRoom = true;
+  socket.drain();
+  await settled();
+  expect([world.openSnapshots, world.closedSnapshots]).toEqual([1, 0]);
+  vi.advanceTimersByTime(LIMITS.snapshotStallMs);
+  await settled();
+  expect([world.openSnapshots, world.closedSnapshots, socket.failures]).toEqual([1, 1, []]);
+  world.onSnapshot = () => {};
+  socket.release();
+  await settled();
+  expect(socket.written.join('').match(/x{1000}/g)).toHaveLength(100);
 });

@@ -3,7 +3,7 @@ import type { FrameEncoder } from './frame-encoder.js';
 import { SEGMENT_BYTES } from './group-fanout.js';
 import type { StreamStore } from './store.js';
 import type { Subscription } from './subscription.js';
-import { readSync } from './sync.js';
+import { changesSoon, readSync } from './sync.js';
 
 /** Bytes that one subscription may write before the event loop gets its turn. */
 const TURN_BYTES = 1_048_576;
@@ -101,20 +101,21 @@ export class CatchUp {
   }
 
   async #sync(subscription: Subscription): Promise<void> {
-    const { fanout } = subscription;
+    const { fanout, subscriber } = subscription;
     const target = subscription.nextSync;
     if (target === undefined) return;
     await fanout.watched;
+    // A snapshot is not kept for a reader that takes nothing.
+    while (!closed(subscription) && !subscriber.ready) await subscriber.whenChanged();
     const { history } = fanout;
     const sync = await readSync(this.#store, this.#frames, fanout, target);
     try {
       if (closed(subscription) || fanout.history !== history) return;
       fanout.begin(sync.offset);
-      await this.#bringTo(subscription, sync.offset);
+      const there = await this.#bringTo(subscription, sync.offset);
       // The client may have left meanwhile, or the cursor been lost: what it watches already would miss changes behind this `sync`.
-      if (closed(subscription) || subscription.nextSync !== target || lost(subscription)) return;
-      await sync.writeTo(subscription);
-      if (lost(subscription)) return;
+      if (closed(subscription) || subscription.nextSync !== target || !there) return;
+      if (!(await sync.writeTo(subscription)) || lost(subscription)) return;
       if (subscription.cursor < 0) subscription.history = history;
       subscription.cursor = Math.max(subscription.cursor, sync.offset);
       if (subscription.nextSync === target) subscription.syncDone();
@@ -125,16 +126,18 @@ export class CatchUp {
 
   /**
    * A socket that watches the group already is first brought to the position of the new snapshot, so that its frames and the
-   * snapshot stand in one order. Ends early when the cursor is lost.
+   * snapshot stand in one order. False when it does not get there: the cursor is lost, or the reader takes nothing.
    */
-  async #bringTo(subscription: Subscription, offset: number): Promise<void> {
+  async #bringTo(subscription: Subscription, offset: number): Promise<boolean> {
     const { fanout, subscriber } = subscription;
-    if (subscription.cursor < 0) return;
+    if (subscription.cursor < 0) return true;
     while (!closed(subscription) && subscription.cursor < offset && !lost(subscription)) {
-      if (!subscriber.ready) await subscriber.whenChanged();
-      else if (subscription.cursor >= fanout.log.head) await fanout.whenAppended();
+      if (!subscriber.ready) {
+        if (!(await changesSoon(subscriber))) return false;
+      } else if (subscription.cursor >= fanout.log.head) await fanout.whenAppended();
       else this.#writeStretch(subscription, offset);
     }
+    return !lost(subscription);
   }
 }
 

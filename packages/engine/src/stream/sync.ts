@@ -8,8 +8,11 @@ import type { Subscriber, Subscription, SyncTarget } from './subscription.js';
 /** A `sync` ready to be written: the state of a group or an item, true at exactly one offset. */
 export interface Sync {
   readonly offset: number;
-  /** Writes one message; in fragments, each when the socket has room, if it is large. */
-  writeTo(subscription: Subscription): Promise<void>;
+  /**
+   * Writes one message; in fragments, each when the socket has room, if it is large. False when it was not written: the session closed, or
+   * the socket was not free for so long that a newer state should be read.
+   */
+  writeTo(subscription: Subscription): Promise<boolean>;
   close(): void;
 }
 
@@ -42,15 +45,18 @@ async function readItemSync(store: StreamStore, frames: FrameEncoder, fanout: Gr
 }
 
 /** Looks and writes in one step: another pump of the same socket may run whenever this one awaits. */
-async function writeWhole(subscription: Subscription, frame: Buffer): Promise<void> {
-  const { subscriber } = subscription;
+async function writeWhole({ subscriber }: Subscription, frame: Buffer): Promise<boolean> {
   while (subscriber.open) {
-    if (subscriber.ready) return subscriber.write(frame);
+    if (subscriber.ready) {
+      subscriber.write(frame);
+      return true;
+    }
     await subscriber.whenChanged();
   }
+  return false;
 }
 
-async function writeSnapshot(subscription: Subscription, snapshot: Snapshot, frames: FrameEncoder): Promise<void> {
+async function writeSnapshot(subscription: Subscription, snapshot: Snapshot, frames: FrameEncoder): Promise<boolean> {
   const { fanout, subscriber } = subscription;
   let text = frames.groupSyncHead(fanout, snapshot.timestamp);
   let separator = '';
@@ -68,20 +74,21 @@ async function writeSnapshot(subscription: Subscription, snapshot: Snapshot, fra
         separator = ',';
         if (text.length < FRAGMENT_CHARS) continue;
         holds ||= await hold(subscriber);
-        if (!(holds && (await hasRoom(subscriber)))) return;
+        if (!(holds && (await hasRoom(subscriber)))) return false;
         writeFragment(false);
       }
     }
     text += frames.groupSyncTail;
     if (holds) {
-      if (await hasRoom(subscriber)) writeFragment(true);
-      return;
+      if (!(await hasRoom(subscriber))) return false;
+      writeFragment(true);
+      return true;
     }
     const frame = encodeTextFrame(text);
     if (frame.length <= SHARED_BYTES && fanout.log.head === snapshot.position.offset) {
       fanout.sharedSync = { offset: snapshot.position.offset, frame };
     }
-    await writeWhole(subscription, frame);
+    return await writeWhole(subscription, frame);
   } catch (error) {
     if (holds) subscriber.fail('internal');
     throw error;
@@ -90,11 +97,11 @@ async function writeSnapshot(subscription: Subscription, snapshot: Snapshot, fra
   }
 }
 
-/** False when the session closed meanwhile. */
+/** False when the session closed, or the socket did not become free in time. */
 async function hold(subscriber: Subscriber): Promise<boolean> {
   while (subscriber.open) {
     if (subscriber.tryHold()) return true;
-    await subscriber.whenChanged();
+    if (!(await changesSoon(subscriber))) return false;
   }
   return false;
 }
@@ -105,17 +112,18 @@ async function hold(subscriber: Subscriber): Promise<boolean> {
  */
 async function hasRoom(subscriber: Subscriber): Promise<boolean> {
   while (subscriber.open && !subscriber.hasRoom) {
-    if (await changesWithin(subscriber, LIMITS.snapshotStallMs)) continue;
+    if (await changesSoon(subscriber)) continue;
     subscriber.fail('tryLater');
     return false;
   }
   return subscriber.open;
 }
 
-async function changesWithin(subscriber: Subscriber, milliseconds: number): Promise<boolean> {
+/** False when nothing changed for `LIMITS.snapshotStallMs`: no time to keep a snapshot open. */
+export async function changesSoon(subscriber: Subscriber): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const stalled = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), milliseconds);
+    timer = setTimeout(() => resolve(false), LIMITS.snapshotStallMs);
   });
   try {
     return await Promise.race([subscriber.whenChanged().then(() => true), stalled]);
