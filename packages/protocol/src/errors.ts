@@ -26,6 +26,7 @@ export const ERROR_CODES = {
   trigger_registration_failed: { when: 'A trigger cannot be registered.', retryable: false },
   NOT_FOUND: { when: 'An engine::*::info call names something that does not exist.', retryable: false },
   INVALID_ARGUMENTS: { when: 'The arguments of an engine::* call contradict each other.', retryable: false },
+  ENGINE_STOPPING: { when: 'The engine stops and takes no new calls; nothing was done.', retryable: true },
   OVERLOADED: { when: 'A bound was hit: calls in flight on one connection, or writes queued in the store.', retryable: true },
   INVALID_ID: {
     when: 'A stream name, group id or item id is longer than 256 UTF-8 bytes, holds a control character or is not well-formed Unicode.',

@@ -149,19 +149,26 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     this.#room.workers.announced(this);
   }
 
-  /** Takes no more calls from this worker; resolves when it was answered all that it asked, or when the time is over. */
-  async drain(timeoutMs: number): Promise<void> {
-    if (this.#state !== 'open') return;
-    this.#state = 'draining';
-    if (this.#inFlight === 0) return;
-    await new Promise<void>((resolve) => {
+  /** Calls that it made and that are not answered yet. */
+  get madeCalls(): number {
+    return this.#inFlight;
+  }
+
+  /**
+   * From here on this worker's calls are refused, unless it makes them while it runs one. Resolves with true when it was answered all
+   * that it asked, with false when the time is over. May be repeated when it has resolved.
+   */
+  async drain(timeoutMs: number): Promise<boolean> {
+    if (this.#state === 'open') this.#state = 'draining';
+    if (this.#state === 'closed' || this.#inFlight === 0) return true;
+    return new Promise((resolve) => {
       const timer = setTimeout(() => {
         this.#room.logger.warn('calls_cut_off', { worker: this.workerId, calls: this.#inFlight });
-        resolve();
+        resolve(false);
       }, timeoutMs);
       this.#idle = () => {
         clearTimeout(timer);
-        resolve();
+        resolve(true);
       };
     });
   }
@@ -260,8 +267,6 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
   #invoke(message: InvokeFunction): void {
     const { action } = message;
     const answers = action === undefined && message.invocation_id !== undefined;
-    // Not acknowledged, so not lost: the close that follows tells the caller.
-    if (this.#state === 'draining') return;
     const refusal = this.#refusal(message);
     if (refusal !== undefined) {
       if (action?.type !== 'void' && message.invocation_id !== undefined) this.#answer(message, refusal);
@@ -293,6 +298,10 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
 
   /** Why a call is not made at all. */
   #refusal(message: InvokeFunction): Failure | undefined {
+    // Whoever runs somebody's call may need others to end it.
+    if (this.#state === 'draining' && this.#running.size === 0) {
+      return failure('ENGINE_STOPPING', 'the engine stops; call again when it is back');
+    }
     if (message.namespace !== undefined && message.namespace.trim() === '')
       return failure('INVALID_NAMESPACE', 'namespace must not be blank');
     if (message.action?.type === 'enqueue') {
