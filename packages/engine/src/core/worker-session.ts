@@ -383,10 +383,11 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     }
   }
 
-  /** A provider's word counts only for bindings of its own types. An error parks the binding and reaches its registrant. */
+  /** A provider's word counts only for bindings of types that it provides now; it may have been replaced (spec WP §1.11). An error parks the binding and reaches its registrant. */
   #providerAnswered(message: TriggerRegistrationResult): void {
     const binding = this.#room.fabric.triggers.binding(message.id);
-    if (message.error === undefined || binding === undefined || !this.#triggerTypes.has(binding.type)) return;
+    if (message.error === undefined || binding === undefined) return;
+    if (this.#room.fabric.triggers.type(binding.type)?.provider !== this) return;
     this.#room.fabric.triggers.park(binding.id);
     const registrant = binding.workerId === undefined ? undefined : this.#room.workers.get(binding.workerId);
     registrant?.sendTriggerError(binding.id, binding.type, binding.functionId, message.error);

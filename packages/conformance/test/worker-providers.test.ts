@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest';
+import { startTestEngine } from './harness/engine.js';
+import { RawWorker } from './harness/raw-worker.js';
+
+test('WP-16 a provider that was replaced can fail no binding; the one in its place can', async () => {
+  const { workerUrl } = await startTestEngine();
+  const [first, second, registrant] = [
+    await RawWorker.connect(workerUrl),
+    await RawWorker.connect(workerUrl),
+    await RawWorker.connect(workerUrl),
+  ];
+  for (const provider of [first, second]) {
+    provider.send({ type: 'registertriggertype', id: 'hook', description: '' });
+    await provider.settled();
+  }
+  const id = await registrant.bind('hook', 'app::f', {});
+  await second.take('registertrigger');
+  const refuse = (code: string) => ({
+    type: 'triggerregistrationresult',
+    id,
+    trigger_type: 'hook',
+    function_id: 'app::f',
+    error: { code, message: '' },
+  });
+  first.send(refuse('replaced'));
+  await first.settled();
+  second.send(refuse('current'));
+  expect(await registrant.take('triggerregistrationresult')).toMatchObject({ id, error: { code: 'current' } });
+
+  // Still live for the provider: it hears of the end.
+  const other = await registrant.bind('hook', 'app::f', {});
+  first.send({ ...refuse('replaced'), id: other });
+  await first.settled();
+  registrant.send({ type: 'unregistertrigger', id: other });
+  expect(await second.take('unregistertrigger')).toMatchObject({ id: other, trigger_type: 'hook' });
+});
