@@ -39,7 +39,14 @@ export const ERROR_CODES = {
   },
   CORRUPT_ITEM: { when: 'The stored record fails its checksum; its value is not served.', retryable: false },
   VALUE_TOO_LARGE: { when: 'The value that a write would store is larger than an item may be; nothing was written.', retryable: false },
-  RESULT_TOO_LARGE: { when: 'The result is larger than the message limit of the caller; page it.', retryable: false },
+  MESSAGE_TOO_LARGE: {
+    when: 'The call is larger than the message limit of the worker that should run the function; it was not called.',
+    retryable: false,
+  },
+  RESULT_TOO_LARGE: {
+    when: 'The answer is larger than the message limit of the caller; what the call wrote stays written.',
+    retryable: false,
+  },
   STREAM_SET_ERROR: { when: 'stream::set failed for a reason without a code of its own.', retryable: true },
   STREAM_GET_ERROR: { when: 'stream::get failed for a reason without a code of its own.', retryable: true },
   STREAM_DELETE_ERROR: { when: 'stream::delete failed for a reason without a code of its own.', retryable: true },

@@ -183,28 +183,33 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
 
   dispatch(call: Call, done: (outcome: Outcome) => void): PendingCall {
     const { id, pending } = this.#running.begin(done);
-    const sent =
-      this.#state !== 'closed' &&
-      this.#send(
-        encodeInvoke({
-          invocationId: id,
-          functionId: call.functionId,
-          data: dataFor(call),
-          metadata: call.metadata,
-          traceparent: call.traceparent,
-          baggage: call.baggage,
-        }),
-      );
-    if (sent) return pending;
+    const frame = encodeInvoke({
+      invocationId: id,
+      functionId: call.functionId,
+      data: dataFor(call),
+      metadata: call.metadata,
+      traceparent: call.traceparent,
+      baggage: call.baggage,
+    });
+    const sent = this.#send(frame);
+    if (sent === 'sent') return pending;
     pending.cancel();
-    done(failure('channel_send_failed', 'the worker that should run the function can take no more messages'));
+    if (sent === 'too_large')
+      done(failure('MESSAGE_TOO_LARGE', `the call is larger than the ${this.maxMessageBytes} bytes that the worker of the function takes`));
+    else done(failure('channel_send_failed', 'the worker that should run the function can take no more messages'));
     return pending;
   }
 
   // TriggerProvider: this worker provides a trigger type.
 
   register(binding: TriggerBinding): void {
-    this.#send(encodeRegisterTrigger(binding));
+    if (this.#send(encodeRegisterTrigger(binding)) === 'too_large') {
+      const most = this.maxMessageBytes;
+      throw new RivuletError(
+        'trigger_registration_failed',
+        `the trigger is larger than the ${most} bytes that the provider of its type takes`,
+      );
+    }
   }
 
   unregister(binding: TriggerBinding): void {
@@ -322,7 +327,12 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
       traceparent: outcome.traceparent ?? message.traceparent,
       baggage: outcome.baggage ?? message.baggage,
     };
-    this.#send(outcome.kind === 'error' ? encodeError(frame, outcome.error) : encodeResult(frame, outcome.text));
+    const sent = this.#send(outcome.kind === 'error' ? encodeError(frame, outcome.error) : encodeResult(frame, outcome.text));
+    if (sent !== 'too_large') return;
+    const text = `the answer is larger than the ${this.maxMessageBytes} bytes that this client takes; what the call wrote stays written`;
+    // Without the trace, whose size is not bounded.
+    const { invocationId, functionId } = frame;
+    this.#send(encodeError({ invocationId, functionId }, failure('RESULT_TOO_LARGE', text).error));
   }
 
   #logVoidError(message: InvokeFunction, code: string): void {
@@ -407,17 +417,21 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     this.#room.logger[level](event, { worker: this.workerId, ...fields });
   }
 
-  /** False when the connection can't take it; one that has too much queued is closed. */
-  #send(text: string): boolean {
-    if (this.#state === 'closed' || !this.#connection.open) return false;
+  /** The one way out. A connection that has too much queued is closed; a frame for which the client would close is not sent. */
+  #send(text: string): 'sent' | 'closed' | 'too_large' {
+    if (this.#state === 'closed' || !this.#connection.open) return 'closed';
+    if (isLonger(text, this.maxMessageBytes)) {
+      this.#warnOnce('frame_too_large', '', { limit: this.maxMessageBytes });
+      return 'too_large';
+    }
     if (this.#outbound.waiting + this.#connection.buffered > LIMITS.workerOutboundBytes) {
       this.#room.logger.warn('worker_outbound_full', { worker: this.workerId, limit: LIMITS.workerOutboundBytes });
       this.#connection.close('tryLater');
       this.#connection.destroy();
-      return false;
+      return 'closed';
     }
     this.#outbound.add(text);
-    return true;
+    return 'sent';
   }
 
   /** Order as in spec WP §1.9. Runs once; what a newer connection has registered again is its own and stays. */
@@ -435,6 +449,11 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     this.#idle?.();
     this.#gone();
   }
+}
+
+/** Whether a text has more UTF-8 bytes than that; they are counted only when its length leaves it open. */
+function isLonger(text: string, bytes: number): boolean {
+  return text.length * 3 > bytes && Buffer.byteLength(text) > bytes;
 }
 
 function tooMany(of: string): RivuletError {
