@@ -54,6 +54,14 @@ export class ReadViewError extends Error {
   }
 }
 
+/** What was to be written threw, so nothing of it was; the environment is well. `cause` is what was thrown. */
+export class TransactionAbortedError extends Error {
+  constructor(options: ErrorOptions) {
+    super('the transaction could not be carried out, nothing of it was written', options);
+    this.name = 'TransactionAbortedError';
+  }
+}
+
 /**
  * One LMDB environment in a directory of its own, with an identity marker beside the data file: LMDB would open an empty or missing
  * data file as a new store, and everything would look deleted.
@@ -97,14 +105,15 @@ export class LmdbEnvironment {
 
   /**
    * Runs `write` inside one write transaction; resolves when it is on the disk (relaxed: when it is committed). Rejects
-   * with ReadViewError when it was not begun.
+   * with ReadViewError when it was not begun, with TransactionAbortedError when `write` threw: then nothing of it is written. After any
+   * other error what is on the disk is unknown.
    */
   async transaction(write: () => void): Promise<void> {
     // LMDB shows a commit as soon as its meta page is in the page cache, one sync before it is on the disk.
     const settled = this.#newView();
     this.#settled = settled;
     try {
-      await this.#root.transaction(write);
+      await this.#carryOut(write);
     } finally {
       this.#settled = undefined;
       settled.done();
@@ -130,6 +139,23 @@ export class LmdbEnvironment {
     });
   }
 
+  async #carryOut(write: () => void): Promise<void> {
+    let thrown: { readonly cause: unknown } | undefined;
+    try {
+      // lmdb commits a transaction whose callback has thrown; a child of it is undone.
+      await this.#root.childTransaction(() => {
+        try {
+          write();
+        } catch (cause) {
+          thrown = { cause };
+          throw cause;
+        }
+      });
+    } catch (error) {
+      throw thrown !== undefined && thrown.cause === error ? new TransactionAbortedError(thrown) : error;
+    }
+  }
+
   #newView(): View {
     try {
       return this.#root.useReadTransaction() as View;
@@ -146,7 +172,7 @@ export class LmdbEnvironment {
 
   /** Runs `last` in a transaction that nobody reads beside, so it needs no view; then everything is on the disk. */
   async close(last: () => void): Promise<void> {
-    await this.#root.transaction(last);
+    await this.#carryOut(last);
     await this.sync();
     await this.#root.close();
   }

@@ -1,3 +1,4 @@
+import { RivuletError } from '@rivulet/protocol';
 import { type StoreState, type Tables, writeState } from './store-lmdb-batch.js';
 import type { HeadCache } from './store-lmdb-heads.js';
 import {
@@ -16,25 +17,41 @@ import {
 /** Tombstones that one sweep removes. */
 const SWEPT_AT_ONCE = 2_000;
 
+export interface Sweep {
+  /** Runs after the commit: the new heads are the heads now. */
+  readonly adopt: () => void;
+  /** Records that failed their checksum. */
+  readonly damaged: number;
+}
+
 /**
  * Inside a write transaction: removes tombstones of deletes before `oldest` and raises the floor of their groups; a head goes with
- * its last tombstone when no items are left, and the store remembers how far it had come. The answer adopts the new heads and runs
- * after the commit.
+ * its last tombstone when no items are left, and the store remembers how far it had come. A damaged record takes nothing with it:
+ * the entry of the sweep goes, so that it is met once, and what it should have led to stays as it is.
  */
-export function sweepTombstones(tables: Tables, heads: HeadCache, state: StoreState, oldest: number): () => void {
+export function sweepTombstones(tables: Tables, heads: HeadCache, state: StoreState, oldest: number): Sweep {
   const touched = new Map<string, { stream: string; group: string; head: Head }>();
   const end = numbersKey(Math.max(0, oldest), 0, 0);
   const graves = [...tables.tombstones.getRange({ end, limit: SWEPT_AT_ONCE })];
+  let damaged = 0;
   for (const { key, value } of graves) {
     tables.tombstones.remove(key);
-    const name = decodeText(key, value);
-    const ref = splitHeadKey(Buffer.from(name));
-    const head = touched.get(name)?.head ?? copy(heads.get(ref));
-    if (head === undefined || head.number !== numberAt(key, 1)) continue;
-    touched.set(name, { ...ref, head });
-    const changed = numberAt(key, 2);
-    head.floor = Math.max(head.floor, changed);
-    removeTombstone(tables, head.number, changed);
+    try {
+      const name = decodeText(key, value);
+      const ref = splitHeadKey(Buffer.from(name));
+      const head = touched.get(name)?.head ?? copy(heads.get(ref));
+      if (head === undefined || head.number !== numberAt(key, 1)) continue;
+      const changed = numberAt(key, 2);
+      touched.set(name, { ...ref, head });
+      head.floor = Math.max(head.floor, changed);
+      const found = findTombstone(tables, head.number, changed);
+      if (found === undefined) continue;
+      tables.versions.remove(found.version);
+      if (found.marker !== undefined) tables.items.remove(found.marker);
+    } catch (error) {
+      if (!(error instanceof RivuletError) || error.code !== 'CORRUPT_ITEM') throw error;
+      damaged++;
+    }
   }
   const next = { ...state };
   const gone = [...touched.values()].filter(({ head }) => head.items === 0 && !hasVersions(tables, head.number));
@@ -47,26 +64,26 @@ export function sweepTombstones(tables: Tables, heads: HeadCache, state: StoreSt
     } else tables.heads.put(key, encodeHead(key, head));
   }
   if (gone.length > 0) writeState(tables.meta, next);
-  return () => {
+  const adopt = () => {
     Object.assign(state, next);
     for (const entry of touched.values()) {
       if (gone.includes(entry)) heads.forget(entry);
       else heads.set(entry, entry.head, true);
     }
   };
+  return { adopt, damaged };
 }
 
-/** A delete that was followed by a new item of the same id has left no tombstone. */
-function removeTombstone(tables: Tables, group: number, changed: number): void {
+/** What a delete has left; nothing when it was followed by a new item of the same id. */
+function findTombstone(tables: Tables, group: number, changed: number): { version: Buffer; marker: Buffer | undefined } | undefined {
   const version = numbersKey(group, changed);
   const record = tables.versions.get(version);
-  if (record === undefined) return;
+  if (record === undefined) return undefined;
   const { live, item } = decodeVersion(version, record);
-  if (live) return;
-  tables.versions.remove(version);
+  if (live) return undefined;
   const key = itemKey(group, item);
   const marker = tables.items.get(key);
-  if (marker !== undefined && !decodeItem(key, marker).live) tables.items.remove(key);
+  return { version, marker: marker !== undefined && !decodeItem(key, marker).live ? key : undefined };
 }
 
 function hasVersions(tables: Tables, group: number): boolean {

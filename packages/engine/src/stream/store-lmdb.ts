@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { LIMITS, type Position, RivuletError } from '@rivulet/protocol';
 import type { Logger } from '../logging/logger.js';
-import { LmdbEnvironment, ReadViewError } from '../storage/lmdb-environment.js';
+import { LmdbEnvironment, ReadViewError, TransactionAbortedError } from '../storage/lmdb-environment.js';
 import type { Clock } from '../structures/clock.js';
 import { requireId } from './ids.js';
 import type { ApplyResult, Change, Changes, GroupRef, ItemRead, Snapshot, StoreEvents, StreamStore } from './store.js';
 import { BATCH_CHANGES, Batch, type Planned, readState, type StoreState, type Tables, writeState } from './store-lmdb-batch.js';
 import { HeadCache } from './store-lmdb-heads.js';
 import { LmdbReads } from './store-lmdb-reads.js';
-import { sweepTombstones } from './store-lmdb-sweep.js';
+import { type Sweep, sweepTombstones } from './store-lmdb-sweep.js';
 
 export interface LmdbStoreOptions {
   /** Directory; created if missing. */
@@ -140,8 +140,7 @@ class LmdbStore implements StreamStore {
     if (this.#closing) return;
     this.#closing = true;
     for (const timer of this.#timers) clearInterval(timer);
-    // A failed sweep is known as `#failed`.
-    await this.#writing?.catch(() => {});
+    await this.#writing;
     const environment = this.#environment;
     if (environment === undefined) return;
     this.#reads?.close();
@@ -184,17 +183,11 @@ class LmdbStore implements StreamStore {
       for (const { change } of waiting) planned.push(batch.carryOut(change));
     } else {
       let evicted = () => {};
-      let failure: unknown;
       await environment.transaction(() => {
-        try {
-          if (heads.overfull) evicted = heads.evict();
-          for (const { change } of waiting) planned.push(batch.carryOut(change));
-          batch.seal();
-        } catch (error) {
-          failure = error;
-        }
+        if (heads.overfull) evicted = heads.evict();
+        for (const { change } of waiting) planned.push(batch.carryOut(change));
+        batch.seal();
       });
-      if (failure !== undefined) throw new Error('the transaction could not be carried out', { cause: failure });
       evicted();
     }
     batch.adopt();
@@ -222,14 +215,38 @@ class LmdbStore implements StreamStore {
     const [tables, heads, state, environment] = [this.#tables, this.#heads, this.#state, this.#environment];
     if (tables === undefined || heads === undefined || state === undefined || environment === undefined) return;
     const oldest = this.#options.clock.now() - this.#options.tombstoneRetentionMs;
-    let finish = () => {};
-    this.#writing = environment
-      .transaction(() => {
-        finish = sweepTombstones(tables, heads, state, oldest);
-      })
-      .then(() => finish())
-      .then(() => this.#write());
+    this.#writing = this.#sweep(environment, () => sweepTombstones(tables, heads, state, oldest)).then(() => this.#write());
     await this.#writing;
+  }
+
+  /** Never rejects: what was queued meanwhile is written next. */
+  async #sweep(environment: LmdbEnvironment, sweep: () => Sweep): Promise<void> {
+    const { path, logger } = this.#options;
+    let swept: Sweep | undefined;
+    try {
+      await environment.transaction(() => {
+        swept = sweep();
+      });
+      swept?.adopt();
+    } catch (error) {
+      if (!untouched(error)) this.#fail(error);
+      else
+        logger.error('store_sweep_failed', {
+          path,
+          error: String(error),
+          cause: String(error.cause),
+          consequence: 'tried again in a minute',
+        });
+      return;
+    }
+    if (swept === undefined || swept.damaged === 0) return;
+    logger.error('store_records_damaged', {
+      path,
+      code: 'CORRUPT_ITEM',
+      records: swept.damaged,
+      where: 'tombstones',
+      consequence: 'these deletes stay known; restore the store from a backup',
+    });
   }
 
   #every(milliseconds: number, run: () => Promise<void>): void {
@@ -279,6 +296,11 @@ function settle(waiting: Waiting, planned: Planned): void {
 
 function notOpen(): RivuletError {
   return new RivuletError('STORE_UNAVAILABLE', 'the store is not open');
+}
+
+/** The environment is as it was before. */
+function untouched(error: unknown): error is ReadViewError | TransactionAbortedError {
+  return error instanceof ReadViewError || error instanceof TransactionAbortedError;
 }
 
 /** Nothing was begun, so nothing is wrong with the store. */
