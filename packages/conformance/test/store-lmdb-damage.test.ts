@@ -150,3 +150,58 @@ test('a sweep that throws half way has removed nothing, and the writes queued du
   await again.store.close();
   expect(await count(path, 'tombstones')).toBe(0);
 });
+
+test('a write that fails half way leaves no trace, takes no offset and fails nobody beside or behind it', async () => {
+  const { path, lines, start } = await aged();
+  const fault = faulty();
+  const opened = await start();
+  await opened.set('a', '1');
+  // The third item of the batch, and again when it is tried alone.
+  for (const [call, nth] of [
+    ['order.put', 3],
+    ['items.put', 3],
+    ['versions.put', 3],
+    ['heads.put', 1],
+  ] as const) {
+    fault.set(call, nth);
+    const batch = ['b', 'c', 'd', 'e'].map((item) => opened.set(`${item}-${call}`, '1'));
+    const results = await Promise.all(batch);
+    expect(results.map((result) => result.kind)).toEqual(['applied', 'applied', 'applied', 'applied']);
+  }
+  expect(lines).toEqual([]);
+  fault.set('items.put', 1);
+  await expect(opened.set('alone', '1')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  expect(lines).toMatchObject([{ event: 'store_write_refused' }]);
+  expect(await opened.value('alone')).toBeUndefined();
+  await opened.set('last', '1');
+  expect(opened.commits.map((commit) => commit.position.offset)).toEqual(Array.from({ length: 18 }, (_, n) => n + 1));
+  await opened.store.close();
+  const again = await start();
+  expect((await again.items()).items).toHaveLength(18);
+  await again.store.close();
+  expect(await count(path, 'order')).toBe(18);
+  expect(await count(path, 'versions')).toBe(18);
+});
+
+test('a listener that throws costs no write its answer', async () => {
+  const { lines, start } = await aged();
+  const opened = await start();
+  opened.onCommit = (commit) => {
+    if (commit.item === 'a') throw new Error('a listener');
+  };
+  const writes = await Promise.all(['a', 'b'].map((item) => opened.set(item, '1')));
+  expect(writes.map((write) => write.kind)).toEqual(['applied', 'applied']);
+  expect(await opened.set('c', '1')).toMatchObject({ kind: 'applied' });
+  expect(lines).toMatchObject([{ event: 'commit_report_failed', fields: { group: GROUP.group, offset: 1 } }]);
+});
+
+test('a store whose own state is damaged is not started, and can be opened again when it is well', async () => {
+  const { path, start } = await aged();
+  const opened = await start();
+  await opened.set('a', '1');
+  await opened.store.close();
+  await damage(path, 'meta', () => true);
+  await expect(start()).rejects.toMatchObject({ code: 'CORRUPT_ITEM' });
+  await damage(path, 'meta', () => true);
+  expect(await (await start()).value('a')).toBe('1');
+});

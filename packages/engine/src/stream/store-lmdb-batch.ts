@@ -6,6 +6,7 @@ import type { ApplyResult, Change, Commit, GroupRef } from './store.js';
 import type { HeadCache } from './store-lmdb-heads.js';
 import {
   decodeItem,
+  decodeText,
   encodeHead,
   encodeItem,
   encodeText,
@@ -59,6 +60,8 @@ export class Batch {
   readonly #now: number;
   readonly #staged = new PairMap<StagedHead>();
   #nextGroup: number;
+  /** The change that is carried out has had effects in the transaction. */
+  #begun = false;
 
   constructor(tables: Tables, heads: HeadCache, state: StoreState, now: number) {
     this.#tables = tables;
@@ -68,11 +71,13 @@ export class Batch {
     this.#nextGroup = state.nextGroup;
   }
 
-  /** A failure before anything was written, such as a `compute` that throws, concerns this change alone. */
+  /** A failure before anything was written, such as a `compute` that throws, concerns this change alone; a later one is thrown. */
   carryOut(change: Change): Planned {
+    this.#begun = false;
     try {
       return this.#carryOut(change);
     } catch (error) {
+      if (this.#begun) throw error;
       return { error };
     }
   }
@@ -101,6 +106,7 @@ export class Batch {
     const old = before?.live === true ? before.data : undefined;
     const effect = effectOf(change, old);
     if (effect.kind === 'none') return { result: { kind: 'unchanged', old }, commit: undefined };
+    this.#begun = true;
     const staged = known ?? this.#create(change);
     const { head } = staged;
     const offset = head.offset + 1;
@@ -212,8 +218,7 @@ const STATE_KEY = Buffer.from('state');
 export function readState(meta: Table): StoreState | undefined {
   const record = meta.get(STATE_KEY);
   if (record === undefined) return undefined;
-  const crcBytes = 4;
-  return JSON.parse(record.toString('utf8', crcBytes)) as StoreState;
+  return JSON.parse(decodeText(STATE_KEY, record)) as StoreState;
 }
 
 export function writeState(meta: Table, state: StoreState): void {

@@ -14,6 +14,12 @@ interface Cached extends GroupRef {
   saved: boolean;
 }
 
+export interface Eviction {
+  committed(): void;
+  /** The transaction was undone, so the records on the disk are those before it. */
+  aborted(): void;
+}
+
 /** Heads of the groups that were used in this run, as of the last durable commit. */
 export class HeadCache {
   readonly #table: Table;
@@ -66,17 +72,29 @@ export class HeadCache {
     return this.#cached.size > CACHED_HEADS;
   }
 
-  /** Inside a write transaction: saves the heads to be forgotten; forgets them when the returned function runs, after the commit. */
-  evict(): () => void {
-    const victims: Cached[] = [];
+  /** Inside a write transaction: saves the heads to be forgotten. Call one of the answers after it. */
+  evict(): Eviction {
+    const victims: { readonly cached: Cached; readonly saved: boolean; readonly reserved: number }[] = [];
     for (const cached of this.#used) {
       if (victims.length >= EVICTED_AT_ONCE) break;
-      this.#save(cached);
-      victims.push(cached);
+      victims.push({ cached, saved: cached.saved, reserved: cached.head.reserved });
     }
-    return () => {
-      for (const cached of victims) this.forget(cached);
+    const aborted = () => {
+      for (const { cached, saved, reserved } of victims) {
+        cached.saved = saved;
+        cached.head.reserved = reserved;
+      }
     };
+    try {
+      for (const { cached } of victims) this.#save(cached);
+    } catch (error) {
+      aborted();
+      throw error;
+    }
+    const committed = () => {
+      for (const { cached } of victims) this.forget(cached);
+    };
+    return { committed, aborted };
   }
 
   /** Inside a write transaction at a clean stop: no group jumps ahead at the next start. */

@@ -4,9 +4,9 @@ import type { Logger } from '../logging/logger.js';
 import { LmdbEnvironment, ReadViewError, TransactionAbortedError } from '../storage/lmdb-environment.js';
 import type { Clock } from '../structures/clock.js';
 import { requireId } from './ids.js';
-import type { ApplyResult, Change, Changes, GroupRef, ItemRead, Snapshot, StoreEvents, StreamStore } from './store.js';
+import type { ApplyResult, Change, Changes, Commit, GroupRef, ItemRead, Snapshot, StoreEvents, StreamStore } from './store.js';
 import { BATCH_CHANGES, Batch, type Planned, readState, type StoreState, type Tables, writeState } from './store-lmdb-batch.js';
-import { HeadCache } from './store-lmdb-heads.js';
+import { type Eviction, HeadCache } from './store-lmdb-heads.js';
 import { LmdbReads } from './store-lmdb-reads.js';
 import { type Sweep, sweepTombstones } from './store-lmdb-sweep.js';
 
@@ -53,7 +53,7 @@ class LmdbStore implements StreamStore {
   #closing = false;
   /** After a failed commit nothing is written to the environment again: what it would do is unknown. */
   #failed: unknown;
-  #toldOfWaiting = Number.NEGATIVE_INFINITY;
+  readonly #warnedAt = new Map<string, number>();
   #timers: NodeJS.Timeout[] = [];
 
   constructor(options: LmdbStoreOptions) {
@@ -63,6 +63,35 @@ class LmdbStore implements StreamStore {
   async start(events: StoreEvents): Promise<void> {
     const { path, durability, clock } = this.#options;
     const environment = new LmdbEnvironment({ path, relaxed: durability === 'relaxed', tables: TABLES });
+    let opened: { readonly tables: Tables; readonly state: StoreState };
+    try {
+      opened = await this.#begin(environment);
+    } catch (error) {
+      await environment.close(() => {}).catch(() => {});
+      throw error;
+    }
+    const { tables, state } = opened;
+    this.#environment = environment;
+    this.#tables = tables;
+    this.#state = state;
+    this.#heads = new HeadCache(tables.heads);
+    this.#reads = new LmdbReads({
+      environment,
+      tables,
+      heads: this.#heads,
+      state,
+      now: () => clock.now(),
+      onWait: () =>
+        this.#warn('store_reads_wait', { consequence: 'joins and lists of large groups wait until slow readers of others are served' }),
+    });
+    this.#events = events;
+    this.#every(SWEEP_MS, () => this.sweepNow());
+    if (durability === 'relaxed') this.#every(this.#options.saveIntervalMs, () => environment.sync());
+  }
+
+  /** Reads the state of the store, and makes known that it is open. */
+  async #begin(environment: LmdbEnvironment): Promise<{ readonly tables: Tables; readonly state: StoreState }> {
+    const { path, durability } = this.#options;
     const tables = Object.fromEntries(TABLES.map((name) => [name, environment.table(name)])) as unknown as Tables;
     const known = readState(tables.meta);
     const state = known ?? { epoch: randomUUID(), nextGroup: 1, removedOffset: 0, removedTimestamp: 0, clean: true };
@@ -76,21 +105,7 @@ class LmdbStore implements StreamStore {
     state.clean = durability === 'commit';
     await environment.transaction(() => writeState(tables.meta, state));
     if (durability === 'relaxed') await environment.sync();
-    this.#environment = environment;
-    this.#tables = tables;
-    this.#state = state;
-    this.#heads = new HeadCache(tables.heads);
-    this.#reads = new LmdbReads({
-      environment,
-      tables,
-      heads: this.#heads,
-      state,
-      now: () => clock.now(),
-      onWait: () => this.#tellOfWaiting(),
-    });
-    this.#events = events;
-    this.#every(SWEEP_MS, () => this.sweepNow());
-    if (durability === 'relaxed') this.#every(this.#options.saveIntervalMs, () => environment.sync());
+    return { tables, state };
   }
 
   apply(change: Change): Promise<ApplyResult> {
@@ -164,14 +179,26 @@ class LmdbStore implements StreamStore {
         for (const { reject } of waiting) reject(unavailable(this.#failed));
         continue;
       }
-      try {
-        await this.#commit(waiting);
-      } catch (error) {
-        const reason = error instanceof ReadViewError ? busy(error) : this.#fail(error);
-        for (const { reject } of waiting) reject(reason);
-      }
+      await this.#commitOrReject(waiting);
     }
     this.#writing = undefined;
+  }
+
+  /** Settles all of `waiting`, whatever happens. */
+  async #commitOrReject(waiting: readonly Waiting[]): Promise<void> {
+    try {
+      await this.#commit(waiting);
+    } catch (error) {
+      // Nothing of the batch was written. Each for itself: what one can't do must not fail the others.
+      if (error instanceof TransactionAbortedError && waiting.length > 1 && this.#failed === undefined) {
+        for (const one of waiting) await this.#commitOrReject([one]);
+        return;
+      }
+      const reason = untouched(error) ? refused(error) : unavailable(error);
+      for (const { reject } of waiting) reject(reason);
+      if (!untouched(error)) this.#fail(error);
+      else this.#warn('store_write_refused', { writes: waiting.length, error: told(error) });
+    }
   }
 
   async #commit(waiting: readonly Waiting[]): Promise<void> {
@@ -182,17 +209,32 @@ class LmdbStore implements StreamStore {
     if (this.#needsNoWrite(waiting)) {
       for (const { change } of waiting) planned.push(batch.carryOut(change));
     } else {
-      let evicted = () => {};
-      await environment.transaction(() => {
-        if (heads.overfull) evicted = heads.evict();
-        for (const { change } of waiting) planned.push(batch.carryOut(change));
-        batch.seal();
-      });
-      evicted();
+      let eviction: Eviction | undefined;
+      try {
+        await environment.transaction(() => {
+          if (heads.overfull) eviction = heads.evict();
+          for (const { change } of waiting) planned.push(batch.carryOut(change));
+          batch.seal();
+        });
+      } catch (error) {
+        eviction?.aborted();
+        throw error;
+      }
+      eviction?.committed();
     }
     batch.adopt();
-    for (const plan of planned) if ('commit' in plan && plan.commit !== undefined) this.#events?.onCommit(plan.commit);
+    for (const plan of planned) if ('commit' in plan && plan.commit !== undefined) this.#report(plan.commit);
     for (let index = 0; index < planned.length; index++) settle(waiting[index] as Waiting, planned[index] as Planned);
+  }
+
+  /** The commit is durable, whatever becomes of those who hear of it. */
+  #report(commit: Commit): void {
+    try {
+      this.#events?.onCommit(commit);
+    } catch (error) {
+      const { stream, group } = commit;
+      this.#options.logger.error('commit_report_failed', { stream, group, offset: commit.position.offset, error: String(error) });
+    }
   }
 
   /** Events within what their heads have reserved touch no table. */
@@ -257,25 +299,21 @@ class LmdbStore implements StreamStore {
     this.#timers.push(timer);
   }
 
-  #fail(error: unknown): RivuletError {
+  #fail(error: unknown): void {
     this.#failed ??= error;
     this.#options.logger.error('store_failed', {
       path: this.#options.path,
       error: String(error),
       consequence: 'the store is read-only until a restart',
     });
-    return unavailable(error);
   }
 
-  #tellOfWaiting(): void {
+  /** At most one line a minute of each event. */
+  #warn(event: string, fields: Record<string, unknown>): void {
     const now = this.#options.clock.monotonic();
-    if (now - this.#toldOfWaiting < SWEEP_MS) return;
-    this.#toldOfWaiting = now;
-    this.#options.logger.warn('store_reads_wait', {
-      path: this.#options.path,
-      reason: 'slow readers of large groups hold all views',
-      consequence: 'joins and lists of large groups wait until others are served',
-    });
+    if (now - (this.#warnedAt.get(event) ?? Number.NEGATIVE_INFINITY) < SWEEP_MS) return;
+    this.#warnedAt.set(event, now);
+    this.#options.logger.warn(event, { path: this.#options.path, ...fields });
   }
 
   #requireWritable(): void {
@@ -303,9 +341,13 @@ function untouched(error: unknown): error is ReadViewError | TransactionAbortedE
   return error instanceof ReadViewError || error instanceof TransactionAbortedError;
 }
 
-/** Nothing was begun, so nothing is wrong with the store. */
-function busy(cause: unknown): RivuletError {
-  return new RivuletError('STORE_UNAVAILABLE', 'all places for readers of the store are taken; try again later', { cause });
+function refused(error: ReadViewError | TransactionAbortedError): RivuletError {
+  const reason = error instanceof ReadViewError ? 'all places for readers of the store are taken' : 'the write could not be carried out';
+  return new RivuletError('STORE_UNAVAILABLE', `${reason}; nothing was written, try again later`, { cause: error });
+}
+
+function told(error: Error): string {
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
 }
 
 function unavailable(cause: unknown): RivuletError {
