@@ -67,7 +67,7 @@ export const streamSchema = z.strictObject({
   join_fail_closed: flag(false),
   join_timeout_ms: wholeNumber(10_000, 1, DAY_MS),
   max_subscriptions_per_connection: wholeNumber(LIMITS.subscriptionsPerConnection, 1, 65_536),
-  max_buffered_bytes: wholeNumber(65_536, 1_024, 1_024 * MIB),
+  max_buffered_bytes: wholeNumber(65_536, 65_536, 1_024 * MIB),
   max_message_bytes: wholeNumber(LIMITS.clientMessageBytes, 1_024, 64 * MIB),
   allowed_origins: origins,
   ping_interval_ms: wholeNumber(25_000, 1, DAY_MS),
