@@ -5,6 +5,8 @@ class FakeConnection implements Pingable {
   awaitsPong = false;
   buffered = 0;
   unread = 0;
+  left = 0;
+  leftAtPing = Infinity;
   unfinished: object | undefined;
   pings = 0;
   expired = 0;

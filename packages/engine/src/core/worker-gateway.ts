@@ -46,6 +46,8 @@ export class WorkerGateway {
       headersTimeoutMs: Math.min(config.handshakeTimeoutMs, 5_000),
       pingIntervalMs: config.pingIntervalMs,
       pongTimeoutMs: config.pongTimeoutMs,
+      // Its functions are needed: somebody else may serve them, and their callers wait.
+      spareSlowReaders: false,
       route: (request) => this.#route(request),
       clock,
       logger,

@@ -36,6 +36,7 @@ export class StreamGateway {
       headersTimeoutMs: 5_000,
       pingIntervalMs: config.pingIntervalMs,
       pongTimeoutMs: config.pongTimeoutMs,
+      spareSlowReaders: true,
       route: (request) => this.#route(request),
       clock,
       logger,

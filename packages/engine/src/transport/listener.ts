@@ -49,6 +49,8 @@ export interface ListenerOptions {
   readonly headersTimeoutMs: number;
   readonly pingIntervalMs: number;
   readonly pongTimeoutMs: number;
+  /** As in `LivenessOptions`. */
+  readonly spareSlowReaders: boolean;
   /** Decides each upgrade; may take its time, must not throw. */
   readonly route: (request: UpgradeRequest) => Verdict | Promise<Verdict>;
   readonly logger: Logger;

@@ -6,6 +6,10 @@ export interface Pingable {
   /** Set by `probe`, cleared by anything that arrives. */
   awaitsPong: boolean;
   readonly buffered: number;
+  /** Bytes that the kernel has taken since the connection began. */
+  readonly left: number;
+  /** What had left when it was last pinged; infinite if nothing was held back then. Kept by the sweep. */
+  leftAtPing: number;
   /** Bytes that stand before the unanswered ping and may not have been read yet; set by `probe`, lowered by the sweep as time goes by. */
   unread: number;
   /** Stands for the message that has arrived in part: the same object until it is whole, `undefined` between messages. */
@@ -30,6 +34,12 @@ export interface LivenessOptions {
   readonly pongTimeoutMs: number;
   /** How long a message may take from its first fragment to its last; default: that of `LIMITS`. Noticed up to a fifth later. */
   readonly messageAssemblyMs?: number;
+  /**
+   * Of connections that miss a pong, spare those whose peer may only read slowly: all with unsent bytes, and those that had little time
+   * for what they were sent. Default: true. With false only those are spared whose unsent bytes keep leaving, so that a peer that
+   * stands still is dropped within one interval and one time-out, whatever is queued for it.
+   */
+  readonly spareSlowReaders?: boolean;
   readonly clock: Clock;
 }
 
@@ -40,7 +50,7 @@ interface Sighting {
 
 /**
  * One timer pings all connections of a listener, a slot of them at a time, and drops those that stay silent for the pong time-out.
- * A connection with unsent bytes is spared: its peer reads slowly and has not seen the ping yet; a dead one is given up by the
+ * Unless the listener says otherwise, a connection with unsent bytes is spared: its peer reads slowly and has not seen the ping yet; a dead one is given up by the
  * kernel's retransmission limit. What the kernel has taken may lie in its queue in front of the ping, and nothing tells how much of
  * it was read: so the peer gets the time that a slow reader needs for all that was written since the last ping that it answered.
  *
@@ -48,6 +58,8 @@ interface Sighting {
  * looks instead of milliseconds, so that a blocked event loop is not held against the peer.
  */
 export class Liveness {
+  /** As in the options. */
+  readonly sparesSlowReaders: boolean;
   readonly #slots: Set<Pingable>[] = Array.from({ length: SLOTS }, () => new Set<Pingable>());
   readonly #slotOf = new WeakMap<Pingable, Set<Pingable>>();
   readonly #timer: NodeJS.Timeout;
@@ -75,6 +87,7 @@ export class Liveness {
     this.#pongTicks = Math.min(SLOTS - 1, Math.max(1, Math.ceil(this.#pongTimeoutMs / this.#tickMs)));
     this.#readInTimeout = (SLOWEST_BYTES * this.#pongTicks * this.#tickMs) / 1_000;
     this.#readInInterval = (SLOWEST_BYTES * SLOTS * this.#tickMs) / 1_000;
+    this.sparesSlowReaders = options.spareSlowReaders ?? true;
     this.#lastTickAt = this.#clock.monotonic();
     this.#timer = setInterval(() => this.#sweep(), this.#tickMs);
     this.#timer.unref();
@@ -115,18 +128,25 @@ export class Liveness {
     const stalled = now - this.#lastTickAt > this.#pongTimeoutMs + this.#tickMs;
     this.#lastTickAt = now;
     const tick = this.#tick++;
-    for (const connection of this.#slots[tick % SLOTS] as Set<Pingable>) connection.probe();
+    for (const connection of this.#slots[tick % SLOTS] as Set<Pingable>) {
+      if (!this.sparesSlowReaders) connection.leftAtPing = connection.buffered > 0 ? connection.left : Infinity;
+      connection.probe();
+    }
     if (stalled) return;
     const due = this.#slots[(tick + SLOTS - this.#pongTicks) % SLOTS] as Set<Pingable>;
     for (const connection of due) {
-      if (!connection.awaitsPong || connection.buffered > 0) continue;
-      if (connection.unread > this.#readInTimeout) {
-        connection.unread = Math.min(connection.unread, MOST_UNREAD_BYTES) - this.#readInInterval;
-        continue;
-      }
+      if (!connection.awaitsPong || this.#spares(connection)) continue;
       this.#dropped++;
       connection.destroy();
     }
+  }
+
+  #spares(connection: Pingable): boolean {
+    if (!this.sparesSlowReaders) return connection.left > connection.leftAtPing;
+    if (connection.buffered > 0) return true;
+    if (connection.unread <= this.#readInTimeout) return false;
+    connection.unread = Math.min(connection.unread, MOST_UNREAD_BYTES) - this.#readInInterval;
+    return true;
   }
 
   /** One slot in five at a time, so that each connection is looked at `LOOKS` times in the time that a message may take. */

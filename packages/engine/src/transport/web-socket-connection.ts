@@ -24,6 +24,12 @@ interface Parser {
   readonly _fragments: object;
 }
 
+/** Of a Node socket: what was handed to libuv, and how much of it libuv has not handed to the kernel yet. */
+interface Handle {
+  readonly bytesWritten: number;
+  readonly writeQueueSize: number;
+}
+
 /**
  * `ws` parses and shakes hands on close; whole frames are written past it, straight to the socket. Both sides write
  * only whole frames, so they can't tear each other. Listeners are shared functions, not closures: an idle connection is paid for
@@ -37,6 +43,7 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
   #logger: Logger | undefined;
   awaitsPong = false;
   unread = 0;
+  leftAtPing = Infinity;
   /** Bytes written before the unanswered ping; −1 when there is none. */
   #pingedAt = -1;
   /** Bytes written before the last ping that was answered: the peer has read them. */
@@ -73,6 +80,12 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
     return this.#raw?.writableLength ?? 0;
   }
 
+  get left(): number {
+    const { _handle: handle } = (this.#raw ?? {}) as { readonly _handle?: Handle | null };
+    // A large message counts as buffered until all of it has left; the handle knows of its parts.
+    return handle == null ? 0 : handle.bytesWritten - handle.writeQueueSize;
+  }
+
   write(frames: Buffer): void {
     if (this.readyState === WebSocket.OPEN) this.#raw?.write(frames);
   }
@@ -94,7 +107,8 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
   }
 
   drained(): void {
-    this.awaitsPong = false;
+    // What the kernel took, nobody need have read: a sign of life only where the benefit of the doubt is given.
+    if (this.#liveness?.sparesSlowReaders === true) this.awaitsPong = false;
     const data = this.#owedPong;
     this.#owedPong = undefined;
     if (data !== undefined && this.open) this.pong(data);
