@@ -1,5 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 
@@ -68,6 +80,9 @@ export class TransactionAbortedError extends Error {
  */
 export class LmdbEnvironment {
   readonly storeId: string;
+  readonly #path: string;
+  /** Size of the data file in the marker. */
+  #recorded: number;
   readonly #root: RootDatabase<Buffer, Buffer>;
   readonly #tables = new Map<string, Table>();
   /** What was durable when the transaction on its way was begun. */
@@ -76,7 +91,7 @@ export class LmdbEnvironment {
   constructor(options: LmdbEnvironmentOptions) {
     mkdirSync(options.path, { recursive: true, mode: 0o700 });
     const marker = readMarker(options.path);
-    if (marker !== undefined) requireData(options.path);
+    if (marker !== undefined) requireData(options.path, marker);
     this.#root = open<Buffer, Buffer>({
       path: options.path,
       noSubdir: false,
@@ -93,8 +108,11 @@ export class LmdbEnvironment {
       this.#tables.set(name, this.#root.openDB<Buffer, Buffer>({ name, encoding: 'binary', keyEncoding: 'binary' }) as Table);
     }
     for (const file of [DATA_FILE, 'lock.mdb']) chmodSync(join(options.path, file), 0o600);
+    this.#path = options.path;
     this.storeId = marker?.storeId ?? randomUUID();
-    if (marker === undefined) writeMarker(options.path, { format: FORMAT, storeId: this.storeId });
+    this.#recorded = marker?.bytes ?? 0;
+    if (marker === undefined) writeMarker(options.path, { format: FORMAT, storeId: this.storeId, bytes: 0 });
+    this.#recordSize();
   }
 
   table(name: string): Table {
@@ -139,6 +157,16 @@ export class LmdbEnvironment {
     });
   }
 
+  /** So that the next start knows a data file that has been cut off; without it that start only knows less. */
+  #recordSize(): void {
+    const bytes = statSync(join(this.#path, DATA_FILE)).size;
+    if (bytes === this.#recorded) return;
+    try {
+      writeMarker(this.#path, { format: FORMAT, storeId: this.storeId, bytes });
+      this.#recorded = bytes;
+    } catch {}
+  }
+
   async #carryOut(write: () => void): Promise<void> {
     let thrown: { readonly cause: unknown } | undefined;
     try {
@@ -175,12 +203,15 @@ export class LmdbEnvironment {
     await this.#carryOut(last);
     await this.sync();
     await this.#root.close();
+    this.#recordSize();
   }
 }
 
 interface Marker {
   readonly format: number;
   readonly storeId: string;
+  /** Size of the data file when the store was last opened or closed. LMDB never makes it smaller. */
+  readonly bytes: number;
 }
 
 function readMarker(directory: string): Marker | undefined {
@@ -198,16 +229,64 @@ function readMarker(directory: string): Marker | undefined {
   if (marker.format > FORMAT) {
     throw new StoreOpenError(`${file} says format ${marker.format}, this engine reads up to ${FORMAT}; start a newer engine`);
   }
-  return { format: marker.format, storeId: marker.storeId };
+  return { format: marker.format, storeId: marker.storeId, bytes: typeof marker.bytes === 'number' ? marker.bytes : 0 };
 }
 
-/** A store that was there must still be there: an empty data file is damage, not a new store. */
-function requireData(directory: string): void {
+/** A store that was there must still be there, and whole: LMDB would take an empty file for a new store, and die in a page that is cut off. */
+function requireData(directory: string, marker: Marker): void {
   const file = join(directory, DATA_FILE);
-  if (existsSync(file) && statSync(file).size > 0) return;
+  const size = existsSync(file) ? statSync(file).size : 0;
+  if (size === 0) {
+    throw new StoreOpenError(
+      `${file} is missing or empty although ${MARKER} says there is a store; restore it, or move the directory away to begin anew`,
+    );
+  }
+  // Either alone is no damage: pages that were free again before they were written may lie beyond the end, and a compacted copy is smaller.
+  const used = usedBytes(file);
+  if (size >= marker.bytes || used === undefined || size >= used) return;
   throw new StoreOpenError(
-    `${file} is missing or empty although ${MARKER} says there is a store; restore it, or move the directory away to begin anew`,
+    `${file} is cut off: it has ${size} bytes of at least ${marker.bytes}; restore the whole directory from a backup, or move it away to begin anew`,
   );
+}
+
+const PAGE_HEADER_BYTES = 24;
+const META_BYTES = 136;
+const MAGIC = 0xbeefc0de;
+const DATA_VERSION = 2;
+
+/**
+ * The bytes up to the last page that the newest meta page of a data file names; `undefined` when they are of a layout that is not
+ * known, Infinity when the meta pages themselves are cut off. A test holds it to the bundled LMDB.
+ */
+export function usedBytes(file: string): number | undefined {
+  const handle = openSync(file, 'r');
+  try {
+    const first = readMeta(handle, 0);
+    const second = typeof first === 'object' ? readMeta(handle, first.pageBytes) : first;
+    if (first === 'cut off' || second === 'cut off') return Number.POSITIVE_INFINITY;
+    if (first === undefined || second === undefined) return undefined;
+    const newest = first.transaction > second.transaction ? first : second;
+    return (newest.lastPage + 1) * newest.pageBytes;
+  } finally {
+    closeSync(handle);
+  }
+}
+
+interface MetaPage {
+  readonly pageBytes: number;
+  readonly lastPage: number;
+  readonly transaction: number;
+}
+
+function readMeta(handle: number, at: number): MetaPage | 'cut off' | undefined {
+  const meta = Buffer.alloc(META_BYTES);
+  if (readSync(handle, meta, 0, META_BYTES, at + PAGE_HEADER_BYTES) < META_BYTES) return 'cut off';
+  if (meta.readUInt32LE(0) !== MAGIC || meta.readUInt32LE(4) !== DATA_VERSION) return undefined;
+  return {
+    pageBytes: meta.readUInt32LE(24),
+    lastPage: Number(meta.readBigUInt64LE(120)),
+    transaction: Number(meta.readBigUInt64LE(128)),
+  };
 }
 
 function writeMarker(directory: string, marker: Marker): void {
