@@ -148,7 +148,7 @@ test('with allowed_origins set, a page of another origin is refused', async () =
   await (await StreamSocket.open(streamUrl + room, [], { headers: { origin: 'https://app.example' } })).take('sync');
 });
 
-test('guessing from one address is put off without asking the auth function', async () => {
+test('a credential that is refused again and again is put off without asking the auth function', async () => {
   const { worker, log, streamUrl } = await start({ authFunction: 'app::auth', authRejectMode: 'http' });
   let asked = 0;
   await worker.serve('app::auth', () => {
@@ -156,7 +156,7 @@ test('guessing from one address is put off without asking the auth function', as
     return { unauthorized: true };
   });
   for (let n = 0; n < 80; n++) await StreamSocket.open(streamUrl + room).catch(() => {});
-  expect(asked).toBeGreaterThanOrEqual(60);
-  expect(asked).toBeLessThan(80);
+  expect(asked).toBeGreaterThanOrEqual(10);
+  expect(asked).toBeLessThan(60);
   expect(log.some((line) => line.event === 'auth_refused')).toBe(true);
 });

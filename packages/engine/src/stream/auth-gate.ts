@@ -6,6 +6,7 @@ import type { Logger } from '../logging/logger.js';
 import type { Clock } from '../structures/clock.js';
 import type { RefusalStatus, UpgradeRequest } from '../transport/listener.js';
 import { AuthThrottle } from './auth-throttle.js';
+import { credentialDigest } from './credential-digest.js';
 import { saysUnauthorized } from './subscription-triggers.js';
 import { decodeQuery } from './upgrade-target.js';
 
@@ -25,14 +26,14 @@ export class AuthGate {
     this.#fabric = fabric;
     this.#config = config;
     this.#logger = logger;
-    this.#throttle = new AuthThrottle(clock);
+    this.#throttle = new AuthThrottle(clock, logger);
   }
 
   async decide(request: UpgradeRequest): Promise<AuthDecision> {
-    if (!this.#originAllowed(request)) return this.#refuse('origin', request);
+    if (!this.#originAllowed(request)) return this.#refuse('origin', 403, request);
     const functionId = this.#config.authFunction;
     if (functionId === undefined) return { kind: 'allowed', context: null };
-    if (this.#throttle.blocks(request.remoteAddress)) return undecided('throttled');
+    if (this.#throttle.blocks(request.remoteAddress, credentialDigest(request))) return undecided('throttled');
     if (!this.#fabric.hasFunction(functionId)) return this.#unanswered('function_not_registered', functionId, request);
     const payload = JsonPayload.ofText(authInput(request, this.#config.allowedOrigins));
     const outcome = await this.#fabric.request({ functionId, payload }, this.#config.authTimeoutMs);
@@ -53,7 +54,7 @@ export class AuthGate {
   #read(text: string | undefined, request: UpgradeRequest): AuthDecision {
     const result: unknown = text === undefined ? undefined : JSON.parse(text);
     if (typeof result !== 'object' || result === null || Array.isArray(result)) return this.#failed('result is not an object', request);
-    if (saysUnauthorized(result)) return this.#refuse('unauthorized', request);
+    if (saysUnauthorized(result)) return this.#refuseCounted('unauthorized', request);
     const context = Object.hasOwn(result, 'context') ? (result as { context: unknown }).context : null;
     return { kind: 'allowed', context: context ?? null };
   }
@@ -64,7 +65,7 @@ export class AuthGate {
       this.#logger.warn('auth_failed_open', { reason, function: this.#config.authFunction, address: request.remoteAddress });
       return { kind: 'allowed', context: null };
     }
-    return this.#refuse(reason, request);
+    return this.#refuseCounted(reason, request);
   }
 
   #unanswered(reason: string, functionId: string, request: UpgradeRequest): AuthDecision {
@@ -73,10 +74,15 @@ export class AuthGate {
     return undecided(reason);
   }
 
-  #refuse(reason: string, request: UpgradeRequest): AuthDecision {
-    this.#throttle.refused(request.remoteAddress);
+  /** The function said no, or nothing that could be read as yes. Asked again with the same it would say the same. */
+  #refuseCounted(reason: string, request: UpgradeRequest): AuthDecision {
+    this.#throttle.refused(request.remoteAddress, credentialDigest(request));
+    return this.#refuse(reason, 401, request);
+  }
+
+  #refuse(reason: string, status: RefusalStatus, request: UpgradeRequest): AuthDecision {
     this.#logger.warn('auth_refused', { reason, function: this.#config.authFunction, address: request.remoteAddress });
-    return { kind: 'refused', status: reason === 'origin' ? 403 : 401, close: 'refused', reason };
+    return { kind: 'refused', status, close: 'refused', reason };
   }
 
   #originAllowed(request: UpgradeRequest): boolean {
