@@ -26,18 +26,14 @@ async function stall({ binary, dialect, url, group }: StallCommand): Promise<Sin
   return watcher;
 }
 
-async function pace({ dialect, url, group, rate, warmUpMs, windowMs, pid }: PaceCommand): Promise<WindowReport> {
+/** Runs one writer for the length of a window. */
+async function measured(
+  { dialect, url, warmUpMs, windowMs, pid }: PaceCommand | SaturateCommand,
+  write: (writer: Writer, until: Promise<WindowReport>) => Promise<void>,
+): Promise<WindowReport> {
   const writer = await Writer.open(DIALECTS[dialect], url, meter);
   const report = meter.window(pid, warmUpMs, windowMs);
-  await writer.pace(group, rate, report);
-  writer.close();
-  return report;
-}
-
-async function saturate({ dialect, url, group, inFlight, warmUpMs, windowMs, pid }: SaturateCommand): Promise<WindowReport> {
-  const writer = await Writer.open(DIALECTS[dialect], url, meter);
-  const report = meter.window(pid, warmUpMs, windowMs);
-  await writer.saturate(group, inFlight, report);
+  await write(writer, report);
   writer.close();
   return report;
 }
@@ -59,9 +55,9 @@ async function run(command: LoadCommand): Promise<WindowReport | undefined> {
       stalled = undefined;
       return undefined;
     case 'pace':
-      return pace(command);
+      return measured(command, (writer, until) => writer.pace(command.group, command.rate, until));
     case 'saturate':
-      return saturate(command);
+      return measured(command, (writer, until) => writer.saturate(command.group, command.inFlight, until));
   }
 }
 

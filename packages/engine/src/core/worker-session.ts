@@ -14,9 +14,6 @@ import {
   type JsonText,
   LIMITS,
   PONG_TEXT,
-  type RegisterFunction,
-  type RegisterTrigger,
-  type RegisterTriggerType,
   RivuletError,
   type TriggerRegistrationResult,
   type WorkerMessage,
@@ -31,6 +28,7 @@ import type { FunctionFabric } from './function-fabric.js';
 import type { FunctionOwner } from './function-registry.js';
 import { type Call, type Caller, type Failure, failure, JsonPayload, type Outcome } from './invocation.js';
 import { WorkerCalls } from './worker-calls.js';
+import { WorkerRegistrations } from './worker-registrations.js';
 import type { WorkerRegistry } from './worker-registry.js';
 
 /** What all sessions of a worker listener share. */
@@ -42,9 +40,6 @@ export interface WorkerRoom {
   readonly clock: Clock;
   readonly logger: Logger;
 }
-
-/** Ids that a connection registered of one kind. */
-type Registered = Pick<ReadonlySet<string>, 'size' | 'has'>;
 
 /** Python's client closes on a message beyond this (spec WP §1.1). */
 const PYTHON_MESSAGE_BYTES = 1_048_576;
@@ -66,10 +61,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
   readonly #gone: () => void;
   readonly #running = new WorkerCalls();
   readonly #made = new Set<PendingCall>();
-  readonly #functions = new Set<string>();
-  readonly #triggers = new Set<string>();
-  readonly #triggerTypes = new Set<string>();
-  readonly #services = new Map<string, string>();
+  readonly #registrations: WorkerRegistrations;
   /** What was warned of; one entry for each event and cause, of which there are few. */
   readonly #warned = new Set<string>();
   #inFlight = 0;
@@ -82,6 +74,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     this.#gone = gone;
     this.#connection = connection;
     this.connectedAt = room.clock.now();
+    this.#registrations = new WorkerRegistrations(room, this);
     this.#outbound = new OutboundBatch((frames) => connection.write(frames));
     this.#send(encodeWorkerRegistered(this.workerId, this.reattachToken));
     room.workers.add(this);
@@ -101,7 +94,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
 
   /** Ids that it registered, serving or standing by. */
   get functionIds(): string[] {
-    return [...this.#functions].sort();
+    return this.#registrations.functionIds;
   }
 
   /** Calls that it is running for others. */
@@ -145,7 +138,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
   announce(announcement: Announcement): void {
     this.announcement = announcement;
     const { shortened } = announcement;
-    if (shortened.length > 0) this.#warnOnce('announcement_shortened', '', { limit: LIMITS.labelChars, keys: shortened });
+    if (shortened.length > 0) this.warnOnce('announcement_shortened', '', { limit: LIMITS.labelChars, keys: shortened });
     this.#room.workers.announced(this);
   }
 
@@ -229,26 +222,21 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
         if (!this.#running.settle(message)) this.#room.logger.debug('result_ignored', { worker: this.workerId });
         return;
       case 'registerfunction':
-        return this.#registerFunction(message);
+        return this.#registrations.addFunction(message);
       case 'unregisterfunction':
-        this.#functions.delete(message.id);
-        return this.#room.fabric.functions.unregister(message.id, this);
+        return this.#registrations.removeFunction(message.id);
       case 'registertrigger':
-        return this.#registerTrigger(message);
+        return this.#registrations.addTrigger(message);
       case 'unregistertrigger':
-        this.#triggers.delete(message.id);
-        this.#room.fabric.triggers.unregister(message.id);
-        return;
+        return this.#registrations.removeTrigger(message.id);
       case 'registertriggertype':
-        return this.#registerTriggerType(message);
+        return this.#registrations.addTriggerType(message);
       case 'unregistertriggertype':
-        this.#triggerTypes.delete(message.id);
-        return this.#room.fabric.triggers.removeType(message.id, this.workerId);
+        return this.#registrations.removeTriggerType(message.id);
+      case 'registerservice':
+        return this.#registrations.addService(message.id);
       case 'triggerregistrationresult':
         return this.#providerAnswered(message);
-      case 'registerservice':
-        if (this.#hasRoom('services', this.#services, message.id)) this.#services.set(message.id, message.name);
-        return;
       case 'reattach':
         return this.#room.workers.reattach(this, message.previous_worker_id, message.reattach_token);
       case 'ping':
@@ -266,7 +254,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     const error = { code, message: `the answer of the worker can't be read: ${message}` };
     const refused = { type: 'invocationresult', invocation_id: invocationId, function_id: '', result: undefined, error } as const;
     if (this.#running.settle({ ...refused, traceparent: undefined, baggage: undefined }))
-      this.#warnOnce('answer_refused', message, { reason: message });
+      this.warnOnce('answer_refused', message, { reason: message });
   }
 
   #invoke(message: InvokeFunction): void {
@@ -275,7 +263,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     const refusal = this.#refusal(message);
     if (refusal !== undefined) {
       if (action?.type !== 'void' && message.invocation_id !== undefined) this.#answer(message, refusal);
-      else this.#warnOnce('void_call_failed', refusal.error.code, { function: message.function_id, code: refusal.error.code });
+      else this.warnOnce('void_call_failed', refusal.error.code, { function: message.function_id, code: refusal.error.code });
       return;
     }
     this.#inFlight++;
@@ -339,61 +327,10 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     this.#room.logger.warn('void_call_failed', { worker: this.workerId, function: message.function_id, code });
   }
 
-  #registerFunction(message: RegisterFunction): void {
-    if (!this.#hasRoom('functions', this.#functions, message.id)) return;
-    const outcome = this.#room.fabric.functions.register({
-      id: message.id,
-      owner: this,
-      description: message.description,
-      requestFormat: message.request_format,
-      responseFormat: message.response_format,
-      metadata: message.metadata,
-      httpInvoked: message.invocation !== undefined,
-    });
-    if (outcome === 'shadows') {
-      this.#room.logger.warn('function_refused', { worker: this.workerId, function: message.id, reason: 'the id belongs to the engine' });
-      return;
-    }
-    this.#functions.add(message.id);
-    if (outcome === 'took_over') this.#room.logger.warn('function_taken_over', { worker: this.workerId, function: message.id });
-  }
-
-  #registerTrigger(message: RegisterTrigger): void {
-    try {
-      if (!this.#hasRoom('triggers', this.#triggers, message.id)) throw tooMany('triggers');
-      this.#room.fabric.triggers.register({
-        id: message.id,
-        type: message.trigger_type,
-        functionId: message.function_id,
-        config: message.config,
-        metadata: message.metadata,
-        workerId: this.workerId,
-      });
-      this.#triggers.add(message.id);
-    } catch (error) {
-      const body = error instanceof RivuletError ? error.toBody() : { code: 'trigger_registration_failed', message: String(error) };
-      this.sendTriggerError(message.id, message.trigger_type, message.function_id, body);
-    }
-  }
-
-  #registerTriggerType(message: RegisterTriggerType): void {
-    if (!this.#hasRoom('trigger types', this.#triggerTypes, message.id)) return;
-    try {
-      this.#room.fabric.triggers.addType({
-        id: message.id,
-        description: message.description,
-        triggerRequestFormat: message.trigger_request_format,
-        callRequestFormat: message.call_request_format,
-        provider: this,
-        workerId: this.workerId,
-      });
-      this.#triggerTypes.add(message.id);
-    } catch (error) {
-      this.#room.logger.warn('trigger_type_refused', { worker: this.workerId, type: message.id, error: String(error) });
-    }
-  }
-
-  /** A provider's word counts only for bindings of types that it provides now; it may have been replaced (spec WP §1.11). An error parks the binding and reaches its registrant. */
+  /**
+   * A provider's word counts only for bindings of types that it provides now; it may have been replaced (spec WP §1.11). An error parks the
+   * binding and reaches its registrant.
+   */
   #providerAnswered(message: TriggerRegistrationResult): void {
     const binding = this.#room.fabric.triggers.binding(message.id);
     if (message.error === undefined || binding === undefined) return;
@@ -403,14 +340,8 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     registrant?.sendTriggerError(binding.id, binding.type, binding.functionId, message.error);
   }
 
-  #hasRoom(of: string, registered: Registered, id: string): boolean {
-    if (registered.size < LIMITS.registrationsPerWorker || registered.has(id)) return true;
-    this.#warnOnce('registration_refused', of, { of, limit: LIMITS.registrationsPerWorker });
-    return false;
-  }
-
   /** A warning the first time that this connection gives this cause, a line for debugging after that: no peer fills the log. */
-  #warnOnce(event: string, cause: string, fields: LogFields): void {
+  warnOnce(event: string, cause: string, fields: LogFields): void {
     const key = `${event} ${cause}`;
     const level = this.#warned.has(key) ? 'debug' : 'warn';
     this.#warned.add(key);
@@ -421,7 +352,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
   #send(text: string): 'sent' | 'closed' | 'too_large' {
     if (this.#state === 'closed' || !this.#connection.open) return 'closed';
     if (isLonger(text, this.maxMessageBytes)) {
-      this.#warnOnce('frame_too_large', '', { limit: this.maxMessageBytes });
+      this.warnOnce('frame_too_large', '', { limit: this.maxMessageBytes });
       return 'too_large';
     }
     if (this.#outbound.waiting + this.#connection.buffered > LIMITS.workerOutboundBytes) {
@@ -438,14 +369,12 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
   #cleanUp(): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
-    const { fabric, workers } = this.#room;
-    for (const id of this.#functions) fabric.functions.unregister(id, this);
+    this.#registrations.dropFunctions();
     this.#running.fail();
     for (const pending of this.#made) pending.cancel();
     this.#made.clear();
-    for (const id of this.#triggers) if (fabric.triggers.binding(id)?.workerId === this.workerId) fabric.triggers.unregister(id);
-    for (const id of this.#triggerTypes) fabric.triggers.removeType(id, this.workerId);
-    workers.remove(this);
+    this.#registrations.dropTriggers();
+    this.#room.workers.remove(this);
     this.#idle?.();
     this.#gone();
   }
@@ -454,10 +383,6 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
 /** Whether a text has more UTF-8 bytes than that; they are counted only when its length leaves it open. */
 function isLonger(text: string, bytes: number): boolean {
   return text.length * 3 > bytes && Buffer.byteLength(text) > bytes;
-}
-
-function tooMany(of: string): RivuletError {
-  return new RivuletError('trigger_registration_failed', `a connection has at most ${LIMITS.registrationsPerWorker} ${of}`);
 }
 
 /** A worker's object payload carries its caller's id, whatever the caller wrote there (spec WP §1.8). */

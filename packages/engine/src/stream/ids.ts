@@ -1,7 +1,6 @@
 import { LIMITS, RivuletError } from '@rivulet/protocol';
 
 /** Control characters U+0000–001F; one character class, linear. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: refusing them is the point
 const CONTROL = /[\u0000-\u001f]/;
 
 /** Whether a stream name, group id or item id may be used: at most 256 UTF-8 bytes, well-formed, no control characters (spec ST §2). */
