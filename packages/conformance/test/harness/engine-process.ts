@@ -15,11 +15,13 @@ export interface EngineProcessOptions {
   readonly storeMethod?: 'file_based' | 'in_memory';
   /** Runs the program before the engine, for instance strace with its arguments. */
   readonly wrapper?: readonly string[];
+  /** Of another engine. Default: a new one, removed when the test ends. */
+  readonly directory?: string;
 }
 
 /** The built engine as a process of its own, in a directory of its own. It can be killed and started again on the same ports and data. */
 export class EngineProcess {
-  readonly #directory: string;
+  readonly directory: string;
   readonly #options: EngineProcessOptions;
   #child: ChildProcess | undefined;
   #ports = { worker: 0, stream: 0 };
@@ -27,16 +29,16 @@ export class EngineProcess {
   log = '';
 
   private constructor(directory: string, options: EngineProcessOptions) {
-    this.#directory = directory;
+    this.directory = directory;
     this.#options = options;
   }
 
   /** Started, and ended when the test ends. */
   static async start(options: EngineProcessOptions = {}): Promise<EngineProcess> {
-    const engine = new EngineProcess(await mkdtemp(join(tmpdir(), 'rivulet-engine-')), options);
+    const engine = new EngineProcess(options.directory ?? (await mkdtemp(join(tmpdir(), 'rivulet-engine-'))), options);
     onTestFinished(async () => {
       await engine.kill();
-      await rm(engine.#directory, { recursive: true, force: true });
+      if (options.directory === undefined) await rm(engine.directory, { recursive: true, force: true });
     });
     await engine.start();
     return engine;
@@ -60,10 +62,10 @@ export class EngineProcess {
 
   /** Starts it again, on the ports that it had. Resolves when it says that it is ready. */
   async start(): Promise<void> {
-    const file = join(this.#directory, 'iii-config.yaml');
+    const file = join(this.directory, 'iii-config.yaml');
     await writeFile(file, this.#config());
     const command = [...(this.#options.wrapper ?? []), process.execPath, CLI, 'start', '--config', file];
-    const child = spawn(command[0] as string, command.slice(1), { cwd: this.#directory, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(command[0] as string, command.slice(1), { cwd: this.directory, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
     child.stderr.on('data', (data: Buffer) => {
       this.log += data.toString();

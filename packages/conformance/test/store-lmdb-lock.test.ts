@@ -1,0 +1,37 @@
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { EngineProcess } from './harness/engine-process.js';
+import { RawWorker } from './harness/raw-worker.js';
+
+const place = { stream_name: 's', group_id: 'g', item_id: 'i' };
+
+test('F8 a second engine is kept off a data directory, and leaves the first one and its data alone', async () => {
+  const first = await EngineProcess.start();
+  const worker = await RawWorker.connect(first.workerUrl);
+  await worker.result('stream::set', { ...place, data: { n: 1 } });
+  await expect(EngineProcess.start({ directory: first.directory })).rejects.toThrow(/in use by process \d+; stop that engine/);
+  await worker.result('stream::set', { ...place, data: { n: 2 } });
+  expect(await worker.result('stream::get', place)).toEqual({ n: 2 });
+  await first.stop();
+  const again = await EngineProcess.start({ directory: first.directory });
+  const reader = await RawWorker.connect(again.workerUrl);
+  expect(await reader.result('stream::get', place)).toEqual({ n: 2 });
+  await again.stop();
+});
+
+test('F8 the lock of a killed engine is taken over, also when its number lives on in another process', async () => {
+  const engine = await EngineProcess.start();
+  const worker = await RawWorker.connect(engine.workerUrl);
+  await worker.result('stream::set', { ...place, data: { n: 1 } });
+  await engine.kill();
+  await engine.start();
+  await engine.kill();
+  // This process is alive, and is not the one that began at that tick.
+  await writeFile(join(engine.directory, 'data/rivulet-store.lock'), `${process.pid} 1\n`);
+  await engine.start();
+  const reader = await RawWorker.connect(engine.workerUrl);
+  expect(await reader.result('stream::get', place)).toEqual({ n: 1 });
+  await engine.stop();
+  expect(await readdir(join(engine.directory, 'data'))).not.toContain('rivulet-store.lock');
+});

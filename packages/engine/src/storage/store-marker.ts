@@ -1,0 +1,112 @@
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, readSync, renameSync, statSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { StoreOpenError } from './store-open-error.js';
+
+/** Version of the record layout; written into the marker. */
+const FORMAT = 1;
+const MARKER = 'rivulet-store.json';
+export const DATA_FILE = 'data.mdb';
+
+/** What a store says of itself in a file beside its data. */
+export interface Marker {
+  readonly format: number;
+  readonly storeId: string;
+  /** Size of the data file when the store was last opened or closed. LMDB never makes it smaller. */
+  readonly bytes: number;
+}
+
+/** `undefined` when there is no store yet. */
+export function readMarker(directory: string): Marker | undefined {
+  const file = join(directory, MARKER);
+  if (!existsSync(file)) return undefined;
+  let marker: Partial<Marker>;
+  try {
+    marker = JSON.parse(readFileSync(file, 'utf8')) as Partial<Marker>;
+  } catch (error) {
+    throw new StoreOpenError(`${file} is damaged; restore it from a backup of the directory`, { cause: error });
+  }
+  if (typeof marker.format !== 'number' || typeof marker.storeId !== 'string') {
+    throw new StoreOpenError(`${file} is damaged; restore it from a backup of the directory`);
+  }
+  if (marker.format > FORMAT) {
+    throw new StoreOpenError(`${file} says format ${marker.format}, this engine reads up to ${FORMAT}; start a newer engine`);
+  }
+  return { format: marker.format, storeId: marker.storeId, bytes: typeof marker.bytes === 'number' ? marker.bytes : 0 };
+}
+
+/** A store that was there must still be there, and whole: LMDB would take an empty file for a new store, and die in a page that is cut off. */
+export function requireData(directory: string, marker: Marker): void {
+  const file = join(directory, DATA_FILE);
+  const size = existsSync(file) ? statSync(file).size : 0;
+  if (size === 0) {
+    throw new StoreOpenError(
+      `${file} is missing or empty although ${MARKER} says there is a store; restore it, or move the directory away to begin anew`,
+    );
+  }
+  // Either alone is no damage: pages that were free again before they were written may lie beyond the end, and a compacted copy is smaller.
+  const used = usedBytes(file);
+  if (size >= marker.bytes || used === undefined || size >= used) return;
+  throw new StoreOpenError(
+    `${file} is cut off: it has ${size} bytes of at least ${marker.bytes}; restore the whole directory from a backup, or move it away to begin anew`,
+  );
+}
+
+const PAGE_HEADER_BYTES = 24;
+const META_BYTES = 136;
+const MAGIC = 0xbeefc0de;
+const DATA_VERSION = 2;
+
+/**
+ * The bytes up to the last page that the newest meta page of a data file names; `undefined` when they are of a layout that is not
+ * known, Infinity when the meta pages themselves are cut off. A test holds it to the bundled LMDB.
+ */
+export function usedBytes(file: string): number | undefined {
+  const handle = openSync(file, 'r');
+  try {
+    const first = readMeta(handle, 0);
+    const second = typeof first === 'object' ? readMeta(handle, first.pageBytes) : first;
+    if (first === 'cut off' || second === 'cut off') return Number.POSITIVE_INFINITY;
+    if (first === undefined || second === undefined) return undefined;
+    const newest = first.transaction > second.transaction ? first : second;
+    return (newest.lastPage + 1) * newest.pageBytes;
+  } finally {
+    closeSync(handle);
+  }
+}
+
+interface MetaPage {
+  readonly pageBytes: number;
+  readonly lastPage: number;
+  readonly transaction: number;
+}
+
+function readMeta(handle: number, at: number): MetaPage | 'cut off' | undefined {
+  const meta = Buffer.alloc(META_BYTES);
+  if (readSync(handle, meta, 0, META_BYTES, at + PAGE_HEADER_BYTES) < META_BYTES) return 'cut off';
+  if (meta.readUInt32LE(0) !== MAGIC || meta.readUInt32LE(4) !== DATA_VERSION) return undefined;
+  return {
+    pageBytes: meta.readUInt32LE(24),
+    lastPage: Number(meta.readBigUInt64LE(120)),
+    transaction: Number(meta.readBigUInt64LE(128)),
+  };
+}
+
+/** Durable when it returns; the old one or the new one is there at any moment. */
+export function writeMarker(directory: string, marker: Omit<Marker, 'format'>): void {
+  const file = join(directory, MARKER);
+  const next = `${file}.new`;
+  const handle = openSync(next, 'w', 0o600);
+  try {
+    writeSync(handle, `${JSON.stringify({ format: FORMAT, ...marker })}\n`);
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+  renameSync(next, file);
+  const folder = openSync(directory, 'r');
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}
