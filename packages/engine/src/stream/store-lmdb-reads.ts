@@ -128,8 +128,9 @@ export class LmdbReads {
   async #streaming<T>(look: (view: View) => Looked<T>): Promise<T> {
     let place = false;
     for (;;) {
-      const view = this.#view();
+      let view: View | undefined;
       try {
+        view = this.#view();
         const looked = look(view);
         if ('whole' in looked) return looked.whole;
         const pin = this.#views.pin(view, place);
@@ -138,7 +139,7 @@ export class LmdbReads {
           return looked.from(pin);
         }
       } finally {
-        view.done();
+        view?.done();
         if (place) this.#views.giveBack();
       }
       await this.#views.turn();

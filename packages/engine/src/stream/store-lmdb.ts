@@ -191,7 +191,11 @@ class LmdbStore implements StreamStore {
     } catch (error) {
       // Nothing of the batch was written. Each for itself: what one can't do must not fail the others.
       if (error instanceof TransactionAbortedError && waiting.length > 1 && this.#failed === undefined) {
-        for (const one of waiting) await this.#commitOrReject([one]);
+        for (const one of waiting) {
+          // One of them may have failed the store: what is in memory no longer tells what is on the disk.
+          if (this.#failed === undefined) await this.#commitOrReject([one]);
+          else one.reject(unavailable(this.#failed));
+        }
         return;
       }
       const reason = untouched(error) ? refused(error) : unavailable(error);
