@@ -198,3 +198,22 @@ it('no snapshot is opened for a reader that takes nothing, nor kept while it wai
   await settled();
   expect(socket.written.join('').match(/x{1000}/g)).toHaveLength(100);
 });
+
+it('a join does not wait for a change that never comes, when the position of a group rose without one', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const { hub, socket } = world;
+  // Too large to be kept for the next joiner.
+  world.items = Array.from({ length: 100 }, (_, n) => ({ item: `i${n}`, data: `"${'x'.repeat(1_000)}"`, created: n, changed: n }));
+  const syncs = () => socket.written.join('').match(/"sync"/g)?.length;
+  const subscription = hub.open(socket, REF);
+  hub.join(subscription, undefined);
+  await settled();
+  world.offset = 200;
+  hub.join(subscription, undefined);
+  await settled();
+  expect(syncs()).toBe(1);
+  vi.advanceTimersByTime(1_000);
+  await settled();
+  expect(syncs()).toBe(3);
+  expect([subscription.state, subscription.cursor]).toEqual(['live', 200]);
+});

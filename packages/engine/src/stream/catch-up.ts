@@ -7,6 +7,8 @@ import { changesSoon, readSync } from './sync.js';
 
 /** Bytes that one subscription may write before the event loop gets its turn. */
 const TURN_BYTES = 1_048_576;
+/** A commit that a snapshot shows reaches the log within a turn of the event loop. */
+const APPEND_MS = 1_000;
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
 
@@ -134,8 +136,12 @@ export class CatchUp {
     while (!closed(subscription) && subscription.cursor < offset && !lost(subscription)) {
       if (!subscriber.ready) {
         if (!(await changesSoon(subscriber))) return false;
-      } else if (subscription.cursor >= fanout.log.head) await fanout.whenAppended();
-      else this.#writeStretch(subscription, offset);
+      } else if (subscription.cursor >= fanout.log.head) {
+        if (await Promise.race([fanout.whenAppended().then(() => true), delay(APPEND_MS).then(() => false)])) continue;
+        // No change is on its way: the position of a group without items may rise without one.
+        subscription.resync();
+        return false;
+      } else this.#writeStretch(subscription, offset);
     }
     return !lost(subscription);
   }
