@@ -7,8 +7,11 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: '@rivulet/protocol', replacement: source('./packages/protocol/src/index.ts') },
-      { find: '@rivulet/engine/store', replacement: source('./packages/engine/src/stream/store.ts') },
+      { find: '@rivulet/engine/stores', replacement: source('./packages/engine/src/stores.ts') },
+      { find: '@rivulet/engine/store', replacement: source('./packages/engine/src/store/store.ts') },
       { find: '@rivulet/engine', replacement: source('./packages/engine/src/index.ts') },
+      { find: '@rivulet/client/connection', replacement: source('./packages/client/src/connection.ts') },
+      { find: '@rivulet/sdk', replacement: source('./packages/sdk/src/index.ts') },
       { find: '@rivulet/conformance/store-contract', replacement: source('./packages/conformance/src/store-contract.ts') },
     ],
   },

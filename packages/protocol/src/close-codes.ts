@@ -1,6 +1,7 @@
 /**
  * WebSocket close codes that Rivulet sends. docs/errors.md holds the same rows; a test compares the two in both directions.
- * Codes below 4000 are those of RFC 6455 and the IANA registry. 1000 and 1001 are never sent to workers: the Python SDK does not reconnect after them.
+ * Codes below 4000 are those of RFC 6455 and the IANA registry. 1000 and 1001 are sent on channels only, never to workers: the Python SDK does
+ * not reconnect after them.
  */
 export interface CloseCodeEntry {
   readonly code: number;
@@ -11,11 +12,25 @@ export interface CloseCodeEntry {
 }
 
 export const CLOSE_CODES = {
+  done: {
+    code: 1000,
+    reason: 'end of channel',
+    when: 'The writer of a channel closed it, and its reader has everything.',
+    reconnect: false,
+  },
+  readerGone: { code: 1001, reason: 'reader gone', when: 'The reader of a channel left, or the channel was given up.', reconnect: false },
   protocolError: { code: 1002, reason: 'protocol error', when: 'The peer broke RFC 6455.', reconnect: true },
   invalidUtf8: { code: 1007, reason: 'invalid UTF-8', when: 'A text message is not valid UTF-8.', reconnect: true },
   refused: { code: 1008, reason: 'unauthorized', when: 'The auth function refused the connection.', reconnect: false },
+  taken: { code: 1008, reason: 'endpoint taken', when: 'The channel has a reader, or a writer, already.', reconnect: false },
   tooLarge: { code: 1009, reason: 'message too large', when: 'A message is larger than the listener accepts.', reconnect: true },
   internal: { code: 1011, reason: 'internal error', when: 'Handling this connection failed unexpectedly.', reconnect: true },
+  writerLost: {
+    code: 1011,
+    reason: 'writer lost',
+    when: 'The writer of a channel dropped, or closed with another code than 1000 or none: the data may be incomplete.',
+    reconnect: false,
+  },
   restart: { code: 1012, reason: 'service restart', when: 'The engine stops or restarts.', reconnect: true },
   tryLater: {
     code: 1013,

@@ -1,5 +1,6 @@
+import { decodeErrorBody } from './decode-error-body.js';
 import type { Decoded, RefusedTrigger, Undecodable } from './decoded.js';
-import type { ErrorBody, ErrorCode } from './errors.js';
+import type { ErrorCode } from './errors.js';
 import { readFrameHead } from './frame-head.js';
 import { excerpt, field, isJsonObject, isRegistryId, type JsonObject, optionalField, stringField } from './json-fields.js';
 import { scanJson } from './json-scan.js';
@@ -119,24 +120,6 @@ function decodeResult(frame: JsonObject): Decoded<WorkerMessage> {
     baggage: stringField(frame, 'baggage'),
   };
   return message(result);
-}
-
-/** `code` and `message` become strings whatever the worker sent. */
-function decodeErrorBody(error: unknown): ErrorBody {
-  if (!isJsonObject(error)) return { code: 'UNKNOWN', message: typeof error === 'string' ? error : JSON.stringify(error) };
-  const code = field(error, 'code');
-  const text = field(error, 'message');
-  const stacktrace = stringField(error, 'stacktrace');
-  return {
-    code: asText(code, 'UNKNOWN'),
-    message: asText(text, ''),
-    ...(stacktrace === undefined ? {} : { stacktrace }),
-  };
-}
-
-function asText(value: unknown, fallback: string): string {
-  if (typeof value === 'string') return value;
-  return value === undefined || value === null ? fallback : JSON.stringify(value);
 }
 
 function decodeRegisterFunction(frame: JsonObject): Decoded<WorkerMessage> {

@@ -84,4 +84,9 @@ export function encodeTriggerResult(id: string, triggerType: string, functionId:
   return JSON.stringify({ type: 'triggerregistrationresult', id, trigger_type: triggerType, function_id: functionId, error });
 }
 
+/** Told to a client whose upgrade was completed only to be refused (spec RB §5.2). */
+export function encodeAuthError(message: string): string {
+  return JSON.stringify({ type: 'error', error: { code: 'AUTH_ERROR', message } });
+}
+
 export const PONG_TEXT = '{"type":"pong"}';

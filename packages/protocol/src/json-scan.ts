@@ -33,7 +33,12 @@ export function exceedsNodes(text: string, most: number): boolean {
   return text.length > most && scan(text, most).kind === 'refused';
 }
 
-function scan(text: string, mostNodes: number): JsonScan {
+/** Whether a JSON text is nested deeper than `most` levels. */
+export function exceedsDepth(text: string, most: number): boolean {
+  return scan(text, Number.POSITIVE_INFINITY, most).kind === 'refused';
+}
+
+function scan(text: string, mostNodes: number, mostDepth: number = LIMITS.jsonDepth): JsonScan {
   let depth = 0;
   let nodes = 1;
   let inexact = false;
@@ -42,7 +47,7 @@ function scan(text: string, mostNodes: number): JsonScan {
     if (code === QUOTE) {
       at = endOfString(text, at);
     } else if (code === OPEN_OBJECT || code === OPEN_ARRAY) {
-      if (++depth > LIMITS.jsonDepth) return TOO_DEEP;
+      if (++depth > mostDepth) return TOO_DEEP;
       // The first child; the others follow commas. Both closing characters stand two behind their opening ones.
       if (text.charCodeAt(at + 1) !== code + 2) nodes++;
     } else if (code === CLOSE_OBJECT || code === CLOSE_ARRAY) {

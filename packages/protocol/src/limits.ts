@@ -1,6 +1,6 @@
 /** Bounds of the wire. Those marked configurable are defaults; docs/limits.md lists them all and a test compares the two. */
 export const LIMITS = {
-  /** UTF-8 bytes of a stream name, group id or item id. */
+  /** UTF-8 bytes of a stream name, group id, item id, scope or key. */
   idBytes: 256,
   /** Nesting of objects and arrays in one message. */
   jsonDepth: 64,
@@ -22,10 +22,20 @@ export const LIMITS = {
   inFlightCalls: 65_536,
   /** Bytes queued for one worker connection before it is closed with 1013. */
   workerOutboundBytes: 67_108_864,
-  /** UTF-8 bytes of a function id, trigger id or trigger type id. */
+  /** Bytes queued for one worker connection beyond which no call is added: callers alone never fill the queue. */
+  workerCallBacklogBytes: 33_554_432,
+  /** UTF-8 bytes of a function id, trigger id, trigger type id or topic. */
   registryIdBytes: 1_024,
+  /** UTF-8 bytes of `function_registration_prefix`. */
+  registrationPrefixBytes: 256,
+  /** Frames of one session with rules that wait while a registration hook decides. */
+  heldFrames: 16_384,
+  /** UTF-16 code units of those frames. */
+  heldFrameChars: 33_554_432,
   /** Functions, triggers and trigger types that one worker connection may register, each. */
   registrationsPerWorker: 10_000,
+  /** UTF-16 code units of what they say of themselves, of one worker connection: ids, descriptions, formats, metadata and configs. */
+  registrationChars: 67_108_864,
   /** Bindings made by engine::register_trigger, of all workers together. */
   durableTriggers: 10_000,
   /** UTF-16 code units of each text by which a worker describes itself. */
@@ -40,11 +50,54 @@ export const LIMITS = {
   snapshotStallMs: 60_000,
   /** Events that wait for one trigger binding before the oldest is dropped. */
   pendingPerTrigger: 10_000,
+  /** UTF-16 code units of the events that wait for one trigger binding, and of those that run. */
+  pendingTriggerChars: 33_554_432,
   /** Writes that wait in a store before `OVERLOADED`. */
   queuedWrites: 65_536,
+  /** Streams that workers may serve in one run of the engine. */
+  backendStreams: 10_000,
+  /** Writes that wait for workers that serve streams before `OVERLOADED`. */
+  backendWrites: 65_536,
   /** Operations of one update call. */
   updateOps: 1_024,
-  /** Bytes of an HTTP upgrade request head. */
+  /** Bytes of one message in a channel: Python's client takes less than 1 MiB. */
+  channelMessageBytes: 1_048_575,
+  /** Messages that a channel holds when its creator says nothing, and the most that it may ask for. */
+  channelMessages: 64,
+  channelMessagesAsked: 1_024,
+  /** Bytes that a channel holds before its writer has to wait: until the reader comes, and from then on. */
+  channelBytes: 8_388_608,
+  channelReadBytes: 524_288,
+  /** Bytes that all channels hold together before each writer waits for its own reader. */
+  channelsBytes: 268_435_456,
+  /** Channels that workers have created and that are not over, of all workers together and of one. */
+  channels: 65_536,
+  channelsPerWorker: 16_384,
+  /** Milliseconds that each step of the start of an adapter's file may take: its import, `createStore`, `start`. */
+  adapterStartMs: 60_000,
+  /** Milliseconds after which a channel that nobody is connected to is removed; noticed up to 60 s later. */
+  channelIdleMs: 300_000,
+  /** Bytes of a JSON body of an HTTP request; other bodies are not held. */
+  httpJsonBodyBytes: 8_000_000,
+  /** Bytes of the JSON bodies of all HTTP requests under way. */
+  httpJsonBodiesBytes: 134_217_728,
+  /** UTF-8 bytes of the path of an `http` trigger. */
+  httpPathBytes: 2_048,
+  /** Bytes of the headers that a function may set on a response. */
+  httpResponseHeaderBytes: 65_536,
+  /** Connections of the HTTP listener. */
+  httpConnections: 16_384,
+  /** Requests that wait while `concurrency_request_limit` others are worked on. */
+  httpWaiting: 16_384,
+  /** Bytes of all values that HTTP clients have not taken yet, those of 16 KiB and less aside. */
+  httpUnsentBytes: 268_435_456,
+  /** Milliseconds that a function which answered nothing may take to open the response channel. */
+  httpResponseGraceMs: 5_000,
+  /** Milliseconds in which an HTTP client takes nothing of its response before it is dropped. */
+  httpStallMs: 60_000,
+  /** Milliseconds for which the rest of a body that nobody wants is read, so that the client sees the answer. */
+  httpUnreadBodyMs: 2_000,
+  /** Bytes of the head of an HTTP request or upgrade. */
   headerBytes: 16_384,
   /** Headers of an HTTP upgrade request. */
   headers: 64,

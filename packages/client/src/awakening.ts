@@ -1,0 +1,22 @@
+/** Calls back when the runtime says that a connection may work again: the network is back, or the page is looked at. */
+export type Awakening = (wake: () => void) => () => void;
+
+interface EventSource {
+  addEventListener(type: string, listener: () => void): void;
+  removeEventListener(type: string, listener: () => void): void;
+}
+
+/** `online` of the window and `visibilitychange` of the document, where those exist; elsewhere nothing ever happens. */
+export const pageAwakening: Awakening = (wake) => {
+  const scope: { readonly document?: EventSource & { readonly visibilityState: string } } & Partial<EventSource> = globalThis as never;
+  const { document } = scope;
+  const onVisible = () => {
+    if (document?.visibilityState === 'visible') wake();
+  };
+  scope.addEventListener?.('online', wake);
+  document?.addEventListener('visibilitychange', onVisible);
+  return () => {
+    scope.removeEventListener?.('online', wake);
+    document?.removeEventListener('visibilitychange', onVisible);
+  };
+};

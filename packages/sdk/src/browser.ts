@@ -1,0 +1,37 @@
+import { openWebSocket } from '@rivulet/client/connection';
+import { httpHandler } from './http.js';
+import { logThrough } from './logger.js';
+import type { Platform } from './platform.js';
+import type { InitOptions, Worker } from './types.js';
+import { newUuid } from './uuid.js';
+import { ChannelReader, ChannelWriter } from './web-channel.js';
+import { WorkerCore } from './worker-core.js';
+
+export * from './exports.js';
+export { ChannelReader, ChannelWriter };
+
+export type ISdk = Worker<ChannelReader, ChannelWriter>;
+
+const NAME_DIGITS = 8;
+/** The engine pings; a browser answers by itself. */
+const NO_KEEP_ALIVE = undefined;
+
+const BROWSER: Platform<ChannelReader, ChannelWriter> = {
+  runtime: 'browser',
+  os: globalThis.navigator?.userAgent ?? 'unknown',
+  pid: undefined,
+  defaultName: () => `browser:${newUuid().slice(0, NAME_DIGITS)}`,
+  openSocket: () => openWebSocket,
+  keepAlive: NO_KEEP_ALIVE,
+  openReader: (url, ref) => new ChannelReader(url, ref),
+  openWriter: (url, ref) => new ChannelWriter(url, ref),
+};
+
+/** A worker in a page. Credentials go into the query of `address`: `ws://host:49135?api_key=…`. */
+export function registerWorker(address: string, options: InitOptions = {}): ISdk {
+  const worker = new WorkerCore(address, options, BROWSER);
+  logThrough(worker);
+  return worker;
+}
+
+export const http = httpHandler<ChannelReader, WritableStream<Uint8Array>>;

@@ -1,0 +1,38 @@
+import { LIMITS } from '@rivulet/protocol';
+import type { StreamChannelRef } from './types.js';
+
+export function isChannelRef(value: unknown): value is StreamChannelRef {
+  if (typeof value !== 'object' || value === null) return false;
+  const { channel_id, access_key, direction } = value as Partial<Record<string, unknown>>;
+  return typeof channel_id === 'string' && typeof access_key === 'string' && (direction === 'read' || direction === 'write');
+}
+
+/** A payload with every reference replaced by what `open` makes of it. What holds no reference is the same object as before. */
+export function replaceRefs(value: unknown, open: (ref: StreamChannelRef) => unknown): unknown {
+  return replace(value, open, 0);
+}
+
+function replace(value: unknown, open: (ref: StreamChannelRef) => unknown, depth: number): unknown {
+  if (typeof value !== 'object' || value === null || depth > LIMITS.jsonDepth) return value;
+  if (isChannelRef(value)) return open(value);
+  // The payload was parsed for this call alone, so it may be changed in place.
+  const holder = value as Record<string, unknown>;
+  for (const key of Object.keys(holder)) {
+    const inner = holder[key];
+    if (typeof inner !== 'object' || inner === null) continue;
+    const replaced = replace(inner, open, depth + 1);
+    if (replaced !== inner) Object.defineProperty(holder, key, { value: replaced, enumerable: true, writable: true, configurable: true });
+  }
+  return value;
+}
+
+/** The address of one end of a channel, at the engine that `engineUrl` names; its query, which may hold credentials, is left out. */
+export function channelUrl(engineUrl: string, ref: StreamChannelRef): string {
+  const url = new URL(engineUrl);
+  const path = url.pathname.replace(/\/+$/, '');
+  const query = `key=${encodeURIComponent(ref.access_key)}&dir=${ref.direction}`;
+  return `${url.protocol}//${url.host}${path}/ws/channels/${encodeURIComponent(ref.channel_id)}?${query}`;
+}
+
+/** Bytes of one frame of a channel: a reader in Python takes less than 1 MiB. */
+export const CHANNEL_FRAME_BYTES = 65_536;

@@ -1,0 +1,49 @@
+/** Codes that the SDK itself gives. Codes of the engine and of handlers pass through untouched. docs/sdk.md holds the same rows; a test compares the two. */
+export const SDK_ERROR_CODES = {
+  TIMEOUT:
+    'No answer came in time; the function may run still, unless the message says `not sent` and why. Raise timeoutMs, or make the call safe to repeat.',
+  CONNECTION_LOST: 'The connection dropped while the call ran; it may have had its effect. Repeat it if that is safe.',
+  NO_CONNECTION:
+    'No connection to the engine could be made; the message says why. Check the address, the credentials and that the engine runs; it is tried again by itself.',
+  QUEUE_FULL: 'Too much waits to be sent. Wait for the connection (onConnectionState), then call again.',
+  WORKER_CLOSED: 'The worker was closed, drains, or is out of attempts. Make a new one with registerWorker.',
+  MESSAGE_TOO_LARGE: 'The call is larger than the engine takes. Send it in parts, or through a channel.',
+  RESULT_TOO_LARGE: 'What the handler returned is larger than the engine takes. Return less, or use a channel.',
+  OVERLOADED: 'The worker runs as many handlers as it may (maxRunningHandlers). Call again later.',
+  serialization_error: 'The value is no JSON (a cycle, or a BigInt). Pass plain data.',
+  INVALID_ARGUMENTS: 'A call of the SDK has an argument that it can not use; the message says which.',
+  CHANNEL_LOST: 'The socket of a channel ended before the channel did. Create another channel.',
+  invocation_failed: 'The handler threw; the message and the stack are those of what it threw.',
+  function_not_found: 'This worker has no such function any more.',
+  function_not_invokable: 'The function is called over HTTP by the engine; this worker has no handler for it.',
+  trigger_type_not_found: 'This worker has no such trigger type any more.',
+  trigger_registration_failed: 'The provider of the trigger type refused the binding, or took too long.',
+} as const;
+
+export type SdkErrorCode = keyof typeof SDK_ERROR_CODES;
+
+export interface InvocationErrorInit {
+  readonly code: string;
+  readonly message: string;
+  readonly function_id?: string;
+  readonly stacktrace?: string;
+}
+
+/** Every failure of a call: of the engine, of the handler, or of the SDK. `code` tells them apart; `stacktrace` is that of the handler. */
+export class InvocationError extends Error {
+  readonly code: string;
+  readonly function_id?: string;
+  readonly stacktrace?: string;
+
+  constructor({ code, message, function_id, stacktrace }: InvocationErrorInit) {
+    super(`${code}: ${message}`);
+    this.name = 'InvocationError';
+    this.code = code;
+    if (function_id !== undefined) this.function_id = function_id;
+    if (stacktrace !== undefined) this.stacktrace = stacktrace;
+  }
+}
+
+export function sdkError(code: SdkErrorCode, message: string, functionId?: string): InvocationError {
+  return new InvocationError({ code, message, ...(functionId === undefined ? {} : { function_id: functionId }) });
+}

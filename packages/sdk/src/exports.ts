@@ -1,0 +1,18 @@
+/** What every runtime exports. */
+export type { ConnectionState } from '@rivulet/client/connection';
+export { isChannelRef } from './channel-ref.js';
+export { EngineFunctions, EngineTriggers, SDK_VERSION } from './engine-names.js';
+export {
+  InvocationError,
+  InvocationError as IIIInvocationError,
+  type InvocationErrorInit,
+  type InvocationErrorInit as IIIInvocationErrorInit,
+  SDK_ERROR_CODES,
+  type SdkErrorCode,
+} from './errors.js';
+export type { ApiResponse, HttpRequest, HttpRequest as ApiRequest, HttpResponse, InternalHttpRequest } from './http.js';
+export { Logger } from './logger.js';
+export { type States, state } from './state.js';
+export { type Streams, stream } from './stream.js';
+export { TriggerAction, type TriggerActionType } from './trigger-action.js';
+export type * from './types.js';

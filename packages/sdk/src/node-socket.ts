@@ -1,0 +1,44 @@
+import type { OpenSocket } from '@rivulet/client/connection';
+import { LIMITS } from '@rivulet/protocol';
+import { WebSocket } from 'ws';
+
+const HANDSHAKE_MS = 10_000;
+
+/** A WebSocket of `ws`: it can send headers and pings, which those of browsers can't. */
+export function openNodeSocket(headers: Readonly<Record<string, string>>): OpenSocket {
+  return (url, events) => {
+    const socket = new WebSocket(url, {
+      headers,
+      perMessageDeflate: false,
+      handshakeTimeout: HANDSHAKE_MS,
+      maxPayload: LIMITS.workerOutboundBytes,
+    });
+    let why = '';
+    socket.on('open', () => events.onOpen());
+    socket.on('message', (data, binary) => {
+      if (binary) events.onActivity();
+      else events.onText((data as Buffer).toString());
+    });
+    socket.on('pong', () => events.onActivity());
+    socket.on('ping', () => events.onActivity());
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      // A name with two addresses that both refuse: the error that Node makes of both has no message.
+      why = error.message || (error.code ?? '');
+    });
+    socket.on('close', (code, reason) => events.onClose({ code, reason: reason.toString() || why }));
+    return {
+      send: (text) => socket.send(text, ignored),
+      get bufferedAmount() {
+        return socket.bufferedAmount;
+      },
+      close: (code, reason) => socket.close(code, reason),
+      terminate: () => socket.terminate(),
+      ping: () => {
+        if (socket.readyState === WebSocket.OPEN) socket.ping(undefined, undefined, ignored);
+      },
+    };
+  };
+}
+
+/** A socket that can't send closes, and that is told. */
+function ignored(): void {}

@@ -1,0 +1,53 @@
+import type { UpdateOp, UpdateOpError } from './stream.js';
+
+interface Caller {
+  trigger<TInput, TOutput>(request: { function_id: string; payload: TInput }): Promise<TOutput>;
+}
+
+export type StateGetInput = { scope: string; key: string };
+export type StateSetInput = { scope: string; key: string; value: unknown };
+export type StateDeleteInput = StateGetInput;
+export type StateListInput = { scope: string };
+export type StateUpdateInput = { scope: string; key: string; ops: UpdateOp[] };
+export type StateSetResult<TData> = { old_value?: TData; new_value: TData };
+export type StateUpdateResult<TData> = { old_value?: TData; new_value: TData; errors?: UpdateOpError[] };
+
+export const StateEventType = { Created: 'state:created', Updated: 'state:updated', Deleted: 'state:deleted' } as const;
+export type StateEventType = (typeof StateEventType)[keyof typeof StateEventType];
+
+/** The input of a `state` trigger. */
+export interface StateEventData<TData = unknown> {
+  type: 'state';
+  event_type: StateEventType;
+  scope: string;
+  key: string;
+  old_value?: TData;
+  new_value?: TData;
+}
+
+/** State through a worker. `TData` is the type of the values; nothing checks it at run time. */
+export interface States<TData> {
+  set(scope: string, key: string, value: TData): Promise<StateSetResult<TData>>;
+  /** `undefined`: there is no such key. */
+  get(scope: string, key: string): Promise<TData | undefined>;
+  /** Answers the value that was there. */
+  delete(scope: string, key: string): Promise<TData | undefined>;
+  /** Values in the order of creation. */
+  list(scope: string): Promise<TData[]>;
+  /** Scopes that hold a value, sorted. */
+  listGroups(): Promise<string[]>;
+  update(scope: string, key: string, ops: UpdateOp[]): Promise<StateUpdateResult<TData>>;
+}
+
+export function state<TData = unknown>(worker: Caller): States<TData> {
+  const call = <TOutput>(operation: string, payload: object) =>
+    worker.trigger<object, TOutput>({ function_id: `state::${operation}`, payload });
+  return {
+    set: (scope, key, value) => call('set', { scope, key, value }),
+    get: (scope, key) => call('get', { scope, key }),
+    delete: (scope, key) => call('delete', { scope, key }),
+    list: (scope) => call('list', { scope }),
+    listGroups: async () => (await call<{ groups: string[] }>('list_groups', {})).groups,
+    update: (scope, key, ops) => call('update', { scope, key, ops }),
+  };
+}

@@ -1,0 +1,150 @@
+import { isBuiltin } from 'node:module';
+import type { Page } from 'playwright-core';
+import { expect, test } from 'vitest';
+import { openPage, servePage } from '../../conformance/test/harness/browser.js';
+import { startTestEngine } from '../../conformance/test/harness/engine.js';
+import type * as sdk from '../src/browser.js';
+import { bundleForBrowser } from './bundle.js';
+import { connectWorker, settled } from './connect-worker.js';
+
+declare global {
+  interface Window {
+    rivulet: typeof sdk;
+    worker_: sdk.ISdk;
+    events_: string[];
+  }
+}
+
+/** Bytes, minified and compressed: a page should not wait for it. */
+const MOST_GZIP_BYTES = 12_000;
+
+test('the bundle for pages holds nothing of Node, and stays small', async () => {
+  const { code, modules, imports, gzipBytes } = await bundleForBrowser();
+  expect(imports).toEqual([]);
+  expect(modules.filter((module) => isBuiltin(module) || /node-[a-z-]+\.ts$|node_modules/.test(module))).toEqual([]);
+  expect(code).not.toMatch(/\b(process|Buffer|require|__dirname)\b\s*[.([]/);
+  expect(gzipBytes).toBeLessThan(MOST_GZIP_BYTES);
+  console.log(`the SDK in a page: ${code.length} bytes minified, ${gzipBytes} compressed`);
+}, 30_000);
+
+/** A page with the SDK and a worker connected to `url`. */
+async function openWorker(page: Page, url: string): Promise<void> {
+  await page.goto(await servePage());
+  await page.addScriptTag({ content: (await bundleForBrowser()).code });
+  await page.evaluate((address) => {
+    window.events_ = [];
+    window.worker_ = window.rivulet.registerWorker(address);
+  }, url);
+}
+
+const call = (page: Page, functionId: string, payload: unknown) =>
+  page.evaluate(
+    ([function_id, data]) =>
+      window.worker_.trigger({ function_id, payload: data }).catch((error: sdk.InvocationError) => ({ code: error.code })),
+    [functionId, payload] as const,
+  );
+
+/** The engine has handled everything that the page's worker has sent. */
+async function settledPage(page: Page): Promise<void> {
+  for (let round = 0; round < 2; round++) await call(page, 'engine::channels::create', {});
+}
+
+test('a page calls, is called, and moves bytes through a channel', async () => {
+  const { workerUrl } = await startTestEngine();
+  const worker = connectWorker(workerUrl);
+  worker.registerFunction('app::double', (n: number) => n * 2);
+  worker.registerFunction('app::read', async ({ reader }: { reader: { readAll(): Promise<Buffer> } }) => (await reader.readAll()).length);
+  await settled(worker);
+  const page = await openPage();
+  await openWorker(page, workerUrl);
+  expect(await call(page, 'app::double', 21)).toBe(42);
+  expect(await call(page, 'app::missing', {})).toEqual({ code: 'function_not_found' });
+  await page.evaluate(() => void window.worker_.registerFunction('ui::title', () => document.title));
+  await settledPage(page);
+  expect(await worker.trigger({ function_id: 'ui::title', payload: {} })).toBe('test');
+  const sent = await page.evaluate(async () => {
+    const { writer, readerRef } = await window.worker_.createChannel();
+    const length = window.worker_.trigger({ function_id: 'app::read', payload: { reader: readerRef } });
+    await writer.write(new Uint8Array(300_000));
+    await writer.close();
+    return length;
+  });
+  expect(sent).toBe(300_000);
+  const received = await page.evaluate(async () => {
+    const { writer, reader } = await window.worker_.createChannel();
+    void writer.write(new Uint8Array([1, 2, 3])).then(() => writer.close());
+    return [...(await reader.readAll())];
+  });
+  expect(received).toEqual([1, 2, 3]);
+  const given = await page.evaluate(async () => {
+    const { writer, reader } = await window.worker_.createChannel();
+    const read = reader.readAll().catch((error: sdk.InvocationError) => error.code);
+    await writer.write(new Uint8Array([1]));
+    await writer.stream.abort();
+    return [await read, await writer.close().catch((error: sdk.InvocationError) => error.code)];
+  });
+  expect(given).toEqual(['CHANNEL_LOST', 'CHANNEL_LOST']);
+}, 60_000);
+
+/** A listener with rules, whose sessions need the key and may call `api::*`. */
+async function startGated() {
+  const { workerUrl, gatedUrl } = await startTestEngine({
+    gated: { rbac: { authFunction: 'app::auth', exposeFunctions: [{ kind: 'match', pattern: 'api::*' }] } },
+  });
+  const worker = connectWorker(workerUrl);
+  worker.registerFunction('app::auth', ({ query_params }: { query_params: Record<string, string[]> }) => {
+    if (query_params.api_key?.[0] !== 'good') throw new Error('no such key');
+    return {};
+  });
+  worker.registerFunction('api::open', () => 'open');
+  worker.registerFunction('app::hidden', () => 'hidden');
+  await settled(worker);
+  return { worker, gatedUrl };
+}
+
+test('RB-3 a page behind rules calls an exposed function, is refused a hidden one, and moves bytes through a channel', async () => {
+  const { gatedUrl } = await startGated();
+  const page = await openPage();
+  await openWorker(page, `${gatedUrl}/?api_key=good`);
+  expect(await call(page, 'api::open', {})).toBe('open');
+  expect(await call(page, 'app::hidden', {})).toEqual({ code: 'FORBIDDEN' });
+  expect(await call(page, 'app::missing', {})).toEqual({ code: 'FORBIDDEN' });
+  const received = await page.evaluate(async () => {
+    const { writer, reader } = await window.worker_.createChannel();
+    void writer.write(new Uint8Array([1, 2, 3])).then(() => writer.close());
+    return [...(await reader.readAll())];
+  });
+  expect(received).toEqual([1, 2, 3]);
+}, 60_000);
+
+test('RB-10 a page with a wrong key does not connect, and waits longer each time', async () => {
+  const { gatedUrl } = await startGated();
+  const page = await openPage();
+  await openWorker(page, `${gatedUrl}/?api_key=bad`);
+  await page.waitForFunction(() => {
+    const state = window.worker_.connectionState;
+    return state.kind === 'waiting' && state.attempt >= 1;
+  });
+  expect(await page.evaluate(() => window.worker_.workerId ?? 'none')).toBe('none');
+}, 60_000);
+
+test('two pages behind rules that register one function and one trigger each get their events', async () => {
+  const { worker, gatedUrl } = await startGated();
+  const page = await openPage();
+  const other = await page.context().newPage();
+  for (const tab of [page, other]) {
+    await openWorker(tab, `${gatedUrl}/?api_key=good`);
+    await tab.evaluate(() => {
+      window.worker_.registerFunction('ui::on', ({ id }: { id: string }) => void window.events_.push(id));
+      window.worker_.registerTrigger({ type: 'stream', function_id: 'ui::on', config: { stream_name: 'chat' } });
+    });
+    await settledPage(tab);
+  }
+  const set = (item_id: string) =>
+    worker.trigger({ function_id: 'stream::set', payload: { stream_name: 'chat', group_id: 'r', item_id, data: { item_id } } });
+  for (const id of ['m1', 'm2']) await set(id);
+  for (const tab of [page, other]) {
+    await tab.waitForFunction(() => window.events_.length > 1, undefined, { timeout: 8_000 });
+    expect(await tab.evaluate(() => window.events_)).toEqual(['m1', 'm2']);
+  }
+}, 60_000);

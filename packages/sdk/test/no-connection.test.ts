@@ -1,0 +1,101 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { startTestEngine } from '../../conformance/test/harness/engine.js';
+import { Inbox } from '../../conformance/test/harness/inbox.js';
+import { type ConnectionState, type InitOptions, type InvocationError, registerWorker } from '../src/index.js';
+import { connectWorker, settled } from './connect-worker.js';
+
+const call = { function_id: 'app::f', payload: 1 };
+const told = (error: InvocationError) => error.message;
+const quickly = { initialDelayMs: 1, maxDelayMs: 1 };
+
+/** Refuses every upgrade, as a listener whose auth function says no. */
+async function refusing(): Promise<number> {
+  const server = createServer().on('upgrade', (_request, socket) => {
+    // The client may be gone already; that is its matter.
+    socket.on('error', () => {}).end('HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n');
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  onTestFinished(() => {
+    server.close();
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+/** A port on which nothing listens. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** A worker of which the attempts have failed `times` times. */
+async function failed(url: string, times: number, options: InitOptions = {}) {
+  const warnings: string[][] = [];
+  const states = new Inbox<ConnectionState>();
+  const worker = connectWorker(url, { reconnection: quickly, onWarning: (...warning) => warnings.push(warning), ...options });
+  worker.onConnectionState((state) => states.push(state));
+  for (let time = 0; time < times; time++) await states.take(({ kind }) => kind === 'waiting', 'a failed attempt');
+  return { worker, warnings };
+}
+
+test('a refused connection is told once, and a call that was not sent says so, both with the cause and without credentials', async () => {
+  const port = await refusing();
+  const { worker, warnings } = await failed(`ws://me:pass@127.0.0.1:${port}/?api_key=secret`, 3);
+  const cause = `no connection to ws://127.0.0.1:${port} (Unexpected server response: 401)`;
+  expect(warnings).toEqual([['NO_CONNECTION', `${cause}; it is tried again`]]);
+  expect(await worker.trigger({ ...call, timeoutMs: 1 }).catch(told)).toBe(`TIMEOUT: invocation timed out after 1ms; not sent: ${cause}`);
+});
+
+test('an engine that is not there is named with the error of the system, also where its name has two addresses', async () => {
+  for (const host of ['127.0.0.1', 'localhost']) {
+    const { warnings } = await failed(`ws://${host}:${await freePort()}/path`, 1);
+    expect(warnings).toEqual([
+      ['NO_CONNECTION', expect.stringMatching(/^no connection to ws:\/\/\S+\/path \(.*ECONNREFUSED.*\); it is tried again$/)],
+    ]);
+  }
+});
+
+test('out of attempts, the warning and the calls that wait say why', async () => {
+  const warnings: string[][] = [];
+  const port = await refusing();
+  const worker = connectWorker(`ws://127.0.0.1:${port}`, {
+    reconnection: { maxRetries: 0 },
+    onWarning: (...warning) => warnings.push(warning),
+  });
+  const cause = `no connection to ws://127.0.0.1:${port} (Unexpected server response: 401)`;
+  expect(await worker.trigger(call).catch(told)).toBe(`WORKER_CLOSED: no attempt to connect is left: ${cause}`);
+  expect(warnings).toEqual([['NO_CONNECTION', cause]]);
+});
+
+test('without onWarning it is written to the console', async () => {
+  const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
+  onTestFinished(() => {
+    warn.mockRestore();
+  });
+  const states = new Inbox<ConnectionState>();
+  const worker = registerWorker(`ws://127.0.0.1:${await refusing()}`);
+  onTestFinished(() => worker.close());
+  worker.onConnectionState((state) => states.push(state));
+  await states.take(({ kind }) => kind === 'waiting', 'the refusal');
+  expect(warn).toHaveBeenCalledExactlyOnceWith('[rivulet]', 'NO_CONNECTION', expect.stringContaining('401'));
+});
+
+test('a call that was sent, and a worker that is closed before it could connect, tell nothing of a connection', async () => {
+  const { workerUrl } = await startTestEngine();
+  const warnings: string[][] = [];
+  const onWarning = (...warning: string[]) => warnings.push(warning);
+  const worker = connectWorker(workerUrl, { onWarning });
+  worker.registerFunction('app::f', () => new Promise(() => {}));
+  await settled(worker);
+  expect(await worker.trigger({ ...call, timeoutMs: 50 }).catch(told)).toBe('TIMEOUT: invocation timed out after 50ms');
+  await connectWorker(workerUrl, { onWarning }).close();
+  expect(warnings).toEqual([]);
+});
