@@ -21,7 +21,7 @@ export class DirectoryLock {
   static take(directory: string): DirectoryLock {
     const file = join(directory, LOCK);
     const own = `${file}.${process.pid}`;
-    writeFileSync(own, `${process.pid} ${startOf(process.pid) ?? ''}\n`, { mode: 0o600 });
+    writeFileSync(own, `${process.pid} ${startOf(process.pid) ?? ''} ${bootId() ?? ''}\n`, { mode: 0o600 });
     try {
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
         if (linked(own, file)) return new DirectoryLock(file);
@@ -77,7 +77,9 @@ function takeAway(file: string, stale: string): void {
 }
 
 function isAlive(holder: string): boolean {
-  const [pid = '', start = ''] = holder.split(' ');
+  const [pid = '', start = '', boot = ''] = holder.split(' ');
+  // Ticks count from the start of the machine: after another one, the same number at the same tick is somebody else.
+  if (boot !== '' && boot !== bootId()) return false;
   const now = startOf(Number(pid));
   // Elsewhere than on Linux nothing tells the start of a process: then its number alone has to do.
   if (now !== undefined) return start === '' || now === start;
@@ -88,6 +90,11 @@ function isAlive(holder: string): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
+}
+
+/** Names this run of the machine; known on Linux only. */
+function bootId(): string | undefined {
+  return contentOf('/proc/sys/kernel/random/boot_id');
 }
 
 /** When a process began, in ticks since the machine did; it tells a process from a later one of the same number. A zombie has ended. */

@@ -1,14 +1,14 @@
 import type { CloseName } from '@rivulet/protocol';
 import type { StreamConfig } from '../config/config.js';
+import { AuthThrottle } from '../core/access/auth-throttle.js';
+import { credentialDigest } from '../core/access/credential-digest.js';
+import { decodeQuery, headersForAuth, plainAddress } from '../core/access/upgrade-input.js';
 import type { Fabric } from '../core/fabric.js';
 import { JsonPayload } from '../core/invocation.js';
 import type { Logger } from '../logging/logger.js';
 import type { Clock } from '../structures/clock.js';
 import type { RefusalStatus, UpgradeRequest } from '../transport/listener.js';
-import { AuthThrottle } from './auth-throttle.js';
-import { credentialDigest } from './credential-digest.js';
 import { saysUnauthorized } from './subscription-triggers.js';
-import { decodeQuery } from './upgrade-target.js';
 
 /** What the gate decided about an upgrade. `refused`: the answer was no; `undecided`: nobody could answer, try again later. */
 export type AuthDecision =
@@ -95,28 +95,16 @@ function undecided(reason: string): AuthDecision {
   return { kind: 'refused', status: 503, close: 'tryLater', reason };
 }
 
-/** The input of the auth function as JSON. Cookies reach it only from pages of the listener's own host or of an allowed origin. */
 function authInput(request: UpgradeRequest, allowedOrigins: readonly string[]): string {
-  const headers: Record<string, string> = Object.create(null);
-  for (const [name, value] of Object.entries(request.headers)) {
-    if (name === 'cookie' && !mayUseCookies(request, allowedOrigins)) continue;
-    if (value !== undefined) headers[name] = Array.isArray(value) ? (value.at(-1) ?? '') : value;
-  }
   return JSON.stringify({
-    headers,
+    headers: headersForAuth(request, allowedOrigins),
     path: request.path,
     query_params: decodeQuery(request.rawQuery),
     addr: formatAddress(request.remoteAddress, request.remotePort),
   });
 }
 
-function mayUseCookies(request: UpgradeRequest, allowedOrigins: readonly string[]): boolean {
-  const { origin, host } = request.headers;
-  if (origin === undefined || allowedOrigins.includes(origin)) return true;
-  return host !== undefined && (origin === `http://${host}` || origin === `https://${host}`);
-}
-
 function formatAddress(address: string, port: number): string {
-  const plain = address.startsWith('::ffff:') ? address.slice(7) : address;
+  const plain = plainAddress(address);
   return plain.includes(':') ? `[${plain}]:${port}` : `${plain}:${port}`;
 }

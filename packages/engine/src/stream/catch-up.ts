@@ -1,7 +1,7 @@
 import type { Logger } from '../logging/logger.js';
+import type { StreamStore } from '../store/store.js';
 import type { FrameEncoder } from './frame-encoder.js';
 import { SEGMENT_BYTES } from './group-fanout.js';
-import type { StreamStore } from './store.js';
 import type { Subscription } from './subscription.js';
 import { changesSoon, readSync } from './sync.js';
 

@@ -8,8 +8,8 @@ import {
   isJsonObject,
   type JsonText,
 } from '@rivulet/protocol';
+import type { Commit, GroupRef, ItemRead } from '../store/store.js';
 import type { Clock } from '../structures/clock.js';
-import type { Commit, GroupRef, ItemRead } from './store.js';
 
 /** Turns commits and snapshots into the frames that stream clients see. */
 export class FrameEncoder {

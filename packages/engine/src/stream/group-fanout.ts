@@ -1,5 +1,5 @@
+import type { GroupRef } from '../store/store.js';
 import { GroupLog } from './group-log.js';
-import type { GroupRef } from './store.js';
 import type { Subscription } from './subscription.js';
 
 /** Largest piece that is written to a socket at once, unless a single frame is larger. */
@@ -131,10 +131,13 @@ export class GroupFanout implements GroupRef {
     return visited;
   }
 
-  /** The history broke: nobody's cursor means anything now. Those that lag or join find out by `history`. */
-  restart(offset: number, catchUp: StartCatchUp): void {
+  /**
+   * The history broke, and goes on at `offset` where that is known: nobody's cursor means anything now. Those that lag or join find out
+   * by `history`.
+   */
+  restart(offset: number | undefined, catchUp: StartCatchUp): void {
     this.history++;
-    this.log.restart(offset);
+    if (offset !== undefined) this.log.restart(offset);
     this.sharedSync = undefined;
     const live = new Set(this.#live);
     for (const set of this.#itemLive?.values() ?? []) for (const subscription of set) live.add(subscription);
@@ -142,7 +145,7 @@ export class GroupFanout implements GroupRef {
       this.leaveLive(subscription);
       catchUp(subscription);
     }
-    this.#flushed = offset;
+    if (offset !== undefined) this.#flushed = offset;
     this.wake();
   }
 

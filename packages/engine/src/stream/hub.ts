@@ -1,12 +1,12 @@
 import type { StreamConfig } from '../config/config.js';
 import type { Logger } from '../logging/logger.js';
+import type { Commit, GroupRef, StreamStore } from '../store/store.js';
 import type { Clock } from '../structures/clock.js';
 import { PairMap } from '../structures/pair-map.js';
 import { encodeTextFrame } from '../structures/websocket-frame.js';
 import { CatchUp } from './catch-up.js';
 import type { FrameEncoder } from './frame-encoder.js';
 import { GroupFanout } from './group-fanout.js';
-import type { Commit, GroupRef, StreamStore } from './store.js';
 import { Membership, type Subscriber, Subscription } from './subscription.js';
 
 /** How long the log of a group outlives its last subscription: a client that reconnects finds it. */
@@ -114,6 +114,14 @@ export class Hub {
     if (fanout === undefined) return;
     this.#logBytes -= fanout.log.bytes;
     fanout.restart(offset, this.#start);
+  }
+
+  /** The groups of a stream are read elsewhere from now on: everybody gets a `sync` of what is there. */
+  refresh(stream: string): void {
+    for (const fanout of this.#groups.valuesOf(stream)) {
+      this.#logBytes -= fanout.log.bytes;
+      fanout.restart(fanout.log.begun ? fanout.log.head : undefined, this.#start);
+    }
   }
 
   /** The cursor of this subscriber into a group, without memberships yet. A session opens one for each group. */

@@ -1,30 +1,30 @@
-import { type ErrorCode, field, type JsonText, LIMITS, RivuletError } from '@rivulet/protocol';
+import { type ErrorCode, field, type JsonText } from '@rivulet/protocol';
+import { answerOf, resultBytes } from '../core/builtin-answer.js';
+import { mismatch, readCount, readData, readFlag, readInput, readText } from '../core/builtin-input.js';
 import type { Fabric } from '../core/fabric.js';
-import type { Call, Outcome } from '../core/invocation.js';
+import type { Call } from '../core/invocation.js';
 import { requireStorable } from '../core/stored-value.js';
-import { applyUpdateOps } from '../core/update-apply.js';
-import { parseUpdateOps } from '../core/update-ops.js';
+import { UpdateCall } from '../core/update-call.js';
 import type { Logger } from '../logging/logger.js';
-import { listGroup } from './list.js';
-import { PendingWrites } from './pending-writes.js';
-import type { ApplyResult, Change, StreamStore } from './store.js';
-import { mismatch, readCount, readData, readFlag, readGroup, readId, readInput, readText, requireExact } from './stream-input.js';
+import { listGroup } from '../store/list-group.js';
+import { PendingWrites } from '../store/pending-writes.js';
+import type { ApplyResult, Change, StoredItem } from '../store/store.js';
+import type { BackedStore } from './backed-store.js';
+import { readGroup, readId } from './stream-input.js';
 
 interface Parts {
   readonly fabric: Fabric;
-  readonly store: StreamStore;
+  readonly store: BackedStore;
   readonly logger: Logger;
 }
 
-/** Left for the envelope of an answer when a list is measured against the caller's message limit. */
-const ENVELOPE_BYTES = 4_096;
 const MOST_LISTED = 100_000;
 
 /** Registers the eight stream::* functions (spec ST §2.1). */
 export function registerStreamFunctions(parts: Parts): void {
   const functions = new StreamFunctions(parts);
   const add = (id: string, error: ErrorCode, description: string, run: (call: Call) => Promise<JsonText | undefined>) => {
-    parts.fabric.registerBuiltin(id, (call) => functions.answer(run(call), error), description);
+    parts.fabric.registerBuiltin(id, (call) => answerOf(run(call), error, parts.logger, 'stream_function_failed'), description);
   };
   add('stream::set', 'STREAM_SET_ERROR', 'Creates or replaces an item.', (call) => functions.set(call));
   add('stream::get', 'STREAM_GET_ERROR', 'Reads an item.', (call) => functions.get(call));
@@ -37,25 +37,11 @@ export function registerStreamFunctions(parts: Parts): void {
 }
 
 class StreamFunctions {
-  readonly #store: StreamStore;
-  readonly #logger: Logger;
+  readonly #store: BackedStore;
   readonly #writes = new PendingWrites();
 
   constructor(parts: Parts) {
     this.#store = parts.store;
-    this.#logger = parts.logger;
-  }
-
-  /** A code of our own passes through; every other failure is the function's (spec ST §2.1). */
-  answer(running: Promise<JsonText | undefined>, code: ErrorCode): Promise<Outcome> {
-    return running.then(
-      (text) => ({ kind: 'result', text }) as const,
-      (error: unknown) => {
-        if (error instanceof RivuletError) return { kind: 'error', error: error.toBody() } as const;
-        this.#logger.error('stream_function_failed', { code, error: error instanceof Error ? error.stack : String(error) });
-        return { kind: 'error', error: { code, message: 'the store failed; the log of the engine has the cause' } } as const;
-      },
-    );
   }
 
   async set(call: Call): Promise<JsonText> {
@@ -63,16 +49,17 @@ class StreamFunctions {
     const change = { kind: 'set', ...readGroup(input), item: readId(input, 'item_id'), data: readData(call, input) } as const;
     requireStorable(change.data);
     const result = await this.#apply(change);
-    return `{"old_value":${result.old ?? 'null'},"new_value":${change.data}}`;
+    const after = result.kind === 'applied' ? result.new : undefined;
+    return `{"old_value":${result.old ?? 'null'},"new_value":${after ?? change.data}}`;
   }
 
   async get(call: Call): Promise<JsonText | undefined> {
     const input = readInput(call);
     const ref = readGroup(input);
     const item = readId(input, 'item_id');
-    if (!this.#writes.has(ref)) return (await this.#store.get(ref, item)).value?.data;
+    if (!this.#writes.has(ref) && !this.#store.writes(ref)) return (await this.#store.get(ref, item)).value?.data;
     // Writes that were asked for before it are on their way: it stands in line with them, and writes nothing.
-    return (await this.#store.apply({ kind: 'update', ...ref, item, compute: () => undefined })).old;
+    return this.#store.getInLine(ref, item);
   }
 
   async delete(call: Call): Promise<JsonText> {
@@ -85,25 +72,24 @@ class StreamFunctions {
     const input = readInput(call);
     const ref = readGroup(input);
     const options = {
-      withIds: readFlag(input, 'with_ids'),
+      row: readFlag(input, 'with_ids') ? withId : (item: StoredItem) => item.data,
       limit: readCount(input, 'limit', MOST_LISTED),
       after: readText(input, 'after'),
-      maxBytes: (call.caller?.maxMessageBytes ?? LIMITS.workerMessageBytes) - ENVELOPE_BYTES,
+      maxBytes: resultBytes(call),
     };
-    await this.#writes.settled(ref);
+    await Promise.all([this.#writes.settled(ref), this.#store.settled(ref)]);
     return listGroup(this.#store, ref, options);
   }
 
   async listGroups(call: Call): Promise<JsonText> {
     const stream = readId(readInput(call), 'stream_name');
-    await this.#writes.allSettled();
+    await Promise.all([this.#writes.streamSettled(stream), this.#store.streamSettled(stream)]);
     return JSON.stringify(await this.#store.groups(stream));
   }
 
   async listAll(): Promise<JsonText> {
     await this.#writes.allSettled();
-    const rows: { id: string; groups: readonly string[] }[] = [];
-    for (const id of await this.#store.streams()) rows.push({ id, groups: await this.#store.groups(id) });
+    const rows = await this.#store.catalogue();
     return JSON.stringify({ stream: rows, count: rows.length });
   }
 
@@ -121,20 +107,17 @@ class StreamFunctions {
 
   async update(call: Call): Promise<JsonText> {
     const input = readInput(call);
-    requireExact(call);
-    const parsed = parseUpdateOps(field(input, 'ops'));
-    if (parsed.kind === 'invalid') throw mismatch(parsed.message);
-    let after: JsonText | undefined;
-    let errors: readonly unknown[] = [];
-    const compute = (old: JsonText | undefined) => {
-      const applied = applyUpdateOps(old, parsed.ops);
-      after = applied.text;
-      errors = applied.errors;
-      return applied.changed ? applied.text : undefined;
-    };
-    const result = await this.#apply({ kind: 'update', ...readGroup(input), item: readId(input, 'item_id'), compute });
-    const tail = errors.length === 0 ? '' : `,"errors":${JSON.stringify(errors)}`;
-    return `{"old_value":${result.old ?? 'null'},"new_value":${after ?? 'null'}${tail}}`;
+    const update = new UpdateCall(call, input);
+    const ref = readGroup(input);
+    const item = readId(input, 'item_id');
+    if (this.#store.updates(ref.stream)) {
+      const updating = this.#store.update(ref, item, field(input, 'ops'));
+      this.#writes.began(ref, updating);
+      const { old, new: after } = await updating;
+      return `{"old_value":${old ?? 'null'},"new_value":${after ?? 'null'}}`;
+    }
+    const result = await this.#apply({ kind: 'update', ...ref, item, compute: update.compute });
+    return update.result(result.old, result.kind === 'applied' ? result.new : undefined);
   }
 
   #apply(change: Change): Promise<ApplyResult> {
@@ -142,4 +125,8 @@ class StreamFunctions {
     this.#writes.began(change, applying);
     return applying;
   }
+}
+
+function withId({ item, data }: StoredItem): JsonText {
+  return `{"id":${JSON.stringify(item)},"data":${data}}`;
 }

@@ -1,12 +1,14 @@
 import type { StreamConfig } from '../config/config.js';
 import type { Fabric } from '../core/fabric.js';
 import type { Logger } from '../logging/logger.js';
+import type { Commit, StreamStore } from '../store/store.js';
 import type { Clock } from '../structures/clock.js';
 import { AuthGate } from './auth-gate.js';
+import { BackedStore } from './backed-store.js';
+import { Backends } from './backends.js';
 import { ChangeTriggers } from './change-triggers.js';
 import { FrameEncoder } from './frame-encoder.js';
 import { Hub } from './hub.js';
-import type { Commit, StreamStore } from './store.js';
 import { registerStreamFunctions } from './stream-functions.js';
 import { StreamGateway } from './stream-gateway.js';
 import { SubscriptionTriggers } from './subscription-triggers.js';
@@ -28,11 +30,15 @@ export class StreamModule {
   readonly #changes: ChangeTriggers;
 
   constructor(options: StreamModuleOptions) {
-    const { config, fabric, store, clock, logger } = options;
+    const { config, fabric, clock, logger } = options;
+    const backends = new Backends(fabric, config, clock, logger);
+    const store = new BackedStore(options.store, backends, logger);
     this.#options = options;
     this.#frames = new FrameEncoder(clock, config.injectId);
     this.#changes = new ChangeTriggers(fabric, logger);
     this.hub = new Hub({ store, frames: this.#frames, limits: config, clock, logger });
+    // Those who watch since before it came, as after a restart of the engine, hold what the store has: nothing.
+    backends.onBegin((stream) => this.hub.refresh(stream));
     const policy = { failClosed: config.joinFailClosed, authenticated: config.authFunction !== undefined, timeoutMs: config.joinTimeoutMs };
     const triggers = new SubscriptionTriggers(fabric, policy, logger);
     registerStreamFunctions({ fabric, store, logger });

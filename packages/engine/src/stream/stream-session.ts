@@ -2,12 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { decodeStreamMessage, type StreamJoin } from '@rivulet/protocol';
 import type { StreamConfig } from '../config/config.js';
 import type { Logger } from '../logging/logger.js';
+import { isValidId } from '../store/ids.js';
+import type { GroupRef } from '../store/store.js';
 import { encodeTextFrame } from '../structures/websocket-frame.js';
 import type { Connection, ConnectionOwner } from '../transport/connection.js';
 import type { FrameEncoder } from './frame-encoder.js';
 import type { Hub } from './hub.js';
-import { isValidId } from './ids.js';
-import type { GroupRef } from './store.js';
 import type { Membership, Subscriber, Subscription } from './subscription.js';
 import type { JoinEvent, SubscriptionTriggers } from './subscription-triggers.js';
 

@@ -68,10 +68,10 @@ export class SubscriptionTriggers {
     return this.#joins.empty && !this.#policy.failClosed;
   }
 
-  /** All matching functions run; one denial is enough. */
+  /** All matching functions run; one denial is enough. Those of sessions with rules may deny; being there, they allow nothing. */
   async allows(event: JoinEvent): Promise<boolean> {
     const bindings = this.#joins.matching(event);
-    if (this.#policy.failClosed && !bindings.some((binding) => this.#fabric.hasFunction(binding.functionId))) {
+    if (this.#policy.failClosed && !bindings.some((binding) => !binding.gated && this.#fabric.hasFunction(binding.functionId))) {
       this.#logger.warn('join_denied', { reason: 'no_live_join_function', stream: event.stream_name, group: event.group_id });
       return false;
     }

@@ -1,8 +1,8 @@
 import { LIMITS } from '@rivulet/protocol';
+import type { Snapshot, StreamStore } from '../store/store.js';
 import { encodeTextFragment, encodeTextFrame } from '../structures/websocket-frame.js';
 import type { FrameEncoder } from './frame-encoder.js';
 import type { GroupFanout } from './group-fanout.js';
-import type { Snapshot, StreamStore } from './store.js';
 import type { Subscriber, Subscription, SyncTarget } from './subscription.js';
 
 /** A `sync` ready to be written: the state of a group or an item, true at exactly one offset. */
@@ -85,7 +85,7 @@ async function writeSnapshot(subscription: Subscription, snapshot: Snapshot, fra
       return true;
     }
     const frame = encodeTextFrame(text);
-    if (frame.length <= SHARED_BYTES && fanout.log.head === snapshot.position.offset) {
+    if (frame.length <= SHARED_BYTES && snapshot.external !== true && fanout.log.head === snapshot.position.offset) {
       fanout.sharedSync = { offset: snapshot.position.offset, frame };
     }
     return await writeWhole(subscription, frame);

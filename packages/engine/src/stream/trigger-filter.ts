@@ -1,4 +1,4 @@
-import { RivuletError } from '@rivulet/protocol';
+import { readConfigText } from '../core/ordered-bindings.js';
 
 /** Which part of the streams a trigger binding is about. `undefined` = any (spec ST §2.6, §2.7). */
 export interface TriggerFilter {
@@ -21,8 +21,6 @@ export function matches(filter: TriggerFilter, stream: string, group: string, it
 }
 
 function readName(config: Readonly<Record<string, unknown>>, key: string): string | undefined {
-  const value = Object.hasOwn(config, key) ? config[key] : undefined;
-  if (value === undefined || value === null || value === '') return undefined;
-  if (typeof value !== 'string') throw new RivuletError('trigger_registration_failed', `config.${key} must be a string`);
-  return value;
+  const name = readConfigText(config, key);
+  return name === '' ? undefined : name;
 }

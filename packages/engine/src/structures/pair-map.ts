@@ -29,6 +29,11 @@ export class PairMap<V> {
     return true;
   }
 
+  /** What is held under a first key. */
+  *valuesOf(first: string): IterableIterator<V> {
+    yield* this.#outer.get(first)?.values() ?? [];
+  }
+
   *values(): IterableIterator<V> {
     for (const inner of this.#outer.values()) yield* inner.values();
   }

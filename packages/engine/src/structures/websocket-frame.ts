@@ -1,8 +1,10 @@
 /** WebSocket frames as the server sends them: unmasked, uncompressed (RFC 6455 §5.2). */
 
 const TEXT = 0x1;
+const BINARY = 0x2;
 const CONTINUATION = 0x0;
 const PING = 0x9;
+const PONG = 0xa;
 const FIN = 0x80;
 
 function headerBytes(payloadBytes: number): number {
@@ -59,3 +61,13 @@ export function writeTextFrame(target: Buffer, at: number, text: string, payload
 
 /** The empty ping; shared, never changed. */
 export const PING_FRAME: Buffer = Buffer.from([FIN | PING, 0]);
+
+/** An unsolicited pong, which nobody answers. */
+export const PONG_FRAME: Buffer = Buffer.from([FIN | PONG, 0]);
+
+/** What stands before the payload of a whole message in one frame. */
+export function encodeFrameHead(payloadBytes: number, binary: boolean): Buffer {
+  const head = Buffer.allocUnsafe(headerBytes(payloadBytes));
+  writeHeader(head, 0, FIN | (binary ? BINARY : TEXT), payloadBytes);
+  return head;
+}

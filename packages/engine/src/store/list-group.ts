@@ -1,9 +1,9 @@
 import { type JsonText, RivuletError } from '@rivulet/protocol';
-import type { GroupRef, StreamStore } from './store.js';
+import type { GroupRef, StoredItem, StreamStore } from './store.js';
 
 export interface ListOptions {
-  /** `{id, data}` rows instead of bare values. */
-  readonly withIds: boolean;
+  /** How an item is listed, as JSON. */
+  readonly row: (item: StoredItem) => JsonText;
   readonly limit: number | undefined;
   /** Begin behind this item, in order of creation. */
   readonly after: string | undefined;
@@ -11,7 +11,7 @@ export interface ListOptions {
   readonly maxBytes: number;
 }
 
-/** The values of a group in order of creation, as one JSON array, from one consistent view. */
+/** The items of a group in order of creation, as one JSON array, from one consistent view. */
 export async function listGroup(store: StreamStore, ref: GroupRef, options: ListOptions): Promise<JsonText> {
   const snapshot = await store.snapshot(ref);
   const rows: string[] = [];
@@ -24,7 +24,7 @@ export async function listGroup(store: StreamStore, ref: GroupRef, options: List
           begun = item.item === options.after;
           continue;
         }
-        const row = options.withIds ? `{"id":${JSON.stringify(item.item)},"data":${item.data}}` : item.data;
+        const row = options.row(item);
         characters += row.length + 1;
         if (characters > options.maxBytes) throw tooLarge(options.maxBytes);
         rows.push(row);
@@ -34,7 +34,7 @@ export async function listGroup(store: StreamStore, ref: GroupRef, options: List
   } finally {
     snapshot.close();
   }
-  if (!begun) throw new RivuletError('INVALID_ARGUMENTS', 'after names an item that is not in the group');
+  if (!begun) throw new RivuletError('INVALID_ARGUMENTS', 'after names nothing that is in the list');
   return finish(rows, options.maxBytes);
 }
 

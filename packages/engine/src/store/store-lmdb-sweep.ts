@@ -1,7 +1,9 @@
 import { RivuletError } from '@rivulet/protocol';
+import type { GroupRef } from './store.js';
 import { type StoreState, type Tables, writeState } from './store-lmdb-batch.js';
 import type { HeadCache } from './store-lmdb-heads.js';
 import {
+  decodeHead,
   decodeItem,
   decodeText,
   decodeVersion,
@@ -16,20 +18,31 @@ import {
 
 /** Tombstones that one sweep removes. */
 const SWEPT_AT_ONCE = 2_000;
+/** Heads that one sweep looks at. */
+const HEADS_AT_ONCE = 2_000;
 
 export interface Sweep {
   /** Runs after the commit: the new heads are the heads now. */
   readonly adopt: () => void;
   /** Records that failed their checksum. */
   readonly damaged: number;
+  /** As many tombstones were found as one sweep takes: there may be others. */
+  readonly more: boolean;
+  /** The head at which the next sweep begins; `undefined`: at the first. */
+  readonly nextHead: Buffer | undefined;
+}
+
+interface Gone extends GroupRef {
+  readonly head: Head;
 }
 
 /**
  * Inside a write transaction: removes tombstones of deletes before `oldest` and raises the floor of their groups; a head goes with
- * its last tombstone when no items are left, and the store remembers how far it had come. A damaged record takes nothing with it:
- * the entry of the sweep goes, so that it is met once, and what it should have led to stays as it is.
+ * its last tombstone when no items are left, and the store remembers how far it had come. So does, a part of the heads at each sweep, that
+ * of a group which never held an item, such as one of events. A damaged record takes nothing with it: the entry of the sweep goes, so
+ * that it is met once, and what it should have led to stays as it is.
  */
-export function sweepTombstones(tables: Tables, heads: HeadCache, state: StoreState, oldest: number): Sweep {
+export function sweepTombstones(tables: Tables, heads: HeadCache, state: StoreState, oldest: number, firstHead: Buffer | undefined): Sweep {
   const touched = new Map<string, { stream: string; group: string; head: Head }>();
   const end = numbersKey(Math.max(0, oldest), 0, 0);
   const graves = [...tables.tombstones.getRange({ end, limit: SWEPT_AT_ONCE })];
@@ -54,24 +67,51 @@ export function sweepTombstones(tables: Tables, heads: HeadCache, state: StoreSt
     }
   }
   const next = { ...state };
-  const gone = [...touched.values()].filter(({ head }) => head.items === 0 && !hasVersions(tables, head.number));
-  for (const { stream, group, head } of touched.values()) {
+  const gone: Gone[] = [];
+  const kept: Gone[] = [];
+  for (const entry of touched.values()) (entry.head.items === 0 && !hasVersions(tables, entry.head.number) ? gone : kept).push(entry);
+  for (const { stream, group, head } of kept) {
     const key = headKey(stream, group);
-    if (gone.some((each) => each.head === head)) {
-      tables.heads.remove(key);
-      next.removedOffset = Math.max(next.removedOffset, head.offset, head.reserved);
-      next.removedTimestamp = Math.max(next.removedTimestamp, head.timestamp);
-    } else tables.heads.put(key, encodeHead(key, head));
+    tables.heads.put(key, encodeHead(key, head));
+  }
+  const idle = idleHeads(tables, heads, oldest, firstHead);
+  gone.push(...idle.gone.filter(({ stream, group }) => !touched.has(headKey(stream, group).toString())));
+  for (const { stream, group, head } of gone) {
+    tables.heads.remove(headKey(stream, group));
+    next.removedOffset = Math.max(next.removedOffset, head.offset, head.reserved);
+    next.removedTimestamp = Math.max(next.removedTimestamp, head.timestamp);
   }
   if (gone.length > 0) writeState(tables.meta, next);
   const adopt = () => {
     Object.assign(state, next);
-    for (const entry of touched.values()) {
-      if (gone.includes(entry)) heads.forget(entry);
-      else heads.set(entry, entry.head, true);
-    }
+    for (const entry of gone) heads.forget(entry);
+    for (const entry of kept) heads.set(entry, entry.head, true);
   };
-  return { adopt, damaged };
+  return { adopt, damaged, more: graves.length === SWEPT_AT_ONCE, nextHead: idle.next };
+}
+
+/** Groups without items or tombstones whose last event is older than `oldest`. */
+function idleHeads(
+  tables: Tables,
+  heads: HeadCache,
+  oldest: number,
+  start: Buffer | undefined,
+): { readonly gone: readonly Gone[]; readonly next: Buffer | undefined } {
+  const records = [...tables.heads.getRange({ limit: HEADS_AT_ONCE, ...(start === undefined ? {} : { start }) })];
+  const gone: Gone[] = [];
+  for (const { key, value } of records) {
+    const ref = splitHeadKey(key);
+    try {
+      // What is in memory is newer: events change the record only now and then.
+      const head = heads.cached(ref) ?? decodeHead(key, value);
+      if (head.items === 0 && head.timestamp <= oldest && !hasVersions(tables, head.number)) gone.push({ ...ref, head });
+    } catch (error) {
+      if (!(error instanceof RivuletError) || error.code !== 'CORRUPT_ITEM') throw error;
+      // Whoever opens the group is told.
+    }
+  }
+  const last = records.at(-1)?.key;
+  return { gone, next: last === undefined || records.length < HEADS_AT_ONCE ? undefined : Buffer.from(last) };
 }
 
 /** What a delete has left; nothing when it was followed by a new item of the same id. */

@@ -49,6 +49,9 @@ class LmdbStore implements StreamStore {
   #state: StoreState | undefined;
   #events: StoreEvents | undefined;
   #queue: Waiting[] = [];
+  #sweepDue = false;
+  /** Where the next sweep goes on in the heads. */
+  #nextHead: Buffer | undefined;
   #writing: Promise<void> | undefined;
   #closing = false;
   /** After a failed commit nothing is written to the environment again: what it would do is unknown. */
@@ -169,10 +172,13 @@ class LmdbStore implements StreamStore {
     }
   }
 
+  /** Carries out what is queued, and sweeps when that is due: one transaction at a time. */
   async #write(): Promise<void> {
     // The rest of this turn may still queue more for the same transaction.
     await Promise.resolve();
-    while (this.#queue.length > 0) {
+    while (this.#queue.length > 0 || this.#sweepDue) {
+      if (this.#sweepDue) await this.#sweep();
+      if (this.#queue.length === 0) continue;
       const waiting = this.#queue.length <= BATCH_CHANGES ? this.#queue : this.#queue.slice(0, BATCH_CHANGES);
       this.#queue = waiting === this.#queue ? [] : this.#queue.slice(BATCH_CHANGES);
       if (this.#failed !== undefined) {
@@ -255,25 +261,29 @@ class LmdbStore implements StreamStore {
     return true;
   }
 
-  /** Removes tombstones whose time is over, as the timer does each minute. */
+  /** Removes tombstones whose time is over, as the timer does each minute: between batches, a part at a time, until none is left. */
   async sweepNow(): Promise<void> {
-    if (this.#writing !== undefined || this.#failed !== undefined || this.#closing) return;
-    const [tables, heads, state, environment] = [this.#tables, this.#heads, this.#state, this.#environment];
-    if (tables === undefined || heads === undefined || state === undefined || environment === undefined) return;
-    const oldest = this.#options.clock.now() - this.#options.tombstoneRetentionMs;
-    this.#writing = this.#sweep(environment, () => sweepTombstones(tables, heads, state, oldest)).then(() => this.#write());
+    if (this.#failed !== undefined || this.#closing) return;
+    this.#sweepDue = true;
+    this.#writing ??= this.#write();
     await this.#writing;
   }
 
-  /** Never rejects: what was queued meanwhile is written next. */
-  async #sweep(environment: LmdbEnvironment, sweep: () => Sweep): Promise<void> {
-    const { path, logger } = this.#options;
+  /** One part of a sweep; another one is due while there may be more. Never rejects. */
+  async #sweep(): Promise<void> {
+    this.#sweepDue = false;
+    const [tables, heads, state, environment] = [this.#tables, this.#heads, this.#state, this.#environment];
+    if (tables === undefined || heads === undefined || state === undefined || environment === undefined) return;
+    if (this.#failed !== undefined || this.#closing) return;
+    const { path, logger, clock, tombstoneRetentionMs } = this.#options;
     let swept: Sweep | undefined;
     try {
       await environment.transaction(() => {
-        swept = sweep();
+        swept = sweepTombstones(tables, heads, state, clock.now() - tombstoneRetentionMs, this.#nextHead);
       });
       swept?.adopt();
+      this.#nextHead = swept?.nextHead;
+      this.#sweepDue = swept?.more ?? false;
     } catch (error) {
       if (!untouched(error)) this.#fail(error);
       else

@@ -123,6 +123,7 @@ export class Batch {
       timestamp: head.timestamp,
       created,
       data: effect.data,
+      old,
       eventType: change.kind === 'event' ? change.type : undefined,
     };
     return { result: { kind: 'applied', old, new: effect.kind === 'write' ? effect.data : undefined, position }, commit };

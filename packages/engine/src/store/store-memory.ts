@@ -193,6 +193,7 @@ class MemoryStore implements StreamStore {
       timestamp: group.timestamp,
       created,
       data: effect.data,
+      old: before?.data,
       eventType: change.kind === 'event' ? change.type : undefined,
     });
     return { kind: 'applied', old: before?.data, new: effect.kind === 'write' ? effect.data : undefined, position };

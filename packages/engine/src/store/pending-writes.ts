@@ -26,6 +26,11 @@ export class PendingWrites {
     await this.#last.get(ref.stream, ref.group)?.catch(() => {});
   }
 
+  /** The same for all groups of a stream; those of others are none of its business. */
+  async streamSettled(stream: string): Promise<void> {
+    await Promise.allSettled(this.#last.valuesOf(stream));
+  }
+
   async allSettled(): Promise<void> {
     if (this.#last.size > 0) await Promise.allSettled(this.#last.values());
   }

@@ -1,4 +1,6 @@
 import type { JsonText, Position, StreamEffect } from '@rivulet/protocol';
+import type { Logger } from '../logging/logger.js';
+import type { Clock } from '../structures/clock.js';
 
 /**
  * What a store of streams owes the engine. A group `(stream, group)` is an ordered map of items with one history: every effect on it
@@ -14,7 +16,7 @@ import type { JsonText, Position, StreamEffect } from '@rivulet/protocol';
  * Failures are thrown as `RivuletError` (STORE_FULL, STORE_UNAVAILABLE, CORRUPT_ITEM, OVERLOADED, VALUE_TOO_LARGE).
  */
 export interface StreamStore {
-  /** Opens the store. Called once, before anything else. */
+  /** Opens the store. Called once, before anything but `close`. */
   start(events: StoreEvents): Promise<void>;
   apply(change: Change): Promise<ApplyResult>;
   get(ref: GroupRef, item: string): Promise<ItemRead>;
@@ -32,8 +34,28 @@ export interface StreamStore {
   /** After it resolves, every later commit of the group reaches `onCommit`, whoever wrote it. Local commits always do. Calls are counted. */
   watch(ref: GroupRef): Promise<void>;
   unwatch(ref: GroupRef): void;
-  /** Waits for queued writes, makes them durable, releases everything. Later calls fail with STORE_UNAVAILABLE. */
+  /**
+   * Waits for queued writes, makes them durable, releases everything. Later calls fail with STORE_UNAVAILABLE. Also called, at most once
+   * more, when `start` failed or never ran.
+   */
   close(): Promise<void>;
+}
+
+/**
+ * What the file of an adapter exports as `createStore`: it makes a store that is not started yet. Called once for each entry of the
+ * configuration that names the file. When it fails, the engine does not start.
+ */
+export type StoreFactory = (options: StoreFactoryOptions) => StreamStore | Promise<StreamStore>;
+
+export interface StoreFactoryOptions {
+  /** What the configuration says under `adapter.config`, `{}` when it says nothing. Nobody has checked it. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** The source of timestamps. */
+  readonly clock: Clock;
+  /** Lines go to the log of the engine. */
+  readonly logger: Logger;
+  /** How long a delete must stay known to `changes`, in milliseconds. */
+  readonly tombstoneRetentionMs: number;
 }
 
 export interface GroupRef {
@@ -104,6 +126,8 @@ export interface Commit {
   readonly created: number;
   /** New value; the old value for a delete; the payload for an event. */
   readonly data: JsonText;
+  /** Value before; `undefined` when the item did not exist. Events and external changes: `undefined`. */
+  readonly old: JsonText | undefined;
   /** Type of an event; `undefined` otherwise. */
   readonly eventType: string | undefined;
 }
@@ -130,6 +154,8 @@ export interface Snapshot {
   /** The snapshot is true at exactly this position. */
   readonly position: Position;
   readonly timestamp: number;
+  /** It was read elsewhere and is true at no exact position: for one reader only. Default: false. */
+  readonly external?: boolean;
   /** Chunks of items in order of creation. May be iterated once. Between chunks the event loop may run. */
   chunks(): AsyncIterable<readonly StoredItem[]>;
   close(): void;
@@ -156,3 +182,6 @@ export type ChangeEntry =
       /** The `id` member of the deleted value as JSON text; `undefined` when it had none. Existing clients drop the item by it. */
       readonly valueId: JsonText | undefined;
     };
+
+export type { Logger } from '../logging/logger.js';
+export type { Clock } from '../structures/clock.js';

@@ -1,0 +1,7 @@
+/** The stores of the engine, for adapters that put something of their own in front of one; and what every store does alike. */
+
+export { type Effect, effectOf, valueIdOf } from './store/change-effect.js';
+export { requireId } from './store/ids.js';
+export type * from './store/store.js';
+export { createLmdbStore, type LmdbStoreOptions } from './store/store-lmdb.js';
+export { createMemoryStore, type MemoryStoreOptions } from './store/store-memory.js';

@@ -1,0 +1,309 @@
+import { field, isJsonObject, type JsonText, LIMITS, type Position, RivuletError, type StreamEffect } from '@rivulet/protocol';
+import { requireStorable } from '../core/stored-value.js';
+import type { Logger } from '../logging/logger.js';
+import { requireId } from '../store/ids.js';
+import type { ApplyResult, Change, Changes, GroupRef, ItemRead, Snapshot, StoredItem, StoreEvents, StreamStore } from '../store/store.js';
+import { Lines } from '../structures/lines.js';
+import { PairMap } from '../structures/pair-map.js';
+import { Rounds } from '../structures/rounds.js';
+import type { BackendOperation, Backends, Part } from './backends.js';
+
+type ItemChange = Extract<Change, { kind: 'set' | 'update' | 'delete' }>;
+type Applied = Extract<ApplyResult, { kind: 'applied' }>;
+
+/** A stream and its groups. */
+export interface CatalogueRow {
+  readonly id: string;
+  readonly groups: readonly string[];
+}
+
+/** What a backend has of a group. */
+interface Listed extends Pick<Snapshot, 'position' | 'timestamp'> {
+  readonly items: readonly StoredItem[];
+}
+
+/** What a backend says of a write. `old` undefined: there was nothing. */
+interface Written {
+  readonly old: JsonText | undefined;
+  readonly new: JsonText | undefined;
+}
+
+/**
+ * The store of the engine, with workers in its place for the streams that they serve. A worker's answer is the commit; the store then
+ * gives it an offset and a stamp and publishes it without keeping it, so fan-out, triggers and order are the same as ever (spec ST §2.9).
+ *
+ * Writes to one item run one after another. A snapshot is read from the worker and is true at no exact offset: its position is that of
+ * the moment before it was asked for, so a change may show twice, in it and after it, and none is missed.
+ */
+export class BackedStore implements StreamStore {
+  readonly #inner: StreamStore;
+  readonly #backends: Backends;
+  readonly #logger: Logger;
+  readonly #lines = new Lines();
+  readonly #lists = new Rounds<Listed>();
+  /** Writes of a group that workers have not answered. */
+  readonly #writing = new PairMap<Set<Promise<unknown>>>();
+
+  constructor(inner: StreamStore, backends: Backends, logger: Logger) {
+    this.#inner = inner;
+    this.#backends = backends;
+    this.#logger = logger;
+  }
+
+  start(events: StoreEvents): Promise<void> {
+    return this.#inner.start(events);
+  }
+
+  /** Not an async function: for a stream of the store it costs one look-up. */
+  apply(change: Change): Promise<ApplyResult> {
+    try {
+      if (change.kind === 'event' || change.kind === 'external' || !this.#takes(change)) return this.#inner.apply(change);
+      requireId(change.group, 'group_id');
+      requireId(change.item, 'item_id');
+      return this.#inLine(change, (deadline) => this.#write(change, { of: change.kind, deadline }));
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+  }
+
+  /** Whether a worker computes updates of this stream itself. */
+  updates(stream: string): boolean {
+    return this.#backends.serves('update', stream);
+  }
+
+  /** An update that the worker of the stream computes from the operations. */
+  update(ref: GroupRef, item: string, ops: unknown): Promise<Applied> {
+    return this.#inLine({ ...ref, item }, async (deadline) => {
+      const part = { of: 'update', deadline } as const;
+      const before = this.#backends.serves('get', ref.stream) ? await this.#read(ref, item, part) : undefined;
+      const answer = await this.#backends.call('update', ref.stream, itemInput(ref, item, `,"ops":${JSON.stringify(ops)}`), part);
+      const written = readWritten('update', answer);
+      if (written?.new === undefined) throw jsonError('update', ref.stream, 'an object with new_value');
+      return this.#publishWrite(ref, item, written.hadOld ? written.old : before, written.new);
+    });
+  }
+
+  /** Whether a write of the group waits for a worker. */
+  writes(ref: GroupRef): boolean {
+    return this.#writing.get(ref.stream, ref.group) !== undefined;
+  }
+
+  /** Resolves when the workers have answered the writes of the group that were asked for until now. Never rejects. */
+  async settled(ref: GroupRef): Promise<void> {
+    const writing = this.#writing.get(ref.stream, ref.group);
+    if (writing !== undefined) await Promise.allSettled(writing);
+  }
+
+  /** The same for all groups of a stream. */
+  async streamSettled(stream: string): Promise<void> {
+    await Promise.allSettled([...this.#writing.valuesOf(stream)].flatMap((writing) => [...writing]));
+  }
+
+  /** The value after all writes of the item that were asked for until now; writes nothing. */
+  async getInLine(ref: GroupRef, item: string): Promise<JsonText | undefined> {
+    if (!this.#backends.serves('get', ref.stream))
+      return (await this.#inner.apply({ kind: 'update', ...ref, item, compute: () => undefined })).old;
+    return this.#inLine({ ...ref, item }, (deadline) => this.#read(ref, item, { of: 'get', deadline }));
+  }
+
+  async get(ref: GroupRef, item: string): Promise<ItemRead> {
+    const read = this.#backends.serves('get', ref.stream) ? () => this.#read(ref, item) : undefined;
+    const own = await this.#inner.get(ref, item);
+    if (read === undefined) return own;
+    const data = await read();
+    const { offset } = own.position;
+    return { ...own, value: data === undefined ? undefined : { item, data, created: 0, changed: offset } };
+  }
+
+  async snapshot(ref: GroupRef): Promise<Snapshot> {
+    if (!this.#backends.serves('list', ref.stream)) return this.#inner.snapshot(ref);
+    // When a worker comes back, everybody who watches asks: thousands may share one answer.
+    const listed = await this.#lists.run(ref.stream, ref.group, () => this.#list(ref));
+    return {
+      ...listed,
+      external: true,
+      async *chunks() {
+        yield listed.items;
+      },
+      close() {},
+    };
+  }
+
+  async changes(ref: GroupRef, since: Position): Promise<Changes> {
+    // What changed since then only the worker could tell, and it isn't asked.
+    if (this.#backends.serves('list', ref.stream)) return { kind: 'stale', reason: 'floor' };
+    return this.#inner.changes(ref, since);
+  }
+
+  async groups(stream: string): Promise<readonly string[]> {
+    if (!this.#backends.serves('list_groups', stream)) return this.#inner.groups(stream);
+    const answer = await this.#backends.call('list_groups', stream, `{"stream_name":${JSON.stringify(stream)}}`);
+    const groups: unknown = answer === undefined ? [] : JSON.parse(answer);
+    if (!Array.isArray(groups) || !groups.every((group) => typeof group === 'string')) {
+      throw jsonError('list_groups', stream, 'an array of strings');
+    }
+    return groups as string[];
+  }
+
+  async streams(): Promise<readonly string[]> {
+    return [...new Set([...(await this.#inner.streams()), ...this.#backends.streams])].sort();
+  }
+
+  /** Every stream that has groups. One whose worker can't say is left out, and logged: the others are none of its business. */
+  async catalogue(): Promise<readonly CatalogueRow[]> {
+    const backed = new Set(this.#backends.streams);
+    const row = async (id: string): Promise<CatalogueRow> => {
+      try {
+        return { id, groups: await this.groups(id) };
+      } catch (error) {
+        if (!backed.has(id)) throw error;
+        this.#logger.warn('stream_not_listed', { stream: id, error: String(error) });
+        return { id, groups: [] };
+      }
+    };
+    // All are asked at once, so that a worker that doesn't answer costs its time once.
+    const rows = await Promise.all((await this.streams()).map(row));
+    return rows.filter(({ groups }) => groups.length > 0);
+  }
+
+  watch(ref: GroupRef): Promise<void> {
+    return this.#inner.watch(ref);
+  }
+
+  unwatch(ref: GroupRef): void {
+    this.#inner.unwatch(ref);
+  }
+
+  close(): Promise<void> {
+    return this.#inner.close();
+  }
+
+  #takes({ kind, stream }: ItemChange): boolean {
+    if (kind !== 'update') return this.#backends.serves(kind, stream);
+    return this.#backends.serves('set', stream) || this.#backends.serves('get', stream);
+  }
+
+  async #list(ref: GroupRef): Promise<Listed> {
+    // Before the question: whatever is committed from here on comes after the snapshot.
+    const { position, timestamp } = await this.#inner.get(ref, '');
+    const answer = await this.#backends.call('list', ref.stream, groupInput(ref));
+    return { position, timestamp, items: readItems(answer, ref.stream, position.offset) };
+  }
+
+  /** `work` has until its deadline, the time that it waits for its turn included: behind a worker that hangs all end at their time. */
+  #inLine<T>({ stream, group, item }: GroupRef & { readonly item: string }, work: (deadline: number) => Promise<T>): Promise<T> {
+    if (this.#lines.size >= LIMITS.backendWrites) {
+      throw new RivuletError('OVERLOADED', `more than ${LIMITS.backendWrites} writes wait for workers that serve streams; slow down`);
+    }
+    const { deadline } = this.#backends;
+    const running = this.#lines.run(JSON.stringify([stream, group, item]), () => work(deadline));
+    let writing = this.#writing.get(stream, group);
+    if (writing === undefined) {
+      writing = new Set();
+      this.#writing.set(stream, group, writing);
+    }
+    const all = writing.add(running);
+    const ended = () => {
+      all.delete(running);
+      if (all.size === 0) this.#writing.delete(stream, group);
+    };
+    running.then(ended, ended);
+    return running;
+  }
+
+  #write(change: ItemChange, part: Part): Promise<ApplyResult> {
+    switch (change.kind) {
+      case 'set':
+        return this.#set(change, change.item, change.data, part);
+      case 'update':
+        return this.#update(change, part);
+      case 'delete':
+        return this.#delete(change, change.item, part);
+      default:
+        return change satisfies never;
+    }
+  }
+
+  async #set(ref: GroupRef, item: string, data: JsonText, part: Part, known?: { readonly old: JsonText | undefined }): Promise<Applied> {
+    // Asked before, as nobody can tell afterwards; used when the backend answers nothing of its own.
+    const before = known ?? { old: this.#backends.serves('get', ref.stream) ? await this.#read(ref, item, part) : undefined };
+    const answer = await this.#backends.call('set', ref.stream, itemInput(ref, item, `,"data":${data}`), part);
+    const written = readWritten('set', answer);
+    if (written === undefined) return this.#publishWrite(ref, item, before.old, data);
+    return this.#publishWrite(ref, item, written.hadOld ? written.old : before.old, written.new ?? data);
+  }
+
+  async #update(change: Extract<Change, { kind: 'update' }>, part: Part): Promise<ApplyResult> {
+    const { stream, item } = change;
+    const stored = this.#backends.serves('get', stream)
+      ? this.#read(change, item, part)
+      : this.#inner.get(change, item).then(({ value }) => value?.data);
+    const old = await stored;
+    const data = change.compute(old);
+    if (data === undefined) return { kind: 'unchanged', old };
+    requireStorable(data);
+    if (this.#backends.serves('set', stream)) return this.#set(change, item, data, part, { old });
+    return this.#inner.apply({ kind: 'set', stream, group: change.group, item, data });
+  }
+
+  async #delete(ref: GroupRef, item: string, part: Part): Promise<ApplyResult> {
+    const before = this.#backends.serves('get', ref.stream) ? await this.#read(ref, item, part) : undefined;
+    const answer = await this.#backends.call('delete', ref.stream, itemInput(ref, item, ''), part);
+    const written = readWritten('delete', answer);
+    const old = written?.hadOld === true ? written.old : before;
+    if (old === undefined) return { kind: 'unchanged', old };
+    return this.#publish(ref, item, 'delete', old, { old, new: undefined });
+  }
+
+  #read(ref: GroupRef, item: string, part?: Part): Promise<JsonText | undefined> {
+    return this.#backends.call('get', ref.stream, itemInput(ref, item, ''), part);
+  }
+
+  #publishWrite(ref: GroupRef, item: string, old: JsonText | undefined, data: JsonText): Promise<Applied> {
+    requireStorable(data);
+    return this.#publish(ref, item, old === undefined ? 'create' : 'update', data, { old, new: data });
+  }
+
+  /** Offset, stamp, fan-out and triggers of a change that the worker has stored. */
+  async #publish({ stream, group }: GroupRef, item: string, effect: StreamEffect, data: JsonText, written: Written): Promise<Applied> {
+    const result = await this.#inner.apply({ kind: 'external', stream, group, item, effect, data });
+    if (result.kind !== 'applied') throw new Error(`an external change was not applied: ${result.kind}`);
+    return { ...result, ...written };
+  }
+}
+
+function groupInput({ stream, group }: GroupRef): JsonText {
+  return `{"stream_name":${JSON.stringify(stream)},"group_id":${JSON.stringify(group)}}`;
+}
+
+function itemInput(ref: GroupRef, item: string, more: string): JsonText {
+  return `${groupInput(ref).slice(0, -1)},"item_id":${JSON.stringify(item)}${more}}`;
+}
+
+/** `undefined`: the backend said nothing, which is a success. An `old_value` of `null` says that there was nothing. */
+function readWritten(operation: BackendOperation, answer: JsonText | undefined): (Written & { readonly hadOld: boolean }) | undefined {
+  const value: unknown = answer === undefined ? undefined : JSON.parse(answer);
+  // JavaScript backends answer whatever their last call gave, such as the boolean of a Map; that says nothing of the item.
+  if (!isJsonObject(value)) return undefined;
+  const old = field(value, 'old_value') ?? undefined;
+  const written = operation === 'delete' ? undefined : field(value, 'new_value');
+  return {
+    hadOld: Object.hasOwn(value, 'old_value'),
+    old: old === undefined ? undefined : JSON.stringify(old),
+    new: written === undefined ? undefined : JSON.stringify(written),
+  };
+}
+
+/** Values without ids: an item is known by the `id` member of its value, else by its place. */
+function readItems(answer: JsonText | undefined, stream: string, offset: number): readonly StoredItem[] {
+  const values: unknown = answer === undefined ? [] : JSON.parse(answer);
+  if (!Array.isArray(values)) throw jsonError('list', stream, 'an array');
+  return values.map((value: unknown, index) => {
+    const id = isJsonObject(value) ? field(value, 'id') : undefined;
+    return { item: typeof id === 'string' ? id : String(index), data: JSON.stringify(value), created: index + 1, changed: offset };
+  });
+}
+
+function jsonError(operation: BackendOperation, stream: string, expected: string): RivuletError {
+  return new RivuletError('JSON_ERROR', `stream::${operation}(${stream}) must answer ${expected}`);
+}
