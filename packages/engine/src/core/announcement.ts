@@ -9,6 +9,8 @@ export interface Announcement {
   readonly os: string | null;
   readonly pid: number | null;
   readonly isolation: string | null;
+  /** It says that it takes messages as large as the engine sends: `large-messages.v1`, since SDK 0.25. */
+  readonly takesLargeMessages: boolean;
   /** Keys of texts that were longer than the limit. */
   readonly shortened: readonly string[];
 }
@@ -33,9 +35,12 @@ export function readAnnouncement(data: unknown): Announcement {
     os: label('os'),
     pid: typeof pid === 'number' ? pid : null,
     isolation: label('isolation'),
+    takesLargeMessages: listed(field(object, 'features'), 'large-messages.v1'),
     shortened,
   };
 }
+
+const listed = (list: unknown, name: string) => Array.isArray(list) && list.includes(name);
 
 /** The beginning of a text, in at most this many UTF-16 code units. Half a character at the end is left out: no strict peer reads one. */
 export function shorten(text: string, most: number): string {

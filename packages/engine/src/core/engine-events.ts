@@ -20,13 +20,13 @@ class Bindings implements TriggerProvider {
 /** The engine's own trigger types: who can be called, and who is connected (spec WP §1.10). */
 export class EngineEvents {
   readonly #fabric: Fabric;
-  readonly #rows: () => readonly unknown[];
+  readonly #rows: (workerId: string | undefined) => readonly unknown[];
   readonly #functions = new Bindings();
   readonly #workers = new Bindings();
   #timer: NodeJS.Timeout | undefined;
 
-  /** `rows`: what engine::functions::list shows at that moment. */
-  constructor(fabric: Fabric, rows: () => readonly unknown[]) {
+  /** `rows`: what engine::functions::list shows that worker at that moment. */
+  constructor(fabric: Fabric, rows: (workerId: string | undefined) => readonly unknown[]) {
     this.#fabric = fabric;
     this.#rows = rows;
     fabric.provideTriggerType('engine::functions-available', 'Fires when functions come or go.', this.#functions);
@@ -37,7 +37,11 @@ export class EngineEvents {
     if (this.#timer !== undefined) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      this.#fire(this.#functions, () => ({ event: 'functions_changed', functions: this.#rows() }));
+      for (const binding of this.#functions.all.values()) {
+        const event = { event: 'functions_changed', functions: this.#rows(binding.workerId) };
+        // fire never rejects and logs its own failures.
+        void this.#fabric.fire(binding, JsonPayload.ofValue(event));
+      }
     }, DEBOUNCE_MS);
     this.#timer.unref();
   }

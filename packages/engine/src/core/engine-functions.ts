@@ -3,8 +3,8 @@ import { field, isJsonObject, isRegistryId, type JsonObject, LIMITS, RivuletErro
 import type { Logger } from '../logging/logger.js';
 import { readAnnouncement, shorten } from './announcement.js';
 import type { FunctionFabric } from './function-fabric.js';
-import type { Introspection, Row } from './introspection.js';
-import type { Call, Outcome } from './invocation.js';
+import { type Introspection, type Row, sightOf } from './introspection.js';
+import type { Call, Caller, Outcome } from './invocation.js';
 import type { WorkerRegistry } from './worker-registry.js';
 
 interface Parts {
@@ -50,47 +50,53 @@ function registerWorkerFunctions({ workers, introspection }: Parts, add: Add): v
     session?.announce(readAnnouncement(input));
     return { success: true };
   });
-  add('engine::workers::list', 'Workers that are connected now.', (input) => {
+  add('engine::workers::list', 'Workers that are connected now.', (input, { caller }) => {
     const workerId = stringField(input, 'worker_id');
     const runtime = stringField(input, 'runtime');
     const status = stringField(input, 'status');
     const search = stringField(input, 'search');
     const rows = introspection
-      .workers()
+      .workers(sightOf(caller))
       .filter((row) => workerId === undefined || row.id === workerId)
       .filter((row) => runtime === undefined || row.runtime === runtime)
       .filter((row) => status === undefined || row.status === status)
       .filter((row) => matches(search, row.name));
     return { workers: rows, timestamp: Date.now() };
   });
-  add('engine::workers::info', 'One worker with its functions and triggers.', (input) =>
-    found(introspection.worker(requiredText(input, 'name')), 'worker'),
+  add('engine::workers::info', 'One worker with its functions and triggers.', (input, { caller }) =>
+    found(introspection.worker(requiredText(input, 'name'), sightOf(caller)), 'worker'),
   );
 }
 
 function registerFunctionFunctions({ introspection }: Parts, add: Add): void {
-  add('engine::functions::list', 'Functions that can be called now.', (input) => {
+  add('engine::functions::list', 'Functions that can be called now.', (input, { caller }) => {
     const prefix = stringField(input, 'prefix');
     const search = stringField(input, 'search');
     const names = workerNames(input);
     const rows = introspection
-      .functions(field(input, 'include_internal') === true)
+      .functions(field(input, 'include_internal') === true, sightOf(caller))
       .filter((row) => prefix === undefined || String(row.function_id).startsWith(prefix))
       .filter((row) => matches(search, row.function_id))
       .filter((row) => names === undefined || names.has(String(row.worker_name)));
     return { functions: rows };
   });
-  add('engine::functions::info', 'One function, or several, in detail.', (input) => {
+  add('engine::functions::info', 'One function, or several, in detail.', (input, { caller }) => {
+    const sight = sightOf(caller);
     const id = stringField(input, 'function_id');
     const ids = field(input, 'function_ids');
     if ((id === undefined) === (ids === undefined)) {
       throw new RivuletError('INVALID_ARGUMENTS', 'give either function_id or function_ids');
     }
-    if (id !== undefined) return found(introspection.functionDetail(id), 'function');
+    if (id !== undefined && !sight.knows(id)) throw new RivuletError('FORBIDDEN', `function ${id} is not allowed for this session`);
+    if (id !== undefined) return found(introspection.functionDetail(id, sight), 'function');
     if (!Array.isArray(ids) || ids.length > INFO_BATCH || !ids.every((each) => typeof each === 'string')) {
       throw new RivuletError('INVALID_ARGUMENTS', `function_ids must be an array of at most ${INFO_BATCH} strings`);
     }
-    const details = (ids as string[]).map((each) => introspection.functionDetail(each) ?? { function_id: each, error: 'not_found' });
+    const details = (ids as string[]).map((each) =>
+      sight.knows(each)
+        ? (introspection.functionDetail(each, sight) ?? { function_id: each, error: 'not_found' })
+        : { function_id: each, error: 'forbidden' },
+    );
     return { functions: details };
   });
 }
@@ -98,28 +104,32 @@ function registerFunctionFunctions({ introspection }: Parts, add: Add): void {
 function registerTriggerFunctions({ fabric, introspection }: Parts, add: Add): void {
   add('engine::triggers::list', 'Bindings for SDKs below 0.13, trigger types for the others.', (input, call) => {
     const internal = field(input, 'include_internal') === true;
-    if (call.caller !== undefined && isBelow013(call.caller.version)) return { triggers: introspection.bindings(internal) };
+    if (call.caller !== undefined && isBelow013(call.caller.version))
+      return { triggers: introspection.bindings(internal, sightOf(call.caller)) };
     return { triggers: introspection.types(internal) };
   });
   add('engine::triggers::info', 'One trigger type.', (input) => found(introspection.type(requiredText(input, 'id')), 'trigger type'));
   add('engine::trigger-types::list', 'Trigger types.', (input) => ({
     trigger_types: introspection.types(field(input, 'include_internal') === true),
   }));
-  add('engine::registered-triggers::list', 'Bindings.', (input) => {
+  add('engine::registered-triggers::list', 'Bindings.', (input, { caller }) => {
     const type = stringField(input, 'trigger_type');
     const target = stringField(input, 'function_id');
     const worker = stringField(input, 'worker');
     const search = stringField(input, 'search');
     const rows = introspection
-      .bindings(field(input, 'include_internal') === true)
+      .bindings(field(input, 'include_internal') === true, sightOf(caller))
       .filter((row) => type === undefined || row.trigger_type === type)
       .filter((row) => target === undefined || row.function_id === target)
       .filter((row) => worker === undefined || row.worker_name === worker)
       .filter((row) => matches(search, row.id, row.function_id, row.trigger_type));
     return { registered_triggers: rows };
   });
-  add('engine::registered-triggers::info', 'One binding.', (input) => found(introspection.binding(requiredText(input, 'id')), 'trigger'));
-  add('engine::register_trigger', 'Binds a trigger to a function for as long as the engine runs.', (input) => {
+  add('engine::registered-triggers::info', 'One binding.', (input, { caller }) =>
+    found(introspection.binding(requiredText(input, 'id'), sightOf(caller)), 'trigger'),
+  );
+  add('engine::register_trigger', 'Binds a trigger to a function for as long as the engine runs.', (input, { caller }) => {
+    refuseGated(caller);
     const config = field(input, 'config') ?? {};
     if (!isJsonObject(config)) throw new RivuletError('deserialization_error', 'config must be an object');
     const id = randomUUID();
@@ -133,7 +143,16 @@ function registerTriggerFunctions({ fabric, introspection }: Parts, add: Add): v
     });
     return { id };
   });
-  add('engine::unregister_trigger', 'Removes a binding.', (input) => ({ removed: fabric.triggers.unregister(requiredText(input, 'id')) }));
+  add('engine::unregister_trigger', 'Removes a binding.', (input, { caller }) => {
+    refuseGated(caller);
+    return { removed: fabric.triggers.unregister(requiredText(input, 'id')) };
+  });
+}
+
+/** Triggers that outlive their session pass no gate and no hook, and belong to everybody. */
+function refuseGated(caller: Caller | undefined): void {
+  if (caller?.access === undefined) return;
+  throw new RivuletError('FORBIDDEN', 'a session with rules registers and removes triggers with messages, not with this function');
 }
 
 function inputOf(call: Call): JsonObject {

@@ -9,6 +9,8 @@ export interface Fabric {
   registerBuiltin(id: string, handler: BuiltinHandler, description: string): void;
   /** Whether a call of this id would find somebody now. */
   hasFunction(id: string): boolean;
+  /** `listener` runs when a worker serves an id that nobody served before. It must not throw. */
+  onServed(listener: (id: string) => void): void;
   /** Calls a function; `done` runs exactly once, perhaps before this returns, and never after `cancel`. Does not throw. */
   invoke(call: Call, done: (outcome: Outcome) => void): PendingCall;
   /** The same as a promise with a deadline. It never rejects. */
@@ -42,6 +44,8 @@ export interface TriggerBinding {
   readonly metadata: unknown;
   /** The worker that registered it; `undefined` for durable ones made by engine::register_trigger. */
   readonly workerId: string | undefined;
+  /** Of a session with rules: it decides nothing about others and takes nothing from them. */
+  readonly gated?: boolean;
 }
 
 export interface TriggerProvider {

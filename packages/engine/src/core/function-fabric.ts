@@ -28,6 +28,10 @@ export class FunctionFabric implements Fabric {
     return this.functions.has(id);
   }
 
+  onServed(listener: (id: string) => void): void {
+    this.functions.onServed(listener);
+  }
+
   invoke(call: Call, done: (outcome: Outcome) => void): PendingCall {
     const builtin = this.functions.builtin(call.functionId);
     if (builtin !== undefined) return this.#run(builtin.handler, call, done);

@@ -34,9 +34,15 @@ export class FunctionRegistry {
   /** Registrants of an id, the serving one last. Never empty. */
   readonly #functions = new Map<string, Registration[]>();
   readonly #onChange: () => void;
+  readonly #onServed: ((id: string) => void)[] = [];
 
   constructor(onChange: () => void) {
     this.#onChange = onChange;
+  }
+
+  /** `listener` runs when a worker serves an id that nobody served before. It must not throw. */
+  onServed(listener: (id: string) => void): void {
+    this.#onServed.push(listener);
   }
 
   addBuiltin(builtin: Builtin): void {
@@ -56,6 +62,7 @@ export class FunctionRegistry {
     const before = this.#functions.get(id)?.at(-1)?.owner;
     this.#functions.set(id, [...others, registration]);
     this.#onChange();
+    if (before === undefined) for (const tell of this.#onServed) tell(id);
     return before === undefined || before === owner ? 'registered' : 'took_over';
   }
 
@@ -76,6 +83,11 @@ export class FunctionRegistry {
     if (registrants === undefined) return undefined;
     const preferred = preferWorker === undefined ? undefined : registrants.find((other) => other.owner.workerId === preferWorker);
     return preferred ?? registrants.at(-1);
+  }
+
+  /** Ids of the workers that have registered the function. */
+  owners(id: string): readonly string[] {
+    return this.#functions.get(id)?.map(({ owner }) => owner.workerId) ?? [];
   }
 
   has(id: string): boolean {

@@ -2,11 +2,27 @@ import { isJsonObject } from '@rivulet/protocol';
 import type { TriggerBinding } from './fabric.js';
 import type { FunctionFabric } from './function-fabric.js';
 import type { Builtin, Registration } from './function-registry.js';
+import type { Caller } from './invocation.js';
 import type { TriggerType } from './trigger-registry.js';
 import type { WorkerRegistry } from './worker-registry.js';
 import type { WorkerSession } from './worker-session.js';
 
 export type Row = Readonly<Record<string, unknown>>;
+
+/** What somebody may know of. */
+export interface Sight {
+  readonly knows: (functionId: string) => boolean;
+  readonly sees: (binding: TriggerBinding) => boolean;
+}
+
+const EVERYTHING: Sight = { knows: () => true, sees: () => true };
+
+/** What the caller of an engine::* function may know of: the functions that it may call, and of triggers its own. */
+export function sightOf(caller: Caller | undefined): Sight {
+  const access = caller?.access;
+  if (caller === undefined || access === undefined) return EVERYTHING;
+  return { knows: (functionId) => access.mayCall(functionId), sees: (binding) => binding.workerId === caller.workerId };
+}
 
 /** Rows of the engine::* lists: the union of what old and new SDKs read (spec WP §1.12). */
 export class Introspection {
@@ -18,34 +34,35 @@ export class Introspection {
     this.#workers = workers;
   }
 
-  functions(includeInternal: boolean): Row[] {
+  functions(includeInternal: boolean, sight: Sight = EVERYTHING): Row[] {
     return this.#fabric.functions
       .list()
+      .filter((entry) => sight.knows(entry.id))
       .filter((entry) => includeInternal || !isInternal(entry))
       .map((entry) => this.#functionRow(entry));
   }
 
-  functionDetail(id: string): Row | undefined {
+  functionDetail(id: string, sight: Sight): Row | undefined {
     const entry = this.#fabric.functions.builtin(id) ?? this.#fabric.functions.find(id);
     if (entry === undefined) return undefined;
-    return { ...this.#functionRow(entry), registered_triggers: this.bindings(true).filter((row) => row.function_id === id) };
+    return { ...this.#functionRow(entry), registered_triggers: this.bindings(true, sight).filter((row) => row.function_id === id) };
   }
 
   /** Connected workers that announced a pid, then the engine itself. */
-  workers(): Row[] {
+  workers(sight: Sight = EVERYTHING): Row[] {
     const announced = this.#workers.sessions().filter((session) => typeof session.announcement?.pid === 'number');
-    return [...announced.map(workerRow), ENGINE_ROW];
+    return [...announced.map((session) => workerRow(session, sight)), ENGINE_ROW];
   }
 
-  worker(name: string): Row | undefined {
-    const worker = this.workers().find((row) => row.name === name || row.id === name);
+  worker(name: string, sight: Sight = EVERYTHING): Row | undefined {
+    const worker = this.workers(sight).find((row) => row.name === name || row.id === name);
     if (worker === undefined) return undefined;
     const ids = new Set(worker.functions as readonly string[]);
     return {
       worker,
       functions: this.functions(true).filter((row) => ids.has(row.function_id as string)),
       trigger_types: this.types(true).filter((row) => row.worker_name === name),
-      registered_triggers: this.bindings(true).filter((row) => row.worker_name === name),
+      registered_triggers: this.bindings(true, sight).filter((row) => row.worker_name === name),
     };
   }
 
@@ -61,21 +78,22 @@ export class Introspection {
     return type === undefined ? undefined : this.#typeRow(type);
   }
 
-  bindings(includeInternal: boolean): Row[] {
+  bindings(includeInternal: boolean, sight: Sight = EVERYTHING): Row[] {
     return this.#fabric.triggers
       .bindings()
+      .filter(sight.sees)
       .filter((binding) => includeInternal || !(binding.functionId.startsWith('engine::') || binding.type.startsWith('engine::')))
       .map((binding) => this.#bindingRow(binding));
   }
 
-  binding(id: string): Row | undefined {
+  binding(id: string, sight: Sight = EVERYTHING): Row | undefined {
     const binding = this.#fabric.triggers.binding(id);
-    if (binding === undefined) return undefined;
+    if (binding === undefined || !sight.sees(binding)) return undefined;
     return {
       ...this.#bindingRow(binding),
       metadata: binding.metadata ?? null,
       trigger: this.type(binding.type) ?? null,
-      function: this.functionDetail(binding.functionId) ?? null,
+      function: this.functionDetail(binding.functionId, sight) ?? null,
     };
   }
 
@@ -123,9 +141,9 @@ function isInternal(entry: Registration | Builtin): boolean {
   return 'owner' in entry && isJsonObject(entry.metadata) && entry.metadata.internal === true;
 }
 
-function workerRow(session: WorkerSession): Row {
+function workerRow(session: WorkerSession, sight: Sight): Row {
   const { announcement } = session;
-  const functions = session.functionIds;
+  const functions = session.functionIds.filter(sight.knows);
   return {
     id: session.workerId,
     name: announcement?.name ?? null,

@@ -69,6 +69,14 @@ export interface Caller {
   readonly version: string | undefined;
   /** Largest message that this caller accepts, in bytes. */
   readonly maxMessageBytes: number;
+  /** What it may call and see; `undefined`: everything. */
+  readonly access?: CallerAccess | undefined;
+}
+
+export interface CallerAccess {
+  mayCall(functionId: string): boolean;
+  /** What its auth function said of it, for middleware and hooks. */
+  readonly grant: { readonly context: unknown };
 }
 
 /** A function that the engine itself provides. A sync answer is preferred; throwing a `RivuletError` answers with its code. */

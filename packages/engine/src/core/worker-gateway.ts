@@ -1,30 +1,39 @@
-import { LIMITS } from '@rivulet/protocol';
+import { encodeAuthError, LIMITS } from '@rivulet/protocol';
 import type { WorkerManagerConfig } from '../config/config.js';
 import type { Logger } from '../logging/logger.js';
 import type { Clock } from '../structures/clock.js';
+import { encodeTextFrame } from '../structures/websocket-frame.js';
 import type { ConnectionOwner } from '../transport/connection.js';
 import { Listener, type UpgradeRequest, type Verdict } from '../transport/listener.js';
+import { ListenerAccess } from './access/listener-access.js';
+import type { Channels } from './channels.js';
 import type { FunctionFabric } from './function-fabric.js';
 import type { WorkerRegistry } from './worker-registry.js';
-import { type WorkerRoom, WorkerSession } from './worker-session.js';
+import { type SessionRights, type WorkerRoom, WorkerSession } from './worker-session.js';
 
 export interface WorkerGatewayOptions {
   readonly config: WorkerManagerConfig;
   readonly fabric: FunctionFabric;
   readonly workers: WorkerRegistry;
+  readonly channels: Channels;
+  /** Functions that decide who gets in, of all listeners. */
+  readonly guards: ReadonlySet<string>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-/** Telemetry is accepted and dropped: an exporter that is refused reconnects for ever and prints each time (spec WP §1.14). */
-const TELEMETRY_SINK: ConnectionOwner = { onText() {}, onBinary() {}, onDrain() {}, onClose() {} };
+/** Hears nothing. Telemetry is accepted and dropped: an exporter that is refused reconnects for ever and prints each time (spec WP §1.14). */
+const DEAF: ConnectionOwner = { onText() {}, onBinary() {}, onDrain() {}, onClose() {} };
+const AUTH_ERROR = encodeTextFrame(encodeAuthError('the auth function of this listener let nobody in with these credentials'));
 
-/** One worker-manager listener: worker sockets on `/`, the telemetry sink on `/otel`, nothing else. */
+/** One worker-manager listener: worker sockets on `/`, the telemetry sink on `/otel`, channels on `/ws/channels/{id}`. */
 export class WorkerGateway {
   readonly #options: WorkerGatewayOptions;
   readonly #room: WorkerRoom;
   readonly #listener: Listener;
   readonly #sessions = new Set<WorkerSession>();
+  #stopping = false;
+  readonly #access: ListenerAccess | undefined;
   #waiting: (() => void) | undefined;
 
   constructor(options: WorkerGatewayOptions) {
@@ -33,11 +42,15 @@ export class WorkerGateway {
     this.#room = {
       fabric: options.fabric,
       workers: options.workers,
+      channels: options.channels,
       maxInFlightCalls: config.maxInFlightCalls,
       maxMessageBytes: config.maxMessageBytes,
+      middlewareFunction: config.middlewareFunction,
       clock,
       logger,
     };
+    const { rbac } = config;
+    if (rbac !== undefined) this.#access = new ListenerAccess({ ...options, rbac, allowedOrigins: config.allowedOrigins });
     this.#listener = new Listener({
       name: 'worker',
       host: config.host,
@@ -58,8 +71,9 @@ export class WorkerGateway {
     return this.#listener.listen();
   }
 
+  /** No new workers from here on: 503. Channels open still, as calls in flight may need them. */
   stopAccepting(): void {
-    this.#listener.stopAccepting();
+    this.#stopping = true;
   }
 
   /**
@@ -79,35 +93,65 @@ export class WorkerGateway {
 
   /** Closes every worker with 1012, then the port. */
   async close(): Promise<void> {
+    this.#listener.stopAccepting();
     for (const session of this.#sessions) session.restart();
     await this.#closed();
     await this.#listener.close();
   }
 
-  #route(request: UpgradeRequest): Verdict {
-    if (this.#options.config.gated) return { kind: 'refuse', status: 503 };
+  #route(request: UpgradeRequest): Verdict | Promise<Verdict> {
     if (!this.#originAllowed(request)) {
       this.#options.logger.warn('origin_refused', { listener: 'worker', address: request.remoteAddress });
       return { kind: 'refuse', status: 403 };
     }
+    const channel = this.#options.channels.route(request);
+    if (channel !== undefined) return channel;
+    if (this.#stopping) return { kind: 'refuse', status: 503 };
     const protocol = request.protocols[0];
-    if (request.path === '/otel' || request.path === '/otel/') return { kind: 'accept', protocol, open: () => TELEMETRY_SINK };
+    // Exporters send no credentials, so nobody is asked about them.
+    if (request.path === '/otel' || request.path === '/otel/') return { kind: 'accept', protocol, open: () => DEAF };
     if (request.path !== '/' && request.path !== '') return { kind: 'refuse', status: 404 };
+    return this.#access === undefined ? this.#accept(protocol, undefined) : this.#decide(request, this.#access);
+  }
+
+  async #decide(request: UpgradeRequest, access: ListenerAccess): Promise<Verdict> {
+    const protocol = request.protocols[0];
+    const entry = await access.decide(request);
+    if (entry.kind === 'granted') return this.#stopping ? { kind: 'refuse', status: 503 } : this.#accept(protocol, entry.rights);
+    if (!access.errorFrame) return { kind: 'refuse', status: entry.status };
+    const close = entry.status === 503 ? 'tryLater' : 'refused';
     return {
       kind: 'accept',
       protocol,
       open: (connection) => {
-        const session: WorkerSession = new WorkerSession(this.#room, connection, () => this.#gone(session));
+        connection.write(AUTH_ERROR);
+        connection.close(close);
+        return DEAF;
+      },
+    };
+  }
+
+  #accept(protocol: string | undefined, rights: SessionRights | undefined): Verdict {
+    return {
+      kind: 'accept',
+      protocol,
+      open: (connection) => {
+        const session: WorkerSession = new WorkerSession(this.#room, connection, () => this.#gone(session), rights);
         this.#sessions.add(session);
         return session;
       },
     };
   }
 
-  /** A page may reach a trusted port only from this machine or from an allowed origin; other programs send no Origin. */
+  /**
+   * Other programs send no Origin. A page may reach a port that asks nobody only from this machine or from an allowed origin; where an
+   * auth function decides, from anywhere unless origins are listed.
+   */
   #originAllowed(request: UpgradeRequest): boolean {
     const { origin } = request.headers;
-    if (origin === undefined || this.#options.config.allowedOrigins.includes(origin)) return true;
+    const { allowedOrigins, rbac } = this.#options.config;
+    if (origin === undefined || allowedOrigins.includes(origin)) return true;
+    if (rbac?.authFunction !== undefined) return allowedOrigins.length === 0;
     return URL.canParse(origin) && LOOPBACK.has(new URL(origin).hostname);
   }
 

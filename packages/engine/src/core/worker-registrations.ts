@@ -1,5 +1,6 @@
 import { LIMITS, type RegisterFunction, type RegisterTrigger, type RegisterTriggerType, RivuletError } from '@rivulet/protocol';
 import type { LogFields, Logger } from '../logging/logger.js';
+import type { SessionAccess } from './access/session-access.js';
 import type { TriggerProvider } from './fabric.js';
 import type { FunctionFabric } from './function-fabric.js';
 import type { FunctionOwner } from './function-registry.js';
@@ -7,6 +8,8 @@ import type { FunctionOwner } from './function-registry.js';
 /** The worker as its registrations need it. */
 export interface RegisteringWorker extends FunctionOwner, TriggerProvider {
   readonly workerId: string;
+  /** `undefined`: it is trusted. */
+  readonly access: SessionAccess | undefined;
   /** Tells it, as registrant, that a binding failed. */
   sendTriggerError(id: string, type: string, functionId: string, error: { readonly code: string; readonly message: string }): void;
   warnOnce(event: string, cause: string, fields: LogFields): void;
@@ -21,6 +24,9 @@ export class WorkerRegistrations {
   readonly #triggers = new Set<string>();
   readonly #triggerTypes = new Set<string>();
   readonly #services = new Set<string>();
+  /** UTF-16 code units of each registration's text, by kind and id, and their sum. */
+  readonly #chars = new Map<string, number>();
+  #totalChars = 0;
 
   constructor({ fabric, logger }: { readonly fabric: FunctionFabric; readonly logger: Logger }, worker: RegisteringWorker) {
     this.#fabric = fabric;
@@ -33,8 +39,15 @@ export class WorkerRegistrations {
     return [...this.#functions].sort();
   }
 
+  /** Whether it has registered the function, serving or standing by. */
+  serves(id: string): boolean {
+    return this.#functions.has(id);
+  }
+
   addFunction(message: RegisterFunction): void {
-    if (!this.#hasRoom('functions', this.#functions, message.id)) return;
+    const { id, description, request_format, response_format, metadata } = message;
+    const chars = charsOf(id, description, request_format, response_format, metadata);
+    if (!this.#takeRoom('functions', this.#functions, id, chars)) return;
     const outcome = this.#fabric.functions.register({
       id: message.id,
       owner: this.#worker,
@@ -45,47 +58,63 @@ export class WorkerRegistrations {
       httpInvoked: message.invocation !== undefined,
     });
     if (outcome === 'shadows') {
-      this.#logger.warn('function_refused', {
-        worker: this.#worker.workerId,
-        function: message.id,
-        reason: 'the id belongs to the engine',
-      });
+      this.#giveBack('functions', id);
+      this.#worker.warnOnce('function_refused', '', { function: message.id, reason: 'the id belongs to the engine' });
       return;
     }
     this.#functions.add(message.id);
-    if (outcome === 'took_over') this.#logger.warn('function_taken_over', { worker: this.#worker.workerId, function: message.id });
+    if (outcome !== 'took_over') return;
+    // Pages take over from each other as often as they like.
+    if (this.#worker.access !== undefined) this.#worker.warnOnce('function_taken_over', '', { function: message.id });
+    else this.#logger.warn('function_taken_over', { worker: this.#worker.workerId, function: message.id });
   }
 
   removeFunction(id: string): void {
     this.#functions.delete(id);
+    this.#giveBack('functions', id);
     this.#fabric.functions.unregister(id, this.#worker);
   }
 
   addTrigger(message: RegisterTrigger): void {
+    const { id, trigger_type, function_id, config, metadata } = message;
     try {
-      if (!this.#hasRoom('triggers', this.#triggers, message.id)) throw tooMany('triggers');
-      this.#fabric.triggers.register({
-        id: message.id,
-        type: message.trigger_type,
-        functionId: message.function_id,
-        config: message.config,
-        metadata: message.metadata,
-        workerId: this.#worker.workerId,
-      });
-      this.#triggers.add(message.id);
+      if (!this.#takeRoom('triggers', this.#triggers, id, charsOf(id, trigger_type, function_id, config, metadata))) throw tooMany();
+      this.#register(message);
     } catch (error) {
       const body = error instanceof RivuletError ? error.toBody() : { code: 'trigger_registration_failed', message: String(error) };
-      this.#worker.sendTriggerError(message.id, message.trigger_type, message.function_id, body);
+      this.#worker.sendTriggerError(id, trigger_type, function_id, body);
+    }
+  }
+
+  #register({ id, trigger_type, function_id, config, metadata }: RegisterTrigger): void {
+    const { workerId, access } = this.#worker;
+    try {
+      this.#fabric.triggers.register({
+        id,
+        type: trigger_type,
+        functionId: function_id,
+        config,
+        metadata,
+        workerId,
+        gated: access !== undefined,
+      });
+      this.#triggers.add(id);
+    } catch (error) {
+      this.#giveBack('triggers', id);
+      throw error;
     }
   }
 
   removeTrigger(id: string): void {
     this.#triggers.delete(id);
+    this.#giveBack('triggers', id);
     this.#fabric.triggers.unregister(id);
   }
 
   addTriggerType(message: RegisterTriggerType): void {
-    if (!this.#hasRoom('trigger types', this.#triggerTypes, message.id)) return;
+    const { id, description, trigger_request_format, call_request_format } = message;
+    if (!this.#takeRoom('trigger types', this.#triggerTypes, id, charsOf(id, description, trigger_request_format, call_request_format)))
+      return;
     try {
       this.#fabric.triggers.addType({
         id: message.id,
@@ -97,18 +126,20 @@ export class WorkerRegistrations {
       });
       this.#triggerTypes.add(message.id);
     } catch (error) {
-      this.#logger.warn('trigger_type_refused', { worker: this.#worker.workerId, type: message.id, error: String(error) });
+      this.#giveBack('trigger types', id);
+      this.#worker.warnOnce('trigger_type_refused', '', { type: message.id, error: String(error) });
     }
   }
 
   removeTriggerType(id: string): void {
     this.#triggerTypes.delete(id);
+    this.#giveBack('trigger types', id);
     this.#fabric.triggers.removeType(id, this.#worker.workerId);
   }
 
   /** Services group functions in a catalogue; nothing else is known of them. */
   addService(id: string): void {
-    if (this.#hasRoom('services', this.#services, id)) this.#services.add(id);
+    if (this.#takeRoom('services', this.#services, id, id.length)) this.#services.add(id);
   }
 
   /** What a newer connection has registered again is its own and stays. */
@@ -123,13 +154,32 @@ export class WorkerRegistrations {
     for (const id of this.#triggerTypes) this.#fabric.triggers.removeType(id, workerId);
   }
 
-  #hasRoom(of: string, registered: ReadonlySet<string>, id: string): boolean {
-    if (registered.size < LIMITS.registrationsPerWorker || registered.has(id)) return true;
-    this.#worker.warnOnce('registration_refused', of, { of, limit: LIMITS.registrationsPerWorker });
-    return false;
+  #takeRoom(of: string, registered: ReadonlySet<string>, id: string, chars: number): boolean {
+    const key = `${of} ${id}`;
+    const total = this.#totalChars - (this.#chars.get(key) ?? 0) + chars;
+    const tooMany = registered.size >= LIMITS.registrationsPerWorker && !registered.has(id);
+    if (tooMany || total > LIMITS.registrationChars) {
+      const limit = tooMany ? LIMITS.registrationsPerWorker : LIMITS.registrationChars;
+      this.#worker.warnOnce('registration_refused', of, { of, limit });
+      return false;
+    }
+    this.#chars.set(key, chars);
+    this.#totalChars = total;
+    return true;
+  }
+
+  #giveBack(of: string, id: string): void {
+    const key = `${of} ${id}`;
+    this.#totalChars -= this.#chars.get(key) ?? 0;
+    this.#chars.delete(key);
   }
 }
 
-function tooMany(of: string): RivuletError {
-  return new RivuletError('trigger_registration_failed', `a connection has at most ${LIMITS.registrationsPerWorker} ${of}`);
+function charsOf(...parts: readonly unknown[]): number {
+  return JSON.stringify(parts).length;
+}
+
+function tooMany(): RivuletError {
+  const text = `a connection has at most ${LIMITS.registrationsPerWorker} triggers, and ${LIMITS.registrationChars} characters of registrations`;
+  return new RivuletError('trigger_registration_failed', text);
 }

@@ -5,13 +5,9 @@ import {
   encodeError,
   encodeInvoke,
   encodeRegisterTrigger,
-  encodeResult,
   encodeTriggerResult,
   encodeUnregisterTrigger,
   encodeWorkerRegistered,
-  type InvokeFunction,
-  isJsonObject,
-  type JsonText,
   LIMITS,
   PONG_TEXT,
   RivuletError,
@@ -22,11 +18,17 @@ import type { LogFields, Logger } from '../logging/logger.js';
 import type { Clock } from '../structures/clock.js';
 import { OutboundBatch } from '../structures/outbound-batch.js';
 import type { Connection, ConnectionOwner } from '../transport/connection.js';
+import { GatedRegistrations, type GateParts } from './access/gated-registrations.js';
+import { HeldFrames } from './access/held-frames.js';
+import type { SessionAccess } from './access/session-access.js';
 import type { Announcement } from './announcement.js';
+import { dataFor } from './caller-data.js';
+import type { Channels } from './channels.js';
 import type { PendingCall, TriggerBinding, TriggerProvider } from './fabric.js';
 import type { FunctionFabric } from './function-fabric.js';
 import type { FunctionOwner } from './function-registry.js';
-import { type Call, type Caller, type Failure, failure, JsonPayload, type Outcome } from './invocation.js';
+import { type Call, type Caller, failure, type Outcome } from './invocation.js';
+import { MadeCalls } from './made-calls.js';
 import { WorkerCalls } from './worker-calls.js';
 import { WorkerRegistrations } from './worker-registrations.js';
 import type { WorkerRegistry } from './worker-registry.js';
@@ -35,13 +37,24 @@ import type { WorkerRegistry } from './worker-registry.js';
 export interface WorkerRoom {
   readonly fabric: FunctionFabric;
   readonly workers: WorkerRegistry;
+  readonly channels: Channels;
   readonly maxInFlightCalls: number;
   readonly maxMessageBytes: number;
+  /** Gets the calls of the sessions in place of their targets. */
+  readonly middlewareFunction: string | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-/** Python's client closes on a message beyond this (spec WP §1.1). */
+/** What the auth function and the rules of a listener make of one session. */
+export type SessionRights = Pick<GateParts, 'access' | 'hooks' | 'guards'>;
+
+interface SessionGate {
+  readonly registrations: GatedRegistrations;
+  readonly frames: HeldFrames;
+}
+
+/** Python's client below 0.25 closes on a message beyond this (spec WP §1.1). */
 const PYTHON_MESSAGE_BYTES = 1_048_576;
 const TELEMETRY = new Set(['OTLP', 'MTRC', 'LOGS']);
 
@@ -55,28 +68,32 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
   readonly connectedAt: number;
   /** As announced by engine::workers::register; `undefined` for sockets that never did, such as telemetry sockets. */
   announcement: Announcement | undefined;
+  /** What it may call; `undefined`: everything, as on a listener without rules. */
+  readonly access: SessionAccess | undefined;
   readonly #room: WorkerRoom;
   readonly #connection: Connection;
   readonly #outbound: OutboundBatch;
   readonly #gone: () => void;
   readonly #running = new WorkerCalls();
-  readonly #made = new Set<PendingCall>();
+  readonly #made: MadeCalls;
   readonly #registrations: WorkerRegistrations;
   /** What was warned of; one entry for each event and cause, of which there are few. */
   readonly #warned = new Set<string>();
-  #inFlight = 0;
-  #idle: (() => void) | undefined;
-  #state: 'open' | 'draining' | 'closed' = 'open';
+  readonly #gate: SessionGate | undefined;
+  #state: 'open' | 'closed' = 'open';
 
-  /** `gone` runs once, after everything of the worker was cleaned up. */
-  constructor(room: WorkerRoom, connection: Connection, gone: () => void = () => {}) {
+  /** `gone` runs once, after everything of the worker was cleaned up. Without `rights` the session is trusted. */
+  constructor(room: WorkerRoom, connection: Connection, gone: () => void = () => {}, rights?: SessionRights) {
     this.#room = room;
     this.#gone = gone;
     this.#connection = connection;
     this.connectedAt = room.clock.now();
+    this.access = rights?.access;
     this.#registrations = new WorkerRegistrations(room, this);
+    this.#made = new MadeCalls(room, this);
+    if (rights !== undefined) this.#gate = this.#gateOf(rights);
     this.#outbound = new OutboundBatch((frames) => connection.write(frames));
-    this.#send(encodeWorkerRegistered(this.workerId, this.reattachToken));
+    this.send(encodeWorkerRegistered(this.workerId, this.reattachToken));
     room.workers.add(this);
   }
 
@@ -85,7 +102,8 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
   }
 
   get maxMessageBytes(): number {
-    return this.announcement?.runtime === 'python' ? PYTHON_MESSAGE_BYTES : this.#room.maxMessageBytes;
+    const { runtime, takesLargeMessages } = this.announcement ?? {};
+    return runtime === 'python' && takesLargeMessages !== true ? PYTHON_MESSAGE_BYTES : this.#room.maxMessageBytes;
   }
 
   get remoteAddress(): string {
@@ -106,7 +124,8 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     if (this.#state === 'closed') return;
     const decoded = decodeWorkerMessage(text);
     if (decoded.kind === 'message') {
-      this.#handle(decoded.message);
+      if (this.#gate === undefined) this.#handle(decoded.message);
+      else this.#gate.frames.take(decoded.message, text.length);
       return;
     }
     if (decoded.kind === 'ignored') return;
@@ -114,7 +133,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     const { invocationId, functionId = '', answerTo, trigger } = decoded;
     const error = { code: decoded.code, message: decoded.reason };
     if (answerTo !== undefined) this.#refuseAnswer(answerTo, error);
-    if (invocationId !== undefined) this.#send(encodeError({ invocationId, functionId }, error));
+    if (invocationId !== undefined) this.send(encodeError({ invocationId, functionId }, error));
     if (trigger !== undefined) this.sendTriggerError(trigger.id, trigger.type, trigger.functionId, error);
   }
 
@@ -144,26 +163,12 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
 
   /** Calls that it made and that are not answered yet. */
   get madeCalls(): number {
-    return this.#inFlight;
+    return this.#made.inFlight;
   }
 
-  /**
-   * From here on this worker's calls are refused, unless it makes them while it runs one. Resolves with true when it was answered all
-   * that it asked, with false when the time is over. May be repeated when it has resolved.
-   */
+  /** As `MadeCalls.drain`. */
   async drain(timeoutMs: number): Promise<boolean> {
-    if (this.#state === 'open') this.#state = 'draining';
-    if (this.#state === 'closed' || this.#inFlight === 0) return true;
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        this.#room.logger.warn('calls_cut_off', { worker: this.workerId, calls: this.#inFlight });
-        resolve(false);
-      }, timeoutMs);
-      this.#idle = () => {
-        clearTimeout(timer);
-        resolve(true);
-      };
-    });
+    return this.#state === 'closed' || this.#made.drain(timeoutMs);
   }
 
   /** Sends what waits and closes with 1012: never 1000 or 1001, after which the Python SDK stays away (spec WP §1.4). */
@@ -176,15 +181,20 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
 
   dispatch(call: Call, done: (outcome: Outcome) => void): PendingCall {
     const { id, pending } = this.#running.begin(done);
+    if (this.#unsentBytes > LIMITS.workerCallBacklogBytes) {
+      pending.cancel();
+      done(failure('OVERLOADED', 'the worker that should run the function reads more slowly than it is called; call again later'));
+      return pending;
+    }
     const frame = encodeInvoke({
       invocationId: id,
-      functionId: call.functionId,
+      functionId: this.#gate?.registrations.ownFunctionId(call.functionId) ?? call.functionId,
       data: dataFor(call),
       metadata: call.metadata,
       traceparent: call.traceparent,
       baggage: call.baggage,
     });
-    const sent = this.#send(frame);
+    const sent = this.send(frame);
     if (sent === 'sent') return pending;
     pending.cancel();
     if (sent === 'too_large')
@@ -196,7 +206,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
   // TriggerProvider: this worker provides a trigger type.
 
   register(binding: TriggerBinding): void {
-    if (this.#send(encodeRegisterTrigger(binding)) === 'too_large') {
+    if (this.send(encodeRegisterTrigger(this.#asKnown(binding))) === 'too_large') {
       const most = this.maxMessageBytes;
       throw new RivuletError(
         'trigger_registration_failed',
@@ -206,18 +216,42 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
   }
 
   unregister(binding: TriggerBinding): void {
-    this.#send(encodeUnregisterTrigger(binding));
+    this.send(encodeUnregisterTrigger(this.#asKnown(binding)));
   }
 
   /** Tells this worker, as registrant, that a binding failed. */
   sendTriggerError(id: string, type: string, functionId: string, error: { readonly code: string; readonly message: string }): void {
-    this.#send(encodeTriggerResult(id, type, functionId, error));
+    const known = this.#asKnown({ id, type, functionId });
+    this.send(encodeTriggerResult(known.id, known.type, known.functionId, error));
+  }
+
+  /** A binding under the names that this worker gave, where a hook or a prefix changed them. */
+  #asKnown<Binding extends Pick<TriggerBinding, 'id' | 'type' | 'functionId'>>(binding: Binding): Binding {
+    return this.#gate === undefined ? binding : { ...binding, ...this.#gate.registrations.asKnown(binding) };
+  }
+
+  #gateOf(rights: SessionRights): SessionGate {
+    const { fabric, workers } = this.#room;
+    const isTrusted = (workerId: string) => workers.get(workerId)?.access === undefined;
+    const registrations = new GatedRegistrations({ ...rights, fabric, registrations: this.#registrations, worker: this, isTrusted });
+    const handle = (message: WorkerMessage) => {
+      const handled = registrations.handle(message);
+      if (handled !== false) return handled;
+      this.#handle(message);
+      return undefined;
+    };
+    const overflow = () => {
+      this.#room.logger.warn('held_frames_full', { worker: this.workerId, limit: LIMITS.heldFrames, bytes: LIMITS.heldFrameChars });
+      this.#connection.close('tryLater');
+      this.#connection.destroy();
+    };
+    return { registrations, frames: new HeldFrames(handle, overflow) };
   }
 
   #handle(message: WorkerMessage): void {
     switch (message.type) {
       case 'invokefunction':
-        return this.#invoke(message);
+        return this.#made.make(message);
       case 'invocationresult':
         if (!this.#running.settle(message)) this.#room.logger.debug('result_ignored', { worker: this.workerId });
         return;
@@ -240,7 +274,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
       case 'reattach':
         return this.#room.workers.reattach(this, message.previous_worker_id, message.reattach_token);
       case 'ping':
-        this.#send(PONG_TEXT);
+        this.send(PONG_TEXT);
         return;
       case 'pong':
         return;
@@ -255,76 +289,6 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     const refused = { type: 'invocationresult', invocation_id: invocationId, function_id: '', result: undefined, error } as const;
     if (this.#running.settle({ ...refused, traceparent: undefined, baggage: undefined }))
       this.warnOnce('answer_refused', message, { reason: message });
-  }
-
-  #invoke(message: InvokeFunction): void {
-    const { action } = message;
-    const answers = action === undefined && message.invocation_id !== undefined;
-    const refusal = this.#refusal(message);
-    if (refusal !== undefined) {
-      if (action?.type !== 'void' && message.invocation_id !== undefined) this.#answer(message, refusal);
-      else this.warnOnce('void_call_failed', refusal.error.code, { function: message.function_id, code: refusal.error.code });
-      return;
-    }
-    this.#inFlight++;
-    let ended = false;
-    let pending: PendingCall | undefined;
-    const call: Call = {
-      functionId: message.function_id,
-      payload: JsonPayload.ofValue(message.data),
-      metadata: message.metadata,
-      traceparent: message.traceparent,
-      baggage: message.baggage,
-      caller: this,
-      inexactNumbers: message.inexactNumbers,
-    };
-    pending = this.#room.fabric.invoke(call, (outcome) => {
-      ended = true;
-      if (pending !== undefined) this.#made.delete(pending);
-      if (answers) this.#answer(message, outcome);
-      else if (outcome.kind === 'error') this.#logVoidError(message, outcome.error.code);
-      this.#inFlight--;
-      if (this.#inFlight === 0) this.#idle?.();
-    });
-    if (!ended) this.#made.add(pending);
-  }
-
-  /** Why a call is not made at all. */
-  #refusal(message: InvokeFunction): Failure | undefined {
-    // Whoever runs somebody's call may need others to end it.
-    if (this.#state === 'draining' && this.#running.size === 0) {
-      return failure('ENGINE_STOPPING', 'the engine stops; call again when it is back');
-    }
-    if (message.namespace !== undefined && message.namespace.trim() === '')
-      return failure('INVALID_NAMESPACE', 'namespace must not be blank');
-    if (message.action?.type === 'enqueue') {
-      return failure('enqueue_error', `no queue provider for queue ${JSON.stringify(message.action.queue)}; this engine has no queues`);
-    }
-    if (message.action?.type === 'unknown') return failure('invalid_action', `unknown action type ${JSON.stringify(message.action.name)}`);
-    if (this.#inFlight >= this.#room.maxInFlightCalls) {
-      return failure('OVERLOADED', `more than ${this.#room.maxInFlightCalls} calls in flight on this connection; wait for answers`);
-    }
-    return undefined;
-  }
-
-  #answer(message: InvokeFunction, outcome: Outcome): void {
-    if (message.invocation_id === undefined) return;
-    const frame = {
-      invocationId: message.invocation_id,
-      functionId: message.function_id,
-      traceparent: outcome.traceparent ?? message.traceparent,
-      baggage: outcome.baggage ?? message.baggage,
-    };
-    const sent = this.#send(outcome.kind === 'error' ? encodeError(frame, outcome.error) : encodeResult(frame, outcome.text));
-    if (sent !== 'too_large') return;
-    const text = `the answer is larger than the ${this.maxMessageBytes} bytes that this client takes; what the call wrote stays written`;
-    // Without the trace, whose size is not bounded.
-    const { invocationId, functionId } = frame;
-    this.#send(encodeError({ invocationId, functionId }, failure('RESULT_TOO_LARGE', text).error));
-  }
-
-  #logVoidError(message: InvokeFunction, code: string): void {
-    this.#room.logger.warn('void_call_failed', { worker: this.workerId, function: message.function_id, code });
   }
 
   /**
@@ -348,14 +312,18 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     this.#room.logger[level](event, { worker: this.workerId, ...fields });
   }
 
+  get #unsentBytes(): number {
+    return this.#outbound.waiting + this.#connection.buffered;
+  }
+
   /** The one way out. A connection that has too much queued is closed; a frame for which the client would close is not sent. */
-  #send(text: string): 'sent' | 'closed' | 'too_large' {
+  send(text: string): 'sent' | 'closed' | 'too_large' {
     if (this.#state === 'closed' || !this.#connection.open) return 'closed';
     if (isLonger(text, this.maxMessageBytes)) {
       this.warnOnce('frame_too_large', '', { limit: this.maxMessageBytes });
       return 'too_large';
     }
-    if (this.#outbound.waiting + this.#connection.buffered > LIMITS.workerOutboundBytes) {
+    if (this.#unsentBytes > LIMITS.workerOutboundBytes) {
       this.#room.logger.warn('worker_outbound_full', { worker: this.workerId, limit: LIMITS.workerOutboundBytes });
       this.#connection.close('tryLater');
       this.#connection.destroy();
@@ -369,13 +337,15 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
   #cleanUp(): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
+    this.#gate?.frames.close();
+    this.#gate?.registrations.close();
     this.#registrations.dropFunctions();
     this.#running.fail();
-    for (const pending of this.#made) pending.cancel();
-    this.#made.clear();
+    this.#made.forget();
     this.#registrations.dropTriggers();
+    this.#room.channels.ownerGone(this.workerId);
     this.#room.workers.remove(this);
-    this.#idle?.();
+    this.#made.endDrain();
     this.#gone();
   }
 }
@@ -383,12 +353,4 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
 /** Whether a text has more UTF-8 bytes than that; they are counted only when its length leaves it open. */
 function isLonger(text: string, bytes: number): boolean {
   return text.length * 3 > bytes && Buffer.byteLength(text) > bytes;
-}
-
-/** A worker's object payload carries its caller's id, whatever the caller wrote there (spec WP §1.8). */
-function dataFor(call: Call): JsonText {
-  if (call.caller === undefined) return call.payload.text;
-  const { value } = call.payload;
-  if (!isJsonObject(value)) return call.payload.text;
-  return JSON.stringify({ ...value, _caller_worker_id: call.caller.workerId });
 }

@@ -16,9 +16,19 @@ export interface Connection {
   readonly remoteAddress: string;
   /** Writes whole WebSocket frames as they are; the buffer may be shared by many connections and must not change. Ignored once closing. */
   write(frames: Buffer): void;
+  /** The same for one frame in two parts, which leave together. */
+  writeFrame(head: Buffer, payload: Buffer): void;
   /** Bytes that the kernel has not taken yet. */
   readonly buffered: number;
   readonly open: boolean;
+  /**
+   * Reads nothing more of the peer until `resume`, so that its TCP window fills; a few messages that were read already may still come.
+   * Its silence is not held against it meanwhile. Idempotent.
+   */
+  pause(): void;
+  resume(): void;
+  /** Sends something that means nothing: the kernel of a peer that has gone answers with a reset, seen at the next knock though nothing is read. */
+  knock(): void;
   /** Sends a close frame and ends the connection; destroyed if the peer doesn't answer in time. Idempotent. */
   close(name: CloseName): void;
   /** Drops the TCP connection at once. Idempotent. */

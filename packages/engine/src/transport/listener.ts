@@ -22,7 +22,13 @@ export interface UpgradeRequest {
 }
 
 export type Verdict =
-  | { readonly kind: 'accept'; readonly protocol: string | undefined; readonly open: (connection: Connection) => ConnectionOwner }
+  | {
+      readonly kind: 'accept';
+      readonly protocol: string | undefined;
+      readonly open: (connection: Connection) => ConnectionOwner;
+      /** A transfer of bulk data: messages are at most `LIMITS.channelMessageBytes`, and a peer may rest before it reads on. Default: false. */
+      readonly bulk?: boolean;
+    }
   /** The upgrade is answered with this HTTP status. */
   | { readonly kind: 'refuse'; readonly status: RefusalStatus }
   /** The upgrade completes, nothing is readable through it, and it closes at once. For clients whose process dies of an HTTP refusal. */
@@ -60,6 +66,8 @@ export interface ListenerOptions {
 /** Upgrades that may wait for their verdict at the same time; more are answered 503. */
 const PENDING_UPGRADES = 16_384;
 const CLOSE_TIMEOUT_MS = 5_000;
+/** A slow reader answers the close frame when it has read what stands before it; until then the kernel must keep that. */
+const BULK_CLOSE_TIMEOUT_MS = 300_000;
 
 /** The port could not be bound; carries what the command line prints. */
 export class ListenError extends Error {
@@ -81,6 +89,7 @@ export class Listener {
   readonly #options: ListenerOptions;
   readonly #server: Server;
   readonly #handshaker: WebSocketServer;
+  readonly #bulkHandshaker: WebSocketServer;
   readonly #liveness: Liveness;
   readonly #sockets = new Set<Socket>();
   #pending = 0;
@@ -90,19 +99,8 @@ export class Listener {
   constructor(options: ListenerOptions) {
     this.#options = options;
     this.#liveness = new Liveness(options);
-    this.#handshaker = new WebSocketServer({
-      noServer: true,
-      clientTracking: false,
-      perMessageDeflate: false,
-      maxPayload: options.maxMessageBytes,
-      maxFragments: LIMITS.fragments,
-      maxBufferedChunks: LIMITS.bufferedChunks,
-      // It would cut off a peer whose pings arrive in one bunch, as after a pause of its network.
-      autoPong: false,
-      closeTimeout: CLOSE_TIMEOUT_MS,
-      WebSocket: WebSocketConnection,
-      handleProtocols: () => this.#protocol ?? false,
-    } as ServerOptions<typeof WebSocketConnection>);
+    this.#handshaker = this.#createHandshaker(options.maxMessageBytes, CLOSE_TIMEOUT_MS);
+    this.#bulkHandshaker = this.#createHandshaker(LIMITS.channelMessageBytes, BULK_CLOSE_TIMEOUT_MS);
     this.#server = createServer({
       maxHeaderSize: LIMITS.headerBytes,
       headersTimeout: options.headersTimeoutMs,
@@ -149,6 +147,22 @@ export class Listener {
     await closed;
   }
 
+  #createHandshaker(maxPayload: number, closeTimeout: number): WebSocketServer {
+    return new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload,
+      maxFragments: LIMITS.fragments,
+      maxBufferedChunks: LIMITS.bufferedChunks,
+      // It would cut off a peer whose pings arrive in one bunch, as after a pause of its network.
+      autoPong: false,
+      closeTimeout,
+      WebSocket: WebSocketConnection,
+      handleProtocols: () => this.#protocol ?? false,
+    } as ServerOptions<typeof WebSocketConnection>);
+  }
+
   #track(socket: Socket): void {
     this.#sockets.add(socket);
     socket.once('close', () => this.#sockets.delete(socket));
@@ -178,9 +192,11 @@ export class Listener {
   #handshake(request: IncomingMessage, socket: Socket, head: Buffer, verdict: Exclude<Verdict, { kind: 'refuse' }>): void {
     // `ws` asks handleProtocols synchronously inside handleUpgrade, so one field serves all upgrades.
     this.#protocol = verdict.protocol;
-    this.#handshaker.handleUpgrade(request, socket, head, (webSocket) => {
+    const bulk = verdict.kind === 'accept' && verdict.bulk === true;
+    const handshaker = bulk ? this.#bulkHandshaker : this.#handshaker;
+    handshaker.handleUpgrade(request, socket, head, (webSocket) => {
       const connection = webSocket as WebSocketConnection;
-      connection.begin(socket, this.#liveness, this.#options.logger);
+      connection.begin(socket, this.#liveness, this.#options.logger, bulk);
       if (verdict.kind === 'accept_then_close') connection.close(verdict.close);
       else connection.own(verdict.open(connection));
     });

@@ -12,6 +12,8 @@ export interface Pingable {
   leftAtPing: number;
   /** Bytes that stand before the unanswered ping and may not have been read yet; set by `probe`, lowered by the sweep as time goes by. */
   unread: number;
+  /** Its peer may stop reading for as long as it likes once it was sent something, as a slow reader of a transfer does. */
+  readonly mayRest: boolean;
   /** Stands for the message that has arrived in part: the same object until it is whole, `undefined` between messages. */
   readonly unfinished: object | undefined;
   /** Sets `awaitsPong`, and sends a ping unless one is on its way. */
@@ -142,6 +144,7 @@ export class Liveness {
   }
 
   #spares(connection: Pingable): boolean {
+    if (connection.mayRest) return connection.buffered > 0 || connection.unread > 0;
     if (!this.sparesSlowReaders) return connection.left > connection.leftAtPing;
     if (connection.buffered > 0) return true;
     if (connection.unread <= this.#readInTimeout) return false;

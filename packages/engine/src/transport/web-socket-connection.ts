@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { CLOSE_CODES, type CloseName } from '@rivulet/protocol';
 import { WebSocket } from 'ws';
 import type { Logger } from '../logging/logger.js';
-import { PING_FRAME } from '../structures/websocket-frame.js';
+import { PING_FRAME, PONG_FRAME } from '../structures/websocket-frame.js';
 import type { Connection, ConnectionOwner } from './connection.js';
 import type { Liveness, Pingable } from './liveness.js';
 
@@ -13,6 +13,8 @@ const BETWEEN_FRAMES = 0;
 const FIRST_CONTROL_OPCODE = 8;
 /** Beyond so many unsent bytes only the latest ping is answered, when they have gone out, as RFC 6455 §5.5.3 allows. */
 const PONG_BACKLOG_BYTES = 65_536;
+/** Pause before the kernel asks a silent peer of a transfer whether it is there. */
+const KEEP_ALIVE_MS = 30_000;
 
 /** The state of the parser as `ws` keeps it. Its version is pinned, and tests of slow messages fail if a name changes. */
 interface Parser {
@@ -50,10 +52,14 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
   #readUpTo = 0;
   /** Payload of the latest ping, which waits for its pong. */
   #owedPong: Buffer | undefined;
+  mayRest = false;
   remoteAddress = '';
 
-  /** Called once, right after the handshake. */
-  begin(socket: Socket, liveness: Liveness, logger: Logger): void {
+  /** Called once, right after the handshake. A peer that `mayRest` is looked after by the kernel while it reads nothing. */
+  begin(socket: Socket, liveness: Liveness, logger: Logger, mayRest: boolean): void {
+    this.mayRest = mayRest;
+    if (mayRest) socket.setKeepAlive(true, KEEP_ALIVE_MS);
+    this.#readUpTo = socket.bytesWritten;
     this.#raw = socket;
     this.#liveness = liveness;
     this.#logger = logger;
@@ -90,7 +96,26 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
     if (this.readyState === WebSocket.OPEN) this.#raw?.write(frames);
   }
 
+  writeFrame(head: Buffer, payload: Buffer): void {
+    if (this.readyState !== WebSocket.OPEN) return;
+    this.#raw?.cork();
+    this.#raw?.write(head);
+    this.#raw?.write(payload);
+    this.#raw?.uncork();
+  }
+
+  override pause(): void {
+    this.awaitsPong = false;
+    super.pause();
+  }
+
+  knock(): void {
+    if (this.buffered === 0) this.write(PONG_FRAME);
+  }
+
   probe(): void {
+    // Its pong would not be read.
+    if (this.isPaused) return;
     this.awaitsPong = true;
     // It stands behind everything that the peer has not read: a second one would reach it no sooner.
     if (this.#pingedAt >= 0) return;
@@ -117,13 +142,13 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
 
   answered(): void {
     this.awaitsPong = false;
-    if (this.#pingedAt >= 0) this.#readUpTo = this.#pingedAt;
+    if (this.#pingedAt >= 0) this.#readUpTo = this.#pingedAt + PING_FRAME.length;
     this.#pingedAt = -1;
   }
 
   get unfinished(): object | undefined {
     const parser = this._receiver;
-    if (parser === null || this.readyState !== WebSocket.OPEN) return undefined;
+    if (parser === null || this.readyState !== WebSocket.OPEN || this.isPaused) return undefined;
     // A control frame that never ends pins 125 bytes, and its sender can't answer the next ping.
     const begun = parser._fragmented !== 0 || (parser._state !== BETWEEN_FRAMES && parser._opcode < FIRST_CONTROL_OPCODE);
     return begun ? parser._fragments : undefined;
@@ -135,6 +160,8 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
 
   /** `ws` itself calls it with a number: the code of a protocol error, or the peer's own to echo. */
   override close(name?: CloseName | number, reason?: string | Buffer): void {
+    // The answer must be read; what comes before it is dropped.
+    this.resume();
     if (typeof name !== 'string') return super.close(name, reason);
     const entry = CLOSE_CODES[name];
     super.close(entry.code, entry.reason);

@@ -1,0 +1,254 @@
+import {
+  field,
+  isRegistryId,
+  type RegisterFunction,
+  type RegisterTrigger,
+  type RegisterTriggerType,
+  RivuletError,
+  type WorkerMessage,
+} from '@rivulet/protocol';
+import type { TriggerBinding } from '../fabric.js';
+import type { FunctionFabric } from '../function-fabric.js';
+import type { RegisteringWorker, WorkerRegistrations } from '../worker-registrations.js';
+import type { HookOutcome, RegistrationHooks } from './registration-hooks.js';
+import { Renames } from './renames.js';
+import type { SessionAccess } from './session-access.js';
+
+export interface GateParts {
+  readonly access: SessionAccess;
+  readonly hooks: RegistrationHooks;
+  readonly fabric: FunctionFabric;
+  readonly registrations: WorkerRegistrations;
+  readonly worker: RegisteringWorker;
+  /** Whether a connected worker is of a listener without rules. */
+  readonly isTrusted: (workerId: string) => boolean;
+  /** Functions that decide who gets in. A session may serve one only if its auth function names it in `allowed_functions`. */
+  readonly guards: ReadonlySet<string>;
+}
+
+const CONDITION = 'condition_function_id';
+const MIDDLEWARE = 'middleware_function_ids';
+const WRONG_TYPE = 'triggers of its type may not be registered';
+/** Who answers these decides about others, or learns of them: `allowed_trigger_types` must name them. */
+const NAMED_ONLY = new Set(['stream:join', 'stream:leave']);
+/** Functions of the engine's own rooms: a worker that serves `stream::get(s)` holds the stream `s`. */
+const ENGINE_ROOMS = ['stream::', 'state::'];
+
+/**
+ * Registrations of a session with rules: each passes its gate, its hook and the checks below before it takes effect under the name that
+ * results (spec RB §5.5). The session goes on to use the names that it gave.
+ */
+export class GatedRegistrations {
+  readonly #parts: GateParts;
+  readonly #functions = new Renames();
+  readonly #triggers = new Renames();
+  readonly #types = new Renames();
+  /** Targets and conditions of its live triggers, by the trigger's registered id. */
+  readonly #called = new Map<string, readonly string[]>();
+  #closed = false;
+
+  constructor(parts: GateParts) {
+    this.#parts = parts;
+  }
+
+  /** The name that the session gave to what is registered as `id`. */
+  ownFunctionId(id: string): string {
+    return this.#functions.given(id);
+  }
+
+  /** A binding as the session knows it: its own trigger, or one of a type that it provides. */
+  asKnown(binding: Omit<TriggerBinding, 'metadata' | 'config' | 'workerId'>): { id: string; type: string; functionId: string } {
+    const own = this.#triggers.has(binding.id);
+    return {
+      id: this.#triggers.given(binding.id),
+      type: this.#types.given(binding.type),
+      functionId: own ? this.#functions.given(binding.functionId) : binding.functionId,
+    };
+  }
+
+  /** Handles registrations and their removal. `false`: it is something else. A promise: a hook is asked; it never rejects. */
+  handle(message: WorkerMessage): Promise<void> | undefined | false {
+    const { hooks, access, registrations } = this.#parts;
+    const { context } = access.grant;
+    switch (message.type) {
+      case 'registerfunction':
+        if (!access.grant.mayRegisterFunctions) return this.#denied('function', message.id, 'functions may not be registered');
+        return this.#decide(hooks.onFunction(message, context), message, (decided) => this.#addFunction(message.id, decided));
+      case 'registertriggertype':
+        if (!access.grant.mayRegisterTriggerTypes) return this.#denied('trigger type', message.id, 'trigger types may not be registered');
+        return this.#decide(hooks.onTriggerType(message, context), message, (decided) => this.#addTriggerType(message.id, decided));
+      case 'registertrigger':
+        if (!this.#mayTrigger(message.trigger_type)) return this.#denied('trigger', message.id, WRONG_TYPE);
+        return this.#decide(hooks.onTrigger(message, context), message, (decided) => this.#addTrigger(message.id, decided));
+      case 'unregisterfunction':
+        this.#removeFunction(message.id);
+        return undefined;
+      case 'unregistertrigger':
+        this.#removeTrigger(message.id);
+        return undefined;
+      case 'unregistertriggertype': {
+        const id = this.#types.forget(message.id);
+        if (id !== undefined) registrations.removeTriggerType(id);
+        return undefined;
+      }
+      case 'invokefunction':
+      case 'invocationresult':
+      case 'registerservice':
+      case 'triggerregistrationresult':
+      case 'reattach':
+      case 'ping':
+      case 'pong':
+        return false;
+      default:
+        return message satisfies never;
+    }
+  }
+
+  /** What a hook allows from here on comes too late. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  #decide<Message extends WorkerMessage & { readonly id: string }>(
+    hook: Promise<HookOutcome<Message>> | undefined,
+    message: Message,
+    add: (decided: Message) => void,
+  ): Promise<void> | undefined {
+    if (hook === undefined) {
+      add(message);
+      return undefined;
+    }
+    return hook.then((outcome) => {
+      if (this.#closed) return;
+      if (outcome.kind === 'allowed') add(outcome.message);
+      else this.#denied(message.type, message.id, outcome.reason);
+    });
+  }
+
+  #addFunction(given: string, message: RegisterFunction): void {
+    const { registrations, worker } = this.#parts;
+    const id = this.#prefixed(message.id);
+    const refusal = this.#functionRefusal(id);
+    if (refusal !== undefined) return this.#denied('function', id, refusal);
+    const before = this.#functions.registered(given);
+    if (before !== undefined && before !== id) this.#removeFunction(given);
+    registrations.addFunction({ ...message, id });
+    if (registrations.serves(id)) this.#functions.add(given, id);
+    else worker.warnOnce('registration_denied', 'function not added', { of: 'function', id });
+  }
+
+  #functionRefusal(id: string): string | undefined {
+    const { access, fabric, guards, isTrusted } = this.#parts;
+    if (!isRegistryId(id)) return 'the id is too long with its prefix';
+    if (!access.grant.allowedFunctions.has(id)) {
+      if (guards.has(id) || this.#decidesJoins(id)) return 'the function decides who gets in';
+      if (ENGINE_ROOMS.some((room) => id.startsWith(room))) return 'the function would serve a stream or state of everybody';
+    }
+    const owners = fabric.functions.owners(id);
+    return owners.some((workerId) => isTrusted(workerId)) ? 'a worker of a trusted listener serves the id' : undefined;
+  }
+
+  /** Whether a `stream:join` trigger of somebody trusted asks it. */
+  #decidesJoins(id: string): boolean {
+    return this.#parts.fabric.triggers
+      .bindings()
+      .some(({ type, gated, functionId, config }) => type === 'stream:join' && !gated && (functionId === id || config[CONDITION] === id));
+  }
+
+  #removeFunction(given: string): void {
+    const id = this.#functions.forget(given);
+    if (id === undefined) return;
+    this.#parts.registrations.removeFunction(id);
+    // Its triggers may not go on to call what somebody else serves under that id.
+    for (const [trigger, targets] of this.#called) {
+      if (targets.every((target) => this.#mayBind(target))) continue;
+      this.#removeTrigger(this.#triggers.given(trigger));
+    }
+  }
+
+  #addTrigger(given: string, message: RegisterTrigger): void {
+    const { registrations, worker, fabric, isTrusted } = this.#parts;
+    const existing = fabric.triggers.binding(message.id);
+    if (existing !== undefined && (existing.workerId === undefined || isTrusted(existing.workerId)))
+      return this.#denied('trigger', message.id, 'the id is taken');
+    // A hook may have changed it.
+    if (!this.#mayTrigger(message.trigger_type)) return this.#denied('trigger', message.id, WRONG_TYPE);
+    const functionId = this.#target(message.function_id);
+    const { config, functions } = this.#ownNames(message.config);
+    const targets = [functionId, ...functions];
+    if (targets.some((target) => !isRegistryId(target) || !this.#mayBind(target))) {
+      const text = `function ${message.function_id} is not allowed as the target of this trigger, or another that its config names`;
+      this.#denied('trigger', message.id, 'a function of it may not be called');
+      worker.sendTriggerError(given, message.trigger_type, message.function_id, new RivuletError('FORBIDDEN', text).toBody());
+      return;
+    }
+    if (this.#triggers.registered(given) !== message.id) this.#removeTrigger(given);
+    // Known before it is registered, so that an error of its provider finds its way back.
+    this.#triggers.add(given, message.id);
+    this.#called.set(message.id, targets);
+    registrations.addTrigger({ ...message, function_id: functionId, config });
+    if (fabric.triggers.binding(message.id)?.workerId === worker.workerId) return;
+    this.#triggers.forget(given);
+    this.#called.delete(message.id);
+  }
+
+  #removeTrigger(given: string): void {
+    const id = this.#triggers.forget(given);
+    if (id === undefined) return;
+    this.#called.delete(id);
+    const { fabric, registrations, worker } = this.#parts;
+    // A newer session may have registered it again.
+    if (fabric.triggers.binding(id)?.workerId === worker.workerId) registrations.removeTrigger(id);
+  }
+
+  #addTriggerType(given: string, message: RegisterTriggerType): void {
+    const { registrations, worker, fabric, isTrusted } = this.#parts;
+    const provider = fabric.triggers.type(message.id)?.workerId;
+    if (provider !== undefined && isTrusted(provider))
+      return this.#denied('trigger type', message.id, 'a worker of a trusted listener provides it');
+    this.#types.add(given, message.id);
+    registrations.addTriggerType(message);
+    if (fabric.triggers.type(message.id)?.workerId !== worker.workerId) this.#types.forget(given);
+  }
+
+  /** Functions that a trigger's config names are called too: those of the session itself go by their registered names. */
+  #ownNames(config: RegisterTrigger['config']): { config: RegisterTrigger['config']; functions: readonly string[] } {
+    const own = (id: string) => (this.#parts.registrations.serves(this.#target(id)) ? this.#target(id) : id);
+    const functions: string[] = [];
+    const named: Record<string, unknown> = {};
+    const condition = field(config, CONDITION);
+    if (typeof condition === 'string' && condition !== '') functions.push((named[CONDITION] = own(condition)) as string);
+    const middleware = field(config, MIDDLEWARE);
+    if (Array.isArray(middleware)) {
+      const ids = middleware.map((id: unknown) => (typeof id === 'string' ? own(id) : id));
+      named[MIDDLEWARE] = ids;
+      functions.push(...ids.filter((id) => typeof id === 'string'));
+    }
+    return { config: functions.length === 0 ? config : { ...config, ...named }, functions };
+  }
+
+  #mayTrigger(type: string): boolean {
+    const { allowedTriggerTypes } = this.#parts.access.grant;
+    return allowedTriggerTypes === undefined ? !NAMED_ONLY.has(type) : allowedTriggerTypes.has(type);
+  }
+
+  #mayBind(functionId: string): boolean {
+    return this.#parts.registrations.serves(functionId) || this.#parts.access.mayCall(functionId);
+  }
+
+  /** Where a trigger leads that names `id`: below the prefix, or to what a hook made of a function of that name. */
+  #target(id: string): string {
+    const prefixed = this.#prefixed(id);
+    return this.#parts.registrations.serves(prefixed) ? prefixed : (this.#functions.registered(id) ?? prefixed);
+  }
+
+  #prefixed(id: string): string {
+    const { prefix } = this.#parts.access.grant;
+    return prefix === undefined ? id : `${prefix}::${id}`;
+  }
+
+  #denied(of: string, id: string, reason: string): undefined {
+    this.#parts.worker.warnOnce('registration_denied', `${of} ${reason}`, { of, id, reason });
+    return undefined;
+  }
+}

@@ -1,0 +1,64 @@
+import { LIMITS, type WorkerMessage } from '@rivulet/protocol';
+
+interface Held {
+  readonly message: WorkerMessage;
+  readonly units: number;
+}
+
+/** These end what is under way and start nothing; the hook itself may wait for them. */
+const PASSING = new Set<WorkerMessage['type']>(['invocationresult', 'triggerregistrationresult', 'ping', 'pong', 'reattach']);
+
+/** Frames of one session in the order of arrival: while a hook decides about one, those behind it wait. */
+export class HeldFrames {
+  readonly #handle: (message: WorkerMessage) => Promise<void> | undefined;
+  readonly #onFull: () => void;
+  #held: Held[] = [];
+  #units = 0;
+  #pending = false;
+  #closed = false;
+
+  /** `handle` answers a promise when a hook is asked; it must not reject. `onFull`: more waits than may. */
+  constructor(handle: (message: WorkerMessage) => Promise<void> | undefined, onFull: () => void) {
+    this.#handle = handle;
+    this.#onFull = onFull;
+  }
+
+  /** `units`: length of the frame's text. */
+  take(message: WorkerMessage, units: number): void {
+    if (this.#closed) return;
+    if (!this.#pending || PASSING.has(message.type)) {
+      this.#run(message);
+      return;
+    }
+    if (this.#held.length >= LIMITS.heldFrames || (this.#held.length > 0 && this.#units + units > LIMITS.heldFrameChars)) {
+      this.#onFull();
+      return;
+    }
+    this.#held.push({ message, units });
+    this.#units += units;
+  }
+
+  /** What waits is forgotten, and nothing is handled any more. */
+  close(): void {
+    this.#closed = true;
+    this.#held = [];
+  }
+
+  #run(message: WorkerMessage): void {
+    const deciding = this.#handle(message);
+    if (deciding === undefined) return;
+    this.#pending = true;
+    void deciding.then(() => this.#goOn());
+  }
+
+  #goOn(): void {
+    this.#pending = false;
+    let taken = 0;
+    while (!this.#pending && !this.#closed && taken < this.#held.length) {
+      const { message, units } = this.#held[taken++] as Held;
+      this.#units -= units;
+      this.#run(message);
+    }
+    this.#held.splice(0, taken);
+  }
+}

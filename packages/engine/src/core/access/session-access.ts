@@ -1,0 +1,33 @@
+import type { FunctionRegistry } from '../function-registry.js';
+import type { Exposure } from './exposure.js';
+import type { Grant } from './grant.js';
+
+/** What every session may call, so that SDKs work: to name themselves, to log, to open channels (spec RB §5.3). */
+const INFRASTRUCTURE = new Set([
+  'engine::channels::create',
+  'engine::workers::register',
+  ...['info', 'warn', 'error', 'debug', 'trace'].map((level) => `engine::log::${level}`),
+  ...['get', 'set', 'get_all'].map((name) => `engine::baggage::${name}`),
+]);
+
+/** The rights of one session of a listener with rules. */
+export class SessionAccess {
+  readonly grant: Grant;
+  readonly #exposure: Exposure;
+  readonly #functions: FunctionRegistry;
+
+  constructor(grant: Grant, exposure: Exposure, functions: FunctionRegistry) {
+    this.grant = grant;
+    this.#exposure = exposure;
+    this.#functions = functions;
+  }
+
+  /** The five steps of spec RB §5.3; the same answer for an id that nobody registered as for one that is hidden. */
+  mayCall(functionId: string): boolean {
+    const { forbiddenFunctions, allowedFunctions, allowedPatterns } = this.grant;
+    if (forbiddenFunctions.has(functionId)) return false;
+    if (allowedFunctions.has(functionId) || allowedPatterns.some((pattern) => pattern.matches(functionId))) return true;
+    if (INFRASTRUCTURE.has(functionId)) return true;
+    return this.#exposure.covers(functionId, this.#functions.find(functionId)?.metadata);
+  }
+}

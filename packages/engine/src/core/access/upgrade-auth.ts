@@ -1,0 +1,63 @@
+import type { RbacConfig } from '../../config/config.js';
+import type { Logger } from '../../logging/logger.js';
+import type { Clock } from '../../structures/clock.js';
+import type { UpgradeRequest } from '../../transport/listener.js';
+import type { Fabric } from '../fabric.js';
+import { JsonPayload } from '../invocation.js';
+import { AuthThrottle } from './auth-throttle.js';
+import { credentialDigest } from './credential-digest.js';
+import { type Grant, OPEN_GRANT, readGrant } from './grant.js';
+import { decodeQuery, headersForAuth, plainAddress } from './upgrade-input.js';
+
+export type UpgradeDecision =
+  | { readonly kind: 'granted'; readonly grant: Grant }
+  /** 401: the function said no, or nothing that is a yes. 503: it did not answer in time, or was not asked. */
+  | { readonly kind: 'refused'; readonly status: 401 | 503 };
+
+/** The function did not decide: it was missing, or its worker went away. Nothing is learned of who asked. */
+const OUTAGES = new Set(['function_not_found', 'invocation_stopped', 'channel_send_failed', 'invocation_error']);
+
+/** Asks the auth function of a listener, once for each upgrade. Whatever is not a readable grant lets nobody in (spec RB §5.2). */
+export class UpgradeAuth {
+  readonly #fabric: Fabric;
+  readonly #rbac: RbacConfig;
+  readonly #allowedOrigins: readonly string[];
+  readonly #throttle: AuthThrottle;
+  readonly #logger: Logger;
+
+  constructor(fabric: Fabric, rbac: RbacConfig, allowedOrigins: readonly string[], clock: Clock, logger: Logger) {
+    this.#fabric = fabric;
+    this.#rbac = rbac;
+    this.#allowedOrigins = allowedOrigins;
+    this.#throttle = new AuthThrottle(clock, logger);
+    this.#logger = logger;
+  }
+
+  async decide(request: UpgradeRequest): Promise<UpgradeDecision> {
+    const { authFunction: functionId, authTimeoutMs } = this.#rbac;
+    if (functionId === undefined) return { kind: 'granted', grant: OPEN_GRANT };
+    const credential = credentialDigest(request);
+    if (this.#throttle.blocks(request.remoteAddress, credential)) return { kind: 'refused', status: 503 };
+    const payload = JsonPayload.ofValue({
+      headers: headersForAuth(request, this.#allowedOrigins),
+      query_params: decodeQuery(request.rawQuery),
+      ip_address: plainAddress(request.remoteAddress),
+    });
+    const outcome = await this.#fabric.request({ functionId, payload }, authTimeoutMs);
+    if (outcome.kind === 'timeout') return this.#refuse(503, 'timeout', request);
+    if (outcome.kind === 'error') {
+      if (!OUTAGES.has(outcome.error.code)) this.#throttle.refused(request.remoteAddress, credential);
+      return this.#refuse(401, `function failed: ${outcome.error.code}`, request);
+    }
+    const reading = readGrant(outcome.text === undefined ? undefined : JSON.parse(outcome.text));
+    if (reading.kind === 'grant') return { kind: 'granted', grant: reading.grant };
+    this.#throttle.refused(request.remoteAddress, credential);
+    return this.#refuse(401, reading.reason, request);
+  }
+
+  #refuse(status: 401 | 503, reason: string, request: UpgradeRequest): UpgradeDecision {
+    const fields = { reason, function: this.#rbac.authFunction, address: request.remoteAddress };
+    this.#logger.warn(status === 503 ? 'auth_undecided' : 'auth_refused', fields);
+    return { kind: 'refused', status };
+  }
+}

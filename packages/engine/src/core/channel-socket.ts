@@ -1,0 +1,108 @@
+import { encodeFrameHead } from '../structures/websocket-frame.js';
+import type { Connection, ConnectionOwner } from '../transport/connection.js';
+import type { Channel, ChannelEnd, ChannelMessage, ChannelReader, ChannelWriter } from './channel.js';
+
+/** Unsent bytes beyond which a reader takes no more until all of them have left. */
+const READER_BYTES = 131_072;
+/** Closes by which a writer says that it is done. A page that is left closes with 1001, a socket that drops counts as 1006. */
+const DONE: ReadonlySet<number> = new Set([1000, 1005]);
+
+/** The socket that reads a channel. What it sends means nothing. */
+export class ReaderSocket implements ConnectionOwner, ChannelReader {
+  readonly #channel: Channel;
+  readonly #connection: Connection;
+  readonly #gone: () => void;
+
+  constructor(channel: Channel, connection: Connection, gone: () => void) {
+    this.#channel = channel;
+    this.#connection = connection;
+    this.#gone = gone;
+  }
+
+  /** `false`: the channel has a reader, or is over. */
+  attach(): boolean {
+    return this.#channel.attachReader(this);
+  }
+
+  get ready(): boolean {
+    return this.#connection.open && this.#connection.buffered < READER_BYTES;
+  }
+
+  deliver({ data, binary }: ChannelMessage): void {
+    this.#connection.writeFrame(encodeFrameHead(data.length, binary), data);
+  }
+
+  finish(end: ChannelEnd): void {
+    this.#connection.close(end);
+  }
+
+  onText(): void {}
+
+  onBinary(): void {}
+
+  onDrain(): void {
+    this.#channel.pump();
+  }
+
+  onClose(): void {
+    this.#channel.readerClosed();
+    this.#gone();
+  }
+}
+
+/** The socket that writes a channel. It isn't read while the channel is full, so that its peer feels it. */
+export class WriterSocket implements ConnectionOwner, ChannelWriter {
+  readonly #channel: Channel;
+  readonly #connection: Connection;
+  readonly #gone: () => void;
+
+  constructor(channel: Channel, connection: Connection, gone: () => void) {
+    this.#channel = channel;
+    this.#connection = connection;
+    this.#gone = gone;
+  }
+
+  /** `false`: the channel has a writer, or is over. */
+  attach(): boolean {
+    return this.#channel.attachWriter(this);
+  }
+
+  pause(): void {
+    this.#connection.pause();
+  }
+
+  resume(): void {
+    this.#connection.resume();
+  }
+
+  knock(): void {
+    this.#connection.knock();
+  }
+
+  finish(end: ChannelEnd): void {
+    this.#connection.close(end);
+  }
+
+  onText(text: string): void {
+    this.#channel.write({ data: Buffer.from(text), binary: false });
+  }
+
+  onBinary(data: Buffer): void {
+    this.#channel.write({ data, binary: true });
+  }
+
+  onDrain(): void {}
+
+  onClose(code: number): void {
+    this.#channel.writerClosed(!DONE.has(code));
+    this.#gone();
+  }
+}
+
+const NOBODY: ConnectionOwner = { onText() {}, onBinary() {}, onDrain() {}, onClose() {} };
+
+/** For a socket whose end of the channel is taken. */
+export function refuseTaken(connection: Connection): ConnectionOwner {
+  connection.close('taken');
+  return NOBODY;
+}

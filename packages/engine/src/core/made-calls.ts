@@ -1,0 +1,167 @@
+import { encodeError, encodeResult, type InvokeFunction } from '@rivulet/protocol';
+import type { LogFields, Logger } from '../logging/logger.js';
+import { withoutCaller } from './caller-data.js';
+import type { PendingCall } from './fabric.js';
+import type { FunctionFabric } from './function-fabric.js';
+import { type Call, type Caller, type Failure, failure, JsonPayload, type Outcome } from './invocation.js';
+
+export interface CallsRoom {
+  readonly fabric: FunctionFabric;
+  readonly maxInFlightCalls: number;
+  /** Gets the calls of the listener's sessions in place of their targets. */
+  readonly middlewareFunction: string | undefined;
+  readonly logger: Logger;
+}
+
+/** The worker as its calls need it. */
+export interface CallingWorker extends Caller {
+  /** Calls that it is running for others. */
+  readonly runningCalls: number;
+  warnOnce(event: string, cause: string, fields: LogFields): void;
+  send(text: string): 'sent' | 'closed' | 'too_large';
+}
+
+/** Calls that one worker connection makes, up to their answers. */
+export class MadeCalls {
+  readonly #room: CallsRoom;
+  readonly #worker: CallingWorker;
+  readonly #pending = new Set<PendingCall>();
+  #inFlight = 0;
+  #draining = false;
+  #idle: (() => void) | undefined;
+
+  constructor(room: CallsRoom, worker: CallingWorker) {
+    this.#room = room;
+    this.#worker = worker;
+  }
+
+  /** Calls that are not answered yet. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  make(message: InvokeFunction): void {
+    const { action } = message;
+    const middleware = this.#middlewareFor(message);
+    const answers =
+      message.invocation_id !== undefined && (action === undefined || (middleware !== undefined && action.type === 'enqueue'));
+    const refusal = this.#refusal(message, middleware);
+    if (refusal !== undefined) {
+      if (action?.type !== 'void' && message.invocation_id !== undefined) this.#answer(message, refusal);
+      else this.#worker.warnOnce('void_call_failed', refusal.error.code, { function: message.function_id, code: refusal.error.code });
+      return;
+    }
+    this.#inFlight++;
+    let ended = false;
+    let pending: PendingCall | undefined;
+    const call = middleware === undefined ? this.#callOf(message) : this.#middlewareCall(middleware, message);
+    pending = this.#room.fabric.invoke(call, (outcome) => {
+      ended = true;
+      if (pending !== undefined) this.#pending.delete(pending);
+      if (answers) this.#answer(message, outcome);
+      else if (outcome.kind === 'error') this.#logVoidError(message, outcome.error.code);
+      this.#inFlight--;
+      if (this.#inFlight === 0) this.#idle?.();
+    });
+    if (!ended) this.#pending.add(pending);
+  }
+
+  /**
+   * From here on calls are refused, unless the worker makes them while it runs one. Resolves with true when all are answered, with false
+   * when the time is over. May be repeated when it has resolved.
+   */
+  async drain(timeoutMs: number): Promise<boolean> {
+    this.#draining = true;
+    if (this.#inFlight === 0) return true;
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        this.#room.logger.warn('calls_cut_off', { worker: this.#worker.workerId, calls: this.#inFlight });
+        resolve(false);
+      }, timeoutMs);
+      this.#idle = () => {
+        clearTimeout(timer);
+        resolve(true);
+      };
+    });
+  }
+
+  /** The worker is gone: nobody waits for the answers any more. */
+  forget(): void {
+    for (const pending of this.#pending) pending.cancel();
+    this.#pending.clear();
+  }
+
+  /** Whoever waits for the calls to end waits no longer. */
+  endDrain(): void {
+    this.#inFlight = 0;
+    this.#idle?.();
+  }
+
+  #callOf(message: InvokeFunction): Call {
+    return {
+      functionId: message.function_id,
+      payload: JsonPayload.ofValue(message.data),
+      metadata: message.metadata,
+      traceparent: message.traceparent,
+      baggage: message.baggage,
+      caller: this.#worker,
+      inexactNumbers: message.inexactNumbers,
+    };
+  }
+
+  /** The engine's own functions are not handed to middleware (spec RB §5.4). */
+  #middlewareFor(message: InvokeFunction): string | undefined {
+    const { middlewareFunction } = this.#room;
+    return middlewareFunction === undefined || message.function_id.startsWith('engine::') ? undefined : middlewareFunction;
+  }
+
+  /** Made by the engine: it carries no caller, and is not checked again. */
+  #middlewareCall(functionId: string, message: InvokeFunction): Call {
+    const { function_id, data: payload, action = null, namespace } = message;
+    const context = this.#worker.access?.grant.context ?? {};
+    const input = { function_id, payload: withoutCaller(payload), action, context, ...(namespace === undefined ? {} : { namespace }) };
+    const { metadata, traceparent, baggage } = message;
+    return { functionId, payload: JsonPayload.ofValue(input), metadata, traceparent, baggage };
+  }
+
+  /** Why a call is not made at all. */
+  #refusal(message: InvokeFunction, middleware: string | undefined): Failure | undefined {
+    // Whoever runs somebody's call may need others to end it.
+    if (this.#draining && this.#worker.runningCalls === 0) {
+      return failure('ENGINE_STOPPING', 'the engine stops; call again when it is back');
+    }
+    if (message.namespace !== undefined && message.namespace.trim() === '')
+      return failure('INVALID_NAMESPACE', 'namespace must not be blank');
+    if (this.#worker.access?.mayCall(message.function_id) === false)
+      return failure('FORBIDDEN', `function ${message.function_id} is not allowed for this session`);
+    if (message.action?.type === 'enqueue' && middleware === undefined) {
+      return failure('enqueue_error', `no queue provider for queue ${JSON.stringify(message.action.queue)}; this engine has no queues`);
+    }
+    if (message.action?.type === 'unknown') return failure('invalid_action', `unknown action type ${JSON.stringify(message.action.name)}`);
+    if (this.#inFlight >= this.#room.maxInFlightCalls) {
+      return failure('OVERLOADED', `more than ${this.#room.maxInFlightCalls} calls in flight on this connection; wait for answers`);
+    }
+    return undefined;
+  }
+
+  #answer(message: InvokeFunction, outcome: Outcome): void {
+    if (message.invocation_id === undefined) return;
+    const frame = {
+      invocationId: message.invocation_id,
+      functionId: message.function_id,
+      traceparent: outcome.traceparent ?? message.traceparent,
+      baggage: outcome.baggage ?? message.baggage,
+    };
+    const sent = this.#worker.send(outcome.kind === 'error' ? encodeError(frame, outcome.error) : encodeResult(frame, outcome.text));
+    if (sent !== 'too_large') return;
+    const most = this.#worker.maxMessageBytes;
+    const text = `the answer is larger than the ${most} bytes that this client takes; what the call wrote stays written`;
+    // Without the trace, whose size is not bounded.
+    const { invocationId, functionId } = frame;
+    this.#worker.send(encodeError({ invocationId, functionId }, failure('RESULT_TOO_LARGE', text).error));
+  }
+
+  #logVoidError(message: InvokeFunction, code: string): void {
+    this.#room.logger.warn('void_call_failed', { worker: this.#worker.workerId, function: message.function_id, code });
+  }
+}

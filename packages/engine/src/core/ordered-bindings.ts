@@ -1,0 +1,103 @@
+import { RivuletError } from '@rivulet/protocol';
+import type { Logger } from '../logging/logger.js';
+import type { Fabric, TriggerBinding, TriggerProvider } from './fabric.js';
+import type { JsonPayload } from './invocation.js';
+import { OrderedFiring } from './ordered-firing.js';
+
+const OVERFLOW_LOG_MS = 60_000;
+
+interface Watcher<Filter> {
+  readonly binding: TriggerBinding;
+  readonly filter: Filter;
+  readonly firing: OrderedFiring;
+}
+
+/** How a kind of trigger reads its config. */
+export interface FilterOf<Filter> {
+  /** Throws `trigger_registration_failed` for a config that can't be meant. */
+  readonly read: (config: Readonly<Record<string, unknown>>) => Filter;
+  /** The name by which bindings are looked up; `undefined`: any. */
+  readonly indexOf: (filter: Filter) => string | undefined;
+}
+
+/**
+ * Bindings of functions that run after something happened. Whoever made it happen never waits for them. Ordered for each (binding,
+ * lane), at most once, bounded (spec ST §2.7, SA §3.2).
+ */
+export class OrderedBindings<Filter> implements TriggerProvider {
+  readonly #fabric: Fabric;
+  readonly #logger: Logger;
+  readonly #filterOf: FilterOf<Filter>;
+  readonly #watchers = new Map<string, Watcher<Filter>>();
+  /** By name, so that an event looks only at bindings that may want it; `undefined` holds those of any name. */
+  readonly #byName = new Map<string | undefined, Set<Watcher<Filter>>>();
+
+  constructor(fabric: Fabric, logger: Logger, filterOf: FilterOf<Filter>) {
+    this.#fabric = fabric;
+    this.#logger = logger;
+    this.#filterOf = filterOf;
+  }
+
+  register(binding: TriggerBinding): void {
+    const filter = this.#filterOf.read(binding.config);
+    readConfigText(binding.config, 'condition_function_id');
+    this.unregister(binding);
+    const firing = new OrderedFiring(this.#overflowOf(binding));
+    const watcher = { binding, filter, firing };
+    this.#watchers.set(binding.id, watcher);
+    const name = this.#filterOf.indexOf(filter);
+    const same = this.#byName.get(name);
+    if (same === undefined) this.#byName.set(name, new Set([watcher]));
+    else same.add(watcher);
+  }
+
+  /** Tells of drops: of the first at once, then, at most once a minute, how many there were since. */
+  #overflowOf({ id, functionId }: TriggerBinding): () => void {
+    let dropped = 0;
+    let toldAt = Number.NEGATIVE_INFINITY;
+    return () => {
+      dropped++;
+      const now = performance.now();
+      if (now - toldAt < OVERFLOW_LOG_MS) return;
+      this.#logger.warn('trigger_overflow', { trigger: id, function: functionId, dropped });
+      toldAt = now;
+      dropped = 0;
+    };
+  }
+
+  unregister(binding: TriggerBinding): void {
+    const watcher = this.#watchers.get(binding.id);
+    if (watcher === undefined) return;
+    this.#watchers.delete(binding.id);
+    watcher.firing.close();
+    const name = this.#filterOf.indexOf(watcher.filter);
+    const same = this.#byName.get(name);
+    same?.delete(watcher);
+    if (same?.size === 0) this.#byName.delete(name);
+  }
+
+  /** Whether any binding may want an event of this name. */
+  wants(name: string): boolean {
+    return this.#watchers.size > 0 && (this.#byName.has(undefined) || this.#byName.has(name));
+  }
+
+  /** Fires the bindings that match with the event; `lane` is asked only when there is one. */
+  publish(name: string, matches: (filter: Filter) => boolean, lane: () => string, event: JsonPayload): void {
+    let inLane: string | undefined;
+    for (const watchers of [this.#byName.get(undefined), this.#byName.get(name)]) {
+      for (const { binding, filter, firing } of watchers ?? []) {
+        if (!matches(filter)) continue;
+        inLane ??= lane();
+        firing.enqueue(inLane, () => this.#fabric.fire(binding, event), event.text.length);
+      }
+    }
+  }
+}
+
+/** A text of a binding's config; `undefined` when absent or `null`. Anything else refuses the binding. */
+export function readConfigText(config: Readonly<Record<string, unknown>>, key: string): string | undefined {
+  const value = Object.hasOwn(config, key) ? config[key] : undefined;
+  if (value === undefined || value === null) return undefined;
+  if (typeof value !== 'string') throw new RivuletError('trigger_registration_failed', `config.${key} must be a string`);
+  return value;
+}

@@ -1,0 +1,37 @@
+import { field, type JsonObject, type JsonText } from '@rivulet/protocol';
+import { mismatch, requireExact } from './builtin-input.js';
+import type { Call } from './invocation.js';
+import { applyUpdateOps } from './update-apply.js';
+import { parseUpdateOps, type UpdateError, type UpdateOp } from './update-ops.js';
+
+/** One call of `state::update` or `stream::update`: what the store computes with, and what the caller gets. */
+export class UpdateCall {
+  readonly #ops: readonly UpdateOp[];
+  readonly #requireFits: (text: JsonText) => void;
+  #after: JsonText | undefined;
+  #errors: readonly UpdateError[] = [];
+
+  /** Throws deserialization_error. `requireFits` throws when a value that would be written is too large. */
+  constructor(call: Call, input: JsonObject, requireFits: (text: JsonText) => void = () => {}) {
+    requireExact(call);
+    const parsed = parseUpdateOps(field(input, 'ops'));
+    if (parsed.kind === 'invalid') throw mismatch(parsed.message);
+    this.#ops = parsed.ops;
+    this.#requireFits = requireFits;
+  }
+
+  /** For a store: the new value, or `undefined` to leave the item as it is. May run more than once; the last run counts. */
+  readonly compute = (old: JsonText | undefined): JsonText | undefined => {
+    const applied = applyUpdateOps(old, this.#ops);
+    if (applied.changed && applied.text !== undefined) this.#requireFits(applied.text);
+    this.#after = applied.text;
+    this.#errors = applied.errors;
+    return applied.changed ? applied.text : undefined;
+  };
+
+  /** The result after the store has answered with the value before, and with the one after where it differs from what was computed. */
+  result(old: JsonText | undefined, after = this.#after): JsonText {
+    const tail = this.#errors.length === 0 ? '' : `,"errors":${JSON.stringify(this.#errors)}`;
+    return `{"old_value":${old ?? 'null'},"new_value":${after ?? 'null'}${tail}}`;
+  }
+}
