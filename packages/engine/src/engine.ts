@@ -1,14 +1,21 @@
-import type { Config, StoreConfig, StreamConfig } from './config/config.js';
+import type { Config, StoreConfig } from './config/config.js';
+import { guardsOf } from './core/access/listener-access.js';
+import { registerChannelFunctions } from './core/channel-functions.js';
+import { Channels } from './core/channels.js';
 import { EngineEvents } from './core/engine-events.js';
 import { registerEngineFunctions } from './core/engine-functions.js';
 import { FunctionFabric } from './core/function-fabric.js';
-import { Introspection } from './core/introspection.js';
+import { Introspection, sightOf } from './core/introspection.js';
 import { WorkerGateway } from './core/worker-gateway.js';
 import { WorkerRegistry } from './core/worker-registry.js';
+import { HttpModule } from './http/http-module.js';
 import { type Logger, silentLogger } from './logging/logger.js';
-import type { StreamStore } from './stream/store.js';
-import { createLmdbStore } from './stream/store-lmdb.js';
-import { createMemoryStore } from './stream/store-memory.js';
+import { provideTopics } from './pubsub/topics.js';
+import { StateModule } from './state/state-module.js';
+import type { StoreFactoryOptions, StreamStore } from './store/store.js';
+import { createLmdbStore } from './store/store-lmdb.js';
+import { createMemoryStore } from './store/store-memory.js';
+import { loadStoreModule } from './store/store-module.js';
 import { StreamModule } from './stream/stream-module.js';
 import { type Clock, systemClock } from './structures/clock.js';
 
@@ -20,7 +27,7 @@ export interface EngineOptions {
 }
 
 export interface BoundListener {
-  readonly name: 'worker' | 'stream';
+  readonly name: 'worker' | 'stream' | 'http';
   readonly host: string;
   /** The real port, also where the configuration says 0. */
   readonly port: number;
@@ -37,20 +44,27 @@ export interface EngineFigures {
   readonly appended: number;
   /** Cursors that fell out of the log and were answered with a `sync`. */
   readonly resynced: number;
+  /** Channels that are not over. */
+  readonly channels: number;
+  /** HTTP requests that are not answered yet. */
+  readonly requests: number;
+  /** Bytes that wait in them. */
+  readonly channelBytes: number;
   /** The most bytes that one stream session owns now. */
   readonly largestSessionBytes: number;
 }
 
 export interface RunningEngine {
   readonly listeners: readonly BoundListener[];
-  /** Ends in order: no new connections, stream clients away, workers drained and closed with 1012, the store closed. Idempotent. */
+  /** Ends in order: no new connections, stream clients away, workers drained and closed with 1012, the stores closed. Idempotent. */
   stop(): Promise<void>;
   figures(): EngineFigures;
 }
 
 /** Builds the modules and starts them; the only place that knows every room and every backend. All ports are bound when it resolves. */
 export async function startEngine(config: Config, options: EngineOptions = {}): Promise<RunningEngine> {
-  const engine = new Engine(config, options.logger ?? silentLogger, options.clock ?? systemClock);
+  const { logger = silentLogger, clock = systemClock } = options;
+  const engine = new Engine(config, await createStores(config, clock, logger), logger, clock);
   try {
     await engine.start();
   } catch (error) {
@@ -60,30 +74,48 @@ export async function startEngine(config: Config, options: EngineOptions = {}): 
   return engine;
 }
 
+/** Nobody resumes state from a position: what was deleted need not be known. */
+const STATE_TOMBSTONE_RETENTION_MS = 1;
+
 class Engine implements RunningEngine {
   readonly #streams: StreamModule | undefined;
+  readonly #state: StateModule | undefined;
+  readonly #http: HttpModule | undefined;
   readonly #workers: readonly WorkerGateway[];
+  readonly #channels: Channels;
   readonly #events: EngineEvents;
   readonly listeners: BoundListener[] = [];
   #stopping: Promise<void> | undefined;
 
-  constructor(config: Config, logger: Logger, clock: Clock) {
+  constructor(config: Config, stores: Stores, logger: Logger, clock: Clock) {
     const fabric = new FunctionFabric(logger, () => this.#events?.functionsChanged());
     const workers = new WorkerRegistry((event, workerId) => this.#events?.workersChanged(event, workerId));
     const introspection = new Introspection(fabric, workers);
-    this.#events = new EngineEvents(fabric, () => introspection.functions(false));
+    this.#events = new EngineEvents(fabric, (id) =>
+      introspection.functions(false, sightOf(id === undefined ? undefined : workers.get(id))),
+    );
+    this.#channels = new Channels(clock);
+    registerChannelFunctions(fabric, this.#channels);
     registerEngineFunctions({ fabric, workers, introspection, logger });
-    const { stream } = config;
-    if (stream !== undefined) {
-      this.#streams = new StreamModule({ config: stream, fabric, store: createStore(stream, clock, logger), clock, logger });
-    }
-    this.#workers = config.workerManagers.map((manager) => new WorkerGateway({ config: manager, fabric, workers, clock, logger }));
+    const { stream, state } = config;
+    if (stream !== undefined && stores.stream !== undefined)
+      this.#streams = new StreamModule({ config: stream, fabric, store: stores.stream, clock, logger });
+    if (state !== undefined && stores.state !== undefined)
+      this.#state = new StateModule({ config: state, fabric, store: stores.state, logger });
+    if (config.http !== undefined) this.#http = new HttpModule({ config: config.http, fabric, channels: this.#channels, logger });
+    if (config.pubsub) provideTopics(fabric, logger);
+    const guards = guardFunctions(config);
+    this.#workers = config.workerManagers.map(
+      (manager) => new WorkerGateway({ config: manager, fabric, workers, channels: this.#channels, guards, clock, logger }),
+    );
   }
 
   async start(): Promise<void> {
     await this.#streams?.start();
+    await this.#state?.start();
     for (const gateway of this.#workers) this.listeners.push({ name: 'worker', ...(await gateway.listen()) });
     if (this.#streams !== undefined) this.listeners.push({ name: 'stream', ...(await this.#streams.gateway.listen()) });
+    if (this.#http !== undefined) this.listeners.push({ name: 'http', ...(await this.#http.listen()) });
   }
 
   stop(): Promise<void> {
@@ -102,24 +134,65 @@ class Engine implements RunningEngine {
       flushes: hub?.counters.flushes ?? 0,
       appended: hub?.counters.appended ?? 0,
       resynced: hub?.resynced ?? 0,
+      requests: this.#http?.requests ?? 0,
+      channels: this.#channels.size,
+      channelBytes: this.#channels.held,
       largestSessionBytes: sessions.reduce((most, session) => Math.max(most, session.ownedBytes), 0),
     };
   }
 
   async #stop(): Promise<void> {
     for (const gateway of this.#workers) gateway.stopAccepting();
-    await this.#streams?.gateway.stop();
+    this.#http?.stopAccepting();
+    await Promise.all([this.#streams?.gateway.stop(), this.#http?.drain()]);
     await Promise.all(this.#workers.map((gateway) => gateway.drain()));
+    await this.#channels.close();
+    await this.#http?.close();
     await Promise.all(this.#workers.map((gateway) => gateway.close()));
-    await this.#streams?.stop();
+    // A store that fails to close must not keep the other from being closed.
+    const closed = await Promise.allSettled([this.#streams?.stop(), this.#state?.stop()]);
     this.#events.close();
+    for (const each of closed) if (each.status === 'rejected') throw each.reason;
   }
 }
 
-function createStore(config: StreamConfig, clock: Clock, logger: Logger): StreamStore {
-  const { tombstoneRetentionMs } = config;
-  const adapter: StoreConfig = config.adapter;
-  if (adapter.kind === 'memory') return createMemoryStore({ clock, tombstoneRetentionMs });
-  const { path, durability, saveIntervalMs } = adapter;
-  return createLmdbStore({ path, durability, saveIntervalMs, tombstoneRetentionMs, clock, logger });
+/** Functions that decide who gets in: no session with rules takes their place unasked. */
+function guardFunctions({ workerManagers, stream }: Config): ReadonlySet<string> {
+  const rules = workerManagers.map(({ rbac }) => rbac).filter((rbac) => rbac !== undefined);
+  const others = [stream?.authFunction, ...workerManagers.map(({ middlewareFunction }) => middlewareFunction)];
+  return new Set([...guardsOf(rules), ...others.filter((id) => id !== undefined)]);
+}
+
+/** Of each worker that keeps items; none is started yet. */
+interface Stores {
+  readonly stream: StreamStore | undefined;
+  readonly state: StreamStore | undefined;
+}
+
+async function createStores({ stream, state }: Config, clock: Clock, logger: Logger): Promise<Stores> {
+  const common = { clock, logger };
+  const ofStreams = stream && (await createStore(stream.adapter, { ...common, tombstoneRetentionMs: stream.tombstoneRetentionMs }));
+  try {
+    const ofState = state && (await createStore(state.adapter, { ...common, tombstoneRetentionMs: STATE_TOMBSTONE_RETENTION_MS }));
+    return { stream: ofStreams, state: ofState };
+  } catch (error) {
+    // Why it can't start is what the operator needs to know, not what came of tidying up.
+    await ofStreams?.close().catch(() => {});
+    throw error;
+  }
+}
+
+async function createStore(adapter: StoreConfig, options: Omit<StoreFactoryOptions, 'config'>): Promise<StreamStore> {
+  switch (adapter.kind) {
+    case 'memory':
+      return createMemoryStore(options);
+    case 'lmdb': {
+      const { path, durability, saveIntervalMs } = adapter;
+      return createLmdbStore({ path, durability, saveIntervalMs, ...options });
+    }
+    case 'module':
+      return await loadStoreModule(adapter.path, { ...options, config: adapter.config });
+    default:
+      return adapter satisfies never;
+  }
 }

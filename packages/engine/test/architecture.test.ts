@@ -33,16 +33,17 @@ describe('the dependency rule', () => {
     ['the engine imports an unknown package', engine('core/call.ts', 'lodash')],
     ['structures import another room', engine('structures/clock.ts', '../logging/logger.js')],
     ['structures import the protocol', engine('structures/clock.ts', '@rivulet/protocol')],
-    ['storage imports a domain room', engine('storage/environment.ts', '../stream/store.js')],
+    ['storage imports a domain room', engine('storage/environment.ts', '../store/store.js')],
     ['core imports stream', engine('core/call.ts', '../stream/hub.js')],
-    ['stream imports state', engine('stream/hub.ts', '../state/store.js')],
+    ['a store imports stream', engine('store/store.ts', '../stream/hub.js')],
+    ['stream imports state', engine('stream/hub.ts', '../state/state-module.js')],
     ['stream imports http', engine('stream/hub.ts', '../http/routes.js')],
     ['transport imports core', engine('transport/listener.ts', '../core/fabric.js')],
     ['transport imports config', engine('transport/listener.ts', '../config/config.js')],
-    ['the hub imports the memory store', engine('stream/hub.ts', './store-memory.js')],
-    ['a session imports the LMDB store', engine('stream/stream-session.ts', './store-lmdb.js')],
+    ['the hub imports the memory store', engine('stream/hub.ts', '../store/store-memory.js')],
+    ['a session imports the LMDB store', engine('stream/stream-session.ts', '../store/store-lmdb.js')],
     ['the hub imports storage', engine('stream/hub.ts', '../storage/environment.js')],
-    ['the CLI names a backend', engine('cli/main.ts', '../stream/store-lmdb.js')],
+    ['the CLI names a backend', engine('cli/main.ts', '../store/store-lmdb.js')],
     ['stream imports ws', engine('stream/stream-gateway.ts', 'ws')],
     ['core imports lmdb', engine('core/call.ts', 'lmdb')],
     ['stream imports zod', engine('stream/trigger-filter.ts', 'zod')],
@@ -53,6 +54,9 @@ describe('the dependency rule', () => {
       { path: 'packages/conformance/src/store-contract.ts', imports: ['@rivulet/engine'] },
     ],
     ['published conformance imports a runner', { path: 'packages/conformance/src/store-contract.ts', imports: ['vitest'] }],
+    ['the client imports Node', { path: 'packages/client/src/connection.ts', imports: ['node:crypto'] }],
+    ['the SDK imports ws outside of its Node file', { path: 'packages/sdk/src/worker.ts', imports: ['ws'] }],
+    ['the SDK imports the engine', { path: 'packages/sdk/src/worker.ts', imports: ['@rivulet/engine'] }],
     ['a name that is not kebab-case', engine('stream/groupLog.ts')],
     ['a name that says nothing', engine('stream/stream-utils.ts')],
   ])('is broken when %s', (_matter, file) => {
@@ -65,8 +69,8 @@ describe('the dependency rule', () => {
   });
 
   it.each<[string, SourceFile]>([
-    ['the composition root names a backend', engine('engine.ts', './stream/store-lmdb.js', './storage/environment.js', './core/fabric.js')],
-    ['a backend opens storage', engine('stream/store-lmdb.ts', '../storage/environment.js', './store.js', './lmdb-records.js', 'lmdb')],
+    ['the composition root names a backend', engine('engine.ts', './store/store-lmdb.js', './storage/environment.js', './core/fabric.js')],
+    ['a backend opens storage', engine('store/store-lmdb.ts', '../storage/environment.js', './store.js', './lmdb-records.js', 'lmdb')],
     ['config parses YAML', engine('config/config-file.ts', 'yaml', 'zod', 'node:fs', './config.js')],
     ['transport imports ws', engine('transport/listener.ts', 'ws', '@rivulet/protocol', '../structures/clock.js')],
   ])('is kept when %s', (_matter, file) => {

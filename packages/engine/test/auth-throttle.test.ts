@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { AuthThrottle } from '../src/core/access/auth-throttle.js';
+import { credentialDigest } from '../src/core/access/credential-digest.js';
 import { type LogFields, silentLogger } from '../src/logging/logger.js';
-import { AuthThrottle } from '../src/stream/auth-throttle.js';
-import { credentialDigest } from '../src/stream/credential-digest.js';
 
 const BURST = 10;
 const ADDRESS_BURST = 600;

@@ -2,9 +2,9 @@ import { setImmediate } from 'node:timers/promises';
 import { LIMITS } from '@rivulet/protocol';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { silentLogger } from '../src/logging/logger.js';
+import type { Commit, StoredItem, StreamStore } from '../src/store/store.js';
 import { FrameEncoder } from '../src/stream/frame-encoder.js';
 import { Hub } from '../src/stream/hub.js';
-import type { Commit, StoredItem, StreamStore } from '../src/stream/store.js';
 import type { Subscriber } from '../src/stream/subscription.js';
 import { systemClock } from '../src/structures/clock.js';
 
@@ -96,6 +96,7 @@ class World {
       timestamp: offset,
       created: 1,
       data: String(offset),
+      old: undefined,
       eventType: undefined,
     };
     this.hub.publish(commit, this.#frames.change(commit));

@@ -10,6 +10,7 @@ import {
   kvSchemas,
   LOG_FORMATS,
   LOG_LEVELS,
+  rbacSchema,
   stateSchema,
   streamSchema,
   workerManagerSchema,
@@ -45,11 +46,15 @@ const plain = (value: unknown): string => (typeof value === 'string' ? value : J
 describe('iii-config.yaml', () => {
   const streamSample = sampleConfig('iii-stream');
   const kvSample = (streamSample.adapter as SampleEntry).config;
+  const stateSample = sampleConfig('iii-state');
 
   it.each([
     ['iii-worker-manager', workerManagerSchema, sampleConfig('iii-worker-manager')],
     ['iii-stream', streamSchema, streamSample],
     ['the kv adapter', kvSchemas.stream, kvSample],
+    ['iii-state', stateSchema, stateSample],
+    ['iii-http', httpSchema, sampleConfig('iii-http')],
+    ['the kv adapter of state', kvSchemas.state, (stateSample.adapter as SampleEntry).config],
   ])('has each key of %s with its default, those without one commented out', (_entry, schema, sample) => {
     const defaults: Record<string, unknown> = schema.parse({});
     const keys = Object.keys(schema.shape).filter((key) => key !== 'adapter');
@@ -80,6 +85,7 @@ describe('docs/configuration.md', () => {
 
   it.each([
     ['iii-worker-manager', workerManagerSchema],
+    ['rbac', rbacSchema],
     ['iii-stream', streamSchema],
     ['Adapter kv', kvSchemas.stream],
     ['iii-state', stateSchema],

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Config } from '../src/config/config.js';
@@ -7,21 +7,31 @@ import { loadConfig } from '../src/config/load-config.js';
 import { inspectStoreDirectories } from '../src/config/store-directories.js';
 import { directoryWith, fixture, load, problemsOf, warningCodes } from './config-files.js';
 
-const effective = ({ workerManagers, stream, logging }: Config) => ({ workerManagers, stream, logging });
+const effective = ({ workerManagers, stream, state, pubsub, logging }: Config) => ({ workerManagers, stream, state, pubsub, logging });
 const loadFixture = (name: string) => loadConfig({ file: fixture(name), cwd: '/srv', env: {}, lenient: false });
 
 describe('the samples', () => {
   it('CF-1 old and new form give the same effective configuration', () => {
     const old = loadFixture('equivalent-old.yaml');
     expect(effective(old)).toEqual(effective(loadFixture('equivalent-new.yaml')));
-    expect(old.workerManagers).toEqual([expect.objectContaining({ port: 49134, host: '0.0.0.0', gated: false })]);
+    expect(old.workerManagers).toEqual([expect.objectContaining({ port: 49134, host: '0.0.0.0', rbac: undefined })]);
     expect(old.stream).toMatchObject({
       port: 3112,
       host: '0.0.0.0',
       authFunction: undefined,
       adapter: { kind: 'lmdb', path: '/srv/data/streams', durability: 'commit', saveIntervalMs: 1000 },
     });
-    expect(warningCodes(old)).toEqual(['worker_ignored', 'worker_ignored']);
+    expect(old.state).toEqual({ triggersEnabled: true, maxValueBytes: undefined, adapter: { kind: 'memory' } });
+    const cors = { allowedOrigins: ['http://localhost:5173'], allowedMethods: ['GET', 'POST'] };
+    expect(old.http).toMatchObject({
+      port: 3111,
+      host: '0.0.0.0',
+      defaultTimeoutMs: 30_000,
+      concurrentRequests: 1_024,
+      cors,
+      middleware: [],
+    });
+    expect(warningCodes(old)).toEqual(['store_in_memory']);
   });
 
   it('CF-2 the complete old file loads and warns once for each worker that has no effect', () => {
@@ -32,7 +42,11 @@ describe('the samples', () => {
     for (const part of ['queue', 'pubsub', 'cron', 'observability', 'http_functions', 'telemetry']) {
       expect(config.warnings.filter(({ message }) => message.includes(`modules::${part}::`))).toHaveLength(1);
     }
-    expect(warningCodes(config)).toEqual(Array.from({ length: 8 }, () => 'worker_ignored'));
+    expect(config.state?.adapter).toMatchObject({ kind: 'lmdb', path: '/srv/data/state_store' });
+    expect(config.pubsub).toBe(true);
+    const codes = warningCodes(config);
+    expect(codes.filter((code) => code === 'worker_ignored')).toHaveLength(5);
+    expect(codes.filter((code) => code !== 'worker_ignored')).toEqual(['pubsub_in_process']);
   });
 
   it('CF-2 switches of ignored workers may come from the environment as texts', () => {
@@ -45,19 +59,39 @@ describe('the samples', () => {
     expect(config.stream?.port).toBe(4112);
   });
 
-  it('CF-3 and CF-6 the main fixture of the SDKs loads, its second listener gated', () => {
+  it('CF-3 and CF-6 the main fixture of the SDKs loads, its second listener with rules and middleware', () => {
     const config = loadFixture('sdk-main.yaml');
-    expect(config.workerManagers.map(({ port, gated }) => ({ port, gated }))).toEqual([
-      { port: 49199, gated: false },
-      { port: 49135, gated: true },
+    expect(config.workerManagers.map(({ port, middlewareFunction }) => ({ port, middlewareFunction }))).toEqual([
+      { port: 49199, middlewareFunction: undefined },
+      { port: 49135, middlewareFunction: 'test::rbac-worker::middleware' },
     ]);
-    expect(config.warnings.find(({ code }) => code === 'listener_gated')?.message).toMatch(/sdk-main\.yaml:5:5 workers\[1\]: rbac .* 503/);
+    expect(config.workerManagers.map(({ rbac }) => rbac)).toEqual([
+      undefined,
+      {
+        authFunction: 'test::rbac-worker::auth',
+        authTimeoutMs: 10_000,
+        authErrorFrame: false,
+        exposeFunctions: [
+          { kind: 'match', pattern: 'test::ew::public::*' },
+          { kind: 'match', pattern: 'engine::functions::list' },
+          { kind: 'metadata', conditions: [{ key: 'ew_public', equals: true }] },
+        ],
+        onFunctionRegistration: 'test::rbac-worker::on-function-reg',
+        onTriggerRegistration: 'test::rbac-worker::on-trigger-reg',
+        onTriggerTypeRegistration: 'test::rbac-worker::on-trigger-type-reg',
+        hookTimeoutMs: 10_000,
+      },
+    ]);
   });
 
   it('CF-3 the backend of the bridge loads, its front says that bridges are not supported', () => {
-    expect(loadFixture('sdk-bridge-backend.yaml').stream?.adapter).toEqual({ kind: 'memory' });
+    expect(loadFixture('sdk-bridge-backend.yaml')).toMatchObject({
+      stream: { adapter: { kind: 'memory' } },
+      state: { adapter: { kind: 'memory' } },
+      pubsub: false,
+    });
     expect(() => loadFixture('sdk-bridge-front.yaml')).toThrow(
-      /sdk-bridge-front\.yaml:6:27 .*"bridge" is not supported \(see COMPATIBILITY\.md\)/,
+      /sdk-bridge-front\.yaml:6:27 .*stream adapter "bridge" is not supported \(see COMPATIBILITY\.md\)[^]*sdk-bridge-front\.yaml:8:\d+ .*state adapter "bridge" is not supported/,
     );
   });
 });
@@ -80,6 +114,8 @@ describe('which file', () => {
     expect(config.file).toBeUndefined();
     expect(config.workerManagers).toEqual([expect.objectContaining({ host: '127.0.0.1', port: 49134 })]);
     expect(config.stream).toMatchObject({ host: '127.0.0.1', port: 3112, adapter: { kind: 'lmdb', path: join(cwd, 'data/streams') } });
+    expect(config.state).toMatchObject({ triggersEnabled: true, adapter: { kind: 'lmdb', path: join(cwd, 'data/state') } });
+    expect(config.pubsub).toBe(true);
     expect(config.warnings).toEqual([]);
   });
 
@@ -122,7 +158,7 @@ describe('the text', () => {
 
   it.each(['', '# nothing', 'workers:', 'workers: []', 'modules: null'])('CF-9 lists nothing: the worker port only, for %j', (text) => {
     const config = load(text);
-    expect(config.stream).toBeUndefined();
+    expect([config.stream, config.state, config.pubsub]).toEqual([undefined, undefined, false]);
     expect(config.workerManagers).toEqual([expect.objectContaining({ port: 49134, host: '0.0.0.0' })]);
   });
 });
@@ -149,5 +185,24 @@ describe('CF-8 directories', () => {
     const config = loadConfig({ cwd: directoryWith({ 'data/streams': 'a file' }), env: {}, lenient: false });
     expect(() => inspectStoreDirectories(config)).toThrow(ConfigError);
     expect(() => inspectStoreDirectories(config)).toThrow(/data\/streams is a file/);
+  });
+
+  it('of state are looked at like those of streams', () => {
+    const cwd = directoryWith({ 'data/state': 'a file' });
+    expect(() => inspectStoreDirectories(loadConfig({ cwd, env: {}, lenient: false }))).toThrow(
+      /iii-state file_path.*data\/state is a file/,
+    );
+    const other = directoryWith({ 'data/state/orders.bin': 'theirs', 'data/streams/chat.bin': 'theirs' });
+    const warnings = inspectStoreDirectories(loadConfig({ cwd: other, env: {}, lenient: false }));
+    expect(warnings.map(({ message }) => /orders\.bin|chat\.bin/.exec(message)?.[0])).toEqual(['chat.bin', 'orders.bin']);
+  });
+
+  it('that are one by a link are refused, too', () => {
+    const cwd = directoryWith({ 'data/streams/data.mdb': 'ours' });
+    symlinkSync(join(cwd, 'data/streams'), join(cwd, 'data/state'));
+    const config = loadConfig({ cwd, env: {}, lenient: false });
+    expect(() => inspectStoreDirectories(config)).toThrow(
+      /iii-state file_path.*data\/state is .*data\/streams, the directory of iii-stream; give/,
+    );
   });
 });

@@ -17,7 +17,7 @@ describe('names', () => {
   });
 
   it.each(
-    (['queue', 'pubsub', 'cron', 'state'] as const).flatMap((owner) => [
+    (['queue', 'pubsub', 'cron'] as const).flatMap((owner) => [
       ...ADAPTERS[owner].names.map((name) => [owner, `name: ${name}`]),
       ...Object.keys(ADAPTERS[owner].classes).map((name) => [owner, `class: "${name}"`]),
     ]),
@@ -27,6 +27,11 @@ describe('names', () => {
 
   it('of the built-in functions are accepted without a word', () => {
     expect(load('workers: [{ name: iii-engine-functions }]').warnings).toEqual([]);
+  });
+
+  it('of adapters may be those that the documentation uses', () => {
+    const spoken = load('workers: [{ name: iii-stream, config: { adapter: { name: KvStore, config: { store_method: file_based } } } }]');
+    expect(spoken.stream?.adapter.kind).toBe('lmdb');
   });
 
   it('may be mixed with classes, in one file and in one entry that agrees', () => {
@@ -174,11 +179,23 @@ describe('the worker port', () => {
     ).toEqual([]);
   });
 
-  it.each(['rbac: {}', 'middleware_function_id: app::mw'])('is gated with %s, and warns', (key) => {
-    const config = load(`workers: [{ name: iii-worker-manager, config: { ${key} } }]`);
-    expect(config.workerManagers[0]?.gated).toBe(true);
-    expect(warningCodes(config)).toEqual(['listener_gated']);
-    expect(load('workers: [{ name: iii-worker-manager, config: { rbac: null } }]').workerManagers[0]?.gated).toBe(false);
+  it('has rules when rbac is given, empty ones too, and none when it is null', () => {
+    const rbacOf = (config: string) => load(`workers: [{ name: iii-worker-manager, config: { ${config} } }]`).workerManagers[0]?.rbac;
+    expect(rbacOf('rbac: {}')).toMatchObject({ authFunction: undefined, exposeFunctions: [] });
+    expect(rbacOf('rbac: null')).toBeUndefined();
+  });
+
+  it.each([
+    ['{ expose_functions: [{ metadata: { public: true }, tier: pro }] }', 'unknown key "tier"'],
+    ['{ expose_functions: [{ metadata: {} }] }', 'would expose every function'],
+    ['{ expose_functions: ["api::*"] }', 'expected match('],
+    ['{ expose_functions: [{ match: "" }] }', 'expected a pattern'],
+    ['{ auth_funtion_id: app::auth }', 'did you mean "auth_function_id"?'],
+  ])('is refused with the rules %s, in both formats and with leniency', (rbac, message) => {
+    expect(messages(`workers: [{ name: iii-worker-manager, config: { rbac: ${rbac} } }]`)).toEqual([expect.stringContaining(message)]);
+    expect(messages(`workers: [{ class: "modules::worker::WorkerModule", config: { rbac: ${rbac} } }]`)).toEqual([
+      expect.stringContaining(message),
+    ]);
   });
 });
 
@@ -252,10 +269,8 @@ describe('the stream entry', () => {
 });
 
 describe('entries of later modules', () => {
-  it('are checked: state and http by their keys', () => {
-    expect(problemsOf('workers: [{ name: iii-state, config: { trigers_enabled: true } }]')[0]?.message).toContain('"triggers_enabled"');
+  it('are checked: http by its keys', () => {
     expect(problemsOf('workers: [{ name: http, config: { port: 99999 } }]')[0]?.key).toBe('workers[0].config.port');
-    expect(warningCodes(load('workers: [{ name: state, config: { adapter: { name: redis } } }]'))).toEqual(['worker_ignored']);
   });
 
   it('warn once each and take any config', () => {

@@ -4,7 +4,7 @@ export interface SourceFile {
   readonly imports: readonly string[];
 }
 
-/** Which rooms of the engine a room may import, beside itself. `engine` is the composition root, `index` what the package exports. */
+/** Which rooms of the engine a room may import, beside itself. `engine` is the composition root; `index` and `stores` are what the package exports. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   structures: [],
   logging: ['structures'],
@@ -12,12 +12,15 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   storage: ['logging', 'structures'],
   transport: ['logging', 'structures'],
   core: ['config', 'logging', 'structures', 'transport'],
-  stream: ['config', 'core', 'logging', 'storage', 'structures', 'transport'],
-  state: ['config', 'core', 'logging', 'storage', 'structures'],
+  store: ['logging', 'storage', 'structures'],
+  stream: ['config', 'core', 'logging', 'store', 'structures', 'transport'],
+  state: ['config', 'core', 'logging', 'store', 'structures'],
+  pubsub: ['core', 'logging'],
   http: ['config', 'core', 'logging', 'structures', 'transport'],
   cli: ['config', 'engine', 'logging', 'storage', 'structures'],
-  engine: ['config', 'core', 'http', 'logging', 'state', 'storage', 'stream', 'structures', 'transport'],
-  index: ['config', 'engine', 'logging', 'stream', 'structures'],
+  engine: ['config', 'core', 'http', 'logging', 'pubsub', 'state', 'storage', 'store', 'stream', 'structures', 'transport'],
+  index: ['config', 'engine', 'logging', 'store', 'stream', 'structures'],
+  stores: ['store'],
 };
 
 /** Rooms that know the wire types; to the others they are somebody else's business. */
@@ -32,7 +35,24 @@ const PACKAGES: Readonly<Record<string, (file: string) => boolean>> = {
   zod: (file) => file.startsWith('config/') || file.startsWith('cli/'),
 };
 
-const CONFORMANCE_IMPORTS = new Set(['@rivulet/engine/store', '@rivulet/protocol']);
+interface PackageRule {
+  readonly says: string;
+  /** `file` is relative to the sources of the package. */
+  readonly allows: (file: string, specifier: string) => boolean;
+}
+
+/** What runs in a browser too: no Node built-ins, but for the one file that makes Node's socket. */
+const PACKAGE_RULES: Readonly<Record<string, PackageRule>> = {
+  'packages/client/src/': { says: 'client knows protocol only', allows: (_file, specifier) => specifier === '@rivulet/protocol' },
+  'packages/sdk/src/': {
+    says: 'sdk knows client and protocol; Node is known to files named node-* only',
+    allows: (file, specifier) =>
+      ['@rivulet/protocol', '@rivulet/client/connection'].includes(specifier) ||
+      (/(^|\/)node-[a-z-]+\.ts$/.test(file) && (specifier === 'ws' || specifier.startsWith('node:'))),
+  },
+};
+
+const CONFORMANCE_IMPORTS = new Set(['@rivulet/engine/store', '@rivulet/protocol', 'ws']);
 const FORBIDDEN_WORDS = new Set(['util', 'utils', 'helper', 'helpers', 'common', 'manager', 'service', 'wrapper']);
 const KEBAB_FILE = /^[a-z0-9]+(-[a-z0-9]+)*(\.test)?\.ts$/;
 const ENGINE_SOURCE = 'packages/engine/src/';
@@ -58,7 +78,11 @@ function importViolation(path: string, specifier: string): string | undefined {
   if (path.startsWith('packages/conformance/src/')) {
     const allowed =
       isInside(path, specifier, 'packages/conformance/src/') || specifier.startsWith('node:') || CONFORMANCE_IMPORTS.has(specifier);
-    return allowed ? undefined : says('conformance knows @rivulet/engine/store and @rivulet/protocol only');
+    return allowed ? undefined : says('conformance knows @rivulet/engine/store, @rivulet/protocol and ws only');
+  }
+  for (const [folder, rule] of Object.entries(PACKAGE_RULES)) {
+    if (!path.startsWith(folder)) continue;
+    return isInside(path, specifier, folder) || rule.allows(path.slice(folder.length), specifier) ? undefined : says(rule.says);
   }
   if (path.startsWith(ENGINE_SOURCE)) {
     const rule = engineRule(path.slice(ENGINE_SOURCE.length), path, specifier);
@@ -87,15 +111,15 @@ function engineRule(file: string, path: string, specifier: string): string | und
 function relativeRule(file: string, target: string): string | undefined {
   const room = roomOf(file);
   const targetRoom = roomOf(target);
-  if (isBackend(target) && !isBackend(file) && room !== 'engine') return 'only engine.ts names a backend';
-  if (targetRoom === 'storage' && room === 'stream' && !isBackend(file)) return 'only backends know storage';
+  if (isBackend(target) && !isBackend(file) && room !== 'engine' && room !== 'stores') return 'only engine.ts and stores.ts name a backend';
+  if (targetRoom === 'storage' && room === 'store' && !isBackend(file)) return 'only backends know storage';
   if (targetRoom === room || ROOMS[room]?.includes(targetRoom) === true) return undefined;
   return `${room} does not import ${targetRoom}`;
 }
 
-/** A store of one kind, such as `stream/store-lmdb.ts`. What `storage/` holds is no backend: it knows no domain words. */
+/** A store of one kind, such as `store/store-lmdb.ts`. What `storage/` holds is no backend: it knows no domain words. */
 function isBackend(file: string): boolean {
-  return /^(stream|state)\/(.*-)?(memory|lmdb|redis)(-.*)?\.ts$/.test(file);
+  return /^store\/(.*-)?(memory|lmdb|redis)(-.*)?\.ts$/.test(file);
 }
 
 /** `stream/hub.ts` lies in `stream`; `engine.ts` is a room of its own. */

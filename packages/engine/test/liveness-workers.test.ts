@@ -4,6 +4,7 @@ import { Liveness, type Pingable } from '../src/transport/liveness.js';
 /** A peer that never answers; `read` is what the kernel takes for it each second. */
 class SilentPeer implements Pingable {
   awaitsPong = false;
+  mayRest = false;
   buffered = 0;
   left = 0;
   leftAtPing = Infinity;

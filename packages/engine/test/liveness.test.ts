@@ -3,6 +3,7 @@ import { Liveness, type LivenessOptions, type Pingable } from '../src/transport/
 
 class FakeConnection implements Pingable {
   awaitsPong = false;
+  mayRest = false;
   buffered = 0;
   unread = 0;
   left = 0;
@@ -84,6 +85,19 @@ describe('pings', () => {
     expect(silent.destroyed).toBe(0);
     pass(200);
     expect([silent.destroyed, liveness.dropped]).toEqual([1, 1]);
+  });
+
+  it('spare a peer that may rest for as long as it has something to read, and no longer', () => {
+    for (const spareSlowReaders of [true, false]) {
+      start({ spareSlowReaders });
+      const resting = added({ mayRest: true, backlog: 1 });
+      const waiting = added({ mayRest: true, buffered: 1 });
+      const silent = added({ mayRest: true });
+      pass(600_000);
+      expect([resting.destroyed, waiting.destroyed]).toEqual([0, 0]);
+      expect(silent.destroyed).toBeGreaterThan(0);
+      liveness.close();
+    }
   });
 
   it('spare whatever has given a sign of life since', () => {

@@ -1,6 +1,6 @@
 import { LIMITS } from '@rivulet/protocol';
 import { describe, expect, it } from 'vitest';
-import { OrderedFiring } from '../src/stream/ordered-firing.js';
+import { OrderedFiring } from '../src/core/ordered-firing.js';
 import { countReleased } from './released.js';
 
 /** Firings that end when the test says so. */
@@ -86,6 +86,27 @@ describe('ordered firing', () => {
     expect([runs.started.slice(-1), firing.waiting]).toEqual([['x2'], 0]);
     for (let n = 0; n < LIMITS.pendingPerTrigger * 2; n++) firing.enqueue(`late${n}`, runs.of(`late${n}`));
     expect([firing.waiting, firing.dropped]).toEqual([LIMITS.pendingPerTrigger, LIMITS.pendingPerTrigger]);
+  });
+
+  it('is bounded in the text of its events: of those that wait the oldest go, those that run leave room', async () => {
+    const runs = new Runs();
+    const firing = new OrderedFiring(() => {});
+    const half = LIMITS.pendingTriggerChars / 2;
+    firing.enqueue('a', runs.of('a1'), half * 3);
+    for (const name of ['a2', 'b1', 'c1']) firing.enqueue(name.slice(0, 1), runs.of(name), half);
+    expect([runs.started, firing.waiting, firing.dropped]).toEqual([['a1'], 2, 1]);
+    firing.enqueue('d', runs.of('d1'), half * 3);
+    expect([runs.started, firing.waiting, firing.dropped]).toEqual([['a1'], 1, 3]);
+    for (const name of ['e1', 'f1', 'e2']) firing.enqueue(name.slice(0, 1), runs.of(name));
+    expect([firing.waiting, firing.dropped]).toEqual([3, 4]);
+    for (const name of ['g1', 'h1']) firing.enqueue(name.slice(0, 1), runs.of(name), half);
+    await runs.end('a1');
+    expect([runs.started.slice(1), firing.waiting]).toEqual([['e1', 'f1', 'g1', 'h1'], 1]);
+    firing.enqueue('i', runs.of('i1'), 1);
+    await runs.end('e1');
+    expect([runs.started.slice(-1), firing.waiting]).toEqual([['h1'], 2]);
+    await runs.end('g1');
+    expect([runs.started.slice(-2), firing.waiting, firing.dropped]).toEqual([['i1', 'e2'], 0, 4]);
   });
 
   it('starts nothing more once it is closed; what runs ends by itself', async () => {

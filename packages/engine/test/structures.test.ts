@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../src/structures/clock.js';
+import { collectYoungGarbage } from '../src/structures/minor-collection.js';
 import { OutboundBatch } from '../src/structures/outbound-batch.js';
 import { PairMap } from '../src/structures/pair-map.js';
 import { encodeTextFragment, encodeTextFrame, PING_FRAME, textFrameBytes, writeTextFrame } from '../src/structures/websocket-frame.js';
@@ -233,5 +234,16 @@ describe('an outbound batch', () => {
         expectBytes(Buffer.concat(writes), framesOf(...texts));
       }),
     );
+  });
+});
+
+describe('a minor collection', () => {
+  it('frees young buffers that nobody holds, and leaves no gc behind', async () => {
+    for (let n = 0; n < 256; n++) Buffer.from(new ArrayBuffer(65_536));
+    const before = process.memoryUsage().arrayBuffers;
+    collectYoungGarbage();
+    // V8 gives them back in another thread.
+    await expect.poll(() => before - process.memoryUsage().arrayBuffers).toBeGreaterThan(8_000_000);
+    expect((globalThis as { gc?: unknown }).gc).toBeUndefined();
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { decodeQuery, readTarget } from '../src/stream/upgrade-target.js';
+import { decodeQuery } from '../src/core/access/upgrade-input.js';
+import { readTarget } from '../src/stream/upgrade-target.js';
 
 const join = (stream: string, group: string, item?: string) => ({ kind: 'join', stream, group, item });
 const unknown = { kind: 'unknown' };

@@ -1,18 +1,41 @@
 import { expect, it } from 'vitest';
+import { Channels } from '../src/core/channels.js';
 import { FunctionFabric } from '../src/core/function-fabric.js';
 import { WorkerRegistry } from '../src/core/worker-registry.js';
 import { WorkerSession } from '../src/core/worker-session.js';
 import { type LogFields, silentLogger } from '../src/logging/logger.js';
 import { systemClock } from '../src/structures/clock.js';
 
-const NO_CONNECTION = { remoteAddress: '127.0.0.1', write() {}, buffered: 0, open: true, close() {}, destroy() {} };
+const NO_CONNECTION = {
+  remoteAddress: '127.0.0.1',
+  write() {},
+  writeFrame() {},
+  buffered: 0,
+  open: true,
+  pause() {},
+  resume() {},
+  knock() {},
+  close() {},
+  destroy() {},
+};
 
 it('a stop waits for calls in flight only so long, and says how many it cuts off', async () => {
   const warnings: unknown[] = [];
   const logger = { ...silentLogger, warn: (event: string, fields?: LogFields) => void warnings.push({ event, ...fields }) };
   const fabric = new FunctionFabric(logger);
   fabric.registerBuiltin('test::hang', () => new Promise(() => {}), 'Never answers.');
-  const room = { fabric, workers: new WorkerRegistry(() => {}), maxInFlightCalls: 10, maxMessageBytes: 1_000, clock: systemClock, logger };
+  const channels = new Channels(systemClock);
+  const workers = new WorkerRegistry(() => {});
+  const room = {
+    fabric,
+    workers,
+    channels,
+    maxInFlightCalls: 10,
+    maxMessageBytes: 1_000,
+    middlewareFunction: undefined,
+    clock: systemClock,
+    logger,
+  };
   const session = new WorkerSession(room, NO_CONNECTION);
   for (const invocation_id of ['a', 'b']) {
     session.onText(JSON.stringify({ type: 'invokefunction', invocation_id, function_id: 'test::hang', data: null }));

@@ -63,11 +63,13 @@ function warnOperator(config: Config, logger: Logger): void {
 
 /** One word per listener, with its real port: what scripts wait for. */
 function readyLine(engine: RunningEngine): string {
-  const words = engine.listeners.map(({ name, host, port }) => `${name}=ws://${host.includes(':') ? `[${host}]` : host}:${port}`);
+  const words = engine.listeners.map(
+    ({ name, host, port }) => `${name}=${name === 'http' ? 'http' : 'ws'}://${host.includes(':') ? `[${host}]` : host}:${port}`,
+  );
   return `ready ${words.join(' ')}\n`;
 }
 
-const ENTRY_OF_LISTENER: Readonly<Record<string, string>> = { worker: 'iii-worker-manager', stream: 'iii-stream' };
+const ENTRY_OF_LISTENER: Readonly<Record<string, string>> = { worker: 'iii-worker-manager', stream: 'iii-stream', http: 'iii-http' };
 
 function startFailure(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

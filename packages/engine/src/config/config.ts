@@ -4,6 +4,12 @@ export interface Config {
   readonly workerManagers: readonly WorkerManagerConfig[];
   /** `undefined`: no stream listener and no stream::* functions. */
   readonly stream: StreamConfig | undefined;
+  /** `undefined`: no state::* functions, and `state` triggers stay parked. */
+  readonly state: StateConfig | undefined;
+  /** Whether `publish` and `subscribe` triggers are there. */
+  readonly pubsub: boolean;
+  /** `undefined`: no HTTP listener; `http` triggers wait for a provider. */
+  readonly http: HttpConfig | undefined;
   readonly logging: LoggingConfig;
   /** Things to tell the operator at start: ignored entries, unknown keys, in-memory stores. */
   readonly warnings: readonly ConfigWarning[];
@@ -27,9 +33,35 @@ export interface WorkerManagerConfig {
   readonly allowedOrigins: readonly string[];
   readonly pingIntervalMs: number;
   readonly pongTimeoutMs: number;
-  /** True when the entry has `rbac` or middleware: until those are built, every upgrade is answered 503. */
-  readonly gated: boolean;
+  /** Gets every call of its sessions in place of the target, the engine's own functions excepted. */
+  readonly middlewareFunction: string | undefined;
+  /** `undefined`: whoever connects is trusted. */
+  readonly rbac: RbacConfig | undefined;
 }
+
+/** Who may connect to a listener, and what its sessions may call and register. */
+export interface RbacConfig {
+  /** `undefined`: everyone may connect and register; `exposeFunctions` alone says what they may call. */
+  readonly authFunction: string | undefined;
+  readonly authTimeoutMs: number;
+  /** A refused upgrade completes, carries an `error` frame and closes, as upstream does it; otherwise it is answered with a status. */
+  readonly authErrorFrame: boolean;
+  /** A function that one of them fits may be called. */
+  readonly exposeFunctions: readonly ExposeRule[];
+  readonly onFunctionRegistration: string | undefined;
+  readonly onTriggerRegistration: string | undefined;
+  readonly onTriggerTypeRegistration: string | undefined;
+  readonly hookTimeoutMs: number;
+}
+
+export type ExposeRule =
+  | { readonly kind: 'match'; readonly pattern: string }
+  /** All of them must hold for the metadata with which the function is registered. */
+  | { readonly kind: 'metadata'; readonly conditions: readonly MetadataCondition[] };
+
+export type MetadataCondition =
+  | { readonly key: string; readonly equals: unknown; readonly pattern?: undefined }
+  | { readonly key: string; readonly pattern: string };
 
 export interface StreamConfig {
   readonly host: string;
@@ -60,9 +92,42 @@ export interface StreamConfig {
   readonly adapter: StoreConfig;
 }
 
+export interface StateConfig {
+  /** False: changes fire no triggers; bindings are kept. */
+  readonly triggersEnabled: boolean;
+  /** Largest value in bytes of JSON, below the bound of every item; `undefined`: that bound alone. */
+  readonly maxValueBytes: number | undefined;
+  readonly adapter: StoreConfig;
+}
+
+export interface HttpConfig {
+  readonly host: string;
+  readonly port: number;
+  /** Milliseconds until a response must begin. */
+  readonly defaultTimeoutMs: number;
+  /** Requests whose response has not begun that are worked on at the same time; at least 1. */
+  readonly concurrentRequests: number;
+  /** `undefined`: any page may call anything. */
+  readonly cors: CorsConfig | undefined;
+  /** Function ids in the order in which they are asked. */
+  readonly middleware: readonly MiddlewareConfig[];
+}
+
+export interface CorsConfig {
+  readonly allowedOrigins: readonly string[] | 'any';
+  readonly allowedMethods: readonly string[] | 'any';
+}
+
+export interface MiddlewareConfig {
+  readonly functionId: string;
+  readonly priority: number;
+}
+
 export type StoreConfig =
   | { readonly kind: 'memory' }
-  | { readonly kind: 'lmdb'; readonly path: string; readonly durability: 'commit' | 'relaxed'; readonly saveIntervalMs: number };
+  | { readonly kind: 'lmdb'; readonly path: string; readonly durability: 'commit' | 'relaxed'; readonly saveIntervalMs: number }
+  /** A store that the code in this file makes. `path` is absolute; `config` is for that code alone. */
+  | { readonly kind: 'module'; readonly path: string; readonly config: Readonly<Record<string, unknown>> };
 
 export interface LoggingConfig {
   readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error';

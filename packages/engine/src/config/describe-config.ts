@@ -1,4 +1,4 @@
-import type { Config, StoreConfig, StreamConfig, WorkerManagerConfig } from './config.js';
+import type { Config, ExposeRule, HttpConfig, RbacConfig, StateConfig, StoreConfig, StreamConfig, WorkerManagerConfig } from './config.js';
 
 /** The effective configuration in the form of a file, keys in a fixed order. A file of it gives the same configuration again. */
 export function describeConfig(config: Config): Readonly<Record<string, unknown>> {
@@ -6,6 +6,9 @@ export function describeConfig(config: Config): Readonly<Record<string, unknown>
     workers: [
       ...config.workerManagers.map((manager) => ({ name: 'iii-worker-manager', config: workerManagerKeys(manager) })),
       ...(config.stream === undefined ? [] : [{ name: 'iii-stream', config: streamKeys(config.stream) }]),
+      ...(config.state === undefined ? [] : [{ name: 'iii-state', config: stateKeys(config.state) }]),
+      ...(config.pubsub ? [{ name: 'iii-pubsub' }] : []),
+      ...(config.http === undefined ? [] : [{ name: 'iii-http', config: httpKeys(config.http) }]),
       { name: 'iii-observability', config: { level: config.logging.level, format: config.logging.format } },
     ],
   };
@@ -15,8 +18,8 @@ function workerManagerKeys(manager: WorkerManagerConfig): Readonly<Record<string
   return {
     port: manager.port,
     host: manager.host,
-    // Rules are not kept while they have no effect; their presence has one.
-    rbac: manager.gated ? {} : null,
+    middleware_function_id: manager.middlewareFunction ?? null,
+    rbac: manager.rbac === undefined ? null : rbacKeys(manager.rbac),
     handshake_timeout_ms: manager.handshakeTimeoutMs,
     max_message_bytes: manager.maxMessageBytes,
     max_in_flight_calls: manager.maxInFlightCalls,
@@ -26,12 +29,39 @@ function workerManagerKeys(manager: WorkerManagerConfig): Readonly<Record<string
   };
 }
 
+function rbacKeys(rbac: RbacConfig): Readonly<Record<string, unknown>> {
+  return {
+    auth_function_id: rbac.authFunction ?? null,
+    auth_timeout_ms: rbac.authTimeoutMs,
+    auth_error_frame: rbac.authErrorFrame,
+    expose_functions: rbac.exposeFunctions.map(ruleKeys),
+    on_function_registration_function_id: rbac.onFunctionRegistration ?? null,
+    on_trigger_registration_function_id: rbac.onTriggerRegistration ?? null,
+    on_trigger_type_registration_function_id: rbac.onTriggerTypeRegistration ?? null,
+    hook_timeout_ms: rbac.hookTimeoutMs,
+  };
+}
+
+function ruleKeys(rule: ExposeRule): Readonly<Record<string, unknown>> {
+  if (rule.kind === 'match') return { match: rule.pattern };
+  const values = rule.conditions.map((condition) => [
+    condition.key,
+    condition.pattern === undefined ? condition.equals : quotedMatch(condition.pattern),
+  ]);
+  return { metadata: Object.fromEntries(values) };
+}
+
+/** A pattern holds one kind of quotes at most. */
+function quotedMatch(pattern: string): string {
+  return pattern.includes('"') ? `match('${pattern}')` : `match("${pattern}")`;
+}
+
 function streamKeys(stream: StreamConfig): Readonly<Record<string, unknown>> {
   return {
     port: stream.port,
     host: stream.host,
     auth_function: stream.authFunction ?? null,
-    adapter: { name: 'kv', config: storeKeys(stream.adapter) },
+    adapter: adapterKeys(stream.adapter),
     auth_fail_open: stream.authFailOpen,
     auth_reject_mode: stream.authRejectMode,
     auth_timeout_ms: stream.authTimeoutMs,
@@ -56,7 +86,38 @@ function streamKeys(stream: StreamConfig): Readonly<Record<string, unknown>> {
   };
 }
 
-function storeKeys(store: StoreConfig): Readonly<Record<string, unknown>> {
-  if (store.kind === 'memory') return { store_method: 'in_memory' };
-  return { store_method: 'file_based', file_path: store.path, durability: store.durability, save_interval_ms: store.saveIntervalMs };
+function stateKeys(state: StateConfig): Readonly<Record<string, unknown>> {
+  return {
+    adapter: adapterKeys(state.adapter),
+    triggers_enabled: state.triggersEnabled,
+    max_value_bytes: state.maxValueBytes ?? null,
+  };
+}
+
+function httpKeys(http: HttpConfig): Readonly<Record<string, unknown>> {
+  const list = (names: readonly string[] | 'any') => (names === 'any' ? [] : names);
+  const { cors } = http;
+  return {
+    port: http.port,
+    host: http.host,
+    default_timeout: http.defaultTimeoutMs,
+    concurrency_request_limit: http.concurrentRequests,
+    cors: cors === undefined ? null : { allowed_origins: list(cors.allowedOrigins), allowed_methods: list(cors.allowedMethods) },
+    middleware: http.middleware.map(({ functionId, priority }) => ({ function_id: functionId, phase: 'preHandler', priority })),
+  };
+}
+
+function adapterKeys(store: StoreConfig): Readonly<Record<string, unknown>> {
+  switch (store.kind) {
+    case 'memory':
+      return { name: 'kv', config: { store_method: 'in_memory' } };
+    case 'lmdb': {
+      const { path, durability, saveIntervalMs } = store;
+      return { name: 'kv', config: { store_method: 'file_based', file_path: path, durability, save_interval_ms: saveIntervalMs } };
+    }
+    case 'module':
+      return { module: store.path, config: store.config };
+    default:
+      return store satisfies never;
+  }
 }

@@ -3,8 +3,8 @@ import { ConfigError, type ConfigProblem, describeProblem } from './config-error
 import { type ConfigSource, describeKeyPath, type KeyPath } from './config-source.js';
 import { nearestName } from './nearest-name.js';
 
-/** Which of the two file formats an entry is written in: unknown keys are errors in `name`, warnings in `class`. */
-export type EntryForm = 'name' | 'class';
+/** Which of the two file formats an entry is written in: unknown keys are errors in `name`, warnings in `class`. In `rules` no leniency helps. */
+export type EntryForm = 'name' | 'class' | 'rules';
 
 /** Collects what is wrong or worth a word while a file is read, each with its place. */
 export class Findings {
@@ -41,7 +41,8 @@ export class Findings {
     const near = nearestName(key, known);
     const remedy = near === undefined ? `remove it; known keys: ${known.join(', ')}` : `did you mean "${near}"?`;
     const message = `unknown key "${key}", ${remedy}`;
-    if (form === 'class') this.warn('unknown_key', path, message);
+    if (form === 'rules') this.problem(path, message);
+    else if (form === 'class') this.warn('unknown_key', path, message);
     else this.problemUnlessLenient('unknown_key', path, message);
   }
 

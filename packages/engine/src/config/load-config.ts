@@ -6,8 +6,8 @@ import { ConfigSource } from './config-source.js';
 import type { Environment } from './expand-environment.js';
 import { Findings } from './findings.js';
 import { DEFAULT_LOGGING, readConfig } from './read-config.js';
-import { streamConfig, workerManagerConfig } from './read-workers.js';
-import { DEFAULT_STORE_PATHS, kvSchemas, streamSchema, workerManagerSchema } from './worker-schemas.js';
+import { httpConfig, stateConfig, streamConfig, workerManagerConfig } from './read-workers.js';
+import { DEFAULT_STORE_PATHS, httpSchema, kvSchemas, stateSchema, streamSchema, workerManagerSchema } from './worker-schemas.js';
 
 export interface LoadOptions {
   /** As given by the operator; absent: the first of DEFAULT_FILES that exists, else built-in defaults. */
@@ -38,11 +38,16 @@ export function loadConfig(options: LoadOptions): Config {
 /** What runs without a file: everything that is built, durable, on loopback only. */
 function defaultConfig(cwd: string): Config {
   const host = '127.0.0.1';
-  const { durability, save_interval_ms: saveIntervalMs } = kvSchemas.stream.parse({});
-  const path = resolve(cwd, DEFAULT_STORE_PATHS.stream);
+  const store = (owner: 'stream' | 'state') => {
+    const { durability, save_interval_ms: saveIntervalMs } = kvSchemas[owner].parse({});
+    return { kind: 'lmdb', path: resolve(cwd, DEFAULT_STORE_PATHS[owner]), durability, saveIntervalMs } as const;
+  };
   return {
     workerManagers: [workerManagerConfig(workerManagerSchema.parse({ host }))],
-    stream: streamConfig(streamSchema.parse({ host }), { kind: 'lmdb', path, durability, saveIntervalMs }),
+    stream: streamConfig(streamSchema.parse({ host }), store('stream')),
+    state: stateConfig(stateSchema.parse({}), store('state')),
+    pubsub: true,
+    http: httpConfig(httpSchema.parse({ host })),
     logging: DEFAULT_LOGGING,
     warnings: [],
     file: undefined,

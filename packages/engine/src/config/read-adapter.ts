@@ -1,9 +1,13 @@
 import type { StoreConfig } from './config.js';
+import type { KeyPath } from './config-source.js';
 import type { Findings } from './findings.js';
 import { ADAPTERS, type AdapterOwner } from './known-names.js';
 import { nearestName } from './nearest-name.js';
-import { isMapping, readSection, type Section, shown } from './read-section.js';
+import { isMapping, type Mapping, readSection, type Section, shown } from './read-section.js';
 import { kvSchemas } from './worker-schemas.js';
+
+/** Workers that keep items in a store. */
+export type StoreOwner = 'stream' | 'state';
 
 export interface Adapter {
   readonly name: string;
@@ -11,6 +15,11 @@ export interface Adapter {
 }
 
 const ADAPTER_KEYS = ['name', 'class', 'config'] as const;
+/** What the documentation of the original calls adapters; it is taken as a name too. */
+const SPOKEN_NAMES: Readonly<Record<string, string>> = { KvStore: 'kv', Redis: 'redis' };
+/** Of an adapter that is a file of the operator. */
+const MODULE_KEYS = ['module', 'config'] as const;
+const MAX_MODULE_CHARACTERS = 4_096;
 
 /** Which adapter a worker asks for, by its present name; absent and null mean the default one. */
 export function readAdapter(owner: AdapterOwner, section: Section, findings: Findings): Adapter | undefined {
@@ -22,9 +31,10 @@ export function readAdapter(owner: AdapterOwner, section: Section, findings: Fin
     return undefined;
   }
   for (const key of Object.keys(value)) {
-    if (!ADAPTER_KEYS.some((candidate) => candidate === key)) findings.unknownKey(form, [...path, key], ADAPTER_KEYS);
+    if (ADAPTER_KEYS.every((candidate) => candidate !== key)) findings.unknownKey(form, [...path, key], ADAPTER_KEYS);
   }
-  const byName = value.name === undefined ? undefined : known.names.find((name) => name === value.name);
+  const written = typeof value.name === 'string' && Object.hasOwn(SPOKEN_NAMES, value.name) ? SPOKEN_NAMES[value.name] : value.name;
+  const byName = written === undefined ? undefined : known.names.find((name) => name === written);
   const byClass = typeof value.class === 'string' && Object.hasOwn(known.classes, value.class) ? known.classes[value.class] : undefined;
   for (const [key, found, candidates] of [
     ['name', byName, known.names],
@@ -48,9 +58,50 @@ export function readAdapter(owner: AdapterOwner, section: Section, findings: Fin
   return { name, config: { value: value.config, path: [...path, 'config'], form } };
 }
 
-/** The store that the kv adapter of a worker is. `resolvePath` makes a path absolute. */
-export function readKvStore(
-  owner: 'stream' | 'state',
+/**
+ * The store that a worker keeps its items in. `resolvePath` makes a path absolute. `undefined`: wrong or not to be had, and the findings
+ * say what.
+ */
+export function readStore(
+  owner: StoreOwner,
+  section: Section,
+  resolvePath: (path: string) => string,
+  findings: Findings,
+): StoreConfig | undefined {
+  if (isMapping(section.value) && section.value.module !== undefined) return readModule(section, section.value, resolvePath, findings);
+  const adapter = readAdapter(owner, section, findings);
+  if (adapter === undefined) return undefined;
+  const { path } = section;
+  if (adapter.name === 'bridge') {
+    findings.problem(
+      path,
+      `the ${owner} adapter "bridge" is not supported (see COMPATIBILITY.md); use "kv", or connect to the engine behind the bridge itself`,
+    );
+    return undefined;
+  }
+  if (adapter.name === 'redis') {
+    findings.problem(
+      path,
+      `the ${owner} adapter "redis" is not built in this version; use "kv" with store_method file_based, on one machine`,
+    );
+    return undefined;
+  }
+  const store = readKvStore(owner, adapter.config, resolvePath, findings);
+  if (store?.kind === 'memory') warnOfMemory(owner, path, findings);
+  return store;
+}
+
+function warnOfMemory(owner: StoreOwner, path: KeyPath, findings: Findings): void {
+  const what = owner === 'stream' ? 'streams are' : 'state is';
+  findings.warn(
+    'store_in_memory',
+    path,
+    `${what} kept in memory, restarts lose data; set store_method: file_based to keep ${owner === 'stream' ? 'them' : 'it'}`,
+  );
+}
+
+function readKvStore(
+  owner: StoreOwner,
   section: Section,
   resolvePath: (path: string) => string,
   findings: Findings,
@@ -59,4 +110,31 @@ export function readKvStore(
   if (kv === undefined) return undefined;
   if (kv.store_method === 'in_memory') return { kind: 'memory' };
   return { kind: 'lmdb', path: resolvePath(kv.file_path), durability: kv.durability, saveIntervalMs: kv.save_interval_ms };
+}
+
+/** The code in the file decides what its `config` may hold; here it is any mapping. */
+function readModule(
+  { path, form }: Section,
+  adapter: Mapping,
+  resolvePath: (path: string) => string,
+  findings: Findings,
+): StoreConfig | undefined {
+  for (const key of ['name', 'class']) {
+    if (adapter[key] === undefined) continue;
+    findings.problem([...path, key], `an adapter has a ${key} or a module, not both; remove one of them`);
+    return undefined;
+  }
+  for (const key of Object.keys(adapter)) {
+    if (MODULE_KEYS.every((candidate) => candidate !== key)) findings.unknownKey(form, [...path, key], MODULE_KEYS);
+  }
+  const { module, config = null } = adapter;
+  if (typeof module !== 'string' || module === '' || module.length > MAX_MODULE_CHARACTERS) {
+    findings.problem([...path, 'module'], `${shown(module)} is not valid; expected the path of a JavaScript file such as ./my-adapter.mjs`);
+    return undefined;
+  }
+  if (config !== null && !isMapping(config)) {
+    findings.problem([...path, 'config'], `${shown(config)} is not valid; expected a mapping of keys`);
+    return undefined;
+  }
+  return { kind: 'module', path: resolvePath(module), config: config ?? {} };
 }

@@ -1,4 +1,4 @@
-import type { Config, LoggingConfig, StreamConfig, WorkerManagerConfig } from './config.js';
+import type { Config, HttpConfig, LoggingConfig, StateConfig, StoreConfig, StreamConfig, WorkerManagerConfig } from './config.js';
 import type { ConfigSource, KeyPath } from './config-source.js';
 import type { Findings } from './findings.js';
 import { nearestName } from './nearest-name.js';
@@ -10,6 +10,7 @@ import {
   type PathResolver,
   readHttp,
   readLogging,
+  readPubsub,
   readState,
   readStream,
   readWorkerManager,
@@ -23,11 +24,16 @@ const TOP_LEVEL_KEYS = ['port', 'workers', 'modules', 'registration_namespace_gr
 export const DEFAULT_LOGGING: LoggingConfig = { level: 'info', format: 'default' };
 
 /** Listeners and stores that a file asks for; the rest of Config is known to the caller. */
-export type ReadConfig = Pick<Config, 'workerManagers' | 'stream' | 'logging'>;
+export type ReadConfig = Pick<Config, 'workerManagers' | 'stream' | 'state' | 'pubsub' | 'http' | 'logging'>;
 
 interface PlacedListener {
   readonly host: string;
   readonly port: number;
+  readonly path: KeyPath;
+}
+
+interface PlacedStore {
+  readonly store: StoreConfig;
   readonly path: KeyPath;
 }
 
@@ -41,6 +47,10 @@ export function readConfig(source: ConfigSource, resolvePath: PathResolver, find
   const workerManagers: WorkerManagerConfig[] = [];
   const listeners: PlacedListener[] = [];
   let stream: StreamConfig | undefined;
+  let state: StateConfig | undefined;
+  let pubsub = false;
+  const stores: PlacedStore[] = [];
+  let http: HttpConfig | undefined;
   let logging = DEFAULT_LOGGING;
   for (const entry of readEntries(top, findings)) {
     if (entry.worker === 'iii-worker-manager') {
@@ -51,11 +61,23 @@ export function readConfig(source: ConfigSource, resolvePath: PathResolver, find
       }
     } else if (entry.worker === 'iii-stream') {
       stream = readStream(entry, resolvePath, findings);
-      if (stream !== undefined) listeners.push({ host: stream.host, port: stream.port, path: entry.path });
+      if (stream !== undefined) {
+        listeners.push({ host: stream.host, port: stream.port, path: entry.path });
+        stores.push({ store: stream.adapter, path: entry.path });
+      }
+    } else if (entry.worker === 'iii-state') {
+      state = readState(entry, resolvePath, findings);
+      if (state !== undefined) stores.push({ store: state.adapter, path: entry.path });
+    } else if (entry.worker === 'iii-pubsub') {
+      pubsub = true;
+      readPubsub(entry, findings);
+    } else if (entry.worker === 'iii-http') {
+      http = readHttp(entry, findings);
+      if (http !== undefined) listeners.push({ host: http.host, port: http.port, path: entry.path });
     } else if (entry.worker === 'iii-observability') {
       logging = readLogging(entry, logging, findings);
     } else {
-      readOther(entry, resolvePath, findings);
+      readOther(entry, findings);
     }
   }
   const [main] = workerManagers;
@@ -67,8 +89,9 @@ export function readConfig(source: ConfigSource, resolvePath: PathResolver, find
     findings.warn('port_ignored', ['port'], `${port} is ignored, as the iii-worker-manager entry says ${main.port}; remove one of the two`);
   }
   refuseSharedPorts(listeners, findings);
+  refuseSharedDirectory(stores, findings);
   findings.finish();
-  return { workerManagers, stream, logging };
+  return { workerManagers, stream, state, pubsub, http, logging };
 }
 
 function warnOfUnknownTopLevel(top: Mapping, findings: Findings): void {
@@ -91,29 +114,22 @@ function topLevelPort(top: Mapping, findings: Findings): number | undefined {
 }
 
 /** Workers without an effect so far: each says so once, and none of them listens. */
-function readOther(entry: WorkerEntry, resolvePath: PathResolver, findings: Findings): void {
+function readOther(entry: WorkerEntry, findings: Findings): void {
   const ignored = (consequence: string) => {
     findings.warn('worker_ignored', entry.path, `${entry.written} is not built in this version; the entry is ignored, ${consequence}`);
   };
   switch (entry.worker) {
     case 'iii-worker-manager':
     case 'iii-stream':
+    case 'iii-state':
+    case 'iii-pubsub':
+    case 'iii-http':
     case 'iii-observability':
     case 'iii-engine-functions':
-      return;
-    case 'iii-state':
-      readState(entry, resolvePath, findings);
-      return;
-    case 'iii-http':
-      readHttp(entry, findings);
       return;
     case 'iii-queue':
       readAdapter('queue', adapterSection(entry), findings);
       ignored('and enqueue answers enqueue_error');
-      return;
-    case 'iii-pubsub':
-      readAdapter('pubsub', adapterSection(entry), findings);
-      ignored('and its triggers never fire');
       return;
     case 'iii-cron':
       readAdapter('cron', adapterSection(entry), findings);
@@ -141,6 +157,21 @@ function refuseSharedPorts(listeners: readonly PlacedListener[], findings: Findi
   for (const [index, listener] of listeners.entries()) {
     const clash = listeners.slice(0, index).some((other) => other.port === listener.port && mayClash(other.host, listener.host));
     if (clash && listener.port !== 0) findings.problem(listener.path, `port ${listener.port} is taken by another entry; give each its own`);
+  }
+}
+
+/** Streams and state in one directory would take each other's items for their own. */
+function refuseSharedDirectory(stores: readonly PlacedStore[], findings: Findings): void {
+  const seen = new Set<string>();
+  for (const { store, path } of stores) {
+    if (store.kind !== 'lmdb') continue;
+    if (seen.has(store.path)) {
+      findings.problem(
+        [...path, 'config', 'adapter', 'config', 'file_path'],
+        `${store.path} is the directory of iii-stream and of iii-state; give each a file_path of its own`,
+      );
+    }
+    seen.add(store.path);
   }
 }
 

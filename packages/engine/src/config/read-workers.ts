@@ -1,8 +1,9 @@
 import type { z } from 'zod';
-import type { LoggingConfig, StreamConfig, WorkerManagerConfig } from './config.js';
+import type { HttpConfig, LoggingConfig, RbacConfig, StateConfig, StoreConfig, StreamConfig, WorkerManagerConfig } from './config.js';
 import type { Findings } from './findings.js';
-import { readAdapter, readKvStore } from './read-adapter.js';
+import { readAdapter, readStore } from './read-adapter.js';
 import type { WorkerEntry } from './read-entries.js';
+import { readRbac } from './read-rbac.js';
 import { isMapping, readSection, type Section, shown } from './read-section.js';
 import { httpSchema, LOG_FORMATS, LOG_LEVELS, stateSchema, streamSchema, workerManagerSchema } from './worker-schemas.js';
 
@@ -12,7 +13,7 @@ export type PathResolver = (path: string) => string;
 /** What closing the clients may take, in milliseconds: with 10 s for calls in flight after it, a stop is done before its deadline of 28 s. */
 const MAX_DRAIN_MS = 16_000;
 
-export function workerManagerConfig(values: z.output<typeof workerManagerSchema>): WorkerManagerConfig {
+export function workerManagerConfig(values: z.output<typeof workerManagerSchema>, rbac?: RbacConfig): WorkerManagerConfig {
   return {
     host: values.host,
     port: values.port,
@@ -22,7 +23,8 @@ export function workerManagerConfig(values: z.output<typeof workerManagerSchema>
     allowedOrigins: values.allowed_origins,
     pingIntervalMs: values.ping_interval_ms,
     pongTimeoutMs: values.pong_timeout_ms,
-    gated: isPresent(values.rbac) || isPresent(values.middleware_function_id),
+    middlewareFunction: values.middleware_function_id ?? undefined,
+    rbac,
   };
 }
 
@@ -56,46 +58,23 @@ export function streamConfig(values: z.output<typeof streamSchema>, adapter: Str
   };
 }
 
+export function stateConfig(values: z.output<typeof stateSchema>, adapter: StoreConfig): StateConfig {
+  return { triggersEnabled: values.triggers_enabled, maxValueBytes: values.max_value_bytes ?? undefined, adapter };
+}
+
 /** A listener of the worker protocol. `undefined`: wrong, and the findings say what. */
 export function readWorkerManager(entry: WorkerEntry, findings: Findings): WorkerManagerConfig | undefined {
   const values = readSection(workerManagerSchema, entry.config, findings);
   if (values === undefined) return undefined;
-  const config = workerManagerConfig(values);
-  if (config.gated) {
-    const message = 'rbac and middleware are not built in this version; the listener opens, and answers every connection with 503';
-    findings.warn('listener_gated', entry.path, message);
-  }
-  return config;
+  if (!isPresent(values.rbac)) return workerManagerConfig(values);
+  const rbac = readRbac(values.rbac, [...entry.config.path, 'rbac'], findings);
+  return rbac === undefined ? undefined : workerManagerConfig(values, rbac);
 }
 
 export function readStream(entry: WorkerEntry, resolvePath: PathResolver, findings: Findings): StreamConfig | undefined {
   const values = readSection(streamSchema, entry.config, findings);
-  const adapter = readAdapter('stream', adapterSection(entry), findings);
-  if (values === undefined || adapter === undefined) return undefined;
-  const adapterPath = [...entry.config.path, 'adapter'];
-  if (adapter.name === 'bridge') {
-    findings.problem(
-      adapterPath,
-      'the stream adapter "bridge" is not supported (see COMPATIBILITY.md); use "kv", or connect to the engine behind the bridge itself',
-    );
-    return undefined;
-  }
-  if (adapter.name === 'redis') {
-    findings.problem(
-      adapterPath,
-      'the stream adapter "redis" is not built in this version; use "kv" with store_method file_based, on one machine',
-    );
-    return undefined;
-  }
-  const store = readKvStore('stream', adapter.config, resolvePath, findings);
-  if (store === undefined) return undefined;
-  if (store.kind === 'memory') {
-    findings.warn(
-      'store_in_memory',
-      adapterPath,
-      'streams are kept in memory, restarts lose data; set store_method: file_based to keep them',
-    );
-  }
+  const store = readStore('stream', adapterSection(entry), resolvePath, findings);
+  if (values === undefined || store === undefined) return undefined;
   if (values.drain_delay_ms + values.drain_spread_ms > MAX_DRAIN_MS) {
     const sum = `drain_delay_ms and drain_spread_ms together exceed ${MAX_DRAIN_MS}`;
     findings.problem(entry.config.path, `${sum}, which leaves too little of the 28000 of an ordered stop; lower one of them`);
@@ -103,25 +82,52 @@ export function readStream(entry: WorkerEntry, resolvePath: PathResolver, findin
   return streamConfig(values, store);
 }
 
-/** State is checked like any worker in scope, so that a file doesn't break the day it is built. */
-export function readState(entry: WorkerEntry, resolvePath: PathResolver, findings: Findings): void {
-  readSection(stateSchema, entry.config, findings);
-  const adapter = readAdapter('state', adapterSection(entry), findings);
-  if (adapter?.name === 'kv') readKvStore('state', adapter.config, resolvePath, findings);
+export function readState(entry: WorkerEntry, resolvePath: PathResolver, findings: Findings): StateConfig | undefined {
+  const values = readSection(stateSchema, entry.config, findings);
+  const store = readStore('state', adapterSection(entry), resolvePath, findings);
+  if (values === undefined || store === undefined) return undefined;
+  return stateConfig(values, withSaveInterval(store, entry, values.save_interval_ms));
+}
+
+/** The pause between flushes may stand beside the adapter too; what the adapter says of itself wins. */
+function withSaveInterval(store: StoreConfig, entry: WorkerEntry, saveIntervalMs: number): StoreConfig {
+  if (store.kind !== 'lmdb') return store;
+  const adapter = adapterSection(entry).value;
+  const own = isMapping(adapter) && isMapping(adapter.config) && isPresent(adapter.config.save_interval_ms);
+  return own ? store : { ...store, saveIntervalMs };
+}
+
+/** Publish and subscribe have one form, within this process; a file that may expect more is told. */
+export function readPubsub(entry: WorkerEntry, findings: Findings): void {
+  const adapter = readAdapter('pubsub', adapterSection(entry), findings);
+  if (adapter === undefined || (adapter.name === 'local' && entry.config.form === 'name')) return;
+  const instead = adapter.name === 'local' ? '' : `its adapter ${adapter.name} is not built: `;
   findings.warn(
-    'worker_ignored',
+    'pubsub_in_process',
     entry.path,
-    'iii-state is not built in this version; the entry is checked and ignored, state::* functions are not found',
+    `${entry.written} is minimal, ${instead}a topic reaches the workers that are connected to this engine now, and nothing is kept`,
   );
 }
 
-export function readHttp(entry: WorkerEntry, findings: Findings): void {
-  readSection(httpSchema, entry.config, findings);
-  findings.warn(
-    'worker_ignored',
-    entry.path,
-    'iii-http is not built in this version; the entry is checked and ignored, its port stays closed',
-  );
+export function httpConfig(values: z.output<typeof httpSchema>): HttpConfig {
+  const listOrAny = (list: readonly string[] | null | undefined) =>
+    list == null || list.length === 0 || list.includes('*') ? 'any' : list;
+  const { cors } = values;
+  return {
+    host: values.host,
+    port: values.port,
+    defaultTimeoutMs: values.default_timeout,
+    concurrentRequests: Math.max(1, values.concurrency_request_limit),
+    cors: cors == null ? undefined : { allowedOrigins: listOrAny(cors.allowed_origins), allowedMethods: listOrAny(cors.allowed_methods) },
+    middleware: values.middleware
+      .map(({ function_id: functionId, priority }) => ({ functionId, priority }))
+      .sort((left, right) => left.priority - right.priority),
+  };
+}
+
+export function readHttp(entry: WorkerEntry, findings: Findings): HttpConfig | undefined {
+  const values = readSection(httpSchema, entry.config, findings);
+  return values === undefined ? undefined : httpConfig(values);
 }
 
 const LOGGING_KEYS = ['level', 'log_level', 'format'];

@@ -1,32 +1,80 @@
-import { readdirSync, statSync } from 'node:fs';
+import { accessSync, constants, readdirSync, realpathSync, statSync } from 'node:fs';
 import type { Config, ConfigWarning } from './config.js';
 import { ConfigError } from './config-error.js';
 
+/** The directory of one worker's store. */
+interface StoreDirectory {
+  readonly worker: 'iii-stream' | 'iii-state';
+  readonly path: string;
+}
+
 /**
- * Looks at the directory that a store will use before anything opens it. Throws ConfigError when it can't be a store's. Files of
- * another engine's store (`*.bin`) are left as they are and warned of, as their data is not read.
+ * Looks at the directories and adapter files that stores will use before anything opens them. Throws ConfigError when one can't be a
+ * store's, when two names mean one directory, or when an adapter is no file. Files of another engine's store (`*.bin`) are left as they are and warned of, as their data is not read.
  */
 export function inspectStoreDirectories(config: Config): readonly ConfigWarning[] {
-  const adapter = config.stream?.adapter;
-  if (adapter?.kind !== 'lmdb') return [];
-  const path = adapter.path;
-  const unusable = (message: string) =>
-    new ConfigError([
-      { file: config.file ?? 'built-in defaults', line: undefined, column: undefined, key: 'iii-stream file_path', message },
-    ]);
-  let names: string[];
+  requireAdapterFiles(config);
+  const warnings: ConfigWarning[] = [];
+  const real = new Map<string, string>();
+  for (const directory of directoriesOf(config)) {
+    const foreign = namesIn(directory, config)?.filter((name) => name.endsWith('.bin'));
+    if (foreign === undefined) continue;
+    const { path } = directory;
+    const other = real.get(realpathSync(path));
+    if (other !== undefined) throw unusable(directory, config, `${path} is ${other}, the directory of iii-stream; give each its own`);
+    real.set(realpathSync(path), path);
+    if (foreign.length === 0) continue;
+    const message = `${path} holds ${foreign.length} *.bin file(s) of another engine (${foreign[0]} for one); they are left untouched and not read`;
+    warnings.push({ code: 'foreign_files', message });
+  }
+  return warnings;
+}
+
+function directoriesOf({ stream, state }: Config): readonly StoreDirectory[] {
+  return [
+    ...(stream?.adapter.kind === 'lmdb' ? [{ worker: 'iii-stream', path: stream.adapter.path } as const] : []),
+    ...(state?.adapter.kind === 'lmdb' ? [{ worker: 'iii-state', path: state.adapter.path } as const] : []),
+  ];
+}
+
+/** Files only: a name of a package would mean another one in each working directory. */
+function requireAdapterFiles({ stream, state, file = 'built-in defaults' }: Config): void {
+  const adapters = [
+    ['iii-stream', stream?.adapter],
+    ['iii-state', state?.adapter],
+  ] as const;
+  const problems = adapters.flatMap(([worker, adapter]) => {
+    if (adapter?.kind !== 'module' || isFile(adapter.path)) return [];
+    const message = `${adapter.path} is no file that can be read; give the path of the adapter, relative to the working directory`;
+    return [{ file, line: undefined, column: undefined, key: `${worker} adapter.module`, message }];
+  });
+  if (problems.length > 0) throw new ConfigError(problems);
+}
+
+function isFile(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/** What is in a directory; `undefined` when there is none yet. */
+function namesIn(directory: StoreDirectory, config: Config): readonly string[] | undefined {
+  const { path } = directory;
   try {
     const stats = statSync(path, { throwIfNoEntry: false });
-    if (stats === undefined) return [];
-    if (!stats.isDirectory()) throw unusable(`${path} is a file; file_path names a directory, so move the file or choose another path`);
-    names = readdirSync(path);
+    if (stats === undefined) return undefined;
+    if (stats.isDirectory()) return readdirSync(path);
   } catch (error) {
-    if (error instanceof ConfigError) throw error;
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    throw unusable(`${path} can't be read (${code}); make it readable and writable for the user that runs the engine`);
+    throw unusable(directory, config, `${path} can't be read (${code}); make it readable and writable for the user that runs the engine`);
   }
-  const foreign = names.filter((name) => name.endsWith('.bin'));
-  if (foreign.length === 0) return [];
-  const message = `${path} holds ${foreign.length} *.bin file(s) of another engine (${foreign[0]} for one); they are left untouched and not read`;
-  return [{ code: 'foreign_files', message }];
+  throw unusable(directory, config, `${path} is a file; file_path names a directory, so move the file or choose another path`);
+}
+
+function unusable({ worker }: StoreDirectory, config: Config, message: string): ConfigError {
+  const file = config.file ?? 'built-in defaults';
+  return new ConfigError([{ file, line: undefined, column: undefined, key: `${worker} file_path`, message }]);
 }

@@ -53,7 +53,7 @@ const origins = z
   .default([])
   .describe(ORIGINS_BOUND);
 
-const ADAPTER_BOUND = 'an adapter: name (or class) and config';
+const ADAPTER_BOUND = 'an adapter: name (or class) or module, and config';
 
 /** Waits are in milliseconds, sizes in bytes. `adapter` is read apart, as its keys depend on its name. */
 export const streamSchema = z.strictObject({
@@ -84,19 +84,23 @@ export const streamSchema = z.strictObject({
   drain_spread_ms: wholeNumber(10_000, 0, 16_000),
 });
 
-const rbacSchema = z.strictObject({
+/** Rules are read apart: an unknown key in one of them is always an error. */
+export const rbacSchema = z.strictObject({
   auth_function_id: functionId,
-  expose_functions: z.array(z.unknown(), { error: 'a list of rules' }).nullish(),
+  auth_timeout_ms: wholeNumber(10_000, 1, DAY_MS),
+  auth_error_frame: flag(false),
+  expose_functions: z.array(z.unknown(), { error: 'a list of rules' }).nullish().describe('a list of at most 1000 rules'),
   on_function_registration_function_id: functionId,
   on_trigger_registration_function_id: functionId,
   on_trigger_type_registration_function_id: functionId,
+  hook_timeout_ms: wholeNumber(10_000, 1, DAY_MS),
 });
 
 export const workerManagerSchema = z.strictObject({
   port: wholeNumber(49_134, 0, 65_535),
   host,
   middleware_function_id: functionId,
-  rbac: rbacSchema.nullish().describe('rules of who may register and call what, or null for none'),
+  rbac: z.unknown().optional().describe('rules of who may register and call what, or null for none'),
   handshake_timeout_ms: wholeNumber(10_000, 1, DAY_MS),
   max_message_bytes: wholeNumber(LIMITS.workerMessageBytes, 1_024, 64 * MIB),
   max_in_flight_calls: wholeNumber(LIMITS.inFlightCalls, 1, 1_048_576),
@@ -116,8 +120,20 @@ export const stateSchema = z.strictObject({
   save_interval_ms: wholeNumber(5_000, 100, 3_600_000),
 });
 
-const CORS_BOUND = 'a list of texts';
-const corsList = z.array(z.string({ error: CORS_BOUND }), { error: CORS_BOUND }).nullish();
+const CORS_BOUND = 'a list of at most 1000 texts';
+const corsList = z
+  .array(z.string({ error: CORS_BOUND }), { error: CORS_BOUND })
+  .max(1_000, { error: CORS_BOUND })
+  .nullish();
+
+const MIDDLEWARE_BOUND = 'a list of at most 100, each with function_id, phase preHandler and a whole number as priority';
+const middleware = z.strictObject({
+  function_id: z
+    .string({ error: MIDDLEWARE_BOUND })
+    .refine((id) => id !== '' && Buffer.byteLength(id) <= LIMITS.registryIdBytes, { error: MIDDLEWARE_BOUND }),
+  phase: z.literal('preHandler', { error: MIDDLEWARE_BOUND }).default('preHandler'),
+  priority: z.int({ error: MIDDLEWARE_BOUND }).default(0),
+});
 
 export const httpSchema = z.strictObject({
   port: wholeNumber(3111, 0, 65_535),
@@ -128,7 +144,7 @@ export const httpSchema = z.strictObject({
     .strictObject({ allowed_origins: corsList, allowed_methods: corsList })
     .nullish()
     .describe('allowed_origins and allowed_methods, each a list'),
-  middleware: z.array(z.unknown(), { error: 'a list of middleware' }).default([]).describe('a list of middleware'),
+  middleware: z.array(middleware, { error: MIDDLEWARE_BOUND }).max(100, { error: MIDDLEWARE_BOUND }).default([]).describe(MIDDLEWARE_BOUND),
 });
 
 /** Any value that isn't a positive number means the default, as it does upstream. */

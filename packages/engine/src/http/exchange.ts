@@ -1,0 +1,364 @@
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type ErrorCode, field, isJsonObject, type JsonText, LIMITS } from '@rivulet/protocol';
+import type { HttpConfig } from '../config/config.js';
+import type { Channel, ChannelEnd } from '../core/channel.js';
+import { channelRef } from '../core/channel-functions.js';
+import type { Channels } from '../core/channels.js';
+import type { Fabric, PendingCall } from '../core/fabric.js';
+import { JsonPayload, type Outcome } from '../core/invocation.js';
+import type { Logger } from '../logging/logger.js';
+import type { ByteBudget } from '../structures/byte-budget.js';
+import type { Cors } from './cors.js';
+import { requestHeader, requestHeaders } from './headers.js';
+import { isJson, type JsonBody, RequestBody } from './request-body.js';
+import { queryParameters } from './request-target.js';
+import { jsonResponse, objectOf, readResponse, type ValueResponse } from './response-value.js';
+import type { Route } from './route.js';
+import { sendValue } from './send-value.js';
+import type { Slots } from './slots.js';
+import { StreamedResponse, type StreamedResponseOwner } from './streamed-response.js';
+
+/** What all exchanges of a listener share. */
+export interface ExchangeRoom {
+  readonly config: HttpConfig;
+  readonly fabric: Fabric;
+  readonly channels: Channels;
+  readonly cors: Cors;
+  readonly slots: Slots;
+  readonly bodies: ByteBudget;
+  /** Of values that are on their way to their clients. */
+  readonly unsent: ByteBudget;
+  readonly logger: Logger;
+  /** The engine stops: what has no end need not begin. */
+  stopping: boolean;
+  /** Routes whose function was reported for a result that is no response. */
+  readonly reported: WeakSet<Route>;
+}
+
+export interface RoutedRequest {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly route: Route;
+  readonly query: string;
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
+type ParsedBody = Extract<JsonBody, { kind: 'body' }>;
+
+/** Of the engine's errors those that say something about the request, or about now. */
+const STATUS_OF: ReadonlyMap<string, number> = new Map<ErrorCode, number>([
+  ['MESSAGE_TOO_LARGE', 413],
+  ['OVERLOADED', 503],
+]);
+
+const NO_BODY: ParsedBody = { kind: 'body', text: 'null', inexact: false };
+
+/**
+ * One request for a function and its response, in the order of spec HT §4.6. It ends once: with the response, at the time-out, or when
+ * the client leaves. Then the call in flight is forgotten and both channels are freed, whatever stage it was in.
+ */
+export class Exchange implements StreamedResponseOwner {
+  readonly #room: ExchangeRoom;
+  readonly #routed: RoutedRequest;
+  readonly #ended: () => void;
+  readonly #body: RequestBody;
+  readonly #headers: Readonly<Record<string, string>>;
+  #timer: NodeJS.Timeout | undefined;
+  #leaveLine: () => void = () => {};
+  #inSlot = false;
+  #inMiddleware = false;
+  #pending: PendingCall | undefined;
+  #requestChannel: Channel | undefined;
+  #responseChannel: Channel | undefined;
+  #streamed: StreamedResponse | undefined;
+  /** The function has answered with nothing. */
+  #resultless = false;
+  /** How the response channel has ended that said nothing before the answer. */
+  #silent: ChannelEnd | undefined;
+  #over = false;
+
+  /** `ended` runs once, when nothing of the exchange is left but bytes on their way. */
+  constructor(room: ExchangeRoom, routed: RoutedRequest, ended: () => void) {
+    this.#room = room;
+    this.#routed = routed;
+    this.#ended = ended;
+    this.#body = new RequestBody(routed.request, room.bodies);
+    this.#headers = requestHeaders(routed.request.headers);
+  }
+
+  /** A response that has begun and has no end, such as server-sent events. */
+  get endless(): boolean {
+    return this.#streamed?.endless === true;
+  }
+
+  begin(): void {
+    const { response } = this.#routed;
+    response.once('close', () => this.#end());
+    this.#timer = setTimeout(() => this.#expired(), this.#room.config.defaultTimeoutMs);
+    const leaveLine = this.#room.slots.enter(() => {
+      this.#inSlot = true;
+      this.#run().catch((error: unknown) => this.#crashed(error));
+    });
+    if (leaveLine !== undefined) this.#leaveLine = leaveLine;
+    else this.#fail(503, 'OVERLOADED', `more than ${LIMITS.httpWaiting} requests wait; try again later`);
+  }
+
+  /** Drops the connection, so that its client can tell. */
+  abort(): void {
+    const { request, response } = this.#routed;
+    // A response of HTTP/1.0 ends with its connection, so only a reset says that something is missing.
+    if (response.headersSent && request.httpVersionMinor === 0) response.socket?.resetAndDestroy();
+    response.destroy();
+    this.#end();
+  }
+
+  // StreamedResponseOwner
+
+  headSent(): void {
+    clearTimeout(this.#timer);
+    this.#leaveSlot();
+    if (this.endless && this.#room.stopping) this.abort();
+  }
+
+  drained(): void {
+    this.#responseChannel?.pump();
+  }
+
+  streamEnded(end: ChannelEnd, complete: boolean): void {
+    const streamed = this.#streamed;
+    if (this.#over || streamed === undefined) return;
+    if (streamed.begun) {
+      if (end !== 'done' || !complete) return this.abort();
+      this.#routed.response.end();
+      this.#end();
+    } else if (end === 'restart') this.#fail(503, 'ENGINE_STOPPING', 'the engine stops; try again later');
+    else if (end === 'writerLost') {
+      // The call ends with its worker; what it answers still counts.
+      this.#silent = end;
+      if (this.#resultless) this.#failDropped();
+    } else if (this.#resultless || streamed.controlled) this.#sendHeadOnly(streamed);
+    else this.#silent = end;
+  }
+
+  async #run(): Promise<void> {
+    const { route } = this.#routed;
+    const { middleware } = this.#room.config;
+    if (middleware.length > 0 && !(await this.#passes(middleware.map(({ functionId }) => functionId)))) return;
+    const body = isJson(this.#headers['content-type']) ? await this.#readJson() : NO_BODY;
+    if (body.kind === 'too_large') return this.#fail(413, 'BODY_TOO_LARGE', body.reason);
+    if (body.kind === 'no_room')
+      return this.#fail(503, 'OVERLOADED', `the JSON bodies under way have ${LIMITS.httpJsonBodiesBytes} bytes; try again later`);
+    if (route.condition !== undefined && !(await this.#conditionHolds(route.condition, body))) return;
+    if (route.middleware.length > 0 && !(await this.#passes(route.middleware))) return;
+    this.#handle(body);
+  }
+
+  /** Asks the functions one after the other; `false`: one of them has answered the request, or failed. */
+  async #passes(middleware: readonly string[]): Promise<boolean> {
+    const { request, parameters, query } = this.#routed;
+    const payload = JsonPayload.ofValue({
+      phase: 'preHandler',
+      request: { path_params: parameters, query_params: queryParameters(query), headers: this.#headers, method: request.method },
+      context: {},
+    });
+    this.#inMiddleware = true;
+    for (const functionId of middleware) {
+      const outcome = await this.#ask(functionId, payload);
+      if (outcome.kind === 'error') {
+        this.#failWith(outcome.error, functionId);
+        return false;
+      }
+      const verdict = outcome.text === undefined ? undefined : objectOf(outcome.text);
+      if (verdict === undefined || field(verdict, 'action') !== 'respond') continue;
+      const response = field(verdict, 'response');
+      this.#send(readResponse(isJsonObject(response) ? response : {}));
+      return false;
+    }
+    this.#inMiddleware = false;
+    return true;
+  }
+
+  async #conditionHolds(functionId: string, body: ParsedBody): Promise<boolean> {
+    const outcome = await this.#ask(functionId, JsonPayload.ofText(`{${this.#requestJson(body.text)}}`));
+    if (outcome.kind === 'error') {
+      this.#failWith(outcome.error, functionId);
+      return false;
+    }
+    if (outcome.text !== 'false') return true;
+    const error = { code: 'CONDITION_NOT_MET' satisfies ErrorCode, message: 'the condition of this route is not met' };
+    this.#send(jsonResponse(422, { error, skipped: true }));
+    return false;
+  }
+
+  #handle(body: ParsedBody): void {
+    const { response, route, request } = this.#routed;
+    const { channels, cors, fabric } = this.#room;
+    const requestChannel = channels.create();
+    const responseChannel = channels.create();
+    this.#requestChannel = requestChannel;
+    this.#responseChannel = responseChannel;
+    this.#streamed = new StreamedResponse(response, cors, this);
+    responseChannel.attachReader(this.#streamed);
+    this.#body.pipe(requestChannel);
+    const refs = `"request_body":${JSON.stringify(channelRef(requestChannel, 'read'))},"response":${JSON.stringify(channelRef(responseChannel, 'write'))}`;
+    const { functionId, metadata, workerId } = route.binding;
+    const call = {
+      functionId,
+      payload: JsonPayload.ofText(`{${this.#requestJson(body.text)},${refs}}`),
+      metadata,
+      traceparent: requestHeader(request.headers, 'traceparent'),
+      baggage: requestHeader(request.headers, 'baggage'),
+      preferWorker: workerId,
+      inexactNumbers: body.inexact,
+    };
+    this.#pending = fabric.invoke(call, (outcome) => {
+      this.#pending = undefined;
+      try {
+        this.#answered(outcome);
+      } catch (error) {
+        this.#crashed(error);
+      }
+    });
+  }
+
+  #answered(outcome: Outcome): void {
+    const streamed = this.#streamed;
+    if (this.#over || streamed === undefined) return;
+    const { functionId } = this.#routed.route.binding;
+    if (outcome.kind === 'error') {
+      if (!streamed.begun) return this.#failWith(outcome.error, functionId);
+      this.#room.logger.warn('http_response_cut_off', { function: functionId, code: outcome.error.code });
+      return this.abort();
+    }
+    // What a function returns after it began to stream has no place to go.
+    if (streamed.begun) return;
+    if (outcome.text !== undefined && outcome.text !== 'null') return this.#send(this.#responseOf(outcome.text));
+    this.#resultless = true;
+    if (this.#silent === 'writerLost') return this.#failDropped();
+    if (this.#silent !== undefined || this.#responseChannel?.over === true) return this.#sendHeadOnly(streamed);
+    if (this.#responseChannel?.hasWriter === true) return;
+    this.#leaveSlot();
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#graceOver(), Math.min(LIMITS.httpResponseGraceMs, this.#room.config.defaultTimeoutMs));
+  }
+
+  /** The function answered with nothing; unless it streams by now, there is nothing to send. */
+  #graceOver(): void {
+    if (this.#responseChannel?.hasWriter === true) {
+      this.#timer = setTimeout(() => this.#expired(), this.#room.config.defaultTimeoutMs);
+      return;
+    }
+    this.#send({ ...jsonResponse(204, null), body: '' });
+  }
+
+  #responseOf(text: JsonText): ValueResponse {
+    const result = objectOf(text);
+    if (result !== undefined) return readResponse(result);
+    const { reported, logger } = this.#room;
+    const { route } = this.#routed;
+    if (!reported.has(route)) {
+      reported.add(route);
+      const remedy = 'return an object with status_code, headers and body';
+      logger.warn('http_result_ignored', { function: route.binding.functionId, path: route.path, remedy });
+    }
+    return readResponse({});
+  }
+
+  /** Never resolves when the exchange ends meanwhile. */
+  #ask(functionId: string, payload: JsonPayload): Promise<Outcome> {
+    const { metadata, workerId } = this.#routed.route.binding;
+    return new Promise((resolve) => {
+      if (this.#over) return;
+      this.#pending = this.#room.fabric.invoke({ functionId, payload, metadata, preferWorker: workerId }, (outcome) => {
+        this.#pending = undefined;
+        if (!this.#over) resolve(outcome);
+      });
+    });
+  }
+
+  /** As `#ask`. */
+  #readJson(): Promise<JsonBody> {
+    return new Promise((resolve) => {
+      this.#body.readJson((body) => {
+        if (!this.#over) resolve(body);
+      });
+    });
+  }
+
+  #requestJson(body: JsonText): string {
+    const { route, query, parameters } = this.#routed;
+    const queryJson = JSON.stringify(queryParameters(query));
+    return `"query_params":${queryJson},"path_params":${JSON.stringify(parameters)},"headers":${JSON.stringify(this.#headers)},${route.fixedJson},"body":${body}`;
+  }
+
+  #send(value: ValueResponse): void {
+    if (this.#over) return;
+    const { response } = this.#routed;
+    const { cors, unsent } = this.#room;
+    const bytes = Buffer.byteLength(value.body);
+    // What the connection holds anyway is not counted, and so the errors aren't.
+    if (bytes > response.writableHighWaterMark) {
+      if (!unsent.take(bytes))
+        return this.#fail(503, 'OVERLOADED', `responses of ${LIMITS.httpUnsentBytes} bytes wait for their clients; try again later`);
+      response.once('close', () => unsent.give(bytes));
+    }
+    sendValue(response, value, cors);
+    this.#end();
+  }
+
+  #sendHeadOnly(streamed: StreamedResponse): void {
+    streamed.sendHeadOnly();
+    this.#end();
+  }
+
+  /** An error of a function that was asked on behalf of the request. */
+  #failWith({ code, message }: { readonly code: string; readonly message: string }, functionId: string): void {
+    this.#fail(STATUS_OF.get(code) ?? 500, code, message, functionId);
+  }
+
+  #fail(status: number, code: ErrorCode | (string & {}), message: string, functionId?: string): void {
+    if (this.#over) return;
+    const { route } = this.#routed;
+    if (status < 500) return this.#send(jsonResponse(status, { error: { code, message } }));
+    const errorId = randomBytes(8).toString('hex');
+    const fields = { error_id: errorId, method: route.method, path: route.path, function: functionId ?? route.binding.functionId, code };
+    this.#room.logger.warn('http_request_failed', fields);
+    this.#send(jsonResponse(status, { error: { code, message, error_id: errorId } }));
+  }
+
+  #failDropped(): void {
+    this.#fail(500, 'invocation_stopped', 'the function dropped its response channel');
+  }
+
+  #crashed(error: unknown): void {
+    this.#room.logger.error('http_exchange_failed', { error: error instanceof Error ? error.stack : String(error) });
+    if (this.#routed.response.headersSent) this.abort();
+    else this.#fail(500, 'INTERNAL_ERROR', 'the engine failed; its log has the cause');
+  }
+
+  #expired(): void {
+    const { defaultTimeoutMs } = this.#room.config;
+    if (this.#inMiddleware) this.#fail(504, 'MIDDLEWARE_TIMEOUT', `the middleware did not answer within ${defaultTimeoutMs} ms`);
+    else this.#fail(504, 'TIMEOUT', `the response did not begin within ${defaultTimeoutMs} ms`);
+  }
+
+  #leaveSlot(): void {
+    if (!this.#inSlot) return;
+    this.#inSlot = false;
+    this.#room.slots.leave();
+  }
+
+  #end(): void {
+    if (this.#over) return;
+    this.#over = true;
+    clearTimeout(this.#timer);
+    this.#pending?.cancel();
+    this.#leaveLine();
+    this.#leaveSlot();
+    this.#requestChannel?.end('writerLost');
+    this.#responseChannel?.end('readerGone');
+    this.#body.discard();
+    this.#ended();
+  }
+}

@@ -1,0 +1,135 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type ErrorCode, LIMITS } from '@rivulet/protocol';
+import type { HttpConfig } from '../config/config.js';
+import type { Channels } from '../core/channels.js';
+import type { Fabric, TriggerBinding, TriggerProvider } from '../core/fabric.js';
+import type { Logger } from '../logging/logger.js';
+import { ByteBudget } from '../structures/byte-budget.js';
+import { Cors } from './cors.js';
+import { Exchange, type ExchangeRoom } from './exchange.js';
+import { HttpListener } from './http-listener.js';
+import { readRequestTarget } from './request-target.js';
+import { jsonResponse } from './response-value.js';
+import { type Route, readRoute } from './route.js';
+import { type RouteMatch, RouteTable } from './route-table.js';
+import { sendValue } from './send-value.js';
+import { Slots } from './slots.js';
+
+export interface HttpModuleOptions {
+  readonly config: HttpConfig;
+  readonly fabric: Fabric;
+  readonly channels: Channels;
+  readonly logger: Logger;
+}
+
+/** `http` triggers: the port, the routes, and the requests that are under way (spec HT). */
+export class HttpModule implements TriggerProvider {
+  readonly #room: ExchangeRoom;
+  readonly #listener: HttpListener;
+  readonly #table = new RouteTable();
+  /** Routes of sessions with rules serve what no other route does. */
+  readonly #gated = new RouteTable();
+  readonly #routes = new Map<TriggerBinding, Route>();
+  readonly #exchanges = new Set<Exchange>();
+
+  constructor({ config, fabric, channels, logger }: HttpModuleOptions) {
+    const bodies = new ByteBudget(LIMITS.httpJsonBodiesBytes);
+    const unsent = new ByteBudget(LIMITS.httpUnsentBytes);
+    const slots = new Slots(config.concurrentRequests, LIMITS.httpWaiting);
+    this.#room = {
+      config,
+      fabric,
+      channels,
+      cors: new Cors(config.cors),
+      slots,
+      bodies,
+      unsent,
+      logger,
+      stopping: false,
+      reported: new WeakSet(),
+    };
+    this.#listener = new HttpListener(config, logger, (request, response) => this.#serve(request, response));
+    fabric.provideTriggerType('http', 'Calls a function for each HTTP request of a method and path.', this);
+  }
+
+  /** Requests that are not answered yet. */
+  get requests(): number {
+    return this.#exchanges.size;
+  }
+
+  listen(): Promise<{ readonly host: string; readonly port: number }> {
+    return this.#listener.listen();
+  }
+
+  // TriggerProvider
+
+  register(binding: TriggerBinding): void {
+    const route = readRoute(binding);
+    this.#tableOf(binding).add(route);
+    this.#routes.set(binding, route);
+  }
+
+  unregister(binding: TriggerBinding): void {
+    const route = this.#routes.get(binding);
+    if (route === undefined) return;
+    this.#routes.delete(binding);
+    this.#tableOf(binding).remove(route);
+  }
+
+  /** No new requests: 503 on connections that are open. Event streams, which have no end, are cut. */
+  stopAccepting(): void {
+    this.#room.stopping = true;
+    this.#listener.stopAccepting();
+    for (const exchange of this.#exchanges) if (exchange.endless) exchange.abort();
+  }
+
+  /** Resolves when the requests under way are answered and the answers are sent, or when the time is over. */
+  async drain(): Promise<void> {
+    const unsent = await this.#listener.drain(LIMITS.drainMs);
+    if (unsent > 0) this.#room.logger.warn('requests_cut_off', { requests: unsent });
+  }
+
+  /** Drops what is left. */
+  async close(): Promise<void> {
+    for (const exchange of this.#exchanges) exchange.abort();
+    await this.#listener.close();
+  }
+
+  #serve(request: IncomingMessage, response: ServerResponse): void {
+    const { cors } = this.#room;
+    response.on('error', () => {});
+    request.on('error', () => {});
+    cors.apply(request, response);
+    if (this.#room.stopping) return this.#refuse(response, 503, 'ENGINE_STOPPING', 'the engine stops; try again later');
+    if (cors.preflight(request, response)) return;
+    const { path, query } = readRequestTarget(request.url ?? '/');
+    const match = this.#match(request.method ?? 'GET', path);
+    if (match.kind === 'none') return this.#refuse(response, 404, 'NOT_FOUND', 'Not Found');
+    if (match.kind === 'wrong_method') {
+      response.writeHead(405, { allow: match.methods.join(', '), 'content-length': 0 });
+      response.end();
+      return;
+    }
+    const { route, parameters } = match;
+    const exchange: Exchange = new Exchange(
+      this.#room,
+      { request, response, route, query, parameters },
+      () => void this.#exchanges.delete(exchange),
+    );
+    this.#exchanges.add(exchange);
+    exchange.begin();
+  }
+
+  #tableOf(binding: TriggerBinding): RouteTable {
+    return binding.gated ? this.#gated : this.#table;
+  }
+
+  #match(method: string, path: string): RouteMatch {
+    const match = this.#table.match(method, path);
+    return match.kind === 'none' ? this.#gated.match(method, path) : match;
+  }
+
+  #refuse(response: ServerResponse, status: number, code: ErrorCode, message: string): void {
+    sendValue(response, jsonResponse(status, { error: { code, message } }), this.#room.cors);
+  }
+}

@@ -1,0 +1,114 @@
+import { type ErrorCode, type JsonText, RivuletError } from '@rivulet/protocol';
+import { answerOf, resultBytes } from '../core/builtin-answer.js';
+import { readCount, readFlag, readInput, readText } from '../core/builtin-input.js';
+import type { Fabric } from '../core/fabric.js';
+import type { Call } from '../core/invocation.js';
+import { requireStorable } from '../core/stored-value.js';
+import { UpdateCall } from '../core/update-call.js';
+import type { Logger } from '../logging/logger.js';
+import { listGroup } from '../store/list-group.js';
+import { PendingWrites } from '../store/pending-writes.js';
+import type { ApplyResult, Change, StoredItem, StreamStore } from '../store/store.js';
+import { readName, readScope, readValue, STATE_STREAM } from './state-input.js';
+
+interface Parts {
+  readonly fabric: Fabric;
+  readonly store: StreamStore;
+  /** In bytes of JSON; `undefined`: what any item may have. */
+  readonly maxValueBytes: number | undefined;
+  readonly logger: Logger;
+}
+
+const MOST_LISTED = 100_000;
+
+/** Registers the six state::* functions (spec SA §3.1). */
+export function registerStateFunctions(parts: Parts): void {
+  const functions = new StateFunctions(parts);
+  const add = (id: string, error: ErrorCode, description: string, run: (call: Call) => Promise<JsonText | undefined>) => {
+    parts.fabric.registerBuiltin(id, (call) => answerOf(run(call), error, parts.logger, 'state_function_failed'), description);
+  };
+  add('state::set', 'SET_ERROR', 'Creates or replaces the value of a key.', (call) => functions.set(call));
+  add('state::get', 'GET_ERROR', 'Reads the value of a key.', (call) => functions.get(call));
+  add('state::delete', 'DELETE_ERROR', 'Removes a key and answers the value that it had.', (call) => functions.delete(call));
+  add('state::list', 'LIST_ERROR', 'Lists the values of a scope.', (call) => functions.list(call));
+  add('state::list_groups', 'LIST_GROUPS_ERROR', 'Lists the scopes.', () => functions.listGroups());
+  add('state::update', 'UPDATE_ERROR', 'Changes a value by operations, atomically.', (call) => functions.update(call));
+}
+
+class StateFunctions {
+  readonly #store: StreamStore;
+  readonly #maxValueBytes: number | undefined;
+  readonly #writes = new PendingWrites();
+
+  constructor(parts: Parts) {
+    this.#store = parts.store;
+    this.#maxValueBytes = parts.maxValueBytes;
+  }
+
+  async set(call: Call): Promise<JsonText> {
+    const input = readInput(call);
+    const change = { kind: 'set', ...readScope(input), item: readName(input, 'key'), data: readValue(call, input) } as const;
+    requireStorable(change.data);
+    this.#requireAllowed(change.data);
+    const result = await this.#apply(change);
+    return `{"old_value":${result.old ?? 'null'},"new_value":${change.data}}`;
+  }
+
+  async get(call: Call): Promise<JsonText | undefined> {
+    const input = readInput(call);
+    const ref = readScope(input);
+    const item = readName(input, 'key');
+    if (!this.#writes.has(ref)) return (await this.#store.get(ref, item)).value?.data;
+    // Writes that were asked for before it are on their way: it stands in line with them, and writes nothing.
+    return (await this.#store.apply({ kind: 'update', ...ref, item, compute: () => undefined })).old;
+  }
+
+  async delete(call: Call): Promise<JsonText | undefined> {
+    const input = readInput(call);
+    return (await this.#apply({ kind: 'delete', ...readScope(input), item: readName(input, 'key') })).old;
+  }
+
+  async list(call: Call): Promise<JsonText> {
+    const input = readInput(call);
+    const ref = readScope(input);
+    const options = {
+      row: readFlag(input, 'with_keys') ? withKey : (item: StoredItem) => item.data,
+      limit: readCount(input, 'limit', MOST_LISTED),
+      after: readText(input, 'after'),
+      maxBytes: resultBytes(call),
+    };
+    await this.#writes.settled(ref);
+    return listGroup(this.#store, ref, options);
+  }
+
+  async listGroups(): Promise<JsonText> {
+    await this.#writes.allSettled();
+    return JSON.stringify({ groups: await this.#store.groups(STATE_STREAM) });
+  }
+
+  async update(call: Call): Promise<JsonText> {
+    const input = readInput(call);
+    const update = new UpdateCall(call, input, (text) => this.#requireAllowed(text));
+    const change = { kind: 'update', ...readScope(input), item: readName(input, 'key'), compute: update.compute } as const;
+    return update.result((await this.#apply(change)).old);
+  }
+
+  #apply(change: Change): Promise<ApplyResult> {
+    const applying = this.#store.apply(change);
+    this.#writes.began(change, applying);
+    return applying;
+  }
+
+  #requireAllowed(text: JsonText): void {
+    const most = this.#maxValueBytes;
+    if (most === undefined || Buffer.byteLength(text) <= most) return;
+    throw new RivuletError(
+      'VALUE_TOO_LARGE',
+      `max_value_bytes of iii-state allows ${most} bytes of JSON; split the value over several keys`,
+    );
+  }
+}
+
+function withKey({ item, data }: StoredItem): JsonText {
+  return `{"key":${JSON.stringify(item)},"value":${data}}`;
+}

@@ -1,0 +1,47 @@
+import type { StateConfig } from '../config/config.js';
+import type { Fabric } from '../core/fabric.js';
+import type { Logger } from '../logging/logger.js';
+import type { StreamStore } from '../store/store.js';
+import { registerStateFunctions } from './state-functions.js';
+import { StateTriggers } from './state-triggers.js';
+
+export interface StateModuleOptions {
+  readonly config: StateConfig;
+  readonly fabric: Fabric;
+  /** Of its own: what is in it is state, whatever wrote it. */
+  readonly store: StreamStore;
+  readonly logger: Logger;
+}
+
+/** State: `scope` → `key` → value, as functions and a trigger type in the fabric over a store of its own. */
+export class StateModule {
+  readonly #options: StateModuleOptions;
+  readonly #triggers: StateTriggers;
+
+  constructor(options: StateModuleOptions) {
+    const { config, fabric, store, logger } = options;
+    this.#options = options;
+    this.#triggers = new StateTriggers(fabric, logger);
+    registerStateFunctions({ fabric, store, maxValueBytes: config.maxValueBytes, logger });
+    fabric.provideTriggerType('state', 'Fires after a change of a key.', this.#triggers);
+  }
+
+  /** Opens the store; until then every state::* function fails. */
+  async start(): Promise<void> {
+    const { store, config, logger } = this.#options;
+    const { triggersEnabled } = config;
+    await store.start({
+      onCommit: (commit) => {
+        if (triggersEnabled) this.#triggers.publish(commit);
+      },
+      // Nobody holds a position of state: there is no continuity to lose.
+      onBreak: () => {},
+    });
+    if (!triggersEnabled) logger.info('state_triggers_paused', { reason: 'triggers_enabled of iii-state is false' });
+  }
+
+  /** When nothing can write any more. */
+  async stop(): Promise<void> {
+    await this.#options.store.close();
+  }
+}

@@ -1,0 +1,87 @@
+import { RivuletError } from '@rivulet/protocol';
+import { describe, expect, it } from 'vitest';
+import { silentLogger } from '../src/logging/logger.js';
+import { LoadedStore } from '../src/store/loaded-store.js';
+import type { StreamStore } from '../src/store/store.js';
+import { createMemoryStore } from '../src/store/store-memory.js';
+import { loadStoreModule } from '../src/store/store-module.js';
+import { systemClock } from '../src/structures/clock.js';
+import { directoryWith } from './config-files.js';
+
+const GROUP = { stream: 'chat', group: 'room' };
+const EVENTS = { onCommit() {}, onBreak() {} };
+const never = () => new Promise<never>(() => {});
+
+function memoryWith(change: Partial<StreamStore>): StreamStore {
+  const store = createMemoryStore({ clock: systemClock, tombstoneRetentionMs: 1 });
+  return Object.assign(store, change);
+}
+
+/** As another copy of the protocol package has it. */
+class ForeignError extends Error {
+  override readonly name: string;
+  readonly code: string;
+
+  constructor(name: string, code: string) {
+    super('no room');
+    this.name = name;
+    this.code = code;
+  }
+}
+
+describe('a store from a file', () => {
+  it.each(['start', 'close'] as const)('that hangs in %s fails the start with its name', async (step) => {
+    const store = new LoadedStore(memoryWith({ [step]: never }), '/srv/my.mjs', 20);
+    await expect(step === 'start' ? store.start(EVENTS) : store.close()).rejects.toThrow(
+      `adapter /srv/my.mjs: ${step} failed: nothing came of it within 20 ms`,
+    );
+  });
+
+  it('that hangs in its import or its factory fails the start with its name', async () => {
+    const cwd = directoryWith({
+      'hangs.mjs': 'export const createStore = () => new Promise(() => {})',
+      'waits.mjs': 'await new Promise(() => {})',
+    });
+    const options = { config: {}, clock: systemClock, logger: silentLogger, tombstoneRetentionMs: 1 };
+    await expect(loadStoreModule(`${cwd}/hangs.mjs`, options, 500)).rejects.toThrow('hangs.mjs: createStore failed: nothing came of it');
+    await expect(loadStoreModule(`${cwd}/waits.mjs`, options, 20)).rejects.toThrow('waits.mjs: import failed: nothing came of it');
+  });
+
+  it('tells a coded error of another copy of the protocol package, and no other', async () => {
+    const thrown: unknown[] = [
+      new ForeignError('RivuletError', 'STORE_FULL'),
+      new ForeignError('RivuletError', 'toString'),
+      new ForeignError('Error', 'STORE_FULL'),
+    ];
+    const store = new LoadedStore(
+      memoryWith({
+        apply: () => {
+          throw thrown[0];
+        },
+      }),
+      '/srv/my.mjs',
+    );
+    const write = () => store.apply({ kind: 'set', ...GROUP, item: 'm', data: '1' }).catch((error: unknown) => error);
+    const told = await write();
+    expect(told).toBeInstanceOf(RivuletError);
+    expect(told).toMatchObject({ code: 'STORE_FULL', message: 'no room', cause: thrown[0] });
+    for (thrown.shift(); thrown.length > 0; thrown.shift()) expect(await write()).toBe(thrown[0]);
+  });
+
+  it('is otherwise the store that it is', async () => {
+    const commits: string[] = [];
+    const store = new LoadedStore(memoryWith({}), '/srv/my.mjs');
+    await store.start({ onCommit: ({ data }) => commits.push(data), onBreak() {} });
+    await store.watch(GROUP);
+    const written = await store.apply({ kind: 'set', ...GROUP, item: 'm', data: '1' });
+    expect(commits).toEqual(['1']);
+    expect((await store.get(GROUP, 'm')).value?.data).toBe('1');
+    expect([await store.groups('chat'), await store.streams()]).toEqual([['room'], ['chat']]);
+    if (written.kind !== 'applied') throw new Error('not written');
+    expect((await store.snapshot(GROUP)).position).toEqual(written.position);
+    expect((await store.changes(GROUP, written.position)).kind).toBe('changes');
+    store.unwatch(GROUP);
+    await store.close();
+    await expect(store.get(GROUP, 'm')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  });
+});
