@@ -1,7 +1,10 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 
-/** @typedef {{ cwd: string, env?: NodeJS.ProcessEnv, stdout?: 'stdout' | 'stderr' }} RunOptions */
+/**
+ * `timeoutMs`: the command is killed then. Default: it may take as long as it wants.
+ * @typedef {{ cwd: string, env?: NodeJS.ProcessEnv, stdout?: 'stdout' | 'stderr', timeoutMs?: number }} RunOptions
+ */
 
 /**
  * Runs a command to its end and answers its exit code. Its output goes to our stderr unless `stdout` says otherwise, because the stdout of
@@ -18,6 +21,7 @@ export function run(command, args, options) {
       cwd: options.cwd,
       env: { ...process.env, ...options.env },
       stdio: ['ignore', options.stdout === 'stdout' ? 'inherit' : 2, 'inherit'],
+      ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs, killSignal: 'SIGKILL' }),
     });
     /** @type {NodeJS.Signals | undefined} */
     let received;

@@ -1,18 +1,20 @@
+import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { run } from './child-process.mjs';
 import { say } from './workspace.mjs';
 
-/** @typedef {{ readonly name: string, readonly programs: readonly string[], readonly purpose: string }} SystemPackage */
+/** @typedef {{ readonly name: string, readonly isThere: () => boolean, readonly purpose: string }} SystemPackage */
 
 /** Programs that the tests need beyond npm packages. @type {readonly SystemPackage[]} */
 const PACKAGES = [
   {
     name: 'chromium',
-    programs: ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'],
+    isThere: () => ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'].some(isOnPath),
     purpose: 'the tests in a real browser',
   },
-  { name: 'strace', programs: ['strace'], purpose: 'the tests that slow down or fail disk syncs' },
+  { name: 'strace', isThere: () => isOnPath('strace'), purpose: 'the tests that slow down or fail disk syncs' },
+  { name: 'python3-venv', isThere: canMakeVenvs, purpose: 'the tests of the Python SDK' },
 ];
 
 /**
@@ -22,7 +24,7 @@ const PACKAGES = [
  * @param {string} root
  */
 export async function ensureSystemPackages(root) {
-  const missing = PACKAGES.filter(({ programs }) => !programs.some(isOnPath));
+  const missing = PACKAGES.filter(({ isThere }) => !isThere());
   if (missing.length === 0) return;
   const names = missing.map(({ name }) => name);
   const matter = missing.map(({ name, purpose }) => `${name} (for ${purpose})`).join(', ');
@@ -39,6 +41,11 @@ export async function ensureSystemPackages(root) {
       ? await run('apt-get', ['install', '-qq', '-y', '--no-install-recommends', ...wait, ...names], { cwd: root, env })
       : updated;
   if (installed !== 0) say(`missing: ${matter}; apt-get failed with exit code ${installed}`);
+}
+
+/** Debian splits this part off its Python. */
+function canMakeVenvs() {
+  return spawnSync('python3', ['-c', 'import ensurepip, venv'], { stdio: 'ignore', timeout: 30_000 }).status === 0;
 }
 
 /**

@@ -1,13 +1,13 @@
 import './node-version.mjs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { ENGINE_PROJECTS, ensureBuilt, ensureInstalled, fail, ROOT } from './workspace.mjs';
+import { ensureBuilt, ensureInstalled, fail, ROOT, START_PROJECTS } from './workspace.mjs';
 
 // `npm start [-- --config FILE]`: installs and builds what is missing, then is the engine. The engine runs in this process, so signals,
 // the exit code and stdout are its own.
 try {
   await ensureInstalled(ROOT);
-  await ensureBuilt(ROOT, ENGINE_PROJECTS);
+  await ensureBuilt(ROOT, START_PROJECTS);
 } catch (error) {
   fail(error);
 }

@@ -2,7 +2,9 @@ import './node-version.mjs';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isDocumented } from './client-matrix.mjs';
 import { ensureSystemPackages } from './debian-packages.mjs';
+import { ensureLanguageClients } from './language-clients.mjs';
 import { summaryLine } from './test-summary.mjs';
 import { ALL_PROJECTS, ensureBuilt, ensureInstalled, fail, ROOT, runTool, SetupError, say } from './workspace.mjs';
 
@@ -32,7 +34,7 @@ async function setUp() {
     fail(error);
   }
   try {
-    await ensureBuilt(ROOT, ALL_PROJECTS);
+    await Promise.all([ensureBuilt(ROOT, ALL_PROJECTS), ensureLanguageClients(ROOT)]);
     return true;
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
@@ -49,6 +51,8 @@ async function setUp() {
 const passes = async (program, args, env = {}) => (await runTool(ROOT, program, args, { stdout: 'stdout', env })) === 0;
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
+/** Which clients can do what, as the tests that ran show it. */
+let clients = '';
 
 /** @returns {Promise<boolean>} */
 async function runTests() {
@@ -57,7 +61,9 @@ async function runTests() {
   try {
     const reporters = ['--reporter=default', '--reporter=./scripts/summary-reporter.mjs'];
     const ok = await passes('vitest/vitest.mjs', ['run', ...reporters, ...process.argv.slice(2)], { RIVULET_TEST_SUMMARY: file });
-    Object.assign(counts, JSON.parse(readFileSync(file, 'utf8')));
+    const summary = JSON.parse(readFileSync(file, 'utf8'));
+    Object.assign(counts, summary.counts);
+    clients = summary.clients;
     return ok;
   } catch (error) {
     say(`the tests ended without a count: ${error instanceof Error ? error.message : String(error)}`);
@@ -67,11 +73,21 @@ async function runTests() {
   }
 }
 
+/** @returns {Promise<boolean>} */
+async function clientsAsDocumented() {
+  const documented = readFileSync(join(ROOT, 'docs', 'clients.md'), 'utf8');
+  if (isDocumented(documented, clients, counts.skipped === 0)) return true;
+  say('docs/clients.md does not hold the tables above; what changed is a finding, or a line of that page');
+  return false;
+}
+
 await step('set-up', setUp);
 await step('format', () => passes('@biomejs/biome/bin/biome', ['check', '--linter-enabled=false', '.']));
 await step('lint', () => passes('oxlint/bin/oxlint', ['--type-aware', '--deny-warnings']));
 await step('types', () => passes('typescript/bin/tsc', ['-p', 'tsconfig.test.json']));
 await step('tests', runTests);
+// A run of some tests shows some clients only.
+if (process.argv.length === 2) await step('clients', clientsAsDocumented);
 
 process.stdout.write('\n');
 for (const { name, ms, ok } of steps)

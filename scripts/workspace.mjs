@@ -6,9 +6,9 @@ import { canAdopt, isInstalled, markInstalled } from './install-stamp.mjs';
 
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
-/** What the engine is built from; enough for `npm start`. */
-export const ENGINE_PROJECTS = ['packages/protocol', 'packages/engine'];
-export const ALL_PROJECTS = [...ENGINE_PROJECTS, 'packages/conformance', 'bench'];
+/** The engine, and the SDK for the first worker: enough for `npm start`. */
+export const START_PROJECTS = ['packages/protocol', 'packages/engine', 'packages/client', 'packages/sdk'];
+export const ALL_PROJECTS = [...START_PROJECTS, 'packages/conformance', 'bench', 'examples/chat-and-presence'];
 
 /** A failure with a message for the user; anything else is a bug of these scripts. */
 export class SetupError extends Error {}

@@ -62,6 +62,7 @@ export const historyClauses: readonly StoreClause[] = [
     const [event, external] = open.commits;
     deepEqual([event?.effect, event?.item, event?.eventType, event?.data, event?.created], ['event', 'm', 'typing', '{"u":1}', 0]);
     deepEqual([external?.effect, external?.item, external?.data], ['create', 'x', '1']);
+    deepEqual([event?.old, external?.old], [undefined, undefined]);
     equal((external?.position.offset ?? 0) - (event?.position.offset ?? 0), 1);
     deepEqual((await open.items()).items, []);
   }),

@@ -14,11 +14,11 @@ export const itemClauses: readonly StoreClause[] = [
     ok(deleted.kind === 'applied');
     deepEqual([deleted.old, deleted.new], ['2', undefined]);
     deepEqual(
-      open.commits.map((commit) => [commit.effect, commit.data]),
+      open.commits.map((commit) => [commit.effect, commit.data, commit.old]),
       [
-        ['create', '1'],
-        ['update', '2'],
-        ['delete', '2'],
+        ['create', '1', undefined],
+        ['update', '2', '1'],
+        ['delete', '2', '2'],
       ],
     );
   }),
@@ -128,4 +128,15 @@ export const itemClauses: readonly StoreClause[] = [
     await rejects(open.store.snapshot(GROUP), { code: 'STORE_UNAVAILABLE' });
     await rejects(open.store.groups('chat'), { code: 'STORE_UNAVAILABLE' });
   }),
+  {
+    title: 'a store that never started closes, and takes nothing',
+    persistent: false,
+    run: async (factory) => {
+      const store = await factory.create(Date.now);
+      await rejects(store.get(GROUP, 'm'), { code: 'STORE_UNAVAILABLE' });
+      await store.close();
+      await rejects(store.apply({ kind: 'set', ...GROUP, item: 'm', data: '1' }), { code: 'STORE_UNAVAILABLE' });
+      await factory.dispose();
+    },
+  },
 ];

@@ -77,7 +77,7 @@ const start = (config: string) => new CliProcess(['start'], directoryWith({ 'iii
 const JOIN = JSON.stringify({ type: 'join', data: { subscriptionId: 's1', streamName: 'chat', groupId: 'room' } });
 
 describe('worker managers', () => {
-  it('CF-6 two entries are two listeners, and only the one with rbac is gated', async () => {
+  it('CF-6 two entries are two listeners, and only the one with rbac enforces it', async () => {
     const engine = start(`workers:
   - name: iii-worker-manager
     config: { port: 0, host: 127.0.0.1 }
@@ -88,8 +88,8 @@ describe('worker managers', () => {
     expect(open).not.toBe(gated);
     const worker = await TestWorker.connect(open);
     expect(await worker.call('engine::functions::list', {})).toMatchObject({ type: 'invocationresult', result: expect.anything() });
-    expect(await refusal(gated)).toBe(503);
-    await engine.output('stderr', /warn listener_gated .*workers\[1\]/);
+    expect(await refusal(gated)).toBe(401);
+    await engine.output('stderr', /warn auth_refused .*function_not_found/);
   });
 });
 

@@ -2,9 +2,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { shows } from './harness/client-matrix.js';
 import { startTestEngine } from './harness/engine.js';
 import { Inbox } from './harness/inbox.js';
-import { MOTIA_CLIENTS, Motia } from './harness/motia-client.js';
+import { MOTIA_CLIENTS, MOTIA_CLIENTS_WITH_PROTOCOLS, Motia } from './harness/motia-client.js';
 import { RawWorker } from './harness/raw-worker.js';
 
 const CHILD = fileURLToPath(new URL('harness/motia-node-child.mjs', import.meta.url));
@@ -48,6 +49,7 @@ describe.each(MOTIA_CLIENTS)('SM-4 %s', (client) => {
     ['answers nothing', () => undefined],
     ['hangs', HANGS],
   ])('ST-11 while the auth function %s it sees nothing, and it comes in by itself once it may', async (_how, answer) => {
+    shows('refusal', client);
     const { streamUrl, set, asked, auth } = await start('close');
     await auth(answer);
     const group = new Motia(client, streamUrl).group('chat', 'room-1');
@@ -65,22 +67,26 @@ describe.each(MOTIA_CLIENTS)('SM-4 %s', (client) => {
   });
 });
 
-test('ST-9 SM-4 stream-client-node 0.17.6 gets in with protocols: Authorization is selected, its token reaches the auth function', async () => {
-  const { streamUrl, set, asked, auth } = await start('close');
-  await auth(() => (asked.all.at(-1)?.headers['sec-websocket-protocol']?.includes('good') ? { context: {} } : { unauthorized: true }));
-  const good = new Motia('stream-client-node 0.17.6', streamUrl, ['Authorization', 'good']).group('chat', 'room-1');
-  await good.until((items) => items.length === 1, 'the snapshot');
-  expect(asked.all[0]?.headers['sec-websocket-protocol']).toBe('Authorization,good');
-  const bad = new Motia('stream-client-node 0.17.6', streamUrl, ['Authorization', 'bad']).group('chat', 'room-1');
-  await asked.take(({ headers }) => headers['sec-websocket-protocol'] === 'Authorization,bad', 'the wrong token');
-  await set('m2');
-  await good.until((items) => items.length === 2);
-  await asked.take(({ headers }) => headers['sec-websocket-protocol'] === 'Authorization,bad', 'its retry');
-  expect(bad.states).toEqual([]);
-  // It must not be closed while it connects: that throws in this client.
-  await auth(() => ({}));
-  await bad.until((items) => items.length === 2, 'the snapshot once any token will do');
-});
+test.each(MOTIA_CLIENTS_WITH_PROTOCOLS)(
+  'ST-9 SM-4 %s gets in with protocols: Authorization is selected, its token reaches the auth function',
+  async (client) => {
+    shows('sub-protocols', client);
+    const { streamUrl, set, asked, auth } = await start('close');
+    await auth(() => (asked.all.at(-1)?.headers['sec-websocket-protocol']?.includes('good') ? { context: {} } : { unauthorized: true }));
+    const good = new Motia(client, streamUrl, ['Authorization', 'good']).group('chat', 'room-1');
+    await good.until((items) => items.length === 1, 'the snapshot');
+    expect(asked.all[0]?.headers['sec-websocket-protocol']).toBe('Authorization,good');
+    const bad = new Motia(client, streamUrl, ['Authorization', 'bad']).group('chat', 'room-1');
+    await asked.take(({ headers }) => headers['sec-websocket-protocol'] === 'Authorization,bad', 'the wrong token');
+    await set('m2');
+    await good.until((items) => items.length === 2);
+    await asked.take(({ headers }) => headers['sec-websocket-protocol'] === 'Authorization,bad', 'its retry');
+    expect(bad.states).toEqual([]);
+    // It must not be closed while it connects: that throws in the client for Node.
+    await auth(() => ({}));
+    await bad.until((items) => items.length === 2, 'the snapshot once any token will do');
+  },
+);
 
 test('ST-11 SM-4 stream-client-node 0.17.6: its process outlives refusals in close mode, and gets the snapshot once it may', async () => {
   const { streamUrl, asked, auth } = await start('close');

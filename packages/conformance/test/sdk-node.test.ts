@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { shows } from './harness/client-matrix.js';
 import { startTestEngine } from './harness/engine.js';
 import { Inbox } from './harness/inbox.js';
 import { connectOfficial, type OfficialWorker, type ProvidedTrigger, SDK_VERSIONS, type SdkVersion } from './harness/official-worker.js';
@@ -45,6 +46,7 @@ describe.each(pairs)('SM-1 iii-sdk %s calls iii-sdk %s', (callerVersion, executo
   }
 
   test('and gets its result, with the caller named in the input', async () => {
+    shows('calls', `node ${callerVersion}`, `node ${executorVersion}`);
     const { executor, caller } = await start();
     executor.registerFunction('app::echo', (data) => Promise.resolve({ got: data }));
     await executor.settled();
@@ -54,6 +56,7 @@ describe.each(pairs)('SM-1 iii-sdk %s calls iii-sdk %s', (callerVersion, executo
   });
 
   test('and gets undefined where it returns nothing or null', async () => {
+    shows('calls', `node ${callerVersion}`, `node ${executorVersion}`);
     const { executor, caller } = await start();
     executor.registerFunction('app::nothing', () => Promise.resolve(undefined));
     executor.registerFunction('app::null', () => Promise.resolve(null));
@@ -63,6 +66,7 @@ describe.each(pairs)('SM-1 iii-sdk %s calls iii-sdk %s', (callerVersion, executo
   });
 
   test('and gets the error that its handler threw', async () => {
+    shows('calls', `node ${callerVersion}`, `node ${executorVersion}`);
     const { executor, caller } = await start();
     executor.registerFunction('app::fail', () => Promise.reject(new Error('boom')));
     await executor.settled();
@@ -74,6 +78,7 @@ describe.each(pairs)('SM-1 iii-sdk %s calls iii-sdk %s', (callerVersion, executo
   });
 
   test('without waiting, and the function runs once', async () => {
+    shows('void', `node ${callerVersion}`, `node ${executorVersion}`);
     const { executor, caller } = await start();
     const runs = new Inbox<unknown>();
     executor.registerFunction('app::note', (data) => Promise.resolve(runs.push(data)));
@@ -106,6 +111,7 @@ async function listen(worker: OfficialWorker, type: string, config: unknown, ans
 
 describe.each(SDK_VERSIONS)('SM-1 iii-sdk %s', (version) => {
   test('a missing function is function_not_found, and so is one that was unregistered', async () => {
+    shows('calls', `node ${version}`);
     const { worker } = await startOne(version);
     const registered = worker.registerFunction('app::f', () => Promise.resolve('here'));
     expect(await worker.call('app::f', {})).toBe('here');
@@ -118,6 +124,7 @@ describe.each(SDK_VERSIONS)('SM-1 iii-sdk %s', (version) => {
   });
 
   test('ST-1 stream functions answer with old and new values', async () => {
+    shows('streams', `node ${version}`);
     const { worker } = await startOne(version);
     const m1 = { ...room, item_id: 'm1' };
     expect(await worker.call('stream::get', m1)).toBeUndefined();
@@ -144,6 +151,30 @@ describe.each(SDK_VERSIONS)('SM-1 iii-sdk %s', (version) => {
     expect(await worker.call('stream::send', { ...room, type: 'typing', data: { user: 'ann' } })).toBeNull();
   });
 
+  test('SM-1 state functions answer with old and new values', async () => {
+    shows('state', `node ${version}`);
+    const { worker } = await startOne(version);
+    const key = { scope: 'orders', key: 'o1' };
+    // Versions below 0.9 call it data.
+    const value = (n: number) => (sendsStacks(version) ? { value: { n } } : { data: { n } });
+    const fired = await listen(worker, 'state', { scope: 'orders' });
+    expect(await worker.call('state::get', key)).toBeUndefined();
+    expect(await worker.call('state::set', { ...key, ...value(1) })).toEqual({ old_value: null, new_value: { n: 1 } });
+    expect(await worker.call('state::set', { ...key, ...value(2) })).toEqual({ old_value: { n: 1 }, new_value: { n: 2 } });
+    expect(await worker.call('state::update', { ...key, ops: [{ type: 'increment', path: 'n', by: 3 }] })).toEqual({
+      old_value: { n: 2 },
+      new_value: { n: 5 },
+    });
+    expect(await worker.call('state::get', key)).toEqual({ n: 5 });
+    expect(await worker.call('state::list', { scope: 'orders' })).toEqual([{ n: 5 }]);
+    expect(await worker.call('state::list_groups', {})).toEqual({ groups: ['orders'] });
+    expect(await worker.call('state::delete', key)).toEqual({ n: 5 });
+    expect(await worker.call('state::delete', key)).toBeUndefined();
+    await fired.take((data) => (data as { event_type: string }).event_type === 'state:deleted', 'the delete');
+    const kinds = fired.all.map((data) => (data as { event_type: string }).event_type);
+    expect(kinds).toEqual(['state:created', 'state:updated', 'state:updated', 'state:deleted']);
+  });
+
   test('a stream call of the wrong shape fails with deserialization_error, as an error of that version', async () => {
     const { worker } = await startOne(version);
     const error = described(await rejection(worker.call('stream::set', { stream_name: 'chat' })));
@@ -155,6 +186,7 @@ describe.each(SDK_VERSIONS)('SM-1 iii-sdk %s', (version) => {
   });
 
   test('ST-4 what it writes reaches a watcher in order', async () => {
+    shows('streams', `node ${version}`);
     const { worker, streamUrl } = await startOne(version);
     const watcher = await StreamSocket.open(`${streamUrl}/stream/chat/room-1`);
     await watcher.take('sync');
@@ -174,6 +206,7 @@ describe.each(SDK_VERSIONS)('SM-1 iii-sdk %s', (version) => {
   });
 
   test('WP-22 void writes to one item are applied in the order in which they were made', async () => {
+    shows('void', `node ${version}`);
     const { worker, streamUrl } = await startOne(version);
     const watcher = await StreamSocket.open(`${streamUrl}/stream/chat/room-1`);
     await watcher.take('sync');
@@ -185,6 +218,7 @@ describe.each(SDK_VERSIONS)('SM-1 iii-sdk %s', (version) => {
   });
 
   test('ST-16 a stream trigger runs its function with the frame that watchers get', async () => {
+    shows('triggers', `node ${version}`);
     const { worker, streamUrl } = await startOne(version);
     const fired = await listen(worker, 'stream', { stream_name: 'chat', group_id: 'room-1' });
     const watcher = await StreamSocket.open(`${streamUrl}/stream/chat/room-1`);
@@ -201,6 +235,7 @@ describe.each(SDK_VERSIONS)('SM-1 iii-sdk %s', (version) => {
   });
 
   test('ST-12 stream:join and stream:leave triggers run their functions, and a join can be refused', async () => {
+    shows('triggers', `node ${version}`);
     const { worker, streamUrl } = await startOne(version);
     const joined = await listen(worker, 'stream:join', { stream_name: 'chat' }, {});
     const left = await listen(worker, 'stream:leave', { stream_name: 'chat' });
@@ -223,6 +258,7 @@ describe.each(SDK_VERSIONS)('SM-1 iii-sdk %s', (version) => {
   });
 
   test('a trigger that was unregistered does not fire any more', async () => {
+    shows('triggers', `node ${version}`);
     const { worker } = await startOne(version);
     const fired = new Inbox<unknown>();
     worker.registerFunction('app::on', (data) => Promise.resolve(fired.push(data)));
@@ -236,6 +272,7 @@ describe.each(SDK_VERSIONS)('SM-1 iii-sdk %s', (version) => {
   });
 
   test('WP-16 it provides a trigger type to workers of every version and fires it', async () => {
+    shows('trigger types', `node ${version}`);
     const { worker: provider, workerUrl } = await startOne(version);
     const bound = new Inbox<ProvidedTrigger>();
     const unbound = new Inbox<ProvidedTrigger>();
@@ -259,6 +296,7 @@ describe.each(SDK_VERSIONS)('SM-1 iii-sdk %s', (version) => {
   });
 
   test('WP-14 a trigger that it registers before the type exists is bound when the provider comes', async () => {
+    shows('trigger types', `node ${version}`);
     const { worker, workerUrl } = await startOne(version);
     worker.registerFunction('app::hook', (data) => Promise.resolve(data));
     worker.registerTrigger({ type: 'webhook', function_id: 'app::hook', config: { path: '/x' } });

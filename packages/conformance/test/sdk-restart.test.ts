@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { shows } from './harness/client-matrix.js';
 import { startTestEngine } from './harness/engine.js';
 import { EngineProcess } from './harness/engine-process.js';
 import { HalfOpenProxy } from './harness/half-open-proxy.js';
@@ -31,6 +32,7 @@ describe.each(['stop', 'kill'] as const)('the engine is ended by %s and starts a
   test.each(SDK_VERSIONS)(
     'SM-3 iii-sdk %s comes back by itself with its function, its triggers and its trigger type, each once',
     async (version) => {
+      shows('restart', `node ${version}`);
       const engine = await EngineProcess.start();
       const { worker, fired, bound } = await equip(engine, version);
       const first = await bound.take(() => true, 'the binding');
@@ -99,6 +101,7 @@ async function lose(version: OfficialWorker['version']) {
 test.each(SDK_VERSIONS)(
   'WP-12 SM-3 iii-sdk %s takes over from a connection that the engine still believes in, and its end removes nothing',
   async (version) => {
+    shows('restart', `node ${version}`);
     const { worker, changes, lost, back, check } = await lose(version);
     await back;
     await worker.settled();

@@ -2,11 +2,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
-import { startTestEngine } from './harness/engine.js';
-import { HalfOpenProxy } from './harness/half-open-proxy.js';
+import { shows } from './harness/client-matrix.js';
 import { Inbox } from './harness/inbox.js';
 import { SDK_VERSIONS, type SdkVersion } from './harness/official-worker.js';
 import { RawWorker } from './harness/raw-worker.js';
+import { startBehindProxy, TELEMETRY_LISTENERS } from './harness/telemetry-listeners.js';
 
 const CHILD = fileURLToPath(new URL('harness/telemetry-child.mjs', import.meta.url));
 
@@ -24,24 +24,32 @@ function runWorker(version: SdkVersion, url: string) {
   return { child, exit, output };
 }
 
-test.each(SDK_VERSIONS)('SM-5 iii-sdk %s exports telemetry over one connection and prints of no trouble with it', async (version) => {
-  const { workerUrl } = await startTestEngine();
-  const proxy = await HalfOpenProxy.to(workerUrl);
-  const { child, exit, output } = runWorker(version, proxy.url);
-  const links = [await proxy.next(), await proxy.next()];
-  await output.take(({ text }) => text.includes('called'), 'the end of the calls');
-  // From here on it calls nothing: whatever it sends is telemetry.
-  const sent = new Inbox<{ readonly bytes: number }>();
-  for (const { client } of links) client.on('data', (data: Buffer) => sent.push({ bytes: data.length }));
-  for (let n = 0; n < 5; n++) await sent.take(() => true, 'an export');
-  const observer = await RawWorker.connect(workerUrl);
-  const { workers } = (await observer.result('engine::workers::list', {})) as { workers: { name: string }[] };
-  const named = version === '0.2.1' || version === '0.3.0' ? [] : ['telemetry'];
-  expect(workers.map(({ name }) => name).filter((name) => name !== 'engine')).toEqual(named);
-  expect(proxy.links.all).toHaveLength(2);
-  expect(links.map(({ client }) => client.destroyed)).toEqual([false, false]);
-  expect(output.all.map(({ text }) => text).join('')).not.toMatch(/reconnect|error|fail|closed|disconnect/i);
-  child.stdin.end();
-  expect((await exit)[0]).toBe(0);
-  expect(proxy.links.all).toHaveLength(2);
-});
+const cases = SDK_VERSIONS.flatMap((version) => TELEMETRY_LISTENERS.map((listener) => [version, listener] as const));
+
+test.each(cases)(
+  'SM-5 iii-sdk %s exports telemetry to a listener %s, over one connection, and prints of no trouble with it',
+  async (version, listener) => {
+    shows('telemetry', `node ${version}`);
+    const { engine, proxy, url, asked } = await startBehindProxy(listener);
+    const { child, exit, output } = runWorker(version, url);
+    const links = [await proxy.next(), await proxy.next()];
+    await output.take(({ text }) => text.includes('called'), 'the end of the calls');
+    // From here on it calls nothing: whatever it sends is telemetry.
+    const sent = new Inbox<{ readonly bytes: number }>();
+    for (const { client } of links) client.on('data', (data: Buffer) => sent.push({ bytes: data.length }));
+    for (let n = 0; n < 5; n++) await sent.take(() => true, 'an export');
+    const observer = await RawWorker.connect(engine.workerUrl);
+    const { workers } = (await observer.result('engine::workers::list', {})) as { workers: { name: string }[] };
+    const named = version === '0.2.1' || version === '0.3.0' ? [] : ['telemetry'];
+    expect(workers.map(({ name }) => name).filter((name) => name !== 'engine')).toEqual(named);
+    expect(proxy.links.all).toHaveLength(2);
+    expect(links.map(({ client }) => client.destroyed)).toEqual([false, false]);
+    expect(output.all.map(({ text }) => text).join('')).not.toMatch(/reconnect|error|fail|closed|disconnect/i);
+    // Up to 0.9 the second connection can't be told from a worker; since 0.11 it is on /otel, where nobody is asked.
+    const upgrades = ['0.2.1', '0.3.0', '0.9.0'].includes(version) ? 2 : 1;
+    expect(asked()).toBe(listener === 'with rules' ? upgrades : 0);
+    child.stdin.end();
+    expect((await exit)[0]).toBe(0);
+    expect(proxy.links.all).toHaveLength(2);
+  },
+);

@@ -4,7 +4,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import type { Logger } from '../../engine/src/logging/logger.js';
 import { silentLogger } from '../../engine/src/logging/logger.js';
 import { LmdbEnvironment, type Table } from '../../engine/src/storage/lmdb-environment.js';
-import { createLmdbStore } from '../../engine/src/stream/store-lmdb.js';
+import { createLmdbStore } from '../../engine/src/store/store-lmdb.js';
 import { GROUP, OpenStore } from '../src/store-contract-factory.js';
 import { lmdbFactory } from './harness/store-factories.js';
 

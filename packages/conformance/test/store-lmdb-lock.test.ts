@@ -1,4 +1,4 @@
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { EngineProcess } from './harness/engine-process.js';
@@ -34,4 +34,23 @@ test('F8 the lock of a killed engine is taken over, also when its number lives o
   expect(await reader.result('stream::get', place)).toEqual({ n: 1 });
   await engine.stop();
   expect(await readdir(join(engine.directory, 'data'))).not.toContain('rivulet-store.lock');
+});
+
+test('F8 a lock from before the machine was started again holds nobody off, whoever has its number now', async () => {
+  const engine = await EngineProcess.start();
+  await engine.kill();
+  const { pid } = process;
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  const start = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  const lock = join(engine.directory, 'data/rivulet-store.lock');
+  await writeFile(lock, `${pid} ${start} 00000000-0000-4000-8000-000000000000\n`);
+  await engine.start();
+  await engine.kill();
+  // The same process and the same run of the machine: alive.
+  const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
+  await writeFile(lock, `${pid} ${start} ${boot.trim()}\n`);
+  await expect(engine.start()).rejects.toThrow(/in use by process/);
+  await rm(lock);
+  await engine.start();
+  await engine.stop();
 });

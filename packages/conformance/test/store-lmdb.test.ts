@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
+import { LmdbEnvironment } from '../../engine/src/storage/lmdb-environment.js';
 import { GROUP, OpenStore } from '../src/store-contract-factory.js';
 import { lmdbFactory } from './harness/store-factories.js';
 
@@ -171,4 +172,62 @@ test('tombstones leave after their retention: the floor rises, and a group that 
   expect(again.commits[0]?.position.offset).toBeGreaterThan(last);
   expect(again.commits[0]?.position.epoch).toBe(since.epoch);
   await again.store.close();
+});
+
+test('a sweep takes all tombstones whose time is over, however many there are, while writes go on', async () => {
+  let now = 1_700_000_000_000;
+  const factory = lmdbFactory();
+  const opened = await OpenStore.start(await factory.create(() => now));
+  onTestFinished(async () => {
+    await opened.store.close();
+    await factory.dispose();
+  });
+  const items = Array.from({ length: 5_000 }, (_, n) => `i${n}`);
+  await Promise.all(items.map((item) => opened.set(item, '1')));
+  await Promise.all(items.map((item) => opened.delete(item)));
+  const nearTheEnd = opened.commits.at(-2)?.position ?? { epoch: '', offset: 0 };
+  expect(await opened.changes(nearTheEnd)).not.toBe('stale');
+  now += 8 * 86_400_000;
+  const writing = opened.set('last', '2');
+  await (opened.store as unknown as { sweepNow(): Promise<void> }).sweepNow();
+  await writing;
+  expect(await opened.changes(nearTheEnd)).toBe('stale');
+  expect((await opened.items()).items.map(({ item }) => item)).toEqual(['last']);
+});
+
+test('groups of events alone leave too, some at each sweep; one that comes back starts above what it had', async () => {
+  let now = 1_700_000_000_000;
+  const factory = lmdbFactory();
+  let opened = await OpenStore.start(await factory.create(() => now));
+  onTestFinished(async () => {
+    await opened.store.close();
+    await factory.dispose();
+  });
+  const sweep = () => (opened.store as unknown as { sweepNow(): Promise<void> }).sweepNow();
+  const heads = async () => {
+    await opened.store.close();
+    const environment = new LmdbEnvironment({ path: factory.directory(), relaxed: false, tables: ['heads'] });
+    const count = [...environment.table('heads').getRange({})].length;
+    await environment.close(() => {});
+    opened = await OpenStore.start(await factory.reopen(() => now));
+    return count;
+  };
+  const group = (n: number) => ({ stream: 's', group: `g${n}` });
+  await opened.set('kept', '1', group(0));
+  await Promise.all(Array.from({ length: 3_000 }, (_, n) => opened.event('e', group(n))));
+  await opened.event('e', group(1));
+  const last = opened.commits.at(-1)?.position.offset ?? 0;
+  now += 6 * 86_400_000;
+  await opened.event('e', group(2));
+  await sweep();
+  expect(await heads()).toBe(3_000);
+  now += 2 * 86_400_000;
+  await sweep();
+  await opened.event('e', group(3));
+  await sweep();
+  await sweep();
+  expect(await heads()).toBe(3);
+  await opened.event('e', group(1));
+  expect(opened.commits.at(-1)?.position.offset).toBeGreaterThan(last);
+  expect(await opened.store.groups('s')).toEqual(['g0']);
 });

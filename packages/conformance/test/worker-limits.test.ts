@@ -77,3 +77,32 @@ test('a line of a worker that is longer than the limit is shortened and says so'
     { level: 'warn', service: 's'.repeat(LIMITS.labelChars), message: most, shortened: true },
   ]);
 });
+
+test('what a connection registers is bounded in its text, and what it unregisters makes room', async () => {
+  const { worker, log } = await start();
+  const metadata = { text: 'x'.repeat(LIMITS.registrationChars / 5) };
+  const refused = async () => {
+    await worker.settled();
+    return log.filter(({ event }) => event === 'registration_refused').map(({ level }) => level);
+  };
+  const register = (id: string) => worker.send({ type: 'registerfunction', id, metadata });
+  for (let n = 0; n < 3; n++) register(`big-${n}`);
+  // Registered again it takes no more, and what the engine refuses takes nothing.
+  for (let n = 0; n < 3; n++) register('big-0');
+  register('engine::big');
+  worker.send({ type: 'registertriggertype', id: 'stream', description: metadata.text });
+  register('big-3');
+  expect(await refused()).toEqual([]);
+  register('big-4');
+  expect(await refused()).toEqual(['warn']);
+  expect(await worker.errorCode('big-4', {})).toBe('function_not_found');
+  worker.send({ type: 'registertrigger', id: 't', trigger_type: 'stream', function_id: 'big-0', config: {}, metadata });
+  const error = { code: 'trigger_registration_failed', message: expect.stringContaining(String(LIMITS.registrationChars)) };
+  expect(await worker.take('triggerregistrationresult')).toMatchObject({ id: 't', error });
+  worker.send({ type: 'unregisterfunction', id: 'big-1' });
+  const before = await refused();
+  worker.send({ type: 'registertrigger', id: 't', trigger_type: 'stream', function_id: 'big-0', config: {}, metadata });
+  worker.send({ type: 'unregistertrigger', id: 't' });
+  register('big-4');
+  expect(await refused()).toEqual(before);
+}, 20_000);

@@ -54,6 +54,19 @@ test('WP §1.1 a call that is too large for its Python executor fails towards th
   expect(log.filter(({ event }) => event === 'frame_too_large')).toMatchObject([{ level: 'warn', fields: { limit: MIB } }]);
 });
 
+test.each([
+  [['observe.v1', 'large-messages.v1'], undefined],
+  [['observe.v1'], 'RESULT_TOO_LARGE'],
+  ['large-messages.v1', 'RESULT_TOO_LARGE'],
+  [{ 0: 'large-messages.v1' }, 'RESULT_TOO_LARGE'],
+])('WP §1.1 a Python worker that announces the features %j is answered with at most what it takes', async (features, code) => {
+  const { node } = await start();
+  const worker = await RawWorker.connect(node.socket.url);
+  await worker.result('engine::workers::register', { runtime: 'python', version: '0.25.0', name: 'py', pid: 1, features });
+  await node.result('stream::set', { ...ITEM, data: [large('x'), large('y')] });
+  expect(await worker.errorCode('stream::get', ITEM)).toBe(code);
+});
+
 test('WP §1.1 a trigger that is too large for the Python provider of its type is refused', async () => {
   const { python, node } = await start();
   python.send({ type: 'registertriggertype', id: 'hook', description: '' });

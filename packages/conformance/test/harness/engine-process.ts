@@ -5,13 +5,25 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
+import { stablePorts } from './stable-ports.js';
 
 const CLI = fileURLToPath(new URL('../../../engine/dist/cli/main.js', import.meta.url));
 const READY_MS = 15_000;
 
+/** `gated` is that of a second worker listener, which only a `config` can have. */
+export type EnginePorts = Readonly<Record<'worker' | 'gated' | 'stream' | 'http', number>>;
+
 export interface EngineProcessOptions {
+  /** The whole configuration, for these ports, in place of what the options below make. */
+  readonly config?: (ports: EnginePorts) => string;
   /** Lines of the `iii-stream` config beside port and adapter, as YAML without indentation. */
   readonly stream?: readonly string[];
+  /** Lists `iii-state`, with these lines beside its adapter; its store is like that of streams. */
+  readonly state?: readonly string[];
+  /** Adapter of `iii-stream`, as YAML on one line. Default: kv in a directory of the engine. */
+  readonly adapter?: string;
+  /** The same of `iii-state`. */
+  readonly stateAdapter?: string;
   readonly storeMethod?: 'file_based' | 'in_memory';
   /** Runs the program before the engine, for instance strace with its arguments. */
   readonly wrapper?: readonly string[];
@@ -24,7 +36,7 @@ export class EngineProcess {
   readonly directory: string;
   readonly #options: EngineProcessOptions;
   #child: ChildProcess | undefined;
-  #ports = { worker: 0, stream: 0 };
+  #ports: EnginePorts = { worker: 0, gated: 0, stream: 0, http: 0 };
   /** Everything that it wrote to stderr. */
   log = '';
 
@@ -40,6 +52,7 @@ export class EngineProcess {
       await engine.kill();
       if (options.directory === undefined) await rm(engine.directory, { recursive: true, force: true });
     });
+    engine.#ports = await stablePorts(['worker', 'gated', 'stream', 'http']);
     await engine.start();
     return engine;
   }
@@ -48,8 +61,16 @@ export class EngineProcess {
     return `ws://127.0.0.1:${this.#ports.worker}`;
   }
 
+  get gatedUrl(): string {
+    return `ws://127.0.0.1:${this.#ports.gated}`;
+  }
+
   get streamUrl(): string {
     return `ws://127.0.0.1:${this.#ports.stream}`;
+  }
+
+  get httpUrl(): string {
+    return `http://127.0.0.1:${this.#ports.http}`;
   }
 
   get pid(): number {
@@ -63,7 +84,7 @@ export class EngineProcess {
   /** Starts it again, on the ports that it had. Resolves when it says that it is ready. */
   async start(): Promise<void> {
     const file = join(this.directory, 'iii-config.yaml');
-    await writeFile(file, this.#config());
+    await writeFile(file, this.#options.config?.(this.#ports) ?? this.#config());
     const command = [...(this.#options.wrapper ?? []), process.execPath, CLI, 'start', '--config', file];
     const child = spawn(command[0] as string, command.slice(1), { cwd: this.directory, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
@@ -71,19 +92,16 @@ export class EngineProcess {
       this.log += data.toString();
     });
     let output = '';
-    const ready = await new Promise<string>((resolve, reject) => {
+    await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error(`not ready after ${READY_MS} ms: ${output}${this.log}`)), READY_MS);
       child.once('exit', (code) => reject(new Error(`exited with ${code} before it was ready: ${this.log}`)));
       child.stdout.on('data', (data: Buffer) => {
         output += data.toString();
-        const line = /^ready .*$/m.exec(output)?.[0];
-        if (line === undefined) return;
+        if (!/^ready .*$/m.test(output)) return;
         clearTimeout(timer);
-        resolve(line);
+        resolve();
       });
     });
-    const port = (name: string) => Number(new RegExp(`${name}=ws://[^ ]*:(\\d+)`).exec(ready)?.[1]);
-    this.#ports = { worker: port('worker'), stream: port('stream') };
   }
 
   /** SIGKILL, awaited. */
@@ -108,6 +126,7 @@ export class EngineProcess {
   #config(): string {
     const store = this.#options.storeMethod ?? 'file_based';
     const stream = (this.#options.stream ?? []).map((line) => `      ${line}`);
+    const { state } = this.#options;
     return [
       'workers:',
       '  - name: iii-worker-manager',
@@ -118,7 +137,17 @@ export class EngineProcess {
       `      port: ${this.#ports.stream}`,
       '      drain_spread_ms: 0',
       ...stream,
-      `      adapter: { name: kv, config: { store_method: ${store}, file_path: ./data } }`,
+      `      adapter: ${this.#options.adapter ?? `{ name: kv, config: { store_method: ${store}, file_path: ./data } }`}`,
+      ...(state === undefined
+        ? []
+        : [
+            '  - name: iii-state',
+            '    config:',
+            ...state.map((line) => `      ${line}`),
+            `      adapter: ${this.#options.stateAdapter ?? `{ name: kv, config: { store_method: ${store}, file_path: ./state } }`}`,
+          ]),
+      '  - name: iii-http',
+      `    config: { host: 127.0.0.1, port: ${this.#ports.http} }`,
       '',
     ].join('\n');
   }

@@ -1,7 +1,16 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadConfig, type RunningEngine, type StreamConfig, startEngine, type WorkerManagerConfig } from '@rivulet/engine';
+import {
+  type HttpConfig,
+  loadConfig,
+  type RbacConfig,
+  type RunningEngine,
+  type StateConfig,
+  type StreamConfig,
+  startEngine,
+  type WorkerManagerConfig,
+} from '@rivulet/engine';
 import { onTestFinished } from 'vitest';
 
 export interface TestEngine {
@@ -9,6 +18,10 @@ export interface TestEngine {
   /** ws://127.0.0.1:PORT of the worker listener. */
   readonly workerUrl: string;
   readonly streamUrl: string;
+  /** http://127.0.0.1:PORT; only with `http` in the options. */
+  readonly httpUrl: string;
+  /** Of the listener with rules; empty when there is none. */
+  readonly gatedUrl: string;
   readonly log: LogLine[];
   readonly stop: () => Promise<void>;
 }
@@ -21,8 +34,15 @@ export interface LogLine {
 
 export interface TestEngineOptions {
   readonly stream?: Partial<StreamConfig>;
+  readonly state?: Partial<StateConfig>;
   readonly worker?: Partial<WorkerManagerConfig>;
-  /** Default: the in-memory store. */
+  /** Default: no HTTP listener. */
+  readonly http?: Partial<HttpConfig>;
+  /** A second worker listener, with rules: what is given, and else their defaults. */
+  readonly gated?: { readonly rbac?: Partial<RbacConfig>; readonly manager?: Partial<WorkerManagerConfig> };
+  /** Worker listeners beside the main one, with the defaults. */
+  readonly moreListeners?: number;
+  /** Default: the in-memory stores. */
   readonly lmdb?: boolean;
 }
 
@@ -31,10 +51,13 @@ export async function startTestEngine(options: TestEngineOptions = {}): Promise<
   const directory = await mkdtemp(join(tmpdir(), 'rivulet-test-'));
   const defaults = loadConfig({ cwd: directory, env: {}, lenient: false });
   const [manager] = defaults.workerManagers;
-  if (manager === undefined || defaults.stream === undefined) throw new Error('the defaults have no listeners');
-  const adapter = options.lmdb
-    ? ({ kind: 'lmdb', path: join(directory, 'streams'), durability: 'commit', saveIntervalMs: 5_000 } as const)
-    : ({ kind: 'memory' } as const);
+  if (manager === undefined || defaults.stream === undefined || defaults.state === undefined || defaults.http === undefined)
+    throw new Error('the defaults lack something');
+  const adapter = (name: string) =>
+    options.lmdb
+      ? ({ kind: 'lmdb', path: join(directory, name), durability: 'commit', saveIntervalMs: 5_000 } as const)
+      : ({ kind: 'memory' } as const);
+  const more = Array.from({ length: options.moreListeners ?? 0 }, () => ({ ...manager, port: 0 }));
   const log: LogLine[] = [];
   const record =
     (level: string) =>
@@ -43,8 +66,14 @@ export async function startTestEngine(options: TestEngineOptions = {}): Promise<
   const engine = await startEngine(
     {
       ...defaults,
-      workerManagers: [{ ...manager, port: 0, ...options.worker }],
-      stream: { ...defaults.stream, port: 0, drainSpreadMs: 0, adapter, ...options.stream },
+      workerManagers: [
+        { ...manager, port: 0, ...options.worker },
+        ...(options.gated === undefined ? [] : [gatedManager(manager, options.gated)]),
+        ...more,
+      ],
+      stream: { ...defaults.stream, port: 0, drainSpreadMs: 0, adapter: adapter('streams'), ...options.stream },
+      state: { ...defaults.state, adapter: adapter('state'), ...options.state },
+      http: options.http === undefined ? undefined : { ...defaults.http, port: 0, ...options.http },
     },
     { logger: { debug: record('debug'), info: record('info'), warn: record('warn'), error: record('error') } },
   );
@@ -57,5 +86,29 @@ export async function startTestEngine(options: TestEngineOptions = {}): Promise<
   };
   onTestFinished(stop);
   const port = (name: string) => engine.listeners.find((listener) => listener.name === name)?.port;
-  return { engine, workerUrl: `ws://127.0.0.1:${port('worker')}`, streamUrl: `ws://127.0.0.1:${port('stream')}`, log, stop };
+  const gated = options.gated === undefined ? undefined : engine.listeners.filter(({ name }) => name === 'worker')[1];
+  return {
+    engine,
+    gatedUrl: gated === undefined ? '' : `ws://127.0.0.1:${gated.port}`,
+    workerUrl: `ws://127.0.0.1:${port('worker')}`,
+    streamUrl: `ws://127.0.0.1:${port('stream')}`,
+    httpUrl: `http://127.0.0.1:${port('http')}`,
+    log,
+    stop,
+  };
+}
+
+function gatedManager(manager: WorkerManagerConfig, gated: NonNullable<TestEngineOptions['gated']>): WorkerManagerConfig {
+  const rbac: RbacConfig = {
+    authFunction: undefined,
+    authTimeoutMs: 10_000,
+    authErrorFrame: false,
+    exposeFunctions: [],
+    onFunctionRegistration: undefined,
+    onTriggerRegistration: undefined,
+    onTriggerTypeRegistration: undefined,
+    hookTimeoutMs: 10_000,
+    ...gated.rbac,
+  };
+  return { ...manager, port: 0, rbac, ...gated.manager };
 }

@@ -1,5 +1,7 @@
 import { Stream as BrowserStream } from '@motiadev/stream-client-browser';
 import { Stream as NodeStream } from '@motiadev/stream-client-node';
+import { Stream as BrowserStream_0_6_4 } from 'stream-client-browser-0.6.4';
+import { Stream as BrowserStream_0_17_14 } from 'stream-client-browser-0.17.14';
 import { onTestFinished, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { Inbox } from './inbox.js';
@@ -29,8 +31,23 @@ interface MotiaStream {
   close(): void;
 }
 
-export const MOTIA_CLIENTS = ['stream-client-browser 0.2.2', 'stream-client-node 0.17.6'] as const;
+export const MOTIA_CLIENTS = [
+  'stream-client-browser 0.2.2',
+  'stream-client-browser 0.6.4',
+  'stream-client-browser 0.17.14',
+  'stream-client-node 0.17.6',
+] as const;
 export type MotiaClient = (typeof MOTIA_CLIENTS)[number];
+
+/** Those that take sub-protocols. */
+export const MOTIA_CLIENTS_WITH_PROTOCOLS = ['stream-client-browser 0.17.14', 'stream-client-node 0.17.6'] as const;
+
+const OPEN: Readonly<Record<MotiaClient, (url: string, options: { readonly protocols?: string[] }) => MotiaStream>> = {
+  'stream-client-browser 0.2.2': (url) => new BrowserStream(url),
+  'stream-client-browser 0.6.4': (url) => new BrowserStream_0_6_4(url),
+  'stream-client-browser 0.17.14': (url, options) => new BrowserStream_0_17_14(url, options),
+  'stream-client-node 0.17.6': (url, options) => new NodeStream(url, options),
+};
 
 /** A subscription and the states that it went through. */
 export class Watch<State> {
@@ -70,9 +87,8 @@ export class Motia {
   readonly #stream: MotiaStream;
 
   constructor(client: MotiaClient, url: string, protocols?: readonly string[]) {
-    if (client === 'stream-client-browser 0.2.2') installBrowserSocket();
-    const options = protocols === undefined ? {} : { protocols: [...protocols] };
-    this.#stream = client === 'stream-client-browser 0.2.2' ? new BrowserStream(url) : new NodeStream(url, options);
+    if (client !== 'stream-client-node 0.17.6') installBrowserSocket();
+    this.#stream = OPEN[client](url, protocols === undefined ? {} : { protocols: [...protocols] });
     onTestFinished(() => this.#stream.close());
   }
 
@@ -90,13 +106,13 @@ export class Motia {
 }
 
 /**
- * Gives the browser client the global that Node 20 lacks. Like that of a browser it does not end the process when a connection is
- * refused. It goes when the test ends, and with it the reconnecting that this client goes on with after its `close()`.
+ * Gives the browser clients the global that Node 20 lacks. Like that of a browser it does not end the process when a connection is
+ * refused. It goes when the test ends, and with it the reconnecting that 0.2.2 goes on with after its `close()`.
  */
 function installBrowserSocket(): void {
   class BrowserSocket extends WebSocket {
-    constructor(address: string) {
-      super(address);
+    constructor(address: string, protocols?: string | string[]) {
+      super(address, protocols ?? []);
       this.on('error', () => {});
     }
   }

@@ -4,6 +4,7 @@ import { registerWorker as registerWorker_0_9_0, TriggerAction as TriggerAction_
 import { registerWorker as registerWorker_0_11_2, TriggerAction as TriggerAction_0_11_2 } from 'iii-sdk-0.11.2';
 import { registerWorker as registerWorker_0_11_6, TriggerAction as TriggerAction_0_11_6 } from 'iii-sdk-0.11.6';
 import { registerWorker as registerWorker_0_22_1, TriggerAction as TriggerAction_0_22_1 } from 'iii-sdk-0.22.1';
+import { createStream as createStream_0_22_1 } from 'iii-sdk-0.22.1/helpers';
 import { onTestFinished } from 'vitest';
 
 export const SDK_VERSIONS = ['0.2.1', '0.3.0', '0.9.0', '0.11.2', '0.11.6', '0.22.1'] as const;
@@ -35,6 +36,24 @@ interface Provider {
   unregisterTrigger(trigger: ProvidedTrigger): Promise<void>;
 }
 
+/** What a worker gives to createStream; how much of what it answers is left to it. */
+export interface StreamBackend {
+  readonly get: (input: ItemInput) => Promise<unknown>;
+  readonly set: (input: ItemInput & { readonly data: unknown }) => Promise<unknown>;
+  readonly delete: (input: ItemInput) => Promise<unknown>;
+  readonly list: (input: GroupInput) => Promise<unknown>;
+  readonly listGroups: (input: { readonly stream_name: string }) => Promise<unknown>;
+}
+
+export interface GroupInput {
+  readonly stream_name: string;
+  readonly group_id: string;
+}
+
+export interface ItemInput extends GroupInput {
+  readonly item_id: string;
+}
+
 type Callback = (functions: readonly object[]) => void;
 
 /** Introspection methods of the SDK itself: each version has some of them, the latest none. */
@@ -53,6 +72,7 @@ export interface OfficialWorker {
   registerFunction(id: string, handler: Handler): Registered;
   registerTrigger(trigger: TriggerInput): Registered;
   registerTriggerType(id: string, provider: Provider): void;
+  createStream(name: string, backend: StreamBackend): void;
   /** Rejects with whatever that version rejects with. Only 0.22.1 sends the metadata. */
   call(id: string, payload: unknown, metadata?: unknown): Promise<unknown>;
   callVoid(id: string, payload: unknown): void;
@@ -99,11 +119,15 @@ function newFacade(sdk: NewSdk, action: VoidAction, registerFunction: Facade['re
   };
 }
 
-function shared(sdk: OldSdk | NewSdk): Pick<Facade, 'helpers' | 'registerTrigger' | 'registerTriggerType' | 'close'> {
+function shared(sdk: OldSdk | NewSdk): Pick<Facade, 'helpers' | 'registerTrigger' | 'registerTriggerType' | 'createStream' | 'close'> {
   return {
     helpers: helpersOf(sdk),
     registerTrigger: (trigger) => sdk.registerTrigger(trigger),
     registerTriggerType: (id, provider) => void sdk.registerTriggerType({ id, description: id }, provider),
+    createStream: (name, backend) => {
+      if ('createStream' in sdk) sdk.createStream(name, backend as never);
+      else createStream_0_22_1(sdk, name, backend as never);
+    },
     close: () => sdk.shutdown(),
   };
 }
@@ -138,15 +162,23 @@ const OPEN: Readonly<Record<SdkVersion, (url: string, options: Options) => Facad
   },
 };
 
-/** A worker made of an official SDK, connected and known to the engine; shut down when the test ends. Telemetry is off. */
-export async function connectOfficial(version: SdkVersion, url: string, workerName = `official-${version}`): Promise<OfficialWorker> {
+/**
+ * A worker made of an official SDK, connected and known to the engine; shut down when the test ends. Telemetry is off. `probe`: a function
+ * that it may call.
+ */
+export async function connectOfficial(
+  version: SdkVersion,
+  url: string,
+  workerName = `official-${version}`,
+  probe = 'engine::health::check',
+): Promise<OfficialWorker> {
   process.env.OTEL_ENABLED = 'false';
   const facade = OPEN[version](url, {
     workerName,
     enableMetricsReporting: false,
     otel: { enabled: false },
   });
-  const settled = async () => void (await facade.call('engine::health::check', {}));
+  const settled = async () => void (await facade.call(probe, {}));
   let closing: Promise<void> | undefined;
   const close = () => (closing ??= facade.close());
   onTestFinished(close);

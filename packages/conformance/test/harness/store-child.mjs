@@ -1,5 +1,5 @@
 // Writes to the store in the given directory until it is killed, and prints every acknowledgement.
-import { createLmdbStore } from '../../../engine/dist/stream/store-lmdb.js';
+import { createLmdbStore } from '../../../engine/dist/store/store-lmdb.js';
 
 const silent = () => {};
 const store = createLmdbStore({

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { StoreFactory } from '@rivulet/conformance/store-contract';
 import { silentLogger } from '../../../engine/src/logging/logger.js';
-import { createLmdbStore } from '../../../engine/src/stream/store-lmdb.js';
-import { createMemoryStore } from '../../../engine/src/stream/store-memory.js';
+import { createLmdbStore } from '../../../engine/src/store/store-lmdb.js';
+import { createMemoryStore } from '../../../engine/src/store/store-memory.js';
 
 const WEEK = 7 * 86_400_000;
 

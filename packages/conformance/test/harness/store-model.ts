@@ -65,6 +65,7 @@ export class StoreModel {
       timestamp: group.timestamp,
       created,
       data,
+      old,
       eventType: change.kind === 'event' ? change.type : undefined,
     } as const;
     return { kind: 'applied', old, new: change.kind === 'set' || change.kind === 'update' ? data : undefined, commit };

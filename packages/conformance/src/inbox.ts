@@ -1,0 +1,51 @@
+import { Mismatch, show } from './check.js';
+
+interface Waiter<T> {
+  readonly wanted: (message: T) => boolean;
+  readonly resolve: (message: T) => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+/** How many messages are kept for the report and for late takers; older ones are let go. */
+const MOST_KEPT = 20_000;
+
+/** The messages of one socket as they came, and cases that wait for one. */
+export class Inbox<T extends object> {
+  readonly all: T[] = [];
+  readonly #patienceMs: number;
+  readonly #taken = new WeakSet<T>();
+  #waiters: Waiter<T>[] = [];
+
+  constructor(patienceMs: number) {
+    this.#patienceMs = patienceMs;
+  }
+
+  push(message: T): void {
+    this.all.push(message);
+    if (this.all.length > MOST_KEPT) this.all.shift();
+    const waiter = this.#waiters.find((each) => each.wanted(message));
+    if (waiter === undefined) return;
+    this.#waiters = this.#waiters.filter((each) => each !== waiter);
+    clearTimeout(waiter.timer);
+    this.#taken.add(message);
+    waiter.resolve(message);
+  }
+
+  /** The first message that fits and was not taken before. Rejects with a `Mismatch` when none comes in time. */
+  take(wanted: (message: T) => boolean, what: string): Promise<T> {
+    const there = this.all.find((message) => !this.#taken.has(message) && wanted(message));
+    if (there !== undefined) {
+      this.#taken.add(there);
+      return Promise.resolve(there);
+    }
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#waiters = this.#waiters.filter((each) => each.timer !== timer);
+        reject(
+          new Mismatch(`${what} within ${this.#patienceMs} ms`, what, `nothing like it; the last messages: ${show(this.all.slice(-3))}`),
+        );
+      }, this.#patienceMs);
+      this.#waiters.push({ wanted, resolve, timer });
+    });
+  }
+}

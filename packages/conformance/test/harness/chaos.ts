@@ -1,0 +1,119 @@
+import { RawWorker, WorkerError } from './raw-worker.js';
+
+/** Given in the titles of the tests, so that a failure names it. */
+export const CHAOS_SEED = Number(process.env.RIVULET_CHAOS_SEED ?? Date.now() % 2 ** 32);
+/** Failures in all. */
+export const CHAOS_COUNT = Number(process.env.RIVULET_CHAOS_COUNT ?? 10_000);
+
+/** Beyond which a deciding function is too slow. */
+export const CHAOS_TIMEOUT_MS = 120;
+const LATE_MS = 300;
+/** Attempts that are made at the same time. */
+const AT_ONCE = 100;
+const CONTROLS = 5;
+
+/** Numbers from 0 up to `below`, the same for the same seed. */
+export type Random = (below: number) => number;
+
+function randomOf(seed: number): Random {
+  let state = seed >>> 0;
+  return (below) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+}
+
+/** One attempt to get in: `mood` is how the function decides about it. */
+export interface Attempt<Yes> {
+  readonly n: number;
+  readonly mood: Mood<Yes>;
+  /** Whether the right answer is given, so that it must be let in. */
+  readonly right: boolean;
+}
+
+/** How the deciding function answers; `yes` is what lets in. */
+export type Mood<Yes> = (yes: Yes) => unknown;
+
+const throws = () => {
+  throw new WorkerError({ code: 'invocation_failed', message: 'boom' });
+};
+const late = (yes: unknown) => new Promise((resolve) => setTimeout(() => resolve(yes), LATE_MS));
+
+/** Functions that decide, in a worker that is killed, or does not have them, as the seed wants. */
+export class Chaos<Yes> {
+  readonly random: Random;
+  readonly #workerUrl: string;
+  readonly #ids: readonly string[];
+  readonly #moods: readonly Mood<Yes>[];
+  readonly #setUp: (worker: RawWorker, answer: Answer<Yes>) => Promise<void>;
+  #worker: RawWorker | undefined;
+  /** Calls until the worker is killed; `undefined`: it lives. */
+  #lives: number | undefined;
+  /** Workers that were connected for it so far. */
+  workers = 0;
+
+  /** `wrong`: answers that let nobody in, beside throwing and answering too late. `setUp` serves the functions with a new worker. */
+  constructor(
+    workerUrl: string,
+    ids: readonly string[],
+    wrong: readonly unknown[],
+    setUp: (worker: RawWorker, answer: Answer<Yes>) => Promise<void>,
+  ) {
+    this.random = randomOf(CHAOS_SEED);
+    this.#workerUrl = workerUrl;
+    this.#ids = ids;
+    this.#moods = [throws, late, ...wrong.map((value) => () => value)];
+    this.#setUp = setUp;
+  }
+
+  /** Makes that many attempts that must fail, and some among them that must not, where the worker is there to answer. */
+  async run(
+    failures: number,
+    attempt: (attempt: Attempt<Yes>) => Promise<void>,
+  ): Promise<{ readonly failed: number; readonly right: number }> {
+    let failed = 0;
+    let right = 0;
+    await this.#connect();
+    while (failed < failures) {
+      const size = Math.min(AT_ONCE, failures - failed);
+      const kind = (['killed', 'missing', 'there', 'there', 'there', 'there'] as const)[this.random(6)] ?? 'there';
+      const attempts = Array.from({ length: size }, (_, k): Attempt<Yes> => {
+        const mood = this.#moods[this.random(this.#moods.length)] ?? throws;
+        return { n: failed + k, mood: kind === 'there' ? mood : (yes) => yes, right: false };
+      });
+      if (kind === 'killed') this.#lives = this.random(5);
+      if (kind === 'missing') await this.#forget();
+      if (kind === 'there') for (let k = 0; k < CONTROLS; k++) attempts.push({ n: failures + right++, mood: (yes) => yes, right: true });
+      await Promise.all(attempts.map(attempt));
+      failed += size;
+      if (kind !== 'there') await this.#replace();
+    }
+    return { failed, right };
+  }
+
+  readonly #answer: Answer<Yes> = (mood, yes) => {
+    if (this.#lives === undefined) return mood(yes);
+    if (this.#lives-- <= 0) this.#worker?.socket.terminate();
+    return new Promise(() => {});
+  };
+
+  async #connect(): Promise<void> {
+    this.#lives = undefined;
+    const worker = await RawWorker.connect(this.#workerUrl);
+    this.#worker = worker;
+    this.workers++;
+    await this.#setUp(worker, this.#answer);
+  }
+
+  async #forget(): Promise<void> {
+    for (const id of this.#ids) this.#worker?.send({ type: 'unregisterfunction', id });
+    await this.#worker?.settled();
+  }
+
+  async #replace(): Promise<void> {
+    await this.#worker?.close();
+    await this.#connect();
+  }
+}
+
+export type Answer<Yes> = (mood: Mood<Yes>, yes: Yes) => unknown;

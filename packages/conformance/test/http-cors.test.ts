@@ -1,0 +1,50 @@
+import { expect, it } from 'vitest';
+import { startHttpEngine } from './harness/http-engine.js';
+
+const APP = 'https://app.example';
+const PREFLIGHT = {
+  method: 'OPTIONS',
+  headers: { origin: APP, 'access-control-request-method': 'POST', 'access-control-request-headers': 'x-a' },
+};
+const LIMITED = { cors: { allowedOrigins: [APP], allowedMethods: ['GET', 'POST'] } };
+
+const corsOf = ({ headers }: Response, name: string) => headers.get(`access-control-${name}`);
+
+it('HT-11 without rules any page may call anything, errors included', async () => {
+  const { serve, fetch } = await startHttpEngine();
+  await serve('/c', () => ({}));
+  for (const path of ['/c', '/none']) {
+    const answer = await fetch(path, { headers: { origin: APP } });
+    expect([corsOf(answer, 'allow-origin'), corsOf(answer, 'expose-headers')]).toEqual(['*', '*']);
+  }
+  const preflight = await fetch('/anything', PREFLIGHT);
+  expect([preflight.status, corsOf(preflight, 'allow-origin'), corsOf(preflight, 'allow-headers')]).toEqual([200, '*', '*']);
+  expect(corsOf(preflight, 'allow-methods')).toContain('PATCH');
+});
+
+it('HT-11 with rules the origin is echoed if it is listed, and functions can not soften them', async () => {
+  const { serve, fetch } = await startHttpEngine(LIMITED);
+  await serve('/c', () => ({
+    headers: { 'access-control-allow-origin': '*', 'access-control-allow-credentials': 'true', vary: 'accept' },
+  }));
+  const good = await fetch('/c', { headers: { origin: APP } });
+  expect([corsOf(good, 'allow-origin'), corsOf(good, 'allow-credentials'), good.headers.get('vary')]).toEqual([
+    APP,
+    null,
+    'accept, origin',
+  ]);
+  const bad = await fetch('/c', { headers: { origin: 'https://evil.example' } });
+  expect([bad.status, corsOf(bad, 'allow-origin')]).toEqual([200, null]);
+  const preflight = await fetch('/c', PREFLIGHT);
+  expect([preflight.status, corsOf(preflight, 'allow-origin'), corsOf(preflight, 'allow-methods')]).toEqual([200, APP, 'GET, POST']);
+  const missing = await fetch('/none', { headers: { origin: APP } });
+  expect([missing.status, corsOf(missing, 'allow-origin')]).toEqual([404, APP]);
+});
+
+it('HT-11 a plain OPTIONS goes to its route, a preflight never does', async () => {
+  const { serve, fetch } = await startHttpEngine(LIMITED);
+  let called = 0;
+  await serve('/c', () => ({ body: ++called }), { method: 'OPTIONS' });
+  await fetch('/c', PREFLIGHT);
+  expect(await (await fetch('/c', { method: 'OPTIONS' })).json()).toBe(1);
+});

@@ -1,0 +1,242 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { LIMITS } from '@rivulet/protocol';
+import { expect, it, onTestFinished } from 'vitest';
+import { ChannelEnd } from './harness/channel-end.js';
+import { type HttpInput, startHttpEngine } from './harness/http-engine.js';
+import { RawSocket } from './harness/raw-socket.js';
+
+const control = (headers: object) => JSON.stringify({ type: 'set_headers', headers });
+const isFor = (path: string) => (frame: Readonly<Record<string, unknown>>) => (frame.data as HttpInput | null)?.path === path;
+
+/** Everything that a connection says, as text. */
+async function talk(url: string, said: string): Promise<{ readonly raw: RawSocket; readonly text: () => string }> {
+  const raw = await RawSocket.connect(url);
+  const chunks: Buffer[] = [];
+  raw.socket.on('data', (data: Buffer) => chunks.push(data));
+  raw.write(said);
+  return { raw, text: () => Buffer.concat(chunks).toString('latin1') };
+}
+
+it('HT-12 a client that leaves is noticed by the requests too that wait behind another one of its connection', async () => {
+  const { serve, httpUrl, workerUrl, engine, worker } = await startHttpEngine();
+  await serve('/first', () => new Promise(() => {}));
+  let began = () => {};
+  const begun = new Promise<void>((resolve) => {
+    began = resolve;
+  });
+  await serve('/second', async (input) => {
+    const out = await ChannelEnd.open(workerUrl, input.response);
+    out.socket.send(Buffer.from('no time-out ends it any more'));
+    await out.settled();
+    began();
+  });
+  const { raw } = await talk(httpUrl, 'GET /first HTTP/1.1\r\nHost: h\r\n\r\nGET /second HTTP/1.1\r\nHost: h\r\n\r\n');
+  await begun;
+  raw.socket.destroy();
+  while (engine.figures().requests > 0 || engine.figures().channels > 0) await worker.settled();
+});
+
+it('what is no request does not get an answer into the middle of the response under way', async () => {
+  const { serve, httpUrl, workerUrl, worker, engine } = await startHttpEngine();
+  await serve('/r', async (input) => {
+    const out = await ChannelEnd.open(workerUrl, input.response);
+    out.socket.send(control({ 'content-length': '1000' }));
+    await out.send(Buffer.from('begun'));
+  });
+  const { raw, text } = await talk(httpUrl, 'GET /r HTTP/1.1\r\nHost: h\r\n\r\n');
+  while (!text().includes('begun')) await worker.settled();
+  raw.write('no request\r\n\r\n');
+  await raw.ended;
+  expect(text()).toMatch(/begun$/);
+  while (engine.figures().requests > 0) await worker.settled();
+});
+
+it('a client that sends no request and keeps its side open is dropped after the answer', async () => {
+  const { httpUrl, worker } = await startHttpEngine();
+  const sockets = () => process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
+  const client = connect({ port: Number(new URL(httpUrl).port), allowHalfOpen: true });
+  onTestFinished(() => void client.destroy());
+  await once(client, 'connect');
+  client.write('no request\r\n\r\n');
+  const [answer] = (await once(client, 'data')) as [Buffer];
+  expect(answer.toString()).toContain('HTTP/1.1 400 Bad Request');
+  await once(client, 'end');
+  const both = sockets();
+  while (sockets() === both) await worker.settled();
+});
+
+it('a stop sends what is left of a response that the function has given', async () => {
+  const { serve, httpUrl, worker, stop, engine } = await startHttpEngine();
+  const body = 'x'.repeat(12_000_000);
+  await serve('/big', () => ({ body }));
+  const sent = request(`${httpUrl}/big`).end();
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  while (engine.figures().channels > 0) await worker.settled();
+  const stopped = stop();
+  const parts = (await response.toArray()) as Buffer[];
+  expect(Buffer.concat(parts)).toHaveLength(body.length + 2);
+  await stopped;
+});
+
+it('an event stream that begins after the stop does not hold it up', async () => {
+  const { serve, httpUrl, workerUrl, stop, worker } = await startHttpEngine();
+  let go = () => {};
+  const gone = new Promise<void>((resolve) => {
+    go = resolve;
+  });
+  await serve('/events', async (input) => {
+    await gone;
+    const out = await ChannelEnd.open(workerUrl, input.response);
+    out.socket.send(control({ 'content-type': 'text/event-stream' }));
+    await out.send(Buffer.from('data: 0\n\n'));
+  });
+  const events = request(`${httpUrl}/events`).end();
+  events.on('error', () => {});
+  await worker.take('invokefunction', isFor('/events'));
+  const stopped = stop();
+  go();
+  await stopped;
+}, 5_000);
+
+it('a length that a function announces twice is no length', async () => {
+  const { serve, httpUrl, workerUrl } = await startHttpEngine();
+  await serve('/r', async (input) => {
+    const out = await ChannelEnd.open(workerUrl, input.response);
+    out.socket.send(JSON.stringify({ type: 'set_headers', headers: ['Content-Length: 5', 'Content-Length: 7'] }));
+    await out.send(Buffer.from('1234567'));
+    await out.close();
+  });
+  const { raw, text } = await talk(httpUrl, 'GET /r HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n');
+  await raw.ended;
+  expect(text().toLowerCase()).not.toContain('content-length');
+  expect(text()).toMatch(/7\r\n1234567\r\n0\r\n\r\n$/);
+});
+
+it('a long line of requests that fail at once is worked off', async () => {
+  const { serve, httpUrl, worker, engine, log } = await startHttpEngine({ concurrentRequests: 1 });
+  let go = () => {};
+  await serve('/r', () => new Promise((resolve) => (go = () => resolve({}))));
+  await serve('/gone', () => ({}));
+  const { raw, text } = await talk(httpUrl, 'GET /r HTTP/1.1\r\nHost: h\r\n\r\n');
+  await worker.take('invokefunction', isFor('/r'));
+  const many = 12_000;
+  raw.write('GET /gone HTTP/1.1\r\nHost: h\r\n\r\n'.repeat(many));
+  while (engine.figures().requests < many + 1) await worker.settled();
+  worker.send({ type: 'unregisterfunction', id: 'test::http-2' });
+  await worker.settled();
+  go();
+  while (engine.figures().requests > 0) await worker.settled();
+  expect(log.filter(({ event }) => event === 'http_exchange_failed')).toEqual([]);
+  while (text().split('function_not_found').length - 1 < many) await worker.settled();
+  raw.write('GET /r HTTP/1.1\r\nHost: h\r\n\r\n');
+  await worker.take('invokefunction', isFor('/r'));
+}, 30_000);
+
+it.each([true, false])(
+  'a writer that drops without a word is 500, whether the function answers before or after it (%s)',
+  async (before) => {
+    const { serve, fetch, workerUrl, worker } = await startHttpEngine();
+    await serve('/r', async (input) => {
+      const out = await ChannelEnd.open(workerUrl, input.response);
+      if (before) {
+        setImmediate(() => void worker.settled().then(() => out.socket.terminate()));
+        return;
+      }
+      out.socket.terminate();
+      await out.closed;
+      // The engine has seen it too: the socket of the writer was closed before this call was made.
+      await worker.settled();
+      await worker.settled();
+    });
+    expect((await fetch('/r')).status).toBe(500);
+  },
+);
+
+it('half a body is not taken for a whole by a client of HTTP/1.0, which knows its end by the close', async () => {
+  const { serve, httpUrl, workerUrl } = await startHttpEngine();
+  await serve('/r', async (input) => {
+    const out = await ChannelEnd.open(workerUrl, input.response);
+    await out.send(Buffer.from('half'));
+    await out.settled();
+    out.socket.terminate();
+  });
+  const { raw } = await talk(httpUrl, 'GET /r HTTP/1.0\r\n\r\n');
+  const [error] = (await once(raw.socket, 'error')) as [NodeJS.ErrnoException];
+  expect(error.code).toBe('ECONNRESET');
+});
+
+it('a connection that has had its answers is closed when it stays quiet; one whose answer takes long is not', async () => {
+  const { serve, httpUrl, worker } = await startHttpEngine();
+  await serve('/r', () => ({}));
+  await serve('/long', () => new Promise(() => {}));
+  const ends = new Map<string | undefined, Socket>();
+  const started = (message: unknown) => {
+    const { request: got, socket } = message as { readonly request: IncomingMessage; readonly socket: Socket };
+    ends.set(got.url, socket);
+  };
+  subscribe('http.server.request.start', started);
+  onTestFinished(() => void unsubscribe('http.server.request.start', started));
+  const long = await talk(httpUrl, 'GET /long HTTP/1.1\r\nHost: h\r\n\r\n');
+  await worker.take('invokefunction', isFor('/long'));
+  const { raw, text } = await talk(httpUrl, 'GET /r HTTP/1.1\r\nHost: h\r\n\r\n');
+  while (!text().endsWith('{}')) await worker.settled();
+  // The times are those of Node, a minute and more; only their length is changed.
+  ends.get('/long')?.setTimeout(10);
+  ends.get('/r')?.setTimeout(20);
+  await raw.ended;
+  expect(long.raw.socket.closed).toBe(false);
+});
+
+it('JSON bodies that come at the same time do not cost the worker its connection', async () => {
+  const { serve, fetch, worker } = await startHttpEngine();
+  await serve('/r', () => ({}), { method: 'POST' });
+  const body = JSON.stringify('x'.repeat(7_900_000));
+  const post = () => fetch('/r', { method: 'POST', body, headers: { 'content-type': 'application/json' } });
+  const statuses = (await Promise.all(Array.from({ length: 24 }, post))).map(({ status }) => status);
+  expect(statuses.every((status) => status === 200 || status === 503)).toBe(true);
+  expect(statuses).toContain(200);
+  await worker.settled();
+}, 30_000);
+
+it('JSON bodies that do not end take no more together than they may', async () => {
+  const { serve, httpUrl, fetch, engine, worker } = await startHttpEngine();
+  await serve('/r', () => ({}), { method: 'POST' });
+  const part = Buffer.alloc(7_000_000, ' ');
+  const head = 'POST /r HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 7500000\r\n\r\n';
+  const slow = await Promise.all(Array.from({ length: 22 }, () => talk(httpUrl, head)));
+  for (const { raw } of slow) raw.write(part);
+  const refused = () => slow.filter(({ text }) => text().startsWith('HTTP/1.1 503') && text().includes('OVERLOADED'));
+  while (refused().length === 0) await worker.settled();
+  for (const { raw } of slow) raw.socket.destroy();
+  while (engine.figures().requests > 0) await worker.settled();
+  // All of it was given back.
+  const headers = { 'content-type': 'application/json' };
+  expect((await fetch('/r', { method: 'POST', body: `${part.toString()}1`, headers })).status).toBe(200);
+}, 30_000);
+
+it('values that their clients do not take have a bound together', async () => {
+  const { serve, httpUrl, fetch } = await startHttpEngine();
+  const body = 'x'.repeat(15_000_000);
+  await serve('/r', () => ({ body }));
+  const clients: RawSocket[] = [];
+  let begin = '';
+  while (!begin.startsWith('HTTP/1.1 503') && clients.length < 40) {
+    const raw = await RawSocket.connect(httpUrl);
+    clients.push(raw);
+    raw.write('GET /r HTTP/1.1\r\nHost: h\r\n\r\n');
+    const [data] = (await once(raw.socket, 'data')) as [Buffer];
+    raw.socket.pause();
+    begin = data.toString('latin1', 0, 1_000);
+  }
+  expect(begin).toContain('OVERLOADED');
+  expect(clients.length).toBeGreaterThan(Math.floor(LIMITS.httpUnsentBytes / body.length));
+  for (const { socket } of clients) socket.destroy();
+  await Promise.all(clients.map(({ ended }) => ended));
+  // What was left is given back as the engine sees them go.
+  let answer = await fetch('/r');
+  while (answer.status === 503) answer = await fetch('/r');
+  expect(await answer.text()).toHaveLength(body.length + 2);
+}, 60_000);

@@ -1,0 +1,145 @@
+import { LIMITS } from '@rivulet/protocol';
+import { describe, expect, test } from 'vitest';
+import { startTestEngine } from './harness/engine.js';
+import { EngineProcess } from './harness/engine-process.js';
+import { Inbox } from './harness/inbox.js';
+import { connectOfficial, SDK_VERSIONS } from './harness/official-worker.js';
+import { RawWorker } from './harness/raw-worker.js';
+
+async function start() {
+  const started = await startTestEngine();
+  const worker = await RawWorker.connect(started.workerUrl);
+  /** Binds a function of its own; answers what it gets. */
+  const subscribe = async (config: unknown): Promise<Inbox<{ data: unknown }>> => {
+    const got = new Inbox<{ data: unknown }>();
+    const id = `app::subscriber-${Math.random()}`;
+    await worker.serve(id, (data) => got.push({ data }));
+    await worker.bind('subscribe', id, config);
+    return got;
+  };
+  const publish = (topic: unknown, data?: unknown) => worker.call('publish', { topic, data });
+  return { ...started, worker, subscribe, publish };
+}
+
+const next = async (got: Inbox<{ data: unknown }>) => (await got.take(() => true, 'a publication')).data;
+
+test('publish answers null and hands its data, as it is, to everyone who subscribes to the topic', async () => {
+  const { subscribe, publish } = await start();
+  const [first, second, other] = [
+    await subscribe({ topic: 'news' }),
+    await subscribe({ topic: 'news' }),
+    await subscribe({ topic: 'News' }),
+  ];
+  const values = [{ a: [1, null], topic: 'inner' }, [1], 'text', 0, false, null];
+  for (const value of values) expect(await publish('news', value)).toHaveProperty('result', null);
+  await publish('news');
+  for (const value of [...values, null]) expect([await next(first), await next(second)]).toEqual([value, value]);
+  expect(await publish('nobody', 1)).toHaveProperty('result', null);
+  expect(other.all).toEqual([]);
+});
+
+test('the publications of one topic run a function one by one, in order', async () => {
+  const { worker, workerUrl, publish } = await start();
+  const reactor = await RawWorker.connect(workerUrl);
+  const seen: unknown[] = [];
+  const releases: (() => void)[] = [];
+  await reactor.serve('app::slow', async (data) => {
+    seen.push(data);
+    await new Promise<void>((resolve) => releases.push(resolve));
+  });
+  await reactor.bind('subscribe', 'app::slow', { topic: 'slow' });
+  for (let n = 0; n < 5; n++) await publish('slow', n);
+  for (let n = 0; n < 5; n++) {
+    await reactor.take('invokefunction', ({ function_id }) => function_id === 'app::slow');
+    expect(seen).toHaveLength(n + 1);
+    releases[n]?.();
+  }
+  expect(seen).toEqual([0, 1, 2, 3, 4]);
+  await worker.settled();
+});
+
+test('what waits for a subscriber is bounded: the oldest is dropped, and the log says so', async () => {
+  const { worker, publish, log } = await start();
+  await worker.serve('app::stuck', () => new Promise(() => {}));
+  await worker.bind('subscribe', 'app::stuck', { topic: 't' });
+  for (let n = 0; n <= LIMITS.pendingPerTrigger; n++)
+    worker.send({ type: 'invokefunction', function_id: 'publish', data: { topic: 't', data: n }, action: { type: 'void' } });
+  await worker.settled();
+  expect(log.filter(({ event }) => event === 'trigger_overflow')).toHaveLength(0);
+  await publish('t', 'one too many');
+  expect(log.filter(({ event }) => event === 'trigger_overflow')).toHaveLength(1);
+}, 30_000);
+
+test('a condition is asked with the data, and a subscription ends when it is unregistered', async () => {
+  const { worker, subscribe, publish } = await start();
+  await worker.serve('app::is-big', (data) => (data as number) > 10);
+  const big = await subscribe({ topic: 't', condition_function_id: 'app::is-big' });
+  await worker.serve('app::f', () => undefined);
+  const id = await worker.bind('subscribe', 'app::f', { topic: 't' });
+  await publish('t', 1);
+  await worker.take('invokefunction', ({ function_id }) => function_id === 'app::f');
+  worker.send({ type: 'unregistertrigger', id, trigger_type: 'subscribe' });
+  await publish('t', 11);
+  expect(await next(big)).toBe(11);
+  expect(big.all).toHaveLength(1);
+  expect(worker.inbox.all.filter(({ function_id }) => function_id === 'app::f')).toHaveLength(1);
+});
+
+test('a topic that is missing or empty is topic_not_set; other mistakes have their codes', async () => {
+  const { worker } = await start();
+  for (const input of [{ data: 1 }, { topic: '', data: 1 }, { topic: null }])
+    expect(await worker.errorCode('publish', input)).toBe('topic_not_set');
+  for (const input of [{ topic: 7, data: 1 }, 'news', null, []])
+    expect(await worker.errorCode('publish', input)).toBe('deserialization_error');
+  expect(await worker.errorCode('publish', { topic: 't'.repeat(LIMITS.registryIdBytes + 1) })).toBe('INVALID_ID');
+  expect(await worker.errorCode('publish', { topic: 't'.repeat(LIMITS.registryIdBytes) })).toBeUndefined();
+});
+
+test.each<[unknown, string]>([
+  [{}, 'topic_not_set'],
+  [undefined, 'topic_not_set'],
+  [{ topic: '' }, 'topic_not_set'],
+  [{ topic: 7 }, 'trigger_registration_failed'],
+  [{ topic: 't', condition_function_id: {} }, 'trigger_registration_failed'],
+  [{ topic: 't'.repeat(LIMITS.registryIdBytes + 1) }, 'INVALID_ID'],
+])('a subscription with the config %j is refused with %s', async (config, code) => {
+  const { worker } = await start();
+  const id = await worker.bind('subscribe', 'app::f', config);
+  expect(await worker.take('triggerregistrationresult')).toMatchObject({ id, trigger_type: 'subscribe', error: { code } });
+  await worker.result('publish', { topic: 't', data: 1 });
+});
+
+test('a function that publishes to its own topic goes on beside everything else', async () => {
+  const { worker } = await start();
+  await worker.serve('app::echo', async (data) => {
+    if ((data as number) > 0) await worker.result('publish', { topic: 'echo', data: (data as number) - 1 });
+  });
+  await worker.bind('subscribe', 'app::echo', { topic: 'echo' });
+  await worker.result('publish', { topic: 'echo', data: 5 });
+  for (let n = 5; n >= 0; n--) {
+    const frame = await worker.take('invokefunction', ({ function_id }) => function_id === 'app::echo');
+    expect(frame.data).toBe(n);
+  }
+});
+
+test('a file that does not list iii-pubsub has no publish', async () => {
+  const engine = await EngineProcess.start();
+  const worker = await RawWorker.connect(engine.workerUrl);
+  expect(await worker.errorCode('publish', { topic: 't', data: 1 })).toBe('function_not_found');
+  expect(await worker.errorCode('state::get', { scope: 's', key: 'k' })).toBe('function_not_found');
+});
+
+describe.each(SDK_VERSIONS)('the official SDK %s', (version) => {
+  test('publishes and subscribes', async () => {
+    const { workerUrl } = await startTestEngine();
+    const sdk = await connectOfficial(version, workerUrl);
+    const got = new Inbox<{ data: unknown }>();
+    sdk.registerFunction('app::heard', async (data) => got.push({ data }));
+    sdk.registerTrigger({ type: 'subscribe', function_id: 'app::heard', config: { topic: 'news' } });
+    await sdk.settled();
+    expect(await sdk.call('publish', { topic: 'news', data: { n: 1 } })).toBeNull();
+    sdk.callVoid('publish', { topic: 'news', data: { n: 2 } });
+    expect([await next(got), await next(got)]).toEqual([{ n: 1 }, { n: 2 }]);
+    await expect(sdk.call('publish', { topic: '', data: 1 })).rejects.toMatchObject({ code: 'topic_not_set' });
+  });
+});
