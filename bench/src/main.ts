@@ -3,16 +3,29 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { markdown, surroundings } from './measure/report.js';
 import type { Effort, Scenario, ScenarioResult } from './scenario.js';
+import { calls } from './scenarios/calls.js';
+import { channel } from './scenarios/channel.js';
 import { durableSets } from './scenarios/durable-sets.js';
 import { fanOut } from './scenarios/fan-out.js';
+import { httpTrigger } from './scenarios/http-trigger.js';
 import { idleMemory } from './scenarios/idle-memory.js';
 import { idleSubscriptions } from './scenarios/idle-subscriptions.js';
 import { latency } from './scenarios/latency.js';
 import { stalledClient } from './scenarios/stalled-client.js';
 
-const SCENARIOS: readonly Scenario[] = [fanOut, idleMemory, durableSets, latency, idleSubscriptions, stalledClient];
+const SCENARIOS: readonly Scenario[] = [
+  fanOut,
+  idleMemory,
+  durableSets,
+  latency,
+  idleSubscriptions,
+  stalledClient,
+  calls,
+  httpTrigger,
+  channel,
+];
 const FULL: Effort = { runs: 5, warmUpMs: 1_500, windowMs: 4_000, scale: 1 };
-const QUICK: Effort = { runs: 1, warmUpMs: 100, windowMs: 300, scale: 0.02 };
+const QUICK: Effort = { runs: 1, warmUpMs: 200, windowMs: 500, scale: 0.02 };
 
 const { values } = parseArgs({
   options: {

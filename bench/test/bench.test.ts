@@ -27,6 +27,9 @@ test('every scenario runs and reports each figure, as JSON and as a table', asyn
     'latency',
     'idle-subscriptions',
     'stalled-client',
+    'calls',
+    'http-trigger',
+    'channel',
   ]);
   const names = results.flatMap(({ figures }) => figures.map(({ name }) => name));
   for (const server of ['rivulet', 'socket.io']) {
@@ -37,6 +40,9 @@ test('every scenario runs and reports each figure, as JSON and as a table', asyn
   const delivered = results[0]?.figures.filter(({ name }) => name.endsWith('deliveries')).map(({ median }) => median);
   expect(Math.min(...(delivered ?? []))).toBeGreaterThan(0);
   expect(names).toContain('bare lmdb loop, 256 in flight');
+  for (const peer of ['socket.io: calls', 'node:http: p50', 'ws relay: throughput']) expect(names).toContain(peer);
+  const moved = results.flatMap(({ figures }) => figures).find(({ name }) => name === 'rivulet: throughput');
+  expect(moved?.median).toBeGreaterThan(0);
   const visited = results.flatMap(({ figures }) => figures).find(({ name }) => name === 'with idle subscriptions: visited per flush');
   expect(visited?.median).toBe(20);
   expect(readFileSync(join(out, 'latest.md'), 'utf8')).toBe(stdout);
@@ -44,4 +50,4 @@ test('every scenario runs and reports each figure, as JSON and as a table', asyn
     expect(stdout).toContain(`## ${title}`);
     expect(targets.length).toBeGreaterThan(0);
   }
-}, 120_000);
+}, 240_000);

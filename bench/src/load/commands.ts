@@ -1,3 +1,4 @@
+import type { CallDialectName } from './answerer.js';
 import type { DialectName } from './dialects.js';
 
 /** Opens subscribers and resolves when all of them are subscribed. */
@@ -62,7 +63,49 @@ export interface SaturateCommand {
   readonly pid: number;
 }
 
-export type LoadCommand = WatchCommand | SinkCommand | StallCommand | EndStallCommand | PaceCommand | SaturateCommand;
+/** Connects a worker that answers the calls of `saturate` with the same dialect, and HTTP requests. */
+export interface AnswerCommand {
+  readonly kind: 'answer';
+  readonly dialect: CallDialectName;
+  readonly url: string;
+}
+
+/** Sends one HTTP request after another over one connection and reports one window. */
+export interface RequestCommand {
+  readonly kind: 'request';
+  readonly url: string;
+  readonly warmUpMs: number;
+  readonly windowMs: number;
+  readonly pid: number;
+}
+
+/** Sends bytes from one socket to another through a server and reports how long it took. */
+export interface TransferCommand {
+  readonly kind: 'transfer';
+  /** `rivulet`: through a channel that is created for it. `relay`: the server passes on what one socket sends to the other. */
+  readonly through: 'rivulet' | 'relay';
+  readonly url: string;
+  readonly bytes: number;
+}
+
+export interface TransferReport {
+  readonly bytes: number;
+  readonly seconds: number;
+}
+
+export type LoadCommand =
+  | WatchCommand
+  | SinkCommand
+  | StallCommand
+  | EndStallCommand
+  | PaceCommand
+  | SaturateCommand
+  | AnswerCommand
+  | RequestCommand
+  | TransferCommand;
+
+/** Commands that measure a window. */
+export type WindowCommand = PaceCommand | SaturateCommand | RequestCommand;
 
 /** What a window showed. Times in milliseconds, rates per second; NaN where nothing was sampled. */
 export interface WindowReport {

@@ -18,7 +18,7 @@ export interface Dialect {
   acknowledged(text: string): number | undefined;
 }
 
-export type DialectName = 'rivulet' | 'socket.io' | 'uwebsockets';
+export type DialectName = 'rivulet' | 'socket.io' | 'uwebsockets' | 'rivulet-calls' | 'socket.io-calls';
 
 const STREAM = 'bench';
 const CALL_PREFIX = '00000000-0000-4000-8000-';
@@ -84,4 +84,21 @@ const uwebsockets: Dialect = {
   acknowledged: () => undefined,
 };
 
-export const DIALECTS: Readonly<Record<DialectName, Dialect>> = { rivulet, 'socket.io': socketIo, uwebsockets };
+/** The same connections, but each write is a call that another worker answers. */
+const rivuletCalls: Dialect = {
+  ...rivulet,
+  set(_group, _item, data, call) {
+    const id = CALL_PREFIX + call.toString(16).padStart(12, '0');
+    return `{"type":"invokefunction","invocation_id":"${id}","function_id":"bench::call","data":${data}}`;
+  },
+};
+
+const socketIoCalls: Dialect = { ...socketIo, set: (_group, _item, data, call) => `42${call}["call",${data}]` };
+
+export const DIALECTS: Readonly<Record<DialectName, Dialect>> = {
+  rivulet,
+  'socket.io': socketIo,
+  uwebsockets,
+  'rivulet-calls': rivuletCalls,
+  'socket.io-calls': socketIoCalls,
+};

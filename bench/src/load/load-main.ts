@@ -1,6 +1,9 @@
-import type { LoadCommand, PaceCommand, SaturateCommand, StallCommand, WatchCommand, WindowReport } from './commands.js';
+import { Answerer } from './answerer.js';
+import type { LoadCommand, PaceCommand, SaturateCommand, StallCommand, TransferReport, WatchCommand, WindowReport } from './commands.js';
 import { DIALECTS } from './dialects.js';
+import { requestInTurn } from './requester.js';
 import { Sink } from './sink.js';
+import { transfer } from './transfer.js';
 import { Watcher } from './watcher.js';
 import { Meter } from './window.js';
 import { Writer } from './writer.js';
@@ -38,7 +41,7 @@ async function measured(
   return report;
 }
 
-async function run(command: LoadCommand): Promise<WindowReport | undefined> {
+async function run(command: LoadCommand): Promise<WindowReport | TransferReport | undefined> {
   switch (command.kind) {
     case 'watch':
       await watch(command);
@@ -58,6 +61,16 @@ async function run(command: LoadCommand): Promise<WindowReport | undefined> {
       return measured(command, (writer, until) => writer.pace(command.group, command.rate, until));
     case 'saturate':
       return measured(command, (writer, until) => writer.saturate(command.group, command.inFlight, until));
+    case 'answer':
+      await Answerer.open(command.dialect, command.url);
+      return undefined;
+    case 'request': {
+      const report = meter.window(command.pid, command.warmUpMs, command.windowMs);
+      await requestInTurn(command.url, meter, report);
+      return report;
+    }
+    case 'transfer':
+      return transfer(command);
   }
 }
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { pin, SERVER_CPU } from '../servers/server-process.js';
-import type { LoadCommand, PaceCommand, SaturateCommand, WindowReport } from './commands.js';
+import type { LoadCommand, TransferCommand, TransferReport, WindowCommand, WindowReport } from './commands.js';
 
 const MAIN = fileURLToPath(new URL('./load-main.js', import.meta.url));
 /** Every processor but the server's; the same one where there is no other. */
@@ -28,9 +28,15 @@ export class LoadProcess {
   }
 
   /** Runs a command that measures a window. */
-  async measure(command: PaceCommand | SaturateCommand): Promise<WindowReport> {
-    const report = await this.#run(command);
+  async measure(command: WindowCommand): Promise<WindowReport> {
+    const report = await this.#run<WindowReport>(command);
     if (report === undefined) throw new Error(`${command.kind} reported nothing`);
+    return report;
+  }
+
+  async transfer(command: TransferCommand): Promise<TransferReport> {
+    const report = await this.#run<TransferReport>(command);
+    if (report === undefined) throw new Error('the transfer reported nothing');
     return report;
   }
 
@@ -41,10 +47,10 @@ export class LoadProcess {
     await exit;
   }
 
-  async #run(command: LoadCommand): Promise<WindowReport | undefined> {
+  async #run<Report>(command: LoadCommand): Promise<Report | undefined> {
     const answer = once(this.#child, 'message');
     this.#child.send(command);
-    const [{ report, error }] = (await Promise.race([answer, this.#ended])) as [{ report?: WindowReport; error?: string }];
+    const [{ report, error }] = (await Promise.race([answer, this.#ended])) as [{ report?: Report; error?: string }];
     if (error !== undefined) throw new Error(error);
     return report;
   }

@@ -2,7 +2,7 @@ import { LoadProcess } from '../load/load-process.js';
 import { sinkBinary } from '../load/sink-binary.js';
 import { Figures, target } from '../measure/figures.js';
 import type { Effort, Scenario, ScenarioResult } from '../scenario.js';
-import { isAvailable, type ServerName, startServer } from '../servers/server-process.js';
+import { type FanOutName, isAvailable, startServer } from '../servers/server-process.js';
 
 const SUBSCRIBERS = 1_000;
 /** At the last one, which no server reaches, each shows its peak. */
@@ -31,7 +31,7 @@ export const fanOut: Scenario = {
   },
 };
 
-async function measure(name: ServerName, rate: number, effort: Effort, figures: Figures, loadBound: Set<string>): Promise<void> {
+async function measure(name: FanOutName, rate: number, effort: Effort, figures: Figures, loadBound: Set<string>): Promise<void> {
   const server = await startServer(name);
   const load = new LoadProcess();
   try {
@@ -66,8 +66,8 @@ async function measure(name: ServerName, rate: number, effort: Effort, figures: 
   }
 }
 
-function report(servers: readonly ServerName[], figures: Figures, loadBound: ReadonlySet<string>): ScenarioResult {
-  const peak = (name: ServerName) => Math.max(...RATES.map((rate) => figures.median(`${name} at ${rate}/s: deliveries`)));
+function report(servers: readonly FanOutName[], figures: Figures, loadBound: ReadonlySet<string>): ScenarioResult {
+  const peak = (name: FanOutName) => Math.max(...RATES.map((rate) => figures.median(`${name} at ${rate}/s: deliveries`)));
   const targets = [
     target("peak deliveries/s, as a multiple of Socket.IO's", peak('rivulet') / peak('socket.io'), 'at least', 20),
     target('delivery p99 at 1,000/s, in ms', figures.median('rivulet at 1000/s: delivery p99'), 'at most', 50),

@@ -5,7 +5,9 @@ import { answerLines } from './answer-lines.js';
 const directory = process.argv[2] ?? '';
 const defaults = loadConfig({ cwd: '/', env: {}, lenient: false });
 const [worker] = defaults.workerManagers;
-if (worker === undefined || defaults.stream === undefined) throw new Error('the defaults have no listeners');
+const { stream, state, http } = defaults;
+if (worker === undefined || stream === undefined || state === undefined || http === undefined)
+  throw new Error('the defaults lack something');
 const adapter =
   directory === ''
     ? ({ kind: 'memory' } as const)
@@ -13,8 +15,11 @@ const adapter =
 const engine = await startEngine({
   ...defaults,
   workerManagers: [{ ...worker, port: 0 }],
-  stream: { ...defaults.stream, port: 0, adapter },
+  stream: { ...stream, port: 0, adapter },
+  state: { ...state, adapter: { kind: 'memory' } },
+  http: { ...http, port: 0 },
 });
 const port = (name: string) => engine.listeners.find((listener) => listener.name === name)?.port;
-process.stdout.write(`${JSON.stringify({ write: `ws://127.0.0.1:${port('worker')}/`, watch: `ws://127.0.0.1:${port('stream')}/` })}\n`);
+const url = (scheme: string, name: string) => `${scheme}://127.0.0.1:${port(name)}/`;
+process.stdout.write(`${JSON.stringify({ write: url('ws', 'worker'), watch: url('ws', 'stream'), http: url('http', 'http') })}\n`);
 answerLines({ figures: () => engine.figures() });

@@ -13,12 +13,16 @@ export interface ServerProcess {
   /** Where writers connect, and where subscribers do. */
   readonly writeUrl: string;
   readonly watchUrl: string;
+  /** Where HTTP requests go; empty for servers that take none. */
+  readonly httpUrl: string;
   /** Sends a line on the standard input and answers the line that comes back, parsed. */
   ask(command: string): Promise<Readonly<Record<string, number>>>;
   stop(): Promise<void>;
 }
 
-export type ServerName = 'rivulet' | 'socket.io' | 'uwebsockets';
+/** Servers that push changes to subscribers. */
+export type FanOutName = 'rivulet' | 'socket.io' | 'uwebsockets';
+export type ServerName = FanOutName | 'node:http' | 'ws relay';
 
 const START_TIMEOUT_MS = 20_000;
 const here = (file: string) => fileURLToPath(new URL(file, import.meta.url));
@@ -51,6 +55,8 @@ export async function startServer(name: ServerName, directory = ''): Promise<Ser
   const commands: Record<ServerName, [string, string[]]> = {
     rivulet: [process.execPath, [...node, here('./rivulet-server.js'), directory]],
     'socket.io': [process.execPath, [...node, here('./socket-io-server.js')]],
+    'node:http': [process.execPath, [...node, here('./node-http-server.js')]],
+    'ws relay': [process.execPath, [...node, here('./ws-relay-server.js')]],
     uwebsockets: [bunBinary() ?? 'bun', [here('../../servers/uwebsockets-server.mjs')]],
   };
   const child = spawn(...pin(SERVER_CPU, ...commands[name]), { stdio: ['pipe', 'pipe', 'inherit'] });
@@ -62,6 +68,7 @@ class StartedServer implements ServerProcess {
   readonly pid: number;
   writeUrl = '';
   watchUrl = '';
+  httpUrl = '';
   readonly #child: ChildProcess;
   readonly #lines: AsyncIterator<string>;
 
@@ -74,9 +81,10 @@ class StartedServer implements ServerProcess {
   }
 
   async ready(): Promise<this> {
-    const address = JSON.parse(await this.#line()) as { write: string; watch: string };
+    const address = JSON.parse(await this.#line()) as { write: string; watch: string; http?: string };
     this.writeUrl = address.write;
     this.watchUrl = address.watch;
+    this.httpUrl = address.http ?? '';
     return this;
   }
 

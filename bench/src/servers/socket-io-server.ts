@@ -1,12 +1,21 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Server } from 'socket.io';
+import { Server, type Socket } from 'socket.io';
 import { answerLines } from './answer-lines.js';
 
 // The usual way to do it: clients join a room, the writer's message is emitted to the room. WebSocket only, no compression.
 const http = createServer();
 const io = new Server(http, { transports: ['websocket'], perMessageDeflate: false, httpCompression: false });
+let answerer: Socket | undefined;
 io.on('connection', (socket) => {
+  // A call of one client that another one answers, with acknowledgements both ways.
+  socket.on('serve', (serving?: () => void) => {
+    answerer = socket;
+    serving?.();
+  });
+  socket.on('call', (data: unknown, answer?: (result: unknown) => void) => {
+    answerer?.emit('call', data, (result: unknown) => answer?.(result));
+  });
   socket.on('join', (room: string, joined?: () => void) => {
     void socket.join(room);
     joined?.();
