@@ -14,14 +14,20 @@ export interface ChangeFrame {
   readonly streamName: string;
   readonly groupId: string;
   readonly id: string | undefined;
+  /** Offset of the last change of the batch that this one is of; absent for one that stands alone. */
+  readonly through?: number | undefined;
+}
+
+function tail({ through }: ChangeFrame): string {
+  return through === undefined ? '}' : `,"through":${through}}`;
 }
 
 export function encodeChange(frame: ChangeFrame, effect: StreamEffect, data: JsonText): string {
-  return `${head(frame.timestamp, frame.streamName, frame.groupId, frame.id)}{"type":"${effect}","data":${data}}}`;
+  return `${head(frame.timestamp, frame.streamName, frame.groupId, frame.id)}{"type":"${effect}","data":${data}}${tail(frame)}`;
 }
 
 export function encodeEvent(frame: ChangeFrame, type: string, data: JsonText): string {
-  return `${head(frame.timestamp, frame.streamName, frame.groupId, frame.id)}{"type":"event","event":{"type":${JSON.stringify(type)},"data":${data}}}}`;
+  return `${head(frame.timestamp, frame.streamName, frame.groupId, frame.id)}{"type":"event","event":{"type":${JSON.stringify(type)},"data":${data}}}${tail(frame)}`;
 }
 
 export function encodeItemSync(frame: ChangeFrame, data: JsonText): string {

@@ -24,7 +24,8 @@ export class FrameEncoder {
   }
 
   change(commit: Commit): string {
-    const frame = { timestamp: commit.timestamp, streamName: commit.stream, groupId: commit.group, id: commit.item };
+    const { timestamp, stream: streamName, group: groupId, item: id, through } = commit;
+    const frame = { timestamp, streamName, groupId, id, through };
     if (commit.effect === 'event') return encodeEvent(frame, commit.eventType ?? 'message', commit.data);
     return encodeChange(frame, commit.effect, this.value(commit.item ?? '', commit.data));
   }
