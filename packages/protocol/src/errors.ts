@@ -17,7 +17,7 @@ export const ERROR_CODES = {
   channel_send_failed: { when: 'The outbound queue of the worker that should run the function is closed.', retryable: true },
   enqueue_error: { when: 'No queue provider is available for an enqueue action.', retryable: false },
   invalid_action: { when: 'The action of an invocation has an unknown type.', retryable: false },
-  FORBIDDEN: { when: 'The session may not call this function.', retryable: false },
+  FORBIDDEN: { when: 'The session may not call this function, watch this group, or replace this data.', retryable: false },
   INVALID_NAMESPACE: { when: 'The namespace of an invocation is blank.', retryable: false },
   deserialization_error: {
     when: "A message can't be read (not JSON, too deep, too many values), or the input of a built-in function has the wrong shape or holds a number that JSON cannot carry exactly.",
@@ -82,6 +82,7 @@ export const ERROR_CODES = {
   TIMEOUT: { when: 'The response to an HTTP request did not begin in time.', retryable: true },
   BODY_TOO_LARGE: { when: 'The JSON body of an HTTP request is larger, deeper or has more values than allowed.', retryable: false },
   INTERNAL_ERROR: { when: 'The engine failed while it handled an HTTP request.', retryable: true },
+  RATE_LIMITED: { when: 'A stream client replaced the data of its leases too often; what it sent last is not stored.', retryable: true },
   TOO_MANY_SUBSCRIPTIONS: { when: 'A stream connection asked for more subscriptions than it may hold.', retryable: false },
 } as const satisfies Record<string, ErrorEntry>;
 

@@ -52,6 +52,14 @@ export const LIMITS = {
   builtSyncBytes: 16_777_216,
   /** Bytes of all of them together. */
   builtSyncsBytes: 67_108_864,
+  /** Items that live while a stream client does, held or in their grace time. */
+  leases: 100_000,
+  /** UTF-8 bytes of the data of one, as JSON. */
+  leaseDataBytes: 16_384,
+  /** Milliseconds that one may outlive a connection that dropped. */
+  leaseGraceMs: 600_000,
+  /** Times in a second that a client may replace the data of its leases. */
+  leaseUpdatesPerSecond: 10,
   /** UTF-16 code units of the token in a `refresh`. */
   tokenChars: 16_384,
   /** Events that wait for one trigger binding before the oldest is dropped. */

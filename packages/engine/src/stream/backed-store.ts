@@ -84,10 +84,13 @@ export class BackedStore implements StreamStore {
   async write(write: Write): Promise<WriteResult> {
     if (write.changes.some(({ kind }) => kind !== 'event')) this.requireOwn(write.stream);
     if (this.#inner.write !== undefined) return this.#inner.write(write);
-    throw new RivuletError(
-      'INVALID_ARGUMENTS',
-      'the adapter of this engine offers no conditions, versions of writes, idempotency keys, times to live and batches; write without them',
-    );
+    throw unsupported();
+  }
+
+  /** Throws INVALID_ARGUMENTS when items of the stream can't be held for a while. */
+  requireHolding(stream: string): void {
+    this.requireOwn(stream);
+    if (this.#inner.write === undefined) throw unsupported();
   }
 
   /** Throws INVALID_ARGUMENTS when a worker serves the stream: what is asked for only the store can tell. */
@@ -303,6 +306,13 @@ export class BackedStore implements StreamStore {
     if (result.kind !== 'applied') throw new Error(`an external change was not applied: ${result.kind}`);
     return { ...result, ...written };
   }
+}
+
+function unsupported(): RivuletError {
+  return new RivuletError(
+    'INVALID_ARGUMENTS',
+    'the adapter of this engine offers no conditions, versions of writes, idempotency keys, times to live, leases and batches; write without them',
+  );
 }
 
 function groupInput({ stream, group }: GroupRef): JsonText {
