@@ -98,10 +98,14 @@ test('a worker that writes and then reads sees what it wrote, though writes to o
   await worker.result('stream::set', { ...at('b'), data: 3 });
   const read = worker.result('stream::get', at('a'));
   const groups = worker.result('stream::list_groups', { stream_name: 'notes' });
+  const all = worker.result('stream::list_all', {});
   await worker.settled();
+  // Nothing has been asked of the backend that it could have answered too early.
+  await backend.settled();
   release();
   expect(await read).toBe(2);
   expect(await groups).toEqual(['g']);
+  expect(await all).toEqual({ stream: [{ id: 'notes', groups: ['g'] }], count: 1 });
   await Promise.all(both);
   expect(writes).toBe(3);
 });

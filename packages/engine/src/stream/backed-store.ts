@@ -4,7 +4,6 @@ import type { Logger } from '../logging/logger.js';
 import { requireId } from '../store/ids.js';
 import type { ApplyResult, Change, Changes, GroupRef, ItemRead, Snapshot, StoredItem, StoreEvents, StreamStore } from '../store/store.js';
 import { Lines } from '../structures/lines.js';
-import { PairMap } from '../structures/pair-map.js';
 import { Rounds } from '../structures/rounds.js';
 import type { BackendOperation, Backends, Part } from './backends.js';
 
@@ -41,8 +40,6 @@ export class BackedStore implements StreamStore {
   readonly #logger: Logger;
   readonly #lines = new Lines();
   readonly #lists = new Rounds<Listed>();
-  /** Writes of a group that workers have not answered. */
-  readonly #writing = new PairMap<Set<Promise<unknown>>>();
 
   constructor(inner: StreamStore, backends: Backends, logger: Logger) {
     this.#inner = inner;
@@ -81,22 +78,6 @@ export class BackedStore implements StreamStore {
       if (written?.new === undefined) throw jsonError('update', ref.stream, 'an object with new_value');
       return this.#publishWrite(ref, item, written.hadOld ? written.old : before, written.new);
     });
-  }
-
-  /** Whether a write of the group waits for a worker. */
-  writes(ref: GroupRef): boolean {
-    return this.#writing.get(ref.stream, ref.group) !== undefined;
-  }
-
-  /** Resolves when the workers have answered the writes of the group that were asked for until now. Never rejects. */
-  async settled(ref: GroupRef): Promise<void> {
-    const writing = this.#writing.get(ref.stream, ref.group);
-    if (writing !== undefined) await Promise.allSettled(writing);
-  }
-
-  /** The same for all groups of a stream. */
-  async streamSettled(stream: string): Promise<void> {
-    await Promise.allSettled([...this.#writing.valuesOf(stream)].flatMap((writing) => [...writing]));
   }
 
   /** The value after all writes of the item that were asked for until now; writes nothing. */
@@ -196,19 +177,7 @@ export class BackedStore implements StreamStore {
       throw new RivuletError('OVERLOADED', `more than ${LIMITS.backendWrites} writes wait for workers that serve streams; slow down`);
     }
     const { deadline } = this.#backends;
-    const running = this.#lines.run(JSON.stringify([stream, group, item]), () => work(deadline));
-    let writing = this.#writing.get(stream, group);
-    if (writing === undefined) {
-      writing = new Set();
-      this.#writing.set(stream, group, writing);
-    }
-    const all = writing.add(running);
-    const ended = () => {
-      all.delete(running);
-      if (all.size === 0) this.#writing.delete(stream, group);
-    };
-    running.then(ended, ended);
-    return running;
+    return this.#lines.run(JSON.stringify([stream, group, item]), () => work(deadline));
   }
 
   #write(change: ItemChange, part: Part): Promise<ApplyResult> {

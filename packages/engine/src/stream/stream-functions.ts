@@ -6,6 +6,7 @@ import type { Call } from '../core/invocation.js';
 import { requireStorable } from '../core/stored-value.js';
 import { UpdateCall } from '../core/update-call.js';
 import type { Logger } from '../logging/logger.js';
+import { requireId } from '../store/ids.js';
 import { listGroup } from '../store/list-group.js';
 import { PendingWrites } from '../store/pending-writes.js';
 import type { ApplyResult, Change, StoredItem } from '../store/store.js';
@@ -57,7 +58,7 @@ class StreamFunctions {
     const input = readInput(call);
     const ref = readGroup(input);
     const item = readId(input, 'item_id');
-    if (!this.#writes.has(ref) && !this.#store.writes(ref)) return (await this.#store.get(ref, item)).value?.data;
+    if (!this.#writes.has(ref)) return (await this.#store.get(ref, item)).value?.data;
     // Writes that were asked for before it are on their way: it stands in line with them, and writes nothing.
     return this.#store.getInLine(ref, item);
   }
@@ -77,13 +78,13 @@ class StreamFunctions {
       after: readText(input, 'after'),
       maxBytes: resultBytes(call),
     };
-    await Promise.all([this.#writes.settled(ref), this.#store.settled(ref)]);
+    await this.#writes.settled(ref);
     return listGroup(this.#store, ref, options);
   }
 
   async listGroups(call: Call): Promise<JsonText> {
     const stream = readId(readInput(call), 'stream_name');
-    await Promise.all([this.#writes.streamSettled(stream), this.#store.streamSettled(stream)]);
+    await this.#writes.streamSettled(stream);
     return JSON.stringify(await this.#store.groups(stream));
   }
 
@@ -101,6 +102,7 @@ class StreamFunctions {
     if (id !== undefined && typeof id !== 'string') throw mismatch('id must be a string');
     // The empty id is that of a whole group everywhere on the wire.
     const item = id === '' ? undefined : id;
+    if (item !== undefined) requireId(item, 'id');
     await this.#apply({ kind: 'event', ...readGroup(input), item, type, data: readData(call, input, 'null') });
     return 'null';
   }
