@@ -37,6 +37,14 @@ const next = (events: Inbox<StateEvent>) => events.take(() => true, 'an event');
 const short = ({ event_type, scope, key }: StateEvent) => `${event_type} ${scope}/${key}`;
 
 describe.each([{ lmdb: false }, { lmdb: true }])('state triggers (lmdb: $lmdb)', ({ lmdb }) => {
+  test('SA-3 what a reaction changes is told behind what it reacted to, also where the engine itself reacts', async () => {
+    const { worker, set, watch } = await start({ lmdb });
+    await worker.bind('state', 'state::delete', { scope: 'orders' });
+    const events = await watch({ scope: 'orders' });
+    await set(1);
+    expect([short(await next(events)), short(await next(events))]).toEqual(['state:created orders/o1', 'state:deleted orders/o1']);
+  });
+
   test('SA-3 create, update and delete have six keys each; what changes nothing fires nothing', async () => {
     const { set, remove, update, watch } = await start({ lmdb });
     const events = await watch({});

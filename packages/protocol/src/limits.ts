@@ -52,6 +52,8 @@ export const LIMITS = {
   pendingPerTrigger: 10_000,
   /** UTF-16 code units of the events that wait for one trigger binding, and of those that run. */
   pendingTriggerChars: 33_554_432,
+  /** UTF-16 code units of the events that wait for all trigger bindings and of those that run; an event counts once. */
+  heldTriggerChars: 268_435_456,
   /** Writes that wait in a store before `OVERLOADED`. */
   queuedWrites: 65_536,
   /** Streams that workers may serve in one run of the engine. */

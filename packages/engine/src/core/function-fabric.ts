@@ -1,7 +1,9 @@
 import { RivuletError } from '@rivulet/protocol';
 import type { Logger } from '../logging/logger.js';
 import type { Fabric, FireOutcome, PendingCall, TriggerBinding, TriggerProvider } from './fabric.js';
+import { FiringTurns } from './firing-turns.js';
 import { FunctionRegistry } from './function-registry.js';
+import { HeldEvents } from './held-events.js';
 import { type BuiltinHandler, type Call, failure, type JsonPayload, type Outcome } from './invocation.js';
 import { TriggerRegistry } from './trigger-registry.js';
 
@@ -11,6 +13,7 @@ const NOTHING_PENDING: PendingCall = { cancel() {} };
 export class FunctionFabric implements Fabric {
   readonly functions: FunctionRegistry;
   readonly triggers: TriggerRegistry;
+  readonly firing = { turns: new FiringTurns(), events: new HeldEvents() };
   readonly #logger: Logger;
 
   /** `onFunctionsChanged` runs after each change of who serves what. */
