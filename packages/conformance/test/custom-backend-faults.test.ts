@@ -41,6 +41,41 @@ test('ST-17 who watches since before the backend came, or while it was away, get
   await Promise.all([group.take('sync', second), item.take('sync', second), late.take('sync', second)]);
 });
 
+test('ST-17 who watches gets what another worker has that takes the stream over, and what the first has when that one goes', async () => {
+  const { connect, watch } = await start();
+  const [first, second, worker] = [await connect(), await connect(), await connect()];
+  await serve(first, { list: () => [{ id: 'of the first' }] });
+  const client = await watch();
+  expect((await client.take('sync')).event.data).toEqual([{ id: 'of the first' }]);
+  await serve(second, { list: () => [{ id: 'of the second' }] });
+  expect((await client.take('sync')).event.data).toEqual([{ id: 'of the second' }]);
+  // The same worker again: nothing is read elsewhere.
+  await serve(second, { list: () => [{ id: 'of the second, still' }] });
+  await second.closeSeenBy(worker);
+  expect((await client.take('sync')).event.data).toEqual([{ id: 'of the first' }]);
+});
+
+test('ST-19 who watches a stream that the store of the engine takes over gets what that has, and its changes', async () => {
+  const { connect, watch } = await start({ stream: { backendGraceMs: 0, backendFallback: true } });
+  const [backend, worker] = [await connect(), await connect()];
+  const held = [
+    { id: 'a', of: 'backend' },
+    { id: 'b', of: 'backend' },
+  ];
+  await serve(backend, {
+    get: (data) => held.find(({ id }) => id === (data as { item_id: string }).item_id),
+    list: () => held,
+    set: never,
+  });
+  const client = await watch();
+  expect((await client.take('sync')).event.data).toEqual(held);
+  await backend.closeSeenBy(worker);
+  await worker.result('stream::set', { ...at('a'), data: { id: 'a', of: 'store' } });
+  expect((await client.take('sync')).event.data).toEqual([{ id: 'a', of: 'store' }]);
+  await worker.result('stream::set', { ...at('a'), data: { id: 'a', of: 'store', n: 2 } });
+  expect((await client.take('update', ({ event }) => JSON.stringify(event.data).includes('"n":2'))).id).toBe('a');
+});
+
 test('ST-19 behind a backend that hangs every writer hears of it in time, and what was given up is never carried out', async () => {
   const { connect } = await start({ stream: { backendTimeoutMs: 300 } });
   const backend = await connect();

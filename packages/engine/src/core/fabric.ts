@@ -13,7 +13,7 @@ export interface Fabric {
   registerBuiltin(id: string, handler: BuiltinHandler, description: string): void;
   /** Whether a call of this id would find somebody now. */
   hasFunction(id: string): boolean;
-  /** `listener` runs when a worker serves an id that nobody served before. It must not throw. */
+  /** `listener` runs when another worker than before serves an id; not when nobody does any more. It must not throw. */
   onServed(listener: (id: string) => void): void;
   /** Calls a function; `done` runs exactly once, perhaps before this returns, and never after `cancel`. Does not throw. */
   invoke(call: Call, done: (outcome: Outcome) => void): PendingCall;

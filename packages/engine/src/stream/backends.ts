@@ -52,12 +52,19 @@ export class Backends {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #served = new Map<string, Served>();
+  /** In this turn. */
+  readonly #moved = new Set<string>();
+  #onMove: (stream: string) => void = () => {};
 
   constructor(fabric: Fabric, limits: BackendLimits, clock: Clock, logger: Logger) {
     this.#fabric = fabric;
     this.#limits = limits;
     this.#clock = clock;
     this.#logger = logger;
+    fabric.onServed((id) => {
+      const stream = READ_FUNCTION.exec(id)?.[1];
+      if (stream !== undefined) this.#move(stream);
+    });
   }
 
   /** Whether a worker serves the operation; throws STREAM_BACKEND_UNAVAILABLE when one did and is gone. */
@@ -80,19 +87,12 @@ export class Backends {
     return [...this.#served.keys()];
   }
 
-  /** `listener` runs, once for each turn, when a worker begins to serve what a `sync` of the stream is read from. It must not throw. */
-  onBegin(listener: (stream: string) => void): void {
-    const begun = new Set<string>();
-    this.#fabric.onServed((id) => {
-      const stream = READ_FUNCTION.exec(id)?.[1];
-      if (stream === undefined) return;
-      if (begun.size === 0)
-        setImmediate(() => {
-          for (const each of begun) listener(each);
-          begun.clear();
-        });
-      begun.add(stream);
-    });
+  /**
+   * `listener` runs when what a `sync` of the stream is read from is elsewhere than before: a worker begins to serve it, takes it over
+   * from another, or was given up. Once for each turn; it must not throw.
+   */
+  onMove(listener: (stream: string) => void): void {
+    this.#onMove = listener;
   }
 
   /** When what is asked for now must have ended, in monotonic milliseconds. */
@@ -135,7 +135,17 @@ export class Backends {
     if (!this.#limits.backendFallback || now - served.missingSince < this.#limits.backendGraceMs) return false;
     this.#logger.warn('backend_given_up', { stream, consequence: 'the store of the engine serves the stream from now on' });
     this.#served.delete(stream);
+    this.#move(stream);
     return true;
+  }
+
+  #move(stream: string): void {
+    if (this.#moved.size === 0)
+      setImmediate(() => {
+        for (const each of this.#moved) this.#onMove(each);
+        this.#moved.clear();
+      });
+    this.#moved.add(stream);
   }
 }
 
