@@ -1,7 +1,8 @@
+import { LIMITS } from '@rivulet/protocol';
 import { expect, test } from 'vitest';
 import { startTestEngine, type TestEngineOptions } from './harness/engine.js';
 import { type Frame, RawWorker, WorkerError } from './harness/raw-worker.js';
-import { StreamSocket } from './harness/stream-socket.js';
+import { type StreamFrame, StreamSocket } from './harness/stream-socket.js';
 
 const G = { stream_name: 'notes', group_id: 'g' };
 const at = (item_id: string) => ({ ...G, item_id });
@@ -321,4 +322,74 @@ test('ST-19 watchers end with what the backend holds, though its connection brea
     const own = order.filter((n) => n % 7 === item);
     expect(own).toEqual([...own].sort((a, b) => a - b));
   }
+});
+
+const ofItems = (items: ReadonlyMap<string, unknown>) => ({
+  get: (data: unknown) => items.get((data as { item_id: string }).item_id),
+  list: () => [...items.values()],
+});
+const shows = (text: string) => (frame: StreamFrame) => JSON.stringify(frame.event.data).includes(text);
+
+test('ST-19 who watches gets what a backend stored after the time of its answer, with few syncs for many writes', async () => {
+  const { connect, watch } = await start({ stream: { backendTimeoutMs: 400 } });
+  const [backend, worker] = [await connect(), await connect()];
+  const items = new Map<string, unknown>([['a', { id: 'a', n: 0 }]]);
+  const gates: (() => void)[] = [];
+  await serve(backend, {
+    ...ofItems(items),
+    set: async (data) => {
+      const { item_id, data: value } = data as { item_id: string; data: unknown };
+      await new Promise<void>((resolve) => gates.push(resolve));
+      items.set(item_id, value);
+    },
+    delete: async (data) => {
+      await new Promise<void>((resolve) => gates.push(resolve));
+      items.delete((data as { item_id: string }).item_id);
+    },
+  });
+  const client = await watch();
+  await client.take('sync');
+  const writes = Array.from({ length: 10 }, (_, n) => worker.errorCode('stream::set', { ...at(`m${n}`), data: { id: `m${n}` } }));
+  const removal = worker.errorCode('stream::delete', at('a'));
+  expect(new Set(await Promise.all(writes))).toEqual(new Set(['STREAM_SET_ERROR']));
+  expect(await removal).toBe('STREAM_DELETE_ERROR');
+  // At the deadline nobody knows; nothing has been stored.
+  expect((await client.take('sync')).event.data).toEqual([{ id: 'a', n: 0 }]);
+  const before = client.inbox.all.length;
+  for (const open of gates) open();
+  await client.take('sync', shows('"m9"'));
+  expect(client.inbox.all.at(-1)?.event.data).toEqual(Array.from({ length: 10 }, (_, n) => ({ id: `m${n}` })));
+  expect(client.inbox.all.length - before).toBeLessThan(5);
+});
+
+test('ST-19 a write that the backend has stored is never said not to have been written, and who watches gets it', async () => {
+  const { connect, watch } = await start();
+  const [backend, worker] = [await connect(), await connect()];
+  const items = new Map<string, unknown>();
+  const store = (data: unknown) => {
+    const { item_id } = data as { item_id: string };
+    const new_value = { id: item_id, pad: 'x'.repeat(LIMITS.valueBytes) };
+    items.set(item_id, new_value);
+    return { old_value: null, new_value };
+  };
+  await serve(backend, { ...ofItems(items), set: store });
+  const client = await watch();
+  await client.take('sync');
+  const { error } = await worker.call('stream::set', { ...at('a'), data: 1 });
+  expect(error).toMatchObject({ code: 'STREAM_SET_ERROR', message: expect.stringContaining('the worker of notes has done it') as string });
+  await client.take('sync', shows('"id":"a"'));
+  items.clear();
+  const asUpdate = await worker.call('stream::update', { ...at('b'), ops: [{ type: 'set', path: 'v', value: 1 }] });
+  expect(asUpdate.error).toMatchObject({ code: 'STREAM_UPDATE_ERROR' });
+  await client.take('sync', shows('"id":"b"'));
+  items.clear();
+  await serve(backend, {
+    update: (data) => {
+      items.set((data as { item_id: string }).item_id, { id: 'c' });
+      return 'done';
+    },
+  });
+  const refused = await worker.call('stream::update', { ...at('c'), ops: [] });
+  expect(refused.error).toMatchObject({ code: 'JSON_ERROR', message: expect.stringContaining('may have taken effect') as string });
+  await client.take('sync', shows('"id":"c"'));
 });

@@ -57,7 +57,7 @@ export const ERROR_CODES = {
     when: 'A worker served this stream (createStream) and is not connected; nothing was read or written instead.',
     retryable: true,
   },
-  JSON_ERROR: { when: 'A worker that serves a stream answered a read with the wrong shape.', retryable: false },
+  JSON_ERROR: { when: 'A worker that serves a stream answered with the wrong shape.', retryable: false },
   STREAM_SET_ERROR: { when: 'stream::set failed for a reason without a code of its own.', retryable: true },
   STREAM_GET_ERROR: { when: 'stream::get failed for a reason without a code of its own.', retryable: true },
   STREAM_DELETE_ERROR: { when: 'stream::delete failed for a reason without a code of its own.', retryable: true },

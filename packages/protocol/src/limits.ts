@@ -60,6 +60,8 @@ export const LIMITS = {
   backendStreams: 10_000,
   /** Writes that wait for workers that serve streams before `OVERLOADED`. */
   backendWrites: 65_536,
+  /** Writes whose time is over and whose answers by workers that serve streams are still waited for. */
+  backendLateWrites: 16_384,
   /** Operations of one update call. */
   updateOps: 1_024,
   /** Bytes of one message in a channel: Python's client takes less than 1 MiB. */

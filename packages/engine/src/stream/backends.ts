@@ -1,7 +1,7 @@
 import { type ErrorBody, type ErrorCode, type JsonText, LIMITS, RivuletError } from '@rivulet/protocol';
 import { AnsweredError } from '../core/builtin-answer.js';
-import type { Fabric } from '../core/fabric.js';
-import { JsonPayload } from '../core/invocation.js';
+import type { Fabric, PendingCall } from '../core/fabric.js';
+import { type Call, JsonPayload, type Outcome } from '../core/invocation.js';
 import type { Logger } from '../logging/logger.js';
 import type { Clock } from '../structures/clock.js';
 
@@ -17,7 +17,7 @@ export interface BackendLimits {
 }
 
 /** The code of a failure that the caller sees as one of the stream function; failures of reads keep the code of the worker. */
-const WRITE_ERRORS = { set: 'STREAM_SET_ERROR', delete: 'STREAM_DELETE_ERROR', update: 'STREAM_UPDATE_ERROR' } as const;
+export const WRITE_ERRORS = { set: 'STREAM_SET_ERROR', delete: 'STREAM_DELETE_ERROR', update: 'STREAM_UPDATE_ERROR' } as const;
 const TIMEOUT_ERRORS = {
   ...WRITE_ERRORS,
   get: 'STREAM_GET_ERROR',
@@ -30,6 +30,11 @@ export interface Part {
   readonly of: BackendOperation;
   /** In monotonic milliseconds. Default: `backendTimeoutMs` from now. */
   readonly deadline?: number;
+  /**
+   * Runs when nobody knows whether the worker has done what it was asked: at the deadline, again when it answers after all or is gone,
+   * and when its answer can't be read.
+   */
+  readonly inDoubt?: () => void;
 }
 
 /** Of what a `sync` is read from. */
@@ -54,6 +59,8 @@ export class Backends {
   readonly #served = new Map<string, Served>();
   /** In this turn. */
   readonly #moved = new Set<string>();
+  /** Writes whose time is over and that their worker may still answer. */
+  #late = 0;
   #onMove: (stream: string) => void = () => {};
 
   constructor(fabric: Fabric, limits: BackendLimits, clock: Clock, logger: Logger) {
@@ -106,14 +113,41 @@ export class Backends {
    */
   async call(operation: BackendOperation, stream: string, input: JsonText, part: Part = { of: operation }): Promise<JsonText | undefined> {
     const id = functionId(operation, stream);
-    const { of, deadline = this.deadline } = part;
+    const { of, deadline = this.deadline, inDoubt } = part;
     const left = deadline - this.#clock.monotonic();
     const late = `${id} did not answer within ${this.#limits.backendTimeoutMs} ms`;
     if (left <= 0) throw new RivuletError(TIMEOUT_ERRORS[of], `${late}: it was not asked, as calls before it took all the time`);
-    const outcome = await this.#fabric.request({ functionId: id, payload: JsonPayload.ofText(input) }, left);
+    const asked = { functionId: id, payload: JsonPayload.ofText(input) };
+    const outcome = await (inDoubt === undefined ? this.#fabric.request(asked, left) : this.#ask(asked, left, inDoubt));
     if (outcome.kind === 'result') return outcome.text === 'null' ? undefined : outcome.text;
     if (outcome.kind === 'timeout') throw new RivuletError(TIMEOUT_ERRORS[of], late);
+    // What the engine says of an answer that it refuses.
+    if (outcome.error.code === 'deserialization_error') inDoubt?.();
     throw failure(of, id, outcome.error);
+  }
+
+  /** As `request` of the fabric, but that a late answer is waited for, as long as there are few of them. */
+  #ask(call: Call, timeoutMs: number, inDoubt: () => void): Promise<Outcome | { readonly kind: 'timeout' }> {
+    return new Promise((resolve) => {
+      let late = false;
+      let pending: PendingCall | undefined;
+      const timer = setTimeout(() => {
+        if (this.#late >= LIMITS.backendLateWrites) pending?.cancel();
+        else {
+          late = true;
+          this.#late++;
+        }
+        resolve({ kind: 'timeout' });
+        inDoubt();
+      }, timeoutMs);
+      pending = this.#fabric.invoke(call, (outcome) => {
+        clearTimeout(timer);
+        resolve(outcome);
+        if (!late) return;
+        this.#late--;
+        inDoubt();
+      });
+    });
   }
 
   /** Whoever serves one operation answers for all that are there now: when he goes, none of them is the store's. */

@@ -124,6 +124,14 @@ export class Hub {
     }
   }
 
+  /** The same for one group: what its worker has may not be what was published. */
+  refreshGroup({ stream, group }: GroupRef): void {
+    const fanout = this.#groups.get(stream, group);
+    if (fanout === undefined) return;
+    this.#logBytes -= fanout.log.bytes;
+    fanout.restart(fanout.log.begun ? fanout.log.head : undefined, this.#start);
+  }
+
   /** The cursor of this subscriber into a group, without memberships yet. A session opens one for each group. */
   open(subscriber: Subscriber, ref: GroupRef): Subscription {
     let fanout = this.#groups.get(ref.stream, ref.group);

@@ -39,6 +39,7 @@ export class StreamModule {
     this.hub = new Hub({ store, frames: this.#frames, limits: config, clock, logger });
     // Those who watch since before hold what was there: as after a restart of the engine what the store has, which is nothing.
     backends.onMove((stream) => this.hub.refresh(stream));
+    store.doubts.onDoubt((ref) => this.hub.refreshGroup(ref));
     const policy = { failClosed: config.joinFailClosed, authenticated: config.authFunction !== undefined, timeoutMs: config.joinTimeoutMs };
     const triggers = new SubscriptionTriggers(fabric, policy, logger);
     registerStreamFunctions({ fabric, store, logger });
