@@ -31,7 +31,7 @@ export const ERROR_CODES = {
   INVALID_ARGUMENTS: { when: 'The arguments of an engine::* call contradict each other.', retryable: false },
   ENGINE_STOPPING: { when: 'The engine stops and takes no new calls; nothing was done.', retryable: true },
   OVERLOADED: {
-    when: 'A bound was hit: calls in flight on one connection or queued for one worker, channels, HTTP requests that wait, their bodies or responses, or writes queued in the store.',
+    when: 'A bound was hit: calls in flight on one connection or queued for one worker, channels, HTTP requests that wait, their bodies or responses, or writes that are not answered, in number or in size.',
     retryable: true,
   },
   INVALID_ID: {

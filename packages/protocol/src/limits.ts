@@ -56,6 +56,8 @@ export const LIMITS = {
   heldTriggerChars: 268_435_456,
   /** Writes that wait in a store before `OVERLOADED`. */
   queuedWrites: 65_536,
+  /** UTF-16 code units of the writes that are not answered: of streams, in the store or with workers that serve them, and of state. */
+  pendingWriteChars: 268_435_456,
   /** Streams that workers may serve in one run of the engine. */
   backendStreams: 10_000,
   /** Writes that wait for workers that serve streams before `OVERLOADED`. */

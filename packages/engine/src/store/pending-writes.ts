@@ -1,3 +1,5 @@
+import { LIMITS, RivuletError } from '@rivulet/protocol';
+import { ByteBudget } from '../structures/byte-budget.js';
 import { PairMap } from '../structures/pair-map.js';
 import type { GroupRef } from './store.js';
 
@@ -9,19 +11,34 @@ interface Pending {
 }
 
 /**
+ * Writes that a store, or a worker that serves a stream, has not answered; their text is bounded.
+ *
  * Lets a read wait for the writes that were asked for before it: a worker that writes and then reads sees what it wrote, and nobody
  * sees what is not committed (spec WP §1.8). Writes of a group may end in any order: one is refused at once while those before it wait
  * for the disk, or for the worker that serves the stream.
  */
 export class PendingWrites {
   readonly #groups = new PairMap<Pending>();
+  readonly #room = new ByteBudget(LIMITS.pendingWriteChars);
 
-  began(ref: GroupRef, write: Promise<unknown>): void {
+  /** Begins a write of `chars` UTF-16 code units. Rejects with OVERLOADED, and begins nothing, when those under way leave no room for it. */
+  begin<T>(ref: GroupRef, chars: number, begin: () => Promise<T>): Promise<T> {
+    if (!this.#room.take(chars)) {
+      const most = `more than ${LIMITS.pendingWriteChars} characters wait to be written`;
+      return Promise.reject(new RivuletError('OVERLOADED', `${most}; wait for the answers of earlier writes`));
+    }
+    const write = begin();
+    this.#began(ref, chars, write);
+    return write;
+  }
+
+  #began(ref: GroupRef, chars: number, write: Promise<unknown>): void {
     const before = this.#groups.get(ref.stream, ref.group);
     const pending = before ?? { writes: 0, all: Promise.resolve() };
     if (before === undefined) this.#groups.set(ref.stream, ref.group, pending);
     pending.writes++;
     const end = () => {
+      this.#room.give(chars);
       pending.writes--;
       if (pending.writes === 0) this.#groups.delete(ref.stream, ref.group);
     };

@@ -76,11 +76,11 @@ export class BackedStore implements StreamStore {
   }
 
   /** An update that the worker of the stream computes from the operations. */
-  update(ref: GroupRef, item: string, ops: unknown): Promise<Applied> {
+  update(ref: GroupRef, item: string, ops: JsonText): Promise<Applied> {
     return this.#inLine({ ...ref, item }, async (deadline) => {
       const part = this.#part('update', ref, deadline);
       const before = this.#backends.serves('get', ref.stream) ? await this.#before(ref, item, part) : undefined;
-      const answer = await this.#backends.call('update', ref.stream, itemInput(ref, item, `,"ops":${JSON.stringify(ops)}`), part);
+      const answer = await this.#backends.call('update', ref.stream, itemInput(ref, item, `,"ops":${ops}`), part);
       const written = readWritten('update', answer);
       if (written?.new === undefined) {
         this.doubts.add(ref);

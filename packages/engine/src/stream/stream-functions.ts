@@ -49,7 +49,7 @@ class StreamFunctions {
     const input = readInput(call);
     const change = { kind: 'set', ...readGroup(input), item: readId(input, 'item_id'), data: readData(call, input) } as const;
     requireStorable(change.data);
-    const result = await this.#apply(change);
+    const result = await this.#apply(change, change.data.length);
     const after = result.kind === 'applied' ? result.new : undefined;
     return `{"old_value":${result.old ?? 'null'},"new_value":${after ?? change.data}}`;
   }
@@ -65,7 +65,7 @@ class StreamFunctions {
 
   async delete(call: Call): Promise<JsonText> {
     const input = readInput(call);
-    const result = await this.#apply({ kind: 'delete', ...readGroup(input), item: readId(input, 'item_id') });
+    const result = await this.#apply({ kind: 'delete', ...readGroup(input), item: readId(input, 'item_id') }, 0);
     return `{"old_value":${result.old ?? 'null'}}`;
   }
 
@@ -103,7 +103,8 @@ class StreamFunctions {
     // The empty id is that of a whole group everywhere on the wire.
     const item = id === '' ? undefined : id;
     if (item !== undefined) requireId(item, 'id');
-    await this.#apply({ kind: 'event', ...readGroup(input), item, type, data: readData(call, input, 'null') });
+    const event = { kind: 'event', ...readGroup(input), item, type, data: readData(call, input, 'null') } as const;
+    await this.#apply(event, type.length + event.data.length);
     return 'null';
   }
 
@@ -113,19 +114,16 @@ class StreamFunctions {
     const ref = readGroup(input);
     const item = readId(input, 'item_id');
     if (this.#store.updates(ref.stream)) {
-      const updating = this.#store.update(ref, item, field(input, 'ops'));
-      this.#writes.began(ref, updating);
-      const { old, new: after } = await updating;
+      const { old, new: after } = await this.#writes.begin(ref, update.text.length, () => this.#store.update(ref, item, update.text));
       return `{"old_value":${old ?? 'null'},"new_value":${after ?? 'null'}}`;
     }
-    const result = await this.#apply({ kind: 'update', ...ref, item, compute: update.compute });
+    const result = await this.#apply({ kind: 'update', ...ref, item, compute: update.compute }, update.text.length);
     return update.result(result.old, result.kind === 'applied' ? result.new : undefined);
   }
 
-  #apply(change: Change): Promise<ApplyResult> {
-    const applying = this.#store.apply(change);
-    this.#writes.began(change, applying);
-    return applying;
+  /** `chars`: what the write keeps of its call until it is answered. */
+  #apply(change: Change, chars: number): Promise<ApplyResult> {
+    return this.#writes.begin(change, chars, () => this.#store.apply(change));
   }
 }
 
