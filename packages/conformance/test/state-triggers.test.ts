@@ -221,6 +221,26 @@ describe('SA-3 conditions', () => {
   });
 });
 
+test('what fails at every event is one line in the log for each binding, not one for each event', async () => {
+  const { worker, set, log } = await start();
+  const asked = new Inbox<unknown>();
+  const fail = (data: unknown) => {
+    asked.push(data);
+    throw new WorkerError({ code: 'DOWN', message: 'no database' });
+  };
+  await worker.serve('app::fails', fail);
+  for (const config of [{}, { scope: 'orders' }, { condition_function_id: 'app::fails' }]) await worker.bind('state', 'app::fails', config);
+  for (let n = 0; n < 5; n++) await set(n);
+  for (let n = 0; n < 15; n++) await asked.take(() => true);
+  await worker.settled();
+  const lines = log.filter(({ event }) => event === 'trigger_function_failed' || event === 'condition_failed');
+  expect(lines.map(({ event, fields }) => `${event} ${String(fields.code)} ${String(fields.times)}`).sort()).toEqual([
+    'condition_failed DOWN 1',
+    'trigger_function_failed DOWN 1',
+    'trigger_function_failed DOWN 1',
+  ]);
+});
+
 test('a binding that is registered again is replaced: one event, for the new one alone', async () => {
   const { worker, set } = await start();
   const calls: string[] = [];
