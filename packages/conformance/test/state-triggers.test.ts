@@ -45,7 +45,7 @@ describe.each([{ lmdb: false }, { lmdb: true }])('state triggers (lmdb: $lmdb)',
     expect([short(await next(events)), short(await next(events))]).toEqual(['state:created orders/o1', 'state:deleted orders/o1']);
   });
 
-  test('SA-3 create, update and delete have six keys each; what changes nothing fires nothing', async () => {
+  test('SA-3 create, update and delete have six keys each; a set of the same value fires, an update without effect does not', async () => {
     const { set, remove, update, watch } = await start({ lmdb });
     const events = await watch({});
     await remove();

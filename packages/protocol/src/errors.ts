@@ -28,7 +28,10 @@ export const ERROR_CODES = {
     when: 'An engine::*::info call names something that does not exist, or no http trigger has the path of a request.',
     retryable: false,
   },
-  INVALID_ARGUMENTS: { when: 'The arguments of an engine::* call contradict each other.', retryable: false },
+  INVALID_ARGUMENTS: {
+    when: 'The arguments of an engine::* call contradict each other, or after of a list names nothing that is in it.',
+    retryable: false,
+  },
   ENGINE_STOPPING: { when: 'The engine stops and takes no new calls; nothing was done.', retryable: true },
   OVERLOADED: {
     when: 'A bound was hit: calls in flight on one connection or queued for one worker, channels, HTTP requests that wait, their bodies or responses, or writes that are not answered, in number or in size.',
