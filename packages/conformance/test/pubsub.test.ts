@@ -144,7 +144,7 @@ test('subscriptions that set off each other, faster each time, keep nobody waiti
   for (let n = 0; n < 10; n++) {
     const began = performance.now();
     await other.settled();
-    expect(performance.now() - began).toBeLessThan(500);
+    expect(performance.now() - began).toBeLessThan(2_000);
   }
   await expect.poll(() => log.some(({ event }) => event === 'trigger_overflow'), { timeout: 8_000 }).toBe(true);
 }, 30_000);

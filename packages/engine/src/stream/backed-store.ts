@@ -240,8 +240,9 @@ export class BackedStore implements StreamStore {
     return this.#publish(part.of, ref, item, 'delete', old, { old, new: undefined });
   }
 
-  #part(of: Write, ref: GroupRef, deadline: number): WritePart {
-    return { of, deadline, inDoubt: () => this.doubts.add(ref) };
+  /** Of the change it keeps the group only: it may wait for a late answer. */
+  #part(of: Write, { stream, group }: GroupRef, deadline: number): WritePart {
+    return { of, deadline, inDoubt: () => this.doubts.add({ stream, group }) };
   }
 
   /** The value before a write: to ask for it changes nothing. */

@@ -1,9 +1,10 @@
 import { type ErrorBody, type ErrorCode, type JsonText, LIMITS, RivuletError } from '@rivulet/protocol';
 import { AnsweredError } from '../core/builtin-answer.js';
-import type { Fabric, PendingCall } from '../core/fabric.js';
-import { type Call, JsonPayload, type Outcome } from '../core/invocation.js';
+import type { Fabric } from '../core/fabric.js';
+import { JsonPayload, type Outcome } from '../core/invocation.js';
 import type { Logger } from '../logging/logger.js';
 import type { Clock } from '../structures/clock.js';
+import { LateAnswers } from './late-answers.js';
 
 /** What a worker can serve of a stream, each as a function `stream::<operation>(<stream>)` (spec ST §2.9). */
 export type BackendOperation = 'get' | 'set' | 'delete' | 'list' | 'list_groups' | 'update';
@@ -31,8 +32,8 @@ export interface Part {
   /** In monotonic milliseconds. Default: `backendTimeoutMs` from now. */
   readonly deadline?: number;
   /**
-   * Runs when nobody knows whether the worker has done what it was asked: at the deadline, again when it answers after all or is gone,
-   * and when its answer can't be read.
+   * Runs when the worker may have done what it was asked though the call failed: it answers after its time, or what can't be read. One
+   * that refuses or is gone has not; when it comes back, `onMove` tells.
    */
   readonly inDoubt?: () => void;
 }
@@ -59,8 +60,7 @@ export class Backends {
   readonly #served = new Map<string, Served>();
   /** In this turn. */
   readonly #moved = new Set<string>();
-  /** Writes whose time is over and that their worker may still answer. */
-  #late = 0;
+  readonly #late = new LateAnswers();
   #onMove: (stream: string) => void = () => {};
 
   constructor(fabric: Fabric, limits: BackendLimits, clock: Clock, logger: Logger) {
@@ -118,36 +118,13 @@ export class Backends {
     const late = `${id} did not answer within ${this.#limits.backendTimeoutMs} ms`;
     if (left <= 0) throw new RivuletError(TIMEOUT_ERRORS[of], `${late}: it was not asked, as calls before it took all the time`);
     const asked = { functionId: id, payload: JsonPayload.ofText(input) };
-    const outcome = await (inDoubt === undefined ? this.#fabric.request(asked, left) : this.#ask(asked, left, inDoubt));
+    const outcome = await (inDoubt === undefined
+      ? this.#fabric.request(asked, left)
+      : this.#late.ask(this.#fabric, asked, left, lateOf(inDoubt)));
     if (outcome.kind === 'result') return outcome.text === 'null' ? undefined : outcome.text;
     if (outcome.kind === 'timeout') throw new RivuletError(TIMEOUT_ERRORS[of], late);
-    // What the engine says of an answer that it refuses.
-    if (outcome.error.code === 'deserialization_error') inDoubt?.();
+    if (mayHaveBeenDone(outcome)) inDoubt?.();
     throw failure(of, id, outcome.error);
-  }
-
-  /** As `request` of the fabric, but that a late answer is waited for, as long as there are few of them. */
-  #ask(call: Call, timeoutMs: number, inDoubt: () => void): Promise<Outcome | { readonly kind: 'timeout' }> {
-    return new Promise((resolve) => {
-      let late = false;
-      let pending: PendingCall | undefined;
-      const timer = setTimeout(() => {
-        if (this.#late >= LIMITS.backendLateWrites) pending?.cancel();
-        else {
-          late = true;
-          this.#late++;
-        }
-        resolve({ kind: 'timeout' });
-        inDoubt();
-      }, timeoutMs);
-      pending = this.#fabric.invoke(call, (outcome) => {
-        clearTimeout(timer);
-        resolve(outcome);
-        if (!late) return;
-        this.#late--;
-        inDoubt();
-      });
-    });
   }
 
   /** Whoever serves one operation answers for all that are there now: when he goes, none of them is the store's. */
@@ -185,6 +162,18 @@ export class Backends {
 
 function functionId(operation: BackendOperation, stream: string): string {
   return `stream::${operation}(${stream})`;
+}
+
+/** The code is that of the engine for an answer that it can't take. */
+function mayHaveBeenDone(outcome: Outcome): boolean {
+  return outcome.kind === 'result' || outcome.error.code === 'deserialization_error';
+}
+
+/** Apart from the call: nothing of it is kept for a late answer. */
+function lateOf(inDoubt: () => void): (outcome: Outcome | undefined) => void {
+  return (outcome) => {
+    if (outcome === undefined || mayHaveBeenDone(outcome)) inDoubt();
+  };
 }
 
 function failure(of: BackendOperation, id: string, { code, message, ...more }: ErrorBody): Error {
