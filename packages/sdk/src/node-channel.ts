@@ -2,8 +2,8 @@ import { Readable, Writable } from 'node:stream';
 import { WebSocket } from 'ws';
 import { CHANNEL_LIVENESS, type ChannelLiveness } from './channel-liveness.js';
 import { CHANNEL_FRAME_BYTES, channelUrl } from './channel-ref.js';
-import { openChannelSocket } from './channel-socket.js';
 import { sdkError } from './errors.js';
+import { openChannelSocket } from './node-channel-socket.js';
 import type { StreamChannelRef } from './types.js';
 import { WaitingTexts } from './waiting-texts.js';
 

@@ -64,7 +64,7 @@ export type TriggerRequest<TInput = unknown> = {
   function_id: string;
   payload: TInput;
   action?: TriggerActionType;
-  /** Milliseconds until the call fails with `TIMEOUT`. Default: `invocationTimeoutMs` of the worker. */
+  /** Milliseconds until the call fails with `TIMEOUT`; for a void call those in which it may wait for a connection. Default: `invocationTimeoutMs` of the worker. */
   timeoutMs?: number;
   /** Reaches the handler as its second argument. */
   metadata?: Metadata;
@@ -129,7 +129,7 @@ export interface InitOptions {
   maxQueuedCalls?: number;
   /** UTF-8 bytes of one message to the engine; as its `max_message_bytes`. Default 16,777,216. */
   maxMessageBytes?: number;
-  /** Where the SDK tells of what nobody waits for: a first attempt to connect that failed, refused triggers, failed void calls. Default: `console.warn`. */
+  /** Where the SDK tells of what nobody waits for: a first attempt to connect that failed, refused triggers, failed void calls. Default: `console.warn`, also for what fails because it was called from here. */
   onWarning?: (code: string, message: string) => void;
   /** Accepted and ignored: there is no telemetry. */
   enableMetricsReporting?: boolean;
@@ -149,7 +149,10 @@ export interface Worker<TReader, TWriter> {
   ): FunctionRef;
   /** Binds a function to a trigger, now and after every reconnect. */
   registerTrigger(trigger: RegisterTriggerInput): Trigger;
-  /** Provides a trigger type. */
+  /**
+   * Provides a trigger type. Each binding is told once, whatever connections come and go, and its end once, each after the one before it
+   * was done. In place of the provider of the same id, if there is one.
+   */
   registerTriggerType<TConfig>(triggerType: RegisterTriggerTypeInput, handler: TriggerHandler<TConfig>): TriggerTypeRef<TConfig>;
   unregisterTriggerType(triggerType: { id: string; description?: string }): void;
   /** For introspection only. */
@@ -172,8 +175,9 @@ export interface Worker<TReader, TWriter> {
   /** Calls back after every change of the connection. Answers what ends it. */
   onConnectionState(listener: (state: ConnectionState) => void): () => void;
   /**
-   * Takes its functions back, so that no new call comes, waits for handlers that run and their answers, then closes.
-   * After `timeoutMs` (default 30,000) it closes whatever still runs. Any number of calls is the first one; `close` does not wait.
+   * Takes its functions back, so that no new call comes, and registers nothing more; waits until the handlers that run have ended, their
+   * answers have reached the engine and what waited for a connection was sent; then closes. After `timeoutMs` (default 30,000) it closes
+   * whatever still runs: also a handler that awaits this call, and so itself. Any number of calls is the first one; `close` does not wait.
    */
   drain(timeoutMs?: number): Promise<void>;
   /** Closes now. Calls without an answer fail with `WORKER_CLOSED`. */
