@@ -72,25 +72,45 @@ export type TriggerRequest<TInput = unknown> = {
 
 export type EnqueueResult = { messageReceiptId: string };
 
+/** Rows of the lists. What nobody has said is `null`, or is not there. */
 export type FunctionInfo = {
   function_id: string;
-  description?: string;
-  request_format?: RegisterFunctionFormat;
-  response_format?: RegisterFunctionFormat;
+  /** The worker that serves it; `engine` for functions of the engine. */
+  worker_name?: string | null;
+  description?: string | null;
+  request_format?: RegisterFunctionFormat | null;
+  response_format?: RegisterFunctionFormat | null;
+  metadata?: Metadata | null;
+};
+export type TriggerInfo = {
+  id: string;
+  trigger_type: string;
+  function_id: string;
+  worker_name?: string | null;
+  config?: unknown;
   metadata?: Metadata;
 };
-export type TriggerInfo = { id: string; trigger_type: string; function_id: string; config?: unknown; metadata?: Metadata };
-export type TriggerTypeInfo = { id: string; description: string; trigger_request_format?: unknown; call_request_format?: unknown };
+export type TriggerTypeInfo = {
+  id: string;
+  worker_name?: string | null;
+  description: string;
+  trigger_request_format?: unknown;
+  call_request_format?: unknown;
+};
 export type WorkerStatus = 'connected' | 'available' | 'busy' | 'disconnected';
 export type WorkerInfo = {
   id: string;
-  name?: string;
-  runtime?: string;
-  version?: string;
-  os?: string;
-  ip_address?: string;
+  name?: string | null;
+  description?: string | null;
+  runtime?: string | null;
+  version?: string | null;
+  os?: string | null;
+  ip_address?: string | null;
+  /** The process id that it announced. */
+  pid?: number | null;
   status: WorkerStatus;
-  connected_at_ms: number;
+  /** Milliseconds since 1970; `null` in the row of the engine itself. */
+  connected_at_ms: number | null;
   function_count: number;
   functions: string[];
   active_invocations: number;
@@ -200,8 +220,9 @@ export type StreamSetInput = { stream_name: string; group_id: string; item_id: s
 export type StreamDeleteInput = StreamGetInput;
 export type StreamListInput = { stream_name: string; group_id: string };
 export type StreamListGroupsInput = { stream_name: string };
-export type StreamSetResult<TData> = { old_value?: TData; new_value: TData };
-export type StreamDeleteResult<TData = unknown> = { old_value?: TData };
+/** `old_value`: `null`, or not there, if there was no item. */
+export type StreamSetResult<TData> = { old_value?: TData | null; new_value: TData };
+export type StreamDeleteResult<TData = unknown> = { old_value?: TData | null };
 
 /** A backend of a stream. `set` and `delete` may answer nothing: the engine then takes the data as stored, and asks `get` for what was before. */
 export interface StreamBackend<TData> {
