@@ -26,7 +26,8 @@ export class ChannelWriter {
   /** Sends one after another, so that text and bytes keep their order. */
   #last: Promise<void> = Promise.resolve();
   #sent = 0;
-  /** How many had been sent at the latest ping that was answered. */
+  /** How many had been sent at the latest ping, and at the latest one that was answered. */
+  #asked = 0;
   #taken = 0;
 
   /** `liveness`: default a ping every 20 s and death after 60 s of silence, in which the engine holds nothing back. */
@@ -101,7 +102,7 @@ export class ChannelWriter {
 
   /** The engine also sends pongs that answer nothing: those have no mark. */
   #answered(mark: string): void {
-    if (mark !== '') this.#taken = Math.max(this.#taken, Number(mark));
+    if (mark === String(this.#asked)) this.#taken = this.#asked;
   }
 
   #open(): Promise<WebSocket> {
@@ -113,7 +114,7 @@ export class ChannelWriter {
         closeTimeoutMs: CLOSE_TIMEOUT_MS,
         // The engine reads nothing while the channel is full, and only what was sent can have filled it. TCP then tells whether it is there.
         resting: () => this.#taken < this.#sent,
-        mark: () => String(this.#sent),
+        mark: () => String((this.#asked = this.#sent)),
         onSilent: (reason) => {
           why = reason;
         },
