@@ -29,12 +29,12 @@ export const ERROR_CODES = {
     retryable: false,
   },
   INVALID_ARGUMENTS: {
-    when: 'The arguments of an engine::* or stream::* call contradict each other, or ask for what this stream does not offer.',
+    when: 'The arguments of an engine::* or stream::* call contradict each other, ask for what this stream does not offer, or after of a list names nothing that is in it.',
     retryable: false,
   },
   ENGINE_STOPPING: { when: 'The engine stops and takes no new calls; nothing was done.', retryable: true },
   OVERLOADED: {
-    when: 'A bound was hit: calls in flight on one connection or queued for one worker, channels, HTTP requests that wait, their bodies or responses, writes queued in the store, or idempotency keys that it remembers.',
+    when: 'A bound was hit: calls in flight on one connection or queued for one worker, channels, HTTP requests that wait, their bodies or responses, writes that are not answered, in number or in size, or idempotency keys that a store remembers.',
     retryable: true,
   },
   INVALID_ID: {
@@ -60,7 +60,7 @@ export const ERROR_CODES = {
     when: 'A worker served this stream (createStream) and is not connected; nothing was read or written instead.',
     retryable: true,
   },
-  JSON_ERROR: { when: 'A worker that serves a stream answered a read with the wrong shape.', retryable: false },
+  JSON_ERROR: { when: 'A worker that serves a stream answered with the wrong shape.', retryable: false },
   STREAM_SET_ERROR: { when: 'stream::set failed for a reason without a code of its own.', retryable: true },
   STREAM_GET_ERROR: { when: 'stream::get failed for a reason without a code of its own.', retryable: true },
   STREAM_DELETE_ERROR: { when: 'stream::delete failed for a reason without a code of its own.', retryable: true },

@@ -41,8 +41,9 @@ export class StreamModule {
     this.#frames = new FrameEncoder(clock, config.injectId);
     this.#changes = new ChangeTriggers(fabric, logger);
     this.hub = new Hub({ store, frames: this.#frames, limits: config, clock, logger });
-    // Those who watch since before it came, as after a restart of the engine, hold what the store has: nothing.
-    backends.onBegin((stream) => this.hub.refresh(stream));
+    // Those who watch since before hold what was there: as after a restart of the engine what the store has, which is nothing.
+    backends.onMove((stream) => this.hub.refresh(stream));
+    store.doubts.onDoubt((ref) => this.hub.refreshGroup(ref));
     const policy = { failClosed: config.joinFailClosed, authenticated: config.authFunction !== undefined, timeoutMs: config.joinTimeoutMs };
     this.#leases = new Leases(store, logger);
     const triggers = new SubscriptionTriggers(fabric, policy, logger);
