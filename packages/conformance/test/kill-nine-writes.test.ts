@@ -78,8 +78,10 @@ test(
       // Whoever got no answer asks again, and so does one who got it.
       for (const asked of asks.slice(first)) {
         const again = await worker.result(asked.function_id, asked.data);
-        if (asked.answer !== undefined) expect(again).toEqual({ ...(asked.answer as object), replayed: true });
-        if ((again as { replayed?: boolean }).replayed === true) repeated++;
+        const { replayed, ...answer } = again as { readonly replayed?: true };
+        // What was answered was done; what was not may have been.
+        expect({ answer, replayed }).toEqual({ answer: asked.answer ?? answer, replayed: asked.answer === undefined ? replayed : true });
+        if (replayed === true) repeated++;
       }
       await worker.close();
     }

@@ -97,29 +97,31 @@ test('RV-33 RV-32 a transaction that fails half way through a batch leaves none 
   expect(await stateOf(path)).toMatchObject({ keys: 5 });
 });
 
-test.each([
-  { table: 'expiries', left: ['b'] },
-  { table: 'items', left: ['b'] },
-])('RV-40 a flipped bit in the $table costs the expiry that item alone, said once', async ({ table, left }) => {
-  const { path, time, lines, start } = await aged();
-  let opened = await start();
-  for (const item of ['a', 'b', 'c']) await writeTo(opened, [{ ...set(item, '1'), ...ttl(MINUTE) }]);
-  await opened.store.close();
-  expect(await damage(path, table, (index) => index === 1)).toBe(3);
-  opened = await start();
-  time.elapsed += MINUTE;
-  await opened.expire();
-  await opened.expire();
-  expect(opened.commits.map(({ item, effect }) => [item, effect])).toEqual([
-    ['a', 'delete'],
-    ['c', 'delete'],
-  ]);
-  expect(lines).toMatchObject([{ event: 'store_records_damaged', fields: { code: 'CORRUPT_ITEM', records: 1, where: 'expiries' } }]);
-  if (table === 'items') await expect(opened.items()).rejects.toMatchObject({ code: 'CORRUPT_ITEM' });
-  else expect((await opened.items()).items.map(({ item }) => item)).toEqual(left);
-  await opened.store.close();
-  expect(await count(path, 'expiries')).toBe(0);
-});
+test.each([{ table: 'expiries' }, { table: 'items' }])(
+  'RV-40 a flipped bit in the $table costs the expiry that item alone, said once',
+  async ({ table }) => {
+    const { path, time, lines, start } = await aged();
+    let opened = await start();
+    for (const item of ['a', 'b', 'c']) await writeTo(opened, [{ ...set(item, '1'), ...ttl(MINUTE) }]);
+    await opened.store.close();
+    expect(await damage(path, table, (index) => index === 1)).toBe(3);
+    opened = await start();
+    time.elapsed += MINUTE;
+    await opened.expire();
+    await opened.expire();
+    expect(opened.commits.map(({ item, effect }) => [item, effect])).toEqual([
+      ['a', 'delete'],
+      ['c', 'delete'],
+    ]);
+    expect(lines).toMatchObject([{ event: 'store_records_damaged', fields: { code: 'CORRUPT_ITEM', records: 1, where: 'expiries' } }]);
+    // The record of `b` is still there: as it was, or known as damaged.
+    await expect(opened.value('b').catch((error: unknown) => (error as { code: string }).code)).resolves.toBe(
+      table === 'items' ? 'CORRUPT_ITEM' : '1',
+    );
+    await opened.store.close();
+    expect(await count(path, 'expiries')).toBe(0);
+  },
+);
 
 test('RV-32 a damaged key fails its own writes until its time is over: what it answered is not known', async () => {
   const { path, time, lines, start } = await aged();
