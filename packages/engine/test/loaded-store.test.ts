@@ -68,6 +68,16 @@ describe('a store from a file', () => {
     for (thrown.shift(); thrown.length > 0; thrown.shift()) expect(await write()).toBe(thrown[0]);
   });
 
+  it('has a write exactly when it brings one', async () => {
+    const store = new LoadedStore(memoryWith({}), '/srv/my.mjs');
+    await store.start(EVENTS);
+    const changes = [{ kind: 'set', item: 'm', data: '1' }] as const;
+    expect(await store.write?.({ kind: 'write', ...GROUP, changes, batch: false })).toMatchObject({ kind: 'written' });
+    await store.close();
+    const without = Object.defineProperty(memoryWith({}), 'write', { value: undefined });
+    expect(new LoadedStore(without, '/srv/my.mjs').write).toBeUndefined();
+  });
+
   it('is otherwise the store that it is', async () => {
     const commits: string[] = [];
     const store = new LoadedStore(memoryWith({}), '/srv/my.mjs');
