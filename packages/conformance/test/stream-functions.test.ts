@@ -227,6 +227,7 @@ test('wrong types for every field of every stream function are a deserialization
     'stream::list_groups': { stream_name: 'chat' },
     'stream::send': { ...room, type: 't', data: 1 },
     'stream::update': { ...room, item_id: 'm', ops: [] },
+    'stream::batch': { ...room, writes: [{ type: 'set', item_id: 'm', data: 1 }] },
   };
   for (const [id, input] of Object.entries(good)) {
     for (const key of Object.keys(input).filter((each) => each !== 'data')) {

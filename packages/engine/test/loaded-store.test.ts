@@ -125,6 +125,16 @@ describe('a store from a file', () => {
     }
   });
 
+  it('has a write exactly when it brings one', async () => {
+    const store = new LoadedStore(memoryWith({}), '/srv/my.mjs', silentLogger);
+    await store.start(EVENTS);
+    const changes = [{ kind: 'set', item: 'm', data: '1' }] as const;
+    expect(await store.write?.({ kind: 'write', ...GROUP, changes, batch: false })).toMatchObject({ kind: 'written' });
+    await store.close();
+    const without = Object.defineProperty(memoryWith({}), 'write', { value: undefined });
+    expect(new LoadedStore(without, '/srv/my.mjs', silentLogger).write).toBeUndefined();
+  });
+
   it('is otherwise the store that it is', async () => {
     const commits: string[] = [];
     const store = new LoadedStore(memoryWith({}), '/srv/my.mjs', silentLogger);

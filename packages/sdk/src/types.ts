@@ -220,9 +220,12 @@ export type StreamSetInput = { stream_name: string; group_id: string; item_id: s
 export type StreamDeleteInput = StreamGetInput;
 export type StreamListInput = { stream_name: string; group_id: string };
 export type StreamListGroupsInput = { stream_name: string };
-/** `old_value`: `null`, or not there, if there was no item. */
-export type StreamSetResult<TData> = { old_value?: TData | null; new_value: TData };
-export type StreamDeleteResult<TData = unknown> = { old_value?: TData | null };
+/**
+ * `old_value`: `null`, or not there, if there was no item. `version` when it was asked for; `replayed` when the key of the write was used
+ * before.
+ */
+export type StreamSetResult<TData> = { old_value?: TData | null; new_value: TData; version?: string; replayed?: true };
+export type StreamDeleteResult<TData = unknown> = { old_value?: TData | null; version?: string | null; replayed?: true };
 
 /** A backend of a stream. `set` and `delete` may answer nothing: the engine then takes the data as stored, and asks `get` for what was before. */
 export interface StreamBackend<TData> {
