@@ -1,12 +1,19 @@
 import { randomUUID } from 'node:crypto';
-import { chmodSync, mkdirSync, statSync } from 'node:fs';
+import { chmodSync, mkdirSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
+import { releaseBallastIn } from './ballast.js';
+import { commitFailure } from './commit-failure.js';
 import { DirectoryLock } from './directory-lock.js';
+import { allocateFile } from './file-pages.js';
 import { DATA_FILE, readMarker, requireData, writeMarker } from './store-marker.js';
+import { StoreOpenError } from './store-open-error.js';
 
 /** Places for views, those of other processes included; LMDB's own default is 126. */
 const READERS = 1_024;
+const LOCK_FILE = 'lock.mdb';
+/** At the begin of each data file. */
+const META_PAGES = 2;
 
 /** A consistent view of all tables, from `readView`. */
 export type View = ReturnType<RootDatabase['useReadTransaction']> & { use(): void };
@@ -18,6 +25,26 @@ export interface Table {
   remove(key: Buffer): void;
   getRange(range: Range): Iterable<{ readonly key: Buffer; readonly value: Buffer }>;
 }
+
+/** Pages of one tree, or of the whole environment, as lmdb tells them. */
+interface Pages {
+  readonly pageSize: number;
+  readonly treeBranchPageCount: number;
+  readonly treeLeafPageCount: number;
+  readonly overflowPages: number;
+}
+
+interface TableStats extends Pages {
+  readonly root: Pages;
+  readonly free: Pages;
+  readonly lastPageNumber: number;
+}
+
+/**
+ * Directories whose environment failed in this process. lmdb gives a second one of the same directory the same environment, and one that
+ * failed must not be written or closed again.
+ */
+const failedHere = new Set<string>();
 
 /** From `start` to before `end`. */
 export interface Range {
@@ -65,10 +92,15 @@ export class LmdbEnvironment {
   readonly #tables = new Map<string, Table>();
   /** What was durable when the transaction on its way was begun. */
   #settled: View | undefined;
+  /** A commit or a sync failed: what another one would do is unknown, so there is none. */
+  #failed = false;
 
   constructor(options: LmdbEnvironmentOptions) {
     mkdirSync(options.path, { recursive: true, mode: 0o700 });
-    this.#lock = DirectoryLock.take(options.path);
+    if (failedHere.has(realpathSync(options.path))) {
+      throw new StoreOpenError(`${options.path} failed in this process, which can't open it again; start a new process`);
+    }
+    this.#lock = takeLock(options.path);
     try {
       const marker = readMarker(options.path);
       if (marker !== undefined) requireData(options.path, marker);
@@ -87,7 +119,8 @@ export class LmdbEnvironment {
       for (const name of options.tables) {
         this.#tables.set(name, this.#root.openDB<Buffer, Buffer>({ name, encoding: 'binary', keyEncoding: 'binary' }) as Table);
       }
-      for (const file of [DATA_FILE, 'lock.mdb']) chmodSync(join(options.path, file), 0o600);
+      for (const file of [DATA_FILE, LOCK_FILE]) chmodSync(join(options.path, file), 0o600);
+      allocateFile(join(options.path, LOCK_FILE));
       this.#path = options.path;
       this.storeId = marker?.storeId ?? randomUUID();
       this.#recorded = marker?.bytes ?? 0;
@@ -137,8 +170,26 @@ export class LmdbEnvironment {
   sync(): Promise<void> {
     const root = this.#root as unknown as { sync(callback: (error?: unknown) => void): void };
     return new Promise((resolve, reject) => {
-      root.sync((error) => (error instanceof Error ? reject(error) : resolve()));
+      root.sync((error) => {
+        if (!(error instanceof Error)) return resolve();
+        this.#failed = true;
+        reject(error);
+      });
     });
+  }
+
+  /** Bytes of the data file that hold nothing: they are written before the file grows, unless a view or the order of pages keeps them. */
+  reusableBytes(): number {
+    try {
+      const used = [...this.#tables.values()].map((table) => (table as unknown as { getStats(): TableStats }).getStats());
+      const any = used[0];
+      if (any === undefined) return 0;
+      const pages = [...used, any.root, any.free].reduce((sum, tree) => sum + pagesOf(tree), META_PAGES);
+      return Math.max(0, any.lastPageNumber + 1 - pages) * any.pageSize;
+    } catch {
+      // All places for views are taken.
+      return 0;
+    }
   }
 
   /** So that the next start knows a data file that has been cut off; without it that start only knows less. */
@@ -164,7 +215,9 @@ export class LmdbEnvironment {
         }
       });
     } catch (error) {
-      throw thrown !== undefined && thrown.cause === error ? new TransactionAbortedError(thrown) : error;
+      if (thrown !== undefined && thrown.cause === error) throw new TransactionAbortedError(thrown);
+      this.#failed = true;
+      throw await commitFailure(error, this.#root.committed);
     }
   }
 
@@ -182,15 +235,40 @@ export class LmdbEnvironment {
     }
   }
 
-  /** Runs `last` in a transaction that nobody reads beside, so it needs no view; then everything is on the disk. */
-  async close(last: () => void): Promise<void> {
+  /**
+   * Runs `last`, if it is given, in a transaction that nobody reads beside, so it needs no view; then everything is on the disk. After a
+   * failure nothing is written: the environment stays as it is until the process ends, as closing it would write too, and only the
+   * directory is let go, for other processes.
+   */
+  async close(last: (() => void) | undefined): Promise<void> {
     try {
-      await this.#carryOut(last);
-      await this.sync();
+      if (last !== undefined && !this.#failed) await this.#carryOut(last);
+      if (!this.#failed) await this.sync();
     } finally {
-      await this.#root.close();
-      this.#recordSize();
+      if (this.#failed) failedHere.add(realpathSync(this.#path));
+      else {
+        await this.#root.close();
+        this.#recordSize();
+      }
       this.#lock.release();
     }
   }
+}
+
+function pagesOf({ treeBranchPageCount, treeLeafPageCount, overflowPages }: Pages): number {
+  return treeBranchPageCount + treeLeafPageCount + overflowPages;
+}
+
+/** A lock is a file too: on a full disk the ballast makes room for it. */
+function takeLock(directory: string): DirectoryLock {
+  try {
+    return DirectoryLock.take(directory);
+  } catch (error) {
+    if (!isNoSpace(error) || !releaseBallastIn(directory)) throw error;
+    return DirectoryLock.take(directory);
+  }
+}
+
+function isNoSpace(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
 }

@@ -17,6 +17,7 @@ import {
   itemKey,
   numbersKey,
 } from './store-lmdb-records.js';
+import { costOf, storeFull } from './store-lmdb-room.js';
 
 export interface Tables {
   readonly heads: Table;
@@ -26,6 +27,8 @@ export interface Tables {
   readonly tombstones: Table;
   readonly meta: Table;
 }
+
+export const TABLES = ['heads', 'items', 'order', 'versions', 'tombstones', 'meta'] as const satisfies readonly (keyof Tables)[];
 
 /** What the store keeps beside groups. */
 export interface StoreState {
@@ -58,16 +61,19 @@ export class Batch {
   readonly #heads: HeadCache;
   readonly #state: StoreState;
   readonly #now: number;
+  /** What may still be added to the data file, in bytes. */
+  #room: number;
   readonly #staged = new PairMap<StagedHead>();
   #nextGroup: number;
   /** The change that is carried out has had effects in the transaction. */
   #begun = false;
 
-  constructor(tables: Tables, heads: HeadCache, state: StoreState, now: number) {
+  constructor(tables: Tables, heads: HeadCache, state: StoreState, now: number, room = Number.POSITIVE_INFINITY) {
     this.#tables = tables;
     this.#heads = heads;
     this.#state = state;
     this.#now = now;
+    this.#room = room;
     this.#nextGroup = state.nextGroup;
   }
 
@@ -106,6 +112,7 @@ export class Batch {
     const old = before?.live === true ? before.data : undefined;
     const effect = effectOf(change, old);
     if (effect.kind === 'none') return { result: { kind: 'unchanged', old }, commit: undefined };
+    if (effect.kind !== 'publish') this.#takeRoom(effect.kind === 'write' ? effect.data.length : 0);
     this.#begun = true;
     const staged = known ?? this.#create(change);
     const { head } = staged;
@@ -178,6 +185,13 @@ export class Batch {
     this.#tables.versions.put(version, encodeVersion(version, { live: false, created, item, valueId: valueIdOf(gone.data) }));
     const grave = numbersKey(this.#now, head.number, offset);
     this.#tables.tombstones.put(grave, encodeText(grave, `${staged.stream}\u0000${staged.group}`));
+  }
+
+  /** How large the value of an update is shows only here. */
+  #takeRoom(characters: number): void {
+    const cost = costOf(characters);
+    if (cost > this.#room) throw storeFull();
+    this.#room -= cost;
   }
 
   #read(key: Buffer): ItemRecord | undefined {

@@ -1,14 +1,18 @@
-import { randomUUID } from 'node:crypto';
 import { LIMITS, type Position, RivuletError } from '@rivulet/protocol';
 import type { Logger } from '../logging/logger.js';
-import { LmdbEnvironment, ReadViewError, TransactionAbortedError } from '../storage/lmdb-environment.js';
+import { LmdbEnvironment, TransactionAbortedError } from '../storage/lmdb-environment.js';
 import type { Clock } from '../structures/clock.js';
 import { requireId } from './ids.js';
 import type { ApplyResult, Change, Changes, Commit, GroupRef, ItemRead, Snapshot, StoreEvents, StreamStore } from './store.js';
-import { BATCH_CHANGES, Batch, type Planned, readState, type StoreState, type Tables, writeState } from './store-lmdb-batch.js';
-import { type Eviction, HeadCache } from './store-lmdb-heads.js';
+import { type Admitted, admit } from './store-lmdb-admission.js';
+import { Batch, type Planned, type StoreState, TABLES, type Tables } from './store-lmdb-batch.js';
+import { notOpen, refused, told, unavailable, untouched } from './store-lmdb-errors.js';
+import { EVICTED_AT_ONCE, type Eviction, HeadCache } from './store-lmdb-heads.js';
+import { lastWrite, type Opened, openTables } from './store-lmdb-opening.js';
 import { LmdbReads } from './store-lmdb-reads.js';
-import { type Sweep, sweepTombstones } from './store-lmdb-sweep.js';
+import { ReservedOffsets } from './store-lmdb-reserved.js';
+import { CHANGE_BYTES, RECORD_BYTES, type SpaceLimits, type StoreRoom } from './store-lmdb-room.js';
+import { SWEPT_AT_ONCE, type Sweep, sweepTombstones } from './store-lmdb-sweep.js';
 
 export interface LmdbStoreOptions {
   /** Directory; created if missing. */
@@ -18,6 +22,8 @@ export interface LmdbStoreOptions {
   readonly saveIntervalMs: number;
   /** How long a delete stays known to `changes`, in milliseconds. */
   readonly tombstoneRetentionMs: number;
+  /** When a disk that fills up makes writes fail with STORE_FULL. Default: below 64 MiB or 2 percent free, 16 MiB kept for deletes. */
+  readonly space?: SpaceLimits;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -28,8 +34,9 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-const TABLES = ['heads', 'items', 'order', 'versions', 'tombstones', 'meta'] as const;
 const SWEEP_MS = 60_000;
+/** Between looks at the disk. */
+const ROOM_MS = 1_000;
 
 /** Everything in one LMDB environment of this process: durable, embedded, one epoch for all groups. */
 export function createLmdbStore(options: LmdbStoreOptions): StreamStore {
@@ -46,6 +53,7 @@ class LmdbStore implements StreamStore {
   #tables: Tables | undefined;
   #heads: HeadCache | undefined;
   #reads: LmdbReads | undefined;
+  #room: StoreRoom | undefined;
   #state: StoreState | undefined;
   #events: StoreEvents | undefined;
   #queue: Waiting[] = [];
@@ -66,14 +74,15 @@ class LmdbStore implements StreamStore {
   async start(events: StoreEvents): Promise<void> {
     const { path, durability, clock } = this.#options;
     const environment = new LmdbEnvironment({ path, relaxed: durability === 'relaxed', tables: TABLES });
-    let opened: { readonly tables: Tables; readonly state: StoreState };
+    let opened: Opened;
     try {
-      opened = await this.#begin(environment);
+      opened = await openTables(environment, this.#options);
     } catch (error) {
-      await environment.close(() => {}).catch(() => {});
+      await environment.close(undefined).catch(() => {});
       throw error;
     }
-    const { tables, state } = opened;
+    const { tables, state, room } = opened;
+    this.#room = room;
     this.#environment = environment;
     this.#tables = tables;
     this.#state = state;
@@ -89,31 +98,13 @@ class LmdbStore implements StreamStore {
     });
     this.#events = events;
     this.#every(SWEEP_MS, () => this.sweepNow());
+    this.#every(ROOM_MS, () => Promise.resolve(room.tick()));
     if (durability === 'relaxed') this.#every(this.#options.saveIntervalMs, () => environment.sync());
-  }
-
-  /** Reads the state of the store, and makes known that it is open. */
-  async #begin(environment: LmdbEnvironment): Promise<{ readonly tables: Tables; readonly state: StoreState }> {
-    const { path, durability } = this.#options;
-    const tables = Object.fromEntries(TABLES.map((name) => [name, environment.table(name)])) as unknown as Tables;
-    const known = readState(tables.meta);
-    const state = known ?? { epoch: randomUUID(), nextGroup: 1, removedOffset: 0, removedTimestamp: 0, clean: true };
-    if (!state.clean) {
-      this.#options.logger.warn('store_new_epoch', {
-        path,
-        reason: 'a relaxed store was not closed; commits of its last moments may be gone',
-      });
-      state.epoch = randomUUID();
-    }
-    state.clean = durability === 'commit';
-    await environment.transaction(() => writeState(tables.meta, state));
-    if (durability === 'relaxed') await environment.sync();
-    return { tables, state };
   }
 
   apply(change: Change): Promise<ApplyResult> {
     try {
-      this.#requireWritable();
+      if (this.#closing || this.#reads === undefined) throw notOpen();
       requireId(change.stream, 'stream_name');
       requireId(change.group, 'group_id');
       if (change.item !== undefined) requireId(change.item, 'item_id');
@@ -164,12 +155,14 @@ class LmdbStore implements StreamStore {
     this.#reads?.close();
     this.#reads = undefined;
     this.#environment = undefined;
-    if (this.#failed === undefined) {
-      await environment.close(() => {
-        this.#heads?.settle();
-        if (this.#state !== undefined && this.#tables !== undefined) writeState(this.#tables.meta, { ...this.#state, clean: true });
-      });
-    }
+    await this.#room?.close();
+    await environment.close(this.#lastWrite());
+  }
+
+  #lastWrite(): (() => void) | undefined {
+    const [tables, heads, state, room] = [this.#tables, this.#heads, this.#state, this.#room];
+    if (tables === undefined || heads === undefined || state === undefined || room === undefined) return undefined;
+    return lastWrite({ tables, heads, state, room });
   }
 
   /** Carries out what is queued, and sweeps when that is due: one transaction at a time. */
@@ -179,27 +172,30 @@ class LmdbStore implements StreamStore {
     while (this.#queue.length > 0 || this.#sweepDue) {
       if (this.#sweepDue) await this.#sweep();
       if (this.#queue.length === 0) continue;
-      const waiting = this.#queue.length <= BATCH_CHANGES ? this.#queue : this.#queue.slice(0, BATCH_CHANGES);
-      this.#queue = waiting === this.#queue ? [] : this.#queue.slice(BATCH_CHANGES);
-      if (this.#failed !== undefined) {
-        for (const { reject } of waiting) reject(unavailable(this.#failed));
-        continue;
-      }
-      await this.#commitOrReject(waiting);
+      const { batch, left, budget } = this.#admit();
+      this.#queue = left;
+      if (batch.length > 0) await this.#commitOrReject(batch, budget);
     }
     this.#writing = undefined;
   }
 
-  /** Settles all of `waiting`, whatever happens. */
-  async #commitOrReject(waiting: readonly Waiting[]): Promise<void> {
+  #admit(): Admitted<Waiting> {
+    const [room, heads] = [this.#room, this.#heads];
+    if (room === undefined || heads === undefined) throw notOpen();
+    const failure = this.#failed === undefined ? undefined : unavailable(this.#failed);
+    return admit(this.#queue, { failure, room, reserved: new ReservedOffsets(heads) });
+  }
+
+  /** Settles all of `waiting`, whatever happens. `budget`: what the transaction may add to the data file, in bytes. */
+  async #commitOrReject(waiting: readonly Waiting[], budget: number): Promise<void> {
     try {
-      await this.#commit(waiting);
+      await this.#commit(waiting, budget);
     } catch (error) {
       // Nothing of the batch was written. Each for itself: what one can't do must not fail the others.
       if (error instanceof TransactionAbortedError && waiting.length > 1 && this.#failed === undefined) {
         for (const one of waiting) {
           // One of them may have failed the store: what is in memory no longer tells what is on the disk.
-          if (this.#failed === undefined) await this.#commitOrReject([one]);
+          if (this.#failed === undefined) await this.#commitOrReject([one], budget);
           else one.reject(unavailable(this.#failed));
         }
         return;
@@ -211,10 +207,10 @@ class LmdbStore implements StreamStore {
     }
   }
 
-  async #commit(waiting: readonly Waiting[]): Promise<void> {
+  async #commit(waiting: readonly Waiting[], budget: number): Promise<void> {
     const [tables, heads, state, environment] = [this.#tables, this.#heads, this.#state, this.#environment];
     if (tables === undefined || heads === undefined || state === undefined || environment === undefined) throw notOpen();
-    const batch = new Batch(tables, heads, state, this.#options.clock.now());
+    const batch = new Batch(tables, heads, state, this.#options.clock.now(), budget);
     const planned: Planned[] = [];
     if (this.#needsNoWrite(waiting)) {
       for (const { change } of waiting) planned.push(batch.carryOut(change));
@@ -222,7 +218,7 @@ class LmdbStore implements StreamStore {
       let eviction: Eviction | undefined;
       try {
         await environment.transaction(() => {
-          if (heads.overfull) eviction = heads.evict();
+          if (heads.overfull && budget > 2 * EVICTED_AT_ONCE * RECORD_BYTES) eviction = heads.evict();
           for (const { change } of waiting) planned.push(batch.carryOut(change));
           batch.seal();
         });
@@ -247,18 +243,10 @@ class LmdbStore implements StreamStore {
     }
   }
 
-  /** Events within what their heads have reserved touch no table. */
   #needsNoWrite(waiting: readonly Waiting[]): boolean {
-    const spare = new Map<object, number>();
-    for (const { change } of waiting) {
-      if (change.kind !== 'event' && change.kind !== 'external') return false;
-      const head = this.#heads?.cached(change);
-      if (head === undefined) return false;
-      const left = spare.get(head) ?? head.reserved - head.offset;
-      if (left <= 0) return false;
-      spare.set(head, left - 1);
-    }
-    return true;
+    if (this.#heads === undefined) return false;
+    const reserved = new ReservedOffsets(this.#heads);
+    return waiting.every(({ change }) => reserved.take(change));
   }
 
   /** Removes tombstones whose time is over, as the timer does each minute: between batches, a part at a time, until none is left. */
@@ -277,9 +265,12 @@ class LmdbStore implements StreamStore {
     if (this.#failed !== undefined || this.#closing) return;
     const { path, logger, clock, tombstoneRetentionMs } = this.#options;
     let swept: Sweep | undefined;
+    const atOnce = Math.min(SWEPT_AT_ONCE, Math.floor((this.#room?.forNext() ?? 0) / CHANGE_BYTES));
+    if (atOnce === 0) return;
+    this.#room?.spend(atOnce * CHANGE_BYTES);
     try {
       await environment.transaction(() => {
-        swept = sweepTombstones(tables, heads, state, clock.now() - tombstoneRetentionMs, this.#nextHead);
+        swept = sweepTombstones(tables, heads, state, clock.now() - tombstoneRetentionMs, this.#nextHead, atOnce);
       });
       swept?.adopt();
       this.#nextHead = swept?.nextHead;
@@ -330,11 +321,6 @@ class LmdbStore implements StreamStore {
     this.#options.logger.warn(event, { path: this.#options.path, ...fields });
   }
 
-  #requireWritable(): void {
-    if (this.#closing || this.#reads === undefined) throw notOpen();
-    if (this.#failed !== undefined) throw unavailable(this.#failed);
-  }
-
   #open(): LmdbReads {
     if (this.#reads === undefined) throw notOpen();
     return this.#reads;
@@ -344,28 +330,4 @@ class LmdbStore implements StreamStore {
 function settle(waiting: Waiting, planned: Planned): void {
   if ('error' in planned) waiting.reject(planned.error);
   else waiting.resolve(planned.result);
-}
-
-function notOpen(): RivuletError {
-  return new RivuletError('STORE_UNAVAILABLE', 'the store is not open');
-}
-
-/** The environment is as it was before. */
-function untouched(error: unknown): error is ReadViewError | TransactionAbortedError {
-  return error instanceof ReadViewError || error instanceof TransactionAbortedError;
-}
-
-function refused(error: ReadViewError | TransactionAbortedError): RivuletError {
-  const reason = error instanceof ReadViewError ? 'all places for readers of the store are taken' : 'the write could not be carried out';
-  return new RivuletError('STORE_UNAVAILABLE', `${reason}; nothing was written, try again later`, { cause: error });
-}
-
-function told(error: Error): string {
-  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
-}
-
-function unavailable(cause: unknown): RivuletError {
-  return new RivuletError('STORE_UNAVAILABLE', 'the store is read-only after a failed write; restart the engine when the disk is well', {
-    cause,
-  });
 }
