@@ -21,9 +21,12 @@ export class DirectoryLock {
   /** Throws StoreOpenError while another process, or this one, holds the directory. */
   static take(directory: string): DirectoryLock {
     const file = join(directory, LOCK);
-    refuseWhileHeld(directory, contentOf(file));
     const own = `${file}.${process.pid}`;
     try {
+      // On a full disk the lock that a killed engine left makes the room for the new one.
+      const left = contentOf(file);
+      refuseWhileHeld(directory, left);
+      if (left !== undefined) takeAway(file, left);
       writeFileSync(own, `${process.pid} ${startOf(process.pid) ?? ''} ${bootId() ?? ''} ${hostname()}\n`, { mode: 0o600 });
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
         if (linked(own, file)) return new DirectoryLock(file);

@@ -264,8 +264,9 @@ function takeLock(directory: string): DirectoryLock {
   try {
     return DirectoryLock.take(directory);
   } catch (error) {
-    if (!isNoSpace(error) || !releaseBallastIn(directory)) throw error;
-    return DirectoryLock.take(directory);
+    if (!isNoSpace(error)) throw error;
+    if (releaseBallastIn(directory)) return DirectoryLock.take(directory);
+    throw new StoreOpenError(`the disk of ${directory} is full; give it room and start again`, { cause: error });
   }
 }
 

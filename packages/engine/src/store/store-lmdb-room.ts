@@ -59,6 +59,8 @@ export class StoreRoom {
   #lookedAt = Number.NEGATIVE_INFINITY;
   #spent = 0;
   #full = false;
+  /** The ballast was let go in this shortage, which isn't over before there is room for it again. */
+  #lent = 0;
 
   constructor(options: StoreRoomOptions) {
     this.#options = options;
@@ -81,6 +83,7 @@ export class StoreRoom {
   forDeletes(): number {
     this.#look();
     if (this.#budget() < CHANGE_BYTES && this.#ballast.release()) {
+      this.#lent = this.#ballast.bytes;
       this.#options.logger.warn('store_ballast_released', { path: this.#options.path, consequence: 'deletes go on for a while' });
       this.#look();
     }
@@ -135,17 +138,19 @@ export class StoreRoom {
     // What is reusable may lie in pieces too small for a value, so some of it must be free on the disk all the same.
     const floor = this.#watermark / 4;
     // So that a store on the edge doesn't change its mind at each look.
-    const edge = this.#full ? 1 + 1 / 16 : 1;
-    if (freeBytes >= this.#watermark * edge) return this.#become(false);
-    if (freeBytes < floor * edge) return this.#become(true);
-    this.#become(freeBytes + this.#options.reusableBytes() < this.#watermark * edge);
+    const edge = this.#full ? this.#watermark / 16 : 0;
+    const needed = this.#watermark + this.#lent + edge;
+    if (freeBytes >= needed) return this.#become(false);
+    if (freeBytes < floor + this.#lent + edge) return this.#become(true);
+    this.#become(freeBytes + this.#options.reusableBytes() < needed);
   }
 
   #become(full: boolean): void {
     if (full === this.#full) return;
     this.#full = full;
+    if (!full) this.#lent = 0;
     const { path, logger } = this.#options;
-    const fields = { path, freeBytes: this.#space?.freeBytes, mustBeFree: this.#watermark };
+    const fields = { path, freeBytes: this.#space?.freeBytes, neededBytes: Math.ceil(this.#watermark) };
     if (full)
       logger.error('store_full', { ...fields, code: 'STORE_FULL', consequence: 'writes are refused, deletes go on; give the disk room' });
     else logger.info('store_has_room', fields);
