@@ -90,7 +90,7 @@ export class LmdbEnvironment {
   #recorded: number;
   readonly #root: RootDatabase<Buffer, Buffer>;
   readonly #tables = new Map<string, Table>();
-  /** What was durable when the transaction on its way was begun. */
+  /** What was durable when the transaction on its way was begun, or the one that failed. */
   #settled: View | undefined;
   /** A commit or a sync failed: what another one would do is unknown, so there is none. */
   #failed = false;
@@ -147,12 +147,19 @@ export class LmdbEnvironment {
     // LMDB shows a commit as soon as its meta page is in the page cache, one sync before it is on the disk.
     const settled = this.#newView();
     this.#settled = settled;
+    let failed = false;
     try {
       await this.#carryOut(write);
+    } catch (error) {
+      failed = !(error instanceof TransactionAbortedError);
+      throw error;
     } finally {
-      this.#settled = undefined;
-      settled.done();
-      this.#root.resetReadTxn();
+      // After some failures LMDB opens no view any more, so this one is what reads are answered from until the process ends.
+      if (!failed) {
+        this.#settled = undefined;
+        settled.done();
+        this.#root.resetReadTxn();
+      }
     }
   }
 
