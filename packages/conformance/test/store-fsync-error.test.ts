@@ -1,8 +1,17 @@
-import { expect, test } from 'vitest';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, onTestFinished, test } from 'vitest';
 import { ONE_FILE_THREAD, underStrace } from './harness/disk-faults.js';
 import { EngineProcess, type EngineProcessOptions } from './harness/engine-process.js';
 import { RawWorker } from './harness/raw-worker.js';
+import { readCopy } from './harness/store-copy.js';
 import { StreamSocket } from './harness/stream-socket.js';
+
+const FAILING_STORE = fileURLToPath(new URL('./harness/failing-store.mjs', import.meta.url));
 
 const group = { stream_name: 's', group_id: 'g' };
 const STOP_MS = 5_000;
@@ -88,4 +97,26 @@ test('F4 a relaxed store whose disk fails is read-only from the next flush on, a
   expect(code).toBe('STORE_UNAVAILABLE');
   expect(await worker.result('stream::get', { ...group, item_id: 'm' })).toEqual({ n: expect.any(Number) });
   expect(await engine.stop()).toBe(0);
+});
+
+test('F4 a store that failed lets go of its directory when it closes, for other processes only', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'rivulet-failing-'));
+  onTestFinished(() => rm(directory, { recursive: true, force: true }));
+  const path = join(directory, 'data');
+  const [program = '', ...wrapper] = underStrace('fdatasync', 'error=EIO:when=14');
+  const child = spawn(program, [...wrapper, process.execPath, FAILING_STORE, path], {
+    env: { ...process.env, ...ONE_FILE_THREAD },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  let output = '';
+  child.stdout.on('data', (data: Buffer) => {
+    output += data.toString();
+  });
+  expect(await once(child, 'close')).toEqual([0, null]);
+  const told = JSON.parse(output) as { taken: number; read: string };
+  expect(told).toMatchObject({ code: 'STORE_UNAVAILABLE', reason: 'Error: Input/output error', locked: false });
+  expect(told).toMatchObject({ reopened: expect.stringContaining("failed in this process, which can't open it again") });
+  expect(told.read).toBe(String(told.taken));
+  const [group] = await readCopy(path, [{ stream: 's', group: 'g' }]);
+  expect(group?.items.get('m')?.data).toBe(told.read);
 });

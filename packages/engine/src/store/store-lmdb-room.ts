@@ -29,6 +29,12 @@ const PLENTY_BYTES = 4_294_967_296;
 /** With less above the watermark the ballast is laid before the store opens, else soon after. */
 const NEAR_BYTES = 1_073_741_824;
 
+/** A transaction takes one at most: the store of streams and that of state may write to one disk at once, and others do too. */
+const SHARES = 3;
+
+/** The most that any margin around the watermark takes: on a large disk a share of the watermark would be much. */
+const MARGIN_BYTES = 67_108_864;
+
 /** What a change of a value of this many UTF-16 code units can add to the data file at most. */
 export function costOf(characters: number): number {
   return CHANGE_BYTES + characters * BYTES_PER_CHARACTER;
@@ -49,7 +55,7 @@ export interface StoreRoomOptions {
 
 /**
  * Sees to it that the environment never meets a full disk, which it would not survive: refuses in time, and holds each transaction to
- * half of what is free. Room that deletes have made inside the data file counts, as the file never shrinks.
+ * a share of what is free. Room that deletes have made inside the data file counts, as the file never shrinks.
  */
 export class StoreRoom {
   readonly #options: StoreRoomOptions;
@@ -112,12 +118,12 @@ export class StoreRoom {
 
   #mayLay(): boolean {
     if (this.#ballast.laid || this.#full || this.#space === undefined) return false;
-    return this.#space.freeBytes >= this.#watermark + this.#watermark / 8 + this.#ballast.bytes;
+    return this.#space.freeBytes >= this.#watermark + Math.min(this.#watermark / 8, MARGIN_BYTES) + this.#ballast.bytes;
   }
 
   #budget(): number {
     if (this.#space === undefined) return Number.POSITIVE_INFINITY;
-    return Math.max(0, this.#space.freeBytes - this.#spent) / 2;
+    return Math.max(0, this.#space.freeBytes - this.#spent) / SHARES;
   }
 
   #isDue(): boolean {
@@ -136,9 +142,9 @@ export class StoreRoom {
     const { freeBytes, totalBytes } = this.#space;
     this.#watermark = Math.max(limits.minFreeBytes, (totalBytes * limits.minFreePercent) / 100);
     // What is reusable may lie in pieces too small for a value, so some of it must be free on the disk all the same.
-    const floor = this.#watermark / 4;
+    const floor = Math.min(this.#watermark / 4, MARGIN_BYTES);
     // So that a store on the edge doesn't change its mind at each look.
-    const edge = this.#full ? this.#watermark / 16 : 0;
+    const edge = this.#full ? Math.min(this.#watermark / 16, MARGIN_BYTES) : 0;
     const needed = this.#watermark + this.#lent + edge;
     if (freeBytes >= needed) return this.#become(false);
     if (freeBytes < floor + this.#lent + edge) return this.#become(true);
