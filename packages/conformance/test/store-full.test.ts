@@ -84,6 +84,9 @@ test.skipIf(noDisk !== undefined).each<{ kind: FileSystem; mebibytes: number }>(
     await engine.kill();
     disk.fill();
     await engine.start();
+    await whileFull(await RawWorker.connect(engine.workerUrl), engine.streamUrl);
+    expect(await engine.stop()).toBe(0);
+    await engine.start();
     const again = await RawWorker.connect(engine.workerUrl);
     await whileFull(again, engine.streamUrl);
     disk.clear();
@@ -100,6 +103,14 @@ test.skipIf(noDisk !== undefined).each<{ kind: FileSystem; mebibytes: number }>(
 async function probe(worker: RawWorker): Promise<void> {
   expect([undefined, 'STORE_FULL']).toContain(await worker.errorCode('stream::set', { ...group, item_id: 'probe', data: { n: -10 } }));
 }
+
+test.skipIf(noDisk !== undefined)('F6 a store that can not even be locked, or not be made, says that the disk is full', async () => {
+  const disk = SmallDisk.mount('tmpfs', 4);
+  for (const left of [0, 8_192, 100_000]) {
+    disk.fill(left);
+    await expect(engineOn(disk)).rejects.toThrow(/the disk of .*streams is full; give it room and start again/);
+  }
+});
 
 test.skipIf(noDisk !== undefined)(
   'F6 a burst that fills the disk is refused in time, and deletes make room inside the store',

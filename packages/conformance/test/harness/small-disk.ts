@@ -1,5 +1,16 @@
 import { spawnSync } from 'node:child_process';
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, statfsSync, truncateSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  ftruncateSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  statfsSync,
+  truncateSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -44,16 +55,15 @@ export class SmallDisk {
     return bavail * bsize;
   }
 
-  /** Writes another file until nothing is left, as fast as it goes; answers its bytes. */
-  fill(): number {
+  /** Writes another file until no more than `left` bytes are, as fast as it goes. */
+  fill(left = 0): void {
     const file = openSync(this.#filler, 'a');
-    let bytes = 0;
     try {
       // The last chunk may fit in part only, and the one after it not at all.
       for (const size of [CHUNK.length, 4_096]) {
-        while (wrote(file, size)) bytes += size;
+        while (wrote(file, size));
       }
-      return bytes;
+      ftruncateSync(file, fstatSync(file).size - left);
     } finally {
       closeSync(file);
     }

@@ -1,8 +1,14 @@
-import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, statSync, writeSync } from 'node:fs';
 
 const PAGE_BYTES = 4_096;
 /** What `stat` counts in. */
 const BLOCK_BYTES = 512;
+
+/** Whether a file is there, and each of its pages has a place on the disk. */
+export function isAllocated(path: string): boolean {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  return stats !== undefined && stats.size > 0 && stats.blocks * BLOCK_BYTES >= stats.size;
+}
 
 /**
  * Gives every page of a file a place on the disk. LMDB maps its lock file and writes into it: where a page has no place and the disk is

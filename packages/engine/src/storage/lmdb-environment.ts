@@ -5,13 +5,16 @@ import { open, type RootDatabase } from 'lmdb';
 import { releaseBallastIn } from './ballast.js';
 import { commitFailure } from './commit-failure.js';
 import { DirectoryLock } from './directory-lock.js';
-import { allocateFile } from './file-pages.js';
+import { allocateFile, isAllocated } from './file-pages.js';
+import { diskSpace } from './free-space.js';
 import { DATA_FILE, readMarker, requireData, writeMarker } from './store-marker.js';
 import { StoreOpenError } from './store-open-error.js';
 
 /** Places for views, those of other processes included; LMDB's own default is 126. */
 const READERS = 1_024;
 const LOCK_FILE = 'lock.mdb';
+/** What the files of a new environment may take until they are whole. */
+const NEW_BYTES = 524_288;
 /** At the begin of each data file. */
 const META_PAGES = 2;
 
@@ -96,14 +99,14 @@ export class LmdbEnvironment {
   #failed = false;
 
   constructor(options: LmdbEnvironmentOptions) {
-    mkdirSync(options.path, { recursive: true, mode: 0o700 });
-    if (failedHere.has(realpathSync(options.path))) {
-      throw new StoreOpenError(`${options.path} failed in this process, which can't open it again; start a new process`);
-    }
     this.#lock = takeLock(options.path);
     try {
+      if (failedHere.has(realpathSync(options.path))) {
+        throw new StoreOpenError(`${options.path} failed in this process, which can't open it again; start a new process`);
+      }
       const marker = readMarker(options.path);
       if (marker !== undefined) requireData(options.path, marker);
+      if (marker === undefined || !isAllocated(join(options.path, LOCK_FILE))) requireRoom(options.path);
       this.#root = open<Buffer, Buffer>({
         path: options.path,
         noSubdir: false,
@@ -266,14 +269,26 @@ function pagesOf({ treeBranchPageCount, treeLeafPageCount, overflowPages }: Page
   return treeBranchPageCount + treeLeafPageCount + overflowPages;
 }
 
+/** LMDB writes to its files as memory: with no place for them on the disk that would end the process. */
+function requireRoom(directory: string): void {
+  const hasRoom = () => (diskSpace(directory)?.freeBytes ?? NEW_BYTES) >= NEW_BYTES;
+  if (hasRoom() || (releaseBallastIn(directory) && hasRoom())) return;
+  throw diskFull(directory);
+}
+
+function diskFull(directory: string, options?: ErrorOptions): StoreOpenError {
+  return new StoreOpenError(`the disk of ${directory} is full; give it room and start again`, options);
+}
+
 /** A lock is a file too: on a full disk the ballast makes room for it. */
 function takeLock(directory: string): DirectoryLock {
   try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
     return DirectoryLock.take(directory);
   } catch (error) {
     if (!isNoSpace(error)) throw error;
     if (releaseBallastIn(directory)) return DirectoryLock.take(directory);
-    throw new StoreOpenError(`the disk of ${directory} is full; give it room and start again`, { cause: error });
+    throw diskFull(directory, { cause: error });
   }
 }
 
