@@ -1,4 +1,5 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { EngineProcess } from './harness/engine-process.js';
@@ -10,7 +11,16 @@ test('F8 a second engine is kept off a data directory, and leaves the first one 
   const first = await EngineProcess.start();
   const worker = await RawWorker.connect(first.workerUrl);
   await worker.result('stream::set', { ...place, data: { n: 1 } });
-  await expect(EngineProcess.start({ directory: first.directory })).rejects.toThrow(/in use by process \d+; stop that engine/);
+  const tookMs: number[] = [];
+  // Other tests run on the same cores: the fastest one tells what the engine itself needs.
+  for (let attempt = 0; attempt < 8 && Math.min(...tookMs) >= 1_000; attempt++) {
+    const begun = performance.now();
+    await expect(EngineProcess.start({ directory: first.directory })).rejects.toThrow(
+      `in use by process ${first.pid} on ${hostname()}; stop that engine`,
+    );
+    tookMs.push(performance.now() - begun);
+  }
+  expect(Math.min(...tookMs)).toBeLessThan(1_000);
   await worker.result('stream::set', { ...place, data: { n: 2 } });
   expect(await worker.result('stream::get', place)).toEqual({ n: 2 });
   await first.stop();
@@ -18,7 +28,7 @@ test('F8 a second engine is kept off a data directory, and leaves the first one 
   const reader = await RawWorker.connect(again.workerUrl);
   expect(await reader.result('stream::get', place)).toEqual({ n: 2 });
   await again.stop();
-});
+}, 30_000);
 
 test('F8 the lock of a killed engine is taken over, also when its number lives on in another process', async () => {
   const engine = await EngineProcess.start();
@@ -34,6 +44,19 @@ test('F8 the lock of a killed engine is taken over, also when its number lives o
   expect(await reader.result('stream::get', place)).toEqual({ n: 1 });
   await engine.stop();
   expect(await readdir(join(engine.directory, 'data'))).not.toContain('rivulet-store.lock');
+});
+
+test('F8 of two engines that start at once on what a killed one left, one runs', async () => {
+  const engine = await EngineProcess.start();
+  for (let round = 0; round < 3; round++) {
+    await engine.kill();
+    const begun = performance.now();
+    const both = await Promise.allSettled([engine.start(), EngineProcess.start({ directory: engine.directory })]);
+    expect(performance.now() - begun).toBeLessThan(10_000);
+    expect(both.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    const [, other] = both;
+    if (other.status === 'fulfilled') await other.value.kill();
+  }
 });
 
 test('F8 a lock from before the machine was started again holds nobody off, whoever has its number now', async () => {
