@@ -15,6 +15,8 @@ const FAILING_STORE = fileURLToPath(new URL('./harness/failing-store.mjs', impor
 
 const group = { stream_name: 's', group_id: 'g' };
 const STOP_MS = 5_000;
+/** Each starts several engines. */
+const PATIENT_MS = 60_000;
 
 /** Writes numbers until one is refused; answers the last that was taken. */
 async function writeUntilRefused(worker: RawWorker): Promise<{ readonly taken: number; readonly code: unknown }> {
@@ -79,44 +81,52 @@ test.each(failures)(
     await reader.result('stream::set', { ...group, item_id: 'm', data: { n: taken + 1 } });
     expect(await again.stop()).toBe(0);
   },
-  30_000,
+  PATIENT_MS,
 );
 
-test('F4 a relaxed store whose disk fails is read-only from the next flush on, and the process lives', async () => {
-  const engine = await EngineProcess.start({
-    wrapper: underStrace('fdatasync', 'error=EIO:when=14+'),
-    env: ONE_FILE_THREAD,
-    adapter: '{ name: kv, config: { store_method: file_based, file_path: ./data, durability: relaxed, save_interval_ms: 100 } }',
-  });
-  const worker = await RawWorker.connect(engine.workerUrl);
-  const begun = performance.now();
-  let code: unknown;
-  for (let n = 0; code === undefined && performance.now() - begun < 8_000; n++) {
-    code = await worker.errorCode('stream::set', { ...group, item_id: 'm', data: { n } });
-  }
-  expect(code).toBe('STORE_UNAVAILABLE');
-  expect(await worker.result('stream::get', { ...group, item_id: 'm' })).toEqual({ n: expect.any(Number) });
-  expect(await engine.stop()).toBe(0);
-});
+test(
+  'F4 a relaxed store whose disk fails is read-only from the next flush on, and the process lives',
+  async () => {
+    const engine = await EngineProcess.start({
+      wrapper: underStrace('fdatasync', 'error=EIO:when=14+'),
+      env: ONE_FILE_THREAD,
+      adapter: '{ name: kv, config: { store_method: file_based, file_path: ./data, durability: relaxed, save_interval_ms: 100 } }',
+    });
+    const worker = await RawWorker.connect(engine.workerUrl);
+    const begun = performance.now();
+    let code: unknown;
+    for (let n = 0; code === undefined && performance.now() - begun < 8_000; n++) {
+      code = await worker.errorCode('stream::set', { ...group, item_id: 'm', data: { n } });
+    }
+    expect(code).toBe('STORE_UNAVAILABLE');
+    expect(await worker.result('stream::get', { ...group, item_id: 'm' })).toEqual({ n: expect.any(Number) });
+    expect(await engine.stop()).toBe(0);
+  },
+  PATIENT_MS,
+);
 
-test('F4 a store that failed lets go of its directory when it closes, for other processes only', async () => {
-  const directory = await mkdtemp(join(tmpdir(), 'rivulet-failing-'));
-  onTestFinished(() => rm(directory, { recursive: true, force: true }));
-  const path = join(directory, 'data');
-  const [program = '', ...wrapper] = underStrace('fdatasync', 'error=EIO:when=14');
-  const child = spawn(program, [...wrapper, process.execPath, FAILING_STORE, path], {
-    env: { ...process.env, ...ONE_FILE_THREAD },
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
-  let output = '';
-  child.stdout.on('data', (data: Buffer) => {
-    output += data.toString();
-  });
-  expect(await once(child, 'close')).toEqual([0, null]);
-  const told = JSON.parse(output) as { taken: number; read: string };
-  expect(told).toMatchObject({ code: 'STORE_UNAVAILABLE', reason: 'Error: Input/output error', locked: false });
-  expect(told).toMatchObject({ reopened: expect.stringContaining("failed in this process, which can't open it again") });
-  expect(told.read).toBe(String(told.taken));
-  const [group] = await readCopy(path, [{ stream: 's', group: 'g' }]);
-  expect(group?.items.get('m')?.data).toBe(told.read);
-});
+test(
+  'F4 a store that failed lets go of its directory when it closes, for other processes only',
+  async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'rivulet-failing-'));
+    onTestFinished(() => rm(directory, { recursive: true, force: true }));
+    const path = join(directory, 'data');
+    const [program = '', ...wrapper] = underStrace('fdatasync', 'error=EIO:when=14');
+    const child = spawn(program, [...wrapper, process.execPath, FAILING_STORE, path], {
+      env: { ...process.env, ...ONE_FILE_THREAD },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    let output = '';
+    child.stdout.on('data', (data: Buffer) => {
+      output += data.toString();
+    });
+    expect(await once(child, 'close')).toEqual([0, null]);
+    const told = JSON.parse(output) as { taken: number; read: string };
+    expect(told).toMatchObject({ code: 'STORE_UNAVAILABLE', reason: 'Error: Input/output error', locked: false });
+    expect(told).toMatchObject({ reopened: expect.stringContaining("failed in this process, which can't open it again") });
+    expect(told.read).toBe(String(told.taken));
+    const [group] = await readCopy(path, [{ stream: 's', group: 'g' }]);
+    expect(group?.items.get('m')?.data).toBe(told.read);
+  },
+  PATIENT_MS,
+);

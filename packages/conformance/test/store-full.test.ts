@@ -12,6 +12,8 @@ if (noDisk !== undefined) process.stderr.write(`the tests of a full disk are ski
 
 const SPACE = 'min_free_bytes: 1048576, min_free_percent: 2, ballast_bytes: 524288';
 const RECOVERY_MS = 5_000;
+/** Each starts several engines. */
+const PATIENT_MS = 60_000;
 const group = { stream_name: 's', group_id: 'g' };
 const state = { scope: 's', key: 'k' };
 
@@ -97,20 +99,24 @@ test.skipIf(noDisk !== undefined).each<{ kind: FileSystem; mebibytes: number }>(
     expect(await engine.stop()).toBe(0);
     process.stdout.write(`full disk (${kind}): ${ledger.refused.size} refused, 0 seen, taken again after ${Math.round(recoveredMs)} ms\n`);
   },
-  30_000,
+  PATIENT_MS,
 );
 
 async function probe(worker: RawWorker): Promise<void> {
   expect([undefined, 'STORE_FULL']).toContain(await worker.errorCode('stream::set', { ...group, item_id: 'probe', data: { n: -10 } }));
 }
 
-test.skipIf(noDisk !== undefined)('F6 a store that can not even be locked, or not be made, says that the disk is full', async () => {
-  const disk = SmallDisk.mount('tmpfs', 4);
-  for (const left of [0, 8_192, 100_000]) {
-    disk.fill(left);
-    await expect(engineOn(disk)).rejects.toThrow(/the disk of .*streams is full; give it room and start again/);
-  }
-});
+test.skipIf(noDisk !== undefined)(
+  'F6 a store that can not even be locked, or not be made, says that the disk is full',
+  async () => {
+    const disk = SmallDisk.mount('tmpfs', 4);
+    for (const left of [0, 8_192, 100_000]) {
+      disk.fill(left);
+      await expect(engineOn(disk)).rejects.toThrow(/the disk of .*streams is full; give it room and start again/);
+    }
+  },
+  PATIENT_MS,
+);
 
 test.skipIf(noDisk !== undefined)(
   'F6 a burst that fills the disk is refused in time, and deletes make room inside the store',
@@ -149,7 +155,7 @@ test.skipIf(noDisk !== undefined)(
     expect(again.filter((n) => refused.has(`i${n}`))).toEqual([]);
     expect(await engine.stop()).toBe(0);
   },
-  30_000,
+  PATIENT_MS,
 );
 
 test.skipIf(noDisk !== undefined)(
@@ -176,5 +182,5 @@ test.skipIf(noDisk !== undefined)(
     for (const [item, numbers] of ledger.acked) expect({ item, n: stored.get(item) }).toEqual({ item, n: numbers.at(-1) });
     expect(await engine.stop()).toBe(0);
   },
-  30_000,
+  PATIENT_MS,
 );

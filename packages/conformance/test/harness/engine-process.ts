@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { stablePorts } from './stable-ports.js';
 
-const CLI = fileURLToPath(new URL('../../../engine/dist/cli/main.js', import.meta.url));
+export const CLI = fileURLToPath(new URL('../../../engine/dist/cli/main.js', import.meta.url));
 const READY_MS = 15_000;
 
 /** `gated` is that of a second worker listener, which only a `config` can have. */

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -20,6 +22,19 @@ export class LoopDelay {
     onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
     this.#file = join(directory, 'delay.json');
     this.env = { LOOP_DELAY_FILE: this.#file, NODE_OPTIONS: `--import=${PROBE}` };
+  }
+
+  /** A process that does nothing, to compare with; answers its pid. */
+  async idleProcess(): Promise<number> {
+    const child = spawn(process.execPath, ['-e', 'process.stdout.write("ready"); setInterval(() => {}, 1000)'], {
+      env: { ...process.env, ...this.env },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    onTestFinished(() => {
+      child.kill('SIGKILL');
+    });
+    await once(child.stdout, 'data');
+    return child.pid ?? 0;
   }
 
   /** Since the last call, which began a new measurement. */
