@@ -30,11 +30,11 @@ async function writeUntilRefused(worker: RawWorker): Promise<{ readonly taken: n
 const failures = [
   { what: 'one fdatasync with EIO', calls: 'fdatasync', inject: 'error=EIO:when=14' },
   { what: 'each fdatasync with EIO', calls: 'fdatasync', inject: 'error=EIO:when=14+' },
-  { what: 'each write with EIO, from that of a meta page on', calls: 'pwrite64,pwritev,writev', inject: 'error=EIO:when=30+' },
+  { what: 'each write with EIO, from that of a meta page on', calls: 'pwrite64,pwritev,writev', inject: 'error=EIO:when=40+' },
   {
     what: 'each write with ENOSPC, from that of a page on',
     calls: 'pwrite64,pwritev,writev',
-    inject: 'error=ENOSPC:when=31+',
+    inject: 'error=ENOSPC:when=41+',
   },
 ] as const;
 

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { GROUP, OpenStore } from '../src/store-contract-factory.js';
@@ -101,4 +102,16 @@ test('when no view can be opened a write fails and may be repeated; the store is
   await once(hog, 'close');
   await opened.set('m', '2');
   expect(await opened.value('m')).toBe('2');
+}, 60_000);
+
+test('another process sees that the readers of this one live, so it gives their places to nobody', async () => {
+  const { opened } = await openStore();
+  const { store } = opened;
+  const snapshot = await store.snapshot({ stream: 's', group: BIG });
+  const held = readFileSync('/proc/locks', 'utf8')
+    .split('\n')
+    .filter((line) => line.includes(`POSIX  ADVISORY  WRITE ${process.pid} `));
+  // LMDB locks the byte of its lock file whose number is the pid.
+  expect(held.some((line) => line.endsWith(` ${process.pid} ${process.pid}`))).toBe(true);
+  snapshot.close();
 }, 60_000);

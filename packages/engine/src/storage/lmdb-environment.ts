@@ -13,6 +13,8 @@ import { StoreOpenError } from './store-open-error.js';
 /** Places for views, those of other processes included; LMDB's own default is 126. */
 const READERS = 1_024;
 const LOCK_FILE = 'lock.mdb';
+/** Room for all readers, each of 64 bytes, and what LMDB keeps before them. */
+const LOCK_BYTES = READERS * 64 + 4_096;
 /** What the files of a new environment may take until they are whole. */
 const NEW_BYTES = 524_288;
 /** At the begin of each data file. */
@@ -106,7 +108,10 @@ export class LmdbEnvironment {
       }
       const marker = readMarker(options.path);
       if (marker !== undefined) requireData(options.path, marker);
-      if (marker === undefined || !isAllocated(join(options.path, LOCK_FILE))) requireRoom(options.path);
+      const lockFile = join(options.path, LOCK_FILE);
+      const allocated = isAllocated(lockFile);
+      if (marker === undefined || !allocated) requireRoom(options.path);
+      if (!allocated) allocateFile(lockFile, LOCK_BYTES);
       this.#root = open<Buffer, Buffer>({
         path: options.path,
         noSubdir: false,
@@ -123,7 +128,6 @@ export class LmdbEnvironment {
         this.#tables.set(name, this.#root.openDB<Buffer, Buffer>({ name, encoding: 'binary', keyEncoding: 'binary' }) as Table);
       }
       for (const file of [DATA_FILE, LOCK_FILE]) chmodSync(join(options.path, file), 0o600);
-      allocateFile(join(options.path, LOCK_FILE));
       this.#path = options.path;
       this.storeId = marker?.storeId ?? randomUUID();
       this.#recorded = marker?.bytes ?? 0;

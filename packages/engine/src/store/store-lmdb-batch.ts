@@ -87,6 +87,8 @@ export class Batch {
   #nextGroup: number;
   /** The change that is carried out has had effects in the transaction. */
   #begun = false;
+  /** Something is held from now on. */
+  #holds = false;
 
   constructor(tables: Tables, heads: HeadCache, state: StoreState, moment: Moment, room = Number.POSITIVE_INFINITY) {
     this.#tables = tables;
@@ -127,13 +129,14 @@ export class Batch {
       const key = headKey(staged.stream, staged.group);
       this.#tables.heads.put(key, encodeHead(key, staged.head));
     }
-    if (this.#nextGroup !== this.#state.nextGroup || this.#keys.changed)
+    if (this.#nextGroup !== this.#state.nextGroup || this.#keys.changed || (this.#holds && !this.#state.runSaved))
       writeState(this.#tables.meta, { ...this.#state, ...this.#keys.totals, nextGroup: this.#nextGroup });
   }
 
   /** The transaction is durable: the staged heads are the heads now. */
   adopt(): void {
     this.#state.nextGroup = this.#nextGroup;
+    if (this.#holds) this.#state.runSaved = true;
     if (this.#keys.changed) Object.assign(this.#state, this.#keys.totals);
     for (const staged of this.#staged.values()) this.#heads.set(staged, staged.head, staged.dirty);
   }
@@ -263,7 +266,10 @@ export class Batch {
   }
 
   #recorded(expiry: Expiry): RecordedExpiry {
-    if (expiry.kind === 'held') return { kind: 'held', run: this.#state.run, graceMs: expiry.graceMs };
+    if (expiry.kind === 'held') {
+      this.#holds = true;
+      return { kind: 'held', run: this.#state.run, graceMs: expiry.graceMs };
+    }
     return { kind: 'ttl', at: Math.min(this.#moment.steady + expiry.ms, LAST_NUMBER - 1) };
   }
 

@@ -13,7 +13,7 @@ export interface Opened {
   readonly room: StoreRoom;
 }
 
-const NEW_STATE = { nextGroup: 1, removedOffset: 0, removedTimestamp: 0, clean: true, run: 0, keys: 0, keyBytes: 0 };
+const NEW_STATE = { nextGroup: 1, removedOffset: 0, removedTimestamp: 0, clean: true, run: 0, runSaved: false, keys: 0, keyBytes: 0 };
 
 /** Reads the state of the store, and makes known that it is open. */
 export async function openTables(environment: LmdbEnvironment, options: LmdbStoreOptions): Promise<Opened> {
@@ -28,17 +28,15 @@ export async function openTables(environment: LmdbEnvironment, options: LmdbStor
     state.epoch = randomUUID();
   }
   const durable = durability === 'commit';
-  state.run++;
-  const next = { ...state, clean: durable };
-  const hasRoom = room.forDeletes() >= CHANGE_BYTES;
-  // A durable store that is there is read, and its deletes go on, also while the disk is too full for this: nothing is held in such a run.
-  if (!hasRoom && (known === undefined || !known.clean || !durable))
-    throw new StoreOpenError(`the disk of ${path} is full; give it room and start again`);
-  if (hasRoom) {
+  // A durable store that is there is read, and its deletes go on, also while the disk is too full for this.
+  if (known === undefined || !known.clean || !durable) {
+    if (room.forDeletes() < CHANGE_BYTES) throw new StoreOpenError(`the disk of ${path} is full; give it room and start again`);
+    const next = { ...state, clean: durable };
     await environment.transaction(() => writeState(tables.meta, next));
     if (!durable) await environment.sync();
+    state.clean = durable;
   }
-  state.clean = durable;
+  state.run++;
   await room.prepare();
   return { tables, state, room };
 }

@@ -5,8 +5,10 @@ import { decodeText, encodeText } from './store-lmdb-records.js';
 /** What the store keeps beside groups. */
 export interface StoreState extends KeyTotals {
   epoch: string;
-  /** Counts the starts, so that what was held in an earlier run is known as such. */
+  /** Counts the runs that held something, so that what was held in an earlier one is known as such. */
   run: number;
+  /** This run is on the disk: it held something. */
+  runSaved: boolean;
   nextGroup: number;
   /** Highest offset and stamp of heads that are gone. */
   removedOffset: number;
@@ -15,7 +17,7 @@ export interface StoreState extends KeyTotals {
   clean: boolean;
 }
 
-type Stored = Omit<StoreState, 'keys' | 'keyBytes' | 'run'> & Partial<StoreState>;
+type Stored = Omit<StoreState, 'keys' | 'keyBytes' | 'run' | 'runSaved'> & Partial<StoreState>;
 
 const STATE_KEY = Buffer.from('state');
 
@@ -24,7 +26,7 @@ export function readState(meta: Table): StoreState | undefined {
   if (record === undefined) return undefined;
   // The first stores knew neither keys nor runs.
   const { keys = 0, keyBytes = 0, run = 0, ...known } = JSON.parse(decodeText(STATE_KEY, record)) as Stored;
-  return { ...known, keys, keyBytes, run };
+  return { ...known, keys, keyBytes, run, runSaved: false };
 }
 
 export function writeState(meta: Table, state: StoreState): void {
