@@ -70,6 +70,8 @@ export class Batch {
   readonly #keys: KeyLedger;
   readonly #staged = new PairMap<StagedHead>();
   #nextGroup: number;
+  /** When the first of the items goes that got a time in this batch. */
+  firstExpiry = Number.POSITIVE_INFINITY;
   /** The change that is carried out has had effects in the transaction. */
   #begun = false;
 
@@ -245,7 +247,9 @@ export class Batch {
 
   #recorded(expiry: Expiry): RecordedExpiry {
     if (expiry.kind === 'held') return { kind: 'held', run: this.#state.run, graceMs: expiry.graceMs };
-    return { kind: 'ttl', at: Math.min(this.#moment.steady + expiry.ms, LAST_NUMBER - 1) };
+    const at = Math.min(this.#moment.steady + expiry.ms, LAST_NUMBER - 1);
+    this.firstExpiry = Math.min(this.firstExpiry, at);
+    return { kind: 'ttl', at };
   }
 
   /** Another time for an item that stays as it is: no offset, no commit. */

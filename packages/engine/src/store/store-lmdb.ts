@@ -20,6 +20,7 @@ import type {
 } from './store.js';
 import { Batch, type Planned, type PlannedWrite, type Tables } from './store-lmdb-batch.js';
 import { notOpen, refused, told, unavailable, untouched } from './store-lmdb-errors.js';
+import { anyHeld, firstExpiry } from './store-lmdb-expiry.js';
 import { type Eviction, HeadCache } from './store-lmdb-heads.js';
 import { settle, type Waiting, WriteQueue } from './store-lmdb-queue.js';
 import { LmdbReads } from './store-lmdb-reads.js';
@@ -43,6 +44,13 @@ const TABLES = ['heads', 'items', 'order', 'versions', 'tombstones', 'expiries',
 const SWEEP_MS = 60_000;
 /** How often it is looked for items whose time has come. */
 const EXPIRY_MS = 250;
+
+interface Opened {
+  readonly tables: Tables;
+  readonly state: StoreState;
+  readonly firstExpiry: number;
+  readonly held: boolean;
+}
 
 const NEW_STATE = { nextGroup: 1, removedOffset: 0, removedTimestamp: 0, clean: true, run: 0, keys: 0, keyBytes: 0 };
 
@@ -80,14 +88,14 @@ class LmdbStore implements Required<StreamStore> {
   async start(events: StoreEvents): Promise<void> {
     const { path, durability, clock, logger, tombstoneRetentionMs } = this.#options;
     const environment = new LmdbEnvironment({ path, relaxed: durability === 'relaxed', tables: TABLES });
-    let opened: { readonly tables: Tables; readonly state: StoreState };
+    let opened: Opened;
     try {
       opened = await this.#begin(environment);
     } catch (error) {
       await environment.close(() => {}).catch(() => {});
       throw error;
     }
-    const { tables, state } = opened;
+    const { tables, state, firstExpiry: first, held } = opened;
     this.#environment = environment;
     this.#tables = tables;
     this.#state = state;
@@ -114,6 +122,8 @@ class LmdbStore implements Required<StreamStore> {
       logger,
       path,
       tombstoneRetentionMs,
+      firstExpiry: first,
+      held,
       write: (changes) => this.#commitFirst(changes),
       onFailure: (error) => this.#fail(error),
     });
@@ -123,7 +133,7 @@ class LmdbStore implements Required<StreamStore> {
   }
 
   /** Reads the state of the store, and makes known that it is open. */
-  async #begin(environment: LmdbEnvironment): Promise<{ readonly tables: Tables; readonly state: StoreState }> {
+  async #begin(environment: LmdbEnvironment): Promise<Opened> {
     const { path, durability } = this.#options;
     const tables = Object.fromEntries(TABLES.map((name) => [name, environment.table(name)])) as unknown as Tables;
     const known = readState(tables.meta);
@@ -137,9 +147,13 @@ class LmdbStore implements Required<StreamStore> {
     }
     state.clean = durability === 'commit';
     state.run++;
-    await environment.transaction(() => writeState(tables.meta, state));
+    let due = { firstExpiry: Number.POSITIVE_INFINITY, held: false };
+    await environment.transaction(() => {
+      writeState(tables.meta, state);
+      due = { firstExpiry: firstExpiry(tables), held: anyHeld(tables, state.run) };
+    });
     if (durability === 'relaxed') await environment.sync();
-    return { tables, state };
+    return { tables, state, ...due };
   }
 
   apply(change: Change): Promise<ApplyResult> {
@@ -295,6 +309,7 @@ class LmdbStore implements Required<StreamStore> {
       eviction?.committed();
     }
     batch.adopt();
+    this.#upkeep?.expects(batch.firstExpiry);
     for (const plan of planned) {
       if ('commits' in plan) for (const commit of plan.commits) this.#report(commit);
       else if ('commit' in plan && plan.commit !== undefined) this.#report(plan.commit);
