@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { Position } from '@rivulet/protocol';
 import type { Logger } from '../logging/logger.js';
 import { LmdbEnvironment, TransactionAbortedError } from '../storage/lmdb-environment.js';
@@ -20,11 +19,11 @@ import type {
 } from './store.js';
 import { Batch, type Planned, type PlannedWrite, type Tables } from './store-lmdb-batch.js';
 import { notOpen, refused, told, unavailable, untouched } from './store-lmdb-errors.js';
-import { anyHeld, firstExpiry } from './store-lmdb-expiry.js';
 import { type Eviction, HeadCache } from './store-lmdb-heads.js';
+import { beginStore, type Opened, TABLES } from './store-lmdb-open.js';
 import { settle, type Waiting, WriteQueue } from './store-lmdb-queue.js';
 import { LmdbReads } from './store-lmdb-reads.js';
-import { readState, type StoreState, writeState } from './store-lmdb-state.js';
+import { type StoreState, writeState } from './store-lmdb-state.js';
 import { Upkeep } from './store-lmdb-upkeep.js';
 import { requireIds } from './write-plan.js';
 
@@ -40,19 +39,9 @@ export interface LmdbStoreOptions {
   readonly logger: Logger;
 }
 
-const TABLES = ['heads', 'items', 'order', 'versions', 'tombstones', 'expiries', 'keys', 'key_ages', 'meta'] as const;
 const SWEEP_MS = 60_000;
 /** How often it is looked for items whose time has come. */
 const EXPIRY_MS = 250;
-
-interface Opened {
-  readonly tables: Tables;
-  readonly state: StoreState;
-  readonly firstExpiry: number;
-  readonly held: boolean;
-}
-
-const NEW_STATE = { nextGroup: 1, removedOffset: 0, removedTimestamp: 0, clean: true, run: 0, keys: 0, keyBytes: 0 };
 
 /** Everything in one LMDB environment of this process: durable, embedded, one epoch for all groups. */
 export function createLmdbStore(options: LmdbStoreOptions): Required<StreamStore> {
@@ -90,7 +79,7 @@ class LmdbStore implements Required<StreamStore> {
     const environment = new LmdbEnvironment({ path, relaxed: durability === 'relaxed', tables: TABLES });
     let opened: Opened;
     try {
-      opened = await this.#begin(environment);
+      opened = await beginStore(environment, this.#options);
     } catch (error) {
       await environment.close(() => {}).catch(() => {});
       throw error;
@@ -130,30 +119,6 @@ class LmdbStore implements Required<StreamStore> {
     this.#every(SWEEP_MS, () => this.sweepNow());
     this.#every(EXPIRY_MS, () => this.expireNow());
     if (durability === 'relaxed') this.#every(this.#options.saveIntervalMs, () => environment.sync());
-  }
-
-  /** Reads the state of the store, and makes known that it is open. */
-  async #begin(environment: LmdbEnvironment): Promise<Opened> {
-    const { path, durability } = this.#options;
-    const tables = Object.fromEntries(TABLES.map((name) => [name, environment.table(name)])) as unknown as Tables;
-    const known = readState(tables.meta);
-    const state = known ?? { ...NEW_STATE, epoch: randomUUID() };
-    if (!state.clean) {
-      this.#options.logger.warn('store_new_epoch', {
-        path,
-        reason: 'a relaxed store was not closed; commits of its last moments may be gone',
-      });
-      state.epoch = randomUUID();
-    }
-    state.clean = durability === 'commit';
-    state.run++;
-    let due = { firstExpiry: Number.POSITIVE_INFINITY, held: false };
-    await environment.transaction(() => {
-      writeState(tables.meta, state);
-      due = { firstExpiry: firstExpiry(tables), held: anyHeld(tables, state.run) };
-    });
-    if (durability === 'relaxed') await environment.sync();
-    return { tables, state, ...due };
   }
 
   apply(change: Change): Promise<ApplyResult> {
