@@ -107,7 +107,7 @@ test('when no view can be opened a write fails and may be repeated; the store is
 test('another process sees that the readers of this one live, so it gives their places to nobody', async () => {
   const { opened } = await openStore();
   const { store } = opened;
-  const snapshot = await store.snapshot({ stream: 's', group: BIG });
+  const snapshot = await store.snapshot(BIG);
   const held = readFileSync('/proc/locks', 'utf8')
     .split('\n')
     .filter((line) => line.includes(`POSIX  ADVISORY  WRITE ${process.pid} `));

@@ -138,3 +138,28 @@ test('RV-32 a damaged key fails its own writes until its time is over: what it a
   expect(await writeTo(opened, [set('a', '2')], { once: once('a') })).toMatchObject({ kind: 'written' });
   expect(lines).toMatchObject([{ event: 'store_records_damaged', fields: { where: 'keys', records: 1 } }]);
 });
+
+test('RV-40 an expiry that fails half way has deleted nothing, is said, and is done at the next look', async () => {
+  const { time, lines, start } = await aged();
+  const fault = faulty();
+  const opened = await start();
+  await opened.expire();
+  for (const item of ['a', 'b']) await writeTo(opened, [{ ...set(item, '1'), ...ttl(MINUTE) }]);
+  time.elapsed += MINUTE;
+  // All of them, then each by itself: the first of those fails too.
+  fault.set('order.remove', 2);
+  await opened.expire();
+  expect(opened.commits.map(({ item, effect }) => [item, effect]).slice(2)).toEqual([
+    ['a', 'delete'],
+    ['b', 'delete'],
+  ]);
+  expect((await opened.items()).items).toEqual([]);
+  await writeTo(opened, [{ ...set('c', '1'), ...ttl(MINUTE) }]);
+  time.elapsed += MINUTE;
+  fault.set('order.remove', 1);
+  await opened.expire();
+  expect(await opened.value('c')).toBe('1');
+  expect(lines).toMatchObject([{ event: 'store_write_refused' }]);
+  await opened.expire();
+  expect(await opened.value('c')).toBeUndefined();
+});

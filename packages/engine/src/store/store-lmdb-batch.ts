@@ -85,6 +85,8 @@ export class Batch {
   #room: number;
   readonly #staged = new PairMap<StagedHead>();
   #nextGroup: number;
+  /** When the first of the items goes that got a time in this batch. */
+  firstExpiry = Number.POSITIVE_INFINITY;
   /** The change that is carried out has had effects in the transaction. */
   #begun = false;
   /** Something is held from now on. */
@@ -270,7 +272,9 @@ export class Batch {
       this.#holds = true;
       return { kind: 'held', run: this.#state.run, graceMs: expiry.graceMs };
     }
-    return { kind: 'ttl', at: Math.min(this.#moment.steady + expiry.ms, LAST_NUMBER - 1) };
+    const at = Math.min(this.#moment.steady + expiry.ms, LAST_NUMBER - 1);
+    this.firstExpiry = Math.min(this.firstExpiry, at);
+    return { kind: 'ttl', at };
   }
 
   /** Another time for an item that stays as it is: no offset, no commit. */

@@ -29,9 +29,21 @@ export interface Due {
   readonly damaged: number;
 }
 
-export function anyDue(tables: Tables, now: number, view: View): boolean {
-  for (const _ of tables.expiries.getRange({ end: numbersKey(now + 1), limit: 1, transaction: view })) return true;
+/** When the next item goes; `Infinity`: none will, by what is known now. Inside a write transaction it needs no view. */
+export function firstExpiry(tables: Tables, view?: View): number {
+  const range = { end: numbersKey(LAST_NUMBER), limit: 1, ...(view === undefined ? {} : { transaction: view }) };
+  for (const { key } of tables.expiries.getRange(range)) return numberAt(key, 0);
+  return Number.POSITIVE_INFINITY;
+}
+
+/** Whether items were held in an earlier run. */
+export function anyHeld(tables: Tables, run: number, view: View): boolean {
+  for (const _ of tables.expiries.getRange({ ...heldBefore(run), limit: 1, transaction: view })) return true;
   return false;
+}
+
+function heldBefore(run: number): { readonly start: Buffer; readonly end: Buffer } {
+  return { start: numbersKey(LAST_NUMBER, 0), end: numbersKey(LAST_NUMBER, run) };
 }
 
 /** The items whose time has come, those due first first; a part of them. */
@@ -68,8 +80,7 @@ export function releaseHeld(
   startedAt: number,
   atOnce: number,
 ): { readonly damaged: number; readonly more: boolean } {
-  const range = { start: numbersKey(LAST_NUMBER, 0), end: numbersKey(LAST_NUMBER, run), limit: atOnce };
-  const held = [...tables.expiries.getRange(range)];
+  const held = [...tables.expiries.getRange({ ...heldBefore(run), limit: atOnce })];
   let damaged = 0;
   for (const { key, value } of held) {
     tables.expiries.remove(key);

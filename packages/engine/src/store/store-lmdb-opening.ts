@@ -3,6 +3,7 @@ import type { LmdbEnvironment } from '../storage/lmdb-environment.js';
 import { StoreOpenError } from '../storage/store-open-error.js';
 import type { LmdbStoreOptions } from './store-lmdb.js';
 import { TABLES, type Tables } from './store-lmdb-batch.js';
+import { anyHeld, firstExpiry } from './store-lmdb-expiry.js';
 import type { HeadCache } from './store-lmdb-heads.js';
 import { CHANGE_BYTES, DEFAULT_SPACE, RECORD_BYTES, StoreRoom } from './store-lmdb-room.js';
 import { readState, type StoreState, writeState } from './store-lmdb-state.js';
@@ -11,6 +12,10 @@ export interface Opened {
   readonly tables: Tables;
   readonly state: StoreState;
   readonly room: StoreRoom;
+  /** When the first item goes; infinite when none does. */
+  readonly firstExpiry: number;
+  /** Something was held in an earlier run. */
+  readonly held: boolean;
 }
 
 const NEW_STATE = { nextGroup: 1, removedOffset: 0, removedTimestamp: 0, clean: true, run: 0, runSaved: false, keys: 0, keyBytes: 0 };
@@ -38,14 +43,24 @@ export async function openTables(environment: LmdbEnvironment, options: LmdbStor
   }
   state.run++;
   await room.prepare();
-  return { tables, state, room };
+  const view = environment.readView();
+  try {
+    return { tables, state, room, firstExpiry: firstExpiry(tables, view), held: anyHeld(tables, state.run, view) };
+  } finally {
+    view.done();
+  }
 }
 
 /**
  * What is written when the store closes; `undefined` when there is no room for it. Heads that are not settled jump ahead at the next start,
  * and a relaxed store that was not marked as closed begins a new epoch.
  */
-export function lastWrite({ tables, heads, state, room }: Opened & { readonly heads: HeadCache }): (() => void) | undefined {
+export function lastWrite({
+  tables,
+  heads,
+  state,
+  room,
+}: Pick<Opened, 'tables' | 'state' | 'room'> & { readonly heads: HeadCache }): (() => void) | undefined {
   const budget = room.forDeletes();
   if (budget < CHANGE_BYTES) return undefined;
   const settles = CHANGE_BYTES + heads.size * RECORD_BYTES <= budget;

@@ -5,12 +5,14 @@ import type { Clock } from '../structures/clock.js';
 import type { SteadyTime } from '../structures/steady-time.js';
 import type { Change } from './store.js';
 import type { Tables } from './store-lmdb-batch.js';
-import { anyDue, type Due, dueItems, EXPIRED_AT_ONCE, isDamage, releaseHeld } from './store-lmdb-expiry.js';
+import { type Due, dueItems, EXPIRED_AT_ONCE, firstExpiry, isDamage, releaseHeld } from './store-lmdb-expiry.js';
 import type { HeadCache } from './store-lmdb-heads.js';
 import { KeyLedger } from './store-lmdb-keys.js';
 import { CHANGE_BYTES, costOf, type StoreRoom } from './store-lmdb-room.js';
 import { type StoreState, writeState } from './store-lmdb-state.js';
 import { SWEPT_AT_ONCE, type Sweep, sweepTombstones } from './store-lmdb-sweep.js';
+
+const SILENCE_MS = 60_000;
 
 interface Parts {
   readonly environment: LmdbEnvironment;
@@ -23,6 +25,10 @@ interface Parts {
   readonly logger: Logger;
   readonly path: string;
   readonly tombstoneRetentionMs: number;
+  /** When the first item goes, as it was at the start. */
+  readonly firstExpiry: number;
+  /** Whether items were held in an earlier run. */
+  readonly held: boolean;
   /** Writes as `apply` does, ahead of what is queued; answers what each of them failed with, if it did. Never rejects. */
   readonly write: (changes: readonly Change[]) => Promise<readonly unknown[]>;
   /** The store can't be written to any more. */
@@ -38,13 +44,18 @@ export class Upkeep {
   readonly #startedAt: number;
   #sweepDue = false;
   #expiryDue = false;
-  #heldDue = true;
+  #heldDue: boolean;
+  /** Nothing goes before; a store without times to live is not looked at. */
+  #nextExpiry: number;
+  #silentUntil = Number.NEGATIVE_INFINITY;
   /** Where the next sweep goes on in the heads. */
   #nextHead: Buffer | undefined;
 
   constructor(parts: Parts) {
     this.#parts = parts;
     this.#startedAt = parts.time.now();
+    this.#nextExpiry = parts.firstExpiry;
+    this.#heldDue = parts.held;
   }
 
   get due(): boolean {
@@ -56,22 +67,31 @@ export class Upkeep {
     this.#sweepDue = true;
   }
 
+  /** An item goes at this time. */
+  expects(at: number): void {
+    this.#nextExpiry = Math.min(this.#nextExpiry, at);
+  }
+
   /** Whether there is something to expire. */
   look(): boolean {
+    const { environment, tables, time } = this.#parts;
     this.#expiryDue ||= this.#heldDue;
     if (this.#expiryDue) return true;
-    const { environment, tables, time } = this.#parts;
+    const now = time.now();
+    if (this.#nextExpiry > now) return false;
     try {
       const view = environment.readView();
       try {
-        this.#expiryDue = anyDue(tables, time.now(), view);
+        this.#nextExpiry = firstExpiry(tables, view);
       } finally {
         view.done();
       }
     } catch (error) {
       // All places for readers are taken; there is a next time.
       if (!(error instanceof ReadViewError)) throw error;
+      return false;
     }
+    this.#expiryDue = this.#nextExpiry <= now;
     return this.#expiryDue;
   }
 
@@ -83,6 +103,7 @@ export class Upkeep {
 
   async #expire(): Promise<void> {
     this.#expiryDue = false;
+    this.#nextExpiry = Number.NEGATIVE_INFINITY;
     const { environment, tables, state, room, write } = this.#parts;
     const atOnce = this.#atOnce(room.forDeletes(), costOf(LIMITS.leaseDataBytes), EXPIRED_AT_ONCE);
     // Without room there is a next time.
@@ -148,19 +169,22 @@ export class Upkeep {
   }
 
   async #guarded(event: string, work: () => Promise<void>): Promise<void> {
-    const { path, logger, onFailure } = this.#parts;
     try {
       await work();
     } catch (error) {
-      if (!(error instanceof ReadViewError || error instanceof TransactionAbortedError)) onFailure(error);
-      else
-        logger.error(event, {
-          path,
-          error: String(error),
-          cause: String(error.cause),
-          consequence: event === 'store_sweep_failed' ? 'tried again in a minute' : 'tried again at once',
-        });
+      if (!(error instanceof ReadViewError || error instanceof TransactionAbortedError)) this.#parts.onFailure(error);
+      else this.#tellFailure(event, error);
     }
+  }
+
+  /** Expiry is tried again four times a second, and said once a minute. */
+  #tellFailure(event: string, error: Error): void {
+    const { path, logger, clock } = this.#parts;
+    const now = clock.monotonic();
+    if (event === 'store_expiry_failed' && now < this.#silentUntil) return;
+    if (event === 'store_expiry_failed') this.#silentUntil = now + SILENCE_MS;
+    const consequence = event === 'store_sweep_failed' ? 'tried again in a minute' : 'tried again at once';
+    logger.error(event, { path, error: String(error), cause: String(error.cause), consequence });
   }
 
   #tellDamage(where: string, records: number): void {

@@ -91,7 +91,7 @@ class LmdbStore implements Required<StreamStore> {
       await environment.close(undefined).catch(() => {});
       throw error;
     }
-    const { tables, state, room } = opened;
+    const { tables, state, room, firstExpiry: first, held } = opened;
     this.#room = room;
     this.#environment = environment;
     this.#tables = tables;
@@ -120,6 +120,8 @@ class LmdbStore implements Required<StreamStore> {
       logger,
       path,
       tombstoneRetentionMs,
+      firstExpiry: first,
+      held,
       write: (changes) => this.#commitFirst(changes),
       onFailure: (error) => this.#fail(error),
     });
@@ -291,6 +293,7 @@ class LmdbStore implements Required<StreamStore> {
       eviction?.committed();
     }
     batch.adopt();
+    this.#upkeep?.expects(batch.firstExpiry);
     for (const plan of planned) {
       if ('commits' in plan) for (const commit of plan.commits) this.#report(commit);
       else if ('commit' in plan && plan.commit !== undefined) this.#report(plan.commit);
