@@ -157,9 +157,13 @@ class Engine implements RunningEngine {
 }
 
 /** Functions that decide who gets in: no session with rules takes their place unasked. */
-function guardFunctions({ workerManagers, stream }: Config): ReadonlySet<string> {
+function guardFunctions({ workerManagers, stream, http }: Config): ReadonlySet<string> {
   const rules = workerManagers.map(({ rbac }) => rbac).filter((rbac) => rbac !== undefined);
-  const others = [stream?.authFunction, ...workerManagers.map(({ middlewareFunction }) => middlewareFunction)];
+  const others = [
+    stream?.authFunction,
+    ...workerManagers.map(({ middlewareFunction }) => middlewareFunction),
+    ...(http?.middleware ?? []).map(({ functionId }) => functionId),
+  ];
   return new Set([...guardsOf(rules), ...others.filter((id) => id !== undefined)]);
 }
 

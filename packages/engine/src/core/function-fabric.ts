@@ -1,5 +1,6 @@
 import { RivuletError } from '@rivulet/protocol';
 import type { Logger } from '../logging/logger.js';
+import { decides } from './access/deciding-types.js';
 import type { Fabric, FireOutcome, PendingCall, TriggerBinding, TriggerProvider } from './fabric.js';
 import { FunctionRegistry } from './function-registry.js';
 import { type BuiltinHandler, type Call, failure, type JsonPayload, type Outcome } from './invocation.js';
@@ -35,7 +36,7 @@ export class FunctionFabric implements Fabric {
   invoke(call: Call, done: (outcome: Outcome) => void): PendingCall {
     const builtin = this.functions.builtin(call.functionId);
     if (builtin !== undefined) return this.#run(builtin.handler, call, done);
-    const registration = this.functions.find(call.functionId, call.preferWorker);
+    const registration = this.functions.find(call.functionId, call.preferWorker, call.deciding);
     if (registration === undefined) {
       done(failure('function_not_found', `function ${call.functionId} is not registered; start the worker that provides it`));
       return NOTHING_PENDING;
@@ -69,7 +70,8 @@ export class FunctionFabric implements Fabric {
     const deadline = timeoutMs === undefined ? undefined : performance.now() + timeoutMs;
     const condition = binding.config.condition_function_id;
     if (typeof condition === 'string' && condition !== '') {
-      const answer = await this.#ask({ functionId: condition, payload: event, preferWorker: binding.workerId }, deadline);
+      const { workerId, gated } = binding;
+      const answer = await this.#ask({ functionId: condition, payload: event, preferWorker: workerId, deciding: gated !== true }, deadline);
       if (answer.kind === 'timeout') return answer;
       if (answer.kind === 'error') {
         this.#logger.warn('condition_failed', { trigger: binding.id, function: condition, code: answer.error.code });
@@ -78,7 +80,8 @@ export class FunctionFabric implements Fabric {
       if (answer.text === 'false') return { kind: 'skipped', reason: 'condition' };
     }
     const { functionId, metadata, workerId } = binding;
-    const outcome = await this.#ask({ functionId, payload: event, metadata, preferWorker: workerId }, deadline);
+    const call = { functionId, payload: event, metadata, preferWorker: workerId, deciding: decides(binding) };
+    const outcome = await this.#ask(call, deadline);
     if (outcome.kind === 'error') {
       this.#logger.warn('trigger_function_failed', {
         trigger: binding.id,

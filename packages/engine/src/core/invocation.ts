@@ -59,6 +59,11 @@ export interface Call {
   readonly caller?: Caller | undefined;
   /** A worker to prefer when it has a live registration of the function (affinity, spec WP §1.7). */
   readonly preferWorker?: string | undefined;
+  /**
+   * The answer decides about others: who gets in, what is registered, what a request may do. A session with rules is not asked, unless
+   * its auth function names the id in `allowed_functions`; for all it serves, the function counts as missing.
+   */
+  readonly deciding?: boolean;
   /** The input held numbers that JSON text can't carry exactly. */
   readonly inexactNumbers?: boolean;
 }

@@ -121,7 +121,7 @@ export class MadeCalls {
     const context = this.#worker.access?.grant.context ?? {};
     const input = { function_id, payload: withoutCaller(payload), action, context, ...(namespace === undefined ? {} : { namespace }) };
     const { metadata, traceparent, baggage } = message;
-    return { functionId, payload: JsonPayload.ofValue(input), metadata, traceparent, baggage };
+    return { functionId, payload: JsonPayload.ofValue(input), metadata, traceparent, baggage, deciding: true };
   }
 
   /** Why a call is not made at all. */

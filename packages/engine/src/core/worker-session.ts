@@ -134,7 +134,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     const error = { code: decoded.code, message: decoded.reason };
     if (answerTo !== undefined) this.#refuseAnswer(answerTo, error);
     if (invocationId !== undefined) this.send(encodeError({ invocationId, functionId }, error));
-    if (trigger !== undefined) this.sendTriggerError(trigger.id, trigger.type, trigger.functionId, error);
+    if (trigger !== undefined) this.sendGivenTriggerError(trigger.id, trigger.type, trigger.functionId, error);
   }
 
   /** Telemetry is dropped; anything else is tried as JSON text (spec WP §1.1). */
@@ -203,6 +203,10 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     return pending;
   }
 
+  displaced(id: string): void {
+    this.#gate?.registrations.displaced(id);
+  }
+
   // TriggerProvider: this worker provides a trigger type.
 
   register(binding: TriggerBinding): void {
@@ -219,10 +223,13 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     this.send(encodeUnregisterTrigger(this.#asKnown(binding)));
   }
 
-  /** Tells this worker, as registrant, that a binding failed. */
-  sendTriggerError(id: string, type: string, functionId: string, error: { readonly code: string; readonly message: string }): void {
+  sendTriggerError(id: string, type: string, functionId: string, error: ErrorBody): void {
     const known = this.#asKnown({ id, type, functionId });
-    this.send(encodeTriggerResult(known.id, known.type, known.functionId, error));
+    this.sendGivenTriggerError(known.id, known.type, known.functionId, error);
+  }
+
+  sendGivenTriggerError(id: string, type: string, functionId: string, error: ErrorBody): void {
+    this.send(encodeTriggerResult(id, type, functionId, error));
   }
 
   /** A binding under the names that this worker gave, where a hook or a prefix changed them. */
@@ -296,10 +303,11 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
    * binding and reaches its registrant.
    */
   #providerAnswered(message: TriggerRegistrationResult): void {
-    const binding = this.#room.fabric.triggers.binding(message.id);
+    const { triggers } = this.#room.fabric;
+    const own = this.#gate?.registrations.ownTriggerId(message.id) ?? message.id;
+    const binding = triggers.providedBy(this, own) ?? triggers.providedBy(this, message.id);
     if (message.error === undefined || binding === undefined) return;
-    if (this.#room.fabric.triggers.type(binding.type)?.provider !== this) return;
-    this.#room.fabric.triggers.park(binding.id);
+    triggers.park(binding.id);
     const registrant = binding.workerId === undefined ? undefined : this.#room.workers.get(binding.workerId);
     registrant?.sendTriggerError(binding.id, binding.type, binding.functionId, message.error);
   }

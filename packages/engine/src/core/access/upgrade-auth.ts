@@ -43,7 +43,7 @@ export class UpgradeAuth {
       query_params: decodeQuery(request.rawQuery),
       ip_address: plainAddress(request.remoteAddress),
     });
-    const outcome = await this.#fabric.request({ functionId, payload }, authTimeoutMs);
+    const outcome = await this.#fabric.request({ functionId, payload, deciding: true }, authTimeoutMs);
     if (outcome.kind === 'timeout') return this.#refuse(503, 'timeout', request);
     if (outcome.kind === 'error') {
       if (!OUTAGES.has(outcome.error.code)) this.#throttle.refused(request.remoteAddress, credential);
