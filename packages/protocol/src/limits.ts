@@ -83,6 +83,10 @@ export const LIMITS = {
   httpJsonBodiesBytes: 134_217_728,
   /** UTF-8 bytes of the path of an `http` trigger. */
   httpPathBytes: 2_048,
+  /** Segments of that path. */
+  httpPathSegments: 32,
+  /** Sets of places where the paths of one number of segments have their parameters; of trusted workers, and of sessions with rules. */
+  httpPathShapes: 256,
   /** Bytes of the headers that a function may set on a response. */
   httpResponseHeaderBytes: 65_536,
   /** Connections of the HTTP listener. */
