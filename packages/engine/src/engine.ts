@@ -91,7 +91,7 @@ class Engine implements RunningEngine {
     const fabric = new FunctionFabric(logger, () => this.#events?.functionsChanged());
     const workers = new WorkerRegistry((event, workerId) => this.#events?.workersChanged(event, workerId));
     const introspection = new Introspection(fabric, workers);
-    this.#events = new EngineEvents(fabric, (id) =>
+    this.#events = new EngineEvents(fabric, logger, (id) =>
       introspection.functions(false, sightOf(id === undefined ? undefined : workers.get(id))),
     );
     this.#channels = new Channels(clock);

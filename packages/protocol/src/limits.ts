@@ -38,6 +38,10 @@ export const LIMITS = {
   registrationChars: 67_108_864,
   /** Bindings made by engine::register_trigger, of all workers together. */
   durableTriggers: 10_000,
+  /** Triggers of type engine::functions-available that one worker connection may register; as many of engine::workers-available. */
+  engineTriggersPerWorker: 16,
+  /** Events of engine::workers-available that are kept for those who have not been told yet. */
+  workerEvents: 1_024,
   /** UTF-16 code units of each text by which a worker describes itself. */
   labelChars: 256,
   /** UTF-16 code units of one message that a worker writes to the log of the engine. */
