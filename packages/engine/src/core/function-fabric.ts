@@ -129,7 +129,7 @@ export class FunctionFabric implements Fabric {
   }
 
   #thrown(call: Call, error: unknown): Outcome {
-    if (error instanceof RivuletError) return { kind: 'error', error: error.toBody() };
+    if (error instanceof RivuletError) return { kind: 'error', error: error.toBody(), origin: 'engine' };
     this.#logger.error('builtin_failed', { function: call.functionId, error: error instanceof Error ? error.stack : String(error) });
     return failure('invocation_error', `${call.functionId} failed inside the engine; its log has the cause`);
   }

@@ -38,6 +38,8 @@ export class JsonPayload {
 export interface Failure {
   readonly kind: 'error';
   readonly error: ErrorBody;
+  /** Who says so: the function that ran, or the engine, in place of one that was not asked or did not answer. */
+  readonly origin: 'function' | 'engine';
   readonly traceparent?: string;
   readonly baggage?: string;
 }
@@ -89,5 +91,5 @@ export type BuiltinHandler = (call: Call) => Outcome | Promise<Outcome>;
 
 /** An error of the engine's own as the outcome of a call. */
 export function failure(code: ErrorCode, message: string): Failure {
-  return { kind: 'error', error: { code, message } };
+  return { kind: 'error', error: { code, message }, origin: 'engine' };
 }

@@ -290,11 +290,8 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     }
   }
 
-  /** The worker answered with something that can't be read. It will not answer again, so its caller hears of it now. */
   #refuseAnswer(invocationId: string, { code, message }: ErrorBody): void {
-    const error = { code, message: `the answer of the worker can't be read: ${message}` };
-    const refused = { type: 'invocationresult', invocation_id: invocationId, function_id: '', result: undefined, error } as const;
-    if (this.#running.settle({ ...refused, traceparent: undefined, baggage: undefined }))
+    if (this.#running.refuse(invocationId, { code, message: `the answer of the worker can't be read: ${message}` }))
       this.warnOnce('answer_refused', message, { reason: message });
   }
 
