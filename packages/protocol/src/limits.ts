@@ -72,11 +72,16 @@ export const LIMITS = {
   /** Bytes that a channel holds before its writer has to wait: until the reader comes, and from then on. */
   channelBytes: 8_388_608,
   channelReadBytes: 524_288,
-  /** Bytes that all channels hold together before each writer waits for its own reader. */
+  /** Bytes that all channels of trusted workers hold together before their writers wait; as many those of HTTP requests. */
   channelsBytes: 268_435_456,
-  /** Channels that workers have created and that are not over, of all workers together and of one. */
+  /** The same of sessions with rules. */
+  sessionChannelsBytes: 67_108_864,
+  /** Channels that trusted workers have created and that are not over, of all together and of one. */
   channels: 65_536,
   channelsPerWorker: 16_384,
+  /** The same of sessions with rules. */
+  sessionChannels: 16_384,
+  channelsPerSession: 256,
   /** Milliseconds that each step of the start of an adapter's file may take: its import, `createStore`, `start`. */
   adapterStartMs: 60_000,
   /** Milliseconds after which a channel that nobody is connected to is removed; noticed up to 60 s later. */
