@@ -18,9 +18,9 @@ import type { LogFields, Logger } from '../logging/logger.js';
 import type { Clock } from '../structures/clock.js';
 import { OutboundBatch } from '../structures/outbound-batch.js';
 import type { Connection, ConnectionOwner } from '../transport/connection.js';
-import { GatedRegistrations, type GateParts } from './access/gated-registrations.js';
-import { HeldFrames } from './access/held-frames.js';
+import type { GateParts } from './access/gated-registrations.js';
 import type { SessionAccess } from './access/session-access.js';
+import { SessionGate } from './access/session-gate.js';
 import type { Announcement } from './announcement.js';
 import { dataFor } from './caller-data.js';
 import type { Channels } from './channels.js';
@@ -48,11 +48,6 @@ export interface WorkerRoom {
 
 /** What the auth function and the rules of a listener make of one session. */
 export type SessionRights = Pick<GateParts, 'access' | 'hooks' | 'guards'>;
-
-interface SessionGate {
-  readonly registrations: GatedRegistrations;
-  readonly frames: HeldFrames;
-}
 
 /** Python's client below 0.25 closes on a message beyond this (spec WP §1.1). */
 const PYTHON_MESSAGE_BYTES = 1_048_576;
@@ -125,7 +120,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     const decoded = decodeWorkerMessage(text);
     if (decoded.kind === 'message') {
       if (this.#gate === undefined) this.#handle(decoded.message);
-      else this.#gate.frames.take(decoded.message, text.length);
+      else this.#gate.take(decoded.message, text.length);
       return;
     }
     if (decoded.kind === 'ignored') return;
@@ -238,21 +233,23 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
   }
 
   #gateOf(rights: SessionRights): SessionGate {
-    const { fabric, workers } = this.#room;
+    const { fabric, workers, logger } = this.#room;
     const isTrusted = (workerId: string) => workers.get(workerId)?.access === undefined;
-    const registrations = new GatedRegistrations({ ...rights, fabric, registrations: this.#registrations, worker: this, isTrusted });
-    const handle = (message: WorkerMessage) => {
-      const handled = registrations.handle(message);
-      if (handled !== false) return handled;
-      this.#handle(message);
-      return undefined;
-    };
-    const overflow = () => {
-      this.#room.logger.warn('held_frames_full', { worker: this.workerId, limit: LIMITS.heldFrames, bytes: LIMITS.heldFrameChars });
-      this.#connection.close('tryLater');
-      this.#connection.destroy();
-    };
-    return { registrations, frames: new HeldFrames(handle, overflow) };
+    return new SessionGate(
+      { ...rights, fabric, registrations: this.#registrations, worker: this, isTrusted },
+      {
+        handle: (message) => this.#handle(message),
+        full: () => {
+          logger.warn('held_frames_full', { worker: this.workerId, limit: LIMITS.heldFrames, bytes: LIMITS.heldFrameChars });
+          this.#connection.close('tryLater');
+          this.#connection.destroy();
+        },
+        failed: (error) => {
+          logger.error('connection_failed', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+          this.#connection.close('internal');
+        },
+      },
+    );
   }
 
   #handle(message: WorkerMessage): void {
@@ -342,8 +339,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
   #cleanUp(): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
-    this.#gate?.frames.close();
-    this.#gate?.registrations.close();
+    this.#gate?.close();
     this.#registrations.dropFunctions();
     this.#running.fail();
     this.#made.forget();
