@@ -103,3 +103,18 @@ test('a worker has a bound of bindings, durable ones have that of their own', ()
   feed.register(binding('more', 'a'));
   for (let n = 0; n < 100; n++) feed.register({ ...binding(`d${n}`), workerId: undefined });
 });
+
+test('what took long is followed by a pause as long', async () => {
+  const { feed, told } = start({ kept: 1, firingsPerTurn: 1 });
+  const times: number[] = [];
+  for (const id of ['a', 'b']) feed.register(binding(id));
+  feed.publish(() => {
+    times.push(performance.now());
+    while (performance.now() - (times.at(-1) ?? 0) < 30);
+    times.push(performance.now());
+    return JsonPayload.ofValue(0);
+  });
+  while (told.length < 2) await turn();
+  const [, end = 0, next = 0] = times;
+  expect(next - end).toBeGreaterThan(25);
+});

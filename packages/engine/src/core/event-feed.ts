@@ -20,7 +20,7 @@ export interface FeedOptions {
   readonly logger: Logger;
   /** Events that are kept for bindings that are not told yet; further ones take the place of the oldest. */
   readonly kept: number;
-  /** Firings after which others get their turn of the event loop. */
+  /** Firings after which others get their turn of the event loop; what took long is followed by a pause as long. */
   readonly firingsPerTurn: number;
 }
 
@@ -39,7 +39,8 @@ export class EventFeed implements TriggerProvider {
   #events: Event[] = [];
   /** How many events there have been. */
   #end = 0;
-  #turn: NodeJS.Immediate | undefined;
+  #turn: NodeJS.Timeout | NodeJS.Immediate | undefined;
+  #pauseMs = 0;
   #loggedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: FeedOptions) {
@@ -86,22 +87,32 @@ export class EventFeed implements TriggerProvider {
 
   /** Nobody is told anything more. */
   close(): void {
-    clearImmediate(this.#turn);
+    this.#watchers.clear();
+    this.#ofWorker.clear();
     this.#due.clear();
     this.#events = [];
   }
 
   #goOn(): void {
-    if (this.#due.size > 0) this.#turn ??= setImmediate(() => this.#takeTurn());
+    if (this.#due.size === 0 || this.#turn !== undefined) return;
+    const take = () => this.#takeTurn();
+    this.#turn = this.#pauseMs < 1 ? setImmediate(take) : setTimeout(take, this.#pauseMs).unref();
   }
 
   #takeTurn(): void {
     this.#turn = undefined;
+    const begin = performance.now();
+    this.#fireSome();
+    this.#pauseMs = performance.now() - begin;
+    this.#goOn();
+  }
+
+  #fireSome(): void {
     let left = this.#options.firingsPerTurn;
     for (const workerId of this.#due) {
       for (const watcher of this.#ofWorker.get(workerId) ?? []) {
         if (watcher.running || watcher.next >= this.#end) continue;
-        if (left-- === 0) return this.#goOn();
+        if (left-- === 0) return;
         void this.#fire(watcher);
       }
       this.#due.delete(workerId);
