@@ -20,10 +20,18 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 function start(options: Partial<FeedOptions> = {}) {
   const fabric = new FunctionFabric(silentLogger);
   const told: string[] = [];
+  /** How many calls were made at a time. */
+  const portions: number[] = [];
+  let open = false;
   const answers: (() => void)[] = [];
   fabric.registerBuiltin(
     'test::on',
     async ({ metadata, payload }) => {
+      if (!open) {
+        open = portions.push(0) > 0;
+        queueMicrotask(() => (open = false));
+      }
+      portions.push((portions.pop() ?? 0) + 1);
       told.push(`${String(metadata)} ${payload.text}`);
       await new Promise<void>((resolve) => answers.push(resolve));
       return { kind: 'result', text: undefined };
@@ -34,61 +42,58 @@ function start(options: Partial<FeedOptions> = {}) {
   const logger = { ...silentLogger, warn: (event: string, fields: unknown) => void lines.push({ event, fields }) };
   const feed = new EventFeed({ fabric, logger, kept: 4, firingsPerTurn: 100, ...options });
   const publish = (n: number) => feed.publish(() => JsonPayload.ofValue(n));
-  const answer = async () => {
-    for (const each of answers.splice(0)) each();
-    await turn();
-    await turn();
+  /** Answers what was told until so many have been told: a slow turn is followed by a pause. */
+  const until = async (count: number) => {
+    while (told.length < count) {
+      for (const each of answers.splice(0)) each();
+      await turn();
+    }
   };
-  return { feed, told, publish, answer, lines };
+  return { feed, told, publish, until, lines, portions };
 }
 
 test('a binding is told in order, one at a time, and loses the oldest of what is not kept, which is logged once', async () => {
-  const { feed, told, publish, answer, lines } = start();
+  const { feed, told, publish, until, lines } = start();
   feed.register(binding('a'));
   for (let n = 0; n < 3; n++) publish(n);
-  await turn();
+  await until(1);
   expect(told).toEqual(['a 0']);
   for (let n = 3; n < 20; n++) publish(n);
-  for (let round = 0; round < 6; round++) await answer();
+  await until(5);
   expect(told).toEqual(['a 0', 'a 16', 'a 17', 'a 18', 'a 19']);
   expect(lines).toEqual([{ event: 'trigger_overflow', fields: { trigger: 'a', function: 'test::on', dropped: 15 } }]);
 });
 
 test('where only the latest counts, it is told once the one before is answered, and nothing is logged', async () => {
-  const { feed, told, publish, answer, lines } = start({ kept: 1 });
+  const { feed, told, publish, until, lines } = start({ kept: 1 });
   feed.register(binding('a'));
   for (let n = 0; n < 9; n++) publish(n);
-  await turn();
+  await until(1);
   for (let n = 9; n < 99; n++) publish(n);
-  await answer();
+  await until(2);
   expect(told).toEqual(['a 8', 'a 98']);
   expect(lines).toEqual([]);
 });
 
 test('bindings get their turns in portions, those of one worker one after the other', async () => {
-  const { feed, told, publish } = start({ firingsPerTurn: 2 });
+  const { feed, told, publish, portions, until } = start({ firingsPerTurn: 2 });
   for (const id of ['a1', 'b1', 'a2', 'c1', 'a3']) feed.register(binding(id, id[0]));
   publish(0);
-  const portions: number[] = [];
-  for (let n = 0; n < 4; n++) {
-    await turn();
-    portions.push(told.length);
-  }
-  expect(portions).toEqual([2, 4, 5, 5]);
+  await until(5);
+  expect(portions).toEqual([2, 2, 1]);
   expect(told).toEqual(['a1 0', 'a2 0', 'a3 0', 'b1 0', 'c1 0']);
 });
 
 test('a binding that is gone is told nothing more, and one that comes later nothing that was before', async () => {
-  const { feed, told, publish, answer } = start();
+  const { feed, told, publish, until } = start();
   feed.register(binding('a'));
   publish(0);
   publish(1);
-  await turn();
+  await until(1);
   feed.unregister(binding('a'));
   feed.register(binding('b'));
-  await answer();
   publish(2);
-  await turn();
+  await until(2);
   expect(told).toEqual(['a 0', 'b 2']);
   feed.unregister(binding('b'));
   expect(feed.empty).toBe(true);

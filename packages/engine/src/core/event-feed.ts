@@ -4,6 +4,8 @@ import type { Fabric, TriggerBinding, TriggerProvider } from './fabric.js';
 import type { JsonPayload } from './invocation.js';
 
 const OVERFLOW_LOG_MS = 60_000;
+/** Turns from here on are followed by a pause. */
+const LONG_MS = 5;
 
 /** What a binding is told. Those of one worker are asked for one after the other. */
 type Event = (binding: TriggerBinding) => JsonPayload;
@@ -96,7 +98,7 @@ export class EventFeed implements TriggerProvider {
   #goOn(): void {
     if (this.#due.size === 0 || this.#turn !== undefined) return;
     const take = () => this.#takeTurn();
-    this.#turn = this.#pauseMs < 1 ? setImmediate(take) : setTimeout(take, this.#pauseMs).unref();
+    this.#turn = this.#pauseMs < LONG_MS ? setImmediate(take) : setTimeout(take, this.#pauseMs).unref();
   }
 
   #takeTurn(): void {
