@@ -48,3 +48,11 @@ it('HT-11 a plain OPTIONS goes to its route, a preflight never does', async () =
   await fetch('/c', PREFLIGHT);
   expect(await (await fetch('/c', { method: 'OPTIONS' })).json()).toBe(1);
 });
+
+it('a request that makes the engine fail ends its connection, and nothing else', async () => {
+  const { fetch, log, serve } = await startHttpEngine({ cors: { allowedOrigins: 'any', allowedMethods: ['no\nheader'] } });
+  await serve('/c', () => ({}));
+  await expect(fetch('/c', PREFLIGHT)).rejects.toThrow('fetch failed');
+  expect(log).toContainEqual(expect.objectContaining({ level: 'error', event: 'http_exchange_failed' }));
+  expect((await fetch('/c')).status).toBe(200);
+});

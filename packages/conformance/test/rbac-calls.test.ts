@@ -159,6 +159,26 @@ test('RB-11 telemetry on a listener with rules is accepted without asking', asyn
   const { gatedUrl } = await start({}, () => void asked++);
   const exporter = await RawWorker.connect(`${gatedUrl}/otel`);
   exporter.sendText('OTLP{}');
+  const answered = new Promise((resolve) => exporter.socket.once('pong', resolve));
+  exporter.socket.ping();
+  await answered;
   expect(asked).toBe(0);
   expect(exporter.socket.readyState).toBe(exporter.socket.OPEN);
+});
+
+test('calls of a session that want no answer and fail are told of with one warning each for what the engine says, and one for functions', async () => {
+  const { worker, gatedUrl, log } = await start({ rbac: { exposeFunctions: [match('api::*')] } }, () => ({}));
+  const session = await RawWorker.connect(gatedUrl);
+  let n = 0;
+  await worker.serve('api::fails', () => {
+    throw new WorkerError({ code: `code-${n++}`, message: 'no' });
+  });
+  const failing = ['api::fails', 'api::nobody', 'hidden'];
+  for (let round = 0; round < 5; round++)
+    for (const function_id of failing) session.send({ type: 'invokefunction', function_id, data: {}, action: { type: 'void' } });
+  await session.settled();
+  // The first answer comes after the calls, the second after their errors.
+  for (let round = 0; round < 2; round++) await worker.settled();
+  const codes = log.filter(({ event, level }) => event === 'void_call_failed' && level === 'warn').map(({ fields }) => String(fields.code));
+  expect(codes.toSorted()).toEqual(['FORBIDDEN', 'code-0', 'function_not_found']);
 });

@@ -146,3 +146,21 @@ test('two sessions that register the same function and trigger both get their ev
   await set(worker, 2);
   await tabs[0].take('invokefunction');
 });
+
+test('RB-7 what a session says as provider of its own trigger counts under the name that it gave, and errors name what it sent', async () => {
+  const { worker, connect } = await start({ onTriggerRegistration: 'app::on-trigger' }, { allow_trigger_type_registration: true });
+  await worker.serve('app::on-trigger', (data) => {
+    const { trigger_id } = data as { trigger_id: string };
+    return { trigger_id: trigger_id === 'a' ? 'b' : trigger_id };
+  });
+  const session = await connect();
+  await session.serve('ui::on', () => undefined);
+  session.send({ type: 'registertriggertype', id: 'tick', description: '' });
+  await session.bind('tick', 'ui::on', {}, { id: 'a' });
+  expect(await session.take('registertrigger')).toMatchObject({ id: 'a' });
+  const error = { code: 'no', message: 'no' };
+  session.send({ type: 'triggerregistrationresult', id: 'a', trigger_type: 'tick', function_id: 'ui::on', error });
+  expect(await session.take('triggerregistrationresult')).toMatchObject({ id: 'a', error });
+  await session.bind('tick', 'hidden', {}, { id: 'b' });
+  expect(await session.take('triggerregistrationresult')).toMatchObject({ id: 'b', error: { code: 'FORBIDDEN' } });
+});

@@ -94,7 +94,7 @@ class Engine implements RunningEngine {
     const fabric = new FunctionFabric(logger, () => this.#events?.functionsChanged());
     const workers = new WorkerRegistry((event, workerId) => this.#events?.workersChanged(event, workerId));
     const introspection = new Introspection(fabric, workers);
-    this.#events = new EngineEvents(fabric, (id) =>
+    this.#events = new EngineEvents(fabric, logger, (id) =>
       introspection.functions(false, sightOf(id === undefined ? undefined : workers.get(id))),
     );
     this.#channels = new Channels(clock);
@@ -161,9 +161,13 @@ class Engine implements RunningEngine {
 }
 
 /** Functions that decide who gets in: no session with rules takes their place unasked. */
-function guardFunctions({ workerManagers, stream }: Config): ReadonlySet<string> {
+function guardFunctions({ workerManagers, stream, http }: Config): ReadonlySet<string> {
   const rules = workerManagers.map(({ rbac }) => rbac).filter((rbac) => rbac !== undefined);
-  const others = [stream?.authFunction, ...workerManagers.map(({ middlewareFunction }) => middlewareFunction)];
+  const others = [
+    stream?.authFunction,
+    ...workerManagers.map(({ middlewareFunction }) => middlewareFunction),
+    ...(http?.middleware ?? []).map(({ functionId }) => functionId),
+  ];
   return new Set([...guardsOf(rules), ...others.filter((id) => id !== undefined)]);
 }
 

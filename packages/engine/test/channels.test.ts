@@ -3,6 +3,10 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Channel, ChannelMessage, ChannelReader, ChannelWriter } from '../src/core/channel.js';
 import { readChannelTarget } from '../src/core/channel-target.js';
 import { Channels } from '../src/core/channels.js';
+import type { Caller, CallerAccess } from '../src/core/invocation.js';
+
+type Owner = Pick<Caller, 'workerId' | 'access'>;
+const SESSION: CallerAccess = { mayCall: () => false, grant: { context: {} } };
 
 let now = 0;
 let channels: Channels;
@@ -147,27 +151,91 @@ it('a channel holds a bound of bytes, whatever it may hold in messages', () => {
   expect(written).toBeLessThan(LIMITS.channelBytes + data.length);
 });
 
-it('when all channels together hold too much, each writer waits for its own reader, and none for ever', () => {
+function kindOf(owner: Owner | undefined): string {
+  if (owner === undefined) return 'engine';
+  return owner.access === undefined ? 'worker' : 'session';
+}
+
+/** Fills what the owner's channels may hold together, with channels that nobody reads. */
+function fillUp(most: number, owner?: Owner): Channel[] {
   const data = Buffer.alloc(1_000_000);
-  const fill = (): { channel: Channel; writer: Writer } => {
-    const channel = channels.create(1_024);
+  const filled: Channel[] = [];
+  for (let held = 0; held < most; ) {
+    const channel = channels.create(1_024, owner);
     const writer = new Writer();
     channel.attachWriter(writer);
-    while (!writer.paused) channel.write({ data, binary: true });
-    return { channel, writer };
-  };
-  while (channels.held < LIMITS.channelsBytes) fill();
-  const { channel, writer } = fill();
-  expect(channel.size).toBe(1);
-  const reader = new Reader();
-  channel.attachReader(reader);
-  expect(writer.paused).toBe(false);
-  channel.write({ data, binary: true });
-  expect(reader.got).toHaveLength(2);
+    filled.push(channel);
+    while (!writer.paused) {
+      channel.write({ data, binary: true });
+      held += data.length + 256;
+    }
+  }
+  return filled;
+}
+
+it.each([
+  ['HTTP requests', LIMITS.channelsBytes, undefined],
+  ['trusted workers', LIMITS.channelsBytes, { workerId: 'w' }],
+  ['sessions', LIMITS.sessionChannelsBytes, { workerId: 's', access: SESSION }],
+] as const)('when all channels of %s together hold what they may, none takes more that would be held', (_whose, most, owner) => {
+  const idle = channels.create(64, owner);
+  const idleWriter = new Writer();
+  idle.attachWriter(idleWriter);
+  fillUp(most, owner);
+  expect(channels.held).toBeLessThan(most + 1_100_000);
+  expect(idleWriter.paused).toBe(true);
+  const late = channels.create(64, owner);
+  const writer = new Writer();
+  late.attachWriter(writer);
+  expect(writer.paused).toBe(true);
+  // Others have room of their own.
+  for (const other of [undefined, { workerId: 'w2' }, { workerId: 's2', access: SESSION }]) {
+    if (kindOf(other) === kindOf(owner)) continue;
+    const free = new Writer();
+    channels.create(64, other).attachWriter(free);
+    expect(free.paused).toBe(false);
+  }
 });
 
-it('one worker, and all together, have a bound of channels; what is over counts no more', () => {
-  const refused = (owner: string) => {
+it('when they do, a channel goes on whose reader takes each message at once, and the others when a quarter is free', async () => {
+  const held = fillUp(LIMITS.channelsBytes);
+  const read = channels.create();
+  const writer = new Writer();
+  const reader = new Reader();
+  read.attachWriter(writer);
+  expect(writer.paused).toBe(true);
+  read.attachReader(reader);
+  expect(writer.paused).toBe(false);
+  reader.room = 1;
+  write(read, 'a');
+  expect([reader.got, writer.paused]).toEqual([['a'], true]);
+  reader.room = 1;
+  read.pump();
+  expect(writer.paused).toBe(false);
+  const waiting = new Writer();
+  channels.create().attachWriter(waiting);
+  while (waiting.paused && held.length > 0) {
+    held.pop()?.end('readerGone');
+    await Promise.resolve();
+  }
+  expect(channels.held).toBeLessThanOrEqual((LIMITS.channelsBytes / 4) * 3);
+  expect(channels.held).toBeGreaterThan((LIMITS.channelsBytes / 4) * 3 - 10_000_000);
+});
+
+it('many short messages count for what they take', () => {
+  const channel = channels.create(1_024);
+  channel.attachWriter(new Writer());
+  for (let n = 0; n < 1_000; n++) channel.write({ data: Buffer.alloc(0), binary: true });
+  expect(channels.held).toBe(256_000);
+  channel.attachReader(new Reader());
+  expect(channels.held).toBe(0);
+});
+
+it.each([
+  ['trusted worker', LIMITS.channelsPerWorker, LIMITS.channels, undefined],
+  ['session', LIMITS.channelsPerSession, LIMITS.sessionChannels, SESSION],
+] as const)('one %s, and all together, have a bound of channels; what is over counts no more', (_whose, ofOne, ofAll, access) => {
+  const refused = (owner: Owner) => {
     try {
       channels.create(1, owner);
     } catch (error) {
@@ -175,17 +243,19 @@ it('one worker, and all together, have a bound of channels; what is over counts 
     }
     return undefined;
   };
-  const made = Array.from({ length: LIMITS.channelsPerWorker }, () => channels.create(1, 'greedy'));
-  expect(refused('greedy')).toBe('OVERLOADED');
-  expect(refused('other')).toBeUndefined();
+  const greedy = { workerId: 'greedy', access };
+  const made = Array.from({ length: ofOne }, () => channels.create(1, greedy));
+  expect(refused(greedy)).toBe('OVERLOADED');
+  expect(refused({ workerId: 'other', access })).toBeUndefined();
   made[0]?.end('readerGone');
-  expect(refused('greedy')).toBeUndefined();
+  expect(refused(greedy)).toBeUndefined();
   channels.ownerGone('greedy');
   channels.ownerGone('other');
   expect(channels.size).toBe(0);
-  for (let n = 0; n < LIMITS.channels; n++) channels.create(1, `worker ${n % 100}`);
-  expect(refused('one more')).toBe('OVERLOADED');
-  // The engine's own are bounded by what it makes them for.
+  for (let n = 0; n < ofAll; n++) channels.create(1, { workerId: `worker ${n % 100}`, access });
+  expect(refused({ workerId: 'one more', access })).toBe('OVERLOADED');
+  // Others have a bound of their own, and the engine's own are bounded by what it makes them for.
+  expect(refused({ workerId: 'one more', access: access === undefined ? SESSION : undefined })).toBeUndefined();
   expect(channels.create()).toBeDefined();
 });
 

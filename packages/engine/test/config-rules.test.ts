@@ -115,6 +115,12 @@ describe('CF-7 what is unknown', () => {
     );
   });
 
+  it.each(['"GET\\n"', '"GÉ€T"', '""', '"A B"', 'null'])('as a method of cors that no header can carry is refused: %s', (method) => {
+    expect(problemsOf(`workers: [{ name: iii-http, config: { cors: { allowed_methods: [${method}] } } }]`)).toEqual([
+      expect.objectContaining({ key: 'workers[0].config.cors.allowed_methods[0]' }),
+    ]);
+  });
+
   it('at the top is a warning', () => {
     expect(load('worker: []\nregistration_namespace_grace_ms: 5000').warnings).toEqual([
       { code: 'unknown_key', message: 'iii-config.yaml:1:1 worker: unknown key "worker" is ignored; did you mean "workers"?' },
@@ -179,10 +185,10 @@ describe('the worker port', () => {
     ).toEqual([]);
   });
 
-  it('has rules when rbac is given, empty ones too, and none when it is null', () => {
+  it('has rules when rbac is given, empty ones too, and none without it', () => {
     const rbacOf = (config: string) => load(`workers: [{ name: iii-worker-manager, config: { ${config} } }]`).workerManagers[0]?.rbac;
     expect(rbacOf('rbac: {}')).toMatchObject({ authFunction: undefined, exposeFunctions: [] });
-    expect(rbacOf('rbac: null')).toBeUndefined();
+    expect(rbacOf('')).toBeUndefined();
   });
 
   it.each([
@@ -191,6 +197,9 @@ describe('the worker port', () => {
     ['{ expose_functions: ["api::*"] }', 'expected match('],
     ['{ expose_functions: [{ match: "" }] }', 'expected a pattern'],
     ['{ auth_funtion_id: app::auth }', 'did you mean "auth_function_id"?'],
+    ['null', 'would trust whoever connects'],
+    ['{ auth_function_id: null }', 'or no such key'],
+    ['{ on_function_registration_function_id: null }', 'or no such key'],
   ])('is refused with the rules %s, in both formats and with leniency', (rbac, message) => {
     expect(messages(`workers: [{ name: iii-worker-manager, config: { rbac: ${rbac} } }]`)).toEqual([expect.stringContaining(message)]);
     expect(messages(`workers: [{ class: "modules::worker::WorkerModule", config: { rbac: ${rbac} } }]`)).toEqual([

@@ -38,6 +38,10 @@ export const LIMITS = {
   registrationChars: 67_108_864,
   /** Bindings made by engine::register_trigger, of all workers together. */
   durableTriggers: 10_000,
+  /** Triggers of type engine::functions-available that one worker connection may register; as many of engine::workers-available. */
+  engineTriggersPerWorker: 16,
+  /** Events of engine::workers-available that are kept for those who have not been told yet. */
+  workerEvents: 1_024,
   /** UTF-16 code units of each text by which a worker describes itself. */
   labelChars: 256,
   /** UTF-16 code units of one message that a worker writes to the log of the engine. */
@@ -98,11 +102,16 @@ export const LIMITS = {
   /** Bytes that a channel holds before its writer has to wait: until the reader comes, and from then on. */
   channelBytes: 8_388_608,
   channelReadBytes: 524_288,
-  /** Bytes that all channels hold together before each writer waits for its own reader. */
+  /** Bytes that all channels of trusted workers hold together before their writers wait; as many those of HTTP requests. */
   channelsBytes: 268_435_456,
-  /** Channels that workers have created and that are not over, of all workers together and of one. */
+  /** The same of sessions with rules. */
+  sessionChannelsBytes: 67_108_864,
+  /** Channels that trusted workers have created and that are not over, of all together and of one. */
   channels: 65_536,
   channelsPerWorker: 16_384,
+  /** The same of sessions with rules. */
+  sessionChannels: 16_384,
+  channelsPerSession: 256,
   /** Milliseconds that each step of the start of an adapter's file may take: its import, `createStore`, `start`. */
   adapterStartMs: 60_000,
   /** Milliseconds after which a channel that nobody is connected to is removed; noticed up to 60 s later. */
@@ -113,6 +122,10 @@ export const LIMITS = {
   httpJsonBodiesBytes: 134_217_728,
   /** UTF-8 bytes of the path of an `http` trigger. */
   httpPathBytes: 2_048,
+  /** Segments of that path. */
+  httpPathSegments: 32,
+  /** Sets of places where the paths of one number of segments have their parameters; of trusted workers, and of sessions with rules. */
+  httpPathShapes: 256,
   /** Bytes of the headers that a function may set on a response. */
   httpResponseHeaderBytes: 65_536,
   /** Connections of the HTTP listener. */

@@ -23,6 +23,12 @@ export class Inbox<T> {
     waiter.resolve(message);
   }
 
+  /** Forgets what came. */
+  clear(): void {
+    this.all.length = 0;
+    this.#taken.clear();
+  }
+
   /** The first message that fits and was not taken before; waits for it if it has not come yet. */
   take(wanted: (message: T) => boolean, what = 'a message'): Promise<T> {
     const there = this.all.find((message) => !this.#taken.has(message) && wanted(message));

@@ -29,7 +29,7 @@ function workerManagerKeys(manager: WorkerManagerConfig): Readonly<Record<string
     port: manager.port,
     host: manager.host,
     middleware_function_id: manager.middlewareFunction ?? null,
-    rbac: manager.rbac === undefined ? null : rbacKeys(manager.rbac),
+    ...(manager.rbac === undefined ? {} : { rbac: rbacKeys(manager.rbac) }),
     handshake_timeout_ms: manager.handshakeTimeoutMs,
     max_message_bytes: manager.maxMessageBytes,
     max_in_flight_calls: manager.maxInFlightCalls,
@@ -41,15 +41,20 @@ function workerManagerKeys(manager: WorkerManagerConfig): Readonly<Record<string
 
 function rbacKeys(rbac: RbacConfig): Readonly<Record<string, unknown>> {
   return {
-    auth_function_id: rbac.authFunction ?? null,
+    ...optional('auth_function_id', rbac.authFunction),
     auth_timeout_ms: rbac.authTimeoutMs,
     auth_error_frame: rbac.authErrorFrame,
     expose_functions: rbac.exposeFunctions.map(ruleKeys),
-    on_function_registration_function_id: rbac.onFunctionRegistration ?? null,
-    on_trigger_registration_function_id: rbac.onTriggerRegistration ?? null,
-    on_trigger_type_registration_function_id: rbac.onTriggerTypeRegistration ?? null,
+    ...optional('on_function_registration_function_id', rbac.onFunctionRegistration),
+    ...optional('on_trigger_registration_function_id', rbac.onTriggerRegistration),
+    ...optional('on_trigger_type_registration_function_id', rbac.onTriggerTypeRegistration),
     hook_timeout_ms: rbac.hookTimeoutMs,
   };
+}
+
+/** A key of `rbac` may be left out, and not be empty. */
+function optional(key: string, value: string | undefined): Readonly<Record<string, string>> {
+  return value === undefined ? {} : { [key]: value };
 }
 
 function ruleKeys(rule: ExposeRule): Readonly<Record<string, unknown>> {

@@ -16,6 +16,10 @@ const EXPECTED = 'match("pattern"), { match: pattern, namespace: name } or { met
  * than was meant. `undefined`: wrong, and the findings say what.
  */
 export function readRbac(value: unknown, path: KeyPath, findings: Findings): RbacConfig | undefined {
+  if (value === null) {
+    findings.problem(path, 'rbac is empty, which would trust whoever connects; write {} for rules that expose nothing, or remove the key');
+    return undefined;
+  }
   const values = readSection(rbacSchema, { value, path, form: 'rules' }, findings);
   if (values === undefined) return undefined;
   const rules = values.expose_functions ?? [];
@@ -30,13 +34,13 @@ export function readRbac(value: unknown, path: KeyPath, findings: Findings): Rba
 
 function rbacConfig(values: z.output<typeof rbacSchema>, exposeFunctions: readonly ExposeRule[]): RbacConfig {
   return {
-    authFunction: values.auth_function_id ?? undefined,
+    authFunction: values.auth_function_id,
     authTimeoutMs: values.auth_timeout_ms,
     authErrorFrame: values.auth_error_frame,
     exposeFunctions,
-    onFunctionRegistration: values.on_function_registration_function_id ?? undefined,
-    onTriggerRegistration: values.on_trigger_registration_function_id ?? undefined,
-    onTriggerTypeRegistration: values.on_trigger_type_registration_function_id ?? undefined,
+    onFunctionRegistration: values.on_function_registration_function_id,
+    onTriggerRegistration: values.on_trigger_registration_function_id,
+    onTriggerTypeRegistration: values.on_trigger_type_registration_function_id,
     hookTimeoutMs: values.hook_timeout_ms,
   };
 }

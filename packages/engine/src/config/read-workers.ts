@@ -67,7 +67,7 @@ export function stateConfig(values: z.output<typeof stateSchema>, adapter: Store
 export function readWorkerManager(entry: WorkerEntry, findings: Findings): WorkerManagerConfig | undefined {
   const values = readSection(workerManagerSchema, entry.config, findings);
   if (values === undefined) return undefined;
-  if (!isPresent(values.rbac)) return workerManagerConfig(values);
+  if (values.rbac === undefined) return workerManagerConfig(values);
   const rbac = readRbac(values.rbac, [...entry.config.path, 'rbac'], findings);
   return rbac === undefined ? undefined : workerManagerConfig(values, rbac);
 }

@@ -46,6 +46,14 @@ const functionId = z
   .nullish()
   .describe(FUNCTION_BOUND);
 
+/** Null is what a key has that was left empty, and none means that nobody is asked: who means that leaves the key out. */
+const RULING_BOUND = `a function id of 1 to ${LIMITS.registryIdBytes} bytes, or no such key`;
+const rulingFunctionId = z
+  .string({ error: RULING_BOUND })
+  .refine((id) => id !== '' && Buffer.byteLength(id) <= LIMITS.registryIdBytes, { error: RULING_BOUND })
+  .optional()
+  .describe(RULING_BOUND);
+
 const ORIGINS_BOUND = 'a list of exact origins such as https://app.example.com';
 const origins = z
   .array(z.string({ error: ORIGINS_BOUND }).regex(/^[a-z][a-z0-9+.-]*:\/\/[^/?#\s*]+$/, { error: ORIGINS_BOUND }), { error: ORIGINS_BOUND })
@@ -87,13 +95,13 @@ export const streamSchema = z.strictObject({
 
 /** Rules are read apart: an unknown key in one of them is always an error. */
 export const rbacSchema = z.strictObject({
-  auth_function_id: functionId,
+  auth_function_id: rulingFunctionId,
   auth_timeout_ms: wholeNumber(10_000, 1, DAY_MS),
   auth_error_frame: flag(false),
   expose_functions: z.array(z.unknown(), { error: 'a list of rules' }).nullish().describe('a list of at most 1000 rules'),
-  on_function_registration_function_id: functionId,
-  on_trigger_registration_function_id: functionId,
-  on_trigger_type_registration_function_id: functionId,
+  on_function_registration_function_id: rulingFunctionId,
+  on_trigger_registration_function_id: rulingFunctionId,
+  on_trigger_type_registration_function_id: rulingFunctionId,
   hook_timeout_ms: wholeNumber(10_000, 1, DAY_MS),
 });
 
@@ -101,7 +109,7 @@ export const workerManagerSchema = z.strictObject({
   port: wholeNumber(49_134, 0, 65_535),
   host,
   middleware_function_id: functionId,
-  rbac: z.unknown().optional().describe('rules of who may register and call what, or null for none'),
+  rbac: z.unknown().optional().describe('rules of who may register and call what'),
   handshake_timeout_ms: wholeNumber(10_000, 1, DAY_MS),
   max_message_bytes: wholeNumber(LIMITS.workerMessageBytes, 1_024, 64 * MIB),
   max_in_flight_calls: wholeNumber(LIMITS.inFlightCalls, 1, 1_048_576),
@@ -122,6 +130,11 @@ export const stateSchema = z.strictObject({
 });
 
 const CORS_BOUND = 'a list of at most 1000 texts';
+const METHODS_BOUND = 'a list of at most 1000 names of methods such as GET, or *';
+const corsMethods = z
+  .array(z.string({ error: METHODS_BOUND }).regex(/^[!#$%&'*+.^_`|~\w-]{1,64}$/, { error: METHODS_BOUND }), { error: METHODS_BOUND })
+  .max(1_000, { error: METHODS_BOUND })
+  .nullish();
 const corsList = z
   .array(z.string({ error: CORS_BOUND }), { error: CORS_BOUND })
   .max(1_000, { error: CORS_BOUND })
@@ -142,7 +155,7 @@ export const httpSchema = z.strictObject({
   default_timeout: wholeNumber(30_000, 1, DAY_MS),
   concurrency_request_limit: wholeNumber(1_024, 0, 1_048_576),
   cors: z
-    .strictObject({ allowed_origins: corsList, allowed_methods: corsList })
+    .strictObject({ allowed_origins: corsList, allowed_methods: corsMethods })
     .nullish()
     .describe('allowed_origins and allowed_methods, each a list'),
   middleware: z.array(middleware, { error: MIDDLEWARE_BOUND }).max(100, { error: MIDDLEWARE_BOUND }).default([]).describe(MIDDLEWARE_BOUND),

@@ -24,10 +24,14 @@ export function answerOf(running: Promise<JsonText | undefined>, code: ErrorCode
   return running.then(
     (text) => ({ kind: 'result', text }) as const,
     (error: unknown) => {
-      if (error instanceof RivuletError) return { kind: 'error', error: error.toBody() } as const;
-      if (error instanceof AnsweredError) return { kind: 'error', error: error.body } as const;
+      if (error instanceof RivuletError) return { kind: 'error', error: error.toBody(), origin: 'engine' } as const;
+      if (error instanceof AnsweredError) return { kind: 'error', error: error.body, origin: 'engine' } as const;
       logger.error(event, { code, error: error instanceof Error ? error.stack : String(error) });
-      return { kind: 'error', error: { code, message: 'the store failed; the log of the engine has the cause' } } as const;
+      return {
+        kind: 'error',
+        error: { code, message: 'the store failed; the log of the engine has the cause' },
+        origin: 'engine',
+      } as const;
     },
   );
 }

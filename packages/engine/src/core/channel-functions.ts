@@ -23,7 +23,7 @@ export function registerChannelFunctions(fabric: Fabric, channels: Channels): vo
       const { value } = payload;
       if (value !== null && (typeof value !== 'object' || Array.isArray(value))) throw mismatch('the input must be an object');
       const asked = value === null ? undefined : field(value as Readonly<Record<string, unknown>>, 'buffer_size');
-      const channel = channels.create(readCapacity(asked ?? LIMITS.channelMessages), caller?.workerId);
+      const channel = channels.create(readCapacity(asked ?? LIMITS.channelMessages), caller);
       const answer = { writer: channelRef(channel, 'write'), reader: channelRef(channel, 'read') };
       return { kind: 'result', text: JSON.stringify(answer) };
     },

@@ -32,10 +32,15 @@ export interface ChannelWriter {
   finish(end: ChannelEnd): void;
 }
 
-/** What a channel needs of the table that it stands in. */
+/** What a message takes beside its bytes. */
+const MESSAGE_BYTES = 256;
+
+/** What a channel needs of those that it stands beside. */
 export interface ChannelRoom {
-  /** Bytes that all its channels hold. */
-  held: number;
+  /** What they hold together is used up. */
+  readonly full: boolean;
+  /** So many bytes more are held, or fewer. */
+  hold(bytes: number): void;
   /** So many bytes have come in. */
   passed(bytes: number): void;
   monotonic(): number;
@@ -132,6 +137,7 @@ export class Channel {
     if (this.#over || this.#writerState !== 'free') return false;
     this.#writerState = 'open';
     this.#writer = writer;
+    this.holdBack();
     return true;
   }
 
@@ -140,15 +146,29 @@ export class Channel {
     this.#room.passed(message.data.length);
     if (this.size === 0 && this.#reader?.ready === true) {
       this.#reader.deliver(message);
+      if (this.#room.full) this.holdBack();
       return;
     }
     const { data, binary } = message;
     // A short message may be a view of a large block that the socket was read into.
     this.#messages.push(data.length * 2 < data.buffer.byteLength ? { data: Buffer.from(data), binary } : message);
-    this.#hold(data.length);
-    if (this.#pausedSince !== undefined || !this.#full) return;
+    this.#hold(data.length + MESSAGE_BYTES);
+    this.holdBack();
+  }
+
+  /** The writer is to wait if the channel can't take more now, or all together can't. */
+  holdBack(): void {
+    if (this.#pausedSince !== undefined || this.#writer === undefined || !(this.#full || this.#crowded)) return;
     this.#pausedSince = this.#room.monotonic();
-    this.#writer?.pause();
+    this.#writer.pause();
+  }
+
+  /** The writer need not wait any longer, if that is so; answers whether it is. */
+  goOn(): boolean {
+    if (this.#pausedSince === undefined || !this.#emptied || this.#crowded) return false;
+    this.#pausedSince = undefined;
+    this.#writer?.resume();
+    return true;
   }
 
   /** The writer is gone; `lost`: without having said that it is done. Idempotent. */
@@ -175,15 +195,12 @@ export class Channel {
       const message = this.#messages[this.#head];
       if (message === undefined || reader?.ready !== true) break;
       this.#head++;
-      this.#hold(-message.data.length);
+      this.#hold(-message.data.length - MESSAGE_BYTES);
       reader.deliver(message);
     }
     this.#trim();
     if (this.size === 0 && this.#writerState === 'closed' && this.#reader !== undefined) this.end(this.#lost ? 'writerLost' : 'done');
-    else if (this.#pausedSince !== undefined && this.#emptied) {
-      this.#pausedSince = undefined;
-      this.#writer?.resume();
-    }
+    else this.goOn();
   }
 
   /** Lets both ends go and drops what waits. Idempotent. */
@@ -203,7 +220,12 @@ export class Channel {
   }
 
   get #full(): boolean {
-    return this.size >= this.#capacity || this.#bytes >= this.#mostBytes || this.#room.held >= LIMITS.channelsBytes;
+    return this.size >= this.#capacity || this.#bytes >= this.#mostBytes;
+  }
+
+  /** All together hold what they may, and another message would be held. */
+  get #crowded(): boolean {
+    return this.#room.full && !(this.size === 0 && this.#reader?.ready === true);
   }
 
   /** Much is kept for a reader to come; one that is there needs no more than what bridges a moment. */
@@ -214,12 +236,12 @@ export class Channel {
   /** Half empty, so that a writer isn't stopped and started for each message. */
   get #emptied(): boolean {
     if (this.size === 0) return true;
-    return this.size <= this.#capacity / 2 && this.#bytes <= this.#mostBytes / 2 && this.#room.held < LIMITS.channelsBytes;
+    return this.size <= this.#capacity / 2 && this.#bytes <= this.#mostBytes / 2;
   }
 
   #hold(bytes: number): void {
     this.#bytes += bytes;
-    this.#room.held += bytes;
+    this.#room.hold(bytes);
   }
 
   #trim(): void {

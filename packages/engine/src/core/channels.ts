@@ -1,10 +1,12 @@
-import { LIMITS, RivuletError } from '@rivulet/protocol';
+import { LIMITS } from '@rivulet/protocol';
 import type { Clock } from '../structures/clock.js';
 import { collectYoungGarbage } from '../structures/minor-collection.js';
 import type { UpgradeRequest, Verdict } from '../transport/listener.js';
-import { Channel, type ChannelDirection, type ChannelRoom } from './channel.js';
+import { Channel, type ChannelDirection } from './channel.js';
+import { ChannelPool, type ChannelTable } from './channel-pool.js';
 import { ReaderSocket, refuseTaken, WriterSocket } from './channel-socket.js';
 import { readChannelTarget } from './channel-target.js';
+import type { Caller } from './invocation.js';
 
 const SWEEP_MS = 60_000;
 const CLOSE_MS = 1_000;
@@ -12,17 +14,24 @@ const CLOSE_MS = 1_000;
 const COLLECT_EVERY_BYTES = 8_388_608;
 
 /** The channels of an engine. Every worker listener serves all of them: the key in a reference is the right to use it (spec RB §5.6). */
-export class Channels implements ChannelRoom {
+export class Channels implements ChannelTable {
   readonly #channels = new Map<string, Channel>();
-  /** How many each worker has created that are not over. */
-  readonly #owned = new Map<string, number>();
-  #ownedTotal = 0;
+  readonly #ofEngine = new ChannelPool(this, { bytes: LIMITS.channelsBytes, channels: LIMITS.channels, perOwner: LIMITS.channels });
+  readonly #ofWorkers = new ChannelPool(this, {
+    bytes: LIMITS.channelsBytes,
+    channels: LIMITS.channels,
+    perOwner: LIMITS.channelsPerWorker,
+  });
+  readonly #ofSessions = new ChannelPool(this, {
+    bytes: LIMITS.sessionChannelsBytes,
+    channels: LIMITS.sessionChannels,
+    perOwner: LIMITS.channelsPerSession,
+  });
   readonly #clock: Clock;
   readonly #timer: NodeJS.Timeout;
   #sockets = 0;
   #uncollected = 0;
   #allClosed: (() => void) | undefined;
-  held = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -35,13 +44,19 @@ export class Channels implements ChannelRoom {
     return this.#channels.size;
   }
 
+  /** Bytes that they hold, and 256 more for each message. */
+  get held(): number {
+    return this.#ofEngine.held + this.#ofWorkers.held + this.#ofSessions.held;
+  }
+
   /**
    * `messages`: how many it may hold, 1 to `LIMITS.channelMessagesAsked`. `owner`: the worker that asked for it; those of the engine
    * itself, without one, are bounded by whoever creates them. Throws `OVERLOADED`.
    */
-  create(messages: number = LIMITS.channelMessages, owner?: string): Channel {
-    const channel = new Channel(this, messages, owner);
-    if (owner !== undefined) this.#count(owner);
+  create(messages: number = LIMITS.channelMessages, owner?: Pick<Caller, 'workerId' | 'access'>): Channel {
+    const pool = this.#poolOf(owner);
+    const channel = new Channel(pool, messages, owner?.workerId);
+    pool.add(channel);
     this.#channels.set(channel.id, channel);
     return channel;
   }
@@ -78,8 +93,8 @@ export class Channels implements ChannelRoom {
    * sockets of their own, perhaps of other workers, and what was written may still be read.
    */
   ownerGone(workerId: string): void {
-    if (!this.#owned.delete(workerId)) return;
-    for (const channel of this.#channels.values()) if (channel.owner === workerId && !channel.used) channel.end('readerGone');
+    for (const pool of [this.#ofWorkers, this.#ofSessions])
+      for (const channel of pool.ownedBy(workerId)) if (!channel.used) channel.end('readerGone');
   }
 
   /**
@@ -121,22 +136,13 @@ export class Channels implements ChannelRoom {
   }
 
   remove(channel: Channel): void {
-    if (!this.#channels.delete(channel.id) || channel.owner === undefined) return;
-    this.#ownedTotal--;
-    const owned = this.#owned.get(channel.owner);
-    if (owned === undefined) return;
-    if (owned > 1) this.#owned.set(channel.owner, owned - 1);
-    else this.#owned.delete(channel.owner);
+    this.#channels.delete(channel.id);
   }
 
-  #count(owner: string): void {
-    const owned = this.#owned.get(owner) ?? 0;
-    if (this.#ownedTotal >= LIMITS.channels || owned >= LIMITS.channelsPerWorker) {
-      const bound = owned >= LIMITS.channelsPerWorker ? `${owned} channels of this worker` : `${this.#ownedTotal} channels`;
-      throw new RivuletError('OVERLOADED', `there are ${bound} that are not over; use or close them first`);
-    }
-    this.#owned.set(owner, owned + 1);
-    this.#ownedTotal++;
+  /** Strangers take nothing from workers, and requests nothing from either. */
+  #poolOf(owner: Pick<Caller, 'access'> | undefined): ChannelPool {
+    if (owner === undefined) return this.#ofEngine;
+    return owner.access === undefined ? this.#ofWorkers : this.#ofSessions;
   }
 
   #socketGone(): void {

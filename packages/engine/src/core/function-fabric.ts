@@ -1,6 +1,7 @@
 import { RivuletError } from '@rivulet/protocol';
 import type { LogFields, Logger } from '../logging/logger.js';
 import { RepeatedLine } from '../logging/repeated-line.js';
+import { decides } from './access/deciding-types.js';
 import type { Fabric, FireOutcome, PendingCall, TriggerBinding, TriggerProvider } from './fabric.js';
 import { FiringTurns } from './firing-turns.js';
 import { FunctionRegistry } from './function-registry.js';
@@ -41,7 +42,7 @@ export class FunctionFabric implements Fabric {
   invoke(call: Call, done: (outcome: Outcome) => void): PendingCall {
     const builtin = this.functions.builtin(call.functionId);
     if (builtin !== undefined) return this.#run(builtin.handler, call, done);
-    const registration = this.functions.find(call.functionId, call.preferWorker);
+    const registration = this.functions.find(call.functionId, call.preferWorker, call.deciding);
     if (registration === undefined) {
       done(failure('function_not_found', `function ${call.functionId} is not registered; start the worker that provides it`));
       return NOTHING_PENDING;
@@ -75,7 +76,8 @@ export class FunctionFabric implements Fabric {
     const deadline = timeoutMs === undefined ? undefined : performance.now() + timeoutMs;
     const condition = binding.config.condition_function_id;
     if (typeof condition === 'string' && condition !== '') {
-      const answer = await this.#ask({ functionId: condition, payload: event, preferWorker: binding.workerId }, deadline);
+      const { workerId, gated } = binding;
+      const answer = await this.#ask({ functionId: condition, payload: event, preferWorker: workerId, deciding: gated !== true }, deadline);
       if (answer.kind === 'timeout') return answer;
       if (answer.kind === 'error') {
         this.#warnOf(binding, 'condition_failed', { trigger: binding.id, function: condition, code: answer.error.code });
@@ -84,7 +86,8 @@ export class FunctionFabric implements Fabric {
       if (answer.text === 'false') return { kind: 'skipped', reason: 'condition' };
     }
     const { functionId, metadata, workerId } = binding;
-    const outcome = await this.#ask({ functionId, payload: event, metadata, preferWorker: workerId }, deadline);
+    const call = { functionId, payload: event, metadata, preferWorker: workerId, deciding: decides(binding) };
+    const outcome = await this.#ask(call, deadline);
     if (outcome.kind === 'error') {
       const { code } = outcome.error;
       this.#warnOf(binding, 'trigger_function_failed', { trigger: binding.id, type: binding.type, function: functionId, code });
@@ -138,7 +141,7 @@ export class FunctionFabric implements Fabric {
   }
 
   #thrown(call: Call, error: unknown): Outcome {
-    if (error instanceof RivuletError) return { kind: 'error', error: error.toBody() };
+    if (error instanceof RivuletError) return { kind: 'error', error: error.toBody(), origin: 'engine' };
     this.#logger.error('builtin_failed', { function: call.functionId, error: error instanceof Error ? error.stack : String(error) });
     return failure('invocation_error', `${call.functionId} failed inside the engine; its log has the cause`);
   }

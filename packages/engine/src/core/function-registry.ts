@@ -6,6 +6,8 @@ export interface FunctionOwner {
   readonly workerId: string;
   /** Hands the call over; `done` runs once, unless the call is cancelled first. */
   dispatch(call: Call, done: (outcome: Outcome) => void): PendingCall;
+  /** Somebody trusted takes a function that it holds as a session with rules: its registration is to go, before this returns. */
+  displaced(id: string): void;
 }
 
 export interface Registration {
@@ -17,6 +19,10 @@ export interface Registration {
   readonly metadata: unknown;
   /** HTTP-invoked, which this engine does not perform. */
   readonly httpInvoked: boolean;
+  /** Of a session with rules. It never stands beside a registration of somebody trusted. */
+  readonly gated: boolean;
+  /** May answer calls that decide about others: of somebody trusted, or named in the `allowed_functions` of its session. */
+  readonly mayDecide: boolean;
 }
 
 export interface Builtin {
@@ -56,9 +62,11 @@ export class FunctionRegistry {
 
   /** `shadows`: the id belongs to the engine and stays its own. `took_over`: another live worker served it until now. */
   register(registration: Registration): 'registered' | 'took_over' | 'shadows' {
-    const { id, owner } = registration;
+    const { id, owner, gated } = registration;
     if (id.startsWith('engine::') || this.#builtins.has(id)) return 'shadows';
-    const others = this.#functions.get(id)?.filter((other) => other.owner !== owner) ?? [];
+    const held = gated ? [] : (this.#functions.get(id) ?? []);
+    for (const other of held) if (other.gated) other.owner.displaced(id);
+    const others = this.#functions.get(id)?.filter((other) => other.owner !== owner && (gated || !other.gated)) ?? [];
     const before = this.#functions.get(id)?.at(-1)?.owner;
     this.#functions.set(id, [...others, registration]);
     this.#onChange();
@@ -78,12 +86,13 @@ export class FunctionRegistry {
     if (left.length > 0 && registrants.at(-1)?.owner === owner) this.#tellServed(id);
   }
 
-  /** The registration that serves the id now; that of `preferWorker` when it has a live one. */
-  find(id: string, preferWorker?: string): Registration | undefined {
+  /** The registration that serves the id now; that of `preferWorker` when it has a live one. `deciding`: as in `Call`. */
+  find(id: string, preferWorker?: string, deciding = false): Registration | undefined {
     const registrants = this.#functions.get(id);
     if (registrants === undefined) return undefined;
-    const preferred = preferWorker === undefined ? undefined : registrants.find((other) => other.owner.workerId === preferWorker);
-    return preferred ?? registrants.at(-1);
+    const able = deciding ? registrants.filter(({ mayDecide }) => mayDecide) : registrants;
+    const preferred = preferWorker === undefined ? undefined : able.find((other) => other.owner.workerId === preferWorker);
+    return preferred ?? able.at(-1);
   }
 
   /** Ids of the workers that have registered the function. */

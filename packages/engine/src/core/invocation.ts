@@ -38,6 +38,8 @@ export class JsonPayload {
 export interface Failure {
   readonly kind: 'error';
   readonly error: ErrorBody;
+  /** Who says so: the function that ran, or the engine, in place of one that was not asked or did not answer. */
+  readonly origin: 'function' | 'engine';
   readonly traceparent?: string;
   readonly baggage?: string;
 }
@@ -59,6 +61,11 @@ export interface Call {
   readonly caller?: Caller | undefined;
   /** A worker to prefer when it has a live registration of the function (affinity, spec WP §1.7). */
   readonly preferWorker?: string | undefined;
+  /**
+   * The answer decides about others: who gets in, what is registered, what a request may do. A session with rules is not asked, unless
+   * its auth function names the id in `allowed_functions`; for all it serves, the function counts as missing.
+   */
+  readonly deciding?: boolean;
   /** The input held numbers that JSON text can't carry exactly. */
   readonly inexactNumbers?: boolean;
 }
@@ -84,5 +91,5 @@ export type BuiltinHandler = (call: Call) => Outcome | Promise<Outcome>;
 
 /** An error of the engine's own as the outcome of a call. */
 export function failure(code: ErrorCode, message: string): Failure {
-  return { kind: 'error', error: { code, message } };
+  return { kind: 'error', error: { code, message }, origin: 'engine' };
 }

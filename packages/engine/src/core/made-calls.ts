@@ -41,14 +41,14 @@ export class MadeCalls {
   }
 
   make(message: InvokeFunction): void {
-    const { action } = message;
+    // Names only: whoever waits for an answer must not hold on to what was sent.
+    const { action, invocation_id: invocationId, function_id: functionId, traceparent, baggage } = message;
     const middleware = this.#middlewareFor(message);
-    const answers =
-      message.invocation_id !== undefined && (action === undefined || (middleware !== undefined && action.type === 'enqueue'));
+    const answers = invocationId !== undefined && (action === undefined || (middleware !== undefined && action.type === 'enqueue'));
     const refusal = this.#refusal(message, middleware);
     if (refusal !== undefined) {
-      if (action?.type !== 'void' && message.invocation_id !== undefined) this.#answer(message, refusal);
-      else this.#worker.warnOnce('void_call_failed', refusal.error.code, { function: message.function_id, code: refusal.error.code });
+      if (action?.type !== 'void' && invocationId !== undefined) this.#answer(invocationId, functionId, refusal, traceparent, baggage);
+      else this.#warnUnanswered(functionId, refusal, true);
       return;
     }
     this.#inFlight++;
@@ -58,8 +58,8 @@ export class MadeCalls {
     pending = this.#room.fabric.invoke(call, (outcome) => {
       ended = true;
       if (pending !== undefined) this.#pending.delete(pending);
-      if (answers) this.#answer(message, outcome);
-      else if (outcome.kind === 'error') this.#logVoidError(message, outcome.error.code);
+      if (answers) this.#answer(invocationId, functionId, outcome, traceparent, baggage);
+      else if (outcome.kind === 'error') this.#warnUnanswered(functionId, outcome);
       this.#inFlight--;
       if (this.#inFlight === 0) this.#idle?.();
     });
@@ -121,7 +121,7 @@ export class MadeCalls {
     const context = this.#worker.access?.grant.context ?? {};
     const input = { function_id, payload: withoutCaller(payload), action, context, ...(namespace === undefined ? {} : { namespace }) };
     const { metadata, traceparent, baggage } = message;
-    return { functionId, payload: JsonPayload.ofValue(input), metadata, traceparent, baggage };
+    return { functionId, payload: JsonPayload.ofValue(input), metadata, traceparent, baggage, deciding: true };
   }
 
   /** Why a call is not made at all. */
@@ -144,24 +144,27 @@ export class MadeCalls {
     return undefined;
   }
 
-  #answer(message: InvokeFunction, outcome: Outcome): void {
-    if (message.invocation_id === undefined) return;
+  /** With the trace of the outcome, else with that of the call. */
+  #answer(invocationId: string, functionId: string, outcome: Outcome, traceparent?: string, baggage?: string): void {
     const frame = {
-      invocationId: message.invocation_id,
-      functionId: message.function_id,
-      traceparent: outcome.traceparent ?? message.traceparent,
-      baggage: outcome.baggage ?? message.baggage,
+      invocationId,
+      functionId,
+      traceparent: outcome.traceparent ?? traceparent,
+      baggage: outcome.baggage ?? baggage,
     };
     const sent = this.#worker.send(outcome.kind === 'error' ? encodeError(frame, outcome.error) : encodeResult(frame, outcome.text));
     if (sent !== 'too_large') return;
     const most = this.#worker.maxMessageBytes;
     const text = `the answer is larger than the ${most} bytes that this client takes; what the call wrote stays written`;
     // Without the trace, whose size is not bounded.
-    const { invocationId, functionId } = frame;
     this.#worker.send(encodeError({ invocationId, functionId }, failure('RESULT_TOO_LARGE', text).error));
   }
 
-  #logVoidError(message: InvokeFunction, code: string): void {
-    this.#room.logger.warn('void_call_failed', { worker: this.#worker.workerId, function: message.function_id, code });
+  /** A call failed that wants no answer. Sessions fail as often as they like; what is refused, anybody does. */
+  #warnUnanswered(functionId: string, { error, origin }: Failure, refused = false): void {
+    const fields = { function: functionId, code: error.code };
+    if (refused || this.#worker.access !== undefined)
+      this.#worker.warnOnce('void_call_failed', origin === 'engine' ? error.code : 'of the function', fields);
+    else this.#room.logger.warn('void_call_failed', { worker: this.#worker.workerId, ...fields });
   }
 }

@@ -83,6 +83,12 @@ export class TriggerRegistry {
     return this.#entries.get(id)?.binding;
   }
 
+  /** The binding of that id if this one provides its type now. */
+  providedBy(provider: TriggerProvider, id: string): TriggerBinding | undefined {
+    const binding = this.binding(id);
+    return binding !== undefined && this.#types.get(binding.type)?.provider === provider ? binding : undefined;
+  }
+
   bindings(): TriggerBinding[] {
     return [...this.#entries.values()].map((entry) => entry.binding);
   }

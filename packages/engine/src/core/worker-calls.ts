@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { InvocationResult } from '@rivulet/protocol';
+import type { ErrorBody, InvocationResult } from '@rivulet/protocol';
 import type { PendingCall } from './fabric.js';
 import { failure, type Outcome } from './invocation.js';
 
@@ -32,8 +32,17 @@ export class WorkerCalls {
       ...(result.traceparent === undefined ? {} : { traceparent: result.traceparent }),
       ...(result.baggage === undefined ? {} : { baggage: result.baggage }),
     };
-    if (result.error !== undefined) done({ kind: 'error', error: result.error, ...trace });
+    if (result.error !== undefined) done({ kind: 'error', error: result.error, origin: 'function', ...trace });
     else done({ kind: 'result', text: result.result === undefined ? undefined : JSON.stringify(result.result), ...trace });
+    return true;
+  }
+
+  /** The worker answered with what can't be read. It will not answer again; answers whether the call was awaited. */
+  refuse(invocationId: string, error: ErrorBody): boolean {
+    const done = this.#running.get(invocationId);
+    if (done === undefined) return false;
+    this.#running.delete(invocationId);
+    done({ kind: 'error', error, origin: 'engine' });
     return true;
   }
 

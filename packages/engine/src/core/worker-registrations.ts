@@ -1,4 +1,11 @@
-import { LIMITS, type RegisterFunction, type RegisterTrigger, type RegisterTriggerType, RivuletError } from '@rivulet/protocol';
+import {
+  type ErrorBody,
+  LIMITS,
+  type RegisterFunction,
+  type RegisterTrigger,
+  type RegisterTriggerType,
+  RivuletError,
+} from '@rivulet/protocol';
 import type { LogFields, Logger } from '../logging/logger.js';
 import type { SessionAccess } from './access/session-access.js';
 import type { TriggerProvider } from './fabric.js';
@@ -10,8 +17,10 @@ export interface RegisteringWorker extends FunctionOwner, TriggerProvider {
   readonly workerId: string;
   /** `undefined`: it is trusted. */
   readonly access: SessionAccess | undefined;
-  /** Tells it, as registrant, that a binding failed. */
-  sendTriggerError(id: string, type: string, functionId: string, error: { readonly code: string; readonly message: string }): void;
+  /** Tells it, as registrant, that a binding failed, under the names that it gave. */
+  sendGivenTriggerError(id: string, type: string, functionId: string, error: ErrorBody): void;
+  /** As `sendGivenTriggerError`, with the names under which the binding is registered. */
+  sendTriggerError(id: string, type: string, functionId: string, error: ErrorBody): void;
   warnOnce(event: string, cause: string, fields: LogFields): void;
 }
 
@@ -48,6 +57,7 @@ export class WorkerRegistrations {
     const { id, description, request_format, response_format, metadata } = message;
     const chars = charsOf(id, description, request_format, response_format, metadata);
     if (!this.#takeRoom('functions', this.#functions, id, chars)) return;
+    const { access } = this.#worker;
     const outcome = this.#fabric.functions.register({
       id: message.id,
       owner: this.#worker,
@@ -56,6 +66,8 @@ export class WorkerRegistrations {
       responseFormat: message.response_format,
       metadata: message.metadata,
       httpInvoked: message.invocation !== undefined,
+      gated: access !== undefined,
+      mayDecide: access === undefined || access.grant.allowedFunctions.has(id),
     });
     if (outcome === 'shadows') {
       this.#giveBack('functions', id);
@@ -65,7 +77,7 @@ export class WorkerRegistrations {
     this.#functions.add(message.id);
     if (outcome !== 'took_over') return;
     // Pages take over from each other as often as they like.
-    if (this.#worker.access !== undefined) this.#worker.warnOnce('function_taken_over', '', { function: message.id });
+    if (access !== undefined) this.#worker.warnOnce('function_taken_over', '', { function: message.id });
     else this.#logger.warn('function_taken_over', { worker: this.#worker.workerId, function: message.id });
   }
 

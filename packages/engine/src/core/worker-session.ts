@@ -18,9 +18,9 @@ import type { LogFields, Logger } from '../logging/logger.js';
 import type { Clock } from '../structures/clock.js';
 import { OutboundBatch } from '../structures/outbound-batch.js';
 import type { Connection, ConnectionOwner } from '../transport/connection.js';
-import { GatedRegistrations, type GateParts } from './access/gated-registrations.js';
-import { HeldFrames } from './access/held-frames.js';
+import type { GateParts } from './access/gated-registrations.js';
 import type { SessionAccess } from './access/session-access.js';
+import { SessionGate } from './access/session-gate.js';
 import type { Announcement } from './announcement.js';
 import { dataFor } from './caller-data.js';
 import type { Channels } from './channels.js';
@@ -48,11 +48,6 @@ export interface WorkerRoom {
 
 /** What the auth function and the rules of a listener make of one session. */
 export type SessionRights = Pick<GateParts, 'access' | 'hooks' | 'guards'>;
-
-interface SessionGate {
-  readonly registrations: GatedRegistrations;
-  readonly frames: HeldFrames;
-}
 
 /** Python's client below 0.25 closes on a message beyond this (spec WP §1.1). */
 const PYTHON_MESSAGE_BYTES = 1_048_576;
@@ -125,7 +120,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     const decoded = decodeWorkerMessage(text);
     if (decoded.kind === 'message') {
       if (this.#gate === undefined) this.#handle(decoded.message);
-      else this.#gate.frames.take(decoded.message, text.length);
+      else this.#gate.take(decoded.message, text.length);
       return;
     }
     if (decoded.kind === 'ignored') return;
@@ -134,7 +129,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     const error = { code: decoded.code, message: decoded.reason };
     if (answerTo !== undefined) this.#refuseAnswer(answerTo, error);
     if (invocationId !== undefined) this.send(encodeError({ invocationId, functionId }, error));
-    if (trigger !== undefined) this.sendTriggerError(trigger.id, trigger.type, trigger.functionId, error);
+    if (trigger !== undefined) this.sendGivenTriggerError(trigger.id, trigger.type, trigger.functionId, error);
   }
 
   /** Telemetry is dropped; anything else is tried as JSON text (spec WP §1.1). */
@@ -203,6 +198,10 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     return pending;
   }
 
+  displaced(id: string): void {
+    this.#gate?.registrations.displaced(id);
+  }
+
   // TriggerProvider: this worker provides a trigger type.
 
   register(binding: TriggerBinding): void {
@@ -219,10 +218,13 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     this.send(encodeUnregisterTrigger(this.#asKnown(binding)));
   }
 
-  /** Tells this worker, as registrant, that a binding failed. */
-  sendTriggerError(id: string, type: string, functionId: string, error: { readonly code: string; readonly message: string }): void {
+  sendTriggerError(id: string, type: string, functionId: string, error: ErrorBody): void {
     const known = this.#asKnown({ id, type, functionId });
-    this.send(encodeTriggerResult(known.id, known.type, known.functionId, error));
+    this.sendGivenTriggerError(known.id, known.type, known.functionId, error);
+  }
+
+  sendGivenTriggerError(id: string, type: string, functionId: string, error: ErrorBody): void {
+    this.send(encodeTriggerResult(id, type, functionId, error));
   }
 
   /** A binding under the names that this worker gave, where a hook or a prefix changed them. */
@@ -231,21 +233,23 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
   }
 
   #gateOf(rights: SessionRights): SessionGate {
-    const { fabric, workers } = this.#room;
+    const { fabric, workers, logger } = this.#room;
     const isTrusted = (workerId: string) => workers.get(workerId)?.access === undefined;
-    const registrations = new GatedRegistrations({ ...rights, fabric, registrations: this.#registrations, worker: this, isTrusted });
-    const handle = (message: WorkerMessage) => {
-      const handled = registrations.handle(message);
-      if (handled !== false) return handled;
-      this.#handle(message);
-      return undefined;
-    };
-    const overflow = () => {
-      this.#room.logger.warn('held_frames_full', { worker: this.workerId, limit: LIMITS.heldFrames, bytes: LIMITS.heldFrameChars });
-      this.#connection.close('tryLater');
-      this.#connection.destroy();
-    };
-    return { registrations, frames: new HeldFrames(handle, overflow) };
+    return new SessionGate(
+      { ...rights, fabric, registrations: this.#registrations, worker: this, isTrusted },
+      {
+        handle: (message) => this.#handle(message),
+        full: () => {
+          logger.warn('held_frames_full', { worker: this.workerId, limit: LIMITS.heldFrames, bytes: LIMITS.heldFrameChars });
+          this.#connection.close('tryLater');
+          this.#connection.destroy();
+        },
+        failed: (error) => {
+          logger.error('connection_failed', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+          this.#connection.close('internal');
+        },
+      },
+    );
   }
 
   #handle(message: WorkerMessage): void {
@@ -283,11 +287,8 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     }
   }
 
-  /** The worker answered with something that can't be read. It will not answer again, so its caller hears of it now. */
   #refuseAnswer(invocationId: string, { code, message }: ErrorBody): void {
-    const error = { code, message: `the answer of the worker can't be read: ${message}` };
-    const refused = { type: 'invocationresult', invocation_id: invocationId, function_id: '', result: undefined, error } as const;
-    if (this.#running.settle({ ...refused, traceparent: undefined, baggage: undefined }))
+    if (this.#running.refuse(invocationId, { code, message: `the answer of the worker can't be read: ${message}` }))
       this.warnOnce('answer_refused', message, { reason: message });
   }
 
@@ -296,10 +297,11 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
    * binding and reaches its registrant.
    */
   #providerAnswered(message: TriggerRegistrationResult): void {
-    const binding = this.#room.fabric.triggers.binding(message.id);
+    const { triggers } = this.#room.fabric;
+    const own = this.#gate?.registrations.ownTriggerId(message.id) ?? message.id;
+    const binding = triggers.providedBy(this, own) ?? triggers.providedBy(this, message.id);
     if (message.error === undefined || binding === undefined) return;
-    if (this.#room.fabric.triggers.type(binding.type)?.provider !== this) return;
-    this.#room.fabric.triggers.park(binding.id);
+    triggers.park(binding.id);
     const registrant = binding.workerId === undefined ? undefined : this.#room.workers.get(binding.workerId);
     registrant?.sendTriggerError(binding.id, binding.type, binding.functionId, message.error);
   }
@@ -337,8 +339,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
   #cleanUp(): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
-    this.#gate?.frames.close();
-    this.#gate?.registrations.close();
+    this.#gate?.close();
     this.#registrations.dropFunctions();
     this.#running.fail();
     this.#made.forget();

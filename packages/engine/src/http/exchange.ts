@@ -144,18 +144,26 @@ export class Exchange implements StreamedResponseOwner {
   async #run(): Promise<void> {
     const { route } = this.#routed;
     const { middleware } = this.#room.config;
-    if (middleware.length > 0 && !(await this.#passes(middleware.map(({ functionId }) => functionId)))) return;
+    const deciding = route.binding.gated !== true;
+    if (
+      middleware.length > 0 &&
+      !(await this.#passes(
+        middleware.map(({ functionId }) => functionId),
+        true,
+      ))
+    )
+      return;
     const body = isJson(this.#headers['content-type']) ? await this.#readJson() : NO_BODY;
     if (body.kind === 'too_large') return this.#fail(413, 'BODY_TOO_LARGE', body.reason);
     if (body.kind === 'no_room')
       return this.#fail(503, 'OVERLOADED', `the JSON bodies under way have ${LIMITS.httpJsonBodiesBytes} bytes; try again later`);
-    if (route.condition !== undefined && !(await this.#conditionHolds(route.condition, body))) return;
-    if (route.middleware.length > 0 && !(await this.#passes(route.middleware))) return;
+    if (route.condition !== undefined && !(await this.#conditionHolds(route.condition, body, deciding))) return;
+    if (route.middleware.length > 0 && !(await this.#passes(route.middleware, deciding))) return;
     this.#handle(body);
   }
 
   /** Asks the functions one after the other; `false`: one of them has answered the request, or failed. */
-  async #passes(middleware: readonly string[]): Promise<boolean> {
+  async #passes(middleware: readonly string[], deciding: boolean): Promise<boolean> {
     const { request, parameters, query } = this.#routed;
     const payload = JsonPayload.ofValue({
       phase: 'preHandler',
@@ -164,7 +172,7 @@ export class Exchange implements StreamedResponseOwner {
     });
     this.#inMiddleware = true;
     for (const functionId of middleware) {
-      const outcome = await this.#ask(functionId, payload);
+      const outcome = await this.#ask(functionId, payload, deciding);
       if (outcome.kind === 'error') {
         this.#failWith(outcome.error, functionId);
         return false;
@@ -179,8 +187,8 @@ export class Exchange implements StreamedResponseOwner {
     return true;
   }
 
-  async #conditionHolds(functionId: string, body: ParsedBody): Promise<boolean> {
-    const outcome = await this.#ask(functionId, JsonPayload.ofText(`{${this.#requestJson(body.text)}}`));
+  async #conditionHolds(functionId: string, body: ParsedBody, deciding: boolean): Promise<boolean> {
+    const outcome = await this.#ask(functionId, JsonPayload.ofText(`{${this.#requestJson(body.text)}}`), deciding);
     if (outcome.kind === 'error') {
       this.#failWith(outcome.error, functionId);
       return false;
@@ -265,12 +273,12 @@ export class Exchange implements StreamedResponseOwner {
     return readResponse({});
   }
 
-  /** Never resolves when the exchange ends meanwhile. */
-  #ask(functionId: string, payload: JsonPayload): Promise<Outcome> {
+  /** Never resolves when the exchange ends meanwhile. `deciding`: as in `Call`. */
+  #ask(functionId: string, payload: JsonPayload, deciding: boolean): Promise<Outcome> {
     const { metadata, workerId } = this.#routed.route.binding;
     return new Promise((resolve) => {
       if (this.#over) return;
-      this.#pending = this.#room.fabric.invoke({ functionId, payload, metadata, preferWorker: workerId }, (outcome) => {
+      this.#pending = this.#room.fabric.invoke({ functionId, payload, metadata, preferWorker: workerId, deciding }, (outcome) => {
         this.#pending = undefined;
         if (!this.#over) resolve(outcome);
       });

@@ -48,7 +48,7 @@ export class HttpModule implements TriggerProvider {
       stopping: false,
       reported: new WeakSet(),
     };
-    this.#listener = new HttpListener(config, logger, (request, response) => this.#serve(request, response));
+    this.#listener = new HttpListener(config, logger, (request, response) => this.#receive(request, response));
     fabric.provideTriggerType('http', 'Calls a function for each HTTP request of a method and path.', this);
   }
 
@@ -95,10 +95,20 @@ export class HttpModule implements TriggerProvider {
     await this.#listener.close();
   }
 
-  #serve(request: IncomingMessage, response: ServerResponse): void {
-    const { cors } = this.#room;
+  /** Whatever a request makes fail ends its connection and nothing else. */
+  #receive(request: IncomingMessage, response: ServerResponse): void {
     response.on('error', () => {});
     request.on('error', () => {});
+    try {
+      this.#serve(request, response);
+    } catch (error) {
+      this.#room.logger.error('http_exchange_failed', { error: error instanceof Error ? error.stack : String(error) });
+      request.socket.destroy();
+    }
+  }
+
+  #serve(request: IncomingMessage, response: ServerResponse): void {
+    const { cors } = this.#room;
     cors.apply(request, response);
     if (this.#room.stopping) return this.#refuse(response, 503, 'ENGINE_STOPPING', 'the engine stops; try again later');
     if (cors.preflight(request, response)) return;

@@ -54,7 +54,9 @@ function readMethod(value: unknown): string {
 }
 
 function readSegments(path: string): Segment[] {
-  const segments = splitPath(path).map((text): Segment => {
+  const texts = splitPath(path);
+  if (texts.length > LIMITS.httpPathSegments) throw refused(`${LIMITS.httpPathSegments} segments are the most that api_path may have`);
+  const segments = texts.map((text): Segment => {
     if (!text.startsWith(':')) return { kind: 'static', text: percentDecode(text) };
     if (text === ':') throw refused(`a parameter of ${path} has no name`);
     return { kind: 'parameter', name: text.slice(1) };

@@ -42,7 +42,7 @@ export class AuthGate {
     if (this.#throttle.blocks(request.remoteAddress, credentialDigest(request))) return undecided('throttled');
     if (!this.#fabric.hasFunction(functionId)) return this.#unanswered('function_not_registered', functionId, request);
     const payload = JsonPayload.ofText(authInput(request, this.#config.allowedOrigins));
-    const outcome = await this.#fabric.request({ functionId, payload }, this.#config.authTimeoutMs);
+    const outcome = await this.#fabric.request({ functionId, payload, deciding: true }, this.#config.authTimeoutMs);
     switch (outcome.kind) {
       case 'timeout':
         this.#logger.warn('auth_undecided', { reason: 'timeout', function: functionId, address: request.remoteAddress });

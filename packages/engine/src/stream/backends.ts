@@ -166,7 +166,7 @@ function functionId(operation: BackendOperation, stream: string): string {
 
 /** The code is that of the engine for an answer that it can't take. */
 function mayHaveBeenDone(outcome: Outcome): boolean {
-  return outcome.kind === 'result' || outcome.error.code === 'deserialization_error';
+  return outcome.kind === 'result' || (outcome.origin === 'engine' && outcome.error.code === 'deserialization_error');
 }
 
 /** Apart from the call: nothing of it is kept for a late answer. */

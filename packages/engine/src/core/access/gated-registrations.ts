@@ -10,6 +10,7 @@ import {
 import type { TriggerBinding } from '../fabric.js';
 import type { FunctionFabric } from '../function-fabric.js';
 import type { RegisteringWorker, WorkerRegistrations } from '../worker-registrations.js';
+import { DECIDING_TYPES, decides } from './deciding-types.js';
 import type { HookOutcome, RegistrationHooks } from './registration-hooks.js';
 import { Renames } from './renames.js';
 import type { SessionAccess } from './session-access.js';
@@ -28,9 +29,8 @@ export interface GateParts {
 
 const CONDITION = 'condition_function_id';
 const MIDDLEWARE = 'middleware_function_ids';
+const TRUSTED_SERVES = 'a worker of a trusted listener serves the id';
 const WRONG_TYPE = 'triggers of its type may not be registered';
-/** Who answers these decides about others, or learns of them: `allowed_trigger_types` must name them. */
-const NAMED_ONLY = new Set(['stream:join', 'stream:leave']);
 /** Functions of the engine's own rooms: a worker that serves `stream::get(s)` holds the stream `s`. */
 const ENGINE_ROOMS = ['stream::', 'state::'];
 
@@ -64,6 +64,11 @@ export class GatedRegistrations {
       type: this.#types.given(binding.type),
       functionId: own ? this.#functions.given(binding.functionId) : binding.functionId,
     };
+  }
+
+  /** Under which id the trigger is registered that it gave this name. */
+  ownTriggerId(given: string): string | undefined {
+    return this.#triggers.registered(given);
   }
 
   /** Handles registrations and their removal. `false`: it is something else. A promise: a hook is asked; it never rejects. */
@@ -102,6 +107,12 @@ export class GatedRegistrations {
       default:
         return message satisfies never;
     }
+  }
+
+  /** A trusted worker serves the function from here on: the session's own goes, with the triggers that called it. */
+  displaced(id: string): void {
+    this.#denied('function', id, TRUSTED_SERVES);
+    this.#removeFunction(this.#functions.given(id));
   }
 
   /** What a hook allows from here on comes too late. */
@@ -145,14 +156,13 @@ export class GatedRegistrations {
       if (ENGINE_ROOMS.some((room) => id.startsWith(room))) return 'the function would serve a stream or state of everybody';
     }
     const owners = fabric.functions.owners(id);
-    return owners.some((workerId) => isTrusted(workerId)) ? 'a worker of a trusted listener serves the id' : undefined;
+    return owners.some((workerId) => isTrusted(workerId)) ? TRUSTED_SERVES : undefined;
   }
 
-  /** Whether a `stream:join` trigger of somebody trusted asks it. */
+  /** Whether a trigger of somebody trusted asks it who may join. It would not be asked anyway; so its worker hears of it. */
   #decidesJoins(id: string): boolean {
-    return this.#parts.fabric.triggers
-      .bindings()
-      .some(({ type, gated, functionId, config }) => type === 'stream:join' && !gated && (functionId === id || config[CONDITION] === id));
+    const asks = (binding: TriggerBinding) => binding.functionId === id || binding.config[CONDITION] === id;
+    return this.#parts.fabric.triggers.bindings().some((binding) => decides(binding) && asks(binding));
   }
 
   #removeFunction(given: string): void {
@@ -179,7 +189,7 @@ export class GatedRegistrations {
     if (targets.some((target) => !isRegistryId(target) || !this.#mayBind(target))) {
       const text = `function ${message.function_id} is not allowed as the target of this trigger, or another that its config names`;
       this.#denied('trigger', message.id, 'a function of it may not be called');
-      worker.sendTriggerError(given, message.trigger_type, message.function_id, new RivuletError('FORBIDDEN', text).toBody());
+      worker.sendGivenTriggerError(given, message.trigger_type, message.function_id, new RivuletError('FORBIDDEN', text).toBody());
       return;
     }
     if (this.#triggers.registered(given) !== message.id) this.#removeTrigger(given);
@@ -229,7 +239,7 @@ export class GatedRegistrations {
 
   #mayTrigger(type: string): boolean {
     const { allowedTriggerTypes } = this.#parts.access.grant;
-    return allowedTriggerTypes === undefined ? !NAMED_ONLY.has(type) : allowedTriggerTypes.has(type);
+    return allowedTriggerTypes === undefined ? !DECIDING_TYPES.has(type) : allowedTriggerTypes.has(type);
   }
 
   #mayBind(functionId: string): boolean {

@@ -12,15 +12,20 @@ const PASSING = new Set<WorkerMessage['type']>(['invocationresult', 'triggerregi
 export class HeldFrames {
   readonly #handle: (message: WorkerMessage) => Promise<void> | undefined;
   readonly #onFull: () => void;
+  readonly #onFailed: (error: unknown) => void;
   #held: Held[] = [];
   #units = 0;
   #pending = false;
   #closed = false;
 
-  /** `handle` answers a promise when a hook is asked; it must not reject. `onFull`: more waits than may. */
-  constructor(handle: (message: WorkerMessage) => Promise<void> | undefined, onFull: () => void) {
+  /**
+   * `handle` answers a promise when a hook is asked. `onFull`: more waits than may. `onFailed`: what it threw for a frame that has waited,
+   * or for what the hook said; for others it throws to the caller of `take`. After that nothing is handled any more.
+   */
+  constructor(handle: (message: WorkerMessage) => Promise<void> | undefined, onFull: () => void, onFailed: (error: unknown) => void) {
     this.#handle = handle;
     this.#onFull = onFull;
+    this.#onFailed = onFailed;
   }
 
   /** `units`: length of the frame's text. */
@@ -48,7 +53,12 @@ export class HeldFrames {
     const deciding = this.#handle(message);
     if (deciding === undefined) return;
     this.#pending = true;
-    void deciding.then(() => this.#goOn());
+    deciding
+      .then(() => this.#goOn())
+      .catch((error: unknown) => {
+        this.close();
+        this.#onFailed(error);
+      });
   }
 
   #goOn(): void {

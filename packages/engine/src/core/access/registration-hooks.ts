@@ -66,7 +66,7 @@ export class RegistrationHooks {
     apply: (result: JsonObject) => Message,
   ): Promise<HookOutcome<Message>> | undefined {
     if (functionId === undefined) return undefined;
-    const call = { functionId, payload: JsonPayload.ofValue(input) };
+    const call = { functionId, payload: JsonPayload.ofValue(input), deciding: true };
     return this.#fabric.request(call, this.#rbac.hookTimeoutMs).then((outcome) => {
       if (outcome.kind === 'timeout') return { kind: 'denied', reason: 'the hook did not answer in time' };
       if (outcome.kind === 'error') return { kind: 'denied', reason: `the hook failed: ${outcome.error.code}` };

@@ -14,9 +14,6 @@ export type UpgradeDecision =
   /** 401: the function said no, or nothing that is a yes. 503: it did not answer in time, or was not asked. */
   | { readonly kind: 'refused'; readonly status: 401 | 503 };
 
-/** The function did not decide: it was missing, or its worker went away. Nothing is learned of who asked. */
-const OUTAGES = new Set(['function_not_found', 'invocation_stopped', 'channel_send_failed', 'invocation_error']);
-
 /** Asks the auth function of a listener, once for each upgrade. Whatever is not a readable grant lets nobody in (spec RB §5.2). */
 export class UpgradeAuth {
   readonly #fabric: Fabric;
@@ -43,10 +40,11 @@ export class UpgradeAuth {
       query_params: decodeQuery(request.rawQuery),
       ip_address: plainAddress(request.remoteAddress),
     });
-    const outcome = await this.#fabric.request({ functionId, payload }, authTimeoutMs);
+    const outcome = await this.#fabric.request({ functionId, payload, deciding: true }, authTimeoutMs);
     if (outcome.kind === 'timeout') return this.#refuse(503, 'timeout', request);
     if (outcome.kind === 'error') {
-      if (!OUTAGES.has(outcome.error.code)) this.#throttle.refused(request.remoteAddress, credential);
+      // In place of an answer of the function nothing is learned of who asked.
+      if (outcome.origin === 'function') this.#throttle.refused(request.remoteAddress, credential);
       return this.#refuse(401, `function failed: ${outcome.error.code}`, request);
     }
     const reading = readGrant(outcome.text === undefined ? undefined : JSON.parse(outcome.text));

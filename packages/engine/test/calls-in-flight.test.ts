@@ -1,0 +1,73 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { expect, test } from 'vitest';
+import { FunctionFabric } from '../src/core/function-fabric.js';
+import type { Call, Outcome } from '../src/core/invocation.js';
+import { MadeCalls } from '../src/core/made-calls.js';
+import { silentLogger } from '../src/logging/logger.js';
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
+
+test.each([undefined, 'app::middleware'])(
+  'a call in flight holds nothing of what was sent (middleware: %s)',
+  async (middlewareFunction) => {
+    const fabric = new FunctionFabric(silentLogger);
+    const waiting: ((outcome: Outcome) => void)[] = [];
+    const dispatch = (_call: Call, done: (outcome: Outcome) => void) => {
+      waiting.push(done);
+      return { cancel() {} };
+    };
+    for (const id of ['app::slow', 'app::middleware']) {
+      fabric.functions.register({
+        id,
+        owner: { workerId: 'w', dispatch, displaced() {} },
+        description: null,
+        requestFormat: null,
+        responseFormat: null,
+        metadata: undefined,
+        httpInvoked: false,
+        gated: false,
+        mayDecide: true,
+      });
+    }
+    const sent: string[] = [];
+    const caller = {
+      workerId: 'c',
+      version: undefined,
+      maxMessageBytes: 1_000,
+      runningCalls: 0,
+      warnOnce() {},
+      send: (text: string) => {
+        sent.push(text);
+        return 'sent' as const;
+      },
+    };
+    const made = new MadeCalls({ fabric, maxInFlightCalls: 10, middlewareFunction, logger: silentLogger }, caller);
+    const call = () => {
+      const data = { much: 'x' };
+      made.make({
+        type: 'invokefunction',
+        invocation_id: 'i',
+        function_id: 'app::slow',
+        data,
+        action: undefined,
+        namespace: undefined,
+        metadata: undefined,
+        traceparent: 't',
+        baggage: 'b',
+        inexactNumbers: false,
+      });
+      return new WeakRef(data);
+    };
+    const held = call();
+    // A weak reference is kept until the turn of the event loop in which it was made is over.
+    await new Promise((resolve) => setImmediate(resolve));
+    collect();
+    expect(made.inFlight).toBe(1);
+    expect(held.deref()).toBe(undefined);
+    waiting[0]?.({ kind: 'result', text: '1' });
+    const answer = { type: 'invocationresult', invocation_id: 'i', function_id: 'app::slow', result: 1, traceparent: 't', baggage: 'b' };
+    expect(sent.map((text) => JSON.parse(text) as unknown)).toEqual([answer]);
+  },
+);

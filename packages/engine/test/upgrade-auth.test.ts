@@ -1,0 +1,59 @@
+import { expect, test } from 'vitest';
+import { UpgradeAuth } from '../src/core/access/upgrade-auth.js';
+import { FunctionFabric } from '../src/core/function-fabric.js';
+import { failure, type Outcome } from '../src/core/invocation.js';
+import { silentLogger } from '../src/logging/logger.js';
+
+const ATTEMPTS = 1_000;
+const RBAC = {
+  authFunction: 'app::auth',
+  authTimeoutMs: 1_000,
+  authErrorFrame: false,
+  exposeFunctions: [],
+  onFunctionRegistration: undefined,
+  onTriggerRegistration: undefined,
+  onTriggerTypeRegistration: undefined,
+  hookTimeoutMs: 1_000,
+};
+
+/** How a fresh credential of an address fares from which many others got this outcome. */
+async function afterMany(outcome: Outcome) {
+  const fabric = new FunctionFabric(silentLogger);
+  let answer = outcome;
+  const pending = { cancel() {} };
+  const dispatch = (_call: unknown, done: (outcome: Outcome) => void) => {
+    done(answer);
+    return pending;
+  };
+  fabric.functions.register({
+    id: 'app::auth',
+    owner: { workerId: 'w', dispatch, displaced() {} },
+    description: null,
+    requestFormat: null,
+    responseFormat: null,
+    metadata: undefined,
+    httpInvoked: false,
+    gated: false,
+    mayDecide: true,
+  });
+  const auth = new UpgradeAuth(fabric, RBAC, [], { now: () => 0, monotonic: () => 0 }, silentLogger);
+  const request = (key: string | number) =>
+    auth.decide({ path: '/', rawQuery: `api_key=${key}`, headers: {}, protocols: [], remoteAddress: '10.0.0.1', remotePort: 1 });
+  for (let n = 0; n < ATTEMPTS; n++) await request(n);
+  answer = { kind: 'result', text: '{}' };
+  return (await request('fresh')).kind;
+}
+
+test.each([
+  ['OVERLOADED', 'the worker is busy'],
+  ['MESSAGE_TOO_LARGE', 'the headers are too large for it'],
+  ['function_not_invokable', 'it is HTTP-invoked'],
+  ['invocation_stopped', 'its worker went away'],
+] as const)('RB-2 %s of the engine itself, as %s, counts against nobody', async (code, why) => {
+  expect(await afterMany(failure(code, why))).toBe('granted');
+});
+
+test('RB-2 an error of the auth function counts, whatever its code', async () => {
+  expect(await afterMany({ kind: 'error', error: { code: 'OVERLOADED', message: 'no' }, origin: 'function' })).toBe('refused');
+  expect(await afterMany({ kind: 'result', text: '{"unauthorized":true}' })).toBe('refused');
+});
