@@ -3,9 +3,9 @@
  * not be slower than they are. Each connection follows a short script of texts (wait for one that starts so, then send that), and is ready
  * when the script has ended. From then on frames are counted by their headers; payloads are skipped.
  *
- *     sink [--stall] HOST PORT PATH COUNT [EXPECT SEND]... [READY]
+ *     sink [--slow BYTES] HOST PORT PATH COUNT [EXPECT SEND]... [READY]
  *
- * With --stall each connection has a small receive buffer, and stops reading when it is ready.
+ * With --slow each connection has a small receive buffer, and reads so many bytes per second when it is ready; with 0 none at all.
  *
  * Prints "ready" when all connections are; then answers each line on the standard input with the number of data frames counted so far.
  * WebSocket pings are answered, with an empty pong; pings of protocols above are not.
@@ -20,9 +20,10 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
-enum { BUFFER = 256 * 1024, CARRY = 4096, OPENING_AT_ONCE = 64, EVENTS = 512 };
+enum { BUFFER = 256 * 1024, CARRY = 4096, OPENING_AT_ONCE = 64, EVENTS = 512, SLOW_TURNS = 8 /* per second */ };
 
 struct connection {
   int fd;
@@ -38,7 +39,11 @@ static char **script;
 static const char *ready_text;
 static const char *host, *path;
 static int port;
-static int stall;
+static int slow;
+static size_t slow_bytes; /* per turn */
+static int slow_timer = -1;
+static struct connection *connections;
+static int connection_count;
 static uint64_t frames;
 static int ready_count;
 static int queue;
@@ -71,7 +76,7 @@ static int starts_with(const unsigned char *data, size_t size, const char *text)
 
 static void become_ready(struct connection *c) {
   c->ready = 1;
-  if (stall) epoll_ctl(queue, EPOLL_CTL_DEL, c->fd, NULL);
+  if (slow) epoll_ctl(queue, EPOLL_CTL_DEL, c->fd, NULL);
   ready_count++;
 }
 
@@ -134,9 +139,9 @@ static size_t consume(struct connection *c, const unsigned char *data, size_t si
   return at;
 }
 
-static void readable(struct connection *c) {
+static void readable(struct connection *c, size_t most) {
   memcpy(buffer, c->carry, c->carried);
-  ssize_t got = recv(c->fd, buffer + c->carried, BUFFER, 0);
+  ssize_t got = recv(c->fd, buffer + c->carried, most, 0);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (got <= 0) {
     fputs("sink: a server closed a connection\n", stderr);
@@ -162,7 +167,7 @@ static void open_connection(struct connection *c) {
   c->carry = malloc(CARRY);
   if (c->fd < 0 || c->carry == NULL) die("sink: socket");
   int small = 4096;
-  if (stall) setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+  if (slow) setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
   if (connect(c->fd, (struct sockaddr *)&address, sizeof address) != 0) die("sink: connect");
   setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   int length = snprintf(request, sizeof request,
@@ -175,13 +180,32 @@ static void open_connection(struct connection *c) {
   if (epoll_ctl(queue, EPOLL_CTL_ADD, c->fd, &event) != 0) die("sink: epoll_ctl");
 }
 
+static void start_slow_timer(void) {
+  struct itimerspec every = {.it_interval.tv_nsec = 1000000000 / SLOW_TURNS, .it_value.tv_nsec = 1000000000 / SLOW_TURNS};
+  struct epoll_event event = {.events = EPOLLIN, .data.ptr = &slow_timer};
+  slow_timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+  if (slow_timer < 0 || timerfd_settime(slow_timer, 0, &every, NULL) != 0) die("sink: timer");
+  if (epoll_ctl(queue, EPOLL_CTL_ADD, slow_timer, &event) != 0) die("sink: epoll_ctl");
+}
+
+static void slow_turn(void) {
+  uint64_t turns;
+  if (read(slow_timer, &turns, sizeof turns) != sizeof turns) return;
+  for (int n = 0; n < connection_count; n++)
+    if (connections[n].ready) readable(&connections[n], slow_bytes);
+}
+
 /* Handles what is there; a pointer of NULL stands for the standard input. Answers 0 when that has ended. */
 static int turn(void) {
   struct epoll_event events[EVENTS];
   int count = epoll_wait(queue, events, EVENTS, -1);
   for (int n = 0; n < count; n++) {
+    if (events[n].data.ptr == &slow_timer) {
+      slow_turn();
+      continue;
+    }
     if (events[n].data.ptr != NULL) {
-      readable(events[n].data.ptr);
+      readable(events[n].data.ptr, BUFFER);
       continue;
     }
     char line[64];
@@ -192,13 +216,14 @@ static int turn(void) {
 }
 
 int main(int argc, char **argv) {
-  if (argc > 1 && strcmp(argv[1], "--stall") == 0) {
-    stall = 1;
-    argv++;
-    argc--;
+  if (argc > 2 && strcmp(argv[1], "--slow") == 0) {
+    slow = 1;
+    slow_bytes = (size_t)atoi(argv[2]) / SLOW_TURNS;
+    argv += 2;
+    argc -= 2;
   }
   if (argc < 5) {
-    fputs("usage: sink [--stall] HOST PORT PATH COUNT [EXPECT SEND]... [READY]\n", stderr);
+    fputs("usage: sink [--slow BYTES] HOST PORT PATH COUNT [EXPECT SEND]... [READY]\n", stderr);
     return 2;
   }
   host = argv[1];
@@ -211,10 +236,12 @@ int main(int argc, char **argv) {
   setvbuf(stdout, NULL, _IOLBF, 0);
 
   queue = epoll_create1(0);
-  struct connection *connections = calloc((size_t)count, sizeof *connections);
+  connections = calloc((size_t)count, sizeof *connections);
+  connection_count = count;
   if (queue < 0 || connections == NULL) die("sink: epoll_create1");
   struct epoll_event input = {.events = EPOLLIN};
   if (epoll_ctl(queue, EPOLL_CTL_ADD, STDIN_FILENO, &input) != 0) die("sink: standard input");
+  if (slow_bytes > 0) start_slow_timer();
   for (int opened = 0; ready_count < count;) {
     for (; opened < count && opened - ready_count < OPENING_AT_ONCE; opened++) open_connection(&connections[opened]);
     if (turn() == 0) return 0;

@@ -3,6 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { markdown, surroundings } from './measure/report.js';
 import type { Effort, Scenario, ScenarioResult } from './scenario.js';
+import { allStalled } from './scenarios/all-stalled.js';
+import { avalanche } from './scenarios/avalanche.js';
 import { calls } from './scenarios/calls.js';
 import { channel } from './scenarios/channel.js';
 import { durableSets } from './scenarios/durable-sets.js';
@@ -10,7 +12,9 @@ import { fanOut } from './scenarios/fan-out.js';
 import { httpTrigger } from './scenarios/http-trigger.js';
 import { idleMemory } from './scenarios/idle-memory.js';
 import { idleSubscriptions } from './scenarios/idle-subscriptions.js';
+import { jitter } from './scenarios/jitter.js';
 import { latency } from './scenarios/latency.js';
+import { slowClient } from './scenarios/slow-client.js';
 import { stalledClient } from './scenarios/stalled-client.js';
 
 const SCENARIOS: readonly Scenario[] = [
@@ -20,6 +24,10 @@ const SCENARIOS: readonly Scenario[] = [
   latency,
   idleSubscriptions,
   stalledClient,
+  slowClient,
+  allStalled,
+  jitter,
+  avalanche,
   calls,
   httpTrigger,
   channel,

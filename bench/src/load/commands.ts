@@ -1,5 +1,6 @@
 import type { CallDialectName } from './answerer.js';
 import type { DialectName } from './dialects.js';
+import type { ReturnDialectName } from './standpoint.js';
 
 /** Opens subscribers and resolves when all of them are subscribed. */
 export interface WatchCommand {
@@ -24,13 +25,19 @@ export interface SinkCommand {
   readonly group: string;
 }
 
-/** Opens one subscriber that stops reading at once; without the binary its kernel buffers take megabytes before the server notices. */
+/**
+ * Opens subscribers that stop reading at once, or go on at a crawl; without the binary their kernel buffers take megabytes before the server
+ * notices.
+ */
 export interface StallCommand {
   readonly kind: 'stall';
   readonly binary: string | undefined;
   readonly dialect: DialectName;
   readonly url: string;
   readonly group: string;
+  readonly count: number;
+  /** What each of them reads; 0: nothing. */
+  readonly bytesPerSecond: number;
 }
 
 /** Closes what `stall` opened. */
@@ -93,6 +100,75 @@ export interface TransferReport {
   readonly seconds: number;
 }
 
+/** Opens subscribers that check every message and come back when they lose their connection; resolves when all of them are subscribed. */
+export interface AttachCommand {
+  readonly kind: 'attach';
+  readonly dialect: ReturnDialectName;
+  readonly url: string;
+  readonly count: number;
+  readonly group: string;
+}
+
+/** Publishes numbered messages to those that are attached, and resolves when they have them. */
+export interface PublishCommand {
+  readonly kind: 'publish';
+  readonly url: string;
+  readonly rate: number;
+  readonly windowMs: number;
+}
+
+/** Lets each of those that are attached destroy its socket once in a cycle, for `awayMs` on the average, while messages are published. */
+export interface JitterCommand {
+  readonly kind: 'jitter';
+  /** Where the writer connects. */
+  readonly url: string;
+  readonly rate: number;
+  readonly cycleMs: number;
+  readonly awayMs: number;
+  readonly cycles: number;
+  readonly pid: number;
+}
+
+/** Waits until those that are attached have lost their server and are back, at most `withinMs`. Messages are published as soon as it is there. */
+export interface ComeBackCommand {
+  readonly kind: 'come-back';
+  readonly url: string;
+  readonly rate: number;
+  readonly withinMs: number;
+}
+
+/** What those that came back saw. Times in milliseconds, NaN where there is nothing to tell. */
+export interface ReturnReport {
+  readonly published: number;
+  /** Share of what was published that came to those it was for, over all subscribers. */
+  readonly deliveredShare: number;
+  readonly lost: number;
+  /** Came twice, or behind a later message. */
+  readonly repeated: number;
+  /** How often a subscriber came back and had everything again. */
+  readonly returned: number;
+  /** How often one had to begin anew instead of going on where it stood: with a snapshot, or with nothing. */
+  readonly anew: number;
+  /** Attempts to connect that came to nothing, and connections that the server ended. */
+  readonly failed: number;
+  /** From the attempt to connect to the open socket, of those that opened. */
+  readonly openP99: number;
+  /** From the reopened socket to everything that was published until it opened. */
+  readonly replayP50: number;
+  readonly replayP99: number;
+  /** From the first loss to the moment when each was back; then when a share of all subscribers were. */
+  readonly backMs: readonly number[];
+  readonly backAfter99Ms: number;
+  readonly backAfterAllMs: number;
+  readonly seconds: number;
+  /** Processor seconds of the server and of the load. */
+  readonly serverCpu: number;
+  readonly loadCpu: number;
+}
+
+/** Commands that report {@link ReturnReport}. */
+export type ReturnCommand = JitterCommand | ComeBackCommand;
+
 export type LoadCommand =
   | WatchCommand
   | SinkCommand
@@ -102,7 +178,10 @@ export type LoadCommand =
   | SaturateCommand
   | AnswerCommand
   | RequestCommand
-  | TransferCommand;
+  | TransferCommand
+  | AttachCommand
+  | PublishCommand
+  | ReturnCommand;
 
 /** Commands that measure a window. */
 export type WindowCommand = PaceCommand | SaturateCommand | RequestCommand;

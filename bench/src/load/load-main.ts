@@ -1,5 +1,15 @@
 import { Answerer } from './answerer.js';
-import type { LoadCommand, PaceCommand, SaturateCommand, StallCommand, TransferReport, WatchCommand, WindowReport } from './commands.js';
+import type {
+  LoadCommand,
+  PaceCommand,
+  ReturnReport,
+  SaturateCommand,
+  StallCommand,
+  TransferReport,
+  WatchCommand,
+  WindowReport,
+} from './commands.js';
+import { Crowd } from './crowd.js';
 import { DIALECTS } from './dialects.js';
 import { requestInTurn } from './requester.js';
 import { Sink } from './sink.js';
@@ -12,7 +22,8 @@ import { Writer } from './writer.js';
 const OPENING_AT_ONCE = 100;
 const meter = new Meter();
 const watchers: Watcher[] = [];
-let stalled: { close(): void } | undefined;
+let stalled: readonly { close(): void }[] = [];
+let crowd: Crowd | undefined;
 
 async function watch({ dialect, url, count, group, apart = false, sampled = 0 }: WatchCommand): Promise<void> {
   for (let opened = 0; opened < count; opened += OPENING_AT_ONCE) {
@@ -22,11 +33,17 @@ async function watch({ dialect, url, count, group, apart = false, sampled = 0 }:
   }
 }
 
-async function stall({ binary, dialect, url, group }: StallCommand): Promise<Sink | Watcher> {
-  if (binary !== undefined) return Sink.open({ binary, dialect: DIALECTS[dialect], url, group, count: 1, stalled: true });
-  const watcher = await Watcher.open(DIALECTS[dialect], url, group, meter, false);
-  watcher.stall();
-  return watcher;
+async function stall({ binary, dialect, url, group, count, bytesPerSecond }: StallCommand): Promise<readonly (Sink | Watcher)[]> {
+  const options = { dialect: DIALECTS[dialect], url, group };
+  if (binary !== undefined) return [await Sink.open({ ...options, binary, count, bytesPerSecond })];
+  const slow = await Promise.all(Array.from({ length: count }, () => Watcher.open(DIALECTS[dialect], url, group, meter, false)));
+  for (const each of slow) each.slowDown(bytesPerSecond);
+  return slow;
+}
+
+function attached(): Crowd {
+  if (crowd === undefined) throw new Error('nobody is attached');
+  return crowd;
 }
 
 /** Runs one writer for the length of a window. */
@@ -41,7 +58,7 @@ async function measured(
   return report;
 }
 
-async function run(command: LoadCommand): Promise<WindowReport | TransferReport | undefined> {
+async function run(command: LoadCommand): Promise<WindowReport | TransferReport | ReturnReport | undefined> {
   switch (command.kind) {
     case 'watch':
       await watch(command);
@@ -54,8 +71,8 @@ async function run(command: LoadCommand): Promise<WindowReport | TransferReport 
       return undefined;
     }
     case 'end-stall':
-      stalled?.close();
-      stalled = undefined;
+      for (const each of stalled) each.close();
+      stalled = [];
       return undefined;
     case 'pace':
       return measured(command, (writer, until) => writer.pace(command.group, command.rate, until));
@@ -71,6 +88,16 @@ async function run(command: LoadCommand): Promise<WindowReport | TransferReport 
     }
     case 'transfer':
       return transfer(command);
+    case 'attach':
+      crowd = await Crowd.attach(command);
+      return undefined;
+    case 'publish':
+      await attached().publish(command);
+      return undefined;
+    case 'jitter':
+      return attached().jitter(command);
+    case 'come-back':
+      return attached().comeBack(command);
   }
 }
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { pin, SERVER_CPU } from '../servers/server-process.js';
-import type { LoadCommand, TransferCommand, TransferReport, WindowCommand, WindowReport } from './commands.js';
+import type { LoadCommand, ReturnCommand, ReturnReport, TransferCommand, TransferReport, WindowCommand, WindowReport } from './commands.js';
 
 const MAIN = fileURLToPath(new URL('./load-main.js', import.meta.url));
 /** Every processor but the server's; the same one where there is no other. */
@@ -37,6 +37,13 @@ export class LoadProcess {
   async transfer(command: TransferCommand): Promise<TransferReport> {
     const report = await this.#run<TransferReport>(command);
     if (report === undefined) throw new Error('the transfer reported nothing');
+    return report;
+  }
+
+  /** Runs a command that tells what those saw who came back. */
+  async returns(command: ReturnCommand): Promise<ReturnReport> {
+    const report = await this.#run<ReturnReport>(command);
+    if (report === undefined) throw new Error(`${command.kind} reported nothing`);
     return report;
   }
 

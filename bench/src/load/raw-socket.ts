@@ -6,6 +6,10 @@ export interface FrameReader {
   wantsPayload(length: number): boolean;
   /** A data frame has come whole; the payload is there if it was wanted, and valid during the call only. */
   frame(payload: Buffer | undefined): void;
+  /** The handshake has ended; frames that came with it are still to be handed over. */
+  opened?(socket: RawSocket): void;
+  /** It is gone, or was never there. */
+  closed?(socket: RawSocket): void;
 }
 
 const NEWLINES = Buffer.from('\r\n\r\n');
@@ -22,6 +26,7 @@ export class RawSocket {
   readonly #socket: Socket;
   readonly #reader: FrameReader;
   #opened: (() => void) | undefined;
+  #bytesPerSecond = Number.POSITIVE_INFINITY;
   #handshake: Buffer | undefined = NOTHING;
   /** Start of a frame header that the last read cut off. */
   #header: Buffer = NOTHING;
@@ -30,31 +35,39 @@ export class RawSocket {
   #left = 0;
   #wanted: Buffer[] | undefined;
 
-  private constructor(socket: Socket, reader: FrameReader) {
-    this.#socket = socket;
+  private constructor(url: URL, reader: FrameReader) {
+    const onread = {
+      buffer: SHARED,
+      callback: (bytes: number) => {
+        this.#receive(SHARED.subarray(0, bytes));
+        if (this.#bytesPerSecond !== Number.POSITIVE_INFINITY) this.#rest(bytes);
+        return true;
+      },
+    };
     this.#reader = reader;
+    this.#socket = connect({ host: url.hostname, port: Number(url.port), onread });
+    this.#socket.setNoDelay(true);
+    // What went wrong is told by `open`; who watches `closed` only needs to know that.
+    this.#socket.on('error', () => {});
+    this.#socket.on('close', () => reader.closed?.(this));
+    this.#socket.write(
+      `GET ${url.pathname}${url.search} HTTP/1.1\r\nHost: ${url.host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+        'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
+    );
   }
 
+  /** Begins a connection; the reader is told how it goes. */
+  static connect(address: string, reader: FrameReader): RawSocket {
+    return new RawSocket(new URL(address), reader);
+  }
+
+  /** Resolves when the handshake has ended. */
   static open(address: string, reader: FrameReader): Promise<RawSocket> {
-    const url = new URL(address);
     return new Promise((resolve, reject) => {
-      const onread = {
-        buffer: SHARED,
-        callback: (bytes: number) => {
-          client.#receive(SHARED.subarray(0, bytes));
-          return true;
-        },
-      };
-      const socket = connect({ host: url.hostname, port: Number(url.port), onread });
-      const client = new RawSocket(socket, reader);
+      const client = RawSocket.connect(address, reader);
       client.#opened = () => resolve(client);
-      socket.setNoDelay(true);
-      socket.on('error', reject);
-      socket.on('close', () => reject(new Error(`${address} closed the connection`)));
-      socket.write(
-        `GET ${url.pathname}${url.search} HTTP/1.1\r\nHost: ${url.host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
-          'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
-      );
+      client.#socket.on('error', reject);
+      client.#socket.on('close', () => reject(new Error(`${address} closed the connection`)));
     });
   }
 
@@ -78,8 +91,18 @@ export class RawSocket {
     this.#socket.pause();
   }
 
+  /** Reads so many bytes per second from now on, on the average: after each read it rests for as long as that is worth. */
+  pace(bytesPerSecond: number): void {
+    this.#bytesPerSecond = bytesPerSecond;
+  }
+
   close(): void {
     this.#socket.destroy();
+  }
+
+  #rest(bytes: number): void {
+    this.#socket.pause();
+    setTimeout(() => this.#socket.resume(), (bytes / this.#bytesPerSecond) * 1_000).unref();
   }
 
   #write(first: number, payload: Buffer): void {
@@ -104,8 +127,12 @@ export class RawSocket {
       return undefined;
     }
     const status = all.toString('latin1', 0, 12);
-    if (status !== 'HTTP/1.1 101') throw new Error(`the server answered ${status}`);
+    if (status !== 'HTTP/1.1 101') {
+      this.#socket.destroy(new Error(`the server answered ${status}`));
+      return undefined;
+    }
     this.#handshake = undefined;
+    this.#reader.opened?.(this);
     this.#opened?.();
     return all.subarray(end + NEWLINES.length);
   }

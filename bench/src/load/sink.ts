@@ -8,8 +8,8 @@ export interface SinkOptions {
   readonly url: string;
   readonly group: string;
   readonly count: number;
-  /** They stop reading as soon as they are subscribed. */
-  readonly stalled?: boolean;
+  /** What each of them reads as soon as it is subscribed; 0: nothing. Default: all that there is. */
+  readonly bytesPerSecond?: number;
 }
 
 /** Many subscribers in a process that does nothing but count frames. */
@@ -27,10 +27,10 @@ export class Sink {
 
   /** Resolves when all `count` subscriptions are live. */
   static async open(options: SinkOptions): Promise<Sink> {
-    const { binary, dialect, url: base, group, count, stalled = false } = options;
+    const { binary, dialect, url: base, group, count, bytesPerSecond } = options;
     const url = new URL(dialect.watchUrl(base, group));
     const parameters = [
-      ...(stalled ? ['--stall'] : []),
+      ...(bytesPerSecond === undefined ? [] : ['--slow', String(bytesPerSecond)]),
       url.hostname,
       url.port,
       url.pathname + url.search,

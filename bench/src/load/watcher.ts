@@ -54,8 +54,10 @@ export class Watcher implements FrameReader {
     if (due !== undefined) this.#meter.delivery.add(performance.timeOrigin + performance.now() - due);
   }
 
-  stall(): void {
-    this.#socket?.pause();
+  /** Reads no more than that from now on; nothing at 0. */
+  slowDown(bytesPerSecond: number): void {
+    if (bytesPerSecond === 0) this.#socket?.pause();
+    else this.#socket?.pace(bytesPerSecond);
   }
 
   close(): void {

@@ -1,6 +1,6 @@
 import type { Dialect } from './dialects.js';
 import { type FrameReader, RawSocket } from './raw-socket.js';
-import { itemOf, updateText } from './update.js';
+import { type Content, UPDATES } from './update.js';
 import type { Meter } from './window.js';
 
 /** What may wait in the writer before it holds back: a server that has collapsed must not take the load with it. */
@@ -12,6 +12,7 @@ const RING = 1 << 20;
 export class Writer implements FrameReader {
   readonly #dialect: Dialect;
   readonly #meter: Meter;
+  readonly #content: Content;
   readonly #due = new Float64Array(RING);
   readonly #early: string[] = [];
   #socket: RawSocket | undefined;
@@ -19,13 +20,14 @@ export class Writer implements FrameReader {
   #call = 0;
   #acknowledged: (() => void) | undefined;
 
-  private constructor(dialect: Dialect, meter: Meter) {
+  private constructor(dialect: Dialect, meter: Meter, content: Content) {
     this.#dialect = dialect;
     this.#meter = meter;
+    this.#content = content;
   }
 
-  static async open(dialect: Dialect, url: string, meter: Meter): Promise<Writer> {
-    const writer = new Writer(dialect, meter);
+  static async open(dialect: Dialect, url: string, meter: Meter, content: Content = UPDATES): Promise<Writer> {
+    const writer = new Writer(dialect, meter, content);
     const opened = new Promise<void>((resolve) => {
       writer.#opened = resolve;
     });
@@ -109,6 +111,6 @@ export class Writer implements FrameReader {
     this.#call += 1;
     this.#due[this.#call % RING] = due;
     this.#meter.sent += 1;
-    socket.send(this.#dialect.set(group, itemOf(this.#call), updateText(this.#call, due), this.#call));
+    socket.send(this.#dialect.set(group, this.#content.item(this.#call), this.#content.text(this.#call, due), this.#call));
   }
 }

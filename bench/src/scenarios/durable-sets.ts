@@ -42,7 +42,7 @@ export const durableSets: Scenario = {
 };
 
 async function measureEngine(directory: string, inFlight: number, effort: Effort, figures: Figures): Promise<void> {
-  const server = await startServer('rivulet', directory);
+  const server = await startServer('rivulet', { directory });
   const load = new LoadProcess();
   try {
     const { warmUpMs, windowMs } = effort;

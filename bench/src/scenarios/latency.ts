@@ -17,7 +17,7 @@ export const latency: Scenario = {
       for (const name of ['rivulet', 'socket.io'] as const) {
         say(`latency run ${run + 1}/${effort.runs}: ${name}`);
         const directory = mkdtempSync(join(tmpdir(), 'rivulet-bench-'));
-        const server = await startServer(name, directory);
+        const server = await startServer(name, { directory });
         const load = new LoadProcess();
         try {
           await load.tell({ kind: 'watch', dialect: name, url: server.watchUrl, count: 1, group: 'room', sampled: 1 });

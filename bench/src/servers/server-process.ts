@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import type { ServerOptions } from './server-options.js';
 
 /** A server under test and the one line of JSON by which it says where it listens. */
 export interface ServerProcess {
@@ -49,12 +50,13 @@ export function isAvailable(name: ServerName): boolean {
   return name !== 'uwebsockets' || bunBinary() !== undefined;
 }
 
-/** Starts a server pinned to its processor. `directory` makes Rivulet durable in it; otherwise it keeps streams in memory. */
-export async function startServer(name: ServerName, directory = ''): Promise<ServerProcess> {
+/** Starts a server pinned to its processor. */
+export async function startServer(name: ServerName, options: ServerOptions = {}): Promise<ServerProcess> {
   const node = ['--expose-gc'];
+  const asked = JSON.stringify(options);
   const commands: Record<ServerName, [string, string[]]> = {
-    rivulet: [process.execPath, [...node, here('./rivulet-server.js'), directory]],
-    'socket.io': [process.execPath, [...node, here('./socket-io-server.js')]],
+    rivulet: [process.execPath, [...node, here('./rivulet-server.js'), asked]],
+    'socket.io': [process.execPath, [...node, here('./socket-io-server.js'), asked]],
     'node:http': [process.execPath, [...node, here('./node-http-server.js')]],
     'ws relay': [process.execPath, [...node, here('./ws-relay-server.js')]],
     uwebsockets: [bunBinary() ?? 'bun', [here('../../servers/uwebsockets-server.mjs')]],
