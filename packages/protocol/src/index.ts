@@ -1,6 +1,7 @@
 export * from './close-codes.js';
 export * from './decode-engine.js';
 export * from './decode-stream.js';
+export * from './decode-stream-frame.js';
 export * from './decode-worker.js';
 export * from './decoded.js';
 export * from './encode-stream.js';
@@ -12,5 +13,6 @@ export * from './json-scan.js';
 export * from './json-text.js';
 export * from './limits.js';
 export * from './position.js';
+export * from './stream-frames.js';
 export * from './stream-messages.js';
 export * from './worker-messages.js';

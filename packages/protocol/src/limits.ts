@@ -46,6 +46,8 @@ export const LIMITS = {
   drainMs: 10_000,
   /** Subscriptions of one stream connection; configurable (`max_subscriptions_per_connection`). */
   subscriptionsPerConnection: 256,
+  /** UTF-16 code units of one frame that the stream client reads; configurable there (`maxFrameChars`). */
+  serverFrameChars: 67_108_864,
   /** Milliseconds in which a reader takes nothing of a large `sync` before it is closed. */
   snapshotStallMs: 60_000,
   /** Events that wait for one trigger binding before the oldest is dropped. */
