@@ -1,4 +1,4 @@
-import { decodeStreamFrame, LIMITS, type StreamServerMessage } from '@rivulet/protocol';
+import { decodeStreamFrame, type StreamServerMessage } from '@rivulet/protocol';
 import { type Awakening, pageAwakening } from './awakening.js';
 import type { ConnectOptions, TokenReason } from './client-options.js';
 import { SYSTEM_CLOCK } from './clock.js';
@@ -245,7 +245,7 @@ export class StreamClient {
   }
 
   #read(text: string): void {
-    const decoded = decodeStreamFrame(text, this.#options.maxFrameChars ?? LIMITS.serverFrameChars);
+    const decoded = decodeStreamFrame(text, this.#options.maxFrameChars);
     if (decoded.kind === 'message') this.#route(decoded.message);
     else if (decoded.kind === 'invalid') {
       // It may have been a change: going on would skip it.

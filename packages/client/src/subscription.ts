@@ -225,7 +225,9 @@ export class Subscription {
     if (this.#phase.kind === 'apart') return;
     this.positioned = true;
     const known = this.replica.position;
-    if (known === undefined || known.epoch !== epoch || from > this.#covered(known)) {
+    // Of the group an item gets only its own changes: a server that goes on from its place in the group may be ahead of the last of them.
+    const ahead = this.target.item !== undefined && this.#phase.kind === 'live';
+    if (known === undefined || known.epoch !== epoch || (!ahead && from > this.#covered(known))) {
       this.#hole('what is resumed does not meet what is known');
       return;
     }

@@ -91,6 +91,19 @@ describe('coming back', () => {
     expect([join.since, texts(view), told.lines]).toEqual(['e1:4', ['m1:one', 'm2:two'], []]);
   });
 
+  it('RV-7 takes of changes what it does not know, and of each item the newest', async () => {
+    const { view, told, peer, join } = await comeBack();
+    peer.send(
+      resumed(join.subscriptionId, 'changes', 2, 9),
+      update(3, 'm1', 'known', { created: 1 }),
+      update(9, 'm2', 'newest', { created: 2 }),
+      update(8, 'm2', 'older', { created: 2 }),
+      caughtUp(join.subscriptionId, 9),
+    );
+    await told.until(1);
+    expect([told.lines, texts(view)]).toEqual([['9 update m2 two>newest'], ['m1:one', 'm2:newest']]);
+  });
+
   it('RV-8 a sync replaces everything, and says why', async () => {
     const { view, told, peer } = await comeBack();
     peer.send(sync(2, [['m5', 'five', 1]], { epoch: 'e2', reason: 'epoch' }), create(3, 'm6', 'six'));

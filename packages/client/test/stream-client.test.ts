@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { connect } from '../src/index.js';
 import { connectTo, errorOf, FakeEngine } from './fake-engine.js';
-import { create, event, itemSync, remove, resumed, sync, update } from './frames.js';
+import { caughtUp, create, event, itemSync, remove, resumed, sync, update } from './frames.js';
 import { type Chat, Told, texts, whenView } from './watch.js';
 
 describe('a view of a group', () => {
@@ -122,6 +122,18 @@ describe('a view of an item', () => {
     await told.until(4);
     expect(told.lines).toEqual(['reset first 4', '6 create m1 one', '9 update m1 one>two', '13 delete m1 two']);
     expect([view.item, client.counters.duplicates]).toEqual([undefined, 1]);
+  });
+
+  it('RV-10 is caught up with by a server that is further in the group', async () => {
+    const engine = await FakeEngine.start();
+    const client = await connectTo(engine);
+    const view = client.subscribeItem<Chat>('chat', 'r1', 'm1');
+    const peer = await engine.peer();
+    const { subscriptionId } = await peer.next('join');
+    peer.send(itemSync(4, 'm1', 'one', 2), resumed(subscriptionId, 'changes', 60, 90), update(88, 'm1', 'two', { created: 2 }));
+    peer.send(caughtUp(subscriptionId, 90));
+    await whenView(view, ({ item }) => item?.data.text === 'two');
+    expect([view.position?.offset, client.counters.holes]).toEqual([90, 0]);
   });
 
   it('comes back from where it is', async () => {

@@ -1,6 +1,6 @@
-import { excerpt, field, isJsonObject, isRegistryId, type JsonObject, optionalField, stringField } from './json-fields.js';
+import { field, isJsonObject, isRegistryId, type JsonObject, optionalField, stringField } from './json-fields.js';
 import { exceedsDepth } from './json-scan.js';
-import { LIMITS } from './limits.js';
+import { ID_BYTES, JSON_DEPTH, SERVER_FRAME_CHARS } from './shared-limits.js';
 import type { StreamServerMessage, SyncPosition } from './stream-frames.js';
 
 export type DecodedStreamFrame =
@@ -11,10 +11,13 @@ export type DecodedStreamFrame =
   | { readonly kind: 'invalid'; readonly reason: string };
 
 /** A value of the deepest nesting that a worker's message may have, in the frame around it. */
-const MOST_DEPTH = LIMITS.jsonDepth + 4;
+const MOST_DEPTH = JSON_DEPTH + 4;
+
+/** UTF-16 code units of what is repeated of an unknown type or an error code. */
+const MOST_TYPE = 64;
 
 /** One text frame of an engine to a stream client. Total: answers for any string, never throws. `mostChars` bounds its length. */
-export function decodeStreamFrame(text: string, mostChars: number = LIMITS.serverFrameChars): DecodedStreamFrame {
+export function decodeStreamFrame(text: string, mostChars: number = SERVER_FRAME_CHARS): DecodedStreamFrame {
   if (text.length > mostChars) return invalid('too large');
   if (exceedsDepth(text, MOST_DEPTH)) return invalid('nested too deep');
   let frame: unknown;
@@ -26,7 +29,7 @@ export function decodeStreamFrame(text: string, mostChars: number = LIMITS.serve
   if (!isJsonObject(frame)) return invalid('not a JSON object');
   const type = stringField(frame, 'type');
   const message = type === 'stream' ? readStream(frame) : readControl(type ?? '', frame);
-  if (message === 'unknown') return { kind: 'ignored', type: excerpt(type ?? '') };
+  if (message === 'unknown') return { kind: 'ignored', type: type?.slice(0, MOST_TYPE) ?? '' };
   return message === undefined ? invalid('a member is missing or has the wrong shape') : { kind: 'message', message };
 }
 
@@ -57,7 +60,9 @@ function readControl(type: string, frame: JsonObject): StreamServerMessage | 'un
     case 'error': {
       const code = stringField(data, 'code');
       const message = stringField(data, 'message') ?? '';
-      return code === undefined ? undefined : { type, subscriptionId: named ? subscriptionId : undefined, code: excerpt(code), message };
+      return code === undefined
+        ? undefined
+        : { type, subscriptionId: named ? subscriptionId : undefined, code: code.slice(0, MOST_TYPE), message };
     }
     case 'refreshed':
       return { type, expiresAtMs: offsetField(data, 'expiresAtMs') };
@@ -165,7 +170,7 @@ function offsetField(object: JsonObject, key: string): number | undefined {
 
 function readEpoch(object: JsonObject): string | undefined {
   const epoch = stringField(object, 'epoch');
-  return epoch !== undefined && epoch !== '' && epoch.length <= LIMITS.idBytes ? epoch : undefined;
+  return epoch !== undefined && epoch !== '' && epoch.length <= ID_BYTES ? epoch : undefined;
 }
 
 function invalid(reason: string): DecodedStreamFrame {

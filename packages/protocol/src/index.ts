@@ -13,6 +13,7 @@ export * from './json-scan.js';
 export * from './json-text.js';
 export * from './limits.js';
 export * from './position.js';
+export * from './shared-limits.js';
 export * from './stream-frames.js';
 export * from './stream-messages.js';
 export * from './worker-messages.js';
