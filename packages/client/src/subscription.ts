@@ -192,8 +192,12 @@ export class Subscription {
   onGroupSync(frame: GroupSyncFrame): void {
     if (this.#phase.kind === 'apart') return;
     const { position, ids, created } = frame;
-    if (position === undefined || ids === undefined || created === undefined) {
+    if (position === undefined) {
       this.#plainSync(itemsOfGroup(frame.data, () => this.#count++));
+      return;
+    }
+    if (ids === undefined || created === undefined) {
+      this.#hole('a sync with a position does not name its items');
       return;
     }
     this.positioned = true;

@@ -1,7 +1,15 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeStreamFrame } from '../src/decode-stream-frame.js';
-import { encodeChange, encodeEvent, encodeItemSync, encodeUnauthorized } from '../src/encode-stream.js';
+import { encodeControl } from '../src/control-frames.js';
+import { type DecodedStreamFrame, decodeStreamFrame } from '../src/decode-stream-frame.js';
+import {
+  encodeChange,
+  encodeEvent,
+  encodeGroupSyncHead,
+  encodeGroupSyncTail,
+  encodeItemSync,
+  encodeUnauthorized,
+} from '../src/encode-stream.js';
 
 const TARGET = { streamName: 'chat', groupId: 'r1' };
 const HEAD = { type: 'stream', timestamp: 1, ...TARGET };
@@ -10,6 +18,14 @@ const message = (frame: unknown) => {
   const decoded = read(frame);
   return decoded.kind === 'message' ? decoded.message : decoded;
 };
+
+/** Whether what a frame was read as can be counted on. */
+function isSound(decoded: DecodedStreamFrame): boolean {
+  if (decoded.kind !== 'message') return true;
+  const { message: made } = decoded;
+  if ('offset' in made && made.offset !== undefined && !Number.isSafeInteger(made.offset)) return false;
+  return made.type !== 'group_sync' || [made.ids, made.created].every((list) => list === undefined || list.length === made.data.length);
+}
 
 describe('decodeStreamFrame', () => {
   it('answers for any text', () => {
@@ -48,33 +64,46 @@ describe('decodeStreamFrame', () => {
       .map(([kind, streamEvent, top, data]) => ({ ...HEAD, type: kind, event: streamEvent, data, ...top }));
     fc.assert(
       fc.property(frame, (value) => {
-        const decoded = read(value);
-        if (decoded.kind !== 'message') return;
-        const { message: made } = decoded;
-        if ('offset' in made && made.offset !== undefined) expect(Number.isSafeInteger(made.offset)).toBe(true);
-        if (made.type === 'group_sync') {
-          for (const list of [made.ids, made.created]) expect(list?.length ?? made.data.length).toBe(made.data.length);
-        }
+        expect(isSound(read(value))).toBe(true);
       }),
       { numRuns: 2_000 },
     );
   });
 
   it('reads what the engine writes to everybody', () => {
-    const frame = { timestamp: 5, streamName: 'chat', groupId: 'r1', id: 'm1' };
-    expect(decodeStreamFrame(encodeChange(frame, 'update', '{"a":1}'))).toEqual({
-      kind: 'message',
-      message: { ...TARGET, type: 'update', itemId: 'm1', data: { a: 1 } },
+    const frame = { timestamp: 5, streamName: 'chat', groupId: 'r1', id: 'm1', offset: 9, epoch: 'e' };
+    const decode = (text: string) => {
+      const decoded = decodeStreamFrame(text);
+      return decoded.kind === 'message' ? decoded.message : decoded;
+    };
+    expect(decode(encodeChange({ ...frame, created: 3 }, 'update', '{"a":1}'))).toEqual({
+      ...TARGET,
+      type: 'update',
+      itemId: 'm1',
+      data: { a: 1 },
+      offset: 9,
+      created: 3,
     });
-    expect(decodeStreamFrame(encodeEvent({ ...frame, id: undefined }, 'typing', 'null'))).toEqual({
-      kind: 'message',
-      message: { ...TARGET, type: 'event', name: 'typing', data: null },
+    const event = encodeEvent({ ...frame, id: undefined }, 'typing', 'null');
+    expect(decode(event)).toEqual({ ...TARGET, type: 'event', name: 'typing', data: null, offset: 9 });
+    const position = { epoch: 'e', offset: 9 };
+    expect(decode(encodeItemSync(frame, '1', 4))).toEqual({ ...TARGET, type: 'item_sync', itemId: 'm1', data: 1, created: 4, position });
+    const tail = encodeGroupSyncTail({ ...position, reason: 'floor' }, { ids: '"a"', created: '4' }, { part: 0, last: false });
+    expect(decode(`${encodeGroupSyncHead(5, 'chat', 'r1')}7${tail}`)).toEqual({
+      ...TARGET,
+      type: 'group_sync',
+      data: [7],
+      ids: ['a'],
+      created: [4],
+      position,
+      part: 0,
+      last: false,
+      reason: 'floor',
     });
-    expect(decodeStreamFrame(encodeItemSync(frame, 'null'))).toMatchObject({ message: { type: 'item_sync', itemId: 'm1', data: null } });
-    expect(decodeStreamFrame(encodeUnauthorized(5, 'chat', 'r1'))).toEqual({
-      kind: 'message',
-      message: { ...TARGET, type: 'unauthorized' },
-    });
+    expect(decode(encodeUnauthorized(5, 'chat', 'r1'))).toEqual({ ...TARGET, type: 'unauthorized' });
+    const resumed = { subscriptionId: 's', mode: 'tail', epoch: 'e', from: 4, to: 9 } as const;
+    expect(decode(encodeControl({ type: 'resumed', data: resumed }))).toEqual({ type: 'resumed', ...resumed });
+    expect(decode(encodeControl({ type: 'refreshed', data: { expiresAtMs: null } }))).toEqual({ type: 'refreshed' });
   });
 
   it('RV-1 RV-2 RV-11 reads positions', () => {
