@@ -10,18 +10,18 @@ interface Tapped {
   /** Types of frames that came, with the mode of a `resumed` and the part of a `sync`. */
   readonly frames: string[];
   /** Ends the connection, and lets the client come back when `open` is called. */
-  cut(): { open(): void };
+  readonly cut: () => { open(): void };
 }
 
 /** A client of the real engine whose line the test can cut. */
 function tap(url: string): Tapped {
   const frames: string[] = [];
   let gate = Promise.resolve();
-  let current: WebSocket | undefined;
+  const sockets: WebSocket[] = [];
   class TappedSocket extends WebSocket {
     constructor(address: string, protocols?: string[]) {
       super(address, protocols);
-      current = this;
+      sockets.push(this);
       this.on('message', (data: Buffer) => frames.push(describeFrame(data.toString())));
     }
   }
@@ -32,7 +32,7 @@ function tap(url: string): Tapped {
     gate = new Promise((resolve) => {
       open = resolve;
     });
-    current?.terminate();
+    sockets.at(-1)?.terminate();
     return { open };
   };
   return { client, frames, cut };
