@@ -4,7 +4,6 @@ import type {
   Position,
   StreamChangeFrame,
   StreamErrorFrame,
-  StreamEventFrame,
   StreamGapFrame,
   StreamResumedFrame,
 } from '@rivulet/protocol';
@@ -16,6 +15,7 @@ import { Listeners } from './listeners.js';
 import { Notice } from './notice.js';
 import { Replica } from './replica.js';
 import { StreamError } from './stream-error.js';
+import { APART, type Frame, LIVE, type Phase, stage } from './subscription-phase.js';
 import { itemsOfGroup, itemsOfItem, SyncParts } from './sync-parts.js';
 
 /**
@@ -36,31 +36,16 @@ export interface SubscriptionLink {
   report(error: StreamError): void;
 }
 
-type Frame = StreamChangeFrame | StreamEventFrame;
-
-/** Where a subscription is in the conversation. `apart`: no connection, or not asked yet. */
-type Phase =
-  | { readonly kind: 'apart' }
-  /** `early`: frames of a server without positions, which may send some before the `sync` that they belong behind. */
-  | { readonly kind: 'joining'; readonly early: Frame[] }
-  /** Joins again later. */
-  | { readonly kind: 'waiting'; readonly refused: boolean }
-  | { readonly kind: 'tail'; readonly to: number }
-  /** Newest frames of items, shown together once all are there. */
-  | { readonly kind: 'changes'; readonly to: number; readonly staged: Map<string, StreamChangeFrame>; readonly gaps: StreamGapFrame[] }
-  | { readonly kind: 'parts'; readonly parts: SyncParts; readonly gaps: StreamGapFrame[] }
-  | { readonly kind: 'live' };
-
-const APART: Phase = { kind: 'apart' };
-const LIVE: Phase = { kind: 'live' };
-
 /** Milliseconds without an answer after which a join is made again: servers that fail to read a group say nothing. */
 const ANSWER_MS = 60_000;
 /** Milliseconds of being live after which trouble counts as new. */
 const PROVEN_MS = 5_000;
 /** Holes in a row after which it begins anew from a `sync`. */
 const MOST_HOLES = 3;
+/** Frames that are held until the `sync` of a server without positions comes. */
 const MOST_EARLY = 10_000;
+/** Writes of one batch (RV-33), and gaps that are told behind the changes that they come with. */
+const MOST_STAGED = 1_024;
 const AGAIN: BackoffOptions = { initialDelayMs: 1_000, firstDelayMs: 0, maxDelayMs: 20_000, multiplier: 2 };
 const REFUSED: BackoffOptions = { initialDelayMs: 2_000, maxDelayMs: 60_000, multiplier: 2 };
 
@@ -262,8 +247,9 @@ export class Subscription {
   }
 
   onGap(gap: StreamGapFrame): void {
-    if (this.#phase.kind === 'changes' || this.#phase.kind === 'parts') this.#phase.gaps.push(gap);
-    else if (this.#phase.kind !== 'apart') this.#tellGaps([gap]);
+    if (this.#phase.kind === 'changes' || this.#phase.kind === 'parts') {
+      if (this.#phase.gaps.push(gap) > MOST_STAGED) this.#hole('gaps do not end');
+    } else if (this.#phase.kind !== 'apart') this.#tellGaps([gap]);
   }
 
   /** The offset up to which everything is here, be it in a batch that is not complete. */
@@ -292,7 +278,7 @@ export class Subscription {
       return;
     }
     if (through !== undefined && through > offset) {
-      this.#batch.push(frame);
+      if (this.#batch.push(frame) > MOST_STAGED) this.#hole('a batch does not end');
       return;
     }
     const step = [...this.#batch, frame];
@@ -314,8 +300,9 @@ export class Subscription {
   /** Servers without positions may send changes before the `sync` that holds them already; applied again behind it they do no harm. */
   #plain(frame: Frame): void {
     const phase = this.#phase;
-    if (phase.kind === 'joining' && phase.early.length < MOST_EARLY) phase.early.push(frame);
-    else if (phase.kind === 'live' && this.replica.position === undefined) this.replica.apply([frame], this.#count++);
+    if (phase.kind === 'joining') {
+      if (phase.early.push(frame) > MOST_EARLY) this.#again(AGAIN, false);
+    } else if (phase.kind === 'live' && this.replica.position === undefined) this.replica.apply([frame], this.#count++);
   }
 
   #plainSync(items: ReturnType<SyncParts['items']>): void {
@@ -399,10 +386,4 @@ export class Subscription {
     this.errors.emit(error);
     this.#link.report(error);
   }
-}
-
-/** One item has one newest frame, whatever else of the group crosses it. */
-function stage(staged: Map<string, StreamChangeFrame>, frame: StreamChangeFrame): void {
-  const before = staged.get(frame.itemId);
-  if (before === undefined || (before.offset ?? 0) < (frame.offset ?? 0)) staged.set(frame.itemId, frame);
 }
