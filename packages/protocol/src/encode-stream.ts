@@ -24,6 +24,8 @@ export interface ChangeFrame extends FrameHead {
   readonly offset: number;
   /** Offset of the creation of the item, in a compacted history only: elsewhere the client knows it. */
   readonly created?: number;
+  /** Offset of the last change of the batch that this one is of; absent for one that stands alone. */
+  readonly through?: number | undefined;
 }
 
 export interface SyncFrame extends FrameHead {
@@ -80,8 +82,9 @@ function headOf(frame: FrameHead): string {
   return head(frame.timestamp, frame.streamName, frame.groupId, frame.id);
 }
 
-function changeTail({ created, offset }: ChangeFrame): string {
-  return created === undefined ? `,"offset":${offset}}` : `,"created":${created},"offset":${offset}}`;
+function changeTail({ created, offset, through }: ChangeFrame): string {
+  const position = through === undefined ? `,"offset":${offset}}` : `,"offset":${offset},"through":${through}}`;
+  return created === undefined ? position : `,"created":${created}${position}`;
 }
 
 function syncTail({ offset, epoch, reason }: Pick<SyncFrame, 'offset' | 'epoch' | 'reason'>): string {

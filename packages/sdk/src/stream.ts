@@ -15,18 +15,18 @@ interface Caller {
   trigger<TInput, TOutput>(request: { function_id: string; payload: TInput }): Promise<TOutput>;
 }
 
-/** Path of an update: one key at the top, or (merge, append) a list of keys; `''` is the whole value. */
+/** Path of an update: one key at the top, or (merge, append) a list of keys; `''`, or none for these two, is the whole value. */
 export type UpdateOp =
   | { type: 'set'; path: string; value: unknown }
   | { type: 'merge'; path?: string | string[]; value: object }
   | { type: 'increment' | 'decrement'; path: string; by: number }
-  | { type: 'append'; path: string | string[]; value: unknown }
+  | { type: 'append'; path?: string | string[]; value: unknown }
   | { type: 'remove'; path: string };
 
 /** An operation that was skipped; the others are done. */
 export type UpdateOpError = { op_index: number; code: string; message: string; doc_url?: string };
 export type StreamUpdateInput = { stream_name: string; group_id: string; item_id: string; ops: UpdateOp[] };
-export type StreamUpdateResult<TData> = { old_value?: TData; new_value: TData; errors?: UpdateOpError[] };
+export type StreamUpdateResult<TData> = { old_value?: TData | null; new_value: TData; errors?: UpdateOpError[] };
 
 /** The input of a `stream` trigger. */
 export interface StreamChangeEvent<TData = unknown> {

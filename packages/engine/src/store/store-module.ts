@@ -3,8 +3,8 @@ import { LIMITS } from '@rivulet/protocol';
 import { inTime, LoadedStore } from './loaded-store.js';
 import type { StoreFactory, StoreFactoryOptions, StreamStore } from './store.js';
 
-/** Every method of a store; the compiler holds the list complete. */
-const METHODS: Readonly<Record<keyof StreamStore, true>> = {
+/** Every method that a store must have; the compiler holds the list complete. */
+const METHODS: Readonly<Record<Exclude<keyof StreamStore, 'write'>, true>> = {
   start: true,
   apply: true,
   get: true,
@@ -32,7 +32,7 @@ export async function loadStoreModule(
   if (create === undefined) throw new Error(`adapter ${path}: exports no function createStore; export it by that name, or as default`);
   const store: unknown = await inTime(path, 'createStore', startMs, () => create(options));
   const missing = Object.keys(METHODS).filter((method) => typeof member(store, method) !== 'function');
-  if (missing.length === 0) return new LoadedStore(store as StreamStore, path, startMs);
+  if (missing.length === 0) return new LoadedStore(store as StreamStore, path, options.logger, startMs);
   throw new Error(`adapter ${path}: what createStore answered lacks ${missing.join(', ')}; it must have every method of StreamStore`);
 }
 
