@@ -1,10 +1,9 @@
-import { utf8Length } from '@rivulet/protocol';
+import { LEASE_DATA_BYTES, utf8Length } from '@rivulet/protocol';
 import type { Clock } from './clock.js';
 import { StreamError } from './stream-error.js';
 
 /** The engine takes ten a second (RV-42); the newest data counts, so what comes in between is left out. */
 const EVERY_MS = 125;
-const MOST_BYTES = 16_384;
 
 /** The data of a lease: sent when it changes and each time that the join is made anew, at most eight times a second. */
 export class LeaseSender {
@@ -22,7 +21,8 @@ export class LeaseSender {
   /** Throws `VALUE_TOO_LARGE` above 16 KiB of JSON. */
   set(subscriptionId: string, data: unknown): void {
     const json = JSON.stringify(data ?? null);
-    if (utf8Length(json) > MOST_BYTES) throw new StreamError('VALUE_TOO_LARGE', `the data of a lease is at most ${MOST_BYTES} bytes`);
+    if (utf8Length(json) > LEASE_DATA_BYTES)
+      throw new StreamError('VALUE_TOO_LARGE', `the data of a lease is at most ${LEASE_DATA_BYTES} bytes`);
     this.#text = `{"type":"lease","data":{"subscriptionId":${JSON.stringify(subscriptionId)},"data":${json}}}`;
     this.repeat();
   }

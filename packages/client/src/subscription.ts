@@ -1,11 +1,12 @@
-import type {
-  GroupSyncFrame,
-  ItemSyncFrame,
-  Position,
-  StreamChangeFrame,
-  StreamErrorFrame,
-  StreamGapFrame,
-  StreamResumedFrame,
+import {
+  BATCH_WRITES,
+  type GroupSyncFrame,
+  type ItemSyncFrame,
+  type Position,
+  type StreamChangeFrame,
+  type StreamErrorFrame,
+  type StreamGapFrame,
+  type StreamResumedFrame,
 } from '@rivulet/protocol';
 import { type BackoffOptions, backoffDelay } from './backoff.js';
 import type { Clock } from './clock.js';
@@ -44,8 +45,8 @@ const PROVEN_MS = 5_000;
 const MOST_HOLES = 3;
 /** Frames that are held until the `sync` of a server without positions comes. */
 const MOST_EARLY = 10_000;
-/** Writes of one batch (RV-33), and gaps that are told behind the changes that they come with. */
-const MOST_STAGED = 1_024;
+/** Gaps that wait for the changes that they come with. */
+const MOST_GAPS = 1_024;
 const AGAIN: BackoffOptions = { initialDelayMs: 1_000, firstDelayMs: 0, maxDelayMs: 20_000, multiplier: 2 };
 const REFUSED: BackoffOptions = { initialDelayMs: 2_000, maxDelayMs: 60_000, multiplier: 2 };
 
@@ -248,7 +249,7 @@ export class Subscription {
 
   onGap(gap: StreamGapFrame): void {
     if (this.#phase.kind === 'changes' || this.#phase.kind === 'parts') {
-      if (this.#phase.gaps.push(gap) > MOST_STAGED) this.#hole('gaps do not end');
+      if (this.#phase.gaps.push(gap) > MOST_GAPS) this.#hole('gaps do not end');
     } else if (this.#phase.kind !== 'apart') this.#tellGaps([gap]);
   }
 
@@ -278,7 +279,7 @@ export class Subscription {
       return;
     }
     if (through !== undefined && through > offset) {
-      if (this.#batch.push(frame) > MOST_STAGED) this.#hole('a batch does not end');
+      if (this.#batch.push(frame) >= BATCH_WRITES) this.#hole('a batch does not end');
       return;
     }
     const step = [...this.#batch, frame];

@@ -1,5 +1,6 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
+import { startTestEngine } from '../../conformance/test/harness/engine.js';
 import { EngineProcess } from '../../conformance/test/harness/engine-process.js';
 import { RawWorker } from '../../conformance/test/harness/raw-worker.js';
 import { connect, type StreamClient } from '../src/index.js';
@@ -134,3 +135,42 @@ it('RV-11 a large group comes in parts, in the order of creation, and is followe
   await whenView(view, ({ size }) => size === ids.length + 1);
   expect([view.items.at(-1)?.id, client.counters.holes]).toEqual(['last', 0]);
 }, 60_000);
+
+it('RV-33 a batch of the real engine is shown in one step', async () => {
+  const { streamUrl, workerUrl } = await startTestEngine();
+  const worker = await RawWorker.connect(workerUrl);
+  const { client } = tap(streamUrl);
+  const told = new Told();
+  const view = client.subscribeGroup<{ id: string; text: string }>('chat', 'r1', told.listeners);
+  const item = client.subscribeItem<{ id: string; text: string }>('chat', 'r1', 'b');
+  await Promise.all([view.whenLive(), item.whenLive()]);
+  const seen: string[] = [];
+  view.on({ onChange: () => void seen.push(texts(view).join()) });
+  const writes = ['a', 'b', 'c'].map((id) => ({ type: 'set', item_id: id, data: { id, text: id } }));
+  await worker.result('stream::batch', { stream_name: 'chat', group_id: 'r1', writes });
+  await told.until(4);
+  expect(seen).toEqual(Array.from({ length: 3 }, () => 'a:a,b:b,c:c'));
+  await whenView(item, ({ item: now }) => now?.data.text === 'b');
+  expect(client.counters.holes).toBe(0);
+});
+
+it('RV-41 RV-42 presence needs no code beyond a join function: the client is there while its view is, with its own data', async () => {
+  const { streamUrl, workerUrl } = await startTestEngine();
+  const worker = await RawWorker.connect(workerUrl);
+  await worker.serve('app::join', (join) =>
+    // Who watches one item is not there.
+    (join as { id: unknown }).id === null ? { lease: { item_id: 'ann', data: { typing: false }, client_data: true } } : {},
+  );
+  await worker.bind('stream:join', 'app::join', { stream_name: 'presence' });
+  const watcher = tap(streamUrl).client;
+  const { client } = tap(streamUrl);
+  const mine = client.subscribeGroup<{ typing: boolean }>('presence', 'room');
+  mine.lease({ typing: true });
+  const seen = watcher.subscribeItem<{ typing: boolean }>('presence', 'room', 'ann');
+  await whenView(seen, ({ item }) => item?.data.typing === true);
+  mine.lease({ typing: false });
+  await whenView(seen, ({ item }) => item?.data.typing === false);
+  expect(mine.error).toBeUndefined();
+  mine.close();
+  await whenView(seen, ({ item, status }) => item === undefined && status === 'live');
+});

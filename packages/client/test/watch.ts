@@ -38,7 +38,7 @@ function describeChange(change: Change<Chat>): string {
 export const texts = (view: GroupView<Chat>) => view.items.map(({ id, data }) => `${id}:${data.text}`);
 
 /** Resolves once `holds`, which is asked again whenever the view says that something has changed. */
-export function whenView<V extends GroupView<Chat> | ItemView<Chat>>(view: V, holds: (view: V) => boolean): Promise<void> {
+export function whenView<V extends GroupView<unknown> | ItemView<unknown>>(view: V, holds: (view: V) => boolean): Promise<void> {
   return new Promise((resolve) => {
     const look = () => {
       if (!holds(view)) return;

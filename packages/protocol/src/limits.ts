@@ -1,4 +1,12 @@
-import { ID_BYTES, JSON_DEPTH, JSON_NODES, REGISTRY_ID_BYTES, SERVER_FRAME_CHARS } from './shared-limits.js';
+import {
+  BATCH_WRITES,
+  ID_BYTES,
+  JSON_DEPTH,
+  JSON_NODES,
+  LEASE_DATA_BYTES,
+  REGISTRY_ID_BYTES,
+  SERVER_FRAME_CHARS,
+} from './shared-limits.js';
 
 /** Bounds of the wire. Those marked configurable are defaults; docs/limits.md lists them all and a test compares the two. */
 export const LIMITS = {
@@ -59,7 +67,7 @@ export const LIMITS = {
   /** Items that live while a stream client does, held or in their grace time. */
   leases: 100_000,
   /** UTF-8 bytes of the data of one, as JSON. */
-  leaseDataBytes: 16_384,
+  leaseDataBytes: LEASE_DATA_BYTES,
   /** Milliseconds that one may outlive a connection that dropped. */
   leaseGraceMs: 600_000,
   /** Times in a second that a client may replace the data of its leases. */
@@ -75,7 +83,7 @@ export const LIMITS = {
   /** Writes that wait in a store before `OVERLOADED`. */
   queuedWrites: 65_536,
   /** Writes of one `stream::batch`. */
-  batchWrites: 1_024,
+  batchWrites: BATCH_WRITES,
   /** UTF-16 code units of the values before and after all writes of one `stream::batch`: its answer fits one message of the default size. */
   batchChars: 16_000_000,
   /** Least and most milliseconds that `ttl_ms` may say: a second, 30 days. */

@@ -4,3 +4,5 @@ export const JSON_DEPTH = 64;
 export const JSON_NODES = 100_000;
 export const REGISTRY_ID_BYTES = 1_024;
 export const SERVER_FRAME_CHARS = 67_108_864;
+export const LEASE_DATA_BYTES = 16_384;
+export const BATCH_WRITES = 1_024;
