@@ -22,7 +22,7 @@ export async function bundle(entry: string, name: string, external: readonly str
     transform: { define: { 'process.env.NODE_ENV': '"development"' } },
     external: [/^node:/, ...external],
   });
-  const { output } = await build.generate({ format: 'iife', name, minify: true, globals: {} });
+  const { output } = await build.generate({ format: 'iife', name, minify: true, globals: { react: 'React' } });
   await build.close();
   const [chunk] = output;
   return { code: chunk.code, modules: chunk.moduleIds, imports: chunk.imports, gzipBytes: gzipSync(chunk.code).length };

@@ -174,3 +174,24 @@ it('RV-41 RV-42 presence needs no code beyond a join function: the client is the
   mine.close();
   await whenView(seen, ({ item, status }) => item === undefined && status === 'live');
 });
+
+it('RV-14 RV-15 a token that expires is refreshed in-band, and the view stays where it is', async () => {
+  const { streamUrl, workerUrl } = await startTestEngine({ stream: { authFunction: 'app::auth' } });
+  const worker = await RawWorker.connect(workerUrl);
+  const tokens: unknown[] = [];
+  await worker.serve('app::auth', (input) => {
+    const { headers, query_params } = input as { headers: Record<string, string>; query_params: { token?: string[] } };
+    const token = query_params.token?.[0] ?? headers['sec-websocket-protocol']?.split(',')[1]?.trim();
+    tokens.push(token);
+    return token === 'first' ? { expires_at_ms: Date.now() + 30_200 } : {};
+  });
+  let asked = 0;
+  const client = connect(streamUrl, { WebSocket, getToken: () => (++asked === 1 ? 'first' : 'second') });
+  onTestFinished(() => client.close());
+  const view = client.subscribeGroup<{ id: string; text: string }>('chat', 'r1');
+  await view.whenLive();
+  await worker.take('invokefunction', ({ data }) => (data as { query_params: { token?: string[] } }).query_params.token?.[0] === 'second');
+  await worker.result('stream::set', { stream_name: 'chat', group_id: 'r1', item_id: 'm1', data: { id: 'm1', text: 'one' } });
+  await whenView(view, ({ size }) => size === 1);
+  expect([tokens, client.counters]).toEqual([['first', 'second'], { holes: 0, duplicates: 0, connections: 1 }]);
+});
