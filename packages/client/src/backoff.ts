@@ -1,6 +1,8 @@
 export interface BackoffOptions {
   /** Milliseconds: the wait before the first retry is below this. */
   readonly initialDelayMs: number;
+  /** The same in place of `initialDelayMs` for the very first one; the others follow as if there were none. */
+  readonly firstDelayMs?: number;
   /** Milliseconds: no wait is longer. */
   readonly maxDelayMs: number;
   readonly multiplier: number;
@@ -13,6 +15,7 @@ export const DEFAULT_BACKOFF: BackoffOptions = { initialDelayMs: 1_000, maxDelay
  * clients which lost one server at the same moment do not come back at the same moment. `random` is in [0, 1).
  */
 export function backoffDelay(attempt: number, random: number, options: BackoffOptions): number {
-  const bound = Math.min(options.maxDelayMs, options.initialDelayMs * options.multiplier ** attempt);
+  const { initialDelayMs, firstDelayMs = initialDelayMs, maxDelayMs, multiplier } = options;
+  const bound = Math.min(maxDelayMs, attempt === 0 ? firstDelayMs : initialDelayMs * multiplier ** attempt);
   return Math.floor(random * bound);
 }

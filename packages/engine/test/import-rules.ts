@@ -43,7 +43,10 @@ interface PackageRule {
 
 /** What runs in a browser too: no Node built-ins, but for the one file that makes Node's socket. */
 const PACKAGE_RULES: Readonly<Record<string, PackageRule>> = {
-  'packages/client/src/': { says: 'client knows protocol only', allows: (_file, specifier) => specifier === '@rivulet/protocol' },
+  'packages/client/src/': {
+    says: 'client knows protocol only, and react.ts React',
+    allows: (file, specifier) => specifier === '@rivulet/protocol' || (file === 'react.ts' && specifier === 'react'),
+  },
   'packages/sdk/src/': {
     says: 'sdk knows client and protocol; Node is known to files named node-* only',
     allows: (file, specifier) =>

@@ -3,10 +3,10 @@ import type { Decoded } from './decoded.js';
 import type { EngineMessage } from './engine-messages.js';
 import { excerpt, field, isJsonObject, type JsonObject, optionalField, stringField } from './json-fields.js';
 import { exceedsDepth } from './json-scan.js';
-import { LIMITS } from './limits.js';
+import { JSON_DEPTH } from './shared-limits.js';
 
 /** An engine wraps what it was given, such as a value into the event of its change: it answers deeper than it takes. */
-const MOST_LEVELS = LIMITS.jsonDepth * 2;
+const MOST_LEVELS = JSON_DEPTH * 2;
 
 /**
  * One text frame of an engine, as a worker reads it. Total: answers for any string, never throws. The number of values is not bounded,

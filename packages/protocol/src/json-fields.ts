@@ -1,4 +1,4 @@
-import { LIMITS } from './limits.js';
+import { REGISTRY_ID_BYTES } from './shared-limits.js';
 
 /** An object parsed from JSON. Read it through these functions only: they look at own properties, so `__proto__` in a frame changes nothing. */
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -43,8 +43,8 @@ function isLowSurrogate(unit: number): boolean {
 
 /** Whether a function id, trigger id or trigger type id is within bounds. */
 export function isRegistryId(id: string): boolean {
-  if (id.length * 3 <= LIMITS.registryIdBytes) return true;
-  return id.length <= LIMITS.registryIdBytes && utf8Length(id) <= LIMITS.registryIdBytes;
+  if (id.length * 3 <= REGISTRY_ID_BYTES) return true;
+  return id.length <= REGISTRY_ID_BYTES && utf8Length(id) <= REGISTRY_ID_BYTES;
 }
 
 const EXCERPT_UNITS = 64;

@@ -1,4 +1,4 @@
-import { LIMITS } from './limits.js';
+import { JSON_DEPTH, JSON_NODES } from './shared-limits.js';
 
 /** What one look at a JSON text tells before it is parsed. */
 export type JsonScan = { readonly kind: 'ok'; readonly inexactNumbers: boolean } | { readonly kind: 'refused'; readonly reason: string };
@@ -16,7 +16,7 @@ const NINE = 57;
 
 const EXACT: JsonScan = { kind: 'ok', inexactNumbers: false };
 const INEXACT: JsonScan = { kind: 'ok', inexactNumbers: true };
-const TOO_DEEP: JsonScan = { kind: 'refused', reason: `nested deeper than ${LIMITS.jsonDepth} levels` };
+const TOO_DEEP: JsonScan = { kind: 'refused', reason: `nested deeper than ${JSON_DEPTH} levels` };
 
 /**
  * Bounds nesting and the number of values, and notices numbers that a double can't carry exactly, in one pass and without allocating.
@@ -24,7 +24,7 @@ const TOO_DEEP: JsonScan = { kind: 'refused', reason: `nested deeper than ${LIMI
  * It does not validate: a text that it passes may still be no JSON.
  */
 export function scanJson(text: string): JsonScan {
-  return scan(text, LIMITS.jsonNodes);
+  return scan(text, JSON_NODES);
 }
 
 /** Whether a JSON text within the bounds of depth holds more values than that: objects, arrays and scalars. */
@@ -38,7 +38,7 @@ export function exceedsDepth(text: string, most: number): boolean {
   return scan(text, Number.POSITIVE_INFINITY, most).kind === 'refused';
 }
 
-function scan(text: string, mostNodes: number, mostDepth: number = LIMITS.jsonDepth): JsonScan {
+function scan(text: string, mostNodes: number, mostDepth: number = JSON_DEPTH): JsonScan {
   let depth = 0;
   let nodes = 1;
   let inexact = false;

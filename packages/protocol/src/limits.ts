@@ -1,11 +1,21 @@
+import {
+  BATCH_WRITES,
+  ID_BYTES,
+  JSON_DEPTH,
+  JSON_NODES,
+  LEASE_DATA_BYTES,
+  REGISTRY_ID_BYTES,
+  SERVER_FRAME_CHARS,
+} from './shared-limits.js';
+
 /** Bounds of the wire. Those marked configurable are defaults; docs/limits.md lists them all and a test compares the two. */
 export const LIMITS = {
   /** UTF-8 bytes of a stream name, group id, item id, scope or key. */
-  idBytes: 256,
+  idBytes: ID_BYTES,
   /** Nesting of objects and arrays in one message. */
-  jsonDepth: 64,
+  jsonDepth: JSON_DEPTH,
   /** Objects, arrays and scalars in one message. */
-  jsonNodes: 100_000,
+  jsonNodes: JSON_NODES,
   /** Bytes of one message of a worker; configurable (`max_message_bytes` of iii-worker-manager). */
   workerMessageBytes: 16_777_216,
   /** UTF-8 bytes of the value of one item, as JSON: the value before and the one after fit into one answer of the default size. */
@@ -25,7 +35,7 @@ export const LIMITS = {
   /** Bytes queued for one worker connection beyond which no call is added: callers alone never fill the queue. */
   workerCallBacklogBytes: 33_554_432,
   /** UTF-8 bytes of a function id, trigger id, trigger type id or topic. */
-  registryIdBytes: 1_024,
+  registryIdBytes: REGISTRY_ID_BYTES,
   /** UTF-8 bytes of `function_registration_prefix`. */
   registrationPrefixBytes: 256,
   /** Frames of one session with rules that wait while a registration hook decides. */
@@ -50,6 +60,8 @@ export const LIMITS = {
   drainMs: 10_000,
   /** Subscriptions of one stream connection; configurable (`max_subscriptions_per_connection`). */
   subscriptionsPerConnection: 256,
+  /** UTF-16 code units of one frame that the stream client reads; configurable there (`maxFrameChars`). */
+  serverFrameChars: SERVER_FRAME_CHARS,
   /** Milliseconds in which a reader takes nothing of a large `sync` before it is closed. */
   snapshotStallMs: 60_000,
   /** Bytes of one `sync` that is built once for many who join. */
@@ -59,7 +71,7 @@ export const LIMITS = {
   /** Items that live while a stream client does, held or in their grace time. */
   leases: 100_000,
   /** UTF-8 bytes of the data of one, as JSON. */
-  leaseDataBytes: 16_384,
+  leaseDataBytes: LEASE_DATA_BYTES,
   /** Milliseconds that one may outlive a connection that dropped. */
   leaseGraceMs: 600_000,
   /** Times in a second that a client may replace the data of its leases. */
@@ -75,7 +87,7 @@ export const LIMITS = {
   /** Writes that wait in a store before `OVERLOADED`. */
   queuedWrites: 65_536,
   /** Writes of one `stream::batch`. */
-  batchWrites: 1_024,
+  batchWrites: BATCH_WRITES,
   /** UTF-16 code units of the values before and after all writes of one `stream::batch`: its answer fits one message of the default size. */
   batchChars: 16_000_000,
   /** Least and most milliseconds that `ttl_ms` may say: a second, 30 days. */

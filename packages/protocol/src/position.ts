@@ -1,4 +1,4 @@
-import { LIMITS } from './limits.js';
+import { ID_BYTES } from './shared-limits.js';
 
 /**
  * A place in the history of one group. `offset` grows by one with every change and event of the group; `epoch` names an unbroken
@@ -17,7 +17,7 @@ export function formatPosition(position: Position): string {
 /** Reads the string form; `undefined` when it is malformed. */
 export function parsePosition(text: string): Position | undefined {
   const colon = text.lastIndexOf(':');
-  if (colon <= 0 || text.length > LIMITS.idBytes) return undefined;
+  if (colon <= 0 || text.length > ID_BYTES) return undefined;
   const digits = text.slice(colon + 1);
   if (!/^\d{1,16}$/.test(digits)) return undefined;
   const offset = Number(digits);

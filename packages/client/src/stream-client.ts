@@ -1,0 +1,314 @@
+import { decodeStreamFrame, type StreamServerMessage } from '@rivulet/protocol';
+import { type Awakening, pageAwakening } from './awakening.js';
+import type { ConnectOptions, TokenReason } from './client-options.js';
+import { SYSTEM_CLOCK } from './clock.js';
+import { Connection } from './connection.js';
+import type { ConnectionState } from './connection-state.js';
+import { indexedDbStore } from './indexed-db.js';
+import { type Target, targetKey } from './join.js';
+import { pingKeepAlive } from './keep-alive.js';
+import { Listeners, type Unsubscribe } from './listeners.js';
+import type { PersistStore } from './persist-store.js';
+import { PersistentCopy } from './persistent-copy.js';
+import { probeKeepAlive } from './probe-keep-alive.js';
+import type { Closed } from './socket.js';
+import { readAddress } from './stream-address.js';
+import { StreamError } from './stream-error.js';
+import { Subscription, type SubscriptionLink } from './subscription.js';
+import { openWithToken } from './token-socket.js';
+import { type GroupView, type ItemView, TargetView, type ViewListeners } from './view.js';
+import { canPing, openSocketOf, type WebSocketConstructor } from './web-socket.js';
+
+/** First try within a second, then waits that double from half a second to 20 s; each anywhere below its bound. */
+const BACKOFF = { initialDelayMs: 500, firstDelayMs: 1_000, maxDelayMs: 20_000, multiplier: 2 };
+const PING = { everyMs: 10_000, silentMs: 25_000 };
+/** Milliseconds between a wake-up of the page and the attempt: a whole office is back on line at the same moment. */
+const WAKE_SPREAD_MS = 250;
+const AGAIN_MS = 5_000;
+const PERSIST_CHARS = 8_388_608;
+/** No stream has this name, so it is answered with an error, before anything else is asked. */
+const PROBE = { subscriptionId: 'probe', streamName: '\u0000', groupId: '\u0000', positions: true };
+const REFUSED = 1008;
+
+interface Shared {
+  readonly subscription: Subscription;
+  readonly views: Set<{ close(): void }>;
+  readonly copy: PersistentCopy | undefined;
+  leaving: unknown;
+}
+
+/** One connection and the views over it. */
+export class StreamClient {
+  readonly #options: ConnectOptions;
+  readonly #link: SubscriptionLink;
+  readonly #errors = new Listeners<StreamError>();
+  readonly #states = new Listeners<ConnectionState>();
+  /** By target. */
+  readonly #shared = new Map<string, Shared>();
+  readonly #byId = new Map<string, Shared>();
+  readonly #store: PersistStore | undefined;
+  readonly #address: URL;
+  readonly #connection: Connection;
+  #state: ConnectionState = { kind: 'connecting', attempt: 0 };
+  #send: ((text: string) => void) | undefined;
+  #ids = 0;
+  /** Of the attempt under way, and of the next one. */
+  #tokenReason: TokenReason = 'connect';
+  #next: TokenReason = 'connect';
+  #refreshTimer: unknown;
+  /**
+   * Since the client was made. `holes`: frames were missing without an announcement, and were fetched. `duplicates`: frames that had been applied
+   * already and were dropped. `connections`: sockets that opened.
+   */
+  readonly counters = { holes: 0, duplicates: 0, connections: 0 };
+
+  constructor(url: string, options: ConnectOptions) {
+    const { runtime = {}, persist, token, getToken } = options;
+    if (token !== undefined && getToken !== undefined) throw new StreamError('INVALID_OPTIONS', 'give token or getToken, not both');
+    this.#options = options;
+    this.#address = readAddress(url, options.insecure === true);
+    const clock = runtime.clock ?? SYSTEM_CLOCK;
+    const random = runtime.random ?? Math.random;
+    this.#link = { clock, random, send: (text) => this.#send?.(text), counters: this.counters, report: (error) => this.#report(error) };
+    this.#store = typeof persist === 'string' ? (typeof indexedDB === 'undefined' ? undefined : indexedDbStore(persist)) : persist;
+    const awakening = runtime.awakening ?? pageAwakening;
+    const spread: Awakening = (wake) => awakening(() => void clock.setTimer(wake, random() * WAKE_SPREAD_MS));
+    const { WebSocket: given = globalThis.WebSocket as WebSocketConstructor | undefined, silenceMs } = options;
+    if (given === undefined && runtime.openSocket === undefined)
+      throw new StreamError('INVALID_OPTIONS', 'this runtime has no WebSocket: give the one of `ws` as option WebSocket');
+    const probe = probeKeepAlive(silenceMs ?? 25_000, () => this.#probe(), awakening);
+    const keepAlive = given !== undefined && canPing(given) ? pingKeepAlive(pingTimes(silenceMs)) : probe;
+    const open = runtime.openSocket ?? this.#openSocket(given);
+    this.#connection = new Connection({
+      url: this.#address.href,
+      openSocket: open,
+      backoff: BACKOFF,
+      awakening: spread,
+      clock,
+      random,
+      owner: {
+        onOpen: (send) => this.#opened(send),
+        onFlushed: () => {},
+        onText: (text) => this.#read(text),
+        onLost: (closed) => this.#lost(closed),
+        onState: (state) => this.#entered(state),
+      },
+      ...(silenceMs === 0 ? {} : { keepAlive }),
+    });
+  }
+
+  /** Of the connection; views have a status of their own. */
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  /** A live view of all items of a group. Views of one target share one join. Throws `CLOSED` after `close`. */
+  subscribeGroup<T = unknown>(stream: string, group: string, listeners: ViewListeners<T> = {}): GroupView<T> {
+    return this.#view({ stream, group, item: undefined }, listeners);
+  }
+
+  /** A live view of one item. */
+  subscribeItem<T = unknown>(stream: string, group: string, item: string, listeners: ViewListeners<T> = {}): ItemView<T> {
+    return this.#view({ stream, group, item }, listeners);
+  }
+
+  /** Everything that goes wrong, of all views and of the connection. Nothing of it needs an answer. */
+  onError(listener: (error: StreamError) => void): Unsubscribe {
+    return this.#errors.add(listener);
+  }
+
+  onState(listener: (state: ConnectionState) => void): Unsubscribe {
+    return this.#states.add(listener);
+  }
+
+  /** Asks `getToken` for a token (`expiring`) and sends it in-band: later joins get what it allows. Views stay as they are. */
+  async refreshToken(): Promise<void> {
+    const { getToken } = this.#options;
+    const send = this.#send;
+    this.#link.clock.clearTimer(this.#refreshTimer);
+    if (getToken === undefined || send === undefined) return;
+    try {
+      const token = await getToken('expiring');
+      // A connection that was lost meanwhile has asked for itself.
+      if (token !== undefined && this.#send === send) send(JSON.stringify({ type: 'refresh', data: { token } }));
+    } catch (error) {
+      this.#report(new StreamError('TOKEN_FAILED', 'getToken failed', { cause: error }));
+      if (this.#send === send) this.#refreshTimer = this.#link.clock.setTimer(() => void this.refreshToken(), AGAIN_MS);
+    }
+  }
+
+  /** Closes all views and the connection, for good. Resolves when the socket is closed, at most 2 s later, and copies are saved. */
+  async close(): Promise<void> {
+    const all = [...this.#shared.values()];
+    for (const shared of all) {
+      for (const view of shared.views) view.close();
+      this.#leave(shared);
+    }
+    await Promise.all([this.#connection.close(), ...all.map(({ copy }) => copy?.close())]);
+  }
+
+  #openSocket(constructor: WebSocketConstructor | undefined) {
+    return openWithToken(
+      this.#address,
+      this.#options,
+      () => this.#tokenReason,
+      (url, protocols, events) => {
+        if (constructor === undefined) throw new StreamError('INVALID_OPTIONS', 'there is no WebSocket');
+        return openSocketOf(constructor, url, protocols, events);
+      },
+      (cause) => this.#report(new StreamError('TOKEN_FAILED', 'there was no token to connect with', { cause })),
+    );
+  }
+
+  #view<T>(target: Target, listeners: ViewListeners<T>): TargetView<T> {
+    const { kind } = this.#state;
+    if (kind === 'closed' || kind === 'closing') throw new StreamError('CLOSED', 'the client is closed');
+    const key = targetKey(target);
+    const shared = this.#shared.get(key) ?? this.#share(key, target);
+    this.#link.clock.clearTimer(shared.leaving);
+    const view = new TargetView<T>(shared.subscription, () => {
+      shared.views.delete(view);
+      if (shared.views.size > 0) return;
+      // Who closes the last view and opens another in the same turn, as pages do when they draw anew, has not left.
+      shared.leaving = this.#link.clock.setTimer(() => this.#leave(shared), 0);
+    });
+    shared.views.add(view);
+    view.on(listeners);
+    return view;
+  }
+
+  #share(key: string, target: Target): Shared {
+    const subscription = new Subscription(`s${++this.#ids}`, target, this.#link);
+    const copy = this.#copyOf(key, subscription);
+    const shared: Shared = { subscription, views: new Set(), copy, leaving: undefined };
+    this.#shared.set(key, shared);
+    this.#byId.set(subscription.id, shared);
+    subscription.errors.add(({ code }) => {
+      if (code === 'FORBIDDEN') copy?.forget();
+    });
+    if (this.#send !== undefined) subscription.onOpen();
+    if (copy === undefined) subscription.release();
+    else void copy.restore().then(() => subscription.release());
+    return shared;
+  }
+
+  #copyOf(key: string, { replica }: Subscription): PersistentCopy | undefined {
+    if (this.#store === undefined) return undefined;
+    const { host, pathname } = this.#address;
+    const bounds = { items: this.#options.persistItems ?? 10_000, chars: PERSIST_CHARS };
+    return new PersistentCopy(this.#store, `${host}${pathname} ${key}`, replica, this.#link.clock, bounds, (cause) =>
+      this.#report(new StreamError('PERSIST_FAILED', 'the copy in the store of the browser can not be used', { cause })),
+    );
+  }
+
+  #leave(shared: Shared): void {
+    const { subscription, copy } = shared;
+    const key = targetKey(subscription.target);
+    if (this.#shared.get(key) === shared) this.#shared.delete(key);
+    this.#byId.delete(subscription.id);
+    subscription.close();
+    void copy?.close();
+  }
+
+  #opened(send: (text: string) => void): void {
+    this.counters.connections++;
+    this.#send = send;
+    for (const { subscription } of this.#shared.values()) subscription.onOpen();
+  }
+
+  #lost({ code }: Closed): void {
+    this.#send = undefined;
+    this.#link.clock.clearTimer(this.#refreshTimer);
+    this.#next = code === REFUSED ? 'refused' : 'connect';
+    if (code === REFUSED)
+      this.#report(new StreamError('UNAUTHORIZED', 'the engine closed the connection: the token is refused or has expired'));
+    for (const { subscription } of this.#shared.values()) subscription.onLost();
+  }
+
+  #entered(state: ConnectionState): void {
+    if (state.kind === 'connecting') {
+      this.#tokenReason = this.#next;
+      // Should it not open: a browser can't tell a refusal by HTTP status from a network that is down.
+      this.#next = 'failed';
+    }
+    this.#state = state;
+    this.#states.emit(state);
+  }
+
+  #probe(): boolean {
+    for (const { subscription } of this.#shared.values()) {
+      if (!subscription.positioned) continue;
+      this.#send?.(JSON.stringify({ type: 'join', data: PROBE }));
+      return true;
+    }
+    return false;
+  }
+
+  #read(text: string): void {
+    const decoded = decodeStreamFrame(text, this.#options.maxFrameChars);
+    if (decoded.kind === 'message') this.#route(decoded.message);
+    else if (decoded.kind === 'invalid') {
+      // It may have been a change: going on would skip it.
+      this.#report(new StreamError('INVALID_FRAME', `the server sent a frame that can't be read: ${decoded.reason}`));
+      this.#connection.restart('a frame that can not be read');
+    }
+  }
+
+  #route(message: StreamServerMessage): void {
+    switch (message.type) {
+      case 'create':
+      case 'update':
+      case 'delete':
+      case 'event':
+        if (message.itemId !== undefined) this.#at(message, message.itemId)?.onFrame(message);
+        this.#at(message, undefined)?.onFrame(message);
+        return;
+      case 'group_sync':
+        this.#at(message, undefined)?.onGroupSync(message);
+        return;
+      case 'item_sync':
+        this.#at(message, message.itemId)?.onItemSync(message);
+        return;
+      case 'unauthorized':
+        for (const { subscription } of this.#shared.values()) {
+          const { stream, group } = subscription.target;
+          if (stream === message.streamName && group === message.groupId) subscription.onUnauthorized();
+        }
+        return;
+      case 'resumed':
+        this.#byId.get(message.subscriptionId)?.subscription.onResumed(message);
+        return;
+      case 'caught_up':
+        this.#byId.get(message.subscriptionId)?.subscription.onCaughtUp(message.epoch, message.offset);
+        return;
+      case 'gap':
+        this.#byId.get(message.subscriptionId)?.subscription.onGap(message);
+        return;
+      case 'error':
+        if (message.subscriptionId === PROBE.subscriptionId) return;
+        if (message.subscriptionId === undefined) this.#report(new StreamError(message.code, message.message));
+        else this.#byId.get(message.subscriptionId)?.subscription.onError(message);
+        return;
+      case 'refreshed':
+        for (const { subscription } of this.#shared.values()) subscription.onRefreshed();
+        return;
+      case 'expiring':
+        void this.refreshToken();
+        return;
+      default:
+        message satisfies never;
+    }
+  }
+
+  #at({ streamName: stream, groupId: group }: { readonly streamName: string; readonly groupId: string }, item: string | undefined) {
+    return this.#shared.get(targetKey({ stream, group, item }))?.subscription;
+  }
+
+  #report(error: StreamError): void {
+    this.#errors.emit(error);
+  }
+}
+
+function pingTimes(silenceMs: number | undefined) {
+  return silenceMs === undefined ? PING : { everyMs: silenceMs, silentMs: silenceMs * 2.5 };
+}

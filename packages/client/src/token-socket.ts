@@ -1,0 +1,43 @@
+import type { ConnectOptions, TokenReason } from './client-options.js';
+import type { OpenSocket, Socket, SocketEvents } from './socket.js';
+import { addressWith } from './stream-address.js';
+
+/** Opens a socket once it has the token. Until then the socket is there, and not open. */
+export function openWithToken(
+  url: URL,
+  { getToken, token, tokenAs }: ConnectOptions,
+  reason: () => TokenReason,
+  open: (url: string, protocols: string[], events: SocketEvents) => Socket,
+  failed: (cause: unknown) => void,
+): OpenSocket {
+  const openWith = (given: string | undefined, events: SocketEvents) => {
+    const address = addressWith(url, given, tokenAs);
+    return open(address.url, address.protocols, events);
+  };
+  if (getToken === undefined) return (_url, events) => openWith(token, events);
+  return (_url, events) => {
+    let socket: Socket | undefined;
+    let ended = false;
+    const ask = async () => {
+      const given = await getToken(reason());
+      if (!ended) socket = openWith(given, events);
+    };
+    ask().catch((error: unknown) => {
+      if (ended) return;
+      failed(error);
+      events.onClose({ code: 1006, reason: 'no token' });
+    });
+    return {
+      send: (text) => socket?.send(text),
+      get bufferedAmount() {
+        return socket?.bufferedAmount ?? 0;
+      },
+      close: (code, why) => socket?.close(code, why),
+      terminate: () => {
+        ended = true;
+        socket?.terminate();
+      },
+      ping: () => socket?.ping?.(),
+    };
+  };
+}

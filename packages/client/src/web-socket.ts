@@ -1,0 +1,54 @@
+import type { Socket, SocketEvents } from './socket.js';
+
+/** What the classes of browsers, of Node 22 and of `ws` have in common. */
+export interface WebSocketLike {
+  readonly bufferedAmount: number;
+  send(data: string): void;
+  close(code?: number, reason?: string): void;
+}
+
+export type WebSocketConstructor = new (url: string, protocols?: string[]) => WebSocketLike;
+
+/** What some have besides: handlers as properties all of them, the rest `ws` only. */
+interface Wire extends WebSocketLike {
+  onopen: (() => void) | null;
+  onerror: (() => void) | null;
+  onmessage: ((event: { readonly data: unknown }) => void) | null;
+  onclose: ((event: { readonly code: number; readonly reason: string }) => void) | null;
+  readonly readyState: number;
+  ping?: () => void;
+  terminate?: () => void;
+  on?: (event: 'ping' | 'pong', listener: () => void) => void;
+}
+
+const OPEN = 1;
+
+/** Whether sockets of this class can ping, as those of `ws` can. */
+export function canPing(constructor: WebSocketConstructor): boolean {
+  return 'ping' in constructor.prototype;
+}
+
+export function openSocketOf(constructor: WebSocketConstructor, url: string, protocols: string[], events: SocketEvents): Socket {
+  const socket = new constructor(url, protocols) as Wire;
+  socket.onopen = () => events.onOpen();
+  // Told by `onclose` too; without a handler `ws` throws it.
+  socket.onerror = () => {};
+  socket.onmessage = ({ data }) => {
+    if (typeof data === 'string') events.onText(data);
+    else events.onActivity();
+  };
+  socket.onclose = ({ code, reason }) => events.onClose({ code, reason });
+  socket.on?.('ping', () => events.onActivity());
+  socket.on?.('pong', () => events.onActivity());
+  return {
+    send: (text) => socket.send(text),
+    get bufferedAmount() {
+      return socket.bufferedAmount;
+    },
+    close: (code, reason) => socket.close(code, reason),
+    terminate: () => (socket.terminate === undefined ? socket.close() : socket.terminate()),
+    ping: () => {
+      if (socket.readyState === OPEN) socket.ping?.();
+    },
+  };
+}

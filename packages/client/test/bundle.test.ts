@@ -1,0 +1,23 @@
+import { isBuiltin } from 'node:module';
+import { expect, test } from 'vitest';
+import { bundle } from './bundle.js';
+
+/** Bytes, minified and compressed: a page should not wait for it. */
+const MOST_GZIP_BYTES = 12_000;
+
+test('the client for pages holds nothing of Node or React, and stays small, connection and persistence included', async () => {
+  const { code, modules, imports, gzipBytes } = await bundle('../src/index.ts', 'rivulet');
+  expect(imports).toEqual([]);
+  expect(modules.filter((module) => isBuiltin(module) || /node_modules|react/.test(module))).toEqual([]);
+  for (const part of ['connection.ts', 'indexed-db.ts', 'persistent-copy.ts', 'decode-stream-frame.ts'])
+    expect(modules.some((module) => module.endsWith(part))).toBe(true);
+  expect(code).not.toMatch(/\b(process|Buffer|require|__dirname)\b\s*[.([]/);
+  expect(gzipBytes).toBeLessThan(MOST_GZIP_BYTES);
+  console.log(`the stream client in a page: ${code.length} bytes minified, ${gzipBytes} compressed`);
+}, 30_000);
+
+test('the hooks are small beside React', async () => {
+  const { imports, gzipBytes } = await bundle('../src/react.ts', 'rivuletReact', ['react']);
+  expect(imports).toEqual(['react']);
+  expect(gzipBytes).toBeLessThan(2_000);
+}, 30_000);

@@ -1,0 +1,33 @@
+import { readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+
+const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8');
+const docs = read('../../../docs/client.md');
+
+/** First cells of the rows of a section, as names. */
+function rowsOf(title: string): string[] {
+  const section = docs.slice(docs.indexOf(`## ${title}`)).split('\n## ')[0] ?? '';
+  return [...section.matchAll(/^\| ((?:`[^`]+`(?:, )?)+) \|/gm)].flatMap(([, cell = '']) =>
+    [...cell.matchAll(/`(\w+)[^`]*`/g)].map(([, name = '']) => name),
+  );
+}
+
+const membersOf = (source: string, type: string) => {
+  const body = source.slice(source.indexOf(`interface ${type}`)).split('\n}')[0] ?? '';
+  return [...body.matchAll(/^ {2}(?:readonly )?(\w+)[?(:<]/gm)].map(([, name = '']) => name);
+};
+
+it('docs/client.md has every option, in order', () => {
+  expect(rowsOf('Options')).toEqual(membersOf(read('../src/client-options.ts'), 'ConnectOptions'));
+});
+
+it('docs/client.md has every member of a view and every listener', () => {
+  const source = read('../src/view.ts');
+  const members = ['View<T>', 'GroupView<T>', 'ItemView<T>', 'ViewListeners<T>'].flatMap((type) => membersOf(source, type));
+  expect(rowsOf('Views').sort()).toEqual(members.sort());
+});
+
+it('docs/client.md has every error of the client', () => {
+  const codes = [...read('../src/stream-error.ts').matchAll(/^ \* - `([A-Z_]+)`/gm)].map(([, code]) => code);
+  expect(rowsOf('Errors')).toEqual(codes);
+});

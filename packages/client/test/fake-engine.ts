@@ -1,0 +1,116 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import type { JsonObject } from '@rivulet/protocol';
+import { onTestFinished } from 'vitest';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { type ConnectOptions, connect, type StreamClient, StreamError } from '../src/index.js';
+
+export interface Message {
+  readonly type: string;
+  readonly data: JsonObject & { readonly subscriptionId?: string; readonly since?: string };
+}
+
+/** Hands things out in the order in which they came, to whoever waits or will wait. */
+export class Inbox<T> {
+  readonly #here: T[] = [];
+  readonly #waiting: ((value: T) => void)[] = [];
+
+  put(value: T): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#here.push(value);
+    else next(value);
+  }
+
+  next(): Promise<T> {
+    return this.#here.length > 0 ? Promise.resolve(this.#here.shift() as T) : new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  get waiting(): readonly T[] {
+    return this.#here;
+  }
+}
+
+/** The server's end of one connection, played by the test. */
+export class Peer {
+  readonly socket: WebSocket;
+  readonly url: string;
+  readonly protocols: string;
+  readonly inbox = new Inbox<Message>();
+
+  constructor(socket: WebSocket, url: string, protocols: string) {
+    this.socket = socket;
+    this.url = url;
+    this.protocols = protocols;
+    socket.on('message', (data) => this.inbox.put(JSON.parse((data as Buffer).toString()) as Message));
+  }
+
+  /** The next message, which must be of this type. */
+  async next(type: string): Promise<Message['data']> {
+    const message = await this.inbox.next();
+    if (message.type !== type) throw new Error(`${message.type} came, not ${type}`);
+    return message.data;
+  }
+
+  send(...frames: readonly object[]): void {
+    for (const frame of frames) this.socket.send(JSON.stringify(frame));
+  }
+
+  sendText(text: string): void {
+    this.socket.send(text);
+  }
+
+  drop(): void {
+    this.socket.terminate();
+  }
+}
+
+/** A stream listener that says exactly what the test tells it to, over real sockets. */
+export class FakeEngine {
+  readonly #server: WebSocketServer;
+  readonly #peers = new Inbox<Peer>();
+
+  private constructor(server: WebSocketServer) {
+    this.#server = server;
+    server.on('connection', (socket, request) =>
+      this.#peers.put(new Peer(socket, request.url ?? '', request.headers['sec-websocket-protocol'] ?? '')),
+    );
+  }
+
+  static async start(): Promise<FakeEngine> {
+    const server = new WebSocketServer({ port: 0, host: '127.0.0.1', handleProtocols: () => 'Authorization' });
+    await once(server, 'listening');
+    onTestFinished(() => {
+      for (const socket of server.clients) socket.terminate();
+      server.close();
+    });
+    return new FakeEngine(server);
+  }
+
+  get url(): string {
+    return `ws://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** The next connection that opens. */
+  peer(): Promise<Peer> {
+    return this.#peers.next();
+  }
+}
+
+/** A client without waits between attempts, closed when the test ends. */
+export async function connectTo(engine: FakeEngine, options: ConnectOptions = {}): Promise<StreamClient> {
+  const { WebSocket } = await import('ws');
+  const client = connect(engine.url, { WebSocket, runtime: { random: () => 0 }, ...options });
+  onTestFinished(() => client.close());
+  return client;
+}
+
+/** Resolves with the next error that has this code. */
+export function errorOf(client: StreamClient, code: string): Promise<StreamError> {
+  return new Promise((resolve) => {
+    const end = client.onError((error) => {
+      if (!(error instanceof StreamError) || error.code !== code) return;
+      end();
+      resolve(error);
+    });
+  });
+}

@@ -1,0 +1,74 @@
+import { createElement, StrictMode, useState } from 'react';
+import { createRoot } from 'react-dom/client';
+import { connect, type StreamClient } from '../src/index.js';
+import { StreamProvider, useStreamGroup, useStreamItem } from '../src/react.js';
+
+/** What the pages of the tests are made of. */
+export { connect } from '../src/index.js';
+
+interface Chat {
+  readonly id: string;
+  readonly text: string;
+}
+
+/** Renders, with what was shown by each; a child that tears (two values in one render) would show in it. */
+export const shown: string[] = [];
+export const heard: string[] = [];
+let toggle: (on: boolean) => void = () => {};
+
+function Room({ group }: { readonly group: string }) {
+  const { items, status, view } = useStreamGroup<Chat>('chat', group, {
+    onEvent: ({ name }) => heard.push(`${name} in ${group}`),
+    onChange: ({ type, id }) => heard.push(`${type} ${id}`),
+  });
+  const first = useStreamItem<Chat>('chat', group, 'm1');
+  const line = `${group} ${status} ${items.map(({ data }) => data.text).join()} | ${first.status} ${first.item?.data.text ?? '-'}`;
+  shown.push(`${line}${view === undefined ? ' without view' : ''}`);
+  return createElement('p', { id: 'room' }, line);
+}
+
+function App() {
+  const [group, setGroup] = useState('r1');
+  const [on, setOn] = useState(true);
+  toggle = setOn;
+  return createElement('div', null, [
+    createElement('button', { key: 'b', id: 'go', onClick: () => setGroup('r2') }),
+    on ? createElement(Room, { key: 'r', group }) : null,
+    on ? createElement(Room, { key: 's', group }) : null,
+  ]);
+}
+
+/** Twice the same room, in StrictMode, which mounts everything twice. */
+export function show(client: StreamClient): void {
+  const root = document.createElement('div');
+  document.body.append(root);
+  createRoot(root).render(createElement(StrictMode, null, createElement(StreamProvider, { client }, createElement(App))));
+}
+
+export function mounted(on: boolean): void {
+  toggle(on);
+}
+
+/** A client whose frames are counted. */
+export function tapped(
+  url: string,
+  persist?: string,
+): { readonly client: StreamClient; readonly frames: string[]; readonly sent: string[] } {
+  const frames: string[] = [];
+  const sent: string[] = [];
+  class Tapped extends WebSocket {
+    constructor(address: string, protocols?: string[]) {
+      super(address, protocols ?? []);
+      this.addEventListener('message', ({ data }: MessageEvent<string>) => {
+        const frame = JSON.parse(data) as { type: string; data?: { mode?: string }; event?: { type: string } };
+        frames.push(frame.type === 'stream' ? `${frame.event?.type}` : `${frame.type} ${frame.data?.mode ?? ''}`.trim());
+      });
+    }
+    override send(data: string): void {
+      const { type, data: body } = JSON.parse(data) as { type: string; data: { groupId: string; id?: string } };
+      sent.push(`${type} ${body.groupId}${body.id === undefined ? '' : ` ${body.id}`}`);
+      super.send(data);
+    }
+  }
+  return { client: connect(url, { WebSocket: Tapped, ...(persist === undefined ? {} : { persist }) }), frames, sent };
+}

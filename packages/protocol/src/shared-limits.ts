@@ -1,0 +1,8 @@
+/** Those of `LIMITS` that pages need too, each by itself: a bundler leaves the others out. */
+export const ID_BYTES = 256;
+export const JSON_DEPTH = 64;
+export const JSON_NODES = 100_000;
+export const REGISTRY_ID_BYTES = 1_024;
+export const SERVER_FRAME_CHARS = 67_108_864;
+export const LEASE_DATA_BYTES = 16_384;
+export const BATCH_WRITES = 1_024;
