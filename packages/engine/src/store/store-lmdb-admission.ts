@@ -1,7 +1,7 @@
 import { LIMITS, type RivuletError } from '@rivulet/protocol';
-import { sizeOf, type Waiting } from './store-lmdb-queue.js';
 import type { ReservedOffsets } from './store-lmdb-reserved.js';
 import { costOf, type StoreRoom, storeFull } from './store-lmdb-room.js';
+import { sizeOf, type Waiting } from './store-lmdb-waiting.js';
 
 /** Changes that one transaction carries; a write that begins within it is carried whole. */
 const BATCH_CHANGES = Math.min(4_096, LIMITS.queuedWrites);

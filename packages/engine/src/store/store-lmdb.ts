@@ -21,12 +21,13 @@ import { Batch, type Planned, type PlannedWrite, TABLES, type Tables } from './s
 import { notOpen, refused, told, unavailable, untouched } from './store-lmdb-errors.js';
 import { EVICTED_AT_ONCE, type Eviction, HeadCache } from './store-lmdb-heads.js';
 import { lastWrite, type Opened, openTables } from './store-lmdb-opening.js';
-import { settle, type Waiting, WriteQueue } from './store-lmdb-queue.js';
+import { WriteQueue } from './store-lmdb-queue.js';
 import { LmdbReads } from './store-lmdb-reads.js';
 import { ReservedOffsets } from './store-lmdb-reserved.js';
 import { CHANGE_BYTES, RECORD_BYTES, type SpaceLimits, type StoreRoom, storeFull } from './store-lmdb-room.js';
 import type { StoreState } from './store-lmdb-state.js';
 import { Upkeep } from './store-lmdb-upkeep.js';
+import { settle, type Waiting } from './store-lmdb-waiting.js';
 import { requireIds } from './write-plan.js';
 
 export interface LmdbStoreOptions {
