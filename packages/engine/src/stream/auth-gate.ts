@@ -49,7 +49,7 @@ export class AuthGate {
         return undecided('timeout');
       case 'error':
         if (outcome.error.code === 'function_not_found') return this.#unanswered('function_not_registered', functionId, request);
-        return this.#failed(`function failed: ${outcome.error.code}`, request);
+        return this.#failed(`function failed: ${outcome.error.code}`, request, outcome.origin === 'function');
       case 'result':
         return this.#read(outcome.text, request);
       default:
@@ -70,13 +70,13 @@ export class AuthGate {
     return { kind: 'allowed', context, expiresAtMs };
   }
 
-  /** The function is there but did not answer as it should: refused, unless configured to fail open. */
-  #failed(reason: string, request: UpgradeRequest): AuthDecision {
+  /** The function is there but did not answer as it should, or could not be asked: refused, unless configured to fail open. */
+  #failed(reason: string, request: UpgradeRequest, answered = true): AuthDecision {
     if (this.#config.authFailOpen) {
       this.#logger.warn('auth_failed_open', { reason, function: this.#config.authFunction, address: request.remoteAddress });
       return OPEN;
     }
-    return this.#refuseCounted(reason, request);
+    return answered ? this.#refuseCounted(reason, request) : this.#refuse(reason, 401, request);
   }
 
   #unanswered(reason: string, functionId: string, request: UpgradeRequest): AuthDecision {

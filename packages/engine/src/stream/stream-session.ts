@@ -220,9 +220,9 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring {
     void this.#decide();
   }
 
-  /** Told to clients that know positions, and to the operator once for each connection; more are lines of level debug. */
+  /** Told to clients that know positions; of others the operator is warned once for each connection, the rest are lines of level debug. */
   #ignore({ subscriptionId }: StreamJoin, code: ErrorCode, message: string): void {
-    this.#room.logger[this.#warnedJoin ? 'debug' : 'warn']('join_ignored', { code, message, address: this.#connection.remoteAddress });
+    this.#room.logger[this.#warnedJoin || this.positions ? 'debug' : 'warn']('join_ignored', { code, message, address: this.#connection.remoteAddress });
     this.#warnedJoin = true;
     this.#tell({ type: 'error', data: { subscriptionId, code, message } });
   }
