@@ -11,6 +11,8 @@ export interface Plan {
   readonly lanes: number;
   /** Writes until the faults end. */
   readonly writes: number;
+  /** Faults that are made at least. */
+  readonly faults: number;
   /** Milliseconds between two writes of a lane, at most. */
   readonly thinkMs: number;
   /** Milliseconds between two faults, at most. */
@@ -38,8 +40,9 @@ export function planOf(seed: number): Plan {
     workers: random.between(1, 2),
     lanes: random.between(1, 4),
     writes: random.between(30, 110),
-    thinkMs: random.pick([1, 5, 20, 80]),
-    faultMs: random.pick([30, 120, 400, 1_500]),
+    faults: random.between(4, 20),
+    thinkMs: random.pick([3, 20, 80, 300]),
+    faultMs: random.pick([20, 80, 250, 800]),
     guarded: random.chance(0.3),
     pad: big ? 20_000 : random.pick([0, 0, 40, 300]),
     probed: random.chance(0.1),

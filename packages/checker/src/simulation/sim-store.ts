@@ -35,7 +35,7 @@ export interface SimStoreParts {
   readonly record: (op: NewOp) => void;
 }
 
-interface Waiting {
+export interface Waiting {
   readonly change: Change;
   readonly resolve: (result: ApplyResult) => void;
   readonly reject: (error: unknown) => void;

@@ -56,6 +56,7 @@ export class Simulation {
   #store: SimStore;
   #engine: SimEngine | undefined;
   #written = 0;
+  #made = 0;
   /** No new writes for now. */
   #pausedUntil = 0;
   #writing = true;
@@ -88,7 +89,7 @@ export class Simulation {
   async run(): Promise<void> {
     this.#start();
     this.#populate();
-    await this.time.runUntil(600_000, () => this.#written >= this.plan.writes);
+    await this.time.runUntil(600_000, () => this.#written >= this.plan.writes && this.#made >= this.plan.faults);
     this.#faulty = false;
     this.#heal();
     const goal = this.#written + LAST_WRITES;
@@ -211,8 +212,10 @@ export class Simulation {
 
   #work(worker: SimWorker, lane: string): void {
     const { plan, random, time } = this;
-    time.after(random.between(1, plan.thinkMs), () => {
-      if (this.#writing && time.monotonic() >= this.#pausedUntil) this.#act(worker, lane);
+    const paused = Math.max(0, this.#pausedUntil - time.monotonic());
+    time.after(paused + random.between(1, plan.thinkMs), () => {
+      if (!this.#writing) return;
+      if (time.monotonic() >= this.#pausedUntil) this.#act(worker, lane);
       this.#work(worker, lane);
     });
   }
@@ -234,11 +237,14 @@ export class Simulation {
     }
   }
 
-  /** The next fault, and so on until they end. */
+  /** The next fault, and so on until they end. While little is written little breaks. */
   #next(): void {
-    const { plan, random } = this;
-    this.time.after(random.between(1, plan.faultMs), () => {
+    const { plan, random, time } = this;
+    const paused = Math.max(0, this.#pausedUntil - time.monotonic());
+    if (paused > 0 && random.chance(0.7)) time.after(random.below(paused), () => random.pick(this.readers).disturb());
+    time.after(paused + random.between(1, plan.faultMs), () => {
       if (!this.#faulty) return;
+      this.#made++;
       this.#fault();
       this.#next();
     });
@@ -272,7 +278,6 @@ export class Simulation {
   #heal(): void {
     this.mood.commitMs = 4;
     this.mood.failing = 0;
-    this.#pausedUntil = 0;
     for (const reader of this.readers) reader.heal();
     this.nemesis('heal');
   }
