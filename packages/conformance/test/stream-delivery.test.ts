@@ -14,14 +14,15 @@ async function start(options: TestEngineOptions = {}) {
   return { ...started, worker, set };
 }
 
-test('ST-3 frames have exactly the documented keys', async () => {
+test('ST-3 RV-1 RV-2 frames have exactly the documented keys', async () => {
   const { worker, set, streamUrl } = await start();
   const watcher = await StreamSocket.open(`${streamUrl}/stream/chat/room-1`);
   await set('m1', { id: 'm1' });
   await worker.result('stream::send', { ...room, type: 'typing', data: {} });
   await watcher.take('event');
   for (const frame of watcher.inbox.all) {
-    expect(Object.keys(frame)).toEqual(['type', 'timestamp', 'streamName', 'groupId', 'id', 'event']);
+    const position = frame.event.type === 'sync' ? ['ids', 'created', 'offset', 'epoch'] : ['offset'];
+    expect(Object.keys(frame)).toEqual(['type', 'timestamp', 'streamName', 'groupId', 'id', 'event', ...position]);
     expect(frame).toMatchObject({ type: 'stream', streamName: 'chat', groupId: 'room-1' });
     expect(Number.isInteger(frame.timestamp)).toBe(true);
     expect(Math.abs(frame.timestamp - Date.now())).toBeLessThan(60_000);

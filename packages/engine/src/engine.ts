@@ -44,6 +44,8 @@ export interface EngineFigures {
   readonly appended: number;
   /** Cursors that fell out of the log and were answered with a `sync`. */
   readonly resynced: number;
+  /** Cursors behind the log that were answered with each changed item once. */
+  readonly compacted: number;
   /** Channels that are not over. */
   readonly channels: number;
   /** HTTP requests that are not answered yet. */
@@ -134,6 +136,7 @@ class Engine implements RunningEngine {
       flushes: hub?.counters.flushes ?? 0,
       appended: hub?.counters.appended ?? 0,
       resynced: hub?.resynced ?? 0,
+      compacted: hub?.compacted ?? 0,
       requests: this.#http?.requests ?? 0,
       channels: this.#channels.size,
       channelBytes: this.#channels.held,

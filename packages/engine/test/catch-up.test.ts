@@ -9,12 +9,16 @@ import type { Subscriber } from '../src/stream/subscription.js';
 import { systemClock } from '../src/structures/clock.js';
 
 const REF = { stream: 's', group: 'g' };
+const GROUP = { subscriptionId: 's1', item: undefined, since: undefined };
+/** A group whose `sync` is too large to be kept: each reader holds a snapshot of its own. */
+const LARGE = Array.from({ length: 200 }, (_, n) => ({ item: `i${n}`, data: `"${'x'.repeat(100_000)}"`, created: n, changed: n }));
 
 /** A socket that takes everything, or nothing. */
 class Socket implements Subscriber {
   readonly written: string[] = [];
   readonly failures: string[] = [];
   open = true;
+  positions = false;
   hasRoom = true;
   #held = false;
   #waiting: (() => void)[] = [];
@@ -60,14 +64,15 @@ class World {
   offset = 100;
   items: StoredItem[] = [];
   openSnapshots = 0;
+  failWatches = 0;
   onSnapshot: () => void = () => {};
-  closedSnapshots = 0;
   readonly #frames = new FrameEncoder(systemClock, false);
 
   constructor() {
     const store = {
-      watch: () => Promise.resolve(),
+      watch: () => (this.failWatches-- > 0 ? Promise.reject(new Error('not now')) : Promise.resolve()),
       unwatch() {},
+      changes: () => Promise.resolve({ kind: 'stale', reason: 'floor' }),
       snapshot: () => {
         const { items } = this;
         this.openSnapshots++;
@@ -78,7 +83,7 @@ class World {
           async *chunks() {
             yield items;
           },
-          close: () => this.closedSnapshots++,
+          close: () => this.openSnapshots--,
         });
       },
     } as unknown as StreamStore;
@@ -120,7 +125,7 @@ afterEach(() => {
 
 it('a cursor that lags when the history breaks gets a sync of the new one, and goes on with it', async () => {
   const { hub, socket } = world;
-  hub.join(hub.open(socket, REF), undefined);
+  hub.join(hub.open(socket, REF), GROUP);
   await settled();
   expect(socket.written.filter((text) => text.includes('"sync"'))).toHaveLength(1);
   socket.hasRoom = false;
@@ -128,7 +133,7 @@ it('a cursor that lags when the history breaks gets a sync of the new one, and g
   await settled();
   // A new history, whose offsets are lower than the cursor.
   world.offset = 5;
-  hub.restart(REF, 5);
+  hub.restart(REF, 'epoch', { epoch: 'f', offset: 5 });
   socket.hasRoom = true;
   socket.drain();
   await settled();
@@ -141,8 +146,8 @@ it('a cursor that lags when the history breaks gets a sync of the new one, and g
 it('a reader that takes nothing of a large sync is closed, and its snapshot with it', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   const { hub, socket } = world;
-  world.items = Array.from({ length: 100 }, (_, n) => ({ item: `i${n}`, data: `"${'x'.repeat(1_000)}"`, created: n, changed: n }));
-  hub.join(hub.open(socket, REF), undefined);
+  world.items = LARGE;
+  hub.join(hub.open(socket, REF), GROUP);
   socket.write = (frames) => {
     socket.written.push(frames.toString('latin1'));
     socket.hasRoom = false;
@@ -151,22 +156,22 @@ it('a reader that takes nothing of a large sync is closed, and its snapshot with
   expect(socket.written).toHaveLength(1);
   vi.advanceTimersByTime(LIMITS.snapshotStallMs - 1);
   await settled();
-  expect([socket.failures, world.closedSnapshots]).toEqual([[], 0]);
+  expect([socket.failures, world.openSnapshots]).toEqual([[], 1]);
   vi.advanceTimersByTime(1);
   await settled();
-  expect([socket.failures, world.closedSnapshots]).toEqual([['tryLater'], 1]);
+  expect([socket.failures, world.openSnapshots]).toEqual([['tryLater'], 0]);
 });
 
 it('a reader that is slow, and not stalled, gets a large sync whole', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   const { hub, socket } = world;
-  world.items = Array.from({ length: 200 }, (_, n) => ({ item: `i${n}`, data: `"${'x'.repeat(1_000)}"`, created: n, changed: n }));
-  hub.join(hub.open(socket, REF), undefined);
+  world.items = LARGE;
+  hub.join(hub.open(socket, REF), GROUP);
   socket.write = (frames) => {
     socket.written.push(frames.toString('latin1'));
     socket.hasRoom = false;
   };
-  for (let step = 0; step < 20; step++) {
+  for (let step = 0; step < 250; step++) {
     await settled();
     vi.advanceTimersByTime(LIMITS.snapshotStallMs - 1);
     socket.hasRoom = true;
@@ -174,47 +179,92 @@ it('a reader that is slow, and not stalled, gets a large sync whole', async () =
   }
   await settled();
   expect(socket.failures).toEqual([]);
-  expect(socket.written.join('').match(/x{1000}/g)).toHaveLength(200);
+  expect(socket.written.join('').match(/x{100000}/g)).toHaveLength(200);
 });
 
 it('no snapshot is opened for a reader that takes nothing, nor kept while it waits for the socket', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   const { hub, socket } = world;
-  world.items = Array.from({ length: 100 }, (_, n) => ({ item: `i${n}`, data: `"${'x'.repeat(1_000)}"`, created: n, changed: n }));
+  world.items = LARGE;
+  const opened = vi.fn<() => void>();
+  world.onSnapshot = opened;
   socket.hasRoom = false;
-  hub.join(hub.open(socket, REF), undefined);
+  hub.join(hub.open(socket, REF), GROUP);
   await settled();
-  expect(world.openSnapshots).toBe(0);
+  expect(opened).not.toHaveBeenCalled();
   // Another message takes the socket between the look at it and the first fragment.
   world.onSnapshot = () => socket.tryHold();
   socket.hasRoom = true;
   socket.drain();
   await settled();
-  expect([world.openSnapshots, world.closedSnapshots]).toEqual([1, 0]);
+  expect(world.openSnapshots).toBe(1);
   vi.advanceTimersByTime(LIMITS.snapshotStallMs);
   await settled();
-  expect([world.openSnapshots, world.closedSnapshots, socket.failures]).toEqual([1, 1, []]);
+  expect([world.openSnapshots, socket.failures]).toEqual([0, []]);
   world.onSnapshot = () => {};
   socket.release();
   await settled();
-  expect(socket.written.join('').match(/x{1000}/g)).toHaveLength(100);
+  expect(socket.written.join('').match(/x{100000}/g)).toHaveLength(200);
 });
 
 it('a join does not wait for a change that never comes, when the position of a group rose without one', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   const { hub, socket } = world;
   // Too large to be kept for the next joiner.
-  world.items = Array.from({ length: 100 }, (_, n) => ({ item: `i${n}`, data: `"${'x'.repeat(1_000)}"`, created: n, changed: n }));
+  world.items = LARGE;
   const syncs = () => socket.written.join('').match(/"sync"/g)?.length;
   const subscription = hub.open(socket, REF);
-  hub.join(subscription, undefined);
+  hub.join(subscription, GROUP);
   await settled();
   world.offset = 200;
-  hub.join(subscription, undefined);
+  hub.join(subscription, GROUP);
   await settled();
   expect(syncs()).toBe(1);
   vi.advanceTimersByTime(1_000);
   await settled();
   expect(syncs()).toBe(3);
   expect([subscription.state, subscription.cursor]).toEqual(['live', 200]);
+});
+
+it('RV-8 RV-9 a position below the tombstones is answered with a sync that says so, and with the gap', async () => {
+  const { hub, socket } = world;
+  socket.positions = true;
+  hub.join(hub.open(socket, REF), { ...GROUP, since: { epoch: 'e', offset: 50 } });
+  await settled();
+  expect(socket.written).toHaveLength(2);
+  expect(socket.written[0]).toContain('"offset":100,"epoch":"e","reason":"floor"}');
+  expect(socket.written[1]).toContain('{"type":"gap","data":{"subscriptionId":"s1","after":50,"through":100}}');
+});
+
+it('RV-11 a reader of positions that takes nothing of a large sync begins again when it reads, and keeps nothing open meanwhile', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const { hub, socket } = world;
+  socket.positions = true;
+  world.items = LARGE;
+  socket.write = (frames) => {
+    socket.written.push(frames.toString('latin1'));
+    socket.hasRoom = false;
+  };
+  hub.join(hub.open(socket, REF), GROUP);
+  await settled();
+  expect([socket.written.length, world.openSnapshots]).toEqual([1, 1]);
+  vi.advanceTimersByTime(LIMITS.snapshotStallMs);
+  await settled();
+  expect([socket.failures, world.openSnapshots]).toEqual([[], 0]);
+  socket.write = (frames) => void socket.written.push(frames.toString('latin1'));
+  socket.hasRoom = true;
+  socket.drain();
+  await settled();
+  const parts = socket.written.map((text) => /"part":(\d+),"last":(true|false)/.exec(text)?.slice(1).join(' '));
+  expect(parts.slice(0, 3)).toEqual(['0 false', '0 false', '1 false']);
+  expect(parts.at(-1)).toMatch(/true$/);
+  expect(socket.written[1]).toContain('"reason":"restarted"');
+});
+
+it('a group whose watch failed once is watched at the next attempt', async () => {
+  const { hub, socket } = world;
+  world.failWatches = 1;
+  hub.join(hub.open(socket, REF), GROUP);
+  await expect.poll(() => socket.written.length, { timeout: 2_000 }).toBe(1);
+  expect(socket.written[0]).toContain('"sync"');
 });

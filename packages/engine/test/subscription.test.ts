@@ -6,6 +6,7 @@ const SILENT: Subscriber = {
   write() {},
   ready: true,
   open: true,
+  positions: false,
   hasRoom: true,
   whenChanged: () => Promise.resolve(),
   tryHold: () => true,
@@ -14,12 +15,12 @@ const SILENT: Subscriber = {
 };
 
 function open(): Subscription {
-  return new Subscription(SILENT, new GroupFanout({ stream: 's', group: 'g' }, Promise.resolve()));
+  return new Subscription(SILENT, new GroupFanout({ stream: 's', group: 'g' }, () => Promise.resolve()));
 }
 
 /** Asks to watch an item, or the group, without its `sync` yet. */
 function ask(subscription: Subscription, item?: string): Membership {
-  const membership = new Membership(subscription, item);
+  const membership = new Membership(subscription, { subscriptionId: 's1', item, since: undefined });
   subscription.request(membership);
   return membership;
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { decodeQuery } from '../src/core/access/upgrade-input.js';
 import { readTarget } from '../src/stream/upgrade-target.js';
 
-const join = (stream: string, group: string, item?: string) => ({ kind: 'join', stream, group, item });
+const join = (stream: string, group: string, item?: string) => ({ kind: 'join', stream, group, item, positions: false, since: undefined });
 const unknown = { kind: 'unknown' };
 const invalid = { kind: 'invalid' };
 
@@ -22,6 +22,17 @@ describe('the path of an upgrade', () => {
     [`/stream/${'x'.repeat(256)}/${'%C3%A9'.repeat(128)}`, join('x'.repeat(256), 'é'.repeat(128))],
   ])('ST-8 %s is understood', (path, target) => {
     expect(readTarget(path)).toEqual(target);
+  });
+
+  it.each([
+    ['', { positions: false, since: undefined }],
+    ['positions=1', { positions: true, since: undefined }],
+    ['positions=0', { positions: false, since: undefined }],
+    ['since=e%3A7', { positions: true, since: { epoch: 'e', offset: 7 } }],
+    ['token=t&since=e:7&positions=1', { positions: true, since: { epoch: 'e', offset: 7 } }],
+    ['since=', { positions: true, since: 'malformed' }],
+  ])('RV-4 with the query "%s" it says where the client stands', (query, said) => {
+    expect(readTarget('/stream/chat/room', query)).toEqual({ ...join('chat', 'room'), ...said });
   });
 
   it.each([

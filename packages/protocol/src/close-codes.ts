@@ -22,6 +22,12 @@ export const CLOSE_CODES = {
   protocolError: { code: 1002, reason: 'protocol error', when: 'The peer broke RFC 6455.', reconnect: true },
   invalidUtf8: { code: 1007, reason: 'invalid UTF-8', when: 'A text message is not valid UTF-8.', reconnect: true },
   refused: { code: 1008, reason: 'unauthorized', when: 'The auth function refused the connection.', reconnect: false },
+  expired: {
+    code: 1008,
+    reason: 'access expired',
+    when: 'What the auth function allowed has ended (`expires_at_ms`), and no fresh token came.',
+    reconnect: true,
+  },
   taken: { code: 1008, reason: 'endpoint taken', when: 'The channel has a reader, or a writer, already.', reconnect: false },
   tooLarge: { code: 1009, reason: 'message too large', when: 'A message is larger than the listener accepts.', reconnect: true },
   internal: { code: 1011, reason: 'internal error', when: 'Handling this connection failed unexpectedly.', reconnect: true },

@@ -1,6 +1,8 @@
 import type { Decoded } from './decoded.js';
-import { excerpt, field, isJsonObject, isRegistryId, stringField } from './json-fields.js';
+import { excerpt, field, isJsonObject, isRegistryId, type JsonObject, stringField } from './json-fields.js';
 import { scanJson } from './json-scan.js';
+import { LIMITS } from './limits.js';
+import { readSince } from './position.js';
 import type { StreamClientMessage } from './stream-messages.js';
 
 /** One text or binary frame of a stream client. Total: answers for any string, never throws. */
@@ -16,9 +18,14 @@ export function decodeStreamMessage(text: string): Decoded<StreamClientMessage> 
   }
   if (!isJsonObject(frame)) return invalid('not a JSON object');
   const type = stringField(frame, 'type');
-  if (type !== 'join' && type !== 'leave') return { kind: 'ignored', reason: 'unknown_type', type: excerpt(type ?? '') };
+  if (type !== 'join' && type !== 'leave' && type !== 'refresh')
+    return { kind: 'ignored', reason: 'unknown_type', type: excerpt(type ?? '') };
   const data = field(frame, 'data');
   if (!isJsonObject(data)) return invalid('data must be an object');
+  return type === 'refresh' ? readRefresh(data) : readSubscription(type, data);
+}
+
+function readSubscription(type: 'join' | 'leave', data: JsonObject): Decoded<StreamClientMessage> {
   const subscriptionId = stringField(data, 'subscriptionId');
   if (subscriptionId === undefined || !isRegistryId(subscriptionId)) return invalid('subscriptionId must be a string within bounds');
   if (type === 'leave') return { kind: 'message', message: { type, subscriptionId } };
@@ -27,7 +34,18 @@ export function decodeStreamMessage(text: string): Decoded<StreamClientMessage> 
   const id = field(data, 'id') ?? '';
   if (streamName === undefined || groupId === undefined || typeof id !== 'string')
     return invalid('streamName, groupId and id must be strings');
-  return { kind: 'message', message: { type, subscriptionId, streamName, groupId, itemId: id === '' ? undefined : id } };
+  const since = readSince(field(data, 'since'));
+  const positions = since !== undefined || field(data, 'positions') === true;
+  return {
+    kind: 'message',
+    message: { type, subscriptionId, streamName, groupId, itemId: id === '' ? undefined : id, positions, since },
+  };
+}
+
+function readRefresh(data: JsonObject): Decoded<StreamClientMessage> {
+  const token = stringField(data, 'token');
+  if (token === undefined || token.length > LIMITS.tokenChars) return invalid('token must be a string within bounds');
+  return { kind: 'message', message: { type: 'refresh', token } };
 }
 
 function invalid(reason: string): Decoded<StreamClientMessage> {

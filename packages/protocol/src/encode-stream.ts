@@ -1,7 +1,10 @@
 import type { JsonText } from './json-text.js';
-import type { StreamEffect } from './stream-messages.js';
+import type { StreamEffect, SyncReason } from './stream-messages.js';
 
-/** Frames of the engine to stream clients, as JSON text with exactly the keys of spec ST §2.2. */
+/**
+ * Frames of the engine to stream clients, as JSON text: the keys of spec ST §2.2, then those of PROTOCOL.md, which clients that know no
+ * positions ignore.
+ */
 
 /** `id` `undefined` is written as null. */
 function head(timestamp: number, streamName: string, groupId: string, id: string | undefined): string {
@@ -9,32 +12,78 @@ function head(timestamp: number, streamName: string, groupId: string, id: string
   return `{"type":"stream","timestamp":${timestamp},"streamName":${JSON.stringify(streamName)},"groupId":${JSON.stringify(groupId)},"id":${item},"event":`;
 }
 
-export interface ChangeFrame {
+/** Whose state or change a frame shows. */
+export interface FrameHead {
   readonly timestamp: number;
   readonly streamName: string;
   readonly groupId: string;
   readonly id: string | undefined;
 }
 
+export interface ChangeFrame extends FrameHead {
+  readonly offset: number;
+  /** Offset of the creation of the item, in a compacted history only: elsewhere the client knows it. */
+  readonly created?: number;
+}
+
+export interface SyncFrame extends FrameHead {
+  readonly offset: number;
+  readonly epoch: string;
+  readonly reason?: SyncReason | undefined;
+}
+
 export function encodeChange(frame: ChangeFrame, effect: StreamEffect, data: JsonText): string {
-  return `${head(frame.timestamp, frame.streamName, frame.groupId, frame.id)}{"type":"${effect}","data":${data}}}`;
+  return `${headOf(frame)}{"type":"${effect}","data":${data}}${changeTail(frame)}`;
 }
 
 export function encodeEvent(frame: ChangeFrame, type: string, data: JsonText): string {
-  return `${head(frame.timestamp, frame.streamName, frame.groupId, frame.id)}{"type":"event","event":{"type":${JSON.stringify(type)},"data":${data}}}}`;
+  return `${headOf(frame)}{"type":"event","event":{"type":${JSON.stringify(type)},"data":${data}}}${changeTail(frame)}`;
 }
 
-export function encodeItemSync(frame: ChangeFrame, data: JsonText): string {
-  return `${head(frame.timestamp, frame.streamName, frame.groupId, frame.id)}{"type":"sync","data":${data}}}`;
+/** `created` `undefined`: there is no item, and `data` is `null`. */
+export function encodeItemSync(frame: SyncFrame, data: JsonText, created: number | undefined): string {
+  return `${headOf(frame)}{"type":"sync","data":${data}}${created === undefined ? '' : `,"created":${created}`}${syncTail(frame)}`;
 }
 
-/** Everything of a group `sync` before its first value; values follow, separated by commas, then `GROUP_SYNC_TAIL`. */
+/** Everything of a group `sync` before its first value; values follow, separated by commas, then {@link encodeGroupSyncTail}. */
 export function encodeGroupSyncHead(timestamp: number, streamName: string, groupId: string): string {
   return `${head(timestamp, streamName, groupId, undefined)}{"type":"sync","data":[`;
 }
 
-export const GROUP_SYNC_TAIL = ']}}';
+/** What stands beside the values of a group `sync`, parallel to them: JSON strings and numbers, separated by commas. */
+export interface SyncColumns {
+  readonly ids: string;
+  readonly created: string;
+}
+
+/** A piece of a `sync` that is sent in several messages. */
+export interface SyncPart {
+  readonly part: number;
+  readonly last: boolean;
+}
+
+export function encodeGroupSyncTail(
+  frame: Pick<SyncFrame, 'offset' | 'epoch' | 'reason'>,
+  columns: SyncColumns | undefined,
+  part?: SyncPart,
+): string {
+  const beside = columns === undefined ? '' : `,"ids":[${columns.ids}],"created":[${columns.created}]`;
+  const piece = part === undefined ? '' : `,"part":${part.part},"last":${part.last}`;
+  return `]}${beside}${piece}${syncTail(frame)}`;
+}
 
 export function encodeUnauthorized(timestamp: number, streamName: string, groupId: string): string {
   return `${head(timestamp, streamName, groupId, undefined)}{"type":"unauthorized"}}`;
+}
+
+function headOf(frame: FrameHead): string {
+  return head(frame.timestamp, frame.streamName, frame.groupId, frame.id);
+}
+
+function changeTail({ created, offset }: ChangeFrame): string {
+  return created === undefined ? `,"offset":${offset}}` : `,"created":${created},"offset":${offset}}`;
+}
+
+function syncTail({ offset, epoch, reason }: Pick<SyncFrame, 'offset' | 'epoch' | 'reason'>): string {
+  return `,"offset":${offset},"epoch":${JSON.stringify(epoch)}${reason === undefined ? '' : `,"reason":"${reason}"`}}`;
 }

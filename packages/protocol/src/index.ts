@@ -1,4 +1,5 @@
 export * from './close-codes.js';
+export * from './control-frames.js';
 export * from './decode-engine.js';
 export * from './decode-stream.js';
 export * from './decode-worker.js';

@@ -48,6 +48,12 @@ export const LIMITS = {
   subscriptionsPerConnection: 256,
   /** Milliseconds in which a reader takes nothing of a large `sync` before it is closed. */
   snapshotStallMs: 60_000,
+  /** Bytes of one `sync` that is built once for many who join. */
+  builtSyncBytes: 16_777_216,
+  /** Bytes of all of them together. */
+  builtSyncsBytes: 67_108_864,
+  /** UTF-16 code units of the token in a `refresh`. */
+  tokenChars: 16_384,
   /** Events that wait for one trigger binding before the oldest is dropped. */
   pendingPerTrigger: 10_000,
   /** UTF-16 code units of the events that wait for one trigger binding, and of those that run. */

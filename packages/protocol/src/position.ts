@@ -23,3 +23,12 @@ export function parsePosition(text: string): Position | undefined {
   const offset = Number(digits);
   return Number.isSafeInteger(offset) ? { epoch: text.slice(0, colon), offset } : undefined;
 }
+
+/** Where a client says that it stands. One that can't be read is answered as a position that can't be honoured. */
+export type Since = Position | 'malformed';
+
+/** What a client says in `since`: absent, a position, or something that is none. */
+export function readSince(value: unknown): Since | undefined {
+  if (value === undefined || value === null) return undefined;
+  return typeof value === 'string' ? (parsePosition(value) ?? 'malformed') : 'malformed';
+}

@@ -12,7 +12,7 @@ const join = (data: Fields) => decode({ type: 'join', data });
 const refused = (reason: string): Undecodable => ({ kind: 'invalid', code: 'deserialization_error', reason });
 const joined = (itemId: string | undefined) => ({
   kind: 'message',
-  message: { type: 'join', subscriptionId: 's1', streamName: 'chat', groupId: 'room-1', itemId },
+  message: { type: 'join', subscriptionId: 's1', streamName: 'chat', groupId: 'room-1', itemId, positions: false, since: undefined },
 });
 
 const GROUP = { subscriptionId: 's1', streamName: 'chat', groupId: 'room-1' };
@@ -36,7 +36,15 @@ describe('a join', () => {
   });
 
   it('may name empty strings, and names longer than the store takes: those are refused there with a code of their own', () => {
-    const message = { type: 'join', subscriptionId: '', streamName: '', groupId: TOO_LONG, itemId: TOO_LONG };
+    const message = {
+      type: 'join',
+      subscriptionId: '',
+      streamName: '',
+      groupId: TOO_LONG,
+      itemId: TOO_LONG,
+      positions: false,
+      since: undefined,
+    };
     expect(join({ subscriptionId: '', streamName: '', groupId: TOO_LONG, id: TOO_LONG })).toStrictEqual({ kind: 'message', message });
   });
 
@@ -52,6 +60,40 @@ describe('a join', () => {
 
   it('is refused when id is no string', () => {
     expect(NOT_TEXT.map((id) => join({ ...GROUP, id }))).toStrictEqual(NOT_TEXT.map(() => NAMES));
+  });
+});
+
+describe('a join with positions', () => {
+  const message = { type: 'join', ...GROUP, itemId: undefined };
+
+  it('RV-4 says so by itself, or by the position that it brings along', () => {
+    expect(join({ ...GROUP, positions: true })).toStrictEqual({
+      kind: 'message',
+      message: { ...message, positions: true, since: undefined },
+    });
+    const since = { epoch: 'e', offset: 7 };
+    expect(join({ ...GROUP, since: 'e:7' })).toStrictEqual({ kind: 'message', message: { ...message, positions: true, since } });
+    expect(join({ ...GROUP, since: null, positions: 'yes' })).toStrictEqual({
+      kind: 'message',
+      message: { ...message, positions: false, since: undefined },
+    });
+  });
+
+  it('RV-8 is not refused for a position that is none', () => {
+    const wrong = ['', 'e', ':1', 'e:-1', 'e:1.5', `e:${2 ** 53}`, `${'e'.repeat(300)}:1`, 7, {}, []];
+    expect(wrong.map((since) => join({ ...GROUP, since }))).toStrictEqual(
+      wrong.map(() => ({ kind: 'message', message: { ...message, positions: true, since: 'malformed' } })),
+    );
+  });
+});
+
+describe('a refresh', () => {
+  it('RV-14 carries a token within bounds', () => {
+    expect(decode({ type: 'refresh', data: { token: 't' } })).toStrictEqual({ kind: 'message', message: { type: 'refresh', token: 't' } });
+    const wrong = [undefined, null, ...NOT_TEXT, 'x'.repeat(LIMITS.tokenChars + 1)];
+    expect(wrong.map((token) => decode({ type: 'refresh', data: { token } }))).toStrictEqual(
+      wrong.map(() => refused('token must be a string within bounds')),
+    );
   });
 });
 
@@ -151,7 +193,9 @@ describe('properties', () => {
       case 'ignored':
         return (decoded.type ?? '').length <= 64;
       case 'message':
-        return isRegistryId(decoded.message.subscriptionId);
+        return decoded.message.type === 'refresh'
+          ? decoded.message.token.length <= LIMITS.tokenChars
+          : isRegistryId(decoded.message.subscriptionId);
       default:
         return decoded satisfies never;
     }
@@ -182,7 +226,15 @@ describe('properties', () => {
     const name = fc.string({ unit: 'binary', maxLength: 40 });
     fc.assert(
       fc.property(name, name, name, name, (subscriptionId, streamName, groupId, id) => {
-        const message = { type: 'join', subscriptionId, streamName, groupId, itemId: id === '' ? undefined : id };
+        const message = {
+          type: 'join',
+          subscriptionId,
+          streamName,
+          groupId,
+          itemId: id === '' ? undefined : id,
+          positions: false,
+          since: undefined,
+        };
         expect(join({ subscriptionId, streamName, groupId, id })).toStrictEqual({ kind: 'message', message });
       }),
     );

@@ -4,9 +4,9 @@ import {
   encodeChange,
   encodeEvent,
   encodeGroupSyncHead,
+  encodeGroupSyncTail,
   encodeItemSync,
   encodeUnauthorized,
-  GROUP_SYNC_TAIL,
 } from '../src/encode-stream.js';
 import {
   encodeError,
@@ -20,32 +20,50 @@ import {
 } from '../src/encode-worker.js';
 import type { JsonText } from '../src/json-text.js';
 
-const FRAME = { timestamp: 1700000000123, streamName: 'chat', groupId: 'room-1', id: 'm1' };
+const FRAME = { timestamp: 1700000000123, streamName: 'chat', groupId: 'room-1', id: 'm1', offset: 8 };
 const HEAD = '{"type":"stream","timestamp":1700000000123,"streamName":"chat","groupId":"room-1","id":"m1","event":';
 const GROUP_HEAD = '{"type":"stream","timestamp":1700000000123,"streamName":"chat","groupId":"room-1","id":null,"event":';
 const MESSAGE: JsonText = '{"id":"m1","text":"hi!"}';
 
 describe('a frame for stream clients', () => {
-  it.each(['create', 'update', 'delete'] as const)('ST-3 of a %s has exactly the keys of the protocol, in order', (effect) => {
-    expect(encodeChange(FRAME, effect, MESSAGE)).toBe(`${HEAD}{"type":"${effect}","data":{"id":"m1","text":"hi!"}}}`);
+  it.each(['create', 'update', 'delete'] as const)('ST-3 RV-1 of a %s has the keys of the protocol, then its offset', (effect) => {
+    expect(encodeChange(FRAME, effect, MESSAGE)).toBe(`${HEAD}{"type":"${effect}","data":{"id":"m1","text":"hi!"}},"offset":8}`);
+  });
+
+  it('RV-7 of a compacted history says when the item was created', () => {
+    const data = '{"type":"update","data":{"id":"m1","text":"hi!"}}';
+    expect(encodeChange({ ...FRAME, created: 3 }, 'update', MESSAGE)).toBe(`${HEAD}${data},"created":3,"offset":8}`);
   });
 
   it('ST-3 of an event carries its type and data one level deeper', () => {
-    expect(encodeEvent(FRAME, 'typing', '{"user":"ann"}')).toBe(`${HEAD}{"type":"event","event":{"type":"typing","data":{"user":"ann"}}}}`);
+    const typing = '{"type":"event","event":{"type":"typing","data":{"user":"ann"}}}';
+    expect(encodeEvent(FRAME, 'typing', '{"user":"ann"}')).toBe(`${HEAD}${typing},"offset":8}`);
     expect(encodeEvent({ ...FRAME, id: undefined }, 'message', 'null')).toBe(
-      `${GROUP_HEAD}{"type":"event","event":{"type":"message","data":null}}}`,
+      `${GROUP_HEAD}{"type":"event","event":{"type":"message","data":null}},"offset":8}`,
     );
   });
 
-  it('ST-4 of an item snapshot carries the value, or null', () => {
-    expect(encodeItemSync(FRAME, MESSAGE)).toBe(`${HEAD}{"type":"sync","data":{"id":"m1","text":"hi!"}}}`);
-    expect(encodeItemSync(FRAME, 'null')).toBe(`${HEAD}{"type":"sync","data":null}}`);
+  it('ST-4 RV-2 of an item snapshot carries the value and its creation, or null', () => {
+    const frame = { ...FRAME, epoch: 'e' };
+    expect(encodeItemSync(frame, MESSAGE, 3)).toBe(
+      `${HEAD}{"type":"sync","data":{"id":"m1","text":"hi!"}},"created":3,"offset":8,"epoch":"e"}`,
+    );
+    expect(encodeItemSync({ ...frame, reason: 'epoch' }, 'null', undefined)).toBe(
+      `${HEAD}{"type":"sync","data":null},"offset":8,"epoch":"e","reason":"epoch"}`,
+    );
   });
 
-  it('ST-3 of a group snapshot has a null id and an array, also when it is empty', () => {
+  it('ST-3 RV-2 RV-11 of a group snapshot has a null id, an array, and what stands beside it', () => {
     const head = encodeGroupSyncHead(1700000000123, 'chat', 'room-1');
-    expect(head + GROUP_SYNC_TAIL).toBe(`${GROUP_HEAD}{"type":"sync","data":[]}}`);
-    expect(`${head}1,{"a":2}${GROUP_SYNC_TAIL}`).toBe(`${GROUP_HEAD}{"type":"sync","data":[1,{"a":2}]}}`);
+    const position = { offset: 8, epoch: 'e' };
+    expect(head + encodeGroupSyncTail(position, undefined)).toBe(`${GROUP_HEAD}{"type":"sync","data":[]},"offset":8,"epoch":"e"}`);
+    const columns = { ids: '"a","b"', created: '1,2' };
+    expect(`${head}1,2${encodeGroupSyncTail(position, columns)}`).toBe(
+      `${GROUP_HEAD}{"type":"sync","data":[1,2]},"ids":["a","b"],"created":[1,2],"offset":8,"epoch":"e"}`,
+    );
+    expect(`${head}1,2${encodeGroupSyncTail({ ...position, reason: 'floor' }, columns, { part: 0, last: false })}`).toBe(
+      `${GROUP_HEAD}{"type":"sync","data":[1,2]},"ids":["a","b"],"created":[1,2],"part":0,"last":false,"offset":8,"epoch":"e","reason":"floor"}`,
+    );
   });
 
   it('ST-12 of a refused join has a null id and no data', () => {
@@ -57,26 +75,36 @@ describe('a frame for stream clients', () => {
   });
 
   it('carries data as the very text that it was given', () => {
-    expect(encodeChange(FRAME, 'update', '{"1.0":1.0,"a":"\\u0041"}')).toBe(`${HEAD}{"type":"update","data":{"1.0":1.0,"a":"\\u0041"}}}`);
+    expect(encodeChange(FRAME, 'update', '{"1.0":1.0,"a":"\\u0041"}')).toBe(
+      `${HEAD}{"type":"update","data":{"1.0":1.0,"a":"\\u0041"}},"offset":8}`,
+    );
   });
 
   it('ST-22 is byte for byte what JSON.stringify writes, whatever names and values hold', () => {
     const name = fc.string({ unit: 'binary', maxLength: 20 });
-    const frames = fc.record({ timestamp: fc.maxSafeNat(), streamName: name, groupId: name, id: fc.option(name, { nil: undefined }) });
+    const frames = fc.record({
+      timestamp: fc.maxSafeNat(),
+      streamName: name,
+      groupId: name,
+      id: fc.option(name, { nil: undefined }),
+      offset: fc.maxSafeNat(),
+      epoch: name,
+    });
     fc.assert(
       fc.property(frames, fc.array(fc.jsonValue(), { minLength: 1 }), name, (frame, values, type) => {
-        const { timestamp, streamName, groupId } = frame;
+        const { timestamp, streamName, groupId, offset, epoch } = frame;
         const [data] = values;
         const text = JSON.stringify(data);
-        const whole = (id: string | null, event: unknown) => JSON.stringify({ type: 'stream', timestamp, streamName, groupId, id, event });
+        const whole = (id: string | null, event: unknown, more: object = {}) =>
+          JSON.stringify({ type: 'stream', timestamp, streamName, groupId, id, event, ...more });
         const id = frame.id ?? null;
-        expect(encodeChange(frame, 'create', text)).toBe(whole(id, { type: 'create', data }));
-        expect(encodeEvent(frame, type, text)).toBe(whole(id, { type: 'event', event: { type, data } }));
-        expect(encodeItemSync(frame, text)).toBe(whole(id, { type: 'sync', data }));
+        expect(encodeChange(frame, 'create', text)).toBe(whole(id, { type: 'create', data }, { offset }));
+        expect(encodeEvent(frame, type, text)).toBe(whole(id, { type: 'event', event: { type, data } }, { offset }));
+        expect(encodeItemSync(frame, text, 1)).toBe(whole(id, { type: 'sync', data }, { created: 1, offset, epoch }));
         expect(encodeUnauthorized(timestamp, streamName, groupId)).toBe(whole(null, { type: 'unauthorized' }));
         const parts = values.map((value) => JSON.stringify(value)).join(',');
-        const sync = encodeGroupSyncHead(timestamp, streamName, groupId) + parts + GROUP_SYNC_TAIL;
-        expect(sync).toBe(whole(null, { type: 'sync', data: values }));
+        const sync = encodeGroupSyncHead(timestamp, streamName, groupId) + parts + encodeGroupSyncTail(frame, undefined);
+        expect(sync).toBe(whole(null, { type: 'sync', data: values }, { offset, epoch }));
       }),
       { numRuns: 300 },
     );

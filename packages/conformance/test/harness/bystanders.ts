@@ -36,7 +36,7 @@ export class Bystanders {
     const frames = this.#subscriber.inbox.all;
     const last = frames.at(-1);
     const owed = { type: 'stream', streamName: 'calm', groupId: 'room', id: 'm', event: { type: n === 1 ? 'create' : 'update', data } };
-    deepEqual({ after, frames: frames.length, last }, { after, frames: n + 1, last: { ...owed, timestamp: last?.timestamp } });
+    deepEqual({ after, frames: frames.length, last }, { after, frames: n + 1, last: { ...owed, timestamp: last?.timestamp, offset: n } });
     ok((last?.timestamp ?? 0) > (frames.at(-2)?.timestamp ?? 0) || n === 1);
     const answers = this.#worker.inbox.all.map((frame) => frame.type);
     deepEqual({ after, answers }, { after, answers: ['workerregistered', ...Array<string>(n).fill('invocationresult')] });

@@ -9,6 +9,15 @@ export interface StreamFrame {
   readonly groupId: string;
   readonly id: string | null;
   readonly event: { readonly type: string; readonly data?: unknown; readonly event?: { readonly type: string; readonly data: unknown } };
+  readonly offset?: number;
+  readonly created?: number | readonly number[];
+  readonly ids?: readonly string[];
+  readonly epoch?: string;
+  readonly reason?: string;
+  readonly part?: number;
+  readonly last?: boolean;
+  /** Of a control frame, which has no `event`. */
+  readonly data?: Readonly<Record<string, unknown>>;
 }
 
 /** A stream client made of a bare WebSocket. */
@@ -43,6 +52,17 @@ export class StreamSocket {
 
   join(subscriptionId: string, streamName: string, groupId: string, id?: string): void {
     this.send({ type: 'join', data: { subscriptionId, streamName, groupId, ...(id === undefined ? {} : { id }) } });
+  }
+
+  /** As a client that knows positions; `since` is where it stands. */
+  joinWithPositions(subscriptionId: string, streamName: string, groupId: string, more: { id?: string; since?: string } = {}): void {
+    this.send({ type: 'join', data: { subscriptionId, streamName, groupId, positions: true, ...more } });
+  }
+
+  /** The next control frame of a type. */
+  async takeControl(type: string): Promise<Readonly<Record<string, unknown>>> {
+    const frame = await this.inbox.take((candidate) => candidate.type === type, `a ${type} frame`);
+    return frame.data ?? {};
   }
 
   leave(subscriptionId: string, streamName: string, groupId: string): void {

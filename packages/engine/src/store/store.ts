@@ -162,7 +162,8 @@ export interface Snapshot {
 }
 
 export type Changes =
-  | { readonly kind: 'stale'; readonly reason: 'epoch' | 'floor' }
+  /** `backend`: it is kept elsewhere, by somebody who can't tell. */
+  | { readonly kind: 'stale'; readonly reason: 'epoch' | 'floor' | 'backend' }
   | {
       readonly kind: 'changes';
       readonly position: Position;

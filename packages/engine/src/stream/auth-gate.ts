@@ -1,4 +1,4 @@
-import type { CloseName } from '@rivulet/protocol';
+import { type CloseName, field, isJsonObject } from '@rivulet/protocol';
 import type { StreamConfig } from '../config/config.js';
 import { AuthThrottle } from '../core/access/auth-throttle.js';
 import { credentialDigest } from '../core/access/credential-digest.js';
@@ -12,8 +12,12 @@ import { saysUnauthorized } from './subscription-triggers.js';
 
 /** What the gate decided about an upgrade. `refused`: the answer was no; `undecided`: nobody could answer, try again later. */
 export type AuthDecision =
-  | { readonly kind: 'allowed'; readonly context: unknown }
+  /** `expiresAtMs`: Unix milliseconds at which it ends; `undefined`: never. */
+  | { readonly kind: 'allowed'; readonly context: unknown; readonly expiresAtMs: number | undefined }
   | { readonly kind: 'refused'; readonly status: RefusalStatus; readonly close: CloseName; readonly reason: string };
+
+/** Nobody was asked, or what was said doesn't matter. */
+const OPEN: AuthDecision = { kind: 'allowed', context: null, expiresAtMs: undefined };
 
 /** Asks the configured auth function once per upgrade. Whatever is not an explicit allow lets nobody in (spec ST §2.3). */
 export class AuthGate {
@@ -21,18 +25,20 @@ export class AuthGate {
   readonly #config: StreamConfig;
   readonly #logger: Logger;
   readonly #throttle: AuthThrottle;
+  readonly #clock: Clock;
 
   constructor(fabric: Fabric, config: StreamConfig, clock: Clock, logger: Logger) {
     this.#fabric = fabric;
     this.#config = config;
     this.#logger = logger;
     this.#throttle = new AuthThrottle(clock, logger);
+    this.#clock = clock;
   }
 
   async decide(request: UpgradeRequest): Promise<AuthDecision> {
     if (!this.#originAllowed(request)) return this.#refuse('origin', 403, request);
     const functionId = this.#config.authFunction;
-    if (functionId === undefined) return { kind: 'allowed', context: null };
+    if (functionId === undefined) return OPEN;
     if (this.#throttle.blocks(request.remoteAddress, credentialDigest(request))) return undecided('throttled');
     if (!this.#fabric.hasFunction(functionId)) return this.#unanswered('function_not_registered', functionId, request);
     const payload = JsonPayload.ofText(authInput(request, this.#config.allowedOrigins));
@@ -53,17 +59,22 @@ export class AuthGate {
 
   #read(text: string | undefined, request: UpgradeRequest): AuthDecision {
     const result: unknown = text === undefined ? undefined : JSON.parse(text);
-    if (typeof result !== 'object' || result === null || Array.isArray(result)) return this.#failed('result is not an object', request);
+    if (!isJsonObject(result)) return this.#failed('result is not an object', request);
     if (saysUnauthorized(result)) return this.#refuseCounted('unauthorized', request);
-    const context = Object.hasOwn(result, 'context') ? (result as { context: unknown }).context : null;
-    return { kind: 'allowed', context: context ?? null };
+    const context = field(result, 'context') ?? null;
+    const expiresAtMs = field(result, 'expires_at_ms') ?? undefined;
+    if (expiresAtMs === undefined) return { kind: 'allowed', context, expiresAtMs };
+    if (typeof expiresAtMs !== 'number' || !Number.isSafeInteger(expiresAtMs))
+      return this.#failed('expires_at_ms is not an integer', request);
+    if (expiresAtMs <= this.#clock.now()) return this.#refuseCounted('expired', request);
+    return { kind: 'allowed', context, expiresAtMs };
   }
 
   /** The function is there but did not answer as it should: refused, unless configured to fail open. */
   #failed(reason: string, request: UpgradeRequest): AuthDecision {
     if (this.#config.authFailOpen) {
       this.#logger.warn('auth_failed_open', { reason, function: this.#config.authFunction, address: request.remoteAddress });
-      return { kind: 'allowed', context: null };
+      return OPEN;
     }
     return this.#refuseCounted(reason, request);
   }

@@ -131,7 +131,7 @@ export class BackedStore implements StreamStore {
 
   async changes(ref: GroupRef, since: Position): Promise<Changes> {
     // What changed since then only the worker could tell, and it isn't asked.
-    if (this.#backends.serves('list', ref.stream)) return { kind: 'stale', reason: 'floor' };
+    if (this.#backends.serves('list', ref.stream)) return { kind: 'stale', reason: 'backend' };
     return this.#inner.changes(ref, since);
   }
 
@@ -300,7 +300,9 @@ function readItems(answer: JsonText | undefined, stream: string, offset: number)
   if (!Array.isArray(values)) throw jsonError('list', stream, 'an array');
   return values.map((value: unknown, index) => {
     const id = isJsonObject(value) ? field(value, 'id') : undefined;
-    return { item: typeof id === 'string' ? id : String(index), data: JSON.stringify(value), created: index + 1, changed: offset };
+    // The place in the list, so that what is created later comes after all of it.
+    const created = offset - values.length + 1 + index;
+    return { item: typeof id === 'string' ? id : String(index), data: JSON.stringify(value), created, changed: offset };
   });
 }
 

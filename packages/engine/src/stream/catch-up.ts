@@ -1,8 +1,11 @@
+import type { Position } from '@rivulet/protocol';
 import type { Logger } from '../logging/logger.js';
 import type { StreamStore } from '../store/store.js';
+import type { SyncBuilder } from './built-sync.js';
+import { type CompactedRead, readCompacted, readCompactedItem } from './compacted.js';
 import type { FrameEncoder } from './frame-encoder.js';
 import { SEGMENT_BYTES } from './group-fanout.js';
-import type { Subscription } from './subscription.js';
+import { Membership, type Subscription } from './subscription.js';
 import { changesSoon, readSync } from './sync.js';
 
 /** Bytes that one subscription may write before the event loop gets its turn. */
@@ -11,23 +14,30 @@ const TURN_BYTES = 1_048_576;
 const APPEND_MS = 1_000;
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
+/** Failed reads are logged once in this time for each group. */
+const WARN_MS = 60_000;
+
+export interface CatchUpOptions {
+  readonly store: StreamStore;
+  readonly frames: FrameEncoder;
+  readonly syncs: SyncBuilder;
+  readonly logger: Logger;
+}
 
 /**
- * Moves the cursors that are not live: joining, lagging and (later) resuming are one loop. It writes only while the socket has
- * room, so a reader that lags costs its cursor and nothing else. Existing clients get exact frames from the log while it reaches
- * back to their cursor, else one `sync`.
+ * Moves the cursors that are not live: joining, lagging and resuming are one loop. It writes only while the socket has room, so a reader
+ * that lags costs its cursor and nothing else. A cursor is served from the log while that reaches back to it; else, for clients that know
+ * positions, by each changed item once; else by one `sync`.
  */
 export class CatchUp {
-  readonly #store: StreamStore;
-  readonly #frames: FrameEncoder;
-  readonly #logger: Logger;
-  /** How often a cursor fell out of the log and was answered with a `sync`. */
+  readonly #options: CatchUpOptions;
+  /** How often a cursor could only be answered with a `sync`. */
   resynced = 0;
+  /** How often one was answered with each changed item once. */
+  compacted = 0;
 
-  constructor(store: StreamStore, frames: FrameEncoder, logger: Logger) {
-    this.#store = store;
-    this.#frames = frames;
-    this.#logger = logger;
+  constructor(options: CatchUpOptions) {
+    this.#options = options;
   }
 
   start(subscription: Subscription): void {
@@ -43,13 +53,8 @@ export class CatchUp {
         await this.#pump(subscription);
         break;
       } catch (error) {
-        // The snapshot can't be read now. Nothing is sent instead of it: a wrong `sync` would be believed.
-        this.#logger.warn('snapshot_failed', {
-          stream: subscription.fanout.stream,
-          group: subscription.fanout.group,
-          error: error instanceof Error ? error.message : String(error),
-          retryMs,
-        });
+        // The store can't be read now. Nothing is sent instead: a wrong `sync` would be believed.
+        this.#warn(subscription, error);
         await delay(retryMs);
         retryMs = Math.min(retryMs * 2, LAST_RETRY_MS);
       }
@@ -66,11 +71,15 @@ export class CatchUp {
     let written = 0;
     while (!closed(subscription)) {
       if (lost(subscription)) {
-        this.resynced++;
-        subscription.resync();
+        await this.#recover(subscription);
         continue;
       }
-      if (subscription.nextSync !== undefined) {
+      const target = subscription.nextSync;
+      if (target instanceof Membership && target.since !== undefined) {
+        await this.#resume(subscription, target, target.since);
+        continue;
+      }
+      if (target !== undefined) {
         await this.#sync(subscription);
         continue;
       }
@@ -82,7 +91,7 @@ export class CatchUp {
         fanout.goLive(subscription);
         return;
       }
-      written += this.#writeStretch(subscription);
+      written += this.#writeStretch(subscription, subscription);
       if (written >= TURN_BYTES) {
         written = 0;
         await nextTurn();
@@ -90,10 +99,10 @@ export class CatchUp {
     }
   }
 
-  #writeStretch(subscription: Subscription, through?: number): number {
+  #writeStretch(subscription: Subscription, filter: { wants(item: string | undefined): boolean }, through?: number): number {
     const { frames, cursor } = subscription.fanout.log.stretch(subscription.cursor, {
       maxBytes: SEGMENT_BYTES,
-      filter: subscription,
+      filter,
       ...(through === undefined ? {} : { through }),
     });
     subscription.cursor = cursor;
@@ -102,27 +111,177 @@ export class CatchUp {
     return frames.length;
   }
 
+  /** The cursor is behind what the log holds, or of a history that ended. */
+  async #recover(subscription: Subscription): Promise<void> {
+    const { fanout, subscriber, cursor, history } = subscription;
+    if (history !== fanout.history) return this.#giveUp(subscription, fanout.brokenBy);
+    if (!subscriber.positions || fanout.epoch === undefined || subscription.members.length === 0) return this.#giveUp(subscription);
+    const since = { epoch: fanout.epoch, offset: cursor };
+    const { members } = subscription;
+    if (subscription.watchesGroup) {
+      const wants = (item: string) => subscription.wants(item);
+      const done = await this.#writeCompacted(subscription, since, members, wants, () => readCompacted(this.#options, fanout, since));
+      if (done === 'stale' || done === 'unwritten') return;
+      subscription.cursor = Math.max(subscription.cursor, done.offset);
+      return;
+    }
+    let reached = Number.POSITIVE_INFINITY;
+    for (const item of Array.from(subscription.items)) {
+      const watching = members.filter((member) => member.item === item);
+      const read = () => readCompactedItem(this.#options, fanout, item, since);
+      const done = await this.#writeCompacted(subscription, since, watching, () => true, read);
+      if (done === 'stale' || done === 'unwritten') return;
+      reached = Math.min(reached, done.offset);
+    }
+    // Where the first stands: the others may see a change again that they have.
+    subscription.cursor = Math.max(subscription.cursor, reached);
+  }
+
+  #giveUp(subscription: Subscription, reason?: Parameters<Subscription['resync']>[0]): void {
+    this.resynced++;
+    subscription.resync(reason);
+  }
+
+  /** Answers the position that everything was written up to; `stale` after it has asked for a `sync` instead. */
+  async #writeCompacted(
+    subscription: Subscription,
+    since: Position,
+    members: readonly Membership[],
+    wants: (item: string) => boolean,
+    read: () => Promise<CompactedRead>,
+  ): Promise<Position | 'stale' | 'unwritten'> {
+    const { fanout, subscriber } = subscription;
+    while (!closed(subscription) && !subscriber.ready) await subscriber.whenChanged();
+    if (closed(subscription)) return 'unwritten';
+    const { history } = fanout;
+    const result = await read();
+    if (result.kind === 'stale') {
+      if (history === fanout.history) this.#giveUp(subscription, result.reason);
+      return 'stale';
+    }
+    try {
+      if (closed(subscription) || fanout.history !== history) return 'unwritten';
+      fanout.begin(result.position);
+      if (!(await result.writeTo(subscriber, members, wants)) || fanout.history !== history) return 'unwritten';
+      this.compacted++;
+      for (const member of members) this.#tellGap(subscription, member, since.offset, result.position.offset);
+      return result.position;
+    } finally {
+      result.close();
+    }
+  }
+
+  /** Answers a join with the position that the client brought along. */
+  async #resume(subscription: Subscription, member: Membership, since: Exclude<Membership['since'], undefined>): Promise<void> {
+    const { fanout, subscriber } = subscription;
+    const sync = (reason: Membership['reason'], gapAfter?: number) => {
+      if (subscription.nextSync !== member) return;
+      member.since = undefined;
+      member.reason = reason;
+      member.gapAfter = gapAfter;
+    };
+    if (since === 'malformed') return sync('malformed');
+    await fanout.watched();
+    while (!closed(subscription) && !subscriber.ready) await subscriber.whenChanged();
+    if (closed(subscription) || subscription.nextSync !== member || lost(subscription)) return;
+    if (fanout.epoch === since.epoch && fanout.log.begun && since.offset >= fanout.log.base && since.offset <= fanout.log.head)
+      return this.#resumeFromLog(subscription, member, since);
+    const { history } = fanout;
+    const { item } = member;
+    const result = await (item === undefined
+      ? readCompacted(this.#options, fanout, since)
+      : readCompactedItem(this.#options, fanout, item, since));
+    if (result.kind === 'stale') return sync(result.reason, result.reason === 'epoch' ? undefined : since.offset);
+    try {
+      if (closed(subscription) || fanout.history !== history) return;
+      fanout.begin(result.position);
+      const there = await this.#bringTo(subscription, result.position.offset);
+      if (closed(subscription) || subscription.nextSync !== member || !there) return;
+      if (!(await result.writeTo(subscriber, [member], () => true)) || lost(subscription) || fanout.history !== history) return;
+      this.compacted++;
+      this.#tellGap(subscription, member, since.offset, result.position.offset);
+      if (subscription.cursor < 0) subscription.history = history;
+      subscription.cursor = Math.max(subscription.cursor, result.position.offset);
+      this.#answered(subscription, member);
+    } finally {
+      result.close();
+    }
+  }
+
+  /** The log reaches back to the position: exactly what was missed. */
+  async #resumeFromLog(subscription: Subscription, member: Membership, since: Position): Promise<void> {
+    const { fanout, subscriber } = subscription;
+    const fresh = subscription.cursor < 0;
+    const to = fresh ? fanout.log.head : Math.max(subscription.cursor, since.offset);
+    const { id: subscriptionId } = member;
+    subscriber.write(
+      this.#options.frames.control({ type: 'resumed', data: { subscriptionId, mode: 'tail', ...epochOf(since), from: since.offset, to } }),
+    );
+    if (fresh) {
+      subscription.history = fanout.history;
+      subscription.cursor = since.offset;
+      return this.#answered(subscription, member);
+    }
+    // What the socket watches already stands at the cursor: only the new one gets the frames up to there.
+    const { history } = fanout;
+    let at = since.offset;
+    while (at < subscription.cursor) {
+      while (!closed(subscription) && !subscriber.ready) await subscriber.whenChanged();
+      if (closed(subscription) || fanout.history !== history || at < fanout.log.base) return;
+      const { frames, cursor } = fanout.log.stretch(at, { maxBytes: SEGMENT_BYTES, filter: member, through: subscription.cursor });
+      if (frames !== undefined) subscriber.write(frames);
+      at = cursor;
+    }
+    this.#answered(subscription, member);
+  }
+
+  /** The client may have left meanwhile. */
+  #answered(subscription: Subscription, member: Membership): void {
+    if (subscription.nextSync !== member) return;
+    member.since = undefined;
+    subscription.syncDone();
+  }
+
   async #sync(subscription: Subscription): Promise<void> {
     const { fanout, subscriber } = subscription;
     const target = subscription.nextSync;
     if (target === undefined) return;
-    await fanout.watched;
+    await fanout.watched();
     // A snapshot is not kept for a reader that takes nothing.
     while (!closed(subscription) && !subscriber.ready) await subscriber.whenChanged();
     const { history } = fanout;
-    const sync = await readSync(this.#store, this.#frames, fanout, target);
+    const sync = await readSync(this.#options, subscription, target);
     try {
       if (closed(subscription) || fanout.history !== history) return;
-      fanout.begin(sync.offset);
-      const there = await this.#bringTo(subscription, sync.offset);
+      const { offset } = sync.position;
+      fanout.begin(sync.position);
+      const there = await this.#bringTo(subscription, offset);
       // The client may have left meanwhile, or the cursor been lost: what it watches already would miss changes behind this `sync`.
       if (closed(subscription) || subscription.nextSync !== target || !there) return;
-      if (!(await sync.writeTo(subscription)) || lost(subscription)) return;
+      if (!(await sync.writeTo(subscription))) {
+        target.reason ??= subscriber.positions ? 'restarted' : undefined;
+        return;
+      }
+      if (lost(subscription)) return;
+      if (target.gapAfter !== undefined) this.#tellGap(subscription, target, target.gapAfter, offset);
       if (subscription.cursor < 0) subscription.history = history;
-      subscription.cursor = Math.max(subscription.cursor, sync.offset);
+      subscription.cursor = Math.max(subscription.cursor, offset);
       if (subscription.nextSync === target) subscription.syncDone();
     } finally {
       sync.close();
+    }
+  }
+
+  /** Says which events the client will never see, unless it is known that there were none (rule RV-9). */
+  #tellGap(subscription: Subscription, target: { readonly item: string | undefined }, after: number, through: number): void {
+    const { fanout, subscriber } = subscription;
+    if (!subscriber.positions || after >= through) return;
+    const count = fanout.log.events(after, through);
+    if (count === 0) return;
+    const told = target instanceof Membership ? [target] : subscription.members.filter(({ item }) => item === target.item);
+    for (const { id: subscriptionId } of told) {
+      const data = { subscriptionId, after, through, ...(count === undefined ? {} : { count }) };
+      subscriber.write(this.#options.frames.control({ type: 'gap', data }));
     }
   }
 
@@ -141,10 +300,26 @@ export class CatchUp {
         // No change is on its way: the position of a group without items may rise without one.
         subscription.resync();
         return false;
-      } else this.#writeStretch(subscription, offset);
+      } else this.#writeStretch(subscription, subscription, offset);
     }
     return !lost(subscription);
   }
+
+  #warn({ fanout }: Subscription, error: unknown): void {
+    const now = performance.now();
+    if (now - fanout.warnedAt < WARN_MS) return;
+    fanout.warnedAt = now;
+    this.#options.logger.warn('snapshot_failed', {
+      stream: fanout.stream,
+      group: fanout.group,
+      error: error instanceof Error ? error.message : String(error),
+      consequence: 'those who join wait; tried again and again, told once a minute',
+    });
+  }
+}
+
+function epochOf({ epoch }: Position): { epoch: string } {
+  return { epoch };
 }
 
 /** A read through a function, since the state changes while the loop awaits. */

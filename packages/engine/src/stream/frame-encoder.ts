@@ -1,21 +1,23 @@
 import {
+  type ControlFrame,
   encodeChange,
+  encodeControl,
   encodeEvent,
   encodeGroupSyncHead,
   encodeItemSync,
   encodeUnauthorized,
-  GROUP_SYNC_TAIL,
   isJsonObject,
   type JsonText,
+  type SyncReason,
 } from '@rivulet/protocol';
-import type { Commit, GroupRef, ItemRead } from '../store/store.js';
+import type { ChangeEntry, Commit, GroupRef, ItemRead } from '../store/store.js';
 import type { Clock } from '../structures/clock.js';
+import { encodeTextFrame } from '../structures/websocket-frame.js';
 
 /** Turns commits and snapshots into the frames that stream clients see. */
 export class FrameEncoder {
   readonly #clock: Clock;
   readonly #injectId: boolean;
-  readonly groupSyncTail = GROUP_SYNC_TAIL;
 
   /** `injectId`: object values without an `id` get their item id as one, on the wire only. */
   constructor(clock: Clock, injectId: boolean) {
@@ -24,22 +26,37 @@ export class FrameEncoder {
   }
 
   change(commit: Commit): string {
-    const frame = { timestamp: commit.timestamp, streamName: commit.stream, groupId: commit.group, id: commit.item };
+    const { timestamp, stream, group, item, position } = commit;
+    const frame = { timestamp, streamName: stream, groupId: group, id: item, offset: position.offset };
     if (commit.effect === 'event') return encodeEvent(frame, commit.eventType ?? 'message', commit.data);
-    return encodeChange(frame, commit.effect, this.value(commit.item ?? '', commit.data));
+    return encodeChange(frame, commit.effect, this.value(item ?? '', commit.data));
+  }
+
+  /** One entry of a compacted history, for a client that stands at `since`. */
+  compacted(ref: GroupRef, entry: ChangeEntry, since: number, timestamp: number): string {
+    const { item: id, changed: offset, created } = entry;
+    const frame = { timestamp, streamName: ref.stream, groupId: ref.group, id, offset, created };
+    if (entry.kind === 'item') return encodeChange(frame, created > since ? 'create' : 'update', this.value(id, entry.data));
+    return encodeChange(frame, 'delete', entry.valueId === undefined ? '{}' : `{"id":${entry.valueId}}`);
   }
 
   groupSyncHead(ref: GroupRef, timestamp: number): string {
     return encodeGroupSyncHead(timestamp, ref.stream, ref.group);
   }
 
-  itemSync(ref: GroupRef, item: string, read: ItemRead): string {
-    const data = read.value === undefined ? 'null' : this.value(item, read.value.data);
-    return encodeItemSync({ timestamp: read.timestamp, streamName: ref.stream, groupId: ref.group, id: item }, data);
+  itemSync(ref: GroupRef, item: string, read: ItemRead, reason: SyncReason | undefined): string {
+    const { position, timestamp, value } = read;
+    const frame = { timestamp, streamName: ref.stream, groupId: ref.group, id: item, ...position, reason };
+    return encodeItemSync(frame, value === undefined ? 'null' : this.value(item, value.data), value?.created);
   }
 
   unauthorized(stream: string, group: string): string {
     return encodeUnauthorized(this.#clock.now(), stream, group);
+  }
+
+  /** A finished WebSocket frame. */
+  control(frame: ControlFrame): Buffer {
+    return encodeTextFrame(encodeControl(frame));
   }
 
   /** A stored value as clients see it. */

@@ -1,4 +1,6 @@
-import type { GroupRef } from '../store/store.js';
+import type { Position, SyncReason } from '@rivulet/protocol';
+import type { Commit, GroupRef } from '../store/store.js';
+import type { BuiltSyncs } from './built-sync.js';
 import { GroupLog } from './group-log.js';
 import type { Subscription } from './subscription.js';
 
@@ -26,19 +28,47 @@ export class GroupFanout implements GroupRef {
   #appended: (() => void)[] | undefined;
   /** Grows when the history breaks: cursors of an earlier one mean nothing. */
   history = 0;
+  /** Why it broke last. */
+  brokenBy: SyncReason | undefined;
+  /** Epoch of the history; `undefined` until a position is known. */
+  epoch: string | undefined;
   /** Waits in the hub's list for the end of the turn. */
   dirty = false;
-  /** The store's `watch`; resolved before the first snapshot is taken. */
-  readonly watched: Promise<void>;
-  /** The last small group `sync`, for those who join while nothing changes. */
-  sharedSync: { readonly offset: number; readonly frame: Buffer } | undefined;
+  /** Monotonic milliseconds of the last line about a failed read; none was written yet. */
+  warnedAt = Number.NEGATIVE_INFINITY;
+  readonly #watch: () => Promise<void>;
+  #watching: Promise<void> | undefined;
+  /** What was built for those who joined, for others who need the same; absent until somebody does. */
+  built: BuiltSyncs | undefined;
 
-  constructor(ref: GroupRef, watched: Promise<void>) {
+  /** `watch`: the store's, for this group. */
+  constructor(ref: GroupRef, watch: () => Promise<void>) {
     this.stream = ref.stream;
     this.group = ref.group;
-    this.watched = watched;
+    this.#watch = watch;
     // Whoever joins awaits it and hears of a failure; without a joiner nobody would.
-    watched.catch(() => {});
+    this.watched().catch(() => {});
+  }
+
+  /** Resolves when the store reports every commit of the group, before the first read. After a failure the next who asks tries again. */
+  watched(): Promise<void> {
+    if (this.#watching !== undefined) return this.#watching;
+    const watching = this.#watch();
+    this.#watching = watching;
+    watching.catch(() => {
+      if (this.#watching === watching) this.#watching = undefined;
+    });
+    return watching;
+  }
+
+  /** Ends what `watched` began, if it did. */
+  unwatch(unwatch: () => void): void {
+    this.#watching?.then(unwatch, () => {});
+  }
+
+  /** Where the group stands as far as it is known here. */
+  get position(): Position | undefined {
+    return this.epoch === undefined || !this.log.begun ? undefined : { epoch: this.epoch, offset: this.log.head };
   }
 
   /** Subscriptions, live or not. */
@@ -55,17 +85,19 @@ export class GroupFanout implements GroupRef {
     this.#unlink(subscription);
   }
 
-  begin(offset: number): void {
+  /** States where the group stands when nothing was appended yet. */
+  begin(position: Position): void {
+    this.epoch ??= position.epoch;
     if (this.log.begun) return;
-    this.log.begin(offset);
-    this.#flushed = offset;
+    this.log.begin(position.offset);
+    this.#flushed = position.offset;
   }
 
   /** Answers whether the change was new. */
-  append(offset: number, item: string | undefined, frame: Buffer, time: number): boolean {
-    if (!this.log.begun) this.begin(offset - 1);
-    if (!this.log.append(offset, item, frame, time)) return false;
-    this.sharedSync = undefined;
+  append({ position, item, effect }: Commit, frame: Buffer, time: number): boolean {
+    const { epoch, offset } = position;
+    if (!this.log.begun) this.begin({ epoch, offset: offset - 1 });
+    if (!this.log.append(offset, item, frame, time, effect === 'event')) return false;
     const waiting = this.#appended;
     if (waiting !== undefined) {
       this.#appended = undefined;
@@ -132,20 +164,31 @@ export class GroupFanout implements GroupRef {
   }
 
   /**
-   * The history broke, and goes on at `offset` where that is known: nobody's cursor means anything now. Those that lag or join find out
+   * The history broke, and goes on at `position` where that is known: nobody's cursor means anything now. Those that lag or join find out
    * by `history`.
    */
-  restart(offset: number | undefined, catchUp: StartCatchUp): void {
+  restart(position: Position | undefined, reason: SyncReason, catchUp: StartCatchUp): void {
     this.history++;
-    if (offset !== undefined) this.log.restart(offset);
-    this.sharedSync = undefined;
+    this.brokenBy = reason;
+    if (position !== undefined) {
+      this.epoch = position.epoch;
+      this.log.restart(position.offset);
+    }
+    this.#wakeAll(catchUp);
+    if (position !== undefined) this.#flushed = position.offset;
+  }
+
+  /** Commits were missed: the log goes on at `position`, and those who stand before it catch up from the store. */
+  skipTo(position: Position, catchUp: StartCatchUp): void {
+    this.log.restart(position.offset);
+    this.#wakeAll(catchUp);
+    this.#flushed = position.offset;
+  }
+
+  #wakeAll(catchUp: StartCatchUp): void {
     const live = new Set(this.#live);
     for (const set of this.#itemLive?.values() ?? []) for (const subscription of set) live.add(subscription);
-    for (const subscription of live) {
-      this.leaveLive(subscription);
-      catchUp(subscription);
-    }
-    if (offset !== undefined) this.#flushed = offset;
+    for (const subscription of live) this.#lag(subscription, catchUp);
     this.wake();
   }
 

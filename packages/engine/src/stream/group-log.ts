@@ -13,6 +13,10 @@ export class GroupLog {
   #begun = false;
   #bytes = 0;
   #head = 0;
+  /** Offsets of the events after `#eventsFrom`, ascending; also of those that fell out of the log. */
+  #events = NO_TIMES;
+  /** Every event after this offset is known. */
+  #eventsFrom = 0;
 
   /** False until the first append or `begin`: no cursor can exist yet. */
   get begun(): boolean {
@@ -50,9 +54,9 @@ export class GroupLog {
 
   /**
    * Adds the change at `offset`. One that is known already is ignored (`false`); a hole empties the log first, so that
-   * a cursor before it is told to take a snapshot and never skips silently.
+   * a cursor before it is told to take a snapshot and never skips silently. `event`: it is stored nowhere else.
    */
-  append(offset: number, item: string | undefined, frame: Buffer, time: number): boolean {
+  append(offset: number, item: string | undefined, frame: Buffer, time: number, event = false): boolean {
     if (!this.#begun) this.#reset(offset - 1);
     else if (offset <= this.#head) return false;
     else if (offset !== this.#head + 1) this.#reset(offset - 1);
@@ -66,6 +70,7 @@ export class GroupLog {
     this.#times.push(time);
     this.#head = offset;
     this.#bytes += frame.length + ENTRY_BYTES;
+    if (event) this.#noteEvent(offset);
     return true;
   }
 
@@ -85,6 +90,12 @@ export class GroupLog {
     this.#bytes -= freed;
     if (this.#start > 64 && this.#start * 2 > this.#frames.length) this.#compact();
     return freed;
+  }
+
+  /** How many events there were with `after < offset <= through`; `undefined` when that is not known any more. */
+  events(after: number, through: number): number | undefined {
+    if (!this.#begun || after < this.#eventsFrom || through > this.#head) return undefined;
+    return firstAbove(this.#events, through) - firstAbove(this.#events, after);
   }
 
   /** The next stretch of frames for a cursor, and the cursor after it. `base <= cursor <= head` must hold. */
@@ -125,6 +136,16 @@ export class GroupLog {
     this.#head = offset;
     this.#bytes = 0;
     this.#begun = true;
+    this.#events = NO_TIMES;
+    this.#eventsFrom = offset;
+  }
+
+  #noteEvent(offset: number): void {
+    if (this.#events === NO_TIMES) this.#events = [];
+    this.#events.push(offset);
+    if (this.#events.length <= 2 * KNOWN_EVENTS) return;
+    this.#eventsFrom = this.#events[KNOWN_EVENTS - 1] as number;
+    this.#events = this.#events.slice(KNOWN_EVENTS);
   }
 
   #compact(): void {
@@ -140,6 +161,9 @@ export class GroupLog {
 const NO_FRAMES: Buffer[] = [];
 const NO_ITEMS: (string | undefined)[] = [];
 const NO_TIMES: number[] = [];
+
+/** So many events at least are counted after they fell out of the log. */
+const KNOWN_EVENTS = 8_192;
 
 /** In the place of a frame that is gone. */
 const DROPPED = Buffer.alloc(0);
@@ -165,4 +189,16 @@ export interface Stretch {
 function joinFrames(frames: readonly Buffer[]): Buffer | undefined {
   if (frames.length <= 1) return frames[0];
   return Buffer.concat(frames);
+}
+
+/** Index of the first number above `limit` in ascending `numbers`. */
+function firstAbove(numbers: readonly number[], limit: number): number {
+  let low = 0;
+  let high = numbers.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((numbers[middle] as number) > limit) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }

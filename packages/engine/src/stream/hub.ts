@@ -1,13 +1,15 @@
+import type { Position } from '@rivulet/protocol';
 import type { StreamConfig } from '../config/config.js';
 import type { Logger } from '../logging/logger.js';
 import type { Commit, GroupRef, StreamStore } from '../store/store.js';
 import type { Clock } from '../structures/clock.js';
 import { PairMap } from '../structures/pair-map.js';
 import { encodeTextFrame } from '../structures/websocket-frame.js';
+import { SyncBuilder } from './built-sync.js';
 import { CatchUp } from './catch-up.js';
 import type { FrameEncoder } from './frame-encoder.js';
 import { GroupFanout } from './group-fanout.js';
-import { Membership, type Subscriber, Subscription } from './subscription.js';
+import { type JoinRequest, Membership, type Subscriber, Subscription } from './subscription.js';
 
 /** How long the log of a group outlives its last subscription: a client that reconnects finds it. */
 const LINGER_MS = 60_000;
@@ -39,6 +41,7 @@ export class Hub {
   readonly #options: HubOptions;
   readonly #groups = new PairMap<GroupFanout>();
   readonly #catchUp: CatchUp;
+  readonly #syncs: SyncBuilder;
   readonly #idle = new Map<GroupFanout, number>();
   readonly #sharing = new Set<GroupFanout>();
   /** Groups with entries in their log, those changed longest ago first. */
@@ -51,7 +54,8 @@ export class Hub {
 
   constructor(options: HubOptions) {
     this.#options = options;
-    this.#catchUp = new CatchUp(options.store, options.frames, options.logger);
+    this.#syncs = new SyncBuilder(options.store, options.frames, options.clock);
+    this.#catchUp = new CatchUp({ store: options.store, frames: options.frames, syncs: this.#syncs, logger: options.logger });
     this.#sweep = setInterval(() => this.#tidy(), SWEEP_MS);
     this.#sweep.unref();
   }
@@ -71,6 +75,11 @@ export class Hub {
     return this.#catchUp.resynced;
   }
 
+  /** Cursors behind the log that were answered with each changed item once. */
+  get compacted(): number {
+    return this.#catchUp.compacted;
+  }
+
   /** Whether a change of this group must be encoded at all. */
   watches(stream: string, group: string): boolean {
     return this.#groups.get(stream, group) !== undefined;
@@ -81,7 +90,7 @@ export class Hub {
     const fanout = this.#groups.get(commit.stream, commit.group);
     if (fanout === undefined) return;
     const before = fanout.log.bytes;
-    if (!fanout.append(commit.position.offset, commit.item, encodeTextFrame(text), this.#options.clock.monotonic())) return;
+    if (!fanout.append(commit, encodeTextFrame(text), this.#options.clock.monotonic())) return;
     this.counters.appended++;
     this.#logged.delete(fanout);
     this.#logged.add(fanout);
@@ -108,19 +117,25 @@ export class Hub {
     }
   }
 
-  /** The store lost continuity of a group: every cursor lags, and its log begins anew. */
-  restart(ref: GroupRef, offset: number): void {
+  /**
+   * The store lost continuity of a group (`epoch`): nobody's position means anything. Or it missed commits (`gap`): the log begins anew,
+   * and positions are still good for the store.
+   */
+  restart(ref: GroupRef, reason: 'gap' | 'epoch', position: Position): void {
     const fanout = this.#groups.get(ref.stream, ref.group);
     if (fanout === undefined) return;
     this.#logBytes -= fanout.log.bytes;
-    fanout.restart(offset, this.#start);
+    if (reason === 'gap') fanout.skipTo(position, this.#start);
+    else fanout.restart(position, reason, this.#start);
   }
 
   /** The groups of a stream are read elsewhere from now on: everybody gets a `sync` of what is there. */
   refresh(stream: string): void {
+    // What was appended in this turn is sent first: no `sync` stands for an event.
+    this.flush();
     for (const fanout of this.#groups.valuesOf(stream)) {
       this.#logBytes -= fanout.log.bytes;
-      fanout.restart(fanout.log.begun ? fanout.log.head : undefined, this.#start);
+      fanout.restart(fanout.position, 'backend', this.#start);
     }
   }
 
@@ -128,7 +143,7 @@ export class Hub {
   open(subscriber: Subscriber, ref: GroupRef): Subscription {
     let fanout = this.#groups.get(ref.stream, ref.group);
     if (fanout === undefined) {
-      fanout = new GroupFanout(ref, this.#options.store.watch(ref));
+      fanout = new GroupFanout(ref, async () => this.#options.store.watch(ref));
       this.#groups.set(ref.stream, ref.group, fanout);
     }
     this.#idle.delete(fanout);
@@ -136,9 +151,9 @@ export class Hub {
     return new Subscription(subscriber, fanout);
   }
 
-  /** Adds the whole group (`item` undefined) or one item to what it watches; a `sync` of that follows, then live changes. */
-  join(subscription: Subscription, item: string | undefined): Membership {
-    const membership = new Membership(subscription, item);
+  /** Adds the whole group or one item to what it watches; a `sync` of that follows, or what changed since its position, then live changes. */
+  join(subscription: Subscription, request: JoinRequest): Membership {
+    const membership = new Membership(subscription, request);
     subscription.fanout.leaveLive(subscription);
     subscription.request(membership);
     this.#sharing.add(subscription.fanout);
@@ -188,7 +203,7 @@ export class Hub {
       while ((fanout.log.oldestTime ?? Number.POSITIVE_INFINITY) < oldest) this.#logBytes -= fanout.log.dropOldest();
       if (fanout.log.length === 0) this.#logged.delete(fanout);
     }
-    for (const fanout of this.#sharing) fanout.sharedSync = undefined;
+    for (const fanout of this.#sharing) this.#syncs.forget(fanout);
     this.#sharing.clear();
     for (const [fanout, since] of this.#idle) {
       if (now - since < LINGER_MS) break;
@@ -200,8 +215,9 @@ export class Hub {
     this.#idle.delete(fanout);
     this.#logged.delete(fanout);
     this.#sharing.delete(fanout);
+    this.#syncs.forget(fanout);
     this.#logBytes -= fanout.log.bytes;
     this.#groups.delete(fanout.stream, fanout.group);
-    this.#options.store.unwatch(fanout);
+    fanout.unwatch(() => this.#options.store.unwatch(fanout));
   }
 }

@@ -3,6 +3,7 @@ import type { Logger } from '../logging/logger.js';
 import type { Clock } from '../structures/clock.js';
 import { Listener, type UpgradeRequest, type Verdict } from '../transport/listener.js';
 import type { AuthGate } from './auth-gate.js';
+import { refreshAccess } from './session-access.js';
 import { type SessionRoom, StreamSession } from './stream-session.js';
 import { readTarget } from './upgrade-target.js';
 
@@ -71,7 +72,7 @@ export class StreamGateway {
   }
 
   async #route(request: UpgradeRequest): Promise<Verdict> {
-    const target = readTarget(request.path);
+    const target = readTarget(request.path, request.rawQuery);
     if (target.kind === 'unknown') return { kind: 'refuse', status: 404 };
     if (target.kind === 'invalid') return { kind: 'refuse', status: 400 };
     const protocol = request.protocols.includes('Authorization') ? 'Authorization' : request.protocols[0];
@@ -84,8 +85,9 @@ export class StreamGateway {
       kind: 'accept',
       protocol,
       open: (connection) => {
-        const session = new StreamSession(this.#room, connection, decision.context);
-        if (target.kind === 'join') session.joinByPath(target, target.item);
+        const refreshable = this.#options.config.authFunction === undefined ? {} : { refresh: refreshAccess(this.#options.auth, request) };
+        const session = new StreamSession(this.#room, connection, { now: decision, ...refreshable });
+        if (target.kind === 'join') session.joinByPath(target);
         return session;
       },
     };

@@ -7,8 +7,10 @@ import { AuthGate } from './auth-gate.js';
 import { BackedStore } from './backed-store.js';
 import { Backends } from './backends.js';
 import { ChangeTriggers } from './change-triggers.js';
+import { ExpiryWatch } from './expiry-watch.js';
 import { FrameEncoder } from './frame-encoder.js';
 import { Hub } from './hub.js';
+import { registerSessionFunctions } from './session-functions.js';
 import { registerStreamFunctions } from './stream-functions.js';
 import { StreamGateway } from './stream-gateway.js';
 import { SubscriptionTriggers } from './subscription-triggers.js';
@@ -48,17 +50,18 @@ export class StreamModule {
     this.gateway = new StreamGateway({
       config,
       auth: new AuthGate(fabric, config, clock, logger),
-      room: { hub: this.hub, triggers, frames: this.#frames, config, logger },
+      room: { hub: this.hub, triggers, frames: this.#frames, config, logger, expiry: new ExpiryWatch(clock) },
       clock,
       logger,
     });
+    registerSessionFunctions({ fabric, sessions: () => this.gateway.sessions, logger });
   }
 
   async start(): Promise<void> {
     const { store, config, fabric, logger } = this.#options;
     await store.start({
       onCommit: (commit) => this.#committed(commit),
-      onBreak: (ref, _reason, position) => this.hub.restart(ref, position.offset),
+      onBreak: (ref, reason, position) => this.hub.restart(ref, reason, position),
     });
     if (config.authFunction !== undefined && !fabric.hasFunction(config.authFunction)) {
       logger.warn('auth_function_not_registered', {

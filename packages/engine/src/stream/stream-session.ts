@@ -1,15 +1,19 @@
 import { randomUUID } from 'node:crypto';
-import { decodeStreamMessage, type StreamJoin } from '@rivulet/protocol';
+import { type ControlFrame, decodeStreamMessage, type ErrorCode, type StreamJoin } from '@rivulet/protocol';
 import type { StreamConfig } from '../config/config.js';
 import type { Logger } from '../logging/logger.js';
 import { isValidId } from '../store/ids.js';
 import type { GroupRef } from '../store/store.js';
 import { encodeTextFrame } from '../structures/websocket-frame.js';
 import type { Connection, ConnectionOwner } from '../transport/connection.js';
+import type { AuthDecision } from './auth-gate.js';
+import type { Expiring, ExpiryWatch } from './expiry-watch.js';
 import type { FrameEncoder } from './frame-encoder.js';
 import type { Hub } from './hub.js';
+import type { SessionAccess } from './session-access.js';
 import type { Membership, Subscriber, Subscription } from './subscription.js';
 import type { JoinEvent, SubscriptionTriggers } from './subscription-triggers.js';
+import type { PathJoin } from './upgrade-target.js';
 
 /** What all sessions of a gateway share; one object, since a session is paid for ten thousand times. */
 export interface SessionRoom {
@@ -19,6 +23,7 @@ export interface SessionRoom {
   readonly config: Pick<StreamConfig, 'maxBufferedBytes' | 'maxSubscriptionsPerConnection'>;
   readonly logger: Logger;
   readonly sessions: Set<StreamSession>;
+  readonly expiry: ExpiryWatch;
 }
 
 interface PendingJoin {
@@ -28,27 +33,38 @@ interface PendingJoin {
 }
 
 /** One stream client: its joins in order, its memberships, and the socket that the hub writes to. */
-export class StreamSession implements ConnectionOwner, Subscriber {
+export class StreamSession implements ConnectionOwner, Subscriber, Expiring {
   readonly #room: SessionRoom;
   readonly #connection: Connection;
+  readonly #access: SessionAccess;
   /** From the auth function; handed to join and leave functions. */
-  readonly #context: unknown;
+  #context: unknown;
   #memberships: Map<string, Membership> | undefined;
   #pending: PendingJoin[] | undefined;
   #waiting: (() => void)[] | undefined;
   #held = false;
+  #warnedJoin = false;
+  /** Control frames that wait until the socket takes them. */
+  #owed = 0;
+  /** A refresh is being decided; the newest token that came meanwhile waits. */
+  #refreshing = false;
+  #nextToken: string | undefined;
   open = true;
+  positions = false;
 
-  constructor(room: SessionRoom, connection: Connection, context: unknown) {
+  constructor(room: SessionRoom, connection: Connection, access: SessionAccess) {
     this.#room = room;
     this.#connection = connection;
-    this.#context = context;
+    this.#access = access;
+    this.#context = access.now.context;
     room.sessions.add(this);
+    if (access.now.expiresAtMs !== undefined) room.expiry.set(this, access.now.expiresAtMs);
   }
 
   /** Joins as if the client had asked (the path form of the URL). */
-  joinByPath(ref: GroupRef, item: string | undefined): void {
-    this.#enqueue({ type: 'join', subscriptionId: randomUUID(), streamName: ref.stream, groupId: ref.group, itemId: item });
+  joinByPath(target: PathJoin): void {
+    const { stream: streamName, group: groupId, item: itemId, positions, since } = target;
+    this.#enqueue({ type: 'join', subscriptionId: randomUUID(), streamName, groupId, itemId, positions, since });
   }
 
   onText(text: string): void {
@@ -57,8 +73,20 @@ export class StreamSession implements ConnectionOwner, Subscriber {
       if (decoded.kind === 'invalid') this.#room.logger.debug('stream_frame_ignored', { code: decoded.code, reason: decoded.reason });
       return;
     }
-    if (decoded.message.type === 'join') this.#enqueue(decoded.message);
-    else this.#leave(decoded.message.subscriptionId);
+    const { message } = decoded;
+    switch (message.type) {
+      case 'join':
+        this.#enqueue(message);
+        break;
+      case 'leave':
+        this.#leave(message.subscriptionId);
+        break;
+      case 'refresh':
+        this.#refresh(message.token);
+        break;
+      default:
+        message satisfies never;
+    }
   }
 
   onBinary(data: Buffer): void {
@@ -73,6 +101,7 @@ export class StreamSession implements ConnectionOwner, Subscriber {
     if (!this.open) return;
     this.open = false;
     this.#room.sessions.delete(this);
+    this.#room.expiry.delete(this);
     for (const pending of this.#pending ?? []) pending.cancelled = true;
     const memberships = this.#memberships;
     this.#memberships = undefined;
@@ -100,6 +129,21 @@ export class StreamSession implements ConnectionOwner, Subscriber {
   /** Bytes owned by this session: what its socket has not taken yet. */
   get ownedBytes(): number {
     return this.#connection.buffered;
+  }
+
+  /** Changes that it does not have yet, of the group that it is furthest behind in. */
+  get lag(): number {
+    let lag = 0;
+    for (const { subscription } of this.#memberships?.values() ?? []) lag = Math.max(lag, subscription.lag);
+    return lag;
+  }
+
+  get subscriptions(): number {
+    return this.#memberships?.size ?? 0;
+  }
+
+  get remoteAddress(): string {
+    return this.#connection.remoteAddress;
   }
 
   whenChanged(): Promise<void> {
@@ -141,15 +185,16 @@ export class StreamSession implements ConnectionOwner, Subscriber {
   /** Joins of one socket take effect in order; while their functions run, everything else of the socket goes on. */
   #enqueue(message: StreamJoin): void {
     const { streamName, groupId, itemId } = message;
+    if (message.positions) this.positions = true;
     if (!isValidId(streamName) || !isValidId(groupId) || (itemId !== undefined && !isValidId(itemId))) {
-      this.#room.logger.warn('join_ignored', { code: 'INVALID_ID' });
+      this.#ignore(message, 'INVALID_ID', 'stream, group and item are at most 256 bytes of UTF-8 without control characters');
       return;
     }
     const limit = this.#room.config.maxSubscriptionsPerConnection;
     const pending = this.#pending?.length ?? 0;
     const replaces = this.#memberships?.has(message.subscriptionId) === true;
     if (pending >= limit || (!replaces && (this.#memberships?.size ?? 0) + pending >= limit)) {
-      this.#room.logger.warn('join_ignored', { code: 'TOO_MANY_SUBSCRIPTIONS', limit });
+      this.#ignore(message, 'TOO_MANY_SUBSCRIPTIONS', `a connection has at most ${limit} subscriptions; leave some, or open another`);
       return;
     }
     if (this.#pending === undefined && this.#room.triggers.open) {
@@ -165,6 +210,65 @@ export class StreamSession implements ConnectionOwner, Subscriber {
     void this.#decide();
   }
 
+  /** Told to clients that know positions, and to the operator once for each connection; more are lines of level debug. */
+  #ignore({ subscriptionId }: StreamJoin, code: ErrorCode, message: string): void {
+    this.#room.logger[this.#warnedJoin ? 'debug' : 'warn']('join_ignored', { code, message, address: this.#connection.remoteAddress });
+    this.#warnedJoin = true;
+    this.#tell({ type: 'error', data: { subscriptionId, code, message } });
+  }
+
+  /** A control frame, for those who know them. A client that provokes more than it reads is not told of all. */
+  #tell(frame: ControlFrame): void {
+    if (!this.positions || this.#owed >= this.#room.config.maxSubscriptionsPerConnection) return;
+    this.#owed++;
+    void this.#owe(this.#room.frames.control(frame));
+  }
+
+  async #owe(frame: Buffer): Promise<void> {
+    while (this.open && !this.ready) await this.whenChanged();
+    this.#owed--;
+    if (this.open) this.#connection.write(frame);
+  }
+
+  /** Asks for more time (rule RV-14). One at a time; of those that come meanwhile the newest counts. */
+  #refresh(token: string): void {
+    const { refresh } = this.#access;
+    if (refresh === undefined) {
+      this.#tell({ type: 'refreshed', data: { expiresAtMs: null } });
+      return;
+    }
+    this.#nextToken = token;
+    if (!this.#refreshing) void this.#decideRefreshes(refresh);
+  }
+
+  async #decideRefreshes(refresh: (token: string) => Promise<AuthDecision>): Promise<void> {
+    this.#refreshing = true;
+    for (let token = this.#nextToken; token !== undefined && this.open; token = this.#nextToken) {
+      this.#nextToken = undefined;
+      const decision = await refresh(token);
+      if (!this.open) break;
+      if (decision.kind === 'refused') {
+        this.#connection.close(decision.close);
+        break;
+      }
+      this.#context = decision.context;
+      this.#room.expiry.set(this, decision.expiresAtMs);
+      this.#tell({ type: 'refreshed', data: { expiresAtMs: decision.expiresAtMs ?? null } });
+    }
+    this.#refreshing = false;
+  }
+
+  // Expiring: what the auth function allowed ends.
+
+  expiring(expiresAtMs: number): boolean {
+    this.#tell({ type: 'expiring', data: { expiresAtMs } });
+    return this.positions;
+  }
+
+  expire(): void {
+    this.#connection.close('expired');
+  }
+
   async #decide(): Promise<void> {
     for (let next = this.#pending?.[0]; next !== undefined; next = this.#pending?.[0]) {
       const { message } = next;
@@ -177,7 +281,9 @@ export class StreamSession implements ConnectionOwner, Subscriber {
       const allowed = await this.#room.triggers.allows(event);
       this.#pending?.shift();
       if (!allowed) {
-        if (!next.cancelled) this.#end(message.subscriptionId);
+        const { subscriptionId } = message;
+        if (!next.cancelled) this.#end(subscriptionId);
+        this.#tell({ type: 'error', data: { subscriptionId, code: 'FORBIDDEN', message: 'the join was refused' } });
         await this.#writeBetween(encodeTextFrame(this.#room.frames.unauthorized(message.streamName, message.groupId)));
       } else if (next.cancelled) {
         this.#room.triggers.left(event);
@@ -199,7 +305,8 @@ export class StreamSession implements ConnectionOwner, Subscriber {
     this.#memberships ??= new Map();
     const replaced = this.#memberships.get(message.subscriptionId);
     const subscription = this.#subscriptionOf(ref) ?? this.#room.hub.open(this, ref);
-    this.#memberships.set(message.subscriptionId, this.#room.hub.join(subscription, message.itemId));
+    const { subscriptionId, itemId: item, since } = message;
+    this.#memberships.set(subscriptionId, this.#room.hub.join(subscription, { subscriptionId, item, since }));
     if (replaced === undefined) return;
     this.#room.hub.leave(replaced);
     const { fanout } = replaced.subscription;

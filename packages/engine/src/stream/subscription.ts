@@ -1,3 +1,4 @@
+import type { Since, SyncReason } from '@rivulet/protocol';
 import type { GroupFanout } from './group-fanout.js';
 
 /** What the hub sees of a session: somewhere to write frames, which may be full. */
@@ -7,6 +8,8 @@ export interface Subscriber {
   /** False while the socket is above its watermark or in the middle of a fragmented message: nothing may be written then. */
   readonly ready: boolean;
   readonly open: boolean;
+  /** The client has said that it knows positions: it may get control frames, and a large `sync` in parts. */
+  readonly positions: boolean;
   /** Resolves when `ready` or `hasRoom` may have become true, or when the session closed: look again. */
   whenChanged(): Promise<void>;
   /** Below the watermark; what the holder of the socket looks at between fragments. */
@@ -40,6 +43,8 @@ export class Subscription {
   #itemMembers: Map<string, number> | undefined;
   /** Targets that are watched and whose `sync` is due again; nothing is sent for them before it. */
   #stale: SyncTarget[] | undefined;
+  /** What it watches by now, each from its `sync` or resumption on; several may watch the same. */
+  readonly #members: Membership[] = [];
   /** The group's history that the cursor belongs to. */
   history: number;
   pumping = false;
@@ -68,6 +73,16 @@ export class Subscription {
     return this.#itemMembers.keys().next().value;
   }
 
+  /** The memberships that count, oldest first. */
+  get members(): readonly Membership[] {
+    return this.#members;
+  }
+
+  /** Changes of the group that it does not have yet: 0 while it is live. */
+  get lag(): number {
+    return this.state === 'live' || this.cursor < 0 ? 0 : Math.max(0, this.fanout.log.head - this.cursor);
+  }
+
   /** Which changes are for it: one frame per socket and change, however many memberships match (spec ST §2.4). */
   wants(item: string | undefined): boolean {
     if (this.#groupMembers > 0 && !this.#isStale(undefined)) return true;
@@ -86,14 +101,16 @@ export class Subscription {
   }
 
   /**
-   * The cursor can't be served from the log: it is given up, and everything that is watched gets a `sync` again. What waits for one
-   * already goes first, so that a reader which falls behind over and over again still gets each in its turn.
+   * The cursor can't be served any more: it is given up, and everything that is watched gets a `sync` again, with the reason for clients
+   * that know positions. What waits for one already goes first, so that a reader which falls behind over and over again still gets each in
+   * its turn.
    */
-  resync(): void {
+  resync(reason?: SyncReason): void {
+    const gapAfter = this.cursor >= 0 && this.history === this.fanout.history ? this.cursor : undefined;
     this.cursor = -1;
     this.history = this.fanout.history;
-    const fresh: SyncTarget[] = this.#groupMembers > 0 && !this.#isStale(undefined) ? [{ item: undefined }] : [];
-    for (const item of this.items) if (!this.#isStale(item)) fresh.push({ item });
+    const fresh: SyncTarget[] = this.#groupMembers > 0 && !this.#isStale(undefined) ? [{ item: undefined, reason, gapAfter }] : [];
+    for (const item of this.items) if (!this.#isStale(item)) fresh.push({ item, reason, gapAfter });
     if (fresh.length === 0) return;
     this.#stale = [...(this.#stale ?? []), ...fresh];
     this.#pendingSyncs = [...(this.#pendingSyncs ?? []), ...fresh];
@@ -114,6 +131,7 @@ export class Subscription {
       return;
     }
     membership.active = false;
+    this.#members.splice(this.#members.indexOf(membership), 1);
     const { item } = membership;
     if (item === undefined) {
       this.#groupMembers--;
@@ -148,6 +166,7 @@ export class Subscription {
 
   #count(membership: Membership): void {
     membership.active = true;
+    this.#members.push(membership);
     const { item } = membership;
     if (item === undefined) {
       this.#groupMembers++;
@@ -161,17 +180,41 @@ export class Subscription {
 /** What one `sync` shows: an item, or the whole group when `item` is `undefined`. */
 export interface SyncTarget {
   readonly item: string | undefined;
+  /** Why the client gets it although it had a position. */
+  reason?: SyncReason | undefined;
+  /** It had everything up to here: events after it are lost. `undefined`: it had nothing, or another history. */
+  gapAfter?: number | undefined;
+}
+
+/** What a client asks for when it joins. */
+export interface JoinRequest {
+  readonly subscriptionId: string;
+  /** `undefined`: the whole group. */
+  readonly item: string | undefined;
+  /** Where the client stands already. */
+  readonly since: Since | undefined;
 }
 
 /** One join of a session, named by the client's subscription id: a share in the cursor of its group. */
 export class Membership implements SyncTarget {
   readonly subscription: Subscription;
+  readonly id: string;
   readonly item: string | undefined;
-  /** From its `sync` on. */
+  /** Where the client says that it stands, until that is answered. */
+  since: Since | undefined;
+  reason: SyncReason | undefined;
+  gapAfter: number | undefined;
+  /** From its `sync` or resumption on. */
   active = false;
 
-  constructor(subscription: Subscription, item: string | undefined) {
+  constructor(subscription: Subscription, { subscriptionId, item, since }: JoinRequest) {
     this.subscription = subscription;
+    this.id = subscriptionId;
     this.item = item;
+    this.since = since;
+  }
+
+  wants(item: string | undefined): boolean {
+    return this.item === undefined || this.item === item;
   }
 }

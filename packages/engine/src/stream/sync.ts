@@ -1,51 +1,44 @@
-import { LIMITS } from '@rivulet/protocol';
-import type { Snapshot, StreamStore } from '../store/store.js';
-import { encodeTextFragment, encodeTextFrame } from '../structures/websocket-frame.js';
+import { LIMITS, type Position } from '@rivulet/protocol';
+import type { StreamStore } from '../store/store.js';
+import { encodeTextFrame } from '../structures/websocket-frame.js';
+import type { GroupSync, SyncBuilder } from './built-sync.js';
 import type { FrameEncoder } from './frame-encoder.js';
 import type { GroupFanout } from './group-fanout.js';
 import type { Subscriber, Subscription, SyncTarget } from './subscription.js';
 
-/** A `sync` ready to be written: the state of a group or an item, true at exactly one offset. */
+/** A `sync` ready to be written: the state of a group or an item, true at exactly one position. */
 export interface Sync {
-  readonly offset: number;
-  /**
-   * Writes one message; in fragments, each when the socket has room, if it is large. False when it was not written: the session closed, or
-   * the socket was not free for so long that a newer state should be read.
-   */
+  readonly position: Position;
+  /** False when it was not written to its end: the session closed, or the socket was not free for so long that a newer state should be read. */
   writeTo(subscription: Subscription): Promise<boolean>;
   close(): void;
 }
 
-/** Characters after which a fragment is sent. */
-const FRAGMENT_CHARS = 32_768;
-/** A group `sync` up to this size is kept for the next joiner while the group does not change. */
-const SHARED_BYTES = 65_536;
-
-export async function readSync(store: StreamStore, frames: FrameEncoder, fanout: GroupFanout, target: SyncTarget): Promise<Sync> {
-  if (target.item !== undefined) return readItemSync(store, frames, fanout, target.item);
-  const shared = fanout.sharedSync;
-  if (shared !== undefined && fanout.log.begun && shared.offset === fanout.log.head) {
-    return { offset: shared.offset, writeTo: (subscription) => writeWhole(subscription, shared.frame), close() {} };
-  }
-  const snapshot = await store.snapshot(fanout);
-  return {
-    offset: snapshot.position.offset,
-    writeTo: (subscription) => writeSnapshot(subscription, snapshot, frames),
-    close: () => snapshot.close(),
-  };
+interface Sources {
+  readonly store: StreamStore;
+  readonly frames: FrameEncoder;
+  readonly syncs: SyncBuilder;
 }
 
-async function readItemSync(store: StreamStore, frames: FrameEncoder, fanout: GroupFanout, item: string): Promise<Sync> {
+export async function readSync(sources: Sources, subscription: Subscription, target: SyncTarget): Promise<Sync> {
+  const { fanout, subscriber } = subscription;
+  const reason = subscriber.positions ? target.reason : undefined;
+  if (target.item !== undefined) return readItemSync(sources, fanout, target.item, reason);
+  const sync = await sources.syncs.groupSync(fanout, { parts: subscriber.positions, reason });
+  return { position: sync.position, writeTo: ({ subscriber: to }) => writeGroupSync(to, sync), close: () => sync.close() };
+}
+
+async function readItemSync({ store, frames }: Sources, fanout: GroupFanout, item: string, reason: SyncTarget['reason']): Promise<Sync> {
   const read = await store.get(fanout, item);
   return {
-    offset: read.position.offset,
-    writeTo: (subscription) => writeWhole(subscription, encodeTextFrame(frames.itemSync(fanout, item, read))),
+    position: read.position,
+    writeTo: ({ subscriber }) => writeWhole(subscriber, encodeTextFrame(frames.itemSync(fanout, item, read, reason))),
     close() {},
   };
 }
 
 /** Looks and writes in one step: another pump of the same socket may run whenever this one awaits. */
-async function writeWhole({ subscriber }: Subscription, frame: Buffer): Promise<boolean> {
+async function writeWhole(subscriber: Subscriber, frame: Buffer): Promise<boolean> {
   while (subscriber.open) {
     if (subscriber.ready) {
       subscriber.write(frame);
@@ -56,39 +49,30 @@ async function writeWhole({ subscriber }: Subscription, frame: Buffer): Promise<
   return false;
 }
 
-async function writeSnapshot(subscription: Subscription, snapshot: Snapshot, frames: FrameEncoder): Promise<boolean> {
-  const { fanout, subscriber } = subscription;
-  let text = frames.groupSyncHead(fanout, snapshot.timestamp);
-  let separator = '';
+function writeGroupSync(subscriber: Subscriber, sync: GroupSync): Promise<boolean> {
+  return subscriber.positions ? writeParts(subscriber, sync) : writeMessage(subscriber, sync);
+}
+
+/** Each part stands for itself: other frames of the socket may come between, and a reader that takes nothing is asked to begin again. */
+async function writeParts(subscriber: Subscriber, sync: GroupSync): Promise<boolean> {
+  for await (const { frame } of sync.pieces()) {
+    if (sync.pinned && !(await readySoon(subscriber))) return false;
+    if (!(await writeWhole(subscriber, frame))) return false;
+  }
+  return true;
+}
+
+/** One message, whose fragments hold the socket: nothing else may be written between them. */
+async function writeMessage(subscriber: Subscriber, sync: GroupSync): Promise<boolean> {
   let holds = false;
-  let first = true;
-  const writeFragment = (last: boolean) => {
-    subscriber.write(encodeTextFragment(text, { first, last }));
-    first = false;
-    text = '';
-  };
   try {
-    for await (const chunk of snapshot.chunks()) {
-      for (const item of chunk) {
-        text += separator + frames.value(item.item, item.data);
-        separator = ',';
-        if (text.length < FRAGMENT_CHARS) continue;
-        holds ||= await hold(subscriber);
-        if (!(holds && (await hasRoom(subscriber)))) return false;
-        writeFragment(false);
-      }
+    for await (const { frame, whole } of sync.pieces()) {
+      if (whole) return await writeWhole(subscriber, frame);
+      holds ||= await hold(subscriber, sync.pinned);
+      if (!(holds && (await hasRoom(subscriber, sync.pinned)))) return false;
+      subscriber.write(frame);
     }
-    text += frames.groupSyncTail;
-    if (holds) {
-      if (!(await hasRoom(subscriber))) return false;
-      writeFragment(true);
-      return true;
-    }
-    const frame = encodeTextFrame(text);
-    if (frame.length <= SHARED_BYTES && snapshot.external !== true && fanout.log.head === snapshot.position.offset) {
-      fanout.sharedSync = { offset: snapshot.position.offset, frame };
-    }
-    return await writeWhole(subscription, frame);
+    return true;
   } catch (error) {
     if (holds) subscriber.fail('internal');
     throw error;
@@ -98,24 +82,33 @@ async function writeSnapshot(subscription: Subscription, snapshot: Snapshot, fra
 }
 
 /** False when the session closed, or the socket did not become free in time. */
-async function hold(subscriber: Subscriber): Promise<boolean> {
+async function hold(subscriber: Subscriber, pinned: boolean): Promise<boolean> {
   while (subscriber.open) {
     if (subscriber.tryHold()) return true;
-    if (!(await changesSoon(subscriber))) return false;
+    if (!pinned) await subscriber.whenChanged();
+    else if (!(await changesSoon(subscriber))) return false;
   }
   return false;
 }
 
 /**
  * Waits for room for the next fragment; false when the session closed. A reader that takes nothing for `LIMITS.snapshotStallMs` is
- * closed: the message can't be ended early, and meanwhile the store keeps the whole view that it shows.
+ * closed if the store keeps a view for it: the message can't be ended early.
  */
-async function hasRoom(subscriber: Subscriber): Promise<boolean> {
+async function hasRoom(subscriber: Subscriber, pinned: boolean): Promise<boolean> {
   while (subscriber.open && !subscriber.hasRoom) {
-    if (await changesSoon(subscriber)) continue;
-    subscriber.fail('tryLater');
-    return false;
+    if (!pinned) await subscriber.whenChanged();
+    else if (!(await changesSoon(subscriber))) {
+      subscriber.fail('tryLater');
+      return false;
+    }
   }
+  return subscriber.open;
+}
+
+/** Waits until the socket takes more; false when it closed, or nothing changed for `LIMITS.snapshotStallMs`. */
+export async function readySoon(subscriber: Subscriber): Promise<boolean> {
+  while (subscriber.open && !subscriber.ready) if (!(await changesSoon(subscriber))) return false;
   return subscriber.open;
 }
 

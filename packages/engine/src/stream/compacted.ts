@@ -1,0 +1,105 @@
+import type { Position, SyncReason } from '@rivulet/protocol';
+import type { ChangeEntry, StreamStore } from '../store/store.js';
+import { encodeTextFrame } from '../structures/websocket-frame.js';
+import type { FrameEncoder } from './frame-encoder.js';
+import { type GroupFanout, SEGMENT_BYTES } from './group-fanout.js';
+import type { Membership, Subscriber } from './subscription.js';
+import { readySoon } from './sync.js';
+
+/** What changed in a group, or in one item, since a position that the log does not reach back to: each item once (rule RV-7). */
+export interface Compacted {
+  readonly position: Position;
+  /** Writes the changes that `wants` wants, between the frames that begin and end them for `members`. False as with a `sync`. */
+  writeTo(subscriber: Subscriber, members: readonly Membership[], wants: (item: string) => boolean): Promise<boolean>;
+  close(): void;
+}
+
+export type CompactedRead = { readonly kind: 'stale'; readonly reason: SyncReason } | ({ readonly kind: 'compacted' } & Compacted);
+
+interface Sources {
+  readonly store: StreamStore;
+  readonly frames: FrameEncoder;
+}
+
+/** Of a group, from one view of the store. */
+export async function readCompacted({ store, frames }: Sources, fanout: GroupFanout, since: Position): Promise<CompactedRead> {
+  const changes = await store.changes(fanout, since);
+  if (changes.kind === 'stale') return changes;
+  const { position, timestamp } = changes;
+  if (position.offset < since.offset) {
+    changes.close();
+    return { kind: 'stale', reason: 'ahead' };
+  }
+  const frame = (entry: ChangeEntry) => encodeTextFrame(frames.compacted(fanout, entry, since.offset, timestamp));
+  return {
+    kind: 'compacted',
+    position,
+    writeTo: async (subscriber, members, wants) => {
+      for (const member of members) begin(frames, subscriber, member, since, position);
+      let pending: Buffer[] = [];
+      let bytes = 0;
+      const flush = async () => {
+        if (!(await readySoon(subscriber))) return false;
+        if (pending.length > 0) subscriber.write(Buffer.concat(pending));
+        pending = [];
+        bytes = 0;
+        return true;
+      };
+      for await (const chunk of changes.chunks()) {
+        for (const entry of chunk) {
+          if (!wants(entry.item)) continue;
+          const next = frame(entry);
+          if (bytes > 0 && bytes + next.length > SEGMENT_BYTES && !(await flush())) return false;
+          pending.push(next);
+          bytes += next.length;
+        }
+      }
+      if (!(await flush())) return false;
+      for (const member of members) end(frames, subscriber, member, position);
+      return true;
+    },
+    close: () => changes.close(),
+  };
+}
+
+/** Of one item: its newest value tells all. */
+export async function readCompactedItem(
+  { store, frames }: Sources,
+  fanout: GroupFanout,
+  item: string,
+  since: Position,
+): Promise<CompactedRead> {
+  const { position, timestamp, value } = await store.get(fanout, item);
+  if (position.epoch !== since.epoch) return { kind: 'stale', reason: 'epoch' };
+  if (position.offset < since.offset) return { kind: 'stale', reason: 'ahead' };
+  const entry: ChangeEntry =
+    value === undefined
+      ? { kind: 'tombstone', item, changed: position.offset, created: 0, valueId: undefined }
+      : { kind: 'item', ...value };
+  return {
+    kind: 'compacted',
+    position,
+    writeTo: async (subscriber, members) => {
+      if (!(await readySoon(subscriber))) return false;
+      for (const member of members) begin(frames, subscriber, member, since, position);
+      if (entry.changed > since.offset) subscriber.write(encodeTextFrame(frames.compacted(fanout, entry, since.offset, timestamp)));
+      for (const member of members) end(frames, subscriber, member, position);
+      return true;
+    },
+    close() {},
+  };
+}
+
+function begin(
+  frames: FrameEncoder,
+  subscriber: Subscriber,
+  { id: subscriptionId }: Membership,
+  since: Position,
+  { epoch, offset }: Position,
+): void {
+  subscriber.write(frames.control({ type: 'resumed', data: { subscriptionId, mode: 'changes', epoch, from: since.offset, to: offset } }));
+}
+
+function end(frames: FrameEncoder, subscriber: Subscriber, { id: subscriptionId }: Membership, { epoch, offset }: Position): void {
+  subscriber.write(frames.control({ type: 'caught_up', data: { subscriptionId, epoch, offset } }));
+}

@@ -1,0 +1,37 @@
+import type { JsonText } from '@rivulet/protocol';
+import { answerOf } from '../core/builtin-answer.js';
+import { readCount, readInput } from '../core/builtin-input.js';
+import type { Fabric } from '../core/fabric.js';
+import type { Call } from '../core/invocation.js';
+import type { Logger } from '../logging/logger.js';
+import type { StreamSession } from './stream-session.js';
+
+const MOST_LISTED = 10_000;
+const LISTED = 100;
+
+interface Parts {
+  readonly fabric: Fabric;
+  readonly sessions: () => ReadonlySet<StreamSession>;
+  readonly logger: Logger;
+}
+
+/** Registers `engine::stream-sessions::list`: who watches, and who is behind. */
+export function registerSessionFunctions({ fabric, sessions, logger }: Parts): void {
+  const list = (call: Call) => Promise.resolve(listSessions(sessions(), readCount(readInput(call), 'limit', MOST_LISTED) ?? LISTED));
+  fabric.registerBuiltin(
+    'engine::stream-sessions::list',
+    (call) => answerOf(list(call), 'invocation_error', logger, 'stream_function_failed'),
+    'Stream clients that are connected now, those furthest behind first.',
+  );
+}
+
+function listSessions(sessions: ReadonlySet<StreamSession>, limit: number): JsonText {
+  const rows = Array.from(sessions, (session) => ({
+    address: session.remoteAddress,
+    subscriptions: session.subscriptions,
+    positions: session.positions,
+    lag: session.lag,
+    owned_bytes: session.ownedBytes,
+  })).sort((one, other) => other.lag - one.lag || other.owned_bytes - one.owned_bytes);
+  return JSON.stringify({ count: rows.length, lagging: rows.filter(({ lag }) => lag > 0).length, sessions: rows.slice(0, limit) });
+}
