@@ -14,6 +14,7 @@ export { type LogFields, type Logger, silentLogger } from './logging/logger.js';
 export { BackedStore } from './stream/backed-store.js';
 export { Backends } from './stream/backends.js';
 export { ChangeTriggers } from './stream/change-triggers.js';
+export { ExpiryWatch } from './stream/expiry-watch.js';
 export { FrameEncoder } from './stream/frame-encoder.js';
 export { GroupFanout } from './stream/group-fanout.js';
 export { GroupLog } from './stream/group-log.js';

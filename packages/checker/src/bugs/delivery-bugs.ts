@@ -79,17 +79,6 @@ export const DELIVERY_BUGS: readonly Bug[] = [
           },
       ),
   })),
-  bug('snapshot-before-watch', 'I8', 'what is committed while the first snapshot of a group is read is not published', () => ({
-    install: () =>
-      replaced(
-        GroupFanout.prototype,
-        'append',
-        (append) =>
-          function missing(this: GroupFanout, ...args) {
-            return this.log.begun && append.apply(this, args);
-          },
-      ),
-  })),
   bug('drain-not-heard', 'I13', 'a reader that lags is not served when it drains', () => ({
     install: () => replaced(StreamSession.prototype, 'onDrain', () => function deaf() {}),
   })),

@@ -136,6 +136,23 @@ class ForgetsFloor extends AlteredStore {
   }
 }
 
+/** The watch of a group begins only after the snapshot: what is committed in between is never reported. */
+class WatchesLate extends AlteredStore {
+  readonly #missed = new Map<string, number>();
+
+  override watch(ref: GroupRef): Promise<void> {
+    this.#missed.set(`${ref.stream}/${ref.group}`, 2);
+    return super.watch(ref);
+  }
+
+  protected override report(commit: Commit, onCommit: (commit: Commit) => void): void {
+    const key = `${commit.stream}/${commit.group}`;
+    const left = this.#missed.get(key) ?? 0;
+    if (left === 0) onCommit(commit);
+    else this.#missed.set(key, left - 1);
+  }
+}
+
 async function* mapped<T>(chunks: AsyncIterable<readonly T[]>, map: (chunk: readonly T[]) => readonly T[]): AsyncIterable<readonly T[]> {
   for await (const chunk of chunks) yield map(chunk);
 }
@@ -213,6 +230,9 @@ export const STORE_BUGS: readonly Bug[] = [
   })),
   bug('changes-as-created-now', 'I7', 'changes say of each item that it was created when it changed', () => ({
     store: (store) => new AltersChanges(store, (entries) => entries.map((entry) => ({ ...entry, created: entry.changed }))),
+  })),
+  bug('snapshot-before-watch', 'I8', 'a group is watched only after its snapshot was read', () => ({
+    store: (store) => new WatchesLate(store),
   })),
   bug('foreign-epoch-accepted', 'I4', 'a position of another epoch is served as if it were of this one', () => ({
     store: (store) => new ForgivesEpochs(store),

@@ -32,7 +32,10 @@ export class Mirror {
   #pending: ChangeFrame[] = [];
   #compacting = false;
   #parts: SyncItem[] | undefined;
+  /** Asked for and not answered: what comes is for others on this socket. */
+  #waiting: 'state' | 'resumption' | undefined = 'state';
   #reason: string | undefined;
+  #loose = false;
   /** Changes that were shown. */
   shown = 0;
 
@@ -47,7 +50,13 @@ export class Mirror {
 
   /** In the middle of something that a lost connection takes back. */
   get between(): boolean {
-    return this.#compacting || this.#pending.length > 0 || this.#parts !== undefined;
+    return this.#waiting !== undefined || this.#compacting || this.#pending.length > 0 || this.#parts !== undefined;
+  }
+
+  /** It was asked for: nothing counts before the answer. */
+  asked(): void {
+    this.cut();
+    this.#waiting = this.#epoch === undefined ? 'state' : 'resumption';
   }
 
   /** The connection is lost: what was not complete never was. */
@@ -66,6 +75,8 @@ export class Mirror {
   }
 
   sync(frame: SyncFrame): void {
+    // One that answers a position says why; another is for others on this socket.
+    if (this.#waiting === 'resumption' && frame.reason === undefined && this.#parts === undefined) return;
     this.#pending = [];
     this.#compacting = false;
     if (frame.part === 0 || frame.part === undefined) {
@@ -76,14 +87,18 @@ export class Mirror {
     if (!frame.last || this.#parts === undefined) return;
     const items = this.#parts;
     this.#parts = undefined;
+    this.#waiting = undefined;
     this.#items = new Map(
       items.map(({ id, value, created }, index) => [id ?? `?${index}`, { value: value ?? '', created: created ?? index }]),
     );
     this.#epoch = frame.epoch ?? '';
     this.#offset = frame.offset ?? 0;
     const { p, group: g, item } = this.options;
+    this.#loose = items.some(({ created }) => created === undefined);
     // As the frame told it, not as a map orders it: an order that is wrong must be seen.
-    const told = items.map(({ id, value, created }, index): ShownItem => [id ?? `?${index}`, value ?? '', created ?? index]);
+    const told = items.map(
+      ({ id, value, created }, index): ShownItem => [id ?? `?${index}`, value ?? '', this.#loose ? 0 : (created ?? 0)],
+    );
     this.#record({
       p,
       type: 'ok',
@@ -92,6 +107,7 @@ export class Mirror {
       e: this.#epoch,
       s: this.#offset,
       ...describeState(told),
+      ...(this.#loose ? { loose: true } : {}),
       ...(item === undefined ? {} : { item }),
       ts: frame.ts,
       ...(this.#reason === undefined ? {} : { reset: this.#reason }),
@@ -100,6 +116,7 @@ export class Mirror {
 
   resumed(frame: ResumedFrame): void {
     this.cut();
+    this.#waiting = undefined;
     this.#compacting = frame.mode === 'changes';
     const { p, group: g, item } = this.options;
     const { epoch: e, mode, from, to } = frame;
@@ -109,9 +126,12 @@ export class Mirror {
   caughtUp(epoch: string, offset: number): void {
     const { p, group: g, item } = this.options;
     this.#compacting = false;
-    for (const frame of this.#pending.splice(0)) this.#show(frame, true);
+    for (const frame of this.#pending.splice(0)) {
+      if ((frame.offset ?? 0) > this.#offset || epoch !== this.#epoch) this.#show(frame, true);
+      else this.#recordChange(frame, 'wire', true);
+    }
+    this.#offset = epoch === this.#epoch ? Math.max(this.#offset, offset) : offset;
     this.#epoch = epoch;
-    this.#offset = offset;
     this.#record({ p, type: 'ok', f: 'caught_up', g, e: epoch, s: offset, ...(item === undefined ? {} : { item }) });
     this.recordState();
   }
@@ -127,7 +147,7 @@ export class Mirror {
       if (this.#compacting) this.#pending.push(frame);
       return;
     }
-    if (this.#epoch === undefined) return;
+    if (this.#waiting !== undefined) return;
     if (offset <= this.#offset) {
       this.#recordChange(frame, 'wire', false);
       return;
@@ -145,7 +165,7 @@ export class Mirror {
   recordState(): void {
     if (this.#epoch === undefined) return;
     const { p, group: g, item } = this.options;
-    const state = describeState(this.items());
+    const state = { ...describeState(this.items()), ...(this.#loose ? { loose: true } : {}) };
     this.#record({ p, type: 'ok', f: 'mirror', g, e: this.#epoch, s: this.#offset, ...state, ...(item === undefined ? {} : { item }) });
   }
 
@@ -155,7 +175,8 @@ export class Mirror {
 
   /** In the order of the group. */
   items(): ShownItem[] {
-    return [...this.#items].map(([id, { value, created }]): ShownItem => [id, value, created]).sort((a, b) => a[2] - b[2]);
+    const items = [...this.#items].map(([id, { value, created }]): ShownItem => [id, value, created]).sort((a, b) => a[2] - b[2]);
+    return this.#loose ? items.map(([id, value]) => [id, value, 0]) : items;
   }
 
   #show(frame: ChangeFrame, compacted: boolean): void {

@@ -16,7 +16,7 @@ interface Place {
   readonly mirror: Mirror;
   /** Asked for on this connection and not ended. */
   joined: boolean;
-  /** Of the current connection. */
+  /** Of the newest join. */
   subscription: string;
 }
 
@@ -33,7 +33,7 @@ export class ReferenceClient {
   readonly #record: (op: NewOp) => void;
   readonly #places: Place[];
   #send: Send | undefined;
-  #connections = 0;
+  #joins = 0;
 
   constructor(name: string, who: string, watched: readonly Watched[], record: (op: NewOp) => void) {
     this.name = name;
@@ -63,7 +63,6 @@ export class ReferenceClient {
 
   connected(send: Send): void {
     this.#send = send;
-    this.#connections++;
     for (let index = 0; index < this.#places.length; index++) this.join(index);
   }
 
@@ -73,9 +72,10 @@ export class ReferenceClient {
     if (place === undefined || this.#send === undefined || place.joined) return;
     const { watched, mirror } = place;
     if (!watched.positions) mirror.forget();
+    mirror.asked();
     const position = mirror.position;
     place.joined = true;
-    place.subscription = `${this.name}.${index}.${this.#connections}`;
+    place.subscription = `${this.name}.${index}.${++this.#joins}`;
     const since = position === undefined ? {} : { e: position.epoch, s: position.offset };
     this.#record({ p: mirror.options.p, type: 'invoke', f: 'join', g: watched.group, who: this.who, ...itemOf(watched), ...since });
     const [streamName, groupId] = watched.group.split('/');

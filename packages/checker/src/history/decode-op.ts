@@ -35,7 +35,7 @@ const figures: Check = (value) =>
 
 const place = { g: text, e: text, s: offset };
 const answer = { e: optional(text), s: optional(offset) };
-const state = { ...place, n: offset, hash: text, items: optional(listOf(shownItem)) };
+const state = { ...place, n: offset, hash: text, items: optional(listOf(shownItem)), loose: optional(flag) };
 const write = { g: text, k: optional(text), v: optional(text), ...answer };
 const item = { item: optional(text) };
 const join = { g: text, who: text, ...item, ...answer };

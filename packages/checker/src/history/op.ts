@@ -85,6 +85,8 @@ interface State {
   readonly hash: string;
   /** Absent in large states. */
   readonly items?: readonly ShownItem[];
+  /** The frame did not tell when the items were created: all are 0, and only their order is known. */
+  readonly loose?: boolean;
 }
 
 /** A `sync` that a subscription got. */

@@ -1,4 +1,4 @@
-import type { Op } from '../history/op.js';
+import type { Op, RecvOp } from '../history/op.js';
 
 /** One change of an item as the history knows it; `v` absent: it was deleted. */
 export interface KnownChange {
@@ -27,7 +27,7 @@ export class Truth {
   readonly #vagueDeletes = new Set<string>();
 
   see(op: Op): void {
-    if (op.f === 'commit' || op.f === 'recv') {
+    if (op.f === 'commit' || (op.f === 'recv' && namesChange(op))) {
       this.#learn(op.g, op.e, op.s, op, op.op === 'event' ? 'event' : op.op === 'delete' ? 'delete' : 'write', op.k, op.v);
       if (op.f === 'commit') this.group(op.g, op.e).complete = true;
     } else if (op.f === 'set' || op.f === 'update' || op.f === 'delete' || op.f === 'send') {
@@ -76,4 +76,9 @@ export class Truth {
     // The first to tell counts: who tells something else breaks I2.
     if (!group.changes.has(s)) group.changes.set(s, { s, k, op, ...(kind === 'delete' || v === undefined ? {} : { v }) });
   }
+}
+
+/** Whether a change is told at its own offset: the answer `changes` about one item that is gone may only say by when it was. */
+export function namesChange(op: RecvOp): boolean {
+  return op.compacted !== true || op.item === undefined || op.op !== 'delete';
 }

@@ -1,4 +1,5 @@
 import type { Op } from '../history/op.js';
+import { namesChange } from './group-truth.js';
 import type { Invariant } from './invariant.js';
 
 /** An offset of an epoch names one change, for everybody and for ever. Jepsen: `inconsistent-offsets`. */
@@ -23,7 +24,7 @@ export const oneValue: Invariant = {
       see: (op) => {
         if (op.f === 'commit') learn(op, op.g, op.e, op.s, op.k, op.op === 'delete' ? undefined : op.v, op.op);
         // What happened in between is left out of compacted changes, so an update may be shown as the creation that it follows.
-        else if (op.f === 'recv')
+        else if (op.f === 'recv' && namesChange(op))
           learn(op, op.g, op.e, op.s, op.k, op.op === 'delete' ? undefined : op.v, op.compacted === true ? undefined : op.op);
         else if ((op.f === 'set' || op.f === 'update' || op.f === 'delete' || op.f === 'send') && op.type === 'ok')
           if (op.e !== undefined && op.s !== undefined) learn(op, op.g, op.e, op.s, op.k, op.v, undefined);

@@ -26,6 +26,10 @@ interface Omission {
   cut: boolean;
 }
 
+interface Stretch extends Pick<Omission, 'g' | 'e' | 'after' | 'through' | 'op'> {
+  readonly item: string;
+}
+
 /** After the position that was stated come +1, +2 …; a jump only through a snapshot, `resumed` or `gap`. Jepsen: `poll-skip`. */
 export const contiguity: Invariant = {
   id: 'I4',
@@ -40,6 +44,8 @@ class Contiguity {
   /** The newest omission of each subscription, and all of them. */
   readonly #open = new Map<string, Omission>();
   readonly #omissions: Omission[] = [];
+  /** Who watches an item is not told of every offset: in these stretches nothing may have happened to it. */
+  readonly #stretches: Stretch[] = [];
 
   constructor(report: Report) {
     this.#report = report;
@@ -58,6 +64,10 @@ class Contiguity {
   }
 
   end(): void {
+    for (const { g, e, item, after, through, op } of this.#stretches) {
+      for (const change of this.#truth.group(g, e).changes.values())
+        if (change.k === item && change.s > after && change.s <= through) this.#report(`${change.s} of ${item} is left out`, change.op, op);
+    }
     for (const omission of this.#omissions) {
       if (omission.announced || omission.cut) continue;
       for (const [s, k] of this.#truth.group(omission.g, omission.e).events) {
@@ -87,10 +97,12 @@ class Contiguity {
     } else {
       this.#notInside(cursor, op);
       if (cursor.e !== op.e) this.#report(`it stood in epoch ${cursor.e} and is resumed in ${op.e}`, cursor.by, op);
+      else if (op.from > cursor.at && op.item !== undefined)
+        this.#stretches.push({ g: op.g, e: op.e, item: op.item, after: cursor.at, through: op.from, op });
       else if (op.from > cursor.at) this.#report(`it stood at ${cursor.at} and is resumed from ${op.from}`, cursor.by, op);
     }
     if (op.to < op.from) this.#report('it is resumed backwards', op);
-    const at = Math.min(cursor?.at ?? op.from, op.from);
+    const at = op.item === undefined ? Math.min(cursor?.at ?? op.from, op.from) : op.from;
     this.#cursors.set(op.p, { e: op.e, at, by: op, ...(op.mode === 'changes' ? { compactingTo: op.to } : {}) });
     if (op.mode === 'changes') this.#omit(op, at, op.to);
   }

@@ -1,5 +1,5 @@
 import type { FinalOp, Op } from '../history/op.js';
-import { Truth } from './group-truth.js';
+import { namesChange, Truth } from './group-truth.js';
 import type { Invariant } from './invariant.js';
 
 /** Nothing is acknowledged or shown before it is durable, so no crash takes back what anybody saw. */
@@ -27,7 +27,7 @@ export const durabilityGate: Invariant = {
           const key = `${op.g}|${op.e}`;
           commits.set(key, (commits.get(key) ?? new Set()).add(op.s));
           if (op.v !== undefined) values.add(op.v);
-        } else if (op.f === 'recv') saw(op, op.g, op.e, op.s, op.op === 'event' ? undefined : op.k);
+        } else if (op.f === 'recv' && namesChange(op)) saw(op, op.g, op.e, op.s, op.op === 'event' ? undefined : op.k);
         else if ((op.f === 'set' || op.f === 'update' || op.f === 'delete' || op.f === 'send') && op.type === 'ok') {
           if (op.e !== undefined && op.s !== undefined) saw(op, op.g, op.e, op.s, undefined);
           else if (op.v !== undefined && commits.size > 0 && !values.has(op.v)) report(`${op.v} is acknowledged before it is durable`, op);

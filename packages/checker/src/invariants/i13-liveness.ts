@@ -1,4 +1,5 @@
 import type { Op } from '../history/op.js';
+import { Truth } from './group-truth.js';
 import type { Invariant, Report } from './invariant.js';
 
 const LATEST_MICROSECONDS = 5_000_000;
@@ -31,6 +32,8 @@ class Liveness {
   readonly #report: Report;
   readonly #writes = new Map<string, Acknowledged[]>();
   readonly #watching = new Map<string, Watching>();
+  /** Where writes stand whose answers don't tell. */
+  readonly #truth = new Truth();
   #calmSince: number | undefined = 0;
   #last = 0;
 
@@ -40,9 +43,11 @@ class Liveness {
 
   see(op: Op): void {
     this.#last = op.t;
+    this.#truth.see(op);
     if (op.f === 'nemesis') this.#calmSince = op.verb === 'heal' || op.verb === 'quiet' ? op.t : undefined;
     else if (op.f === 'set' || op.f === 'update' || op.f === 'delete') {
-      if (op.type === 'ok' && op.e !== undefined && op.s !== undefined) this.#acknowledged(op.g, { e: op.e, s: op.s, k: op.k, op });
+      const place = op.e !== undefined && op.s !== undefined ? { e: op.e, s: op.s } : this.#truth.placeOf(op.v ?? '');
+      if (op.type === 'ok' && place !== undefined) this.#acknowledged(op.g, { ...place, k: op.k, op });
     } else if (op.f === 'join' && op.type === 'invoke') this.#watch(op.p, op.g, op.item, op.t);
     else if (op.f === 'join' || op.f === 'close') this.#watching.delete(op.p);
     else if (op.f === 'snapshot' || op.f === 'caught_up') this.#reached(op.p, op.e, op.s, op);

@@ -31,7 +31,7 @@ export interface Plan {
 export function planOf(seed: number): Plan {
   const random = new Random(seed);
   const big = random.chance(0.06);
-  const groups = Array.from({ length: random.between(1, 3) }, (_, n) => `sim/g${n}`);
+  const groups = Array.from({ length: random.pick([1, 1, 2, 3, 6]) }, (_, n) => `sim/g${n}`);
   return {
     seed,
     groups,

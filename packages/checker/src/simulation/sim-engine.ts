@@ -2,6 +2,7 @@ import {
   BackedStore,
   Backends,
   Channels,
+  ExpiryWatch,
   FrameEncoder,
   FunctionFabric,
   Hub,
@@ -49,6 +50,7 @@ export class SimEngine {
   readonly #hub: Hub;
   readonly #room: SessionRoom;
   readonly #connections = new Set<SimConnection>();
+  #killed = false;
 
   constructor(options: SimEngineOptions) {
     const { time: clock, config, faults, logger = silentLogger } = options;
@@ -63,13 +65,13 @@ export class SimEngine {
     const triggers = faults.triggers(new SubscriptionTriggers(this.#fabric, policy, logger));
     registerStreamFunctions({ fabric: this.#fabric, store, logger });
     if (options.rights !== undefined) this.#guard(triggers, options.rights);
-    this.#room = { hub: this.#hub, triggers, frames, config, logger, sessions: new Set() };
+    this.#room = { hub: this.#hub, triggers, frames, config, logger, sessions: new Set(), expiry: new ExpiryWatch(clock) };
     void store.start({
       onCommit: (commit: Commit) => {
         if (!this.#hub.watches(commit.stream, commit.group)) return;
         this.#hub.publish(commit, frames.change(commit));
       },
-      onBreak: (ref, _reason, position) => this.#hub.restart(ref, position.offset),
+      onBreak: (ref, reason, position) => this.#hub.restart(ref, reason, position),
     });
   }
 
@@ -80,7 +82,8 @@ export class SimEngine {
 
   acceptStream(connection: SimConnection, who: string): void {
     this.#accept(connection);
-    connection.own(new StreamSession(this.#room, this.#options.faults.connection(connection), { who }));
+    const access = { now: { kind: 'allowed', context: { who }, expiresAtMs: undefined } } as const;
+    connection.own(new StreamSession(this.#room, this.#options.faults.connection(connection), access));
   }
 
   acceptWorker(connection: SimConnection): void {
@@ -101,6 +104,7 @@ export class SimEngine {
 
   /** SIGKILL. */
   kill(): void {
+    this.#killed = true;
     this.store.crash();
     this.#hub.stop();
     void this.#channels.close();
@@ -124,7 +128,7 @@ export class SimEngine {
           if (random.chance(0.5)) return { kind: 'result', text: '{"unauthorized":true}' };
           throw new RivuletError('INTERNAL_ERROR', 'the function does not know who that is');
         }
-        record({ p: 'engine', type: 'ok', f: 'entered', sub: subscription_id });
+        if (!this.#killed) record({ p: 'engine', type: 'ok', f: 'entered', sub: subscription_id });
         return { kind: 'result', text: 'null' };
       },
       'Decides about joins.',
@@ -132,7 +136,7 @@ export class SimEngine {
     this.#fabric.registerBuiltin(
       'authz::left',
       (call) => {
-        record({ p: 'engine', type: 'ok', f: 'left', sub: (call.payload.value as GuardedJoin).subscription_id });
+        if (!this.#killed) record({ p: 'engine', type: 'ok', f: 'left', sub: (call.payload.value as GuardedJoin).subscription_id });
         return { kind: 'result', text: undefined };
       },
       'Is told of leaves.',

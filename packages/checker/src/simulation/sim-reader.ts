@@ -11,6 +11,7 @@ export class SimReader implements Peer {
   #frames = new FrameReader(() => {});
   #connection: SimConnection | undefined;
   #retired = false;
+  #awayUntil = 0;
 
   constructor(simulation: Simulation, name: string, who: string) {
     this.#simulation = simulation;
@@ -54,12 +55,20 @@ export class SimReader implements Peer {
     } else this.#change(random.below(this.#places));
   }
 
+  /** It goes, and is not back before that time is over. */
+  stayAway(milliseconds: number): void {
+    this.#awayUntil = this.#simulation.time.monotonic() + milliseconds;
+    this.#connection?.leave(0);
+  }
+
   /** The engine ends its connection. */
   sendAway(): void {
     this.#connection?.close('refused');
   }
 
   heal(): void {
+    this.#awayUntil = 0;
+    if (this.#connection === undefined) this.#dialLater(300);
     const connection = this.#connection;
     if (connection === undefined) return;
     connection.quality.latencyMs = 2;
@@ -84,7 +93,8 @@ export class SimReader implements Peer {
 
   #dialLater(most: number): void {
     const { time, random } = this.#simulation;
-    time.after(random.between(1, most), () => this.#dial());
+    const away = Math.max(0, this.#awayUntil - time.monotonic());
+    time.after(away + random.between(1, most), () => this.#dial());
   }
 
   #dial(): void {

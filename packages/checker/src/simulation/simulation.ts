@@ -140,10 +140,12 @@ export class Simulation {
   idle(milliseconds: number): void {
     this.nemesis('time-passes', undefined, `${milliseconds} ms`);
     this.#pausedUntil = this.time.monotonic() + milliseconds;
+    this.random.pick(this.readers).stayAway(milliseconds + this.random.between(0, 500));
   }
 
   quality(): LinkQuality {
     const { random } = this;
+    if (!this.#faulty) return { latencyMs: 2, chunkBytes: 200_000, windowBytes: 200_000, stalled: false };
     return {
       latencyMs: random.pick([0, 1, 5, 40]),
       chunkBytes: random.pick([7, 100, 1_000, 100_000]) + this.plan.pad,
