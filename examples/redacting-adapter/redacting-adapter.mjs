@@ -8,7 +8,11 @@ import { maskOf } from './mask.mjs';
  * @typedef {import('@rivulet/engine/store').StoredItem} StoredItem
  * @typedef {import('@rivulet/engine/store').ChangeEntry} ChangeEntry
  * @typedef {import('@rivulet/engine/store').GroupRef} GroupRef
+ * @typedef {Exclude<import('@rivulet/engine/store').WriteResult, { kind: 'replayed' }>} OwnResult
  */
+
+/** Of an event that ends here. */
+const DROPPED = /** @type {const} */ ({ kind: 'unchanged', old: undefined, version: undefined });
 
 /** @type {import('@rivulet/engine/store').StoreFactory} */
 export function createStore(options) {
@@ -45,7 +49,7 @@ class RedactingStore {
   #mask;
   #dropped;
 
-  /** @param {StreamStore} store @param {readonly string[]} names @param {readonly string[]} dropped */
+  /** @param {Required<StreamStore>} store @param {readonly string[]} names @param {readonly string[]} dropped */
   constructor(store, names, dropped) {
     this.#store = store;
     this.#mask = maskOf(names);
@@ -67,6 +71,17 @@ class RedactingStore {
     const result = await this.#store.apply(change);
     const old = this.#mask(result.old);
     return result.kind === 'applied' ? { ...result, old, new: this.#mask(result.new) } : { ...result, old };
+  }
+
+  /** @param {import('@rivulet/engine/store').Write} write @returns {Promise<import('@rivulet/engine/store').WriteResult>} */
+  async write(write) {
+    const { once } = write;
+    const [first] = write.changes;
+    if (first?.kind === 'event' && this.#dropped.has(first.type)) return { kind: 'written', results: [DROPPED] };
+    // What is remembered is what was answered: masked.
+    const masked = once && { ...once, answer: (/** @type {OwnResult} */ result) => once.answer(this.#maskedResult(result)) };
+    const result = await this.#store.write({ ...write, once: masked });
+    return result.kind === 'replayed' ? result : this.#maskedResult(result);
   }
 
   /** @param {GroupRef} ref @param {string} item */
@@ -113,6 +128,16 @@ class RedactingStore {
 
   close() {
     return this.#store.close();
+  }
+
+  /** @param {OwnResult} result @returns {OwnResult} */
+  #maskedResult(result) {
+    if (result.kind === 'conflict') return { ...result, value: this.#mask(result.value) };
+    const results = result.results.map((each) => {
+      const old = this.#mask(each.old);
+      return each.kind === 'applied' ? { ...each, old, new: this.#mask(each.new) } : { ...each, old };
+    });
+    return { ...result, results };
   }
 
   /** @template {StoredItem} T @param {T} item @returns {T} */

@@ -203,7 +203,7 @@ const BAD: readonly (readonly [id: string, what: string, ops: readonly NewOp[], 
   [
     'I7',
     'a state holds a part of a batch',
-    [{ p: 'w', type: 'ok', f: 'batch', g: G.g, writes: [{ k: 'a' }, { k: 'b' }], e: 'e1', s: 2 }, snapshot(1)],
+    [{ p: 'w', type: 'ok', f: 'batch', g: G.g, writes: [{ k: 'a' }, { k: 'b' }], e: 'e1', first: 1, s: 2 }, snapshot(1)],
     [1, 2],
   ],
   ['I8', 'a mirror differs', [nemesis('quiet'), mirror(1, [['a', 'w.1', 1]]), final(1, [['a', 'w.2', 1]], [1])], [2, 3]],

@@ -1,12 +1,24 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import type { StoreFactory } from '@rivulet/conformance/store-contract';
-import type { ApplyResult, Change, Commit, GroupRef, Snapshot, StoredItem } from '@rivulet/engine/store';
+import type {
+  ApplyResult,
+  Change,
+  Commit,
+  Expiry,
+  GroupRef,
+  Snapshot,
+  StoredItem,
+  Write,
+  WriteChange,
+  WriteResult,
+} from '@rivulet/engine/store';
 import { RivuletError } from '@rivulet/protocol';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { OpenStore } from '../src/store-contract-factory.js';
-import { lmdbFactory, memoryFactory } from './harness/store-factories.js';
-import { type Expected, StoreModel } from './harness/store-model.js';
+import { expireNow, lmdbFactory, memoryFactory } from './harness/store-factories.js';
+import { StoreModel } from './harness/store-model.js';
+import { ModelWrites } from './harness/store-model-writes.js';
 
 /** Names that read the same when they are joined, and one that nobody writes to. */
 const GROUPS: readonly GroupRef[] = [
@@ -46,30 +58,79 @@ const change: fc.Arbitrary<Change> = fc
   )
   .map(({ ref: group, ...rest }) => ({ ...group, ...rest }) as Change);
 
+const MINUTE = 60_000;
+/** `current`: whatever the item has when the step begins. */
+const condition = fc.constantFrom('absent', 'current', 'never');
+const expiry: fc.Arbitrary<Expiry> = fc.constantFrom(
+  { kind: 'ttl', ms: MINUTE },
+  { kind: 'ttl', ms: 30 * MINUTE },
+  { kind: 'held', graceMs: 5 * MINUTE },
+);
+const optional = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 2 });
+const update = fc.constantFrom(...Object.values(UPDATES));
+const asked = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constant('set' as const), item, data, condition: optional(condition), expiry: optional(expiry) }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('update' as const),
+      item,
+      compute: update,
+      condition: optional(condition),
+      expiry: optional(expiry),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('delete' as const), item, condition: optional(condition) }) },
+);
+const write = fc.record({
+  kind: fc.constant('write' as const),
+  ref,
+  changes: fc.array(asked, { minLength: 1, maxLength: 5 }),
+  batch: fc.boolean(),
+  key: optional(fc.constantFrom('k', 'l')),
+  fingerprint: fc.constantFrom('f', 'f', 'f', 'g'),
+});
+type Asked = typeof write extends fc.Arbitrary<infer T> ? T : never;
+
 type Step =
   /** Asked for at once, so that they share batches; awaited together. */
-  | { readonly kind: 'changes'; readonly changes: readonly Change[] }
+  | { readonly kind: 'changes'; readonly changes: readonly (Change | Asked)[] }
   | { readonly kind: 'reopen' }
+  /** The wall clock jumps. */
   | { readonly kind: 'clock'; readonly byMs: number }
+  /** Time passes. */
+  | { readonly kind: 'elapse'; readonly byMs: number }
   /** A snapshot that is taken now and read later. */
   | { readonly kind: 'hold'; readonly ref: GroupRef };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 8,
-    arbitrary: fc.record({ kind: fc.constant('changes' as const), changes: fc.array(change, { minLength: 1, maxLength: 12 }) }),
+    arbitrary: fc.record({
+      kind: fc.constant('changes' as const),
+      changes: fc.array(fc.oneof({ weight: 3, arbitrary: change }, { weight: 2, arbitrary: write }), { minLength: 1, maxLength: 12 }),
+    }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('reopen' as const) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('clock' as const), byMs: fc.integer({ min: -86_400_000, max: 86_400_000 }) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('elapse' as const), byMs: fc.integer({ min: 1, max: 20 * MINUTE }) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('hold' as const), ref }) },
 );
 
-type Outcome = ApplyResult | { readonly kind: 'failed' };
+type Outcome = ApplyResult | WriteResult | { readonly kind: 'failed'; readonly code: string };
+/** What a factory of the test makes reads the monotonic clock here. */
+type Elapsed = () => number;
+
+const FIRST = 1_700_000_000_000;
 
 /** One store and its model, side by side. */
 class Run {
   readonly #factory: StoreFactory;
-  readonly #model = new StoreModel(1_700_000_000_000);
+  readonly #model = new StoreModel(FIRST);
+  readonly #writes = new ModelWrites(this.#model);
   #held: { readonly snapshot: Snapshot; readonly items: readonly StoredItem[] }[] = [];
   #open: OpenStore;
   #epoch: string | undefined;
@@ -79,9 +140,10 @@ class Run {
     this.#open = open;
   }
 
-  static async of(factory: StoreFactory, steps: readonly Step[]): Promise<void> {
+  static async of(create: (elapsed: Elapsed) => StoreFactory, steps: readonly Step[]): Promise<void> {
     let run: Run | undefined;
-    const store = await factory.create(() => run?.now ?? 0);
+    const factory = create(() => run?.elapsed ?? 0);
+    const store = await factory.create(() => run?.now ?? FIRST);
     run = new Run(factory, await OpenStore.start(store));
     try {
       for (const each of steps) await run.#take(each);
@@ -97,12 +159,17 @@ class Run {
     }
   }
 
+  get elapsed(): number {
+    return this.#model.elapsed;
+  }
+
   get now(): number {
     return this.#model.now;
   }
 
   async #take(each: Step): Promise<void> {
     if (each.kind === 'changes') return this.#apply(each.changes);
+    if (each.kind === 'elapse') return this.#elapse(each.byMs);
     if (each.kind === 'clock') this.#model.now += each.byMs;
     else if (each.kind === 'hold')
       this.#held.push({ snapshot: await this.#open.store.snapshot(each.ref), items: this.#model.items(each.ref) });
@@ -110,35 +177,36 @@ class Run {
   }
 
   /** All are asked for in one turn; they take effect, and are told, in that order within each group. */
-  async #apply(changes: readonly Change[]): Promise<void> {
+  async #apply(changes: readonly (Change | Asked)[]): Promise<void> {
     const { commits } = this.#open;
     const before = commits.length;
-    const outcomes = await Promise.all(
-      changes.map(async (each): Promise<Outcome> => {
-        try {
-          const result = await this.#open.apply(each);
-          // `onCommit` ran before.
-          if (result.kind === 'applied') {
-            const { offset } = result.position;
-            ok(commits.some((commit) => sameGroup(commit, each) && commit.position.offset === offset));
-          }
-          return result;
-        } catch (error) {
-          equal((error as RivuletError).code, 'VALUE_TOO_LARGE');
-          return { kind: 'failed' };
-        }
-      }),
-    );
-    const expected = changes.map((each, index) => {
+    const epoch = (this.#epoch ??= (await this.#open.store.get(UNUSED, '')).position.epoch);
+    const works = changes.map((each) => (each.kind === 'write' ? this.#resolved(each, epoch) : each));
+    const outcomes = await Promise.all(works.map((work) => this.#outcome(work)));
+    const owed: Commit[] = [];
+    for (const [index, work] of works.entries()) {
       const outcome = outcomes[index] as Outcome;
-      return this.#model.apply(each, outcome.kind === 'applied' ? outcome.position.offset : undefined);
-    });
-    deepEqual(outcomes.map(withoutPosition), expected.map(withoutCommit));
+      if (work.kind === 'write') {
+        const expected = this.#writes.write(work, epoch, firstOffset(outcome));
+        deepEqual(outcome, expected.outcome);
+        owed.push(...expected.commits);
+        continue;
+      }
+      const expected = this.#model.apply(work, outcome.kind === 'applied' ? outcome.position.offset : undefined);
+      if (expected.kind !== 'applied' || outcome.kind !== 'applied') {
+        deepEqual(outcome, expected);
+        continue;
+      }
+      deepEqual([outcome.old, outcome.new], [expected.old, expected.new]);
+      owed.push({ ...expected.commit, position: outcome.position });
+    }
+    this.#compare(before, owed);
+  }
+
+  /** What was told since `before` is what was owed, in each group in this order. */
+  #compare(before: number, owed: readonly Commit[]): void {
+    const { commits } = this.#open;
     const told = commits.slice(before);
-    const owed = expected.flatMap((each, index): Commit[] => {
-      const outcome = outcomes[index];
-      return each.kind === 'applied' && outcome?.kind === 'applied' ? [{ ...each.commit, position: outcome.position }] : [];
-    });
     for (const group of GROUPS) {
       deepEqual(
         told.filter((commit) => sameGroup(commit, group)),
@@ -153,11 +221,71 @@ class Run {
     for (const { position } of told) equal(position.epoch, (this.#epoch ??= position.epoch));
   }
 
+  async #outcome(work: Change | Write): Promise<Outcome> {
+    const { store, commits } = this.#open;
+    try {
+      const result = await (work.kind === 'write' ? store.write?.(work) : store.apply(work));
+      if (result === undefined) throw new Error('the store has no write');
+      // `onCommit` ran before.
+      for (const each of result.kind === 'written' ? result.results : [result]) {
+        if (each.kind !== 'applied') continue;
+        const { offset } = each.position;
+        ok(commits.some((commit) => sameGroup(commit, work) && commit.position.offset === offset));
+      }
+      return result;
+    } catch (error) {
+      if (!(error instanceof RivuletError)) throw error;
+      return { kind: 'failed', code: error.code };
+    }
+  }
+
+  #resolved({ ref: { stream, group }, changes, batch, key, fingerprint }: Asked, epoch: string): Write {
+    const answer = (result: object) => JSON.stringify(result);
+    const once = key === undefined ? undefined : { key, fingerprint, retentionMs: 10 * MINUTE, answer };
+    const resolve = ({ condition: asks, ...change }: Asked['changes'][number]): WriteChange => {
+      if (asks === undefined) return change;
+      if (asks === 'absent') return { ...change, condition: { kind: 'absent' } };
+      const item = this.#model.item({ stream, group }, change.item);
+      return { ...change, condition: { kind: 'version', version: asks === 'current' ? `${epoch}:${item?.changed}` : `${epoch}:0` } };
+    };
+    return { kind: 'write', stream, group, changes: changes.map(resolve), batch, once };
+  }
+
+  /** Time passes; what was to go is gone, those due earlier first, and nothing else. */
+  async #elapse(byMs: number): Promise<void> {
+    const before = this.#open.commits.length;
+    this.#model.now += byMs;
+    this.#model.elapsed += byMs;
+    await this.#expire(before);
+  }
+
+  async #expire(before: number): Promise<void> {
+    await expireNow(this.#open.store);
+    const owed: Commit[] = [];
+    for (const group of GROUPS) {
+      const due = this.#model.due(group);
+      const told = this.#open.commits.slice(before).filter((commit) => sameGroup(commit, group));
+      const times = told.map(({ item: name }) => due.get(name ?? '') ?? Number.NaN);
+      deepEqual(
+        times,
+        [...due.values()].sort((a, b) => a - b),
+      );
+      for (const { item: name, position } of told) {
+        const { stream, group: id } = group;
+        const expected = this.#model.apply({ kind: 'delete', stream, group: id, item: name ?? '' }, position.offset);
+        ok(expected.kind === 'applied');
+        owed.push({ ...expected.commit, position });
+      }
+    }
+    this.#compare(before, owed);
+  }
+
   async #reopen(): Promise<void> {
     await this.#readHeld();
     await this.#open.store.close();
     this.#open = await OpenStore.start(await this.#factory.reopen(() => this.now));
     this.#model.reopened();
+    await this.#expire(0);
   }
 
   async #readHeld(): Promise<void> {
@@ -207,27 +335,26 @@ function sameGroup(a: GroupRef, b: GroupRef): boolean {
   return a.stream === b.stream && a.group === b.group;
 }
 
-function withoutPosition(outcome: Outcome): object {
-  return outcome.kind === 'applied' ? { kind: outcome.kind, old: outcome.old, new: outcome.new } : outcome;
-}
-
-function withoutCommit(expected: Expected): object {
-  return expected.kind === 'applied' ? { kind: expected.kind, old: expected.old, new: expected.new } : expected;
+/** The offset of the first effect of a write. */
+function firstOffset(outcome: Outcome): number | undefined {
+  if (outcome.kind !== 'written') return undefined;
+  const first = outcome.results.find((each) => each.kind === 'applied');
+  return first?.kind === 'applied' ? first.position.offset : undefined;
 }
 
 const SEED = 20_261;
 
 describe.each([
   { name: 'memory', factory: memoryFactory, numRuns: 200 },
-  { name: 'lmdb', factory: () => lmdbFactory(), numRuns: 50 },
-  { name: 'lmdb, relaxed', factory: () => lmdbFactory('relaxed'), numRuns: 25 },
+  { name: 'lmdb', factory: (elapsed: Elapsed) => lmdbFactory('commit', elapsed), numRuns: 50 },
+  { name: 'lmdb, relaxed', factory: (elapsed: Elapsed) => lmdbFactory('relaxed', elapsed), numRuns: 25 },
 ])('a store beside its model: $name', ({ factory, numRuns }) => {
   test(`after any changes, and after it was closed and opened again, it says what the model says (seed ${SEED})`, async () => {
     let runs = 0;
     const steps = fc.array(step, { minLength: 1, maxLength: 12, size: 'max' });
     const property = fc.asyncProperty(steps, async (each) => {
       runs++;
-      await Run.of(factory(), each);
+      await Run.of(factory, each);
     });
     await fc.assert(property, { seed: SEED, numRuns });
     expect(runs).toBe(numRuns);

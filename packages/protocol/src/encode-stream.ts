@@ -18,6 +18,8 @@ export interface FrameHead {
   readonly streamName: string;
   readonly groupId: string;
   readonly id: string | undefined;
+  /** Offset of the last change of the batch that this one is of; absent for one that stands alone. */
+  readonly through?: number | undefined;
 }
 
 export interface ChangeFrame extends FrameHead {
@@ -80,8 +82,9 @@ function headOf(frame: FrameHead): string {
   return head(frame.timestamp, frame.streamName, frame.groupId, frame.id);
 }
 
-function changeTail({ created, offset }: ChangeFrame): string {
-  return created === undefined ? `,"offset":${offset}}` : `,"created":${created},"offset":${offset}}`;
+function changeTail({ created, offset, through }: ChangeFrame): string {
+  const more = through === undefined ? '' : `,"through":${through}`;
+  return created === undefined ? `,"offset":${offset}${more}}` : `,"created":${created},"offset":${offset}${more}}`;
 }
 
 function syncTail({ offset, epoch, reason }: Pick<SyncFrame, 'offset' | 'epoch' | 'reason'>): string {

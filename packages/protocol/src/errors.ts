@@ -28,10 +28,13 @@ export const ERROR_CODES = {
     when: 'An engine::*::info call names something that does not exist, or no http trigger has the path of a request.',
     retryable: false,
   },
-  INVALID_ARGUMENTS: { when: 'The arguments of an engine::* call contradict each other.', retryable: false },
+  INVALID_ARGUMENTS: {
+    when: 'The arguments of an engine::* or stream::* call contradict each other, or ask for what this stream does not offer.',
+    retryable: false,
+  },
   ENGINE_STOPPING: { when: 'The engine stops and takes no new calls; nothing was done.', retryable: true },
   OVERLOADED: {
-    when: 'A bound was hit: calls in flight on one connection or queued for one worker, channels, HTTP requests that wait, their bodies or responses, or writes queued in the store.',
+    when: 'A bound was hit: calls in flight on one connection or queued for one worker, channels, HTTP requests that wait, their bodies or responses, writes queued in the store, or idempotency keys that it remembers.',
     retryable: true,
   },
   INVALID_ID: {
@@ -66,6 +69,7 @@ export const ERROR_CODES = {
   STREAM_LIST_ALL_ERROR: { when: 'stream::list_all failed for a reason without a code of its own.', retryable: true },
   STREAM_SEND_ERROR: { when: 'stream::send failed for a reason without a code of its own.', retryable: true },
   STREAM_UPDATE_ERROR: { when: 'stream::update failed for a reason without a code of its own.', retryable: true },
+  STREAM_BATCH_ERROR: { when: 'stream::batch failed for a reason without a code of its own.', retryable: true },
   SET_ERROR: { when: 'state::set failed for a reason without a code of its own.', retryable: true },
   GET_ERROR: { when: 'state::get failed for a reason without a code of its own.', retryable: true },
   DELETE_ERROR: { when: 'state::delete failed for a reason without a code of its own.', retryable: true },

@@ -60,6 +60,16 @@ export const LIMITS = {
   pendingTriggerChars: 33_554_432,
   /** Writes that wait in a store before `OVERLOADED`. */
   queuedWrites: 65_536,
+  /** Writes of one `stream::batch`. */
+  batchWrites: 1_024,
+  /** UTF-16 code units of the values before and after all writes of one `stream::batch`: its answer fits one message of the default size. */
+  batchChars: 16_000_000,
+  /** Least and most milliseconds that `ttl_ms` may say: a second, 30 days. */
+  ttlLeastMs: 1_000,
+  ttlMostMs: 2_592_000_000,
+  /** Idempotency keys that a store remembers at one time, and the UTF-8 bytes of them and of their answers. */
+  idempotencyKeys: 1_000_000,
+  idempotencyBytes: 268_435_456,
   /** Streams that workers may serve in one run of the engine. */
   backendStreams: 10_000,
   /** Writes that wait for workers that serve streams before `OVERLOADED`. */

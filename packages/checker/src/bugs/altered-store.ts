@@ -1,4 +1,16 @@
-import type { ApplyResult, Change, Changes, Commit, GroupRef, ItemRead, Snapshot, StoreEvents, StreamStore } from '@rivulet/engine/stores';
+import type {
+  ApplyResult,
+  Change,
+  Changes,
+  Commit,
+  GroupRef,
+  ItemRead,
+  Snapshot,
+  StoreEvents,
+  StreamStore,
+  Write,
+  WriteResult,
+} from '@rivulet/engine/stores';
 import type { Position } from '@rivulet/protocol';
 
 /** A store that passes everything on; a bug overrides what it gets wrong. */
@@ -15,6 +27,11 @@ export class AlteredStore implements StreamStore {
 
   apply(change: Change): Promise<ApplyResult> {
     return this.inner.apply(change);
+  }
+
+  write(write: Write): Promise<WriteResult> {
+    if (this.inner.write === undefined) return Promise.reject(new Error('the store offers no writes'));
+    return this.inner.write(write);
   }
 
   get(ref: GroupRef, item: string): Promise<ItemRead> {

@@ -1,14 +1,4 @@
-import type {
-  ApplyResult,
-  Change,
-  ChangeEntry,
-  Changes,
-  Commit,
-  GroupRef,
-  Snapshot,
-  StoredItem,
-  StreamStore,
-} from '@rivulet/engine/stores';
+import type { ChangeEntry, Changes, Commit, GroupRef, Snapshot, StoredItem, StreamStore, Write, WriteResult } from '@rivulet/engine/stores';
 import type { Position } from '@rivulet/protocol';
 import { RivuletError } from '@rivulet/protocol';
 import { SimStore, type Waiting } from '../simulation/sim-store.js';
@@ -18,7 +8,7 @@ import { type Bug, bug, onceIn } from './bug.js';
 class AcksEarly extends SimStore {
   protected override async commit(batch: readonly Waiting[]): Promise<void> {
     const written = batch.map(({ change }) => this.parts.disk.write(change));
-    for (const [index, { resolve, reject }] of batch.entries()) written[index]?.result.then(resolve, reject);
+    this.answer(batch, written);
     await this.sync();
     if (this.crashed) return;
     for (const { commits } of written) this.durable(commits);
@@ -33,7 +23,7 @@ class ShowsEarly extends SimStore {
     await this.sync();
     if (this.crashed) return;
     for (const { commits } of written) this.durable(commits);
-    for (const [index, { resolve, reject }] of batch.entries()) written[index]?.result.then(resolve, reject);
+    this.answer(batch, written);
   }
 }
 
@@ -57,20 +47,49 @@ class ShowsFailed extends SimStore {
 class AcksNothing extends AlteredStore {
   readonly #strikes = onceIn(15);
 
-  override async apply(change: Change): Promise<ApplyResult> {
-    if (change.kind !== 'set' || !this.#strikes()) return super.apply(change);
-    const { position } = await this.inner.get(change, change.item);
-    return { kind: 'applied', old: undefined, new: change.data, position: { ...position, offset: position.offset + 1 } } as ApplyResult;
+  override async write(write: Write): Promise<WriteResult> {
+    const [change] = write.changes;
+    if (change?.kind !== 'set' || write.batch || !this.#strikes()) return super.write(write);
+    const { position } = await this.inner.get(write, change.item);
+    const next = { ...position, offset: position.offset + 1 };
+    return { kind: 'written', results: [{ kind: 'applied', old: undefined, new: change.data, position: next }] };
   }
 }
 
-class AnswersOthers extends AlteredStore {
-  readonly #strikes = onceIn(6);
+class AltersWrites extends AlteredStore {
+  readonly #before: (write: Write) => Write;
+  readonly #after: (result: WriteResult) => WriteResult;
 
-  override async apply(change: Change): Promise<ApplyResult> {
-    const result = await super.apply(change);
-    if (result.kind !== 'applied' || result.position.offset < 3 || !this.#strikes()) return result;
-    return { ...result, position: { ...result.position, offset: result.position.offset - 2 } };
+  constructor(inner: StreamStore, alter: { before?: (write: Write) => Write; after?: (result: WriteResult) => WriteResult }) {
+    super(inner);
+    this.#before = alter.before ?? ((write) => write);
+    this.#after = alter.after ?? ((result) => result);
+  }
+
+  override async write(write: Write): Promise<WriteResult> {
+    return this.#after(await super.write(this.#before(write)));
+  }
+}
+
+function earlier(result: WriteResult): WriteResult {
+  if (result.kind !== 'written') return result;
+  return {
+    ...result,
+    results: result.results.map((each) =>
+      each.kind === 'applied' && each.position.offset > 2
+        ? { ...each, position: { ...each.position, offset: each.position.offset - 2 } }
+        : each,
+    ),
+  };
+}
+
+/** The writes of a batch take effect one by one. */
+class TearsBatches extends AlteredStore {
+  override async write(write: Write): Promise<WriteResult> {
+    if (!write.batch) return super.write(write);
+    const results: WriteResult[] = [];
+    for (const change of write.changes) results.push(await super.write({ ...write, changes: [change], batch: false, once: undefined }));
+    return { kind: 'written', results: results.flatMap((result) => (result.kind === 'written' ? result.results : [])) };
   }
 }
 
@@ -189,9 +208,14 @@ export const STORE_BUGS: readonly Bug[] = [
     simStore: (parts) => new ShowsFailed(parts),
   })),
   bug('ack-without-write', 'I1', 'a write is acknowledged and never made', () => ({ store: (store) => new AcksNothing(store) })),
-  bug('answer-of-another-write', 'I3', 'a write is answered with the offset of an earlier one', () => ({
-    store: (store) => new AnswersOthers(store),
+  bug('answer-of-another-write', 'I3', 'a write is answered with the offset of an earlier one', () => {
+    const strikes = onceIn(6);
+    return { store: (store) => new AltersWrites(store, { after: (result) => (strikes() ? earlier(result) : result) }) };
+  }),
+  bug('key-forgotten', 'I6', 'a write under a key that was used takes effect again', () => ({
+    store: (store) => new AltersWrites(store, { before: (write) => ({ ...write, once: undefined }) }),
   })),
+  bug('batch-torn', 'I7', 'the writes of a batch take effect one by one', () => ({ store: (store) => new TearsBatches(store) })),
   bug('offsets-reused-after-crash', 'I2', 'after a crash offsets are given again', () => ({ store: reusing() })),
   bug('last-offset-again-as-new', 'I6', 'a change is published again under the next offset', () => {
     const strikes = onceIn(9);

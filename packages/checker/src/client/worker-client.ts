@@ -1,10 +1,12 @@
-import { isJsonObject, parsePosition, stringField } from '@rivulet/protocol';
+import { field, isJsonObject, parsePosition, stringField } from '@rivulet/protocol';
 import type { NewOp } from '../history/op.js';
 
 /** A call that waits for its answer. */
 interface Asked {
   readonly op: NewOp;
   readonly done: (answer: unknown, failed: boolean) => NewOp;
+  /** To be asked again when nobody knows whether it happened: under the same key it happens once. */
+  readonly again?: () => void;
 }
 
 type WriteKind = 'set' | 'update' | 'delete' | 'send';
@@ -26,6 +28,7 @@ export class WorkerClient {
   #sendText: ((text: string) => void) | undefined;
   #answer: Serve | undefined;
   #count = 0;
+  readonly #again: (() => void)[] = [];
 
   constructor(name: string, record: (op: NewOp) => void) {
     this.name = name;
@@ -62,19 +65,68 @@ export class WorkerClient {
   write(lane: string, f: WriteKind, g: string, k: string | undefined, pad: number): string | undefined {
     const p = this.#take(lane);
     if (p === undefined) return undefined;
-    const v = f === 'delete' ? undefined : this.nextValue();
+    return this.#write(p, lane, f, g, k, pad, f === 'delete' ? undefined : this.nextValue(), f === 'set' && this.#count % 3 === 0);
+  }
+
+  /** Several items in one step: those with `true` are written, those with `false` deleted. */
+  batch(lane: string, g: string, items: ReadonlyMap<string, boolean>): void {
+    const p = this.#take(lane);
+    if (p === undefined) return;
+    const writes = [...items].map(([k, kept]) => (kept ? { k, v: this.nextValue() } : { k }));
+    const base = { p, f: 'batch', g, writes } as const;
+    const asked = writes.map(({ k, v }) => ({
+      item_id: k,
+      ...(v === undefined ? { type: 'delete' } : { type: 'set', data: { id: k, v } }),
+    }));
+    const input = { ...this.#group(g), writes: asked, with_versions: true };
+    this.#ask(lane, 'stream::batch', input, { ...base, type: 'invoke' }, (answer, failed) =>
+      failed ? { ...base, type: 'fail' } : { ...base, type: 'ok', ...spanOf(answer) },
+    );
+  }
+
+  /** Asks again for a write that was lost, if there is one and the worker is connected. */
+  retry(): void {
+    if (this.#sendText !== undefined) this.#again.shift()?.();
+  }
+
+  #write(
+    p: string,
+    lane: string,
+    f: WriteKind,
+    g: string,
+    k: string | undefined,
+    pad: number,
+    v: string | undefined,
+    keyed: boolean,
+    retried = false,
+  ): string | undefined {
     const base = { p, f, g, ...(k === undefined ? {} : { k }), ...(v === undefined ? {} : { v }) };
     const op: NewOp = { ...base, type: 'invoke' };
     const data = { id: k, v, ...(pad > 0 ? { pad: 'x'.repeat(pad) } : {}) };
-    const input = { ...this.#group(g), ...(k === undefined ? {} : { item_id: k }), with_versions: true };
+    const input = {
+      ...this.#group(g),
+      ...(k === undefined ? {} : { item_id: k }),
+      with_versions: true,
+      ...(keyed ? { idempotency_key: `key.${v}` } : {}),
+    };
     const body =
       f === 'send'
         ? { ...input, type: 'said', data }
         : f === 'update'
           ? { ...input, ops: [{ type: 'set', path: '', value: data }] }
           : { ...input, data };
-    this.#ask(lane, `stream::${f}`, body, op, (answer, failed) =>
-      failed ? { ...base, type: 'fail' } : { ...base, type: 'ok', ...positionOf(answer) },
+    this.#ask(
+      lane,
+      `stream::${f}`,
+      body,
+      op,
+      (answer, failed) => (failed ? { ...base, type: retried ? 'info' : 'fail' } : { ...base, type: 'ok', ...positionOf(answer) }),
+      keyed
+        ? () => {
+            const again = this.#take(lane);
+            if (again !== undefined) this.#write(again, lane, f, g, k, pad, v, keyed, true);
+          }
+        : undefined,
     );
     return v;
   }
@@ -108,7 +160,10 @@ export class WorkerClient {
     this.#asked = new Map();
     this.#busy.clear();
     this.#answered.clear();
-    for (const { op } of asked.values()) this.#record({ ...op, type: 'info' });
+    for (const { op, again } of asked.values()) {
+      this.#record({ ...op, type: 'info' });
+      if (again !== undefined) this.#again.push(again);
+    }
   }
 
   #take(lane: string): string | undefined {
@@ -122,7 +177,7 @@ export class WorkerClient {
     return { stream_name, group_id };
   }
 
-  #ask(lane: string, functionId: string, data: unknown, op: NewOp, done: Asked['done']): void {
+  #ask(lane: string, functionId: string, data: unknown, op: NewOp, done: Asked['done'], again?: () => void): void {
     const id = `${this.name}:${lane}:${++this.#count}`;
     this.#record(op);
     this.#asked.set(id, {
@@ -131,6 +186,7 @@ export class WorkerClient {
         this.#busy.delete(lane);
         return done(answer, failed);
       },
+      ...(again === undefined ? {} : { again }),
     });
     this.#send({ type: 'invokefunction', invocation_id: id, function_id: functionId, data });
   }
@@ -166,8 +222,24 @@ export class WorkerClient {
 }
 
 /** Where a write stands, if the answer tells. */
-export function positionOf(answer: unknown): { readonly e?: string; readonly s?: number } {
+export function positionOf(answer: unknown): {
+  readonly e?: string;
+  readonly s?: number;
+  readonly unchanged?: boolean;
+  readonly replayed?: boolean;
+} {
+  if (isJsonObject(answer) && field(answer, 'version') === null) return { unchanged: true };
+  const replayed = isJsonObject(answer) && field(answer, 'replayed') === true ? { replayed: true } : {};
   const version = isJsonObject(answer) ? stringField(answer, 'version') : undefined;
   const position = version === undefined ? undefined : parsePosition(version);
-  return position === undefined ? {} : { e: position.epoch, s: position.offset };
+  return position === undefined ? {} : { e: position.epoch, s: position.offset, ...replayed };
+}
+
+/** From the first offset to the last of a batch. A delete of nothing has none. */
+function spanOf(answer: unknown): { readonly e?: string; readonly first?: number; readonly s?: number } {
+  const results = isJsonObject(answer) && Array.isArray(answer.results) ? answer.results : [];
+  const places = results.map(positionOf).filter((place) => place.s !== undefined);
+  const [first, last] = [places[0], places.at(-1)];
+  if (first?.e === undefined || first.s === undefined || last?.s === undefined) return {};
+  return { e: first.e, first: first.s, s: last.s };
 }

@@ -36,7 +36,7 @@ const figures: Check = (value) =>
 const place = { g: text, e: text, s: offset };
 const answer = { e: optional(text), s: optional(offset) };
 const state = { ...place, n: offset, hash: text, items: optional(listOf(shownItem)), loose: optional(flag) };
-const write = { g: text, k: optional(text), v: optional(text), ...answer };
+const write = { g: text, k: optional(text), v: optional(text), ...answer, unchanged: optional(flag), replayed: optional(flag) };
 const item = { item: optional(text) };
 const join = { g: text, who: text, ...item, ...answer };
 const grant = { who: text, g: text };
@@ -49,7 +49,7 @@ const SHAPES: { readonly [F in Op['f']]: Readonly<Record<string, Check>> } = {
   update: write,
   delete: write,
   send: write,
-  batch: { g: text, writes: listOf(batchWrite), ...answer },
+  batch: { g: text, writes: listOf(batchWrite), first: optional(offset), ...answer },
   read: { g: text, k: text, v: optional(text) },
   commit: { ...place, op: effect, k: optional(text), v: optional(text), created: optional(offset) },
   recv: {

@@ -22,14 +22,19 @@ export interface WriteOp extends Recorded {
   readonly v?: string;
   readonly e?: string;
   readonly s?: number;
+  /** It was carried out and did nothing, as the delete of an item that is not there. */
+  readonly unchanged?: boolean;
+  /** It was carried out before, under the same key. */
+  readonly replayed?: boolean;
 }
 
-/** Several writes that take effect together or not at all; `s` is the last offset. */
+/** Several writes that take effect together or not at all, from offset `first` to `s`. */
 export interface BatchOp extends Recorded {
   readonly f: 'batch';
   readonly g: string;
   readonly writes: readonly { readonly k: string; readonly v?: string }[];
   readonly e?: string;
+  readonly first?: number;
   readonly s?: number;
 }
 

@@ -34,7 +34,7 @@ export class Truth {
       const kind = op.f === 'send' ? 'event' : op.f === 'delete' ? 'delete' : 'write';
       if (op.type === 'ok' && op.e !== undefined && op.s !== undefined) this.#learn(op.g, op.e, op.s, op, kind, op.k, op.v);
       // One whose place is not known may have been carried out anywhere.
-      else if (kind === 'delete' && op.k !== undefined && (op.type === 'ok' || op.type === 'info'))
+      else if (kind === 'delete' && op.k !== undefined && op.unchanged !== true && (op.type === 'ok' || op.type === 'info'))
         this.#vagueDeletes.add(`${op.g}|${op.k}`);
     } else if (op.f === 'batch') {
       if (op.type === 'ok' || op.type === 'info')

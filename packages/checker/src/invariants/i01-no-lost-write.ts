@@ -16,7 +16,11 @@ export const noLostWrite: Invariant = {
         truth.see(op);
         if (op.f === 'nemesis' && op.verb === 'wipe-store') wiped = op;
         else if (op.f === 'final') finals.set(op.g, op);
-        else if ((op.f === 'set' || op.f === 'update' || op.f === 'delete') && op.type === 'ok') acknowledged.push(op);
+        else if (op.f === 'batch' && op.type === 'ok') {
+          const { i, t, p, type, g } = op;
+          for (const { k, v } of op.writes) if (v !== undefined) acknowledged.push({ i, t, p, type, g, f: 'set', k, v });
+        } else if ((op.f === 'set' || op.f === 'update' || op.f === 'delete') && op.type === 'ok' && op.unchanged !== true)
+          acknowledged.push(op);
       },
       end: () => {
         for (const op of acknowledged) {

@@ -23,6 +23,7 @@ export const realTimeOrder: Invariant = {
         }
         const before = begun.get(op.p);
         begun.delete(op.p);
+        if (op.f !== 'batch' && op.replayed === true) return;
         if (op.type !== 'ok' || op.e === undefined || op.s === undefined) return;
         if (before !== undefined && before.e === op.e && op.s <= before.s)
           report(`${op.s} was asked for after ${before.s} had been acknowledged`, before.op, op);

@@ -22,9 +22,9 @@ export const exactState: Invariant = {
           if (ofGroup === undefined) states.set(key, [op]);
           else ofGroup.push(op);
         }
-        if (op.f === 'batch' && op.type === 'ok' && op.e !== undefined && op.s !== undefined) {
+        if (op.f === 'batch' && op.type === 'ok' && op.e !== undefined && op.first !== undefined && op.s !== undefined) {
           const key = `${op.g}|${op.e}`;
-          batches.set(key, [...(batches.get(key) ?? []), { first: op.s - op.writes.length + 1, last: op.s, op }]);
+          batches.set(key, [...(batches.get(key) ?? []), { first: op.first, last: op.s, op }]);
         }
       },
       end: () => {

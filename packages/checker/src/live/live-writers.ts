@@ -83,11 +83,14 @@ export class LiveWriters {
     const g = groups[random.zipf(groups.length)] as string;
     const k = `i${random.zipf(items)}`;
     const draw = random.below(100);
+    client.retry();
     if (draw < 5) client.read(lane, g, k);
     else if (draw < 8) client.call(lane);
     else {
       this.asked++;
-      if (draw < 55) client.write(lane, 'set', g, k, random.below(200));
+      if (draw < 15)
+        client.batch(lane, g, new Map(Array.from({ length: random.between(2, 4) }, () => [`i${random.zipf(items)}`, random.chance(0.8)])));
+      else if (draw < 55) client.write(lane, 'set', g, k, random.below(200));
       else if (draw < 70) client.write(lane, 'update', g, k, 0);
       else if (draw < 85) client.write(lane, 'delete', g, k, 0);
       else client.write(lane, 'send', g, random.chance(0.5) ? k : undefined, 0);

@@ -71,6 +71,7 @@ export function planOf(seed: number): Plan {
       logMaxAgeMs: random.pick([50, 1_000, 600_000]),
       logMaxBytes: random.pick([2_000, 20_000, 268_435_456]),
       tombstoneRetentionMs: 604_800_000,
+      idempotencyRetentionMs: 600_000,
       drainDelayMs: 0,
       drainSpreadMs: 0,
       adapter: { kind: 'memory' },

@@ -1,23 +1,29 @@
-import type { ApplyResult, Change, Commit, GroupRef, StreamStore } from '@rivulet/engine/stores';
+import type { ApplyResult, Change, Commit, GroupRef, StreamStore, Write, WriteResult } from '@rivulet/engine/stores';
 import { createMemoryStore } from '@rivulet/engine/stores';
 import type { ShownItem } from '../history/op.js';
 import { describeState } from '../state-hash.js';
 import type { VirtualTime } from './virtual-time.js';
 
-/** The outcome of one change: what it did, in order; nothing for one that changed nothing. */
+/** One change, or several in one step. */
+export type AnyWrite = Change | Write;
+
+/** What a write did, in order, and its answer. */
 export interface Written {
   readonly commits: readonly Commit[];
-  readonly result: Promise<ApplyResult>;
+  readonly result: Promise<ApplyResult | WriteResult>;
 }
 
 /** What survives a crash: the memory store of the engine in the part of a disk. What is not written to it is lost. */
 export class SimDisk {
   readonly #time: VirtualTime;
   readonly #retentionMs: number;
-  #commits: Commit[] = [];
+  /** Those of the write that is under way. */
+  #commits: Commit[] | undefined;
   #epochs = new Map<string, string>();
   #touched = new Map<string, GroupRef>();
-  store: StreamStore;
+  store: Required<StreamStore>;
+  /** Gets what the store does by itself, such as the end of items whose time is over. */
+  onOwnCommit: (commit: Commit) => void = () => {};
 
   constructor(time: VirtualTime, retentionMs: number) {
     this.#time = time;
@@ -32,11 +38,12 @@ export class SimDisk {
     this.store = this.#open();
   }
 
-  write(change: Change): Written {
-    this.#commits = [];
-    const result = this.store.apply(change);
-    const commits = this.#commits;
-    this.#touched.set(`${change.stream}/${change.group}`, change);
+  write(write: AnyWrite): Written {
+    const commits: Commit[] = [];
+    this.#commits = commits;
+    const result = write.kind === 'write' ? this.store.write(write) : this.store.apply(write);
+    this.#commits = undefined;
+    this.#touched.set(`${write.stream}/${write.group}`, write);
     return { commits, result };
   }
 
@@ -46,7 +53,7 @@ export class SimDisk {
    */
   skipOffsets(count: number): void {
     for (const { stream, group } of this.#touched.values()) {
-      for (let n = 0; n < count; n++) void this.store.apply({ kind: 'event', stream, group, item: undefined, type: 'lost', data: 'null' });
+      for (let n = 0; n < count; n++) this.write({ kind: 'event', stream, group, item: undefined, type: 'lost', data: 'null' });
     }
   }
 
@@ -76,9 +83,15 @@ export class SimDisk {
     return { e: this.epochName(snapshot.position.epoch), s: snapshot.position.offset, ...describeState(items), items, changed };
   }
 
-  #open(): StreamStore {
+  #open(): Required<StreamStore> {
     const store = createMemoryStore({ clock: this.#time, tombstoneRetentionMs: this.#retentionMs });
-    void store.start({ onCommit: (commit) => this.#commits.push(commit), onBreak: () => {} });
+    void store.start({
+      onCommit: (commit) => {
+        if (this.#commits === undefined) this.onOwnCommit(commit);
+        else this.#commits.push(commit);
+      },
+      onBreak: () => {},
+    });
     return store;
   }
 }

@@ -63,7 +63,7 @@ export class SimEngine {
     this.#hub = new Hub({ store, frames, limits: config, clock, logger });
     const policy = { failClosed: false, authenticated: options.rights !== undefined, timeoutMs: config.joinTimeoutMs };
     const triggers = faults.triggers(new SubscriptionTriggers(this.#fabric, policy, logger));
-    registerStreamFunctions({ fabric: this.#fabric, store, logger });
+    registerStreamFunctions({ fabric: this.#fabric, store, idempotencyRetentionMs: config.idempotencyRetentionMs, logger });
     if (options.rights !== undefined) this.#guard(triggers, options.rights);
     this.#room = { hub: this.#hub, triggers, frames, config, logger, sessions: new Set(), expiry: new ExpiryWatch(clock) };
     void store.start({

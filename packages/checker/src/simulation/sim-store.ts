@@ -9,11 +9,13 @@ import type {
   StoredItem,
   StoreEvents,
   StreamStore,
+  Write,
+  WriteResult,
 } from '@rivulet/engine/stores';
 import { type Position, RivuletError } from '@rivulet/protocol';
 import type { NewOp } from '../history/op.js';
 import type { Random } from '../random.js';
-import type { SimDisk } from './sim-disk.js';
+import type { AnyWrite, SimDisk, Written } from './sim-disk.js';
 import type { VirtualTime } from './virtual-time.js';
 
 export interface StoreMood {
@@ -36,8 +38,8 @@ export interface SimStoreParts {
 }
 
 export interface Waiting {
-  readonly change: Change;
-  readonly resolve: (result: ApplyResult) => void;
+  readonly change: AnyWrite;
+  readonly resolve: (result: ApplyResult | WriteResult) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -58,6 +60,10 @@ export class SimStore implements StreamStore {
 
   start(events: StoreEvents): Promise<void> {
     this.events = events;
+    this.parts.disk.onOwnCommit = (commit) => {
+      this.durable([commit]);
+      this.events?.onCommit(commit);
+    };
     return Promise.resolve();
   }
 
@@ -65,17 +71,23 @@ export class SimStore implements StreamStore {
   crash(): void {
     this.crashed = true;
     this.events = undefined;
+    this.parts.disk.onOwnCommit = (commit) => this.durable([commit]);
     const { random, disk } = this.parts;
     if (this.#underWay !== undefined && random.chance(0.5))
       for (const { change } of this.#underWay) this.durable(disk.write(change).commits);
     this.#queue = [];
   }
 
-  apply(change: Change): Promise<ApplyResult> {
-    return new Promise((resolve, reject) => {
-      this.#queue.push({ change, resolve, reject });
-      if (this.#underWay === undefined) void this.#write();
-    });
+  async apply(change: Change): Promise<ApplyResult> {
+    const result = await this.#inLine(change);
+    if (result.kind !== 'applied' && result.kind !== 'unchanged') throw new Error('a change is answered as a write');
+    return result;
+  }
+
+  async write(write: Write): Promise<WriteResult> {
+    const result = await this.#inLine(write);
+    if (result.kind === 'applied' || result.kind === 'unchanged') throw new Error('a write is answered as a change');
+    return result;
   }
 
   get(ref: GroupRef, item: string): Promise<ItemRead> {
@@ -150,7 +162,18 @@ export class SimStore implements StreamStore {
     if (mood.reportMs > 0) await time.pause(random.between(0, mood.reportMs));
     if (this.crashed) return;
     for (const { commits } of written) for (const commit of commits) this.events?.onCommit(commit);
+    this.answer(batch, written);
+  }
+
+  protected answer(batch: readonly Waiting[], written: readonly Written[]): void {
     for (const [index, { resolve, reject }] of batch.entries()) written[index]?.result.then(resolve, reject);
+  }
+
+  #inLine(change: AnyWrite): Promise<ApplyResult | WriteResult> {
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ change, resolve, reject });
+      if (this.#underWay === undefined) void this.#write();
+    });
   }
 
   async #write(): Promise<void> {

@@ -228,11 +228,14 @@ export class Simulation {
     const k = plan.items[random.zipf(plan.items.length)] as string;
     const pad = plan.pad === 0 ? 0 : random.between(0, plan.pad);
     const draw = random.below(100);
+    worker.retry();
     if (draw < 8) worker.read(lane, g, k);
     else if (draw < 13) worker.call(lane);
     else {
       if (worker.online) this.#written++;
-      if (draw < 55) worker.write(lane, 'set', g, k, pad);
+      if (draw < 20)
+        worker.batch(lane, g, new Map(Array.from({ length: random.between(2, 4) }, () => [random.pick(plan.items), random.chance(0.8)])));
+      else if (draw < 55) worker.write(lane, 'set', g, k, pad);
       else if (draw < 70) worker.write(lane, 'update', g, k, pad);
       else if (draw < 85) worker.write(lane, 'delete', g, k, 0);
       else worker.write(lane, 'send', g, random.chance(0.5) ? k : undefined, 0);

@@ -2,19 +2,23 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { StoreFactory } from '@rivulet/conformance/store-contract';
+import type { StreamStore } from '@rivulet/engine/store';
 import { silentLogger } from '../../../engine/src/logging/logger.js';
 import { createLmdbStore } from '../../../engine/src/store/store-lmdb.js';
 import { createMemoryStore } from '../../../engine/src/store/store-memory.js';
 
 const WEEK = 7 * 86_400_000;
 
-export function memoryFactory(): StoreFactory {
-  const create = (now: () => number) =>
-    Promise.resolve(createMemoryStore({ clock: { now, monotonic: () => performance.now() }, tombstoneRetentionMs: WEEK }));
+/** `monotonic`: default the real one. */
+export function memoryFactory(monotonic = () => performance.now()): StoreFactory {
+  const create = (now: () => number) => Promise.resolve(createMemoryStore({ clock: { now, monotonic }, tombstoneRetentionMs: WEEK }));
   return { persistent: false, create, reopen: create, dispose: () => Promise.resolve() };
 }
 
-export function lmdbFactory(durability: 'commit' | 'relaxed' = 'commit'): StoreFactory & { readonly directory: () => string } {
+export function lmdbFactory(
+  durability: 'commit' | 'relaxed' = 'commit',
+  monotonic = () => performance.now(),
+): StoreFactory & { readonly directory: () => string } {
   let directory = '';
   const open = (now: () => number) =>
     createLmdbStore({
@@ -22,7 +26,7 @@ export function lmdbFactory(durability: 'commit' | 'relaxed' = 'commit'): StoreF
       durability,
       saveIntervalMs: 100,
       tombstoneRetentionMs: WEEK,
-      clock: { now, monotonic: () => performance.now() },
+      clock: { now, monotonic },
       logger: silentLogger,
     });
   return {
@@ -35,4 +39,10 @@ export function lmdbFactory(durability: 'commit' | 'relaxed' = 'commit'): StoreF
     reopen: (now) => Promise.resolve(open(now)),
     dispose: () => rm(directory, { recursive: true, force: true }),
   };
+}
+
+/** Deletes the items whose time has come, as the timer of a store of the engine does. */
+export async function expireNow(store: StreamStore): Promise<void> {
+  if (!('expireNow' in store) || typeof store.expireNow !== 'function') throw new Error('not a store of the engine');
+  await (store.expireNow as () => Promise<void>).call(store);
 }

@@ -1,11 +1,15 @@
 import type { Change, ChangeEntry, Commit, GroupRef, StoredItem } from '@rivulet/engine/store';
 import type { JsonText } from '@rivulet/protocol';
 
-interface ModelGroup {
+/** When an item goes, in the steady time of the model, or how long after the next start. */
+export type Going = { readonly at: number } | { readonly graceMs: number };
+
+export interface ModelGroup {
   readonly ref: GroupRef;
   /** In order of creation. */
   items: Map<string, StoredItem>;
   tombstones: Map<string, ChangeEntry>;
+  going: Map<string, Going>;
   offset: number;
   timestamp: number;
   /** Offsets may jump ahead once, at the first change after the store was opened again. */
@@ -21,25 +25,35 @@ export type Expected =
       readonly commit: Omit<Commit, 'position'>;
     }
   | { readonly kind: 'unchanged'; readonly old: JsonText | undefined }
-  | { readonly kind: 'failed' };
+  | { readonly kind: 'failed'; readonly code: string };
 
 /** What a store of streams should hold, in the plainest way: maps and lists. */
 export class StoreModel {
   readonly #groups = new Map<string, ModelGroup>();
+  /** The wall clock, which may jump. */
   now: number;
+  /** What has really passed. */
+  elapsed = 0;
+  /** The wall clock less what had passed, when the store was opened. */
+  #base: number;
 
   constructor(now: number) {
     this.now = now;
+    this.#base = now;
+  }
+
+  get steady(): number {
+    return this.#base + this.elapsed;
   }
 
   /** The change takes effect. `offset` is the one that the store gave it; a wrong one throws. */
-  apply(change: Change, offset: number | undefined): Expected {
-    const group = this.#group(change);
+  apply(change: Change, offset: number | undefined, through?: number): Expected {
+    const group = this.group(change);
     const stores = change.kind !== 'event' && change.kind !== 'external';
     const before = stores ? group.items.get(change.item) : undefined;
     const old = before?.data;
     const data = dataOf(change, old);
-    if (data === FAILED) return { kind: 'failed' };
+    if (data === FAILED) return { kind: 'failed', code: 'VALUE_TOO_LARGE' };
     if (data === undefined) return { kind: 'unchanged', old };
     if (offset === undefined || offset <= group.offset || (!group.mayJump && offset !== group.offset + 1)) {
       throw new Error(`offset ${offset} follows ${group.offset}`);
@@ -56,6 +70,7 @@ export class StoreModel {
       group.items.set(change.item, { item: change.item, data, created, changed: offset });
       group.tombstones.delete(change.item);
     }
+    if (change.kind === 'delete' || change.kind === 'set') group.going.delete(change.item);
     const effect = change.kind === 'event' ? 'event' : change.kind === 'external' ? change.effect : undefined;
     const commit = {
       stream: change.stream,
@@ -67,34 +82,47 @@ export class StoreModel {
       data,
       old,
       eventType: change.kind === 'event' ? change.type : undefined,
+      through,
     } as const;
     return { kind: 'applied', old, new: change.kind === 'set' || change.kind === 'update' ? data : undefined, commit };
   }
 
+  /** Opened again: offsets may jump, deadlines are those of the wall clock, and what was held goes after its grace. */
   reopened(): void {
-    for (const group of this.#groups.values()) group.mayJump = true;
+    this.#base = this.now - this.elapsed;
+    for (const group of this.#groups.values()) {
+      group.mayJump = true;
+      for (const [item, going] of group.going) if ('graceMs' in going) group.going.set(item, { at: this.steady + going.graceMs });
+    }
+  }
+
+  /** The items whose time has come. */
+  due(ref: GroupRef): Map<string, number> {
+    const due = new Map<string, number>();
+    for (const [item, going] of this.group(ref).going) if ('at' in going && going.at <= this.steady) due.set(item, going.at);
+    return due;
   }
 
   offsetOf(ref: GroupRef): number {
-    return this.#group(ref).offset;
+    return this.group(ref).offset;
   }
 
   /** A group without history stands an instant before now. */
   timestampOf(ref: GroupRef): number {
-    const { timestamp } = this.#group(ref);
+    const { timestamp } = this.group(ref);
     return timestamp === 0 ? this.now - 1 : timestamp;
   }
 
   items(ref: GroupRef): StoredItem[] {
-    return [...this.#group(ref).items.values()];
+    return [...this.group(ref).items.values()];
   }
 
   item(ref: GroupRef, item: string): StoredItem | undefined {
-    return this.#group(ref).items.get(item);
+    return this.group(ref).items.get(item);
   }
 
   changesSince(ref: GroupRef, offset: number): ChangeEntry[] {
-    const { items, tombstones } = this.#group(ref);
+    const { items, tombstones } = this.group(ref);
     const entries: ChangeEntry[] = [...[...items.values()].map((item) => ({ kind: 'item' as const, ...item })), ...tombstones.values()];
     return entries.filter(({ changed }) => changed > offset).sort((a, b) => a.changed - b.changed);
   }
@@ -110,18 +138,27 @@ export class StoreModel {
     return [...new Set(this.#filled().map(({ stream }) => stream))].sort();
   }
 
-  #filled(): GroupRef[] {
-    return [...this.#groups.values()].filter(({ items }) => items.size > 0).map(({ ref }) => ref);
-  }
-
-  #group(ref: GroupRef): ModelGroup {
+  group(ref: GroupRef): ModelGroup {
     const key = JSON.stringify([ref.stream, ref.group]);
     let group = this.#groups.get(key);
     if (group === undefined) {
-      group = { ref, items: new Map(), tombstones: new Map(), offset: 0, timestamp: 0, mayJump: false };
+      const { stream, group: name } = ref;
+      group = {
+        ref: { stream, group: name },
+        items: new Map(),
+        tombstones: new Map(),
+        going: new Map(),
+        offset: 0,
+        timestamp: 0,
+        mayJump: false,
+      };
       this.#groups.set(key, group);
     }
     return group;
+  }
+
+  #filled(): GroupRef[] {
+    return [...this.#groups.values()].filter(({ items }) => items.size > 0).map(({ ref }) => ref);
   }
 }
 

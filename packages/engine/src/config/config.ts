@@ -87,6 +87,7 @@ export interface StreamConfig {
   readonly logMaxAgeMs: number;
   readonly logMaxBytes: number;
   readonly tombstoneRetentionMs: number;
+  readonly idempotencyRetentionMs: number;
   readonly drainDelayMs: number;
   readonly drainSpreadMs: number;
   readonly adapter: StoreConfig;

@@ -81,6 +81,7 @@ function streamKeys(stream: StreamConfig): Readonly<Record<string, unknown>> {
     log_max_age_ms: stream.logMaxAgeMs,
     log_max_bytes: stream.logMaxBytes,
     tombstone_retention_ms: stream.tombstoneRetentionMs,
+    idempotency_retention_ms: stream.idempotencyRetentionMs,
     drain_delay_ms: stream.drainDelayMs,
     drain_spread_ms: stream.drainSpreadMs,
   };

@@ -52,6 +52,7 @@ export function streamConfig(values: z.output<typeof streamSchema>, adapter: Str
     logMaxAgeMs: values.log_max_age_ms,
     logMaxBytes: values.log_max_bytes,
     tombstoneRetentionMs: values.tombstone_retention_ms,
+    idempotencyRetentionMs: values.idempotency_retention_ms,
     drainDelayMs: values.drain_delay_ms,
     drainSpreadMs: values.drain_spread_ms,
     adapter,

@@ -80,6 +80,7 @@ export const streamSchema = z.strictObject({
   log_max_age_ms: wholeNumber(600_000, 1, YEAR_MS),
   log_max_bytes: wholeNumber(268_435_456, 1_024, 1_048_576 * MIB),
   tombstone_retention_ms: wholeNumber(604_800_000, 1, 10 * YEAR_MS),
+  idempotency_retention_ms: wholeNumber(600_000, 1, YEAR_MS),
   drain_delay_ms: wholeNumber(0, 0, 16_000),
   drain_spread_ms: wholeNumber(10_000, 0, 16_000),
 });

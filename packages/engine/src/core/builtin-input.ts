@@ -24,11 +24,11 @@ export function requireExact(call: Call): void {
 }
 
 /** An optional whole number in a range; `undefined` when absent. */
-export function readCount(input: JsonObject, key: string, most: number): number | undefined {
+export function readCount(input: JsonObject, key: string, most: number, least = 1): number | undefined {
   const value = field(input, key) ?? undefined;
   if (value === undefined) return undefined;
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > most)
-    throw mismatch(`${key} must be a whole number from 1 to ${most}`);
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most)
+    throw mismatch(`${key} must be a whole number from ${least} to ${most}`);
   return value;
 }
 

@@ -78,7 +78,7 @@ class StateFunctions {
       maxBytes: resultBytes(call),
     };
     await this.#writes.settled(ref);
-    return listGroup(this.#store, ref, options);
+    return (await listGroup(this.#store, ref, options)).rows;
   }
 
   async listGroups(): Promise<JsonText> {

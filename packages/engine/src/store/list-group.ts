@@ -1,9 +1,9 @@
-import { type JsonText, RivuletError } from '@rivulet/protocol';
+import { type JsonText, type Position, RivuletError } from '@rivulet/protocol';
 import type { GroupRef, StoredItem, StreamStore } from './store.js';
 
 export interface ListOptions {
   /** How an item is listed, as JSON. */
-  readonly row: (item: StoredItem) => JsonText;
+  readonly row: (item: StoredItem, position: Position) => JsonText;
   readonly limit: number | undefined;
   /** Begin behind this item, in order of creation. */
   readonly after: string | undefined;
@@ -11,9 +11,17 @@ export interface ListOptions {
   readonly maxBytes: number;
 }
 
-/** The items of a group in order of creation, as one JSON array, from one consistent view. */
-export async function listGroup(store: StreamStore, ref: GroupRef, options: ListOptions): Promise<JsonText> {
+export interface Listing {
+  /** A JSON array. */
+  readonly rows: JsonText;
+  /** Where the group stood. */
+  readonly position: Position;
+}
+
+/** The items of a group in order of creation, from one consistent view. */
+export async function listGroup(store: StreamStore, ref: GroupRef, options: ListOptions): Promise<Listing> {
   const snapshot = await store.snapshot(ref);
+  const { position } = snapshot;
   const rows: string[] = [];
   let characters = 2;
   let begun = options.after === undefined;
@@ -24,18 +32,18 @@ export async function listGroup(store: StreamStore, ref: GroupRef, options: List
           begun = item.item === options.after;
           continue;
         }
-        const row = options.row(item);
+        const row = options.row(item, position);
         characters += row.length + 1;
         if (characters > options.maxBytes) throw tooLarge(options.maxBytes);
         rows.push(row);
-        if (rows.length === options.limit) return finish(rows, options.maxBytes);
+        if (rows.length === options.limit) return { rows: finish(rows, options.maxBytes), position };
       }
     }
   } finally {
     snapshot.close();
   }
   if (!begun) throw new RivuletError('INVALID_ARGUMENTS', 'after names nothing that is in the list');
-  return finish(rows, options.maxBytes);
+  return { rows: finish(rows, options.maxBytes), position };
 }
 
 function finish(rows: readonly string[], maxBytes: number): JsonText {

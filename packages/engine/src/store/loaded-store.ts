@@ -1,5 +1,5 @@
 import { ERROR_CODES, type ErrorCode, LIMITS, type Position, RivuletError } from '@rivulet/protocol';
-import type { ApplyResult, Change, Changes, GroupRef, ItemRead, Snapshot, StoreEvents, StreamStore } from './store.js';
+import type { ApplyResult, Change, Changes, GroupRef, ItemRead, Snapshot, StoreEvents, StreamStore, Write, WriteResult } from './store.js';
 
 /**
  * A store whose code comes from a file of the operator. Its errors may be of another copy of the protocol package, and are told by their
@@ -10,12 +10,16 @@ export class LoadedStore implements StreamStore {
   readonly #path: string;
   readonly #startMs: number;
   #started = false;
+  /** There when the store of the file has it. */
+  readonly write?: (write: Write) => Promise<WriteResult>;
 
   /** `startMs`: how long `start` may take, and `close` when it never started. */
   constructor(store: StreamStore, path: string, startMs: number = LIMITS.adapterStartMs) {
     this.#store = store;
     this.#path = path;
     this.#startMs = startMs;
+    const write = store.write?.bind(store);
+    if (write !== undefined) this.write = (changes) => told(() => write(changes));
   }
 
   async start(events: StoreEvents): Promise<void> {

@@ -1,22 +1,27 @@
-import { type JsonText, LIMITS } from '@rivulet/protocol';
+import type { JsonText } from '@rivulet/protocol';
 import type { Table } from '../storage/lmdb-environment.js';
 import { PairMap } from '../structures/pair-map.js';
 import { type Effect, effectOf, valueIdOf } from './change-effect.js';
-import type { ApplyResult, Change, Commit, GroupRef } from './store.js';
+import type { ApplyResult, Change, Commit, Expiry, GroupRef, Unplaced, Write, WriteChange, WriteResult } from './store.js';
 import type { HeadCache } from './store-lmdb-heads.js';
+import { KeyLedger } from './store-lmdb-keys.js';
 import {
   decodeItem,
-  decodeText,
   encodeHead,
   encodeItem,
   encodeText,
   encodeVersion,
+  expiryKey,
   type Head,
   headKey,
   type ItemRecord,
   itemKey,
+  LAST_NUMBER,
   numbersKey,
+  type RecordedExpiry,
 } from './store-lmdb-records.js';
+import { type StoreState, writeState } from './store-lmdb-state.js';
+import { expiryOf, planWrite } from './write-plan.js';
 
 export interface Tables {
   readonly heads: Table;
@@ -24,21 +29,25 @@ export interface Tables {
   readonly order: Table;
   readonly versions: Table;
   readonly tombstones: Table;
+  readonly expiries: Table;
+  readonly keys: Table;
+  readonly key_ages: Table;
   readonly meta: Table;
 }
 
-/** What the store keeps beside groups. */
-export interface StoreState {
-  epoch: string;
-  nextGroup: number;
-  /** Highest offset and stamp of heads that are gone. */
-  removedOffset: number;
-  removedTimestamp: number;
-  /** A relaxed store that was not closed may have lost commits that were seen. */
-  clean: boolean;
+export type Planned = { readonly result: ApplyResult; readonly commit: Commit | undefined } | { readonly error: unknown };
+export type PlannedWrite = { readonly result: WriteResult; readonly commits: readonly Commit[] } | { readonly error: unknown };
+
+/** When a batch is written. */
+export interface Moment {
+  /** For timestamps and tombstones, in Unix milliseconds. */
+  readonly now: number;
+  /** For what has a time to live: the same, but for jumps of the wall clock. */
+  readonly steady: number;
 }
 
-export type Planned = { readonly result: ApplyResult; readonly commit: Commit | undefined } | { readonly error: unknown };
+/** What is carried out, without its place. */
+type AnyChange = WriteChange | Unplaced<Extract<Change, { kind: 'external' }>>;
 
 interface StagedHead extends GroupRef {
   readonly head: Head;
@@ -57,17 +66,19 @@ export class Batch {
   readonly #tables: Tables;
   readonly #heads: HeadCache;
   readonly #state: StoreState;
-  readonly #now: number;
+  readonly #moment: Moment;
+  readonly #keys: KeyLedger;
   readonly #staged = new PairMap<StagedHead>();
   #nextGroup: number;
   /** The change that is carried out has had effects in the transaction. */
   #begun = false;
 
-  constructor(tables: Tables, heads: HeadCache, state: StoreState, now: number) {
+  constructor(tables: Tables, heads: HeadCache, state: StoreState, moment: Moment) {
     this.#tables = tables;
     this.#heads = heads;
     this.#state = state;
-    this.#now = now;
+    this.#moment = moment;
+    this.#keys = new KeyLedger(tables, state);
     this.#nextGroup = state.nextGroup;
   }
 
@@ -82,6 +93,17 @@ export class Batch {
     }
   }
 
+  /** The same for a write of several changes, of which nothing is done before all is decided. */
+  carryOutWrite(write: Write): PlannedWrite {
+    this.#begun = false;
+    try {
+      return this.#carryOutWrite(write);
+    } catch (error) {
+      if (this.#begun) throw error;
+      return { error };
+    }
+  }
+
   /** Writes the staged heads; the last thing inside the transaction. */
   seal(): void {
     for (const staged of this.#staged.values()) {
@@ -89,12 +111,14 @@ export class Batch {
       const key = headKey(staged.stream, staged.group);
       this.#tables.heads.put(key, encodeHead(key, staged.head));
     }
-    if (this.#nextGroup !== this.#state.nextGroup) writeState(this.#tables.meta, { ...this.#state, nextGroup: this.#nextGroup });
+    if (this.#nextGroup !== this.#state.nextGroup || this.#keys.changed)
+      writeState(this.#tables.meta, { ...this.#state, ...this.#keys.totals, nextGroup: this.#nextGroup });
   }
 
   /** The transaction is durable: the staged heads are the heads now. */
   adopt(): void {
     this.#state.nextGroup = this.#nextGroup;
+    if (this.#keys.changed) Object.assign(this.#state, this.#keys.totals);
     for (const staged of this.#staged.values()) this.#heads.set(staged, staged.head, staged.dirty);
   }
 
@@ -108,31 +132,72 @@ export class Batch {
     if (effect.kind === 'none') return { result: { kind: 'unchanged', old }, commit: undefined };
     this.#begun = true;
     const staged = known ?? this.#create(change);
+    const commit = this.#perform(staged, change, effect, before, key, undefined);
+    const after = effect.kind === 'write' ? effect.data : undefined;
+    return { result: { kind: 'applied', old, new: after, position: commit.position }, commit };
+  }
+
+  #carryOutWrite(write: Write): PlannedWrite {
+    const { once } = write;
+    const answer = once && this.#keys.find(write, once, this.#moment.steady);
+    if (answer !== undefined) return { result: { kind: 'replayed', answer }, commits: [] };
+    const known = this.#known(write);
+    const read = (item: string) => {
+      const record = known === undefined ? undefined : this.#read(itemKey(known.head.number, item));
+      return record?.live === true ? record : undefined;
+    };
+    const plan = planWrite(write, { epoch: this.#state.epoch, offset: known?.head.offset ?? this.#state.removedOffset, read });
+    const key = once && this.#keys.prepare(write, once, once.answer(plan.result), this.#moment.steady);
+    this.#begun = true;
+    const commits: Commit[] = [];
+    let staged = known;
+    for (const { change, effect } of plan.steps) {
+      if (effect.kind === 'none') {
+        if (staged !== undefined) this.#renew(staged, change);
+        continue;
+      }
+      staged ??= this.#create(write);
+      const place = change.kind === 'event' ? undefined : itemKey(staged.head.number, change.item);
+      const before = place === undefined ? undefined : this.#read(place);
+      commits.push(this.#perform(staged, change, effect, before, place, plan.through));
+    }
+    key?.remember();
+    return { result: plan.result, commits };
+  }
+
+  /** Takes the next offset and stores what there is to store. `before` may be a tombstone. */
+  #perform(
+    staged: StagedHead,
+    change: AnyChange,
+    effect: Exclude<Effect, { kind: 'none' }>,
+    before: ItemRecord | undefined,
+    key: Buffer | undefined,
+    through: number | undefined,
+  ): Commit {
     const { head } = staged;
     const offset = head.offset + 1;
     head.offset = offset;
-    head.timestamp = Math.max(this.#now, head.timestamp + 1);
+    head.timestamp = Math.max(this.#moment.now, head.timestamp + 1);
     const created = this.#store(staged, change, effect, before, key, offset);
-    const position = { epoch: this.#state.epoch, offset };
-    const commit: Commit = {
-      stream: change.stream,
-      group: change.group,
+    return {
+      stream: staged.stream,
+      group: staged.group,
       item: change.item,
       effect: effect.kind === 'remove' ? 'delete' : effect.effect,
-      position,
+      position: { epoch: this.#state.epoch, offset },
       timestamp: head.timestamp,
       created,
       data: effect.data,
-      old,
+      old: before?.live === true ? before.data : undefined,
       eventType: change.kind === 'event' ? change.type : undefined,
+      through,
     };
-    return { result: { kind: 'applied', old, new: effect.kind === 'write' ? effect.data : undefined, position }, commit };
   }
 
   /** Answers the offset of creation; 0 for what is only published. */
   #store(
     staged: StagedHead,
-    change: Change,
+    change: AnyChange,
     effect: Exclude<Effect, { kind: 'none' }>,
     before: ItemRecord | undefined,
     knownKey: Buffer | undefined,
@@ -153,6 +218,7 @@ export class Batch {
     if (before !== undefined) this.#tables.versions.remove(numbersKey(head.number, before.changed));
     if (effect.kind === 'remove') {
       const created = before?.created ?? offset;
+      if (before?.expiry !== undefined) this.#tables.expiries.remove(expiryKey(before.expiry, head.number, created));
       this.#bury(staged, key, { item, created, offset, data: effect.data });
       return created;
     }
@@ -162,10 +228,50 @@ export class Batch {
       this.#tables.order.put(place, encodeText(place, item));
       head.items++;
     }
-    this.#tables.items.put(key, encodeItem(key, { live: true, created, changed: offset, data: effect.data }));
+    const expiry = this.#expiry(change, before);
+    if (before?.expiry !== undefined || expiry !== undefined) this.#index(staged, item, created, before?.expiry, expiry);
+    this.#tables.items.put(key, encodeItem(key, { live: true, created, changed: offset, expiry, data: effect.data }));
     const version = numbersKey(head.number, offset);
     this.#tables.versions.put(version, encodeVersion(version, { live: true, created, item, valueId: undefined }));
     return created;
+  }
+
+  /** An `update` without one leaves the time as it is. */
+  #expiry(change: AnyChange, before: ItemRecord | undefined): RecordedExpiry | undefined {
+    const said = expiryOf(change);
+    if (said === undefined) return change.kind === 'update' ? before?.expiry : undefined;
+    return this.#recorded(said);
+  }
+
+  #recorded(expiry: Expiry): RecordedExpiry {
+    if (expiry.kind === 'held') return { kind: 'held', run: this.#state.run, graceMs: expiry.graceMs };
+    return { kind: 'ttl', at: Math.min(this.#moment.steady + expiry.ms, LAST_NUMBER - 1) };
+  }
+
+  /** Another time for an item that stays as it is: no offset, no commit. */
+  #renew(staged: StagedHead, change: AnyChange): void {
+    const said = expiryOf(change);
+    if (said === undefined || change.item === undefined) return;
+    const key = itemKey(staged.head.number, change.item);
+    const before = this.#read(key);
+    if (before?.live !== true) return;
+    const expiry = this.#recorded(said);
+    this.#index(staged, change.item, before.created, before.expiry, expiry);
+    this.#tables.items.put(key, encodeItem(key, { ...before, expiry }));
+  }
+
+  #index(
+    { stream, group, head }: StagedHead,
+    item: string,
+    created: number,
+    before: RecordedExpiry | undefined,
+    after: RecordedExpiry | undefined,
+  ): void {
+    if (before === after) return;
+    if (before !== undefined) this.#tables.expiries.remove(expiryKey(before, head.number, created));
+    if (after === undefined) return;
+    const place = expiryKey(after, head.number, created);
+    this.#tables.expiries.put(place, encodeText(place, `${stream}\u0000${group}\u0000${item}`));
   }
 
   #bury(staged: StagedHead, key: Buffer, gone: { item: string; created: number; offset: number; data: JsonText }): void {
@@ -173,10 +279,10 @@ export class Batch {
     const { item, created, offset } = gone;
     this.#tables.order.remove(numbersKey(head.number, created));
     head.items--;
-    this.#tables.items.put(key, encodeItem(key, { live: false, created, changed: offset, data: '' }));
+    this.#tables.items.put(key, encodeItem(key, { live: false, created, changed: offset, expiry: undefined, data: '' }));
     const version = numbersKey(head.number, offset);
     this.#tables.versions.put(version, encodeVersion(version, { live: false, created, item, valueId: valueIdOf(gone.data) }));
-    const grave = numbersKey(this.#now, head.number, offset);
+    const grave = numbersKey(this.#moment.now, head.number, offset);
     this.#tables.tombstones.put(grave, encodeText(grave, `${staged.stream}\u0000${staged.group}`));
   }
 
@@ -213,18 +319,3 @@ export class Batch {
     return staged;
   }
 }
-
-const STATE_KEY = Buffer.from('state');
-
-export function readState(meta: Table): StoreState | undefined {
-  const record = meta.get(STATE_KEY);
-  if (record === undefined) return undefined;
-  return JSON.parse(decodeText(STATE_KEY, record)) as StoreState;
-}
-
-export function writeState(meta: Table, state: StoreState): void {
-  meta.put(STATE_KEY, encodeText(STATE_KEY, JSON.stringify(state)));
-}
-
-/** Changes that one transaction carries. */
-export const BATCH_CHANGES = Math.min(4_096, LIMITS.queuedWrites);

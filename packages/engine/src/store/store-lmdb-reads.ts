@@ -2,7 +2,7 @@ import { type Position, RivuletError } from '@rivulet/protocol';
 import type { LmdbEnvironment, View } from '../storage/lmdb-environment.js';
 import { chunked } from '../structures/chunked.js';
 import type { ChangeEntry, Changes, GroupRef, ItemRead, Snapshot, StoredItem } from './store.js';
-import type { StoreState, Tables } from './store-lmdb-batch.js';
+import type { Tables } from './store-lmdb-batch.js';
 import type { HeadCache } from './store-lmdb-heads.js';
 import {
   decodeHead,
@@ -12,14 +12,15 @@ import {
   type Head,
   headKey,
   itemKey,
+  LAST_NUMBER,
   numberAt,
   numbersKey,
   splitHeadKey,
 } from './store-lmdb-records.js';
+import type { StoreState } from './store-lmdb-state.js';
 import { type Pin, PinnedViews } from './store-lmdb-views.js';
 
 const CHUNK_ITEMS = 256;
-const LAST_NUMBER = 2 ** 48 - 1;
 
 interface Sources {
   readonly environment: LmdbEnvironment;

@@ -6,17 +6,26 @@ import { RivuletError } from '@rivulet/protocol';
  * and a flipped bit must never be served as a value. Numbers take six bytes, big-endian, so that keys order by them.
  *
  *     heads       stream 0x00 group        group number, offset, timestamp, reserved, floor, live items
- *     items       group number, item id    flags, created, changed, value text     (a tombstone keeps its marker here)
+ *     items       group number, item id    flags, created, changed, expiry (two numbers, if the flags say so), value text
+ *                                          (a tombstone keeps its marker here)
  *     order       group number, created    item id
  *     versions    group number, changed    flags, created, item id, id member of a deleted value
  *     tombstones  deleted at, group number, changed     stream 0x00 group
+ *     expiries    expires at, group number, created         stream 0x00 group 0x00 item
+ *     expiries    2^48 − 1, run, group number, created      the same, of an item that is held
+ *     keys        stream 0x00 group 0x00 idempotency key    known until, length of the fingerprint, fingerprint, answer
+ *     key_ages    known until, key in `keys`                nothing
  *     meta        name                     JSON
  */
 
 const CRC_BYTES = 4;
 const NUMBER_BYTES = 6;
+/** Behind every time, number and offset. */
+export const LAST_NUMBER = 2 ** 48 - 1;
 const LIVE = 0;
 const TOMBSTONE = 1;
+const TTL = 2;
+const HELD = 4;
 
 export interface Head {
   readonly number: number;
@@ -28,11 +37,18 @@ export interface Head {
   items: number;
 }
 
+/** When an item goes: at a time in Unix milliseconds; or `graceMs` after the start of the first run behind `run`. */
+export type RecordedExpiry =
+  | { readonly kind: 'ttl'; readonly at: number }
+  | { readonly kind: 'held'; readonly run: number; readonly graceMs: number };
+
 export interface ItemRecord {
   readonly live: boolean;
   readonly created: number;
   /** Offset of the last change; of the delete for a tombstone. */
   readonly changed: number;
+  /** `undefined`: it stays. */
+  readonly expiry: RecordedExpiry | undefined;
   /** Empty for a tombstone. */
   readonly data: string;
 }
@@ -95,22 +111,37 @@ export function decodeHead(key: Buffer, record: Buffer): Head {
 }
 
 export function encodeItem(key: Buffer, item: ItemRecord): Buffer {
-  const record = Buffer.allocUnsafe(CRC_BYTES + 1 + 2 * NUMBER_BYTES + Buffer.byteLength(item.data));
-  record[CRC_BYTES] = item.live ? LIVE : TOMBSTONE;
+  const { expiry } = item;
+  const data = CRC_BYTES + 1 + (expiry === undefined ? 2 : 4) * NUMBER_BYTES;
+  const record = Buffer.allocUnsafe(data + Buffer.byteLength(item.data));
+  record[CRC_BYTES] = item.live ? (expiry === undefined ? LIVE : expiry.kind === 'ttl' ? TTL : HELD) : TOMBSTONE;
   record.writeUIntBE(item.created, CRC_BYTES + 1, NUMBER_BYTES);
   record.writeUIntBE(item.changed, CRC_BYTES + 1 + NUMBER_BYTES, NUMBER_BYTES);
-  record.write(item.data, CRC_BYTES + 1 + 2 * NUMBER_BYTES);
+  if (expiry !== undefined) {
+    record.writeUIntBE(expiry.kind === 'ttl' ? expiry.at : expiry.run, CRC_BYTES + 1 + 2 * NUMBER_BYTES, NUMBER_BYTES);
+    record.writeUIntBE(expiry.kind === 'ttl' ? 0 : expiry.graceMs, CRC_BYTES + 1 + 3 * NUMBER_BYTES, NUMBER_BYTES);
+  }
+  record.write(item.data, data);
   return seal(key, record);
 }
 
 export function decodeItem(key: Buffer, record: Buffer): ItemRecord {
   const body = unseal(key, record);
+  const flags = body[0] ?? LIVE;
+  const expiry = flags === TTL || flags === HELD ? expiryIn(flags, body) : undefined;
   return {
-    live: body[0] === LIVE,
+    live: flags !== TOMBSTONE,
     created: body.readUIntBE(1, NUMBER_BYTES),
     changed: body.readUIntBE(1 + NUMBER_BYTES, NUMBER_BYTES),
-    data: body.toString('utf8', 1 + 2 * NUMBER_BYTES),
+    expiry,
+    data: body.toString('utf8', 1 + (expiry === undefined ? 2 : 4) * NUMBER_BYTES),
   };
+}
+
+function expiryIn(flags: typeof TTL | typeof HELD, body: Buffer): RecordedExpiry {
+  const first = body.readUIntBE(1 + 2 * NUMBER_BYTES, NUMBER_BYTES);
+  if (flags === TTL) return { kind: 'ttl', at: first };
+  return { kind: 'held', run: first, graceMs: body.readUIntBE(1 + 3 * NUMBER_BYTES, NUMBER_BYTES) };
 }
 
 export function encodeVersion(key: Buffer, version: VersionRecord): Buffer {
@@ -141,6 +172,12 @@ export function decodeVersion(key: Buffer, record: Buffer): VersionRecord {
   };
 }
 
+/** The place of an item in the index of expiries. */
+export function expiryKey(expiry: RecordedExpiry, group: number, created: number): Buffer {
+  if (expiry.kind === 'ttl') return numbersKey(expiry.at, group, created);
+  return numbersKey(LAST_NUMBER, expiry.run, group, created);
+}
+
 export function encodeText(key: Buffer, text: string): Buffer {
   const record = Buffer.allocUnsafe(CRC_BYTES + Buffer.byteLength(text));
   record.write(text, CRC_BYTES);
@@ -149,6 +186,34 @@ export function encodeText(key: Buffer, text: string): Buffer {
 
 export function decodeText(key: Buffer, record: Buffer): string {
   return unseal(key, record).toString();
+}
+
+export interface KeyRecord {
+  /** Unix milliseconds. */
+  readonly until: number;
+  readonly fingerprint: string;
+  readonly answer: string;
+}
+
+export function encodeKey(key: Buffer, { until, fingerprint, answer }: KeyRecord): Buffer {
+  const fingerprintBytes = Buffer.byteLength(fingerprint);
+  const record = Buffer.allocUnsafe(CRC_BYTES + NUMBER_BYTES + 2 + fingerprintBytes + Buffer.byteLength(answer));
+  let at = record.writeUIntBE(until, CRC_BYTES, NUMBER_BYTES);
+  at = record.writeUInt16BE(fingerprintBytes, at);
+  at += record.write(fingerprint, at);
+  record.write(answer, at);
+  return seal(key, record);
+}
+
+export function decodeKey(key: Buffer, record: Buffer): KeyRecord {
+  const body = unseal(key, record);
+  const fingerprint = NUMBER_BYTES + 2;
+  const answer = fingerprint + body.readUInt16BE(NUMBER_BYTES);
+  return {
+    until: body.readUIntBE(0, NUMBER_BYTES),
+    fingerprint: body.toString('utf8', fingerprint, answer),
+    answer: body.toString('utf8', answer),
+  };
 }
 
 function seal(key: Buffer, record: Buffer): Buffer {

@@ -1,6 +1,6 @@
 import { RivuletError } from '@rivulet/protocol';
 import type { GroupRef } from './store.js';
-import { type StoreState, type Tables, writeState } from './store-lmdb-batch.js';
+import type { Tables } from './store-lmdb-batch.js';
 import type { HeadCache } from './store-lmdb-heads.js';
 import {
   decodeHead,
@@ -15,6 +15,7 @@ import {
   numbersKey,
   splitHeadKey,
 } from './store-lmdb-records.js';
+import { type StoreState, writeState } from './store-lmdb-state.js';
 
 /** Tombstones that one sweep removes. */
 const SWEPT_AT_ONCE = 2_000;
@@ -24,6 +25,8 @@ const HEADS_AT_ONCE = 2_000;
 export interface Sweep {
   /** Runs after the commit: the new heads are the heads now. */
   readonly adopt: () => void;
+  /** What the store keeps beside groups, after it. */
+  readonly state: StoreState;
   /** Records that failed their checksum. */
   readonly damaged: number;
   /** As many tombstones were found as one sweep takes: there may be others. */
@@ -87,7 +90,7 @@ export function sweepTombstones(tables: Tables, heads: HeadCache, state: StoreSt
     for (const entry of gone) heads.forget(entry);
     for (const entry of kept) heads.set(entry, entry.head, true);
   };
-  return { adopt, damaged, more: graves.length === SWEPT_AT_ONCE, nextHead: idle.next };
+  return { adopt, state: next, damaged, more: graves.length === SWEPT_AT_ONCE, nextHead: idle.next };
 }
 
 /** Groups without items or tombstones whose last event is older than `oldest`. */

@@ -1,14 +1,31 @@
 import { randomUUID } from 'node:crypto';
-import { LIMITS, type Position, RivuletError } from '@rivulet/protocol';
+import type { Position } from '@rivulet/protocol';
 import type { Logger } from '../logging/logger.js';
-import { LmdbEnvironment, ReadViewError, TransactionAbortedError } from '../storage/lmdb-environment.js';
+import { LmdbEnvironment, TransactionAbortedError } from '../storage/lmdb-environment.js';
 import type { Clock } from '../structures/clock.js';
+import { SteadyTime } from '../structures/steady-time.js';
 import { requireId } from './ids.js';
-import type { ApplyResult, Change, Changes, Commit, GroupRef, ItemRead, Snapshot, StoreEvents, StreamStore } from './store.js';
-import { BATCH_CHANGES, Batch, type Planned, readState, type StoreState, type Tables, writeState } from './store-lmdb-batch.js';
+import type {
+  ApplyResult,
+  Change,
+  Changes,
+  Commit,
+  GroupRef,
+  ItemRead,
+  Snapshot,
+  StoreEvents,
+  StreamStore,
+  Write,
+  WriteResult,
+} from './store.js';
+import { Batch, type Planned, type PlannedWrite, type Tables } from './store-lmdb-batch.js';
+import { notOpen, refused, told, unavailable, untouched } from './store-lmdb-errors.js';
 import { type Eviction, HeadCache } from './store-lmdb-heads.js';
+import { settle, type Waiting, WriteQueue } from './store-lmdb-queue.js';
 import { LmdbReads } from './store-lmdb-reads.js';
-import { type Sweep, sweepTombstones } from './store-lmdb-sweep.js';
+import { readState, type StoreState, writeState } from './store-lmdb-state.js';
+import { Upkeep } from './store-lmdb-upkeep.js';
+import { requireIds } from './write-plan.js';
 
 export interface LmdbStoreOptions {
   /** Directory; created if missing. */
@@ -22,17 +39,15 @@ export interface LmdbStoreOptions {
   readonly logger: Logger;
 }
 
-interface Waiting {
-  readonly change: Change;
-  readonly resolve: (result: ApplyResult) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-const TABLES = ['heads', 'items', 'order', 'versions', 'tombstones', 'meta'] as const;
+const TABLES = ['heads', 'items', 'order', 'versions', 'tombstones', 'expiries', 'keys', 'key_ages', 'meta'] as const;
 const SWEEP_MS = 60_000;
+/** How often it is looked for items whose time has come. */
+const EXPIRY_MS = 250;
+
+const NEW_STATE = { nextGroup: 1, removedOffset: 0, removedTimestamp: 0, clean: true, run: 0, keys: 0, keyBytes: 0 };
 
 /** Everything in one LMDB environment of this process: durable, embedded, one epoch for all groups. */
-export function createLmdbStore(options: LmdbStoreOptions): StreamStore {
+export function createLmdbStore(options: LmdbStoreOptions): Required<StreamStore> {
   return new LmdbStore(options);
 }
 
@@ -40,7 +55,7 @@ export function createLmdbStore(options: LmdbStoreOptions): StreamStore {
  * One writer loop: while a transaction is on its way to the disk, what arrives queues, and goes into the next one together. So a
  * single writer waits for one sync, and many share it.
  */
-class LmdbStore implements StreamStore {
+class LmdbStore implements Required<StreamStore> {
   readonly #options: LmdbStoreOptions;
   #environment: LmdbEnvironment | undefined;
   #tables: Tables | undefined;
@@ -48,10 +63,9 @@ class LmdbStore implements StreamStore {
   #reads: LmdbReads | undefined;
   #state: StoreState | undefined;
   #events: StoreEvents | undefined;
-  #queue: Waiting[] = [];
-  #sweepDue = false;
-  /** Where the next sweep goes on in the heads. */
-  #nextHead: Buffer | undefined;
+  #upkeep: Upkeep | undefined;
+  #time: SteadyTime | undefined;
+  readonly #queue = new WriteQueue();
   #writing: Promise<void> | undefined;
   #closing = false;
   /** After a failed commit nothing is written to the environment again: what it would do is unknown. */
@@ -64,7 +78,7 @@ class LmdbStore implements StreamStore {
   }
 
   async start(events: StoreEvents): Promise<void> {
-    const { path, durability, clock } = this.#options;
+    const { path, durability, clock, logger, tombstoneRetentionMs } = this.#options;
     const environment = new LmdbEnvironment({ path, relaxed: durability === 'relaxed', tables: TABLES });
     let opened: { readonly tables: Tables; readonly state: StoreState };
     try {
@@ -88,7 +102,23 @@ class LmdbStore implements StreamStore {
         this.#warn('store_reads_wait', { consequence: 'joins and lists of large groups wait until slow readers of others are served' }),
     });
     this.#events = events;
+    const time = new SteadyTime(clock);
+    this.#time = time;
+    this.#upkeep = new Upkeep({
+      environment,
+      tables,
+      heads: this.#heads,
+      state,
+      time,
+      clock,
+      logger,
+      path,
+      tombstoneRetentionMs,
+      write: (changes) => this.#commitFirst(changes),
+      onFailure: (error) => this.#fail(error),
+    });
     this.#every(SWEEP_MS, () => this.sweepNow());
+    this.#every(EXPIRY_MS, () => this.expireNow());
     if (durability === 'relaxed') this.#every(this.#options.saveIntervalMs, () => environment.sync());
   }
 
@@ -97,7 +127,7 @@ class LmdbStore implements StreamStore {
     const { path, durability } = this.#options;
     const tables = Object.fromEntries(TABLES.map((name) => [name, environment.table(name)])) as unknown as Tables;
     const known = readState(tables.meta);
-    const state = known ?? { epoch: randomUUID(), nextGroup: 1, removedOffset: 0, removedTimestamp: 0, clean: true };
+    const state = known ?? { ...NEW_STATE, epoch: randomUUID() };
     if (!state.clean) {
       this.#options.logger.warn('store_new_epoch', {
         path,
@@ -106,6 +136,7 @@ class LmdbStore implements StreamStore {
       state.epoch = randomUUID();
     }
     state.clean = durability === 'commit';
+    state.run++;
     await environment.transaction(() => writeState(tables.meta, state));
     if (durability === 'relaxed') await environment.sync();
     return { tables, state };
@@ -113,19 +144,24 @@ class LmdbStore implements StreamStore {
 
   apply(change: Change): Promise<ApplyResult> {
     try {
-      this.#requireWritable();
+      this.#requireWritable(1);
       requireId(change.stream, 'stream_name');
       requireId(change.group, 'group_id');
       if (change.item !== undefined) requireId(change.item, 'item_id');
-      if (this.#queue.length >= LIMITS.queuedWrites)
-        throw new RivuletError('OVERLOADED', `more than ${LIMITS.queuedWrites} writes wait; slow down`);
     } catch (error) {
       return Promise.reject(error as Error);
     }
-    return new Promise((resolve, reject) => {
-      this.#queue.push({ change, resolve, reject });
-      this.#writing ??= this.#write();
-    });
+    return new Promise((resolve, reject) => this.#enqueue({ kind: 'change', change, resolve, reject }));
+  }
+
+  write(write: Write): Promise<WriteResult> {
+    try {
+      this.#requireWritable(write.changes.length);
+      requireIds(write);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+    return new Promise((resolve, reject) => this.#enqueue({ kind: 'write', write, resolve, reject }));
   }
 
   async get(ref: GroupRef, item: string): Promise<ItemRead> {
@@ -172,15 +208,19 @@ class LmdbStore implements StreamStore {
     }
   }
 
-  /** Carries out what is queued, and sweeps when that is due: one transaction at a time. */
+  #enqueue(waiting: Waiting): void {
+    this.#queue.add(waiting);
+    this.#writing ??= this.#write();
+  }
+
+  /** Carries out what is queued, and does what is due between: one transaction at a time. */
   async #write(): Promise<void> {
     // The rest of this turn may still queue more for the same transaction.
     await Promise.resolve();
-    while (this.#queue.length > 0 || this.#sweepDue) {
-      if (this.#sweepDue) await this.#sweep();
+    while (this.#queue.length > 0 || this.#isDue()) {
+      if (this.#isDue()) await this.#upkeep?.part();
       if (this.#queue.length === 0) continue;
-      const waiting = this.#queue.length <= BATCH_CHANGES ? this.#queue : this.#queue.slice(0, BATCH_CHANGES);
-      this.#queue = waiting === this.#queue ? [] : this.#queue.slice(BATCH_CHANGES);
+      const waiting = this.#queue.take();
       if (this.#failed !== undefined) {
         for (const { reject } of waiting) reject(unavailable(this.#failed));
         continue;
@@ -188,6 +228,23 @@ class LmdbStore implements StreamStore {
       await this.#commitOrReject(waiting);
     }
     this.#writing = undefined;
+  }
+
+  #isDue(): boolean {
+    return this.#upkeep?.due === true && this.#failed === undefined && !this.#closing;
+  }
+
+  /** Within the loop of `#write`, ahead of the queue; answers what each failed with, if it did. */
+  async #commitFirst(changes: readonly Change[]): Promise<readonly unknown[]> {
+    const errors: unknown[] = changes.map(() => undefined);
+    const waiting = changes.map((change, index): Waiting => {
+      const reject = (error: unknown) => {
+        errors[index] = error;
+      };
+      return { kind: 'change', change, resolve: () => {}, reject };
+    });
+    if (waiting.length > 0) await this.#commitOrReject(waiting);
+    return errors;
   }
 
   /** Settles all of `waiting`, whatever happens. */
@@ -212,18 +269,23 @@ class LmdbStore implements StreamStore {
   }
 
   async #commit(waiting: readonly Waiting[]): Promise<void> {
-    const [tables, heads, state, environment] = [this.#tables, this.#heads, this.#state, this.#environment];
-    if (tables === undefined || heads === undefined || state === undefined || environment === undefined) throw notOpen();
-    const batch = new Batch(tables, heads, state, this.#options.clock.now());
-    const planned: Planned[] = [];
+    const [tables, heads, state, environment, time] = [this.#tables, this.#heads, this.#state, this.#environment, this.#time];
+    if (tables === undefined || heads === undefined || state === undefined || environment === undefined || time === undefined)
+      throw notOpen();
+    const moment = { now: this.#options.clock.now(), steady: time.now() };
+    const batch = new Batch(tables, heads, state, moment);
+    const planned: (Planned | PlannedWrite)[] = [];
+    const carryOut = () => {
+      for (const each of waiting) planned.push(each.kind === 'change' ? batch.carryOut(each.change) : batch.carryOutWrite(each.write));
+    };
     if (this.#needsNoWrite(waiting)) {
-      for (const { change } of waiting) planned.push(batch.carryOut(change));
+      carryOut();
     } else {
       let eviction: Eviction | undefined;
       try {
         await environment.transaction(() => {
           if (heads.overfull) eviction = heads.evict();
-          for (const { change } of waiting) planned.push(batch.carryOut(change));
+          carryOut();
           batch.seal();
         });
       } catch (error) {
@@ -233,8 +295,11 @@ class LmdbStore implements StreamStore {
       eviction?.committed();
     }
     batch.adopt();
-    for (const plan of planned) if ('commit' in plan && plan.commit !== undefined) this.#report(plan.commit);
-    for (let index = 0; index < planned.length; index++) settle(waiting[index] as Waiting, planned[index] as Planned);
+    for (const plan of planned) {
+      if ('commits' in plan) for (const commit of plan.commits) this.#report(commit);
+      else if ('commit' in plan && plan.commit !== undefined) this.#report(plan.commit);
+    }
+    for (let index = 0; index < planned.length; index++) settle(waiting[index] as Waiting, planned[index] as Planned | PlannedWrite);
   }
 
   /** The commit is durable, whatever becomes of those who hear of it. */
@@ -250,7 +315,9 @@ class LmdbStore implements StreamStore {
   /** Events within what their heads have reserved touch no table. */
   #needsNoWrite(waiting: readonly Waiting[]): boolean {
     const spare = new Map<object, number>();
-    for (const { change } of waiting) {
+    for (const each of waiting) {
+      if (each.kind === 'write') return false;
+      const { change } = each;
       if (change.kind !== 'event' && change.kind !== 'external') return false;
       const head = this.#heads?.cached(change);
       if (head === undefined) return false;
@@ -261,48 +328,19 @@ class LmdbStore implements StreamStore {
     return true;
   }
 
-  /** Removes tombstones whose time is over, as the timer does each minute: between batches, a part at a time, until none is left. */
+  /** Removes tombstones and keys whose time is over, as the timer does each minute: between batches, a part at a time, until none is left. */
   async sweepNow(): Promise<void> {
     if (this.#failed !== undefined || this.#closing) return;
-    this.#sweepDue = true;
+    this.#upkeep?.sweep();
     this.#writing ??= this.#write();
     await this.#writing;
   }
 
-  /** One part of a sweep; another one is due while there may be more. Never rejects. */
-  async #sweep(): Promise<void> {
-    this.#sweepDue = false;
-    const [tables, heads, state, environment] = [this.#tables, this.#heads, this.#state, this.#environment];
-    if (tables === undefined || heads === undefined || state === undefined || environment === undefined) return;
-    if (this.#failed !== undefined || this.#closing) return;
-    const { path, logger, clock, tombstoneRetentionMs } = this.#options;
-    let swept: Sweep | undefined;
-    try {
-      await environment.transaction(() => {
-        swept = sweepTombstones(tables, heads, state, clock.now() - tombstoneRetentionMs, this.#nextHead);
-      });
-      swept?.adopt();
-      this.#nextHead = swept?.nextHead;
-      this.#sweepDue = swept?.more ?? false;
-    } catch (error) {
-      if (!untouched(error)) this.#fail(error);
-      else
-        logger.error('store_sweep_failed', {
-          path,
-          error: String(error),
-          cause: String(error.cause),
-          consequence: 'tried again in a minute',
-        });
-      return;
-    }
-    if (swept === undefined || swept.damaged === 0) return;
-    logger.error('store_records_damaged', {
-      path,
-      code: 'CORRUPT_ITEM',
-      records: swept.damaged,
-      where: 'tombstones',
-      consequence: 'these deletes stay known; restore the store from a backup',
-    });
+  /** Deletes the items whose time has come, as the timer does four times a second. */
+  async expireNow(): Promise<void> {
+    if (this.#failed !== undefined || this.#closing || this.#upkeep?.look() !== true) return;
+    this.#writing ??= this.#write();
+    await this.#writing;
   }
 
   #every(milliseconds: number, run: () => Promise<void>): void {
@@ -330,42 +368,14 @@ class LmdbStore implements StreamStore {
     this.#options.logger.warn(event, { path: this.#options.path, ...fields });
   }
 
-  #requireWritable(): void {
+  #requireWritable(changes: number): void {
     if (this.#closing || this.#reads === undefined) throw notOpen();
     if (this.#failed !== undefined) throw unavailable(this.#failed);
+    this.#queue.requireRoom(changes);
   }
 
   #open(): LmdbReads {
     if (this.#reads === undefined) throw notOpen();
     return this.#reads;
   }
-}
-
-function settle(waiting: Waiting, planned: Planned): void {
-  if ('error' in planned) waiting.reject(planned.error);
-  else waiting.resolve(planned.result);
-}
-
-function notOpen(): RivuletError {
-  return new RivuletError('STORE_UNAVAILABLE', 'the store is not open');
-}
-
-/** The environment is as it was before. */
-function untouched(error: unknown): error is ReadViewError | TransactionAbortedError {
-  return error instanceof ReadViewError || error instanceof TransactionAbortedError;
-}
-
-function refused(error: ReadViewError | TransactionAbortedError): RivuletError {
-  const reason = error instanceof ReadViewError ? 'all places for readers of the store are taken' : 'the write could not be carried out';
-  return new RivuletError('STORE_UNAVAILABLE', `${reason}; nothing was written, try again later`, { cause: error });
-}
-
-function told(error: Error): string {
-  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
-}
-
-function unavailable(cause: unknown): RivuletError {
-  return new RivuletError('STORE_UNAVAILABLE', 'the store is read-only after a failed write; restart the engine when the disk is well', {
-    cause,
-  });
 }

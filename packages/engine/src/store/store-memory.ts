@@ -2,21 +2,30 @@ import { randomUUID } from 'node:crypto';
 import { type Position, RivuletError } from '@rivulet/protocol';
 import { chunked } from '../structures/chunked.js';
 import type { Clock } from '../structures/clock.js';
-import { PairMap } from '../structures/pair-map.js';
-import { effectOf, valueIdOf } from './change-effect.js';
+import { SteadyTime } from '../structures/steady-time.js';
+import { type Effect, effectOf, valueIdOf } from './change-effect.js';
+import { Deadlines } from './deadlines.js';
 import { requireId } from './ids.js';
 import type {
   ApplyResult,
   Change,
   ChangeEntry,
   Changes,
+  Commit,
   GroupRef,
   ItemRead,
   Snapshot,
   StoredItem,
   StoreEvents,
   StreamStore,
+  Unplaced,
+  Write,
+  WriteChange,
+  WriteResult,
 } from './store.js';
+import { type Group, MemoryGroups } from './store-memory-groups.js';
+import { MemoryKeys } from './store-memory-keys.js';
+import { expiryOf, planWrite, requireIds } from './write-plan.js';
 
 export interface MemoryStoreOptions {
   readonly clock: Clock;
@@ -25,47 +34,38 @@ export interface MemoryStoreOptions {
 }
 
 const SWEEP_MS = 60_000;
+/** How often it is looked for items whose time has come, and how many of them one turn deletes. */
+const EXPIRY_MS = 250;
+const EXPIRED_AT_ONCE = 1_000;
 const CHUNK_ITEMS = 256;
 
-type Tombstone = Extract<ChangeEntry, { kind: 'tombstone' }> & { readonly deletedAt: number };
-
-interface Group extends GroupRef {
-  /** In order of creation, since a Map keeps the place of a key that is overwritten. Replaced, not changed, while a snapshot reads it. */
-  items: Map<string, StoredItem>;
-  /** Open snapshots that read `items` as it is. */
-  readers: number;
-  readonly tombstones: Map<string, Tombstone>;
-  offset: number;
-  timestamp: number;
-  /** `changes` can't answer below it. */
-  floor: number;
-}
-
+type AnyChange = WriteChange | Unplaced<Extract<Change, { kind: 'external' }>>;
 /** Everything in this process's memory; the epoch ends with it. */
-export function createMemoryStore(options: MemoryStoreOptions): StreamStore {
+export function createMemoryStore(options: MemoryStoreOptions): Required<StreamStore> {
   return new MemoryStore(options);
 }
 
-class MemoryStore implements StreamStore {
+class MemoryStore implements Required<StreamStore> {
   readonly #clock: Clock;
   readonly #retentionMs: number;
+  readonly #time: SteadyTime;
+  readonly #keys = new MemoryKeys();
+  readonly #deadlines = new Deadlines();
   readonly #epoch = randomUUID();
-  readonly #groups = new PairMap<Group>();
-  readonly #streams = new Map<string, Map<string, Group>>();
+  readonly #groups = new MemoryGroups();
   #events: StoreEvents | undefined;
-  #sweep: NodeJS.Timeout | undefined;
-  /** Highest offset and stamp of groups that are forgotten: a group that comes back starts after them. */
-  #removed = { offset: 0, timestamp: 0 };
+  #timers: NodeJS.Timeout[] = [];
 
   constructor(options: MemoryStoreOptions) {
     this.#clock = options.clock;
     this.#retentionMs = options.tombstoneRetentionMs;
+    this.#time = new SteadyTime(options.clock);
   }
 
   start(events: StoreEvents): Promise<void> {
     this.#events = events;
-    this.#sweep = setInterval(() => this.#forgetOld(), SWEEP_MS);
-    this.#sweep.unref();
+    this.#timers = [setInterval(() => this.#forget(), SWEEP_MS), setInterval(() => this.#expire(), EXPIRY_MS)];
+    for (const timer of this.#timers) timer.unref();
     return Promise.resolve();
   }
 
@@ -77,8 +77,16 @@ class MemoryStore implements StreamStore {
     }
   }
 
+  write(write: Write): Promise<WriteResult> {
+    try {
+      return Promise.resolve(this.#write(write));
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+  }
+
   get(ref: GroupRef, item: string): Promise<ItemRead> {
-    const group = this.#groups.get(ref.stream, ref.group);
+    const group = this.#groups.get(ref);
     return this.#reading(() => ({
       value: group?.items.get(item),
       position: this.#position(group),
@@ -88,7 +96,7 @@ class MemoryStore implements StreamStore {
 
   snapshot(ref: GroupRef): Promise<Snapshot> {
     return this.#reading(() => {
-      const group = this.#groups.get(ref.stream, ref.group);
+      const group = this.#groups.get(ref);
       const base = { position: this.#position(group), timestamp: group?.timestamp ?? this.#clock.now() - 1 };
       if (group === undefined || group.items.size <= CHUNK_ITEMS) {
         const items = group === undefined ? [] : [...group.items.values()];
@@ -108,9 +116,9 @@ class MemoryStore implements StreamStore {
 
   changes(ref: GroupRef, since: Position): Promise<Changes> {
     return this.#reading(() => {
-      const group = this.#groups.get(ref.stream, ref.group);
+      const group = this.#groups.get(ref);
       if (since.epoch !== this.#epoch) return { kind: 'stale', reason: 'epoch' };
-      if (since.offset < (group?.floor ?? this.#removed.offset)) return { kind: 'stale', reason: 'floor' };
+      if (since.offset < (group?.floor ?? this.#groups.firstOffset)) return { kind: 'stale', reason: 'floor' };
       const entries: ChangeEntry[] = [];
       for (const item of group?.items.values() ?? []) if (item.changed > since.offset) entries.push({ kind: 'item', ...item });
       for (const { deletedAt: _, ...tombstone } of group?.tombstones.values() ?? [])
@@ -127,21 +135,11 @@ class MemoryStore implements StreamStore {
   }
 
   groups(stream: string): Promise<readonly string[]> {
-    return this.#reading(() =>
-      [...(this.#streams.get(stream)?.values() ?? [])]
-        .filter(hasItems)
-        .map((group) => group.group)
-        .sort(),
-    );
+    return this.#reading(() => this.#groups.namesIn(stream));
   }
 
   streams(): Promise<readonly string[]> {
-    return this.#reading(() =>
-      [...this.#streams]
-        .filter(([, groups]) => [...groups.values()].some(hasItems))
-        .map(([stream]) => stream)
-        .sort(),
-    );
+    return this.#reading(() => this.#groups.streams());
   }
 
   watch(): Promise<void> {
@@ -151,9 +149,19 @@ class MemoryStore implements StreamStore {
   unwatch(): void {}
 
   close(): Promise<void> {
-    clearInterval(this.#sweep);
+    for (const timer of this.#timers) clearInterval(timer);
     this.#events = undefined;
     return Promise.resolve();
+  }
+
+  #opened(): StoreEvents {
+    if (this.#events === undefined) throw closedError();
+    return this.#events;
+  }
+
+  #forget(): void {
+    this.#keys.sweep(this.#time.now());
+    this.#groups.forget(this.#clock.now() - this.#retentionMs);
   }
 
   #reading<T>(read: () => T): Promise<T> {
@@ -162,41 +170,103 @@ class MemoryStore implements StreamStore {
   }
 
   #apply(change: Change): ApplyResult {
-    if (this.#events === undefined) throw closedError();
+    const events = this.#opened();
     requireId(change.stream, 'stream_name');
     requireId(change.group, 'group_id');
     if (change.item !== undefined) requireId(change.item, 'item_id');
-    const known = this.#groups.get(change.stream, change.group);
+    const known = this.#groups.get(change);
     const stores = change.kind !== 'event' && change.kind !== 'external';
-    const before = stores ? known?.items.get(change.item) : undefined;
-    const effect = effectOf(change, before?.data);
-    if (effect.kind === 'none') return { kind: 'unchanged', old: before?.data };
-    const group = known ?? this.#open(change);
+    const old = stores ? known?.items.get(change.item)?.data : undefined;
+    const effect = effectOf(change, old);
+    if (effect.kind === 'none') return { kind: 'unchanged', old };
+    const commit = this.#perform(known ?? this.#groups.open(change), change, effect, undefined);
+    events.onCommit(commit);
+    return { kind: 'applied', old, new: effect.kind === 'write' ? effect.data : undefined, position: commit.position };
+  }
+
+  #write(write: Write): WriteResult {
+    const events = this.#opened();
+    requireIds(write);
+    const { once } = write;
+    const now = this.#time.now();
+    const answer = once && this.#keys.find(write, once, now);
+    if (answer !== undefined) return { kind: 'replayed', answer };
+    let group = this.#groups.get(write);
+    const { offset } = this.#position(group);
+    const plan = planWrite(write, { epoch: this.#epoch, offset, read: (item) => group?.items.get(item) });
+    const key = once && this.#keys.prepare(write, once, once.answer(plan.result), now);
+    const commits: Commit[] = [];
+    for (const { change, effect } of plan.steps) {
+      if (effect.kind !== 'none') commits.push(this.#perform((group ??= this.#groups.open(write)), change, effect, plan.through));
+      else if (change.item !== undefined && expiryOf(change) !== undefined && group?.items.has(change.item)) this.#expires(group, change);
+    }
+    key?.remember();
+    for (const commit of commits) events.onCommit(commit);
+    return plan.result;
+  }
+
+  /** Takes the next offset and stores what there is to store. */
+  #perform(group: Group, change: AnyChange, effect: Exclude<Effect, { kind: 'none' }>, through: number | undefined): Commit {
+    const { item } = change;
+    const before = effect.kind === 'publish' || item === undefined ? undefined : group.items.get(item);
     const offset = ++group.offset;
     group.timestamp = Math.max(this.#clock.now(), group.timestamp + 1);
     let created = before?.created ?? 0;
-    if (effect.kind === 'write' && change.item !== undefined) {
+    if (effect.kind === 'write' && item !== undefined) {
       created = before?.created ?? offset;
-      this.#writable(group).set(change.item, { item: change.item, data: effect.data, created, changed: offset });
-      group.tombstones.delete(change.item);
-    } else if (effect.kind === 'remove' && change.item !== undefined) {
-      this.#writable(group).delete(change.item);
-      this.#bury(group, { item: change.item, data: effect.data, created, changed: offset });
+      this.#writable(group).set(item, { item, data: effect.data, created, changed: offset });
+      group.tombstones.delete(item);
+      this.#expires(group, change);
+    } else if (effect.kind === 'remove' && item !== undefined) {
+      this.#writable(group).delete(item);
+      this.#bury(group, { item, data: effect.data, created, changed: offset });
+      this.#stays(group, item);
     }
-    const position = { epoch: this.#epoch, offset };
-    this.#events.onCommit({
-      stream: change.stream,
-      group: change.group,
-      item: change.item,
+    return {
+      stream: group.stream,
+      group: group.group,
+      item,
       effect: effect.kind === 'remove' ? 'delete' : effect.effect,
-      position,
+      position: { epoch: this.#epoch, offset },
       timestamp: group.timestamp,
       created,
       data: effect.data,
       old: before?.data,
       eventType: change.kind === 'event' ? change.type : undefined,
-    });
-    return { kind: 'applied', old: before?.data, new: effect.kind === 'write' ? effect.data : undefined, position };
+      through,
+    };
+  }
+
+  /** The item goes when its change says, or stays; an update that says nothing leaves that as it is. */
+  #expires(group: Group, change: AnyChange): void {
+    const expiry = expiryOf(change);
+    if (change.item === undefined || (expiry === undefined && change.kind === 'update')) return;
+    this.#stays(group, change.item);
+    // What is held goes after a restart, which nothing here outlives.
+    if (expiry?.kind !== 'ttl') return;
+    const deadline = { stream: group.stream, group: group.group, item: change.item, at: this.#time.now() + expiry.ms };
+    group.deadlines.set(change.item, deadline);
+    this.#deadlines.add(deadline);
+  }
+
+  #stays(group: Group, item: string): void {
+    const deadline = group.deadlines.size === 0 ? undefined : group.deadlines.get(item);
+    if (deadline === undefined) return;
+    group.deadlines.delete(item);
+    this.#deadlines.remove(deadline);
+  }
+
+  /** Deletes the items whose time has come, as the timer does four times a second. */
+  expireNow(): Promise<void> {
+    this.#expire();
+    return Promise.resolve();
+  }
+
+  #expire(): void {
+    if (this.#events === undefined) return;
+    const due = this.#deadlines.due(this.#time.now(), EXPIRED_AT_ONCE);
+    for (const { stream, group, item } of due) this.#apply({ kind: 'delete', stream, group, item });
+    if (due.length === EXPIRED_AT_ONCE) setImmediate(() => this.#expire());
   }
 
   #bury(group: Group, item: StoredItem): void {
@@ -210,27 +280,6 @@ class MemoryStore implements StreamStore {
     });
   }
 
-  #open(ref: GroupRef): Group {
-    const group: Group = {
-      stream: ref.stream,
-      group: ref.group,
-      items: new Map(),
-      readers: 0,
-      tombstones: new Map(),
-      offset: this.#removed.offset,
-      timestamp: this.#removed.timestamp,
-      floor: this.#removed.offset,
-    };
-    this.#groups.set(ref.stream, ref.group, group);
-    let groups = this.#streams.get(ref.stream);
-    if (groups === undefined) {
-      groups = new Map();
-      this.#streams.set(ref.stream, groups);
-    }
-    groups.set(ref.group, group);
-    return group;
-  }
-
   #writable(group: Group): Map<string, StoredItem> {
     if (group.readers > 0) {
       group.items = new Map(group.items);
@@ -240,33 +289,8 @@ class MemoryStore implements StreamStore {
   }
 
   #position(group: Group | undefined): Position {
-    return { epoch: this.#epoch, offset: group?.offset ?? this.#removed.offset };
+    return { epoch: this.#epoch, offset: group?.offset ?? this.#groups.firstOffset };
   }
-
-  /** Forgets old tombstones, raising the floor, and groups that hold nothing any more. */
-  #forgetOld(): void {
-    const oldest = this.#clock.now() - this.#retentionMs;
-    for (const group of Array.from(this.#groups.values())) {
-      for (const [item, tombstone] of group.tombstones) {
-        if (tombstone.deletedAt > oldest) break;
-        group.tombstones.delete(item);
-        group.floor = Math.max(group.floor, tombstone.changed);
-      }
-      if (group.items.size > 0 || group.tombstones.size > 0 || group.timestamp > oldest) continue;
-      this.#removed = {
-        offset: Math.max(this.#removed.offset, group.offset),
-        timestamp: Math.max(this.#removed.timestamp, group.timestamp),
-      };
-      this.#groups.delete(group.stream, group.group);
-      const groups = this.#streams.get(group.stream);
-      groups?.delete(group.group);
-      if (groups?.size === 0) this.#streams.delete(group.stream);
-    }
-  }
-}
-
-function hasItems(group: Group): boolean {
-  return group.items.size > 0;
 }
 
 function closedError(): RivuletError {

@@ -19,6 +19,12 @@ export interface StreamStore {
   /** Opens the store. Called once, before anything but `close`. */
   start(events: StoreEvents): Promise<void>;
   apply(change: Change): Promise<ApplyResult>;
+  /**
+   * Changes of one group as one step, in line with those of `apply`: all of them or none, at consecutive offsets, with conditions that are
+   * decided in the same step, and remembered under a key if it has one. Its commits reach `onCommit` in one synchronous run.
+   * Optional: without it, the engine refuses what would need it (INVALID_ARGUMENTS), and everything else is as ever.
+   */
+  write?(write: Write): Promise<WriteResult>;
   get(ref: GroupRef, item: string): Promise<ItemRead>;
   /** All items in order of creation, from one consistent view. The caller must `close` it. */
   snapshot(ref: GroupRef): Promise<Snapshot>;
@@ -113,6 +119,68 @@ export type ApplyResult =
   /** Delete of a missing item, or an update that left the item as it was: no offset, no commit. */
   | { readonly kind: 'unchanged'; readonly old: JsonText | undefined };
 
+/** A change without its place. */
+export type Unplaced<C> = C extends unknown ? Omit<C, keyof GroupRef> : never;
+
+/** What must hold of an item when its change takes effect. */
+export type Condition =
+  /** Its last change has exactly this position, as text. A text that is no position, or of another epoch, is that of no item. */
+  { readonly kind: 'version'; readonly version: string } | { readonly kind: 'absent' };
+
+/** How long an item lives. The store deletes it then, as a `delete` would, at most a second late, those due earlier first. */
+export type Expiry =
+  /** From this change on, in milliseconds that a jump of the wall clock doesn't touch; across a restart by the wall clock. */
+  | { readonly kind: 'ttl'; readonly ms: number }
+  /** While this run of the store lasts; and when it was not deleted or written anew until then, so long after the next start. */
+  | { readonly kind: 'held'; readonly graceMs: number };
+
+/**
+ * One change of a `write`. A `set` without `expiry` makes the item permanent, an `update` without it leaves its time as it is, an
+ * `update` with it renews the time even if it leaves the value as it is.
+ */
+export type WriteChange =
+  | (Unplaced<Extract<Change, { kind: 'set' | 'update' }>> & {
+      readonly condition?: Condition | undefined;
+      readonly expiry?: Expiry | undefined;
+    })
+  | (Unplaced<Extract<Change, { kind: 'delete' }>> & { readonly condition?: Condition | undefined })
+  | Unplaced<Extract<Change, { kind: 'event' }>>;
+
+export interface Write extends GroupRef {
+  readonly kind: 'write';
+  /** At least one; later ones see what earlier ones did. An event stands alone. */
+  readonly changes: readonly WriteChange[];
+  /** Subscribers apply its commits in one step: each carries `through`. */
+  readonly batch: boolean;
+  readonly once?: Once | undefined;
+}
+
+/**
+ * A write that takes effect once for each key and group: another one with the same key writes nothing and answers what this one answered.
+ * Remembered with the write, as durable as it is, for `retentionMs`. What fails is not remembered.
+ */
+export interface Once {
+  readonly key: string;
+  readonly retentionMs: number;
+  /** What is written; the same key with another one fails with INVALID_ARGUMENTS. */
+  readonly fingerprint: string;
+  /** What is remembered of the result. Pure; may run more than once. */
+  readonly answer: (result: Exclude<WriteResult, { readonly kind: 'replayed' }>) => string;
+}
+
+export type WriteResult =
+  /** One result for each change. */
+  | { readonly kind: 'written'; readonly results: readonly ChangeResult[] }
+  /** The condition of the change `index` did not hold; nothing was written. The item as it is. */
+  | { readonly kind: 'conflict'; readonly index: number; readonly value: JsonText | undefined; readonly version: Position | undefined }
+  /** The key was used; what was remembered of that write. */
+  | { readonly kind: 'replayed'; readonly answer: string };
+
+/** `version`: position of the last change of the item, which is this one if it had an effect; `undefined` when there is no item and was no effect. */
+export type ChangeResult =
+  | Extract<ApplyResult, { kind: 'applied' }>
+  | { readonly kind: 'unchanged'; readonly old: JsonText | undefined; readonly version: Position | undefined };
+
 /** One effect on a group, durable, in the order of its history. */
 export interface Commit {
   readonly stream: string;
@@ -130,6 +198,8 @@ export interface Commit {
   readonly old: JsonText | undefined;
   /** Type of an event; `undefined` otherwise. */
   readonly eventType: string | undefined;
+  /** Offset of the last commit of the batch that this one is of; absent for one that stands alone. */
+  readonly through?: number | undefined;
 }
 
 export interface ItemRead {

@@ -2,11 +2,25 @@ import { field, isJsonObject, type JsonText, LIMITS, type Position, RivuletError
 import { requireStorable } from '../core/stored-value.js';
 import type { Logger } from '../logging/logger.js';
 import { requireId } from '../store/ids.js';
-import type { ApplyResult, Change, Changes, GroupRef, ItemRead, Snapshot, StoredItem, StoreEvents, StreamStore } from '../store/store.js';
+import type {
+  ApplyResult,
+  Change,
+  Changes,
+  GroupRef,
+  ItemRead,
+  Snapshot,
+  StoredItem,
+  StoreEvents,
+  StreamStore,
+  Write,
+  WriteResult,
+} from '../store/store.js';
 import { Lines } from '../structures/lines.js';
 import { PairMap } from '../structures/pair-map.js';
 import { Rounds } from '../structures/rounds.js';
 import type { BackendOperation, Backends, Part } from './backends.js';
+
+const ITEM_OPERATIONS = ['get', 'set', 'update', 'delete', 'list'] as const satisfies readonly BackendOperation[];
 
 type ItemChange = Extract<Change, { kind: 'set' | 'update' | 'delete' }>;
 type Applied = Extract<ApplyResult, { kind: 'applied' }>;
@@ -64,6 +78,25 @@ export class BackedStore implements StreamStore {
     } catch (error) {
       return Promise.reject(error as Error);
     }
+  }
+
+  /** Of a stream that the store keeps: a worker decides no conditions and remembers no keys. Events are always the store's. */
+  async write(write: Write): Promise<WriteResult> {
+    if (write.changes.some(({ kind }) => kind !== 'event')) this.requireOwn(write.stream);
+    if (this.#inner.write !== undefined) return this.#inner.write(write);
+    throw new RivuletError(
+      'INVALID_ARGUMENTS',
+      'the adapter of this engine offers no conditions, versions of writes, idempotency keys, times to live and batches; write without them',
+    );
+  }
+
+  /** Throws INVALID_ARGUMENTS when a worker serves the stream: what is asked for only the store can tell. */
+  requireOwn(stream: string): void {
+    if (!ITEM_OPERATIONS.some((operation) => this.#backends.serves(operation, stream))) return;
+    throw new RivuletError(
+      'INVALID_ARGUMENTS',
+      `a worker serves the stream ${stream}, which has no versions, positions, conditions, idempotency keys, times to live and batches`,
+    );
   }
 
   /** Whether a worker computes updates of this stream itself. */

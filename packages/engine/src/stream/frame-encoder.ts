@@ -26,8 +26,8 @@ export class FrameEncoder {
   }
 
   change(commit: Commit): string {
-    const { timestamp, stream, group, item, position } = commit;
-    const frame = { timestamp, streamName: stream, groupId: group, id: item, offset: position.offset };
+    const { timestamp, stream, group, item, position, through } = commit;
+    const frame = { timestamp, streamName: stream, groupId: group, id: item, offset: position.offset, through };
     if (commit.effect === 'event') return encodeEvent(frame, commit.eventType ?? 'message', commit.data);
     return encodeChange(frame, commit.effect, this.value(item ?? '', commit.data));
   }

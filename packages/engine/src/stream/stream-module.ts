@@ -43,7 +43,7 @@ export class StreamModule {
     backends.onBegin((stream) => this.hub.refresh(stream));
     const policy = { failClosed: config.joinFailClosed, authenticated: config.authFunction !== undefined, timeoutMs: config.joinTimeoutMs };
     const triggers = new SubscriptionTriggers(fabric, policy, logger);
-    registerStreamFunctions({ fabric, store, logger });
+    registerStreamFunctions({ fabric, store, idempotencyRetentionMs: config.idempotencyRetentionMs, logger });
     fabric.provideTriggerType('stream', 'Fires after a change of a stream.', this.#changes);
     fabric.provideTriggerType('stream:join', 'Asked before a client may watch.', triggers.joins);
     fabric.provideTriggerType('stream:leave', 'Told when a client stops watching.', triggers.leaves);
