@@ -18,14 +18,14 @@ export interface FrameHead {
   readonly streamName: string;
   readonly groupId: string;
   readonly id: string | undefined;
-  /** Offset of the last change of the batch that this one is of; absent for one that stands alone. */
-  readonly through?: number | undefined;
 }
 
 export interface ChangeFrame extends FrameHead {
   readonly offset: number;
   /** Offset of the creation of the item, in a compacted history only: elsewhere the client knows it. */
   readonly created?: number;
+  /** Offset of the last change of the batch that this one is of; absent for one that stands alone. */
+  readonly through?: number | undefined;
 }
 
 export interface SyncFrame extends FrameHead {
@@ -83,8 +83,8 @@ function headOf(frame: FrameHead): string {
 }
 
 function changeTail({ created, offset, through }: ChangeFrame): string {
-  const more = through === undefined ? '' : `,"through":${through}`;
-  return created === undefined ? `,"offset":${offset}${more}}` : `,"created":${created},"offset":${offset}${more}}`;
+  const position = through === undefined ? `,"offset":${offset}}` : `,"offset":${offset},"through":${through}}`;
+  return created === undefined ? position : `,"created":${created}${position}`;
 }
 
 function syncTail({ offset, epoch, reason }: Pick<SyncFrame, 'offset' | 'epoch' | 'reason'>): string {

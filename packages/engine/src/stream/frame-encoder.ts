@@ -26,10 +26,10 @@ export class FrameEncoder {
   }
 
   change(commit: Commit): string {
-    const { timestamp, stream, group, item, position, through } = commit;
-    const frame = { timestamp, streamName: stream, groupId: group, id: item, offset: position.offset, through };
+    const { timestamp, stream: streamName, group: groupId, item: id, position, through } = commit;
+    const frame = { timestamp, streamName, groupId, id, offset: position.offset, through };
     if (commit.effect === 'event') return encodeEvent(frame, commit.eventType ?? 'message', commit.data);
-    return encodeChange(frame, commit.effect, this.value(item ?? '', commit.data));
+    return encodeChange(frame, commit.effect, this.value(id ?? '', commit.data));
   }
 
   /** One entry of a compacted history, for a client that stands at `since`. */
