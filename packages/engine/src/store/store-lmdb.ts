@@ -71,6 +71,8 @@ class LmdbStore implements Required<StreamStore> {
   /** After a failed commit nothing is written to the environment again: what it would do is unknown. */
   #failed: unknown;
   readonly #warnedAt = new Map<string, number>();
+  /** The stamp of the batch that is on its way: who reads a group before its first change must not get a later one. */
+  #committing: number | undefined;
   #timers: NodeJS.Timeout[] = [];
 
   constructor(options: LmdbStoreOptions) {
@@ -97,7 +99,7 @@ class LmdbStore implements Required<StreamStore> {
       tables,
       heads: this.#heads,
       state,
-      now: () => clock.now(),
+      now: () => this.#committing ?? clock.now(),
       onWait: () =>
         this.#warn('store_reads_wait', { consequence: 'joins and lists of large groups wait until slow readers of others are served' }),
     });
@@ -282,6 +284,7 @@ class LmdbStore implements Required<StreamStore> {
       carryOut();
     } else {
       let eviction: Eviction | undefined;
+      this.#committing = moment.now;
       try {
         await environment.transaction(() => {
           if (heads.overfull) eviction = heads.evict();
@@ -291,6 +294,8 @@ class LmdbStore implements Required<StreamStore> {
       } catch (error) {
         eviction?.aborted();
         throw error;
+      } finally {
+        this.#committing = undefined;
       }
       eviction?.committed();
     }
