@@ -47,7 +47,7 @@ export function planOf(seed: number): Plan {
     pad: big ? 20_000 : random.pick([0, 0, 40, 300]),
     probed: random.chance(0.1),
     reportMs: random.pick([0, 0, 1, 3]),
-    retentionMs: random.pick([5_000, 60_000, 604_800_000]),
+    retentionMs: random.pick([100, 5_000, 604_800_000]),
     config: {
       host: '127.0.0.1',
       port: 0,

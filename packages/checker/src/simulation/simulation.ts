@@ -28,22 +28,23 @@ const LAST_WRITES = 6;
  * The same seed makes the same history, byte for byte. One at a time in a thread, since time is global.
  */
 export async function simulate(seed: number, faults: Faults = NO_FAULTS): Promise<Run> {
-  const simulation = new Simulation(planOf(seed), faults);
-  const restoreTime = simulation.time.install();
+  const time = new VirtualTime();
+  // Before anything is made: what holds a timer must hold one of this time.
+  const restoreTime = time.install();
   const restoreParts = faults.install();
   try {
+    const simulation = new Simulation(planOf(seed), faults, time);
     await simulation.run();
+    return { seed, ops: simulation.ops, deliveries: simulation.deliveries, virtualMs: time.monotonic() };
   } finally {
     restoreParts();
     restoreTime();
   }
-  const { ops } = simulation;
-  return { seed, ops, deliveries: simulation.deliveries, virtualMs: simulation.time.monotonic() };
 }
 
 export class Simulation {
   readonly plan: Plan;
-  readonly time = new VirtualTime();
+  readonly time: VirtualTime;
   readonly random: Random;
   readonly ops: Op[] = [];
   readonly mood: StoreMood;
@@ -62,8 +63,9 @@ export class Simulation {
   #writing = true;
   #faulty = true;
 
-  constructor(plan: Plan, faults: Faults) {
+  constructor(plan: Plan, faults: Faults, time: VirtualTime) {
     this.plan = plan;
+    this.time = time;
     this.random = new Random(plan.seed ^ 0x5eed);
     this.#faults = faults;
     this.#recorder = new Recorder(
@@ -138,9 +140,14 @@ export class Simulation {
 
   /** Time passes in which little is written. */
   idle(milliseconds: number): void {
+    const { random, time } = this;
     this.nemesis('time-passes', undefined, `${milliseconds} ms`);
-    this.#pausedUntil = this.time.monotonic() + milliseconds;
-    this.random.pick(this.readers).stayAway(milliseconds + this.random.between(0, 500));
+    // Some are gone before the last writes, and miss them.
+    const away = milliseconds + random.between(500, 1_000);
+    for (const reader of this.readers) if (random.chance(0.5)) reader.stayAway(away);
+    time.after(random.between(0, 400), () => {
+      if (this.#faulty) this.#pausedUntil = time.monotonic() + milliseconds;
+    });
   }
 
   quality(): LinkQuality {
@@ -265,7 +272,7 @@ export class Simulation {
     else if (draw < 77) this.#commits('commit-fails', 4, 0.4);
     else if (draw < 84) this.#commits('commit-well', 4, 0);
     else if (draw < 88) random.pick(this.workers).leave(random.between(0, 300));
-    else if (draw < 90) this.idle(random.between(61_000, 140_000));
+    else if (draw < 91) this.idle(random.between(61_000, 140_000));
     else if (this.rights !== undefined) {
       const granted = random.chance(0.5);
       this.right(reader.client.who, random.pick(this.plan.groups), granted);
