@@ -123,8 +123,9 @@ def route(method: str, path: str, function_id: str, success: int = 200) -> None:
     """Serves a function over HTTP: its input is made of the path and the body. A result of None is a 404."""
 
     async def serve(request: dict[str, Any]) -> Any:
+        body = request.get("body")
         try:
-            result = await FUNCTIONS[function_id]({**(request.get("body") or {}), **request["path_params"]})
+            result = await FUNCTIONS[function_id]({**(body if isinstance(body, dict) else {}), **request["path_params"]})
         except BadInput as error:
             return {"status_code": 400, "body": {"error": str(error)}}
         if result is None:

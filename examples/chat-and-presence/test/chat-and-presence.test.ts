@@ -91,6 +91,8 @@ describe.each(WORKERS)('the chat %s', (_name, started) => {
     expect(await http('DELETE', `/rooms/lobby/messages/${id}`)).toEqual({ status: 200, body: { deleted: false } });
     expect((await http('POST', '/rooms/lobby/messages', { author: 'ann', text: '' })).status).toBe(400);
     expect((await http('POST', '/rooms/lobby/messages')).status).toBe(400);
+    for (const body of [[], [{ author: 'ann', text: 'hi' }], 'hi', 7, null])
+      expect([body, (await http('POST', '/rooms/lobby/messages', body)).status]).toEqual([body, 400]);
     await watcher.settled();
     expect(watcher.kinds()).toEqual(['sync', 'create', 'delete']);
   });

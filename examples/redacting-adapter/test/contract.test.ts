@@ -80,6 +80,29 @@ describe('what leaves a redacting store', () => {
     expect(new Set(texts)).toEqual(new Set([masked, undefined]));
   });
 
+  test('what a write answers is masked too: results, conflicts, and what a key remembers', async () => {
+    const { store } = await started();
+    const data = '{"card":"4111"}';
+    const change = { kind: 'set', item: 'o1', data } as const;
+    const once = { key: 'k', fingerprint: 'f', retentionMs: 60_000, answer: (result: object) => JSON.stringify(result) };
+    const write = () => store.write?.({ kind: 'write', ...GROUP, changes: [change], batch: true, once });
+    const results = [
+      await write(),
+      await write(),
+      await store.write?.({ kind: 'write', ...GROUP, changes: [{ ...change, condition: { kind: 'absent' } }], batch: false }),
+    ];
+    expect(results.map((result) => result?.kind)).toEqual(['written', 'replayed', 'conflict']);
+    for (const result of results) {
+      expect(JSON.stringify(result)).toContain('***');
+      expect(JSON.stringify(result)).not.toContain('4111');
+    }
+    const noise = { kind: 'event', item: undefined, type: 'noise', data: 'null' } as const;
+    expect(await store.write?.({ kind: 'write', ...GROUP, changes: [noise], batch: false })).toEqual({
+      kind: 'written',
+      results: [{ kind: 'unchanged', old: undefined, version: undefined }],
+    });
+  });
+
   test('an update computes with what is stored', async () => {
     const { store, commits } = await started();
     await set(store, '{"card":"4111"}');

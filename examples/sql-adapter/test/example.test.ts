@@ -40,6 +40,10 @@ test.each(['stop', 'kill'] as const)(
     expect(update.timestamp).toBeGreaterThan(deleted.timestamp);
     const answer = await worker.result('stream::list', { stream_name: 'chat', group_id: 'room' });
     expect(answer).toEqual([{ id: 'm1', text: 'edited' }]);
+    // Versions can be read of any store; the rest takes a store that has a `write`.
+    const item = { stream_name: 'chat', group_id: 'room', item_id: 'm1' };
+    expect(await worker.result('stream::get', { ...item, with_versions: true })).toMatchObject({ data: { text: 'edited' } });
+    expect(await worker.errorCode('stream::set', { ...item, data: 1, if_absent: true })).toBe('INVALID_ARGUMENTS');
   },
   60_000,
 );

@@ -3,7 +3,7 @@ import { type BackoffOptions, backoffDelay, DEFAULT_BACKOFF } from './backoff.js
 import { type Clock, SYSTEM_CLOCK } from './clock.js';
 import type { ConnectionState } from './connection-state.js';
 import type { KeepAlive, KeepAliveRun } from './keep-alive.js';
-import { type OutboundBounds, OutboundQueue } from './outbound-queue.js';
+import { type Dropped, type OutboundBounds, OutboundQueue } from './outbound-queue.js';
 import { type Closed, type OpenSocket, openWebSocket, type Socket } from './socket.js';
 
 export type { Awakening } from './awakening.js';
@@ -11,7 +11,7 @@ export { type BackoffOptions, DEFAULT_BACKOFF } from './backoff.js';
 export { type Clock, SYSTEM_CLOCK } from './clock.js';
 export type { ConnectionState } from './connection-state.js';
 export { type KeepAlive, type KeepAliveRun, type Link, pingKeepAlive } from './keep-alive.js';
-export type { OutboundBounds } from './outbound-queue.js';
+export { type Dropped, type OutboundBounds, OutboundQueue } from './outbound-queue.js';
 export { type Closed, type OpenSocket, openWebSocket, type Socket, type SocketEvents } from './socket.js';
 
 /** Sends on the connection that has just opened. */
@@ -69,7 +69,7 @@ interface Current {
   timer: unknown;
 }
 
-/** One WebSocket that comes back by itself until it is closed. It connects when it is made. */
+/** One WebSocket that comes back by itself until it is closed. It connects when it is made, which throws what `openSocket` throws. */
 export class Connection {
   readonly #options: Required<Omit<ConnectionOptions, 'keepAlive'>> & Pick<ConnectionOptions, 'keepAlive'>;
   readonly #queue: OutboundQueue;
@@ -96,7 +96,12 @@ export class Connection {
     };
     this.#queue = new OutboundQueue(this.#options.outbound);
     this.#stopListening = this.#options.awakening(() => this.#wake());
-    this.#connect();
+    try {
+      this.#connect();
+    } catch (error) {
+      this.#stopListening();
+      throw error;
+    }
   }
 
   get state(): ConnectionState {
@@ -108,11 +113,14 @@ export class Connection {
     return this.#queue.length;
   }
 
-  /** Sends now or, while there is no connection, when it is back, unless `wanted` says then that nobody waits any more. */
-  send(text: string, wanted: () => boolean = () => true): Sending {
+  /**
+   * Sends now or, while there is no connection, when it is back, unless `wanted` says then that nobody waits any more. `dropped` is told,
+   * at most once, that what was `queued` is never sent; it must not throw.
+   */
+  send(text: string, wanted?: () => boolean, dropped?: (why: Dropped) => void): Sending {
     if (this.#state.kind === 'closed' || this.#state.kind === 'closing') return 'closed';
     const current = this.#current;
-    if (this.#state.kind !== 'open' || current === undefined) return this.#queue.add(text, wanted) ? 'queued' : 'full';
+    if (this.#state.kind !== 'open' || current === undefined) return this.#queue.add(text, wanted, dropped) ? 'queued' : 'full';
     if (current.socket.bufferedAmount > this.#options.maxBufferedBytes) return 'full';
     current.socket.send(text);
     return 'sent';
@@ -124,12 +132,11 @@ export class Connection {
     if (current !== undefined) this.#lose(current, { code: 1006, reason });
   }
 
-  /** Closes for good. Resolves when the socket is closed, after at most 2 s. What waited is dropped. Any number of calls is one. */
+  /** Closes for good. Resolves when the socket is closed, after at most 2 s. What waited is dropped, and told so. Any number of calls is one. */
   close(code = 1000, reason = ''): Promise<void> {
     if (this.#state.kind === 'closed') return Promise.resolve();
     const closed = new Promise<void>((resolve) => this.#closedWaiters.push(resolve));
     if (this.#state.kind === 'closing') return closed;
-    this.#queue.clear();
     const current = this.#current;
     if (current === undefined || !current.opened) {
       this.#end('owner', NO_STATUS);
@@ -139,6 +146,7 @@ export class Connection {
     this.#enter({ kind: 'closing' });
     current.timer = this.#options.clock.setTimer(() => this.#lose(current, { code: 1006, reason: 'no close frame' }), CLOSE_TIMEOUT_MS);
     current.socket.close(code, reason);
+    this.#queue.clear();
     return closed;
   }
 
@@ -178,7 +186,8 @@ export class Connection {
       if (this.#current === current) socket.send(text);
     };
     owner.onOpen(send);
-    for (const text of this.#queue.take()) socket.send(text);
+    // Who hears that something was dropped may add something.
+    while (this.#queue.length > 0) for (const text of this.#queue.take()) socket.send(text);
     owner.onFlushed(send);
     if (this.#state.kind === 'connecting' && this.#current === current) this.#enter({ kind: 'open' });
   }
@@ -225,9 +234,10 @@ export class Connection {
       this.#clearTimers(current);
       current.socket.terminate();
     }
-    this.#queue.clear();
     this.#stopListening();
     this.#enter({ kind: 'closed', by, last });
+    // After the change, so that nothing is added any more.
+    this.#queue.clear();
     for (const resolve of this.#closedWaiters.splice(0)) resolve();
   }
 

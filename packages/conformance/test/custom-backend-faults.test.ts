@@ -1,7 +1,8 @@
+import { LIMITS } from '@rivulet/protocol';
 import { expect, test } from 'vitest';
 import { startTestEngine, type TestEngineOptions } from './harness/engine.js';
 import { type Frame, RawWorker, WorkerError } from './harness/raw-worker.js';
-import { StreamSocket } from './harness/stream-socket.js';
+import { type StreamFrame, StreamSocket } from './harness/stream-socket.js';
 
 const G = { stream_name: 'notes', group_id: 'g' };
 const at = (item_id: string) => ({ ...G, item_id });
@@ -39,6 +40,41 @@ test('ST-17 who watches since before the backend came, or while it was away, get
   await serve(await connect(), { get: () => ({ id: 'x', n: 2 }), list: () => [{ id: 'x', n: 2 }] });
   const second = ({ event }: { readonly event: { readonly data?: unknown } }) => JSON.stringify(event.data).includes('"n":2');
   await Promise.all([group.take('sync', second), item.take('sync', second), late.take('sync', second)]);
+});
+
+test('ST-17 who watches gets what another worker has that takes the stream over, and what the first has when that one goes', async () => {
+  const { connect, watch } = await start();
+  const [first, second, worker] = [await connect(), await connect(), await connect()];
+  await serve(first, { list: () => [{ id: 'of the first' }] });
+  const client = await watch();
+  expect((await client.take('sync')).event.data).toEqual([{ id: 'of the first' }]);
+  await serve(second, { list: () => [{ id: 'of the second' }] });
+  expect((await client.take('sync')).event.data).toEqual([{ id: 'of the second' }]);
+  // The same worker again: nothing is read elsewhere.
+  await serve(second, { list: () => [{ id: 'of the second, still' }] });
+  await second.closeSeenBy(worker);
+  expect((await client.take('sync')).event.data).toEqual([{ id: 'of the first' }]);
+});
+
+test('ST-19 who watches a stream that the store of the engine takes over gets what that has, and its changes', async () => {
+  const { connect, watch } = await start({ stream: { backendGraceMs: 0, backendFallback: true } });
+  const [backend, worker] = [await connect(), await connect()];
+  const held = [
+    { id: 'a', of: 'backend' },
+    { id: 'b', of: 'backend' },
+  ];
+  await serve(backend, {
+    get: (data) => held.find(({ id }) => id === (data as { item_id: string }).item_id),
+    list: () => held,
+    set: never,
+  });
+  const client = await watch();
+  expect((await client.take('sync')).event.data).toEqual(held);
+  await backend.closeSeenBy(worker);
+  await worker.result('stream::set', { ...at('a'), data: { id: 'a', of: 'store' } });
+  expect((await client.take('sync')).event.data).toEqual([{ id: 'a', of: 'store' }]);
+  await worker.result('stream::set', { ...at('a'), data: { id: 'a', of: 'store', n: 2 } });
+  expect((await client.take('update', ({ event }) => JSON.stringify(event.data).includes('"n":2'))).id).toBe('a');
 });
 
 test('ST-19 behind a backend that hangs every writer hears of it in time, and what was given up is never carried out', async () => {
@@ -98,10 +134,14 @@ test('a worker that writes and then reads sees what it wrote, though writes to o
   await worker.result('stream::set', { ...at('b'), data: 3 });
   const read = worker.result('stream::get', at('a'));
   const groups = worker.result('stream::list_groups', { stream_name: 'notes' });
+  const all = worker.result('stream::list_all', {});
   await worker.settled();
+  // Nothing has been asked of the backend that it could have answered too early.
+  await backend.settled();
   release();
   expect(await read).toBe(2);
   expect(await groups).toEqual(['g']);
+  expect(await all).toEqual({ stream: [{ id: 'notes', groups: ['g'] }], count: 1 });
   await Promise.all(both);
   expect(writes).toBe(3);
 });
@@ -282,4 +322,84 @@ test('ST-19 watchers end with what the backend holds, though its connection brea
     const own = order.filter((n) => n % 7 === item);
     expect(own).toEqual([...own].sort((a, b) => a - b));
   }
+});
+
+const ofItems = (items: ReadonlyMap<string, unknown>) => ({
+  get: (data: unknown) => items.get((data as { item_id: string }).item_id),
+  list: () => [...items.values()],
+});
+const shows = (text: string) => (frame: StreamFrame) => JSON.stringify(frame.event.data).includes(text);
+
+test('ST-19 who watches gets what a backend stored after the time of its answer, with few syncs for many writes', async () => {
+  const { connect, watch } = await start({ stream: { backendTimeoutMs: 400 } });
+  const [backend, worker] = [await connect(), await connect()];
+  const items = new Map<string, unknown>([['a', { id: 'a', n: 0 }]]);
+  const gates: (() => void)[] = [];
+  await serve(backend, {
+    ...ofItems(items),
+    set: async (data) => {
+      const { item_id, data: value } = data as { item_id: string; data: unknown };
+      await new Promise<void>((resolve) => gates.push(resolve));
+      items.set(item_id, value);
+    },
+    delete: async (data) => {
+      await new Promise<void>((resolve) => gates.push(resolve));
+      items.delete((data as { item_id: string }).item_id);
+    },
+  });
+  const client = await watch();
+  await client.take('sync');
+  const writes = Array.from({ length: 10 }, (_, n) => worker.errorCode('stream::set', { ...at(`m${n}`), data: { id: `m${n}` } }));
+  const removal = worker.errorCode('stream::delete', at('a'));
+  expect(new Set(await Promise.all(writes))).toEqual(new Set(['STREAM_SET_ERROR']));
+  expect(await removal).toBe('STREAM_DELETE_ERROR');
+  await client.settled();
+  expect(client.kinds()).toEqual(['sync']);
+  for (const open of gates) open();
+  await client.take('sync', (frame) => shows('"m9"')(frame) && !shows('"a"')(frame));
+  expect(client.inbox.all.at(-1)?.event.data).toEqual(Array.from({ length: 10 }, (_, n) => ({ id: `m${n}` })));
+  expect(client.kinds().length).toBeLessThan(6);
+});
+
+test('ST-19 a write that the backend has stored is never said not to have been written, and who watches gets it', async () => {
+  const { connect, watch } = await start();
+  const [backend, worker] = [await connect(), await connect()];
+  const items = new Map<string, unknown>();
+  const store = (data: unknown) => {
+    const { item_id } = data as { item_id: string };
+    const new_value = { id: item_id, pad: 'x'.repeat(LIMITS.valueBytes) };
+    items.set(item_id, new_value);
+    return { old_value: null, new_value };
+  };
+  await serve(backend, { ...ofItems(items), set: store });
+  const client = await watch();
+  await client.take('sync');
+  const { error } = await worker.call('stream::set', { ...at('a'), data: 1 });
+  expect(error).toMatchObject({ code: 'STREAM_SET_ERROR', message: expect.stringContaining('the worker of notes has done it') as string });
+  await client.take('sync', shows('"id":"a"'));
+  items.clear();
+  const asUpdate = await worker.call('stream::update', { ...at('b'), ops: [{ type: 'set', path: 'v', value: 1 }] });
+  expect(asUpdate.error).toMatchObject({ code: 'STREAM_UPDATE_ERROR' });
+  await client.take('sync', shows('"id":"b"'));
+  items.clear();
+  await serve(backend, {
+    update: (data) => {
+      items.set((data as { item_id: string }).item_id, { id: 'c' });
+      return 'done';
+    },
+  });
+  const refused = await worker.call('stream::update', { ...at('c'), ops: [] });
+  expect(refused.error).toMatchObject({ code: 'JSON_ERROR', message: expect.stringContaining('may have taken effect') as string });
+  await client.take('sync', shows('"id":"c"'));
+  items.clear();
+  let tooDeep: unknown = 1;
+  for (let n = 0; n <= LIMITS.jsonDepth; n++) tooDeep = [tooDeep];
+  await serve(backend, {
+    set: (data) => {
+      items.set((data as { item_id: string }).item_id, { id: 'd' });
+      return { new_value: tooDeep };
+    },
+  });
+  expect(await worker.errorCode('stream::set', { ...at('d'), data: 1 })).toBe('STREAM_SET_ERROR');
+  await client.take('sync', shows('"id":"d"'));
 });

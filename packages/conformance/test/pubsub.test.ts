@@ -122,6 +122,33 @@ test('a function that publishes to its own topic goes on beside everything else'
   }
 });
 
+test('what a subscriber publishes comes behind what it was told, for everybody, also where the engine itself subscribes', async () => {
+  const { worker, subscribe } = await start();
+  await worker.bind('subscribe', 'publish', { topic: 't' });
+  const later = await subscribe({ topic: 't' });
+  await worker.result('publish', { topic: 't', data: { topic: 't', data: { topic: 't', data: 'innermost' } } });
+  expect(await next(later)).toMatchObject({ data: { data: 'innermost' } });
+  expect(await next(later)).toEqual({ topic: 't', data: 'innermost' });
+  expect(await next(later)).toBe('innermost');
+});
+
+test('subscriptions that set off each other, faster each time, keep nobody waiting', async () => {
+  const { worker, workerUrl, log } = await start();
+  const other = await RawWorker.connect(workerUrl);
+  for (let n = 0; n < 2; n++) await worker.bind('subscribe', 'publish', { topic: 't' });
+  let data: unknown = 0;
+  // 2^40 of them, if none were dropped.
+  for (let n = 0; n < 40; n++) data = { topic: 't', data };
+  worker.send({ type: 'invokefunction', function_id: 'publish', data, action: { type: 'void' } });
+  await worker.settled();
+  for (let n = 0; n < 10; n++) {
+    const began = performance.now();
+    await other.settled();
+    expect(performance.now() - began).toBeLessThan(2_000);
+  }
+  await expect.poll(() => log.some(({ event }) => event === 'trigger_overflow'), { timeout: 8_000 }).toBe(true);
+}, 30_000);
+
 test('a file that does not list iii-pubsub has no publish', async () => {
   const engine = await EngineProcess.start();
   const worker = await RawWorker.connect(engine.workerUrl);

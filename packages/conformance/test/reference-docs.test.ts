@@ -28,7 +28,7 @@ test('docs/streams.md: the calls answer, and a watcher gets the frames, as print
   const client = await StreamSocket.open(`${streamUrl}/stream/chat/r1`);
   await client.take('sync');
   const text = page('streams.md');
-  await expectCalls(worker, text, /^stream::/, 11);
+  await expectCalls(worker, text, /^stream::/, 12);
   await client.take('delete');
   const printed = rows(text, /^\{"type":"stream"/).map(([frame = '']) => JSON.parse(frame) as unknown);
   const seen = client.inbox.all.map(({ type, id, event }) => ({ type, id, event }));

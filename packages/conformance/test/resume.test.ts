@@ -233,8 +233,8 @@ describe.each([{ lmdb: false }, { lmdb: true }])('positions and resume (lmdb: $l
     client.joinWithPositions('s1', 'chat', 'room');
     await client.take('sync');
     client.socket.pause();
-    const text = 'x'.repeat(200_000);
-    const [items, changes] = [100, 300];
+    const text = 'x'.repeat(150_000);
+    const [items, changes] = [80, 160];
     const writes: Promise<unknown>[] = [];
     for (let n = 1; n <= changes; n++) writes.push(set(`i${n % items}`, { id: `i${n % items}`, n, text }));
     await Promise.all(writes);

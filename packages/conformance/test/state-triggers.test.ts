@@ -37,7 +37,15 @@ const next = (events: Inbox<StateEvent>) => events.take(() => true, 'an event');
 const short = ({ event_type, scope, key }: StateEvent) => `${event_type} ${scope}/${key}`;
 
 describe.each([{ lmdb: false }, { lmdb: true }])('state triggers (lmdb: $lmdb)', ({ lmdb }) => {
-  test('SA-3 create, update and delete have six keys each; what changes nothing fires nothing', async () => {
+  test('SA-3 what a reaction changes is told behind what it reacted to, also where the engine itself reacts', async () => {
+    const { worker, set, watch } = await start({ lmdb });
+    await worker.bind('state', 'state::delete', { scope: 'orders' });
+    const events = await watch({ scope: 'orders' });
+    await set(1);
+    expect([short(await next(events)), short(await next(events))]).toEqual(['state:created orders/o1', 'state:deleted orders/o1']);
+  });
+
+  test('SA-3 create, update and delete have six keys each; a set of the same value fires, an update without effect does not', async () => {
     const { set, remove, update, watch } = await start({ lmdb });
     const events = await watch({});
     await remove();
@@ -211,6 +219,26 @@ describe('SA-3 conditions', () => {
     const codes = log.filter(({ event }) => event === 'condition_failed').map(({ fields }) => fields.code);
     expect(new Set(codes)).toEqual(new Set(['function_not_found', 'invocation_failed']));
   });
+});
+
+test('what fails at every event is one line in the log for each binding, not one for each event', async () => {
+  const { worker, set, log } = await start();
+  const asked = new Inbox<unknown>();
+  const fail = (data: unknown) => {
+    asked.push(data);
+    throw new WorkerError({ code: 'DOWN', message: 'no database' });
+  };
+  await worker.serve('app::fails', fail);
+  for (const config of [{}, { scope: 'orders' }, { condition_function_id: 'app::fails' }]) await worker.bind('state', 'app::fails', config);
+  for (let n = 0; n < 5; n++) await set(n);
+  for (let n = 0; n < 15; n++) await asked.take(() => true);
+  await worker.settled();
+  const lines = log.filter(({ event }) => event === 'trigger_function_failed' || event === 'condition_failed');
+  expect(lines.map(({ event, fields }) => `${event} ${String(fields.code)} ${String(fields.times)}`).sort()).toEqual([
+    'condition_failed DOWN 1',
+    'trigger_function_failed DOWN 1',
+    'trigger_function_failed DOWN 1',
+  ]);
 });
 
 test('a binding that is registered again is replaced: one event, for the new one alone', async () => {

@@ -111,6 +111,20 @@ describe.each([{ lmdb: false }, { lmdb: true }])('stream functions (lmdb: $lmdb)
     expect(await worker.result('stream::list', room)).toEqual([]);
   });
 
+  test('WP-22 reads see the writes before them, though one in between was refused at once', async () => {
+    const { worker } = await start();
+    for (let n = 1; n <= 20; n++) {
+      const item = { ...room, item_id: `m${n}` };
+      const set = worker.result('stream::set', { ...item, data: n });
+      const send = worker.errorCode('stream::send', { ...room, id: 'x'.repeat(LIMITS.idBytes + 1) });
+      const get = worker.result('stream::get', item);
+      const list = worker.result('stream::list', { ...room, after: n === 1 ? undefined : `m${n - 1}` });
+      const groups = worker.result('stream::list_groups', { stream_name: 'chat' });
+      expect(await Promise.all([send, get, list, groups])).toEqual(['INVALID_ID', n, [n], ['room-1']]);
+      await set;
+    }
+  });
+
   test('SA-9 a thousand concurrent increments add up', async () => {
     const { worker } = await start();
     const ops = [{ type: 'increment', path: 'n', by: 1 }];
@@ -213,6 +227,7 @@ test('wrong types for every field of every stream function are a deserialization
     'stream::list_groups': { stream_name: 'chat' },
     'stream::send': { ...room, type: 't', data: 1 },
     'stream::update': { ...room, item_id: 'm', ops: [] },
+    'stream::batch': { ...room, writes: [{ type: 'set', item_id: 'm', data: 1 }] },
   };
   for (const [id, input] of Object.entries(good)) {
     for (const key of Object.keys(input).filter((each) => each !== 'data')) {

@@ -70,7 +70,8 @@ export async function startEngine(config: Config, options: EngineOptions = {}): 
   try {
     await engine.start();
   } catch (error) {
-    await engine.stop();
+    // Why it can't start is what the operator needs to know, not what came of tidying up.
+    await engine.stop().catch((failure: unknown) => logger.error('stop_failed', { error: failure }));
     throw error;
   }
   return engine;
@@ -179,7 +180,7 @@ async function createStores({ stream, state }: Config, clock: Clock, logger: Log
     const ofState = state && (await createStore(state.adapter, { ...common, tombstoneRetentionMs: STATE_TOMBSTONE_RETENTION_MS }));
     return { stream: ofStreams, state: ofState };
   } catch (error) {
-    // Why it can't start is what the operator needs to know, not what came of tidying up.
+    // As above: the first failure is the one to tell.
     await ofStreams?.close().catch(() => {});
     throw error;
   }

@@ -1,6 +1,6 @@
 import { RivuletError } from '@rivulet/protocol';
 import { describe, expect, it } from 'vitest';
-import { silentLogger } from '../src/logging/logger.js';
+import { type LogFields, silentLogger } from '../src/logging/logger.js';
 import { LoadedStore } from '../src/store/loaded-store.js';
 import type { StreamStore } from '../src/store/store.js';
 import { createMemoryStore } from '../src/store/store-memory.js';
@@ -10,11 +10,28 @@ import { directoryWith } from './config-files.js';
 
 const GROUP = { stream: 'chat', group: 'room' };
 const EVENTS = { onCommit() {}, onBreak() {} };
+const afterTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
+const thrower = (error: Error): void => {
+  throw error;
+};
 const never = () => new Promise<never>(() => {});
 
 function memoryWith(change: Partial<StreamStore>): StreamStore {
   const store = createMemoryStore({ clock: systemClock, tombstoneRetentionMs: 1 });
   return Object.assign(store, change);
+}
+
+async function memoryWhoseReads(
+  part: { readonly close?: () => void; readonly chunks?: () => AsyncIterable<readonly never[]> },
+  change: Partial<StreamStore> = {},
+): Promise<StreamStore> {
+  const plain = memoryWith({});
+  await plain.start(EVENTS);
+  return memoryWith({
+    snapshot: async (ref) => ({ ...(await plain.snapshot(ref)), ...part }),
+    changes: async (ref, since) => ({ ...(await plain.changes(ref, since)), ...part }),
+    ...change,
+  });
 }
 
 /** As another copy of the protocol package has it. */
@@ -31,7 +48,7 @@ class ForeignError extends Error {
 
 describe('a store from a file', () => {
   it.each(['start', 'close'] as const)('that hangs in %s fails the start with its name', async (step) => {
-    const store = new LoadedStore(memoryWith({ [step]: never }), '/srv/my.mjs', 20);
+    const store = new LoadedStore(memoryWith({ [step]: never }), '/srv/my.mjs', silentLogger, 20);
     await expect(step === 'start' ? store.start(EVENTS) : store.close()).rejects.toThrow(
       `adapter /srv/my.mjs: ${step} failed: nothing came of it within 20 ms`,
     );
@@ -60,6 +77,7 @@ describe('a store from a file', () => {
         },
       }),
       '/srv/my.mjs',
+      silentLogger,
     );
     const write = () => store.apply({ kind: 'set', ...GROUP, item: 'm', data: '1' }).catch((error: unknown) => error);
     const told = await write();
@@ -68,9 +86,58 @@ describe('a store from a file', () => {
     for (thrown.shift(); thrown.length > 0; thrown.shift()) expect(await write()).toBe(thrown[0]);
   });
 
+  it.each<[string, () => void]>([
+    ['throws', () => thrower(new Error('not connected'))],
+    // Its type says void; the author wrote an async function.
+    ['rejects later', () => Promise.reject(new Error('not connected'))],
+  ])('whose unwatch, or close of a read, %s is one line in the log, and nothing else', async (_how, fail) => {
+    const lines: unknown[] = [];
+    const logger = { ...silentLogger, warn: (event: string, fields?: LogFields) => void lines.push([event, fields]) };
+    const store = new LoadedStore(await memoryWhoseReads({ close: fail }, { unwatch: fail }), '/srv/my.mjs', logger);
+    store.unwatch(GROUP);
+    await afterTurn();
+    expect(lines).toEqual([['adapter_step_failed', { adapter: '/srv/my.mjs', step: 'unwatch', error: 'Error: not connected', times: 1 }]]);
+    const taken = await store.snapshot(GROUP);
+    taken.close();
+    const changed = await store.changes(GROUP, taken.position);
+    if (changed.kind === 'changes') changed.close();
+    await afterTurn();
+    expect([changed.kind, lines.length]).toEqual(['changes', 1]);
+  });
+
+  it('tells the code of an error that comes while a snapshot or changes are read', async () => {
+    const chunks = async function* () {
+      yield [];
+      await afterTurn();
+      throw new ForeignError('RivuletError', 'CORRUPT_ITEM');
+    };
+    const store = new LoadedStore(await memoryWhoseReads({ chunks }), '/srv/my.mjs', silentLogger);
+    const taken = await store.snapshot(GROUP);
+    const changed = await store.changes(GROUP, taken.position);
+    if (changed.kind !== 'changes') throw new Error('stale');
+    for (const read of [taken, changed]) {
+      const all = async () => {
+        for await (const chunk of read.chunks()) expect(chunk).toEqual([]);
+      };
+      const told = await all().catch((error: unknown) => error);
+      expect(told).toBeInstanceOf(RivuletError);
+      expect(told).toMatchObject({ code: 'CORRUPT_ITEM' });
+    }
+  });
+
+  it('has a write exactly when it brings one', async () => {
+    const store = new LoadedStore(memoryWith({}), '/srv/my.mjs', silentLogger);
+    await store.start(EVENTS);
+    const changes = [{ kind: 'set', item: 'm', data: '1' }] as const;
+    expect(await store.write?.({ kind: 'write', ...GROUP, changes, batch: false })).toMatchObject({ kind: 'written' });
+    await store.close();
+    const without = Object.defineProperty(memoryWith({}), 'write', { value: undefined });
+    expect(new LoadedStore(without, '/srv/my.mjs', silentLogger).write).toBeUndefined();
+  });
+
   it('is otherwise the store that it is', async () => {
     const commits: string[] = [];
-    const store = new LoadedStore(memoryWith({}), '/srv/my.mjs');
+    const store = new LoadedStore(memoryWith({}), '/srv/my.mjs', silentLogger);
     await store.start({ onCommit: ({ data }) => commits.push(data), onBreak() {} });
     await store.watch(GROUP);
     const written = await store.apply({ kind: 'set', ...GROUP, item: 'm', data: '1' });

@@ -18,3 +18,13 @@ it('durable triggers are bounded, and one that is removed makes room', () => {
   registry.register(durable('more'));
   expect(registry.binding('more')).toBeDefined();
 });
+
+it('a binding that waits for a type of an entry which the configuration does not list, or for one that never comes, is hinted at once', () => {
+  const lines: unknown[] = [];
+  const registry = new TriggerRegistry({ ...silentLogger, warn: (event, fields) => void lines.push([event, fields]) });
+  for (const type of ['subscribe', 'subscribe', 'cron', 'of a worker']) registry.register({ ...durable(type), type });
+  expect(lines).toEqual([
+    ['trigger_type_not_here', { type: 'subscribe', remedy: 'list iii-pubsub in the configuration; its bindings wait until then' }],
+    ['trigger_type_not_here', { type: 'cron', remedy: 'bindings of this type never fire here' }],
+  ]);
+});

@@ -18,11 +18,13 @@ export function decodeStreamMessage(text: string): Decoded<StreamClientMessage> 
   }
   if (!isJsonObject(frame)) return invalid('not a JSON object');
   const type = stringField(frame, 'type');
-  if (type !== 'join' && type !== 'leave' && type !== 'refresh')
+  if (type !== 'join' && type !== 'leave' && type !== 'refresh' && type !== 'lease')
     return { kind: 'ignored', reason: 'unknown_type', type: excerpt(type ?? '') };
   const data = field(frame, 'data');
   if (!isJsonObject(data)) return invalid('data must be an object');
-  return type === 'refresh' ? readRefresh(data) : readSubscription(type, data);
+  if (type === 'refresh') return readRefresh(data);
+  if (type === 'lease') return scan.inexactNumbers ? invalid('a number is beyond what JSON carries exactly') : readLease(data);
+  return readSubscription(type, data);
 }
 
 function readSubscription(type: 'join' | 'leave', data: JsonObject): Decoded<StreamClientMessage> {
@@ -40,6 +42,14 @@ function readSubscription(type: 'join' | 'leave', data: JsonObject): Decoded<Str
     kind: 'message',
     message: { type, subscriptionId, streamName, groupId, itemId: id === '' ? undefined : id, positions, since },
   };
+}
+
+/** Data that is too large is a matter of its own: the client is told. */
+function readLease(data: JsonObject): Decoded<StreamClientMessage> {
+  const subscriptionId = stringField(data, 'subscriptionId');
+  if (subscriptionId === undefined || !isRegistryId(subscriptionId)) return invalid('subscriptionId must be a string within bounds');
+  if (!Object.hasOwn(data, 'data')) return invalid('data must hold the new data');
+  return { kind: 'message', message: { type: 'lease', subscriptionId, data: JSON.stringify(field(data, 'data')) } };
 }
 
 function readRefresh(data: JsonObject): Decoded<StreamClientMessage> {

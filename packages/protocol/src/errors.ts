@@ -17,7 +17,7 @@ export const ERROR_CODES = {
   channel_send_failed: { when: 'The outbound queue of the worker that should run the function is closed.', retryable: true },
   enqueue_error: { when: 'No queue provider is available for an enqueue action.', retryable: false },
   invalid_action: { when: 'The action of an invocation has an unknown type.', retryable: false },
-  FORBIDDEN: { when: 'The session may not call this function.', retryable: false },
+  FORBIDDEN: { when: 'The session may not call this function, watch this group, or replace this data.', retryable: false },
   INVALID_NAMESPACE: { when: 'The namespace of an invocation is blank.', retryable: false },
   deserialization_error: {
     when: "A message can't be read (not JSON, too deep, too many values), or the input of a built-in function has the wrong shape or holds a number that JSON cannot carry exactly.",
@@ -29,12 +29,12 @@ export const ERROR_CODES = {
     retryable: false,
   },
   INVALID_ARGUMENTS: {
-    when: 'The arguments of an engine::* or stream::* call contradict each other, or ask for what this stream does not offer.',
+    when: 'The arguments of an engine::* or stream::* call contradict each other, ask for what this stream does not offer, or after of a list names nothing that is in it.',
     retryable: false,
   },
   ENGINE_STOPPING: { when: 'The engine stops and takes no new calls; nothing was done.', retryable: true },
   OVERLOADED: {
-    when: 'A bound was hit: calls in flight on one connection or queued for one worker, channels, HTTP requests that wait, their bodies or responses, writes queued in the store, or idempotency keys that it remembers.',
+    when: 'A bound was hit: calls in flight on one connection or queued for one worker, channels, HTTP requests that wait, their bodies or responses, writes that are not answered, in number or in size, or idempotency keys that a store remembers.',
     retryable: true,
   },
   INVALID_ID: {
@@ -60,7 +60,7 @@ export const ERROR_CODES = {
     when: 'A worker served this stream (createStream) and is not connected; nothing was read or written instead.',
     retryable: true,
   },
-  JSON_ERROR: { when: 'A worker that serves a stream answered a read with the wrong shape.', retryable: false },
+  JSON_ERROR: { when: 'A worker that serves a stream answered with the wrong shape.', retryable: false },
   STREAM_SET_ERROR: { when: 'stream::set failed for a reason without a code of its own.', retryable: true },
   STREAM_GET_ERROR: { when: 'stream::get failed for a reason without a code of its own.', retryable: true },
   STREAM_DELETE_ERROR: { when: 'stream::delete failed for a reason without a code of its own.', retryable: true },
@@ -82,6 +82,7 @@ export const ERROR_CODES = {
   TIMEOUT: { when: 'The response to an HTTP request did not begin in time.', retryable: true },
   BODY_TOO_LARGE: { when: 'The JSON body of an HTTP request is larger, deeper or has more values than allowed.', retryable: false },
   INTERNAL_ERROR: { when: 'The engine failed while it handled an HTTP request.', retryable: true },
+  RATE_LIMITED: { when: 'A stream client replaced the data of its leases too often; what it sent last is not stored.', retryable: true },
   TOO_MANY_SUBSCRIPTIONS: { when: 'A stream connection asked for more subscriptions than it may hold.', retryable: false },
 } as const satisfies Record<string, ErrorEntry>;
 

@@ -52,12 +52,22 @@ export const LIMITS = {
   builtSyncBytes: 16_777_216,
   /** Bytes of all of them together. */
   builtSyncsBytes: 67_108_864,
+  /** Items that live while a stream client does, held or in their grace time. */
+  leases: 100_000,
+  /** UTF-8 bytes of the data of one, as JSON. */
+  leaseDataBytes: 16_384,
+  /** Milliseconds that one may outlive a connection that dropped. */
+  leaseGraceMs: 600_000,
+  /** Times in a second that a client may replace the data of its leases. */
+  leaseUpdatesPerSecond: 10,
   /** UTF-16 code units of the token in a `refresh`. */
   tokenChars: 16_384,
   /** Events that wait for one trigger binding before the oldest is dropped. */
   pendingPerTrigger: 10_000,
   /** UTF-16 code units of the events that wait for one trigger binding, and of those that run. */
   pendingTriggerChars: 33_554_432,
+  /** UTF-16 code units of the events that wait for all trigger bindings and of those that run; an event counts once. */
+  heldTriggerChars: 268_435_456,
   /** Writes that wait in a store before `OVERLOADED`. */
   queuedWrites: 65_536,
   /** Writes of one `stream::batch`. */
@@ -70,10 +80,14 @@ export const LIMITS = {
   /** Idempotency keys that a store remembers at one time, and the UTF-8 bytes of them and of their answers. */
   idempotencyKeys: 1_000_000,
   idempotencyBytes: 268_435_456,
+  /** UTF-16 code units of the writes that are not answered: of streams, in the store or with workers that serve them, and of state. */
+  pendingWriteChars: 268_435_456,
   /** Streams that workers may serve in one run of the engine. */
   backendStreams: 10_000,
   /** Writes that wait for workers that serve streams before `OVERLOADED`. */
   backendWrites: 65_536,
+  /** Writes whose time is over and whose answers by workers that serve streams are still waited for. */
+  backendLateWrites: 16_384,
   /** Operations of one update call. */
   updateOps: 1_024,
   /** Bytes of one message in a channel: Python's client takes less than 1 MiB. */

@@ -1,6 +1,7 @@
+import type { JsonText } from './json-text.js';
 import type { Since } from './position.js';
 
-/** Frames that a stream client may send (spec ST §2.3, rules RV-4 and RV-14 of PROTOCOL.md). */
+/** Frames that a stream client may send (spec ST §2.3, rules RV-4, RV-14 and RV-42 of PROTOCOL.md). */
 export interface StreamJoin {
   readonly type: 'join';
   readonly subscriptionId: string;
@@ -20,7 +21,13 @@ export interface StreamRefresh {
   readonly type: 'refresh';
   readonly token: string;
 }
-export type StreamClientMessage = StreamJoin | StreamLeave | StreamRefresh;
+/** New data for the item that the client holds by a join (rule RV-42). */
+export interface StreamLease {
+  readonly type: 'lease';
+  readonly subscriptionId: string;
+  readonly data: JsonText;
+}
+export type StreamClientMessage = StreamJoin | StreamLeave | StreamRefresh | StreamLease;
 
 export type StreamEffect = 'create' | 'update' | 'delete';
 

@@ -1,10 +1,21 @@
-import type { StreamBackend, Worker } from './types.js';
+import type { FunctionRef, StreamBackend, Worker } from './types.js';
 
-/** Registers the five functions by which the engine asks a backend. */
+/** Registers the five functions by which the engine asks a backend, or none of them. */
 export function registerBackend<TData>(worker: Worker<unknown, unknown>, name: string, backend: StreamBackend<TData>): void {
-  worker.registerFunction(`stream::get(${name})`, (input) => backend.get(input));
-  worker.registerFunction(`stream::set(${name})`, (input) => backend.set(input));
-  worker.registerFunction(`stream::delete(${name})`, (input) => backend.delete(input));
-  worker.registerFunction(`stream::list(${name})`, (input) => backend.list(input));
-  worker.registerFunction(`stream::list_groups(${name})`, (input) => backend.listGroups(input));
+  const registered: FunctionRef[] = [];
+  const register: Worker<unknown, unknown>['registerFunction'] = (...args) => {
+    const ref = worker.registerFunction(...args);
+    registered.push(ref);
+    return ref;
+  };
+  try {
+    register(`stream::get(${name})`, (input) => backend.get(input));
+    register(`stream::set(${name})`, (input) => backend.set(input));
+    register(`stream::delete(${name})`, (input) => backend.delete(input));
+    register(`stream::list(${name})`, (input) => backend.list(input));
+    register(`stream::list_groups(${name})`, (input) => backend.listGroups(input));
+  } catch (error) {
+    for (const ref of registered) ref.unregister();
+    throw error;
+  }
 }

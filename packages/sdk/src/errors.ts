@@ -1,3 +1,5 @@
+import { LIMITS } from '@rivulet/protocol';
+
 /** Codes that the SDK itself gives. Codes of the engine and of handlers pass through untouched. docs/sdk.md holds the same rows; a test compares the two. */
 export const SDK_ERROR_CODES = {
   TIMEOUT:
@@ -6,7 +8,8 @@ export const SDK_ERROR_CODES = {
   NO_CONNECTION:
     'No connection to the engine could be made; the message says why. Check the address, the credentials and that the engine runs; it is tried again by itself.',
   QUEUE_FULL: 'Too much waits to be sent. Wait for the connection (onConnectionState), then call again.',
-  WORKER_CLOSED: 'The worker was closed, drains, or is out of attempts. Make a new one with registerWorker.',
+  WORKER_CLOSED:
+    'The worker was closed, or is out of attempts; while it drains it registers nothing more. Make a new one with registerWorker.',
   MESSAGE_TOO_LARGE: 'The call is larger than the engine takes. Send it in parts, or through a channel.',
   RESULT_TOO_LARGE: 'What the handler returned is larger than the engine takes. Return less, or use a channel.',
   OVERLOADED: 'The worker runs as many handlers as it may (maxRunningHandlers). Call again later.',
@@ -46,4 +49,18 @@ export class InvocationError extends Error {
 
 export function sdkError(code: SdkErrorCode, message: string, functionId?: string): InvocationError {
   return new InvocationError({ code, message, ...(functionId === undefined ? {} : { function_id: functionId }) });
+}
+
+/** What happened, without the code that its message begins with. */
+export function detailOf({ code, message }: InvocationError): string {
+  return message.startsWith(`${code}: `) ? message.slice(code.length + 2) : message;
+}
+
+/** Text of whatever was thrown: a handler may throw what has no text, or fails itself when it is looked at. */
+export function messageOf(error: unknown): string {
+  try {
+    return String(error instanceof Error ? error.message : error).slice(0, LIMITS.workerLogChars);
+  } catch {
+    return 'a value without a text';
+  }
 }

@@ -1,8 +1,9 @@
-import type { BindingEnded, ErrorBody, Invocation, RegisterTrigger } from '@rivulet/protocol';
-import { LIMITS, utf8Length } from '@rivulet/protocol';
-import type { SdkErrorCode } from './errors.js';
+import type { ErrorBody, Invocation, RegisterTrigger } from '@rivulet/protocol';
+import { utf8Length } from '@rivulet/protocol';
+import { Bindings } from './bindings.js';
+import { messageOf, type SdkErrorCode } from './errors.js';
 import type { RegisteredFunction, RegisteredTriggerType } from './registrations.js';
-import type { Metadata, TriggerConfig } from './types.js';
+import type { Metadata } from './types.js';
 
 export interface ExecutorOptions {
   readonly maxRunning: number;
@@ -20,11 +21,19 @@ export type Reply = (text: string) => void;
 /** Runs handlers for the engine. Nothing that a handler does reaches further than the answer. */
 export class Executor {
   readonly #options: ExecutorOptions;
+  /** What the providers know. */
+  readonly bindings: Bindings;
   #running = 0;
   #idle: (() => void)[] = [];
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
+    this.bindings = new Bindings({
+      triggerTypes: options.triggerTypes,
+      mayRun: () => this.#running < options.maxRunning,
+      run: (step) => void this.#track(step),
+      warn: options.warn,
+    });
   }
 
   get running(): number {
@@ -50,34 +59,12 @@ export class Executor {
   }
 
   bind(frame: RegisterTrigger, reply: Reply): void {
-    const provider = this.#options.triggerTypes.get(frame.trigger_type);
     const { id, trigger_type, function_id } = frame;
-    const say = (error?: ErrorBody) =>
+    this.bindings.begin(frame, (error) =>
       reply(
         JSON.stringify({ type: 'triggerregistrationresult', id, trigger_type, function_id, ...(error === undefined ? {} : { error }) }),
-      );
-    if (provider === undefined) return say({ code: 'trigger_type_not_found', message: 'Trigger type not found' });
-    if (this.#running >= this.#options.maxRunning) return say({ code: 'OVERLOADED', message: 'the provider runs as much as it may' });
-    void this.#track(async () => {
-      try {
-        await provider.handler.registerTrigger(bindingOf(frame, function_id));
-        say();
-      } catch (error) {
-        say({ code: 'trigger_registration_failed', message: messageOf(error) });
-      }
-    });
-  }
-
-  unbind(frame: BindingEnded): void {
-    const provider = this.#options.triggerTypes.get(frame.trigger_type);
-    if (provider === undefined) return;
-    void this.#track(async () => {
-      try {
-        await provider.handler.unregisterTrigger(bindingOf(frame, frame.function_id ?? ''));
-      } catch (error) {
-        this.#options.warn('invocation_failed', `unregisterTrigger of ${frame.trigger_type} failed: ${messageOf(error)}`);
-      }
-    });
+      ),
+    );
   }
 
   async #answer(call: Invocation, reply: Reply, run: () => unknown): Promise<void> {
@@ -130,11 +117,6 @@ function head({ invocation_id, function_id, traceparent, baggage }: Invocation):
   return { type: 'invocationresult', invocation_id, function_id, traceparent, baggage };
 }
 
-function bindingOf(frame: RegisterTrigger | BindingEnded, functionId: string): TriggerConfig<unknown> {
-  const metadata = frame.metadata as Metadata | undefined;
-  return { id: frame.id, function_id: functionId, config: frame.config, ...(metadata === undefined ? {} : { metadata }) };
-}
-
 /** Code units of a stack that go onto the wire. */
 const STACK_UNITS = 16_384;
 
@@ -145,14 +127,5 @@ function failureOf(error: unknown): ErrorBody {
     return typeof stack === 'string' ? { ...body, stacktrace: stack.slice(0, STACK_UNITS) } : body;
   } catch {
     return body;
-  }
-}
-
-/** Text of whatever was thrown: a handler may throw what has no text, or fails itself when it is looked at. */
-export function messageOf(error: unknown): string {
-  try {
-    return String(error instanceof Error ? error.message : error).slice(0, LIMITS.workerLogChars);
-  } catch {
-    return 'a value without a text';
   }
 }

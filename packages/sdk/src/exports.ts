@@ -14,5 +14,19 @@ export type { ApiResponse, HttpRequest, HttpRequest as ApiRequest, HttpResponse,
 export { Logger } from './logger.js';
 export { type States, state } from './state.js';
 export { type Streams, stream } from './stream.js';
+export type {
+  BatchOptions,
+  BatchResult,
+  BatchWrite,
+  ConditionalDeleteOptions,
+  ConditionalWriteOptions,
+  DeleteOptions,
+  ListOptions,
+  SendOptions,
+  StreamConflict,
+  VersionedItem,
+  VersionedList,
+  WriteOptions,
+} from './stream-options.js';
 export { TriggerAction, type TriggerActionType } from './trigger-action.js';
 export type * from './types.js';

@@ -4,6 +4,16 @@ interface Caller {
   trigger(request: { function_id: string; payload: object; action: TriggerActionType }): Promise<unknown>;
 }
 
+/** Takes lines of a log in place of calls: it tells each one that is lost, and nobody else. */
+export interface LineTaker {
+  takeLine(functionId: string, payload: object, fallBack: () => void): void;
+}
+
+/** Workers of ours do; those of other SDKs get void calls. */
+function takesLines(worker: Caller): worker is Caller & LineTaker {
+  return 'takeLine' in worker && typeof worker.takeLine === 'function';
+}
+
 /** Where a logger writes that was given no worker: the worker made last. */
 let latest: Caller | undefined;
 
@@ -13,7 +23,7 @@ export function logThrough(worker: Caller): void {
 
 type Level = 'debug' | 'info' | 'warn' | 'error';
 
-/** Writes lines to the log of the engine (`engine::log::*`), in the order of the calls; without a worker, to the console. Never throws. */
+/** Writes lines to the log of the engine (`engine::log::*`), in the order of the calls; to the console what can't be sent. Never throws. */
 export class Logger {
   readonly #traceId: string | undefined;
   readonly #serviceName: string | undefined;
@@ -50,6 +60,8 @@ export class Logger {
     const fallBack = () => (data === undefined ? console[level](message) : console[level](message, data));
     if (worker === undefined) return fallBack();
     const payload = { message, data, trace_id: this.#traceId, span_id: this.#spanId, service_name: this.#serviceName };
-    worker.trigger({ function_id: `engine::log::${level}`, payload, action: TriggerAction.Void() }).catch(fallBack);
+    const function_id = `engine::log::${level}`;
+    if (takesLines(worker)) worker.takeLine(function_id, payload, fallBack);
+    else worker.trigger({ function_id, payload, action: TriggerAction.Void() }).catch(fallBack);
   }
 }

@@ -1,14 +1,16 @@
 import { Readable, Writable } from 'node:stream';
 import { WebSocket } from 'ws';
+import { CHANNEL_LIVENESS, type ChannelLiveness } from './channel-liveness.js';
 import { CHANNEL_FRAME_BYTES, channelUrl } from './channel-ref.js';
 import { sdkError } from './errors.js';
+import { openChannelSocket } from './node-channel-socket.js';
 import type { StreamChannelRef } from './types.js';
+import { WaitingTexts } from './waiting-texts.js';
 
 /** Unsent bytes of a writer's socket beyond which its stream waits. */
 const UNSENT_BYTES = 1_048_576;
-/** Text messages that wait for their socket to open. */
-const WAITING_MESSAGES = 1_024;
-const RECEIVE_BYTES = 16_777_216;
+/** The close frame waits behind everything that the reader has not taken, for as long as that likes to rest: no bound but that of a timer. */
+const CLOSE_TIMEOUT_MS = 2_147_483_647;
 const NORMAL_CLOSES: ReadonlySet<number> = new Set([1000, 1005]);
 
 /** The writing end of a channel. Its socket opens with the first write. */
@@ -17,15 +19,22 @@ export class ChannelWriter {
   readonly stream: Writable;
   readonly #url: string;
   readonly #ref: StreamChannelRef;
+  readonly #liveness: ChannelLiveness;
+  readonly #texts = new WaitingTexts();
   #socket: WebSocket | undefined;
   #opened: Promise<WebSocket> | undefined;
   /** Sends one after another, so that text and bytes keep their order. */
   #last: Promise<void> = Promise.resolve();
-  #waiting = 0;
+  #sent = 0;
+  /** How many had been sent at the latest ping, and at the latest one that was answered. */
+  #asked = 0;
+  #taken = 0;
 
-  constructor(engineUrl: string, ref: StreamChannelRef) {
+  /** `liveness`: default a ping every 20 s and death after 60 s of silence, in which the engine holds nothing back. */
+  constructor(engineUrl: string, ref: StreamChannelRef, liveness: ChannelLiveness = CHANNEL_LIVENESS) {
     this.#url = channelUrl(engineUrl, ref);
     this.#ref = ref;
+    this.#liveness = liveness;
     this.stream = new Writable({
       write: (chunk: Buffer, _encoding, done) => void this.#then(() => this.#sendBytes(chunk)).then(() => done(), done),
       final: (done) => void this.#then(() => this.#finish('stream_complete')).then(() => done(), done),
@@ -40,15 +49,12 @@ export class ChannelWriter {
     this.stream.on('error', () => {});
   }
 
-  /** Sends one text message, in order with the bytes. Throws `QUEUE_FULL` when 1,024 of them wait. */
+  /** Sends one text message, in order with the bytes. Throws `QUEUE_FULL` when 1,024 of them, or 16 Mi code units, wait. */
   sendMessage(message: string): void {
-    if (this.#waiting >= WAITING_MESSAGES) throw sdkError('QUEUE_FULL', 'too many messages wait for the channel; wait for its reader');
-    this.#waiting++;
+    const sent = this.#texts.add(message);
     this.#then(() => this.#send(message))
       .catch((error: Error) => this.stream.destroy(error))
-      .finally(() => {
-        this.#waiting--;
-      });
+      .finally(sent);
   }
 
   /** Ends the channel after what was written. */
@@ -73,6 +79,7 @@ export class ChannelWriter {
 
   async #send(data: string | Buffer): Promise<void> {
     const socket = await this.#open();
+    this.#sent++;
     await new Promise<void>((resolve, reject) => {
       const settle = (error?: Error | null) => (error ? reject(sdkError('CHANNEL_LOST', error.message)) : resolve());
       if (socket.bufferedAmount > UNSENT_BYTES) socket.send(data, settle);
@@ -93,14 +100,31 @@ export class ChannelWriter {
     });
   }
 
+  /** The engine also sends pongs that answer nothing: those have no mark. */
+  #answered(mark: string): void {
+    if (mark === String(this.#asked)) this.#taken = this.#asked;
+  }
+
   #open(): Promise<WebSocket> {
     this.#opened ??= new Promise((resolve, reject) => {
-      const socket = new WebSocket(this.#url, { perMessageDeflate: false, handshakeTimeout: 10_000 });
+      let why = '';
+      const socket = openChannelSocket({
+        url: this.#url,
+        liveness: this.#liveness,
+        closeTimeoutMs: CLOSE_TIMEOUT_MS,
+        // The engine reads nothing while the channel is full, and only what was sent can have filled it. TCP then tells whether it is there.
+        resting: () => this.#taken < this.#sent,
+        mark: () => String((this.#asked = this.#sent)),
+        onSilent: (reason) => {
+          why = reason;
+        },
+      });
       this.#socket = socket;
       socket.on('open', () => resolve(socket));
+      socket.on('pong', (mark) => this.#answered(mark.toString()));
       socket.on('error', (error) => reject(sdkError('CHANNEL_LOST', error.message)));
       socket.on('close', (code, reason) => {
-        const lost = sdkError('CHANNEL_LOST', `the channel closed with ${code} ${reason.toString()}`);
+        const lost = sdkError('CHANNEL_LOST', why || `the channel closed with ${code} ${reason.toString()}`);
         reject(lost);
         if (!this.stream.writableEnded) this.stream.destroy(lost);
       });
@@ -115,17 +139,20 @@ export class ChannelReader {
   readonly stream: Readable;
   readonly #url: string;
   readonly #ref: StreamChannelRef;
+  readonly #liveness: ChannelLiveness;
   readonly #callbacks: ((message: string) => void)[] = [];
   #socket: WebSocket | undefined;
   #closing = false;
 
-  constructor(engineUrl: string, ref: StreamChannelRef) {
+  /** `liveness`: default a ping every 20 s and death after 60 s of silence, not counting the time in which nobody reads. */
+  constructor(engineUrl: string, ref: StreamChannelRef, liveness: ChannelLiveness = CHANNEL_LIVENESS) {
     this.#url = channelUrl(engineUrl, ref);
     this.#ref = ref;
+    this.#liveness = liveness;
     this.stream = new Readable({
       read: () => {
         this.#connect();
-        this.#socket?.resume();
+        if (!this.#closing) this.#socket?.resume();
       },
       destroy: (error, done) => {
         this.#socket?.terminate();
@@ -151,8 +178,10 @@ export class ChannelReader {
   /** Reads no more: what was read so far was all. */
   close(): void {
     this.#closing = true;
-    if (this.#socket === undefined) this.stream.destroy();
-    else this.#socket.close(1000, 'channel_close');
+    if (this.#socket === undefined) return void this.stream.destroy();
+    // The answer stands behind what nobody wants any more.
+    this.#socket.resume();
+    this.#socket.close(1000, 'channel_close');
   }
 
   toJSON(): StreamChannelRef {
@@ -170,10 +199,18 @@ export class ChannelReader {
 
   #connect(): void {
     if (this.#socket !== undefined) return;
-    const socket = new WebSocket(this.#url, { perMessageDeflate: false, handshakeTimeout: 10_000, maxPayload: RECEIVE_BYTES });
-    this.#socket = socket;
     let why = '';
+    const socket = openChannelSocket({
+      url: this.#url,
+      liveness: this.#liveness,
+      resting: ({ isPaused }) => isPaused,
+      onSilent: (reason) => {
+        why = reason;
+      },
+    });
+    this.#socket = socket;
     socket.on('message', (data, binary) => {
+      if (this.#closing) return;
       if (binary) {
         if (!this.stream.push(data as Buffer)) socket.pause();
         return;

@@ -9,8 +9,9 @@ export type StateSetInput = { scope: string; key: string; value: unknown };
 export type StateDeleteInput = StateGetInput;
 export type StateListInput = { scope: string };
 export type StateUpdateInput = { scope: string; key: string; ops: UpdateOp[] };
-export type StateSetResult<TData> = { old_value?: TData; new_value: TData };
-export type StateUpdateResult<TData> = { old_value?: TData; new_value: TData; errors?: UpdateOpError[] };
+/** `old_value`: `null` if there was none. */
+export type StateSetResult<TData> = { old_value?: TData | null; new_value: TData };
+export type StateUpdateResult<TData> = { old_value?: TData | null; new_value: TData; errors?: UpdateOpError[] };
 
 export const StateEventType = { Created: 'state:created', Updated: 'state:updated', Deleted: 'state:deleted' } as const;
 export type StateEventType = (typeof StateEventType)[keyof typeof StateEventType];
@@ -21,8 +22,10 @@ export interface StateEventData<TData = unknown> {
   event_type: StateEventType;
   scope: string;
   key: string;
-  old_value?: TData;
-  new_value?: TData;
+  /** `null` when it was created. */
+  old_value?: TData | null;
+  /** `null` when it was deleted. */
+  new_value?: TData | null;
 }
 
 /** State through a worker. `TData` is the type of the values; nothing checks it at run time. */

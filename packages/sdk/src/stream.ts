@@ -1,3 +1,21 @@
+import {
+  type BatchOptions,
+  type BatchResult,
+  type BatchWrite,
+  batchWrite,
+  type ConditionalDeleteOptions,
+  type ConditionalWriteOptions,
+  type DeleteOptions,
+  type IfAbsent,
+  type IfVersion,
+  type ListOptions,
+  payloadOf,
+  type SendOptions,
+  type StreamConflict,
+  type VersionedItem,
+  type VersionedList,
+  type WriteOptions,
+} from './stream-options.js';
 import type { StreamDeleteResult, StreamSetResult } from './types.js';
 
 export type {
@@ -15,18 +33,24 @@ interface Caller {
   trigger<TInput, TOutput>(request: { function_id: string; payload: TInput }): Promise<TOutput>;
 }
 
-/** Path of an update: one key at the top, or (merge, append) a list of keys; `''` is the whole value. */
+/** Path of an update: one key at the top, or (merge, append) a list of keys; `''`, or none for these two, is the whole value. */
 export type UpdateOp =
   | { type: 'set'; path: string; value: unknown }
   | { type: 'merge'; path?: string | string[]; value: object }
   | { type: 'increment' | 'decrement'; path: string; by: number }
-  | { type: 'append'; path: string | string[]; value: unknown }
+  | { type: 'append'; path?: string | string[]; value: unknown }
   | { type: 'remove'; path: string };
 
 /** An operation that was skipped; the others are done. */
 export type UpdateOpError = { op_index: number; code: string; message: string; doc_url?: string };
 export type StreamUpdateInput = { stream_name: string; group_id: string; item_id: string; ops: UpdateOp[] };
-export type StreamUpdateResult<TData> = { old_value?: TData; new_value: TData; errors?: UpdateOpError[] };
+export type StreamUpdateResult<TData> = {
+  old_value?: TData | null;
+  new_value: TData;
+  errors?: UpdateOpError[];
+  version?: string | null;
+  replayed?: true;
+};
 
 /** The input of a `stream` trigger. */
 export interface StreamChangeEvent<TData = unknown> {
@@ -67,19 +91,43 @@ export interface StreamJoinResult {
   unauthorized: boolean;
 }
 
+/** What a write answers: `TResult`, or a conflict if it has a condition. */
+export type Answer<TResult, TData, TOptions> = TOptions extends IfVersion | IfAbsent ? TResult | StreamConflict<TData> : TResult;
+
 /** Streams through a worker. `TData` is the type of the items; nothing checks it at run time. */
 export interface Streams<TData> {
   /** Stores an item; whoever watches the group sees it before or when this resolves. */
-  set(streamName: string, groupId: string, itemId: string, data: TData): Promise<StreamSetResult<TData>>;
+  set<TOptions extends WriteOptions | ConditionalWriteOptions = WriteOptions>(
+    streamName: string,
+    groupId: string,
+    itemId: string,
+    data: TData,
+    options?: TOptions,
+  ): Promise<Answer<StreamSetResult<TData>, TData, TOptions>>;
   /** `undefined`: there is no such item. */
   get(streamName: string, groupId: string, itemId: string): Promise<TData | undefined>;
-  delete(streamName: string, groupId: string, itemId: string): Promise<StreamDeleteResult<TData>>;
+  getVersioned(streamName: string, groupId: string, itemId: string): Promise<VersionedItem<TData>>;
+  delete<TOptions extends DeleteOptions | ConditionalDeleteOptions = DeleteOptions>(
+    streamName: string,
+    groupId: string,
+    itemId: string,
+    options?: TOptions,
+  ): Promise<Answer<StreamDeleteResult<TData>, TData, TOptions>>;
   /** In the order of creation. */
-  list(streamName: string, groupId: string): Promise<TData[]>;
+  list(streamName: string, groupId: string, options?: ListOptions): Promise<TData[]>;
+  listVersioned(streamName: string, groupId: string, options?: ListOptions): Promise<VersionedList<TData>>;
   listGroups(streamName: string): Promise<string[]>;
-  update(streamName: string, groupId: string, itemId: string, ops: UpdateOp[]): Promise<StreamUpdateResult<TData>>;
+  update<TOptions extends WriteOptions | ConditionalWriteOptions = WriteOptions>(
+    streamName: string,
+    groupId: string,
+    itemId: string,
+    ops: UpdateOp[],
+    options?: TOptions,
+  ): Promise<Answer<StreamUpdateResult<TData>, TData, TOptions>>;
+  /** Up to 1,024 writes of one group as one step, for the store and for whoever watches: all of them or none. */
+  batch(streamName: string, groupId: string, writes: BatchWrite<TData>[], options?: BatchOptions): Promise<BatchResult<TData>>;
   /** Tells whoever watches the group, or the item `id`; nothing is stored. */
-  send(streamName: string, groupId: string, type: string, data: unknown, id?: string): Promise<void>;
+  send(streamName: string, groupId: string, type: string, data: unknown, id?: string, options?: SendOptions): Promise<void>;
 }
 
 export function stream<TData = unknown>(worker: Caller): Streams<TData> {
@@ -87,14 +135,19 @@ export function stream<TData = unknown>(worker: Caller): Streams<TData> {
     worker.trigger<object, TOutput>({ function_id: `stream::${operation}`, payload });
   const item = (stream_name: string, group_id: string, item_id: string) => ({ stream_name, group_id, item_id });
   return {
-    set: (name, group, id, data) => call('set', { ...item(name, group, id), data }),
+    set: (name, group, id, data, options) => call('set', { ...item(name, group, id), data, ...payloadOf(options) }),
     get: (name, group, id) => call('get', item(name, group, id)),
-    delete: (name, group, id) => call('delete', item(name, group, id)),
-    list: (stream_name, group_id) => call('list', { stream_name, group_id }),
+    getVersioned: (name, group, id) => call('get', { ...item(name, group, id), with_versions: true }),
+    delete: (name, group, id, options) => call('delete', { ...item(name, group, id), ...payloadOf(options) }),
+    list: (stream_name, group_id, options) => call('list', { stream_name, group_id, ...options }),
+    listVersioned: (stream_name, group_id, options) =>
+      call('list', { stream_name, group_id, ...options, with_versions: true, with_position: true }),
     listGroups: (stream_name) => call('list_groups', { stream_name }),
-    update: (name, group, id, ops) => call('update', { ...item(name, group, id), ops }),
-    send: async (stream_name, group_id, type, data, id) => {
-      await call('send', { stream_name, group_id, type, data, id });
+    update: (name, group, id, ops, options) => call('update', { ...item(name, group, id), ops, ...payloadOf(options) }),
+    batch: (stream_name, group_id, writes, options) =>
+      call('batch', { stream_name, group_id, writes: writes.map(batchWrite), ...payloadOf(options) }),
+    send: async (stream_name, group_id, type, data, id, options) => {
+      await call('send', { stream_name, group_id, type, data, id, ...payloadOf(options) });
     },
   };
 }

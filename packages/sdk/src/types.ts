@@ -64,7 +64,7 @@ export type TriggerRequest<TInput = unknown> = {
   function_id: string;
   payload: TInput;
   action?: TriggerActionType;
-  /** Milliseconds until the call fails with `TIMEOUT`. Default: `invocationTimeoutMs` of the worker. */
+  /** Milliseconds until the call fails with `TIMEOUT`; for a void call those in which it may wait for a connection. Default: `invocationTimeoutMs` of the worker. */
   timeoutMs?: number;
   /** Reaches the handler as its second argument. */
   metadata?: Metadata;
@@ -72,25 +72,45 @@ export type TriggerRequest<TInput = unknown> = {
 
 export type EnqueueResult = { messageReceiptId: string };
 
+/** Rows of the lists. What nobody has said is `null`, or is not there. */
 export type FunctionInfo = {
   function_id: string;
-  description?: string;
-  request_format?: RegisterFunctionFormat;
-  response_format?: RegisterFunctionFormat;
+  /** The worker that serves it; `engine` for functions of the engine. */
+  worker_name?: string | null;
+  description?: string | null;
+  request_format?: RegisterFunctionFormat | null;
+  response_format?: RegisterFunctionFormat | null;
+  metadata?: Metadata | null;
+};
+export type TriggerInfo = {
+  id: string;
+  trigger_type: string;
+  function_id: string;
+  worker_name?: string | null;
+  config?: unknown;
   metadata?: Metadata;
 };
-export type TriggerInfo = { id: string; trigger_type: string; function_id: string; config?: unknown; metadata?: Metadata };
-export type TriggerTypeInfo = { id: string; description: string; trigger_request_format?: unknown; call_request_format?: unknown };
+export type TriggerTypeInfo = {
+  id: string;
+  worker_name?: string | null;
+  description: string;
+  trigger_request_format?: unknown;
+  call_request_format?: unknown;
+};
 export type WorkerStatus = 'connected' | 'available' | 'busy' | 'disconnected';
 export type WorkerInfo = {
   id: string;
-  name?: string;
-  runtime?: string;
-  version?: string;
-  os?: string;
-  ip_address?: string;
+  name?: string | null;
+  description?: string | null;
+  runtime?: string | null;
+  version?: string | null;
+  os?: string | null;
+  ip_address?: string | null;
+  /** The process id that it announced. */
+  pid?: number | null;
   status: WorkerStatus;
-  connected_at_ms: number;
+  /** Milliseconds since 1970; `null` in the row of the engine itself. */
+  connected_at_ms: number | null;
   function_count: number;
   functions: string[];
   active_invocations: number;
@@ -129,7 +149,7 @@ export interface InitOptions {
   maxQueuedCalls?: number;
   /** UTF-8 bytes of one message to the engine; as its `max_message_bytes`. Default 16,777,216. */
   maxMessageBytes?: number;
-  /** Where the SDK tells of what nobody waits for: a first attempt to connect that failed, refused triggers, failed void calls. Default: `console.warn`. */
+  /** Where the SDK tells of what nobody waits for: a first attempt to connect that failed, refused triggers, failed void calls. Default: `console.warn`, also for what fails because it was called from here. */
   onWarning?: (code: string, message: string) => void;
   /** Accepted and ignored: there is no telemetry. */
   enableMetricsReporting?: boolean;
@@ -149,7 +169,10 @@ export interface Worker<TReader, TWriter> {
   ): FunctionRef;
   /** Binds a function to a trigger, now and after every reconnect. */
   registerTrigger(trigger: RegisterTriggerInput): Trigger;
-  /** Provides a trigger type. */
+  /**
+   * Provides a trigger type. Each binding is told once, whatever connections come and go, and its end once, each after the one before it
+   * was done. In place of the provider of the same id, if there is one.
+   */
   registerTriggerType<TConfig>(triggerType: RegisterTriggerTypeInput, handler: TriggerHandler<TConfig>): TriggerTypeRef<TConfig>;
   unregisterTriggerType(triggerType: { id: string; description?: string }): void;
   /** For introspection only. */
@@ -172,8 +195,9 @@ export interface Worker<TReader, TWriter> {
   /** Calls back after every change of the connection. Answers what ends it. */
   onConnectionState(listener: (state: ConnectionState) => void): () => void;
   /**
-   * Takes its functions back, so that no new call comes, waits for handlers that run and their answers, then closes.
-   * After `timeoutMs` (default 30,000) it closes whatever still runs. Any number of calls is the first one; `close` does not wait.
+   * Takes its functions back, so that no new call comes, and registers nothing more; waits until the handlers that run have ended, their
+   * answers have reached the engine and what waited for a connection was sent; then closes. After `timeoutMs` (default 30,000) it closes
+   * whatever still runs: also a handler that awaits this call, and so itself. Any number of calls is the first one; `close` does not wait.
    */
   drain(timeoutMs?: number): Promise<void>;
   /** Closes now. Calls without an answer fail with `WORKER_CLOSED`. */
@@ -196,8 +220,12 @@ export type StreamSetInput = { stream_name: string; group_id: string; item_id: s
 export type StreamDeleteInput = StreamGetInput;
 export type StreamListInput = { stream_name: string; group_id: string };
 export type StreamListGroupsInput = { stream_name: string };
-export type StreamSetResult<TData> = { old_value?: TData; new_value: TData };
-export type StreamDeleteResult<TData = unknown> = { old_value?: TData };
+/**
+ * `old_value`: `null`, or not there, if there was no item. `version` when it was asked for; `replayed` when the key of the write was used
+ * before.
+ */
+export type StreamSetResult<TData> = { old_value?: TData | null; new_value: TData; version?: string; replayed?: true };
+export type StreamDeleteResult<TData = unknown> = { old_value?: TData | null; version?: string | null; replayed?: true };
 
 /** A backend of a stream. `set` and `delete` may answer nothing: the engine then takes the data as stored, and asks `get` for what was before. */
 export interface StreamBackend<TData> {

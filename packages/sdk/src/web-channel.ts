@@ -1,13 +1,13 @@
 import { CHANNEL_FRAME_BYTES, channelUrl } from './channel-ref.js';
 import { sdkError } from './errors.js';
 import type { StreamChannelRef } from './types.js';
+import { WaitingTexts } from './waiting-texts.js';
 
 /** Unsent bytes of a writer's socket beyond which a write waits. */
 const UNSENT_BYTES = 1_048_576;
 const UNSENT_CHECK_MS = 10;
 /** Received bytes that nobody has read: a browser can't stop its socket, so beyond them the channel is given up. */
 const UNREAD_BYTES = 16_777_216;
-const WAITING_MESSAGES = 1_024;
 /** Close code of a writer that gives up: any but those of an end. */
 const ABORTED = 4000;
 
@@ -20,12 +20,19 @@ export class ChannelWriter {
   #opened: Promise<WebSocket> | undefined;
   #closed: Promise<void> | undefined;
   #last: Promise<void> = Promise.resolve();
-  #waiting = 0;
+  readonly #texts = new WaitingTexts();
+  #aborted = false;
 
   constructor(engineUrl: string, ref: StreamChannelRef) {
     this.#url = channelUrl(engineUrl, ref);
     this.#ref = ref;
     this.stream = new WritableStream<Uint8Array>({
+      start: ({ signal }) => {
+        // `abort` itself is called only when the write that waits for the reader is over.
+        signal.addEventListener('abort', () => {
+          this.#aborted = true;
+        });
+      },
       write: (chunk) => this.write(chunk),
       close: () => this.close(),
       abort: () => this.#abort(),
@@ -36,21 +43,18 @@ export class ChannelWriter {
   write(bytes: Uint8Array): Promise<void> {
     return this.#then(async (socket) => {
       for (let at = 0; at < bytes.length; at += CHANNEL_FRAME_BYTES) {
-        while (socket.bufferedAmount > UNSENT_BYTES && socket.readyState === WebSocket.OPEN) await soon();
+        while (socket.bufferedAmount > UNSENT_BYTES && socket.readyState === WebSocket.OPEN && !this.#aborted) await soon();
         this.#send(socket, bytes.slice(at, at + CHANNEL_FRAME_BYTES));
       }
     });
   }
 
-  /** Sends one text message, in order with the bytes. Throws `QUEUE_FULL` when 1,024 of them wait. */
+  /** Sends one text message, in order with the bytes. Throws `QUEUE_FULL` when 1,024 of them, or 16 Mi code units, wait. */
   sendMessage(message: string): void {
-    if (this.#waiting >= WAITING_MESSAGES) throw sdkError('QUEUE_FULL', 'too many messages wait for the channel; wait for its reader');
-    this.#waiting++;
+    const sent = this.#texts.add(message);
     this.#then((socket) => this.#send(socket, message))
       .catch(() => undefined)
-      .finally(() => {
-        this.#waiting--;
-      });
+      .finally(sent);
   }
 
   /** Ends the channel after what was written. Rejects with `CHANNEL_LOST` when the channel was lost before. */
@@ -76,6 +80,7 @@ export class ChannelWriter {
   }
 
   #send(socket: WebSocket, data: string | Uint8Array<ArrayBuffer>): void {
+    if (this.#aborted) throw sdkError('CHANNEL_LOST', 'the writer was aborted');
     if (socket.readyState !== WebSocket.OPEN) throw sdkError('CHANNEL_LOST', 'the channel is closed');
     socket.send(data);
   }
@@ -129,15 +134,20 @@ export class ChannelReader implements AsyncIterable<Uint8Array> {
     this.#connect();
   }
 
+  /** Whoever leaves the loop closes the channel. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
     const reader = this.stream.getReader();
+    let over = false;
+    const read = async () => {
+      over = true;
+      const result = await reader.read();
+      over = result.done;
+      return result;
+    };
     try {
-      for (;;) {
-        const { done, value } = await reader.read();
-        if (done) return;
-        yield value;
-      }
+      for (let next = await read(); !next.done; next = await read()) yield next.value;
     } finally {
+      if (!over) await reader.cancel();
       reader.releaseLock();
     }
   }

@@ -7,7 +7,7 @@ const needs = ['worker'] as const;
 export const stateTriggerCases: readonly Case[] = [
   {
     rules: ['SA-3'],
-    title: 'create, update and delete fire with six keys; what changes nothing fires nothing',
+    title: 'create, update and delete fire with six keys; an update or delete without effect does not',
     needs,
     async run(context) {
       const worker = await context.worker();

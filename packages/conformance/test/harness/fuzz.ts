@@ -71,6 +71,17 @@ const WORKER_SEEDS: readonly object[] = [
   call('stream::list', { ...IDS, with_ids: true, limit: 10, after: 'i' }),
   call('stream::list_groups', { stream_name: 'fz' }),
   call('stream::list_all', {}),
+  call('stream::set', { ...IDS, data: 1, if_version: 'e:1', ttl_ms: 60_000, idempotency_key: 'k', with_versions: true }),
+  call('stream::list', { ...IDS, with_versions: true, with_position: true }),
+  call('stream::batch', {
+    ...IDS,
+    writes: [
+      { type: 'set', item_id: 'i', data: 1, if_absent: true },
+      { type: 'update', item_id: 'i', ops: [] },
+      { type: 'delete', item_id: 'i' },
+    ],
+    idempotency_key: 'b',
+  }),
   call('stream::send', { ...IDS, type: 't', id: 'i', data: {} }),
   call('stream::update', {
     ...IDS,

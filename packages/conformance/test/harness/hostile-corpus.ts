@@ -216,20 +216,75 @@ const OPS: Wrong = [
   ...coded([TOO_MANY_OPS.slice(1)], undefined),
 ];
 
+const FLAG: Wrong = [...coded(['yes', 'true', 1, 0, [], {}], MISMATCH), ...coded([undefined, null, true, false], undefined)];
+const KEY: Wrong = [
+  ...coded([...NOT_TEXT_NOT_ABSENT, ''], MISMATCH),
+  ...coded(BAD_IDS, 'INVALID_ID'),
+  ...coded([undefined, null], undefined),
+];
+const TTL: Wrong = [
+  ...coded([true, '1000', 0, -1, 999, 1_000.5, 2_592_000_001, [], {}], MISMATCH),
+  ...coded([undefined, null, 1_000, 2_592_000_000], undefined),
+];
+/** A version that no item has: a conflict, which is a result. */
+const VERSION: Wrong = [...coded(NOT_TEXT_NOT_ABSENT, MISMATCH), ...coded([undefined, null, '', 'x', ':', 'e:-1'], undefined)];
+const TERMS = { if_version: VERSION, if_absent: FLAG, ttl_ms: TTL, idempotency_key: KEY, with_versions: FLAG };
+const SET_M = { type: 'set', item_id: 'm', data: 1 };
+const BAD_WRITES: readonly unknown[] = [
+  null,
+  true,
+  7,
+  'set',
+  [],
+  {},
+  { ...SET_M, type: 'send' },
+  { ...SET_M, item_id: 7 },
+  { type: 'set', item_id: 'm' },
+  { ...SET_M, ttl_ms: 1 },
+  { ...SET_M, if_version: 'x', if_absent: true },
+  { ...SET_M, idempotency_key: 'k' },
+  { type: 'update', item_id: 'm' },
+  { type: 'delete', item_id: 'm', ttl_ms: 5_000 },
+];
+const MOST_WRITES = Array.from({ length: LIMITS.batchWrites }, () => SET_M);
+const WRITES: Wrong = [
+  ...coded([undefined, null, true, 7, 'x', {}, [], { length: 1 }, [...MOST_WRITES, SET_M]], MISMATCH),
+  ...BAD_WRITES.map((write) => [[SET_M, write], MISMATCH] as const),
+  ...coded([MOST_WRITES, [SET_M, { type: 'delete', item_id: 'm', if_version: 'x' }]], undefined),
+];
+
 export const FUNCTION_FIELDS: readonly FunctionFields[] = [
   {
     id: 'stream::set',
     valid: { ...IN_ITEM, data: 1 },
-    fields: { ...ITEM, data: [[undefined, MISMATCH], ...coded([null, false, '', [], {}], undefined)] },
+    fields: { ...ITEM, ...TERMS, data: [[undefined, MISMATCH], ...coded([null, false, '', [], {}], undefined)] },
   },
-  { id: 'stream::get', valid: IN_ITEM, fields: ITEM },
-  { id: 'stream::delete', valid: IN_ITEM, fields: ITEM },
+  { id: 'stream::get', valid: IN_ITEM, fields: { ...ITEM, with_versions: FLAG } },
+  {
+    id: 'stream::delete',
+    valid: IN_ITEM,
+    fields: {
+      ...ITEM,
+      if_version: VERSION,
+      if_absent: [...coded([true, 'yes', 1], MISMATCH), ...coded([undefined, null, false], undefined)],
+      ttl_ms: [...coded([1_000, '1000'], MISMATCH), ...coded([undefined, null], undefined)],
+      idempotency_key: KEY,
+      with_versions: FLAG,
+    },
+  },
+  {
+    id: 'stream::batch',
+    valid: { ...IN_GROUP, writes: [SET_M] },
+    fields: { ...GROUP, writes: WRITES, idempotency_key: KEY, with_versions: FLAG },
+  },
   {
     id: 'stream::list',
     valid: IN_GROUP,
     fields: {
       ...GROUP,
-      with_ids: [...coded(['yes', 'true', 1, 0, [], {}], MISMATCH), ...coded([undefined, null, true, false], undefined)],
+      with_ids: FLAG,
+      with_versions: FLAG,
+      with_position: FLAG,
       limit: [...coded([true, '1', 0, -1, 1.5, 100_001, [], {}], MISMATCH), ...coded([undefined, null, 1, 100_000], undefined)],
       after: [...coded(NOT_TEXT_NOT_ABSENT, MISMATCH), ...coded(['nobody'], 'INVALID_ARGUMENTS'), ...coded([undefined, null], undefined)],
     },
@@ -244,6 +299,7 @@ export const FUNCTION_FIELDS: readonly FunctionFields[] = [
       id: OPTIONAL_ID,
       item_id: OPTIONAL_ID,
       data: coded([undefined, null, false, '', [], {}], undefined),
+      idempotency_key: KEY,
     },
   },
   {
@@ -251,7 +307,7 @@ export const FUNCTION_FIELDS: readonly FunctionFields[] = [
     valid: { ...IN_GROUP, event_type: 't' },
     fields: { event_type: OPTIONAL_TEXT },
   },
-  { id: 'stream::update', valid: { ...IN_ITEM, ops: [] }, fields: { ...ITEM, ops: OPS } },
+  { id: 'stream::update', valid: { ...IN_ITEM, ops: [] }, fields: { ...ITEM, ...TERMS, ops: OPS } },
 ];
 
 /** The optional and required keys of every message of a worker. */

@@ -1,3 +1,5 @@
+import type { FiringTurns } from './firing-turns.js';
+import type { HeldEvents } from './held-events.js';
 import type { BuiltinHandler, Call, JsonPayload, Outcome } from './invocation.js';
 
 /**
@@ -5,11 +7,13 @@ import type { BuiltinHandler, Call, JsonPayload, Outcome } from './invocation.js
  * each other; they meet here as functions and triggers, as workers do.
  */
 export interface Fabric {
+  /** What all bindings share that fire in order: turns, and room for the text of their events. */
+  readonly firing: { readonly turns: FiringTurns; readonly events: HeldEvents };
   /** Adds an engine function. Workers can't shadow it. Throws when the id is taken by another built-in. */
   registerBuiltin(id: string, handler: BuiltinHandler, description: string): void;
   /** Whether a call of this id would find somebody now. */
   hasFunction(id: string): boolean;
-  /** `listener` runs when a worker serves an id that nobody served before. It must not throw. */
+  /** `listener` runs when another worker than before serves an id; not when nobody does any more. It must not throw. */
   onServed(listener: (id: string) => void): void;
   /** Calls a function; `done` runs exactly once, perhaps before this returns, and never after `cancel`. Does not throw. */
   invoke(call: Call, done: (outcome: Outcome) => void): PendingCall;

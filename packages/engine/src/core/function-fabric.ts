@@ -1,7 +1,10 @@
 import { RivuletError } from '@rivulet/protocol';
-import type { Logger } from '../logging/logger.js';
+import type { LogFields, Logger } from '../logging/logger.js';
+import { RepeatedLine } from '../logging/repeated-line.js';
 import type { Fabric, FireOutcome, PendingCall, TriggerBinding, TriggerProvider } from './fabric.js';
+import { FiringTurns } from './firing-turns.js';
 import { FunctionRegistry } from './function-registry.js';
+import { HeldEvents } from './held-events.js';
 import { type BuiltinHandler, type Call, failure, type JsonPayload, type Outcome } from './invocation.js';
 import { TriggerRegistry } from './trigger-registry.js';
 
@@ -11,7 +14,10 @@ const NOTHING_PENDING: PendingCall = { cancel() {} };
 export class FunctionFabric implements Fabric {
   readonly functions: FunctionRegistry;
   readonly triggers: TriggerRegistry;
+  readonly firing = { turns: new FiringTurns(), events: new HeldEvents() };
   readonly #logger: Logger;
+  /** Of bindings that have failed. */
+  readonly #failures = new WeakMap<TriggerBinding, Record<'condition_failed' | 'trigger_function_failed', RepeatedLine>>();
 
   /** `onFunctionsChanged` runs after each change of who serves what. */
   constructor(logger: Logger, onFunctionsChanged: () => void = () => {}) {
@@ -72,7 +78,7 @@ export class FunctionFabric implements Fabric {
       const answer = await this.#ask({ functionId: condition, payload: event, preferWorker: binding.workerId }, deadline);
       if (answer.kind === 'timeout') return answer;
       if (answer.kind === 'error') {
-        this.#logger.warn('condition_failed', { trigger: binding.id, function: condition, code: answer.error.code });
+        this.#warnOf(binding, 'condition_failed', { trigger: binding.id, function: condition, code: answer.error.code });
         return { kind: 'skipped', reason: 'condition_failed' };
       }
       if (answer.text === 'false') return { kind: 'skipped', reason: 'condition' };
@@ -80,14 +86,20 @@ export class FunctionFabric implements Fabric {
     const { functionId, metadata, workerId } = binding;
     const outcome = await this.#ask({ functionId, payload: event, metadata, preferWorker: workerId }, deadline);
     if (outcome.kind === 'error') {
-      this.#logger.warn('trigger_function_failed', {
-        trigger: binding.id,
-        type: binding.type,
-        function: functionId,
-        code: outcome.error.code,
-      });
+      const { code } = outcome.error;
+      this.#warnOf(binding, 'trigger_function_failed', { trigger: binding.id, type: binding.type, function: functionId, code });
     }
     return outcome;
+  }
+
+  /** At most one line a minute of each binding: what fires often fails often. */
+  #warnOf(binding: TriggerBinding, event: 'condition_failed' | 'trigger_function_failed', fields: LogFields): void {
+    let lines = this.#failures.get(binding);
+    if (lines === undefined) {
+      lines = { condition_failed: new RepeatedLine(), trigger_function_failed: new RepeatedLine() };
+      this.#failures.set(binding, lines);
+    }
+    lines[event].add((times) => this.#logger.warn(event, { ...fields, times }));
   }
 
   #ask(call: Call, deadline: number | undefined): Promise<Outcome | { readonly kind: 'timeout' }> {

@@ -40,7 +40,7 @@ export class FunctionRegistry {
     this.#onChange = onChange;
   }
 
-  /** `listener` runs when a worker serves an id that nobody served before. It must not throw. */
+  /** `listener` runs when another worker than before serves an id; not when nobody does any more. It must not throw. */
   onServed(listener: (id: string) => void): void {
     this.#onServed.push(listener);
   }
@@ -62,7 +62,7 @@ export class FunctionRegistry {
     const before = this.#functions.get(id)?.at(-1)?.owner;
     this.#functions.set(id, [...others, registration]);
     this.#onChange();
-    if (before === undefined) for (const tell of this.#onServed) tell(id);
+    if (before !== owner) this.#tellServed(id);
     return before === undefined || before === owner ? 'registered' : 'took_over';
   }
 
@@ -75,6 +75,7 @@ export class FunctionRegistry {
     if (left.length === 0) this.#functions.delete(id);
     else this.#functions.set(id, left);
     this.#onChange();
+    if (left.length > 0 && registrants.at(-1)?.owner === owner) this.#tellServed(id);
   }
 
   /** The registration that serves the id now; that of `preferWorker` when it has a live one. */
@@ -99,5 +100,9 @@ export class FunctionRegistry {
     const rows: (Registration | Builtin)[] = [...this.#builtins.values()];
     for (const registrants of this.#functions.values()) rows.push(registrants.at(-1) as Registration);
     return rows.sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
+  }
+
+  #tellServed(id: string): void {
+    for (const tell of this.#onServed) tell(id);
   }
 }

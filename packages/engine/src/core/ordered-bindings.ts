@@ -1,10 +1,9 @@
 import { RivuletError } from '@rivulet/protocol';
 import type { Logger } from '../logging/logger.js';
+import { RepeatedLine } from '../logging/repeated-line.js';
 import type { Fabric, TriggerBinding, TriggerProvider } from './fabric.js';
 import type { JsonPayload } from './invocation.js';
 import { OrderedFiring } from './ordered-firing.js';
-
-const OVERFLOW_LOG_MS = 60_000;
 
 interface Watcher<Filter> {
   readonly binding: TriggerBinding;
@@ -42,7 +41,7 @@ export class OrderedBindings<Filter> implements TriggerProvider {
     const filter = this.#filterOf.read(binding.config);
     readConfigText(binding.config, 'condition_function_id');
     this.unregister(binding);
-    const firing = new OrderedFiring(this.#overflowOf(binding));
+    const firing = new OrderedFiring(this.#fabric.firing.turns, this.#overflowOf(binding));
     const watcher = { binding, filter, firing };
     this.#watchers.set(binding.id, watcher);
     const name = this.#filterOf.indexOf(filter);
@@ -51,18 +50,9 @@ export class OrderedBindings<Filter> implements TriggerProvider {
     else same.add(watcher);
   }
 
-  /** Tells of drops: of the first at once, then, at most once a minute, how many there were since. */
   #overflowOf({ id, functionId }: TriggerBinding): () => void {
-    let dropped = 0;
-    let toldAt = Number.NEGATIVE_INFINITY;
-    return () => {
-      dropped++;
-      const now = performance.now();
-      if (now - toldAt < OVERFLOW_LOG_MS) return;
-      this.#logger.warn('trigger_overflow', { trigger: id, function: functionId, dropped });
-      toldAt = now;
-      dropped = 0;
-    };
+    const line = new RepeatedLine();
+    return () => line.add((dropped) => this.#logger.warn('trigger_overflow', { trigger: id, function: functionId, dropped }));
   }
 
   unregister(binding: TriggerBinding): void {
@@ -81,16 +71,20 @@ export class OrderedBindings<Filter> implements TriggerProvider {
     return this.#watchers.size > 0 && (this.#byName.has(undefined) || this.#byName.has(name));
   }
 
-  /** Fires the bindings that match with the event; `lane` is asked only when there is one. */
+  /** Fires the bindings that match with the event, after this call; `lane` is asked only when there is one. */
   publish(name: string, matches: (filter: Filter) => boolean, lane: () => string, event: JsonPayload): void {
-    let inLane: string | undefined;
+    const fired: Watcher<Filter>[] = [];
     for (const watchers of [this.#byName.get(undefined), this.#byName.get(name)]) {
-      for (const { binding, filter, firing } of watchers ?? []) {
-        if (!matches(filter)) continue;
-        inLane ??= lane();
-        firing.enqueue(inLane, () => this.#fabric.fire(binding, event), event.text.length);
-      }
+      for (const watcher of watchers ?? []) if (matches(watcher.filter)) fired.push(watcher);
     }
+    if (fired.length === 0) return;
+    const held = this.#fabric.firing.events.hold(event.text.length);
+    const inLane = lane();
+    for (const { binding, firing } of fired) {
+      if (held === undefined) firing.drop();
+      else firing.enqueue(inLane, () => this.#fabric.fire(binding, event), held);
+    }
+    held?.release();
   }
 }
 

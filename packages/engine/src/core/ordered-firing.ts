@@ -1,24 +1,28 @@
 import { LIMITS } from '@rivulet/protocol';
+import type { FiringTurns } from './firing-turns.js';
+import type { EventQueue, HeldEvent } from './held-events.js';
 
 /**
  * Runs asynchronous firings of one trigger binding: in order within a lane, lanes beside each other, at most once each. What runs and
  * what waits are bounded, in number and in the text of their events; the oldest waiting firing is dropped for a new one, counted, never
  * silently.
  */
-export class OrderedFiring {
+export class OrderedFiring implements EventQueue {
   /** Lanes that run, with what waits behind. */
   readonly #lanes = new Map<string, Firing[]>();
   /** Lanes that wait for room, in order of their turn; none is empty. */
   readonly #held = new Map<string, Firing[]>();
   /** Everything not started yet, oldest first. */
   readonly #waiting = new Set<Firing>();
+  readonly #turns: FiringTurns;
   readonly #onDrop: () => void;
   #runningChars = 0;
   #waitingChars = 0;
   #closed = false;
   dropped = 0;
 
-  constructor(onDrop: () => void) {
+  constructor(turns: FiringTurns, onDrop: () => void) {
+    this.#turns = turns;
     this.#onDrop = onDrop;
   }
 
@@ -26,39 +30,64 @@ export class OrderedFiring {
     return this.#waiting.size;
   }
 
-  /** `run` must not reject. `chars`: what its event takes, in UTF-16 code units. */
-  enqueue(lane: string, run: () => Promise<unknown>, chars = 0): void {
+  /** `run` must not reject. It has a hold of its own on the event until it has ended, or is dropped. */
+  enqueue(lane: string, run: () => Promise<unknown>, event: HeldEvent): void {
     if (this.#closed) return;
-    const firing: Firing = { lane, run, chars };
+    const firing: Firing = { lane, run, event };
+    event.hold();
     if (!this.#lanes.has(lane) && !this.#held.has(lane) && this.#hasRoom(firing)) {
       this.#start(firing, []);
       return;
     }
-    while (this.#waiting.size >= LIMITS.pendingPerTrigger || (this.#waiting.size > 0 && this.#isTooMuch(chars))) this.#dropOldest();
+    while (this.#waiting.size >= LIMITS.pendingPerTrigger || (this.#waiting.size > 0 && this.#isTooMuch(event.chars))) this.dropOldest();
     this.#waiting.add(firing);
-    this.#waitingChars += chars;
+    this.#waitingChars += event.chars;
+    event.waits(this);
     const queue = this.#queueOf(lane);
     if (queue === undefined) this.#held.set(lane, [firing]);
     else queue.push(firing);
   }
 
+  dropOldest(): void {
+    const oldest = this.#waiting.values().next().value;
+    if (oldest === undefined) return;
+    this.#forget(oldest);
+    oldest.event.release();
+    // What waits longest of all waits longest in its lane.
+    const queue = this.#queueOf(oldest.lane);
+    queue?.shift();
+    if (queue?.length === 0) this.#held.delete(oldest.lane);
+    this.drop();
+  }
+
+  /** Counts an event that was given up. */
+  drop(): void {
+    this.dropped++;
+    this.#onDrop();
+  }
+
   /** Forgets what waits; what runs ends by itself. */
   close(): void {
     this.#closed = true;
-    this.#waiting.clear();
+    for (const firing of this.#waiting) {
+      this.#forget(firing);
+      firing.event.release();
+    }
     this.#held.clear();
     for (const lane of this.#lanes.values()) lane.length = 0;
   }
 
   #start(firing: Firing, queue: Firing[]): void {
     this.#lanes.set(firing.lane, queue);
-    this.#runningChars += firing.chars;
-    void this.#run(firing, queue);
+    this.#runningChars += firing.event.chars;
+    this.#turns.start(() => void this.#run(firing, queue));
   }
 
-  async #run({ lane, run, chars }: Firing, queue: Firing[]): Promise<void> {
-    await run();
-    this.#runningChars -= chars;
+  async #run({ lane, run, event }: Firing, queue: Firing[]): Promise<void> {
+    // It may have been closed before its turn came.
+    if (!this.#closed) await run();
+    this.#runningChars -= event.chars;
+    event.release();
     this.#lanes.delete(lane);
     // Behind the lanes that wait longer.
     if (queue.length > 0) this.#held.set(lane, queue);
@@ -77,9 +106,9 @@ export class OrderedFiring {
   }
 
   /** Whether it may run now; one always may. */
-  #hasRoom({ chars }: Firing): boolean {
+  #hasRoom({ event }: Firing): boolean {
     if (this.#lanes.size === 0) return true;
-    return this.#lanes.size < LIMITS.pendingPerTrigger && this.#runningChars + chars <= LIMITS.pendingTriggerChars;
+    return this.#lanes.size < LIMITS.pendingPerTrigger && this.#runningChars + event.chars <= LIMITS.pendingTriggerChars;
   }
 
   #isTooMuch(chars: number): boolean {
@@ -88,19 +117,8 @@ export class OrderedFiring {
 
   #forget(firing: Firing): void {
     this.#waiting.delete(firing);
-    this.#waitingChars -= firing.chars;
-  }
-
-  #dropOldest(): void {
-    const oldest = this.#waiting.values().next().value;
-    if (oldest === undefined) return;
-    this.#forget(oldest);
-    // What waits longest of all waits longest in its lane.
-    const queue = this.#queueOf(oldest.lane);
-    queue?.shift();
-    if (queue?.length === 0) this.#held.delete(oldest.lane);
-    this.dropped++;
-    this.#onDrop();
+    this.#waitingChars -= firing.event.chars;
+    firing.event.waitsNoLonger(this);
   }
 
   #queueOf(lane: string): Firing[] | undefined {
@@ -111,5 +129,5 @@ export class OrderedFiring {
 interface Firing {
   readonly lane: string;
   readonly run: () => Promise<unknown>;
-  readonly chars: number;
+  readonly event: HeldEvent;
 }

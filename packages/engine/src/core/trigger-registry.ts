@@ -19,7 +19,22 @@ interface Entry {
 }
 
 /** Types that exist upstream and not here: their bindings wait for ever, which deserves a hint. */
-const OUT_OF_SCOPE = new Set(['cron', 'subscribe', 'durable:subscriber', 'queue', 'log', 'trace', 'configuration']);
+const NEVER_HERE = ['cron', 'durable:subscriber', 'queue', 'log', 'trace', 'configuration'];
+
+/** Types of the engine, with the entry of the configuration that provides each. */
+const ENTRY_OF: Readonly<Record<string, string>> = {
+  subscribe: 'iii-pubsub',
+  state: 'iii-state',
+  stream: 'iii-stream',
+  'stream:join': 'iii-stream',
+  'stream:leave': 'iii-stream',
+  http: 'iii-http',
+};
+
+const REMEDIES: ReadonlyMap<string, string> = new Map([
+  ...NEVER_HERE.map((type) => [type, 'bindings of this type never fire here'] as const),
+  ...Object.entries(ENTRY_OF).map(([type, entry]) => [type, `list ${entry} in the configuration; its bindings wait until then`] as const),
+]);
 
 /**
  * Trigger types and bindings. A binding whose type does not exist yet is parked and becomes live with it: workers connect in any
@@ -118,8 +133,9 @@ export class TriggerRegistry {
   }
 
   #hint(type: string): void {
-    if (!OUT_OF_SCOPE.has(type) || this.#hinted.has(type)) return;
+    const remedy = REMEDIES.get(type);
+    if (remedy === undefined || this.#hinted.has(type)) return;
     this.#hinted.add(type);
-    this.#logger.warn('trigger_type_not_built', { type, remedy: 'bindings of this type never fire here' });
+    this.#logger.warn('trigger_type_not_here', { type, remedy });
   }
 }

@@ -6,6 +6,8 @@ import { parseUpdateOps, type UpdateError, type UpdateOp } from './update-ops.js
 
 /** One call of `state::update` or `stream::update`: what the store computes with, and what the caller gets. */
 export class UpdateCall {
+  /** The operations as they came. */
+  readonly text: JsonText;
   readonly #ops: readonly UpdateOp[];
   readonly #requireFits: (text: JsonText) => void;
   #after: JsonText | undefined;
@@ -14,8 +16,10 @@ export class UpdateCall {
   /** Throws deserialization_error. `requireFits` throws when a value that would be written is too large. */
   constructor(call: Call, input: JsonObject, requireFits: (text: JsonText) => void = () => {}) {
     requireExact(call);
-    const parsed = parseUpdateOps(field(input, 'ops'));
+    const ops = field(input, 'ops');
+    const parsed = parseUpdateOps(ops);
     if (parsed.kind === 'invalid') throw mismatch(parsed.message);
+    this.text = JSON.stringify(ops);
     this.#ops = parsed.ops;
     this.#requireFits = requireFits;
   }

@@ -50,7 +50,7 @@ class StateFunctions {
     const change = { kind: 'set', ...readScope(input), item: readName(input, 'key'), data: readValue(call, input) } as const;
     requireStorable(change.data);
     this.#requireAllowed(change.data);
-    const result = await this.#apply(change);
+    const result = await this.#apply(change, change.data.length);
     return `{"old_value":${result.old ?? 'null'},"new_value":${change.data}}`;
   }
 
@@ -65,7 +65,7 @@ class StateFunctions {
 
   async delete(call: Call): Promise<JsonText | undefined> {
     const input = readInput(call);
-    return (await this.#apply({ kind: 'delete', ...readScope(input), item: readName(input, 'key') })).old;
+    return (await this.#apply({ kind: 'delete', ...readScope(input), item: readName(input, 'key') }, 0)).old;
   }
 
   async list(call: Call): Promise<JsonText> {
@@ -90,13 +90,12 @@ class StateFunctions {
     const input = readInput(call);
     const update = new UpdateCall(call, input, (text) => this.#requireAllowed(text));
     const change = { kind: 'update', ...readScope(input), item: readName(input, 'key'), compute: update.compute } as const;
-    return update.result((await this.#apply(change)).old);
+    return update.result((await this.#apply(change, update.text.length)).old);
   }
 
-  #apply(change: Change): Promise<ApplyResult> {
-    const applying = this.#store.apply(change);
-    this.#writes.began(change, applying);
-    return applying;
+  /** `chars`: what the write keeps of its call until it is answered. */
+  #apply(change: Change, chars: number): Promise<ApplyResult> {
+    return this.#writes.begin(change, chars, () => this.#store.apply(change));
   }
 
   #requireAllowed(text: JsonText): void {

@@ -1,22 +1,28 @@
 import { ERROR_CODES, type ErrorCode, LIMITS, type Position, RivuletError } from '@rivulet/protocol';
+import type { Logger } from '../logging/logger.js';
+import { RepeatedLine } from '../logging/repeated-line.js';
 import type { ApplyResult, Change, Changes, GroupRef, ItemRead, Snapshot, StoreEvents, StreamStore, Write, WriteResult } from './store.js';
 
 /**
  * A store whose code comes from a file of the operator. Its errors may be of another copy of the protocol package, and are told by their
- * name and code; its start has a bound and fails with the name of the file.
+ * name and code; its start has a bound and fails with the name of the file. Nobody waits for `unwatch` or for the `close` of a read: what comes of them,
+ * also later, where the author wrote them as async functions, is a line in the log.
  */
 export class LoadedStore implements StreamStore {
   readonly #store: StreamStore;
   readonly #path: string;
+  readonly #logger: Logger;
   readonly #startMs: number;
+  readonly #failed = new RepeatedLine();
   #started = false;
   /** There when the store of the file has it. */
   readonly write?: (write: Write) => Promise<WriteResult>;
 
   /** `startMs`: how long `start` may take, and `close` when it never started. */
-  constructor(store: StreamStore, path: string, startMs: number = LIMITS.adapterStartMs) {
+  constructor(store: StreamStore, path: string, logger: Logger, startMs: number = LIMITS.adapterStartMs) {
     this.#store = store;
     this.#path = path;
+    this.#logger = logger;
     this.#startMs = startMs;
     const write = store.write?.bind(store);
     if (write !== undefined) this.write = (changes) => told(() => write(changes));
@@ -36,11 +42,20 @@ export class LoadedStore implements StreamStore {
   }
 
   snapshot(ref: GroupRef): Promise<Snapshot> {
-    return told(() => this.#store.snapshot(ref));
+    return told(async () => {
+      const snapshot = await this.#store.snapshot(ref);
+      const { position, timestamp, external = false } = snapshot;
+      return { position, timestamp, external, ...this.#read(snapshot) };
+    });
   }
 
   changes(ref: GroupRef, since: Position): Promise<Changes> {
-    return told(() => this.#store.changes(ref, since));
+    return told(async () => {
+      const changes = await this.#store.changes(ref, since);
+      if (changes.kind === 'stale') return changes;
+      const { kind, position, timestamp } = changes;
+      return { kind, position, timestamp, ...this.#read(changes) };
+    });
   }
 
   groups(stream: string): Promise<readonly string[]> {
@@ -56,7 +71,7 @@ export class LoadedStore implements StreamStore {
   }
 
   unwatch(ref: GroupRef): void {
-    this.#store.unwatch(ref);
+    this.#tidily('unwatch', () => this.#store.unwatch(ref));
   }
 
   close(): Promise<void> {
@@ -64,6 +79,32 @@ export class LoadedStore implements StreamStore {
     if (this.#started) return told(() => this.#store.close());
     return inTime(this.#path, 'close', this.#startMs, () => this.#store.close());
   }
+
+  #read<T>(read: Read<T>): Read<T> {
+    return {
+      async *chunks() {
+        try {
+          yield* read.chunks();
+        } catch (error) {
+          throw ownError(error);
+        }
+      },
+      close: () => this.#tidily('close of a read', () => read.close()),
+    };
+  }
+
+  #tidily(step: string, run: () => unknown): void {
+    const running = (async () => await run())();
+    running.catch((error: unknown) =>
+      this.#failed.add((times) => this.#logger.warn('adapter_step_failed', { adapter: this.#path, step, error: String(error), times })),
+    );
+  }
+}
+
+/** What is iterated of a store and must be closed. */
+interface Read<T> {
+  chunks(): AsyncIterable<T>;
+  close(): void;
 }
 
 /** What `step` of an adapter answers. Rejects with its file and the step when it fails or takes longer than `milliseconds`. */

@@ -32,7 +32,7 @@ export async function loadStoreModule(
   if (create === undefined) throw new Error(`adapter ${path}: exports no function createStore; export it by that name, or as default`);
   const store: unknown = await inTime(path, 'createStore', startMs, () => create(options));
   const missing = Object.keys(METHODS).filter((method) => typeof member(store, method) !== 'function');
-  if (missing.length === 0) return new LoadedStore(store as StreamStore, path, startMs);
+  if (missing.length === 0) return new LoadedStore(store as StreamStore, path, options.logger, startMs);
   throw new Error(`adapter ${path}: what createStore answered lacks ${missing.join(', ')}; it must have every method of StreamStore`);
 }
 

@@ -16,14 +16,18 @@ import type {
   WriteResult,
 } from '../store/store.js';
 import { Lines } from '../structures/lines.js';
-import { PairMap } from '../structures/pair-map.js';
 import { Rounds } from '../structures/rounds.js';
-import type { BackendOperation, Backends, Part } from './backends.js';
+import { type BackendOperation, type Backends, type Part, WRITE_ERRORS } from './backends.js';
+import { Doubts } from './doubts.js';
 
 const ITEM_OPERATIONS = ['get', 'set', 'update', 'delete', 'list'] as const satisfies readonly BackendOperation[];
 
 type ItemChange = Extract<Change, { kind: 'set' | 'update' | 'delete' }>;
+type WriteKind = keyof typeof WRITE_ERRORS;
 type Applied = Extract<ApplyResult, { kind: 'applied' }>;
+
+/** A part of a write. */
+type WritePart = Required<Part> & { readonly of: WriteKind };
 
 /** A stream and its groups. */
 export interface CatalogueRow {
@@ -55,8 +59,8 @@ export class BackedStore implements StreamStore {
   readonly #logger: Logger;
   readonly #lines = new Lines();
   readonly #lists = new Rounds<Listed>();
-  /** Writes of a group that workers have not answered. */
-  readonly #writing = new PairMap<Set<Promise<unknown>>>();
+  /** Groups whose worker may have stored what nobody was told of. */
+  readonly doubts = new Doubts();
 
   constructor(inner: StreamStore, backends: Backends, logger: Logger) {
     this.#inner = inner;
@@ -74,7 +78,7 @@ export class BackedStore implements StreamStore {
       if (change.kind === 'event' || change.kind === 'external' || !this.#takes(change)) return this.#inner.apply(change);
       requireId(change.group, 'group_id');
       requireId(change.item, 'item_id');
-      return this.#inLine(change, (deadline) => this.#write(change, { of: change.kind, deadline }));
+      return this.#inLine(change, (deadline) => this.#write(change, this.#part(change.kind, change, deadline)));
     } catch (error) {
       return Promise.reject(error as Error);
     }
@@ -84,10 +88,13 @@ export class BackedStore implements StreamStore {
   async write(write: Write): Promise<WriteResult> {
     if (write.changes.some(({ kind }) => kind !== 'event')) this.requireOwn(write.stream);
     if (this.#inner.write !== undefined) return this.#inner.write(write);
-    throw new RivuletError(
-      'INVALID_ARGUMENTS',
-      'the adapter of this engine offers no conditions, versions of writes, idempotency keys, times to live and batches; write without them',
-    );
+    throw unsupported();
+  }
+
+  /** Throws INVALID_ARGUMENTS when items of the stream can't be held for a while. */
+  requireHolding(stream: string): void {
+    this.requireOwn(stream);
+    if (this.#inner.write === undefined) throw unsupported();
   }
 
   /** Throws INVALID_ARGUMENTS when a worker serves the stream: what is asked for only the store can tell. */
@@ -105,31 +112,18 @@ export class BackedStore implements StreamStore {
   }
 
   /** An update that the worker of the stream computes from the operations. */
-  update(ref: GroupRef, item: string, ops: unknown): Promise<Applied> {
+  update(ref: GroupRef, item: string, ops: JsonText): Promise<Applied> {
     return this.#inLine({ ...ref, item }, async (deadline) => {
-      const part = { of: 'update', deadline } as const;
-      const before = this.#backends.serves('get', ref.stream) ? await this.#read(ref, item, part) : undefined;
-      const answer = await this.#backends.call('update', ref.stream, itemInput(ref, item, `,"ops":${JSON.stringify(ops)}`), part);
+      const part = this.#part('update', ref, deadline);
+      const before = this.#backends.serves('get', ref.stream) ? await this.#before(ref, item, part) : undefined;
+      const answer = await this.#backends.call('update', ref.stream, itemInput(ref, item, `,"ops":${ops}`), part);
       const written = readWritten('update', answer);
-      if (written?.new === undefined) throw jsonError('update', ref.stream, 'an object with new_value');
-      return this.#publishWrite(ref, item, written.hadOld ? written.old : before, written.new);
+      if (written?.new === undefined) {
+        this.doubts.add(ref);
+        throw jsonError('update', ref.stream, 'an object with new_value; the update may have taken effect');
+      }
+      return this.#publishWrite('update', ref, item, written.hadOld ? written.old : before, written.new);
     });
-  }
-
-  /** Whether a write of the group waits for a worker. */
-  writes(ref: GroupRef): boolean {
-    return this.#writing.get(ref.stream, ref.group) !== undefined;
-  }
-
-  /** Resolves when the workers have answered the writes of the group that were asked for until now. Never rejects. */
-  async settled(ref: GroupRef): Promise<void> {
-    const writing = this.#writing.get(ref.stream, ref.group);
-    if (writing !== undefined) await Promise.allSettled(writing);
-  }
-
-  /** The same for all groups of a stream. */
-  async streamSettled(stream: string): Promise<void> {
-    await Promise.allSettled([...this.#writing.valuesOf(stream)].flatMap((writing) => [...writing]));
   }
 
   /** The value after all writes of the item that were asked for until now; writes nothing. */
@@ -229,22 +223,10 @@ export class BackedStore implements StreamStore {
       throw new RivuletError('OVERLOADED', `more than ${LIMITS.backendWrites} writes wait for workers that serve streams; slow down`);
     }
     const { deadline } = this.#backends;
-    const running = this.#lines.run(JSON.stringify([stream, group, item]), () => work(deadline));
-    let writing = this.#writing.get(stream, group);
-    if (writing === undefined) {
-      writing = new Set();
-      this.#writing.set(stream, group, writing);
-    }
-    const all = writing.add(running);
-    const ended = () => {
-      all.delete(running);
-      if (all.size === 0) this.#writing.delete(stream, group);
-    };
-    running.then(ended, ended);
-    return running;
+    return this.#lines.run(JSON.stringify([stream, group, item]), () => work(deadline));
   }
 
-  #write(change: ItemChange, part: Part): Promise<ApplyResult> {
+  #write(change: ItemChange, part: WritePart): Promise<ApplyResult> {
     switch (change.kind) {
       case 'set':
         return this.#set(change, change.item, change.data, part);
@@ -257,19 +239,25 @@ export class BackedStore implements StreamStore {
     }
   }
 
-  async #set(ref: GroupRef, item: string, data: JsonText, part: Part, known?: { readonly old: JsonText | undefined }): Promise<Applied> {
+  async #set(
+    ref: GroupRef,
+    item: string,
+    data: JsonText,
+    part: WritePart,
+    known?: { readonly old: JsonText | undefined },
+  ): Promise<Applied> {
     // Asked before, as nobody can tell afterwards; used when the backend answers nothing of its own.
-    const before = known ?? { old: this.#backends.serves('get', ref.stream) ? await this.#read(ref, item, part) : undefined };
+    const before = known ?? { old: this.#backends.serves('get', ref.stream) ? await this.#before(ref, item, part) : undefined };
     const answer = await this.#backends.call('set', ref.stream, itemInput(ref, item, `,"data":${data}`), part);
     const written = readWritten('set', answer);
-    if (written === undefined) return this.#publishWrite(ref, item, before.old, data);
-    return this.#publishWrite(ref, item, written.hadOld ? written.old : before.old, written.new ?? data);
+    if (written === undefined) return this.#publishWrite(part.of, ref, item, before.old, data);
+    return this.#publishWrite(part.of, ref, item, written.hadOld ? written.old : before.old, written.new ?? data);
   }
 
-  async #update(change: Extract<Change, { kind: 'update' }>, part: Part): Promise<ApplyResult> {
+  async #update(change: Extract<Change, { kind: 'update' }>, part: WritePart): Promise<ApplyResult> {
     const { stream, item } = change;
     const stored = this.#backends.serves('get', stream)
-      ? this.#read(change, item, part)
+      ? this.#before(change, item, part)
       : this.#inner.get(change, item).then(({ value }) => value?.data);
     const old = await stored;
     const data = change.compute(old);
@@ -279,30 +267,65 @@ export class BackedStore implements StreamStore {
     return this.#inner.apply({ kind: 'set', stream, group: change.group, item, data });
   }
 
-  async #delete(ref: GroupRef, item: string, part: Part): Promise<ApplyResult> {
-    const before = this.#backends.serves('get', ref.stream) ? await this.#read(ref, item, part) : undefined;
+  async #delete(ref: GroupRef, item: string, part: WritePart): Promise<ApplyResult> {
+    const before = this.#backends.serves('get', ref.stream) ? await this.#before(ref, item, part) : undefined;
     const answer = await this.#backends.call('delete', ref.stream, itemInput(ref, item, ''), part);
     const written = readWritten('delete', answer);
     const old = written?.hadOld === true ? written.old : before;
     if (old === undefined) return { kind: 'unchanged', old };
-    return this.#publish(ref, item, 'delete', old, { old, new: undefined });
+    return this.#publish(part.of, ref, item, 'delete', old, { old, new: undefined });
+  }
+
+  /** Of the change it keeps the group only: it may wait for a late answer. */
+  #part(of: WriteKind, { stream, group }: GroupRef, deadline: number): WritePart {
+    return { of, deadline, inDoubt: () => this.doubts.add({ stream, group }) };
+  }
+
+  /** The value before a write: to ask for it changes nothing. */
+  #before(ref: GroupRef, item: string, { of, deadline }: WritePart): Promise<JsonText | undefined> {
+    return this.#read(ref, item, { of, deadline });
   }
 
   #read(ref: GroupRef, item: string, part?: Part): Promise<JsonText | undefined> {
     return this.#backends.call('get', ref.stream, itemInput(ref, item, ''), part);
   }
 
-  #publishWrite(ref: GroupRef, item: string, old: JsonText | undefined, data: JsonText): Promise<Applied> {
-    requireStorable(data);
-    return this.#publish(ref, item, old === undefined ? 'create' : 'update', data, { old, new: data });
+  #publishWrite(of: WriteKind, ref: GroupRef, item: string, old: JsonText | undefined, data: JsonText): Promise<Applied> {
+    return this.#publish(of, ref, item, old === undefined ? 'create' : 'update', data, { old, new: data });
   }
 
-  /** Offset, stamp, fan-out and triggers of a change that the worker has stored. */
-  async #publish({ stream, group }: GroupRef, item: string, effect: StreamEffect, data: JsonText, written: Written): Promise<Applied> {
-    const result = await this.#inner.apply({ kind: 'external', stream, group, item, effect, data });
-    if (result.kind !== 'applied') throw new Error(`an external change was not applied: ${result.kind}`);
-    return { ...result, ...written };
+  /**
+   * Offset, stamp, fan-out and triggers of a change that the worker has stored. A failure is none of the write any more: whoever asked
+   * for it is told so, and who watches gets what the worker has.
+   */
+  async #publish(
+    of: WriteKind,
+    { stream, group }: GroupRef,
+    item: string,
+    effect: StreamEffect,
+    data: JsonText,
+    written: Written,
+  ): Promise<Applied> {
+    try {
+      if (effect !== 'delete') requireStorable(data);
+      const result = await this.#inner.apply({ kind: 'external', stream, group, item, effect, data });
+      if (result.kind !== 'applied') throw new Error(`an external change was not applied: ${result.kind}`);
+      return { ...result, ...written };
+    } catch (error) {
+      this.doubts.add({ stream, group });
+      const cause = error instanceof Error ? error.message : String(error);
+      throw new RivuletError(WRITE_ERRORS[of], `the worker of ${stream} has done it, but the change could not be published: ${cause}`, {
+        cause: error,
+      });
+    }
   }
+}
+
+function unsupported(): RivuletError {
+  return new RivuletError(
+    'INVALID_ARGUMENTS',
+    'the adapter of this engine offers no conditions, versions of writes, idempotency keys, times to live, leases and batches; write without them',
+  );
 }
 
 function groupInput({ stream, group }: GroupRef): JsonText {

@@ -1,9 +1,10 @@
 import { type ErrorBody, type ErrorCode, type JsonText, LIMITS, RivuletError } from '@rivulet/protocol';
 import { AnsweredError } from '../core/builtin-answer.js';
 import type { Fabric } from '../core/fabric.js';
-import { JsonPayload } from '../core/invocation.js';
+import { JsonPayload, type Outcome } from '../core/invocation.js';
 import type { Logger } from '../logging/logger.js';
 import type { Clock } from '../structures/clock.js';
+import { LateAnswers } from './late-answers.js';
 
 /** What a worker can serve of a stream, each as a function `stream::<operation>(<stream>)` (spec ST §2.9). */
 export type BackendOperation = 'get' | 'set' | 'delete' | 'list' | 'list_groups' | 'update';
@@ -17,7 +18,7 @@ export interface BackendLimits {
 }
 
 /** The code of a failure that the caller sees as one of the stream function; failures of reads keep the code of the worker. */
-const WRITE_ERRORS = { set: 'STREAM_SET_ERROR', delete: 'STREAM_DELETE_ERROR', update: 'STREAM_UPDATE_ERROR' } as const;
+export const WRITE_ERRORS = { set: 'STREAM_SET_ERROR', delete: 'STREAM_DELETE_ERROR', update: 'STREAM_UPDATE_ERROR' } as const;
 const TIMEOUT_ERRORS = {
   ...WRITE_ERRORS,
   get: 'STREAM_GET_ERROR',
@@ -30,6 +31,11 @@ export interface Part {
   readonly of: BackendOperation;
   /** In monotonic milliseconds. Default: `backendTimeoutMs` from now. */
   readonly deadline?: number;
+  /**
+   * Runs when the worker may have done what it was asked though the call failed: it answers after its time, or what can't be read. One
+   * that refuses or is gone has not; when it comes back, `onMove` tells.
+   */
+  readonly inDoubt?: () => void;
 }
 
 /** Of what a `sync` is read from. */
@@ -52,12 +58,20 @@ export class Backends {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #served = new Map<string, Served>();
+  /** In this turn. */
+  readonly #moved = new Set<string>();
+  readonly #late = new LateAnswers();
+  #onMove: (stream: string) => void = () => {};
 
   constructor(fabric: Fabric, limits: BackendLimits, clock: Clock, logger: Logger) {
     this.#fabric = fabric;
     this.#limits = limits;
     this.#clock = clock;
     this.#logger = logger;
+    fabric.onServed((id) => {
+      const stream = READ_FUNCTION.exec(id)?.[1];
+      if (stream !== undefined) this.#move(stream);
+    });
   }
 
   /** Whether a worker serves the operation; throws STREAM_BACKEND_UNAVAILABLE when one did and is gone. */
@@ -80,19 +94,12 @@ export class Backends {
     return [...this.#served.keys()];
   }
 
-  /** `listener` runs, once for each turn, when a worker begins to serve what a `sync` of the stream is read from. It must not throw. */
-  onBegin(listener: (stream: string) => void): void {
-    const begun = new Set<string>();
-    this.#fabric.onServed((id) => {
-      const stream = READ_FUNCTION.exec(id)?.[1];
-      if (stream === undefined) return;
-      if (begun.size === 0)
-        setImmediate(() => {
-          for (const each of begun) listener(each);
-          begun.clear();
-        });
-      begun.add(stream);
-    });
+  /**
+   * `listener` runs when what a `sync` of the stream is read from is elsewhere than before: a worker begins to serve it, takes it over
+   * from another, or was given up. Once for each turn; it must not throw.
+   */
+  onMove(listener: (stream: string) => void): void {
+    this.#onMove = listener;
   }
 
   /** When what is asked for now must have ended, in monotonic milliseconds. */
@@ -106,13 +113,17 @@ export class Backends {
    */
   async call(operation: BackendOperation, stream: string, input: JsonText, part: Part = { of: operation }): Promise<JsonText | undefined> {
     const id = functionId(operation, stream);
-    const { of, deadline = this.deadline } = part;
+    const { of, deadline = this.deadline, inDoubt } = part;
     const left = deadline - this.#clock.monotonic();
     const late = `${id} did not answer within ${this.#limits.backendTimeoutMs} ms`;
     if (left <= 0) throw new RivuletError(TIMEOUT_ERRORS[of], `${late}: it was not asked, as calls before it took all the time`);
-    const outcome = await this.#fabric.request({ functionId: id, payload: JsonPayload.ofText(input) }, left);
+    const asked = { functionId: id, payload: JsonPayload.ofText(input) };
+    const outcome = await (inDoubt === undefined
+      ? this.#fabric.request(asked, left)
+      : this.#late.ask(this.#fabric, asked, left, lateOf(inDoubt)));
     if (outcome.kind === 'result') return outcome.text === 'null' ? undefined : outcome.text;
     if (outcome.kind === 'timeout') throw new RivuletError(TIMEOUT_ERRORS[of], late);
+    if (mayHaveBeenDone(outcome)) inDoubt?.();
     throw failure(of, id, outcome.error);
   }
 
@@ -135,12 +146,34 @@ export class Backends {
     if (!this.#limits.backendFallback || now - served.missingSince < this.#limits.backendGraceMs) return false;
     this.#logger.warn('backend_given_up', { stream, consequence: 'the store of the engine serves the stream from now on' });
     this.#served.delete(stream);
+    this.#move(stream);
     return true;
+  }
+
+  #move(stream: string): void {
+    if (this.#moved.size === 0)
+      setImmediate(() => {
+        for (const each of this.#moved) this.#onMove(each);
+        this.#moved.clear();
+      });
+    this.#moved.add(stream);
   }
 }
 
 function functionId(operation: BackendOperation, stream: string): string {
   return `stream::${operation}(${stream})`;
+}
+
+/** The code is that of the engine for an answer that it can't take. */
+function mayHaveBeenDone(outcome: Outcome): boolean {
+  return outcome.kind === 'result' || outcome.error.code === 'deserialization_error';
+}
+
+/** Apart from the call: nothing of it is kept for a late answer. */
+function lateOf(inDoubt: () => void): (outcome: Outcome | undefined) => void {
+  return (outcome) => {
+    if (outcome === undefined || mayHaveBeenDone(outcome)) inDoubt();
+  };
 }
 
 function failure(of: BackendOperation, id: string, { code, message, ...more }: ErrorBody): Error {

@@ -133,10 +133,20 @@ export class Hub {
   refresh(stream: string): void {
     // What was appended in this turn is sent first: no `sync` stands for an event.
     this.flush();
-    for (const fanout of this.#groups.valuesOf(stream)) {
-      this.#logBytes -= fanout.log.bytes;
-      fanout.restart(fanout.position, 'backend', this.#start);
-    }
+    for (const fanout of this.#groups.valuesOf(stream)) this.#refresh(fanout);
+  }
+
+  /** The same for one group: what its worker has may not be what was published. */
+  refreshGroup({ stream, group }: GroupRef): void {
+    const fanout = this.#groups.get(stream, group);
+    if (fanout === undefined) return;
+    this.flush();
+    this.#refresh(fanout);
+  }
+
+  #refresh(fanout: GroupFanout): void {
+    this.#logBytes -= fanout.log.bytes;
+    fanout.restart(fanout.position, 'backend', this.#start);
   }
 
   /** The cursor of this subscriber into a group, without memberships yet. A session opens one for each group. */

@@ -3,7 +3,7 @@ import type { Logger } from '../logging/logger.js';
 import type { Clock } from '../structures/clock.js';
 import { Listener, type UpgradeRequest, type Verdict } from '../transport/listener.js';
 import type { AuthGate } from './auth-gate.js';
-import { refreshAccess } from './session-access.js';
+import { askAgain } from './session-access.js';
 import { type SessionRoom, StreamSession } from './stream-session.js';
 import { readTarget } from './upgrade-target.js';
 
@@ -85,8 +85,8 @@ export class StreamGateway {
       kind: 'accept',
       protocol,
       open: (connection) => {
-        const refreshable = this.#options.config.authFunction === undefined ? {} : { refresh: refreshAccess(this.#options.auth, request) };
-        const session = new StreamSession(this.#room, connection, { now: decision, ...refreshable });
+        const asking = this.#options.config.authFunction === undefined ? {} : { askAgain: askAgain(this.#options.auth, request) };
+        const session = new StreamSession(this.#room, connection, { now: decision, ...asking });
         if (target.kind === 'join') session.joinByPath(target);
         return session;
       },

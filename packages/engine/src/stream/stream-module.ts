@@ -10,6 +10,7 @@ import { ChangeTriggers } from './change-triggers.js';
 import { ExpiryWatch } from './expiry-watch.js';
 import { FrameEncoder } from './frame-encoder.js';
 import { Hub } from './hub.js';
+import { Leases } from './leases.js';
 import { registerSessionFunctions } from './session-functions.js';
 import { registerStreamFunctions } from './stream-functions.js';
 import { StreamGateway } from './stream-gateway.js';
@@ -30,6 +31,7 @@ export class StreamModule {
   readonly #options: StreamModuleOptions;
   readonly #frames: FrameEncoder;
   readonly #changes: ChangeTriggers;
+  readonly #leases: Leases;
 
   constructor(options: StreamModuleOptions) {
     const { config, fabric, clock, logger } = options;
@@ -39,9 +41,11 @@ export class StreamModule {
     this.#frames = new FrameEncoder(clock, config.injectId);
     this.#changes = new ChangeTriggers(fabric, logger);
     this.hub = new Hub({ store, frames: this.#frames, limits: config, clock, logger });
-    // Those who watch since before it came, as after a restart of the engine, hold what the store has: nothing.
-    backends.onBegin((stream) => this.hub.refresh(stream));
+    // Those who watch since before hold what was there: as after a restart of the engine what the store has, which is nothing.
+    backends.onMove((stream) => this.hub.refresh(stream));
+    store.doubts.onDoubt((ref) => this.hub.refreshGroup(ref));
     const policy = { failClosed: config.joinFailClosed, authenticated: config.authFunction !== undefined, timeoutMs: config.joinTimeoutMs };
+    this.#leases = new Leases(store, logger);
     const triggers = new SubscriptionTriggers(fabric, policy, logger);
     registerStreamFunctions({ fabric, store, idempotencyRetentionMs: config.idempotencyRetentionMs, logger });
     fabric.provideTriggerType('stream', 'Fires after a change of a stream.', this.#changes);
@@ -50,7 +54,7 @@ export class StreamModule {
     this.gateway = new StreamGateway({
       config,
       auth: new AuthGate(fabric, config, clock, logger),
-      room: { hub: this.hub, triggers, frames: this.#frames, config, logger, expiry: new ExpiryWatch(clock) },
+      room: { hub: this.hub, triggers, leases: this.#leases, frames: this.#frames, config, logger, expiry: new ExpiryWatch(clock) },
       clock,
       logger,
     });
@@ -74,6 +78,7 @@ export class StreamModule {
   /** Closes the clients first, then the store, when nothing can write any more. */
   async stop(): Promise<void> {
     this.hub.stop();
+    this.#leases.close();
     await this.#options.store.close();
   }
 

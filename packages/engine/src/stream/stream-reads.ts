@@ -25,7 +25,7 @@ export class StreamReads {
     const ref = readGroup(input);
     const item = readId(input, 'item_id');
     if (readFlag(input, 'with_versions')) return this.#getVersion(ref, item);
-    if (!this.#pending.has(ref) && !this.#store.writes(ref)) return (await this.#store.get(ref, item)).value?.data;
+    if (!this.#pending.has(ref)) return (await this.#store.get(ref, item)).value?.data;
     // Writes that were asked for before it are on their way: it stands in line with them, and writes nothing.
     return this.#store.getInLine(ref, item);
   }
@@ -42,14 +42,14 @@ export class StreamReads {
       maxBytes: resultBytes(call),
     };
     if (withVersions || withPosition) this.#store.requireOwn(ref.stream);
-    await Promise.all([this.#pending.settled(ref), this.#store.settled(ref)]);
+    await this.#pending.settled(ref);
     const { rows, position } = await listGroup(this.#store, ref, options);
     return withPosition ? `{"items":${rows},"position":${textOf(position)}}` : rows;
   }
 
   async listGroups(call: Call): Promise<JsonText> {
     const stream = readId(readInput(call), 'stream_name');
-    await Promise.all([this.#pending.streamSettled(stream), this.#store.streamSettled(stream)]);
+    await this.#pending.streamSettled(stream);
     return JSON.stringify(await this.#store.groups(stream));
   }
 

@@ -10,7 +10,9 @@ import type { AuthDecision } from './auth-gate.js';
 import type { Expiring, ExpiryWatch } from './expiry-watch.js';
 import type { FrameEncoder } from './frame-encoder.js';
 import type { Hub } from './hub.js';
-import type { SessionAccess } from './session-access.js';
+import type { LeaseGrant, Leases } from './leases.js';
+import { Refreshes, type SessionAccess } from './session-access.js';
+import { NOT_HELD, type Refusal, SessionLeases } from './session-leases.js';
 import type { Membership, Subscriber, Subscription } from './subscription.js';
 import type { JoinEvent, SubscriptionTriggers } from './subscription-triggers.js';
 import type { PathJoin } from './upgrade-target.js';
@@ -19,12 +21,16 @@ import type { PathJoin } from './upgrade-target.js';
 export interface SessionRoom {
   readonly hub: Hub;
   readonly triggers: SubscriptionTriggers;
+  readonly leases: Leases;
   readonly frames: FrameEncoder;
   readonly config: Pick<StreamConfig, 'maxBufferedBytes' | 'maxSubscriptionsPerConnection'>;
   readonly logger: Logger;
   readonly sessions: Set<StreamSession>;
   readonly expiry: ExpiryWatch;
 }
+
+/** Of a session that holds nothing. */
+const NO_LEASES = { update: (): Refusal => NOT_HELD };
 
 interface PendingJoin {
   readonly message: StreamJoin;
@@ -41,14 +47,14 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring {
   #context: unknown;
   #memberships: Map<string, Membership> | undefined;
   #pending: PendingJoin[] | undefined;
+  /** What its joins hold; absent until there is something. */
+  #leases: SessionLeases | undefined;
   #waiting: (() => void)[] | undefined;
   #held = false;
   #warnedJoin = false;
   /** Control frames that wait until the socket takes them. */
   #owed = 0;
-  /** A refresh is being decided; the newest token that came meanwhile waits. */
-  #refreshing = false;
-  #nextToken: string | undefined;
+  #refreshes: Refreshes | undefined;
   open = true;
   positions = false;
 
@@ -84,6 +90,9 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring {
       case 'refresh':
         this.#refresh(message.token);
         break;
+      case 'lease':
+        this.#complain(message.subscriptionId, (this.#leases ?? NO_LEASES).update(message.subscriptionId, message.data));
+        break;
       default:
         message satisfies never;
     }
@@ -97,12 +106,13 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring {
     this.#wake();
   }
 
-  onClose(): void {
+  onClose(code: number): void {
     if (!this.open) return;
     this.open = false;
     this.#room.sessions.delete(this);
     this.#room.expiry.delete(this);
     for (const pending of this.#pending ?? []) pending.cancelled = true;
+    this.#leases?.closed(code);
     const memberships = this.#memberships;
     this.#memberships = undefined;
     for (const [id, membership] of memberships ?? []) {
@@ -230,32 +240,30 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring {
     if (this.open) this.#connection.write(frame);
   }
 
-  /** Asks for more time (rule RV-14). One at a time; of those that come meanwhile the newest counts. */
+  #complain(subscriptionId: string, refusal: Refusal | undefined): void {
+    if (refusal !== undefined) this.#tell({ type: 'error', data: { subscriptionId, ...refusal } });
+  }
+
+  /** Asks for more time (rule RV-14). */
   #refresh(token: string): void {
-    const { refresh } = this.#access;
-    if (refresh === undefined) {
+    const ask = this.#access.askAgain;
+    if (ask === undefined) {
       this.#tell({ type: 'refreshed', data: { expiresAtMs: null } });
       return;
     }
-    this.#nextToken = token;
-    if (!this.#refreshing) void this.#decideRefreshes(refresh);
+    this.#refreshes ??= new Refreshes(ask, (decision) => this.#refreshed(decision));
+    this.#refreshes.refresh(token);
   }
 
-  async #decideRefreshes(refresh: (token: string) => Promise<AuthDecision>): Promise<void> {
-    this.#refreshing = true;
-    for (let token = this.#nextToken; token !== undefined && this.open; token = this.#nextToken) {
-      this.#nextToken = undefined;
-      const decision = await refresh(token);
-      if (!this.open) break;
-      if (decision.kind === 'refused') {
-        this.#connection.close(decision.close);
-        break;
-      }
-      this.#context = decision.context;
-      this.#room.expiry.set(this, decision.expiresAtMs);
-      this.#tell({ type: 'refreshed', data: { expiresAtMs: decision.expiresAtMs ?? null } });
+  #refreshed(decision: AuthDecision): void {
+    if (!this.open) return;
+    if (decision.kind === 'refused') {
+      this.#connection.close(decision.close);
+      return;
     }
-    this.#refreshing = false;
+    this.#context = decision.context;
+    this.#room.expiry.set(this, decision.expiresAtMs);
+    this.#tell({ type: 'refreshed', data: { expiresAtMs: decision.expiresAtMs ?? null } });
   }
 
   // Expiring: what the auth function allowed ends.
@@ -278,9 +286,9 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring {
         continue;
       }
       const event = this.#event(message.subscriptionId, { stream: message.streamName, group: message.groupId }, message.itemId);
-      const allowed = await this.#room.triggers.allows(event);
+      const decision = await this.#room.triggers.decide(event);
       this.#pending?.shift();
-      if (!allowed) {
+      if (!decision.allowed) {
         const { subscriptionId } = message;
         if (!next.cancelled) this.#end(subscriptionId);
         this.#tell({ type: 'error', data: { subscriptionId, code: 'FORBIDDEN', message: 'the join was refused' } });
@@ -288,7 +296,7 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring {
       } else if (next.cancelled) {
         this.#room.triggers.left(event);
       } else {
-        this.#join(message);
+        this.#join(message, decision.lease);
       }
     }
     this.#pending = undefined;
@@ -300,8 +308,12 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring {
     if (this.open) this.#connection.write(frame);
   }
 
-  #join(message: StreamJoin): void {
+  #join(message: StreamJoin, grant?: LeaseGrant): void {
     const ref = { stream: message.streamName, group: message.groupId };
+    if (grant !== undefined || this.#leases !== undefined) {
+      this.#leases ??= new SessionLeases(this.#room.leases);
+      this.#complain(message.subscriptionId, this.#leases.replace(message.subscriptionId, ref, grant));
+    }
     this.#memberships ??= new Map();
     const replaced = this.#memberships.get(message.subscriptionId);
     const subscription = this.#subscriptionOf(ref) ?? this.#room.hub.open(this, ref);
@@ -325,6 +337,7 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring {
     const membership = this.#memberships?.get(subscriptionId);
     if (membership === undefined) return;
     this.#memberships?.delete(subscriptionId);
+    this.#leases?.leave(subscriptionId);
     this.#room.hub.leave(membership);
     this.#room.triggers.left(this.#event(subscriptionId, membership.subscription.fanout, membership.item));
   }

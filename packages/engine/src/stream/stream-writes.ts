@@ -4,6 +4,7 @@ import { mismatch, readData, readFlag, readInput, readText } from '../core/built
 import type { Call } from '../core/invocation.js';
 import { requireStorable } from '../core/stored-value.js';
 import { UpdateCall } from '../core/update-call.js';
+import { requireId } from '../store/ids.js';
 import type { PendingWrites } from '../store/pending-writes.js';
 import type { ApplyResult, Change, ChangeResult, GroupRef, Once, WriteChange, WriteResult } from '../store/store.js';
 import type { BackedStore } from './backed-store.js';
@@ -33,6 +34,8 @@ type OwnResult = Exclude<WriteResult, { kind: 'replayed' }>;
 /** A write of the store with the answer that its caller gets. */
 interface Asked extends GroupRef {
   readonly changes: readonly WriteChange[];
+  /** What they keep of the call until it is answered, in UTF-16 code units. */
+  readonly chars: number;
   readonly batch: boolean;
   readonly key: string | undefined;
   /** Function and items, of which a key is. */
@@ -59,7 +62,7 @@ export class StreamWrites {
     if (extras !== undefined) return this.#single(ref, readOperation('set', call, input, extras.terms), extras);
     const change = { kind: 'set', ...ref, item: readId(input, 'item_id'), data: readData(call, input) } as const;
     requireStorable(change.data);
-    const result = await this.#apply(change);
+    const result = await this.#apply(change, change.data.length);
     const after = result.kind === 'applied' ? result.new : undefined;
     return `{"old_value":${result.old ?? 'null'},"new_value":${after ?? change.data}}`;
   }
@@ -69,7 +72,7 @@ export class StreamWrites {
     const ref = readGroup(input);
     const extras = readExtras(input, 'delete');
     if (extras !== undefined) return this.#single(ref, readOperation('delete', call, input, extras.terms), extras);
-    const result = await this.#apply({ kind: 'delete', ...ref, item: readId(input, 'item_id') });
+    const result = await this.#apply({ kind: 'delete', ...ref, item: readId(input, 'item_id') }, 0);
     return `{"old_value":${result.old ?? 'null'}}`;
   }
 
@@ -81,12 +84,10 @@ export class StreamWrites {
     const update = new UpdateCall(call, input);
     const item = readId(input, 'item_id');
     if (this.#store.updates(ref.stream)) {
-      const updating = this.#store.update(ref, item, field(input, 'ops'));
-      this.#pending.began(ref, updating);
-      const { old, new: after } = await updating;
+      const { old, new: after } = await this.#pending.begin(ref, update.text.length, () => this.#store.update(ref, item, update.text));
       return `{"old_value":${old ?? 'null'},"new_value":${after ?? 'null'}}`;
     }
-    const result = await this.#apply({ kind: 'update', ...ref, item, compute: update.compute });
+    const result = await this.#apply({ kind: 'update', ...ref, item, compute: update.compute }, update.text.length);
     return update.result(result.old, result.kind === 'applied' ? result.new : undefined);
   }
 
@@ -98,11 +99,14 @@ export class StreamWrites {
     if (id !== undefined && typeof id !== 'string') throw mismatch('id must be a string');
     // The empty id is that of a whole group everywhere on the wire.
     const item = id === '' ? undefined : id;
+    if (item !== undefined) requireId(item, 'id');
     const ref = readGroup(input);
     const key = readKey(input);
     const event = { kind: 'event', item, type, data: readData(call, input, 'null') } as const;
-    if (key !== undefined) return this.#ask({ ...ref, changes: [event], batch: false, key, names: ['send', item], answer: () => 'null' });
-    await this.#apply({ ...ref, ...event });
+    const chars = type.length + event.data.length;
+    if (key !== undefined)
+      return this.#ask({ ...ref, changes: [event], chars, batch: false, key, names: ['send', item], answer: () => 'null' });
+    await this.#apply({ ...ref, ...event }, chars);
     return 'null';
   }
 
@@ -123,6 +127,7 @@ export class StreamWrites {
     return this.#ask({
       ...ref,
       changes: operations.map(({ change }) => change),
+      chars: operations.reduce((sum, { chars }) => sum + chars, 0),
       batch: true,
       key: readKey(input),
       names: ['batch', ...operations.flatMap(({ change }) => [change.kind, change.item])],
@@ -138,26 +143,23 @@ export class StreamWrites {
   }
 
   #single(ref: GroupRef, operation: Operation, { key, versions }: Extras): Promise<JsonText> {
-    const { change } = operation;
+    const { change, chars } = operation;
     const answer = (result: OwnResult) =>
       result.kind === 'conflict' ? conflictText(result) : resultText(operation, resultAt(result, 0), versions);
-    return this.#ask({ ...ref, changes: [change], batch: false, key, names: [change.kind, change.item], answer });
+    return this.#ask({ ...ref, changes: [change], chars, batch: false, key, names: [change.kind, change.item], answer });
   }
 
-  async #ask({ stream, group, changes, batch, key, names, answer }: Asked): Promise<JsonText> {
+  async #ask({ stream, group, changes, chars, batch, key, names, answer }: Asked): Promise<JsonText> {
     const ref = { stream, group };
     let once: Once | undefined;
     if (key !== undefined) once = { key, retentionMs: this.#idempotencyRetentionMs, fingerprint: fingerprintOf(names), answer };
-    const writing = this.#store.write({ kind: 'write', ...ref, changes, batch, once });
-    this.#pending.began(ref, writing);
-    const result = await writing;
+    const result = await this.#pending.begin(ref, chars, () => this.#store.write({ kind: 'write', ...ref, changes, batch, once }));
     return result.kind === 'replayed' ? replayedText(result.answer) : answer(result);
   }
 
-  #apply(change: Change): Promise<ApplyResult> {
-    const applying = this.#store.apply(change);
-    this.#pending.began(change, applying);
-    return applying;
+  /** `chars`: what the write keeps of its call until it is answered. */
+  #apply(change: Change, chars: number): Promise<ApplyResult> {
+    return this.#pending.begin(change, chars, () => this.#store.apply(change));
   }
 }
 

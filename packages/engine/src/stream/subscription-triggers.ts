@@ -1,6 +1,8 @@
 import type { Fabric, FireOutcome, TriggerBinding, TriggerProvider } from '../core/fabric.js';
 import { JsonPayload } from '../core/invocation.js';
 import type { Logger } from '../logging/logger.js';
+import { readLeaseGrant } from './lease-grant.js';
+import type { LeaseGrant } from './leases.js';
 import { matches, readFilter, type TriggerFilter } from './trigger-filter.js';
 
 /** What the functions of `stream:join` and `stream:leave` get (spec ST §2.6). */
@@ -19,6 +21,11 @@ export interface JoinPolicy {
   readonly authenticated: boolean;
   readonly timeoutMs: number;
 }
+
+/** `lease`: an item that the client holds while it watches; the first function that gives one counts. */
+export type JoinDecision = { readonly allowed: false } | { readonly allowed: true; readonly lease: LeaseGrant | undefined };
+
+const DENIED: JoinDecision = { allowed: false };
 
 /** Bindings of one of the two trigger types. */
 class Bindings implements TriggerProvider {
@@ -68,16 +75,26 @@ export class SubscriptionTriggers {
     return this.#joins.empty && !this.#policy.failClosed;
   }
 
-  /** All matching functions run; one denial is enough. Those of sessions with rules may deny; being there, they allow nothing. */
-  async allows(event: JoinEvent): Promise<boolean> {
+  /** All matching functions run; one denial is enough. Those of sessions with rules may deny; being there, they allow and give nothing. */
+  async decide(event: JoinEvent): Promise<JoinDecision> {
     const bindings = this.#joins.matching(event);
     if (this.#policy.failClosed && !bindings.some((binding) => !binding.gated && this.#fabric.hasFunction(binding.functionId))) {
       this.#logger.warn('join_denied', { reason: 'no_live_join_function', stream: event.stream_name, group: event.group_id });
-      return false;
+      return DENIED;
     }
     const payload = JsonPayload.ofValue(event);
     const outcomes = await Promise.all(bindings.map((binding) => this.#fabric.fire(binding, payload, this.#policy.timeoutMs)));
-    return !outcomes.some((outcome, index) => this.#denies(outcome, bindings[index] as TriggerBinding));
+    if (outcomes.some((outcome, index) => this.#denies(outcome, bindings[index] as TriggerBinding))) return DENIED;
+    let lease: LeaseGrant | undefined;
+    for (const [index, outcome] of outcomes.entries()) {
+      const binding = bindings[index] as TriggerBinding;
+      if (binding.gated || outcome.kind !== 'result') continue;
+      const read = readLeaseGrant(outcome.text);
+      if (read === 'malformed') {
+        if (this.#denyFailures(binding, 'the lease can not be read')) return DENIED;
+      } else lease ??= read;
+    }
+    return { allowed: true, lease };
   }
 
   /** Runs the functions beside everything else; their results don't matter. */

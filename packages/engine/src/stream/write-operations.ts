@@ -13,6 +13,8 @@ type ItemChange = Extract<WriteChange, { kind: OperationKind }>;
 /** One change of an item as a function or a batch asks for it, and how its result is told. */
 export interface Operation {
   readonly change: ItemChange;
+  /** UTF-16 code units that it keeps of its call until it is answered. */
+  readonly chars: number;
   /** An object as JSON text. */
   result(result: ChangeResult): JsonText;
 }
@@ -31,15 +33,15 @@ export function readOperation(kind: OperationKind, call: Call, input: JsonObject
       const data = readData(call, input);
       requireStorable(data);
       const result = ({ old }: ChangeResult) => `{"old_value":${old ?? 'null'},"new_value":${data}}`;
-      return { change: { kind, item, data, ...terms }, result };
+      return { change: { kind, item, data, ...terms }, chars: data.length, result };
     }
     case 'update': {
       const update = new UpdateCall(call, input);
       const result = (changed: ChangeResult) => update.result(changed.old, changed.kind === 'applied' ? changed.new : undefined);
-      return { change: { kind, item, compute: update.compute, ...terms }, result };
+      return { change: { kind, item, compute: update.compute, ...terms }, chars: update.text.length, result };
     }
     case 'delete':
-      return { change: { kind, item, condition: terms?.condition }, result: ({ old }) => `{"old_value":${old ?? 'null'}}` };
+      return { change: { kind, item, condition: terms?.condition }, chars: 0, result: ({ old }) => `{"old_value":${old ?? 'null'}}` };
     default:
       return kind satisfies never;
   }

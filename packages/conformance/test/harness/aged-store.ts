@@ -1,0 +1,74 @@
+import { join } from 'node:path';
+import { open } from 'lmdb';
+import { onTestFinished, vi } from 'vitest';
+import { type Logger, silentLogger } from '../../../engine/src/logging/logger.js';
+import { LmdbEnvironment, type Table } from '../../../engine/src/storage/lmdb-environment.js';
+import { createLmdbStore } from '../../../engine/src/store/store-lmdb.js';
+import { OpenStore } from '../../src/store-contract-factory.js';
+import { expireNow, lmdbFactory } from './store-factories.js';
+
+export const RETENTION = 1_000;
+
+/** A store whose clocks the test turns, and what it logs. */
+export async function aged() {
+  const factory = lmdbFactory();
+  await factory.create(Date.now);
+  onTestFinished(() => factory.dispose());
+  const path = join(factory.directory());
+  const time = { now: 1_700_000_000_000, elapsed: 0 };
+  const lines: { event: string; fields: Record<string, unknown> }[] = [];
+  const note = (event: string, fields: object = {}) => void lines.push({ event, fields: { ...fields } });
+  const logger: Logger = { ...silentLogger, warn: note, error: note };
+  const clock = { now: () => time.now, monotonic: () => time.elapsed };
+  const start = async () => {
+    const store = createLmdbStore({ path, durability: 'commit', saveIntervalMs: 100, tombstoneRetentionMs: RETENTION, clock, logger });
+    const opened = await OpenStore.start(store);
+    onTestFinished(() => store.close());
+    const sweep = () => (store as unknown as { sweepNow(): Promise<void> }).sweepNow();
+    return Object.assign(opened, { sweep, expire: () => expireNow(store) });
+  };
+  return { path, time, lines, start };
+}
+
+/** Flips the last bit of the records of a table that `chosen` names by their place; answers how many there are. */
+export async function damage(path: string, table: string, chosen: (index: number) => boolean): Promise<number> {
+  const environment = open({ path, noSubdir: false, maxDbs: 8, encoding: 'binary', keyEncoding: 'binary' });
+  const records = environment.openDB<Buffer, Buffer>({ name: table, encoding: 'binary', keyEncoding: 'binary' });
+  const all = [...records.getRange({})].map(({ key, value }) => ({ key: Buffer.from(key), value: Buffer.from(value) }));
+  for (const { key, value } of all.filter((_, index) => chosen(index))) {
+    value.writeUInt8(value.readUInt8(value.length - 1) ^ 1, value.length - 1);
+    await records.put(key, value);
+  }
+  await environment.close();
+  return all.length;
+}
+
+/** Stores opened from now on fail once, at the call of that name which is `nth`. */
+export function faulty() {
+  const fault = { at: '', left: 0 };
+  const strike = (call: string) => {
+    if (call === fault.at && --fault.left === 0) throw new Error(`a fault of ${call}`);
+  };
+  const real = Reflect.get(LmdbEnvironment.prototype, 'table') as (this: LmdbEnvironment, name: string) => Table;
+  const spy = vi.spyOn(LmdbEnvironment.prototype, 'table').mockImplementation(function (this: LmdbEnvironment, name) {
+    const table = real.call(this, name);
+    return {
+      get: (key, options) => (options === undefined ? table.get(key) : table.get(key, options)),
+      getRange: (range) => table.getRange(range),
+      put: (key, value) => {
+        strike(`${name}.put`);
+        table.put(key, value);
+      },
+      remove: (key) => {
+        strike(`${name}.remove`);
+        table.remove(key);
+      },
+    };
+  });
+  onTestFinished(() => spy.mockRestore());
+  return { set: (at: string, nth: number) => Object.assign(fault, { at, left: nth }) };
+}
+
+export async function count(path: string, table: string): Promise<number> {
+  return damage(path, table, () => false);
+}

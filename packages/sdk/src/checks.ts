@@ -1,0 +1,30 @@
+import { isRegistryId, LIMITS } from '@rivulet/protocol';
+import { sdkError } from './errors.js';
+
+export function checkUrl(text: string): void {
+  let url: URL | undefined;
+  try {
+    url = new URL(text);
+  } catch {
+    // No URL at all: refused below, as one of another protocol.
+  }
+  if (url?.protocol !== 'ws:' && url?.protocol !== 'wss:')
+    throw sdkError('INVALID_ARGUMENTS', 'the address of the engine must be a ws:// or wss:// URL, such as ws://localhost:49134');
+  if (url.hash !== '') throw sdkError('INVALID_ARGUMENTS', 'the address of the engine must have no fragment (#)');
+}
+
+export function checkId(id: string): void {
+  if (typeof id !== 'string' || id.trim() === '') throw sdkError('INVALID_ARGUMENTS', 'id is required');
+  if (!isRegistryId(id)) throw sdkError('INVALID_ARGUMENTS', `the id is longer than ${LIMITS.registryIdBytes} bytes`);
+}
+
+/** Of JavaScript, where the types say nothing. */
+export function checkHandler(handler: unknown): void {
+  if (typeof handler === 'function' || (typeof handler === 'object' && handler !== null && 'url' in handler)) return;
+  throw sdkError('INVALID_ARGUMENTS', 'the handler must be a function, or an object with the url to call');
+}
+
+export function checkBound(size: number, what: string): void {
+  if (size >= LIMITS.registrationsPerWorker)
+    throw sdkError('OVERLOADED', `a worker registers at most ${LIMITS.registrationsPerWorker} ${what}`);
+}
