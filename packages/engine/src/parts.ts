@@ -19,6 +19,7 @@ export { FrameEncoder } from './stream/frame-encoder.js';
 export { GroupFanout } from './stream/group-fanout.js';
 export { GroupLog } from './stream/group-log.js';
 export { Hub } from './stream/hub.js';
+export { Leases } from './stream/leases.js';
 export { registerStreamFunctions } from './stream/stream-functions.js';
 export { type SessionRoom, StreamSession } from './stream/stream-session.js';
 export { Subscription } from './stream/subscription.js';

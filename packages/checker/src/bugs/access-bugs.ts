@@ -5,8 +5,11 @@ export const ACCESS_BUGS: readonly Bug[] = [
     const strikes = onceIn(2);
     return {
       triggers: (triggers) => {
-        const allows = triggers.allows.bind(triggers);
-        triggers.allows = async (event) => (await allows(event)) || strikes();
+        const decide = triggers.decide.bind(triggers);
+        triggers.decide = async (event) => {
+          const decision = await decide(event);
+          return decision.allowed || !strikes() ? decision : { allowed: true, lease: undefined };
+        };
         return triggers;
       },
     };

@@ -83,8 +83,8 @@ class Contiguity {
     this.#settle(op.p);
     if (cursor?.e === op.e) {
       this.#notInside(cursor, op);
-      // Readers that know no positions are told nothing of events.
-      if (op.reset !== undefined && op.s > cursor.at) this.#omit(op, cursor.at, op.s);
+      // Readers that know no positions are told nothing of events, nor who asked from another history.
+      if (op.reset !== undefined && op.reset !== 'epoch' && op.reset !== 'malformed' && op.s > cursor.at) this.#omit(op, cursor.at, op.s);
     }
     this.#cursors.set(op.p, { e: op.e, at: op.s, by: op });
   }

@@ -26,6 +26,8 @@ export const noDuplicates: Invariant = {
           before = { e: op.e, s: -1, op, values: new Map() };
           seen.set(op.p, before);
         }
+        // A store that was wiped knows nothing of what was written under a key before.
+        if (before.e !== op.e) before.values.clear();
         if (before.e === op.e && op.s === before.s) report(`${op.s} is shown twice`, before.op, op);
         if (op.v !== undefined && op.op !== 'delete') {
           const first = before.values.get(op.v);

@@ -7,6 +7,7 @@ import {
   FunctionFabric,
   Hub,
   type JoinEvent,
+  Leases,
   type Logger,
   registerStreamFunctions,
   type SessionRoom,
@@ -49,6 +50,7 @@ export class SimEngine {
   readonly #channels: Channels;
   readonly #hub: Hub;
   readonly #room: SessionRoom;
+  readonly #leases: Leases;
   readonly #connections = new Set<SimConnection>();
   #killed = false;
 
@@ -65,7 +67,18 @@ export class SimEngine {
     const triggers = faults.triggers(new SubscriptionTriggers(this.#fabric, policy, logger));
     registerStreamFunctions({ fabric: this.#fabric, store, idempotencyRetentionMs: config.idempotencyRetentionMs, logger });
     if (options.rights !== undefined) this.#guard(triggers, options.rights);
-    this.#room = { hub: this.#hub, triggers, frames, config, logger, sessions: new Set(), expiry: new ExpiryWatch(clock) };
+    this.#leases = new Leases(store, logger);
+    this.#room = {
+      hub: this.#hub,
+      triggers,
+      leases: this.#leases,
+      frames,
+      config,
+      logger,
+      sessions: new Set(),
+      expiry: new ExpiryWatch(clock),
+    };
+    store.doubts.onDoubt((ref) => this.#hub.refreshGroup(ref));
     void store.start({
       onCommit: (commit: Commit) => {
         if (!this.#hub.watches(commit.stream, commit.group)) return;
@@ -107,6 +120,7 @@ export class SimEngine {
     this.#killed = true;
     this.store.crash();
     this.#hub.stop();
+    this.#leases.close();
     void this.#channels.close();
     for (const connection of this.#connections) connection.abandon();
   }
