@@ -44,7 +44,7 @@ export function planOf(seed: number): Plan {
     thinkMs: random.pick([3, 20, 80, 300]),
     faultMs: random.pick([20, 80, 250, 800]),
     guarded: random.chance(0.3),
-    pad: big ? 20_000 : random.pick([0, 0, 40, 300]),
+    pad: big ? 40_000 : random.pick([0, 0, 40, 300]),
     probed: random.chance(0.1),
     reportMs: random.pick([0, 0, 1, 3]),
     retentionMs: random.pick([100, 5_000, 604_800_000]),
