@@ -191,8 +191,8 @@ async function createStore(adapter: StoreConfig, options: Omit<StoreFactoryOptio
     case 'memory':
       return createMemoryStore(options);
     case 'lmdb': {
-      const { path, durability, saveIntervalMs } = adapter;
-      return createLmdbStore({ path, durability, saveIntervalMs, ...options });
+      const { path, durability, saveIntervalMs, space } = adapter;
+      return createLmdbStore({ path, durability, saveIntervalMs, ...(space === undefined ? {} : { space }), ...options });
     }
     case 'module':
       return await loadStoreModule(adapter.path, { ...options, config: adapter.config });

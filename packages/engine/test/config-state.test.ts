@@ -4,6 +4,8 @@ import { describeConfig } from '../src/config/describe-config.js';
 import { loadConfig } from '../src/config/load-config.js';
 import { directoryWith, load, problemsOf, warningCodes } from './config-files.js';
 
+const SPACE_KEYS = 'min_free_bytes: 1024, min_free_percent: 0, ballast_bytes: 512';
+const SPACE = { minFreeBytes: 1_024, minFreePercent: 0, ballastBytes: 512 };
 const FILE_BASED = 'store_method: file_based';
 const state = (config: string) => `workers:\n  - name: iii-state\n    config: ${config}\n`;
 const kv = (config: string) => `adapter: { name: kv, config: { ${config} } }`;
@@ -25,14 +27,16 @@ describe('an iii-state entry', () => {
   });
 
   it('takes every key', () => {
-    const text = state(`{ triggers_enabled: false, max_value_bytes: 1024, ${kv(`${FILE_BASED}, file_path: ./own, durability: relaxed`)} }`);
+    const text = state(
+      `{ triggers_enabled: false, max_value_bytes: 1024, ${kv(`${FILE_BASED}, file_path: ./own, durability: relaxed, ${SPACE_KEYS}`)} }`,
+    );
     const cwd = directoryWith({ 'config.yaml': text });
     const config = loadConfig({ cwd, env: {}, lenient: false });
     expect(config.warnings).toEqual([]);
     expect(config.state).toEqual({
       triggersEnabled: false,
       maxValueBytes: 1024,
-      adapter: { kind: 'lmdb', path: join(cwd, 'own'), durability: 'relaxed', saveIntervalMs: 5_000 },
+      adapter: { kind: 'lmdb', path: join(cwd, 'own'), durability: 'relaxed', saveIntervalMs: 5_000, space: SPACE },
     });
   });
 

@@ -41,7 +41,7 @@ export const ERROR_CODES = {
     when: 'A stream name, group id, item id, scope or key is longer than 256 UTF-8 bytes, holds a control character or is not well-formed Unicode; or a topic is longer than 1024.',
     retryable: false,
   },
-  STORE_FULL: { when: 'The store has no room for another write.', retryable: true },
+  STORE_FULL: { when: 'The disk of the store is nearly full; nothing was written.', retryable: true },
   STORE_UNAVAILABLE: {
     when: 'The store does not accept the operation now, for instance while it closes or after a failed sync.',
     retryable: true,

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { stablePorts } from './stable-ports.js';
 
-const CLI = fileURLToPath(new URL('../../../engine/dist/cli/main.js', import.meta.url));
+export const CLI = fileURLToPath(new URL('../../../engine/dist/cli/main.js', import.meta.url));
 const READY_MS = 15_000;
 
 /** `gated` is that of a second worker listener, which only a `config` can have. */
@@ -27,6 +27,8 @@ export interface EngineProcessOptions {
   readonly storeMethod?: 'file_based' | 'in_memory';
   /** Runs the program before the engine, for instance strace with its arguments. */
   readonly wrapper?: readonly string[];
+  /** Beside those of the test. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Of another engine. Default: a new one, removed when the test ends. */
   readonly directory?: string;
 }
@@ -86,7 +88,11 @@ export class EngineProcess {
     const file = join(this.directory, 'iii-config.yaml');
     await writeFile(file, this.#options.config?.(this.#ports) ?? this.#config());
     const command = [...(this.#options.wrapper ?? []), process.execPath, CLI, 'start', '--config', file];
-    const child = spawn(command[0] as string, command.slice(1), { cwd: this.directory, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(command[0] as string, command.slice(1), {
+      cwd: this.directory,
+      env: { ...process.env, ...this.#options.env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     this.#child = child;
     child.stderr.on('data', (data: Buffer) => {
       this.log += data.toString();

@@ -126,9 +126,24 @@ export interface MiddlewareConfig {
 
 export type StoreConfig =
   | { readonly kind: 'memory' }
-  | { readonly kind: 'lmdb'; readonly path: string; readonly durability: 'commit' | 'relaxed'; readonly saveIntervalMs: number }
+  | {
+      readonly kind: 'lmdb';
+      readonly path: string;
+      readonly durability: 'commit' | 'relaxed';
+      readonly saveIntervalMs: number;
+      /** Absent: the defaults of the store, which are those of the file too. */
+      readonly space?: StoreSpace;
+    }
   /** A store that the code in this file makes. `path` is absolute; `config` is for that code alone. */
   | { readonly kind: 'module'; readonly path: string; readonly config: Readonly<Record<string, unknown>> };
+
+/** When a store on a disk that fills up refuses writes: with less free than the larger of the two. */
+export interface StoreSpace {
+  readonly minFreeBytes: number;
+  readonly minFreePercent: number;
+  /** Room that is kept for deletes on a full disk; 0: none. */
+  readonly ballastBytes: number;
+}
 
 export interface LoggingConfig {
   readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error';

@@ -1,4 +1,14 @@
-import type { Config, ExposeRule, HttpConfig, RbacConfig, StateConfig, StoreConfig, StreamConfig, WorkerManagerConfig } from './config.js';
+import type {
+  Config,
+  ExposeRule,
+  HttpConfig,
+  RbacConfig,
+  StateConfig,
+  StoreConfig,
+  StoreSpace,
+  StreamConfig,
+  WorkerManagerConfig,
+} from './config.js';
 
 /** The effective configuration in the form of a file, keys in a fixed order. A file of it gives the same configuration again. */
 export function describeConfig(config: Config): Readonly<Record<string, unknown>> {
@@ -108,13 +118,24 @@ function httpKeys(http: HttpConfig): Readonly<Record<string, unknown>> {
   };
 }
 
+function spaceKeys({ minFreeBytes, minFreePercent, ballastBytes }: StoreSpace): Readonly<Record<string, unknown>> {
+  return { min_free_bytes: minFreeBytes, min_free_percent: minFreePercent, ballast_bytes: ballastBytes };
+}
+
 function adapterKeys(store: StoreConfig): Readonly<Record<string, unknown>> {
   switch (store.kind) {
     case 'memory':
       return { name: 'kv', config: { store_method: 'in_memory' } };
     case 'lmdb': {
-      const { path, durability, saveIntervalMs } = store;
-      return { name: 'kv', config: { store_method: 'file_based', file_path: path, durability, save_interval_ms: saveIntervalMs } };
+      const { path, durability, saveIntervalMs, space } = store;
+      const config = {
+        store_method: 'file_based',
+        file_path: path,
+        durability,
+        save_interval_ms: saveIntervalMs,
+        ...(space === undefined ? {} : spaceKeys(space)),
+      };
+      return { name: 'kv', config };
     }
     case 'module':
       return { module: store.path, config: store.config };

@@ -5,6 +5,7 @@ import { ConfigError } from './config-error.js';
 import { ConfigSource } from './config-source.js';
 import type { Environment } from './expand-environment.js';
 import { Findings } from './findings.js';
+import { lmdbStore } from './read-adapter.js';
 import { DEFAULT_LOGGING, readConfig } from './read-config.js';
 import { httpConfig, stateConfig, streamConfig, workerManagerConfig } from './read-workers.js';
 import { DEFAULT_STORE_PATHS, httpSchema, kvSchemas, stateSchema, streamSchema, workerManagerSchema } from './worker-schemas.js';
@@ -39,8 +40,7 @@ export function loadConfig(options: LoadOptions): Config {
 function defaultConfig(cwd: string): Config {
   const host = '127.0.0.1';
   const store = (owner: 'stream' | 'state') => {
-    const { durability, save_interval_ms: saveIntervalMs } = kvSchemas[owner].parse({});
-    return { kind: 'lmdb', path: resolve(cwd, DEFAULT_STORE_PATHS[owner]), durability, saveIntervalMs } as const;
+    return lmdbStore(kvSchemas[owner].parse({}), resolve(cwd, DEFAULT_STORE_PATHS[owner]));
   };
   return {
     workerManagers: [workerManagerConfig(workerManagerSchema.parse({ host }))],

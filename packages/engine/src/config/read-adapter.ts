@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import type { StoreConfig } from './config.js';
 import type { KeyPath } from './config-source.js';
 import type { Findings } from './findings.js';
@@ -109,7 +110,13 @@ function readKvStore(
   const kv = readSection(kvSchemas[owner], section, findings);
   if (kv === undefined) return undefined;
   if (kv.store_method === 'in_memory') return { kind: 'memory' };
-  return { kind: 'lmdb', path: resolvePath(kv.file_path), durability: kv.durability, saveIntervalMs: kv.save_interval_ms };
+  return lmdbStore(kv, resolvePath(kv.file_path));
+}
+
+/** `path` is absolute. */
+export function lmdbStore(kv: z.output<(typeof kvSchemas)[StoreOwner]>, path: string): StoreConfig {
+  const space = { minFreeBytes: kv.min_free_bytes, minFreePercent: kv.min_free_percent, ballastBytes: kv.ballast_bytes };
+  return { kind: 'lmdb', path, durability: kv.durability, saveIntervalMs: kv.save_interval_ms, space };
 }
 
 /** The code in the file decides what its `config` may hold; here it is any mapping. */

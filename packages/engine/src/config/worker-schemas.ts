@@ -171,6 +171,9 @@ function kvSchema(path: string) {
       .optional()
       .transform(saveInterval)
       .describe(`a number, held within ${SAVE_INTERVAL.floor} to ${SAVE_INTERVAL.ceiling}; anything else is the default`),
+    min_free_bytes: wholeNumber(64 * MIB, 0, 1_048_576 * MIB),
+    min_free_percent: wholeNumber(2, 0, 50),
+    ballast_bytes: wholeNumber(16 * MIB, 0, 1_024 * MIB),
     channel_size: z.unknown().optional().describe('anything; ignored'),
   });
 }

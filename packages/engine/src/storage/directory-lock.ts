@@ -1,4 +1,5 @@
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { StoreOpenError } from './store-open-error.js';
 
@@ -21,15 +22,16 @@ export class DirectoryLock {
   static take(directory: string): DirectoryLock {
     const file = join(directory, LOCK);
     const own = `${file}.${process.pid}`;
-    writeFileSync(own, `${process.pid} ${startOf(process.pid) ?? ''} ${bootId() ?? ''}\n`, { mode: 0o600 });
     try {
+      // On a full disk the lock that a killed engine left makes the room for the new one.
+      const left = contentOf(file);
+      refuseWhileHeld(directory, left);
+      if (left !== undefined) takeAway(file, left);
+      writeFileSync(own, `${process.pid} ${startOf(process.pid) ?? ''} ${bootId() ?? ''} ${hostname()}\n`, { mode: 0o600 });
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
         if (linked(own, file)) return new DirectoryLock(file);
         const holder = contentOf(file);
-        if (holder !== undefined && isAlive(holder)) {
-          const pid = Number(holder.split(' ')[0]);
-          throw new StoreOpenError(`${directory} is in use by process ${pid}; stop that engine, or give this one a directory of its own`);
-        }
+        refuseWhileHeld(directory, holder);
         if (holder !== undefined) takeAway(file, holder);
       }
       throw new StoreOpenError(`${file} changes hands all the time; start one engine at a time`);
@@ -41,6 +43,14 @@ export class DirectoryLock {
   release(): void {
     rmSync(this.#file, { force: true });
   }
+}
+
+function refuseWhileHeld(directory: string, holder: string | undefined): void {
+  if (holder === undefined || !isAlive(holder)) return;
+  const [pid, , , host = hostname()] = holder.split(' ');
+  throw new StoreOpenError(
+    `${directory} is in use by process ${pid} on ${host}; stop that engine, or give this one a directory of its own`,
+  );
 }
 
 /** A link is made with its content or not at all. */

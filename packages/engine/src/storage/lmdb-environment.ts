@@ -1,12 +1,22 @@
 import { randomUUID } from 'node:crypto';
-import { chmodSync, mkdirSync, statSync } from 'node:fs';
+import { chmodSync, mkdirSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
+import { releaseBallastIn } from './ballast.js';
+import { commitFailure } from './commit-failure.js';
 import { DirectoryLock } from './directory-lock.js';
+import { allocateFile, isAllocated } from './file-pages.js';
+import { diskSpace } from './free-space.js';
 import { DATA_FILE, readMarker, requireData, writeMarker } from './store-marker.js';
+import { StoreOpenError } from './store-open-error.js';
 
 /** Places for views, those of other processes included; LMDB's own default is 126. */
 const READERS = 1_024;
+const LOCK_FILE = 'lock.mdb';
+/** What the files of a new environment may take until they are whole. */
+const NEW_BYTES = 524_288;
+/** At the begin of each data file. */
+const META_PAGES = 2;
 
 /** A consistent view of all tables, from `readView`. */
 export type View = ReturnType<RootDatabase['useReadTransaction']> & { use(): void };
@@ -18,6 +28,26 @@ export interface Table {
   remove(key: Buffer): void;
   getRange(range: Range): Iterable<{ readonly key: Buffer; readonly value: Buffer }>;
 }
+
+/** Pages of one tree, or of the whole environment, as lmdb tells them. */
+interface Pages {
+  readonly pageSize: number;
+  readonly treeBranchPageCount: number;
+  readonly treeLeafPageCount: number;
+  readonly overflowPages: number;
+}
+
+interface TableStats extends Pages {
+  readonly root: Pages;
+  readonly free: Pages;
+  readonly lastPageNumber: number;
+}
+
+/**
+ * Directories whose environment failed in this process. lmdb gives a second one of the same directory the same environment, and one that
+ * failed must not be written or closed again.
+ */
+const failedHere = new Set<string>();
 
 /** From `start` to before `end`. */
 export interface Range {
@@ -63,15 +93,20 @@ export class LmdbEnvironment {
   #recorded: number;
   readonly #root: RootDatabase<Buffer, Buffer>;
   readonly #tables = new Map<string, Table>();
-  /** What was durable when the transaction on its way was begun. */
+  /** What was durable when the transaction on its way was begun, or the one that failed. */
   #settled: View | undefined;
+  /** A commit or a sync failed: what another one would do is unknown, so there is none. */
+  #failed = false;
 
   constructor(options: LmdbEnvironmentOptions) {
-    mkdirSync(options.path, { recursive: true, mode: 0o700 });
-    this.#lock = DirectoryLock.take(options.path);
+    this.#lock = takeLock(options.path);
     try {
+      if (failedHere.has(realpathSync(options.path))) {
+        throw new StoreOpenError(`${options.path} failed in this process, which can't open it again; start a new process`);
+      }
       const marker = readMarker(options.path);
       if (marker !== undefined) requireData(options.path, marker);
+      if (marker === undefined || !isAllocated(join(options.path, LOCK_FILE))) requireRoom(options.path);
       this.#root = open<Buffer, Buffer>({
         path: options.path,
         noSubdir: false,
@@ -87,7 +122,8 @@ export class LmdbEnvironment {
       for (const name of options.tables) {
         this.#tables.set(name, this.#root.openDB<Buffer, Buffer>({ name, encoding: 'binary', keyEncoding: 'binary' }) as Table);
       }
-      for (const file of [DATA_FILE, 'lock.mdb']) chmodSync(join(options.path, file), 0o600);
+      for (const file of [DATA_FILE, LOCK_FILE]) chmodSync(join(options.path, file), 0o600);
+      allocateFile(join(options.path, LOCK_FILE));
       this.#path = options.path;
       this.storeId = marker?.storeId ?? randomUUID();
       this.#recorded = marker?.bytes ?? 0;
@@ -114,12 +150,19 @@ export class LmdbEnvironment {
     // LMDB shows a commit as soon as its meta page is in the page cache, one sync before it is on the disk.
     const settled = this.#newView();
     this.#settled = settled;
+    let failed = false;
     try {
       await this.#carryOut(write);
+    } catch (error) {
+      failed = !(error instanceof TransactionAbortedError);
+      throw error;
     } finally {
-      this.#settled = undefined;
-      settled.done();
-      this.#root.resetReadTxn();
+      // After some failures LMDB opens no view any more, so this one is what reads are answered from until the process ends.
+      if (!failed) {
+        this.#settled = undefined;
+        settled.done();
+        this.#root.resetReadTxn();
+      }
     }
   }
 
@@ -137,8 +180,26 @@ export class LmdbEnvironment {
   sync(): Promise<void> {
     const root = this.#root as unknown as { sync(callback: (error?: unknown) => void): void };
     return new Promise((resolve, reject) => {
-      root.sync((error) => (error instanceof Error ? reject(error) : resolve()));
+      root.sync((error) => {
+        if (!(error instanceof Error)) return resolve();
+        this.#failed = true;
+        reject(error);
+      });
     });
+  }
+
+  /** Bytes of the data file that hold nothing: they are written before the file grows, unless a view or the order of pages keeps them. */
+  reusableBytes(): number {
+    try {
+      const used = [...this.#tables.values()].map((table) => (table as unknown as { getStats(): TableStats }).getStats());
+      const any = used[0];
+      if (any === undefined) return 0;
+      const pages = [...used, any.root, any.free].reduce((sum, tree) => sum + pagesOf(tree), META_PAGES);
+      return Math.max(0, any.lastPageNumber + 1 - pages) * any.pageSize;
+    } catch {
+      // All places for views are taken.
+      return 0;
+    }
   }
 
   /** So that the next start knows a data file that has been cut off; without it that start only knows less. */
@@ -164,7 +225,9 @@ export class LmdbEnvironment {
         }
       });
     } catch (error) {
-      throw thrown !== undefined && thrown.cause === error ? new TransactionAbortedError(thrown) : error;
+      if (thrown !== undefined && thrown.cause === error) throw new TransactionAbortedError(thrown);
+      this.#failed = true;
+      throw await commitFailure(error, this.#root.committed);
     }
   }
 
@@ -182,15 +245,53 @@ export class LmdbEnvironment {
     }
   }
 
-  /** Runs `last` in a transaction that nobody reads beside, so it needs no view; then everything is on the disk. */
-  async close(last: () => void): Promise<void> {
+  /**
+   * Runs `last`, if it is given, in a transaction that nobody reads beside, so it needs no view; then everything is on the disk. After a
+   * failure nothing is written: the environment stays as it is until the process ends, as closing it would write too, and only the
+   * directory is let go, for other processes.
+   */
+  async close(last: (() => void) | undefined): Promise<void> {
     try {
-      await this.#carryOut(last);
-      await this.sync();
+      if (last !== undefined && !this.#failed) await this.#carryOut(last);
+      if (!this.#failed) await this.sync();
     } finally {
-      await this.#root.close();
-      this.#recordSize();
+      if (this.#failed) failedHere.add(realpathSync(this.#path));
+      else {
+        await this.#root.close();
+        this.#recordSize();
+      }
       this.#lock.release();
     }
   }
+}
+
+function pagesOf({ treeBranchPageCount, treeLeafPageCount, overflowPages }: Pages): number {
+  return treeBranchPageCount + treeLeafPageCount + overflowPages;
+}
+
+/** LMDB writes to its files as memory: with no place for them on the disk that would end the process. */
+function requireRoom(directory: string): void {
+  const hasRoom = () => (diskSpace(directory)?.freeBytes ?? NEW_BYTES) >= NEW_BYTES;
+  if (hasRoom() || (releaseBallastIn(directory) && hasRoom())) return;
+  throw diskFull(directory);
+}
+
+function diskFull(directory: string, options?: ErrorOptions): StoreOpenError {
+  return new StoreOpenError(`the disk of ${directory} is full; give it room and start again`, options);
+}
+
+/** A lock is a file too: on a full disk the ballast makes room for it. */
+function takeLock(directory: string): DirectoryLock {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    return DirectoryLock.take(directory);
+  } catch (error) {
+    if (!isNoSpace(error)) throw error;
+    if (releaseBallastIn(directory)) return DirectoryLock.take(directory);
+    throw diskFull(directory, { cause: error });
+  }
+}
+
+function isNoSpace(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
 }

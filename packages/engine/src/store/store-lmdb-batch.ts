@@ -20,6 +20,7 @@ import {
   numbersKey,
   type RecordedExpiry,
 } from './store-lmdb-records.js';
+import { costOf, storeFull } from './store-lmdb-room.js';
 import { type StoreState, writeState } from './store-lmdb-state.js';
 import { expiryOf, planWrite } from './write-plan.js';
 
@@ -34,6 +35,18 @@ export interface Tables {
   readonly key_ages: Table;
   readonly meta: Table;
 }
+
+export const TABLES = [
+  'heads',
+  'items',
+  'order',
+  'versions',
+  'tombstones',
+  'expiries',
+  'keys',
+  'key_ages',
+  'meta',
+] as const satisfies readonly (keyof Tables)[];
 
 export type Planned = { readonly result: ApplyResult; readonly commit: Commit | undefined } | { readonly error: unknown };
 export type PlannedWrite = { readonly result: WriteResult; readonly commits: readonly Commit[] } | { readonly error: unknown };
@@ -68,17 +81,20 @@ export class Batch {
   readonly #state: StoreState;
   readonly #moment: Moment;
   readonly #keys: KeyLedger;
+  /** What may still be added to the data file, in bytes. */
+  #room: number;
   readonly #staged = new PairMap<StagedHead>();
   #nextGroup: number;
   /** The change that is carried out has had effects in the transaction. */
   #begun = false;
 
-  constructor(tables: Tables, heads: HeadCache, state: StoreState, moment: Moment) {
+  constructor(tables: Tables, heads: HeadCache, state: StoreState, moment: Moment, room = Number.POSITIVE_INFINITY) {
     this.#tables = tables;
     this.#heads = heads;
     this.#state = state;
     this.#moment = moment;
     this.#keys = new KeyLedger(tables, state);
+    this.#room = room;
     this.#nextGroup = state.nextGroup;
   }
 
@@ -130,6 +146,7 @@ export class Batch {
     const old = before?.live === true ? before.data : undefined;
     const effect = effectOf(change, old);
     if (effect.kind === 'none') return { result: { kind: 'unchanged', old }, commit: undefined };
+    this.#takeRooms(charactersOf(effect));
     this.#begun = true;
     const staged = known ?? this.#create(change);
     const commit = this.#perform(staged, change, effect, before, key, undefined);
@@ -147,7 +164,9 @@ export class Batch {
       return record?.live === true ? record : undefined;
     };
     const plan = planWrite(write, { epoch: this.#state.epoch, offset: known?.head.offset ?? this.#state.removedOffset, read });
-    const key = once && this.#keys.prepare(write, once, once.answer(plan.result), this.#moment.steady);
+    const answered = once && once.answer(plan.result);
+    const key = once && answered !== undefined ? this.#keys.prepare(write, once, answered, this.#moment.steady) : undefined;
+    this.#takeRooms([...plan.steps.flatMap(({ effect }) => charactersOf(effect)), ...(answered === undefined ? [] : [answered.length])]);
     this.#begun = true;
     const commits: Commit[] = [];
     let staged = known;
@@ -286,6 +305,13 @@ export class Batch {
     this.#tables.tombstones.put(grave, encodeText(grave, `${staged.stream}\u0000${staged.group}`));
   }
 
+  /** How large the values of updates are shows only here. All of them, or STORE_FULL. */
+  #takeRooms(characters: readonly number[]): void {
+    const cost = characters.reduce((sum, each) => sum + costOf(each), 0);
+    if (cost > this.#room) throw storeFull();
+    this.#room -= cost;
+  }
+
   #read(key: Buffer): ItemRecord | undefined {
     const record = this.#tables.items.get(key);
     return record === undefined ? undefined : decodeItem(key, record);
@@ -318,4 +344,10 @@ export class Batch {
     this.#staged.set(ref.stream, ref.group, staged);
     return staged;
   }
+}
+
+/** UTF-16 code units of the value that an effect writes; none when it touches no item. */
+function charactersOf(effect: Effect): readonly number[] {
+  if (effect.kind === 'write') return [effect.data.length];
+  return effect.kind === 'remove' ? [0] : [];
 }

@@ -16,7 +16,7 @@ import {
 } from './store-lmdb-records.js';
 
 /** Items that one part deletes, or gives a time. */
-const EXPIRED_AT_ONCE = 1_000;
+export const EXPIRED_AT_ONCE = 1_000;
 
 type Delete = Extract<Change, { kind: 'delete' }>;
 
@@ -62,8 +62,13 @@ export function dueItems(tables: Tables, now: number, view: View): Due {
  * Inside a write transaction: what was held in an earlier run goes `graceMs` after `startedAt`, a part of it; `more`: there may be other
  * items.
  */
-export function releaseHeld(tables: Tables, run: number, startedAt: number): { readonly damaged: number; readonly more: boolean } {
-  const range = { start: numbersKey(LAST_NUMBER, 0), end: numbersKey(LAST_NUMBER, run), limit: EXPIRED_AT_ONCE };
+export function releaseHeld(
+  tables: Tables,
+  run: number,
+  startedAt: number,
+  atOnce: number,
+): { readonly damaged: number; readonly more: boolean } {
+  const range = { start: numbersKey(LAST_NUMBER, 0), end: numbersKey(LAST_NUMBER, run), limit: atOnce };
   const held = [...tables.expiries.getRange(range)];
   let damaged = 0;
   for (const { key, value } of held) {
@@ -83,7 +88,7 @@ export function releaseHeld(tables: Tables, run: number, startedAt: number): { r
       damaged++;
     }
   }
-  return { damaged, more: held.length === EXPIRED_AT_ONCE };
+  return { damaged, more: held.length === atOnce };
 }
 
 const GONE = { live: false, created: 0, changed: 0, expiry: undefined, data: '' } as const;

@@ -6,7 +6,7 @@ import { decodeHead, encodeHead, type Head, headKey } from './store-lmdb-records
 /** Heads kept in memory; beyond it those used longest ago are written out, if they must be, and forgotten. */
 const CACHED_HEADS = 100_000;
 /** Heads let go in one commit. */
-const EVICTED_AT_ONCE = 1_000;
+export const EVICTED_AT_ONCE = 1_000;
 
 interface Cached extends GroupRef {
   head: Head;
@@ -70,6 +70,11 @@ export class HeadCache {
 
   get overfull(): boolean {
     return this.#cached.size > CACHED_HEADS;
+  }
+
+  /** Heads that `settle` may have to write. */
+  get size(): number {
+    return this.#cached.size;
   }
 
   /** Inside a write transaction: saves the heads to be forgotten. Call one of the answers after it. */

@@ -4,8 +4,6 @@ import type { GroupRef, Once } from './store.js';
 import { decodeKey, encodeKey, encodeText, LAST_NUMBER, numberAt, numbersKey } from './store-lmdb-records.js';
 import { requireRoom, requireSame } from './write-plan.js';
 
-/** Keys that one sweep forgets. */
-const FORGOTTEN_AT_ONCE = 2_000;
 const NUMBER_BYTES = 6;
 
 interface KeyTables {
@@ -69,9 +67,9 @@ export class KeyLedger {
   }
 
   /** Forgets keys whose time is over, a part of them; `more`: there may be others. */
-  sweep(now: number): { readonly damaged: number; readonly more: boolean } {
+  sweep(now: number, atOnce: number): { readonly damaged: number; readonly more: boolean } {
     const { keys, key_ages: ages } = this.#tables;
-    const old = [...ages.getRange({ end: numbersKey(now + 1), limit: FORGOTTEN_AT_ONCE })];
+    const old = [...ages.getRange({ end: numbersKey(now + 1), limit: atOnce })];
     let damaged = 0;
     for (const { key: age } of old) {
       ages.remove(age);
@@ -87,7 +85,7 @@ export class KeyLedger {
       keys.remove(key);
       this.#count(-1, -record.length);
     }
-    return { damaged, more: old.length === FORGOTTEN_AT_ONCE };
+    return { damaged, more: old.length === atOnce };
   }
 
   #count(keys: number, bytes: number): void {

@@ -1,9 +1,7 @@
 import { LIMITS, RivuletError } from '@rivulet/protocol';
 import type { ApplyResult, Change, Write, WriteResult } from './store.js';
+import { type Admission, admit } from './store-lmdb-admission.js';
 import type { Planned, PlannedWrite } from './store-lmdb-batch.js';
-
-/** Changes that one transaction carries; a write that begins within it is carried whole. */
-export const BATCH_CHANGES = Math.min(4_096, LIMITS.queuedWrites);
 
 interface Settling<T> {
   readonly resolve: (result: T) => void;
@@ -36,27 +34,16 @@ export class WriteQueue {
     this.#changes += sizeOf(waiting);
   }
 
-  /** What goes into one transaction. */
-  take(): readonly Waiting[] {
-    const all = this.#waiting;
-    let taken = all.length;
-    let changes = this.#changes;
-    if (changes > BATCH_CHANGES) {
-      taken = 0;
-      changes = 0;
-      for (; changes < BATCH_CHANGES; taken++) changes += sizeOf(all[taken] as Waiting);
-    }
-    this.#changes -= changes;
-    if (taken === all.length) {
-      this.#waiting = [];
-      return all;
-    }
-    this.#waiting = all.slice(taken);
-    return all.slice(0, taken);
+  /** Takes what the next transaction carries; what can't be written now is refused. */
+  take(admission: Admission): { readonly batch: readonly Waiting[]; readonly budget: number } {
+    const { batch, left, budget } = admit(this.#waiting, admission);
+    this.#waiting = left;
+    this.#changes = left.length === 0 ? 0 : left.reduce((sum, waiting) => sum + sizeOf(waiting), 0);
+    return { batch, budget };
   }
 }
 
-function sizeOf(waiting: Waiting): number {
+export function sizeOf(waiting: Waiting): number {
   return waiting.kind === 'change' ? 1 : waiting.write.changes.length;
 }
 

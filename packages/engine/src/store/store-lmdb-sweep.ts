@@ -17,10 +17,8 @@ import {
 } from './store-lmdb-records.js';
 import { type StoreState, writeState } from './store-lmdb-state.js';
 
-/** Tombstones that one sweep removes. */
-const SWEPT_AT_ONCE = 2_000;
-/** Heads that one sweep looks at. */
-const HEADS_AT_ONCE = 2_000;
+/** Tombstones that one sweep removes, and heads that it looks at. */
+export const SWEPT_AT_ONCE = 2_000;
 
 export interface Sweep {
   /** Runs after the commit: the new heads are the heads now. */
@@ -43,12 +41,19 @@ interface Gone extends GroupRef {
  * Inside a write transaction: removes tombstones of deletes before `oldest` and raises the floor of their groups; a head goes with
  * its last tombstone when no items are left, and the store remembers how far it had come. So does, a part of the heads at each sweep, that
  * of a group which never held an item, such as one of events. A damaged record takes nothing with it: the entry of the sweep goes, so
- * that it is met once, and what it should have led to stays as it is.
+ * that it is met once, and what it should have led to stays as it is. `atOnce`: tombstones, and heads, at most.
  */
-export function sweepTombstones(tables: Tables, heads: HeadCache, state: StoreState, oldest: number, firstHead: Buffer | undefined): Sweep {
+export function sweepTombstones(
+  tables: Tables,
+  heads: HeadCache,
+  state: StoreState,
+  oldest: number,
+  firstHead: Buffer | undefined,
+  atOnce = SWEPT_AT_ONCE,
+): Sweep {
   const touched = new Map<string, { stream: string; group: string; head: Head }>();
   const end = numbersKey(Math.max(0, oldest), 0, 0);
-  const graves = [...tables.tombstones.getRange({ end, limit: SWEPT_AT_ONCE })];
+  const graves = [...tables.tombstones.getRange({ end, limit: atOnce })];
   let damaged = 0;
   for (const { key, value } of graves) {
     tables.tombstones.remove(key);
@@ -77,7 +82,7 @@ export function sweepTombstones(tables: Tables, heads: HeadCache, state: StoreSt
     const key = headKey(stream, group);
     tables.heads.put(key, encodeHead(key, head));
   }
-  const idle = idleHeads(tables, heads, oldest, firstHead);
+  const idle = idleHeads(tables, heads, oldest, firstHead, atOnce);
   gone.push(...idle.gone.filter(({ stream, group }) => !touched.has(headKey(stream, group).toString())));
   for (const { stream, group, head } of gone) {
     tables.heads.remove(headKey(stream, group));
@@ -90,7 +95,7 @@ export function sweepTombstones(tables: Tables, heads: HeadCache, state: StoreSt
     for (const entry of gone) heads.forget(entry);
     for (const entry of kept) heads.set(entry, entry.head, true);
   };
-  return { adopt, state: next, damaged, more: graves.length === SWEPT_AT_ONCE, nextHead: idle.next };
+  return { adopt, state: next, damaged, more: graves.length === atOnce, nextHead: idle.next };
 }
 
 /** Groups without items or tombstones whose last event is older than `oldest`. */
@@ -99,8 +104,9 @@ function idleHeads(
   heads: HeadCache,
   oldest: number,
   start: Buffer | undefined,
+  atOnce: number,
 ): { readonly gone: readonly Gone[]; readonly next: Buffer | undefined } {
-  const records = [...tables.heads.getRange({ limit: HEADS_AT_ONCE, ...(start === undefined ? {} : { start }) })];
+  const records = [...tables.heads.getRange({ limit: atOnce, ...(start === undefined ? {} : { start }) })];
   const gone: Gone[] = [];
   for (const { key, value } of records) {
     const ref = splitHeadKey(key);
@@ -114,7 +120,7 @@ function idleHeads(
     }
   }
   const last = records.at(-1)?.key;
-  return { gone, next: last === undefined || records.length < HEADS_AT_ONCE ? undefined : Buffer.from(last) };
+  return { gone, next: last === undefined || records.length < atOnce ? undefined : Buffer.from(last) };
 }
 
 /** What a delete has left; nothing when it was followed by a new item of the same id. */

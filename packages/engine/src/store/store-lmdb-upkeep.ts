@@ -1,20 +1,23 @@
+import { LIMITS } from '@rivulet/protocol';
 import type { Logger } from '../logging/logger.js';
 import { type LmdbEnvironment, ReadViewError, TransactionAbortedError } from '../storage/lmdb-environment.js';
 import type { Clock } from '../structures/clock.js';
 import type { SteadyTime } from '../structures/steady-time.js';
 import type { Change } from './store.js';
 import type { Tables } from './store-lmdb-batch.js';
-import { anyDue, type Due, dueItems, isDamage, releaseHeld } from './store-lmdb-expiry.js';
+import { anyDue, type Due, dueItems, EXPIRED_AT_ONCE, isDamage, releaseHeld } from './store-lmdb-expiry.js';
 import type { HeadCache } from './store-lmdb-heads.js';
 import { KeyLedger } from './store-lmdb-keys.js';
+import { CHANGE_BYTES, costOf, type StoreRoom } from './store-lmdb-room.js';
 import { type StoreState, writeState } from './store-lmdb-state.js';
-import { type Sweep, sweepTombstones } from './store-lmdb-sweep.js';
+import { SWEPT_AT_ONCE, type Sweep, sweepTombstones } from './store-lmdb-sweep.js';
 
 interface Parts {
   readonly environment: LmdbEnvironment;
   readonly tables: Tables;
   readonly heads: HeadCache;
   readonly state: StoreState;
+  readonly room: StoreRoom;
   readonly time: SteadyTime;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -80,11 +83,14 @@ export class Upkeep {
 
   async #expire(): Promise<void> {
     this.#expiryDue = false;
-    const { environment, tables, state, write } = this.#parts;
+    const { environment, tables, state, room, write } = this.#parts;
+    const atOnce = this.#atOnce(room.forDeletes(), costOf(LIMITS.leaseDataBytes), EXPIRED_AT_ONCE);
+    // Without room there is a next time.
+    if (atOnce === 0) return;
     if (this.#heldDue) {
       let held = { damaged: 0, more: false };
       await environment.transaction(() => {
-        held = releaseHeld(tables, state.run, this.#startedAt);
+        held = releaseHeld(tables, state.run, this.#startedAt, atOnce);
       });
       this.#heldDue = held.more;
       this.#tellDamage('expiries', held.damaged);
@@ -101,6 +107,13 @@ export class Upkeep {
     this.#tellDamage('expiries', damaged + lost.length);
   }
 
+  /** How many of what costs `each` bytes may be written now; their room is taken. */
+  #atOnce(budget: number, each: number, most: number): number {
+    const atOnce = Math.min(most, Math.floor(budget / each));
+    this.#parts.room.spend(atOnce * each);
+    return atOnce;
+  }
+
   #dueItems(): Due {
     const { environment, tables, time } = this.#parts;
     const view = environment.readView();
@@ -113,13 +126,16 @@ export class Upkeep {
 
   async #sweep(): Promise<void> {
     this.#sweepDue = false;
-    const { environment, tables, heads, state, time, clock, tombstoneRetentionMs } = this.#parts;
+    const { environment, tables, heads, state, room, time, clock, tombstoneRetentionMs } = this.#parts;
+    // Two things are removed at once.
+    const atOnce = this.#atOnce(room.forNext(), 2 * CHANGE_BYTES, SWEPT_AT_ONCE);
+    if (atOnce === 0) return;
     let swept: Sweep | undefined;
     const ledger = new KeyLedger(tables, state);
     let keys = { damaged: 0, more: false };
     await environment.transaction(() => {
-      swept = sweepTombstones(tables, heads, state, clock.now() - tombstoneRetentionMs, this.#nextHead);
-      keys = ledger.sweep(time.now());
+      swept = sweepTombstones(tables, heads, state, clock.now() - tombstoneRetentionMs, this.#nextHead, atOnce);
+      keys = ledger.sweep(time.now(), atOnce);
       if (ledger.changed) writeState(tables.meta, { ...state, ...swept.state, ...ledger.totals });
     });
     if (swept === undefined) return;

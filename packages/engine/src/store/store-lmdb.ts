@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { Position } from '@rivulet/protocol';
 import type { Logger } from '../logging/logger.js';
 import { LmdbEnvironment, TransactionAbortedError } from '../storage/lmdb-environment.js';
@@ -18,12 +17,15 @@ import type {
   Write,
   WriteResult,
 } from './store.js';
-import { Batch, type Planned, type PlannedWrite, type Tables } from './store-lmdb-batch.js';
+import { Batch, type Planned, type PlannedWrite, TABLES, type Tables } from './store-lmdb-batch.js';
 import { notOpen, refused, told, unavailable, untouched } from './store-lmdb-errors.js';
-import { type Eviction, HeadCache } from './store-lmdb-heads.js';
+import { EVICTED_AT_ONCE, type Eviction, HeadCache } from './store-lmdb-heads.js';
+import { lastWrite, type Opened, openTables } from './store-lmdb-opening.js';
 import { settle, type Waiting, WriteQueue } from './store-lmdb-queue.js';
 import { LmdbReads } from './store-lmdb-reads.js';
-import { readState, type StoreState, writeState } from './store-lmdb-state.js';
+import { ReservedOffsets } from './store-lmdb-reserved.js';
+import { CHANGE_BYTES, RECORD_BYTES, type SpaceLimits, type StoreRoom, storeFull } from './store-lmdb-room.js';
+import type { StoreState } from './store-lmdb-state.js';
 import { Upkeep } from './store-lmdb-upkeep.js';
 import { requireIds } from './write-plan.js';
 
@@ -35,16 +37,17 @@ export interface LmdbStoreOptions {
   readonly saveIntervalMs: number;
   /** How long a delete stays known to `changes`, in milliseconds. */
   readonly tombstoneRetentionMs: number;
+  /** When a disk that fills up makes writes fail with STORE_FULL. Default: below 64 MiB or 2 percent free, 16 MiB kept for deletes. */
+  readonly space?: SpaceLimits;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-const TABLES = ['heads', 'items', 'order', 'versions', 'tombstones', 'expiries', 'keys', 'key_ages', 'meta'] as const;
 const SWEEP_MS = 60_000;
 /** How often it is looked for items whose time has come. */
 const EXPIRY_MS = 250;
-
-const NEW_STATE = { nextGroup: 1, removedOffset: 0, removedTimestamp: 0, clean: true, run: 0, keys: 0, keyBytes: 0 };
+/** Between looks at the disk. */
+const ROOM_MS = 1_000;
 
 /** Everything in one LMDB environment of this process: durable, embedded, one epoch for all groups. */
 export function createLmdbStore(options: LmdbStoreOptions): Required<StreamStore> {
@@ -61,6 +64,7 @@ class LmdbStore implements Required<StreamStore> {
   #tables: Tables | undefined;
   #heads: HeadCache | undefined;
   #reads: LmdbReads | undefined;
+  #room: StoreRoom | undefined;
   #state: StoreState | undefined;
   #events: StoreEvents | undefined;
   #upkeep: Upkeep | undefined;
@@ -82,14 +86,15 @@ class LmdbStore implements Required<StreamStore> {
   async start(events: StoreEvents): Promise<void> {
     const { path, durability, clock, logger, tombstoneRetentionMs } = this.#options;
     const environment = new LmdbEnvironment({ path, relaxed: durability === 'relaxed', tables: TABLES });
-    let opened: { readonly tables: Tables; readonly state: StoreState };
+    let opened: Opened;
     try {
-      opened = await this.#begin(environment);
+      opened = await openTables(environment, this.#options);
     } catch (error) {
-      await environment.close(() => {}).catch(() => {});
+      await environment.close(undefined).catch(() => {});
       throw error;
     }
-    const { tables, state } = opened;
+    const { tables, state, room } = opened;
+    this.#room = room;
     this.#environment = environment;
     this.#tables = tables;
     this.#state = state;
@@ -111,6 +116,7 @@ class LmdbStore implements Required<StreamStore> {
       tables,
       heads: this.#heads,
       state,
+      room,
       time,
       clock,
       logger,
@@ -121,32 +127,13 @@ class LmdbStore implements Required<StreamStore> {
     });
     this.#every(SWEEP_MS, () => this.sweepNow());
     this.#every(EXPIRY_MS, () => this.expireNow());
+    this.#every(ROOM_MS, () => Promise.resolve(room.tick()));
     if (durability === 'relaxed') this.#every(this.#options.saveIntervalMs, () => environment.sync());
-  }
-
-  /** Reads the state of the store, and makes known that it is open. */
-  async #begin(environment: LmdbEnvironment): Promise<{ readonly tables: Tables; readonly state: StoreState }> {
-    const { path, durability } = this.#options;
-    const tables = Object.fromEntries(TABLES.map((name) => [name, environment.table(name)])) as unknown as Tables;
-    const known = readState(tables.meta);
-    const state = known ?? { ...NEW_STATE, epoch: randomUUID() };
-    if (!state.clean) {
-      this.#options.logger.warn('store_new_epoch', {
-        path,
-        reason: 'a relaxed store was not closed; commits of its last moments may be gone',
-      });
-      state.epoch = randomUUID();
-    }
-    state.clean = durability === 'commit';
-    state.run++;
-    await environment.transaction(() => writeState(tables.meta, state));
-    if (durability === 'relaxed') await environment.sync();
-    return { tables, state };
   }
 
   apply(change: Change): Promise<ApplyResult> {
     try {
-      this.#requireWritable(1);
+      this.#requireOpen(1);
       requireId(change.stream, 'stream_name');
       requireId(change.group, 'group_id');
       if (change.item !== undefined) requireId(change.item, 'item_id');
@@ -158,7 +145,7 @@ class LmdbStore implements Required<StreamStore> {
 
   write(write: Write): Promise<WriteResult> {
     try {
-      this.#requireWritable(write.changes.length);
+      this.#requireOpen(write.changes.length);
       requireIds(write);
     } catch (error) {
       return Promise.reject(error as Error);
@@ -202,12 +189,14 @@ class LmdbStore implements Required<StreamStore> {
     this.#reads?.close();
     this.#reads = undefined;
     this.#environment = undefined;
-    if (this.#failed === undefined) {
-      await environment.close(() => {
-        this.#heads?.settle();
-        if (this.#state !== undefined && this.#tables !== undefined) writeState(this.#tables.meta, { ...this.#state, clean: true });
-      });
-    }
+    await this.#room?.close();
+    await environment.close(this.#lastWrite());
+  }
+
+  #lastWrite(): (() => void) | undefined {
+    const [tables, heads, state, room] = [this.#tables, this.#heads, this.#state, this.#room];
+    if (tables === undefined || heads === undefined || state === undefined || room === undefined) return undefined;
+    return lastWrite({ tables, heads, state, room });
   }
 
   #enqueue(waiting: Waiting): void {
@@ -222,12 +211,8 @@ class LmdbStore implements Required<StreamStore> {
     while (this.#queue.length > 0 || this.#isDue()) {
       if (this.#isDue()) await this.#upkeep?.part();
       if (this.#queue.length === 0) continue;
-      const waiting = this.#queue.take();
-      if (this.#failed !== undefined) {
-        for (const { reject } of waiting) reject(unavailable(this.#failed));
-        continue;
-      }
-      await this.#commitOrReject(waiting);
+      const { batch, budget } = this.#admit();
+      if (batch.length > 0) await this.#commitOrReject(batch, budget);
     }
     this.#writing = undefined;
   }
@@ -236,29 +221,40 @@ class LmdbStore implements Required<StreamStore> {
     return this.#upkeep?.due === true && this.#failed === undefined && !this.#closing;
   }
 
-  /** Within the loop of `#write`, ahead of the queue; answers what each failed with, if it did. */
+  /** Within the loop of `#write`, ahead of the queue: changes that make room. Answers what each failed with, if it did. */
   async #commitFirst(changes: readonly Change[]): Promise<readonly unknown[]> {
     const errors: unknown[] = changes.map(() => undefined);
-    const waiting = changes.map((change, index): Waiting => {
+    const budget = this.#room?.forDeletes() ?? 0;
+    const waiting: Waiting[] = [];
+    for (const [index, change] of changes.entries()) {
       const reject = (error: unknown) => {
         errors[index] = error;
       };
-      return { kind: 'change', change, resolve: () => {}, reject };
-    });
-    if (waiting.length > 0) await this.#commitOrReject(waiting);
+      if ((waiting.length + 1) * CHANGE_BYTES > budget) reject(storeFull());
+      else waiting.push({ kind: 'change', change, resolve: () => {}, reject });
+    }
+    this.#room?.spend(waiting.length * CHANGE_BYTES);
+    if (waiting.length > 0) await this.#commitOrReject(waiting, budget);
     return errors;
   }
 
-  /** Settles all of `waiting`, whatever happens. */
-  async #commitOrReject(waiting: readonly Waiting[]): Promise<void> {
+  #admit(): ReturnType<WriteQueue['take']> {
+    const [room, heads] = [this.#room, this.#heads];
+    if (room === undefined || heads === undefined) throw notOpen();
+    const failure = this.#failed === undefined ? undefined : unavailable(this.#failed);
+    return this.#queue.take({ failure, room, reserved: new ReservedOffsets(heads) });
+  }
+
+  /** Settles all of `waiting`, whatever happens. `budget`: what the transaction may add to the data file, in bytes. */
+  async #commitOrReject(waiting: readonly Waiting[], budget: number): Promise<void> {
     try {
-      await this.#commit(waiting);
+      await this.#commit(waiting, budget);
     } catch (error) {
       // Nothing of the batch was written. Each for itself: what one can't do must not fail the others.
       if (error instanceof TransactionAbortedError && waiting.length > 1 && this.#failed === undefined) {
         for (const one of waiting) {
           // One of them may have failed the store: what is in memory no longer tells what is on the disk.
-          if (this.#failed === undefined) await this.#commitOrReject([one]);
+          if (this.#failed === undefined) await this.#commitOrReject([one], budget);
           else one.reject(unavailable(this.#failed));
         }
         return;
@@ -270,12 +266,12 @@ class LmdbStore implements Required<StreamStore> {
     }
   }
 
-  async #commit(waiting: readonly Waiting[]): Promise<void> {
+  async #commit(waiting: readonly Waiting[], budget: number): Promise<void> {
     const [tables, heads, state, environment, time] = [this.#tables, this.#heads, this.#state, this.#environment, this.#time];
     if (tables === undefined || heads === undefined || state === undefined || environment === undefined || time === undefined)
       throw notOpen();
     const moment = { now: this.#options.clock.now(), steady: time.now() };
-    const batch = new Batch(tables, heads, state, moment);
+    const batch = new Batch(tables, heads, state, moment, budget);
     const planned: (Planned | PlannedWrite)[] = [];
     const carryOut = () => {
       for (const each of waiting) planned.push(each.kind === 'change' ? batch.carryOut(each.change) : batch.carryOutWrite(each.write));
@@ -287,7 +283,7 @@ class LmdbStore implements Required<StreamStore> {
       this.#committing = moment.now;
       try {
         await environment.transaction(() => {
-          if (heads.overfull) eviction = heads.evict();
+          if (heads.overfull && budget > 2 * EVICTED_AT_ONCE * RECORD_BYTES) eviction = heads.evict();
           carryOut();
           batch.seal();
         });
@@ -317,20 +313,10 @@ class LmdbStore implements Required<StreamStore> {
     }
   }
 
-  /** Events within what their heads have reserved touch no table. */
   #needsNoWrite(waiting: readonly Waiting[]): boolean {
-    const spare = new Map<object, number>();
-    for (const each of waiting) {
-      if (each.kind === 'write') return false;
-      const { change } = each;
-      if (change.kind !== 'event' && change.kind !== 'external') return false;
-      const head = this.#heads?.cached(change);
-      if (head === undefined) return false;
-      const left = spare.get(head) ?? head.reserved - head.offset;
-      if (left <= 0) return false;
-      spare.set(head, left - 1);
-    }
-    return true;
+    if (this.#heads === undefined) return false;
+    const reserved = new ReservedOffsets(this.#heads);
+    return waiting.every((each) => each.kind === 'change' && reserved.take(each.change));
   }
 
   /** Removes tombstones and keys whose time is over, as the timer does each minute: between batches, a part at a time, until none is left. */
@@ -373,9 +359,9 @@ class LmdbStore implements Required<StreamStore> {
     this.#options.logger.warn(event, { path: this.#options.path, ...fields });
   }
 
-  #requireWritable(changes: number): void {
+  /** Events go on after a failure, so that is decided when its turn comes. */
+  #requireOpen(changes: number): void {
     if (this.#closing || this.#reads === undefined) throw notOpen();
-    if (this.#failed !== undefined) throw unavailable(this.#failed);
     this.#queue.requireRoom(changes);
   }
 

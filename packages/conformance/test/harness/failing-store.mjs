@@ -1,0 +1,46 @@
+// Writes to the store in the given directory until a write fails, closes the store, and tells what can be done with the directory then.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { createLmdbStore } from '../../../engine/dist/store/store-lmdb.js';
+
+const [, , path] = process.argv;
+const silent = () => {};
+const open = async () => {
+  const store = createLmdbStore({
+    path,
+    durability: 'commit',
+    saveIntervalMs: 1_000,
+    tombstoneRetentionMs: 86_400_000,
+    clock: { now: Date.now, monotonic: () => performance.now() },
+    logger: { debug: silent, info: silent, warn: silent, error: silent },
+  });
+  await store.start({ onCommit: silent, onBreak: silent });
+  return store;
+};
+const ref = { stream: 's', group: 'g' };
+const store = await open();
+let taken = 0;
+let failure;
+while (failure === undefined && taken < 200) {
+  await store.apply({ kind: 'set', ...ref, item: 'm', data: String(taken + 1) }).then(
+    () => taken++,
+    (error) => {
+      failure = error;
+    },
+  );
+}
+const read = (await store.get(ref, 'm')).value?.data;
+await store.close();
+const reopened = await open().then(
+  () => 'opened',
+  (error) => error.message,
+);
+const told = {
+  taken,
+  code: failure?.code,
+  reason: String(failure?.cause),
+  read,
+  locked: existsSync(join(path, 'rivulet-store.lock')),
+  reopened,
+};
+process.stdout.write(JSON.stringify(told));

@@ -1,0 +1,23 @@
+import type { CopiedGroup } from './store-copy.js';
+
+/** Positions of one store over many crashes: a value keeps its offset, offsets of an item only grow, the epoch stays. */
+export class KeptPositions {
+  #epoch: string | undefined;
+  readonly #items = new Map<string, { readonly data: string; readonly changed: number }>();
+
+  /** What is wrong with a group; nothing, if all is well. */
+  check(group: string, { epoch, items }: CopiedGroup): string[] {
+    const problems: string[] = [];
+    this.#epoch ??= epoch;
+    if (epoch !== this.#epoch) problems.push(`${group} is of epoch ${epoch}, it was of ${this.#epoch}`);
+    for (const [item, now] of items) {
+      const key = `${group}/${item}`;
+      const before = this.#items.get(key);
+      this.#items.set(key, now);
+      if (before === undefined) continue;
+      const moved = before.data === now.data ? before.changed !== now.changed : before.changed >= now.changed;
+      if (moved) problems.push(`${key} went from offset ${before.changed} to ${now.changed}`);
+    }
+    return problems;
+  }
+}

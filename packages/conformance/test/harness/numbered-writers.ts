@@ -1,0 +1,70 @@
+import { setImmediate } from 'node:timers/promises';
+import { RawWorker } from './raw-worker.js';
+
+/** What became of each numbered value that writers sent. Values are unique, so each that is seen names its write. */
+export interface Ledger {
+  /** By item: the numbers that were acknowledged, in order. */
+  readonly acked: Map<string, number[]>;
+  /** Numbers that were refused, by code. */
+  readonly refused: Map<number, string>;
+  /** The next number. */
+  next: number;
+}
+
+export function newLedger(): Ledger {
+  return { acked: new Map(), refused: new Map(), next: 0 };
+}
+
+/** Writers with a connection each that write one numbered value after the other. */
+export class NumberedWriters {
+  readonly ledger: Ledger;
+  readonly #url: string;
+  readonly #bytes: number;
+  #running = true;
+  #done: Promise<unknown> = Promise.resolve();
+
+  private constructor(url: string, ledger: Ledger, bytes: number) {
+    this.#url = url;
+    this.ledger = ledger;
+    this.#bytes = bytes;
+  }
+
+  /** Each writes `bytes` to items of its own in group `g` of stream `s`. */
+  static begin(url: string, ledger: Ledger, writers: number, bytes: number): NumberedWriters {
+    const started = new NumberedWriters(url, ledger, bytes);
+    started.#done = Promise.all(Array.from({ length: writers }, (_, writer) => started.#write(writer)));
+    return started;
+  }
+
+  async stop(): Promise<void> {
+    this.#running = false;
+    await this.#done;
+  }
+
+  async #write(writer: number): Promise<void> {
+    const worker = await RawWorker.connect(this.#url);
+    const { acked, refused } = this.ledger;
+    const pad = 'x'.repeat(this.#bytes);
+    while (this.#running) {
+      const n = this.ledger.next++;
+      const item = `w${writer}-${n % 40}`;
+      const { error } = await worker.call('stream::set', { stream_name: 's', group_id: 'g', item_id: item, data: { n, pad } });
+      if (error === undefined) acked.set(item, [...(acked.get(item) ?? []), n]);
+      else refused.set(n, String((error as { code?: unknown }).code));
+      worker.inbox.all.length = 0;
+      await setImmediate();
+    }
+    await worker.close();
+  }
+}
+
+/** By item id: the number that is stored. */
+export async function storedNumbers(worker: RawWorker): Promise<Map<string, number>> {
+  const rows = (await worker.result('stream::list', { stream_name: 's', group_id: 'g', with_ids: true })) as Row[];
+  return new Map(rows.map(({ id, data }) => [id, data.n]));
+}
+
+interface Row {
+  readonly id: string;
+  readonly data: { readonly n: number };
+}

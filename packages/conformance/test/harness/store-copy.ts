@@ -1,0 +1,41 @@
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { silentLogger } from '../../../engine/src/logging/logger.js';
+import type { GroupRef } from '../../../engine/src/store/store.js';
+import { createLmdbStore } from '../../../engine/src/store/store-lmdb.js';
+
+export interface CopiedGroup {
+  readonly epoch: string;
+  /** By item: its value, and the offset of its last change. */
+  readonly items: ReadonlyMap<string, { readonly data: string; readonly changed: number }>;
+}
+
+/** Reads groups from a copy of the store in `directory`, whose engine is not running and finds the store as it was left. */
+export async function readCopy(directory: string, groups: readonly GroupRef[]): Promise<readonly CopiedGroup[]> {
+  const path = await mkdtemp(join(tmpdir(), 'rivulet-copy-'));
+  for (const file of ['data.mdb', 'rivulet-store.json']) await cp(join(directory, file), join(path, file));
+  const store = createLmdbStore({
+    path,
+    durability: 'commit',
+    saveIntervalMs: 1_000,
+    tombstoneRetentionMs: 86_400_000,
+    clock: { now: Date.now, monotonic: () => performance.now() },
+    logger: silentLogger,
+  });
+  try {
+    await store.start({ onCommit() {}, onBreak() {} });
+    const read: CopiedGroup[] = [];
+    for (const group of groups) {
+      const snapshot = await store.snapshot(group);
+      const items = new Map<string, { data: string; changed: number }>();
+      for await (const chunk of snapshot.chunks()) for (const { item, data, changed } of chunk) items.set(item, { data, changed });
+      read.push({ epoch: snapshot.position.epoch, items });
+      snapshot.close();
+    }
+    return read;
+  } finally {
+    await store.close();
+    await rm(path, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,24 @@
+// Fills one group of the store in the given directory with as many items as asked for, each `{"n":N}` under `i` and N in seven digits; then it is killed.
+import { createLmdbStore } from '../../../engine/dist/store/store-lmdb.js';
+
+const [, , path, count] = process.argv;
+const silent = () => {};
+const store = createLmdbStore({
+  path,
+  durability: 'commit',
+  saveIntervalMs: 1_000,
+  tombstoneRetentionMs: 86_400_000,
+  clock: { now: Date.now, monotonic: () => performance.now() },
+  logger: { debug: silent, info: silent, warn: silent, error: silent },
+});
+await store.start({ onCommit: silent, onBreak: silent });
+const AT_ONCE = 16_384;
+for (let n = 0; n < Number(count); n += AT_ONCE) {
+  const items = Array.from({ length: Math.min(AT_ONCE, Number(count) - n) }, (_, at) => n + at);
+  await Promise.all(
+    items.map((each) =>
+      store.apply({ kind: 'set', stream: 's', group: 'g', item: `i${String(each).padStart(7, '0')}`, data: `{"n":${each}}` }),
+    ),
+  );
+}
+process.kill(process.pid, 'SIGKILL');
