@@ -52,7 +52,7 @@ export function runDeliveries(seed: number, deliveries: number, onRound: (round:
         groups: 2,
         items: 200,
         workers: 2,
-        lanes: 16,
+        lanes: 64,
         thinkMs: 6,
         deliveries: Math.min(DELIVERIES_A_ROUND, deliveries - sum.deliveries),
         dropMs: 5_000,
