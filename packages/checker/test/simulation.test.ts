@@ -30,6 +30,14 @@ it(
   60_000 + SEEDS * 1_000,
 );
 
+/** Seeds that have found something once. */
+it.each([[338, 'frames between the fragments of a large sync, on a socket of readers with and without positions']])(
+  'seed %i: %s',
+  async (seed) => {
+    expect(check(INVARIANTS, (await simulate(seed)).ops).map(describeViolation)).toEqual([]);
+  },
+);
+
 it('the worlds show everything that a client can be told', async () => {
   const seen = new Set<string>();
   for (let seed = 1; seed <= 60; seed++) {
