@@ -188,7 +188,10 @@ export class Mirror {
       this.#items.delete(item);
       return;
     }
-    const created = frame.created ?? (effect === 'create' ? (frame.offset ?? 0) : (this.#items.get(item)?.created ?? frame.offset ?? 0));
+    const known = this.#items.get(item)?.created;
+    // Where only the order is known, offsets would not sort among the places that stand for it.
+    const told = this.#loose && effect === 'update' ? (known ?? frame.created) : frame.created;
+    const created = told ?? (effect === 'create' ? undefined : known) ?? frame.offset ?? 0;
     this.#items.set(item, { value: value ?? '', created });
   }
 
