@@ -8,6 +8,7 @@ export default defineConfig({
     alias: [
       { find: '@rivulet/protocol', replacement: source('./packages/protocol/src/index.ts') },
       { find: '@rivulet/engine/stores', replacement: source('./packages/engine/src/stores.ts') },
+      { find: '@rivulet/engine/parts', replacement: source('./packages/engine/src/parts.ts') },
       { find: '@rivulet/engine/store', replacement: source('./packages/engine/src/store/store.ts') },
       { find: '@rivulet/engine', replacement: source('./packages/engine/src/index.ts') },
       { find: '@rivulet/client/react', replacement: source('./packages/client/src/react.ts') },

@@ -27,6 +27,28 @@ test('the store directory and its files are for their owner only', async () => {
     expect((await stat(join(factory.directory(), file))).mode & 0o777).toBe(0o600);
 });
 
+test('ST-5 who reads a group while its first change is on its way to the disk gets an earlier stamp than that change', async () => {
+  let now = 1_000_000;
+  const factory = lmdbFactory();
+  const opened = await OpenStore.start(await factory.create(() => now));
+  onTestFinished(async () => {
+    await opened.store.close();
+    await factory.dispose();
+  });
+  const writing = opened.set('m', '1');
+  // The batch has begun, and its sync has not ended: nothing but microtasks ran.
+  for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+  now += 500;
+  const snapshot = await opened.store.snapshot(GROUP);
+  const read = await opened.store.get(GROUP, 'm');
+  snapshot.close();
+  await writing;
+  const [commit] = opened.commits;
+  expect(snapshot.position.offset).toBe(0);
+  expect(snapshot.timestamp).toBeLessThan(commit?.timestamp ?? 0);
+  expect(read.timestamp).toBeLessThan(commit?.timestamp ?? 0);
+});
+
 test('F7 an empty or missing data file beside the marker is damage, not a new store', async () => {
   const { factory, opened } = await openStore();
   await opened.set('m', '1');

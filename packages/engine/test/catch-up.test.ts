@@ -261,6 +261,25 @@ it('RV-11 a reader of positions that takes nothing of a large sync begins again 
   expect(socket.written[1]).toContain('"reason":"restarted"');
 });
 
+it('RV-12 a socket that comes to know positions while its sync is read gets the message that was begun, and nothing between its fragments', async () => {
+  const { socket } = world;
+  world.items = LARGE.slice(0, 5);
+  world.onSnapshot = () => {
+    socket.positions = true;
+  };
+  const free: boolean[] = [];
+  const write = socket.write.bind(socket);
+  socket.write = (frames) => {
+    write(frames);
+    const ended = ((frames[0] ?? 0) & 0x80) !== 0;
+    if (!ended) free.push(socket.ready);
+  };
+  world.hub.join(world.hub.open(socket, REF), { subscriptionId: 's', item: undefined, since: undefined });
+  await settled();
+  expect(free.length).toBeGreaterThan(0);
+  expect(free).not.toContain(true);
+});
+
 it('a group whose watch failed once is watched at the next attempt', async () => {
   const { hub, socket } = world;
   world.failWatches = 1;

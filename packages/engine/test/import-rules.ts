@@ -4,7 +4,7 @@ export interface SourceFile {
   readonly imports: readonly string[];
 }
 
-/** Which rooms of the engine a room may import, beside itself. `engine` is the composition root; `index` and `stores` are what the package exports. */
+/** Which rooms of the engine a room may import, beside itself. `engine` is the composition root; `index`, `stores` and `parts` are what the package exports. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   structures: [],
   logging: ['structures'],
@@ -21,6 +21,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   engine: ['config', 'core', 'http', 'logging', 'pubsub', 'state', 'storage', 'store', 'stream', 'structures', 'transport'],
   index: ['config', 'engine', 'logging', 'store', 'stream', 'structures'],
   stores: ['store'],
+  parts: ['config', 'core', 'logging', 'store', 'stream', 'structures', 'transport'],
 };
 
 /** Rooms that know the wire types; to the others they are somebody else's business. */

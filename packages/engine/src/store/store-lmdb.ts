@@ -76,6 +76,8 @@ class LmdbStore implements Required<StreamStore> {
   /** After a failed commit nothing is written to the environment again: what it would do is unknown. */
   #failed: unknown;
   readonly #warnedAt = new Map<string, number>();
+  /** The stamp of the batch that is on its way: who reads a group before its first change must not get a later one. */
+  #committing: number | undefined;
   #timers: NodeJS.Timeout[] = [];
 
   constructor(options: LmdbStoreOptions) {
@@ -103,7 +105,7 @@ class LmdbStore implements Required<StreamStore> {
       tables,
       heads: this.#heads,
       state,
-      now: () => clock.now(),
+      now: () => this.#committing ?? clock.now(),
       onWait: () =>
         this.#warn('store_reads_wait', { consequence: 'joins and lists of large groups wait until slow readers of others are served' }),
     });
@@ -281,6 +283,7 @@ class LmdbStore implements Required<StreamStore> {
       carryOut();
     } else {
       let eviction: Eviction | undefined;
+      this.#committing = moment.now;
       try {
         await environment.transaction(() => {
           if (heads.overfull && budget > 2 * EVICTED_AT_ONCE * RECORD_BYTES) eviction = heads.evict();
@@ -290,6 +293,8 @@ class LmdbStore implements Required<StreamStore> {
       } catch (error) {
         eviction?.aborted();
         throw error;
+      } finally {
+        this.#committing = undefined;
       }
       eviction?.committed();
     }

@@ -6,7 +6,7 @@ import { type CompactedRead, readCompacted, readCompactedItem } from './compacte
 import type { FrameEncoder } from './frame-encoder.js';
 import { SEGMENT_BYTES } from './group-fanout.js';
 import { Membership, type Subscription } from './subscription.js';
-import { changesSoon, readSync } from './sync.js';
+import { changesSoon, readSync, writeWhole } from './sync.js';
 
 /** Bytes that one subscription may write before the event loop gets its turn. */
 const TURN_BYTES = 1_048_576;
@@ -117,7 +117,8 @@ export class CatchUp {
     if (history !== fanout.history) return this.#giveUp(subscription, fanout.brokenBy);
     if (!subscriber.positions || fanout.epoch === undefined || subscription.members.length === 0) return this.#giveUp(subscription);
     const since = { epoch: fanout.epoch, offset: cursor };
-    const { members } = subscription;
+    // Those of now: more may come while it is read and written.
+    const members = Array.from(subscription.members);
     if (subscription.watchesGroup) {
       const wants = (item: string) => subscription.wants(item);
       const done = await this.#writeCompacted(subscription, since, members, wants, () => readCompacted(this.#options, fanout, since));
@@ -164,7 +165,7 @@ export class CatchUp {
       fanout.begin(result.position);
       if (!(await result.writeTo(subscriber, members, wants)) || fanout.history !== history) return 'unwritten';
       this.compacted++;
-      for (const member of members) this.#tellGap(subscription, member, since.offset, result.position.offset);
+      for (const member of members) await this.#tellGap(subscription, member, since.offset, result.position.offset);
       return result.position;
     } finally {
       result.close();
@@ -199,7 +200,7 @@ export class CatchUp {
       if (closed(subscription) || subscription.nextSync !== member || !there) return;
       if (!(await result.writeTo(subscriber, [member], () => true)) || lost(subscription) || fanout.history !== history) return;
       this.compacted++;
-      this.#tellGap(subscription, member, since.offset, result.position.offset);
+      await this.#tellGap(subscription, member, since.offset, result.position.offset);
       if (subscription.cursor < 0) subscription.history = history;
       subscription.cursor = Math.max(subscription.cursor, result.position.offset);
       this.#answered(subscription, member);
@@ -263,7 +264,7 @@ export class CatchUp {
         return;
       }
       if (lost(subscription)) return;
-      if (target.gapAfter !== undefined) this.#tellGap(subscription, target, target.gapAfter, offset);
+      if (target.gapAfter !== undefined) await this.#tellGap(subscription, target, target.gapAfter, offset);
       if (subscription.cursor < 0) subscription.history = history;
       subscription.cursor = Math.max(subscription.cursor, offset);
       if (subscription.nextSync === target) subscription.syncDone();
@@ -273,7 +274,7 @@ export class CatchUp {
   }
 
   /** Says which events the client will never see, unless it is known that there were none (rule RV-9). */
-  #tellGap(subscription: Subscription, target: { readonly item: string | undefined }, after: number, through: number): void {
+  async #tellGap(subscription: Subscription, target: { readonly item: string | undefined }, after: number, through: number): Promise<void> {
     const { fanout, subscriber } = subscription;
     if (!subscriber.positions || after >= through) return;
     const count = fanout.log.events(after, through);
@@ -281,7 +282,7 @@ export class CatchUp {
     const told = target instanceof Membership ? [target] : subscription.members.filter(({ item }) => item === target.item);
     for (const { id: subscriptionId } of told) {
       const data = { subscriptionId, after, through, ...(count === undefined ? {} : { count }) };
-      subscriber.write(this.#options.frames.control({ type: 'gap', data }));
+      await writeWhole(subscriber, this.#options.frames.control({ type: 'gap', data }));
     }
   }
 

@@ -4,7 +4,7 @@ import { encodeTextFrame } from '../structures/websocket-frame.js';
 import type { FrameEncoder } from './frame-encoder.js';
 import { type GroupFanout, SEGMENT_BYTES } from './group-fanout.js';
 import type { Membership, Subscriber } from './subscription.js';
-import { readySoon } from './sync.js';
+import { writeSoon } from './sync.js';
 
 /** What changed in a group, or in one item, since a position that the log does not reach back to: each item once (rule RV-7). */
 export interface Compacted {
@@ -35,28 +35,23 @@ export async function readCompacted({ store, frames }: Sources, fanout: GroupFan
     kind: 'compacted',
     position,
     writeTo: async (subscriber, members, wants) => {
-      for (const member of members) begin(frames, subscriber, member, since, position);
-      let pending: Buffer[] = [];
+      let pending = members.map((member) => begin(frames, member, since, position));
       let bytes = 0;
-      const flush = async () => {
-        if (!(await readySoon(subscriber))) return false;
-        if (pending.length > 0) subscriber.write(Buffer.concat(pending));
-        pending = [];
-        bytes = 0;
-        return true;
-      };
       for await (const chunk of changes.chunks()) {
         for (const entry of chunk) {
           if (!wants(entry.item)) continue;
           const next = frame(entry);
-          if (bytes > 0 && bytes + next.length > SEGMENT_BYTES && !(await flush())) return false;
+          if (bytes > 0 && bytes + next.length > SEGMENT_BYTES) {
+            if (!(await writeSoon(subscriber, Buffer.concat(pending)))) return false;
+            pending = [];
+            bytes = 0;
+          }
           pending.push(next);
           bytes += next.length;
         }
       }
-      if (!(await flush())) return false;
-      for (const member of members) end(frames, subscriber, member, position);
-      return true;
+      for (const member of members) pending.push(end(frames, member, position));
+      return writeSoon(subscriber, Buffer.concat(pending));
     },
     close: () => changes.close(),
   };
@@ -80,26 +75,19 @@ export async function readCompactedItem(
     kind: 'compacted',
     position,
     writeTo: async (subscriber, members) => {
-      if (!(await readySoon(subscriber))) return false;
-      for (const member of members) begin(frames, subscriber, member, since, position);
-      if (entry.changed > since.offset) subscriber.write(encodeTextFrame(frames.compacted(fanout, entry, since.offset, timestamp)));
-      for (const member of members) end(frames, subscriber, member, position);
-      return true;
+      const written = members.map((member) => begin(frames, member, since, position));
+      if (entry.changed > since.offset) written.push(encodeTextFrame(frames.compacted(fanout, entry, since.offset, timestamp)));
+      for (const member of members) written.push(end(frames, member, position));
+      return writeSoon(subscriber, Buffer.concat(written));
     },
     close() {},
   };
 }
 
-function begin(
-  frames: FrameEncoder,
-  subscriber: Subscriber,
-  { id: subscriptionId }: Membership,
-  since: Position,
-  { epoch, offset }: Position,
-): void {
-  subscriber.write(frames.control({ type: 'resumed', data: { subscriptionId, mode: 'changes', epoch, from: since.offset, to: offset } }));
+function begin(frames: FrameEncoder, { id: subscriptionId }: Membership, since: Position, { epoch, offset }: Position): Buffer {
+  return frames.control({ type: 'resumed', data: { subscriptionId, mode: 'changes', epoch, from: since.offset, to: offset } });
 }
 
-function end(frames: FrameEncoder, subscriber: Subscriber, { id: subscriptionId }: Membership, { epoch, offset }: Position): void {
-  subscriber.write(frames.control({ type: 'caught_up', data: { subscriptionId, epoch, offset } }));
+function end(frames: FrameEncoder, { id: subscriptionId }: Membership, { epoch, offset }: Position): Buffer {
+  return frames.control({ type: 'caught_up', data: { subscriptionId, epoch, offset } });
 }

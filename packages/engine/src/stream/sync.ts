@@ -24,8 +24,11 @@ export async function readSync(sources: Sources, subscription: Subscription, tar
   const { fanout, subscriber } = subscription;
   const reason = subscriber.positions ? target.reason : undefined;
   if (target.item !== undefined) return readItemSync(sources, fanout, target.item, reason);
-  const sync = await sources.syncs.groupSync(fanout, { parts: subscriber.positions, reason });
-  return { position: sync.position, writeTo: ({ subscriber: to }) => writeGroupSync(to, sync), close: () => sync.close() };
+  // Another join of the socket may say meanwhile that it knows positions: what was begun as one message stays one.
+  const parts = subscriber.positions;
+  const sync = await sources.syncs.groupSync(fanout, { parts, reason });
+  const writeTo = ({ subscriber: to }: Subscription) => (parts ? writeParts(to, sync) : writeMessage(to, sync));
+  return { position: sync.position, writeTo, close: () => sync.close() };
 }
 
 async function readItemSync({ store, frames }: Sources, fanout: GroupFanout, item: string, reason: SyncTarget['reason']): Promise<Sync> {
@@ -38,7 +41,7 @@ async function readItemSync({ store, frames }: Sources, fanout: GroupFanout, ite
 }
 
 /** Looks and writes in one step: another pump of the same socket may run whenever this one awaits. */
-async function writeWhole(subscriber: Subscriber, frame: Buffer): Promise<boolean> {
+export async function writeWhole(subscriber: Subscriber, frame: Buffer): Promise<boolean> {
   while (subscriber.open) {
     if (subscriber.ready) {
       subscriber.write(frame);
@@ -47,10 +50,6 @@ async function writeWhole(subscriber: Subscriber, frame: Buffer): Promise<boolea
     await subscriber.whenChanged();
   }
   return false;
-}
-
-function writeGroupSync(subscriber: Subscriber, sync: GroupSync): Promise<boolean> {
-  return subscriber.positions ? writeParts(subscriber, sync) : writeMessage(subscriber, sync);
 }
 
 /** Each part stands for itself: other frames of the socket may come between, and a reader that takes nothing is asked to begin again. */
@@ -104,6 +103,14 @@ async function hasRoom(subscriber: Subscriber, pinned: boolean): Promise<boolean
     }
   }
   return subscriber.open;
+}
+
+/** `writeWhole` that gives up: false also when nothing changed for `LIMITS.snapshotStallMs`. */
+export async function writeSoon(subscriber: Subscriber, frames: Buffer): Promise<boolean> {
+  while (subscriber.open && !subscriber.ready) if (!(await changesSoon(subscriber))) return false;
+  if (!subscriber.open) return false;
+  subscriber.write(frames);
+  return true;
 }
 
 /** Waits until the socket takes more; false when it closed, or nothing changed for `LIMITS.snapshotStallMs`. */

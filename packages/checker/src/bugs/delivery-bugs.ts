@@ -1,0 +1,99 @@
+import { GroupFanout, GroupLog, Hub, StreamSession, Subscription } from '@rivulet/engine/parts';
+import { type Bug, bug, onceIn } from './bug.js';
+
+type Methods<T> = { [K in keyof T]: T[K] extends (...args: never[]) => unknown ? K : never }[keyof T];
+
+/** Replaces a method of a class for the time of a run. */
+function replaced<T extends object, K extends Methods<T> & string>(prototype: T, name: K, make: (original: T[K]) => T[K]): () => void {
+  const original = prototype[name];
+  Object.defineProperty(prototype, name, { value: make(original), configurable: true, writable: true });
+  return () => {
+    Object.defineProperty(prototype, name, { value: original, configurable: true, writable: true });
+  };
+}
+
+/** The same with a getter. */
+function replacedGetter(prototype: object, name: string, get: () => unknown): () => void {
+  const original = Object.getOwnPropertyDescriptor(prototype, name);
+  Object.defineProperty(prototype, name, { get, configurable: true });
+  return () => {
+    if (original !== undefined) Object.defineProperty(prototype, name, original);
+  };
+}
+
+export const DELIVERY_BUGS: readonly Bug[] = [
+  bug('skip-one-on-resume', 'I4', 'who catches up misses the first change after its cursor', () => {
+    const strikes = onceIn(5);
+    return {
+      install: () =>
+        replaced(
+          GroupLog.prototype,
+          'stretch',
+          (stretch) =>
+            function skipping(this: GroupLog, cursor, options) {
+              const skips = options.filter !== undefined && cursor < this.head && strikes();
+              return stretch.call(this, skips ? cursor + 1 : cursor, options);
+            },
+        ),
+    };
+  }),
+  bug('batch-cut-off-by-one', 'I4', 'a batch ends one change before the cursor that it states', () => {
+    const strikes = onceIn(4);
+    return {
+      install: () =>
+        replaced(
+          GroupLog.prototype,
+          'stretch',
+          (stretch) =>
+            function cutting(this: GroupLog, cursor, options) {
+              const whole = stretch.call(this, cursor, options);
+              if (whole.cursor - cursor < 2 || !strikes()) return whole;
+              return { frames: stretch.call(this, cursor, { ...options, through: whole.cursor - 1 }).frames, cursor: whole.cursor };
+            },
+        ),
+    };
+  }),
+  bug('served-below-the-log', 'I4', 'a cursor that the log no longer reaches is served from it', () => ({
+    install: () => replacedGetter(GroupLog.prototype, 'base', () => 0),
+  })),
+  bug('filter-drops-frames', 'I4', 'the filter of items drops changes of some', () => ({
+    install: () =>
+      replaced(
+        Subscription.prototype,
+        'wants',
+        (wants) =>
+          function dropping(this: Subscription, item) {
+            return item !== 'i1' && wants.call(this, item);
+          },
+      ),
+  })),
+  bug('laggard-skipped', 'I4', 'a reader that lags goes on at the head', () => ({
+    install: () =>
+      replaced(
+        GroupFanout.prototype,
+        'leaveLive',
+        (leaveLive) =>
+          function skipping(this: GroupFanout, subscription) {
+            leaveLive.call(this, subscription);
+            if (subscription.cursor >= 0) subscription.cursor = this.log.head;
+          },
+      ),
+  })),
+  bug('drain-not-heard', 'I13', 'a reader that lags is not served when it drains', () => ({
+    install: () => replaced(StreamSession.prototype, 'onDrain', () => function deaf() {}),
+  })),
+  bug('last-flush-forgotten', 'I13', 'now and then the end of a turn hands nothing over', () => {
+    const strikes = onceIn(6);
+    return {
+      install: () =>
+        replaced(
+          Hub.prototype,
+          'publish',
+          (publish) =>
+            function forgetting(this: Hub, ...args) {
+              if (!strikes()) publish.apply(this, args);
+            },
+        ),
+    };
+  }),
+];

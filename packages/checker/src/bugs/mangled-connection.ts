@@ -1,0 +1,69 @@
+import type { Connection } from '@rivulet/engine/parts';
+import type { CloseName } from '@rivulet/protocol';
+import { FrameReader } from '../client/frame-reader.js';
+
+/** What becomes of one message on its way to the socket: itself, nothing, or others. */
+export type Mangle = (text: string) => readonly string[];
+
+/** A connection that passes on what `mangle` makes of each message. Messages in fragments are held until they are whole. */
+export class MangledConnection implements Connection {
+  readonly #inner: Connection;
+  readonly #frames: FrameReader;
+
+  constructor(inner: Connection, mangle: Mangle) {
+    this.#inner = inner;
+    this.#frames = new FrameReader((text) => {
+      for (const each of mangle(text)) inner.write(textFrame(each));
+    });
+  }
+
+  write(frames: Buffer): void {
+    this.#frames.read(frames);
+  }
+
+  writeFrame(head: Buffer, payload: Buffer): void {
+    this.write(Buffer.concat([head, payload]));
+  }
+
+  get remoteAddress(): string {
+    return this.#inner.remoteAddress;
+  }
+
+  get buffered(): number {
+    return this.#inner.buffered;
+  }
+
+  get open(): boolean {
+    return this.#inner.open;
+  }
+
+  pause(): void {
+    this.#inner.pause();
+  }
+
+  resume(): void {
+    this.#inner.resume();
+  }
+
+  knock(): void {
+    this.#inner.knock();
+  }
+
+  close(name: CloseName): void {
+    this.#inner.close(name);
+  }
+
+  destroy(): void {
+    this.#inner.destroy();
+  }
+}
+
+function textFrame(text: string): Buffer {
+  const payload = Buffer.from(text);
+  if (payload.length < 126) return Buffer.concat([Buffer.from([0x81, payload.length]), payload]);
+  if (payload.length < 65_536) return Buffer.concat([Buffer.from([0x81, 126, payload.length >> 8, payload.length & 0xff]), payload]);
+  const head = Buffer.alloc(10);
+  head.set([0x81, 127]);
+  head.writeBigUInt64BE(BigInt(payload.length), 2);
+  return Buffer.concat([head, payload]);
+}

@@ -1,0 +1,267 @@
+import type { ChangeEntry, Changes, Commit, GroupRef, Snapshot, StoredItem, StreamStore, Write, WriteResult } from '@rivulet/engine/stores';
+import type { Position } from '@rivulet/protocol';
+import { RivuletError } from '@rivulet/protocol';
+import { SimStore, type Waiting } from '../simulation/sim-store.js';
+import { AlteredStore } from './altered-store.js';
+import { type Bug, bug, onceIn } from './bug.js';
+
+class AcksEarly extends SimStore {
+  protected override async commit(batch: readonly Waiting[]): Promise<void> {
+    const written = batch.map(({ change }) => this.parts.disk.write(change));
+    this.answer(batch, written);
+    await this.sync();
+    if (this.crashed) return;
+    for (const { commits } of written) this.durable(commits);
+    for (const { commits } of written) for (const commit of commits) this.events?.onCommit(commit);
+  }
+}
+
+class ShowsEarly extends SimStore {
+  protected override async commit(batch: readonly Waiting[]): Promise<void> {
+    const written = batch.map(({ change }) => this.parts.disk.write(change));
+    for (const { commits } of written) for (const commit of commits) this.events?.onCommit(commit);
+    await this.sync();
+    if (this.crashed) return;
+    for (const { commits } of written) this.durable(commits);
+    this.answer(batch, written);
+  }
+}
+
+class ShowsFailed extends SimStore {
+  readonly #strikes = onceIn(5);
+
+  protected override async commit(batch: readonly Waiting[]): Promise<void> {
+    if (!this.#strikes()) return super.commit(batch);
+    await this.sync();
+    if (this.crashed) return;
+    for (const { change, reject } of batch) {
+      const { commits } = this.parts.disk.write(change);
+      this.durable(commits);
+      for (const commit of commits) this.events?.onCommit(commit);
+      reject(new RivuletError('STORE_UNAVAILABLE', 'the commit failed'));
+    }
+  }
+}
+
+/** Answers a write that never was. */
+class AcksNothing extends AlteredStore {
+  readonly #strikes = onceIn(15);
+
+  override async write(write: Write): Promise<WriteResult> {
+    const [change] = write.changes;
+    if (change?.kind !== 'set' || write.batch || !this.#strikes()) return super.write(write);
+    const { position } = await this.inner.get(write, change.item);
+    const next = { ...position, offset: position.offset + 1 };
+    return { kind: 'written', results: [{ kind: 'applied', old: undefined, new: change.data, position: next }] };
+  }
+}
+
+class AltersWrites extends AlteredStore {
+  readonly #before: (write: Write) => Write;
+  readonly #after: (result: WriteResult) => WriteResult;
+
+  constructor(inner: StreamStore, alter: { before?: (write: Write) => Write; after?: (result: WriteResult) => WriteResult }) {
+    super(inner);
+    this.#before = alter.before ?? ((write) => write);
+    this.#after = alter.after ?? ((result) => result);
+  }
+
+  override async write(write: Write): Promise<WriteResult> {
+    return this.#after(await super.write(this.#before(write)));
+  }
+}
+
+function earlier(result: WriteResult): WriteResult {
+  if (result.kind !== 'written') return result;
+  return {
+    ...result,
+    results: result.results.map((each) =>
+      each.kind === 'applied' && each.position.offset > 2
+        ? { ...each, position: { ...each.position, offset: each.position.offset - 2 } }
+        : each,
+    ),
+  };
+}
+
+/** The writes of a batch take effect one by one. */
+class TearsBatches extends AlteredStore {
+  override async write(write: Write): Promise<WriteResult> {
+    if (!write.batch) return super.write(write);
+    const results: WriteResult[] = [];
+    for (const change of write.changes) results.push(await super.write({ ...write, changes: [change], batch: false, once: undefined }));
+    return { kind: 'written', results: results.flatMap((result) => (result.kind === 'written' ? result.results : [])) };
+  }
+}
+
+class AltersReports extends AlteredStore {
+  readonly #alter: (commit: Commit) => readonly Commit[];
+
+  constructor(inner: StreamStore, alter: (commit: Commit) => readonly Commit[]) {
+    super(inner);
+    this.#alter = alter;
+  }
+
+  protected override report(commit: Commit, onCommit: (commit: Commit) => void): void {
+    for (const each of this.#alter(commit)) onCommit(each);
+  }
+}
+
+class AltersSnapshots extends AlteredStore {
+  readonly #alter: (snapshot: Snapshot) => Partial<Snapshot>;
+
+  constructor(inner: StreamStore, alter: (snapshot: Snapshot) => Partial<Snapshot>) {
+    super(inner);
+    this.#alter = alter;
+  }
+
+  override async snapshot(ref: GroupRef): Promise<Snapshot> {
+    const snapshot = await super.snapshot(ref);
+    return { ...snapshot, chunks: () => snapshot.chunks(), close: () => snapshot.close(), ...this.#alter(snapshot) };
+  }
+}
+
+class AltersChanges extends AlteredStore {
+  readonly #alter: (entries: readonly ChangeEntry[]) => readonly ChangeEntry[];
+
+  constructor(inner: StreamStore, alter: (entries: readonly ChangeEntry[]) => readonly ChangeEntry[]) {
+    super(inner);
+    this.#alter = alter;
+  }
+
+  override async changes(ref: GroupRef, since: Position): Promise<Changes> {
+    const changes = await super.changes(ref, since);
+    if (changes.kind === 'stale') return changes;
+    return { ...changes, chunks: () => mapped(changes.chunks(), this.#alter), close: () => changes.close() };
+  }
+}
+
+/** Answers positions of whoever asks by the newest, whatever the epoch that they are of. */
+class ForgivesEpochs extends AlteredStore {
+  override async changes(ref: GroupRef, since: Position): Promise<Changes> {
+    const changes = await super.changes(ref, since);
+    if (changes.kind !== 'stale' || changes.reason !== 'epoch') return changes;
+    const { position } = await this.inner.snapshot(ref);
+    return super.changes(ref, { ...position, offset: Math.min(since.offset, position.offset) });
+  }
+}
+
+/** Forgets which deletes it knows: what is below the floor is answered as if nothing had been deleted. */
+class ForgetsFloor extends AlteredStore {
+  override async changes(ref: GroupRef, since: Position): Promise<Changes> {
+    const changes = await super.changes(ref, since);
+    if (changes.kind !== 'stale' || changes.reason !== 'floor') return changes;
+    const { position, timestamp } = await this.inner.snapshot(ref);
+    return { kind: 'changes', position, timestamp, chunks: () => nothing(), close() {} };
+  }
+}
+
+/** The watch of a group begins only after the snapshot: what is committed in between is never reported. */
+class WatchesLate extends AlteredStore {
+  readonly #missed = new Map<string, number>();
+
+  override watch(ref: GroupRef): Promise<void> {
+    this.#missed.set(`${ref.stream}/${ref.group}`, 2);
+    return super.watch(ref);
+  }
+
+  protected override report(commit: Commit, onCommit: (commit: Commit) => void): void {
+    const key = `${commit.stream}/${commit.group}`;
+    const left = this.#missed.get(key) ?? 0;
+    if (left === 0) onCommit(commit);
+    else this.#missed.set(key, left - 1);
+  }
+}
+
+async function* mapped<T>(chunks: AsyncIterable<readonly T[]>, map: (chunk: readonly T[]) => readonly T[]): AsyncIterable<readonly T[]> {
+  for await (const chunk of chunks) yield map(chunk);
+}
+
+async function* nothing<T>(): AsyncIterable<readonly T[]> {}
+
+function shifted({ position }: Snapshot, by: number): Partial<Snapshot> {
+  return { position: { ...position, offset: Math.max(0, position.offset + by) } };
+}
+
+/** After each start it counts from a little further back. */
+function reusing(): (store: StreamStore) => StreamStore {
+  let starts = 0;
+  return (store) => {
+    const by = 2 * starts++;
+    const back = (offset: number) => Math.max(0, offset - by);
+    const moved = (position: Position) => ({ ...position, offset: back(position.offset) });
+    return new AltersSnapshots(new AltersReports(store, (commit) => [{ ...commit, position: moved(commit.position) }]), ({ position }) => ({
+      position: moved(position),
+    }));
+  };
+}
+
+function dropOne(items: readonly StoredItem[]): readonly StoredItem[] {
+  return items.length > 1 ? items.slice(1) : items;
+}
+
+export const STORE_BUGS: readonly Bug[] = [
+  bug('ack-before-durable', 'I10', 'a write is acknowledged before it is on the disk', () => ({
+    simStore: (parts) => new AcksEarly(parts),
+  })),
+  bug('show-before-durable', 'I10', 'a change is shown before it is on the disk', () => ({ simStore: (parts) => new ShowsEarly(parts) })),
+  bug('failed-write-visible', 'I9', 'a write that failed is carried out all the same', () => ({
+    simStore: (parts) => new ShowsFailed(parts),
+  })),
+  bug('ack-without-write', 'I1', 'a write is acknowledged and never made', () => ({ store: (store) => new AcksNothing(store) })),
+  bug('answer-of-another-write', 'I3', 'a write is answered with the offset of an earlier one', () => {
+    const strikes = onceIn(6);
+    return { store: (store) => new AltersWrites(store, { after: (result) => (strikes() ? earlier(result) : result) }) };
+  }),
+  bug('key-forgotten', 'I6', 'a write under a key that was used takes effect again', () => ({
+    store: (store) => new AltersWrites(store, { before: (write) => ({ ...write, once: undefined }) }),
+  })),
+  bug('batch-torn', 'I7', 'the writes of a batch take effect one by one', () => ({ store: (store) => new TearsBatches(store) })),
+  bug('offsets-reused-after-crash', 'I2', 'after a crash offsets are given again', () => ({ store: reusing() })),
+  bug('last-offset-again-as-new', 'I6', 'a change is published again under the next offset', () => {
+    const strikes = onceIn(9);
+    const again = (commit: Commit) => ({
+      ...commit,
+      position: { ...commit.position, offset: commit.position.offset + 1 },
+      timestamp: commit.timestamp + 1,
+    });
+    return { store: (store) => new AltersReports(store, (commit) => (strikes() ? [commit, again(commit)] : [commit])) };
+  }),
+  bug('timestamps-go-back', 'I5', 'the clock of a group goes back', () => {
+    let now = 2_000_000_000_000;
+    return { store: (store) => new AltersReports(store, (commit) => [{ ...commit, timestamp: now-- }]) };
+  }),
+  bug('update-told-as-create', 'I2', 'an update is published as a creation', () => ({
+    store: (store) => new AltersReports(store, (commit) => [commit.effect === 'update' ? { ...commit, effect: 'create' } : commit]),
+  })),
+  bug('snapshot-stamped-late', 'I7', 'a snapshot is stamped with a later offset than its content', () => ({
+    store: (store) => new AltersSnapshots(store, (snapshot) => shifted(snapshot, 1)),
+  })),
+  bug('snapshot-stamped-early', 'I7', 'a snapshot is stamped with an earlier offset than its content', () => ({
+    store: (store) => new AltersSnapshots(store, (snapshot) => shifted(snapshot, -1)),
+  })),
+  bug('snapshot-misses-item', 'I7', 'the first item of a snapshot is left out', () => ({
+    store: (store) => new AltersSnapshots(store, (snapshot) => ({ chunks: () => mapped(snapshot.chunks(), dropOne) })),
+  })),
+  bug('snapshot-out-of-order', 'I7', 'the items of a snapshot are not in the order of creation', () => ({
+    store: (store) =>
+      new AltersSnapshots(store, (snapshot) => ({ chunks: () => mapped(snapshot.chunks(), (chunk) => [...chunk].reverse()) })),
+  })),
+  bug('tombstones-lost-in-changes', 'I7', 'changes leave out what was deleted', () => ({
+    store: (store) => new AltersChanges(store, (entries) => entries.filter(({ kind }) => kind === 'item')),
+  })),
+  bug('changes-miss-newest', 'I7', 'changes leave out the newest entry', () => ({
+    store: (store) => new AltersChanges(store, (entries) => entries.slice(0, -1)),
+  })),
+  bug('changes-as-created-now', 'I7', 'changes say of each item that it was created when it changed', () => ({
+    store: (store) => new AltersChanges(store, (entries) => entries.map((entry) => ({ ...entry, created: entry.changed }))),
+  })),
+  bug('snapshot-before-watch', 'I8', 'a group is watched only after its snapshot was read', () => ({
+    store: (store) => new WatchesLate(store),
+  })),
+  bug('foreign-epoch-accepted', 'I4', 'a position of another epoch is served as if it were of this one', () => ({
+    store: (store) => new ForgivesEpochs(store),
+  })),
+  bug('floor-ignored', 'I7', 'a position below the tombstones is answered with changes', () => ({
+    store: (store) => new ForgetsFloor(store),
+  })),
+];

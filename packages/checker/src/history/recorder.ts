@@ -1,0 +1,38 @@
+import type { NewOp, Op } from './op.js';
+
+/** Gives every operation its number and its time, from one clock that never goes back. */
+export class Recorder {
+  readonly #microseconds: () => number;
+  readonly #sink: (op: Op) => void;
+  #count = 0;
+  #last = 0;
+
+  /** `microseconds`: since any moment; `sink` gets the operations in order. */
+  constructor(microseconds: () => number, sink: (op: Op) => void) {
+    this.#microseconds = microseconds;
+    this.#sink = sink;
+  }
+
+  /** The clock of this process. */
+  static monotonic(sink: (op: Op) => void): Recorder {
+    const begun = process.hrtime.bigint();
+    return new Recorder(() => Number((process.hrtime.bigint() - begun) / 1_000n), sink);
+  }
+
+  /** Operations so far. */
+  get count(): number {
+    return this.#count;
+  }
+
+  record(op: NewOp): void {
+    this.#last = Math.max(this.#last, this.#microseconds());
+    this.#sink({ i: ++this.#count, t: this.#last, ...op } as Op);
+  }
+}
+
+/** A history as JSON Lines. */
+export function writeHistory(ops: Iterable<Op>): string {
+  let text = '';
+  for (const op of ops) text += `${JSON.stringify(op)}\n`;
+  return text;
+}

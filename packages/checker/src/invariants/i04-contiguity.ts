@@ -1,0 +1,174 @@
+import type { CaughtUpOp, Op, RecvOp, ResumedOp, SnapshotOp } from '../history/op.js';
+import { Truth } from './group-truth.js';
+import type { Invariant, Report } from './invariant.js';
+
+interface Cursor {
+  e: string;
+  at: number;
+  /** What put it there. */
+  by: Op;
+  /** End of the compacted changes that are under way. */
+  compactingTo?: number;
+  /** End of the batch that it stands in. */
+  through?: number;
+}
+
+/** Events between two offsets may have been left out; whoever leaves them out must say so. */
+interface Omission {
+  readonly g: string;
+  readonly e: string;
+  readonly item: string | undefined;
+  readonly after: number;
+  readonly through: number;
+  readonly op: Op;
+  announced: boolean;
+  /** The connection ended before it could be announced. */
+  cut: boolean;
+}
+
+interface Stretch extends Pick<Omission, 'g' | 'e' | 'after' | 'through' | 'op'> {
+  readonly item: string;
+}
+
+/** After the position that was stated come +1, +2 …; a jump only through a snapshot, `resumed` or `gap`. Jepsen: `poll-skip`. */
+export const contiguity: Invariant = {
+  id: 'I4',
+  name: 'no hole that is not announced',
+  begin: (report) => new Contiguity(report),
+};
+
+class Contiguity {
+  readonly #report: Report;
+  readonly #cursors = new Map<string, Cursor>();
+  readonly #truth = new Truth();
+  /** The newest omission of each subscription, and all of them. */
+  readonly #open = new Map<string, Omission>();
+  readonly #omissions: Omission[] = [];
+  /** Who watches an item is not told of every offset: in these stretches nothing may have happened to it. */
+  readonly #stretches: Stretch[] = [];
+
+  constructor(report: Report) {
+    this.#report = report;
+  }
+
+  see(op: Op): void {
+    this.#truth.see(op);
+    // Without a position it begins anew, and nothing is missing.
+    if (op.f === 'join' && op.type === 'invoke' && op.s === undefined) this.#cursors.delete(op.p);
+    else if (op.f === 'close') this.#cut(op.p);
+    else if (op.f === 'snapshot') this.#snapshot(op);
+    else if (op.f === 'resumed') this.#resumed(op);
+    else if (op.f === 'caught_up') this.#caughtUp(op);
+    else if (op.f === 'gap') this.#gap(op.p, op.after, op.through, op);
+    else if (op.f === 'recv' && op.via === 'sdk') this.#recv(op);
+  }
+
+  end(): void {
+    for (const { g, e, item, after, through, op } of this.#stretches) {
+      for (const change of this.#truth.group(g, e).changes.values())
+        if (change.k === item && change.s > after && change.s <= through) this.#report(`${change.s} of ${item} is left out`, change.op, op);
+    }
+    for (const omission of this.#omissions) {
+      if (omission.announced || omission.cut) continue;
+      for (const [s, k] of this.#truth.group(omission.g, omission.e).events) {
+        if (s <= omission.after || s > omission.through || (omission.item !== undefined && omission.item !== k)) continue;
+        this.#report(`event ${s} was left out, and no gap says so`, omission.op);
+        break;
+      }
+    }
+  }
+
+  #snapshot(op: SnapshotOp): void {
+    const cursor = this.#cursors.get(op.p);
+    this.#settle(op.p);
+    if (cursor?.e === op.e) {
+      this.#notInside(cursor, op);
+      // Readers that know no positions are told nothing of events, nor who asked from another history.
+      if (op.reset !== undefined && op.reset !== 'epoch' && op.reset !== 'malformed' && op.s > cursor.at) this.#omit(op, cursor.at, op.s);
+    }
+    this.#cursors.set(op.p, { e: op.e, at: op.s, by: op });
+  }
+
+  #resumed(op: ResumedOp): void {
+    const cursor = this.#cursors.get(op.p);
+    this.#settle(op.p);
+    if (cursor === undefined) {
+      this.#report('it is resumed from a position that it never had', op);
+    } else {
+      this.#notInside(cursor, op);
+      if (cursor.e !== op.e) this.#report(`it stood in epoch ${cursor.e} and is resumed in ${op.e}`, cursor.by, op);
+      else if (op.from > cursor.at && op.item !== undefined)
+        this.#stretches.push({ g: op.g, e: op.e, item: op.item, after: cursor.at, through: op.from, op });
+      else if (op.from > cursor.at) this.#report(`it stood at ${cursor.at} and is resumed from ${op.from}`, cursor.by, op);
+    }
+    if (op.to < op.from) this.#report('it is resumed backwards', op);
+    const at = op.item === undefined ? Math.min(cursor?.at ?? op.from, op.from) : op.from;
+    this.#cursors.set(op.p, { e: op.e, at, by: op, ...(op.mode === 'changes' ? { compactingTo: op.to } : {}) });
+    if (op.mode === 'changes') this.#omit(op, at, op.to);
+  }
+
+  #caughtUp(op: CaughtUpOp): void {
+    const cursor = this.#cursors.get(op.p);
+    if (cursor === undefined) return;
+    if (cursor.compactingTo !== op.s) this.#report(`changes were to end at ${cursor.compactingTo}, and end at ${op.s}`, cursor.by, op);
+    this.#cursors.set(op.p, { e: op.e, at: op.s, by: op });
+  }
+
+  #recv(op: RecvOp): void {
+    const cursor = this.#cursors.get(op.p);
+    if (cursor === undefined) {
+      this.#report('a change came before any position', op);
+      this.#cursors.set(op.p, { e: op.e, at: op.s, by: op });
+      return;
+    }
+    if (op.compacted === true) {
+      if (cursor.compactingTo === undefined || op.s > cursor.compactingTo)
+        this.#report('a compacted change beyond what was stated', cursor.by, op);
+      return;
+    }
+    if (cursor.compactingTo !== undefined) this.#report('a live change before the compacted ones were over', cursor.by, op);
+    this.#settle(op.p);
+    if (cursor.e === op.e && op.s > cursor.at + 1 && op.item === undefined)
+      this.#report(`${cursor.at} is followed by ${op.s}`, cursor.by, op);
+    if (cursor.through !== undefined && op.through !== cursor.through) this.#notInside(cursor, op);
+    const through = op.through !== undefined && op.through > op.s ? { through: op.through } : {};
+    this.#cursors.set(op.p, {
+      e: op.e,
+      at: Math.max(op.s, cursor.e === op.e ? cursor.at : 0),
+      by: op,
+      ...(op.item === undefined ? through : {}),
+    });
+  }
+
+  #gap(p: string, after: number, through: number, op: Op): void {
+    const omission = this.#open.get(p);
+    if (omission !== undefined && after <= omission.after && through >= omission.through) omission.announced = true;
+    const cursor = this.#cursors.get(p);
+    if (cursor !== undefined && cursor.compactingTo === undefined && after <= cursor.at && through > cursor.at)
+      this.#cursors.set(p, { ...cursor, at: through, by: op });
+  }
+
+  #notInside(cursor: Cursor, op: Op): void {
+    if (cursor.through !== undefined) this.#report(`a batch that ends at ${cursor.through} is torn at ${cursor.at}`, cursor.by, op);
+  }
+
+  #omit(op: SnapshotOp | ResumedOp, after: number, through: number): void {
+    const omission = { g: op.g, e: op.e, item: op.item, after, through, op, announced: false, cut: false };
+    this.#open.set(op.p, omission);
+    this.#omissions.push(omission);
+  }
+
+  /** What is announced after the next live change is announced too late. */
+  #settle(p: string): void {
+    this.#open.delete(p);
+  }
+
+  #cut(p: string): void {
+    const omission = this.#open.get(p);
+    if (omission !== undefined) omission.cut = true;
+    this.#open.delete(p);
+    const cursor = this.#cursors.get(p);
+    // What was shown of changes that were cut off counts for nothing: the client stands where it stood.
+    if (cursor?.compactingTo !== undefined) this.#cursors.set(p, { e: cursor.e, at: cursor.at, by: cursor.by });
+  }
+}

@@ -1,0 +1,140 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Random } from '../random.js';
+
+const CLI = fileURLToPath(new URL('../../../engine/dist/cli/main.js', import.meta.url));
+const READY_MS = 20_000;
+/** Below what systems hand out by themselves, so that nobody gets the port of an engine that is down for a moment. */
+const PORTS = { from: 12_000, to: 32_000 };
+
+export interface Ports {
+  readonly worker: number;
+  readonly stream: number;
+}
+
+/** The built engine as a process of its own, on ports and data that it keeps when it is killed and started again. */
+export class EngineProcess {
+  readonly directory: string;
+  readonly ports: Ports;
+  readonly #settings: readonly string[];
+  #child: ChildProcess | undefined;
+  #log = '';
+
+  private constructor(directory: string, ports: Ports, settings: readonly string[]) {
+    this.directory = directory;
+    this.ports = ports;
+    this.#settings = settings;
+  }
+
+  /** `settings`: lines of the `iii-stream` configuration beside host, port and adapter. Started; end it with `remove`. */
+  static async create(random: Random, settings: readonly string[]): Promise<EngineProcess> {
+    const directory = await mkdtemp(join(tmpdir(), 'rivulet-checker-'));
+    const worker = await freePort(random, []);
+    const engine = new EngineProcess(directory, { worker, stream: await freePort(random, [worker]) }, settings);
+    await engine.start();
+    return engine;
+  }
+
+  get dataDirectory(): string {
+    return join(this.directory, 'data');
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
+  get running(): boolean {
+    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Resolves when it says that it is ready. */
+  async start(): Promise<void> {
+    const file = join(this.directory, 'iii-config.yaml');
+    await writeFile(file, this.#config());
+    const child = spawn(process.execPath, [CLI, 'start', '--config', file], { cwd: this.directory, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child = child;
+    child.stderr.on('data', (data: Buffer) => {
+      this.#log = (this.#log + data.toString()).slice(-20_000);
+    });
+    let output = '';
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`the engine is not ready after ${READY_MS} ms: ${output}${this.#log}`)), READY_MS);
+      child.once('exit', (code) => {
+        clearTimeout(timer);
+        reject(new Error(`the engine ended with ${code} before it was ready: ${this.#log}`));
+      });
+      child.stdout.on('data', (data: Buffer) => {
+        output = (output + data.toString()).slice(-20_000);
+        if (!/^ready .*$/m.test(output)) return;
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#child?.kill(signal);
+  }
+
+  /** SIGKILL, awaited. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  /** SIGTERM, awaited. */
+  async stop(): Promise<void> {
+    await this.#end('SIGTERM');
+  }
+
+  /** Killed, and nothing of it is left. */
+  async remove(): Promise<void> {
+    await this.kill();
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child;
+    if (child === undefined || !this.running) return;
+    const exited = once(child, 'exit');
+    child.kill(signal);
+    await exited;
+  }
+
+  #config(): string {
+    return [
+      'workers:',
+      '  - name: iii-worker-manager',
+      `    config: { host: 127.0.0.1, port: ${this.ports.worker} }`,
+      '  - name: iii-stream',
+      '    config:',
+      '      host: 127.0.0.1',
+      `      port: ${this.ports.stream}`,
+      '      drain_spread_ms: 0',
+      ...this.#settings.map((line) => `      ${line}`),
+      '      adapter: { name: kv, config: { store_method: file_based, file_path: ./data } }',
+      '',
+    ].join('\n');
+  }
+}
+
+async function freePort(random: Random, taken: readonly number[]): Promise<number> {
+  for (let attempt = 0; attempt < 200; attempt++) {
+    const port = random.between(PORTS.from, PORTS.to);
+    if (taken.includes(port)) continue;
+    const server = createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (!free) continue;
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
+  throw new Error('there is no free port');
+}

@@ -1,0 +1,165 @@
+import type { NemesisVerb, NewOp, Op } from '../history/op.js';
+import { Recorder } from '../history/recorder.js';
+import { INVARIANTS } from '../invariants/all.js';
+import { Check, type Invariant, type Violation } from '../invariants/invariant.js';
+import { Random } from '../random.js';
+import { Bell } from './bell.js';
+import { ChaosProxy } from './chaos-proxy.js';
+import { EngineProcess } from './engine-process.js';
+import { scanStore } from './final-scan.js';
+import { LiveReaders } from './live-readers.js';
+import { LiveWriters, MARK } from './live-writers.js';
+import { disturb } from './nemesis.js';
+import { sampleProcess } from './process-sample.js';
+
+export interface RoundOptions {
+  readonly seed: number;
+  /** Faults, one after another; each with a pause of 50 to 400 ms. */
+  readonly cycles: number;
+  readonly readers: number;
+  readonly groups: number;
+  readonly items: number;
+  readonly workers: number;
+  readonly lanes: number;
+  readonly thinkMs: number;
+  /** Ends after so many changes were shown, however many faults that takes; default: after `cycles`. */
+  readonly deliveries?: number;
+  /** Mean milliseconds until any one reader is dropped; default: only faults drop readers. */
+  readonly dropMs?: number;
+  /** No fault but dropped readers. */
+  readonly calm?: boolean;
+  readonly invariants?: readonly Invariant[];
+  /** Gets every operation, for instance to keep the history. */
+  readonly onOp?: (op: Op) => void;
+}
+
+export interface Round {
+  readonly seed: number;
+  readonly ops: number;
+  readonly deliveries: number;
+  /** Writes that were acknowledged. */
+  readonly acknowledged: number;
+  /** Faults that were made. */
+  readonly cycles: number;
+  readonly milliseconds: number;
+  readonly violations: readonly Violation[];
+}
+
+const QUIET_MS = 20_000;
+
+/** A round on a real engine: faults while everybody writes and watches, then peace, then the disk is compared with what everybody holds. */
+export async function runRound(options: RoundOptions): Promise<Round> {
+  const round = new LiveRound(options);
+  try {
+    return await round.run();
+  } finally {
+    await round.close();
+  }
+}
+
+class LiveRound {
+  readonly #options: RoundOptions;
+  readonly #random: Random;
+  readonly #bell = new Bell();
+  readonly #check: Check;
+  readonly #recorder: Recorder;
+  readonly #groups: readonly string[];
+  readonly #begun = performance.now();
+  #engine: EngineProcess | undefined;
+  #proxy: ChaosProxy | undefined;
+  #writers: LiveWriters | undefined;
+  #readers: LiveReaders | undefined;
+  #acknowledged = 0;
+  #cycles = 0;
+
+  constructor(options: RoundOptions) {
+    this.#options = options;
+    this.#random = new Random(options.seed);
+    this.#check = new Check(options.invariants ?? INVARIANTS);
+    this.#recorder = Recorder.monotonic((op) => {
+      if (op.type === 'ok' && (op.f === 'set' || op.f === 'update' || op.f === 'delete' || op.f === 'send')) this.#acknowledged++;
+      options.onOp?.(op);
+      this.#check.see(op);
+    });
+    this.#groups = Array.from({ length: options.groups }, (_, n) => `live/g${n}`);
+  }
+
+  readonly #record = (op: NewOp): void => this.#recorder.record(op);
+
+  readonly #nemesis = (verb: NemesisVerb, on: string, how: string): void => {
+    this.#record({ p: 'nem', type: 'info', f: 'nemesis', verb, ...(on === '' ? {} : { on }), ...(how === '' ? {} : { with: how }) });
+  };
+
+  async run(): Promise<Round> {
+    const { cycles, readers, items, workers, lanes, thinkMs, deliveries } = this.#options;
+    const random = this.#random;
+    // Ports are those of this machine and moment, not of the seed.
+    const engine = await EngineProcess.create(new Random(Date.now()), ['log_max_changes: 400', 'max_buffered_bytes: 65536']);
+    this.#engine = engine;
+    const proxy = await ChaosProxy.to({ host: '127.0.0.1', port: engine.ports.stream }, random.fork(), this.#nemesis);
+    this.#proxy = proxy;
+    const shared = { groups: this.#groups, items, bell: this.#bell, record: this.#record };
+    this.#readers = new LiveReaders({ ...shared, url: () => `ws://127.0.0.1:${proxy.port}`, count: readers, random: random.fork() });
+    const url = () => `ws://127.0.0.1:${engine.ports.worker}`;
+    this.#writers = new LiveWriters({ ...shared, url, workers, lanes, thinkMs, random: random.fork() });
+    const shown = () => this.#readers?.shown ?? 0;
+    while (deliveries === undefined ? this.#cycles < cycles : shown() < deliveries) {
+      this.#cycles++;
+      if (this.#options.dropMs !== undefined) this.#drop(this.#options.dropMs);
+      if (this.#options.calm !== true) await disturb({ random, engine, proxy, nemesis: this.#nemesis });
+      await this.#pause(random.between(50, 400));
+      this.#record({ p: 'engine', type: 'ok', f: 'sample', values: sampleProcess(engine.pid) });
+    }
+    await this.#settle(engine, proxy);
+    return {
+      seed: this.#options.seed,
+      ops: this.#recorder.count,
+      deliveries: shown(),
+      acknowledged: this.#acknowledged,
+      cycles: this.#cycles,
+      milliseconds: performance.now() - this.#begun,
+      violations: this.#check.end(),
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#writers?.close();
+    this.#readers?.close();
+    await this.#proxy?.close();
+    await this.#engine?.remove();
+  }
+
+  /** Peace, then silence, then the comparison. */
+  async #settle(engine: EngineProcess, proxy: ChaosProxy): Promise<void> {
+    const [writers, readers] = [this.#writers, this.#readers];
+    if (writers === undefined || readers === undefined) return;
+    proxy.heal();
+    writers.rest();
+    await this.#bell.until(() => writers.idle && writers.clients.some(({ online }) => online) && readers.whole, QUIET_MS);
+    writers.mark();
+    await this.#bell.until(() => writers.idle, QUIET_MS);
+    await this.#bell.until(() => readers.whole && readers.clients.every((client) => client.holds(MARK, writers.marks)), QUIET_MS);
+    this.#nemesis('quiet', '', '');
+    readers.recordStates();
+    await engine.stop();
+    for (const final of await scanStore(engine.dataDirectory, this.#groups)) {
+      const { i: _i, t: _t, ...op } = final;
+      this.#record(op);
+    }
+  }
+
+  /** Readers are dropped as often as the mean says. */
+  #drop(meanMs: number): void {
+    const { readers } = this.#options;
+    const expected = (readers * 225) / meanMs;
+    for (let n = 0; n < readers; n++) {
+      if (!this.#random.chance(expected / readers)) continue;
+      this.#nemesis('reset', `c${n}`, '');
+      this.#readers?.drop(n);
+    }
+  }
+
+  #pause(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => setTimeout(resolve, milliseconds));
+  }
+}

@@ -1,0 +1,36 @@
+/**
+ * A process of its own: opens the store in the directory of the first argument and prints the groups that the others name (`stream/group`),
+ * one JSON line each. It knows the store and nothing of the engine that wrote it.
+ */
+import { createLmdbStore } from '@rivulet/engine/stores';
+import type { ShownItem } from '../history/op.js';
+import { describeState } from '../state-hash.js';
+
+const [path = '', ...groups] = process.argv.slice(2);
+const silent = () => {};
+const store = createLmdbStore({
+  path,
+  durability: 'commit',
+  saveIntervalMs: 1_000,
+  tombstoneRetentionMs: 604_800_000,
+  clock: { now: Date.now, monotonic: () => performance.now() },
+  logger: { debug: silent, info: silent, warn: silent, error: silent },
+});
+await store.start({ onCommit: silent, onBreak: silent });
+for (const g of groups) {
+  const [stream = '', group = ''] = g.split('/');
+  const snapshot = await store.snapshot({ stream, group });
+  const items: ShownItem[] = [];
+  const changed: number[] = [];
+  for await (const chunk of snapshot.chunks()) {
+    for (const item of chunk) {
+      const { v } = JSON.parse(item.data) as { readonly v?: string };
+      items.push([item.item, v ?? '', item.created]);
+      changed.push(item.changed);
+    }
+  }
+  snapshot.close();
+  const { epoch: e, offset: s } = snapshot.position;
+  process.stdout.write(`${JSON.stringify({ p: 'disk', type: 'ok', f: 'final', g, e, s, ...describeState(items), items, changed })}\n`);
+}
+await store.close();

@@ -1,0 +1,90 @@
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { cpus, totalmem } from 'node:os';
+import { BUGS, type Hunted, hunt } from '../bugs/hunt.js';
+import { writeHistory } from '../history/recorder.js';
+import { INVARIANTS } from '../invariants/all.js';
+import { check, describeViolation } from '../invariants/invariant.js';
+import type { Round } from '../live/live-round.js';
+import { runCycles, runDeliveries } from '../live/run-rounds.js';
+import { runSeeds } from '../simulation/run-seeds.js';
+import { simulate } from '../simulation/simulation.js';
+import { type Arguments, readArguments, USAGE } from './arguments.js';
+import { reliabilityPage } from './reliability-page.js';
+
+/** `npm run reliability`: answers the exit code, 0 when nothing was violated and every bug was caught. */
+export async function main(args: readonly string[]): Promise<number> {
+  let options: Arguments;
+  try {
+    options = readArguments(args);
+  } catch (error) {
+    say(`${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
+    return 2;
+  }
+  return options.only === undefined ? runAll(options, args) : runOne(options.only, options.bug);
+}
+
+async function runOne(seed: number, bugId: string | undefined): Promise<number> {
+  const bug = BUGS.find(({ id }) => id === bugId);
+  if (bugId !== undefined && bug === undefined) {
+    say(`there is no bug ${bugId}; there are ${BUGS.map(({ id }) => id).join(', ')}`);
+    return 2;
+  }
+  const { ops } = await simulate(seed, bug?.make());
+  process.stdout.write(writeHistory(ops));
+  const violations = check(INVARIANTS, ops);
+  for (const violation of violations) say(describeViolation(violation));
+  say(`seed ${seed}: ${ops.length} operations, ${violations.length} violations`);
+  return violations.length === 0 ? 0 : 1;
+}
+
+async function runAll(options: Arguments, args: readonly string[]): Promise<number> {
+  const { seeds, from, threads, cycles, deliveries, bugSeeds } = options;
+  const hunted: Hunted[] = [];
+  if (bugSeeds > 0) {
+    for (const bug of BUGS) {
+      const found = await hunt(bug, range(from, bugSeeds));
+      hunted.push(found);
+      say(`${bug.id}: ${found.seed === undefined ? 'NOT CAUGHT' : `caught by ${found.caughtBy.join(', ')} in seed ${found.seed}`}`);
+    }
+  }
+  const simulated = seeds === 0 ? undefined : await runSeeds(from, seeds, threads, (done) => done % 500 === 0 && say(`${done} seeds`));
+  const faulted = cycles === 0 ? undefined : await runCycles(from, cycles, sayRound);
+  const delivered = deliveries === 0 ? undefined : await runDeliveries(from, deliveries, sayRound);
+  const page = reliabilityPage({
+    date: new Date().toISOString().slice(0, 10),
+    commit: commit(),
+    machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.versions.node}, ${process.platform}`,
+    command: ['npm run reliability', ...(args.length > 0 ? ['--', ...args] : [])].join(' '),
+    seeds: simulated,
+    cycles: faulted,
+    deliveries: delivered,
+    hunted,
+  });
+  if (options.out !== '') writeFileSync(options.out, page);
+  process.stdout.write(page);
+  const broken = [simulated, faulted, delivered].some((run) => run !== undefined && run.violations.size > 0);
+  return broken || hunted.some(({ seed }) => seed === undefined) ? 1 : 0;
+}
+
+function sayRound({ seed, cycles, deliveries, acknowledged, violations, milliseconds }: Round): void {
+  const took = `${(milliseconds / 1_000).toFixed(1)} s`;
+  say(`round ${seed}: ${cycles} steps, ${acknowledged} acknowledged, ${deliveries} deliveries, ${violations.length} violations, ${took}`);
+}
+
+function* range(from: number, count: number): Iterable<number> {
+  for (let n = 0; n < count; n++) yield from + n;
+}
+
+function commit(): string {
+  try {
+    const changed = execFileSync('git', ['status', '--porcelain', '--untracked-files=no'], { encoding: 'utf8' }).trim() !== '';
+    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim() + (changed ? ', with changes' : '');
+  } catch {
+    return 'unknown';
+  }
+}
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`);
+}

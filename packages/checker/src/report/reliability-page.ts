@@ -1,0 +1,113 @@
+import type { Hunted } from '../bugs/hunt.js';
+import { DELIVERY_INVARIANTS, INVARIANTS } from '../invariants/all.js';
+import type { Invariant, InvariantId } from '../invariants/invariant.js';
+import type { RoundsResult } from '../live/run-rounds.js';
+import type { SeedsResult } from '../simulation/run-seeds.js';
+
+export interface Figures {
+  readonly date: string;
+  readonly commit: string;
+  readonly machine: string;
+  readonly command: string;
+  readonly seeds: SeedsResult | undefined;
+  readonly cycles: RoundsResult | undefined;
+  readonly deliveries: RoundsResult | undefined;
+  readonly hunted: readonly Hunted[];
+}
+
+/** RELIABILITY.md: what was run, and what came of it. */
+export function reliabilityPage(figures: Figures): string {
+  return [
+    '# Reliability, measured',
+    '',
+    'Written by `npm run reliability`; don’t edit it. [docs/reliability-harness.md](docs/reliability-harness.md) says what is run, and how to run a',
+    'failure again.',
+    '',
+    '| | |',
+    '|---|---|',
+    `| Date | ${figures.date} |`,
+    `| Commit | ${figures.commit} |`,
+    `| Machine | ${figures.machine} |`,
+    `| Command | \`${figures.command}\` |`,
+    '',
+    ...runs(figures),
+    ...invariants(figures),
+    ...bugs(figures.hunted),
+    ...failures(figures),
+  ].join('\n');
+}
+
+function runs({ seeds, cycles, deliveries }: Figures): string[] {
+  const rows: string[] = [];
+  if (seeds !== undefined)
+    rows.push(
+      `| Simulation | ${number(seeds.seeds)} seeds from ${seeds.from}, ${number((seeds.seeds * 60_000) / seeds.milliseconds)} a minute in ${seeds.threads} threads | ${number(seeds.ops)} | | ${number(seeds.deliveries)} | ${total(seeds.violations)} |`,
+    );
+  if (cycles !== undefined)
+    rows.push(
+      `| Real engine, faults of all kinds | ${number(cycles.cycles)} faults in ${number(cycles.rounds)} rounds, ${seconds(cycles.milliseconds)} | ${number(cycles.ops)} | ${number(cycles.acknowledged)} | ${number(cycles.deliveries)} | ${total(cycles.violations)} |`,
+    );
+  if (deliveries !== undefined)
+    rows.push(
+      `| Real engine, readers dropped at random (mean 5 s) | ${number(deliveries.rounds)} rounds, ${seconds(deliveries.milliseconds)} | ${number(deliveries.ops)} | ${number(deliveries.acknowledged)} | ${number(deliveries.deliveries)} | ${total(deliveries.violations)} |`,
+    );
+  return [
+    '## Runs',
+    '',
+    '| Run | Size | Operations | Acknowledged writes | Deliveries | Violations |',
+    '|---|---|---:|---:|---:|---:|',
+    ...rows,
+    '',
+  ];
+}
+
+function invariants({ seeds, cycles, deliveries }: Figures): string[] {
+  const cell = (
+    run: { readonly violations: ReadonlyMap<InvariantId, number> } | undefined,
+    id: InvariantId,
+    of: readonly Invariant[] = INVARIANTS,
+  ) => (run === undefined || !of.some((each) => each.id === id) ? '–' : String(run.violations.get(id) ?? 0));
+  return [
+    '## Violations of each invariant',
+    '',
+    '| | Invariant | Simulation | Faults | Deliveries |',
+    '|---|---|---:|---:|---:|',
+    ...INVARIANTS.map(
+      ({ id, name }) => `| ${id} | ${name} | ${cell(seeds, id)} | ${cell(cycles, id)} | ${cell(deliveries, id, DELIVERY_INVARIANTS)} |`,
+    ),
+    '',
+  ];
+}
+
+function bugs(hunted: readonly Hunted[]): string[] {
+  if (hunted.length === 0) return [];
+  const caught = hunted.filter(({ seed }) => seed !== undefined).length;
+  return [
+    '## Deliberate bugs',
+    '',
+    `Each takes the place of a part of the engine in the simulation; ${caught} of ${hunted.length} were caught. Without them the same seeds pass.`,
+    '',
+    '| Bug | What is wrong | Seeds until it was caught | Caught by |',
+    '|---|---|---:|---|',
+    ...hunted.map(({ bug, seed, caughtBy }) => `| ${bug.id} | ${bug.says} | ${seed ?? 'not caught'} | ${caughtBy.join(', ')} |`),
+    '',
+  ];
+}
+
+function failures({ seeds, cycles, deliveries }: Figures): string[] {
+  const broken = [...(seeds?.broken ?? []), ...(cycles?.broken ?? []), ...(deliveries?.broken ?? [])];
+  if (broken.length === 0) return [];
+  return ['## Failures', '', ...broken.slice(0, 20).flatMap(({ seed, told }) => [`Seed ${seed}:`, '', '```', ...told, '```', ''])];
+}
+
+function total(violations: ReadonlyMap<InvariantId, number>): string {
+  return number([...violations.values()].reduce((sum, count) => sum + count, 0));
+}
+
+function number(value: number): string {
+  return Math.round(value).toLocaleString('en-US');
+}
+
+function seconds(milliseconds: number): string {
+  return `${number(milliseconds / 1_000)} s`;
+}

@@ -1,0 +1,80 @@
+import type { StreamConfig } from '@rivulet/engine/parts';
+import { Random } from '../random.js';
+
+/** Everything about a run that its seed decides before it begins. */
+export interface Plan {
+  readonly seed: number;
+  readonly groups: readonly string[];
+  readonly items: readonly string[];
+  readonly clients: number;
+  readonly workers: number;
+  readonly lanes: number;
+  /** Writes until the faults end. */
+  readonly writes: number;
+  /** Faults that are made at least. */
+  readonly faults: number;
+  /** Milliseconds between two writes of a lane, at most. */
+  readonly thinkMs: number;
+  /** Milliseconds between two faults, at most. */
+  readonly faultMs: number;
+  /** Join functions decide who may watch. */
+  readonly guarded: boolean;
+  /** Units that values are padded with, at most. */
+  readonly pad: number;
+  /** Connections are dropped and counted at the end, several times. */
+  readonly probed: boolean;
+  readonly reportMs: number;
+  readonly retentionMs: number;
+  readonly config: StreamConfig;
+}
+
+export function planOf(seed: number): Plan {
+  const random = new Random(seed);
+  const big = random.chance(0.06);
+  const groups = Array.from({ length: random.pick([1, 1, 2, 3, 6]) }, (_, n) => `sim/g${n}`);
+  return {
+    seed,
+    groups,
+    items: Array.from({ length: random.between(2, 12) }, (_, n) => `i${n}`),
+    clients: random.between(1, 4),
+    workers: random.between(1, 2),
+    lanes: random.between(1, 4),
+    writes: random.between(30, 110),
+    faults: random.between(4, 20),
+    thinkMs: random.pick([3, 20, 80, 300]),
+    faultMs: random.pick([20, 80, 250, 800]),
+    guarded: random.chance(0.3),
+    pad: big ? 40_000 : random.pick([0, 0, 40, 300]),
+    probed: random.chance(0.1),
+    reportMs: random.pick([0, 0, 1, 3]),
+    retentionMs: random.pick([100, 5_000, 604_800_000]),
+    config: {
+      host: '127.0.0.1',
+      port: 0,
+      authFunction: undefined,
+      authFailOpen: false,
+      authRejectMode: 'close',
+      authTimeoutMs: 10_000,
+      joinFailClosed: false,
+      joinTimeoutMs: 10_000,
+      maxSubscriptionsPerConnection: 256,
+      maxBufferedBytes: random.pick([200, 1_000, 4_000, 65_536]),
+      maxMessageBytes: 262_144,
+      allowedOrigins: [],
+      pingIntervalMs: 25_000,
+      pongTimeoutMs: 10_000,
+      injectId: false,
+      backendTimeoutMs: 30_000,
+      backendGraceMs: 30_000,
+      backendFallback: false,
+      logMaxChanges: random.pick([1, 3, 8, 40, 10_000]),
+      logMaxAgeMs: random.pick([50, 1_000, 600_000]),
+      logMaxBytes: random.pick([2_000, 20_000, 268_435_456]),
+      tombstoneRetentionMs: 604_800_000,
+      idempotencyRetentionMs: 600_000,
+      drainDelayMs: 0,
+      drainSpreadMs: 0,
+      adapter: { kind: 'memory' },
+    },
+  };
+}

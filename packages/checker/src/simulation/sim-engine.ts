@@ -1,0 +1,165 @@
+import {
+  BackedStore,
+  Backends,
+  Channels,
+  ExpiryWatch,
+  FrameEncoder,
+  FunctionFabric,
+  Hub,
+  type JoinEvent,
+  Leases,
+  type Logger,
+  registerStreamFunctions,
+  type SessionRoom,
+  type StreamConfig,
+  StreamSession,
+  SubscriptionTriggers,
+  silentLogger,
+  WorkerRegistry,
+  WorkerSession,
+} from '@rivulet/engine/parts';
+import type { Commit } from '@rivulet/engine/stores';
+import { RivuletError } from '@rivulet/protocol';
+import type { NewOp } from '../history/op.js';
+import type { Random } from '../random.js';
+import type { Faults } from './faults.js';
+import type { SimConnection } from './sim-connection.js';
+import type { SimStore } from './sim-store.js';
+import type { VirtualTime } from './virtual-time.js';
+
+export interface SimEngineOptions {
+  readonly time: VirtualTime;
+  readonly random: Random;
+  readonly store: SimStore;
+  readonly config: StreamConfig;
+  /** Joins are decided by functions, by these rights; `undefined`: everybody may watch everything. */
+  readonly rights: ReadonlySet<string> | undefined;
+  readonly faults: Faults;
+  readonly record: (op: NewOp) => void;
+  readonly logger?: Logger;
+}
+
+const MOST_BYTES = 16_777_216;
+
+/** The engine as its composition root builds it, without listeners: connections come from the simulation. */
+export class SimEngine {
+  readonly store: SimStore;
+  readonly #options: SimEngineOptions;
+  readonly #fabric: FunctionFabric;
+  readonly #workers = new WorkerRegistry(() => {});
+  readonly #channels: Channels;
+  readonly #hub: Hub;
+  readonly #room: SessionRoom;
+  readonly #leases: Leases;
+  readonly #connections = new Set<SimConnection>();
+  #killed = false;
+
+  constructor(options: SimEngineOptions) {
+    const { time: clock, config, faults, logger = silentLogger } = options;
+    this.#options = options;
+    this.store = options.store;
+    this.#fabric = new FunctionFabric(logger);
+    this.#channels = new Channels(clock);
+    const store = new BackedStore(faults.store(options.store), new Backends(this.#fabric, config, clock, logger), logger);
+    const frames = new FrameEncoder(clock, config.injectId);
+    this.#hub = new Hub({ store, frames, limits: config, clock, logger });
+    const policy = { failClosed: false, authenticated: options.rights !== undefined, timeoutMs: config.joinTimeoutMs };
+    const triggers = faults.triggers(new SubscriptionTriggers(this.#fabric, policy, logger));
+    registerStreamFunctions({ fabric: this.#fabric, store, idempotencyRetentionMs: config.idempotencyRetentionMs, logger });
+    if (options.rights !== undefined) this.#guard(triggers, options.rights);
+    this.#leases = new Leases(store, logger);
+    this.#room = {
+      hub: this.#hub,
+      triggers,
+      leases: this.#leases,
+      frames,
+      config,
+      logger,
+      sessions: new Set(),
+      expiry: new ExpiryWatch(clock),
+    };
+    store.doubts.onDoubt((ref) => this.#hub.refreshGroup(ref));
+    void store.start({
+      onCommit: (commit: Commit) => {
+        if (!this.#hub.watches(commit.stream, commit.group)) return;
+        this.#hub.publish(commit, frames.change(commit));
+      },
+      onBreak: (ref, reason, position) => this.#hub.restart(ref, reason, position),
+    });
+  }
+
+  /** Figures that must come back to where they were. */
+  get figures(): Readonly<Record<string, number>> {
+    return { sessions: this.#room.sessions.size, groups: this.#hub.groupCount, workers: this.#workers.size };
+  }
+
+  acceptStream(connection: SimConnection, who: string): void {
+    this.#accept(connection);
+    const access = { now: { kind: 'allowed', context: { who }, expiresAtMs: undefined } } as const;
+    connection.own(new StreamSession(this.#room, this.#options.faults.connection(connection), access));
+  }
+
+  acceptWorker(connection: SimConnection): void {
+    this.#accept(connection);
+    const { time: clock, logger = silentLogger, faults } = this.#options;
+    const room = {
+      fabric: this.#fabric,
+      workers: this.#workers,
+      channels: this.#channels,
+      maxInFlightCalls: 65_536,
+      maxMessageBytes: MOST_BYTES,
+      middlewareFunction: undefined,
+      clock,
+      logger,
+    };
+    connection.own(new WorkerSession(room, faults.workerConnection(connection)));
+  }
+
+  /** SIGKILL. */
+  kill(): void {
+    this.#killed = true;
+    this.store.crash();
+    this.#hub.stop();
+    this.#leases.close();
+    void this.#channels.close();
+    for (const connection of this.#connections) connection.abandon();
+  }
+
+  #accept(connection: SimConnection): void {
+    for (const each of this.#connections) if (!each.open) this.#connections.delete(each);
+    this.#connections.add(connection);
+  }
+
+  /** Join and leave functions: they take their time, and say no by an answer or by failing. */
+  #guard(triggers: SubscriptionTriggers, rights: ReadonlySet<string>): void {
+    const { time, random, record } = this.#options;
+    this.#fabric.registerBuiltin(
+      'authz::join',
+      async (call) => {
+        const { context, stream_name, group_id, subscription_id } = call.payload.value as GuardedJoin;
+        await time.pause(random.between(0, 20));
+        if (!rights.has(`${context.who}|${stream_name}/${group_id}`)) {
+          if (random.chance(0.5)) return { kind: 'result', text: '{"unauthorized":true}' };
+          throw new RivuletError('INTERNAL_ERROR', 'the function does not know who that is');
+        }
+        if (!this.#killed) record({ p: 'engine', type: 'ok', f: 'entered', sub: subscription_id });
+        return { kind: 'result', text: 'null' };
+      },
+      'Decides about joins.',
+    );
+    this.#fabric.registerBuiltin(
+      'authz::left',
+      (call) => {
+        if (!this.#killed) record({ p: 'engine', type: 'ok', f: 'left', sub: (call.payload.value as GuardedJoin).subscription_id });
+        return { kind: 'result', text: undefined };
+      },
+      'Is told of leaves.',
+    );
+    const binding = { config: {}, metadata: undefined, workerId: undefined } as const;
+    triggers.joins.register({ ...binding, id: 'join', type: 'stream:join', functionId: 'authz::join' });
+    triggers.leaves.register({ ...binding, id: 'leave', type: 'stream:leave', functionId: 'authz::left' });
+  }
+}
+
+/** The context is what the connection was accepted with. */
+type GuardedJoin = JoinEvent & { readonly context: { readonly who: string } };

@@ -1,0 +1,42 @@
+import { FrameReader } from '../client/frame-reader.js';
+import { WorkerClient } from '../client/worker-client.js';
+import type { Peer, SimConnection } from './sim-connection.js';
+import type { Simulation } from './simulation.js';
+
+/** A worker on simulated connections: it comes back whenever it is lost. */
+export class SimWorker implements Peer {
+  readonly client: WorkerClient;
+  readonly #simulation: Simulation;
+  #frames = new FrameReader(() => {});
+  #connection: SimConnection | undefined;
+
+  constructor(name: string, simulation: Simulation) {
+    this.client = new WorkerClient(name, simulation.record);
+    this.#simulation = simulation;
+  }
+
+  /** Connects, if there is an engine and it is not connected. */
+  dial(): void {
+    if (this.#connection !== undefined) return;
+    const connection = this.#simulation.dialWorker(this);
+    if (connection === undefined) return;
+    this.#connection = connection;
+    this.#frames = new FrameReader((text) => this.client.received(text));
+    this.client.connected((text) => connection.send(text));
+  }
+
+  /** Ends the connection. */
+  leave(noticedMs: number): void {
+    this.#connection?.leave(noticedMs);
+  }
+
+  onBytes(bytes: Buffer): void {
+    this.#frames.read(bytes);
+  }
+
+  onLost(): void {
+    this.#connection = undefined;
+    this.client.lost();
+    this.#simulation.time.after(this.#simulation.random.between(1, 200), () => this.dial());
+  }
+}

@@ -1,0 +1,89 @@
+import { expect, it } from 'vitest';
+import { writeHistory } from '../src/history/recorder.js';
+import { INVARIANTS } from '../src/invariants/all.js';
+import { check, describeViolation } from '../src/invariants/invariant.js';
+import { simulate } from '../src/simulation/simulation.js';
+import { VirtualTime } from '../src/simulation/virtual-time.js';
+
+/** More on demand: `RIVULET_SEEDS=10000 npx vitest run packages/checker`, or `npm run reliability`. */
+const SEEDS = Number(process.env.RIVULET_SEEDS ?? 120);
+
+it('one seed makes one history, byte for byte', async () => {
+  for (const seed of [1, 7, 19]) {
+    const [first, second] = [await simulate(seed), await simulate(seed)];
+    expect(writeHistory(first.ops)).toBe(writeHistory(second.ops));
+    expect(first.deliveries).toBeGreaterThan(0);
+  }
+});
+
+it(
+  `the core of the engine keeps I1 to I14 in ${SEEDS} worlds`,
+  async () => {
+    let deliveries = 0;
+    for (let seed = 1; seed <= SEEDS; seed++) {
+      const run = await simulate(seed);
+      deliveries += run.deliveries;
+      expect(check(INVARIANTS, run.ops).map(describeViolation), `seed ${seed}`).toEqual([]);
+    }
+    process.stdout.write(`simulation: ${SEEDS} seeds, ${deliveries} deliveries, 0 violations\n`);
+  },
+  60_000 + SEEDS * 1_000,
+);
+
+/** Seeds that have found something once. */
+it.each([[338, 'frames between the fragments of a large sync, on a socket of readers with and without positions']])(
+  'seed %i: %s',
+  async (seed) => {
+    expect(check(INVARIANTS, (await simulate(seed)).ops).map(describeViolation)).toEqual([]);
+  },
+);
+
+it('the worlds show everything that a client can be told', async () => {
+  const seen = new Set<string>();
+  for (let seed = 1; seed <= 60; seed++) {
+    for (const op of (await simulate(seed)).ops) {
+      if (op.f === 'resumed') seen.add(`resumed ${op.mode}`);
+      if (op.f === 'gap') seen.add('gap');
+      if (op.f === 'snapshot' && op.reset !== undefined) seen.add(`reason ${op.reset}`);
+      if (op.f === 'snapshot' && op.loose === true) seen.add('in fragments');
+      if (op.f === 'recv' && op.through !== undefined) seen.add('batch');
+      if ('replayed' in op) seen.add('replayed');
+      if (op.f === 'join' && op.type === 'fail') seen.add('refused');
+      if (op.f === 'nemesis') seen.add(op.verb);
+    }
+  }
+  for (const each of [
+    'resumed tail',
+    'resumed changes',
+    'gap',
+    'reason epoch',
+    'reason floor',
+    'batch',
+    'in fragments',
+    'refused',
+    'kill-engine',
+    'wipe-store',
+  ])
+    expect([...seen]).toContain(each);
+}, 60_000);
+
+it('virtual time passes in order, and only when everything that can run has run', async () => {
+  const time = new VirtualTime();
+  const restore = time.install();
+  const done: string[] = [];
+  try {
+    setTimeout(() => done.push('timeout 5'), 5);
+    setImmediate(() => done.push('immediate'));
+    const interval = setInterval(() => {
+      done.push(`interval ${Date.now() % 1_000}`);
+      if (done.length > 4) clearInterval(interval);
+    }, 4);
+    void Promise.resolve().then(() => done.push('microtask'));
+    await time.runUntil(100);
+  } finally {
+    restore();
+  }
+  expect(done).toEqual(['microtask', 'immediate', 'interval 4', 'timeout 5', 'interval 8']);
+  expect([time.monotonic(), time.pending]).toEqual([100, 0]);
+  expect(Math.abs(Date.now() - 1_700_000_000_000)).toBeGreaterThan(1_000_000);
+});
