@@ -2,10 +2,10 @@ import type { Position } from '@rivulet/protocol';
 import type { Logger } from '../logging/logger.js';
 import type { StreamStore } from '../store/store.js';
 import type { SyncBuilder } from './built-sync.js';
-import { type CompactedRead, readCompacted, readCompactedItem } from './compacted.js';
+import { type CompactedRead, gapFrame, readCompacted, readCompactedItem } from './compacted.js';
 import type { FrameEncoder } from './frame-encoder.js';
 import { SEGMENT_BYTES } from './group-fanout.js';
-import { Membership, type Subscription } from './subscription.js';
+import { Membership, type Subscription, type SyncTarget } from './subscription.js';
 import { changesSoon, readSync, writeWhole } from './sync.js';
 
 /** Bytes that one subscription may write before the event loop gets its turn. */
@@ -121,7 +121,7 @@ export class CatchUp {
     const members = Array.from(subscription.members);
     if (subscription.watchesGroup) {
       const wants = (item: string) => subscription.wants(item);
-      const done = await this.#writeCompacted(subscription, since, members, wants, () => readCompacted(this.#options, fanout, since));
+      const done = await this.#writeCompacted(subscription, members, wants, () => readCompacted(this.#options, fanout, since));
       if (done === 'stale' || done === 'unwritten') return;
       subscription.cursor = Math.max(subscription.cursor, done.offset);
       return;
@@ -130,7 +130,7 @@ export class CatchUp {
     for (const item of Array.from(subscription.items)) {
       const watching = members.filter((member) => member.item === item);
       const read = () => readCompactedItem(this.#options, fanout, item, since);
-      const done = await this.#writeCompacted(subscription, since, watching, () => true, read);
+      const done = await this.#writeCompacted(subscription, watching, () => true, read);
       if (done === 'stale' || done === 'unwritten') return;
       reached = Math.min(reached, done.offset);
     }
@@ -146,7 +146,6 @@ export class CatchUp {
   /** Answers the position that everything was written up to; `stale` after it has asked for a `sync` instead. */
   async #writeCompacted(
     subscription: Subscription,
-    since: Position,
     members: readonly Membership[],
     wants: (item: string) => boolean,
     read: () => Promise<CompactedRead>,
@@ -163,9 +162,8 @@ export class CatchUp {
     try {
       if (closed(subscription) || fanout.history !== history) return 'unwritten';
       fanout.begin(result.position);
-      if (!(await result.writeTo(subscriber, members, wants)) || fanout.history !== history) return 'unwritten';
+      if (!(await result.writeTo({ subscriber, members, wants })) || fanout.history !== history) return 'unwritten';
       this.compacted++;
-      for (const member of members) await this.#tellGap(subscription, member, since.offset, result.position.offset);
       return result.position;
     } finally {
       result.close();
@@ -198,9 +196,9 @@ export class CatchUp {
       fanout.begin(result.position);
       const there = await this.#bringTo(subscription, result.position.offset);
       if (closed(subscription) || subscription.nextSync !== member || !there) return;
-      if (!(await result.writeTo(subscriber, [member], () => true)) || lost(subscription) || fanout.history !== history) return;
+      const written = await result.writeTo({ subscriber, members: [member], wants: () => true });
+      if (!written || lost(subscription) || fanout.history !== history) return;
       this.compacted++;
-      await this.#tellGap(subscription, member, since.offset, result.position.offset);
       if (subscription.cursor < 0) subscription.history = history;
       subscription.cursor = Math.max(subscription.cursor, result.position.offset);
       this.#answered(subscription, member);
@@ -263,8 +261,8 @@ export class CatchUp {
         target.reason ??= subscriber.positions ? 'restarted' : undefined;
         return;
       }
-      if (lost(subscription)) return;
       if (target.gapAfter !== undefined) await this.#tellGap(subscription, target, target.gapAfter, offset);
+      if (lost(subscription)) return;
       if (subscription.cursor < 0) subscription.history = history;
       subscription.cursor = Math.max(subscription.cursor, offset);
       if (subscription.nextSync === target) subscription.syncDone();
@@ -273,16 +271,14 @@ export class CatchUp {
     }
   }
 
-  /** Says which events the client will never see, unless it is known that there were none (rule RV-9). */
-  async #tellGap(subscription: Subscription, target: { readonly item: string | undefined }, after: number, through: number): Promise<void> {
+  /** After a `sync` in the place of a position (rule RV-9). */
+  async #tellGap(subscription: Subscription, target: SyncTarget, after: number, through: number): Promise<void> {
     const { fanout, subscriber } = subscription;
-    if (!subscriber.positions || after >= through) return;
-    const count = fanout.log.events(after, through);
-    if (count === 0) return;
+    if (!subscriber.positions) return;
     const told = target instanceof Membership ? [target] : subscription.members.filter(({ item }) => item === target.item);
     for (const { id: subscriptionId } of told) {
-      const data = { subscriptionId, after, through, ...(count === undefined ? {} : { count }) };
-      await writeWhole(subscriber, this.#options.frames.control({ type: 'gap', data }));
+      const frame = gapFrame(this.#options.frames, fanout, { subscriptionId, after, through });
+      if (frame !== undefined) await writeWhole(subscriber, frame);
     }
   }
 

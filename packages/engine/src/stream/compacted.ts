@@ -9,9 +9,18 @@ import { writeSoon } from './sync.js';
 /** What changed in a group, or in one item, since a position that the log does not reach back to: each item once (rule RV-7). */
 export interface Compacted {
   readonly position: Position;
-  /** Writes the changes that `wants` wants, between the frames that begin and end them for `members`. False as with a `sync`. */
-  writeTo(subscriber: Subscriber, members: readonly Membership[], wants: (item: string) => boolean): Promise<boolean>;
+  /**
+   * Writes the changes that `wants` wants, between the frames that begin and end them for `members`; in one piece with the end what events
+   * are lost. False as with a `sync`.
+   */
+  writeTo(to: Reader): Promise<boolean>;
   close(): void;
+}
+
+export interface Reader {
+  readonly subscriber: Subscriber;
+  readonly members: readonly Membership[];
+  readonly wants: (item: string) => boolean;
 }
 
 export type CompactedRead = { readonly kind: 'stale'; readonly reason: SyncReason } | ({ readonly kind: 'compacted' } & Compacted);
@@ -34,7 +43,7 @@ export async function readCompacted({ store, frames }: Sources, fanout: GroupFan
   return {
     kind: 'compacted',
     position,
-    writeTo: async (subscriber, members, wants) => {
+    writeTo: async ({ subscriber, members, wants }) => {
       let pending = members.map((member) => begin(frames, member, since, position));
       let bytes = 0;
       for await (const chunk of changes.chunks()) {
@@ -50,7 +59,7 @@ export async function readCompacted({ store, frames }: Sources, fanout: GroupFan
           bytes += next.length;
         }
       }
-      for (const member of members) pending.push(end(frames, member, position));
+      for (const member of members) pending.push(...end(frames, fanout, member, since, position));
       return writeSoon(subscriber, Buffer.concat(pending));
     },
     close: () => changes.close(),
@@ -74,10 +83,10 @@ export async function readCompactedItem(
   return {
     kind: 'compacted',
     position,
-    writeTo: async (subscriber, members) => {
+    writeTo: async ({ subscriber, members }) => {
       const written = members.map((member) => begin(frames, member, since, position));
       if (entry.changed > since.offset) written.push(encodeTextFrame(frames.compacted(fanout, entry, since.offset, timestamp)));
-      for (const member of members) written.push(end(frames, member, position));
+      for (const member of members) written.push(...end(frames, fanout, member, since, position));
       return writeSoon(subscriber, Buffer.concat(written));
     },
     close() {},
@@ -88,6 +97,26 @@ function begin(frames: FrameEncoder, { id: subscriptionId }: Membership, since: 
   return frames.control({ type: 'resumed', data: { subscriptionId, mode: 'changes', epoch, from: since.offset, to: offset } });
 }
 
-function end(frames: FrameEncoder, { id: subscriptionId }: Membership, { epoch, offset }: Position): Buffer {
-  return frames.control({ type: 'caught_up', data: { subscriptionId, epoch, offset } });
+function end(
+  frames: FrameEncoder,
+  fanout: GroupFanout,
+  { id: subscriptionId }: Membership,
+  since: Position,
+  { epoch, offset }: Position,
+): Buffer[] {
+  const ended = frames.control({ type: 'caught_up', data: { subscriptionId, epoch, offset } });
+  const gap = gapFrame(frames, fanout, { subscriptionId, after: since.offset, through: offset });
+  return gap === undefined ? [ended] : [gap, ended];
+}
+
+/** What a client is told of events that it will never see; `undefined` when it is known that there were none (rule RV-9). */
+export function gapFrame(
+  frames: FrameEncoder,
+  { log }: GroupFanout,
+  gap: { readonly subscriptionId: string; readonly after: number; readonly through: number },
+): Buffer | undefined {
+  if (gap.after >= gap.through) return undefined;
+  const count = log.events(gap.after, gap.through);
+  if (count === 0) return undefined;
+  return frames.control({ type: 'gap', data: count === undefined ? gap : { ...gap, count } });
 }

@@ -222,7 +222,11 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring {
 
   /** Told to clients that know positions; of others the operator is warned once for each connection, the rest are lines of level debug. */
   #ignore({ subscriptionId }: StreamJoin, code: ErrorCode, message: string): void {
-    this.#room.logger[this.#warnedJoin || this.positions ? 'debug' : 'warn']('join_ignored', { code, message, address: this.#connection.remoteAddress });
+    this.#room.logger[this.#warnedJoin || this.positions ? 'debug' : 'warn']('join_ignored', {
+      code,
+      message,
+      address: this.#connection.remoteAddress,
+    });
     this.#warnedJoin = true;
     this.#tell({ type: 'error', data: { subscriptionId, code, message } });
   }
