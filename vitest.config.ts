@@ -22,6 +22,8 @@ export default defineConfig({
     include: ['packages/*/test/**/*.test.ts', 'examples/*/test/**/*.test.ts', 'bench/test/**/*.test.ts', 'scripts/test/**/*.test.ts'],
     // A test that was singled out while working must not hide the others.
     allowOnly: false,
+    // Most of them wait most of the time: for deadlines, for reconnects, for processes to start.
+    maxWorkers: 2,
     testTimeout: 15_000,
     hookTimeout: 60_000,
   },
