@@ -11,6 +11,8 @@ export interface Arguments {
   readonly cycles: number;
   /** Changes that are shown in the long run; 0: no such run. */
   readonly deliveries: number;
+  /** Callbacks of the client package in a run of its own; 0: no such run. */
+  readonly clientDeliveries: number;
   /** Seeds that each deliberate bug is given; 0: no bugs. */
   readonly bugSeeds: number;
   /** The page that is written; empty: none. */
@@ -22,7 +24,7 @@ export interface Arguments {
 }
 
 export const USAGE = `usage: npm run reliability -- [--seeds 1000] [--from 1] [--threads ${availableParallelism()}] [--cycles 20] [--deliveries 0]
-         [--bug-seeds 60] [--out RELIABILITY.md]
+         [--client-deliveries 0] [--bug-seeds 60] [--out RELIABILITY.md]
        npm run reliability -- --only SEED [--bug ID] > history.jsonl`;
 
 /** Throws with a message for the user. */
@@ -35,6 +37,7 @@ export function readArguments(args: readonly string[]): Arguments {
       threads: { type: 'string', default: String(availableParallelism()) },
       cycles: { type: 'string', default: '20' },
       deliveries: { type: 'string', default: '0' },
+      'client-deliveries': { type: 'string', default: '0' },
       'bug-seeds': { type: 'string', default: '60' },
       out: { type: 'string', default: 'RELIABILITY.md' },
       only: { type: 'string' },
@@ -47,6 +50,7 @@ export function readArguments(args: readonly string[]): Arguments {
     threads: Math.max(1, count('threads', values.threads)),
     cycles: count('cycles', values.cycles),
     deliveries: count('deliveries', values.deliveries),
+    clientDeliveries: count('client-deliveries', values['client-deliveries']),
     bugSeeds: count('bug-seeds', values['bug-seeds']),
     out: values.out,
     only: values.only === undefined ? undefined : count('only', values.only),

@@ -5,6 +5,7 @@ import { BUGS, type Hunted, hunt } from '../bugs/hunt.js';
 import { writeHistory } from '../history/recorder.js';
 import { INVARIANTS } from '../invariants/all.js';
 import { check, describeViolation } from '../invariants/invariant.js';
+import { runClients } from '../live/client-run.js';
 import type { Round } from '../live/live-round.js';
 import { runCycles, runDeliveries } from '../live/run-rounds.js';
 import { runSeeds } from '../simulation/run-seeds.js';
@@ -39,7 +40,7 @@ async function runOne(seed: number, bugId: string | undefined): Promise<number> 
 }
 
 async function runAll(options: Arguments, args: readonly string[]): Promise<number> {
-  const { seeds, from, threads, cycles, deliveries, bugSeeds } = options;
+  const { seeds, from, threads, cycles, deliveries, clientDeliveries, bugSeeds } = options;
   const hunted: Hunted[] = [];
   if (bugSeeds > 0) {
     for (const bug of BUGS) {
@@ -51,6 +52,12 @@ async function runAll(options: Arguments, args: readonly string[]): Promise<numb
   const simulated = seeds === 0 ? undefined : await runSeeds(from, seeds, threads, (done) => done % 500 === 0 && say(`${done} seeds`));
   const faulted = cycles === 0 ? undefined : await runCycles(from, cycles, sayRound);
   const delivered = deliveries === 0 ? undefined : await runDeliveries(from, deliveries, sayRound);
+  const told =
+    clientDeliveries === 0
+      ? undefined
+      : await runClients({ seed: from, deliveries: clientDeliveries, clients: 300, groups: 6, dropMs: 5_000 }, (done) =>
+          say(`${done} callbacks`),
+        );
   const page = reliabilityPage({
     date: new Date().toISOString().slice(0, 10),
     commit: commit(),
@@ -59,12 +66,14 @@ async function runAll(options: Arguments, args: readonly string[]): Promise<numb
     seeds: simulated,
     cycles: faulted,
     deliveries: delivered,
+    clients: told,
     hunted,
   });
   if (options.out !== '') writeFileSync(options.out, page);
   process.stdout.write(page);
   const broken = [simulated, faulted, delivered].some((run) => run !== undefined && run.violations.size > 0);
-  return broken || hunted.some(({ seed }) => seed === undefined) ? 1 : 0;
+  const wrong = told !== undefined && told.repeated + told.skipped + told.unlike > 0;
+  return broken || wrong || hunted.some(({ seed }) => seed === undefined) ? 1 : 0;
 }
 
 function sayRound({ seed, cycles, deliveries, acknowledged, violations, milliseconds }: Round): void {

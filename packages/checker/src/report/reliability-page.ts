@@ -1,6 +1,7 @@
 import type { Hunted } from '../bugs/hunt.js';
 import { DELIVERY_INVARIANTS, INVARIANTS } from '../invariants/all.js';
 import type { Invariant, InvariantId } from '../invariants/invariant.js';
+import type { ClientRunResult } from '../live/client-run.js';
 import type { RoundsResult } from '../live/run-rounds.js';
 import type { SeedsResult } from '../simulation/run-seeds.js';
 
@@ -12,6 +13,7 @@ export interface Figures {
   readonly seeds: SeedsResult | undefined;
   readonly cycles: RoundsResult | undefined;
   readonly deliveries: RoundsResult | undefined;
+  readonly clients: ClientRunResult | undefined;
   readonly hunted: readonly Hunted[];
 }
 
@@ -31,6 +33,7 @@ export function reliabilityPage(figures: Figures): string {
     `| Command | \`${figures.command}\` |`,
     '',
     ...runs(figures),
+    ...clients(figures),
     ...invariants(figures),
     ...bugs(figures.hunted),
     ...failures(figures),
@@ -57,6 +60,18 @@ function runs({ seeds, cycles, deliveries }: Figures): string[] {
     '| Run | Size | Operations | Acknowledged writes | Deliveries | Violations |',
     '|---|---|---:|---:|---:|---:|',
     ...rows,
+    '',
+  ];
+}
+
+function clients({ clients: run }: Figures): string[] {
+  if (run === undefined) return [];
+  return [
+    '## The client package, its sockets destroyed at random (each every 5 s on average)',
+    '',
+    '| Callbacks | Reconnects | Repeated or out of order | Passed over | Views unlike the store at the end, order included | Time |',
+    '|---:|---:|---:|---:|---:|---:|',
+    `| ${number(run.deliveries)} | ${number(run.reconnects)} | ${number(run.repeated)} | ${number(run.skipped)} | ${number(run.unlike)} of ${number(run.views)} | ${seconds(run.milliseconds)} |`,
     '',
   ];
 }
