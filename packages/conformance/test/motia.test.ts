@@ -6,6 +6,7 @@ import { HalfOpenProxy } from './harness/half-open-proxy.js';
 import { Inbox } from './harness/inbox.js';
 import { type Item, MOTIA_CLIENTS, Motia, type MotiaClient } from './harness/motia-client.js';
 import { RawWorker } from './harness/raw-worker.js';
+import { slowLink } from './harness/slow-link.js';
 
 const room = { stream_name: 'chat', group_id: 'room-1' };
 
@@ -237,4 +238,21 @@ describe.each(MOTIA_CLIENTS)('SM-4 %s', (client) => {
     }
     expect(written).toBe(20 * ROUNDS[client]);
   }, 90_000);
+
+  test('ST-20 RV-10 behind a link that is slower than the group it ends with the list of the engine', async () => {
+    const { engine, workerUrl, streamUrl } = await startTestEngine({ stream: { logMaxChanges: 10 } });
+    const worker = await RawWorker.connect(workerUrl);
+    const { set, remove } = writer(worker);
+    const motia = new Motia(client, await slowLink(streamUrl, 4_000_000));
+    const group = motia.group('chat', 'room-1');
+    await group.until(() => true, 'a first state');
+    const pad = 'x'.repeat(100_000);
+    await Promise.all(Array.from({ length: 300 }, (_, n) => set({ id: `m${n % 5}`, n, pad })));
+    await remove('m0');
+    await set({ id: 'last' });
+    const list = sorted((await worker.result('stream::list', room)) as Item[]).map(({ id, n }) => [id, n]);
+    const same = (items: readonly Item[]) => JSON.stringify(sorted(items).map(({ id, n }) => [id, n])) === JSON.stringify(list);
+    if (!same(group.state)) await group.until(same, `the list ${JSON.stringify(list)}`);
+    expect(engine.figures().resynced).toBeGreaterThan(0);
+  }, 30_000);
 });
