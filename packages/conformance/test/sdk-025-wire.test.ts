@@ -69,7 +69,14 @@ describe.each(SDKS_025)('iii-sdk %s', (sdk) => {
     await engine.take('reattach');
     await worker.settled();
     const replayed = engine.framesOf(engine.connections.length - 1).map((frame) => (isAnnouncement(frame) ? 'announcement' : frame.type));
-    expect(replayed.slice(0, 5)).toEqual(['reattach', 'registertriggertype', 'registerfunction', 'registertrigger', 'announcement']);
+    // A call of the worker goes out in its own time.
+    expect(replayed.filter((type) => type !== 'invokefunction').slice(0, 5)).toEqual([
+      'reattach',
+      'registertriggertype',
+      'registerfunction',
+      'registertrigger',
+      'announcement',
+    ]);
   });
 
   test('V25-5 a refused function leaves the connection open, and its other functions serve', async () => {
