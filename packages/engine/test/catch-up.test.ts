@@ -287,3 +287,25 @@ it('a group whose watch failed once is watched at the next attempt', async () =>
   await expect.poll(() => socket.written.length, { timeout: 2_000 }).toBe(1);
   expect(socket.written[0]).toContain('"sync"');
 });
+
+it('what was built is given back within a second, also when nobody has joined meanwhile', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  const sized = new World();
+  const groups = Array.from({ length: 12 }, (_, n) => ({ stream: 's', group: `g${n}` }));
+  for (const ref of groups) sized.hub.join(sized.hub.open(new Socket(), ref), GROUP);
+  await settled();
+  vi.advanceTimersByTime(1_000);
+  sized.items = LARGE.slice(0, 100);
+  const opened: number[] = [];
+  for (const ref of groups) {
+    let snapshots = 0;
+    sized.onSnapshot = () => snapshots++;
+    sized.hub.restart(ref, 'epoch', { epoch: 'f', offset: sized.offset });
+    await settled();
+    opened.push(snapshots);
+    vi.advanceTimersByTime(1_000);
+  }
+  // Where nothing was given back there is no room for the last ones: each is read a second time.
+  expect(opened).toEqual(groups.map(() => 1));
+  sized.hub.stop();
+});

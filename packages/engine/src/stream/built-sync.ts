@@ -31,6 +31,8 @@ export class SyncBuilder {
   readonly #frames: FrameEncoder;
   readonly #rounds = new Rounds<Built | undefined>();
   readonly #budget = new ByteBudget(LIMITS.builtSyncsBytes);
+  /** Groups of which something is kept. */
+  readonly #keeping = new Set<GroupFanout>();
   /** Groups whose `sync` is too large to keep, and until when that is believed, in monotonic milliseconds. */
   readonly #large = new WeakMap<GroupFanout, number>();
   readonly #clock: Clock;
@@ -55,8 +57,14 @@ export class SyncBuilder {
 
   /** Keeps nothing of a group any longer; who reads one goes on. */
   forget(fanout: GroupFanout): void {
+    this.#keeping.delete(fanout);
     for (const built of fanout.built?.values() ?? []) built.drop();
     fanout.built = undefined;
+  }
+
+  /** What was kept for those who join later; the hub calls it each second. */
+  forgetAll(): void {
+    for (const fanout of Array.from(this.#keeping)) this.forget(fanout);
   }
 
   /** `undefined`: it is too large to be kept. */
@@ -89,6 +97,7 @@ export class SyncBuilder {
     fanout.built?.get(key)?.drop();
     fanout.built ??= new Map();
     fanout.built.set(key, built);
+    this.#keeping.add(fanout);
     return built;
   }
 

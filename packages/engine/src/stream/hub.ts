@@ -43,7 +43,6 @@ export class Hub {
   readonly #catchUp: CatchUp;
   readonly #syncs: SyncBuilder;
   readonly #idle = new Map<GroupFanout, number>();
-  readonly #sharing = new Set<GroupFanout>();
   /** Groups with entries in their log, those changed longest ago first. */
   readonly #logged = new Set<GroupFanout>();
   readonly #sweep: NodeJS.Timeout;
@@ -166,7 +165,6 @@ export class Hub {
     const membership = new Membership(subscription, request);
     subscription.fanout.leaveLive(subscription);
     subscription.request(membership);
-    this.#sharing.add(subscription.fanout);
     this.#catchUp.start(subscription);
     return membership;
   }
@@ -213,8 +211,7 @@ export class Hub {
       while ((fanout.log.oldestTime ?? Number.POSITIVE_INFINITY) < oldest) this.#logBytes -= fanout.log.dropOldest();
       if (fanout.log.length === 0) this.#logged.delete(fanout);
     }
-    for (const fanout of this.#sharing) this.#syncs.forget(fanout);
-    this.#sharing.clear();
+    this.#syncs.forgetAll();
     for (const [fanout, since] of this.#idle) {
       if (now - since < LINGER_MS) break;
       this.#forget(fanout);
@@ -224,7 +221,6 @@ export class Hub {
   #forget(fanout: GroupFanout): void {
     this.#idle.delete(fanout);
     this.#logged.delete(fanout);
-    this.#sharing.delete(fanout);
     this.#syncs.forget(fanout);
     this.#logBytes -= fanout.log.bytes;
     this.#groups.delete(fanout.stream, fanout.group);
