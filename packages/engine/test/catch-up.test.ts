@@ -62,6 +62,7 @@ class World {
   readonly socket = new Socket();
   readonly hub: Hub;
   offset = 100;
+  epoch = 'e';
   items: StoredItem[] = [];
   openSnapshots = 0;
   failWatches = 0;
@@ -72,13 +73,14 @@ class World {
     const store = {
       watch: () => (this.failWatches-- > 0 ? Promise.reject(new Error('not now')) : Promise.resolve()),
       unwatch() {},
-      changes: () => Promise.resolve({ kind: 'stale', reason: 'floor' }),
+      changes: (_ref: unknown, since: { epoch: string }) =>
+        Promise.resolve({ kind: 'stale', reason: since.epoch === this.epoch ? 'floor' : 'epoch' }),
       snapshot: () => {
         const { items } = this;
         this.openSnapshots++;
         this.onSnapshot();
         return Promise.resolve({
-          position: { epoch: 'e', offset: this.offset },
+          position: { epoch: this.epoch, offset: this.offset },
           timestamp: 1,
           async *chunks() {
             yield items;
@@ -97,7 +99,7 @@ class World {
       ...REF,
       item: 'i',
       effect: 'update',
-      position: { epoch: 'e', offset },
+      position: { epoch: this.epoch, offset },
       timestamp: offset,
       created: 1,
       data: String(offset),
@@ -296,6 +298,7 @@ it('what was built is given back within a second, also when nobody has joined me
   await settled();
   vi.advanceTimersByTime(1_000);
   sized.items = LARGE.slice(0, 100);
+  sized.epoch = 'f';
   const opened: number[] = [];
   for (const ref of groups) {
     let snapshots = 0;
@@ -308,4 +311,21 @@ it('what was built is given back within a second, also when nobody has joined me
   // Where nothing was given back there is no room for the last ones: each is read a second time.
   expect(opened).toEqual(groups.map(() => 1));
   sized.hub.stop();
+});
+
+it('a store that answers from another history, and has not said so, is believed, and holds nobody up', async () => {
+  const { hub, socket } = world;
+  socket.positions = true;
+  hub.join(hub.open(socket, REF), GROUP);
+  await settled();
+  for (let offset = 101; offset <= 110; offset++) world.publish(offset);
+  socket.hasRoom = false;
+  for (let offset = 111; offset <= 1_200; offset++) world.publish(offset);
+  world.epoch = 'other';
+  world.offset = 3;
+  socket.hasRoom = true;
+  socket.drain();
+  await expect.poll(() => socket.written.at(-1)).toContain('"offset":3,"epoch":"other","reason":"epoch"}');
+  world.publish(4);
+  expect(socket.written.at(-1)).toContain('"offset":4');
 });

@@ -1,10 +1,10 @@
 import type { Position } from '@rivulet/protocol';
 import type { Logger } from '../logging/logger.js';
-import type { StreamStore } from '../store/store.js';
+import type { GroupRef, StreamStore } from '../store/store.js';
 import type { SyncBuilder } from './built-sync.js';
 import { type CompactedRead, gapFrame, readCompacted, readCompactedItem } from './compacted.js';
 import type { FrameEncoder } from './frame-encoder.js';
-import { SEGMENT_BYTES } from './group-fanout.js';
+import { type GroupFanout, SEGMENT_BYTES } from './group-fanout.js';
 import { Membership, type Subscription, type SyncTarget } from './subscription.js';
 import { changesSoon, readSync, writeWhole } from './sync.js';
 
@@ -21,6 +21,8 @@ export interface CatchUpOptions {
   readonly store: StreamStore;
   readonly frames: FrameEncoder;
   readonly syncs: SyncBuilder;
+  /** The store answers from another history than the log has, and has not said so. */
+  readonly onOtherEpoch: (ref: GroupRef, position: Position) => void;
   readonly logger: Logger;
 }
 
@@ -113,6 +115,9 @@ export class CatchUp {
 
   /** The cursor is behind what the log holds, or of a history that ended. */
   async #recover(subscription: Subscription): Promise<void> {
+    // Whatever the store answers, others get their turn.
+    await nextTurn();
+    if (closed(subscription) || !lost(subscription)) return;
     const { fanout, subscriber, cursor, history } = subscription;
     if (history !== fanout.history) return this.#giveUp(subscription, fanout.brokenBy);
     if (!subscriber.positions || fanout.epoch === undefined || subscription.members.length === 0) return this.#giveUp(subscription);
@@ -160,8 +165,7 @@ export class CatchUp {
       return 'stale';
     }
     try {
-      if (closed(subscription) || fanout.history !== history) return 'unwritten';
-      fanout.begin(result.position);
+      if (closed(subscription) || fanout.history !== history || !this.#begin(fanout, result.position)) return 'unwritten';
       if (!(await result.writeTo({ subscriber, members, wants })) || fanout.history !== history) return 'unwritten';
       this.compacted++;
       return result.position;
@@ -192,8 +196,7 @@ export class CatchUp {
       : readCompactedItem(this.#options, fanout, item, since));
     if (result.kind === 'stale') return sync(result.reason, result.reason === 'epoch' ? undefined : since.offset);
     try {
-      if (closed(subscription) || fanout.history !== history) return;
-      fanout.begin(result.position);
+      if (closed(subscription) || fanout.history !== history || !this.#begin(fanout, result.position)) return;
       const there = await this.#bringTo(subscription, result.position.offset);
       if (closed(subscription) || subscription.nextSync !== member || !there) return;
       const written = await result.writeTo({ subscriber, members: [member], wants: () => true });
@@ -251,9 +254,8 @@ export class CatchUp {
     const { history } = fanout;
     const sync = await readSync(this.#options, subscription, target);
     try {
-      if (closed(subscription) || fanout.history !== history) return;
+      if (closed(subscription) || fanout.history !== history || !this.#begin(fanout, sync.position)) return;
       const { offset } = sync.position;
-      fanout.begin(sync.position);
       const there = await this.#bringTo(subscription, offset);
       // The client may have left meanwhile, or the cursor been lost: what it watches already would miss changes behind this `sync`.
       if (closed(subscription) || subscription.nextSync !== target || !there) return;
@@ -269,6 +271,16 @@ export class CatchUp {
     } finally {
       sync.close();
     }
+  }
+
+  /** Takes note of where the store stands; false when that is another history. */
+  #begin(fanout: GroupFanout, position: Position): boolean {
+    if (fanout.epoch === undefined || fanout.epoch === position.epoch) {
+      fanout.begin(position);
+      return true;
+    }
+    this.#options.onOtherEpoch(fanout, position);
+    return false;
   }
 
   /** After a `sync` in the place of a position (rule RV-9). */

@@ -54,7 +54,9 @@ export class Hub {
   constructor(options: HubOptions) {
     this.#options = options;
     this.#syncs = new SyncBuilder(options.store, options.frames, options.clock);
-    this.#catchUp = new CatchUp({ store: options.store, frames: options.frames, syncs: this.#syncs, logger: options.logger });
+    const { store, frames, logger } = options;
+    const onOtherEpoch = (ref: GroupRef, position: Position) => this.restart(ref, 'epoch', position);
+    this.#catchUp = new CatchUp({ store, frames, syncs: this.#syncs, onOtherEpoch, logger });
     this.#sweep = setInterval(() => this.#tidy(), SWEEP_MS);
     this.#sweep.unref();
   }
