@@ -71,8 +71,12 @@ export class CatchUp {
   async #pump(subscription: Subscription): Promise<void> {
     const { fanout, subscriber } = subscription;
     let written = 0;
+    let recovered = false;
     while (!closed(subscription)) {
       if (lost(subscription)) {
+        // Whatever the store answers, others get their turn.
+        if (recovered) await nextTurn();
+        recovered = true;
         await this.#recover(subscription);
         continue;
       }
@@ -115,9 +119,6 @@ export class CatchUp {
 
   /** The cursor is behind what the log holds, or of a history that ended. */
   async #recover(subscription: Subscription): Promise<void> {
-    // Whatever the store answers, others get their turn.
-    await nextTurn();
-    if (closed(subscription) || !lost(subscription)) return;
     const { fanout, subscriber, cursor, history } = subscription;
     if (history !== fanout.history) return this.#giveUp(subscription, fanout.brokenBy);
     if (!subscriber.positions || fanout.epoch === undefined || subscription.members.length === 0) return this.#giveUp(subscription);
