@@ -14,6 +14,8 @@ const TURN_BYTES = 1_048_576;
 const APPEND_MS = 1_000;
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
+/** Between two recoveries of a cursor that is lost over and over again. */
+const LAST_RECOVERY_MS = 1_000;
 /** Failed reads are logged once in this time for each group. */
 const WARN_MS = 60_000;
 
@@ -71,12 +73,10 @@ export class CatchUp {
   async #pump(subscription: Subscription): Promise<void> {
     const { fanout, subscriber } = subscription;
     let written = 0;
-    let recovered = false;
+    let recoveries = 0;
     while (!closed(subscription)) {
       if (lost(subscription)) {
-        // Whatever the store answers, others get their turn.
-        if (recovered) await nextTurn();
-        recovered = true;
+        await turnOf(recoveries++);
         await this.#recover(subscription);
         continue;
       }
@@ -346,6 +346,12 @@ function delay(milliseconds: number): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, milliseconds).unref();
   });
+}
+
+/** Whatever the store answers, a cursor that can't be served again and again lets others have their turn, and asks ever more rarely. */
+async function turnOf(recoveries: number): Promise<void> {
+  if (recoveries === 1) await nextTurn();
+  else if (recoveries > 1) await delay(Math.min(2 ** recoveries, LAST_RECOVERY_MS));
 }
 
 function nextTurn(): Promise<void> {
