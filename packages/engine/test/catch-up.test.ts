@@ -73,6 +73,12 @@ class World {
     const store = {
       watch: () => (this.failWatches-- > 0 ? Promise.reject(new Error('not now')) : Promise.resolve()),
       unwatch() {},
+      get: (_ref: unknown, item: string) =>
+        Promise.resolve({
+          value: { item, data: '1', created: 1, changed: 1 },
+          position: { epoch: this.epoch, offset: this.offset },
+          timestamp: 1,
+        }),
       changes: (_ref: unknown, since: { epoch: string }) =>
         Promise.resolve({ kind: 'stale', reason: since.epoch === this.epoch ? 'floor' : 'epoch' }),
       snapshot: () => {
@@ -328,4 +334,21 @@ it('a store that answers from another history, and has not said so, is believed,
   await expect.poll(() => socket.written.at(-1)).toContain('"offset":3,"epoch":"other","reason":"epoch"}');
   world.publish(4);
   expect(socket.written.at(-1)).toContain('"offset":4');
+});
+
+it('ST-6 a sync that is kept for others is not shown to a reader that is ahead of the log', async () => {
+  const { hub, socket } = world;
+  hub.join(hub.open(new Socket(), REF), GROUP);
+  await settled();
+  // Durable, and read with an item, before its report comes.
+  world.offset = 101;
+  const subscription = hub.open(socket, REF);
+  hub.join(subscription, { ...GROUP, item: 'i' });
+  hub.join(subscription, { ...GROUP, subscriptionId: 's2' });
+  await settled();
+  world.publish(101);
+  world.publish(102);
+  await settled();
+  const offsets = socket.written.join('').match(/"offset":\d+/g);
+  expect(offsets).toEqual(['"offset":101', '"offset":101', '"offset":102']);
 });

@@ -43,10 +43,11 @@ export class SyncBuilder {
     this.#clock = clock;
   }
 
-  async groupSync(fanout: GroupFanout, shape: SyncShape): Promise<GroupSync> {
+  /** Not older than `atLeast`, the position of a reader that may be ahead of the log. */
+  async groupSync(fanout: GroupFanout, shape: SyncShape, atLeast: number): Promise<GroupSync> {
     const key = `${shape.parts ? 'parts' : 'message'} ${shape.reason ?? ''}`;
     const kept = fanout.built?.get(key);
-    if (kept !== undefined && kept.history === fanout.history && fanout.log.begun && kept.position.offset === fanout.log.head)
+    if (kept !== undefined && kept.history === fanout.history && kept.position.offset >= Math.max(fanout.log.head, atLeast))
       return kept.lend();
     if ((this.#large.get(fanout) ?? 0) <= this.#clock.monotonic()) {
       const built = await this.#rounds.run(`${fanout.stream}\u0000${fanout.group}`, key, () => this.#build(fanout, shape, key));

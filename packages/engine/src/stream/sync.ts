@@ -26,7 +26,7 @@ export async function readSync(sources: Sources, subscription: Subscription, tar
   if (target.item !== undefined) return readItemSync(sources, fanout, target.item, reason);
   // Another join of the socket may say meanwhile that it knows positions: what was begun as one message stays one.
   const parts = subscriber.positions;
-  const sync = await sources.syncs.groupSync(fanout, { parts, reason });
+  const sync = await sources.syncs.groupSync(fanout, { parts, reason }, subscription.cursor);
   const writeTo = ({ subscriber: to }: Subscription) => (parts ? writeParts(to, sync) : writeMessage(to, sync));
   return { position: sync.position, writeTo, close: () => sync.close() };
 }
