@@ -273,6 +273,14 @@ describe('a bad history', () => {
     expect(check(liveness, ended)[0]?.ops.map(({ i }) => i)).toEqual([5]);
   });
 
+  it('I13 a write that was there before it was acknowledged is not late, however long nothing follows it', () => {
+    const [asked, answered] = written(1) as [NewOp, NewOp];
+    const ops = historyOf(join(), snapshot(0), asked, recv(1), answered, nemesis('heal'), ...written(2), recv(2));
+    const later = ops.map((op) => (op.i >= 7 ? { ...op, t: op.t + 20_000_000 } : op));
+    const liveness = INVARIANTS.filter(({ id }) => id === 'I13');
+    expect(check(liveness, later).map(describeViolation)).toEqual([]);
+  });
+
   it('a report ends after twenty of a kind', () => {
     const ops = historyOf(...Array.from({ length: 50 }, (_, n) => recv(n)));
     expect(

@@ -25,7 +25,12 @@ function clientWith(item?: string) {
       offset,
       ...more,
     });
-  const sync = (offset: number, more: object = {}) =>
+  /** Named for the newest join. */
+  const sync = (offset: number, more: { readonly part?: number; readonly last?: boolean } = {}) => {
+    if ((more.part ?? 0) === 0) receive({ type: 'syncing', data: { subscriptionId: sent.at(-1)?.data.subscriptionId } });
+    unnamed(offset, more);
+  };
+  const unnamed = (offset: number, more: object = {}) =>
     receive({
       type: 'stream',
       timestamp: offset,
@@ -38,7 +43,17 @@ function clientWith(item?: string) {
       epoch: 'e',
       ...more,
     });
-  return { client, ops, sent, connect, receive, change, sync, kinds: () => ops.map((op) => `${op.f} ${'s' in op ? op.s : ''}`.trim()) };
+  return {
+    client,
+    ops,
+    sent,
+    connect,
+    receive,
+    change,
+    sync,
+    unnamed,
+    kinds: () => ops.map((op) => `${op.f} ${'s' in op ? op.s : ''}`.trim()),
+  };
 }
 
 it('RV-4 it comes back with the position that it had, and says that it knows positions', () => {
@@ -94,6 +109,24 @@ it('what is repeated on the wire is not shown again; what comes before the answe
   change(2, 'a');
   expect(client.shown).toBe(0);
   expect(ops.filter((op) => op.f === 'recv').map((op) => op.via)).toEqual(['wire']);
+});
+
+it('RV-16 a sync counts for those that it is named for, once', () => {
+  const { client, connect, sync, unnamed, receive, change, kinds } = clientWith();
+  connect();
+  unnamed(2);
+  receive({ type: 'syncing', data: { subscriptionId: 'another' } });
+  unnamed(3);
+  expect([client.whole, kinds()]).toEqual([false, ['join']]);
+  sync(4);
+  change(5, 'a');
+  unnamed(6);
+  expect(kinds()).toEqual(['join', 'snapshot 4', 'recv 5']);
+  client.leave(0);
+  client.join(0);
+  unnamed(7);
+  change(8, 'a');
+  expect([client.whole, kinds().slice(3)]).toEqual([false, ['close', 'join 5']]);
 });
 
 it('the decoder of frames answers for any text', () => {

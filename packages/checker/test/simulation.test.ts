@@ -40,7 +40,7 @@ it.each([[338, 'frames between the fragments of a large sync, on a socket of rea
 
 it('the worlds show everything that a client can be told', async () => {
   const seen = new Set<string>();
-  for (let seed = 1; seed <= 60; seed++) {
+  for (let seed = 1; seed <= 90; seed++) {
     for (const op of (await simulate(seed)).ops) {
       if (op.f === 'resumed') seen.add(`resumed ${op.mode}`);
       if (op.f === 'gap') seen.add('gap');

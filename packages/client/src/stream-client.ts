@@ -275,6 +275,9 @@ export class StreamClient {
           if (stream === message.streamName && group === message.groupId) subscription.onUnauthorized();
         }
         return;
+      case 'syncing':
+        this.#byId.get(message.subscriptionId)?.subscription.onSyncing();
+        return;
       case 'resumed':
         this.#byId.get(message.subscriptionId)?.subscription.onResumed(message);
         return;

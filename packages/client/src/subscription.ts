@@ -66,6 +66,8 @@ export class Subscription {
   #held = true;
   #connected = false;
   #phase: Phase = APART;
+  /** The next `sync` with a position is for it; others are for others on this connection (RV-16). */
+  #named = false;
   /** Frames of a batch whose last one is not there yet. */
   #batch: Frame[] = [];
   #status: Status = 'connecting';
@@ -175,6 +177,12 @@ export class Subscription {
     }
   }
 
+  onSyncing(): void {
+    if (this.#phase.kind === 'apart') return;
+    this.positioned = true;
+    this.#named = true;
+  }
+
   onGroupSync(frame: GroupSyncFrame): void {
     if (this.#phase.kind === 'apart') return;
     const { position, ids, created } = frame;
@@ -182,11 +190,11 @@ export class Subscription {
       this.#plainSync(itemsOfGroup(frame.data, () => this.#count++));
       return;
     }
+    if (!this.#named) return;
     if (ids === undefined || created === undefined) {
       this.#hole('a sync with a position does not name its items');
       return;
     }
-    this.positioned = true;
     let { parts, gaps } = this.#phase.kind === 'parts' ? this.#phase : { parts: undefined, gaps: [] };
     if (parts === undefined || !parts.add(frame, ids, created)) {
       if ((frame.part ?? 0) > 0) {
@@ -206,7 +214,7 @@ export class Subscription {
       this.#plainSync(frame.data === null ? [] : itemsOfItem(frame, this.#count++));
       return;
     }
-    this.positioned = true;
+    if (!this.#named) return;
     const missing = frame.data === null && frame.created === undefined;
     this.#sync(missing ? [] : itemsOfItem(frame, frame.created ?? frame.position.offset), frame.position, frame.reason, []);
   }
@@ -290,11 +298,8 @@ export class Subscription {
   }
 
   #sync(items: ReturnType<SyncParts['items']>, position: Position, reason: string | undefined, gaps: readonly StreamGapFrame[]): void {
-    const known = this.replica.position;
     this.#batch = [];
-    // Shared with a joiner that was behind: what is known already must not be shown as news again.
-    if (reason === undefined && known?.epoch === position.epoch && position.offset < known.offset) this.#enter(LIVE);
-    else this.#enter(LIVE, () => this.replica.replace(items, position, reason));
+    this.#enter(LIVE, () => this.replica.replace(items, position, reason));
     this.#tellGaps(gaps);
   }
 
@@ -359,6 +364,7 @@ export class Subscription {
     this.#link.clock.clearTimer(this.#timer);
     this.#timer = undefined;
     if (phase.kind !== 'live' && phase.kind !== 'tail') this.#batch = [];
+    if (phase.kind !== 'parts') this.#named = false;
     const wasLive = this.#phase.kind === 'live';
     this.#phase = phase;
     const isLive = phase.kind === 'live';

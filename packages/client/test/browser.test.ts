@@ -116,7 +116,7 @@ test('a copy that another program has damaged is thrown away', async () => {
   await tab.reload();
   await watch(tab, streamUrl);
   expect(await tab.evaluate(() => window.errors)).toEqual(['PERSIST_FAILED Error: the record is of another layout, or damaged']);
-  expect(await tab.evaluate(() => [window.told, window.tap.frames])).toEqual([['reset first one'], ['sync']]);
+  expect(await tab.evaluate(() => [window.told, window.tap.frames])).toEqual([['reset first one'], ['syncing', 'sync']]);
 }, 60_000);
 
 test('the hooks show a group and an item, in StrictMode, with one join for all that watch the same', async () => {

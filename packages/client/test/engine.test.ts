@@ -129,7 +129,7 @@ it('RV-11 a large group comes in parts, in the order of creation, and is followe
   const { client, frames } = tap(engine.streamUrl);
   const view = client.subscribeGroup<{ id: string; text: string }>('chat', 'r1');
   await view.whenLive();
-  expect(frames.filter((frame) => frame.startsWith('sync')).slice(0, 2)).toEqual(['sync 0', 'sync 1']);
+  expect(frames.filter((frame) => frame.startsWith('sync')).slice(0, 3)).toEqual(['syncing', 'sync 0', 'sync 1']);
   expect(view.items.map(({ id }) => id)).toEqual(ids);
   await writing.set('last', 'one');
   await whenView(view, ({ size }) => size === ids.length + 1);

@@ -4,6 +4,7 @@ import type { JsonObject } from '@rivulet/protocol';
 import { onTestFinished } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { type ConnectOptions, connect, type StreamClient, StreamError } from '../src/index.js';
+import { syncing } from './frames.js';
 
 export interface Message {
   readonly type: string;
@@ -36,12 +37,19 @@ export class Peer {
   readonly url: string;
   readonly protocols: string;
   readonly inbox = new Inbox<Message>();
+  /** Subscription of the newest join of each target. */
+  readonly #joined = new Map<string, unknown>();
 
   constructor(socket: WebSocket, url: string, protocols: string) {
     this.socket = socket;
     this.url = url;
     this.protocols = protocols;
-    socket.on('message', (data) => this.inbox.put(JSON.parse((data as Buffer).toString()) as Message));
+    socket.on('message', (data) => {
+      const message = JSON.parse((data as Buffer).toString()) as Message;
+      const { streamName, groupId, id, subscriptionId } = message.data;
+      if (message.type === 'join') this.#joined.set(JSON.stringify([streamName, groupId, id ?? null]), subscriptionId);
+      this.inbox.put(message);
+    });
   }
 
   /** The next message, which must be of this type. */
@@ -51,8 +59,18 @@ export class Peer {
     return message.data;
   }
 
+  /** Before a `sync` with a position comes whom it is for (RV-16). */
   send(...frames: readonly object[]): void {
-    for (const frame of frames) this.socket.send(JSON.stringify(frame));
+    for (const frame of frames) {
+      const { event, offset, part, streamName, groupId, id } = frame as Record<string, unknown> & { event?: { type?: unknown } };
+      if (event?.type === 'sync' && offset !== undefined && (part ?? 0) === 0)
+        this.sendRaw(syncing(this.#joined.get(JSON.stringify([streamName, groupId, id ?? null]))));
+      this.sendRaw(frame);
+    }
+  }
+
+  sendRaw(frame: object): void {
+    this.sendText(JSON.stringify(frame));
   }
 
   sendText(text: string): void {

@@ -254,6 +254,7 @@ export class ModelEngine {
   #sync(member: Member, reason: string | undefined): void {
     const extra = { epoch: `e${this.#epoch}`, ...(reason === undefined ? {} : { reason }) };
     const rows = [...this.#items].sort(([, a], [, b]) => a.created - b.created);
+    this.#send(frames.syncing(member.id), undefined);
     if (member.item !== undefined) {
       const item = this.#items.get(member.item);
       this.#send(frames.itemSync(this.#head, member.item, item?.text, item?.created, extra), undefined);

@@ -112,9 +112,10 @@ describe('coming back', () => {
     expect([texts(view), view.position]).toEqual([['m5:five', 'm6:six'], { epoch: 'e2', offset: 3 }]);
   });
 
-  it('RV-8 a sync that says why may lie before what is known; one that does not changes nothing then', async () => {
+  it('RV-16 a sync that is named for nobody here changes nothing; one that is counts wherever it lies', async () => {
     const { view, told, peer } = await watch();
-    peer.send(sync(3, [['m1', 'old', 1]]), create(4, 'm0', 'known'), create(5, 'm5', 'five'));
+    peer.sendRaw(sync(9, [['m1', 'other', 1]]));
+    peer.send(create(4, 'm0', 'known'), create(5, 'm5', 'five'));
     await told.until(1);
     expect(told.lines).toEqual(['5 create m5 five']);
     peer.send(sync(2, [['m1', 'one', 1]], { reason: 'ahead' }), create(3, 'm3', 'three'));

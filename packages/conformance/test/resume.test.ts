@@ -159,7 +159,7 @@ describe.each([{ lmdb: false }, { lmdb: true }])('positions and resume (lmdb: $l
     await set('a');
     const client = await resume(streamUrl, since);
     expect(await client.take('sync')).toMatchObject({ reason, ids: ['a'], offset: 1 });
-    expect(client.inbox.all).toHaveLength(1);
+    expect(client.inbox.all).toHaveLength(2);
   });
 
   test('RV-8 a position beyond the head is answered with a sync that says so', async () => {
@@ -215,7 +215,9 @@ describe.each([{ lmdb: false }, { lmdb: true }])('positions and resume (lmdb: $l
     await client.take('sync', (frame) => frame.last === true);
     await set('live');
     await client.take('create');
-    const parts = client.inbox.all.slice(0, -1);
+    const [named, ...all] = client.inbox.all;
+    const parts = all.slice(0, -1);
+    expect(named).toEqual({ type: 'syncing', data: { subscriptionId: 's1' } });
     expect(parts.length).toBeGreaterThan(3);
     expect(parts.map((frame) => [frame.part, frame.last, frame.offset])).toEqual(parts.map((_, n) => [n, n === parts.length - 1, 301]));
     const ids = [...Array.from({ length: 300 }, (_, n) => `i${n}`), 'last'];

@@ -1,126 +1,6 @@
-import { setImmediate } from 'node:timers/promises';
 import { LIMITS } from '@rivulet/protocol';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { silentLogger } from '../src/logging/logger.js';
-import type { Commit, StoredItem, StreamStore } from '../src/store/store.js';
-import { FrameEncoder } from '../src/stream/frame-encoder.js';
-import { Hub } from '../src/stream/hub.js';
-import type { Subscriber } from '../src/stream/subscription.js';
-import { systemClock } from '../src/structures/clock.js';
-
-const REF = { stream: 's', group: 'g' };
-const GROUP = { subscriptionId: 's1', item: undefined, since: undefined };
-/** A group whose `sync` is too large to be kept: each reader holds a snapshot of its own. */
-const LARGE = Array.from({ length: 200 }, (_, n) => ({ item: `i${n}`, data: `"${'x'.repeat(100_000)}"`, created: n, changed: n }));
-
-/** A socket that takes everything, or nothing. */
-class Socket implements Subscriber {
-  readonly written: string[] = [];
-  readonly failures: string[] = [];
-  open = true;
-  positions = false;
-  hasRoom = true;
-  #held = false;
-  #waiting: (() => void)[] = [];
-
-  get ready(): boolean {
-    return this.hasRoom && !this.#held;
-  }
-
-  write(frames: Buffer): void {
-    this.written.push(frames.toString('latin1'));
-  }
-
-  tryHold(): boolean {
-    if (!this.ready) return false;
-    this.#held = true;
-    return true;
-  }
-
-  release(): void {
-    this.#held = false;
-    this.drain();
-  }
-
-  fail(because: string): void {
-    this.failures.push(because);
-    this.open = false;
-    this.drain();
-  }
-
-  whenChanged(): Promise<void> {
-    return new Promise((resolve) => this.#waiting.push(resolve));
-  }
-
-  drain(): void {
-    for (const wake of this.#waiting.splice(0)) wake();
-  }
-}
-
-/** A hub over a store whose history the test decides. */
-class World {
-  readonly socket = new Socket();
-  readonly hub: Hub;
-  offset = 100;
-  epoch = 'e';
-  items: StoredItem[] = [];
-  openSnapshots = 0;
-  failWatches = 0;
-  onSnapshot: () => void = () => {};
-  readonly #frames = new FrameEncoder(systemClock, false);
-
-  constructor() {
-    const store = {
-      watch: () => (this.failWatches-- > 0 ? Promise.reject(new Error('not now')) : Promise.resolve()),
-      unwatch() {},
-      get: (_ref: unknown, item: string) =>
-        Promise.resolve({
-          value: { item, data: '1', created: 1, changed: 1 },
-          position: { epoch: this.epoch, offset: this.offset },
-          timestamp: 1,
-        }),
-      changes: (_ref: unknown, since: { epoch: string }) =>
-        Promise.resolve({ kind: 'stale', reason: since.epoch === this.epoch ? 'floor' : 'epoch' }),
-      snapshot: () => {
-        const { items } = this;
-        this.openSnapshots++;
-        this.onSnapshot();
-        return Promise.resolve({
-          position: { epoch: this.epoch, offset: this.offset },
-          timestamp: 1,
-          async *chunks() {
-            yield items;
-          },
-          close: () => this.openSnapshots--,
-        });
-      },
-    } as unknown as StreamStore;
-    const limits = { logMaxChanges: 1_000, logMaxAgeMs: 1e6, logMaxBytes: 1e9 };
-    this.hub = new Hub({ store, frames: this.#frames, limits, clock: systemClock, logger: silentLogger });
-  }
-
-  publish(offset: number): void {
-    this.offset = offset;
-    const commit: Commit = {
-      ...REF,
-      item: 'i',
-      effect: 'update',
-      position: { epoch: this.epoch, offset },
-      timestamp: offset,
-      created: 1,
-      data: String(offset),
-      old: undefined,
-      eventType: undefined,
-    };
-    this.hub.publish(commit, this.#frames.change(commit));
-    this.hub.flush();
-  }
-}
-
-/** Everything that can run without a socket or a timer has run. */
-async function settled(): Promise<void> {
-  for (let turn = 0; turn < 10; turn++) await setImmediate();
-}
+import { GROUP, LARGE, REF, Socket, settled, World } from './hub-world.js';
 
 let world: World;
 beforeEach(() => {
@@ -239,9 +119,10 @@ it('RV-8 RV-9 a position below the tombstones is answered with a sync that says 
   socket.positions = true;
   hub.join(hub.open(socket, REF), { ...GROUP, since: { epoch: 'e', offset: 50 } });
   await settled();
-  expect(socket.written).toHaveLength(2);
-  expect(socket.written[0]).toContain('"offset":100,"epoch":"e","reason":"floor"}');
-  expect(socket.written[1]).toContain('{"type":"gap","data":{"subscriptionId":"s1","after":50,"through":100}}');
+  expect(socket.written).toHaveLength(3);
+  expect(socket.written[0]).toContain('{"type":"syncing","data":{"subscriptionId":"s1"}}');
+  expect(socket.written[1]).toContain('"offset":100,"epoch":"e","reason":"floor"}');
+  expect(socket.written[2]).toContain('{"type":"gap","data":{"subscriptionId":"s1","after":50,"through":100}}');
 });
 
 it('RV-11 a reader of positions that takes nothing of a large sync begins again when it reads, and keeps nothing open meanwhile', async () => {
@@ -251,11 +132,11 @@ it('RV-11 a reader of positions that takes nothing of a large sync begins again 
   world.items = LARGE;
   socket.write = (frames) => {
     socket.written.push(frames.toString('latin1'));
-    socket.hasRoom = false;
+    socket.hasRoom = !frames.includes('"part":');
   };
   hub.join(hub.open(socket, REF), GROUP);
   await settled();
-  expect([socket.written.length, world.openSnapshots]).toEqual([1, 1]);
+  expect([socket.written.length, world.openSnapshots]).toEqual([2, 1]);
   vi.advanceTimersByTime(LIMITS.snapshotStallMs);
   await settled();
   expect([socket.failures, world.openSnapshots]).toEqual([[], 0]);
@@ -263,10 +144,10 @@ it('RV-11 a reader of positions that takes nothing of a large sync begins again 
   socket.hasRoom = true;
   socket.drain();
   await settled();
-  const parts = socket.written.map((text) => /"part":(\d+),"last":(true|false)/.exec(text)?.slice(1).join(' '));
-  expect(parts.slice(0, 3)).toEqual(['0 false', '0 false', '1 false']);
+  const parts = socket.written.map((text) => /"part":(\d+),"last":(true|false)/.exec(text)?.slice(1).join(' ') ?? 'syncing');
+  expect(parts.slice(0, 5)).toEqual(['syncing', '0 false', 'syncing', '0 false', '1 false']);
   expect(parts.at(-1)).toMatch(/true$/);
-  expect(socket.written[1]).toContain('"reason":"restarted"');
+  expect(socket.written[3]).toContain('"reason":"restarted"');
 });
 
 it('RV-12 a socket that comes to know positions while its sync is read gets the message that was begun, and nothing between its fragments', async () => {
@@ -351,4 +232,105 @@ it('ST-6 a sync that is kept for others is not shown to a reader that is ahead o
   await settled();
   const offsets = socket.written.join('').match(/"offset":\d+/g);
   expect(offsets).toEqual(['"offset":101', '"offset":101', '"offset":102']);
+});
+
+/** What was written, a word for each frame: its type, its item or subscription, and its offset. */
+function told({ written }: World['socket']): string[] {
+  return [
+    ...written
+      .join('')
+      .matchAll(/\{"type":"(?:stream".*?"id":(null|"\w+"),"event":\{"type":"(\w+)"|(\w+)","data":\{"subscriptionId":"(\w+)")/g),
+  ].map(([, id, type, control, subscription]) => (control === undefined ? `${type} ${id}` : `${control} ${subscription}`));
+}
+
+/** Watches the group, and asks for an item of it; falls behind the log before that is answered, and while the group is read again. */
+async function lostWithJoin(): Promise<void> {
+  const { hub, socket } = world;
+  const subscription = hub.open(socket, REF);
+  hub.join(subscription, GROUP);
+  await settled();
+  socket.written.length = 0;
+  socket.hasRoom = false;
+  hub.join(subscription, { subscriptionId: 's2', item: 'i', since: undefined });
+  world.offset = 110;
+  hub.restart(REF, 'gap', { epoch: 'e', offset: 110 });
+  await settled();
+  world.onSnapshot = () => {
+    world.onSnapshot = () => {};
+    world.publish(111);
+  };
+  socket.hasRoom = true;
+  socket.drain();
+  await settled();
+}
+
+it('ST-20 nothing of an item is sent while the group that it is of waits for its sync', async () => {
+  await lostWithJoin();
+  expect(told(world.socket)).toEqual(['sync "i"', 'sync null', 'sync "i"']);
+  world.publish(112);
+  expect(told(world.socket).slice(3)).toEqual(['update "i"']);
+});
+
+it('RV-10 RV-16 who knows positions gets every sync before any frame, and then the frames from the oldest of them on', async () => {
+  world.socket.positions = true;
+  await lostWithJoin();
+  expect(told(world.socket)).toEqual(['syncing s2', 'sync "i"', 'syncing s1', 'sync null', 'gap s1', 'update "i"']);
+  expect(world.socket.written.at(-1)).toContain('"offset":111');
+});
+
+it('RV-5 a join has one answer, although the cursor was lost while that was written', async () => {
+  const { hub, socket } = world;
+  socket.positions = true;
+  const subscription = hub.open(socket, REF);
+  hub.join(subscription, GROUP);
+  await settled();
+  socket.written.length = 0;
+  world.onGet = () => {
+    world.onGet = () => {};
+    socket.hasRoom = false;
+  };
+  hub.join(subscription, { subscriptionId: 's2', item: 'i', since: { epoch: 'e', offset: 50 } });
+  await settled();
+  world.offset = 120;
+  hub.restart(REF, 'gap', { epoch: 'e', offset: 120 });
+  socket.hasRoom = true;
+  socket.drain();
+  await settled();
+  expect(told(socket)).toEqual([
+    'resumed s2',
+    'gap s2',
+    'caught_up s2',
+    'syncing s1',
+    'sync null',
+    'gap s1',
+    'syncing s2',
+    'sync "i"',
+    'gap s2',
+  ]);
+  expect([subscription.state, subscription.cursor]).toEqual(['live', 120]);
+});
+
+it('RV-10 a tail that the log drops while it is written ends in a sync, and nothing comes before that', async () => {
+  const { hub, socket } = world;
+  socket.positions = true;
+  const subscription = hub.open(socket, REF);
+  hub.join(subscription, GROUP);
+  await settled();
+  for (let offset = 101; offset <= 110; offset++) world.publish(offset);
+  socket.written.length = 0;
+  socket.write = (frames) => {
+    socket.written.push(frames.toString('latin1'));
+    socket.hasRoom = false;
+  };
+  hub.join(subscription, { subscriptionId: 's2', item: 'i', since: { epoch: 'e', offset: 105 } });
+  await settled();
+  expect(told(socket)).toEqual(['resumed s2']);
+  world.offset = 120;
+  hub.restart(REF, 'gap', { epoch: 'e', offset: 120 });
+  socket.write = (frames) => void socket.written.push(frames.toString('latin1'));
+  socket.hasRoom = true;
+  socket.drain();
+  await settled();
+  expect(told(socket).slice(1)).toEqual(['syncing s2', 'sync "i"', 'gap s2', 'syncing s1', 'sync null', 'gap s1']);
+  expect(socket.written.join('')).toContain('{"type":"gap","data":{"subscriptionId":"s2","after":105,"through":120}}');
 });

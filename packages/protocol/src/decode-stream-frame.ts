@@ -40,6 +40,8 @@ function readControl(type: string, frame: JsonObject): StreamServerMessage | 'un
   const named = subscriptionId !== undefined && isRegistryId(subscriptionId);
   const epoch = readEpoch(data);
   switch (type) {
+    case 'syncing':
+      return named ? { type, subscriptionId } : undefined;
     case 'resumed': {
       const mode = stringField(data, 'mode');
       const from = offsetField(data, 'from');
@@ -75,7 +77,7 @@ function readControl(type: string, frame: JsonObject): StreamServerMessage | 'un
   }
 }
 
-const CONTROL_TYPES: ReadonlySet<string> = new Set(['resumed', 'caught_up', 'gap', 'error', 'refreshed', 'expiring']);
+const CONTROL_TYPES: ReadonlySet<string> = new Set(['syncing', 'resumed', 'caught_up', 'gap', 'error', 'refreshed', 'expiring']);
 
 function readStream(frame: JsonObject): StreamServerMessage | 'unknown' | undefined {
   const streamName = idField(frame, 'streamName');

@@ -7,6 +7,7 @@ export type StreamServerMessage =
   | GroupSyncFrame
   | ItemSyncFrame
   | StreamUnauthorizedFrame
+  | StreamSyncingFrame
   | StreamResumedFrame
   | StreamCaughtUpFrame
   | StreamGapFrame
@@ -71,6 +72,12 @@ export interface ItemSyncFrame extends StreamTarget {
 
 export interface StreamUnauthorizedFrame extends StreamTarget {
   readonly type: 'unauthorized';
+}
+
+/** The next `sync` of what that subscription watches is for it (RV-16). */
+export interface StreamSyncingFrame {
+  readonly type: 'syncing';
+  readonly subscriptionId: string;
 }
 
 /** Offsets in (`from`, `to`] follow (RV-5). */

@@ -11,6 +11,8 @@ export interface MirrorOptions {
   readonly p: string;
   readonly group: string;
   readonly item: string | undefined;
+  /** It said that it knows positions: a `sync` counts only when it is named for it. */
+  readonly positions: boolean;
   readonly record: (op: NewOp) => void;
 }
 
@@ -32,8 +34,10 @@ export class Mirror {
   #pending: ChangeFrame[] = [];
   #compacting = false;
   #parts: SyncItem[] | undefined;
+  /** The next `sync` is for it. */
+  #named = false;
   /** Asked for and not answered: what comes is for others on this socket. */
-  #waiting: 'state' | 'resumption' | undefined = 'state';
+  #waiting = true;
   #reason: string | undefined;
   #loose = false;
   /** Changes that were shown. */
@@ -50,13 +54,13 @@ export class Mirror {
 
   /** In the middle of something that a lost connection takes back. */
   get between(): boolean {
-    return this.#waiting !== undefined || this.#compacting || this.#pending.length > 0 || this.#parts !== undefined;
+    return this.#waiting || this.#compacting || this.#pending.length > 0 || this.#parts !== undefined;
   }
 
   /** It was asked for: nothing counts before the answer. */
   asked(): void {
     this.cut();
-    this.#waiting = this.#epoch === undefined ? 'state' : 'resumption';
+    this.#waiting = true;
   }
 
   /** The connection is lost: what was not complete never was. */
@@ -64,6 +68,7 @@ export class Mirror {
     this.#pending = [];
     this.#compacting = false;
     this.#parts = undefined;
+    this.#named = false;
   }
 
   /** Forgets everything, to join without a position. */
@@ -74,9 +79,13 @@ export class Mirror {
     this.#offset = 0;
   }
 
+  syncing(): void {
+    this.#named = true;
+  }
+
   sync(frame: SyncFrame): void {
-    // One that answers a position says why; another is for others on this socket.
-    if (this.#waiting === 'resumption' && frame.reason === undefined && this.#parts === undefined) return;
+    // For others on this socket.
+    if (this.options.positions && !this.#named) return;
     this.#pending = [];
     this.#compacting = false;
     if (frame.part === 0 || frame.part === undefined) {
@@ -87,7 +96,8 @@ export class Mirror {
     if (!frame.last || this.#parts === undefined) return;
     const items = this.#parts;
     this.#parts = undefined;
-    this.#waiting = undefined;
+    this.#named = false;
+    this.#waiting = false;
     this.#items = new Map(
       items.map(({ id, value, created }, index) => [id ?? `?${index}`, { value: value ?? '', created: created ?? index }]),
     );
@@ -116,7 +126,7 @@ export class Mirror {
 
   resumed(frame: ResumedFrame): void {
     this.cut();
-    this.#waiting = undefined;
+    this.#waiting = false;
     this.#compacting = frame.mode === 'changes';
     const { p, group: g, item } = this.options;
     const { epoch: e, mode, from, to } = frame;
@@ -147,7 +157,7 @@ export class Mirror {
       if (this.#compacting) this.#pending.push(frame);
       return;
     }
-    if (this.#waiting !== undefined) return;
+    if (this.#waiting) return;
     if (offset <= this.#offset) {
       this.#recordChange(frame, 'wire', false);
       return;

@@ -41,7 +41,7 @@ export class ReferenceClient {
     this.#record = record;
     this.#places = watched.map((each, index) => ({
       watched: each,
-      mirror: new Mirror({ p: `${name}.${index}`, group: each.group, item: each.item, record }),
+      mirror: new Mirror({ p: `${name}.${index}`, group: each.group, item: each.item, positions: each.positions, record }),
       joined: false,
       subscription: '',
     }));
@@ -102,6 +102,9 @@ export class ReferenceClient {
         return;
       case 'unauthorized':
         for (const place of this.#places) if (place.joined && place.watched.group === frame.group) this.#refused(place);
+        return;
+      case 'syncing':
+        this.#of(frame.subscription)?.mirror.syncing();
         return;
       case 'resumed':
         this.#of(frame.subscription)?.mirror.resumed(frame);

@@ -77,9 +77,12 @@ class Liveness {
   #reached(p: string, e: string, s: number, op: Op): void {
     const watching = this.#watching.get(p);
     if (watching === undefined) return;
+    const writes = this.#writes.get(watching.g) ?? [];
+    // What was there before it was acknowledged.
+    const known = (write: Acknowledged | undefined) => write !== undefined && write.e === watching.e && write.s <= watching.at;
+    while (known(writes[watching.next])) watching.next++;
     watching.at = watching.e === e ? Math.max(watching.at, s) : s;
     watching.e = e;
-    const writes = this.#writes.get(watching.g) ?? [];
     for (let write = writes[watching.next]; write !== undefined; write = writes[++watching.next]) {
       if (write.e !== e || (watching.item !== undefined && write.k !== watching.item)) continue;
       if (write.s > watching.at) return;

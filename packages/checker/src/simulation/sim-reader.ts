@@ -7,7 +7,7 @@ import type { Simulation } from './simulation.js';
 export class SimReader implements Peer {
   readonly client: ReferenceClient;
   readonly #simulation: Simulation;
-  readonly #places: number;
+  readonly #watched: readonly Watched[];
   #frames = new FrameReader(() => {});
   #connection: SimConnection | undefined;
   #retired = false;
@@ -15,9 +15,8 @@ export class SimReader implements Peer {
 
   constructor(simulation: Simulation, name: string, who: string) {
     this.#simulation = simulation;
-    const watched = this.#choose();
-    this.#places = watched.length;
-    this.client = new ReferenceClient(name, who, watched, simulation.record);
+    this.#watched = this.#choose();
+    this.client = new ReferenceClient(name, who, this.#watched, simulation.record);
     this.#dialLater(20);
   }
 
@@ -52,7 +51,12 @@ export class SimReader implements Peer {
       this.#simulation.nemesis('bandwidth', name);
       connection.quality.chunkBytes = random.between(1, 60) + this.#simulation.plan.pad / 4;
       connection.quality.latencyMs = random.between(1, 80);
-    } else this.#change(random.below(this.#places));
+    } else {
+      const index = random.below(this.#watched.length);
+      if (this.#watched[index]?.positions === true) this.#change(index);
+      // Nothing would tell it which of two joins on one connection is answered.
+      else connection.leave(0);
+    }
   }
 
   /** It goes, and is not back before that time is over. */
@@ -74,13 +78,13 @@ export class SimReader implements Peer {
     connection.quality.latencyMs = 2;
     connection.quality.chunkBytes = 200_000;
     connection.unstall();
-    for (let index = 0; index < this.#places; index++) this.client.join(index);
+    for (let index = 0; index < this.#watched.length; index++) this.client.join(index);
   }
 
   /** It ends for good. */
   retire(): void {
     this.#retired = true;
-    for (let index = 0; index < this.#places; index++) this.client.leave(index);
+    for (let index = 0; index < this.#watched.length; index++) this.client.leave(index);
     this.#connection?.leave(100);
   }
 

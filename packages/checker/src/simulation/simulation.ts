@@ -253,7 +253,7 @@ export class Simulation {
   #next(): void {
     const { plan, random, time } = this;
     const paused = Math.max(0, this.#pausedUntil - time.monotonic());
-    if (paused > 0 && random.chance(0.7)) time.after(random.below(paused), () => random.pick(this.readers).disturb());
+    if (paused > 0 && random.chance(0.7)) time.after(random.below(paused), () => this.#faulty && random.pick(this.readers).disturb());
     time.after(paused + random.between(1, plan.faultMs), () => {
       if (!this.#faulty) return;
       this.#made++;

@@ -121,7 +121,8 @@ export class CatchUp {
   async #recover(subscription: Subscription): Promise<void> {
     const { fanout, subscriber, cursor, history } = subscription;
     if (history !== fanout.history) return this.#giveUp(subscription, fanout.brokenBy);
-    if (!subscriber.positions || fanout.epoch === undefined || subscription.members.length === 0) return this.#giveUp(subscription);
+    if (!subscriber.positions || fanout.epoch === undefined || subscription.members.length === 0 || subscription.holdsBack)
+      return this.#giveUp(subscription);
     const since = { epoch: fanout.epoch, offset: cursor };
     // Those of now: more may come while it is read and written.
     const members = Array.from(subscription.members);
@@ -198,13 +199,16 @@ export class CatchUp {
     if (result.kind === 'stale') return sync(result.reason, result.reason === 'epoch' ? undefined : since.offset);
     try {
       if (closed(subscription) || fanout.history !== history || !this.#begin(fanout, result.position)) return;
-      const there = await this.#bringTo(subscription, result.position.offset);
+      const { offset } = result.position;
+      const there = await this.#bringTo(subscription, offset);
       if (closed(subscription) || subscription.nextSync !== member || !there) return;
-      const written = await result.writeTo({ subscriber, members: [member], wants: () => true });
-      if (!written || lost(subscription) || fanout.history !== history) return;
+      if (!(await result.writeTo({ subscriber, members: [member], wants: () => true }))) {
+        if (subscription.nextSync === member) subscription.brokeOff(since.offset);
+        return;
+      }
       this.compacted++;
-      if (subscription.cursor < 0) subscription.history = history;
-      subscription.cursor = Math.max(subscription.cursor, result.position.offset);
+      // Even if the cursor was lost meanwhile: the client has its answer, and is one of those who are lost.
+      subscription.reach(offset, history);
       this.#answered(subscription, member);
     } finally {
       result.close();
@@ -214,15 +218,14 @@ export class CatchUp {
   /** The log reaches back to the position: exactly what was missed. */
   async #resumeFromLog(subscription: Subscription, member: Membership, since: Position): Promise<void> {
     const { fanout, subscriber } = subscription;
-    const fresh = subscription.cursor < 0;
+    const fresh = subscription.cursor < 0 || subscription.holdsBack;
     const to = fresh ? fanout.log.head : Math.max(subscription.cursor, since.offset);
     const { id: subscriptionId } = member;
     subscriber.write(
       this.#options.frames.control({ type: 'resumed', data: { subscriptionId, mode: 'tail', ...epochOf(since), from: since.offset, to } }),
     );
     if (fresh) {
-      subscription.history = fanout.history;
-      subscription.cursor = since.offset;
+      subscription.reach(since.offset, fanout.history);
       return this.#answered(subscription, member);
     }
     // What the socket watches already stands at the cursor: only the new one gets the frames up to there.
@@ -230,7 +233,8 @@ export class CatchUp {
     let at = since.offset;
     while (at < subscription.cursor) {
       while (!closed(subscription) && !subscriber.ready) await subscriber.whenChanged();
-      if (closed(subscription) || fanout.history !== history || at < fanout.log.base) return;
+      if (closed(subscription) || subscription.nextSync !== member) return;
+      if (fanout.history !== history || at < fanout.log.base) return subscription.brokeOff(at);
       const { frames, cursor } = fanout.log.stretch(at, { maxBytes: SEGMENT_BYTES, filter: member, through: subscription.cursor });
       if (frames !== undefined) subscriber.write(frames);
       at = cursor;
@@ -260,18 +264,22 @@ export class CatchUp {
       const there = await this.#bringTo(subscription, offset);
       // The client may have left meanwhile, or the cursor been lost: what it watches already would miss changes behind this `sync`.
       if (closed(subscription) || subscription.nextSync !== target || !there) return;
-      if (!(await sync.writeTo(subscription))) {
-        target.reason ??= subscriber.positions ? 'restarted' : undefined;
+      if (!(await sync.writeTo(subscriber, this.#named(subscription, target)))) {
+        if (subscriber.positions && subscription.nextSync === target) subscription.brokeOff(target.gapAfter);
         return;
       }
       if (target.gapAfter !== undefined) await this.#tellGap(subscription, target, target.gapAfter, offset);
-      if (lost(subscription)) return;
-      if (subscription.cursor < 0) subscription.history = history;
-      subscription.cursor = Math.max(subscription.cursor, offset);
+      subscription.reach(offset, history);
       if (subscription.nextSync === target) subscription.syncDone();
     } finally {
       sync.close();
     }
+  }
+
+  /** Whom the next `sync` is for (rule RV-16). */
+  #named(subscription: Subscription, target: SyncTarget): Buffer {
+    const { frames } = this.#options;
+    return Buffer.concat(subscription.receivers(target).map(({ id }) => frames.control({ type: 'syncing', data: { subscriptionId: id } })));
   }
 
   /** Takes note of where the store stands; false when that is another history. */
@@ -288,8 +296,7 @@ export class CatchUp {
   async #tellGap(subscription: Subscription, target: SyncTarget, after: number, through: number): Promise<void> {
     const { fanout, subscriber } = subscription;
     if (!subscriber.positions) return;
-    const told = target instanceof Membership ? [target] : subscription.members.filter(({ item }) => item === target.item);
-    for (const { id: subscriptionId } of told) {
+    for (const { id: subscriptionId } of subscription.receivers(target)) {
       const frame = gapFrame(this.#options.frames, fanout, { subscriptionId, after, through });
       if (frame !== undefined) await writeWhole(subscriber, frame);
     }
@@ -301,7 +308,7 @@ export class CatchUp {
    */
   async #bringTo(subscription: Subscription, offset: number): Promise<boolean> {
     const { fanout, subscriber } = subscription;
-    if (subscription.cursor < 0) return true;
+    if (subscription.cursor < 0 || subscription.holdsBack) return !lost(subscription);
     while (!closed(subscription) && subscription.cursor < offset && !lost(subscription)) {
       if (!subscriber.ready) {
         if (!(await changesSoon(subscriber))) return false;

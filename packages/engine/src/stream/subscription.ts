@@ -83,6 +83,27 @@ export class Subscription {
     return this.state === 'live' || this.cursor < 0 ? 0 : Math.max(0, this.fanout.log.head - this.cursor);
   }
 
+  /**
+   * Something that is watched waits for a new `sync`, and the client drops what it has by offset: nothing is sent before all of it is there,
+   * for a frame of an item is one of the group too. The cursor stays with what is furthest behind.
+   */
+  get holdsBack(): boolean {
+    return this.#stale !== undefined && this.subscriber.positions;
+  }
+
+  /** Whom a `sync` of that target is for. */
+  receivers(target: SyncTarget): readonly Membership[] {
+    return target instanceof Membership ? [target] : this.#members.filter(({ item }) => item === target.item);
+  }
+
+  /** Something was shown as it is at `offset`, in the history that the fan-out had then. */
+  reach(offset: number, history: number): void {
+    if (this.cursor < 0) {
+      this.cursor = offset;
+      this.history = history;
+    } else this.cursor = this.holdsBack ? Math.min(this.cursor, offset) : Math.max(this.cursor, offset);
+  }
+
   /** Which changes are for it: one frame per socket and change, however many memberships match (spec ST §2.4). */
   wants(item: string | undefined): boolean {
     if (this.#groupMembers > 0 && !this.#isStale(undefined)) return true;
@@ -120,8 +141,35 @@ export class Subscription {
   syncDone(): void {
     const target = this.#pendingSyncs?.shift();
     if (this.#pendingSyncs?.length === 0) this.#pendingSyncs = undefined;
+    if (target === undefined) return;
     if (target instanceof Membership) this.#count(target);
-    else if (target !== undefined) this.#refreshed(target);
+    else this.#refreshed(target);
+    if (!this.subscriber.positions && target.item !== undefined) this.#waitForGroup(target.item);
+  }
+
+  /**
+   * The answer to the target that `nextSync` names was begun and not ended: it gets a `sync` in its place, and until then nothing is sent. For
+   * who knows positions; it has everything up to `gapAfter`.
+   */
+  brokeOff(gapAfter: number | undefined): void {
+    const target = this.#pendingSyncs?.[0];
+    if (!(target instanceof Membership)) {
+      if (target !== undefined) target.reason ??= 'restarted';
+      return;
+    }
+    this.syncDone();
+    if (this.#isStale(target.item)) return;
+    const again: SyncTarget = { item: target.item, reason: target.reason ?? 'restarted', gapAfter };
+    this.#stale = [...(this.#stale ?? []), again];
+    this.#pendingSyncs = [again, ...(this.#pendingSyncs ?? [])];
+  }
+
+  /** Frames of the item would be news of the group before its `sync`: those who drop nothing by offset get the item again behind that. */
+  #waitForGroup(item: string): void {
+    if (!this.#isStale(undefined) || this.#isStale(item) || this.#itemMembers?.has(item) !== true) return;
+    const again: SyncTarget = { item };
+    this.#stale = [...(this.#stale ?? []), again];
+    this.#pendingSyncs = [...(this.#pendingSyncs ?? []), again];
   }
 
   /** Ends a membership, whether its `sync` was sent or not. */

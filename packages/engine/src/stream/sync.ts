@@ -9,8 +9,11 @@ import type { Subscriber, Subscription, SyncTarget } from './subscription.js';
 /** A `sync` ready to be written: the state of a group or an item, true at exactly one position. */
 export interface Sync {
   readonly position: Position;
-  /** False when it was not written to its end: the session closed, or the socket was not free for so long that a newer state should be read. */
-  writeTo(subscription: Subscription): Promise<boolean>;
+  /**
+   * Behind `named`, the frames that say whom it is for; only who knows positions gets those. False when it was not written to its end: the
+   * session closed, or the socket was not free for so long that a newer state should be read.
+   */
+  writeTo(subscriber: Subscriber, named: Buffer): Promise<boolean>;
   close(): void;
 }
 
@@ -27,7 +30,7 @@ export async function readSync(sources: Sources, subscription: Subscription, tar
   // Another join of the socket may say meanwhile that it knows positions: what was begun as one message stays one.
   const parts = subscriber.positions;
   const sync = await sources.syncs.groupSync(fanout, { parts, reason }, subscription.cursor);
-  const writeTo = ({ subscriber: to }: Subscription) => (parts ? writeParts(to, sync) : writeMessage(to, sync));
+  const writeTo = (to: Subscriber, named: Buffer) => (parts ? writeParts(to, named, sync) : writeMessage(to, sync));
   return { position: sync.position, writeTo, close: () => sync.close() };
 }
 
@@ -35,7 +38,10 @@ async function readItemSync({ store, frames }: Sources, fanout: GroupFanout, ite
   const read = await store.get(fanout, item);
   return {
     position: read.position,
-    writeTo: ({ subscriber }) => writeWhole(subscriber, encodeTextFrame(frames.itemSync(fanout, item, read, reason))),
+    writeTo: (subscriber, named) => {
+      const frame = encodeTextFrame(frames.itemSync(fanout, item, read, reason));
+      return writeWhole(subscriber, subscriber.positions ? Buffer.concat([named, frame]) : frame);
+    },
     close() {},
   };
 }
@@ -53,7 +59,8 @@ export async function writeWhole(subscriber: Subscriber, frame: Buffer): Promise
 }
 
 /** Each part stands for itself: other frames of the socket may come between, and a reader that takes nothing is asked to begin again. */
-async function writeParts(subscriber: Subscriber, sync: GroupSync): Promise<boolean> {
+async function writeParts(subscriber: Subscriber, named: Buffer, sync: GroupSync): Promise<boolean> {
+  if (!(await (sync.pinned ? writeSoon(subscriber, named) : writeWhole(subscriber, named)))) return false;
   for await (const { frame } of sync.pieces()) {
     if (sync.pinned && !(await readySoon(subscriber))) return false;
     if (!(await writeWhole(subscriber, frame))) return false;

@@ -1,0 +1,125 @@
+import { setImmediate } from 'node:timers/promises';
+import { silentLogger } from '../src/logging/logger.js';
+import type { Commit, StoredItem, StreamStore } from '../src/store/store.js';
+import { FrameEncoder } from '../src/stream/frame-encoder.js';
+import { Hub } from '../src/stream/hub.js';
+import type { Subscriber } from '../src/stream/subscription.js';
+import { systemClock } from '../src/structures/clock.js';
+
+export const REF = { stream: 's', group: 'g' };
+/** A join of the whole group. */
+export const GROUP = { subscriptionId: 's1', item: undefined, since: undefined };
+/** A group whose `sync` is too large to be kept: each reader holds a snapshot of its own. */
+export const LARGE = Array.from({ length: 200 }, (_, n) => ({ item: `i${n}`, data: `"${'x'.repeat(100_000)}"`, created: n, changed: n }));
+
+/** A socket that takes everything, or nothing. */
+export class Socket implements Subscriber {
+  readonly written: string[] = [];
+  readonly failures: string[] = [];
+  open = true;
+  positions = false;
+  hasRoom = true;
+  #held = false;
+  #waiting: (() => void)[] = [];
+
+  get ready(): boolean {
+    return this.hasRoom && !this.#held;
+  }
+
+  write(frames: Buffer): void {
+    this.written.push(frames.toString('latin1'));
+  }
+
+  tryHold(): boolean {
+    if (!this.ready) return false;
+    this.#held = true;
+    return true;
+  }
+
+  release(): void {
+    this.#held = false;
+    this.drain();
+  }
+
+  fail(because: string): void {
+    this.failures.push(because);
+    this.open = false;
+    this.drain();
+  }
+
+  whenChanged(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  drain(): void {
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+}
+
+/** A hub over a store whose history the test decides. */
+export class World {
+  readonly socket = new Socket();
+  readonly hub: Hub;
+  offset = 100;
+  epoch = 'e';
+  items: StoredItem[] = [];
+  openSnapshots = 0;
+  failWatches = 0;
+  onSnapshot: () => void = () => {};
+  onGet: () => void = () => {};
+  readonly #frames = new FrameEncoder(systemClock, false);
+
+  constructor() {
+    const store = {
+      watch: () => (this.failWatches-- > 0 ? Promise.reject(new Error('not now')) : Promise.resolve()),
+      unwatch() {},
+      get: (_ref: unknown, item: string) => {
+        this.onGet();
+        return Promise.resolve({
+          value: { item, data: '1', created: 1, changed: 1 },
+          position: { epoch: this.epoch, offset: this.offset },
+          timestamp: 1,
+        });
+      },
+      changes: (_ref: unknown, since: { epoch: string }) =>
+        Promise.resolve({ kind: 'stale', reason: since.epoch === this.epoch ? 'floor' : 'epoch' }),
+      snapshot: () => {
+        const { items } = this;
+        this.openSnapshots++;
+        this.onSnapshot();
+        return Promise.resolve({
+          position: { epoch: this.epoch, offset: this.offset },
+          timestamp: 1,
+          async *chunks() {
+            yield items;
+          },
+          close: () => this.openSnapshots--,
+        });
+      },
+    } as unknown as StreamStore;
+    const limits = { logMaxChanges: 1_000, logMaxAgeMs: 1e6, logMaxBytes: 1e9 };
+    this.hub = new Hub({ store, frames: this.#frames, limits, clock: systemClock, logger: silentLogger });
+  }
+
+  publish(offset: number): void {
+    this.offset = offset;
+    const commit: Commit = {
+      ...REF,
+      item: 'i',
+      effect: 'update',
+      position: { epoch: this.epoch, offset },
+      timestamp: offset,
+      created: 1,
+      data: String(offset),
+      old: undefined,
+      eventType: undefined,
+    };
+    this.hub.publish(commit, this.#frames.change(commit));
+    this.hub.flush();
+  }
+}
+
+/** Everything that can run without a socket or a timer has run. */
+export async function settled(): Promise<void> {
+  for (let turn = 0; turn < 10; turn++) await setImmediate();
+}
