@@ -1,4 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { markdown, surroundings } from './measure/report.js';
@@ -32,14 +33,15 @@ const SCENARIOS: readonly Scenario[] = [
   httpTrigger,
   channel,
 ];
-const FULL: Effort = { runs: 5, warmUpMs: 1_500, windowMs: 4_000, scale: 1 };
-const QUICK: Effort = { runs: 1, warmUpMs: 200, windowMs: 500, scale: 0.02 };
+const FULL = { runs: 5, warmUpMs: 1_500, windowMs: 4_000, scale: 1 };
+const QUICK = { runs: 1, warmUpMs: 200, windowMs: 500, scale: 0.02 };
 
 const { values } = parseArgs({
   options: {
     only: { type: 'string', default: SCENARIOS.map(({ name }) => name).join(',') },
     runs: { type: 'string' },
     quick: { type: 'boolean', default: false },
+    before: { type: 'string' },
     out: { type: 'string', default: fileURLToPath(new URL('../results', import.meta.url)) },
   },
 });
@@ -49,7 +51,11 @@ const wanted = values.only.split(',').map((name) => {
     throw new Error(`no scenario "${name}"; there are ${SCENARIOS.map((candidate) => candidate.name).join(', ')}`);
   return scenario;
 });
-const effort = { ...(values.quick ? QUICK : FULL), ...(values.runs === undefined ? {} : { runs: Number(values.runs) }) };
+const effort: Effort = {
+  ...(values.quick ? QUICK : FULL),
+  ...(values.runs === undefined ? {} : { runs: Number(values.runs) }),
+  before: values.before === undefined ? undefined : resolve(values.before),
+};
 
 const results: ScenarioResult[] = [];
 for (const scenario of wanted) results.push(await scenario.run(effort, (line) => void process.stderr.write(`${line}\n`)));

@@ -5,6 +5,8 @@ export interface Effort {
   readonly windowMs: number;
   /** Scales the numbers of connections; 1 is what the figures are quoted for. */
   readonly scale: number;
+  /** Folder of another checkout of Rivulet, built, that the fan-out is compared with; `undefined`: none. */
+  readonly before: string | undefined;
 }
 
 /** One measured thing: every run of ours and of the peer, and what was promised. */

@@ -8,6 +8,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import type { ScenarioResult } from '../src/scenario.js';
 
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 interface Results {
   readonly commit: string;
@@ -18,7 +19,7 @@ interface Results {
 test('every scenario runs and reports each figure, as JSON and as a table', async () => {
   const out = mkdtempSync(join(tmpdir(), 'rivulet-bench-test-'));
   onTestFinished(() => rmSync(out, { recursive: true, force: true }));
-  const { stdout } = await promisify(execFile)(process.execPath, [MAIN, '--quick', '--out', out]);
+  const { stdout } = await promisify(execFile)(process.execPath, [MAIN, '--quick', '--out', out, '--before', ROOT]);
   const { results } = JSON.parse(readFileSync(join(out, 'latest.json'), 'utf8')) as Results;
   expect(results.map(({ scenario }) => scenario)).toEqual([
     'fan-out',
@@ -36,6 +37,8 @@ test('every scenario runs and reports each figure, as JSON and as a table', asyn
     'channel',
   ]);
   const names = results.flatMap(({ figures }) => figures.map(({ name }) => name));
+  // The build that it is compared with is itself here.
+  expect(names).toContain('before at 1000/s: deliveries');
   for (const server of ['rivulet', 'socket.io']) {
     for (const rate of [100, 1_000, 4_000]) expect(names).toContain(`${server} at ${rate}/s: deliveries`);
     expect(names).toContain(`${server}: memory per connection`);

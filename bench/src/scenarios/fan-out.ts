@@ -12,11 +12,14 @@ const SAMPLED = 20;
 /** The load used so much of its processor that it may have held the server back. */
 const LOAD_BOUND = 0.9;
 
+type Compared = FanOutName | 'before';
+
 /** One writer, one group, 1,000 subscribers, updates of 200 bytes at three offered rates. */
 export const fanOut: Scenario = {
   name: 'fan-out',
   async run(effort, say) {
-    const servers = (['rivulet', 'socket.io', 'uwebsockets'] as const).filter(isAvailable);
+    const servers: Compared[] = (['rivulet', 'socket.io', 'uwebsockets'] as const).filter(isAvailable);
+    if (effort.before !== undefined) servers.splice(1, 0, 'before');
     const figures = new Figures();
     const loadBound = new Set<string>();
     for (let run = 0; run < effort.runs; run++) {
@@ -31,21 +34,22 @@ export const fanOut: Scenario = {
   },
 };
 
-async function measure(name: FanOutName, rate: number, effort: Effort, figures: Figures, loadBound: Set<string>): Promise<void> {
-  const server = await startServer(name);
+async function measure(name: Compared, rate: number, effort: Effort, figures: Figures, loadBound: Set<string>): Promise<void> {
+  const dialect = name === 'before' ? 'rivulet' : name;
+  const server = await startServer(name, {}, effort.before);
   const load = new LoadProcess();
   try {
     const count = Math.ceil(SUBSCRIBERS * effort.scale);
     const group = 'room';
     const sampled = Math.min(SAMPLED, count);
-    const watch = { dialect: name, url: server.watchUrl, group } as const;
+    const watch = { dialect, url: server.watchUrl, group } as const;
     const binary = sinkBinary();
     if (binary !== undefined) await load.tell({ kind: 'sink', binary, ...watch, count: count - sampled });
     await load.tell({ kind: 'watch', ...watch, count: binary === undefined ? count : sampled, sampled });
     const { warmUpMs, windowMs } = effort;
     const window = await load.measure({
       kind: 'pace',
-      dialect: name,
+      dialect,
       url: server.writeUrl,
       group,
       rate,
@@ -66,8 +70,8 @@ async function measure(name: FanOutName, rate: number, effort: Effort, figures: 
   }
 }
 
-function report(servers: readonly FanOutName[], figures: Figures, loadBound: ReadonlySet<string>): ScenarioResult {
-  const peak = (name: FanOutName) => Math.max(...RATES.map((rate) => figures.median(`${name} at ${rate}/s: deliveries`)));
+function report(servers: readonly Compared[], figures: Figures, loadBound: ReadonlySet<string>): ScenarioResult {
+  const peak = (name: Compared) => Math.max(...RATES.map((rate) => figures.median(`${name} at ${rate}/s: deliveries`)));
   const targets = [
     target("peak deliveries/s, as a multiple of Socket.IO's", peak('rivulet') / peak('socket.io'), 'at least', 20),
     target('delivery p99 at 1,000/s, in ms', figures.median('rivulet at 1000/s: delivery p99'), 'at most', 50),
@@ -75,6 +79,8 @@ function report(servers: readonly FanOutName[], figures: Figures, loadBound: Rea
   ];
   if (servers.includes('uwebsockets'))
     targets.push(target("peak deliveries/s, as a multiple of native uWebSockets'", peak('rivulet') / peak('uwebsockets'), 'at least', 1.5));
+  if (servers.includes('before'))
+    targets.push(target('peak deliveries/s, as a multiple of the build before', peak('rivulet') / peak('before'), 'at least', 0.9));
   const notes = [
     'Updates have 200 bytes. All servers push the same text, the frame that Rivulet makes of an update; Rivulet stores each and acknowledges it.',
     'Latency counts from the moment a message was due.',

@@ -23,7 +23,8 @@ export interface ServerProcess {
 
 /** Servers that push changes to subscribers. */
 export type FanOutName = 'rivulet' | 'socket.io' | 'uwebsockets';
-export type ServerName = FanOutName | 'node:http' | 'ws relay';
+/** `before`: another build of Rivulet, to compare with. */
+export type ServerName = FanOutName | 'before' | 'node:http' | 'ws relay';
 
 const START_TIMEOUT_MS = 20_000;
 const here = (file: string) => fileURLToPath(new URL(file, import.meta.url));
@@ -50,12 +51,13 @@ export function isAvailable(name: ServerName): boolean {
   return name !== 'uwebsockets' || bunBinary() !== undefined;
 }
 
-/** Starts a server pinned to its processor. */
-export async function startServer(name: ServerName, options: ServerOptions = {}): Promise<ServerProcess> {
+/** Starts a server pinned to its processor. `checkout`: the folder of the other build, for `before`. */
+export async function startServer(name: ServerName, options: ServerOptions = {}, checkout = '.'): Promise<ServerProcess> {
   const node = ['--expose-gc'];
   const asked = JSON.stringify(options);
   const commands: Record<ServerName, [string, string[]]> = {
     rivulet: [process.execPath, [...node, here('./rivulet-server.js'), asked]],
+    before: [process.execPath, [...node, join(checkout, 'bench/dist/servers/rivulet-server.js'), asked]],
     'socket.io': [process.execPath, [...node, here('./socket-io-server.js'), asked]],
     'node:http': [process.execPath, [...node, here('./node-http-server.js')]],
     'ws relay': [process.execPath, [...node, here('./ws-relay-server.js')]],
