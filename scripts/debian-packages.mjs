@@ -14,6 +14,7 @@ const PACKAGES = [
     purpose: 'the tests in a real browser',
   },
   { name: 'strace', isThere: () => isOnPath('strace'), purpose: 'the tests that slow down or fail disk syncs' },
+  { name: 'redis-server', isThere: () => isOnPath('redis-server'), purpose: 'the tests of the Redis store' },
   { name: 'python3-venv', isThere: canMakeVenvs, purpose: 'the tests of the Python SDK' },
 ];
 

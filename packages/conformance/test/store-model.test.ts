@@ -14,9 +14,10 @@ import type {
 } from '@rivulet/engine/store';
 import { RivuletError } from '@rivulet/protocol';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { OpenStore } from '../src/store-contract-factory.js';
-import { expireNow, lmdbFactory, memoryFactory } from './harness/store-factories.js';
+import { RedisServer } from './harness/redis-server.js';
+import { expireNow, lmdbFactory, memoryFactory, redisFactory } from './harness/store-factories.js';
 import { StoreModel } from './harness/store-model.js';
 import { ModelWrites } from './harness/store-model-writes.js';
 
@@ -133,7 +134,8 @@ class Run {
   readonly #writes = new ModelWrites(this.#model);
   #held: { readonly snapshot: Snapshot; readonly items: readonly StoredItem[] }[] = [];
   #open: OpenStore;
-  #epoch: string | undefined;
+  /** By group: some stores have one for all. */
+  readonly #epochs = new Map<string, string>();
 
   private constructor(factory: StoreFactory, open: OpenStore) {
     this.#factory = factory;
@@ -180,14 +182,14 @@ class Run {
   async #apply(changes: readonly (Change | Asked)[]): Promise<void> {
     const { commits } = this.#open;
     const before = commits.length;
-    const epoch = (this.#epoch ??= (await this.#open.store.get(UNUSED, '')).position.epoch);
-    const works = changes.map((each) => (each.kind === 'write' ? this.#resolved(each, epoch) : each));
+    for (const group of GROUPS) this.#epochOf(group, (await this.#open.store.get(group, '')).position.epoch);
+    const works = changes.map((each) => (each.kind === 'write' ? this.#resolved(each, this.#epochOf(each.ref)) : each));
     const outcomes = await Promise.all(works.map((work) => this.#outcome(work)));
     const owed: Commit[] = [];
     for (const [index, work] of works.entries()) {
       const outcome = outcomes[index] as Outcome;
       if (work.kind === 'write') {
-        const expected = this.#writes.write(work, epoch, firstOffset(outcome));
+        const expected = this.#writes.write(work, this.#epochOf(work), firstOffset(outcome));
         deepEqual(outcome, expected.outcome);
         owed.push(...expected.commits);
         continue;
@@ -218,7 +220,16 @@ class Run {
         [...new Set(offsets)].sort((a, b) => a - b),
       );
     }
-    for (const { position } of told) equal(position.epoch, (this.#epoch ??= position.epoch));
+    for (const commit of told) equal(commit.position.epoch, this.#epochOf(commit, commit.position.epoch));
+  }
+
+  /** The first that is seen is that of the group for good. */
+  #epochOf({ stream, group }: GroupRef, seen?: string): string {
+    const key = JSON.stringify([stream, group]);
+    const epoch = this.#epochs.get(key) ?? seen;
+    if (epoch === undefined) throw new Error('nobody has seen the group');
+    this.#epochs.set(key, epoch);
+    return epoch;
   }
 
   async #outcome(work: Change | Write): Promise<Outcome> {
@@ -315,7 +326,7 @@ class Run {
     const { store } = this.#open;
     const head = { offset: this.#model.offsetOf(group), timestamp: this.#model.timestampOf(group) };
     const { items, position } = await this.#open.items(group);
-    const epoch = (this.#epoch ??= position.epoch);
+    const epoch = this.#epochOf(group, position.epoch);
     deepEqual([position, items], [{ epoch, offset: head.offset }, this.#model.items(group)]);
     for (const name of [...ITEMS, 'nobody']) {
       deepEqual(await store.get(group, name), {
@@ -344,10 +355,17 @@ function firstOffset(outcome: Outcome): number | undefined {
 
 const SEED = 20_261;
 
+let redis: RedisServer;
+beforeAll(async () => {
+  redis = await RedisServer.start();
+});
+afterAll(() => redis.dispose());
+
 describe.each([
   { name: 'memory', factory: memoryFactory, numRuns: 200 },
   { name: 'lmdb', factory: (elapsed: Elapsed) => lmdbFactory('commit', elapsed), numRuns: 50 },
   { name: 'lmdb, relaxed', factory: (elapsed: Elapsed) => lmdbFactory('relaxed', elapsed), numRuns: 25 },
+  { name: 'redis', factory: (elapsed: Elapsed) => redisFactory(redis.url, elapsed), numRuns: 40 },
 ])('a store beside its model: $name', ({ factory, numRuns }) => {
   test(`after any changes, and after it was closed and opened again, it says what the model says (seed ${SEED})`, async () => {
     let runs = 0;

@@ -16,6 +16,7 @@ import type { StoreFactoryOptions, StreamStore } from './store/store.js';
 import { createLmdbStore } from './store/store-lmdb.js';
 import { createMemoryStore } from './store/store-memory.js';
 import { loadStoreModule } from './store/store-module.js';
+import { createRedisStore } from './store/store-redis.js';
 import { StreamModule } from './stream/stream-module.js';
 import { type Clock, systemClock } from './structures/clock.js';
 
@@ -197,6 +198,10 @@ async function createStore(adapter: StoreConfig, options: Omit<StoreFactoryOptio
     case 'lmdb': {
       const { path, durability, saveIntervalMs, space } = adapter;
       return createLmdbStore({ path, durability, saveIntervalMs, ...(space === undefined ? {} : { space }), ...options });
+    }
+    case 'redis': {
+      const { url, keyPrefix, commandTimeoutMs, connectTimeoutMs } = adapter;
+      return createRedisStore({ url, keyPrefix, commandTimeoutMs, connectTimeoutMs, ...options });
     }
     case 'module':
       return await loadStoreModule(adapter.path, { ...options, config: adapter.config });

@@ -11,6 +11,7 @@ import {
   LOG_FORMATS,
   LOG_LEVELS,
   rbacSchema,
+  redisSchemas,
   stateSchema,
   streamSchema,
   workerManagerSchema,
@@ -88,6 +89,7 @@ describe('docs/configuration.md', () => {
     ['rbac', rbacSchema],
     ['iii-stream', streamSchema],
     ['Adapter kv', kvSchemas.stream],
+    ['Adapter redis', redisSchemas.stream],
     ['iii-state', stateSchema],
     ['iii-http', httpSchema],
   ])('has each key of %s with its default and bound', (heading, schema) => {

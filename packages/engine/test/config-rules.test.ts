@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { describeConfig } from '../src/config/describe-config.js';
 import { ADAPTERS, CLASSES, NAMES } from '../src/config/known-names.js';
 import { DEFAULT_STORE_PATHS, kvSchemas } from '../src/config/worker-schemas.js';
 import { load, problemsOf, warningCodes } from './config-files.js';
@@ -215,12 +216,33 @@ describe('the stream entry', () => {
     expect(config.warnings).toEqual([{ code: 'store_in_memory', message: expect.stringContaining('restarts lose data') }]);
   });
 
+  it('is refused with the adapter bridge', () => {
+    expect(problemsOf(stream('{ adapter: { name: bridge } }'), { lenient: true })).toEqual([
+      expect.objectContaining({ key: 'workers[0].config.adapter', message: expect.stringContaining('see COMPATIBILITY.md') }),
+    ]);
+  });
+
+  it.each(['name: redis', 'class: "modules::stream::adapters::RedisAdapter"', 'name: Redis'])('takes a Redis as { %s }', (adapter) => {
+    const written = '{ redis_url: "redis://me:secret@cache:6380/2", command_timeout_ms: 900 }';
+    const config = load(stream(`{ adapter: { ${adapter}, config: ${written} } }`));
+    expect(config.stream?.adapter).toEqual({
+      kind: 'redis',
+      url: 'redis://me:secret@cache:6380/2',
+      keyPrefix: 'rivulet:streams',
+      commandTimeoutMs: 900,
+      connectTimeoutMs: 5_000,
+    });
+    expect(config.warnings).toEqual([]);
+    expect(JSON.stringify(describeConfig(config))).toContain('"redis_url":"redis://me:***@cache:6380/2"');
+  });
+
   it.each([
-    ['redis', 'not built'],
-    ['bridge', 'see COMPATIBILITY.md'],
-  ])('is refused with the adapter %s', (name, reason) => {
-    expect(problemsOf(stream(`{ adapter: { name: ${name} } }`), { lenient: true })).toEqual([
-      expect.objectContaining({ key: 'workers[0].config.adapter', message: expect.stringContaining(reason) }),
+    ['{ redis_url: "http://cache" }', 'redis_url', 'a redis:// or rediss:// address'],
+    ['{ key_prefix: "a{b}" }', 'key_prefix', 'of the characters'],
+    ['{ comand_timeout_ms: 1 }', 'comand_timeout_ms', '"command_timeout_ms"'],
+  ])('refuses the Redis %s', (written, key, reason) => {
+    expect(problemsOf(stream(`{ adapter: { name: redis, config: ${written} } }`))).toEqual([
+      expect.objectContaining({ key: `workers[0].config.adapter.config.${key}`, message: expect.stringContaining(reason) }),
     ]);
   });
 

@@ -60,7 +60,11 @@ describe('an iii-state entry', () => {
       'workers[0].config.adapter.config.store_method',
       'in_memory or file_based',
     ],
-    ['{ adapter: { name: redis } }', 'workers[0].config.adapter', 'state adapter "redis" is not built'],
+    [
+      '{ adapter: { name: redis, config: { redis_url: 1 } } }',
+      'workers[0].config.adapter.config.redis_url',
+      'a redis:// or rediss:// address',
+    ],
     ['{ adapter: { name: bridge } }', 'workers[0].config.adapter', 'state adapter "bridge" is not supported'],
   ])('refuses %s', (config, key, reason) => {
     expect(problemsOf(state(config))).toEqual([expect.objectContaining({ line: 3, key, message: expect.stringContaining(reason) })]);

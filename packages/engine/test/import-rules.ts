@@ -31,6 +31,7 @@ const WITHOUT_PROTOCOL = new Set(['structures', 'logging', 'cli']);
 const PACKAGES: Readonly<Record<string, (file: string) => boolean>> = {
   ws: (file) => file.startsWith('transport/'),
   lmdb: (file) => file.startsWith('storage/') || isBackend(file),
+  '@redis/client': (file) => file === 'storage/redis.ts',
   pino: (file) => file.startsWith('logging/'),
   yaml: (file) => file.startsWith('config/') || file.startsWith('cli/'),
   zod: (file) => file.startsWith('config/') || file.startsWith('cli/'),
@@ -103,7 +104,7 @@ function engineRule(file: string, path: string, specifier: string): string | und
   if (specifier.startsWith('@rivulet/')) return 'of our packages the engine imports protocol only';
   if (specifier.startsWith('node:')) return undefined;
   if (!specifier.startsWith('.')) {
-    const mayImport = PACKAGES[specifier.split('/')[0] ?? ''];
+    const mayImport = PACKAGES[specifier] ?? PACKAGES[specifier.split('/')[0] ?? ''];
     if (mayImport === undefined) return 'no such dependency is foreseen; add it to the rule and to CONTRIBUTING.md';
     return mayImport(file) ? undefined : `${specifier} does not belong here`;
   }

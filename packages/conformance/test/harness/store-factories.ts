@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +7,7 @@ import type { StreamStore } from '@rivulet/engine/store';
 import { silentLogger } from '../../../engine/src/logging/logger.js';
 import { createLmdbStore } from '../../../engine/src/store/store-lmdb.js';
 import { createMemoryStore } from '../../../engine/src/store/store-memory.js';
+import { createRedisStore } from '../../../engine/src/store/store-redis.js';
 
 const WEEK = 7 * 86_400_000;
 
@@ -38,6 +40,31 @@ export function lmdbFactory(
     },
     reopen: (now) => Promise.resolve(open(now)),
     dispose: () => rm(directory, { recursive: true, force: true }),
+  };
+}
+
+/** Each store that it creates has keys of its own. */
+export function redisFactory(url: string, monotonic = () => performance.now()): StoreFactory & { open(now: () => number): StreamStore } {
+  let keyPrefix = '';
+  const open = (now: () => number) =>
+    createRedisStore({
+      url,
+      keyPrefix,
+      connectTimeoutMs: 5_000,
+      commandTimeoutMs: 2_000,
+      tombstoneRetentionMs: WEEK,
+      clock: { now, monotonic },
+      logger: silentLogger,
+    });
+  return {
+    persistent: true,
+    create: (now) => {
+      keyPrefix = `test-${randomUUID()}`;
+      return Promise.resolve(open(now));
+    },
+    reopen: (now) => Promise.resolve(open(now)),
+    open,
+    dispose: () => Promise.resolve(),
   };
 }
 

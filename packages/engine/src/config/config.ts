@@ -134,6 +134,14 @@ export type StoreConfig =
       /** Absent: the defaults of the store, which are those of the file too. */
       readonly space?: StoreSpace;
     }
+  /** Shared by all engines that name the same server and prefix. */
+  | {
+      readonly kind: 'redis';
+      readonly url: string;
+      readonly keyPrefix: string;
+      readonly commandTimeoutMs: number;
+      readonly connectTimeoutMs: number;
+    }
   /** A store that the code in this file makes. `path` is absolute; `config` is for that code alone. */
   | { readonly kind: 'module'; readonly path: string; readonly config: Readonly<Record<string, unknown>> };
 

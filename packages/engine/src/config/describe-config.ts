@@ -142,9 +142,24 @@ function adapterKeys(store: StoreConfig): Readonly<Record<string, unknown>> {
       };
       return { name: 'kv', config };
     }
+    case 'redis': {
+      const { url, keyPrefix, commandTimeoutMs, connectTimeoutMs } = store;
+      const config = {
+        redis_url: withoutPassword(url),
+        key_prefix: keyPrefix,
+        command_timeout_ms: commandTimeoutMs,
+        connect_timeout_ms: connectTimeoutMs,
+      };
+      return { name: 'redis', config };
+    }
     case 'module':
       return { module: store.path, config: store.config };
     default:
       return store satisfies never;
   }
+}
+
+/** What is printed may end up anywhere. */
+function withoutPassword(url: string): string {
+  return url.replace(/^(\w+:\/\/[^/@]*:)[^/@]*@/, '$1***@');
 }

@@ -5,7 +5,7 @@ import type { Findings } from './findings.js';
 import { ADAPTERS, type AdapterOwner } from './known-names.js';
 import { nearestName } from './nearest-name.js';
 import { isMapping, type Mapping, readSection, type Section, shown } from './read-section.js';
-import { kvSchemas } from './worker-schemas.js';
+import { kvSchemas, redisSchemas } from './worker-schemas.js';
 
 /** Workers that keep items in a store. */
 export type StoreOwner = 'stream' | 'state';
@@ -80,13 +80,7 @@ export function readStore(
     );
     return undefined;
   }
-  if (adapter.name === 'redis') {
-    findings.problem(
-      path,
-      `the ${owner} adapter "redis" is not built in this version; use "kv" with store_method file_based, on one machine`,
-    );
-    return undefined;
-  }
+  if (adapter.name === 'redis') return readRedisStore(owner, adapter.config, findings);
   const store = readKvStore(owner, adapter.config, resolvePath, findings);
   if (store?.kind === 'memory') warnOfMemory(owner, path, findings);
   return store;
@@ -99,6 +93,18 @@ function warnOfMemory(owner: StoreOwner, path: KeyPath, findings: Findings): voi
     path,
     `${what} kept in memory, restarts lose data; set store_method: file_based to keep ${owner === 'stream' ? 'them' : 'it'}`,
   );
+}
+
+function readRedisStore(owner: StoreOwner, section: Section, findings: Findings): StoreConfig | undefined {
+  const redis = readSection(redisSchemas[owner], section, findings);
+  if (redis === undefined) return undefined;
+  return {
+    kind: 'redis',
+    url: redis.redis_url,
+    keyPrefix: redis.key_prefix,
+    commandTimeoutMs: redis.command_timeout_ms,
+    connectTimeoutMs: redis.connect_timeout_ms,
+  };
 }
 
 function readKvStore(

@@ -193,5 +193,29 @@ function kvSchema(path: string) {
 
 export const kvSchemas = { stream: kvSchema(DEFAULT_STORE_PATHS.stream), state: kvSchema(DEFAULT_STORE_PATHS.state) } as const;
 
+const REDIS_URL_BOUND = 'a redis:// or rediss:// address';
+const PREFIX_BOUND = '1 to 64 of the characters A-Z a-z 0-9 . _ : -';
+
+function redisSchema(prefix: string) {
+  return z.strictObject({
+    redis_url: z
+      .string({ error: REDIS_URL_BOUND })
+      .max(4_096, { error: REDIS_URL_BOUND })
+      .regex(/^rediss?:\/\/[^\s]+$/, { error: REDIS_URL_BOUND })
+      .default('redis://localhost:6379')
+      .describe(REDIS_URL_BOUND),
+    key_prefix: z
+      .string({ error: PREFIX_BOUND })
+      .regex(/^[\w.:-]{1,64}$/, { error: PREFIX_BOUND })
+      .default(prefix)
+      .describe(PREFIX_BOUND),
+    command_timeout_ms: wholeNumber(2_000, 1, DAY_MS),
+    connect_timeout_ms: wholeNumber(5_000, 1, DAY_MS),
+  });
+}
+
+/** Apart, so that streams and state of one Redis never share a key. */
+export const redisSchemas = { stream: redisSchema('rivulet:streams'), state: redisSchema('rivulet:state') } as const;
+
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
 export const LOG_FORMATS = ['default', 'json'] as const;

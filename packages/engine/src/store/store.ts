@@ -200,6 +200,8 @@ export interface Commit {
   readonly eventType: string | undefined;
   /** Offset of the last commit of the batch that this one is of; absent for one that stands alone. */
   readonly through?: number | undefined;
+  /** Another process wrote it, which has told its triggers. */
+  readonly foreign?: true;
 }
 
 export interface ItemRead {

@@ -84,7 +84,7 @@ export class StreamModule {
 
   #committed(commit: Commit): void {
     const watched = this.hub.watches(commit.stream, commit.group);
-    const triggering = this.#changes.wants(commit.stream);
+    const triggering = commit.foreign !== true && this.#changes.wants(commit.stream);
     if (!watched && !triggering) return;
     const text = this.#frames.change(commit);
     if (watched) this.hub.publish(commit, text);

@@ -1,0 +1,164 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startTestEngine } from './harness/engine.js';
+import { RawWorker } from './harness/raw-worker.js';
+import { RedisServer } from './harness/redis-server.js';
+import { type StreamFrame, StreamSocket } from './harness/stream-socket.js';
+
+const ROOM = { stream_name: 'chat', group_id: 'room' };
+const PATH = '/stream/chat/room';
+
+let server: RedisServer;
+beforeAll(async () => {
+  server = await RedisServer.start();
+});
+afterAll(() => server.dispose());
+
+interface Node {
+  readonly streamUrl: string;
+  readonly worker: RawWorker;
+  readonly set: (item_id: string, data?: unknown) => Promise<unknown>;
+  /** The code of its failure. */
+  readonly trySet: (item_id: string, data?: unknown) => Promise<unknown>;
+  readonly stop: () => Promise<void>;
+}
+
+async function node(keyPrefix: string, url = server.url): Promise<Node> {
+  const adapter = { kind: 'redis', url, keyPrefix, commandTimeoutMs: 2_000, connectTimeoutMs: 5_000 } as const;
+  const { workerUrl, streamUrl, stop } = await startTestEngine({ stream: { adapter } });
+  const worker = await RawWorker.connect(workerUrl);
+  const set = (item_id: string, data: unknown = { id: item_id }) => worker.result('stream::set', { ...ROOM, item_id, data });
+  const trySet = (item_id: string, data: unknown = { id: item_id }) => worker.errorCode('stream::set', { ...ROOM, item_id, data });
+  return { streamUrl, worker, set, trySet, stop };
+}
+
+async function pair(url = server.url): Promise<readonly [Node, Node]> {
+  const prefix = `test-${randomUUID()}`;
+  return [await node(prefix, url), await node(prefix, url)];
+}
+
+const told = (frame: StreamFrame) => [frame.event.type, frame.id, frame.offset, frame.event.data ?? frame.event.event];
+const changes = (client: StreamSocket) => client.inbox.all.filter((frame) => frame.event !== undefined && frame.event.type !== 'sync');
+
+async function watch({ streamUrl }: Node): Promise<StreamSocket> {
+  const client = await StreamSocket.open(`${streamUrl}${PATH}`);
+  await client.take('sync');
+  return client;
+}
+
+test('a change through one engine reaches the subscribers of the other, events and batches too', async () => {
+  const [a, b] = await pair();
+  const [here, there] = [await watch(a), await watch(b)];
+  await a.set('m1', { id: 'm1', n: 1 });
+  await b.set('m1', { id: 'm1', n: 2 });
+  await a.worker.result('stream::send', { ...ROOM, type: 'typing', data: { who: 'ann' } });
+  await b.worker.result('stream::batch', { ...ROOM, writes: ['m2', 'm3'].map((item_id) => ({ type: 'set', item_id, data: item_id })) });
+  await a.worker.result('stream::delete', { ...ROOM, item_id: 'm1' });
+  for (const client of [here, there]) {
+    await client.take('delete');
+    expect(changes(client).map((frame) => frame.event.type)).toEqual(['create', 'update', 'event', 'create', 'create', 'delete']);
+    expect(changes(client).map(({ offset }) => offset)).toEqual([1, 2, 3, 4, 5, 6]);
+  }
+  expect(changes(there).map(told)).toEqual(changes(here).map(told));
+  expect(await b.worker.result('stream::list', ROOM)).toEqual(['m2', 'm3']);
+});
+
+test('two engines that write to one group at once show one order to everybody', async () => {
+  const [a, b] = await pair();
+  const clients = [await watch(a), await watch(b)];
+  const writers = [a, b].map(async ({ worker }, writer) => {
+    for (let round = 0; round < 25; round++) {
+      const writes = Array.from({ length: 8 }, (_, n) =>
+        worker.result('stream::set', { ...ROOM, item_id: `m${(round + n) % 10}`, data: { writer, round, n } }),
+      );
+      const count = { ...ROOM, item_id: 'count', ops: [{ type: 'increment', path: 'n', by: 1 }] };
+      await Promise.all([...writes, worker.result('stream::update', count)]);
+    }
+  });
+  await Promise.all(writers);
+  const total = 2 * 25 * 9;
+  for (const client of clients) {
+    await client.take('update', ({ offset }) => offset === total);
+    expect(changes(client).map(({ offset }) => offset)).toEqual(Array.from({ length: total }, (_, n) => n + 1));
+  }
+  const [here, there] = clients as [StreamSocket, StreamSocket];
+  expect(changes(there).map(told)).toEqual(changes(here).map(told));
+  expect(await a.worker.result('stream::get', { ...ROOM, item_id: 'count' })).toEqual({ n: 50 });
+}, 30_000);
+
+test('RV-5 a client goes on at another engine from its position', async () => {
+  const [a, b] = await pair();
+  await a.set('m1');
+  const { epoch, offset } = await (await StreamSocket.open(`${a.streamUrl}${PATH}`)).take('sync');
+  await a.stop();
+  await b.set('m2');
+  await b.set('m1', { id: 'm1', n: 2 });
+  const client = await StreamSocket.open(`${b.streamUrl}${PATH}?since=${encodeURIComponent(`${epoch}:${offset}`)}`);
+  expect(await client.takeControl('resumed')).toMatchObject({ mode: 'changes', from: 1, to: 3 });
+  await client.takeControl('caught_up');
+  expect(changes(client).map(({ event, id, offset: at }) => [event.type, id, at])).toEqual([
+    ['create', 'm2', 2],
+    ['update', 'm1', 3],
+  ]);
+});
+
+test('F41 a subscription that the server has dropped is made again, and nothing is passed over', async () => {
+  const [a, b] = await pair();
+  const client = await watch(b);
+  await a.set('m0');
+  await client.take('create');
+  server.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
+  for (let n = 1; n <= 20; n++) await again(() => a.trySet('m0', { n }));
+  await client.take('update', ({ event }) => (event.data as { n?: number }).n === 20);
+  const offsets = changes(client).map(({ offset }) => offset);
+  expect(offsets).toEqual(Array.from({ length: offsets.length }, (_, n) => n + 1));
+}, 30_000);
+
+test('F37 a Redis that comes back empty begins another history: nobody keeps what is gone', async () => {
+  const own = await RedisServer.start();
+  try {
+    const [a, b] = await pair(own.url);
+    const client = await StreamSocket.open(b.streamUrl);
+    client.joinWithPositions('s1', 'chat', 'room');
+    const first = await client.take('sync');
+    await a.set('ghost');
+    await client.take('create');
+    await own.kill();
+    await own.start();
+    const second = await client.take('sync');
+    expect([second.reason, second.ids]).toEqual(['epoch', []]);
+    expect(second.epoch).not.toBe(first.epoch);
+    await again(() => a.trySet('new'));
+    expect((await client.take('create')).id).toBe('new');
+    expect(await b.worker.result('stream::list', ROOM)).toEqual([{ id: 'new' }]);
+  } finally {
+    await own.dispose();
+  }
+}, 30_000);
+
+test('F39 while Redis stands still calls fail within their time, and it is used again when it goes on', async () => {
+  const own = await RedisServer.start();
+  try {
+    const [a, b] = await pair(own.url);
+    const client = await watch(b);
+    await a.set('before');
+    await client.take('create');
+    own.pause();
+    const begun = performance.now();
+    expect(await a.trySet('meanwhile')).toBe('STORE_UNAVAILABLE');
+    expect(performance.now() - begun).toBeLessThan(4_000);
+    expect(await a.trySet('at once')).toBe('STORE_UNAVAILABLE');
+    own.resume();
+    const back = performance.now();
+    await again(() => a.trySet('after'));
+    expect(performance.now() - back).toBeLessThan(4_000);
+    await client.take('create', ({ id }) => id === 'after');
+  } finally {
+    await own.dispose();
+  }
+}, 30_000);
+
+/** As a client would: until it works. What fails meanwhile is unavailable, and nothing else. */
+async function again(call: () => Promise<unknown>): Promise<void> {
+  for (let code = await call(); code !== undefined; code = await call()) expect(code).toBe('STORE_UNAVAILABLE');
+}

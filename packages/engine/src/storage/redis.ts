@@ -1,0 +1,262 @@
+import { randomUUID } from 'node:crypto';
+import { createClient, RESP_TYPES } from '@redis/client';
+import type { Logger } from '../logging/logger.js';
+import { redisError, unavailable } from './redis-error.js';
+
+/** One value of an answer: bytes are always bytes. */
+export type RedisReply = Buffer | number | null | boolean | readonly RedisReply[];
+
+export interface RedisScript {
+  readonly name: string;
+  readonly text: string;
+  readonly sha: string;
+}
+
+export interface RedisOptions {
+  readonly url: string;
+  readonly connectTimeoutMs: number;
+  /** After which a command has failed, in milliseconds. */
+  readonly commandTimeoutMs: number;
+  readonly scripts: readonly RedisScript[];
+  /** Channel of this process alone, by which it notices that nothing arrives any more. */
+  readonly canary: string;
+  readonly logger: Logger;
+  /** Commands are taken again, and what is subscribed to arrives, from now on: what was published meanwhile is lost. */
+  readonly onUp: () => void;
+}
+
+const FIRST_RETRY_MS = 50;
+const LAST_RETRY_MS = 1_000;
+const CANARY_MS = 1_000;
+/** Nonces in a row that did not come back. */
+const MOST_MISSED = 3;
+/** Commands that are not answered yet. */
+const MOST_COMMANDS = 65_536;
+
+const BYTES = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } } as const;
+
+interface Server {
+  readonly commands: Client;
+  readonly messages: Client;
+  /** Names the run of the server: another one may have lost something. */
+  readonly run: string;
+  /** Whether what it acknowledged survives its end. */
+  readonly durable: boolean;
+  missed: number;
+}
+
+type Client = ReturnType<typeof makeClient>;
+
+/**
+ * The way to one Redis: a connection for commands and one for what is published. It is up only when both are; while it is down everything
+ * fails at once, and nothing is queued. It comes back by itself.
+ */
+export class Redis {
+  readonly #options: RedisOptions;
+  readonly #channels = new Map<string, (message: Buffer) => void>();
+  #server: Server | undefined;
+  #retryMs = FIRST_RETRY_MS;
+  #closed = false;
+  #waiting = 0;
+  #why = 'it was never there';
+  #retry: NodeJS.Timeout | undefined;
+  readonly #canary: NodeJS.Timeout;
+
+  private constructor(options: RedisOptions) {
+    this.#options = options;
+    this.#canary = setInterval(() => this.#sing(), CANARY_MS);
+    this.#canary.unref();
+  }
+
+  /** Rejects with STORE_UNAVAILABLE when it can't be reached now. */
+  static async connect(options: RedisOptions): Promise<Redis> {
+    const redis = new Redis(options);
+    try {
+      await redis.#connect();
+    } catch (error) {
+      redis.#closed = true;
+      clearInterval(redis.#canary);
+      throw redisError(error);
+    }
+    return redis;
+  }
+
+  get up(): boolean {
+    return this.#server !== undefined;
+  }
+
+  /** Of the server as it is now. Throws STORE_UNAVAILABLE. */
+  get server(): { readonly run: string; readonly durable: boolean } {
+    return this.#there();
+  }
+
+  /** Runs a script. `rest` gets the run of the server, which the script asks for first, and answers the other arguments. */
+  async run(script: RedisScript, keys: readonly string[], args: (run: string) => readonly (string | Buffer)[]): Promise<RedisReply> {
+    const server = this.#there();
+    const words = [script.sha, String(keys.length), ...keys, ...args(server.run)];
+    try {
+      return await this.#ask(server, ['EVALSHA', ...words]);
+    } catch (error) {
+      if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw redisError(error);
+      // It was flushed: nothing was carried out.
+      await this.#ask(server, ['SCRIPT', 'LOAD', script.text]);
+      return this.#ask(server, ['EVALSHA', ...words]).catch((failure: unknown) => {
+        throw redisError(failure);
+      });
+    }
+  }
+
+  async command(words: readonly string[]): Promise<RedisReply> {
+    try {
+      return await this.#ask(this.#there(), words);
+    } catch (error) {
+      throw redisError(error);
+    }
+  }
+
+  /** Resolves when every later message of the channel arrives, as long as it is up. */
+  async subscribe(channel: string, listener: (message: Buffer) => void): Promise<void> {
+    this.#channels.set(channel, listener);
+    try {
+      await this.#within(this.#there().messages.subscribe(channel, listener, true));
+    } catch (error) {
+      throw redisError(error);
+    }
+  }
+
+  unsubscribe(channel: string): void {
+    this.#channels.delete(channel);
+    // What is subscribed to when it comes back is decided then.
+    this.#server?.messages.unsubscribe(channel).catch(() => {});
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#canary);
+    clearTimeout(this.#retry);
+    const server = this.#server;
+    this.#server = undefined;
+    this.#why = 'it is closed';
+    if (server === undefined) return;
+    server.commands.destroy();
+    server.messages.destroy();
+    await Promise.resolve();
+  }
+
+  #there(): Server {
+    if (this.#server === undefined) throw unavailable(this.#why);
+    return this.#server;
+  }
+
+  async #ask(server: Server, words: readonly (string | Buffer)[]): Promise<RedisReply> {
+    if (this.#waiting >= MOST_COMMANDS) throw unavailable(`${MOST_COMMANDS} commands wait for their answer`);
+    this.#waiting++;
+    try {
+      return (await this.#within(server.commands.sendCommand(words as (string | Buffer)[], BYTES))) as RedisReply;
+    } catch (error) {
+      if (error === TIMED_OUT) {
+        // What it answers later would be taken for the answer to something else by nobody, but nothing says that it ever does.
+        this.#lost(server, `no answer within ${this.#options.commandTimeoutMs} ms`);
+        throw unavailable(this.#why);
+      }
+      throw error;
+    } finally {
+      this.#waiting--;
+    }
+  }
+
+  async #within<T>(answer: Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(TIMED_OUT), this.#options.commandTimeoutMs);
+    });
+    try {
+      return await Promise.race([answer, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #connect(): Promise<void> {
+    const { url, connectTimeoutMs, scripts, canary } = this.#options;
+    const commands = makeClient(url, connectTimeoutMs);
+    const messages = makeClient(url, connectTimeoutMs);
+    const both = [commands, messages];
+    let server: Server | undefined;
+    for (const client of both) client.on('error', (error: Error) => this.#lost(server, error.message));
+    for (const client of both) client.on('end', () => this.#lost(server, 'the connection has ended'));
+    try {
+      await this.#within(Promise.all(both.map((client) => client.connect())));
+      const info = await this.#within(commands.sendCommand(['INFO', 'server']));
+      const run = /run_id:(\w+)/.exec(JSON.stringify(info))?.[1] ?? randomUUID();
+      await this.#within(Promise.all(scripts.map(({ text }) => commands.sendCommand(['SCRIPT', 'LOAD', text]))));
+      const durable = await this.#within(isDurable(commands));
+      server = { commands, messages, run, durable, missed: 0 };
+      const current = server;
+      await this.#within(messages.subscribe(canary, () => (current.missed = 0), true));
+      for (const [channel, listener] of this.#channels) await this.#within(messages.subscribe(channel, listener, true));
+    } catch (error) {
+      for (const client of both) client.destroy();
+      throw error === TIMED_OUT ? new Error(`no answer within ${this.#options.commandTimeoutMs} ms`) : error;
+    }
+    // It may have gone while the rest was asked.
+    if (!both.every((client) => client.isReady)) throw new Error('the connection has ended');
+    this.#retryMs = FIRST_RETRY_MS;
+    this.#server = server;
+  }
+
+  #lost(server: Server | undefined, why: string): void {
+    if (server === undefined || server !== this.#server) return;
+    this.#server = undefined;
+    this.#why = why;
+    server.commands.destroy();
+    server.messages.destroy();
+    if (this.#closed) return;
+    this.#options.logger.warn('redis_lost', { reason: why, consequence: 'writes and reads are refused until it is back' });
+    this.#again();
+  }
+
+  #again(): void {
+    this.#retry = setTimeout(() => {
+      this.#connect().then(
+        () => {
+          if (this.#closed) return void this.close();
+          this.#options.logger.info('redis_back');
+          this.#options.onUp();
+        },
+        (error: unknown) => {
+          this.#why = error instanceof Error ? error.message : String(error);
+          if (!this.#closed) this.#again();
+        },
+      );
+    }, this.#retryMs);
+    this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS);
+  }
+
+  /** A connection that is subscribed and gets nothing looks like a quiet one: so something is published to it. */
+  #sing(): void {
+    const server = this.#server;
+    if (server === undefined) return;
+    if (server.missed++ >= MOST_MISSED) {
+      this.#lost(server, 'what is published does not arrive');
+      return;
+    }
+    this.#ask(server, ['PUBLISH', this.#options.canary, '']).catch(() => {});
+  }
+}
+
+const TIMED_OUT = new Error('no answer in time');
+
+function makeClient(url: string, connectTimeout: number) {
+  return createClient({ url, disableOfflineQueue: true, socket: { connectTimeout, reconnectStrategy: false } });
+}
+
+/** What it acknowledges is on its disk: only then does its history go on after its end. */
+async function isDurable(client: Client): Promise<boolean> {
+  try {
+    const text = JSON.stringify(await client.sendCommand(['CONFIG', 'GET', 'append*']));
+    return /"appendonly"[,:]"yes"/.test(text) && /"appendfsync"[,:]"always"/.test(text);
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,109 @@
+import { randomUUID } from 'node:crypto';
+import { type Position, RivuletError } from '@rivulet/protocol';
+import type { Redis, RedisReply, RedisScript } from '../storage/redis.js';
+import type { GroupRef } from './store.js';
+import { type GroupKeys, RedisKeys } from './store-redis-keys.js';
+import { ADOPT, CHANGES, LOG, PAGE, READ, RENEW } from './store-redis-scripts.js';
+
+/** Where a group stands, and the rest of what a script answers. */
+export interface Standing {
+  readonly position: Position;
+  /** `undefined`: it has no history. */
+  readonly timestamp: number | undefined;
+  /** `changes` can't answer below it. */
+  readonly floor: number;
+  readonly rest: readonly (Buffer | null)[];
+}
+
+/** So often a script is asked again that found another run of the server. */
+const MOST_FENCES = 5;
+
+/** Runs the scripts of groups, and decides whether a history goes on after the server began anew. */
+export class RedisGroups {
+  readonly redis: Redis;
+  readonly keys: RedisKeys;
+
+  constructor(redis: Redis, prefix: string) {
+    this.redis = redis;
+    this.keys = new RedisKeys(prefix);
+  }
+
+  /** Runs a script that begins with a look at the run of the server. */
+  async run(
+    script: RedisScript,
+    keys: GroupKeys,
+    names: readonly string[],
+    args: readonly (string | Buffer)[],
+  ): Promise<readonly RedisReply[]> {
+    const all = [keys.shared.partition, keys.head, ...names];
+    for (let tries = 0; tries < MOST_FENCES; tries++) {
+      const reply = await this.redis.run(script, all, (run) => [run, randomUUID(), ...args]);
+      if (!Array.isArray(reply)) throw unreadable();
+      const list = reply as readonly RedisReply[];
+      if (textOf(list[0]) !== 'fence') return list;
+      await this.#adopt(keys);
+    }
+    throw new RivuletError('STORE_UNAVAILABLE', 'Redis begins anew over and over again; find out what ends it');
+  }
+
+  /** Items of a group, and under `once` what that key stands for. */
+  read(ref: GroupRef, items: readonly string[], once?: string): Promise<Standing> {
+    const keys = this.keys.of(ref);
+    return this.#standing(READ, keys, [keys.values, keys.metas, ...(once === undefined ? [] : [keys.once(once)])], items);
+  }
+
+  /** Items created after an offset: id, value and meta of each. */
+  page(ref: GroupRef, after: number, page: Page): Promise<Standing> {
+    const keys = this.keys.of(ref);
+    return this.#standing(PAGE, keys, [keys.values, keys.metas, keys.created], [after, page.items, page.bytes].map(String));
+  }
+
+  /** What changed after an offset: id, value and meta of each; of what is gone no value, and the tombstone. */
+  changes(ref: GroupRef, after: number, page: Page): Promise<Standing> {
+    const keys = this.keys.of(ref);
+    const names = [keys.values, keys.metas, keys.changed, keys.tombstones];
+    return this.#standing(CHANGES, keys, names, [after, page.items, page.bytes].map(String));
+  }
+
+  /** The last commits as they were published. */
+  log(ref: GroupRef): Promise<Standing> {
+    const keys = this.keys.of(ref);
+    return this.#standing(LOG, keys, [keys.log], []);
+  }
+
+  /** Ends the history that has this epoch: the server has less than it had. */
+  async renew(ref: GroupRef, epoch: string): Promise<void> {
+    await this.redis.run(RENEW, [this.keys.of(ref).shared.partition], () => [epoch, randomUUID()]);
+  }
+
+  async #standing(script: RedisScript, keys: GroupKeys, names: readonly string[], args: readonly string[]): Promise<Standing> {
+    const [, epoch, offset, stamp, floor, ...rest] = await this.run(script, keys, names, args);
+    const timestamp = textOf(stamp);
+    return {
+      position: { epoch: textOf(epoch), offset: Number(textOf(offset)) },
+      timestamp: timestamp === '' ? undefined : Number(timestamp),
+      floor: Number(textOf(floor)),
+      rest: rest as readonly (Buffer | null)[],
+    };
+  }
+
+  /** Another run has what it acknowledged only if it was written through to its disk each time. */
+  async #adopt({ shared }: GroupKeys): Promise<void> {
+    const { durable } = this.redis.server;
+    await this.redis.run(ADOPT, [shared.partition], (run) => [run, randomUUID(), durable ? '1' : '0']);
+  }
+}
+
+/** How much one script reads at most. */
+export interface Page {
+  readonly items: number;
+  readonly bytes: number;
+}
+
+export function textOf(reply: RedisReply | undefined): string {
+  return Buffer.isBuffer(reply) ? reply.toString() : typeof reply === 'string' ? reply : '';
+}
+
+function unreadable(): RivuletError {
+  return new RivuletError('STORE_UNAVAILABLE', 'Redis answered something else than the script says');
+}

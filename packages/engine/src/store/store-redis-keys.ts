@@ -1,0 +1,131 @@
+import type { GroupRef } from './store.js';
+
+/**
+ * All keys of a partition share a hash tag, so that one script may touch a group and the indexes that it is in, also in a Cluster. The number
+ * is part of the layout: another one finds nothing.
+ */
+export const PARTITIONS = 256;
+
+/** Names of the keys of one group, and of what it shares with the others of its partition. */
+export interface GroupKeys {
+  /** Of the group, unique within its partition; `refOf` reads it. */
+  readonly name: string;
+  readonly partition: number;
+  /** Where its commits are published. */
+  readonly channel: string;
+  /** Position, stamp and floor. */
+  readonly head: string;
+  /** Value of each item. */
+  readonly values: string;
+  /** Offsets of creation and last change of each item, and the `id` of its value. */
+  readonly metas: string;
+  /** Items by the offset of their creation. */
+  readonly created: string;
+  /** Items and tombstones by the offset of their last change. */
+  readonly changed: string;
+  readonly tombstones: string;
+  /** Tombstones by the stamp of the delete. */
+  readonly buried: string;
+  /** Items by when they go. */
+  readonly deadlines: string;
+  /** Items that a node holds. */
+  readonly holders: string;
+  /** The last commits, as they were published. */
+  readonly log: string;
+  /** What an idempotency key stands for. */
+  once(key: string): string;
+  /** Groups of the stream, of this partition, that have items. */
+  readonly groups: string;
+  readonly shared: PartitionKeys;
+}
+
+export interface PartitionKeys {
+  /** Epoch, the run of the server that it belongs to, and where a group begins that has no head. */
+  readonly partition: string;
+  /** Streams that have groups with items. */
+  readonly streams: string;
+  /** Groups by when the first of their items goes. */
+  readonly due: string;
+  /** Groups by when something of them may be forgotten. */
+  readonly fading: string;
+  /** Prefix of what a node holds. */
+  readonly held: string;
+  /** Prefix of the keys of a group by kind and name. */
+  readonly base: string;
+}
+
+export class RedisKeys {
+  readonly #prefix: string;
+
+  /** `prefix` holds no braces. */
+  constructor(prefix: string) {
+    this.#prefix = prefix;
+  }
+
+  /** Nodes by when they were last heard of. */
+  get nodes(): string {
+    return `${this.#prefix}:nodes`;
+  }
+
+  canary(node: string): string {
+    return `${this.#prefix}:canary:${node}`;
+  }
+
+  partition(partition: number): PartitionKeys {
+    const base = `${this.#prefix}:{${partition}}:`;
+    return {
+      base,
+      partition: `${base}partition`,
+      streams: `${base}streams`,
+      due: `${base}due`,
+      fading: `${base}fading`,
+      held: `${base}held:`,
+    };
+  }
+
+  groups(partition: number, stream: string): string {
+    return `${this.partition(partition).base}groups:${encodeURIComponent(stream)}`;
+  }
+
+  of(ref: GroupRef): GroupKeys {
+    const name = nameOf(ref);
+    const partition = hashOf(name) % PARTITIONS;
+    const shared = this.partition(partition);
+    const key = (kind: string) => `${shared.base}${kind}:${name}`;
+    return {
+      name,
+      partition,
+      channel: key('commits'),
+      head: key('head'),
+      values: key('values'),
+      metas: key('metas'),
+      created: key('created'),
+      changed: key('changed'),
+      tombstones: key('tombstones'),
+      buried: key('buried'),
+      deadlines: key('deadlines'),
+      holders: key('holders'),
+      log: key('log'),
+      once: (text) => key(`once:${encodeURIComponent(text)}`),
+      groups: this.groups(partition, ref.stream),
+      shared,
+    };
+  }
+}
+
+/** Ids are well-formed, so each has an encoding of its own, without a colon. */
+function nameOf({ stream, group }: GroupRef): string {
+  return `${encodeURIComponent(stream)}:${encodeURIComponent(group)}`;
+}
+
+export function refOf(name: string): GroupRef {
+  const at = name.indexOf(':');
+  return { stream: decodeURIComponent(name.slice(0, at)), group: decodeURIComponent(name.slice(at + 1)) };
+}
+
+/** FNV-1a. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  return hash >>> 0;
+}

@@ -1,0 +1,141 @@
+import type { Logger } from '../logging/logger.js';
+import type { RedisReply } from '../storage/redis.js';
+import type { Clock } from '../structures/clock.js';
+import type { SteadyTime } from '../structures/steady-time.js';
+import type { GroupRef } from './store.js';
+import { type RedisGroups, textOf } from './store-redis-groups.js';
+import { PARTITIONS, refOf } from './store-redis-keys.js';
+import { BEAT, FORGET, ORPHAN } from './store-redis-scripts.js';
+
+const EXPIRY_MS = 250;
+/** Each partition is looked at once a second. */
+const PARTITIONS_AT_ONCE = PARTITIONS / 4;
+const FORGET_MS = 60_000;
+const BEAT_MS = 1_000;
+/** A node that was not heard of for so long is gone. */
+const GONE_MS = 5_000;
+const GROUPS_AT_ONCE = 100;
+const ITEMS_AT_ONCE = 1_000;
+
+export interface UpkeepOptions {
+  readonly groups: RedisGroups;
+  readonly clock: Clock;
+  readonly time: SteadyTime;
+  readonly node: string;
+  readonly tombstoneRetentionMs: number;
+  readonly logger: Logger;
+  /** Deletes those of the items whose time has come, in line with the writes of the group. */
+  readonly due: (ref: GroupRef, items: readonly string[]) => Promise<void>;
+}
+
+/**
+ * What happens by itself: items whose time has come, deletes that are old enough to be forgotten, and nodes that are gone. Every node does all of
+ * it for all; the scripts see to it that each thing happens once.
+ */
+export class RedisUpkeep {
+  readonly #options: UpkeepOptions;
+  readonly #timers: NodeJS.Timeout[];
+  #next = 0;
+  #busy = false;
+
+  constructor(options: UpkeepOptions) {
+    this.#options = options;
+    const every = (milliseconds: number, run: () => Promise<void>) =>
+      setInterval(() => {
+        // The server is away: the next time will do.
+        run().catch((error: unknown) => options.logger.debug('redis_upkeep_failed', { error }));
+      }, milliseconds).unref();
+    this.#timers = [every(EXPIRY_MS, () => this.#sweep()), every(FORGET_MS, () => this.forget()), every(BEAT_MS, () => this.beat())];
+  }
+
+  /** Tells that the node is there, and takes over what nodes held that are gone. */
+  async beat(): Promise<void> {
+    const { groups, node } = this.#options;
+    const gone = await groups.redis.run(BEAT, [groups.keys.nodes], () => [node, String(GONE_MS)]);
+    for (const other of listOf(gone)) if (other !== node) await this.#bury(other);
+  }
+
+  /** Deletes all items whose time has come. */
+  async expire(): Promise<void> {
+    await this.#expire(Array.from({ length: PARTITIONS }, (_, partition) => partition));
+  }
+
+  /** Forgets the deletes that are old enough, and groups of which nothing is left. */
+  async forget(): Promise<void> {
+    const { groups, clock, tombstoneRetentionMs } = this.#options;
+    const oldest = String(clock.now() - tombstoneRetentionMs);
+    const found = await this.#overdue(
+      Array.from({ length: PARTITIONS }, (_, partition) => partition),
+      'fading',
+      oldest,
+    );
+    for (const name of found) {
+      const keys = groups.keys.of(refOf(name));
+      const { partition, fading } = keys.shared;
+      const names = [partition, keys.head, keys.values, keys.changed, keys.tombstones, keys.buried, fading];
+      while ((await groups.redis.run(FORGET, names, () => [name, oldest])) === 1) await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  /** Others take over what it holds at once. */
+  async leave(): Promise<void> {
+    this.stop();
+    const { groups, node } = this.#options;
+    await groups.redis.command(['ZADD', groups.keys.nodes, '0', node]);
+  }
+
+  stop(): void {
+    for (const timer of this.#timers) clearInterval(timer);
+  }
+
+  async #sweep(): Promise<void> {
+    if (this.#busy) return;
+    this.#busy = true;
+    try {
+      const partitions = Array.from({ length: PARTITIONS_AT_ONCE }, (_, at) => (this.#next + at) % PARTITIONS);
+      this.#next = (this.#next + PARTITIONS_AT_ONCE) % PARTITIONS;
+      await this.#expire(partitions);
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  async #expire(partitions: readonly number[]): Promise<void> {
+    const { groups, time, due } = this.#options;
+    const now = String(time.now());
+    for (const name of await this.#overdue(partitions, 'due', now)) {
+      const ref = refOf(name);
+      const { deadlines } = groups.keys.of(ref);
+      for (let more = true; more; ) {
+        const items = listOf(await groups.redis.command(['ZRANGEBYSCORE', deadlines, '-inf', now, 'LIMIT', '0', String(ITEMS_AT_ONCE)]));
+        await due(ref, items);
+        more = items.length === ITEMS_AT_ONCE;
+      }
+    }
+  }
+
+  /** Groups of which something is overdue, at most so many of each partition. */
+  async #overdue(partitions: readonly number[], index: 'due' | 'fading', until: string): Promise<readonly string[]> {
+    const { keys, redis } = this.#options.groups;
+    const limit = ['LIMIT', '0', String(GROUPS_AT_ONCE)];
+    const found = await Promise.all(
+      partitions.map((partition) => redis.command(['ZRANGEBYSCORE', keys.partition(partition)[index], '-inf', until, ...limit])),
+    );
+    return found.flatMap(listOf);
+  }
+
+  async #bury(node: string): Promise<void> {
+    const { groups, time, logger } = this.#options;
+    logger.info('redis_node_gone', { node });
+    for (let partition = 0; partition < PARTITIONS; partition++) {
+      const { base, held, due } = groups.keys.partition(partition);
+      const names = [`${held}${node}`, due];
+      while (Number(await groups.redis.run(ORPHAN, names, () => [base, String(time.now())])) > 0);
+    }
+    await groups.redis.command(['ZREM', groups.keys.nodes, node]);
+  }
+}
+
+export function listOf(reply: RedisReply): string[] {
+  return Array.isArray(reply) ? (reply as readonly RedisReply[]).map(textOf) : [];
+}

@@ -1,0 +1,246 @@
+import { randomUUID } from 'node:crypto';
+import { type Position, RivuletError } from '@rivulet/protocol';
+import type { Logger } from '../logging/logger.js';
+import { Redis } from '../storage/redis.js';
+import type { Clock } from '../structures/clock.js';
+import { PairMap } from '../structures/pair-map.js';
+import { SteadyTime } from '../structures/steady-time.js';
+import { requireId } from './ids.js';
+import type { ApplyResult, Change, Changes, GroupRef, ItemRead, Snapshot, StoreEvents, StreamStore, Write, WriteResult } from './store.js';
+import { GroupFeed } from './store-redis-feed.js';
+import { RedisGroups } from './store-redis-groups.js';
+import { PARTITIONS } from './store-redis-keys.js';
+import type { Asked } from './store-redis-plan.js';
+import { GroupQueue, requireQueueRoom, sizeOf } from './store-redis-queue.js';
+import { type ReadOptions, readChanges, readItem, readSnapshot } from './store-redis-reads.js';
+import { commitOf, type Told } from './store-redis-records.js';
+import { SCRIPTS } from './store-redis-scripts.js';
+import { listOf, RedisUpkeep } from './store-redis-upkeep.js';
+import { requireIds } from './write-plan.js';
+
+export interface RedisStoreOptions {
+  readonly url: string;
+  /** First part of the names of all keys; engines with the same one share everything. */
+  readonly keyPrefix: string;
+  readonly connectTimeoutMs: number;
+  readonly commandTimeoutMs: number;
+  /** How long a delete stays known to `changes`, in milliseconds. */
+  readonly tombstoneRetentionMs: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Watched groups are compared with the server this often, in milliseconds: a message that was lost last is noticed by nothing else. */
+const CHECK_MS = 10_000;
+
+/** Several engines share one Redis: each change is one script, and reaches every engine that watches the group. */
+export function createRedisStore(options: RedisStoreOptions): Required<StreamStore> {
+  return new RedisStore(options);
+}
+
+/** One run of the store: from `start` to `close`. */
+interface Run {
+  readonly events: StoreEvents;
+  readonly groups: RedisGroups;
+  readonly upkeep: RedisUpkeep;
+  readonly reads: ReadOptions;
+}
+
+interface Watched {
+  readonly feed: GroupFeed;
+  readonly opened: Promise<void>;
+  count: number;
+}
+
+class RedisStore implements Required<StreamStore> {
+  readonly #options: RedisStoreOptions;
+  readonly #node = randomUUID();
+  readonly #time: SteadyTime;
+  readonly #queues = new PairMap<GroupQueue>();
+  readonly #watched = new PairMap<Watched>();
+  #waiting = 0;
+  #run: Run | undefined;
+  #closing = false;
+  #check: NodeJS.Timeout | undefined;
+  #idle: (() => void) | undefined;
+
+  constructor(options: RedisStoreOptions) {
+    this.#options = options;
+    this.#time = new SteadyTime(options.clock);
+  }
+
+  async start(events: StoreEvents): Promise<void> {
+    const { url, keyPrefix, connectTimeoutMs, commandTimeoutMs, clock, logger, tombstoneRetentionMs } = this.#options;
+    const redis = await Redis.connect({
+      url,
+      connectTimeoutMs,
+      commandTimeoutMs,
+      scripts: SCRIPTS,
+      canary: `${keyPrefix}:canary:${this.#node}`,
+      logger,
+      onUp: () => this.#compare(),
+    });
+    const groups = new RedisGroups(redis, keyPrefix);
+    const node = this.#node;
+    const due = async (ref: GroupRef, items: readonly string[]) => {
+      await this.#ask(ref, { kind: 'due', items });
+    };
+    const upkeep = new RedisUpkeep({ groups, clock, time: this.#time, node, tombstoneRetentionMs, logger, due });
+    this.#run = { events, groups, upkeep, reads: { groups, now: () => clock.now() } };
+    this.#check = setInterval(() => this.#compare(), CHECK_MS);
+    this.#check.unref();
+    await upkeep.beat();
+  }
+
+  async apply(change: Change): Promise<ApplyResult> {
+    this.#opened();
+    requireId(change.stream, 'stream_name');
+    requireId(change.group, 'group_id');
+    if (change.item !== undefined) requireId(change.item, 'item_id');
+    return (await this.#ask(change, { kind: 'change', change })) as ApplyResult;
+  }
+
+  async write(write: Write): Promise<WriteResult> {
+    this.#opened();
+    requireIds(write);
+    return (await this.#ask(write, { kind: 'write', write })) as WriteResult;
+  }
+
+  async get(ref: GroupRef, item: string): Promise<ItemRead> {
+    return readItem(this.#opened().reads, ref, item);
+  }
+
+  async snapshot(ref: GroupRef): Promise<Snapshot> {
+    return readSnapshot(this.#opened().reads, ref);
+  }
+
+  async changes(ref: GroupRef, since: Position): Promise<Changes> {
+    return readChanges(this.#opened().reads, ref, since);
+  }
+
+  async groups(stream: string): Promise<readonly string[]> {
+    const { groups } = this.#opened();
+    return this.#union((partition) => groups.keys.groups(partition, stream));
+  }
+
+  async streams(): Promise<readonly string[]> {
+    const { groups } = this.#opened();
+    return this.#union((partition) => groups.keys.partition(partition).streams);
+  }
+
+  async watch(ref: GroupRef): Promise<void> {
+    const { groups, events } = this.#opened();
+    const known = this.#watched.get(ref.stream, ref.group);
+    if (known !== undefined) {
+      known.count++;
+      return known.opened;
+    }
+    const feed = new GroupFeed(
+      { stream: ref.stream, group: ref.group },
+      { groups, events, node: this.#node, logger: this.#options.logger },
+    );
+    const { channel } = groups.keys.of(ref);
+    const opened = groups.redis.subscribe(channel, (message) => feed.onMessage(message)).then(() => feed.open());
+    const watched = { feed, opened, count: 1 };
+    this.#watched.set(ref.stream, ref.group, watched);
+    try {
+      await opened;
+    } catch (error) {
+      if (this.#watched.get(ref.stream, ref.group) === watched) this.#forget(ref, watched);
+      throw error;
+    }
+  }
+
+  unwatch(ref: GroupRef): void {
+    const watched = this.#watched.get(ref.stream, ref.group);
+    if (watched === undefined || --watched.count > 0) return;
+    this.#forget(ref, watched);
+  }
+
+  async close(): Promise<void> {
+    const run = this.#run;
+    clearInterval(this.#check);
+    if (run === undefined || this.#closing) return;
+    this.#closing = true;
+    if (this.#queues.size > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
+    // Others find out by themselves when it can't be told.
+    await run.upkeep.leave().catch(() => {});
+    for (const { feed } of this.#watched.values()) feed.close();
+    await run.groups.redis.close();
+  }
+
+  /** Deletes the items whose time has come, as the timer does. */
+  async expireNow(): Promise<void> {
+    await this.#opened().upkeep.expire();
+  }
+
+  #opened(): Run {
+    if (this.#run === undefined || this.#closing) throw new RivuletError('STORE_UNAVAILABLE', 'the store is not open');
+    return this.#run;
+  }
+
+  async #ask(ref: GroupRef, asked: Asked): Promise<Awaited<ReturnType<GroupQueue['ask']>>> {
+    const changes = sizeOf(asked);
+    requireQueueRoom(this.#waiting, changes);
+    this.#waiting += changes;
+    try {
+      return await this.#queueOf(ref).ask(asked);
+    } finally {
+      this.#waiting -= changes;
+    }
+  }
+
+  #queueOf({ stream, group }: GroupRef): GroupQueue {
+    const known = this.#queues.get(stream, group);
+    if (known !== undefined) return known;
+    const { groups } = this.#run as Run;
+    const queue = new GroupQueue(
+      { stream, group },
+      {
+        groups,
+        clock: this.#options.clock,
+        time: this.#time,
+        node: this.#node,
+        told: (ref, told) => this.#told(ref, told),
+        idle: (ended) => this.#ended(ended),
+      },
+    );
+    this.#queues.set(stream, group, queue);
+    return queue;
+  }
+
+  #ended({ ref }: GroupQueue): void {
+    this.#queues.delete(ref.stream, ref.group);
+    if (this.#queues.size === 0) this.#idle?.();
+  }
+
+  #told(ref: GroupRef, told: Told): Promise<void> {
+    const watched = this.#watched.get(ref.stream, ref.group);
+    if (watched !== undefined) return watched.feed.wrote(told);
+    // Also while it closes.
+    for (const record of told.records) if (record.effect !== 'none') this.#run?.events.onCommit(commitOf(ref, told, record, this.#node));
+    return Promise.resolve();
+  }
+
+  #forget(ref: GroupRef, { feed }: Watched): void {
+    this.#watched.delete(ref.stream, ref.group);
+    feed.close();
+    const groups = this.#run?.groups;
+    groups?.redis.unsubscribe(groups.keys.of(ref).channel);
+  }
+
+  /** What was published while the server was away, or was lost on the way, is fetched. */
+  #compare(): void {
+    for (const { feed } of this.#watched.values()) {
+      feed.check().catch((error: unknown) => this.#options.logger.debug('redis_check_failed', { ...feed.ref, error }));
+    }
+  }
+
+  async #union(keyOf: (partition: number) => string): Promise<readonly string[]> {
+    const { groups } = this.#opened();
+    const found = await Promise.all(
+      Array.from({ length: PARTITIONS }, (_, partition) => groups.redis.command(['SMEMBERS', keyOf(partition)])),
+    );
+    return [...new Set(found.flatMap(listOf))].sort();
+  }
+}
