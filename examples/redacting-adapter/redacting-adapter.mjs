@@ -4,6 +4,7 @@ import { maskOf } from './mask.mjs';
 
 /**
  * @typedef {import('@rivulet/engine/store').StreamStore} StreamStore
+ * @typedef {import('@rivulet/engine/store').WritableStore} WritableStore
  * @typedef {import('@rivulet/engine/store').StoreFactoryOptions} StoreFactoryOptions
  * @typedef {import('@rivulet/engine/store').StoredItem} StoredItem
  * @typedef {import('@rivulet/engine/store').ChangeEntry} ChangeEntry
@@ -49,7 +50,7 @@ class RedactingStore {
   #mask;
   #dropped;
 
-  /** @param {Required<StreamStore>} store @param {readonly string[]} names @param {readonly string[]} dropped */
+  /** @param {WritableStore} store @param {readonly string[]} names @param {readonly string[]} dropped */
   constructor(store, names, dropped) {
     this.#store = store;
     this.#mask = maskOf(names);

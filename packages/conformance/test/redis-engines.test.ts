@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestEngine } from './harness/engine.js';
+import { Inbox } from './harness/inbox.js';
 import { RawWorker } from './harness/raw-worker.js';
 import { RedisServer } from './harness/redis-server.js';
 import { type StreamFrame, StreamSocket } from './harness/stream-socket.js';
@@ -24,8 +25,12 @@ interface Node {
 }
 
 async function node(keyPrefix: string, url = server.url): Promise<Node> {
-  const adapter = { kind: 'redis', url, keyPrefix, commandTimeoutMs: 2_000, connectTimeoutMs: 5_000 } as const;
-  const { workerUrl, streamUrl, stop } = await startTestEngine({ stream: { adapter } });
+  const adapter = (of: string) =>
+    ({ kind: 'redis', url, keyPrefix: `${keyPrefix}:${of}`, commandTimeoutMs: 2_000, connectTimeoutMs: 5_000 }) as const;
+  const { workerUrl, streamUrl, stop } = await startTestEngine({
+    stream: { adapter: adapter('streams') },
+    state: { adapter: adapter('state') },
+  });
   const worker = await RawWorker.connect(workerUrl);
   const set = (item_id: string, data: unknown = { id: item_id }) => worker.result('stream::set', { ...ROOM, item_id, data });
   const trySet = (item_id: string, data: unknown = { id: item_id }) => worker.errorCode('stream::set', { ...ROOM, item_id, data });
@@ -102,6 +107,41 @@ test('RV-5 a client goes on at another engine from its position', async () => {
   ]);
 });
 
+describe.each([
+  ['of the stream', { stream_name: 'chat' }],
+  ['of all streams', {}],
+])('a trigger %s', (_which, config) => {
+  test('fires once for each change, in order, at the engine that has its worker, whichever engine the change came through', async () => {
+    const [a, b] = await pair();
+    const events = await bound(b.worker, 'stream', config);
+    const own = await bound(a.worker, 'stream', { stream_name: 'chat', item_id: 'm1' });
+    // What is bound is followed from when the server has taken note of it.
+    await again(() => seenBy(events, a, b));
+    const total = 40;
+    for (let n = 0; n < total; n++) await (n % 2 === 0 ? a : b).set('m1', { n });
+    await events.take((event) => numberOf(event) === total - 1, 'the last change');
+    await own.take((event) => numberOf(event) === total - 1, 'the last change at the other engine');
+    for (const inbox of [events, own]) {
+      const numbers = inbox.all.filter(({ id }) => id === 'm1').map(numberOf);
+      expect(numbers).toEqual(Array.from({ length: total }, (_, n) => n));
+    }
+  });
+});
+
+test('a state trigger fires once for each change, whichever engine it came through', async () => {
+  const [a, b] = await pair();
+  const events = await bound(b.worker, 'state', { scope: 'orders' });
+  const set = ({ worker }: Node, value: unknown) => worker.result('state::set', { scope: 'orders', key: 'o1', value });
+  await again(async () => {
+    await set(a, -1);
+    return events.all.length > 0 ? undefined : 'STORE_UNAVAILABLE';
+  });
+  for (let n = 0; n < 20; n++) await set(n % 2 === 0 ? a : b, n);
+  await events.take(({ new_value }) => new_value === 19, 'the last change');
+  const values = events.all.map(({ new_value }) => new_value).filter((value) => value !== -1);
+  expect(values).toEqual(Array.from({ length: 20 }, (_, n) => n));
+});
+
 test('F41 a subscription that the server has dropped is made again, and nothing is passed over', async () => {
   const [a, b] = await pair();
   const client = await watch(b);
@@ -157,6 +197,31 @@ test('F39 while Redis stands still calls fail within their time, and it is used 
     await own.dispose();
   }
 }, 30_000);
+
+interface Fired {
+  readonly id?: string | null;
+  readonly event?: { readonly data?: { readonly n?: number } };
+  readonly new_value?: unknown;
+}
+
+const numberOf = ({ event }: Fired) => event?.data?.n;
+
+/** What a new function of the worker gets by a trigger of that kind. */
+async function bound(worker: RawWorker, type: string, config: Record<string, unknown>): Promise<Inbox<Fired>> {
+  const events = new Inbox<Fired>();
+  const id = `app::fired-${randomUUID()}`;
+  await worker.serve(id, (data) => events.push(data as Fired));
+  await worker.bind(type, id, config);
+  return events;
+}
+
+/** Whether a change that comes through `a` has reached a trigger at `b`. */
+async function seenBy(events: Inbox<Fired>, a: Node, b: Node): Promise<string | undefined> {
+  await a.set('probe');
+  // Behind it on the way of the trigger.
+  await b.set('probe');
+  return events.all.length > 1 ? undefined : 'STORE_UNAVAILABLE';
+}
 
 /** As a client would: until it works. What fails meanwhile is unavailable, and nothing else. */
 async function again(call: () => Promise<unknown>): Promise<void> {

@@ -105,6 +105,20 @@ describe('a store from a file', () => {
     expect([changed.kind, lines.length]).toEqual(['changes', 1]);
   });
 
+  it('that can follow streams is asked to; what fails of that is one line in the log, and one that can not is not asked', async () => {
+    const lines: unknown[] = [];
+    const logger = { ...silentLogger, warn: (event: string) => void lines.push(event) };
+    const followed: (string | undefined)[] = [];
+    const follows = { follow: (stream?: string) => void followed.push(stream), unfollow: () => thrower(new Error('not connected')) };
+    const store = new LoadedStore(memoryWith(follows), '/srv/my.mjs', logger);
+    store.follow?.('chat');
+    store.follow?.(undefined);
+    store.unfollow?.('chat');
+    await afterTurn();
+    expect([followed, lines]).toEqual([['chat', undefined], ['adapter_step_failed']]);
+    expect(new LoadedStore(memoryWith({}), '/srv/my.mjs', logger).follow).toBeUndefined();
+  });
+
   it('tells the code of an error that comes while a snapshot or changes are read', async () => {
     const chunks = async function* () {
       yield [];

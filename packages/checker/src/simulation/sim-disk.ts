@@ -1,4 +1,4 @@
-import type { ApplyResult, Change, Commit, GroupRef, StreamStore, Write, WriteResult } from '@rivulet/engine/stores';
+import type { ApplyResult, Change, Commit, GroupRef, WritableStore, Write, WriteResult } from '@rivulet/engine/stores';
 import { createMemoryStore } from '@rivulet/engine/stores';
 import type { ShownItem } from '../history/op.js';
 import { describeState } from '../state-hash.js';
@@ -21,7 +21,7 @@ export class SimDisk {
   #commits: Commit[] | undefined;
   #epochs = new Map<string, string>();
   #touched = new Map<string, GroupRef>();
-  store: Required<StreamStore>;
+  store: WritableStore;
   /** Gets what the store does by itself, such as the end of items whose time is over. */
   onOwnCommit: (commit: Commit) => void = () => {};
 
@@ -83,7 +83,7 @@ export class SimDisk {
     return { e: this.epochName(snapshot.position.epoch), s: snapshot.position.offset, ...describeState(items), items, changed };
   }
 
-  #open(): Required<StreamStore> {
+  #open(): WritableStore {
     const store = createMemoryStore({ clock: this.#time, tombstoneRetentionMs: this.#retentionMs });
     void store.start({
       onCommit: (commit) => {

@@ -17,6 +17,8 @@ export interface FilterOf<Filter> {
   readonly read: (config: Readonly<Record<string, unknown>>) => Filter;
   /** The name by which bindings are looked up; `undefined`: any. */
   readonly indexOf: (filter: Filter) => string | undefined;
+  /** Told when the first binding wants a name, or any, and when none does any more. Must not throw. */
+  readonly onWanted?: (name: string | undefined, wanted: boolean) => void;
 }
 
 /**
@@ -46,8 +48,12 @@ export class OrderedBindings<Filter> implements TriggerProvider {
     this.#watchers.set(binding.id, watcher);
     const name = this.#filterOf.indexOf(filter);
     const same = this.#byName.get(name);
-    if (same === undefined) this.#byName.set(name, new Set([watcher]));
-    else same.add(watcher);
+    if (same !== undefined) {
+      same.add(watcher);
+      return;
+    }
+    this.#byName.set(name, new Set([watcher]));
+    this.#filterOf.onWanted?.(name, true);
   }
 
   #overflowOf({ id, functionId }: TriggerBinding): () => void {
@@ -63,7 +69,9 @@ export class OrderedBindings<Filter> implements TriggerProvider {
     const name = this.#filterOf.indexOf(watcher.filter);
     const same = this.#byName.get(name);
     same?.delete(watcher);
-    if (same?.size === 0) this.#byName.delete(name);
+    if (same?.size !== 0) return;
+    this.#byName.delete(name);
+    this.#filterOf.onWanted?.(name, false);
   }
 
   /** Whether any binding may want an event of this name. */

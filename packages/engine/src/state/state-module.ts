@@ -3,6 +3,7 @@ import type { Fabric } from '../core/fabric.js';
 import type { Logger } from '../logging/logger.js';
 import type { StreamStore } from '../store/store.js';
 import { registerStateFunctions } from './state-functions.js';
+import { STATE_STREAM } from './state-input.js';
 import { StateTriggers } from './state-triggers.js';
 
 export interface StateModuleOptions {
@@ -21,7 +22,11 @@ export class StateModule {
   constructor(options: StateModuleOptions) {
     const { config, fabric, store, logger } = options;
     this.#options = options;
-    this.#triggers = new StateTriggers(fabric, logger);
+    const follows = config.triggersEnabled;
+    this.#triggers = new StateTriggers(fabric, logger, (wanted) => {
+      if (follows && wanted) store.follow?.(STATE_STREAM);
+      else if (follows) store.unfollow?.(STATE_STREAM);
+    });
     registerStateFunctions({ fabric, store, maxValueBytes: config.maxValueBytes, logger });
     fabric.provideTriggerType('state', 'Fires after a change of a key.', this.#triggers);
   }

@@ -19,10 +19,16 @@ const EVENT_TYPES = { create: 'state:created', update: 'state:updated', delete: 
 export class StateTriggers implements TriggerProvider {
   readonly #bindings: OrderedBindings<StateFilter>;
 
-  constructor(fabric: Fabric, logger: Logger) {
+  /** `onWanted` is told when the first binding comes, and when the last has gone. */
+  constructor(fabric: Fabric, logger: Logger, onWanted: (wanted: boolean) => void) {
+    let names = 0;
     this.#bindings = new OrderedBindings(fabric, logger, {
       read: (config) => ({ scope: readConfigText(config, 'scope'), key: readConfigText(config, 'key') }),
       indexOf: (filter) => filter.scope,
+      onWanted: (_scope, wanted) => {
+        names += wanted ? 1 : -1;
+        if (names === (wanted ? 1 : 0)) onWanted(wanted);
+      },
     });
   }
 

@@ -23,6 +23,7 @@ export interface RedisOptions {
   readonly logger: Logger;
   /** Commands are taken again, and what is subscribed to arrives, from now on: what was published meanwhile is lost. */
   readonly onUp: () => void;
+  readonly onDown: (error: Error) => void;
 }
 
 const FIRST_RETRY_MS = 50;
@@ -54,6 +55,7 @@ type Client = ReturnType<typeof makeClient>;
 export class Redis {
   readonly #options: RedisOptions;
   readonly #channels = new Map<string, (message: Buffer) => void>();
+  readonly #patterns = new Map<string, (message: Buffer, channel: Buffer) => void>();
   #server: Server | undefined;
   #retryMs = FIRST_RETRY_MS;
   #closed = false;
@@ -122,6 +124,18 @@ export class Redis {
     } catch (error) {
       throw redisError(error);
     }
+  }
+
+  /** Messages of all channels that match, as long as it is up; nothing waits for that. */
+  follow(pattern: string, listener: (message: Buffer, channel: Buffer) => void): void {
+    this.#patterns.set(pattern, listener);
+    // While it is down this is made up for when it comes back.
+    this.#server?.messages.pSubscribe(pattern, listener, true).catch(() => {});
+  }
+
+  unfollow(pattern: string): void {
+    this.#patterns.delete(pattern);
+    this.#server?.messages.pUnsubscribe(pattern).catch(() => {});
   }
 
   unsubscribe(channel: string): void {
@@ -194,7 +208,11 @@ export class Redis {
       server = { commands, messages, run, durable, missed: 0 };
       const current = server;
       await this.#within(messages.subscribe(canary, () => (current.missed = 0), true));
-      for (const [channel, listener] of this.#channels) await this.#within(messages.subscribe(channel, listener, true));
+      const again = [
+        ...Array.from(this.#channels, ([channel, listener]) => messages.subscribe(channel, listener, true)),
+        ...Array.from(this.#patterns, ([pattern, listener]) => messages.pSubscribe(pattern, listener, true)),
+      ];
+      await this.#within(Promise.all(again));
     } catch (error) {
       for (const client of both) client.destroy();
       throw error === TIMED_OUT ? new Error(`no answer within ${this.#options.commandTimeoutMs} ms`) : error;
@@ -213,6 +231,7 @@ export class Redis {
     server.messages.destroy();
     if (this.#closed) return;
     this.#options.logger.warn('redis_lost', { reason: why, consequence: 'writes and reads are refused until it is back' });
+    this.#options.onDown(unavailable(why));
     this.#again();
   }
 

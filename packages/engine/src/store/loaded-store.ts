@@ -17,6 +17,8 @@ export class LoadedStore implements StreamStore {
   #started = false;
   /** There when the store of the file has it. */
   readonly write?: (write: Write) => Promise<WriteResult>;
+  readonly follow?: (stream: string | undefined) => void;
+  readonly unfollow?: (stream: string | undefined) => void;
 
   /** `startMs`: how long `start` may take, and `close` when it never started. */
   constructor(store: StreamStore, path: string, logger: Logger, startMs: number = LIMITS.adapterStartMs) {
@@ -26,6 +28,11 @@ export class LoadedStore implements StreamStore {
     this.#startMs = startMs;
     const write = store.write?.bind(store);
     if (write !== undefined) this.write = (changes) => told(() => write(changes));
+    const follow = store.follow?.bind(store);
+    const unfollow = store.unfollow?.bind(store);
+    if (follow === undefined || unfollow === undefined) return;
+    this.follow = (stream) => this.#tidily('follow', () => follow(stream));
+    this.unfollow = (stream) => this.#tidily('unfollow', () => unfollow(stream));
   }
 
   async start(events: StoreEvents): Promise<void> {

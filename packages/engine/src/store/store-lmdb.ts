@@ -13,7 +13,7 @@ import type {
   ItemRead,
   Snapshot,
   StoreEvents,
-  StreamStore,
+  WritableStore,
   Write,
   WriteResult,
 } from './store.js';
@@ -51,7 +51,7 @@ const EXPIRY_MS = 250;
 const ROOM_MS = 1_000;
 
 /** Everything in one LMDB environment of this process: durable, embedded, one epoch for all groups. */
-export function createLmdbStore(options: LmdbStoreOptions): Required<StreamStore> {
+export function createLmdbStore(options: LmdbStoreOptions): WritableStore {
   return new LmdbStore(options);
 }
 
@@ -59,7 +59,7 @@ export function createLmdbStore(options: LmdbStoreOptions): Required<StreamStore
  * One writer loop: while a transaction is on its way to the disk, what arrives queues, and goes into the next one together. So a
  * single writer waits for one sync, and many share it.
  */
-class LmdbStore implements Required<StreamStore> {
+class LmdbStore implements WritableStore {
   readonly #options: LmdbStoreOptions;
   #environment: LmdbEnvironment | undefined;
   #tables: Tables | undefined;

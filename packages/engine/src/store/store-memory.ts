@@ -17,8 +17,8 @@ import type {
   Snapshot,
   StoredItem,
   StoreEvents,
-  StreamStore,
   Unplaced,
+  WritableStore,
   Write,
   WriteChange,
   WriteResult,
@@ -41,11 +41,11 @@ const CHUNK_ITEMS = 256;
 
 type AnyChange = WriteChange | Unplaced<Extract<Change, { kind: 'external' }>>;
 /** Everything in this process's memory; the epoch ends with it. */
-export function createMemoryStore(options: MemoryStoreOptions): Required<StreamStore> {
+export function createMemoryStore(options: MemoryStoreOptions): WritableStore {
   return new MemoryStore(options);
 }
 
-class MemoryStore implements Required<StreamStore> {
+class MemoryStore implements WritableStore {
   readonly #clock: Clock;
   readonly #retentionMs: number;
   readonly #time: SteadyTime;

@@ -4,7 +4,7 @@ import { inTime, LoadedStore } from './loaded-store.js';
 import type { StoreFactory, StoreFactoryOptions, StreamStore } from './store.js';
 
 /** Every method that a store must have; the compiler holds the list complete. */
-const METHODS: Readonly<Record<Exclude<keyof StreamStore, 'write'>, true>> = {
+const METHODS: Readonly<Record<Exclude<keyof StreamStore, 'write' | 'follow' | 'unfollow'>, true>> = {
   start: true,
   apply: true,
   get: true,

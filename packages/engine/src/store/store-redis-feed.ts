@@ -1,7 +1,7 @@
 import type { Logger } from '../logging/logger.js';
 import type { GroupRef, StoreEvents } from './store.js';
 import type { RedisGroups } from './store-redis-groups.js';
-import { commitOf, readTold, type Told } from './store-redis-records.js';
+import { commitOf, placeOf, readTold, type Told } from './store-redis-records.js';
 
 /** What is missing may still be on its way on the other connection. */
 const PATIENCE_MS = 20;
@@ -13,8 +13,6 @@ const MOST_PAST = 16;
 export interface FeedOptions {
   readonly groups: RedisGroups;
   readonly events: StoreEvents;
-  /** This process. */
-  readonly node: string;
   readonly logger: Logger;
 }
 
@@ -22,6 +20,7 @@ interface Waiting {
   readonly epoch: string;
   readonly offset: number;
   readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
 }
 
 /**
@@ -32,11 +31,11 @@ export class GroupFeed {
   readonly ref: GroupRef;
   readonly #groups: RedisGroups;
   readonly #events: StoreEvents;
-  readonly #node: string;
   readonly #logger: Logger;
   /** Everything up to here was reported. */
   #epoch: string | undefined;
   #at = 0;
+  #eager = false;
   readonly #held = new Map<number, Told>();
   readonly #past: string[] = [];
   #waiting: Waiting[] = [];
@@ -45,43 +44,53 @@ export class GroupFeed {
   #closed = false;
 
   constructor(ref: GroupRef, options: FeedOptions) {
-    const { groups, events, node, logger } = options;
+    const { groups, events, logger } = options;
     this.ref = ref;
-    this.#node = node;
     this.#groups = groups;
     this.#events = events;
     this.#logger = logger;
   }
 
-  /** Everything after this position is reported. */
+  /** Everything after the position that the group has now is reported. */
   async open(): Promise<void> {
+    if (this.#epoch !== undefined) return this.check();
     const { position } = await this.#groups.read(this.ref, []);
-    if (this.#epoch !== undefined) return;
+    if (this.#epoch !== undefined) return this.check();
     this.#epoch = position.epoch;
     this.#at = position.offset;
     this.#drain();
   }
 
+  /** Everything from the next step on is reported, whichever that is. */
+  beginWithNext(): void {
+    this.#eager = true;
+  }
+
   /** A message as it was published. */
   onMessage(bytes: Buffer): void {
     try {
-      this.#take(readTold(bytes));
+      // What was told on another way already is not read again.
+      const { epoch, to } = placeOf(bytes);
+      if (epoch !== this.#epoch || to > this.#at) this.#take(readTold(bytes));
     } catch (error) {
       this.#logger.warn('redis_message_unreadable', { ...this.ref, error });
       this.#fillSoon(0);
     }
   }
 
-  /** What this process wrote. Resolves when it and everything before it was reported. */
+  /**
+   * What this process wrote. Resolves when it and everything before it was reported; rejects when the server is lost before, although it is
+   * written.
+   */
   wrote(told: Told): Promise<void> {
-    if (this.#epoch === undefined) {
+    if (this.#epoch === undefined && !this.#eager) {
       // Nothing was promised yet about its place among others.
       this.#report(told, told.from);
       return Promise.resolve();
     }
     this.#take(told);
     if (this.#closed || this.#epoch !== told.epoch || this.#at >= told.to) return Promise.resolve();
-    return new Promise((resolve) => this.#waiting.push({ epoch: told.epoch, offset: told.to, resolve }));
+    return new Promise((resolve, reject) => this.#waiting.push({ epoch: told.epoch, offset: told.to, resolve, reject }));
   }
 
   /** Looks whether something was missed. */
@@ -89,6 +98,11 @@ export class GroupFeed {
     if (this.#epoch === undefined || this.#closed) return;
     const { position } = await this.#groups.read(this.ref, []);
     if (position.epoch !== this.#epoch || position.offset !== this.#at) await this.#fill();
+  }
+
+  /** The server is lost: what is missing can't be fetched now. */
+  interrupt(error: Error): void {
+    for (const { reject } of this.#waiting.splice(0)) reject(error);
   }
 
   close(): void {
@@ -100,6 +114,10 @@ export class GroupFeed {
 
   #take(told: Told): void {
     if (this.#closed || told.from === told.to || this.#past.includes(told.epoch)) return;
+    if (this.#epoch === undefined && this.#eager) {
+      this.#epoch = told.epoch;
+      this.#at = told.from;
+    }
     if (this.#epoch === undefined) {
       this.#hold(told);
       return;
@@ -138,7 +156,7 @@ export class GroupFeed {
 
   #report(told: Told, after: number): void {
     for (const record of told.records) {
-      if (record.effect !== 'none' && record.offset > after) this.#events.onCommit(commitOf(this.ref, told, record, this.#node));
+      if (record.effect !== 'none' && record.offset > after) this.#events.onCommit(commitOf(this.ref, told.epoch, record));
     }
   }
 
@@ -198,9 +216,9 @@ export class GroupFeed {
         this.#events.onBreak(this.ref, 'gap', position);
       }
       this.#drain();
+      if (this.#held.size > 0) this.#fillSoon(PATIENCE_MS);
     } finally {
       this.#filling = false;
-      if (this.#held.size > 0 && !this.#closed) this.#fillSoon(PATIENCE_MS);
     }
   }
 

@@ -118,6 +118,18 @@ function nameOf({ stream, group }: GroupRef): string {
   return `${encodeURIComponent(stream)}:${encodeURIComponent(group)}`;
 }
 
+/** What matches the channels of all groups of a stream, or of all streams. */
+export function channelsOf(prefix: string, stream: string | undefined): string {
+  // Of what stands for something in a pattern the encoding leaves only this.
+  const name = stream === undefined ? '*' : encodeURIComponent(stream).replaceAll('*', '\\*');
+  return `${prefix}:{*}:commits:${name}:*`;
+}
+
+/** The group whose commits are published there. */
+export function refOfChannel(channel: string): GroupRef {
+  return refOf(channel.slice(channel.indexOf('}:commits:') + '}:commits:'.length));
+}
+
 export function refOf(name: string): GroupRef {
   const at = name.indexOf(':');
   return { stream: decodeURIComponent(name.slice(0, at)), group: decodeURIComponent(name.slice(at + 1)) };

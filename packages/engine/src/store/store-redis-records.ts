@@ -75,9 +75,7 @@ export function placeOf(bytes: Buffer): Omit<Told, 'records'> {
   return { node, epoch, from: whole(from), to: whole(to) };
 }
 
-/** `node`: this process. */
-export function commitOf({ stream, group }: GroupRef, told: Told, record: ToldRecord, node: string): Commit {
-  const { epoch } = told;
+export function commitOf({ stream, group }: GroupRef, epoch: string, record: ToldRecord): Commit {
   const { effect, offset, created, stamp, through, item, data, old, type } = record;
   if (effect === 'none') throw new TypeError('no commit');
   return {
@@ -92,7 +90,6 @@ export function commitOf({ stream, group }: GroupRef, told: Told, record: ToldRe
     old,
     eventType: effect === 'event' ? type : undefined,
     through,
-    ...(told.node === node ? {} : { foreign: true as const }),
   };
 }
 

@@ -6,10 +6,21 @@ import type { Clock } from '../structures/clock.js';
 import { PairMap } from '../structures/pair-map.js';
 import { SteadyTime } from '../structures/steady-time.js';
 import { requireId } from './ids.js';
-import type { ApplyResult, Change, Changes, GroupRef, ItemRead, Snapshot, StoreEvents, StreamStore, Write, WriteResult } from './store.js';
+import type {
+  ApplyResult,
+  Change,
+  Changes,
+  GroupRef,
+  ItemRead,
+  Snapshot,
+  StoreEvents,
+  WritableStore,
+  Write,
+  WriteResult,
+} from './store.js';
 import { GroupFeed } from './store-redis-feed.js';
 import { RedisGroups } from './store-redis-groups.js';
-import { PARTITIONS } from './store-redis-keys.js';
+import { channelsOf, PARTITIONS, refOfChannel } from './store-redis-keys.js';
 import type { Asked } from './store-redis-plan.js';
 import { GroupQueue, requireQueueRoom, sizeOf } from './store-redis-queue.js';
 import { type ReadOptions, readChanges, readItem, readSnapshot } from './store-redis-reads.js';
@@ -30,11 +41,13 @@ export interface RedisStoreOptions {
   readonly logger: Logger;
 }
 
+/** A group that nobody watches is followed for so long after its last change, in milliseconds. */
+const IDLE_MS = 60_000;
 /** Watched groups are compared with the server this often, in milliseconds: a message that was lost last is noticed by nothing else. */
 const CHECK_MS = 10_000;
 
 /** Several engines share one Redis: each change is one script, and reaches every engine that watches the group. */
-export function createRedisStore(options: RedisStoreOptions): Required<StreamStore> {
+export function createRedisStore(options: RedisStoreOptions): WritableStore {
   return new RedisStore(options);
 }
 
@@ -46,18 +59,23 @@ interface Run {
   readonly reads: ReadOptions;
 }
 
+/** A group of which everything is reported. Of one that nobody watches, whose stream is followed, from what came first on. */
 interface Watched {
   readonly feed: GroupFeed;
-  readonly opened: Promise<void>;
+  opened: Promise<void> | undefined;
   count: number;
+  /** Monotonic milliseconds of the last step. */
+  usedAt: number;
 }
 
-class RedisStore implements Required<StreamStore> {
+class RedisStore implements WritableStore {
   readonly #options: RedisStoreOptions;
   readonly #node = randomUUID();
   readonly #time: SteadyTime;
   readonly #queues = new PairMap<GroupQueue>();
   readonly #watched = new PairMap<Watched>();
+  /** Streams that are followed, and how often. */
+  readonly #followed = new Map<string | undefined, number>();
   #waiting = 0;
   #run: Run | undefined;
   #closing = false;
@@ -79,6 +97,9 @@ class RedisStore implements Required<StreamStore> {
       canary: `${keyPrefix}:canary:${this.#node}`,
       logger,
       onUp: () => this.#compare(),
+      onDown: (error) => {
+        for (const { feed } of this.#watched.values()) feed.interrupt(error);
+      },
     });
     const groups = new RedisGroups(redis, keyPrefix);
     const node = this.#node;
@@ -89,6 +110,7 @@ class RedisStore implements Required<StreamStore> {
     this.#run = { events, groups, upkeep, reads: { groups, now: () => clock.now() } };
     this.#check = setInterval(() => this.#compare(), CHECK_MS);
     this.#check.unref();
+    for (const stream of this.#followed.keys()) this.#followNow(stream);
     await upkeep.beat();
   }
 
@@ -130,21 +152,13 @@ class RedisStore implements Required<StreamStore> {
 
   async watch(ref: GroupRef): Promise<void> {
     const { groups, events } = this.#opened();
-    const known = this.#watched.get(ref.stream, ref.group);
-    if (known !== undefined) {
-      known.count++;
-      return known.opened;
-    }
-    const feed = new GroupFeed(
-      { stream: ref.stream, group: ref.group },
-      { groups, events, node: this.#node, logger: this.#options.logger },
-    );
+    const watched = this.#watched.get(ref.stream, ref.group) ?? this.#feed(ref, { groups, events });
+    watched.count++;
     const { channel } = groups.keys.of(ref);
-    const opened = groups.redis.subscribe(channel, (message) => feed.onMessage(message)).then(() => feed.open());
-    const watched = { feed, opened, count: 1 };
-    this.#watched.set(ref.stream, ref.group, watched);
+    const { feed } = watched;
+    watched.opened ??= groups.redis.subscribe(channel, (message) => feed.onMessage(message)).then(() => feed.open());
     try {
-      await opened;
+      await watched.opened;
     } catch (error) {
       if (this.#watched.get(ref.stream, ref.group) === watched) this.#forget(ref, watched);
       throw error;
@@ -154,7 +168,29 @@ class RedisStore implements Required<StreamStore> {
   unwatch(ref: GroupRef): void {
     const watched = this.#watched.get(ref.stream, ref.group);
     if (watched === undefined || --watched.count > 0) return;
-    this.#forget(ref, watched);
+    watched.opened = undefined;
+    if (!this.#follows(ref.stream)) this.#forget(ref, watched);
+    else this.#run?.groups.redis.unsubscribe(this.#run.groups.keys.of(ref).channel);
+  }
+
+  follow(stream: string | undefined): void {
+    const count = (this.#followed.get(stream) ?? 0) + 1;
+    this.#followed.set(stream, count);
+    if (count === 1) this.#followNow(stream);
+  }
+
+  unfollow(stream: string | undefined): void {
+    const count = (this.#followed.get(stream) ?? 0) - 1;
+    if (count > 0) {
+      this.#followed.set(stream, count);
+      return;
+    }
+    this.#followed.delete(stream);
+    this.#run?.groups.redis.unfollow(channelsOf(this.#options.keyPrefix, stream));
+    // What is told no more must not be waited for.
+    for (const watched of Array.from(this.#watched.values())) {
+      if (watched.count === 0 && !this.#follows(watched.feed.ref.stream)) this.#forget(watched.feed.ref, watched);
+    }
   }
 
   async close(): Promise<void> {
@@ -215,11 +251,42 @@ class RedisStore implements Required<StreamStore> {
   }
 
   #told(ref: GroupRef, told: Told): Promise<void> {
-    const watched = this.#watched.get(ref.stream, ref.group);
-    if (watched !== undefined) return watched.feed.wrote(told);
+    const watched = this.#watched.get(ref.stream, ref.group) ?? (this.#follows(ref.stream) ? this.#feedFromNext(ref) : undefined);
+    if (watched !== undefined) {
+      watched.usedAt = this.#options.clock.monotonic();
+      return watched.feed.wrote(told);
+    }
     // Also while it closes.
-    for (const record of told.records) if (record.effect !== 'none') this.#run?.events.onCommit(commitOf(ref, told, record, this.#node));
+    for (const record of told.records) if (record.effect !== 'none') this.#run?.events.onCommit(commitOf(ref, told.epoch, record));
     return Promise.resolve();
+  }
+
+  #follows(stream: string): boolean {
+    return this.#followed.size > 0 && (this.#followed.has(stream) || this.#followed.has(undefined));
+  }
+
+  #followNow(stream: string | undefined): void {
+    this.#run?.groups.redis.follow(channelsOf(this.#options.keyPrefix, stream), (message, channel) => {
+      const ref = refOfChannel(channel.toString());
+      const watched = this.#watched.get(ref.stream, ref.group) ?? this.#feedFromNext(ref);
+      watched.usedAt = this.#options.clock.monotonic();
+      watched.feed.onMessage(message);
+    });
+  }
+
+  #feed(ref: GroupRef, { groups, events }: Pick<Run, 'groups' | 'events'>): Watched {
+    const { logger, clock } = this.#options;
+    const feed = new GroupFeed({ stream: ref.stream, group: ref.group }, { groups, events, logger });
+    const watched = { feed, opened: undefined, count: 0, usedAt: clock.monotonic() };
+    this.#watched.set(ref.stream, ref.group, watched);
+    return watched;
+  }
+
+  /** Nobody watches it: what was before is nobody's business. */
+  #feedFromNext(ref: GroupRef): Watched {
+    const watched = this.#feed(ref, this.#run as Run);
+    watched.feed.beginWithNext();
+    return watched;
   }
 
   #forget(ref: GroupRef, { feed }: Watched): void {
@@ -231,7 +298,13 @@ class RedisStore implements Required<StreamStore> {
 
   /** What was published while the server was away, or was lost on the way, is fetched. */
   #compare(): void {
-    for (const { feed } of this.#watched.values()) {
+    const idle = this.#options.clock.monotonic() - IDLE_MS;
+    for (const watched of Array.from(this.#watched.values())) {
+      const { feed, count, usedAt } = watched;
+      if (count === 0 && usedAt < idle) {
+        this.#forget(feed.ref, watched);
+        continue;
+      }
       feed.check().catch((error: unknown) => this.#options.logger.debug('redis_check_failed', { ...feed.ref, error }));
     }
   }

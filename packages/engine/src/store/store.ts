@@ -41,11 +41,21 @@ export interface StreamStore {
   watch(ref: GroupRef): Promise<void>;
   unwatch(ref: GroupRef): void;
   /**
+   * From when it takes effect, commits of the stream (`undefined`: of all) reach `onCommit` whoever wrote them, those of a group in order and
+   * once. For triggers: what is missed while the way to others is cut off may stay missed. Calls are counted. Optional: a store of one
+   * process alone has nobody to follow.
+   */
+  follow?(stream: string | undefined): void;
+  unfollow?(stream: string | undefined): void;
+  /**
    * Waits for queued writes, makes them durable, releases everything. Later calls fail with STORE_UNAVAILABLE. Also called, at most once
    * more, when `start` failed or never ran.
    */
   close(): Promise<void>;
 }
+
+/** A store that has everything `StreamStore` may leave out of writing. */
+export type WritableStore = StreamStore & Required<Pick<StreamStore, 'write'>>;
 
 /**
  * What the file of an adapter exports as `createStore`: it makes a store that is not started yet. Called once for each entry of the
@@ -200,8 +210,6 @@ export interface Commit {
   readonly eventType: string | undefined;
   /** Offset of the last commit of the batch that this one is of; absent for one that stands alone. */
   readonly through?: number | undefined;
-  /** Another process wrote it, which has told its triggers. */
-  readonly foreign?: true;
 }
 
 export interface ItemRead {

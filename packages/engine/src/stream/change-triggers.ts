@@ -12,8 +12,9 @@ import { matches, readFilter, type TriggerFilter } from './trigger-filter.js';
 export class ChangeTriggers implements TriggerProvider {
   readonly #bindings: OrderedBindings<TriggerFilter>;
 
-  constructor(fabric: Fabric, logger: Logger) {
-    this.#bindings = new OrderedBindings(fabric, logger, { read: readFilter, indexOf: (filter) => filter.stream });
+  /** `onWanted` is told when the first binding wants a stream, or any (`undefined`), and when none does any more. */
+  constructor(fabric: Fabric, logger: Logger, onWanted: (stream: string | undefined, wanted: boolean) => void) {
+    this.#bindings = new OrderedBindings(fabric, logger, { read: readFilter, indexOf: (filter) => filter.stream, onWanted });
   }
 
   register(binding: TriggerBinding): void {

@@ -39,7 +39,9 @@ export class StreamModule {
     const store = new BackedStore(options.store, backends, logger);
     this.#options = options;
     this.#frames = new FrameEncoder(clock, config.injectId);
-    this.#changes = new ChangeTriggers(fabric, logger);
+    this.#changes = new ChangeTriggers(fabric, logger, (stream, wanted) =>
+      wanted ? options.store.follow?.(stream) : options.store.unfollow?.(stream),
+    );
     this.hub = new Hub({ store, frames: this.#frames, limits: config, clock, logger });
     // Those who watch since before hold what was there: as after a restart of the engine what the store has, which is nothing.
     backends.onMove((stream) => this.hub.refresh(stream));
@@ -84,7 +86,7 @@ export class StreamModule {
 
   #committed(commit: Commit): void {
     const watched = this.hub.watches(commit.stream, commit.group);
-    const triggering = commit.foreign !== true && this.#changes.wants(commit.stream);
+    const triggering = this.#changes.wants(commit.stream);
     if (!watched && !triggering) return;
     const text = this.#frames.change(commit);
     if (watched) this.hub.publish(commit, text);
