@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestEngine } from './harness/engine.js';
+import { EngineProcess } from './harness/engine-process.js';
 import { Inbox } from './harness/inbox.js';
 import { RawWorker } from './harness/raw-worker.js';
 import { RedisServer } from './harness/redis-server.js';
@@ -141,6 +142,82 @@ test('a state trigger fires once for each change, whichever engine it came throu
   const values = events.all.map(({ new_value }) => new_value).filter((value) => value !== -1);
   expect(values).toEqual(Array.from({ length: 20 }, (_, n) => n));
 });
+
+test('RV-40 RV-41 what a killed engine held goes within its grace, and what has a time to live in its time, each once', async () => {
+  const prefix = `test-${randomUUID()}`;
+  const adapter = `{ name: redis, config: { redis_url: "${server.url}", key_prefix: "${prefix}:streams" } }`;
+  const doomed = await EngineProcess.start({ adapter });
+  const watcher = await watch(await node(prefix));
+  const worker = await RawWorker.connect(doomed.workerUrl);
+  await worker.serve('app::join', () => ({ lease: { item_id: 'ann', data: { id: 'ann' }, grace_ms: 1_500 } }));
+  await worker.bind('stream:join', 'app::join', {});
+  await StreamSocket.open(`${doomed.streamUrl}${PATH}`);
+  await worker.result('stream::set', { ...ROOM, item_id: 'soon', data: { id: 'soon' }, ttl_ms: 2_000 });
+  await watcher.take('create', ({ id }) => id === 'ann');
+  await watcher.take('create', ({ id }) => id === 'soon');
+  const begun = performance.now();
+  await doomed.kill();
+  await watcher.take('delete', ({ id }) => id === 'soon');
+  expect(performance.now() - begun).toBeLessThan(4_000);
+  await watcher.take('delete', ({ id }) => id === 'ann');
+  const took = performance.now() - begun;
+  expect(took).toBeGreaterThan(1_500);
+  expect(took).toBeLessThan(10_000);
+  const deletes = changes(watcher).filter(({ event }) => event.type === 'delete');
+  expect(deletes.map(({ id }) => id)).toEqual(['soon', 'ann']);
+}, 30_000);
+
+test('F42 a Redis without memory refuses writes with STORE_FULL, reads on, and takes writes again when it has some', async () => {
+  const own = await RedisServer.start(['--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction']);
+  try {
+    const [a] = await pair(own.url);
+    await a.set('kept', { id: 'kept' });
+    own.command('CONFIG', 'SET', 'maxmemory', '1mb');
+    expect(await a.trySet('more', 'x'.repeat(10_000))).toBe('STORE_FULL');
+    expect(await a.worker.result('stream::list', ROOM)).toEqual([{ id: 'kept' }]);
+    own.command('CONFIG', 'SET', 'maxmemory', '0');
+    expect(await a.trySet('more')).toBeUndefined();
+  } finally {
+    await own.dispose();
+  }
+}, 30_000);
+
+test('F42 an engine does not start on a Redis that throws items away', async () => {
+  const own = await RedisServer.start(['--save', '', '--appendonly', 'no', '--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru']);
+  try {
+    await expect(pair(own.url)).rejects.toThrow(/maxmemory-policy.*noeviction/);
+  } finally {
+    await own.dispose();
+  }
+}, 30_000);
+
+test.each([
+  ['kept nothing since its last save', ['--save', '', '--appendonly', 'yes', '--appendfsync', 'no'], ['sync', 'epoch', 'create']],
+  ['wrote everything through', ['--save', '', '--appendonly', 'yes', '--appendfsync', 'always'], ['sync', 'create', 'create']],
+])(
+  'F38 a killed Redis that %s',
+  async (_what, options, shown) => {
+    const own = await RedisServer.start(options);
+    try {
+      const [a, b] = await pair(own.url);
+      const client = await StreamSocket.open(b.streamUrl);
+      client.joinWithPositions('s1', 'chat', 'room');
+      await client.take('sync');
+      for (let n = 0; n < 20; n++) await a.set(`m${n % 3}`, { n });
+      await client.take('update', ({ offset }) => offset === 20);
+      await own.kill();
+      await own.start();
+      await again(() => a.trySet('after'));
+      await a.set('last');
+      await client.take('create', ({ id }) => id === 'last');
+      const frames = client.inbox.all.filter(({ event, offset = 0 }) => event?.type === 'sync' || offset > 20);
+      expect(frames.filter(({ event }) => event !== undefined).map(({ event, reason }) => reason ?? event.type)).toEqual(shown);
+    } finally {
+      await own.dispose();
+    }
+  },
+  30_000,
+);
 
 test('F41 a subscription that the server has dropped is made again, and nothing is passed over', async () => {
   const [a, b] = await pair();

@@ -204,7 +204,9 @@ export class Redis {
       const info = await this.#within(commands.sendCommand(['INFO', 'server']));
       const run = /run_id:(\w+)/.exec(JSON.stringify(info))?.[1] ?? randomUUID();
       await this.#within(Promise.all(scripts.map(({ text }) => commands.sendCommand(['SCRIPT', 'LOAD', text]))));
-      const durable = await this.#within(isDurable(commands));
+      const settings = await this.#within(settingsOf(commands));
+      requireKeeping(settings);
+      const durable = settings.get('appendonly') === 'yes' && settings.get('appendfsync') === 'always';
       server = { commands, messages, run, durable, missed: 0 };
       const current = server;
       await this.#within(messages.subscribe(canary, () => (current.missed = 0), true));
@@ -270,12 +272,19 @@ function makeClient(url: string, connectTimeout: number) {
   return createClient({ url, disableOfflineQueue: true, socket: { connectTimeout, reconnectStrategy: false } });
 }
 
-/** What it acknowledges is on its disk: only then does its history go on after its end. */
-async function isDurable(client: Client): Promise<boolean> {
-  try {
-    const text = JSON.stringify(await client.sendCommand(['CONFIG', 'GET', 'append*']));
-    return /"appendonly"[,:]"yes"/.test(text) && /"appendfsync"[,:]"always"/.test(text);
-  } catch {
-    return false;
+/** Of some servers nobody may ask for them: then the worst is believed of what it keeps, and the best of what it throws away. */
+async function settingsOf(client: Client): Promise<ReadonlyMap<string, string>> {
+  const settings = new Map<string, string>();
+  for (const pattern of ['append*', 'maxmemory*']) {
+    const reply = await client.sendCommand(['CONFIG', 'GET', pattern]).catch(() => ({}));
+    for (const [, name = '', value = ''] of JSON.stringify(reply).matchAll(/"([\w-]+)"[,:]"([^"]*)"/g)) settings.set(name, value);
   }
+  return settings;
+}
+
+/** An item that goes without a word is a write that was lost. */
+function requireKeeping(settings: ReadonlyMap<string, string>): void {
+  const policy = settings.get('maxmemory-policy') ?? 'noeviction';
+  if ((settings.get('maxmemory') ?? '0') === '0' || policy === 'noeviction') return;
+  throw new Error(`its maxmemory-policy is ${policy}, which throws items away; set it to noeviction`);
 }
