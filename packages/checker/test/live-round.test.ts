@@ -4,12 +4,27 @@ import { runRound } from '../src/live/live-round.js';
 
 /** More on demand: `RIVULET_CYCLES=200 npx vitest run packages/checker/test/live-round.test.ts`, or `npm run reliability`. */
 const CYCLES = Number(process.env.RIVULET_CYCLES ?? 6);
+const SIZE = { readers: 8, groups: 3, items: 30, workers: 2, lanes: 8, thinkMs: 4 };
 const SEED = Number(process.env.RIVULET_ROUND_SEED ?? 1);
+
+it(
+  `two engines over one Redis keep the invariants through ${CYCLES} faults (seed ${SEED})`,
+  async () => {
+    const round = await runRound({ ...SIZE, seed: SEED, cycles: CYCLES, engines: 2 });
+    expect(round.violations.map(describeViolation)).toEqual([]);
+    expect(round.acknowledged).toBeGreaterThan(0);
+    expect(round.deliveries).toBeGreaterThan(0);
+    process.stdout.write(
+      `two engines: ${round.cycles} faults, ${round.acknowledged} acknowledged, ${round.deliveries} deliveries, 0 violations\n`,
+    );
+  },
+  120_000 + CYCLES * 5_000,
+);
 
 it(
   `a real engine keeps the invariants through ${CYCLES} faults (seed ${SEED})`,
   async () => {
-    const round = await runRound({ seed: SEED, cycles: CYCLES, readers: 8, groups: 3, items: 30, workers: 2, lanes: 8, thinkMs: 4 });
+    const round = await runRound({ ...SIZE, seed: SEED, cycles: CYCLES });
     expect(round.violations.map(describeViolation)).toEqual([]);
     expect(round.acknowledged).toBeGreaterThan(0);
     expect(round.deliveries).toBeGreaterThan(0);

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { RedisServer } from '../../checker/src/live/redis-server.js';
 import { startTestEngine } from './harness/engine.js';
 import { EngineProcess } from './harness/engine-process.js';
 import { Inbox } from './harness/inbox.js';
 import { RawWorker } from './harness/raw-worker.js';
-import { RedisServer } from './harness/redis-server.js';
 import { type StreamFrame, StreamSocket } from './harness/stream-socket.js';
 
 const ROOM = { stream_name: 'chat', group_id: 'room' };

@@ -1,6 +1,6 @@
 import { storeContract } from '@rivulet/conformance/store-contract';
 import { afterAll, beforeAll, describe, test } from 'vitest';
-import { RedisServer } from './harness/redis-server.js';
+import { RedisServer } from '../../checker/src/live/redis-server.js';
 import { redisFactory } from './harness/store-factories.js';
 
 let server: RedisServer;

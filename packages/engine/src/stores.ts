@@ -5,4 +5,5 @@ export { requireId } from './store/ids.js';
 export type * from './store/store.js';
 export { createLmdbStore, type LmdbStoreOptions } from './store/store-lmdb.js';
 export { createMemoryStore, type MemoryStoreOptions } from './store/store-memory.js';
+export { createRedisStore, type RedisStoreOptions } from './store/store-redis.js';
 export { type Ground, planWrite, type Standing, type Step, type WritePlan } from './store/write-plan.js';

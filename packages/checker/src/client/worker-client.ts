@@ -21,6 +21,7 @@ export type Serve = (call: string, answer: (v: string) => void) => void;
 export class WorkerClient {
   readonly name: string;
   readonly #record: (op: NewOp) => void;
+  readonly #vague: readonly string[];
   readonly #busy = new Set<string>();
   /** Calls that were answered, by invocation: a second answer names its call. */
   readonly #answered = new Map<string, string>();
@@ -30,9 +31,11 @@ export class WorkerClient {
   #count = 0;
   readonly #again: (() => void)[] = [];
 
-  constructor(name: string, record: (op: NewOp) => void) {
+  /** `vague`: codes of failures after which nobody knows whether a write took place. */
+  constructor(name: string, record: (op: NewOp) => void, vague: readonly string[] = []) {
     this.name = name;
     this.#record = record;
+    this.#vague = vague;
   }
 
   get online(): boolean {
@@ -205,7 +208,14 @@ export class WorkerClient {
     }
     if (asked === undefined) return;
     this.#asked.delete(id);
-    this.#record(asked.done(frame.result, frame.error !== undefined && frame.error !== null));
+    const failed = frame.error !== undefined && frame.error !== null;
+    const op = asked.done(frame.result, failed);
+    if (!isJsonObject(frame.error) || !this.#vague.includes(String(frame.error.code))) {
+      this.#record(op);
+      return;
+    }
+    this.#record({ ...op, type: 'info' } as NewOp);
+    if (asked.again !== undefined) this.#again.push(asked.again);
   }
 
   #serve(invocation: unknown, data: unknown): void {

@@ -192,6 +192,8 @@ export const NEMESIS_VERBS = [
   'heal',
   'quiet',
   'time-passes',
+  'kill-redis',
+  'start-redis',
 ] as const;
 export type NemesisVerb = (typeof NEMESIS_VERBS)[number];
 

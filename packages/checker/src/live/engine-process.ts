@@ -9,6 +9,7 @@ import type { Random } from '../random.js';
 
 const CLI = fileURLToPath(new URL('../../../engine/dist/cli/main.js', import.meta.url));
 const READY_MS = 20_000;
+const OWN_DIRECTORY = '{ name: kv, config: { store_method: file_based, file_path: ./data } }';
 /** Below what systems hand out by themselves, so that nobody gets the port of an engine that is down for a moment. */
 const PORTS = { from: 12_000, to: 32_000 };
 
@@ -31,11 +32,14 @@ export class EngineProcess {
     this.#settings = settings;
   }
 
-  /** `settings`: lines of the `iii-stream` configuration beside host, port and adapter. Started; end it with `remove`. */
-  static async create(random: Random, settings: readonly string[]): Promise<EngineProcess> {
+  /**
+   * `settings`: lines of the `iii-stream` configuration beside host, port and adapter. `adapter`: on one line; default: a directory of its
+   * own. Started; end it with `remove`.
+   */
+  static async create(random: Random, settings: readonly string[], adapter = OWN_DIRECTORY): Promise<EngineProcess> {
     const directory = await mkdtemp(join(tmpdir(), 'rivulet-checker-'));
     const worker = await freePort(random, []);
-    const engine = new EngineProcess(directory, { worker, stream: await freePort(random, [worker]) }, settings);
+    const engine = new EngineProcess(directory, { worker, stream: await freePort(random, [worker]) }, [...settings, `adapter: ${adapter}`]);
     await engine.start();
     return engine;
   }
@@ -116,7 +120,6 @@ export class EngineProcess {
       `      port: ${this.ports.stream}`,
       '      drain_spread_ms: 0',
       ...this.#settings.map((line) => `      ${line}`),
-      '      adapter: { name: kv, config: { store_method: file_based, file_path: ./data } }',
       '',
     ].join('\n');
   }

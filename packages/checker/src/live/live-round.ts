@@ -11,6 +11,8 @@ import { LiveReaders } from './live-readers.js';
 import { LiveWriters, MARK } from './live-writers.js';
 import { disturb } from './nemesis.js';
 import { sampleProcess } from './process-sample.js';
+import { disturbRedis, REDIS_OPTIONS, REDIS_PREFIX } from './redis-nemesis.js';
+import { RedisServer } from './redis-server.js';
 
 export interface RoundOptions {
   readonly seed: number;
@@ -29,6 +31,8 @@ export interface RoundOptions {
   /** No fault but dropped readers. */
   readonly calm?: boolean;
   readonly invariants?: readonly Invariant[];
+  /** So many engines over one Redis, which gets faults of its own; default: one with a directory. */
+  readonly engines?: number;
   /** Gets every operation, for instance to keep the history. */
   readonly onOp?: (op: Op) => void;
 }
@@ -57,6 +61,16 @@ export async function runRound(options: RoundOptions): Promise<Round> {
   }
 }
 
+/** An engine and the way of stream clients to it. */
+interface Node {
+  readonly engine: EngineProcess;
+  readonly proxy: ChaosProxy;
+}
+
+/** A fault in so many is one of the Redis. */
+const REDIS_SHARE = 0.3;
+const SETTINGS = ['log_max_changes: 400', 'max_buffered_bytes: 65536'];
+
 class LiveRound {
   readonly #options: RoundOptions;
   readonly #random: Random;
@@ -65,8 +79,8 @@ class LiveRound {
   readonly #recorder: Recorder;
   readonly #groups: readonly string[];
   readonly #begun = performance.now();
-  #engine: EngineProcess | undefined;
-  #proxy: ChaosProxy | undefined;
+  #redis: RedisServer | undefined;
+  readonly #nodes: Node[] = [];
   #writers: LiveWriters | undefined;
   #readers: LiveReaders | undefined;
   #acknowledged = 0;
@@ -93,24 +107,28 @@ class LiveRound {
   async run(): Promise<Round> {
     const { cycles, readers, items, workers, lanes, thinkMs, deliveries } = this.#options;
     const random = this.#random;
-    // Ports are those of this machine and moment, not of the seed.
-    const engine = await EngineProcess.create(new Random(Date.now()), ['log_max_changes: 400', 'max_buffered_bytes: 65536']);
-    this.#engine = engine;
-    const proxy = await ChaosProxy.to({ host: '127.0.0.1', port: engine.ports.stream }, random.fork(), this.#nemesis);
-    this.#proxy = proxy;
+    const nodes = await this.#startNodes();
     const shared = { groups: this.#groups, items, bell: this.#bell, record: this.#record };
-    this.#readers = new LiveReaders({ ...shared, url: () => `ws://127.0.0.1:${proxy.port}`, count: readers, random: random.fork() });
-    const url = () => `ws://127.0.0.1:${engine.ports.worker}`;
-    this.#writers = new LiveWriters({ ...shared, url, workers, lanes, thinkMs, random: random.fork() });
+    this.#readers = new LiveReaders({
+      ...shared,
+      url: () => `ws://127.0.0.1:${nodes().proxy.port}`,
+      count: readers,
+      random: random.fork(),
+    });
+    const url = () => `ws://127.0.0.1:${nodes().engine.ports.worker}`;
+    // A Redis that does not answer in time may have done what it was asked.
+    const vague = this.#redis === undefined ? [] : ['STORE_UNAVAILABLE'];
+    this.#writers = new LiveWriters({ ...shared, url, vague, workers, lanes, thinkMs, random: random.fork() });
     const shown = () => this.#readers?.shown ?? 0;
     while (deliveries === undefined ? this.#cycles < cycles : shown() < deliveries) {
       this.#cycles++;
       if (this.#options.dropMs !== undefined) this.#drop(this.#options.dropMs);
-      if (this.#options.calm !== true) await disturb({ random, engine, proxy, nemesis: this.#nemesis });
+      if (this.#options.calm !== true) await this.#disturb();
       await this.#pause(random.between(50, 400));
-      this.#record({ p: 'engine', type: 'ok', f: 'sample', values: sampleProcess(engine.pid) });
+      for (const [n, { engine }] of this.#nodes.entries())
+        this.#record({ p: `engine${n === 0 ? '' : n}`, type: 'ok', f: 'sample', values: sampleProcess(engine.pid) });
     }
-    await this.#settle(engine, proxy);
+    await this.#settle();
     return {
       seed: this.#options.seed,
       ops: this.#recorder.count,
@@ -125,15 +143,43 @@ class LiveRound {
   async close(): Promise<void> {
     this.#writers?.close();
     this.#readers?.close();
-    await this.#proxy?.close();
-    await this.#engine?.remove();
+    for (const { engine, proxy } of this.#nodes) {
+      await proxy.close();
+      await engine.remove();
+    }
+    await this.#redis?.dispose();
+  }
+
+  /** Answers one of them each time that it is asked: who comes back may come to another. */
+  async #startNodes(): Promise<() => Node> {
+    const random = this.#random;
+    const { engines } = this.#options;
+    if (engines !== undefined) this.#redis = await RedisServer.start(REDIS_OPTIONS);
+    const adapter = this.#redis && `{ name: redis, config: { redis_url: "${this.#redis.url}", key_prefix: ${REDIS_PREFIX} } }`;
+    // Ports are those of this machine and moment, not of the seed.
+    const ports = new Random(Date.now());
+    for (let n = 0; n < (engines ?? 1); n++) {
+      const engine = await EngineProcess.create(ports, SETTINGS, adapter);
+      const proxy = await ChaosProxy.to({ host: '127.0.0.1', port: engine.ports.stream }, random.fork(), this.#nemesis);
+      this.#nodes.push({ engine, proxy });
+    }
+    const choices = random.fork();
+    return () => (this.#nodes.length === 1 ? this.#nodes[0] : choices.pick(this.#nodes)) as Node;
+  }
+
+  async #disturb(): Promise<void> {
+    const random = this.#random;
+    if (this.#redis !== undefined && random.chance(REDIS_SHARE)) return disturbRedis(this.#redis, random, this.#nemesis);
+    const [first] = this.#nodes;
+    const node = this.#nodes.length > 1 ? random.pick(this.#nodes) : first;
+    if (node !== undefined) await disturb({ random, ...node, nemesis: this.#nemesis });
   }
 
   /** Peace, then silence, then the comparison. */
-  async #settle(engine: EngineProcess, proxy: ChaosProxy): Promise<void> {
+  async #settle(): Promise<void> {
     const [writers, readers] = [this.#writers, this.#readers];
     if (writers === undefined || readers === undefined) return;
-    proxy.heal();
+    for (const { proxy } of this.#nodes) proxy.heal();
     writers.rest();
     await this.#bell.until(() => writers.idle && writers.clients.some(({ online }) => online) && readers.whole, QUIET_MS);
     writers.mark();
@@ -141,8 +187,9 @@ class LiveRound {
     await this.#bell.until(() => readers.whole && readers.clients.every((client) => client.holds(MARK, writers.marks)), QUIET_MS);
     this.#nemesis('quiet', '', '');
     readers.recordStates();
-    await engine.stop();
-    for (const final of await scanStore(engine.dataDirectory, this.#groups)) {
+    for (const { engine } of this.#nodes) await engine.stop();
+    const store = this.#redis?.url ?? this.#nodes[0]?.engine.dataDirectory ?? '';
+    for (const final of await scanStore(store, this.#groups)) {
       const { i: _i, t: _t, ...op } = final;
       this.#record(op);
     }

@@ -14,6 +14,8 @@ export interface LiveWritersOptions {
   readonly thinkMs: number;
   readonly random: Random;
   readonly bell: Bell;
+  /** Codes of failures after which nobody knows whether a write took place; default: none. */
+  readonly vague?: readonly string[];
   readonly record: (op: NewOp) => void;
 }
 
@@ -35,7 +37,7 @@ export class LiveWriters {
   constructor(options: LiveWritersOptions) {
     const { random, bell, record } = options;
     this.#options = options;
-    this.clients = Array.from({ length: options.workers }, (_, n) => new WorkerClient(`w${n}`, record));
+    this.clients = Array.from({ length: options.workers }, (_, n) => new WorkerClient(`w${n}`, record, options.vague));
     this.clients[0]?.serve((call, answer) => answer(`r.${call}`));
     this.#sockets = this.clients.map((client) => new LiveSocket(options.url, client, random.fork(), 60, () => bell.ring()));
     for (const client of this.clients) for (let lane = 0; lane < options.lanes; lane++) this.#work(client, `l${lane}`);

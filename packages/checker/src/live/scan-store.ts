@@ -1,21 +1,22 @@
 /**
- * A process of its own: opens the store in the directory of the first argument and prints the groups that the others name (`stream/group`),
+ * A process of its own: opens the store in the directory, or the Redis, of the first argument and prints the groups that the others name (`stream/group`),
  * one JSON line each. It knows the store and nothing of the engine that wrote it.
  */
-import { createLmdbStore } from '@rivulet/engine/stores';
+import { createLmdbStore, createRedisStore } from '@rivulet/engine/stores';
 import type { ShownItem } from '../history/op.js';
 import { describeState } from '../state-hash.js';
+import { REDIS_PREFIX } from './redis-nemesis.js';
 
 const [path = '', ...groups] = process.argv.slice(2);
 const silent = () => {};
-const store = createLmdbStore({
-  path,
-  durability: 'commit',
-  saveIntervalMs: 1_000,
+const common = {
   tombstoneRetentionMs: 604_800_000,
   clock: { now: Date.now, monotonic: () => performance.now() },
   logger: { debug: silent, info: silent, warn: silent, error: silent },
-});
+};
+const store = path.startsWith('redis:')
+  ? createRedisStore({ url: path, keyPrefix: REDIS_PREFIX, connectTimeoutMs: 5_000, commandTimeoutMs: 5_000, ...common })
+  : createLmdbStore({ path, durability: 'commit', saveIntervalMs: 1_000, ...common });
 await store.start({ onCommit: silent, onBreak: silent });
 for (const g of groups) {
   const [stream = '', group = ''] = g.split('/');

@@ -9,6 +9,8 @@ export interface Arguments {
   readonly threads: number;
   /** Faults on a real engine; 0: none. */
   readonly cycles: number;
+  /** Faults on two engines over one Redis; 0: none. */
+  readonly redisCycles: number;
   /** Changes that are shown in the long run; 0: no such run. */
   readonly deliveries: number;
   /** Callbacks of the client package in a run of its own; 0: no such run. */
@@ -23,8 +25,8 @@ export interface Arguments {
   readonly bug: string | undefined;
 }
 
-export const USAGE = `usage: npm run reliability -- [--seeds 1000] [--from 1] [--threads ${availableParallelism()}] [--cycles 20] [--deliveries 0]
-         [--client-deliveries 0] [--bug-seeds 60] [--out RELIABILITY.md]
+export const USAGE = `usage: npm run reliability -- [--seeds 1000] [--from 1] [--threads ${availableParallelism()}] [--cycles 20] [--redis-cycles 20]
+         [--deliveries 0] [--client-deliveries 0] [--bug-seeds 60] [--out RELIABILITY.md]
        npm run reliability -- --only SEED [--bug ID] > history.jsonl`;
 
 /** Throws with a message for the user. */
@@ -36,6 +38,7 @@ export function readArguments(args: readonly string[]): Arguments {
       from: { type: 'string', default: '1' },
       threads: { type: 'string', default: String(availableParallelism()) },
       cycles: { type: 'string', default: '20' },
+      'redis-cycles': { type: 'string', default: '20' },
       deliveries: { type: 'string', default: '0' },
       'client-deliveries': { type: 'string', default: '0' },
       'bug-seeds': { type: 'string', default: '60' },
@@ -49,6 +52,7 @@ export function readArguments(args: readonly string[]): Arguments {
     from: count('from', values.from),
     threads: Math.max(1, count('threads', values.threads)),
     cycles: count('cycles', values.cycles),
+    redisCycles: count('redis-cycles', values['redis-cycles']),
     deliveries: count('deliveries', values.deliveries),
     clientDeliveries: count('client-deliveries', values['client-deliveries']),
     bugSeeds: count('bug-seeds', values['bug-seeds']),

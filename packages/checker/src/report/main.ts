@@ -25,6 +25,9 @@ export async function main(args: readonly string[]): Promise<number> {
   return options.only === undefined ? runAll(options, args) : runOne(options.only, options.bug);
 }
 
+/** That share a Redis in the rounds that have one. */
+const ENGINES = 2;
+
 async function runOne(seed: number, bugId: string | undefined): Promise<number> {
   const bug = BUGS.find(({ id }) => id === bugId);
   if (bugId !== undefined && bug === undefined) {
@@ -40,7 +43,7 @@ async function runOne(seed: number, bugId: string | undefined): Promise<number> 
 }
 
 async function runAll(options: Arguments, args: readonly string[]): Promise<number> {
-  const { seeds, from, threads, cycles, deliveries, clientDeliveries, bugSeeds } = options;
+  const { seeds, from, threads, cycles, redisCycles, deliveries, clientDeliveries, bugSeeds } = options;
   const hunted: Hunted[] = [];
   if (bugSeeds > 0) {
     for (const bug of BUGS) {
@@ -51,6 +54,7 @@ async function runAll(options: Arguments, args: readonly string[]): Promise<numb
   }
   const simulated = seeds === 0 ? undefined : await runSeeds(from, seeds, threads, (done) => done % 500 === 0 && say(`${done} seeds`));
   const faulted = cycles === 0 ? undefined : await runCycles(from, cycles, sayRound);
+  const shared = redisCycles === 0 ? undefined : await runCycles(from, redisCycles, sayRound, ENGINES);
   const delivered = deliveries === 0 ? undefined : await runDeliveries(from, deliveries, sayRound);
   const told =
     clientDeliveries === 0
@@ -65,13 +69,14 @@ async function runAll(options: Arguments, args: readonly string[]): Promise<numb
     command: ['npm run reliability', ...(args.length > 0 ? ['--', ...args] : [])].join(' '),
     seeds: simulated,
     cycles: faulted,
+    shared,
     deliveries: delivered,
     clients: told,
     hunted,
   });
   if (options.out !== '') writeFileSync(options.out, page);
   process.stdout.write(page);
-  const broken = [simulated, faulted, delivered].some((run) => run !== undefined && run.violations.size > 0);
+  const broken = [simulated, faulted, shared, delivered].some((run) => run !== undefined && run.violations.size > 0);
   const wrong = told !== undefined && told.repeated + told.skipped + told.unlike > 0;
   return broken || wrong || hunted.some(({ seed }) => seed === undefined) ? 1 : 0;
 }

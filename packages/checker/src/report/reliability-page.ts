@@ -12,6 +12,8 @@ export interface Figures {
   readonly command: string;
   readonly seeds: SeedsResult | undefined;
   readonly cycles: RoundsResult | undefined;
+  /** Two engines over one Redis. */
+  readonly shared: RoundsResult | undefined;
   readonly deliveries: RoundsResult | undefined;
   readonly clients: ClientRunResult | undefined;
   readonly hunted: readonly Hunted[];
@@ -40,16 +42,20 @@ export function reliabilityPage(figures: Figures): string {
   ].join('\n');
 }
 
-function runs({ seeds, cycles, deliveries }: Figures): string[] {
+function runs({ seeds, cycles, shared, deliveries }: Figures): string[] {
   const rows: string[] = [];
   if (seeds !== undefined)
     rows.push(
       `| Simulation | ${number(seeds.seeds)} seeds from ${seeds.from}, ${number((seeds.seeds * 60_000) / seeds.milliseconds)} a minute in ${seeds.threads} threads | ${number(seeds.ops)} | | ${number(seeds.deliveries)} | ${total(seeds.violations)} |`,
     );
-  if (cycles !== undefined)
-    rows.push(
-      `| Real engine, faults of all kinds | ${number(cycles.cycles)} faults in ${number(cycles.rounds)} rounds, ${seconds(cycles.milliseconds)} | ${number(cycles.ops)} | ${number(cycles.acknowledged)} | ${number(cycles.deliveries)} | ${total(cycles.violations)} |`,
-    );
+  for (const [what, run] of [
+    ['Real engine, faults of all kinds', cycles],
+    ['Two engines over one Redis, faults of all three', shared],
+  ] as const)
+    if (run !== undefined)
+      rows.push(
+        `| ${what} | ${number(run.cycles)} faults in ${number(run.rounds)} rounds, ${seconds(run.milliseconds)} | ${number(run.ops)} | ${number(run.acknowledged)} | ${number(run.deliveries)} | ${total(run.violations)} |`,
+      );
   if (deliveries !== undefined)
     rows.push(
       `| Real engine, readers dropped at random (mean 5 s) | ${number(deliveries.rounds)} rounds, ${seconds(deliveries.milliseconds)} | ${number(deliveries.ops)} | ${number(deliveries.acknowledged)} | ${number(deliveries.deliveries)} | ${total(deliveries.violations)} |`,
@@ -76,7 +82,7 @@ function clients({ clients: run }: Figures): string[] {
   ];
 }
 
-function invariants({ seeds, cycles, deliveries }: Figures): string[] {
+function invariants({ seeds, cycles, shared, deliveries }: Figures): string[] {
   const cell = (
     run: { readonly violations: ReadonlyMap<InvariantId, number> } | undefined,
     id: InvariantId,
@@ -85,10 +91,11 @@ function invariants({ seeds, cycles, deliveries }: Figures): string[] {
   return [
     '## Violations of each invariant',
     '',
-    '| | Invariant | Simulation | Faults | Deliveries |',
-    '|---|---|---:|---:|---:|',
+    '| | Invariant | Simulation | Faults | Two engines | Deliveries |',
+    '|---|---|---:|---:|---:|---:|',
     ...INVARIANTS.map(
-      ({ id, name }) => `| ${id} | ${name} | ${cell(seeds, id)} | ${cell(cycles, id)} | ${cell(deliveries, id, DELIVERY_INVARIANTS)} |`,
+      ({ id, name }) =>
+        `| ${id} | ${name} | ${cell(seeds, id)} | ${cell(cycles, id)} | ${cell(shared, id)} | ${cell(deliveries, id, DELIVERY_INVARIANTS)} |`,
     ),
     '',
   ];
@@ -109,8 +116,8 @@ function bugs(hunted: readonly Hunted[]): string[] {
   ];
 }
 
-function failures({ seeds, cycles, deliveries }: Figures): string[] {
-  const broken = [...(seeds?.broken ?? []), ...(cycles?.broken ?? []), ...(deliveries?.broken ?? [])];
+function failures({ seeds, cycles, shared, deliveries }: Figures): string[] {
+  const broken = [...(seeds?.broken ?? []), ...(cycles?.broken ?? []), ...(shared?.broken ?? []), ...(deliveries?.broken ?? [])];
   if (broken.length === 0) return [];
   return ['## Failures', '', ...broken.slice(0, 20).flatMap(({ seed, told }) => [`Seed ${seed}:`, '', '```', ...told, '```', ''])];
 }

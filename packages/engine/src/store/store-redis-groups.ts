@@ -8,8 +8,7 @@ import { ADOPT, CHANGES, LOG, PAGE, READ, RENEW } from './store-redis-scripts.js
 /** Where a group stands, and the rest of what a script answers. */
 export interface Standing {
   readonly position: Position;
-  /** `undefined`: it has no history. */
-  readonly timestamp: number | undefined;
+  readonly timestamp: number;
   /** `changes` can't answer below it. */
   readonly floor: number;
   readonly rest: readonly (Buffer | null)[];
@@ -22,10 +21,13 @@ const MOST_FENCES = 5;
 export class RedisGroups {
   readonly redis: Redis;
   readonly keys: RedisKeys;
+  readonly #now: () => number;
 
-  constructor(redis: Redis, prefix: string) {
+  /** `now`: Unix milliseconds. */
+  constructor(redis: Redis, prefix: string, now: () => number) {
     this.redis = redis;
     this.keys = new RedisKeys(prefix);
+    this.#now = now;
   }
 
   /** Runs a script that begins with a look at the run of the server. */
@@ -37,7 +39,7 @@ export class RedisGroups {
   ): Promise<readonly RedisReply[]> {
     const all = [keys.shared.partition, keys.head, ...names];
     for (let tries = 0; tries < MOST_FENCES; tries++) {
-      const reply = await this.redis.run(script, all, (run) => [run, randomUUID(), ...args]);
+      const reply = await this.redis.run(script, all, (run) => [run, randomUUID(), String(this.#now()), ...args]);
       if (!Array.isArray(reply)) throw unreadable();
       const list = reply as readonly RedisReply[];
       if (textOf(list[0]) !== 'fence') return list;
@@ -78,10 +80,9 @@ export class RedisGroups {
 
   async #standing(script: RedisScript, keys: GroupKeys, names: readonly string[], args: readonly string[]): Promise<Standing> {
     const [, epoch, offset, stamp, floor, ...rest] = await this.run(script, keys, names, args);
-    const timestamp = textOf(stamp);
     return {
       position: { epoch: textOf(epoch), offset: Number(textOf(offset)) },
-      timestamp: timestamp === '' ? undefined : Number(timestamp),
+      timestamp: Number(textOf(stamp)),
       floor: Number(textOf(floor)),
       rest: rest as readonly (Buffer | null)[],
     };

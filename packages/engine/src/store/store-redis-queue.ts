@@ -1,5 +1,4 @@
 import { LIMITS, RivuletError } from '@rivulet/protocol';
-import type { Clock } from '../structures/clock.js';
 import type { SteadyTime } from '../structures/steady-time.js';
 import type { GroupRef, Once } from './store.js';
 import { type RedisGroups, textOf } from './store-redis-groups.js';
@@ -27,7 +26,6 @@ interface Waiting {
 
 export interface QueueOptions {
   readonly groups: RedisGroups;
-  readonly clock: Clock;
   readonly time: SteadyTime;
   readonly node: string;
   /** Reports what was done; resolves when it and everything before it is reported. */
@@ -164,7 +162,7 @@ export class GroupQueue {
     ground: Ground | undefined,
     once: Once | undefined,
   ): Promise<Told | undefined> {
-    const { groups, clock, time, node } = this.#options;
+    const { groups, time, node } = this.#options;
     const keys = this.#keys;
     const { stream, group } = this.ref;
     const steady = time.now();
@@ -179,7 +177,6 @@ export class GroupQueue {
         keys,
         [...items, keys.log, keys.groups, streams, due, fading, ...(once === undefined ? [] : [keys.once(once.key)])],
         [
-          String(clock.now()),
           String(steady),
           node,
           keys.name,

@@ -10,23 +10,17 @@ const CHUNK_ITEMS = 256;
 /** So often a read begins again because the history it read ended meanwhile. */
 const MOST_TRIES = 5;
 
-export interface ReadOptions {
-  readonly groups: RedisGroups;
-  /** Unix milliseconds. */
-  readonly now: () => number;
-}
-
-export async function readItem({ groups, now }: ReadOptions, ref: GroupRef, item: string): Promise<ItemRead> {
+export async function readItem(groups: RedisGroups, ref: GroupRef, item: string): Promise<ItemRead> {
   const { position, timestamp, rest } = await groups.read(ref, [item]);
   const [, value, meta] = rest;
-  return { value: value ? itemOf(item, value, meta) : undefined, position, timestamp: timestamp ?? now() - 1 };
+  return { value: value ? itemOf(item, value, meta) : undefined, position, timestamp };
 }
 
 /**
  * All items as they are at one position. Redis keeps no old values: a group of several pages is read page by page, and then what changed
  * meanwhile, until nothing more has. So it is in memory as a whole when it is there.
  */
-export async function readSnapshot({ groups, now }: ReadOptions, ref: GroupRef): Promise<Snapshot> {
+export async function readSnapshot(groups: RedisGroups, ref: GroupRef): Promise<Snapshot> {
   for (let tries = 0; tries < MOST_TRIES; tries++) {
     const items = new Map<string, StoredItem>();
     let last = await groups.page(ref, 0, PAGE);
@@ -49,19 +43,19 @@ export async function readSnapshot({ groups, now }: ReadOptions, ref: GroupRef):
     }
     if (position.epoch !== epoch) continue;
     const ordered = [...items.values()].sort((a, b) => a.created - b.created);
-    return { position, timestamp: timestamp ?? now() - 1, chunks: () => chunked(ordered, CHUNK_ITEMS, () => {}), close() {} };
+    return { position, timestamp, chunks: () => chunked(ordered, CHUNK_ITEMS, () => {}), close() {} };
   }
   throw tooOften();
 }
 
-export async function readChanges({ groups, now }: ReadOptions, ref: GroupRef, since: Position): Promise<Changes> {
+export async function readChanges(groups: RedisGroups, ref: GroupRef, since: Position): Promise<Changes> {
   const read = await readEntries(groups, ref, since);
   if (read === 'epoch' || read === 'floor') return { kind: 'stale', reason: read };
   const { position, timestamp, entries } = read;
   return {
     kind: 'changes',
     position,
-    timestamp: timestamp ?? now() - 1,
+    timestamp,
     chunks: () => chunked(entries, CHUNK_ITEMS, () => {}),
     close() {},
   };
@@ -69,7 +63,7 @@ export async function readChanges({ groups, now }: ReadOptions, ref: GroupRef, s
 
 interface Entries {
   readonly position: Position;
-  readonly timestamp: number | undefined;
+  readonly timestamp: number;
   /** In the order of their changes. */
   readonly entries: readonly ChangeEntry[];
 }

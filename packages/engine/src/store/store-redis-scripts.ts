@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { RedisScript } from '../storage/redis.js';
 
+/** More than the clocks of two engines are ever apart: beyond it one has jumped. */
+const CLOCKS_APART_MS = 10_000;
+
 /**
  * What every script of a group begins with. The epoch belongs to one run of the server: another one may have lost something, so that nothing
  * is read or written before somebody has decided whether the history goes on (`fence`). KEYS[1] is the partition, KEYS[2] the head.
@@ -14,7 +17,7 @@ end
 local function digits(number)
   return string.format('%.0f', number)
 end
-local run, fresh = arg(), arg()
+local run, fresh, now = arg(), arg(), tonumber(arg())
 local epoch, known = unpack(redis.call('HMGET', KEYS[1], 'epoch', 'run'))
 if not epoch then
   epoch = fresh
@@ -24,8 +27,16 @@ elseif known ~= run then
 end
 local head = redis.call('HMGET', KEYS[2], 'offset', 'stamp', 'floor')
 local unwritten = not head[1]
+local shown = 0
 if unwritten then
   head = redis.call('HMGET', KEYS[1], 'offset', 'stamp', 'offset')
+  shown = tonumber(redis.call('HGET', KEYS[1], 'shown') or '0')
+end
+-- Of a group without history the stamp of a moment ago is told, by whichever clock: the first change must come after it.
+local function tell()
+  if not unwritten then return head[2] end
+  if now - 1 > shown or shown - now > ${CLOCKS_APART_MS} then redis.call('HSET', KEYS[1], 'shown', digits(now - 1)) end
+  return digits(now - 1)
 end
 `;
 
@@ -39,11 +50,12 @@ export const WRITE = script(
 local values, metas, created, changed, tombstones = KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local buried, deadlines, holders, log, groups = KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
 local streams, due, fading, once = KEYS[13], KEYS[14], KEYS[15], KEYS[16]
-local now, steady = tonumber(arg()), tonumber(arg())
+local steady = tonumber(arg())
 local node, name, stream, group, channel, held = arg(), arg(), arg(), arg(), arg(), arg()
 local most, linger = arg(), arg()
 local expectedEpoch, expectedOffset = arg(), arg()
 local offset, stamp = tonumber(head[1]), tonumber(head[2])
+if shown > stamp and shown - now <= ${CLOCKS_APART_MS} then stamp = shown end
 if expectedEpoch ~= '' and expectedEpoch ~= epoch then return {'again'} end
 if expectedOffset ~= '' and tonumber(expectedOffset) ~= offset then return {'again'} end
 for _ = 1, tonumber(arg()) do
@@ -188,7 +200,7 @@ export const READ = script(
   'read',
   `${OPENING}
 local used = KEYS[5] and redis.call('GET', KEYS[5]) or false
-local reply = {'done', epoch, head[1], unwritten and '' or head[2], head[3], used}
+local reply = {'done', epoch, head[1], tell(), head[3], used}
 for index = at + 1, #ARGV do
   reply[#reply + 1] = redis.call('HGET', KEYS[3], ARGV[index])
   reply[#reply + 1] = redis.call('HGET', KEYS[4], ARGV[index])
@@ -202,7 +214,7 @@ export const PAGE = script(
   'page',
   `${OPENING}
 local after, most, bytes = arg(), tonumber(arg()), tonumber(arg())
-local reply = {'done', epoch, head[1], unwritten and '' or head[2], head[3]}
+local reply = {'done', epoch, head[1], tell(), head[3]}
 for _, item in ipairs(redis.call('ZRANGEBYSCORE', KEYS[5], '(' .. after, '+inf', 'LIMIT', 0, most)) do
   local value = redis.call('HGET', KEYS[3], item)
   reply[#reply + 1] = item
@@ -220,7 +232,7 @@ export const CHANGES = script(
   'changes',
   `${OPENING}
 local after, most, bytes = arg(), tonumber(arg()), tonumber(arg())
-local reply = {'done', epoch, head[1], unwritten and '' or head[2], head[3]}
+local reply = {'done', epoch, head[1], tell(), head[3]}
 for _, item in ipairs(redis.call('ZRANGEBYSCORE', KEYS[5], '(' .. after, '+inf', 'LIMIT', 0, most)) do
   local value = redis.call('HGET', KEYS[3], item)
   reply[#reply + 1] = item
@@ -237,7 +249,7 @@ return reply
 export const LOG = script(
   'log',
   `${OPENING}
-local reply = {'done', epoch, head[1], unwritten and '' or head[2], head[3]}
+local reply = {'done', epoch, head[1], tell(), head[3]}
 for _, text in ipairs(redis.call('LRANGE', KEYS[3], 0, -1)) do reply[#reply + 1] = text end
 return reply
 `,

@@ -23,7 +23,7 @@ import { RedisGroups } from './store-redis-groups.js';
 import { channelsOf, PARTITIONS, refOfChannel } from './store-redis-keys.js';
 import type { Asked } from './store-redis-plan.js';
 import { GroupQueue, requireQueueRoom, sizeOf } from './store-redis-queue.js';
-import { type ReadOptions, readChanges, readItem, readSnapshot } from './store-redis-reads.js';
+import { readChanges, readItem, readSnapshot } from './store-redis-reads.js';
 import { commitOf, type Told } from './store-redis-records.js';
 import { SCRIPTS } from './store-redis-scripts.js';
 import { listOf, RedisUpkeep } from './store-redis-upkeep.js';
@@ -56,7 +56,6 @@ interface Run {
   readonly events: StoreEvents;
   readonly groups: RedisGroups;
   readonly upkeep: RedisUpkeep;
-  readonly reads: ReadOptions;
 }
 
 /** A group of which everything is reported. Of one that nobody watches, whose stream is followed, from what came first on. */
@@ -101,13 +100,13 @@ class RedisStore implements WritableStore {
         for (const { feed } of this.#watched.values()) feed.interrupt(error);
       },
     });
-    const groups = new RedisGroups(redis, keyPrefix);
+    const groups = new RedisGroups(redis, keyPrefix, () => clock.now());
     const node = this.#node;
     const due = async (ref: GroupRef, items: readonly string[]) => {
       await this.#ask(ref, { kind: 'due', items });
     };
     const upkeep = new RedisUpkeep({ groups, clock, time: this.#time, node, tombstoneRetentionMs, logger, due });
-    this.#run = { events, groups, upkeep, reads: { groups, now: () => clock.now() } };
+    this.#run = { events, groups, upkeep };
     this.#check = setInterval(() => this.#compare(), CHECK_MS);
     this.#check.unref();
     for (const stream of this.#followed.keys()) this.#followNow(stream);
@@ -129,15 +128,15 @@ class RedisStore implements WritableStore {
   }
 
   async get(ref: GroupRef, item: string): Promise<ItemRead> {
-    return readItem(this.#opened().reads, ref, item);
+    return readItem(this.#opened().groups, ref, item);
   }
 
   async snapshot(ref: GroupRef): Promise<Snapshot> {
-    return readSnapshot(this.#opened().reads, ref);
+    return readSnapshot(this.#opened().groups, ref);
   }
 
   async changes(ref: GroupRef, since: Position): Promise<Changes> {
-    return readChanges(this.#opened().reads, ref, since);
+    return readChanges(this.#opened().groups, ref, since);
   }
 
   async groups(stream: string): Promise<readonly string[]> {
@@ -234,7 +233,6 @@ class RedisStore implements WritableStore {
       { stream, group },
       {
         groups,
-        clock: this.#options.clock,
         time: this.#time,
         node: this.#node,
         told: (ref, told) => this.#told(ref, told),

@@ -1,0 +1,37 @@
+import type { NemesisVerb } from '../history/op.js';
+import type { Random } from '../random.js';
+import type { RedisServer } from './redis-server.js';
+
+/** Begins the keys of the engines of a round: each has a server of its own. */
+export const REDIS_PREFIX = 'checker';
+
+/** What it acknowledges is on its disk, so that nothing that was acknowledged may be lost. */
+export const REDIS_OPTIONS: readonly string[] = ['--save', '', '--appendonly', 'yes', '--appendfsync', 'always'];
+
+/** One fault of the Redis that engines share; it is there again when this resolves. */
+export async function disturbRedis(
+  redis: RedisServer,
+  random: Random,
+  nemesis: (verb: NemesisVerb, on: string, how: string) => void,
+): Promise<void> {
+  const draw = random.below(100);
+  if (draw < 40) {
+    nemesis('reset', 'redis', 'pubsub');
+    redis.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
+  } else if (draw < 60) {
+    nemesis('reset', 'redis', 'normal');
+    redis.command('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+  } else if (draw < 80) {
+    nemesis('pause', 'redis', 'SIGSTOP');
+    redis.pause();
+    await new Promise((resolve) => setTimeout(resolve, random.between(50, 2_500)));
+    nemesis('resume', 'redis', 'SIGCONT');
+    redis.resume();
+  } else {
+    nemesis('kill-redis', '', 'SIGKILL');
+    await redis.kill();
+    await new Promise((resolve) => setTimeout(resolve, random.between(0, 500)));
+    nemesis('start-redis', '', '');
+    await redis.start();
+  }
+}
