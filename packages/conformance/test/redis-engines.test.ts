@@ -25,9 +25,10 @@ interface Node {
   readonly stop: () => Promise<void>;
 }
 
-async function node(keyPrefix: string, url = server.url): Promise<Node> {
+async function node(keyPrefix: string, url = server.url, sentinels?: readonly RedisServer[]): Promise<Node> {
+  const known = sentinels && { sentinels: { nodes: sentinels.map(({ port }) => `127.0.0.1:${port}`), name: 'main' } };
   const adapter = (of: string) =>
-    ({ kind: 'redis', url, keyPrefix: `${keyPrefix}:${of}`, commandTimeoutMs: 2_000, connectTimeoutMs: 5_000 }) as const;
+    ({ kind: 'redis', url, ...known, keyPrefix: `${keyPrefix}:${of}`, commandTimeoutMs: 2_000, connectTimeoutMs: 5_000 }) as const;
   const { workerUrl, streamUrl, stop } = await startTestEngine({
     stream: { adapter: adapter('streams') },
     state: { adapter: adapter('state') },
@@ -218,6 +219,35 @@ test.each([
   },
   30_000,
 );
+
+test('F40 after a failover the engines go on at the new primary with another history, and nobody keeps what is lost', async () => {
+  const primary = await RedisServer.start();
+  const replica = await RedisServer.start(['--save', '', '--appendonly', 'no', '--replicaof', '127.0.0.1', String(primary.port)]);
+  const sentinels = [await RedisServer.startSentinel(primary, 'main', 1)];
+  try {
+    const prefix = `test-${randomUUID()}`;
+    const [a, b] = [await node(prefix, 'redis://nowhere', sentinels), await node(prefix, 'redis://nowhere', sentinels)];
+    const client = await StreamSocket.open(b.streamUrl);
+    client.joinWithPositions('s1', 'chat', 'room');
+    await client.take('sync');
+    await again(() => a.trySet('kept'));
+    primary.command('WAIT', '1', '5000');
+    // The replica is cut off, and stopped so that it does not come back: what is written now is acknowledged and lost.
+    replica.pause();
+    primary.command('CLIENT', 'KILL', 'TYPE', 'replica');
+    await a.set('lost');
+    await client.take('create', ({ id }) => id === 'lost');
+    await primary.kill();
+    replica.resume();
+    await again(() => a.trySet('after'));
+    expect(await client.take('sync', ({ reason }) => reason === 'epoch')).not.toMatchObject({ ids: ['kept', 'lost'] });
+    await a.set('last');
+    await client.take('create', ({ id }) => id === 'last');
+    expect(await b.worker.result('stream::list', ROOM)).toEqual([{ id: 'kept' }, { id: 'after' }, { id: 'last' }]);
+  } finally {
+    for (const each of [...sentinels, replica, primary]) await each.dispose();
+  }
+}, 60_000);
 
 test('F41 a subscription that the server has dropped is made again, and nothing is passed over', async () => {
   const [a, b] = await pair();

@@ -236,9 +236,20 @@ describe('the stream entry', () => {
     expect(JSON.stringify(describeConfig(config))).toContain('"redis_url":"redis://me:***@cache:6380/2"');
   });
 
+  it('takes sentinels, and prints them', () => {
+    const written = '{ mode: sentinel, nodes: ["s1:26379", "s2:26379"], master_name: main }';
+    const first = load(stream(`{ adapter: { name: redis, config: ${written} } }`));
+    expect(first.stream?.adapter).toMatchObject({ sentinels: { nodes: ['s1:26379', 's2:26379'], name: 'main' } });
+    expect(JSON.stringify(describeConfig(first))).toContain('"mode":"sentinel","nodes":["s1:26379","s2:26379"],"master_name":"main"');
+  });
+
   it.each([
     ['{ redis_url: "http://cache" }', 'redis_url', 'a redis:// or rediss:// address'],
     ['{ key_prefix: "a{b}" }', 'key_prefix', 'of the characters'],
+    ['{ mode: sentinel }', 'nodes', 'give both or neither'],
+    ['{ nodes: ["s1:26379"] }', 'nodes', 'give both or neither'],
+    ['{ mode: sentinel, nodes: ["s1"] }', 'nodes[0]', 'addresses such as'],
+    ['{ mode: cluster, nodes: ["s1:1"] }', 'mode', 'standalone or sentinel'],
     ['{ comand_timeout_ms: 1 }', 'comand_timeout_ms', '"command_timeout_ms"'],
   ])('refuses the Redis %s', (written, key, reason) => {
     expect(problemsOf(stream(`{ adapter: { name: redis, config: ${written} } }`))).toEqual([

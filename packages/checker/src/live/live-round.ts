@@ -125,8 +125,7 @@ class LiveRound {
       if (this.#options.dropMs !== undefined) this.#drop(this.#options.dropMs);
       if (this.#options.calm !== true) await this.#disturb();
       await this.#pause(random.between(50, 400));
-      for (const [n, { engine }] of this.#nodes.entries())
-        this.#record({ p: `engine${n === 0 ? '' : n}`, type: 'ok', f: 'sample', values: sampleProcess(engine.pid) });
+      this.#record({ p: 'engine', type: 'ok', f: 'sample', values: this.#sample() });
     }
     await this.#settle();
     return {
@@ -165,6 +164,14 @@ class LiveRound {
     }
     const choices = random.fork();
     return () => (this.#nodes.length === 1 ? this.#nodes[0] : choices.pick(this.#nodes)) as Node;
+  }
+
+  /** Of all engines together: which of them a client comes to is chance. */
+  #sample(): Readonly<Record<string, number>> {
+    const sum: Record<string, number> = {};
+    for (const { engine } of this.#nodes)
+      for (const [name, value] of Object.entries(sampleProcess(engine.pid))) sum[name] = (sum[name] ?? 0) + value;
+    return sum;
   }
 
   async #disturb(): Promise<void> {

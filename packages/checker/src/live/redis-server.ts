@@ -1,12 +1,14 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-const READY = /Ready to accept connections/;
+/** Of a server, and of a sentinel. */
+const READY = /Ready to accept connections|\+monitor master/;
+const SENTINEL_FILE = 'sentinel.conf';
 const READY_MS = 20_000;
 
 /** A Redis of its own on loopback, with a directory of its own. */
@@ -28,6 +30,20 @@ export class RedisServer {
     return server;
   }
 
+  /** A sentinel that watches this server under that name; `quorum` of them must agree. */
+  static async startSentinel(of: RedisServer, name: string, quorum: number): Promise<RedisServer> {
+    const sentinel = new RedisServer(await freePort(), ['--sentinel']);
+    const lines = [
+      `sentinel monitor ${name} 127.0.0.1 ${of.port} ${quorum}`,
+      `sentinel down-after-milliseconds ${name} 500`,
+      `sentinel failover-timeout ${name} 2000`,
+    ];
+    // It writes what it learns into this file.
+    writeFileSync(join(sentinel.#directory, SENTINEL_FILE), `${lines.join('\n')}\n`);
+    await sentinel.start();
+    return sentinel;
+  }
+
   get url(): string {
     return `redis://127.0.0.1:${this.port}`;
   }
@@ -41,7 +57,8 @@ export class RedisServer {
   /** Again, on the same port and directory. */
   async start(): Promise<void> {
     const where = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.#directory, '--daemonize', 'no'];
-    const child = spawn('redis-server', [...where, ...this.#options], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const file = this.#options.includes('--sentinel') ? [join(this.#directory, SENTINEL_FILE)] : [];
+    const child = spawn('redis-server', [...file, ...where, ...this.#options], { stdio: ['ignore', 'pipe', 'inherit'] });
     this.#child = child;
     const lines = createInterface({ input: child.stdout });
     const told: string[] = [];

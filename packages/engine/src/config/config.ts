@@ -137,7 +137,10 @@ export type StoreConfig =
   /** Shared by all engines that name the same server and prefix. */
   | {
       readonly kind: 'redis';
+      /** With sentinels it says everything but host and port. */
       readonly url: string;
+      /** Addresses as `host:port`, and the name by which they know the primary. */
+      readonly sentinels?: { readonly nodes: readonly string[]; readonly name: string };
       readonly keyPrefix: string;
       readonly commandTimeoutMs: number;
       readonly connectTimeoutMs: number;

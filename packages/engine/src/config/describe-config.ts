@@ -143,9 +143,10 @@ function adapterKeys(store: StoreConfig): Readonly<Record<string, unknown>> {
       return { name: 'kv', config };
     }
     case 'redis': {
-      const { url, keyPrefix, commandTimeoutMs, connectTimeoutMs } = store;
+      const { url, sentinels, keyPrefix, commandTimeoutMs, connectTimeoutMs } = store;
       const config = {
         redis_url: withoutPassword(url),
+        ...(sentinels === undefined ? {} : { mode: 'sentinel', nodes: sentinels.nodes, master_name: sentinels.name }),
         key_prefix: keyPrefix,
         command_timeout_ms: commandTimeoutMs,
         connect_timeout_ms: connectTimeoutMs,

@@ -98,9 +98,14 @@ function warnOfMemory(owner: StoreOwner, path: KeyPath, findings: Findings): voi
 function readRedisStore(owner: StoreOwner, section: Section, findings: Findings): StoreConfig | undefined {
   const redis = readSection(redisSchemas[owner], section, findings);
   if (redis === undefined) return undefined;
+  if ((redis.mode === 'sentinel') !== redis.nodes.length > 0) {
+    findings.problem([...section.path, 'nodes'], 'nodes are the sentinels of mode: sentinel; give both or neither');
+    return undefined;
+  }
   return {
     kind: 'redis',
     url: redis.redis_url,
+    ...(redis.mode === 'sentinel' ? { sentinels: { nodes: redis.nodes, name: redis.master_name } } : {}),
     keyPrefix: redis.key_prefix,
     commandTimeoutMs: redis.command_timeout_ms,
     connectTimeoutMs: redis.connect_timeout_ms,

@@ -196,6 +196,9 @@ export const kvSchemas = { stream: kvSchema(DEFAULT_STORE_PATHS.stream), state: 
 const REDIS_URL_BOUND = 'a redis:// or rediss:// address';
 const PREFIX_BOUND = '1 to 64 of the characters A-Z a-z 0-9 . _ : -';
 
+const NODES_BOUND = 'a list of at most 100 addresses such as sentinel-1:26379';
+const MASTER_BOUND = '1 to 128 of the characters A-Z a-z 0-9 . _ -';
+
 function redisSchema(prefix: string) {
   return z.strictObject({
     redis_url: z
@@ -204,6 +207,17 @@ function redisSchema(prefix: string) {
       .regex(/^rediss?:\/\/[^\s]+$/, { error: REDIS_URL_BOUND })
       .default('redis://localhost:6379')
       .describe(REDIS_URL_BOUND),
+    mode: oneOf(['standalone', 'sentinel'], 'standalone'),
+    nodes: z
+      .array(z.string({ error: NODES_BOUND }).regex(/^[^\s/@]+:\d{1,5}$/, { error: NODES_BOUND }), { error: NODES_BOUND })
+      .max(100, { error: NODES_BOUND })
+      .default([])
+      .describe(NODES_BOUND),
+    master_name: z
+      .string({ error: MASTER_BOUND })
+      .regex(/^[\w.-]{1,128}$/, { error: MASTER_BOUND })
+      .default('mymaster')
+      .describe(MASTER_BOUND),
     key_prefix: z
       .string({ error: PREFIX_BOUND })
       .regex(/^[\w.:-]{1,64}$/, { error: PREFIX_BOUND })

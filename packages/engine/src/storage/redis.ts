@@ -12,8 +12,18 @@ export interface RedisScript {
   readonly sha: string;
 }
 
+/** Sentinels that know which server is the primary. */
+export interface Sentinels {
+  /** Each as `host:port`. */
+  readonly nodes: readonly string[];
+  /** By which they know it. */
+  readonly name: string;
+}
+
 export interface RedisOptions {
+  /** With sentinels it says everything but host and port. */
   readonly url: string;
+  readonly sentinels: Sentinels | undefined;
   readonly connectTimeoutMs: number;
   /** After which a command has failed, in milliseconds. */
   readonly commandTimeoutMs: number;
@@ -168,6 +178,8 @@ export class Redis {
     try {
       return (await this.#within(server.commands.sendCommand(words as (string | Buffer)[], BYTES))) as RedisReply;
     } catch (error) {
+      // Another server has become the primary.
+      if (error instanceof Error && error.message.startsWith('READONLY')) this.#lost(server, 'it has become a replica');
       if (error === TIMED_OUT) {
         // What it answers later would be taken for the answer to something else by nobody, but nothing says that it ever does.
         this.#lost(server, `no answer within ${this.#options.commandTimeoutMs} ms`);
@@ -192,7 +204,8 @@ export class Redis {
   }
 
   async #connect(): Promise<void> {
-    const { url, connectTimeoutMs, scripts, canary } = this.#options;
+    const { connectTimeoutMs, scripts, canary } = this.#options;
+    const url = await this.#primary();
     const commands = makeClient(url, connectTimeoutMs);
     const messages = makeClient(url, connectTimeoutMs);
     const both = [commands, messages];
@@ -204,6 +217,8 @@ export class Redis {
       const info = await this.#within(commands.sendCommand(['INFO', 'server']));
       const run = /run_id:(\w+)/.exec(JSON.stringify(info))?.[1] ?? randomUUID();
       await this.#within(Promise.all(scripts.map(({ text }) => commands.sendCommand(['SCRIPT', 'LOAD', text]))));
+      const role = JSON.stringify(await this.#within(commands.sendCommand(['ROLE'])));
+      if (!role.includes('"master"')) throw new Error('it is a replica; give the address of the primary, or sentinels that know it');
       const settings = await this.#within(settingsOf(commands));
       requireKeeping(settings);
       const durable = settings.get('appendonly') === 'yes' && settings.get('appendfsync') === 'always';
@@ -223,6 +238,28 @@ export class Redis {
     if (!both.every((client) => client.isReady)) throw new Error('the connection has ended');
     this.#retryMs = FIRST_RETRY_MS;
     this.#server = server;
+  }
+
+  /** Where the primary is now: the first sentinel that answers says it. */
+  async #primary(): Promise<string> {
+    const { url, sentinels, connectTimeoutMs } = this.#options;
+    if (sentinels === undefined) return url;
+    let why = 'there are none';
+    for (const node of sentinels.nodes) {
+      const client = makeClient(`redis://${node}`, connectTimeoutMs);
+      client.on('error', () => {});
+      try {
+        await this.#within(client.connect());
+        const found: unknown = await this.#within(client.sendCommand(['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', sentinels.name]));
+        if (!Array.isArray(found)) throw new Error(`it knows no primary "${sentinels.name}"`);
+        return atHost(url, found.map(String));
+      } catch (error) {
+        why = `${node}: ${error instanceof Error ? error.message : String(error)}`;
+      } finally {
+        client.destroy();
+      }
+    }
+    throw new Error(`no sentinel says where the primary is (${why})`);
   }
 
   #lost(server: Server | undefined, why: string): void {
@@ -267,6 +304,13 @@ export class Redis {
 }
 
 const TIMED_OUT = new Error('no answer in time');
+
+function atHost(url: string, [host = '', port = '']: readonly string[]): string {
+  const at = new URL(url);
+  at.hostname = host.includes(':') ? `[${host}]` : host;
+  at.port = port;
+  return at.href;
+}
 
 function makeClient(url: string, connectTimeout: number) {
   return createClient({ url, disableOfflineQueue: true, socket: { connectTimeout, reconnectStrategy: false } });

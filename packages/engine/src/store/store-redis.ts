@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Position, RivuletError } from '@rivulet/protocol';
 import type { Logger } from '../logging/logger.js';
-import { Redis } from '../storage/redis.js';
+import { Redis, type Sentinels } from '../storage/redis.js';
 import type { Clock } from '../structures/clock.js';
 import { PairMap } from '../structures/pair-map.js';
 import { SteadyTime } from '../structures/steady-time.js';
@@ -30,7 +30,10 @@ import { listOf, RedisUpkeep } from './store-redis-upkeep.js';
 import { requireIds } from './write-plan.js';
 
 export interface RedisStoreOptions {
+  /** With sentinels it says everything but host and port. */
   readonly url: string;
+  /** Default: the server is at the address. */
+  readonly sentinels?: Sentinels | undefined;
   /** First part of the names of all keys; engines with the same one share everything. */
   readonly keyPrefix: string;
   readonly connectTimeoutMs: number;
@@ -87,9 +90,10 @@ class RedisStore implements WritableStore {
   }
 
   async start(events: StoreEvents): Promise<void> {
-    const { url, keyPrefix, connectTimeoutMs, commandTimeoutMs, clock, logger, tombstoneRetentionMs } = this.#options;
+    const { url, sentinels, keyPrefix, connectTimeoutMs, commandTimeoutMs, clock, logger, tombstoneRetentionMs } = this.#options;
     const redis = await Redis.connect({
       url,
+      sentinels,
       connectTimeoutMs,
       commandTimeoutMs,
       scripts: SCRIPTS,
