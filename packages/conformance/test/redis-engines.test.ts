@@ -249,6 +249,26 @@ test('F40 after a failover the engines go on at the new primary with another his
   }
 }, 60_000);
 
+test('a function of a worker at another engine is not found, and the answer says where to connect it', async () => {
+  const [a, b] = await pair();
+  await a.worker.serve('app::only-here', () => 'here');
+  expect(await a.worker.result('app::only-here', null)).toBe('here');
+  const { error } = await b.worker.call('app::only-here', null);
+  expect(error).toMatchObject({ code: 'function_not_found', message: expect.stringContaining('at this engine') });
+});
+
+test('an engine hears of the groups that it serves, and of no other', async () => {
+  const [a, b] = await pair();
+  const prefix = `sub-${randomUUID().slice(0, 8)}`;
+  const watched = ['g3', 'g7'];
+  for (const group of watched) await (await StreamSocket.open(`${b.streamUrl}/stream/${prefix}/${group}`)).take('sync');
+  const set = (n: number) => a.worker.result('stream::set', { stream_name: prefix, group_id: `g${n % 50}`, item_id: 'm', data: n });
+  await Promise.all(Array.from({ length: 500 }, (_, n) => set(n)));
+  const channels = server.command('PUBSUB', 'CHANNELS', `*:commits:${prefix}:*`).split('\n').sort();
+  expect(channels.map((channel) => channel.split(':').at(-1))).toEqual(watched);
+  expect(server.command('PUBSUB', 'NUMPAT')).toBe('0');
+});
+
 test('F41 a subscription that the server has dropped is made again, and nothing is passed over', async () => {
   const [a, b] = await pair();
   const client = await watch(b);

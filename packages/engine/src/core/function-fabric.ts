@@ -44,7 +44,12 @@ export class FunctionFabric implements Fabric {
     if (builtin !== undefined) return this.#run(builtin.handler, call, done);
     const registration = this.functions.find(call.functionId, call.preferWorker, call.deciding);
     if (registration === undefined) {
-      done(failure('function_not_found', `function ${call.functionId} is not registered; start the worker that provides it`));
+      done(
+        failure(
+          'function_not_found',
+          `function ${call.functionId} is not registered at this engine; start the worker that provides it, connected to this engine`,
+        ),
+      );
       return NOTHING_PENDING;
     }
     if (registration.httpInvoked) {

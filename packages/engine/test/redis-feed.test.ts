@@ -1,0 +1,170 @@
+import fc from 'fast-check';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { silentLogger } from '../src/logging/logger.js';
+import { GroupFeed } from '../src/store/store-redis-feed.js';
+import type { RedisGroups, Standing } from '../src/store/store-redis-groups.js';
+import { readTold } from '../src/store/store-redis-records.js';
+
+const REF = { stream: 's', group: 'g' };
+const EPOCH = 'e1';
+
+/** One step of the group as the script publishes it: an update for each offset in (`from`, `to`]. */
+function published(from: number, to: number, epoch = EPOCH): Buffer {
+  const offsets = Array.from({ length: to - from }, (_, n) => from + n + 1);
+  const lines = offsets.map((offset) => `update ${offset} 1 ${offset} 0 1 ${String(offset).length} -1 0`);
+  const texts = offsets.map((offset) => `m${offset}`);
+  return Buffer.from(`node ${epoch} ${from} ${to} ${offsets.length}\n${lines.join('\n')}\n${texts.join('')}`);
+}
+
+/** A server that has all steps, and keeps the last `kept` of them in its log. */
+class Server {
+  readonly steps: Buffer[] = [];
+  epoch = EPOCH;
+  head = 0;
+  kept: number;
+  asked = 0;
+
+  constructor(kept: number) {
+    this.kept = kept;
+  }
+
+  write(count: number): Buffer {
+    const step = published(this.head, this.head + count, this.epoch);
+    this.head += count;
+    this.steps.push(step);
+    return step;
+  }
+
+  get groups(): RedisGroups {
+    const standing = (rest: readonly Buffer[]): Standing => ({
+      position: { epoch: this.epoch, offset: this.head },
+      timestamp: 1,
+      floor: 0,
+      rest,
+    });
+    return {
+      read: () => Promise.resolve(standing([])),
+      log: () => {
+        this.asked++;
+        return Promise.resolve(standing(this.kept === 0 ? [] : this.steps.slice(-this.kept)));
+      },
+      renew: () => {
+        this.epoch = 'renewed';
+        return Promise.resolve();
+      },
+    } as unknown as RedisGroups;
+  }
+}
+
+interface Reported {
+  readonly commits: number[];
+  /** Offset at which the report goes on, after a break. */
+  readonly breaks: [string, number][];
+}
+
+async function feedOf(server: Server): Promise<{ readonly feed: GroupFeed; readonly reported: Reported }> {
+  const reported: Reported = { commits: [], breaks: [] };
+  const feed = new GroupFeed(REF, {
+    groups: server.groups,
+    events: {
+      onCommit: ({ position }) => reported.commits.push(position.offset),
+      onBreak: (_ref, reason, position) => {
+        reported.breaks.push([reason, position.offset]);
+        reported.commits.push(-position.offset);
+      },
+    },
+    logger: silentLogger,
+  });
+  await feed.open();
+  return { feed, reported };
+}
+
+/** Where not everything is there once, in order, or told as a break; `undefined`: nowhere. */
+function torn(commits: readonly number[], head: number): string | undefined {
+  let at = 0;
+  for (const offset of commits) {
+    // A break says where it goes on.
+    if (offset < 0 ? -offset <= at : offset !== at + 1) return `${offset} after ${at} in ${commits.join(' ')}`;
+    at = Math.abs(offset);
+  }
+  return at === head ? undefined : `it ends at ${at}, not at ${head}`;
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+it('F43 messages that are lost, doubled or out of order are put right, or the loss is told', async () => {
+  const fate = fc.constantFrom('comes', 'comes', 'comes', 'late', 'lost', 'twice', 'own');
+  const step = fc.record({ count: fc.integer({ min: 1, max: 4 }), fate, waits: fc.boolean() });
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 40 }), fc.integer({ min: 0, max: 8 }), async (steps, kept) => {
+      const server = new Server(kept);
+      const { feed, reported } = await feedOf(server);
+      const late: Buffer[] = [];
+      const written: Promise<void>[] = [];
+      for (const each of steps) {
+        const bytes = server.write(each.count);
+        if (each.fate === 'own') written.push(feed.wrote(readTold(bytes)));
+        if (each.fate === 'comes' || each.fate === 'twice') feed.onMessage(bytes);
+        if (each.fate === 'twice') feed.onMessage(bytes);
+        if (each.fate === 'late') late.push(bytes);
+        else for (const old of late.splice(0)) feed.onMessage(old);
+        if (each.waits) await vi.advanceTimersByTimeAsync(50);
+      }
+      await feed.check();
+      await vi.advanceTimersByTimeAsync(1_000);
+      await Promise.all(written);
+      expect(torn(reported.commits, server.head)).toBeUndefined();
+      // Nothing is missing as long as the log has it.
+      expect(kept < steps.length ? [] : reported.breaks).toEqual([]);
+      feed.close();
+    }),
+    { numRuns: 300 },
+  );
+});
+
+it('what comes in order is reported at once, without a look into the log', async () => {
+  const server = new Server(100);
+  const { feed, reported } = await feedOf(server);
+  for (let n = 0; n < 20; n++) feed.onMessage(server.write(1));
+  expect([reported.commits.length, server.asked]).toEqual([20, 0]);
+  feed.close();
+});
+
+it('what a write left out waits for what is before it, and no longer than the server is there', async () => {
+  const server = new Server(0);
+  const { feed, reported } = await feedOf(server);
+  const missing = server.write(1);
+  const ends: string[] = [];
+  const own = readTold(server.write(1));
+  void feed.wrote(own).then(
+    () => ends.push('told'),
+    (error: Error) => ends.push(error.message),
+  );
+  await vi.advanceTimersByTimeAsync(5);
+  expect([reported.commits, ends]).toEqual([[], []]);
+  feed.interrupt(new Error('lost'));
+  await vi.advanceTimersByTimeAsync(5);
+  expect(ends).toEqual(['lost']);
+  feed.onMessage(missing);
+  expect(reported.commits).toEqual([1, 2]);
+  feed.close();
+});
+
+it('F38 a server that has less than it had begins another history', async () => {
+  const server = new Server(10);
+  const { feed, reported } = await feedOf(server);
+  for (let n = 0; n < 5; n++) feed.onMessage(server.write(1));
+  server.head = 3;
+  await feed.check();
+  expect([server.epoch, reported.breaks]).toEqual(['renewed', [['epoch', 3]]]);
+  // What comes late of the history that ended is dropped.
+  feed.onMessage(published(5, 6));
+  feed.onMessage(server.write(1));
+  expect(reported.commits.slice(-2)).toEqual([-3, 4]);
+  feed.close();
+});
