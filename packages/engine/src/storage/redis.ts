@@ -39,6 +39,8 @@ export interface RedisOptions {
 const FIRST_RETRY_MS = 50;
 const LAST_RETRY_MS = 1_000;
 const CANARY_MS = 1_000;
+/** A command fails that much after its time at most. */
+const WATCH_MS = 100;
 /** Nonces in a row that did not come back. */
 const MOST_MISSED = 3;
 /** Commands that are not answered yet. */
@@ -69,15 +71,19 @@ export class Redis {
   #server: Server | undefined;
   #retryMs = FIRST_RETRY_MS;
   #closed = false;
-  #waiting = 0;
+  /** When each command that is not answered was sent, in monotonic milliseconds; the oldest first. */
+  readonly #sent = new Map<object, number>();
   #why = 'it was never there';
   #retry: NodeJS.Timeout | undefined;
   readonly #canary: NodeJS.Timeout;
+  readonly #watch: NodeJS.Timeout;
 
   private constructor(options: RedisOptions) {
     this.#options = options;
     this.#canary = setInterval(() => this.#sing(), CANARY_MS);
     this.#canary.unref();
+    this.#watch = setInterval(() => this.#lookAtOldest(), WATCH_MS);
+    this.#watch.unref();
   }
 
   /** Rejects with STORE_UNAVAILABLE when it can't be reached now. */
@@ -86,8 +92,7 @@ export class Redis {
     try {
       await redis.#connect();
     } catch (error) {
-      redis.#closed = true;
-      clearInterval(redis.#canary);
+      await redis.close();
       throw redisError(error);
     }
     return redis;
@@ -157,6 +162,7 @@ export class Redis {
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#canary);
+    clearInterval(this.#watch);
     clearTimeout(this.#retry);
     const server = this.#server;
     this.#server = undefined;
@@ -173,22 +179,28 @@ export class Redis {
   }
 
   async #ask(server: Server, words: readonly (string | Buffer)[]): Promise<RedisReply> {
-    if (this.#waiting >= MOST_COMMANDS) throw unavailable(`${MOST_COMMANDS} commands wait for their answer`);
-    this.#waiting++;
+    if (this.#sent.size >= MOST_COMMANDS) throw unavailable(`${MOST_COMMANDS} commands wait for their answer`);
+    const command = {};
+    this.#sent.set(command, performance.now());
     try {
-      return (await this.#within(server.commands.sendCommand(words as (string | Buffer)[], BYTES))) as RedisReply;
+      return (await server.commands.sendCommand(words as (string | Buffer)[], BYTES)) as RedisReply;
     } catch (error) {
       // Another server has become the primary.
       if (error instanceof Error && error.message.startsWith('READONLY')) this.#lost(server, 'it has become a replica');
-      if (error === TIMED_OUT) {
-        // What it answers later would be taken for the answer to something else by nobody, but nothing says that it ever does.
-        this.#lost(server, `no answer within ${this.#options.commandTimeoutMs} ms`);
-        throw unavailable(this.#why);
-      }
+      if (this.#server !== server) throw unavailable(this.#why);
       throw error;
     } finally {
-      this.#waiting--;
+      this.#sent.delete(command);
     }
+  }
+
+  /** Answers come in order: when the oldest command has none, nor has any other. One timer for all, since there are many. */
+  #lookAtOldest(): void {
+    const server = this.#server;
+    const [oldest] = this.#sent.values();
+    const { commandTimeoutMs } = this.#options;
+    if (server !== undefined && oldest !== undefined && performance.now() - oldest > commandTimeoutMs)
+      this.#lost(server, `no answer within ${commandTimeoutMs} ms`);
   }
 
   async #within<T>(answer: Promise<T>): Promise<T> {
@@ -313,7 +325,12 @@ function atHost(url: string, [host = '', port = '']: readonly string[]): string 
 }
 
 function makeClient(url: string, connectTimeout: number) {
-  return createClient({ url, disableOfflineQueue: true, socket: { connectTimeout, reconnectStrategy: false } });
+  return createClient({
+    url,
+    disableOfflineQueue: true,
+    commandOptions: { timeout: 0 },
+    socket: { connectTimeout, reconnectStrategy: false },
+  });
 }
 
 /** Of some servers nobody may ask for them: then the worst is believed of what it keeps, and the best of what it throws away. */

@@ -1,3 +1,4 @@
+import { PairMap } from '../structures/pair-map.js';
 import type { GroupRef } from './store.js';
 
 /**
@@ -5,6 +6,8 @@ import type { GroupRef } from './store.js';
  * is part of the layout: another one finds nothing.
  */
 export const PARTITIONS = 256;
+/** Groups whose keys are kept. */
+const MOST_KNOWN = 16_384;
 
 /** Names of the keys of one group, and of what it shares with the others of its partition. */
 export interface GroupKeys {
@@ -56,6 +59,8 @@ export interface PartitionKeys {
 
 export class RedisKeys {
   readonly #prefix: string;
+  /** Made once for a group: they are many, and long. */
+  #known = new PairMap<GroupKeys>();
 
   /** `prefix` holds no braces. */
   constructor(prefix: string) {
@@ -88,6 +93,15 @@ export class RedisKeys {
   }
 
   of(ref: GroupRef): GroupKeys {
+    const known = this.#known.get(ref.stream, ref.group);
+    if (known !== undefined) return known;
+    if (this.#known.size >= MOST_KNOWN) this.#known = new PairMap();
+    const keys = this.#keysOf(ref);
+    this.#known.set(ref.stream, ref.group, keys);
+    return keys;
+  }
+
+  #keysOf(ref: GroupRef): GroupKeys {
     const name = nameOf(ref);
     const partition = hashOf(name) % PARTITIONS;
     const shared = this.partition(partition);
