@@ -170,7 +170,8 @@ export class Subscription {
         return;
       case 'tail':
       case 'live':
-        this.#follow(frame, frame.offset);
+        // Compacted changes are for another subscription of the group: this one has them, or will.
+        if (frame.type === 'event' || frame.created === undefined) this.#follow(frame, frame.offset);
         return;
       default:
         phase satisfies never;

@@ -1,5 +1,6 @@
 import { LIMITS } from '@rivulet/protocol';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import type { Membership } from '../src/stream/subscription.js';
 import { GROUP, LARGE, REF, Socket, settled, World } from './hub-world.js';
 
 let world: World;
@@ -331,6 +332,127 @@ it('RV-10 a tail that the log drops while it is written ends in a sync, and noth
   socket.hasRoom = true;
   socket.drain();
   await settled();
-  expect(told(socket).slice(1)).toEqual(['syncing s2', 'sync "i"', 'gap s2', 'syncing s1', 'sync null', 'gap s1']);
+  // This store can't tell what changed: then all are owed a new one.
+  const first = ['syncing s2', 'sync "i"', 'gap s2'];
+  expect(told(socket).slice(1)).toEqual([...first, 'syncing s1', 'sync null', 'gap s1', ...first]);
   expect(socket.written.join('')).toContain('{"type":"gap","data":{"subscriptionId":"s2","after":105,"through":120}}');
+});
+
+/** Watches the group, and asks for an item of it; both are owed a `sync` after what it had is gone. Nothing is written yet. */
+async function bothOwed(of: World): Promise<{ readonly group: Membership; readonly socket: World['socket'] }> {
+  const { hub, socket } = of;
+  socket.positions = true;
+  const subscription = hub.open(socket, REF);
+  const group = hub.join(subscription, GROUP);
+  await settled();
+  socket.written.length = 0;
+  socket.hasRoom = false;
+  hub.join(subscription, { subscriptionId: 's2', item: 'i', since: undefined });
+  of.offset = 110;
+  hub.restart(REF, 'gap', { epoch: 'e', offset: 110 });
+  await settled();
+  return { group, socket };
+}
+
+it('RV-16 who leaves while its sync is written takes no frames from the others with it', async () => {
+  const { group, socket } = await bothOwed(world);
+  world.onSnapshot = () => {
+    world.onSnapshot = () => {};
+    world.publish(111);
+  };
+  const write = socket.write.bind(socket);
+  socket.write = (frames) => {
+    write(frames);
+    if (frames.includes('"id":null')) world.hub.leave(group);
+  };
+  socket.hasRoom = true;
+  socket.drain();
+  await settled();
+  expect(told(socket)).toEqual(['syncing s2', 'sync "i"', 'syncing s1', 'sync null', 'update "i"']);
+});
+
+it('RV-10 many items that are owed a sync get each once, however fast the log turns over meanwhile', async () => {
+  const small = new World(5);
+  const { hub, socket } = small;
+  socket.positions = true;
+  const subscription = hub.open(socket, REF);
+  for (let n = 0; n < 20; n++) hub.join(subscription, { subscriptionId: `s${n}`, item: `i${n}`, since: undefined });
+  await settled();
+  expect(subscription.state).toBe('live');
+  socket.written.length = 0;
+  small.onGet = () => {
+    for (let n = 0; n < 10; n++) small.publish(small.offset + 1, 'other');
+  };
+  hub.restart(REF, 'epoch', { epoch: 'e', offset: 200 });
+  await settled();
+  await settled();
+  expect(told(socket).filter((word) => word.startsWith('sync "'))).toHaveLength(20);
+  small.onGet = () => {};
+  await expect.poll(() => subscription.state, { interval: 5 }).toBe('live');
+  expect(told(socket).filter((word) => word.startsWith('sync "'))).toHaveLength(20);
+  hub.stop();
+});
+
+it('RV-16 a join with a position that must be answered with changes waits for nothing of them while others are owed a sync', async () => {
+  const { hub, socket } = world;
+  socket.positions = true;
+  const subscription = hub.open(socket, REF);
+  hub.join(subscription, GROUP);
+  await settled();
+  socket.written.length = 0;
+  socket.hasRoom = false;
+  hub.join(subscription, { subscriptionId: 's2', item: 'i', since: { epoch: 'e', offset: 50 } });
+  world.offset = 110;
+  hub.restart(REF, 'gap', { epoch: 'e', offset: 110 });
+  await settled();
+  socket.hasRoom = true;
+  socket.drain();
+  await settled();
+  expect(told(socket)).toEqual(['syncing s2', 'sync "i"', 'gap s2', 'syncing s1', 'sync null', 'gap s1']);
+  expect(socket.written.join('')).toContain('"offset":110,"epoch":"e","reason":"restarted"}');
+});
+
+it('RV-11 nothing of the group comes between the parts of a sync that failed and that which follows it', async () => {
+  const { hub, socket } = world;
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  socket.positions = true;
+  const subscription = hub.open(socket, REF);
+  hub.join(subscription, { subscriptionId: 's2', item: 'i', since: undefined });
+  await settled();
+  socket.written.length = 0;
+  world.items = LARGE;
+  world.fails = () => {
+    world.fails = () => {};
+    world.publish(101);
+    throw new Error('the store can not be read now');
+  };
+  hub.join(subscription, GROUP);
+  await settled();
+  vi.advanceTimersByTime(100);
+  await settled();
+  const words = told(socket).filter((word, at, all) => word !== all[at - 1]);
+  expect(words).toEqual(['syncing s1', 'sync null', 'syncing s1', 'sync null', 'update "i"']);
+  expect(socket.written.filter((text) => text.includes('"reason":"restarted"'))).not.toEqual([]);
+});
+
+it('RV-9 a gap of a history that has ended is not told with the sync of the next', async () => {
+  const { hub, socket } = world;
+  await bothOwed(world);
+  const write = socket.write.bind(socket);
+  socket.write = (frames) => {
+    write(frames);
+    socket.hasRoom = world.epoch === 'f';
+  };
+  socket.hasRoom = true;
+  socket.drain();
+  await settled();
+  expect(told(socket)).toEqual(['syncing s2', 'sync "i"']);
+  world.epoch = 'f';
+  world.offset = 500;
+  hub.restart(REF, 'epoch', { epoch: 'f', offset: 500 });
+  socket.hasRoom = true;
+  socket.drain();
+  await settled();
+  expect(told(socket).slice(2)).toEqual(['syncing s1', 'sync null', 'syncing s2', 'sync "i"']);
+  expect(socket.written.join('')).toContain('"offset":500,"epoch":"f","reason":"epoch"}');
 });

@@ -67,9 +67,11 @@ export class World {
   failWatches = 0;
   onSnapshot: () => void = () => {};
   onGet: () => void = () => {};
+  /** Runs after the items of a snapshot were read. */
+  fails: () => void = () => {};
   readonly #frames = new FrameEncoder(systemClock, false);
 
-  constructor() {
+  constructor(logMaxChanges = 1_000) {
     const store = {
       watch: () => (this.failWatches-- > 0 ? Promise.reject(new Error('not now')) : Promise.resolve()),
       unwatch() {},
@@ -84,28 +86,29 @@ export class World {
       changes: (_ref: unknown, since: { epoch: string }) =>
         Promise.resolve({ kind: 'stale', reason: since.epoch === this.epoch ? 'floor' : 'epoch' }),
       snapshot: () => {
-        const { items } = this;
+        const { items, fails } = this;
         this.openSnapshots++;
         this.onSnapshot();
         return Promise.resolve({
           position: { epoch: this.epoch, offset: this.offset },
           timestamp: 1,
-          async *chunks() {
+          chunks: async function* (this: void) {
             yield items;
+            fails();
           },
           close: () => this.openSnapshots--,
         });
       },
     } as unknown as StreamStore;
-    const limits = { logMaxChanges: 1_000, logMaxAgeMs: 1e6, logMaxBytes: 1e9 };
+    const limits = { logMaxChanges, logMaxAgeMs: 1e6, logMaxBytes: 1e9 };
     this.hub = new Hub({ store, frames: this.#frames, limits, clock: systemClock, logger: silentLogger });
   }
 
-  publish(offset: number): void {
+  publish(offset: number, item = 'i'): void {
     this.offset = offset;
     const commit: Commit = {
       ...REF,
-      item: 'i',
+      item,
       effect: 'update',
       position: { epoch: this.epoch, offset },
       timestamp: offset,

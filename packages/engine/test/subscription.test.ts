@@ -128,7 +128,7 @@ describe('the subscription of a session to a group', () => {
     subscription.remove(group);
     subscription.remove(item);
     subscription.remove(twins[0]);
-    expect(subscription.nextSync).toEqual({ item: 'b' });
+    expect(subscription.nextSync).toMatchObject({ item: 'b' });
     const waiting = ask(subscription, 'b');
     subscription.remove(twins[1]);
     expect(subscription.nextSync).toBe(waiting);

@@ -121,8 +121,7 @@ export class CatchUp {
   async #recover(subscription: Subscription): Promise<void> {
     const { fanout, subscriber, cursor, history } = subscription;
     if (history !== fanout.history) return this.#giveUp(subscription, fanout.brokenBy);
-    if (!subscriber.positions || fanout.epoch === undefined || subscription.members.length === 0 || subscription.holdsBack)
-      return this.#giveUp(subscription);
+    if (!subscriber.positions || fanout.epoch === undefined || subscription.members.length === 0) return this.#giveUp(subscription);
     const since = { epoch: fanout.epoch, offset: cursor };
     // Those of now: more may come while it is read and written.
     const members = Array.from(subscription.members);
@@ -168,7 +167,7 @@ export class CatchUp {
     }
     try {
       if (closed(subscription) || fanout.history !== history || !this.#begin(fanout, result.position)) return 'unwritten';
-      if (!(await result.writeTo({ subscriber, members, wants })) || fanout.history !== history) return 'unwritten';
+      if ((await result.writeTo({ subscriber, members, wants })) !== 'whole' || fanout.history !== history) return 'unwritten';
       this.compacted++;
       return result.position;
     } finally {
@@ -184,6 +183,7 @@ export class CatchUp {
       member.since = undefined;
       member.reason = reason;
       member.gapAfter = gapAfter;
+      member.of = fanout.history;
     };
     if (since === 'malformed') return sync('malformed');
     await fanout.watched();
@@ -191,6 +191,8 @@ export class CatchUp {
     if (closed(subscription) || subscription.nextSync !== member || lost(subscription)) return;
     if (fanout.epoch === since.epoch && fanout.log.begun && since.offset >= fanout.log.base && since.offset <= fanout.log.head)
       return this.#resumeFromLog(subscription, member, since);
+    // Its changes would be taken for news of what waits for a new `sync`.
+    if (subscription.holdsBack) return sync('restarted', fanout.epoch === since.epoch ? since.offset : undefined);
     const { history } = fanout;
     const { item } = member;
     const result = await (item === undefined
@@ -202,10 +204,15 @@ export class CatchUp {
       const { offset } = result.position;
       const there = await this.#bringTo(subscription, offset);
       if (closed(subscription) || subscription.nextSync !== member || !there) return;
-      if (!(await result.writeTo({ subscriber, members: [member], wants: () => true }))) {
-        if (subscription.nextSync === member) subscription.brokeOff(since.offset);
-        return;
-      }
+      const breaksOff = () => {
+        if (subscription.nextSync === member) subscription.brokeOff(fanout.history === history ? since.offset : undefined);
+      };
+      const written = await result.writeTo({ subscriber, members: [member], wants: () => true }).catch((error: unknown) => {
+        breaksOff();
+        throw error;
+      });
+      if (written === 'begun') breaksOff();
+      if (written !== 'whole') return;
       this.compacted++;
       // Even if the cursor was lost meanwhile: the client has its answer, and is one of those who are lost.
       subscription.reach(offset, history);
@@ -234,7 +241,8 @@ export class CatchUp {
     while (at < subscription.cursor) {
       while (!closed(subscription) && !subscriber.ready) await subscriber.whenChanged();
       if (closed(subscription) || subscription.nextSync !== member) return;
-      if (fanout.history !== history || at < fanout.log.base) return subscription.brokeOff(at);
+      if (fanout.history !== history) return subscription.brokeOff(undefined);
+      if (at < fanout.log.base) return subscription.brokeOff(at);
       const { frames, cursor } = fanout.log.stretch(at, { maxBytes: SEGMENT_BYTES, filter: member, through: subscription.cursor });
       if (frames !== undefined) subscriber.write(frames);
       at = cursor;
@@ -257,6 +265,7 @@ export class CatchUp {
     // A snapshot is not kept for a reader that takes nothing.
     while (!closed(subscription) && !subscriber.ready) await subscriber.whenChanged();
     const { history } = fanout;
+    subscription.freshen(target);
     const sync = await readSync(this.#options, subscription, target);
     try {
       if (closed(subscription) || fanout.history !== history || !this.#begin(fanout, sync.position)) return;
@@ -264,10 +273,15 @@ export class CatchUp {
       const there = await this.#bringTo(subscription, offset);
       // The client may have left meanwhile, or the cursor been lost: what it watches already would miss changes behind this `sync`.
       if (closed(subscription) || subscription.nextSync !== target || !there) return;
-      if (!(await sync.writeTo(subscriber, this.#named(subscription, target)))) {
+      const breaksOff = () => {
         if (subscriber.positions && subscription.nextSync === target) subscription.brokeOff(target.gapAfter);
-        return;
-      }
+      };
+      const written = await sync.writeTo(subscriber, this.#named(subscription, target)).catch((error: unknown) => {
+        breaksOff();
+        throw error;
+      });
+      if (written === 'begun') breaksOff();
+      if (written !== 'whole') return;
       if (target.gapAfter !== undefined) await this.#tellGap(subscription, target, target.gapAfter, offset);
       subscription.reach(offset, history);
       if (subscription.nextSync === target) subscription.syncDone();
@@ -344,9 +358,12 @@ function closed(subscription: Subscription): boolean {
   return subscription.state === 'closed' || !subscription.subscriber.open;
 }
 
-/** Whether the log no longer reaches back to the cursor. A subscription that has none yet has nothing to lose. */
-function lost({ cursor, history, fanout }: Subscription): boolean {
-  return cursor >= 0 && (history !== fanout.history || cursor < fanout.log.base);
+/**
+ * Whether the log no longer reaches back to the cursor. A subscription that has none yet has nothing to lose; one that holds back needs none
+ * of it before everything that waits for a `sync` has it, and then what changed since.
+ */
+function lost({ cursor, history, fanout, holdsBack }: Subscription): boolean {
+  return cursor >= 0 && (history !== fanout.history || (cursor < fanout.log.base && !holdsBack));
 }
 
 function delay(milliseconds: number): Promise<void> {

@@ -4,16 +4,16 @@ import { encodeTextFrame } from '../structures/websocket-frame.js';
 import type { FrameEncoder } from './frame-encoder.js';
 import { type GroupFanout, SEGMENT_BYTES } from './group-fanout.js';
 import type { Membership, Subscriber } from './subscription.js';
-import { writeSoon } from './sync.js';
+import { type Written, writeSoon } from './sync.js';
 
 /** What changed in a group, or in one item, since a position that the log does not reach back to: each item once (rule RV-7). */
 export interface Compacted {
   readonly position: Position;
   /**
    * Writes the changes that `wants` wants, between the frames that begin and end them for `members`; in one piece with the end what events
-   * are lost. False as with a `sync`.
+   * are lost. As with a `sync`.
    */
-  writeTo(to: Reader): Promise<boolean>;
+  writeTo(to: Reader): Promise<Written>;
   close(): void;
 }
 
@@ -46,12 +46,14 @@ export async function readCompacted({ store, frames }: Sources, fanout: GroupFan
     writeTo: async ({ subscriber, members, wants }) => {
       let pending = members.map((member) => begin(frames, member, since, position));
       let bytes = 0;
+      let begun: Written = 'nothing';
       for await (const chunk of changes.chunks()) {
         for (const entry of chunk) {
           if (!wants(entry.item)) continue;
           const next = frame(entry);
           if (bytes > 0 && bytes + next.length > SEGMENT_BYTES) {
-            if (!(await writeSoon(subscriber, Buffer.concat(pending)))) return false;
+            if (!(await writeSoon(subscriber, Buffer.concat(pending)))) return begun;
+            begun = 'begun';
             pending = [];
             bytes = 0;
           }
@@ -60,7 +62,7 @@ export async function readCompacted({ store, frames }: Sources, fanout: GroupFan
         }
       }
       for (const member of members) pending.push(...end(frames, fanout, member, since, position));
-      return writeSoon(subscriber, Buffer.concat(pending));
+      return (await writeSoon(subscriber, Buffer.concat(pending))) ? 'whole' : begun;
     },
     close: () => changes.close(),
   };
@@ -87,7 +89,7 @@ export async function readCompactedItem(
       const written = members.map((member) => begin(frames, member, since, position));
       if (entry.changed > since.offset) written.push(encodeTextFrame(frames.compacted(fanout, entry, since.offset, timestamp)));
       for (const member of members) written.push(...end(frames, fanout, member, since, position));
-      return writeSoon(subscriber, Buffer.concat(written));
+      return (await writeSoon(subscriber, Buffer.concat(written))) ? 'whole' : 'nothing';
     },
     close() {},
   };

@@ -96,12 +96,15 @@ export class Subscription {
     return target instanceof Membership ? [target] : this.#members.filter(({ item }) => item === target.item);
   }
 
-  /** Something was shown as it is at `offset`, in the history that the fan-out had then. */
+  /**
+   * Something was shown as it is at `offset`, in the history that the fan-out had then. Who drops what it has by offset goes on from what is
+   * furthest behind, whatever was left meanwhile.
+   */
   reach(offset: number, history: number): void {
     if (this.cursor < 0) {
       this.cursor = offset;
       this.history = history;
-    } else this.cursor = this.holdsBack ? Math.min(this.cursor, offset) : Math.max(this.cursor, offset);
+    } else this.cursor = this.subscriber.positions ? Math.min(this.cursor, offset) : Math.max(this.cursor, offset);
   }
 
   /** Which changes are for it: one frame per socket and change, however many memberships match (spec ST §2.4). */
@@ -130,8 +133,9 @@ export class Subscription {
     const gapAfter = this.cursor >= 0 && this.history === this.fanout.history ? this.cursor : undefined;
     this.cursor = -1;
     this.history = this.fanout.history;
-    const fresh: SyncTarget[] = this.#groupMembers > 0 && !this.#isStale(undefined) ? [{ item: undefined, reason, gapAfter }] : [];
-    for (const item of this.items) if (!this.#isStale(item)) fresh.push({ item, reason, gapAfter });
+    const of = this.history;
+    const fresh: SyncTarget[] = this.#groupMembers > 0 && !this.#isStale(undefined) ? [{ item: undefined, reason, gapAfter, of }] : [];
+    for (const item of this.items) if (!this.#isStale(item)) fresh.push({ item, reason, gapAfter, of });
     if (fresh.length === 0) return;
     this.#stale = [...(this.#stale ?? []), ...fresh];
     this.#pendingSyncs = [...(this.#pendingSyncs ?? []), ...fresh];
@@ -158,10 +162,23 @@ export class Subscription {
       return;
     }
     this.syncDone();
-    if (this.#isStale(target.item)) return;
-    const again: SyncTarget = { item: target.item, reason: target.reason ?? 'restarted', gapAfter };
+    const stale = this.#stale?.find(({ item }) => item === target.item);
+    if (stale !== undefined) {
+      stale.reason ??= 'restarted';
+      if (gapAfter !== undefined && stale.gapAfter !== undefined) stale.gapAfter = Math.min(gapAfter, stale.gapAfter);
+      return;
+    }
+    const again: SyncTarget = { item: target.item, reason: target.reason ?? 'restarted', gapAfter, of: this.fanout.history };
     this.#stale = [...(this.#stale ?? []), again];
     this.#pendingSyncs = [again, ...(this.#pendingSyncs ?? [])];
+  }
+
+  /** What was to be said with a `sync` of a history that has ended since says nothing of the present one. */
+  freshen(target: SyncTarget): void {
+    if (target.of === undefined || target.of === this.fanout.history) return;
+    target.of = this.fanout.history;
+    target.gapAfter = undefined;
+    target.reason = this.subscriber.positions ? this.fanout.brokenBy : undefined;
   }
 
   /** Frames of the item would be news of the group before its `sync`: those who drop nothing by offset get the item again behind that. */
@@ -232,6 +249,8 @@ export interface SyncTarget {
   reason?: SyncReason | undefined;
   /** It had everything up to here: events after it are lost. `undefined`: it had nothing, or another history. */
   gapAfter?: number | undefined;
+  /** The history of the fan-out that reason and gap are of; `undefined`: there are none. */
+  of?: number | undefined;
 }
 
 /** What a client asks for when it joins. */
@@ -252,6 +271,7 @@ export class Membership implements SyncTarget {
   since: Since | undefined;
   reason: SyncReason | undefined;
   gapAfter: number | undefined;
+  of: number | undefined;
   /** From its `sync` or resumption on. */
   active = false;
 

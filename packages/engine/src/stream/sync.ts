@@ -6,14 +6,17 @@ import type { FrameEncoder } from './frame-encoder.js';
 import type { GroupFanout } from './group-fanout.js';
 import type { Subscriber, Subscription, SyncTarget } from './subscription.js';
 
+/** What came of writing an answer: all of it, a part that counts for nothing, or nothing of it. */
+export type Written = 'whole' | 'begun' | 'nothing';
+
 /** A `sync` ready to be written: the state of a group or an item, true at exactly one position. */
 export interface Sync {
   readonly position: Position;
   /**
-   * Behind `named`, the frames that say whom it is for; only who knows positions gets those. False when it was not written to its end: the
-   * session closed, or the socket was not free for so long that a newer state should be read.
+   * Behind `named`, the frames that say whom it is for; only who knows positions gets those. Not `whole`: the session closed, or the socket
+   * was not free for so long that a newer state should be read.
    */
-  writeTo(subscriber: Subscriber, named: Buffer): Promise<boolean>;
+  writeTo(subscriber: Subscriber, named: Buffer): Promise<Written>;
   close(): void;
 }
 
@@ -30,7 +33,7 @@ export async function readSync(sources: Sources, subscription: Subscription, tar
   // Another join of the socket may say meanwhile that it knows positions: what was begun as one message stays one.
   const parts = subscriber.positions;
   const sync = await sources.syncs.groupSync(fanout, { parts, reason }, subscription.cursor);
-  const writeTo = (to: Subscriber, named: Buffer) => (parts ? writeParts(to, named, sync) : writeMessage(to, sync));
+  const writeTo = (to: Subscriber, named: Buffer) => (parts ? writeParts(to, named, sync) : writeMessage(to, named, sync));
   return { position: sync.position, writeTo, close: () => sync.close() };
 }
 
@@ -38,19 +41,19 @@ async function readItemSync({ store, frames }: Sources, fanout: GroupFanout, ite
   const read = await store.get(fanout, item);
   return {
     position: read.position,
-    writeTo: (subscriber, named) => {
+    writeTo: async (subscriber, named) => {
       const frame = encodeTextFrame(frames.itemSync(fanout, item, read, reason));
-      return writeWhole(subscriber, subscriber.positions ? Buffer.concat([named, frame]) : frame);
+      return (await writeWhole(subscriber, () => (subscriber.positions ? Buffer.concat([named, frame]) : frame))) ? 'whole' : 'nothing';
     },
     close() {},
   };
 }
 
 /** Looks and writes in one step: another pump of the same socket may run whenever this one awaits. */
-export async function writeWhole(subscriber: Subscriber, frame: Buffer): Promise<boolean> {
+export async function writeWhole(subscriber: Subscriber, frame: Buffer | (() => Buffer)): Promise<boolean> {
   while (subscriber.open) {
     if (subscriber.ready) {
-      subscriber.write(frame);
+      subscriber.write(typeof frame === 'function' ? frame() : frame);
       return true;
     }
     await subscriber.whenChanged();
@@ -59,26 +62,36 @@ export async function writeWhole(subscriber: Subscriber, frame: Buffer): Promise
 }
 
 /** Each part stands for itself: other frames of the socket may come between, and a reader that takes nothing is asked to begin again. */
-async function writeParts(subscriber: Subscriber, named: Buffer, sync: GroupSync): Promise<boolean> {
-  if (!(await (sync.pinned ? writeSoon(subscriber, named) : writeWhole(subscriber, named)))) return false;
+async function writeParts(subscriber: Subscriber, named: Buffer, sync: GroupSync): Promise<Written> {
+  if (!(await (sync.pinned ? writeSoon(subscriber, named) : writeWhole(subscriber, named)))) return 'nothing';
   for await (const { frame } of sync.pieces()) {
-    if (sync.pinned && !(await readySoon(subscriber))) return false;
-    if (!(await writeWhole(subscriber, frame))) return false;
+    if (sync.pinned && !(await readySoon(subscriber))) return 'begun';
+    if (!(await writeWhole(subscriber, frame))) return 'begun';
   }
-  return true;
+  return 'whole';
 }
 
-/** One message, whose fragments hold the socket: nothing else may be written between them. */
-async function writeMessage(subscriber: Subscriber, sync: GroupSync): Promise<boolean> {
+/**
+ * One message, whose fragments hold the socket: nothing else may be written between them. Another join may have said meanwhile that the client
+ * knows positions: then it is told whom the message is for.
+ */
+async function writeMessage(subscriber: Subscriber, named: Buffer, sync: GroupSync): Promise<Written> {
   let holds = false;
   try {
     for await (const { frame, whole } of sync.pieces()) {
-      if (whole) return await writeWhole(subscriber, frame);
-      holds ||= await hold(subscriber, sync.pinned);
-      if (!(holds && (await hasRoom(subscriber, sync.pinned)))) return false;
+      if (whole) {
+        const message = () => (subscriber.positions ? Buffer.concat([named, frame]) : frame);
+        return (await writeWhole(subscriber, message)) ? 'whole' : 'nothing';
+      }
+      if (!holds) {
+        holds = await hold(subscriber, sync.pinned);
+        if (!holds) return 'nothing';
+        if (subscriber.positions) subscriber.write(named);
+      }
+      if (!(await hasRoom(subscriber, sync.pinned))) return 'begun';
       subscriber.write(frame);
     }
-    return true;
+    return 'whole';
   } catch (error) {
     if (holds) subscriber.fail('internal');
     throw error;
