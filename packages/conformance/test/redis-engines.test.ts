@@ -130,6 +130,28 @@ describe.each([
   });
 });
 
+test('a trigger that is registered anew under its id goes on', async () => {
+  const [a, b] = await pair();
+  const events = new Inbox<Fired>();
+  await b.worker.serve('app::fired', (data) => events.push(data as Fired));
+  for (let n = 0; n < 5; n++) await b.worker.bind('stream', 'app::fired', { stream_name: 'chat' }, { id: 'one' });
+  await again(async () => {
+    await a.set('probe');
+    return events.all.length > 0 ? undefined : 'STORE_UNAVAILABLE';
+  });
+  expect(server.command('PUBSUB', 'NUMPAT')).toBe('1');
+});
+
+test('databases of one server hear nothing of each other', async () => {
+  const prefix = `test-${randomUUID()}`;
+  const [zero, one] = [await node(prefix), await node(prefix, `${server.url}/1`)];
+  const client = await watch(zero);
+  await one.set('other');
+  await zero.set('own');
+  expect((await client.take('create')).id).toBe('own');
+  expect(changes(client)).toHaveLength(1);
+});
+
 test('a state trigger fires once for each change, whichever engine it came through', async () => {
   const [a, b] = await pair();
   const events = await bound(b.worker, 'state', { scope: 'orders' });
@@ -176,6 +198,8 @@ test('F42 a Redis without memory refuses writes with STORE_FULL, reads on, and t
     own.command('CONFIG', 'SET', 'maxmemory', '1mb');
     expect(await a.trySet('more', 'x'.repeat(10_000))).toBe('STORE_FULL');
     expect(await a.worker.result('stream::list', ROOM)).toEqual([{ id: 'kept' }]);
+    const empty = await StreamSocket.open(`${a.streamUrl}/stream/chat/never-written`);
+    expect((await empty.take('sync')).event.data).toEqual([]);
     own.command('CONFIG', 'SET', 'maxmemory', '0');
     expect(await a.trySet('more')).toBeUndefined();
   } finally {
@@ -194,7 +218,7 @@ test('F42 an engine does not start on a Redis that throws items away', async () 
 
 test.each([
   ['kept nothing since its last save', ['--save', '', '--appendonly', 'yes', '--appendfsync', 'no'], ['sync', 'epoch', 'create']],
-  ['wrote everything through', ['--save', '', '--appendonly', 'yes', '--appendfsync', 'always'], ['sync', 'create', 'create']],
+  ['wrote everything through', ['--save', '', '--appendonly', 'yes', '--appendfsync', 'always'], ['sync', 'create']],
 ])(
   'F38 a killed Redis that %s',
   async (_what, options, shown) => {
@@ -211,7 +235,7 @@ test.each([
       await again(() => a.trySet('after'));
       await a.set('last');
       await client.take('create', ({ id }) => id === 'last');
-      const frames = client.inbox.all.filter(({ event, offset = 0 }) => event?.type === 'sync' || offset > 20);
+      const frames = client.inbox.all.filter(({ event, offset = 0 }) => event?.type === 'sync' || offset > 21);
       expect(frames.filter(({ event }) => event !== undefined).map(({ event, reason }) => reason ?? event.type)).toEqual(shown);
     } finally {
       await own.dispose();
@@ -220,34 +244,41 @@ test.each([
   30_000,
 );
 
-test('F40 after a failover the engines go on at the new primary with another history, and nobody keeps what is lost', async () => {
-  const primary = await RedisServer.start();
-  const replica = await RedisServer.start(['--save', '', '--appendonly', 'no', '--replicaof', '127.0.0.1', String(primary.port)]);
-  const sentinels = [await RedisServer.startSentinel(primary, 'main', 1)];
-  try {
-    const prefix = `test-${randomUUID()}`;
-    const [a, b] = [await node(prefix, 'redis://nowhere', sentinels), await node(prefix, 'redis://nowhere', sentinels)];
-    const client = await StreamSocket.open(b.streamUrl);
-    client.joinWithPositions('s1', 'chat', 'room');
-    await client.take('sync');
-    await again(() => a.trySet('kept'));
-    primary.command('WAIT', '1', '5000');
-    // The replica is cut off, and stopped so that it does not come back: what is written now is acknowledged and lost.
-    replica.pause();
-    primary.command('CLIENT', 'KILL', 'TYPE', 'replica');
-    await a.set('lost');
-    await client.take('create', ({ id }) => id === 'lost');
-    await primary.kill();
-    replica.resume();
-    await again(() => a.trySet('after'));
-    expect(await client.take('sync', ({ reason }) => reason === 'epoch')).not.toMatchObject({ ids: ['kept', 'lost'] });
-    await a.set('last');
-    await client.take('create', ({ id }) => id === 'last');
-    expect(await b.worker.result('stream::list', ROOM)).toEqual([{ id: 'kept' }, { id: 'after' }, { id: 'last' }]);
-  } finally {
-    for (const each of [...sentinels, replica, primary]) await each.dispose();
-  }
-}, 60_000);
+test.each([
+  ['that keep nothing', ['--save', '', '--appendonly', 'no']],
+  ['that write everything through', ['--save', '', '--appendonly', 'yes', '--appendfsync', 'always']],
+])(
+  'F40 after a failover of servers %s the engines go on at the new primary with another history',
+  async (_which, options) => {
+    const primary = await RedisServer.start(options);
+    const replica = await RedisServer.start([...options, '--replicaof', '127.0.0.1', String(primary.port)]);
+    const sentinels = [await RedisServer.startSentinel(primary, 'main', 1)];
+    try {
+      const prefix = `test-${randomUUID()}`;
+      const [a, b] = [await node(prefix, 'redis://nowhere', sentinels), await node(prefix, 'redis://nowhere', sentinels)];
+      const client = await StreamSocket.open(b.streamUrl);
+      client.joinWithPositions('s1', 'chat', 'room');
+      await client.take('sync');
+      await again(() => a.trySet('kept'));
+      primary.command('WAIT', '1', '5000');
+      // The replica is cut off, and stopped so that it does not come back: what is written now is acknowledged and lost.
+      replica.pause();
+      primary.command('CLIENT', 'KILL', 'TYPE', 'replica');
+      await a.set('lost');
+      await client.take('create', ({ id }) => id === 'lost');
+      await primary.kill();
+      replica.resume();
+      await again(() => a.trySet('after'));
+      expect(await client.take('sync', ({ reason }) => reason === 'epoch')).not.toMatchObject({ ids: ['kept', 'lost'] });
+      await a.set('last');
+      await client.take('create', ({ id }) => id === 'last');
+      expect(await b.worker.result('stream::list', ROOM)).toEqual([{ id: 'kept' }, { id: 'after' }, { id: 'last' }]);
+    } finally {
+      for (const each of [...sentinels, replica, primary]) await each.dispose();
+    }
+  },
+  60_000,
+);
 
 test('a function of a worker at another engine is not found, and the answer says where to connect it', async () => {
   const [a, b] = await pair();
@@ -264,8 +295,8 @@ test('an engine hears of the groups that it serves, and of no other', async () =
   for (const group of watched) await (await StreamSocket.open(`${b.streamUrl}/stream/${prefix}/${group}`)).take('sync');
   const set = (n: number) => a.worker.result('stream::set', { stream_name: prefix, group_id: `g${n % 50}`, item_id: 'm', data: n });
   await Promise.all(Array.from({ length: 500 }, (_, n) => set(n)));
-  const channels = server.command('PUBSUB', 'CHANNELS', `*:commits:${prefix}:*`).split('\n').sort();
-  expect(channels.map((channel) => channel.split(':').at(-1))).toEqual(watched);
+  const channels = server.command('PUBSUB', 'CHANNELS', `*:commits:${prefix}:*`).split('\n');
+  expect(new Set(channels.map((channel) => channel.split(':').at(-1)))).toEqual(new Set(watched));
   expect(server.command('PUBSUB', 'NUMPAT')).toBe('0');
 });
 

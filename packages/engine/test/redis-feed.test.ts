@@ -40,6 +40,7 @@ class Server {
       position: { epoch: this.epoch, offset: this.head },
       timestamp: 1,
       floor: 0,
+      unwritten: false,
       rest,
     });
     return {
@@ -62,7 +63,18 @@ interface Reported {
   readonly breaks: [string, number][];
 }
 
-async function feedOf(server: Server): Promise<{ readonly feed: GroupFeed; readonly reported: Reported }> {
+async function feedOf(server: Server): Promise<Fed> {
+  const fed = feedFor(server);
+  await fed.feed.open();
+  return fed;
+}
+
+interface Fed {
+  readonly feed: GroupFeed;
+  readonly reported: Reported;
+}
+
+function feedFor(server: Server): Fed {
   const reported: Reported = { commits: [], breaks: [] };
   const feed = new GroupFeed(REF, {
     groups: server.groups,
@@ -75,7 +87,6 @@ async function feedOf(server: Server): Promise<{ readonly feed: GroupFeed; reado
     },
     logger: silentLogger,
   });
-  await feed.open();
   return { feed, reported };
 }
 
@@ -153,6 +164,36 @@ it('what a write left out waits for what is before it, and no longer than the se
   feed.onMessage(missing);
   expect(reported.commits).toEqual([1, 2]);
   feed.close();
+});
+
+it('a feed that begins with the next step begins with what others wrote before what this process wrote', async () => {
+  const server = new Server(0);
+  const { feed, reported } = feedFor(server);
+  feed.beginWithNext();
+  const [theirs, ours] = [server.write(1), server.write(1)];
+  const told = feed.wrote(readTold(ours));
+  await vi.advanceTimersByTimeAsync(50);
+  expect(reported.commits).toEqual([]);
+  feed.onMessage(theirs);
+  await told;
+  expect([reported.commits, reported.breaks]).toEqual([[1, 2], []]);
+  // Where no message comes it does not wait for ever.
+  const alone = feedFor(server);
+  alone.feed.beginWithNext();
+  const waits = alone.feed.wrote(readTold(server.write(1)));
+  await vi.advanceTimersByTimeAsync(200);
+  await waits;
+  expect(alone.reported.commits).toEqual([3]);
+});
+
+it('what is behind a hole that nobody has any more is reported all the same', async () => {
+  const server = new Server(2);
+  const { feed, reported } = await feedOf(server);
+  for (let n = 0; n < 5; n++) server.write(1);
+  const written = feed.wrote(readTold(server.write(1)));
+  await vi.advanceTimersByTimeAsync(100);
+  await written;
+  expect([reported.breaks, reported.commits]).toEqual([[['gap', 4]], [-4, 5, 6]]);
 });
 
 it('F38 a server that has less than it had begins another history', async () => {

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { createClient, RESP_TYPES } from '@redis/client';
 import type { Logger } from '../logging/logger.js';
 import { redisError, unavailable } from './redis-error.js';
@@ -46,6 +45,10 @@ const MOST_MISSED = 3;
 /** Commands that are not answered yet. */
 const MOST_COMMANDS = 65_536;
 
+/** Of the names of subscriptions. */
+const CHANNEL = 'c ';
+const PATTERN = 'p ';
+
 const BYTES = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } } as const;
 
 interface Server {
@@ -56,7 +59,12 @@ interface Server {
   /** Whether what it acknowledged survives its end. */
   readonly durable: boolean;
   missed: number;
+  /** What is subscribed to, and what of that is about to change. */
+  readonly made: Map<string, Listener>;
+  readonly settling: Map<string, Promise<void>>;
 }
+
+type Listener = (message: Buffer, channel: Buffer) => void;
 
 type Client = ReturnType<typeof makeClient>;
 
@@ -66,8 +74,8 @@ type Client = ReturnType<typeof makeClient>;
  */
 export class Redis {
   readonly #options: RedisOptions;
-  readonly #channels = new Map<string, (message: Buffer) => void>();
-  readonly #patterns = new Map<string, (message: Buffer, channel: Buffer) => void>();
+  /** What shall arrive, channels and patterns. */
+  readonly #wanted = new Map<string, Listener>();
   #server: Server | undefined;
   #retryMs = FIRST_RETRY_MS;
   #closed = false;
@@ -133,30 +141,56 @@ export class Redis {
 
   /** Resolves when every later message of the channel arrives, as long as it is up. */
   async subscribe(channel: string, listener: (message: Buffer) => void): Promise<void> {
-    this.#channels.set(channel, listener);
+    this.#wanted.set(CHANNEL + channel, listener);
     try {
-      await this.#within(this.#there().messages.subscribe(channel, listener, true));
+      await this.#within(this.#settle(this.#there(), CHANNEL + channel));
     } catch (error) {
       throw redisError(error);
     }
   }
 
+  unsubscribe(channel: string): void {
+    this.#drop(CHANNEL + channel);
+  }
+
   /** Messages of all channels that match, as long as it is up; nothing waits for that. */
-  follow(pattern: string, listener: (message: Buffer, channel: Buffer) => void): void {
-    this.#patterns.set(pattern, listener);
+  follow(pattern: string, listener: Listener): void {
+    this.#wanted.set(PATTERN + pattern, listener);
     // While it is down this is made up for when it comes back.
-    this.#server?.messages.pSubscribe(pattern, listener, true).catch(() => {});
+    if (this.#server !== undefined) this.#settle(this.#server, PATTERN + pattern).catch(() => {});
   }
 
   unfollow(pattern: string): void {
-    this.#patterns.delete(pattern);
-    this.#server?.messages.pUnsubscribe(pattern).catch(() => {});
+    this.#drop(PATTERN + pattern);
   }
 
-  unsubscribe(channel: string): void {
-    this.#channels.delete(channel);
-    // What is subscribed to when it comes back is decided then.
-    this.#server?.messages.unsubscribe(channel).catch(() => {});
+  #drop(name: string): void {
+    this.#wanted.delete(name);
+    if (this.#server !== undefined) this.#settle(this.#server, name).catch(() => {});
+  }
+
+  /** One step after the other for each name: the client forgets a subscription that is made while its end is on the way. */
+  #settle(server: Server, name: string): Promise<void> {
+    const settled = (server.settling.get(name) ?? Promise.resolve()).catch(() => {}).then(() => this.#bring(server, name));
+    server.settling.set(name, settled);
+    const end = () => {
+      if (server.settling.get(name) === settled) server.settling.delete(name);
+    };
+    settled.then(end, end);
+    return settled;
+  }
+
+  async #bring({ messages, made }: Server, name: string): Promise<void> {
+    const [have, want] = [made.get(name), this.#wanted.get(name)];
+    if (have === want) return;
+    const [kind, what] = [name.slice(0, CHANNEL.length), name.slice(CHANNEL.length)];
+    if (have !== undefined) {
+      await (kind === CHANNEL ? messages.unsubscribe(what) : messages.pUnsubscribe(what));
+      made.delete(name);
+    }
+    if (want === undefined) return;
+    await (kind === CHANNEL ? messages.subscribe(what, want, true) : messages.pSubscribe(what, want, true));
+    made.set(name, want);
   }
 
   async close(): Promise<void> {
@@ -197,22 +231,20 @@ export class Redis {
   /** Answers come in order: when the oldest command has none, nor has any other. One timer for all, since there are many. */
   #lookAtOldest(): void {
     const server = this.#server;
-    const [oldest] = this.#sent.values();
     const { commandTimeoutMs } = this.#options;
-    if (server !== undefined && oldest !== undefined && performance.now() - oldest > commandTimeoutMs)
-      this.#lost(server, `no answer within ${commandTimeoutMs} ms`);
+    const late = () => {
+      const [oldest] = this.#sent.values();
+      return oldest !== undefined && performance.now() - oldest > commandTimeoutMs;
+    };
+    if (server === undefined || !late()) return;
+    // After a stall of this process the answer may lie unread in the socket.
+    setImmediate(() => {
+      if (late()) this.#lost(server, `no answer within ${commandTimeoutMs} ms`);
+    });
   }
 
-  async #within<T>(answer: Promise<T>): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(TIMED_OUT), this.#options.commandTimeoutMs);
-    });
-    try {
-      return await Promise.race([answer, late]);
-    } finally {
-      clearTimeout(timer);
-    }
+  #within<T>(answer: Promise<T>): Promise<T> {
+    return inTime(answer, this.#options.commandTimeoutMs);
   }
 
   async #connect(): Promise<void> {
@@ -225,31 +257,34 @@ export class Redis {
     for (const client of both) client.on('error', (error: Error) => this.#lost(server, error.message));
     for (const client of both) client.on('end', () => this.#lost(server, 'the connection has ended'));
     try {
-      await this.#within(Promise.all(both.map((client) => client.connect())));
-      const info = await this.#within(commands.sendCommand(['INFO', 'server']));
-      const run = /run_id:(\w+)/.exec(JSON.stringify(info))?.[1] ?? randomUUID();
-      await this.#within(Promise.all(scripts.map(({ text }) => commands.sendCommand(['SCRIPT', 'LOAD', text]))));
+      await inTime(Promise.all(both.map((client) => client.connect())), connectTimeoutMs);
       const role = JSON.stringify(await this.#within(commands.sendCommand(['ROLE'])));
       if (!role.includes('"master"')) throw new Error('it is a replica; give the address of the primary, or sentinels that know it');
+      const history = await this.#within(historyOf(commands));
+      await this.#within(Promise.all(scripts.map(({ text }) => commands.sendCommand(['SCRIPT', 'LOAD', text]))));
       const settings = await this.#within(settingsOf(commands));
       requireKeeping(settings);
-      const durable = settings.get('appendonly') === 'yes' && settings.get('appendfsync') === 'always';
-      server = { commands, messages, run, durable, missed: 0 };
-      const current = server;
-      await this.#within(messages.subscribe(canary, () => (current.missed = 0), true));
-      const again = [
-        ...Array.from(this.#channels, ([channel, listener]) => messages.subscribe(channel, listener, true)),
-        ...Array.from(this.#patterns, ([pattern, listener]) => messages.pSubscribe(pattern, listener, true)),
-      ];
-      await this.#within(Promise.all(again));
+      const written = settings.get('appendonly') === 'yes' && settings.get('appendfsync') === 'always';
+      // What another server acknowledged before this one took its place may not have come here.
+      const durable = written && !history.promoted && this.#options.sentinels === undefined;
+      const made = { commands, messages, run: history.run, durable, missed: 0, made: new Map(), settling: new Map() };
+      server = made;
+      await this.#within(messages.subscribe(canary, () => (made.missed = 0), true));
+      // More may be wanted, or less, while that is on the way.
+      for (let names = this.#unlike(made); names.length > 0; names = this.#unlike(made))
+        await this.#within(Promise.all(names.map((name) => this.#bring(made, name))));
+      // It may have gone while the rest was asked.
+      if (!both.every((client) => client.isReady)) throw new Error('the connection has ended');
     } catch (error) {
       for (const client of both) client.destroy();
-      throw error === TIMED_OUT ? new Error(`no answer within ${this.#options.commandTimeoutMs} ms`) : error;
+      throw error === TIMED_OUT ? new Error('no answer in time') : error;
     }
-    // It may have gone while the rest was asked.
-    if (!both.every((client) => client.isReady)) throw new Error('the connection has ended');
     this.#retryMs = FIRST_RETRY_MS;
     this.#server = server;
+  }
+
+  #unlike({ made }: Server): string[] {
+    return [...new Set([...this.#wanted.keys(), ...made.keys()])].filter((name) => made.get(name) !== this.#wanted.get(name));
   }
 
   /** Where the primary is now: the first sentinel that answers says it. */
@@ -316,6 +351,32 @@ export class Redis {
 }
 
 const TIMED_OUT = new Error('no answer in time');
+/** Of a server that never took the place of another. */
+const NEVER_PROMOTED = /master_replid2:0{40}\b/;
+
+async function inTime<T>(answer: Promise<T>, milliseconds: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(TIMED_OUT), milliseconds);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Names what the server has: another run of it, or one that was a replica meanwhile, may have less. */
+async function historyOf(client: Client): Promise<{ readonly run: string; readonly promoted: boolean }> {
+  const [server, replication] = await Promise.all(
+    ['server', 'replication'].map(async (section) => JSON.stringify(await client.sendCommand(['INFO', section]))),
+  );
+  const run = /run_id:(\w+)/.exec(server ?? '')?.[1];
+  const history = /master_replid:(\w+)/.exec(replication ?? '')?.[1];
+  if (run === undefined || history === undefined)
+    throw new Error('INFO does not tell run_id and master_replid; it may be no Redis, or hide them');
+  return { run: `${run}.${history}`, promoted: !NEVER_PROMOTED.test(replication ?? '') };
+}
 
 function atHost(url: string, [host = '', port = '']: readonly string[]): string {
   const at = new URL(url);

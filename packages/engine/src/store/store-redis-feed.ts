@@ -5,6 +5,8 @@ import { commitOf, placeOf, readTold, type Told } from './store-redis-records.js
 
 /** What is missing may still be on its way on the other connection. */
 const PATIENCE_MS = 20;
+/** A feed that begins with what this process wrote waits so long for the message of it. */
+const BEGIN_MS = 100;
 /** Steps that wait for what is missing; beyond it is fetched at once. */
 const MOST_HELD = 1_024;
 /** Histories that have ended: what comes late of them is dropped. */
@@ -40,6 +42,7 @@ export class GroupFeed {
   readonly #past: string[] = [];
   #waiting: Waiting[] = [];
   #timer: NodeJS.Timeout | undefined;
+  #beginning: NodeJS.Timeout | undefined;
   #filling = false;
   #closed = false;
 
@@ -88,16 +91,23 @@ export class GroupFeed {
       this.#report(told, told.from);
       return Promise.resolve();
     }
-    this.#take(told);
-    if (this.#closed || this.#epoch !== told.epoch || this.#at >= told.to) return Promise.resolve();
+    if (this.#epoch === undefined) {
+      // What others wrote before may still be on its way: messages come in the order of the group.
+      this.#hold(told);
+      this.#beginning ??= setTimeout(() => this.#begin([...this.#held.values()][0]), BEGIN_MS);
+    } else this.#take(told);
+    if (this.#closed || (this.#epoch !== undefined && (this.#epoch !== told.epoch || this.#at >= told.to))) return Promise.resolve();
+    if (this.#epoch !== undefined) this.#fillSoon(PATIENCE_MS);
     return new Promise((resolve, reject) => this.#waiting.push({ epoch: told.epoch, offset: told.to, resolve, reject }));
   }
 
   /** Looks whether something was missed. */
   async check(): Promise<void> {
     if (this.#epoch === undefined || this.#closed) return;
+    const before = this.#at;
     const { position } = await this.#groups.read(this.ref, []);
-    if (position.epoch !== this.#epoch || position.offset !== this.#at) await this.#fill();
+    if (position.epoch !== this.#epoch || position.offset < before) await this.#fill();
+    else if (position.offset > this.#at) this.#fillSoon(PATIENCE_MS, position.offset);
   }
 
   /** The server is lost: what is missing can't be fetched now. */
@@ -108,16 +118,14 @@ export class GroupFeed {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#beginning);
     this.#held.clear();
     for (const { resolve } of this.#waiting.splice(0)) resolve();
   }
 
   #take(told: Told): void {
     if (this.#closed || told.from === told.to || this.#past.includes(told.epoch)) return;
-    if (this.#epoch === undefined && this.#eager) {
-      this.#epoch = told.epoch;
-      this.#at = told.from;
-    }
+    if (this.#epoch === undefined && this.#eager) this.#begin(told);
     if (this.#epoch === undefined) {
       this.#hold(told);
       return;
@@ -131,6 +139,15 @@ export class GroupFeed {
     }
     this.#report(told, this.#at);
     this.#at = told.to;
+    this.#drain();
+  }
+
+  #begin(first: Told | undefined): void {
+    clearTimeout(this.#beginning);
+    this.#beginning = undefined;
+    if (first === undefined || this.#epoch !== undefined || this.#closed) return;
+    this.#epoch = first.epoch;
+    this.#at = first.from;
     this.#drain();
   }
 
@@ -180,11 +197,13 @@ export class GroupFeed {
     this.#waiting = still;
   }
 
-  #fillSoon(delayMs: number): void {
+  /** `through`: what is known to be there, beside what waits. */
+  #fillSoon(delayMs: number, through = 0): void {
     if (this.#timer !== undefined && delayMs > 0) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
+      if (this.#held.size === 0 && this.#waiting.length === 0 && delayMs > 0 && this.#at >= through) return;
       // It is looked at again when the server is back.
       this.#fill().catch((error: unknown) => this.#logger.warn('redis_log_unread', { ...this.ref, error }));
     }, delayMs);
@@ -196,11 +215,13 @@ export class GroupFeed {
     this.#filling = true;
     // What comes while it is asked is newer than its answer.
     const before = this.#at;
+    const asked = this.#epoch;
     try {
-      const { position, rest } = await this.#groups.log(this.ref);
-      if (this.#closed) return;
+      const { position, rest, unwritten } = await this.#groups.log(this.ref);
+      if (this.#closed || this.#epoch !== asked) return;
       if (position.epoch !== this.#epoch) {
-        if (this.#past.includes(position.epoch)) return;
+        // The server knows which history goes on.
+        if (this.#past.includes(position.epoch)) this.#past.splice(this.#past.indexOf(position.epoch), 1);
         this.#turn(position.epoch, position.offset);
       } else if (position.offset < before) {
         // It has less than it had, in the same history.
@@ -210,11 +231,10 @@ export class GroupFeed {
         if (!this.#closed && now.epoch !== this.#epoch) this.#turn(now.epoch, now.offset);
         return;
       }
-      for (const bytes of rest) if (bytes !== null) this.#refill(readTold(bytes));
-      if (this.#at < position.offset) {
-        this.#at = position.offset;
-        this.#events.onBreak(this.ref, 'gap', position);
-      }
+      this.#refill([...rest.flatMap((bytes) => (bytes === null ? [] : [readTold(bytes)])), ...this.#held.values()]);
+      // A group without history stands where one that was forgotten stood: nothing happened.
+      if (unwritten) this.#at = Math.max(this.#at, position.offset);
+      else if (this.#at < position.offset) this.#skipTo(position.offset);
       this.#drain();
       if (this.#held.size > 0) this.#fillSoon(PATIENCE_MS);
     } finally {
@@ -222,9 +242,18 @@ export class GroupFeed {
     }
   }
 
-  #refill(told: Told): void {
-    if (told.epoch !== this.#epoch || told.to <= this.#at || told.from > this.#at) return;
-    this.#report(told, this.#at);
-    this.#at = told.to;
+  /** Reports what is there; a hole among it is told, and what is behind the hole reported all the same. */
+  #refill(all: readonly Told[]): void {
+    for (const told of [...all].sort((a, b) => a.from - b.from)) {
+      if (told.epoch !== this.#epoch || told.to <= this.#at) continue;
+      if (told.from > this.#at) this.#skipTo(told.from);
+      this.#report(told, this.#at);
+      this.#at = told.to;
+    }
+  }
+
+  #skipTo(offset: number): void {
+    this.#at = offset;
+    if (this.#epoch !== undefined) this.#events.onBreak(this.ref, 'gap', { epoch: this.#epoch, offset });
   }
 }

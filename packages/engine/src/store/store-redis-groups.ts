@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type Position, RivuletError } from '@rivulet/protocol';
 import type { Redis, RedisReply, RedisScript } from '../storage/redis.js';
 import type { GroupRef } from './store.js';
-import { type GroupKeys, RedisKeys } from './store-redis-keys.js';
+import { type GroupKeys, PARTITIONS, type RedisKeys } from './store-redis-keys.js';
 import { ADOPT, CHANGES, LOG, PAGE, READ, RENEW } from './store-redis-scripts.js';
 
 /** Where a group stands, and the rest of what a script answers. */
@@ -11,6 +11,8 @@ export interface Standing {
   readonly timestamp: number;
   /** `changes` can't answer below it. */
   readonly floor: number;
+  /** It has no history, and stands where the last group that was forgotten stood. */
+  readonly unwritten: boolean;
   readonly rest: readonly (Buffer | null)[];
 }
 
@@ -24,9 +26,9 @@ export class RedisGroups {
   readonly #now: () => number;
 
   /** `now`: Unix milliseconds. */
-  constructor(redis: Redis, prefix: string, now: () => number) {
+  constructor(redis: Redis, keys: RedisKeys, now: () => number) {
     this.redis = redis;
-    this.keys = new RedisKeys(prefix);
+    this.keys = keys;
     this.#now = now;
   }
 
@@ -43,7 +45,7 @@ export class RedisGroups {
       if (!Array.isArray(reply)) throw unreadable();
       const list = reply as readonly RedisReply[];
       if (textOf(list[0]) !== 'fence') return list;
-      await this.#adopt(keys);
+      await this.#adopt(keys.shared.partition);
     }
     throw new RivuletError('STORE_UNAVAILABLE', 'Redis begins anew over and over again; find out what ends it');
   }
@@ -79,19 +81,25 @@ export class RedisGroups {
   }
 
   async #standing(script: RedisScript, keys: GroupKeys, names: readonly string[], args: readonly string[]): Promise<Standing> {
-    const [, epoch, offset, stamp, floor, ...rest] = await this.run(script, keys, names, args);
+    const [, epoch, offset, stamp, floor, unwritten, ...rest] = await this.run(script, keys, names, args);
     return {
       position: { epoch: textOf(epoch), offset: Number(textOf(offset)) },
       timestamp: Number(textOf(stamp)),
       floor: Number(textOf(floor)),
+      unwritten: textOf(unwritten) === '1',
       rest: rest as readonly (Buffer | null)[],
     };
   }
 
+  /** Every partition has a history from now on, so that none has to begin when there is no room. */
+  async begin(): Promise<void> {
+    await Promise.all(Array.from({ length: PARTITIONS }, (_, partition) => this.#adopt(this.keys.partition(partition).partition)));
+  }
+
   /** Another run has what it acknowledged only if it was written through to its disk each time. */
-  async #adopt({ shared }: GroupKeys): Promise<void> {
+  async #adopt(partition: string): Promise<void> {
     const { durable } = this.redis.server;
-    await this.redis.run(ADOPT, [shared.partition], (run) => [run, randomUUID(), durable ? '1' : '0']);
+    await this.redis.run(ADOPT, [partition], (run) => [run, randomUUID(), durable ? '1' : '0']);
   }
 }
 

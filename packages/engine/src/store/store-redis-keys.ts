@@ -59,12 +59,15 @@ export interface PartitionKeys {
 
 export class RedisKeys {
   readonly #prefix: string;
+  /** Of channels, which all databases of a server share. */
+  readonly #channels: string;
   /** Made once for a group: they are many, and long. */
   #known = new PairMap<GroupKeys>();
 
-  /** `prefix` holds no braces. */
-  constructor(prefix: string) {
+  /** `prefix` holds neither braces nor `@`. */
+  constructor(prefix: string, database: string) {
     this.#prefix = prefix;
+    this.#channels = database === '0' ? prefix : `${prefix}@${database}`;
   }
 
   /** Nodes by when they were last heard of. */
@@ -92,6 +95,13 @@ export class RedisKeys {
     return `${this.partition(partition).base}groups:${encodeURIComponent(stream)}`;
   }
 
+  /** What matches the channels of all groups of a stream, or of all streams. */
+  channelsOf(stream: string | undefined): string {
+    // Of what stands for something in a pattern the encoding leaves only this.
+    const name = stream === undefined ? '*' : encodeURIComponent(stream).replaceAll('*', '\\*');
+    return `${this.#channels}:{*}:commits:${name}:*`;
+  }
+
   of(ref: GroupRef): GroupKeys {
     const known = this.#known.get(ref.stream, ref.group);
     if (known !== undefined) return known;
@@ -109,7 +119,7 @@ export class RedisKeys {
     return {
       name,
       partition,
-      channel: key('commits'),
+      channel: `${this.#channels}:{${partition}}:commits:${name}`,
       head: key('head'),
       values: key('values'),
       metas: key('metas'),
@@ -130,13 +140,6 @@ export class RedisKeys {
 /** Ids are well-formed, so each has an encoding of its own, without a colon. */
 function nameOf({ stream, group }: GroupRef): string {
   return `${encodeURIComponent(stream)}:${encodeURIComponent(group)}`;
-}
-
-/** What matches the channels of all groups of a stream, or of all streams. */
-export function channelsOf(prefix: string, stream: string | undefined): string {
-  // Of what stands for something in a pattern the encoding leaves only this.
-  const name = stream === undefined ? '*' : encodeURIComponent(stream).replaceAll('*', '\\*');
-  return `${prefix}:{*}:commits:${name}:*`;
 }
 
 /** The group whose commits are published there. */

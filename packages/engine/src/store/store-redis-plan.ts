@@ -91,6 +91,8 @@ class Planning {
   }
 
   #change(change: Change): Outcome {
+    // Whether it takes an offset decides where what is planned behind it stands.
+    if (change.kind === 'delete' && this.#ground !== undefined) this.#look(change.item);
     const op = change.kind === 'update' ? this.#computed(change) : opOf(change);
     if ('kind' in op) this.#note(op);
     else return { kind: 'planned', ops: [], answer: () => ({ kind: 'unchanged', old: op.old }) };

@@ -16,6 +16,8 @@ const BATCH_CHARS = 4_194_304;
 const MOST_TRIES = 200;
 /** Commits that the log of a group keeps, and for how many milliseconds after the last one. */
 const LOG_COMMITS = '128';
+/** Bytes of one; a larger one ends the log, and is told as a gap to whom its message was lost. */
+const LOG_COMMIT_BYTES = '65536';
 const LOG_LINGER_MS = '120000';
 
 interface Waiting {
@@ -65,11 +67,17 @@ export class GroupQueue {
       try {
         await this.#carry(batch);
       } catch (error) {
-        for (const { reject } of batch) reject(error);
+        // A delete may find room where a set does not.
+        if (batch.length > 1 && error instanceof RivuletError && error.code === 'STORE_FULL') await this.#carryEach(batch);
+        else for (const { reject } of batch) reject(error);
       }
     }
     this.#running = false;
     this.#options.idle(this);
+  }
+
+  async #carryEach(batch: readonly Waiting[]): Promise<void> {
+    for (const waiting of batch) await this.#carry([waiting]).catch((error: unknown) => waiting.reject(error));
   }
 
   /** A write with a key goes alone: what it answers must be known before it is written. So does what the script alone decides. */
@@ -185,6 +193,7 @@ export class GroupQueue {
           keys.channel,
           held,
           LOG_COMMITS,
+          LOG_COMMIT_BYTES,
           LOG_LINGER_MS,
           ground?.position.epoch ?? '',
           remembered === undefined ? '' : String(ground?.position.offset),

@@ -35,7 +35,7 @@ end
 -- Of a group without history the stamp of a moment ago is told, by whichever clock: the first change must come after it.
 local function tell()
   if not unwritten then return head[2] end
-  if now - 1 > shown or shown - now > ${CLOCKS_APART_MS} then redis.call('HSET', KEYS[1], 'shown', digits(now - 1)) end
+  if now - 1 > shown or shown - now > ${CLOCKS_APART_MS} then redis.pcall('HSET', KEYS[1], 'shown', digits(now - 1)) end
   return digits(now - 1)
 end
 `;
@@ -52,7 +52,7 @@ local buried, deadlines, holders, log, groups = KEYS[8], KEYS[9], KEYS[10], KEYS
 local streams, due, fading, once = KEYS[13], KEYS[14], KEYS[15], KEYS[16]
 local steady = tonumber(arg())
 local node, name, stream, group, channel, held = arg(), arg(), arg(), arg(), arg(), arg()
-local most, linger = arg(), arg()
+local most, largest, linger = arg(), arg(), arg()
 local expectedEpoch, expectedOffset = arg(), arg()
 local offset, stamp = tonumber(head[1]), tonumber(head[2])
 if shown > stamp and shown - now <= ${CLOCKS_APART_MS} then stamp = shown end
@@ -181,9 +181,13 @@ if offset > from then
     redis.call('SREM', groups, group)
     if redis.call('SCARD', groups) == 0 then redis.call('SREM', streams, stream) end
   end
-  redis.call('RPUSH', log, text)
-  redis.call('LTRIM', log, -tonumber(most), -1)
-  redis.call('PEXPIRE', log, linger)
+  if #text <= tonumber(largest) then
+    redis.call('RPUSH', log, text)
+    redis.call('LTRIM', log, -tonumber(most), -1)
+    redis.call('PEXPIRE', log, linger)
+  else
+    redis.call('DEL', log)
+  end
   redis.call('PUBLISH', channel, text)
 end
 if touched then
@@ -200,7 +204,7 @@ export const READ = script(
   'read',
   `${OPENING}
 local used = KEYS[5] and redis.call('GET', KEYS[5]) or false
-local reply = {'done', epoch, head[1], tell(), head[3], used}
+local reply = {'done', epoch, head[1], tell(), head[3], unwritten and '1' or '0', used}
 for index = at + 1, #ARGV do
   reply[#reply + 1] = redis.call('HGET', KEYS[3], ARGV[index])
   reply[#reply + 1] = redis.call('HGET', KEYS[4], ARGV[index])
@@ -214,7 +218,7 @@ export const PAGE = script(
   'page',
   `${OPENING}
 local after, most, bytes = arg(), tonumber(arg()), tonumber(arg())
-local reply = {'done', epoch, head[1], tell(), head[3]}
+local reply = {'done', epoch, head[1], tell(), head[3], unwritten and '1' or '0'}
 for _, item in ipairs(redis.call('ZRANGEBYSCORE', KEYS[5], '(' .. after, '+inf', 'LIMIT', 0, most)) do
   local value = redis.call('HGET', KEYS[3], item)
   reply[#reply + 1] = item
@@ -232,7 +236,7 @@ export const CHANGES = script(
   'changes',
   `${OPENING}
 local after, most, bytes = arg(), tonumber(arg()), tonumber(arg())
-local reply = {'done', epoch, head[1], tell(), head[3]}
+local reply = {'done', epoch, head[1], tell(), head[3], unwritten and '1' or '0'}
 for _, item in ipairs(redis.call('ZRANGEBYSCORE', KEYS[5], '(' .. after, '+inf', 'LIMIT', 0, most)) do
   local value = redis.call('HGET', KEYS[3], item)
   reply[#reply + 1] = item
@@ -249,7 +253,7 @@ return reply
 export const LOG = script(
   'log',
   `${OPENING}
-local reply = {'done', epoch, head[1], tell(), head[3]}
+local reply = {'done', epoch, head[1], tell(), head[3], unwritten and '1' or '0'}
 for _, text in ipairs(redis.call('LRANGE', KEYS[3], 0, -1)) do reply[#reply + 1] = text end
 return reply
 `,
@@ -260,7 +264,10 @@ export const ADOPT = script(
   'adopt',
   `
 local run, fresh, keep = ARGV[1], ARGV[2], ARGV[3]
-if redis.call('HGET', KEYS[1], 'run') ~= run then
+local known = redis.call('HGET', KEYS[1], 'run')
+if not known then
+  redis.call('HSET', KEYS[1], 'epoch', fresh, 'run', run, 'offset', '0', 'stamp', '0')
+elseif known ~= run then
   redis.call('HSET', KEYS[1], 'run', run)
   if keep ~= '1' then redis.call('HSET', KEYS[1], 'epoch', fresh) end
 end
@@ -338,14 +345,15 @@ return redis.call('ZCARD', KEYS[1])
 `,
 );
 
-/** A node is there; answers those that were not heard of for ARGV[2] milliseconds. KEYS[1]: nodes. */
+/** A node is there; answers those that have left, and those that were not heard of for ARGV[2] milliseconds. KEYS[1]: nodes. */
 export const BEAT = script(
   'beat',
   `
 local time = redis.call('TIME')
+local left = redis.call('ZRANGEBYSCORE', KEYS[1], 0, 0, 'LIMIT', 0, 16)
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 if ARGV[1] ~= '' then redis.call('ZADD', KEYS[1], now, ARGV[1]) end
-return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - tonumber(ARGV[2]), 'LIMIT', 0, 16)
+return {left, redis.call('ZRANGEBYSCORE', KEYS[1], '(0', now - tonumber(ARGV[2]), 'LIMIT', 0, 16)}
 `,
 );
 

@@ -37,9 +37,12 @@ export class RedisUpkeep {
   readonly #timers: NodeJS.Timeout[];
   #next = 0;
   #busy = false;
+  /** Monotonic milliseconds since which the server has been there without a break. */
+  #upSince: number;
 
   constructor(options: UpkeepOptions) {
     this.#options = options;
+    this.#upSince = options.clock.monotonic();
     const every = (milliseconds: number, run: () => Promise<void>) =>
       setInterval(() => {
         // The server is away: the next time will do.
@@ -50,9 +53,18 @@ export class RedisUpkeep {
 
   /** Tells that the node is there, and takes over what nodes held that are gone. */
   async beat(): Promise<void> {
-    const { groups, node } = this.#options;
-    const gone = await groups.redis.run(BEAT, [groups.keys.nodes], () => [node, String(GONE_MS)]);
-    for (const other of listOf(gone)) if (other !== node) await this.#bury(other);
+    const { groups, node, clock } = this.#options;
+    const reply = await groups.redis.run(BEAT, [groups.keys.nodes], () => [node, String(GONE_MS)]);
+    const [left, silent] = Array.isArray(reply) ? (reply as readonly RedisReply[]).map(listOf) : [];
+    // While the server was away nobody was heard of.
+    const known = clock.monotonic() - this.#upSince > GONE_MS + BEAT_MS;
+    for (const other of [...(left ?? []), ...(known ? (silent ?? []) : [])]) if (other !== node) await this.#bury(other);
+  }
+
+  /** The server is back. */
+  onUp(): void {
+    this.#upSince = this.#options.clock.monotonic();
+    this.beat().catch((error: unknown) => this.#options.logger.debug('redis_upkeep_failed', { error }));
   }
 
   /** Deletes all items whose time has come. */

@@ -20,7 +20,7 @@ import type {
 } from './store.js';
 import { GroupFeed } from './store-redis-feed.js';
 import { RedisGroups } from './store-redis-groups.js';
-import { channelsOf, PARTITIONS, refOfChannel } from './store-redis-keys.js';
+import { PARTITIONS, RedisKeys, refOfChannel } from './store-redis-keys.js';
 import type { Asked } from './store-redis-plan.js';
 import { GroupQueue, requireQueueRoom, sizeOf } from './store-redis-queue.js';
 import { readChanges, readItem, readSnapshot } from './store-redis-reads.js';
@@ -73,6 +73,7 @@ interface Watched {
 class RedisStore implements WritableStore {
   readonly #options: RedisStoreOptions;
   readonly #node = randomUUID();
+  readonly #keys: RedisKeys;
   readonly #time: SteadyTime;
   readonly #queues = new PairMap<GroupQueue>();
   readonly #watched = new PairMap<Watched>();
@@ -86,6 +87,7 @@ class RedisStore implements WritableStore {
 
   constructor(options: RedisStoreOptions) {
     this.#options = options;
+    this.#keys = new RedisKeys(options.keyPrefix, databaseOf(options.url));
     this.#time = new SteadyTime(options.clock);
   }
 
@@ -99,12 +101,15 @@ class RedisStore implements WritableStore {
       scripts: SCRIPTS,
       canary: `${keyPrefix}:canary:${this.#node}`,
       logger,
-      onUp: () => this.#compare(),
+      onUp: () => {
+        this.#run?.upkeep.onUp();
+        this.#compare();
+      },
       onDown: (error) => {
         for (const { feed } of this.#watched.values()) feed.interrupt(error);
       },
     });
-    const groups = new RedisGroups(redis, keyPrefix, () => clock.now());
+    const groups = new RedisGroups(redis, this.#keys, () => clock.now());
     const node = this.#node;
     const due = async (ref: GroupRef, items: readonly string[]) => {
       await this.#ask(ref, { kind: 'due', items });
@@ -114,6 +119,7 @@ class RedisStore implements WritableStore {
     this.#check = setInterval(() => this.#compare(), CHECK_MS);
     this.#check.unref();
     for (const stream of this.#followed.keys()) this.#followNow(stream);
+    await groups.begin().catch((error: unknown) => logger.warn('redis_full_at_start', { error }));
     await upkeep.beat();
   }
 
@@ -189,7 +195,7 @@ class RedisStore implements WritableStore {
       return;
     }
     this.#followed.delete(stream);
-    this.#run?.groups.redis.unfollow(channelsOf(this.#options.keyPrefix, stream));
+    this.#run?.groups.redis.unfollow(this.#keys.channelsOf(stream));
     // What is told no more must not be waited for.
     for (const watched of Array.from(this.#watched.values())) {
       if (watched.count === 0 && !this.#follows(watched.feed.ref.stream)) this.#forget(watched.feed.ref, watched);
@@ -198,10 +204,10 @@ class RedisStore implements WritableStore {
 
   async close(): Promise<void> {
     const run = this.#run;
-    clearInterval(this.#check);
     if (run === undefined || this.#closing) return;
     this.#closing = true;
     if (this.#queues.size > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
+    clearInterval(this.#check);
     // Others find out by themselves when it can't be told.
     await run.upkeep.leave().catch(() => {});
     for (const { feed } of this.#watched.values()) feed.close();
@@ -268,7 +274,7 @@ class RedisStore implements WritableStore {
   }
 
   #followNow(stream: string | undefined): void {
-    this.#run?.groups.redis.follow(channelsOf(this.#options.keyPrefix, stream), (message, channel) => {
+    this.#run?.groups.redis.follow(this.#keys.channelsOf(stream), (message, channel) => {
       const ref = refOfChannel(channel.toString());
       const watched = this.#watched.get(ref.stream, ref.group) ?? this.#feedFromNext(ref);
       watched.usedAt = this.#options.clock.monotonic();
@@ -318,4 +324,9 @@ class RedisStore implements WritableStore {
     );
     return [...new Set(found.flatMap(listOf))].sort();
   }
+}
+
+/** As the path of the address says. */
+function databaseOf(url: string): string {
+  return new URL(url).pathname.slice(1) || '0';
 }
