@@ -13,7 +13,6 @@ const MOST_KNOWN = 16_384;
 export interface GroupKeys {
   /** Of the group, unique within its partition; `refOf` reads it. */
   readonly name: string;
-  readonly partition: number;
   /** Where its commits are published. */
   readonly channel: string;
   /** Position, stamp and floor. */
@@ -75,6 +74,7 @@ export class RedisKeys {
     return `${this.#prefix}:nodes`;
   }
 
+  /** Channel of one engine alone. */
   canary(node: string): string {
     return `${this.#prefix}:canary:${node}`;
   }
@@ -118,7 +118,6 @@ export class RedisKeys {
     const key = (kind: string) => `${shared.base}${kind}:${name}`;
     return {
       name,
-      partition,
       channel: `${this.#channels}:{${partition}}:commits:${name}`,
       head: key('head'),
       values: key('values'),

@@ -92,14 +92,14 @@ class RedisStore implements WritableStore {
   }
 
   async start(events: StoreEvents): Promise<void> {
-    const { url, sentinels, keyPrefix, connectTimeoutMs, commandTimeoutMs, clock, logger, tombstoneRetentionMs } = this.#options;
+    const { url, sentinels, connectTimeoutMs, commandTimeoutMs, clock, logger, tombstoneRetentionMs } = this.#options;
     const redis = await Redis.connect({
       url,
       sentinels,
       connectTimeoutMs,
       commandTimeoutMs,
       scripts: SCRIPTS,
-      canary: `${keyPrefix}:canary:${this.#node}`,
+      canary: this.#keys.canary(this.#node),
       logger,
       onUp: () => {
         this.#run?.upkeep.onUp();
