@@ -1,14 +1,25 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { RedisServer } from '../../checker/src/live/redis-server.js';
-import { startTestEngine } from './harness/engine.js';
 import { EngineProcess } from './harness/engine-process.js';
 import { Inbox } from './harness/inbox.js';
 import { RawWorker } from './harness/raw-worker.js';
+import {
+  again,
+  bound,
+  changesOf,
+  type Fired,
+  type Node,
+  numberOf,
+  ROOM,
+  ROOM_PATH,
+  seenBy,
+  startNode,
+  startPair,
+  type Where,
+  watchRoom,
+} from './harness/redis-nodes.js';
 import { type StreamFrame, StreamSocket } from './harness/stream-socket.js';
-
-const ROOM = { stream_name: 'chat', group_id: 'room' };
-const PATH = '/stream/chat/room';
 
 let server: RedisServer;
 beforeAll(async () => {
@@ -16,46 +27,13 @@ beforeAll(async () => {
 });
 afterAll(() => server.dispose());
 
-interface Node {
-  readonly streamUrl: string;
-  readonly worker: RawWorker;
-  readonly set: (item_id: string, data?: unknown) => Promise<unknown>;
-  /** The code of its failure. */
-  readonly trySet: (item_id: string, data?: unknown) => Promise<unknown>;
-  readonly stop: () => Promise<void>;
-}
-
-async function node(keyPrefix: string, url = server.url, sentinels?: readonly RedisServer[]): Promise<Node> {
-  const known = sentinels && { sentinels: { nodes: sentinels.map(({ port }) => `127.0.0.1:${port}`), name: 'main' } };
-  const adapter = (of: string) =>
-    ({ kind: 'redis', url, ...known, keyPrefix: `${keyPrefix}:${of}`, commandTimeoutMs: 2_000, connectTimeoutMs: 5_000 }) as const;
-  const { workerUrl, streamUrl, stop } = await startTestEngine({
-    stream: { adapter: adapter('streams') },
-    state: { adapter: adapter('state') },
-  });
-  const worker = await RawWorker.connect(workerUrl);
-  const set = (item_id: string, data: unknown = { id: item_id }) => worker.result('stream::set', { ...ROOM, item_id, data });
-  const trySet = (item_id: string, data: unknown = { id: item_id }) => worker.errorCode('stream::set', { ...ROOM, item_id, data });
-  return { streamUrl, worker, set, trySet, stop };
-}
-
-async function pair(url = server.url): Promise<readonly [Node, Node]> {
-  const prefix = `test-${randomUUID()}`;
-  return [await node(prefix, url), await node(prefix, url)];
-}
+const pair = (where: Where = server) => startPair(where);
 
 const told = (frame: StreamFrame) => [frame.event.type, frame.id, frame.offset, frame.event.data ?? frame.event.event];
-const changes = (client: StreamSocket) => client.inbox.all.filter((frame) => frame.event !== undefined && frame.event.type !== 'sync');
-
-async function watch({ streamUrl }: Node): Promise<StreamSocket> {
-  const client = await StreamSocket.open(`${streamUrl}${PATH}`);
-  await client.take('sync');
-  return client;
-}
 
 test('a change through one engine reaches the subscribers of the other, events and batches too', async () => {
   const [a, b] = await pair();
-  const [here, there] = [await watch(a), await watch(b)];
+  const [here, there] = [await watchRoom(a), await watchRoom(b)];
   await a.set('m1', { id: 'm1', n: 1 });
   await b.set('m1', { id: 'm1', n: 2 });
   await a.worker.result('stream::send', { ...ROOM, type: 'typing', data: { who: 'ann' } });
@@ -63,16 +41,16 @@ test('a change through one engine reaches the subscribers of the other, events a
   await a.worker.result('stream::delete', { ...ROOM, item_id: 'm1' });
   for (const client of [here, there]) {
     await client.take('delete');
-    expect(changes(client).map((frame) => frame.event.type)).toEqual(['create', 'update', 'event', 'create', 'create', 'delete']);
-    expect(changes(client).map(({ offset }) => offset)).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(changesOf(client).map((frame) => frame.event.type)).toEqual(['create', 'update', 'event', 'create', 'create', 'delete']);
+    expect(changesOf(client).map(({ offset }) => offset)).toEqual([1, 2, 3, 4, 5, 6]);
   }
-  expect(changes(there).map(told)).toEqual(changes(here).map(told));
+  expect(changesOf(there).map(told)).toEqual(changesOf(here).map(told));
   expect(await b.worker.result('stream::list', ROOM)).toEqual(['m2', 'm3']);
 });
 
 test('two engines that write to one group at once show one order to everybody', async () => {
   const [a, b] = await pair();
-  const clients = [await watch(a), await watch(b)];
+  const clients = [await watchRoom(a), await watchRoom(b)];
   const writers = [a, b].map(async ({ worker }, writer) => {
     for (let round = 0; round < 25; round++) {
       const writes = Array.from({ length: 8 }, (_, n) =>
@@ -86,24 +64,24 @@ test('two engines that write to one group at once show one order to everybody', 
   const total = 2 * 25 * 9;
   for (const client of clients) {
     await client.take('update', ({ offset }) => offset === total);
-    expect(changes(client).map(({ offset }) => offset)).toEqual(Array.from({ length: total }, (_, n) => n + 1));
+    expect(changesOf(client).map(({ offset }) => offset)).toEqual(Array.from({ length: total }, (_, n) => n + 1));
   }
   const [here, there] = clients as [StreamSocket, StreamSocket];
-  expect(changes(there).map(told)).toEqual(changes(here).map(told));
+  expect(changesOf(there).map(told)).toEqual(changesOf(here).map(told));
   expect(await a.worker.result('stream::get', { ...ROOM, item_id: 'count' })).toEqual({ n: 50 });
 }, 30_000);
 
 test('RV-5 a client goes on at another engine from its position', async () => {
   const [a, b] = await pair();
   await a.set('m1');
-  const { epoch, offset } = await (await StreamSocket.open(`${a.streamUrl}${PATH}`)).take('sync');
+  const { epoch, offset } = await (await StreamSocket.open(`${a.streamUrl}${ROOM_PATH}`)).take('sync');
   await a.stop();
   await b.set('m2');
   await b.set('m1', { id: 'm1', n: 2 });
-  const client = await StreamSocket.open(`${b.streamUrl}${PATH}?since=${encodeURIComponent(`${epoch}:${offset}`)}`);
+  const client = await StreamSocket.open(`${b.streamUrl}${ROOM_PATH}?since=${encodeURIComponent(`${epoch}:${offset}`)}`);
   expect(await client.takeControl('resumed')).toMatchObject({ mode: 'changes', from: 1, to: 3 });
   await client.takeControl('caught_up');
-  expect(changes(client).map(({ event, id, offset: at }) => [event.type, id, at])).toEqual([
+  expect(changesOf(client).map(({ event, id, offset: at }) => [event.type, id, at])).toEqual([
     ['create', 'm2', 2],
     ['update', 'm1', 3],
   ]);
@@ -144,12 +122,12 @@ test('a trigger that is registered anew under its id goes on', async () => {
 
 test('databases of one server hear nothing of each other', async () => {
   const prefix = `test-${randomUUID()}`;
-  const [zero, one] = [await node(prefix), await node(prefix, `${server.url}/1`)];
-  const client = await watch(zero);
+  const [zero, one] = [await startNode(server, prefix), await startNode({ url: `${server.url}/1` }, prefix)];
+  const client = await watchRoom(zero);
   await one.set('other');
   await zero.set('own');
   expect((await client.take('create')).id).toBe('own');
-  expect(changes(client)).toHaveLength(1);
+  expect(changesOf(client)).toHaveLength(1);
 });
 
 test('a state trigger fires once for each change, whichever engine it came through', async () => {
@@ -170,11 +148,11 @@ test('RV-40 RV-41 what a killed engine held goes within its grace, and what has 
   const prefix = `test-${randomUUID()}`;
   const adapter = `{ name: redis, config: { redis_url: "${server.url}", key_prefix: "${prefix}:streams" } }`;
   const doomed = await EngineProcess.start({ adapter });
-  const watcher = await watch(await node(prefix));
+  const watcher = await watchRoom(await startNode(server, prefix));
   const worker = await RawWorker.connect(doomed.workerUrl);
   await worker.serve('app::join', () => ({ lease: { item_id: 'ann', data: { id: 'ann' }, grace_ms: 1_500 } }));
   await worker.bind('stream:join', 'app::join', {});
-  await StreamSocket.open(`${doomed.streamUrl}${PATH}`);
+  await StreamSocket.open(`${doomed.streamUrl}${ROOM_PATH}`);
   await worker.result('stream::set', { ...ROOM, item_id: 'soon', data: { id: 'soon' }, ttl_ms: 2_000 });
   await watcher.take('create', ({ id }) => id === 'ann');
   await watcher.take('create', ({ id }) => id === 'soon');
@@ -186,14 +164,14 @@ test('RV-40 RV-41 what a killed engine held goes within its grace, and what has 
   const took = performance.now() - begun;
   expect(took).toBeGreaterThan(1_500);
   expect(took).toBeLessThan(10_000);
-  const deletes = changes(watcher).filter(({ event }) => event.type === 'delete');
+  const deletes = changesOf(watcher).filter(({ event }) => event.type === 'delete');
   expect(deletes.map(({ id }) => id)).toEqual(['soon', 'ann']);
 }, 30_000);
 
 test('F42 a Redis without memory refuses writes with STORE_FULL, reads on, and takes writes again when it has some', async () => {
   const own = await RedisServer.start(['--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction']);
   try {
-    const [a] = await pair(own.url);
+    const [a] = await pair(own);
     await a.set('kept', { id: 'kept' });
     own.command('CONFIG', 'SET', 'maxmemory', '1mb');
     expect(await a.trySet('more', 'x'.repeat(10_000))).toBe('STORE_FULL');
@@ -210,7 +188,7 @@ test('F42 a Redis without memory refuses writes with STORE_FULL, reads on, and t
 test('F42 an engine does not start on a Redis that throws items away', async () => {
   const own = await RedisServer.start(['--save', '', '--appendonly', 'no', '--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru']);
   try {
-    await expect(pair(own.url)).rejects.toThrow(/maxmemory-policy.*noeviction/);
+    await expect(pair(own)).rejects.toThrow(/maxmemory-policy.*noeviction/);
   } finally {
     await own.dispose();
   }
@@ -224,7 +202,7 @@ test.each([
   async (_what, options, shown) => {
     const own = await RedisServer.start(options);
     try {
-      const [a, b] = await pair(own.url);
+      const [a, b] = await pair(own);
       const client = await StreamSocket.open(b.streamUrl);
       client.joinWithPositions('s1', 'chat', 'room');
       await client.take('sync');
@@ -255,7 +233,9 @@ test.each([
     const sentinels = [await RedisServer.startSentinel(primary, 'main', 1)];
     try {
       const prefix = `test-${randomUUID()}`;
-      const [a, b] = [await node(prefix, 'redis://nowhere', sentinels), await node(prefix, 'redis://nowhere', sentinels)];
+      const nodes = sentinels.map(({ port }) => `127.0.0.1:${port}`);
+      const where = { url: 'redis://nowhere', servers: { kind: 'sentinels', nodes, name: 'main' } } as const;
+      const [a, b] = [await startNode(where, prefix), await startNode(where, prefix)];
       const client = await StreamSocket.open(b.streamUrl);
       client.joinWithPositions('s1', 'chat', 'room');
       await client.take('sync');
@@ -302,20 +282,20 @@ test('an engine hears of the groups that it serves, and of no other', async () =
 
 test('F41 a subscription that the server has dropped is made again, and nothing is passed over', async () => {
   const [a, b] = await pair();
-  const client = await watch(b);
+  const client = await watchRoom(b);
   await a.set('m0');
   await client.take('create');
   server.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
   for (let n = 1; n <= 20; n++) await again(() => a.trySet('m0', { n }));
   await client.take('update', ({ event }) => (event.data as { n?: number }).n === 20);
-  const offsets = changes(client).map(({ offset }) => offset);
+  const offsets = changesOf(client).map(({ offset }) => offset);
   expect(offsets).toEqual(Array.from({ length: offsets.length }, (_, n) => n + 1));
 }, 30_000);
 
 test('F37 a Redis that comes back empty begins another history: nobody keeps what is gone', async () => {
   const own = await RedisServer.start();
   try {
-    const [a, b] = await pair(own.url);
+    const [a, b] = await pair(own);
     const client = await StreamSocket.open(b.streamUrl);
     client.joinWithPositions('s1', 'chat', 'room');
     const first = await client.take('sync');
@@ -337,8 +317,8 @@ test('F37 a Redis that comes back empty begins another history: nobody keeps wha
 test('F39 while Redis stands still calls fail within their time, and it is used again when it goes on', async () => {
   const own = await RedisServer.start();
   try {
-    const [a, b] = await pair(own.url);
-    const client = await watch(b);
+    const [a, b] = await pair(own);
+    const client = await watchRoom(b);
     await a.set('before');
     await client.take('create');
     own.pause();
@@ -355,33 +335,3 @@ test('F39 while Redis stands still calls fail within their time, and it is used 
     await own.dispose();
   }
 }, 30_000);
-
-interface Fired {
-  readonly id?: string | null;
-  readonly event?: { readonly data?: { readonly n?: number } };
-  readonly new_value?: unknown;
-}
-
-const numberOf = ({ event }: Fired) => event?.data?.n;
-
-/** What a new function of the worker gets by a trigger of that kind. */
-async function bound(worker: RawWorker, type: string, config: Record<string, unknown>): Promise<Inbox<Fired>> {
-  const events = new Inbox<Fired>();
-  const id = `app::fired-${randomUUID()}`;
-  await worker.serve(id, (data) => events.push(data as Fired));
-  await worker.bind(type, id, config);
-  return events;
-}
-
-/** Whether a change that comes through `a` has reached a trigger at `b`. */
-async function seenBy(events: Inbox<Fired>, a: Node, b: Node): Promise<string | undefined> {
-  await a.set('probe');
-  // Behind it on the way of the trigger.
-  await b.set('probe');
-  return events.all.length > 1 ? undefined : 'STORE_UNAVAILABLE';
-}
-
-/** As a client would: until it works. What fails meanwhile is unavailable, and nothing else. */
-async function again(call: () => Promise<unknown>): Promise<void> {
-  for (let code = await call(); code !== undefined; code = await call()) expect(code).toBe('STORE_UNAVAILABLE');
-}

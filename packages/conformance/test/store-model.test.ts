@@ -365,7 +365,7 @@ describe.each([
   { name: 'memory', factory: memoryFactory, numRuns: 200 },
   { name: 'lmdb', factory: (elapsed: Elapsed) => lmdbFactory('commit', elapsed), numRuns: 50 },
   { name: 'lmdb, relaxed', factory: (elapsed: Elapsed) => lmdbFactory('relaxed', elapsed), numRuns: 25 },
-  { name: 'redis', factory: (elapsed: Elapsed) => redisFactory(redis.url, elapsed), numRuns: 40 },
+  { name: 'redis', factory: (elapsed: Elapsed) => redisFactory(redis, elapsed), numRuns: 40 },
 ])('a store beside its model: $name', ({ factory, numRuns }) => {
   test(`after any changes, and after it was closed and opened again, it says what the model says (seed ${SEED})`, async () => {
     let runs = 0;

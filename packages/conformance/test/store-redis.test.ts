@@ -1,14 +1,22 @@
 import { storeContract } from '@rivulet/conformance/store-contract';
 import { afterAll, beforeAll, describe, test } from 'vitest';
+import { RedisCluster } from '../../checker/src/live/redis-cluster.js';
 import { RedisServer } from '../../checker/src/live/redis-server.js';
 import { redisFactory } from './harness/store-factories.js';
 
 let server: RedisServer;
+let cluster: RedisCluster;
 beforeAll(async () => {
-  server = await RedisServer.start();
-});
-afterAll(() => server.dispose());
+  [server, cluster] = await Promise.all([RedisServer.start(), RedisCluster.start(3)]);
+}, 60_000);
+afterAll(() => Promise.all([server.dispose(), cluster.dispose()]));
 
 describe('the contract of a store: redis', () => {
-  test.each(storeContract)('$title', (clause) => clause.run(redisFactory(server.url)));
+  test.each(storeContract)('$title', (clause) => clause.run(redisFactory(server)));
+});
+
+describe('the contract of a store: a Redis Cluster of three', () => {
+  test.each(storeContract)('$title', (clause) =>
+    clause.run(redisFactory({ url: 'redis://127.0.0.1', servers: { kind: 'cluster', nodes: cluster.nodes.slice(0, 1) } })),
+  );
 });

@@ -200,8 +200,8 @@ async function createStore(adapter: StoreConfig, options: Omit<StoreFactoryOptio
       return createLmdbStore({ path, durability, saveIntervalMs, ...(space === undefined ? {} : { space }), ...options });
     }
     case 'redis': {
-      const { url, sentinels, keyPrefix, commandTimeoutMs, connectTimeoutMs } = adapter;
-      return createRedisStore({ url, sentinels, keyPrefix, commandTimeoutMs, connectTimeoutMs, ...options });
+      const { url, servers, keyPrefix, commandTimeoutMs, connectTimeoutMs } = adapter;
+      return createRedisStore({ url, servers, keyPrefix, commandTimeoutMs, connectTimeoutMs, ...options });
     }
     case 'module':
       return await loadStoreModule(adapter.path, { ...options, config: adapter.config });

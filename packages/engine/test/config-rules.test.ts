@@ -239,17 +239,26 @@ describe('the stream entry', () => {
   it('takes sentinels, and prints them', () => {
     const written = '{ mode: sentinel, nodes: ["s1:26379", "s2:26379"], master_name: main }';
     const first = load(stream(`{ adapter: { name: redis, config: ${written} } }`));
-    expect(first.stream?.adapter).toMatchObject({ sentinels: { nodes: ['s1:26379', 's2:26379'], name: 'main' } });
+    expect(first.stream?.adapter).toMatchObject({ servers: { kind: 'sentinels', nodes: ['s1:26379', 's2:26379'], name: 'main' } });
     expect(JSON.stringify(describeConfig(first))).toContain('"mode":"sentinel","nodes":["s1:26379","s2:26379"],"master_name":"main"');
+  });
+
+  it('takes nodes of a cluster, and prints them', () => {
+    const first = load(stream('{ adapter: { name: redis, config: { mode: cluster, nodes: ["r1:6379"] } } }'));
+    expect(first.stream?.adapter).toMatchObject({ servers: { kind: 'cluster', nodes: ['r1:6379'] } });
+    expect(JSON.stringify(describeConfig(first))).toContain('"mode":"cluster","nodes":["r1:6379"],"key_prefix"');
   });
 
   it.each([
     ['{ redis_url: "http://cache" }', 'redis_url', 'a redis:// or rediss:// address'],
+    ['{ redis_url: "redis://[" }', 'redis_url', 'a redis:// or rediss:// address'],
     ['{ key_prefix: "a{b}" }', 'key_prefix', 'of the characters'],
     ['{ mode: sentinel }', 'nodes', 'give both or neither'],
     ['{ nodes: ["s1:26379"] }', 'nodes', 'give both or neither'],
     ['{ mode: sentinel, nodes: ["s1"] }', 'nodes[0]', 'addresses such as'],
-    ['{ mode: cluster, nodes: ["s1:1"] }', 'mode', 'standalone or sentinel'],
+    ['{ mode: cluster }', 'nodes', 'give both or neither'],
+    ['{ mode: cluster, nodes: ["r1:6379"], redis_url: "redis://r1/2" }', 'redis_url', 'has no databases'],
+    ['{ mode: ring, nodes: ["s1:1"] }', 'mode', 'standalone or sentinel or cluster'],
     ['{ comand_timeout_ms: 1 }', 'comand_timeout_ms', '"command_timeout_ms"'],
   ])('refuses the Redis %s', (written, key, reason) => {
     expect(problemsOf(stream(`{ adapter: { name: redis, config: ${written} } }`))).toEqual([

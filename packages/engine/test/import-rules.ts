@@ -31,7 +31,7 @@ const WITHOUT_PROTOCOL = new Set(['structures', 'logging', 'cli']);
 const PACKAGES: Readonly<Record<string, (file: string) => boolean>> = {
   ws: (file) => file.startsWith('transport/'),
   lmdb: (file) => file.startsWith('storage/') || isBackend(file),
-  '@redis/client': (file) => file === 'storage/redis.ts',
+  '@redis/client': (file) => file === 'storage/redis-client.ts',
   pino: (file) => file.startsWith('logging/'),
   yaml: (file) => file.startsWith('config/') || file.startsWith('cli/'),
   zod: (file) => file.startsWith('config/') || file.startsWith('cli/'),

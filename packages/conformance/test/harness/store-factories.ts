@@ -7,7 +7,7 @@ import type { StreamStore } from '@rivulet/engine/store';
 import { silentLogger } from '../../../engine/src/logging/logger.js';
 import { createLmdbStore } from '../../../engine/src/store/store-lmdb.js';
 import { createMemoryStore } from '../../../engine/src/store/store-memory.js';
-import { createRedisStore } from '../../../engine/src/store/store-redis.js';
+import { createRedisStore, type RedisStoreOptions } from '../../../engine/src/store/store-redis.js';
 
 const WEEK = 7 * 86_400_000;
 
@@ -44,11 +44,15 @@ export function lmdbFactory(
 }
 
 /** Each store that it creates has keys of its own. */
-export function redisFactory(url: string, monotonic = () => performance.now()): StoreFactory & { open(now: () => number): StreamStore } {
+export function redisFactory(
+  { url, servers }: Pick<RedisStoreOptions, 'url' | 'servers'>,
+  monotonic = () => performance.now(),
+): StoreFactory & { open(now: () => number): StreamStore } {
   let keyPrefix = '';
   const open = (now: () => number) =>
     createRedisStore({
       url,
+      servers,
       keyPrefix,
       connectTimeoutMs: 5_000,
       commandTimeoutMs: 2_000,

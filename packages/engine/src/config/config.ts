@@ -137,10 +137,12 @@ export type StoreConfig =
   /** Shared by all engines that name the same server and prefix. */
   | {
       readonly kind: 'redis';
-      /** With sentinels it says everything but host and port. */
+      /** With `servers` it says everything but host and port. */
       readonly url: string;
-      /** Addresses as `host:port`, and the name by which they know the primary. */
-      readonly sentinels?: { readonly nodes: readonly string[]; readonly name: string };
+      /** Addresses as `host:port`: of sentinels, with the name by which they know the primary, or of some nodes of a Redis Cluster. */
+      readonly servers?:
+        | { readonly kind: 'sentinels'; readonly nodes: readonly string[]; readonly name: string }
+        | { readonly kind: 'cluster'; readonly nodes: readonly string[] };
       readonly keyPrefix: string;
       readonly commandTimeoutMs: number;
       readonly connectTimeoutMs: number;

@@ -143,10 +143,11 @@ function adapterKeys(store: StoreConfig): Readonly<Record<string, unknown>> {
       return { name: 'kv', config };
     }
     case 'redis': {
-      const { url, sentinels, keyPrefix, commandTimeoutMs, connectTimeoutMs } = store;
+      const { url, servers, keyPrefix, commandTimeoutMs, connectTimeoutMs } = store;
       const config = {
         redis_url: withoutPassword(url),
-        ...(sentinels === undefined ? {} : { mode: 'sentinel', nodes: sentinels.nodes, master_name: sentinels.name }),
+        ...(servers === undefined ? {} : { mode: servers.kind === 'cluster' ? 'cluster' : 'sentinel', nodes: servers.nodes }),
+        ...(servers?.kind === 'sentinels' ? { master_name: servers.name } : {}),
         key_prefix: keyPrefix,
         command_timeout_ms: commandTimeoutMs,
         connect_timeout_ms: connectTimeoutMs,

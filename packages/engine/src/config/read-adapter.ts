@@ -98,14 +98,20 @@ function warnOfMemory(owner: StoreOwner, path: KeyPath, findings: Findings): voi
 function readRedisStore(owner: StoreOwner, section: Section, findings: Findings): StoreConfig | undefined {
   const redis = readSection(redisSchemas[owner], section, findings);
   if (redis === undefined) return undefined;
-  if ((redis.mode === 'sentinel') !== redis.nodes.length > 0) {
-    findings.problem([...section.path, 'nodes'], 'nodes are the sentinels of mode: sentinel; give both or neither');
+  const { mode, nodes } = redis;
+  if ((mode !== 'standalone') !== nodes.length > 0) {
+    findings.problem([...section.path, 'nodes'], 'nodes are those of mode: sentinel or mode: cluster; give both or neither');
+    return undefined;
+  }
+  if (mode === 'cluster' && !/^\/?0?$/.test(new URL(redis.redis_url).pathname)) {
+    findings.problem([...section.path, 'redis_url'], 'a Redis Cluster has no databases; leave the number out');
     return undefined;
   }
   return {
     kind: 'redis',
     url: redis.redis_url,
-    ...(redis.mode === 'sentinel' ? { sentinels: { nodes: redis.nodes, name: redis.master_name } } : {}),
+    ...(mode === 'sentinel' ? { servers: { kind: 'sentinels', nodes, name: redis.master_name } } : {}),
+    ...(mode === 'cluster' ? { servers: { kind: 'cluster', nodes } } : {}),
     keyPrefix: redis.key_prefix,
     commandTimeoutMs: redis.command_timeout_ms,
     connectTimeoutMs: redis.connect_timeout_ms,

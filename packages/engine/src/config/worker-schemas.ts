@@ -196,7 +196,7 @@ export const kvSchemas = { stream: kvSchema(DEFAULT_STORE_PATHS.stream), state: 
 const REDIS_URL_BOUND = 'a redis:// or rediss:// address';
 const PREFIX_BOUND = '1 to 64 of the characters A-Z a-z 0-9 . _ : -';
 
-const NODES_BOUND = 'a list of at most 100 addresses such as sentinel-1:26379';
+const NODES_BOUND = 'a list of at most 100 addresses such as redis-1:6379';
 const MASTER_BOUND = '1 to 128 of the characters A-Z a-z 0-9 . _ -';
 
 function redisSchema(prefix: string) {
@@ -205,9 +205,10 @@ function redisSchema(prefix: string) {
       .string({ error: REDIS_URL_BOUND })
       .max(4_096, { error: REDIS_URL_BOUND })
       .regex(/^rediss?:\/\/[^\s]+$/, { error: REDIS_URL_BOUND })
+      .refine((url) => URL.canParse(url), { error: REDIS_URL_BOUND })
       .default('redis://localhost:6379')
       .describe(REDIS_URL_BOUND),
-    mode: oneOf(['standalone', 'sentinel'], 'standalone'),
+    mode: oneOf(['standalone', 'sentinel', 'cluster'], 'standalone'),
     nodes: z
       .array(z.string({ error: NODES_BOUND }).regex(/^[^\s/@]+:\d{1,5}$/, { error: NODES_BOUND }), { error: NODES_BOUND })
       .max(100, { error: NODES_BOUND })

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { type Position, RivuletError } from '@rivulet/protocol';
-import type { Redis, RedisReply, RedisScript } from '../storage/redis.js';
+import type { Redis } from '../storage/redis.js';
+import type { RedisReply } from '../storage/redis-client.js';
+import type { RedisScript } from '../storage/redis-link.js';
 import type { GroupRef } from './store.js';
 import { type GroupKeys, PARTITIONS, type RedisKeys } from './store-redis-keys.js';
 import { ADOPT, CHANGES, LOG, PAGE, READ, RENEW } from './store-redis-scripts.js';
@@ -41,7 +43,7 @@ export class RedisGroups {
   ): Promise<readonly RedisReply[]> {
     const all = [keys.shared.partition, keys.head, ...names];
     for (let tries = 0; tries < MOST_FENCES; tries++) {
-      const reply = await this.redis.run(script, all, (run) => [run, randomUUID(), String(this.#now()), ...args]);
+      const reply = await this.redis.run(script, all, ({ run }) => [run, randomUUID(), String(this.#now()), ...args]);
       if (!Array.isArray(reply)) throw unreadable();
       const list = reply as readonly RedisReply[];
       if (textOf(list[0]) !== 'fence') return list;
@@ -98,8 +100,7 @@ export class RedisGroups {
 
   /** Another run has what it acknowledged only if it was written through to its disk each time. */
   async #adopt(partition: string): Promise<void> {
-    const { durable } = this.redis.server;
-    await this.redis.run(ADOPT, [partition], (run) => [run, randomUUID(), durable ? '1' : '0']);
+    await this.redis.run(ADOPT, [partition], ({ run, durable }) => [run, randomUUID(), durable ? '1' : '0']);
   }
 }
 

@@ -15,6 +15,8 @@ export interface GroupKeys {
   readonly name: string;
   /** Where its commits are published. */
   readonly channel: string;
+  /** Where they are published in a Cluster for who follows its stream, and for who follows all streams. */
+  readonly followed: readonly [string, string];
   /** Position, stamp and floor. */
   readonly head: string;
   /** Value of each item. */
@@ -74,9 +76,9 @@ export class RedisKeys {
     return `${this.#prefix}:nodes`;
   }
 
-  /** Channel of one engine alone. */
-  canary(node: string): string {
-    return `${this.#prefix}:canary:${node}`;
+  /** Channel of one engine alone; `tag` decides in a Cluster which server has it. */
+  canary(tag: string, node: string): string {
+    return `${this.#prefix}:{${tag}}:canary:${node}`;
   }
 
   partition(partition: number): PartitionKeys {
@@ -102,6 +104,12 @@ export class RedisKeys {
     return `${this.#channels}:{*}:commits:${name}:*`;
   }
 
+  /** In a Cluster channels have no patterns: where the commits of a partition are published for who follows a stream, or all. */
+  followed(partition: number, stream: string | undefined): string {
+    const base = `${this.#channels}:{${partition}}:followed`;
+    return stream === undefined ? base : `${base}:${encodeURIComponent(stream)}`;
+  }
+
   of(ref: GroupRef): GroupKeys {
     const known = this.#known.get(ref.stream, ref.group);
     if (known !== undefined) return known;
@@ -119,6 +127,7 @@ export class RedisKeys {
     return {
       name,
       channel: `${this.#channels}:{${partition}}:commits:${name}`,
+      followed: [this.followed(partition, ref.stream), this.followed(partition, undefined)],
       head: key('head'),
       values: key('values'),
       metas: key('metas'),

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { RedisScript } from '../storage/redis.js';
+import type { RedisScript } from '../storage/redis-link.js';
 
 /** More than the clocks of two engines are ever apart: beyond it one has jumped. */
 const CLOCKS_APART_MS = 10_000;
@@ -51,7 +51,8 @@ local values, metas, created, changed, tombstones = KEYS[3], KEYS[4], KEYS[5], K
 local buried, deadlines, holders, log, groups = KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
 local streams, due, fading, once = KEYS[13], KEYS[14], KEYS[15], KEYS[16]
 local steady = tonumber(arg())
-local node, name, stream, group, channel, held = arg(), arg(), arg(), arg(), arg(), arg()
+local node, name, stream, group, held, channel, clustered = arg(), arg(), arg(), arg(), arg(), arg(), arg() == '1'
+local followed = {arg(), arg()}
 local most, largest, linger = arg(), arg(), arg()
 local expectedEpoch, expectedOffset = arg(), arg()
 local offset, stamp = tonumber(head[1]), tonumber(head[2])
@@ -188,7 +189,10 @@ if offset > from then
   else
     redis.call('DEL', log)
   end
-  redis.call('PUBLISH', channel, text)
+  redis.call(clustered and 'SPUBLISH' or 'PUBLISH', channel, text)
+  for index = 1, clustered and #followed or 0 do
+    if redis.call('PUBSUB', 'SHARDNUMSUB', followed[index])[2] > 0 then redis.call('SPUBLISH', followed[index], name .. '\\n' .. text) end
+  end
 end
 if touched then
   local first = redis.call('ZRANGE', deadlines, 0, 0, 'WITHSCORES')

@@ -1,5 +1,5 @@
 import type { Logger } from '../logging/logger.js';
-import type { RedisReply } from '../storage/redis.js';
+import type { RedisReply } from '../storage/redis-client.js';
 import type { Clock } from '../structures/clock.js';
 import type { SteadyTime } from '../structures/steady-time.js';
 import type { GroupRef } from './store.js';
@@ -93,7 +93,7 @@ export class RedisUpkeep {
   async leave(): Promise<void> {
     this.stop();
     const { groups, node } = this.#options;
-    await groups.redis.command(['ZADD', groups.keys.nodes, '0', node]);
+    await groups.redis.command('ZADD', groups.keys.nodes, '0', node);
   }
 
   stop(): void {
@@ -119,7 +119,7 @@ export class RedisUpkeep {
       const ref = refOf(name);
       const { deadlines } = groups.keys.of(ref);
       for (let more = true; more; ) {
-        const items = listOf(await groups.redis.command(['ZRANGEBYSCORE', deadlines, '-inf', now, 'LIMIT', '0', String(ITEMS_AT_ONCE)]));
+        const items = listOf(await groups.redis.command('ZRANGEBYSCORE', deadlines, '-inf', now, 'LIMIT', '0', String(ITEMS_AT_ONCE)));
         await due(ref, items);
         more = items.length === ITEMS_AT_ONCE;
       }
@@ -131,7 +131,7 @@ export class RedisUpkeep {
     const { keys, redis } = this.#options.groups;
     const limit = ['LIMIT', '0', String(GROUPS_AT_ONCE)];
     const found = await Promise.all(
-      partitions.map((partition) => redis.command(['ZRANGEBYSCORE', keys.partition(partition)[index], '-inf', until, ...limit])),
+      partitions.map((partition) => redis.command('ZRANGEBYSCORE', keys.partition(partition)[index], '-inf', until, ...limit)),
     );
     return found.flatMap(listOf);
   }
@@ -144,7 +144,7 @@ export class RedisUpkeep {
       const names = [`${held}${node}`, due];
       while (Number(await groups.redis.run(ORPHAN, names, () => [base, String(time.now())])) > 0);
     }
-    await groups.redis.command(['ZREM', groups.keys.nodes, node]);
+    await groups.redis.command('ZREM', groups.keys.nodes, node);
   }
 }
 

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { type Position, RivuletError } from '@rivulet/protocol';
 import type { Logger } from '../logging/logger.js';
-import { Redis, type Sentinels } from '../storage/redis.js';
+import { type Concerns, Redis } from '../storage/redis.js';
+import type { RedisServers } from '../storage/redis-servers.js';
 import type { Clock } from '../structures/clock.js';
 import { PairMap } from '../structures/pair-map.js';
 import { SteadyTime } from '../structures/steady-time.js';
@@ -20,7 +21,7 @@ import type {
 } from './store.js';
 import { GroupFeed } from './store-redis-feed.js';
 import { RedisGroups } from './store-redis-groups.js';
-import { PARTITIONS, RedisKeys, refOfChannel } from './store-redis-keys.js';
+import { PARTITIONS, RedisKeys, refOf, refOfChannel } from './store-redis-keys.js';
 import type { Asked } from './store-redis-plan.js';
 import { GroupQueue, requireQueueRoom, sizeOf } from './store-redis-queue.js';
 import { readChanges, readItem, readSnapshot } from './store-redis-reads.js';
@@ -30,10 +31,10 @@ import { listOf, RedisUpkeep } from './store-redis-upkeep.js';
 import { requireIds } from './write-plan.js';
 
 export interface RedisStoreOptions {
-  /** With sentinels it says everything but host and port. */
+  /** Unless the servers are found by it, it says everything but host and port. */
   readonly url: string;
-  /** Default: the server is at the address. */
-  readonly sentinels?: Sentinels | undefined;
+  /** Default: one, at the address. */
+  readonly servers?: RedisServers | undefined;
   /** First part of the names of all keys; engines with the same one share everything. */
   readonly keyPrefix: string;
   readonly connectTimeoutMs: number;
@@ -92,21 +93,21 @@ class RedisStore implements WritableStore {
   }
 
   async start(events: StoreEvents): Promise<void> {
-    const { url, sentinels, connectTimeoutMs, commandTimeoutMs, clock, logger, tombstoneRetentionMs } = this.#options;
+    const { url, servers = { kind: 'single' }, connectTimeoutMs, commandTimeoutMs, clock, logger, tombstoneRetentionMs } = this.#options;
     const redis = await Redis.connect({
       url,
-      sentinels,
+      servers,
       connectTimeoutMs,
       commandTimeoutMs,
       scripts: SCRIPTS,
-      canary: this.#keys.canary(this.#node),
+      canary: (tag) => this.#keys.canary(tag, this.#node),
       logger,
-      onUp: () => {
+      onUp: (concerns) => {
         this.#run?.upkeep.onUp();
-        this.#compare();
+        this.#compare(concerns);
       },
-      onDown: (error) => {
-        for (const { feed } of this.#watched.values()) feed.interrupt(error);
+      onDown: (error, concerns) => {
+        for (const { feed } of this.#watched.values()) if (concerns(this.#keys.of(feed.ref).channel)) feed.interrupt(error);
       },
     });
     const groups = new RedisGroups(redis, this.#keys, () => clock.now());
@@ -195,7 +196,7 @@ class RedisStore implements WritableStore {
       return;
     }
     this.#followed.delete(stream);
-    this.#run?.groups.redis.unfollow(this.#keys.channelsOf(stream));
+    this.#unfollowNow(stream);
     // What is told no more must not be waited for.
     for (const watched of Array.from(this.#watched.values())) {
       if (watched.count === 0 && !this.#follows(watched.feed.ref.stream)) this.#forget(watched.feed.ref, watched);
@@ -211,7 +212,7 @@ class RedisStore implements WritableStore {
     // Others find out by themselves when it can't be told.
     await run.upkeep.leave().catch(() => {});
     for (const { feed } of this.#watched.values()) feed.close();
-    await run.groups.redis.close();
+    run.groups.redis.close();
   }
 
   /** Deletes the items whose time has come, as the timer does. */
@@ -274,12 +275,33 @@ class RedisStore implements WritableStore {
   }
 
   #followNow(stream: string | undefined): void {
-    this.#run?.groups.redis.follow(this.#keys.channelsOf(stream), (message, channel) => {
-      const ref = refOfChannel(channel.toString());
-      const watched = this.#watched.get(ref.stream, ref.group) ?? this.#feedFromNext(ref);
-      watched.usedAt = this.#options.clock.monotonic();
-      watched.feed.onMessage(message);
-    });
+    const redis = this.#run?.groups.redis;
+    if (redis?.clustered !== true) {
+      redis?.follow(this.#keys.channelsOf(stream), (message, channel) => this.#onFollowed(refOfChannel(channel.toString()), message));
+      return;
+    }
+    for (const channel of this.#followedChannels(stream)) {
+      redis.subscribeSoon(channel, (message) => {
+        const end = message.indexOf('\n');
+        this.#onFollowed(refOf(message.toString('latin1', 0, end)), message.subarray(end + 1));
+      });
+    }
+  }
+
+  #unfollowNow(stream: string | undefined): void {
+    const redis = this.#run?.groups.redis;
+    if (redis?.clustered !== true) redis?.unfollow(this.#keys.channelsOf(stream));
+    else for (const channel of this.#followedChannels(stream)) redis.unsubscribe(channel);
+  }
+
+  #followedChannels(stream: string | undefined): string[] {
+    return Array.from({ length: PARTITIONS }, (_, partition) => this.#keys.followed(partition, stream));
+  }
+
+  #onFollowed(ref: GroupRef, message: Buffer): void {
+    const watched = this.#watched.get(ref.stream, ref.group) ?? this.#feedFromNext(ref);
+    watched.usedAt = this.#options.clock.monotonic();
+    watched.feed.onMessage(message);
   }
 
   #feed(ref: GroupRef, { groups, events }: Pick<Run, 'groups' | 'events'>): Watched {
@@ -305,7 +327,7 @@ class RedisStore implements WritableStore {
   }
 
   /** What was published while the server was away, or was lost on the way, is fetched. */
-  #compare(): void {
+  #compare(concerns: Concerns = () => true): void {
     const idle = this.#options.clock.monotonic() - IDLE_MS;
     for (const watched of Array.from(this.#watched.values())) {
       const { feed, count, usedAt } = watched;
@@ -313,6 +335,7 @@ class RedisStore implements WritableStore {
         this.#forget(feed.ref, watched);
         continue;
       }
+      if (!concerns(this.#keys.of(feed.ref).channel)) continue;
       feed.check().catch((error: unknown) => this.#options.logger.debug('redis_check_failed', { ...feed.ref, error }));
     }
   }
@@ -320,7 +343,7 @@ class RedisStore implements WritableStore {
   async #union(keyOf: (partition: number) => string): Promise<readonly string[]> {
     const { groups } = this.#opened();
     const found = await Promise.all(
-      Array.from({ length: PARTITIONS }, (_, partition) => groups.redis.command(['SMEMBERS', keyOf(partition)])),
+      Array.from({ length: PARTITIONS }, (_, partition) => groups.redis.command('SMEMBERS', keyOf(partition))),
     );
     return [...new Set(found.flatMap(listOf))].sort();
   }
