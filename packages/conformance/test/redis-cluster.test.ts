@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { RedisCluster } from '../../checker/src/live/redis-cluster.js';
 import { RedisServer } from '../../checker/src/live/redis-server.js';
+import { findPrimaries } from '../../engine/src/storage/redis-servers.js';
 import { slotOf } from '../../engine/src/storage/redis-slots.js';
 import { RedisKeys } from '../../engine/src/store/store-redis-keys.js';
 import { again, bound, changesOf, numberOf, ROOM, seenBy, startNode, startPair, type Where } from './harness/redis-nodes.js';
@@ -128,6 +129,26 @@ describe('engines over a Redis Cluster of three', () => {
     }
   });
 });
+
+test('of the nodes that answer, the one with the newest view of the cluster is believed, whichever answers first', async () => {
+  // Each believes that it has everything, as a server does that was cut off when another took its place.
+  const views = await Promise.all([RedisCluster.start(1), RedisCluster.start(1)]);
+  try {
+    const [old, latest] = views as [RedisCluster, RedisCluster];
+    latest.primaries[0]?.command('CLUSTER', 'BUMPEPOCH');
+    latest.primaries[0]?.command('CLUSTER', 'BUMPEPOCH');
+    const times = { connectTimeoutMs: 5_000, commandTimeoutMs: 2_000 };
+    for (const nodes of [
+      [...old.nodes, ...latest.nodes],
+      [...latest.nodes, ...old.nodes],
+    ]) {
+      const found = await findPrimaries({ kind: 'cluster', nodes }, 'redis://any', [], times);
+      expect([found.all, found.ownerOf('key')]).toEqual([latest.nodes, latest.nodes[0]]);
+    }
+  } finally {
+    for (const view of views) await view.dispose();
+  }
+}, 60_000);
 
 test('F40 a replica that takes the place of a killed server begins another history; groups of other servers go on', async () => {
   const cluster = await RedisCluster.start(3, 3);

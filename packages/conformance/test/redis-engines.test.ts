@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { RedisServer } from '../../checker/src/live/redis-server.js';
+import { connectionsOf } from './harness/connections.js';
 import { EngineProcess } from './harness/engine-process.js';
 import { Inbox } from './harness/inbox.js';
 import { RawWorker } from './harness/raw-worker.js';
@@ -70,6 +71,24 @@ test('two engines that write to one group at once show one order to everybody', 
   expect(changesOf(there).map(told)).toEqual(changesOf(here).map(told));
   expect(await a.worker.result('stream::get', { ...ROOM, item_id: 'count' })).toEqual({ n: 50 });
 }, 30_000);
+
+test('F44 engines have no way to each other that could be cut: all that they connect to is the Redis', async () => {
+  const adapter = `{ name: redis, config: { redis_url: "${server.url}", key_prefix: "test-${randomUUID()}" } }`;
+  const [a, b] = [await EngineProcess.start({ adapter }), await EngineProcess.start({ adapter })];
+  const clients = [await watchRoom(a), await watchRoom(b)];
+  for (const [n, { workerUrl }] of [a, b].entries()) {
+    const worker = await RawWorker.connect(workerUrl);
+    await worker.result('stream::set', { ...ROOM, item_id: `m${n}`, data: { n } });
+  }
+  for (const client of clients) {
+    await client.take('create', ({ offset }) => offset === 2);
+    expect(changesOf(client).map(({ id }) => id)).toEqual(['m0', 'm1']);
+  }
+  for (const { pid, ports } of [a, b]) {
+    const outgoing = connectionsOf(pid).filter(({ local }) => !Object.values(ports).includes(local));
+    expect(new Set(outgoing.map(({ remote }) => remote))).toEqual(new Set([server.port]));
+  }
+});
 
 test('RV-5 a client goes on at another engine from its position', async () => {
   const [a, b] = await pair();
@@ -278,6 +297,18 @@ test('an engine hears of the groups that it serves, and of no other', async () =
   const channels = server.command('PUBSUB', 'CHANNELS', `*:commits:${prefix}:*`).split('\n');
   expect(new Set(channels.map((channel) => channel.split(':').at(-1)))).toEqual(new Set(watched));
   expect(server.command('PUBSUB', 'NUMPAT')).toBe('0');
+});
+
+test('groups of a stream are listed page by page, each once, in order', async () => {
+  const prefix = `test-${randomUUID()}`;
+  const one = await startNode(server, prefix);
+  await one.set('m1');
+  const many = Array.from({ length: 5_000 }, (_, n) => `g${n}`);
+  for (let at = 0; at < many.length; at += 1_000) {
+    server.command('SADD', `${prefix}:streams:{7}:groups:chat`, ...many.slice(at, at + 1_000));
+    server.command('SADD', `${prefix}:streams:{8}:groups:chat`, ...many.slice(at, at + 1_000));
+  }
+  expect(await one.worker.result('stream::list_groups', { stream_name: 'chat' })).toEqual([...many, 'room'].sort());
 });
 
 test('F41 a subscription that the server has dropped is made again, and nothing is passed over', async () => {

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Random } from '../random.js';
 
-const CLI = fileURLToPath(new URL('../../../engine/dist/cli/main.js', import.meta.url));
+const OWN_CHECKOUT = fileURLToPath(new URL('../../../..', import.meta.url));
+const CLI = 'packages/engine/dist/cli/main.js';
 const READY_MS = 20_000;
 const OWN_DIRECTORY = '{ name: kv, config: { store_method: file_based, file_path: ./data } }';
 /** Below what systems hand out by themselves, so that nobody gets the port of an engine that is down for a moment. */
@@ -23,23 +24,31 @@ export class EngineProcess {
   readonly directory: string;
   readonly ports: Ports;
   readonly #settings: readonly string[];
+  readonly #cli: string;
   #child: ChildProcess | undefined;
   #log = '';
 
-  private constructor(directory: string, ports: Ports, settings: readonly string[]) {
+  private constructor(directory: string, ports: Ports, settings: readonly string[], cli: string) {
     this.directory = directory;
     this.ports = ports;
     this.#settings = settings;
+    this.#cli = cli;
   }
 
   /**
    * `settings`: lines of the `iii-stream` configuration beside host, port and adapter. `adapter`: on one line; default: a directory of its
-   * own. Started; end it with `remove`.
+   * own. `checkout`: the engine that was built there. Started; end it with `remove`.
    */
-  static async create(random: Random, settings: readonly string[], adapter = OWN_DIRECTORY): Promise<EngineProcess> {
+  static async create(
+    random: Random,
+    settings: readonly string[],
+    adapter = OWN_DIRECTORY,
+    checkout = OWN_CHECKOUT,
+  ): Promise<EngineProcess> {
     const directory = await mkdtemp(join(tmpdir(), 'rivulet-checker-'));
     const worker = await freePort(random, []);
-    const engine = new EngineProcess(directory, { worker, stream: await freePort(random, [worker]) }, [...settings, `adapter: ${adapter}`]);
+    const ports = { worker, stream: await freePort(random, [worker]) };
+    const engine = new EngineProcess(directory, ports, [...settings, `adapter: ${adapter}`], join(checkout, CLI));
     await engine.start();
     return engine;
   }
@@ -60,7 +69,10 @@ export class EngineProcess {
   async start(): Promise<void> {
     const file = join(this.directory, 'iii-config.yaml');
     await writeFile(file, this.#config());
-    const child = spawn(process.execPath, [CLI, 'start', '--config', file], { cwd: this.directory, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [this.#cli, 'start', '--config', file], {
+      cwd: this.directory,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     this.#child = child;
     child.stderr.on('data', (data: Buffer) => {
       this.#log = (this.#log + data.toString()).slice(-20_000);

@@ -11,7 +11,7 @@ import { LiveReaders } from './live-readers.js';
 import { LiveWriters, MARK } from './live-writers.js';
 import { disturb } from './nemesis.js';
 import { sampleProcess } from './process-sample.js';
-import { disturbRedis, REDIS_OPTIONS, REDIS_PREFIX } from './redis-nemesis.js';
+import { cutOff, disturbRedis, REDIS_OPTIONS, REDIS_PREFIX } from './redis-nemesis.js';
 import { RedisServer } from './redis-server.js';
 
 export interface RoundOptions {
@@ -33,6 +33,8 @@ export interface RoundOptions {
   readonly invariants?: readonly Invariant[];
   /** So many engines over one Redis, which gets faults of its own; default: one with a directory. */
   readonly engines?: number;
+  /** Every second engine is the one that was built in this other checkout. */
+  readonly beside?: string | undefined;
   /** Gets every operation, for instance to keep the history. */
   readonly onOp?: (op: Op) => void;
 }
@@ -65,10 +67,13 @@ export async function runRound(options: RoundOptions): Promise<Round> {
 interface Node {
   readonly engine: EngineProcess;
   readonly proxy: ChaosProxy;
+  /** Its way to the Redis, if there is one. */
+  readonly store: ChaosProxy | undefined;
 }
 
-/** A fault in so many is one of the Redis. */
+/** A fault in so many is one of the Redis, or of the way of an engine to it. */
 const REDIS_SHARE = 0.3;
+const CUT_SHARE = 0.15;
 const SETTINGS = ['log_max_changes: 400', 'max_buffered_bytes: 65536'];
 
 class LiveRound {
@@ -142,9 +147,10 @@ class LiveRound {
   async close(): Promise<void> {
     this.#writers?.close();
     this.#readers?.close();
-    for (const { engine, proxy } of this.#nodes) {
+    for (const { engine, proxy, store } of this.#nodes) {
       await proxy.close();
       await engine.remove();
+      await store?.close();
     }
     await this.#redis?.dispose();
   }
@@ -152,15 +158,16 @@ class LiveRound {
   /** Answers one of them each time that it is asked: who comes back may come to another. */
   async #startNodes(): Promise<() => Node> {
     const random = this.#random;
-    const { engines } = this.#options;
+    const { engines, beside } = this.#options;
     if (engines !== undefined) this.#redis = await RedisServer.start(REDIS_OPTIONS);
-    const adapter = this.#redis && `{ name: redis, config: { redis_url: "${this.#redis.url}", key_prefix: ${REDIS_PREFIX} } }`;
     // Ports are those of this machine and moment, not of the seed.
     const ports = new Random(Date.now());
     for (let n = 0; n < (engines ?? 1); n++) {
-      const engine = await EngineProcess.create(ports, SETTINGS, adapter);
+      const store = this.#redis && (await ChaosProxy.to({ host: '127.0.0.1', port: this.#redis.port }, random.fork(), this.#nemesis));
+      const adapter = store && `{ name: redis, config: { redis_url: "redis://127.0.0.1:${store.port}", key_prefix: ${REDIS_PREFIX} } }`;
+      const engine = await EngineProcess.create(ports, SETTINGS, adapter, n % 2 === 1 ? beside : undefined);
       const proxy = await ChaosProxy.to({ host: '127.0.0.1', port: engine.ports.stream }, random.fork(), this.#nemesis);
-      this.#nodes.push({ engine, proxy });
+      this.#nodes.push({ engine, proxy, store });
     }
     const choices = random.fork();
     return () => (this.#nodes.length === 1 ? this.#nodes[0] : choices.pick(this.#nodes)) as Node;
@@ -179,6 +186,7 @@ class LiveRound {
     if (this.#redis !== undefined && random.chance(REDIS_SHARE)) return disturbRedis(this.#redis, random, this.#nemesis);
     const [first] = this.#nodes;
     const node = this.#nodes.length > 1 ? random.pick(this.#nodes) : first;
+    if (node?.store !== undefined && random.chance(CUT_SHARE)) return cutOff(node.store, random);
     if (node !== undefined) await disturb({ random, ...node, nemesis: this.#nemesis });
   }
 
@@ -186,7 +194,7 @@ class LiveRound {
   async #settle(): Promise<void> {
     const [writers, readers] = [this.#writers, this.#readers];
     if (writers === undefined || readers === undefined) return;
-    for (const { proxy } of this.#nodes) proxy.heal();
+    for (const { proxy, store } of this.#nodes) for (const each of [proxy, store]) each?.heal();
     writers.rest();
     await this.#bell.until(() => writers.idle && writers.clients.some(({ online }) => online) && readers.whole, QUIET_MS);
     writers.mark();

@@ -1,5 +1,6 @@
 import type { NemesisVerb } from '../history/op.js';
 import type { Random } from '../random.js';
+import type { ChaosProxy } from './chaos-proxy.js';
 import type { RedisServer } from './redis-server.js';
 
 /** Begins the keys of the engines of a round: each has a server of its own. */
@@ -34,4 +35,11 @@ export async function disturbRedis(
     nemesis('start-redis', '', '');
     await redis.start();
   }
+}
+
+/** One engine can't reach the Redis for a while, and nobody tells it; the others can. */
+export async function cutOff(way: ChaosProxy, random: Random): Promise<void> {
+  for (const direction of ['up', 'down'] as const) way.blackhole(direction);
+  await new Promise((resolve) => setTimeout(resolve, random.between(50, 8_000)));
+  way.heal();
 }

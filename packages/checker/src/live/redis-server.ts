@@ -23,9 +23,10 @@ export class RedisServer {
     this.#options = options;
   }
 
-  /** `options`: of redis-server. By default it keeps nothing on disk. */
-  static async start(options: readonly string[] = ['--save', '', '--appendonly', 'no']): Promise<RedisServer> {
+  /** `options`: of redis-server. By default it keeps nothing on disk. `dump`: what it loads, as another one has saved it. */
+  static async start(options: readonly string[] = ['--save', '', '--appendonly', 'no'], dump?: Buffer): Promise<RedisServer> {
     const server = new RedisServer(await freePort(), options);
+    if (dump !== undefined) writeFileSync(join(server.#directory, 'dump.rdb'), dump);
     await server.start();
     return server;
   }

@@ -18,8 +18,17 @@ const CYCLES_A_ROUND = 10;
 const DELIVERIES_A_ROUND = 500_000;
 const MOST_TOLD = 3;
 
-/** Faults of all kinds on a real engine, in rounds with a store of their own each. `engines`: so many over one Redis, which has faults too. */
-export function runCycles(seed: number, cycles: number, onRound: (round: Round) => void, engines?: number): Promise<RoundsResult> {
+/**
+ * Faults of all kinds on a real engine, in rounds with a store of their own each. `engines`: so many over one Redis, which has faults too;
+ * `beside`: every second of them is that of another checkout.
+ */
+export function runCycles(
+  seed: number,
+  cycles: number,
+  onRound: (round: Round) => void,
+  engines?: number,
+  beside?: string,
+): Promise<RoundsResult> {
   return runRounds(
     seed,
     (sum) => sum.cycles < cycles,
@@ -34,7 +43,7 @@ export function runCycles(seed: number, cycles: number, onRound: (round: Round) 
         workers: 2,
         lanes: 8,
         thinkMs: 4,
-        ...(engines === undefined ? {} : { engines }),
+        ...(engines === undefined ? {} : { engines, beside }),
       }),
   );
 }

@@ -43,7 +43,7 @@ async function runOne(seed: number, bugId: string | undefined): Promise<number> 
 }
 
 async function runAll(options: Arguments, args: readonly string[]): Promise<number> {
-  const { seeds, from, threads, cycles, redisCycles, deliveries, clientDeliveries, bugSeeds } = options;
+  const { seeds, from, threads, cycles, redisCycles, beside, deliveries, clientDeliveries, bugSeeds } = options;
   const hunted: Hunted[] = [];
   if (bugSeeds > 0) {
     for (const bug of BUGS) {
@@ -54,7 +54,7 @@ async function runAll(options: Arguments, args: readonly string[]): Promise<numb
   }
   const simulated = seeds === 0 ? undefined : await runSeeds(from, seeds, threads, (done) => done % 500 === 0 && say(`${done} seeds`));
   const faulted = cycles === 0 ? undefined : await runCycles(from, cycles, sayRound);
-  const shared = redisCycles === 0 ? undefined : await runCycles(from, redisCycles, sayRound, ENGINES);
+  const shared = redisCycles === 0 ? undefined : await runCycles(from, redisCycles, sayRound, ENGINES, beside || undefined);
   const delivered = deliveries === 0 ? undefined : await runDeliveries(from, deliveries, sayRound);
   const told =
     clientDeliveries === 0

@@ -59,6 +59,10 @@ export class EngineProcess {
     return engine;
   }
 
+  get ports(): EnginePorts {
+    return this.#ports;
+  }
+
   get workerUrl(): string {
     return `ws://127.0.0.1:${this.#ports.worker}`;
   }

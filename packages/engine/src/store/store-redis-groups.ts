@@ -4,7 +4,7 @@ import type { Redis } from '../storage/redis.js';
 import type { RedisReply } from '../storage/redis-client.js';
 import type { RedisScript } from '../storage/redis-link.js';
 import type { GroupRef } from './store.js';
-import { type GroupKeys, PARTITIONS, type RedisKeys } from './store-redis-keys.js';
+import { type GroupKeys, LAYOUT, PARTITIONS, type RedisKeys } from './store-redis-keys.js';
 import { ADOPT, CHANGES, LOG, PAGE, READ, RENEW } from './store-redis-scripts.js';
 
 /** Where a group stands, and the rest of what a script answers. */
@@ -93,6 +93,19 @@ export class RedisGroups {
     };
   }
 
+  /** Rejects when another version of this software shares the keys that writes them in a way that this one can't read. */
+  async requireLayout(): Promise<void> {
+    const { layout } = this.keys;
+    let found = textOf(await this.redis.command('GET', layout));
+    if (found === '') {
+      await this.redis.command('SET', layout, LAYOUT, 'NX').catch(orFull);
+      found = textOf(await this.redis.command('GET', layout));
+    }
+    if (found === LAYOUT || found === '') return;
+    const advice = 'start the version that wrote it, or give another key_prefix';
+    throw new RivuletError('STORE_UNAVAILABLE', `the keys in Redis have the layout ${found}, and this version knows ${LAYOUT}; ${advice}`);
+  }
+
   /** Every partition has a history from now on, so that none has to begin when there is no room. */
   async begin(): Promise<void> {
     await Promise.all(Array.from({ length: PARTITIONS }, (_, partition) => this.#adopt(this.keys.partition(partition).partition)));
@@ -112,6 +125,11 @@ export interface Page {
 
 export function textOf(reply: RedisReply | undefined): string {
   return Buffer.isBuffer(reply) ? reply.toString() : typeof reply === 'string' ? reply : '';
+}
+
+/** Without memory for a key the engine can read all the same. */
+function orFull(error: unknown): void {
+  if (!(error instanceof RivuletError) || error.code !== 'STORE_FULL') throw error;
 }
 
 function unreadable(): RivuletError {

@@ -6,6 +6,8 @@ import type { GroupRef } from './store.js';
  * is part of the layout: another one finds nothing.
  */
 export const PARTITIONS = 256;
+/** Grows when an earlier version can't read any more what this one writes. */
+export const LAYOUT = '1';
 /** Groups whose keys are kept. */
 const MOST_KNOWN = 16_384;
 
@@ -69,6 +71,11 @@ export class RedisKeys {
   constructor(prefix: string, database: string) {
     this.#prefix = prefix;
     this.#channels = database === '0' ? prefix : `${prefix}@${database}`;
+  }
+
+  /** Which layout of keys and values this is. */
+  get layout(): string {
+    return `${this.#prefix}:layout`;
   }
 
   /** Nodes by when they were last heard of. */

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type Position, RivuletError } from '@rivulet/protocol';
 import type { Logger } from '../logging/logger.js';
 import { type Concerns, Redis } from '../storage/redis.js';
+import type { RedisReply } from '../storage/redis-client.js';
 import type { RedisServers } from '../storage/redis-servers.js';
 import type { Clock } from '../structures/clock.js';
 import { PairMap } from '../structures/pair-map.js';
@@ -20,7 +21,7 @@ import type {
   WriteResult,
 } from './store.js';
 import { GroupFeed } from './store-redis-feed.js';
-import { RedisGroups } from './store-redis-groups.js';
+import { RedisGroups, textOf } from './store-redis-groups.js';
 import { PARTITIONS, RedisKeys, refOf, refOfChannel } from './store-redis-keys.js';
 import type { Asked } from './store-redis-plan.js';
 import { GroupQueue, requireQueueRoom, sizeOf } from './store-redis-queue.js';
@@ -49,6 +50,10 @@ export interface RedisStoreOptions {
 const IDLE_MS = 60_000;
 /** Watched groups are compared with the server this often, in milliseconds: a message that was lost last is noticed by nothing else. */
 const CHECK_MS = 10_000;
+
+/** Members of an index that one command looks at, and partitions that are looked at together. */
+const SCAN_MEMBERS = '1000';
+const SCANS_AT_ONCE = 32;
 
 /** Several engines share one Redis: each change is one script, and reaches every engine that watches the group. */
 export function createRedisStore(options: RedisStoreOptions): WritableStore {
@@ -111,6 +116,10 @@ class RedisStore implements WritableStore {
       },
     });
     const groups = new RedisGroups(redis, this.#keys, () => clock.now());
+    await groups.requireLayout().catch((error: unknown) => {
+      redis.close();
+      throw error;
+    });
     const node = this.#node;
     const due = async (ref: GroupRef, items: readonly string[]) => {
       await this.#ask(ref, { kind: 'due', items });
@@ -340,12 +349,24 @@ class RedisStore implements WritableStore {
     }
   }
 
+  /** Page by page, of some partitions at once, so that nobody waits for a long list. What is there all the time is found. */
   async #union(keyOf: (partition: number) => string): Promise<readonly string[]> {
     const { groups } = this.#opened();
-    const found = await Promise.all(
-      Array.from({ length: PARTITIONS }, (_, partition) => groups.redis.command('SMEMBERS', keyOf(partition))),
-    );
-    return [...new Set(found.flatMap(listOf))].sort();
+    const found = new Set<string>();
+    const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition).values();
+    const scan = async () => {
+      for (const partition of partitions) {
+        for (let cursor = '0'; ; ) {
+          const reply = await groups.redis.command('SSCAN', keyOf(partition), cursor, 'COUNT', SCAN_MEMBERS);
+          const [next, members] = Array.isArray(reply) ? (reply as readonly RedisReply[]) : [];
+          for (const member of listOf(members ?? [])) found.add(member);
+          cursor = textOf(next);
+          if (cursor === '0' || cursor === '') break;
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: SCANS_AT_ONCE }, scan));
+    return [...found].sort();
   }
 }
 

@@ -1,0 +1,38 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+
+export interface Connection {
+  readonly local: number;
+  readonly remote: number;
+}
+
+const ESTABLISHED = '01';
+
+/** Ports of the TCP connections that a process has, by the books of Linux. */
+export function connectionsOf(pid: number): readonly Connection[] {
+  const inodes = new Set<string>();
+  for (const fd of readdirSync(`/proc/${pid}/fd`)) {
+    const [, inode] = /^socket:\[(\d+)\]$/.exec(targetOf(`/proc/${pid}/fd/${fd}`)) ?? [];
+    if (inode !== undefined) inodes.add(inode);
+  }
+  return ['tcp', 'tcp6'].flatMap((table) =>
+    readFileSync(`/proc/${pid}/net/${table}`, 'utf8')
+      .split('\n')
+      .slice(1)
+      .map((line) => line.trim().split(/\s+/))
+      .filter(([, , , state, , , , , , inode = '']) => state === ESTABLISHED && inodes.has(inode))
+      .map(([, local, remote]) => ({ local: portOf(local), remote: portOf(remote) })),
+  );
+}
+
+function targetOf(link: string): string {
+  try {
+    return readlinkSync(link);
+  } catch {
+    // It was closed meanwhile.
+    return '';
+  }
+}
+
+function portOf(address = ''): number {
+  return Number.parseInt(address.slice(address.indexOf(':') + 1), 16);
+}
