@@ -72,6 +72,39 @@ test('two engines that write to one group at once show one order to everybody', 
   expect(await a.worker.result('stream::get', { ...ROOM, item_id: 'count' })).toEqual({ n: 50 });
 }, 30_000);
 
+test('ST-17 a stream that a worker serves at both engines has one order for everybody, events too', async () => {
+  const [a, b] = await pair();
+  const items = new Map<string, unknown>();
+  for (const { worker } of [a, b]) {
+    await worker.serve('stream::get(notes)', (data) => items.get((data as { item_id: string }).item_id) ?? null);
+    await worker.serve('stream::list(notes)', () => [...items.values()]);
+    await worker.serve('stream::set(notes)', (given) => {
+      const { item_id, data } = given as { item_id: string; data: unknown };
+      const old_value = items.get(item_id) ?? null;
+      items.set(item_id, data);
+      return { old_value, new_value: data };
+    });
+  }
+  const ref = { stream_name: 'notes', group_id: 'g' };
+  const clients = await Promise.all([a, b].map(({ streamUrl }) => StreamSocket.open(`${streamUrl}/stream/notes/g`)));
+  for (const client of clients) await client.take('sync');
+  for (let n = 0; n < 20; n++) {
+    const [here, there] = n % 2 === 0 ? [a, b] : [b, a];
+    await Promise.all([
+      here.worker.result('stream::set', { ...ref, item_id: `m${n % 3}`, data: { id: `m${n % 3}`, n } }),
+      there.worker.result('stream::send', { ...ref, type: 'tick', data: n }),
+    ]);
+  }
+  for (const client of clients) await client.take('update', ({ event }) => (event.data as { n?: number }).n === 19);
+  // The events of the last round may come after its change.
+  for (const client of clients) await client.take('event', ({ event }) => (event.event as { data?: number }).data === 19);
+  const [here, there] = clients.map((client) => changesOf(client).map(told));
+  expect(here).toHaveLength(40);
+  expect(there).toEqual(here);
+  const late = await StreamSocket.open(`${b.streamUrl}/stream/notes/g`);
+  expect((await late.take('sync')).event.data).toEqual([...items.values()]);
+});
+
 test('F44 engines have no way to each other that could be cut: all that they connect to is the Redis', async () => {
   const adapter = `{ name: redis, config: { redis_url: "${server.url}", key_prefix: "test-${randomUUID()}" } }`;
   const [a, b] = [await EngineProcess.start({ adapter }), await EngineProcess.start({ adapter })];

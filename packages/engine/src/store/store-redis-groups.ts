@@ -5,7 +5,7 @@ import type { RedisReply } from '../storage/redis-client.js';
 import type { RedisScript } from '../storage/redis-link.js';
 import type { GroupRef } from './store.js';
 import { type GroupKeys, LAYOUT, PARTITIONS, type RedisKeys } from './store-redis-keys.js';
-import { ADOPT, CHANGES, LOG, PAGE, READ, RENEW } from './store-redis-scripts.js';
+import { ADOPT, LOG, PAGE, READ, RENEW } from './store-redis-scripts.js';
 
 /** Where a group stands, and the rest of what a script answers. */
 export interface Standing {
@@ -59,16 +59,13 @@ export class RedisGroups {
   }
 
   /** Items created after an offset: id, value and meta of each. */
-  page(ref: GroupRef, after: number, page: Page): Promise<Standing> {
-    const keys = this.keys.of(ref);
-    return this.#standing(PAGE, keys, [keys.values, keys.metas, keys.created], [after, page.items, page.bytes].map(String));
+  created(ref: GroupRef, after: number, page: Page): Promise<Standing> {
+    return this.#page(this.keys.of(ref), 'created', after, page);
   }
 
   /** What changed after an offset: id, value and meta of each; of what is gone no value, and the tombstone. */
-  changes(ref: GroupRef, after: number, page: Page): Promise<Standing> {
-    const keys = this.keys.of(ref);
-    const names = [keys.values, keys.metas, keys.changed, keys.tombstones];
-    return this.#standing(CHANGES, keys, names, [after, page.items, page.bytes].map(String));
+  changed(ref: GroupRef, after: number, page: Page): Promise<Standing> {
+    return this.#page(this.keys.of(ref), 'changed', after, page);
   }
 
   /** The last commits as they were published. */
@@ -80,6 +77,10 @@ export class RedisGroups {
   /** Ends the history that has this epoch: the server has less than it had. */
   async renew(ref: GroupRef, epoch: string): Promise<void> {
     await this.redis.run(RENEW, [this.keys.of(ref).shared.partition], () => [epoch, randomUUID()]);
+  }
+
+  #page(keys: GroupKeys, index: 'created' | 'changed', after: number, { items, bytes }: Page): Promise<Standing> {
+    return this.#standing(PAGE, keys, [keys.values, keys.metas, keys[index], keys.tombstones], [after, items, bytes].map(String));
   }
 
   async #standing(script: RedisScript, keys: GroupKeys, names: readonly string[], args: readonly string[]): Promise<Standing> {

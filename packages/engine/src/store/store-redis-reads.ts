@@ -23,9 +23,9 @@ export async function readItem(groups: RedisGroups, ref: GroupRef, item: string)
 export async function readSnapshot(groups: RedisGroups, ref: GroupRef): Promise<Snapshot> {
   for (let tries = 0; tries < MOST_TRIES; tries++) {
     const items = new Map<string, StoredItem>();
-    let last = await groups.page(ref, 0, PAGE);
+    let last = await groups.created(ref, 0, PAGE);
     const { epoch, offset } = last.position;
-    for (let after = -1; ; last = await groups.page(ref, after, PAGE)) {
+    for (let after = -1; ; last = await groups.created(ref, after, PAGE)) {
       const page = itemsOf(last);
       for (const item of page) items.set(item.item, item);
       if (isLast(page.length, bytesOf(last))) break;
@@ -72,7 +72,7 @@ interface Entries {
 async function readEntries(groups: RedisGroups, ref: GroupRef, since: Position): Promise<Entries | 'epoch' | 'floor'> {
   const entries = new Map<string, ChangeEntry>();
   for (let after = since.offset; ; ) {
-    const page = await groups.changes(ref, after, PAGE);
+    const page = await groups.changed(ref, after, PAGE);
     if (page.position.epoch !== since.epoch) return 'epoch';
     if (since.offset < page.floor) return 'floor';
     const found = entriesOf(page);

@@ -217,27 +217,12 @@ return reply
 `,
 );
 
-/** Items created after an offset, in order of creation, at most so many and about so many bytes. */
+/**
+ * What stands in an index after an offset, in its order, at most so many and about so many bytes; of what is gone the tombstone in the place of
+ * the value. KEYS[5]: items by creation, or by change.
+ */
 export const PAGE = script(
   'page',
-  `${OPENING}
-local after, most, bytes = arg(), tonumber(arg()), tonumber(arg())
-local reply = {'done', epoch, head[1], tell(), head[3], unwritten and '1' or '0'}
-for _, item in ipairs(redis.call('ZRANGEBYSCORE', KEYS[5], '(' .. after, '+inf', 'LIMIT', 0, most)) do
-  local value = redis.call('HGET', KEYS[3], item)
-  reply[#reply + 1] = item
-  reply[#reply + 1] = value
-  reply[#reply + 1] = redis.call('HGET', KEYS[4], item)
-  bytes = bytes - #value
-  if bytes <= 0 then break end
-end
-return reply
-`,
-);
-
-/** What changed after an offset, in the order of the changes; of what is gone the tombstone in the place of the value. */
-export const CHANGES = script(
-  'changes',
   `${OPENING}
 local after, most, bytes = arg(), tonumber(arg()), tonumber(arg())
 local reply = {'done', epoch, head[1], tell(), head[3], unwritten and '1' or '0'}
@@ -361,7 +346,7 @@ return {left, redis.call('ZRANGEBYSCORE', KEYS[1], '(0', now - tonumber(ARGV[2])
 `,
 );
 
-export const SCRIPTS: readonly RedisScript[] = [WRITE, READ, PAGE, CHANGES, LOG, ADOPT, RENEW, FORGET, ORPHAN, BEAT];
+export const SCRIPTS: readonly RedisScript[] = [WRITE, READ, PAGE, LOG, ADOPT, RENEW, FORGET, ORPHAN, BEAT];
 
 function script(name: string, text: string): RedisScript {
   return { name, text, sha: createHash('sha1').update(text).digest('hex') };
