@@ -33,14 +33,17 @@ it('the page has the figures of each run, each invariant and each bug', () => {
     },
     cycles: undefined,
     shared: { ...run, rounds: 2, cycles: 20, violations: new Map(), broken: [] },
+    clustered: { ...run, rounds: 1, cycles: 7, violations: new Map(), broken: [] },
     deliveries: { ...run, rounds: 1, cycles: 3, violations: new Map(), broken: [] },
     clients: { deliveries: 54_321, reconnects: 7, repeated: 0, skipped: 0, unlike: 1, views: 9, milliseconds: 1_000 },
     hunted: [{ bug, seed: 3, caughtBy: ['I10', 'I1'], first: undefined }],
   });
   expect(page).toContain('| Simulation | 1,500 seeds from 1, 1,500 a minute in 2 threads | 10 | | 12,345 | 2 |');
-  expect(page).toContain('| I4 | no hole that is not announced | 2 | – | 0 | 0 |');
-  expect(page).toContain('| I7 | a state is exactly that of its offset | 0 | – | 0 | – |');
-  expect(page).toContain('| Two engines over one Redis, faults of all three | 20 faults in 2 rounds, 60 s | 10 | 6 | 12,345 | 0 |');
+  expect(page).toContain('| I4 | no hole that is not announced | 2 | – | 0 | 0 | 0 |');
+  expect(page).toContain('| I7 | a state is exactly that of its offset | 0 | – | 0 | 0 | – |');
+  expect(page).toContain(
+    '| Two engines over one Redis, faults of all three and of the ways between them | 20 faults in 2 rounds, 60 s | 10 | 6 | 12,345 | 0 |',
+  );
   expect(page).toContain(`| ${bug.id} | ${bug.says} | 3 | I10, I1 |`);
   expect(page).toContain('| 54,321 | 7 | 0 | 0 | 1 of 9 | 1 s |');
   expect(page).toContain('I4: a hole');

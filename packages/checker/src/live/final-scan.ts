@@ -7,7 +7,7 @@ import type { Op } from '../history/op.js';
 const SCAN = fileURLToPath(new URL('../../dist/live/scan-store.js', import.meta.url));
 const MOST_OUTPUT = 268_435_456;
 
-/** What is in the store, read by another process: the path of its directory, or the address of its Redis. The engines must have ended. */
+/** What is in the store, read by another process: the path of its directory, the address of its Redis, or `cluster:` and nodes. The engines must have ended. */
 export async function scanStore(directory: string, groups: readonly string[]): Promise<readonly Extract<Op, { f: 'final' }>[]> {
   const { stdout } = await promisify(execFile)(process.execPath, [SCAN, directory, ...groups], { maxBuffer: MOST_OUTPUT });
   return stdout

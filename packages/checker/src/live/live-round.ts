@@ -11,7 +11,8 @@ import { LiveReaders } from './live-readers.js';
 import { LiveWriters, MARK } from './live-writers.js';
 import { disturb } from './nemesis.js';
 import { sampleProcess } from './process-sample.js';
-import { cutOff, disturbRedis, REDIS_OPTIONS, REDIS_PREFIX } from './redis-nemesis.js';
+import { RedisCluster } from './redis-cluster.js';
+import { cutOff, disturbCluster, disturbRedis, REDIS_OPTIONS, REDIS_PREFIX } from './redis-nemesis.js';
 import { RedisServer } from './redis-server.js';
 
 export interface RoundOptions {
@@ -33,6 +34,8 @@ export interface RoundOptions {
   readonly invariants?: readonly Invariant[];
   /** So many engines over one Redis, which gets faults of its own; default: one with a directory. */
   readonly engines?: number;
+  /** The Redis is a Cluster: of three servers, each with a replica that may take its place. */
+  readonly cluster?: boolean | undefined;
   /** Every second engine is the one that was built in this other checkout. */
   readonly beside?: string | undefined;
   /** Gets every operation, for instance to keep the history. */
@@ -85,6 +88,7 @@ class LiveRound {
   readonly #groups: readonly string[];
   readonly #begun = performance.now();
   #redis: RedisServer | undefined;
+  #cluster: RedisCluster | undefined;
   readonly #nodes: Node[] = [];
   #writers: LiveWriters | undefined;
   #readers: LiveReaders | undefined;
@@ -122,7 +126,7 @@ class LiveRound {
     });
     const url = () => `ws://127.0.0.1:${nodes().engine.ports.worker}`;
     // A Redis that does not answer in time may have done what it was asked.
-    const vague = this.#redis === undefined ? [] : ['STORE_UNAVAILABLE'];
+    const vague = this.#options.engines === undefined ? [] : ['STORE_UNAVAILABLE'];
     this.#writers = new LiveWriters({ ...shared, url, vague, workers, lanes, thinkMs, random: random.fork() });
     const shown = () => this.#readers?.shown ?? 0;
     while (deliveries === undefined ? this.#cycles < cycles : shown() < deliveries) {
@@ -153,24 +157,33 @@ class LiveRound {
       await store?.close();
     }
     await this.#redis?.dispose();
+    await this.#cluster?.dispose();
   }
 
   /** Answers one of them each time that it is asked: who comes back may come to another. */
   async #startNodes(): Promise<() => Node> {
     const random = this.#random;
-    const { engines, beside } = this.#options;
-    if (engines !== undefined) this.#redis = await RedisServer.start(REDIS_OPTIONS);
+    const { engines, beside, cluster } = this.#options;
+    if (engines !== undefined && cluster === true) this.#cluster = await RedisCluster.start(3, 3);
+    else if (engines !== undefined) this.#redis = await RedisServer.start(REDIS_OPTIONS);
     // Ports are those of this machine and moment, not of the seed.
     const ports = new Random(Date.now());
     for (let n = 0; n < (engines ?? 1); n++) {
       const store = this.#redis && (await ChaosProxy.to({ host: '127.0.0.1', port: this.#redis.port }, random.fork(), this.#nemesis));
-      const adapter = store && `{ name: redis, config: { redis_url: "redis://127.0.0.1:${store.port}", key_prefix: ${REDIS_PREFIX} } }`;
+      const adapter = this.#adapterAt(store);
       const engine = await EngineProcess.create(ports, SETTINGS, adapter, n % 2 === 1 ? beside : undefined);
       const proxy = await ChaosProxy.to({ host: '127.0.0.1', port: engine.ports.stream }, random.fork(), this.#nemesis);
       this.#nodes.push({ engine, proxy, store });
     }
     const choices = random.fork();
     return () => (this.#nodes.length === 1 ? this.#nodes[0] : choices.pick(this.#nodes)) as Node;
+  }
+
+  #adapterAt(way: ChaosProxy | undefined): string | undefined {
+    const prefix = `key_prefix: ${REDIS_PREFIX}`;
+    if (this.#cluster !== undefined)
+      return `{ name: redis, config: { mode: cluster, nodes: ${JSON.stringify(this.#cluster.nodes)}, ${prefix} } }`;
+    return way && `{ name: redis, config: { redis_url: "redis://127.0.0.1:${way.port}", ${prefix} } }`;
   }
 
   /** Of all engines together: which of them a client comes to is chance. */
@@ -183,6 +196,7 @@ class LiveRound {
 
   async #disturb(): Promise<void> {
     const random = this.#random;
+    if (this.#cluster !== undefined && random.chance(REDIS_SHARE)) return disturbCluster(this.#cluster, random, this.#nemesis);
     if (this.#redis !== undefined && random.chance(REDIS_SHARE)) return disturbRedis(this.#redis, random, this.#nemesis);
     const [first] = this.#nodes;
     const node = this.#nodes.length > 1 ? random.pick(this.#nodes) : first;
@@ -203,7 +217,8 @@ class LiveRound {
     this.#nemesis('quiet', '', '');
     readers.recordStates();
     for (const { engine } of this.#nodes) await engine.stop();
-    const store = this.#redis?.url ?? this.#nodes[0]?.engine.dataDirectory ?? '';
+    const cluster = this.#cluster && `cluster:${this.#cluster.nodes.join()}`;
+    const store = cluster ?? this.#redis?.url ?? this.#nodes[0]?.engine.dataDirectory ?? '';
     for (const final of await scanStore(store, this.#groups)) {
       const { i: _i, t: _t, ...op } = final;
       this.#record(op);

@@ -18,16 +18,16 @@ const OPTIONS = [
 
 /** A Redis Cluster of its own on loopback: primaries that share all slots, and as many replicas as asked for. */
 export class RedisCluster {
-  readonly primaries: readonly RedisServer[];
+  readonly #primaries: RedisServer[];
   /** Each follows the primary of the same index. */
-  readonly replicas: readonly RedisServer[];
+  readonly #replicas: RedisServer[];
 
   /** Where the first one talks to the others. */
   readonly #bus: number;
 
   private constructor(servers: readonly RedisServer[], size: number, bus: number) {
-    this.primaries = servers.slice(0, size);
-    this.replicas = servers.slice(size);
+    this.#primaries = servers.slice(0, size);
+    this.#replicas = servers.slice(size);
     this.#bus = bus;
   }
 
@@ -49,6 +49,14 @@ export class RedisCluster {
       for (const server of all) await server.dispose();
       throw error;
     }
+  }
+
+  get primaries(): readonly RedisServer[] {
+    return this.#primaries;
+  }
+
+  get replicas(): readonly RedisServer[] {
+    return this.#replicas;
   }
 
   get servers(): readonly RedisServer[] {
@@ -83,6 +91,18 @@ export class RedisCluster {
       from.command('MIGRATE', '127.0.0.1', String(to.port), '', '0', '5000', 'KEYS', ...keys);
     }
     for (const server of [to, from]) server.command('CLUSTER', 'SETSLOT', String(slot), 'NODE', target);
+  }
+
+  /** Its replica takes its place, although it is there: what it acknowledged last may be gone. Resolves when it follows the new one. */
+  async failOver(primary: RedisServer): Promise<void> {
+    const index = this.#primaries.indexOf(primary);
+    const replica = this.#replicas[index];
+    if (replica === undefined) throw new Error('it has no replica');
+    replica.command('CLUSTER', 'FAILOVER', 'FORCE');
+    const replication = ['INFO', 'replication'];
+    await this.until(replica, replication, 'role:master');
+    await this.until(primary, replication, 'master_link_status:up');
+    [this.#primaries[index], this.#replicas[index]] = [replica, primary];
   }
 
   /** Until a node says so. Other servers have no event to wait for. */

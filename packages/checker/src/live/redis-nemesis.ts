@@ -1,6 +1,7 @@
 import type { NemesisVerb } from '../history/op.js';
 import type { Random } from '../random.js';
 import type { ChaosProxy } from './chaos-proxy.js';
+import type { RedisCluster } from './redis-cluster.js';
 import type { RedisServer } from './redis-server.js';
 
 /** Begins the keys of the engines of a round: each has a server of its own. */
@@ -42,4 +43,50 @@ export async function cutOff(way: ChaosProxy, random: Random): Promise<void> {
   for (const direction of ['up', 'down'] as const) way.blackhole(direction);
   await new Promise((resolve) => setTimeout(resolve, random.between(50, 8_000)));
   way.heal();
+}
+
+/**
+ * One fault of a cluster that engines share. Where another server takes over, or one begins anew, the history ends: what was acknowledged
+ * before may be gone, and everybody must be told so.
+ */
+export async function disturbCluster(
+  cluster: RedisCluster,
+  random: Random,
+  nemesis: (verb: NemesisVerb, on: string, how: string) => void,
+): Promise<void> {
+  const draw = random.below(100);
+  const server = random.pick(cluster.primaries);
+  if (draw < 30) {
+    const kind = random.pick(['pubsub', 'normal']);
+    nemesis('reset', 'redis', kind);
+    server.command('CLIENT', 'KILL', 'TYPE', kind, 'SKIPME', 'yes');
+  } else if (draw < 45) {
+    nemesis('pause', 'redis', 'SIGSTOP');
+    server.pause();
+    // Not so long that the others give it up.
+    await new Promise((resolve) => setTimeout(resolve, random.between(50, 600)));
+    nemesis('resume', 'redis', 'SIGCONT');
+    server.resume();
+  } else if (draw < 60) {
+    const slot = slotOfGroup(server, random);
+    const others = cluster.primaries.filter((each) => each !== server);
+    if (slot !== undefined) cluster.moveSlot(slot, server, random.pick(others));
+    await answersComeIn();
+    nemesis('wipe-store', 'redis', `slot ${slot ?? 'of nothing'} has moved`);
+  } else {
+    await cluster.failOver(server);
+    await answersComeIn();
+    nemesis('wipe-store', 'redis', 'a replica has taken over');
+  }
+}
+
+/** What was acknowledged before waits in sockets: commands to servers hold this process up. */
+function answersComeIn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 500));
+}
+
+/** Of a group that was written to. */
+function slotOfGroup(server: RedisServer, random: Random): number | undefined {
+  const heads = server.command('KEYS', `${REDIS_PREFIX}:*:head:*`).split('\n').filter(Boolean);
+  return heads.length === 0 ? undefined : Number(server.command('CLUSTER', 'KEYSLOT', random.pick(heads)));
 }

@@ -1,6 +1,6 @@
 import { DELIVERY_INVARIANTS } from '../invariants/all.js';
 import { describeViolation, type InvariantId } from '../invariants/invariant.js';
-import { type Round, runRound } from './live-round.js';
+import { type Round, type RoundOptions, runRound } from './live-round.js';
 
 export interface RoundsResult {
   readonly rounds: number;
@@ -18,16 +18,12 @@ const CYCLES_A_ROUND = 10;
 const DELIVERIES_A_ROUND = 500_000;
 const MOST_TOLD = 3;
 
-/**
- * Faults of all kinds on a real engine, in rounds with a store of their own each. `engines`: so many over one Redis, which has faults too;
- * `beside`: every second of them is that of another checkout.
- */
+/** Faults of all kinds on a real engine, in rounds with a store of their own each. `shared`: on several over one Redis, and on that. */
 export function runCycles(
   seed: number,
   cycles: number,
   onRound: (round: Round) => void,
-  engines?: number,
-  beside?: string,
+  shared: Pick<RoundOptions, 'engines' | 'beside' | 'cluster'> = {},
 ): Promise<RoundsResult> {
   return runRounds(
     seed,
@@ -43,7 +39,7 @@ export function runCycles(
         workers: 2,
         lanes: 8,
         thinkMs: 4,
-        ...(engines === undefined ? {} : { engines, beside }),
+        ...shared,
       }),
   );
 }

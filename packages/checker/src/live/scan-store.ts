@@ -1,5 +1,5 @@
 /**
- * A process of its own: opens the store in the directory, or the Redis, of the first argument and prints the groups that the others name (`stream/group`),
+ * A process of its own: opens the store of the first argument (a directory, `redis://…`, or `cluster:` with nodes) and prints the groups that the others name (`stream/group`),
  * one JSON line each. It knows the store and nothing of the engine that wrote it.
  */
 import { createLmdbStore, createRedisStore } from '@rivulet/engine/stores';
@@ -14,9 +14,14 @@ const common = {
   clock: { now: Date.now, monotonic: () => performance.now() },
   logger: { debug: silent, info: silent, warn: silent, error: silent },
 };
-const store = path.startsWith('redis:')
-  ? createRedisStore({ url: path, keyPrefix: REDIS_PREFIX, connectTimeoutMs: 5_000, commandTimeoutMs: 5_000, ...common })
-  : createLmdbStore({ path, durability: 'commit', saveIntervalMs: 1_000, ...common });
+const redis = { keyPrefix: REDIS_PREFIX, connectTimeoutMs: 5_000, commandTimeoutMs: 5_000, ...common };
+const [, nodes] = /^cluster:(.*)$/.exec(path) ?? [];
+const store =
+  nodes !== undefined
+    ? createRedisStore({ url: 'redis://any', servers: { kind: 'cluster', nodes: nodes.split(',') }, ...redis })
+    : path.startsWith('redis:')
+      ? createRedisStore({ url: path, ...redis })
+      : createLmdbStore({ path, durability: 'commit', saveIntervalMs: 1_000, ...common });
 await store.start({ onCommit: silent, onBreak: silent });
 for (const g of groups) {
   const [stream = '', group = ''] = g.split('/');

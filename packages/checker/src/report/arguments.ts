@@ -11,6 +11,8 @@ export interface Arguments {
   readonly cycles: number;
   /** Faults on two engines over one Redis; 0: none. */
   readonly redisCycles: number;
+  /** The same over a Redis Cluster; 0: none. */
+  readonly clusterCycles: number;
   /** One of them is the engine that was built in this other checkout; empty: both are this one. */
   readonly beside: string;
   /** Changes that are shown in the long run; 0: no such run. */
@@ -28,7 +30,7 @@ export interface Arguments {
 }
 
 export const USAGE = `usage: npm run reliability -- [--seeds 1000] [--from 1] [--threads ${availableParallelism()}] [--cycles 20] [--redis-cycles 20]
-         [--beside OTHER_CHECKOUT] [--deliveries 0] [--client-deliveries 0] [--bug-seeds 60] [--out RELIABILITY.md]
+         [--cluster-cycles 20] [--beside OTHER_CHECKOUT] [--deliveries 0] [--client-deliveries 0] [--bug-seeds 60] [--out RELIABILITY.md]
        npm run reliability -- --only SEED [--bug ID] > history.jsonl`;
 
 /** Throws with a message for the user. */
@@ -41,6 +43,7 @@ export function readArguments(args: readonly string[]): Arguments {
       threads: { type: 'string', default: String(availableParallelism()) },
       cycles: { type: 'string', default: '20' },
       'redis-cycles': { type: 'string', default: '20' },
+      'cluster-cycles': { type: 'string', default: '20' },
       beside: { type: 'string', default: '' },
       deliveries: { type: 'string', default: '0' },
       'client-deliveries': { type: 'string', default: '0' },
@@ -56,6 +59,7 @@ export function readArguments(args: readonly string[]): Arguments {
     threads: Math.max(1, count('threads', values.threads)),
     cycles: count('cycles', values.cycles),
     redisCycles: count('redis-cycles', values['redis-cycles']),
+    clusterCycles: count('cluster-cycles', values['cluster-cycles']),
     beside: values.beside,
     deliveries: count('deliveries', values.deliveries),
     clientDeliveries: count('client-deliveries', values['client-deliveries']),

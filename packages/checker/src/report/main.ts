@@ -43,7 +43,8 @@ async function runOne(seed: number, bugId: string | undefined): Promise<number> 
 }
 
 async function runAll(options: Arguments, args: readonly string[]): Promise<number> {
-  const { seeds, from, threads, cycles, redisCycles, beside, deliveries, clientDeliveries, bugSeeds } = options;
+  const { seeds, from, threads, cycles, redisCycles, clusterCycles, deliveries, clientDeliveries, bugSeeds } = options;
+  const pair = { engines: ENGINES, beside: options.beside || undefined };
   const hunted: Hunted[] = [];
   if (bugSeeds > 0) {
     for (const bug of BUGS) {
@@ -54,7 +55,8 @@ async function runAll(options: Arguments, args: readonly string[]): Promise<numb
   }
   const simulated = seeds === 0 ? undefined : await runSeeds(from, seeds, threads, (done) => done % 500 === 0 && say(`${done} seeds`));
   const faulted = cycles === 0 ? undefined : await runCycles(from, cycles, sayRound);
-  const shared = redisCycles === 0 ? undefined : await runCycles(from, redisCycles, sayRound, ENGINES, beside || undefined);
+  const shared = redisCycles === 0 ? undefined : await runCycles(from, redisCycles, sayRound, pair);
+  const clustered = clusterCycles === 0 ? undefined : await runCycles(from, clusterCycles, sayRound, { ...pair, cluster: true });
   const delivered = deliveries === 0 ? undefined : await runDeliveries(from, deliveries, sayRound);
   const told =
     clientDeliveries === 0
@@ -70,13 +72,14 @@ async function runAll(options: Arguments, args: readonly string[]): Promise<numb
     seeds: simulated,
     cycles: faulted,
     shared,
+    clustered,
     deliveries: delivered,
     clients: told,
     hunted,
   });
   if (options.out !== '') writeFileSync(options.out, page);
   process.stdout.write(page);
-  const broken = [simulated, faulted, shared, delivered].some((run) => run !== undefined && run.violations.size > 0);
+  const broken = [simulated, faulted, shared, clustered, delivered].some((run) => run !== undefined && run.violations.size > 0);
   const wrong = told !== undefined && told.repeated + told.skipped + told.unlike > 0;
   return broken || wrong || hunted.some(({ seed }) => seed === undefined) ? 1 : 0;
 }

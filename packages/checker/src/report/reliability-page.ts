@@ -14,6 +14,8 @@ export interface Figures {
   readonly cycles: RoundsResult | undefined;
   /** Two engines over one Redis. */
   readonly shared: RoundsResult | undefined;
+  /** Two engines over a Redis Cluster. */
+  readonly clustered: RoundsResult | undefined;
   readonly deliveries: RoundsResult | undefined;
   readonly clients: ClientRunResult | undefined;
   readonly hunted: readonly Hunted[];
@@ -42,7 +44,7 @@ export function reliabilityPage(figures: Figures): string {
   ].join('\n');
 }
 
-function runs({ seeds, cycles, shared, deliveries }: Figures): string[] {
+function runs({ seeds, cycles, shared, clustered, deliveries }: Figures): string[] {
   const rows: string[] = [];
   if (seeds !== undefined)
     rows.push(
@@ -50,7 +52,8 @@ function runs({ seeds, cycles, shared, deliveries }: Figures): string[] {
     );
   for (const [what, run] of [
     ['Real engine, faults of all kinds', cycles],
-    ['Two engines over one Redis, faults of all three', shared],
+    ['Two engines over one Redis, faults of all three and of the ways between them', shared],
+    ['Two engines over a Redis Cluster, with failovers and slots that move', clustered],
   ] as const)
     if (run !== undefined)
       rows.push(
@@ -82,7 +85,7 @@ function clients({ clients: run }: Figures): string[] {
   ];
 }
 
-function invariants({ seeds, cycles, shared, deliveries }: Figures): string[] {
+function invariants({ seeds, cycles, shared, clustered, deliveries }: Figures): string[] {
   const cell = (
     run: { readonly violations: ReadonlyMap<InvariantId, number> } | undefined,
     id: InvariantId,
@@ -91,11 +94,11 @@ function invariants({ seeds, cycles, shared, deliveries }: Figures): string[] {
   return [
     '## Violations of each invariant',
     '',
-    '| | Invariant | Simulation | Faults | Two engines | Deliveries |',
-    '|---|---|---:|---:|---:|---:|',
+    '| | Invariant | Simulation | Faults | Two engines | Cluster | Deliveries |',
+    '|---|---|---:|---:|---:|---:|---:|',
     ...INVARIANTS.map(
       ({ id, name }) =>
-        `| ${id} | ${name} | ${cell(seeds, id)} | ${cell(cycles, id)} | ${cell(shared, id)} | ${cell(deliveries, id, DELIVERY_INVARIANTS)} |`,
+        `| ${id} | ${name} | ${cell(seeds, id)} | ${cell(cycles, id)} | ${cell(shared, id)} | ${cell(clustered, id)} | ${cell(deliveries, id, DELIVERY_INVARIANTS)} |`,
     ),
     '',
   ];
@@ -116,8 +119,8 @@ function bugs(hunted: readonly Hunted[]): string[] {
   ];
 }
 
-function failures({ seeds, cycles, shared, deliveries }: Figures): string[] {
-  const broken = [...(seeds?.broken ?? []), ...(cycles?.broken ?? []), ...(shared?.broken ?? []), ...(deliveries?.broken ?? [])];
+function failures({ seeds, cycles, shared, clustered, deliveries }: Figures): string[] {
+  const broken = [seeds, cycles, shared, clustered, deliveries].flatMap((run) => [...(run?.broken ?? [])]);
   if (broken.length === 0) return [];
   return ['## Failures', '', ...broken.slice(0, 20).flatMap(({ seed, told }) => [`Seed ${seed}:`, '', '```', ...told, '```', ''])];
 }
