@@ -54,6 +54,7 @@ export class RedisLink {
   /** When each command that is not answered was sent, in monotonic milliseconds; the oldest first. */
   readonly #sent = new Map<object, number>();
   readonly #timers: readonly NodeJS.Timeout[];
+  #canary: string;
   #missed = 0;
   #over: string | undefined;
 
@@ -62,6 +63,7 @@ export class RedisLink {
     this.#commands = commands;
     this.#messages = messages;
     this.facts = facts;
+    this.#canary = options.canary;
     for (const client of [commands, messages]) {
       client.on('error', (error: Error) => this.#lost(error.message));
       client.on('end', () => this.#lost('the connection has ended'));
@@ -131,6 +133,19 @@ export class RedisLink {
       await this.ask(['SCRIPT', 'LOAD', script.text]);
       return this.ask(['EVALSHA', ...words]);
     }
+  }
+
+  get canary(): string {
+    return this.#canary;
+  }
+
+  /** Takes this channel for it from now on: another server may have the one before. */
+  async useCanary(canary: string): Promise<void> {
+    await inTime(
+      this.#subscribe(`channel ${canary}`, () => (this.#missed = 0)),
+      this.#options.commandTimeoutMs,
+    );
+    this.#canary = canary;
   }
 
   /** What arrives, the canary aside. */
@@ -213,8 +228,7 @@ export class RedisLink {
       this.#lost('what is published does not arrive');
       return;
     }
-    const { clustered, canary } = this.#options;
-    this.ask([clustered ? 'SPUBLISH' : 'PUBLISH', canary, '']).catch(() => {});
+    this.ask([this.#options.clustered ? 'SPUBLISH' : 'PUBLISH', this.#canary, '']).catch(() => {});
   }
 }
 

@@ -30,8 +30,10 @@ const LAST_RETRY_MS = 1_000;
 const MOST_REDIRECTS = 3;
 /** What in braces is tried to find a name that a server has. */
 const MOST_TAGS = 65_536;
-/** The server does not have the slot of the key, or none at all; nothing was carried out. */
-const REDIRECTED = /^(MOVED|CLUSTERDOWN) /;
+/** Another server has the slot of the key; nothing was carried out. */
+const MOVED = /^MOVED /;
+/** The server does not reach the others, or they do not have all slots. */
+const CUT_OFF = /^CLUSTERDOWN /;
 
 /**
  * The way to all servers that share the keys: one, or those of a Cluster. What belongs to a server that is lost fails at once, and nothing is
@@ -137,30 +139,36 @@ export class Redis {
   }
 
   async #at<T>(key: string, ask: (link: RedisLink) => Promise<T>): Promise<T> {
-    const { commandTimeoutMs } = this.#options;
-    const until = performance.now() + commandTimeoutMs;
+    const until = performance.now() + this.#options.commandTimeoutMs;
     for (let redirects = 0; ; redirects++) {
       const link = this.#linkOf(key);
       if (link === undefined) throw unavailable(this.#why);
       try {
         return await ask(link);
       } catch (error) {
-        const isRedirected = error instanceof Error && REDIRECTED.test(error.message);
-        if (!isRedirected || redirects >= MOST_REDIRECTS || performance.now() >= until) throw redisError(error);
+        const text = error instanceof Error ? error.message : '';
+        // Others may have another server in its place.
+        if (CUT_OFF.test(text)) this.#again();
+        if (!MOVED.test(text) || redirects >= MOST_REDIRECTS || performance.now() >= until) throw redisError(error);
       }
-      await inTime(this.#look(), commandTimeoutMs).catch(() => {});
+      await inTime(this.#look(), until - performance.now()).catch(() => {});
     }
   }
 
   /** Finds out who has what, and brings the way to each of them about. Rejects when some of it is missing, and tries again by itself. */
   #look(): Promise<void> {
     this.#looking ??= this.#lookNow()
-      .then(() => (this.#retryMs = FIRST_RETRY_MS))
-      .finally(() => {
-        this.#looking = undefined;
-        this.#againIfMissing();
-      })
-      .then(() => {});
+      .then(
+        () => {
+          this.#retryMs = FIRST_RETRY_MS;
+          this.#againIfMissing();
+        },
+        (error: unknown) => {
+          if (this.#started) this.#again();
+          throw error;
+        },
+      )
+      .finally(() => (this.#looking = undefined));
     return this.#looking;
   }
 
@@ -190,6 +198,7 @@ export class Redis {
     const there = this.#links.get(node);
     const link = there ?? (await this.#open(node, found));
     try {
+      if (found.ownerOf(link.canary) !== node) await link.useCanary(canaryAt(node, found, this.#options.canary));
       // More may be wanted, or less, while that is on the way.
       for (let topics = this.#unlike(node, link); topics.length > 0; topics = this.#unlike(node, link))
         await Promise.all(topics.map((topic) => link.bring(topic, this.#wantedAt(node, topic))));
@@ -217,7 +226,7 @@ export class Redis {
       connectTimeoutMs,
       commandTimeoutMs,
       scripts,
-      canary: canary(tagAt(node, found)),
+      canary: canaryAt(node, found, canary),
       onLost: (why) => {
         opened.then((link) => this.#lost(node, link, why)).catch(() => {});
       },
@@ -251,9 +260,9 @@ export class Redis {
     this.#again();
   }
 
+  /** It may have been lost while something else was looked at. */
   #againIfMissing(): void {
-    const { all } = this.#primaries;
-    if (this.#started && (all.length === 0 || all.some((node) => !this.#links.has(node)))) this.#again();
+    if (this.#started && this.#primaries.all.some((node) => !this.#links.has(node))) this.#again();
   }
 
   #again(): void {
@@ -266,10 +275,10 @@ export class Redis {
   }
 }
 
-/** What in braces belongs to a server. */
-function tagAt(node: string, { ownerOf }: Primaries): string {
-  for (let tag = 0; tag < MOST_TAGS; tag++) if (ownerOf(`{${tag}}`) === node) return String(tag);
-  return '0';
+/** A canary whose channel the server has. */
+function canaryAt(node: string, { ownerOf }: Primaries, canary: RedisOptions['canary']): string {
+  for (let tag = 0; tag < MOST_TAGS; tag++) if (ownerOf(`{${tag}}`) === node) return canary(String(tag));
+  return canary('0');
 }
 
 function messageOf(error: unknown): string {
