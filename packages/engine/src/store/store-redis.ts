@@ -25,6 +25,7 @@ import type { Asked } from './store-redis-plan.js';
 import { GroupQueue, requireQueueRoom, sizeOf } from './store-redis-queue.js';
 import { readChanges, readItem, readSnapshot } from './store-redis-reads.js';
 import { commitOf, type Told } from './store-redis-records.js';
+import { GroupsReturn } from './store-redis-return.js';
 import { SCRIPTS } from './store-redis-scripts.js';
 import { listOf, RedisUpkeep } from './store-redis-upkeep.js';
 import { requireIds } from './write-plan.js';
@@ -79,6 +80,7 @@ class RedisStore implements WritableStore {
   readonly #watched = new PairMap<Watched>();
   /** Streams that are followed, and how often. */
   readonly #followed = new Map<string | undefined, number>();
+  readonly #return: GroupsReturn;
   #waiting = 0;
   #run: Run | undefined;
   #closing = false;
@@ -89,6 +91,7 @@ class RedisStore implements WritableStore {
     this.#options = options;
     this.#keys = new RedisKeys(options.keyPrefix, databaseOf(options.url));
     this.#time = new SteadyTime(options.clock);
+    this.#return = new GroupsReturn(options.logger);
   }
 
   async start(events: StoreEvents): Promise<void> {
@@ -102,10 +105,13 @@ class RedisStore implements WritableStore {
       canary: this.#keys.canary(this.#node),
       logger,
       onUp: () => {
+        events.onReach?.(undefined, true);
         this.#run?.upkeep.onUp();
-        this.#compare();
+        this.#return.begin(this.#feeds());
       },
       onDown: (error) => {
+        this.#return.stop();
+        events.onReach?.(undefined, false);
         for (const { feed } of this.#watched.values()) feed.interrupt(error);
       },
     });
@@ -114,7 +120,16 @@ class RedisStore implements WritableStore {
     const due = async (ref: GroupRef, items: readonly string[]) => {
       await this.#ask(ref, { kind: 'due', items });
     };
-    const upkeep = new RedisUpkeep({ groups, clock, time: this.#time, node, tombstoneRetentionMs, logger, due });
+    const upkeep = new RedisUpkeep({
+      groups,
+      clock,
+      time: this.#time,
+      node,
+      tombstoneRetentionMs,
+      logger,
+      due,
+      released: () => events.onReleased?.(),
+    });
     this.#run = { events, groups, upkeep };
     this.#check = setInterval(() => this.#compare(), CHECK_MS);
     this.#check.unref();
@@ -168,6 +183,7 @@ class RedisStore implements WritableStore {
     watched.opened ??= groups.redis.subscribe(channel, (message) => feed.onMessage(message)).then(() => feed.open());
     try {
       await watched.opened;
+      feed.watched = watched.count > 0;
     } catch (error) {
       if (this.#watched.get(ref.stream, ref.group) === watched) this.#forget(ref, watched);
       throw error;
@@ -178,6 +194,7 @@ class RedisStore implements WritableStore {
     const watched = this.#watched.get(ref.stream, ref.group);
     if (watched === undefined || --watched.count > 0) return;
     watched.opened = undefined;
+    watched.feed.watched = false;
     if (!this.#follows(ref.stream)) this.#forget(ref, watched);
     else this.#run?.groups.redis.unsubscribe(this.#run.groups.keys.of(ref).channel);
   }
@@ -208,6 +225,7 @@ class RedisStore implements WritableStore {
     this.#closing = true;
     if (this.#queues.size > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
     clearInterval(this.#check);
+    this.#return.stop();
     // Others find out by themselves when it can't be told.
     await run.upkeep.leave().catch(() => {});
     for (const { feed } of this.#watched.values()) feed.close();
@@ -304,7 +322,11 @@ class RedisStore implements WritableStore {
     groups?.redis.unsubscribe(groups.keys.of(ref).channel);
   }
 
-  /** What was published while the server was away, or was lost on the way, is fetched. */
+  *#feeds(): Iterable<GroupFeed> {
+    for (const { feed } of this.#watched.values()) yield feed;
+  }
+
+  /** What was lost on the way is fetched. */
   #compare(): void {
     const idle = this.#options.clock.monotonic() - IDLE_MS;
     for (const watched of Array.from(this.#watched.values())) {
