@@ -186,12 +186,15 @@ test('F45 clients of an engine that stays cut off are sent away with 1013, sprea
       return client;
     }),
   );
+  const lost = await StreamSocket.open(a.streamUrl);
   const idle = await StreamSocket.open(a.streamUrl);
   silence();
   await stale(clients[1] as StreamSocket, 's1');
   const told = performance.now();
+  // What it wants was never reached.
+  lost.join('s1', 'chat', 'never');
   const ends = await Promise.all(
-    clients.map(async ({ closed }) => {
+    [...clients, lost].map(async ({ closed }) => {
       expect(await closed).toBe(1013);
       return performance.now() - told;
     }),
