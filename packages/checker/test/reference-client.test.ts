@@ -79,6 +79,16 @@ it('RV-7 compacted changes count only together, when their end came', () => {
   expect(kinds()).toEqual(['join', 'snapshot 1', 'resumed', 'recv 7', 'caught_up 9', 'mirror 9']);
 });
 
+it('RV-17 what is out of date is kept, and what ends that is told to the history', () => {
+  const { connect, sync, receive, change, kinds } = clientWith();
+  connect();
+  sync(1);
+  receive({ type: 'stale', data: { subscriptionId: 'c.0.1' } });
+  change(2, 'a');
+  receive({ type: 'caught_up', data: { subscriptionId: 'c.0.1', epoch: 'e', offset: 2 } });
+  expect(kinds()).toEqual(['join', 'snapshot 1', 'recv 2', 'caught_up 2', 'mirror 2']);
+});
+
 it('RV-11 a state in parts counts when its last part came', () => {
   const { client, connect, sync, kinds } = clientWith();
   connect();

@@ -278,6 +278,9 @@ export class StreamClient {
       case 'syncing':
         this.#byId.get(message.subscriptionId)?.subscription.onSyncing();
         return;
+      case 'stale':
+        this.#byId.get(message.subscriptionId)?.subscription.onStale();
+        return;
       case 'resumed':
         this.#byId.get(message.subscriptionId)?.subscription.onResumed(message);
         return;

@@ -20,6 +20,11 @@ export type Phase =
 export const APART: Phase = { kind: 'apart' };
 export const LIVE: Phase = { kind: 'live' };
 
+/** What comes is for it. */
+export function isAnswered({ kind }: Phase): boolean {
+  return kind !== 'apart' && kind !== 'joining' && kind !== 'waiting';
+}
+
 /** One item has one newest frame, whatever else of the group crosses it. */
 export function stage(staged: Map<string, StreamChangeFrame>, frame: StreamChangeFrame): void {
   const before = staged.get(frame.itemId);

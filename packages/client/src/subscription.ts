@@ -16,13 +16,13 @@ import { Listeners } from './listeners.js';
 import { Notice } from './notice.js';
 import { Replica } from './replica.js';
 import { StreamError } from './stream-error.js';
-import { APART, type Frame, LIVE, type Phase, stage } from './subscription-phase.js';
+import { APART, type Frame, isAnswered, LIVE, type Phase, stage } from './subscription-phase.js';
 import { itemsOfGroup, itemsOfItem, SyncParts } from './sync-parts.js';
 
 /**
  * - `connecting`: nothing is known yet.
  * - `live`: every change is shown as it comes.
- * - `stale`: the last known state is shown; changes are missing, or being caught up with.
+ * - `stale`: the last known state is shown; changes are missing, or being caught up with, or the engine can't reach its store.
  * - `closed`: for good.
  */
 export type Status = 'connecting' | 'live' | 'stale' | 'closed';
@@ -68,6 +68,8 @@ export class Subscription {
   #phase: Phase = APART;
   /** The next `sync` with a position is for it; others are for others on this connection (RV-16). */
   #named = false;
+  /** The engine can't tell what happens (RV-17). */
+  #outdated = false;
   /** Frames of a batch whose last one is not there yet. */
   #batch: Frame[] = [];
   #status: Status = 'connecting';
@@ -241,16 +243,32 @@ export class Subscription {
     else this.#enter(LIVE);
   }
 
+  /** Before the join is answered it is about an earlier one. */
+  onStale(): void {
+    if (!isAnswered(this.#phase)) return;
+    this.#outdated = true;
+    this.#enter(this.#phase);
+  }
+
   onCaughtUp(epoch: string, offset: number): void {
     const phase = this.#phase;
     const known = this.replica.position;
-    if (phase.kind !== 'changes' || known === undefined) return;
+    if (known === undefined) return;
+    if (this.#outdated && (phase.kind === 'live' || phase.kind === 'tail')) {
+      this.#outdated = false;
+      // An item gets its own changes only: it is behind the group.
+      if (epoch === known.epoch && (this.target.item !== undefined || offset <= this.#covered(known))) this.#enter(LIVE);
+      else this.#hole('it caught up with what is not here');
+      return;
+    }
+    if (phase.kind !== 'changes') return;
     if (offset !== phase.to || epoch !== known.epoch) {
       this.#hole('it caught up with something else');
       return;
     }
     const frames = [...phase.staged.values()].filter((frame) => (frame.offset ?? 0) > known.offset);
     frames.sort((a, b) => (a.offset ?? 0) - (b.offset ?? 0));
+    this.#outdated = false;
     // Before anyone is told: who is told sees a status that fits what it sees.
     this.#enter(LIVE, () => this.replica.apply(frames, offset));
     this.#tellGaps(phase.gaps);
@@ -300,6 +318,7 @@ export class Subscription {
 
   #sync(items: ReturnType<SyncParts['items']>, position: Position, reason: string | undefined, gaps: readonly StreamGapFrame[]): void {
     this.#batch = [];
+    this.#outdated = false;
     this.#enter(LIVE, () => this.replica.replace(items, position, reason));
     this.#tellGaps(gaps);
   }
@@ -366,12 +385,13 @@ export class Subscription {
     this.#timer = undefined;
     if (phase.kind !== 'live' && phase.kind !== 'tail') this.#batch = [];
     if (phase.kind !== 'parts') this.#named = false;
+    if (!isAnswered(phase)) this.#outdated = false;
     const wasLive = this.#phase.kind === 'live';
     this.#phase = phase;
     const isLive = phase.kind === 'live';
     if (isLive) this.error = undefined;
     const before = this.#status;
-    const status = isLive ? 'live' : this.replica.known ? 'stale' : 'connecting';
+    const status = isLive && !this.#outdated ? 'live' : this.replica.known ? 'stale' : 'connecting';
     this.#status = status;
     step?.();
     // Who was told of the step may have closed it.

@@ -61,6 +61,8 @@ export const itemSync = (offset: number, id: string, text: string | undefined, c
 
 export const syncing = (subscriptionId: unknown) => ({ type: 'syncing', data: { subscriptionId } });
 
+export const stale = (subscriptionId: unknown) => ({ type: 'stale', data: { subscriptionId } });
+
 export const resumed = (subscriptionId: unknown, mode: 'tail' | 'changes', from: number, to: number, epoch = 'e1') => ({
   type: 'resumed',
   data: { subscriptionId, mode, epoch, from, to },

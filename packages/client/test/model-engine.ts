@@ -48,6 +48,9 @@ export class ModelEngine {
   #queue: Queued[] = [];
   /** Where the writing to a reader that is too slow stopped. */
   #lagging: number | undefined;
+  /** The store is out of reach, and whom that was told. */
+  #away = false;
+  #outdated = new Set<string>();
   answer: Answer = 'tail';
   /** By `<epoch>:<offset>`: states that a client may show. Those inside of a batch are not among them. */
   readonly states = new Map<string, string>();
@@ -63,6 +66,7 @@ export class ModelEngine {
     this.#session = session;
     this.#queue = [];
     this.#lagging = undefined;
+    this.#outdated = new Set();
     return {
       send: (text) => {
         if (this.#session === session) this.#read(JSON.parse(text));
@@ -156,9 +160,26 @@ export class ModelEngine {
   catchUp(): void {
     const from = this.#lagging;
     this.#lagging = undefined;
-    if (from === undefined || from === this.#head) return;
-    if (this.answer === 'tail') this.#tail(from, undefined);
-    else for (const member of this.#session?.members ?? []) this.#bring(member, from, 'floor');
+    if (from === undefined) return;
+    if (from !== this.#head && this.answer === 'tail') this.#tail(from, undefined);
+    else if (from !== this.#head) for (const member of this.#session?.members ?? []) this.#bring(member, from, 'floor');
+    this.#tellReach();
+  }
+
+  /** The store can't be reached, or can again; what is written meanwhile is as if others had written it. */
+  reach(reachable: boolean): void {
+    this.#away = !reachable;
+    this.#tellReach();
+  }
+
+  #tellReach(): void {
+    if (this.#lagging !== undefined) return;
+    for (const { id } of this.#session?.members ?? []) {
+      if (this.#outdated.has(id) === this.#away) continue;
+      if (this.#away) this.#outdated.add(id);
+      else this.#outdated.delete(id);
+      this.#send(this.#away ? frames.stale(id) : frames.caughtUp(id, this.#head, `e${this.#epoch}`), undefined);
+    }
   }
 
   #append(write: Write, through: number | undefined): void {
@@ -213,11 +234,13 @@ export class ModelEngine {
     const item = typeof data.id === 'string' ? data.id : undefined;
     const known = session.members.findIndex((member) => member.id === id);
     if (known < 0) session.members.push({ id, item });
+    this.#outdated.delete(id);
     const since = typeof data.since === 'string' ? data.since : undefined;
     const [epoch, offset] = since?.split(':') ?? [];
     if (since === undefined) this.#sync({ id, item }, undefined);
     else if (epoch !== `e${this.#epoch}`) this.#sync({ id, item }, 'epoch');
     else this.#bring({ id, item }, Number(offset), 'floor');
+    this.#tellReach();
   }
 
   #bring(member: Member, from: number, reason: string): void {
@@ -248,6 +271,7 @@ export class ModelEngine {
       else this.#send((created > from ? frames.create : frames.update)(offset, id, text, extra), undefined);
     }
     this.#send(frames.caughtUp(member.id, this.#head, `e${this.#epoch}`), undefined);
+    this.#outdated.delete(member.id);
     this.#gap(member, from);
   }
 
@@ -255,6 +279,7 @@ export class ModelEngine {
     const extra = { epoch: `e${this.#epoch}`, ...(reason === undefined ? {} : { reason }) };
     const rows = [...this.#items].sort(([, a], [, b]) => a.created - b.created);
     this.#send(frames.syncing(member.id), undefined);
+    this.#outdated.delete(member.id);
     if (member.item !== undefined) {
       const item = this.#items.get(member.item);
       this.#send(frames.itemSync(this.#head, member.item, item?.text, item?.created, extra), undefined);

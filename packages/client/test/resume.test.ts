@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { GroupView, StreamClient } from '../src/index.js';
 import { connectTo, errorOf, FakeEngine, type Message, type Peer } from './fake-engine.js';
-import { caughtUp, create, event, gap, itemSync, remove, resumed, sync, update } from './frames.js';
+import { caughtUp, create, event, gap, itemSync, remove, resumed, stale, sync, update } from './frames.js';
 import { type Chat, Told, texts, whenView } from './watch.js';
 
 interface Watching {
@@ -248,6 +248,68 @@ describe('a batch', () => {
     peer.send(create(5, 'm5', 'five', { through: 7 }), create(6, 'm6', 'six'));
     await hole;
     expect((await peer.next('join')).since).toBe('e1:4');
+  });
+});
+
+describe('RV-17 an engine that can not reach its store', () => {
+  /** A live view whose engine has said so. */
+  async function outdated() {
+    const watching = await watch();
+    const statuses: string[] = [];
+    watching.view.on({ onStatus: (status) => void statuses.push(`${status} ${watching.view.position?.offset}`) });
+    watching.peer.send(stale(watching.join.subscriptionId));
+    await whenView(watching.view, ({ status }) => status === 'stale');
+    return { ...watching, statuses };
+  }
+
+  it('the view is stale, shows what comes, and is live when it caught up', async () => {
+    const { view, told, peer, join, client, statuses } = await outdated();
+    peer.send(stale(join.subscriptionId), create(5, 'm5', 'five'));
+    await told.until(1);
+    expect([view.status, texts(view)]).toEqual(['stale', ['m1:one', 'm2:two', 'm5:five']]);
+    peer.send(caughtUp(join.subscriptionId, 5), create(6, 'm6', 'six'));
+    await told.until(2);
+    expect(told.lines).toEqual(['5 create m5 five', '6 create m6 six']);
+    expect(statuses).toEqual(['stale 4', 'live 5']);
+    expect(client.counters.holes).toBe(0);
+  });
+
+  it.each([
+    ['a sync', () => [sync(9, [['m9', 'nine', 9]], { reason: 'floor' })]],
+    ['changes', (id: unknown) => [resumed(id, 'changes', 4, 9), create(9, 'm9', 'nine', { created: 9 }), caughtUp(id, 9)]],
+  ])('%s ends it too', async (_what, frames) => {
+    const { peer, join, view, statuses } = await outdated();
+    peer.send(...frames(join.subscriptionId));
+    await view.whenLive();
+    expect(statuses).toEqual(['stale 4', 'live 9']);
+  });
+
+  it('what it is said to have and has not is a hole', async () => {
+    const { peer, join, client } = await outdated();
+    const hole = errorOf(client, 'HOLE');
+    peer.send(caughtUp(join.subscriptionId, 6));
+    await hole;
+    expect((await peer.next('join')).since).toBe('e1:4');
+  });
+
+  it('a view of an item is live again wherever the group stands', async () => {
+    const { peer, client } = await watch();
+    const item = client.subscribeItem<Chat>('chat', 'r1', 'm1');
+    const { subscriptionId } = await peer.next('join');
+    peer.send(itemSync(4, 'm1', 'one', 1));
+    await item.whenLive();
+    peer.send(stale(subscriptionId));
+    await whenView(item, ({ status }) => status === 'stale');
+    peer.send(caughtUp(subscriptionId, 70));
+    await item.whenLive();
+    expect(client.counters.holes).toBe(0);
+  });
+
+  it('a new join forgets it, and nothing before its answer is about it', async () => {
+    const first = await outdated();
+    const { peer, join, view } = await comeBack(first);
+    peer.send(stale(join.subscriptionId), resumed(join.subscriptionId, 'tail', 4, 4));
+    await view.whenLive();
   });
 });
 

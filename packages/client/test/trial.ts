@@ -7,7 +7,7 @@ import type { Chat } from './watch.js';
 export type Step =
   | { readonly do: 'write'; readonly writes: readonly Write[] }
   | { readonly do: 'deliver' | 'lose' | 'repeat' | 'pass'; readonly count: number }
-  | { readonly do: 'drop' | 'accept' | 'lag' | 'break' }
+  | { readonly do: 'drop' | 'accept' | 'lag' | 'break' | 'away' | 'reach' }
   | { readonly do: 'catchUp' | 'answer'; readonly answer: Answer };
 
 const ITEM = 'a';
@@ -102,6 +102,9 @@ export class Trial {
         return this.#engine.drop();
       case 'lag':
         return this.#engine.lag();
+      case 'away':
+      case 'reach':
+        return this.#engine.reach(each.do === 'reach');
       case 'break':
         return this.#engine.breakHistory();
       case 'accept':
@@ -138,6 +141,7 @@ export class Trial {
 
   #heal(): void {
     this.#engine.answer = 'tail';
+    this.#engine.reach(true);
     for (let round = 0; round < 30; round++) {
       this.#clock.pass(20_000);
       this.#engine.accept();

@@ -17,6 +17,7 @@ import { createLmdbStore } from './store/store-lmdb.js';
 import { createMemoryStore } from './store/store-memory.js';
 import { loadStoreModule } from './store/store-module.js';
 import { createRedisStore } from './store/store-redis.js';
+import type { CutOffTimes } from './stream/cut-off-watch.js';
 import { StreamModule } from './stream/stream-module.js';
 import { type Clock, systemClock } from './structures/clock.js';
 
@@ -25,6 +26,8 @@ export interface EngineOptions {
   readonly logger?: Logger;
   /** Default: the system's. */
   readonly clock?: Clock;
+  /** How long stream clients are kept, and taken, while the store is out of reach. Default: `cutOff…` of docs/limits.md. */
+  readonly cutOff?: CutOffTimes;
 }
 
 export interface BoundListener {
@@ -67,7 +70,7 @@ export interface RunningEngine {
 /** Builds the modules and starts them; the only place that knows every room and every backend. All ports are bound when it resolves. */
 export async function startEngine(config: Config, options: EngineOptions = {}): Promise<RunningEngine> {
   const { logger = silentLogger, clock = systemClock } = options;
-  const engine = new Engine(config, await createStores(config, clock, logger), logger, clock);
+  const engine = new Engine(config, await createStores(config, clock, logger), logger, clock, options.cutOff);
   try {
     await engine.start();
   } catch (error) {
@@ -91,7 +94,7 @@ class Engine implements RunningEngine {
   readonly listeners: BoundListener[] = [];
   #stopping: Promise<void> | undefined;
 
-  constructor(config: Config, stores: Stores, logger: Logger, clock: Clock) {
+  constructor(config: Config, stores: Stores, logger: Logger, clock: Clock, cutOff: CutOffTimes | undefined) {
     const fabric = new FunctionFabric(logger, () => this.#events?.functionsChanged());
     const workers = new WorkerRegistry((event, workerId) => this.#events?.workersChanged(event, workerId));
     const introspection = new Introspection(fabric, workers);
@@ -103,7 +106,7 @@ class Engine implements RunningEngine {
     registerEngineFunctions({ fabric, workers, introspection, logger });
     const { stream, state } = config;
     if (stream !== undefined && stores.stream !== undefined)
-      this.#streams = new StreamModule({ config: stream, fabric, store: stores.stream, clock, logger });
+      this.#streams = new StreamModule({ config: stream, fabric, store: stores.stream, cutOff, clock, logger });
     if (state !== undefined && stores.state !== undefined)
       this.#state = new StateModule({ config: state, fabric, store: stores.state, logger });
     if (config.http !== undefined) this.#http = new HttpModule({ config: config.http, fabric, channels: this.#channels, logger });

@@ -65,6 +65,8 @@ export class World {
   items: StoredItem[] = [];
   openSnapshots = 0;
   failWatches = 0;
+  /** False: what is published waits for the end of the turn. */
+  flushes = true;
   onSnapshot: () => void = () => {};
   onGet: () => void = () => {};
   /** Runs after the items of a snapshot were read. */
@@ -118,7 +120,7 @@ export class World {
       eventType: undefined,
     };
     this.hub.publish(commit, this.#frames.change(commit));
-    this.hub.flush();
+    if (this.flushes) this.hub.flush();
   }
 }
 

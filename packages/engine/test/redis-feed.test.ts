@@ -4,6 +4,7 @@ import { silentLogger } from '../src/logging/logger.js';
 import { GroupFeed } from '../src/store/store-redis-feed.js';
 import type { RedisGroups, Standing } from '../src/store/store-redis-groups.js';
 import { readTold } from '../src/store/store-redis-records.js';
+import { GroupsReturn } from '../src/store/store-redis-return.js';
 
 const REF = { stream: 's', group: 'g' };
 const EPOCH = 'e1';
@@ -23,6 +24,9 @@ class Server {
   head = 0;
   kept: number;
   asked = 0;
+  /** Reads and looks into the log that fail. */
+  fails = 0;
+  onRead: () => void = () => {};
 
   constructor(kept: number) {
     this.kept = kept;
@@ -44,9 +48,13 @@ class Server {
       rest,
     });
     return {
-      read: () => Promise.resolve(standing([])),
+      read: () => {
+        this.onRead();
+        return this.fails-- > 0 ? Promise.reject(new Error('not now')) : Promise.resolve(standing([]));
+      },
       log: () => {
         this.asked++;
+        if (this.fails-- > 0) return Promise.reject(new Error('not now'));
         return Promise.resolve(standing(this.kept === 0 ? [] : this.steps.slice(-this.kept)));
       },
       renew: () => {
@@ -61,6 +69,8 @@ interface Reported {
   readonly commits: number[];
   /** Offset at which the report goes on, after a break. */
   readonly breaks: [string, number][];
+  /** What was reported until the group was said to be out of reach, or there again. */
+  readonly reach: [boolean, number | undefined][];
 }
 
 async function feedOf(server: Server): Promise<Fed> {
@@ -75,7 +85,7 @@ interface Fed {
 }
 
 function feedFor(server: Server): Fed {
-  const reported: Reported = { commits: [], breaks: [] };
+  const reported: Reported = { commits: [], breaks: [], reach: [] };
   const feed = new GroupFeed(REF, {
     groups: server.groups,
     events: {
@@ -84,6 +94,7 @@ function feedFor(server: Server): Fed {
         reported.breaks.push([reason, position.offset]);
         reported.commits.push(-position.offset);
       },
+      onReach: (_ref, reachable) => reported.reach.push([reachable, reported.commits.at(-1)]),
     },
     logger: silentLogger,
   });
@@ -208,4 +219,70 @@ it('F38 a server that has less than it had begins another history', async () => 
   feed.onMessage(server.write(1));
   expect(reported.commits.slice(-2)).toEqual([-3, 4]);
   feed.close();
+});
+
+/** A watched feed at offset 2 whose server was lost, and has written two more since. */
+async function away(kept: number): Promise<Fed & { readonly server: Server }> {
+  const server = new Server(kept);
+  const { feed, reported } = await feedOf(server);
+  feed.watched = true;
+  feed.onMessage(server.write(2));
+  feed.interrupt(new Error('lost'));
+  server.write(1);
+  server.write(1);
+  return { server, feed, reported };
+}
+
+it('F45 a group can be reached again when all that was missed is reported, or told as a break', async () => {
+  const known = await away(10);
+  await known.feed.resume();
+  expect(known.reported.reach).toEqual([
+    [false, 2],
+    [true, 4],
+  ]);
+  const gap = await away(1);
+  await gap.feed.resume();
+  expect([gap.reported.reach.at(-1), gap.reported.breaks]).toEqual([[true, 4], [['gap', 3]]]);
+  const other = await away(10);
+  Object.assign(other.server, { epoch: 'e2', head: 1, steps: [] });
+  await other.feed.resume();
+  expect([other.reported.reach.at(-1), other.reported.breaks]).toEqual([[true, -1], [['epoch', 1]]]);
+});
+
+it('F45 nothing is told of a group that was lost again meanwhile, that nobody watches, or that is forgotten', async () => {
+  const again = await away(10);
+  again.server.onRead = () => again.feed.interrupt(new Error('lost again'));
+  await again.feed.resume();
+  expect([again.reported.reach, again.feed.away]).toEqual([[[false, 2]], true]);
+  again.server.onRead = () => {};
+  await again.feed.resume();
+  expect(again.reported.reach).toEqual([
+    [false, 2],
+    [true, 4],
+  ]);
+  const left = await away(10);
+  left.feed.watched = false;
+  await left.feed.resume();
+  const closed = await away(10);
+  closed.server.onRead = () => closed.feed.close();
+  await closed.feed.resume();
+  for (const { reported } of [left, closed]) expect(reported.reach).toEqual([[false, 2]]);
+});
+
+it('F45 what can not be read when the server is back is tried again soon, unless it is lost again', async () => {
+  const groups = await Promise.all(Array.from({ length: 300 }, () => away(10)));
+  for (const { server } of groups) server.fails = 2;
+  const back = new GroupsReturn(silentLogger);
+  back.begin(groups.map(({ feed }) => feed));
+  await vi.advanceTimersByTimeAsync(0);
+  expect(groups.every(({ feed }) => feed.away)).toBe(true);
+  await vi.advanceTimersByTimeAsync(1_500);
+  expect(groups.map(({ reported }) => reported.reach.length)).toEqual(groups.map(() => 2));
+  const lost = await away(10);
+  lost.server.fails = 1;
+  back.begin([lost.feed]);
+  await vi.advanceTimersByTimeAsync(0);
+  back.stop();
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(lost.feed.away).toBe(true);
 });

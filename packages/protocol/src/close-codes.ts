@@ -41,7 +41,7 @@ export const CLOSE_CODES = {
   tryLater: {
     code: 1013,
     reason: 'try again later',
-    when: 'The connection could not be decided (auth function missing or timed out), or its outbound queue is full.',
+    when: 'The connection could not be decided (auth function missing or timed out), its outbound queue is full, or the engine has been cut off from its store for long.',
     reconnect: true,
   },
 } as const satisfies Record<string, CloseCodeEntry>;

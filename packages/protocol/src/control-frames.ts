@@ -5,7 +5,7 @@ import type { ErrorCode } from './errors.js';
  * clients of spec ST §2.5 read the names of a stream only at the top of a frame, and skip types that they don't know.
  */
 export type ControlFrame =
-  | { readonly type: 'syncing'; readonly data: { readonly subscriptionId: string } }
+  | { readonly type: 'syncing' | 'stale'; readonly data: { readonly subscriptionId: string } }
   | {
       readonly type: 'resumed';
       readonly data: {

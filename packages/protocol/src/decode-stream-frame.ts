@@ -41,6 +41,7 @@ function readControl(type: string, frame: JsonObject): StreamServerMessage | 'un
   const epoch = readEpoch(data);
   switch (type) {
     case 'syncing':
+    case 'stale':
       return named ? { type, subscriptionId } : undefined;
     case 'resumed': {
       const mode = stringField(data, 'mode');
@@ -77,7 +78,7 @@ function readControl(type: string, frame: JsonObject): StreamServerMessage | 'un
   }
 }
 
-const CONTROL_TYPES: ReadonlySet<string> = new Set(['syncing', 'resumed', 'caught_up', 'gap', 'error', 'refreshed', 'expiring']);
+const CONTROL_TYPES: ReadonlySet<string> = new Set(['syncing', 'stale', 'resumed', 'caught_up', 'gap', 'error', 'refreshed', 'expiring']);
 
 function readStream(frame: JsonObject): StreamServerMessage | 'unknown' | undefined {
   const streamName = idField(frame, 'streamName');

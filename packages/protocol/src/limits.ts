@@ -64,6 +64,12 @@ export const LIMITS = {
   serverFrameChars: SERVER_FRAME_CHARS,
   /** Milliseconds in which a reader takes nothing of a large `sync` before it is closed. */
   snapshotStallMs: 60_000,
+  /** Milliseconds for which a stream connection is kept while the engine can't reach the store of anything that it watches. */
+  cutOffMs: 30_000,
+  /** Milliseconds over which those that end then are spread. */
+  cutOffSpreadMs: 10_000,
+  /** Milliseconds without its store after which an engine takes no more stream clients. */
+  cutOffRefuseMs: 5_000,
   /** Bytes of one `sync` that is built once for many who join. */
   builtSyncBytes: 16_777_216,
   /** Bytes of all of them together. */

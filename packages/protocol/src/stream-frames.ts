@@ -8,6 +8,7 @@ export type StreamServerMessage =
   | ItemSyncFrame
   | StreamUnauthorizedFrame
   | StreamSyncingFrame
+  | StreamStaleFrame
   | StreamResumedFrame
   | StreamCaughtUpFrame
   | StreamGapFrame
@@ -77,6 +78,12 @@ export interface StreamUnauthorizedFrame extends StreamTarget {
 /** The next `sync` of what that subscription watches is for it (RV-16). */
 export interface StreamSyncingFrame {
   readonly type: 'syncing';
+  readonly subscriptionId: string;
+}
+
+/** What that subscription shows may be out of date, until `caught_up` or a `sync` (RV-17). */
+export interface StreamStaleFrame {
+  readonly type: 'stale';
   readonly subscriptionId: string;
 }
 

@@ -38,7 +38,7 @@ describe('decodeStreamFrame', () => {
 
   it('answers for any members in any frame', () => {
     const anything = fc.oneof(fc.jsonValue(), fc.constantFrom(-1, 1.5, 2 ** 53, '', 'e1', [], [-1], ['m1'], [null], {}, 'm'.repeat(5_000)));
-    const type = fc.constantFrom('stream', 'resumed', 'caught_up', 'gap', 'error', 'refreshed', 'expiring');
+    const type = fc.constantFrom('stream', 'stale', 'resumed', 'caught_up', 'gap', 'error', 'refreshed', 'expiring');
     const event = fc.record({
       type: fc.constantFrom('sync', 'create', 'update', 'delete', 'event', 'unauthorized'),
       data: anything,
@@ -103,6 +103,7 @@ describe('decodeStreamFrame', () => {
     expect(decode(encodeUnauthorized(5, 'chat', 'r1'))).toEqual({ ...TARGET, type: 'unauthorized' });
     const resumed = { subscriptionId: 's', mode: 'tail', epoch: 'e', from: 4, to: 9 } as const;
     expect(decode(encodeControl({ type: 'resumed', data: resumed }))).toEqual({ type: 'resumed', ...resumed });
+    expect(decode(encodeControl({ type: 'stale', data: { subscriptionId: 's' } }))).toEqual({ type: 'stale', subscriptionId: 's' });
     expect(decode(encodeControl({ type: 'refreshed', data: { expiresAtMs: null } }))).toEqual({ type: 'refreshed' });
   });
 
@@ -145,6 +146,7 @@ describe('decodeStreamFrame', () => {
     ['resumed in no known way', { type: 'resumed', data: { subscriptionId: 's', mode: 'x', epoch: 'e', from: 5, to: 5 } }],
     ['a gap backwards', { type: 'gap', data: { subscriptionId: 's', after: 5, through: 4 } }],
     ['an error without a code', { type: 'error', data: {} }],
+    ['stale of nobody', { type: 'stale', data: {} }],
     ['control without data', { type: 'caught_up' }],
     ['a list', []],
   ])('refuses %s', (_what, frame) => {

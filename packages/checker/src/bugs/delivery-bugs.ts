@@ -79,6 +79,19 @@ export const DELIVERY_BUGS: readonly Bug[] = [
           },
       ),
   })),
+  bug('caught-up-before-it-is-sent', 'I4', 'who was out of reach is told of a position before what was missed is sent', () => ({
+    install: () =>
+      replaced(
+        Hub.prototype,
+        'reach',
+        (reach) =>
+          function hasty(this: Hub, ref, reachable) {
+            this.flush = () => {};
+            reach.call(this, ref, reachable);
+            Reflect.deleteProperty(this, 'flush');
+          },
+      ),
+  })),
   bug('drain-not-heard', 'I13', 'a reader that lags is not served when it drains', () => ({
     install: () => replaced(StreamSession.prototype, 'onDrain', () => function deaf() {}),
   })),

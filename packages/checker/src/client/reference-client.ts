@@ -115,6 +115,8 @@ export class ReferenceClient {
       case 'gap':
         this.#of(frame.subscription)?.mirror.gap(frame.after, frame.through);
         return;
+      // It changes no state: what ends it says up to where everything was delivered.
+      case 'stale':
       case 'error':
       case 'other':
         return;

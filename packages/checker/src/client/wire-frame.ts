@@ -33,7 +33,7 @@ export type WireFrame =
       readonly part: number | undefined;
       readonly last: boolean;
     }
-  | { readonly kind: 'syncing'; readonly subscription: string }
+  | { readonly kind: 'syncing' | 'stale'; readonly subscription: string }
   | {
       readonly kind: 'resumed';
       readonly subscription: string;
@@ -115,7 +115,7 @@ function controlFrame(type: string | undefined, data: JsonObject): WireFrame {
   const mode = stringField(data, 'mode');
   if (type === 'error') return { kind: 'error', subscription, code: stringField(data, 'code') ?? '' };
   if (subscription === undefined) return OTHER;
-  if (type === 'syncing') return { kind: 'syncing', subscription };
+  if (type === 'syncing' || type === 'stale') return { kind: type, subscription };
   if (type === 'resumed' && (mode === 'tail' || mode === 'changes') && from !== undefined && to !== undefined)
     return { kind: 'resumed', subscription, mode, epoch, from, to };
   if (type === 'caught_up' && offset !== undefined) return { kind: 'caught_up', subscription, epoch, offset };

@@ -180,6 +180,7 @@ export const NEMESIS_VERBS = [
   'resume',
   'wipe-store',
   'commit-fails',
+  'cut-off',
   'commit-slow',
   'commit-well',
   'latency',

@@ -110,8 +110,20 @@ class Contiguity {
   #caughtUp(op: CaughtUpOp): void {
     const cursor = this.#cursors.get(op.p);
     if (cursor === undefined) return;
+    if (cursor.compactingTo === undefined) {
+      this.#reachable(cursor, op);
+      return;
+    }
     if (cursor.compactingTo !== op.s) this.#report(`changes were to end at ${cursor.compactingTo}, and end at ${op.s}`, cursor.by, op);
     this.#cursors.set(op.p, { e: op.e, at: op.s, by: op });
+  }
+
+  /** The store can be reached again, and everything up to there was delivered (RV-17). */
+  #reachable(cursor: Cursor, op: CaughtUpOp): void {
+    if (cursor.e !== op.e) this.#report(`it stands in epoch ${cursor.e} and is told that it caught up in ${op.e}`, cursor.by, op);
+    else if (op.item !== undefined && op.s > cursor.at)
+      this.#stretches.push({ g: op.g, e: op.e, item: op.item, after: cursor.at, through: op.s, op });
+    else if (op.s > cursor.at) this.#report(`it stands at ${cursor.at} and is told that it has everything up to ${op.s}`, cursor.by, op);
   }
 
   #recv(op: RecvOp): void {

@@ -52,6 +52,9 @@ export class SimStore implements StreamStore {
   protected events: StoreEvents | undefined;
   protected crashed = false;
   #queue: Waiting[] = [];
+  /** What is reported when it can be reached again; `undefined`: it can. */
+  #late: (() => void)[] | undefined;
+  readonly #watched = new Map<string, GroupRef>();
   #underWay: readonly Waiting[] | undefined;
 
   constructor(parts: SimStoreParts) {
@@ -62,9 +65,24 @@ export class SimStore implements StreamStore {
     this.events = events;
     this.parts.disk.onOwnCommit = (commit) => {
       this.durable([commit]);
-      this.events?.onCommit(commit);
+      this.#report(() => this.events?.onCommit(commit));
     };
     return Promise.resolve();
+  }
+
+  /** It is out of reach: reads fail, and of writes those that get through are reported when it is back, as those of others would be. */
+  cutOff(): void {
+    if (this.crashed || this.#late !== undefined) return;
+    this.#late = [];
+    for (const ref of this.#watched.values()) this.events?.onReach?.(ref, false);
+  }
+
+  back(): void {
+    const late = this.#late;
+    if (this.crashed || late === undefined) return;
+    this.#late = undefined;
+    for (const report of late) report();
+    for (const ref of this.#watched.values()) this.events?.onReach?.(ref, true);
   }
 
   /** The process ends here and now. */
@@ -113,11 +131,15 @@ export class SimStore implements StreamStore {
     return this.#read(() => this.parts.disk.store.streams());
   }
 
-  watch(): Promise<void> {
+  watch(ref: GroupRef): Promise<void> {
+    if (this.#late !== undefined) return Promise.reject(outOfReach());
+    this.#watched.set(`${ref.stream}/${ref.group}`, ref);
     return Promise.resolve();
   }
 
-  unwatch(): void {}
+  unwatch({ stream, group }: GroupRef): void {
+    this.#watched.delete(`${stream}/${group}`);
+  }
 
   close(): Promise<void> {
     return Promise.resolve();
@@ -152,7 +174,7 @@ export class SimStore implements StreamStore {
     const { time, random, disk, mood } = this.parts;
     await this.sync();
     if (this.crashed) return;
-    if (random.chance(mood.failing)) {
+    if (random.chance(this.#late === undefined ? mood.failing : 0.5)) {
       for (const { reject } of batch) reject(new RivuletError('STORE_UNAVAILABLE', 'the commit failed'));
       return;
     }
@@ -161,8 +183,15 @@ export class SimStore implements StreamStore {
     this.#underWay = [];
     if (mood.reportMs > 0) await time.pause(random.between(0, mood.reportMs));
     if (this.crashed) return;
-    for (const { commits } of written) for (const commit of commits) this.events?.onCommit(commit);
-    this.answer(batch, written);
+    this.#report(() => {
+      for (const { commits } of written) for (const commit of commits) this.events?.onCommit(commit);
+      this.answer(batch, written);
+    });
+  }
+
+  #report(report: () => void): void {
+    if (this.#late === undefined) report();
+    else this.#late.push(report);
   }
 
   protected answer(batch: readonly Waiting[], written: readonly Written[]): void {
@@ -190,6 +219,7 @@ export class SimStore implements StreamStore {
   async #read<T>(read: () => Promise<T>): Promise<T> {
     const { time, random, mood } = this.parts;
     await time.pause(random.between(0, mood.readMs));
+    if (this.#late !== undefined) throw outOfReach();
     const answer = await read();
     await time.pause(random.between(0, mood.readMs));
     return answer;
@@ -204,6 +234,10 @@ export class SimStore implements StreamStore {
       }
     }
   }
+}
+
+function outOfReach(): RivuletError {
+  return new RivuletError('STORE_UNAVAILABLE', 'the store is out of reach');
 }
 
 export function valueIn(data: string): { readonly v?: string } {

@@ -266,19 +266,28 @@ export class Simulation {
     const { random } = this;
     const draw = random.below(100);
     const reader = random.pick(this.readers);
-    if (draw < 55) reader.disturb();
-    else if (draw < 63) this.kill(random.between(1, 300), random.chance(0.15));
-    else if (draw < 70) this.#commits('commit-slow', random.between(50, 400), 0);
-    else if (draw < 77) this.#commits('commit-fails', 4, 0.4);
-    else if (draw < 84) this.#commits('commit-well', 4, 0);
-    else if (draw < 88) random.pick(this.workers).leave(random.between(0, 300));
-    else if (draw < 91) this.idle(random.between(61_000, 140_000));
+    if (draw < 52) reader.disturb();
+    else if (draw < 60) this.kill(random.between(1, 300), random.chance(0.15));
+    else if (draw < 67) this.#commits('commit-slow', random.between(50, 400), 0);
+    else if (draw < 74) this.#commits('commit-fails', 4, 0.4);
+    else if (draw < 79) this.#commits('commit-well', 4, 0);
+    else if (draw < 83) random.pick(this.workers).leave(random.between(0, 300));
+    else if (draw < 86) this.idle(random.between(61_000, 140_000));
+    else if (draw < 91) this.#cutOff(random.between(50, 3_000));
     else if (this.rights !== undefined) {
       const granted = random.chance(0.5);
       this.right(reader.client.who, random.pick(this.plan.groups), granted);
       // Who loses a right is sent away, as by an operator; what it may still read it asks for again.
       if (!granted) reader.sendAway();
     }
+  }
+
+  /** The engine can't reach its store for a while. */
+  #cutOff(milliseconds: number): void {
+    const store = this.#store;
+    this.nemesis('cut-off', 'store', `${milliseconds} ms`);
+    store.cutOff();
+    this.time.after(milliseconds, () => store.back());
   }
 
   #commits(verb: NemesisVerb, commitMs: number, failing: number): void {
@@ -290,6 +299,7 @@ export class Simulation {
   #heal(): void {
     this.mood.commitMs = 4;
     this.mood.failing = 0;
+    this.#store.back();
     for (const reader of this.readers) reader.heal();
     this.nemesis('heal');
   }

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  type EngineOptions,
   type HttpConfig,
   loadConfig,
   type RbacConfig,
@@ -42,6 +43,7 @@ export interface TestEngineOptions {
   readonly gated?: { readonly rbac?: Partial<RbacConfig>; readonly manager?: Partial<WorkerManagerConfig> };
   /** Worker listeners beside the main one, with the defaults. */
   readonly moreListeners?: number;
+  readonly cutOff?: EngineOptions['cutOff'];
   /** Default: the in-memory stores. */
   readonly lmdb?: boolean;
 }
@@ -75,7 +77,10 @@ export async function startTestEngine(options: TestEngineOptions = {}): Promise<
       state: { ...defaults.state, adapter: adapter('state'), ...options.state },
       http: options.http === undefined ? undefined : { ...defaults.http, port: 0, ...options.http },
     },
-    { logger: { debug: record('debug'), info: record('info'), warn: record('warn'), error: record('error') } },
+    {
+      logger: { debug: record('debug'), info: record('info'), warn: record('warn'), error: record('error') },
+      ...(options.cutOff === undefined ? {} : { cutOff: options.cutOff }),
+    },
   );
   let stopped = false;
   const stop = async () => {

@@ -75,6 +75,16 @@ export class Redis {
     return this.#options.servers.kind === 'cluster';
   }
 
+  /** Whether any server is there. */
+  get up(): boolean {
+    return this.#links.size > 0;
+  }
+
+  /** Whether the server that has the key is there. */
+  reaches(key: string): boolean {
+    return this.#linkOf(key) !== undefined;
+  }
+
   /** Runs a script where its keys are. */
   async run(
     script: RedisScript,
@@ -183,8 +193,9 @@ export class Redis {
     this.#primaries = found;
     for (const [node, link] of this.#links) {
       if (found.all.includes(node)) continue;
-      link.close('it has nothing any more');
       this.#links.delete(node);
+      link.close('others have what it had');
+      if (this.#started) this.#options.onDown(unavailable('another server takes its place'), (key) => before.ownerOf(key) === node);
     }
     const results = await Promise.allSettled(found.all.map((node) => this.#bringAbout(node, found, before)));
     for (const result of results) {

@@ -43,8 +43,14 @@ export class GroupFeed {
   #waiting: Waiting[] = [];
   #timer: NodeJS.Timeout | undefined;
   #beginning: NodeJS.Timeout | undefined;
-  #filling = false;
+  #filling: Promise<void> | undefined;
+  /** The server was lost, and not everything that was missed is reported. */
+  #away = false;
+  /** How often the server was lost. */
+  #losses = 0;
   #closed = false;
+  /** Somebody watches, who is told whether the group can be reached. */
+  watched = false;
 
   constructor(ref: GroupRef, options: FeedOptions) {
     const { groups, events, logger } = options;
@@ -110,9 +116,41 @@ export class GroupFeed {
     else if (position.offset > this.#at) this.#fillSoon(PATIENCE_MS, position.offset);
   }
 
+  /** The server was lost, and `resume` has not ended well since. */
+  get away(): boolean {
+    return this.#away;
+  }
+
   /** The server is lost: what is missing can't be fetched now. */
   interrupt(error: Error): void {
     for (const { reject } of this.#waiting.splice(0)) reject(error);
+    this.#losses++;
+    // Of one that is being opened nothing was promised.
+    if (this.#epoch === undefined || this.#away) return;
+    this.#away = true;
+    this.#tellReach();
+  }
+
+  /** The server is back: reports what was missed, and tells that the group can be reached. Rejects when that can't be read; nothing is told then. */
+  async resume(): Promise<void> {
+    const losses = this.#losses;
+    const lost = () => this.#closed || !this.#away || this.#losses !== losses;
+    const before = this.#at;
+    const { position } = await this.#groups.read(this.ref, []);
+    if (lost()) return;
+    if (position.epoch !== this.#epoch || position.offset < before || position.offset > this.#at) {
+      // One that is under way may have begun before the server was lost.
+      await this.#filling?.catch(() => {});
+      if (lost()) return;
+      await this.#fill();
+      if (lost()) return;
+    }
+    this.#away = false;
+    this.#tellReach();
+  }
+
+  #tellReach(): void {
+    if (this.watched) this.#events.onReach?.(this.ref, !this.#away);
   }
 
   close(): void {
@@ -209,37 +247,39 @@ export class GroupFeed {
     }, delayMs);
   }
 
-  /** Fetches what is missing. */
-  async #fill(): Promise<void> {
-    if (this.#filling || this.#closed) return;
-    this.#filling = true;
+  /** Fetches what is missing; while that is under way it is not begun again. */
+  #fill(): Promise<void> {
+    this.#filling ??= this.#fetch().finally(() => {
+      this.#filling = undefined;
+    });
+    return this.#filling;
+  }
+
+  async #fetch(): Promise<void> {
+    if (this.#closed) return;
     // What comes while it is asked is newer than its answer.
     const before = this.#at;
     const asked = this.#epoch;
-    try {
-      const { position, rest, unwritten } = await this.#groups.log(this.ref);
-      if (this.#closed || this.#epoch !== asked) return;
-      if (position.epoch !== this.#epoch) {
-        // The server knows which history goes on.
-        if (this.#past.includes(position.epoch)) this.#past.splice(this.#past.indexOf(position.epoch), 1);
-        this.#turn(position.epoch, position.offset);
-      } else if (position.offset < before) {
-        // It has less than it had, in the same history.
-        this.#logger.error('redis_lost_writes', { ...this.ref, epoch: position.epoch, through: before, from: position.offset + 1 });
-        await this.#groups.renew(this.ref, position.epoch);
-        const { position: now } = await this.#groups.read(this.ref, []);
-        if (!this.#closed && now.epoch !== this.#epoch) this.#turn(now.epoch, now.offset);
-        return;
-      }
-      this.#refill([...rest.flatMap((bytes) => (bytes === null ? [] : [readTold(bytes)])), ...this.#held.values()]);
-      // A group without history stands where one that was forgotten stood: nothing happened.
-      if (unwritten) this.#at = Math.max(this.#at, position.offset);
-      else if (this.#at < position.offset) this.#skipTo(position.offset);
-      this.#drain();
-      if (this.#held.size > 0) this.#fillSoon(PATIENCE_MS);
-    } finally {
-      this.#filling = false;
+    const { position, rest, unwritten } = await this.#groups.log(this.ref);
+    if (this.#closed || this.#epoch !== asked) return;
+    if (position.epoch !== this.#epoch) {
+      // The server knows which history goes on.
+      if (this.#past.includes(position.epoch)) this.#past.splice(this.#past.indexOf(position.epoch), 1);
+      this.#turn(position.epoch, position.offset);
+    } else if (position.offset < before) {
+      // It has less than it had, in the same history.
+      this.#logger.error('redis_lost_writes', { ...this.ref, epoch: position.epoch, through: before, from: position.offset + 1 });
+      await this.#groups.renew(this.ref, position.epoch);
+      const { position: now } = await this.#groups.read(this.ref, []);
+      if (!this.#closed && now.epoch !== this.#epoch) this.#turn(now.epoch, now.offset);
+      return;
     }
+    this.#refill([...rest.flatMap((bytes) => (bytes === null ? [] : [readTold(bytes)])), ...this.#held.values()]);
+    // A group without history stands where one that was forgotten stood: nothing happened.
+    if (unwritten) this.#at = Math.max(this.#at, position.offset);
+    else if (this.#at < position.offset) this.#skipTo(position.offset);
+    this.#drain();
+    if (this.#held.size > 0) this.#fillSoon(PATIENCE_MS);
   }
 
   /** Reports what is there; a hole among it is told, and what is behind the hole reported all the same. */

@@ -16,7 +16,7 @@ export interface Op {
   readonly kind: 'set' | 'delete' | 'event' | 'external' | 'due' | 'touch';
   readonly item: string | undefined;
   readonly data: JsonText;
-  /** Effect of an external change, type of an event. */
+  /** Effect of an external change, type of an event; of others whose hold on the item keeps it from being done. */
   readonly extra: string;
   readonly expiry: Expiry | 'stay' | undefined;
   /** Ops of one batch have the same. */
@@ -119,8 +119,15 @@ class Planning {
     return {
       kind: 'planned',
       ops,
-      answer: ({ from }) => movedBy(result, from - ground.position.offset, ground.position.offset),
+      answer: ({ from }, own) =>
+        movedBy(heldBack(write, own) ? this.#conflict(write) : result, from - ground.position.offset, ground.position.offset),
     };
+  }
+
+  #conflict({ changes: [change] }: Write): Exclude<WriteResult, { kind: 'replayed' }> {
+    const { position, items } = this.#ground as Ground;
+    const item = items.get(change?.item ?? '');
+    return { kind: 'conflict', index: 0, value: item?.data, version: item && { epoch: position.epoch, offset: item.changed } };
   }
 
   /** The item as it will be when this op is done; what is relied on must not change meanwhile. */
@@ -158,8 +165,19 @@ function opOf(change: Exclude<Change, { kind: 'update' }>): Op {
 
 function stepOp(change: WriteChange, effect: { readonly kind: string; readonly data: JsonText }, batch: string): Op {
   if (change.kind === 'event') return { kind: 'event', item: change.item, data: change.data, extra: change.type, expiry: undefined, batch };
-  if (effect.kind === 'remove') return { kind: 'delete', item: change.item, data: '', extra: '', expiry: undefined, batch };
-  return setOp(change.item, effect.data, expiryOf(change) ?? (change.kind === 'set' ? 'stay' : undefined), batch);
+  const extra = change.unlessHeld ?? '';
+  if (effect.kind === 'remove') return { kind: 'delete', item: change.item, data: '', extra, expiry: undefined, batch };
+  return { ...setOp(change.item, effect.data, expiryOf(change) ?? (change.kind === 'set' ? 'stay' : undefined), batch), extra };
+}
+
+/** The script found that somebody holds the item; where that matters a write goes alone. */
+function heldBack({ changes: [change] }: Write, [record]: readonly ToldRecord[]): boolean {
+  return guardsHold(change) && record?.effect === 'none';
+}
+
+/** Whether the script has the last word about it. */
+export function guardsHold(change: WriteChange | undefined): boolean {
+  return change !== undefined && change.kind !== 'event' && change.unlessHeld !== undefined;
 }
 
 /** A change that leaves the value as it is may give it another time. */

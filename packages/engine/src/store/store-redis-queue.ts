@@ -3,7 +3,17 @@ import type { SteadyTime } from '../structures/steady-time.js';
 import type { GroupRef, Once } from './store.js';
 import { type RedisGroups, textOf } from './store-redis-groups.js';
 import type { GroupKeys } from './store-redis-keys.js';
-import { type Answer, type Asked, type Ground, itemsToRead, type Op, type Outcome, planOf, wordsOf } from './store-redis-plan.js';
+import {
+  type Answer,
+  type Asked,
+  type Ground,
+  guardsHold,
+  itemsToRead,
+  type Op,
+  type Outcome,
+  planOf,
+  wordsOf,
+} from './store-redis-plan.js';
 import { itemOf, readTold, type Told } from './store-redis-records.js';
 import { WRITE } from './store-redis-scripts.js';
 import { requireSame } from './write-plan.js';
@@ -231,7 +241,7 @@ function onceOf(asked: Asked): Once | undefined {
 }
 
 function goesAlone(asked: Asked): boolean {
-  return asked.kind === 'due' || onceOf(asked) !== undefined;
+  return asked.kind === 'due' || onceOf(asked) !== undefined || (asked.kind === 'write' && asked.write.changes.some(guardsHold));
 }
 
 export function sizeOf(asked: Asked): number {

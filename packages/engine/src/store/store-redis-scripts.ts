@@ -116,6 +116,11 @@ for r = 1, count do
       born, oldId = string.match(meta, '^(%d+) %d+ (.*)$')
       old = redis.call('HGET', values, item)
     end
+    if extra ~= '' then
+      local holder = holds and redis.call('HGET', holders, item)
+      if holder and (extra == 'anywhere' or holder ~= node) then kind = 'nothing' end
+      extra = ''
+    end
     if kind == 'set' then
       effect = old and 'update' or 'create'
     elseif old and kind == 'delete' then
@@ -334,15 +339,20 @@ return redis.call('ZCARD', KEYS[1])
 `,
 );
 
-/** A node is there; answers those that have left, and those that were not heard of for ARGV[2] milliseconds. KEYS[1]: nodes. */
+/**
+ * A node is there; answers those that have left, those that were not heard of for ARGV[2] milliseconds, and whether it was known itself and heard
+ * of within them: else others may have begun to bury it. KEYS[1]: nodes.
+ */
 export const BEAT = script(
   'beat',
   `
 local time = redis.call('TIME')
 local left = redis.call('ZRANGEBYSCORE', KEYS[1], 0, 0, 'LIMIT', 0, 16)
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-if ARGV[1] ~= '' then redis.call('ZADD', KEYS[1], now, ARGV[1]) end
-return {left, redis.call('ZRANGEBYSCORE', KEYS[1], '(0', now - tonumber(ARGV[2]), 'LIMIT', 0, 16)}
+local last = redis.call('ZSCORE', KEYS[1], ARGV[1])
+local known = last and now - tonumber(last) <= tonumber(ARGV[2])
+redis.call('ZADD', KEYS[1], now, ARGV[1])
+return {left, redis.call('ZRANGEBYSCORE', KEYS[1], '(0', now - tonumber(ARGV[2]), 'LIMIT', 0, 16), {known and 'known' or 'gone'}}
 `,
 );
 

@@ -26,6 +26,8 @@ export interface UpkeepOptions {
   readonly logger: Logger;
   /** Deletes those of the items whose time has come, in line with the writes of the group. */
   readonly due: (ref: GroupRef, items: readonly string[]) => Promise<void>;
+  /** Others took this node for gone, or may have begun to: they gave up what it held. */
+  readonly released: () => void;
 }
 
 /**
@@ -37,6 +39,7 @@ export class RedisUpkeep {
   readonly #timers: NodeJS.Timeout[];
   #next = 0;
   #busy = false;
+  #beaten = false;
   /** Monotonic milliseconds since which the server has been there without a break. */
   #upSince: number;
 
@@ -53,9 +56,11 @@ export class RedisUpkeep {
 
   /** Tells that the node is there, and takes over what nodes held that are gone. */
   async beat(): Promise<void> {
-    const { groups, node, clock } = this.#options;
+    const { groups, node, clock, released } = this.#options;
     const reply = await groups.redis.run(BEAT, [groups.keys.nodes], () => [node, String(GONE_MS)]);
-    const [left, silent] = Array.isArray(reply) ? (reply as readonly RedisReply[]).map(listOf) : [];
+    const [left, silent, found] = Array.isArray(reply) ? (reply as readonly RedisReply[]).map(listOf) : [];
+    if (this.#beaten && found?.[0] !== 'known') released();
+    this.#beaten = true;
     // While the server was away nobody was heard of.
     const known = clock.monotonic() - this.#upSince > GONE_MS + BEAT_MS;
     for (const other of [...(left ?? []), ...(known ? (silent ?? []) : [])]) if (other !== node) await this.#bury(other);

@@ -27,6 +27,7 @@ import type { Asked } from './store-redis-plan.js';
 import { GroupQueue, requireQueueRoom, sizeOf } from './store-redis-queue.js';
 import { readChanges, readItem, readSnapshot } from './store-redis-reads.js';
 import { commitOf, type Told } from './store-redis-records.js';
+import { GroupsReturn } from './store-redis-return.js';
 import { SCRIPTS } from './store-redis-scripts.js';
 import { listOf, RedisUpkeep } from './store-redis-upkeep.js';
 import { requireIds } from './write-plan.js';
@@ -85,9 +86,12 @@ class RedisStore implements WritableStore {
   readonly #watched = new PairMap<Watched>();
   /** Streams that are followed, and how often. */
   readonly #followed = new Map<string | undefined, number>();
+  readonly #return: GroupsReturn;
   #waiting = 0;
   #run: Run | undefined;
   #closing = false;
+  /** No server can be reached, and that was told. */
+  #isAway = false;
   #check: NodeJS.Timeout | undefined;
   #idle: (() => void) | undefined;
 
@@ -95,6 +99,7 @@ class RedisStore implements WritableStore {
     this.#options = options;
     this.#keys = new RedisKeys(options.keyPrefix, databaseOf(options.url));
     this.#time = new SteadyTime(options.clock);
+    this.#return = new GroupsReturn(options.logger);
   }
 
   async start(events: StoreEvents): Promise<void> {
@@ -107,13 +112,8 @@ class RedisStore implements WritableStore {
       scripts: SCRIPTS,
       canary: (tag) => this.#keys.canary(tag, this.#node),
       logger,
-      onUp: (concerns) => {
-        this.#run?.upkeep.onUp();
-        this.#compare(concerns);
-      },
-      onDown: (error, concerns) => {
-        for (const { feed } of this.#watched.values()) if (concerns(this.#keys.of(feed.ref).channel)) feed.interrupt(error);
-      },
+      onUp: (concerns) => this.#cameBack(concerns),
+      onDown: (error, concerns) => this.#wentAway(error, concerns),
     });
     const groups = new RedisGroups(redis, this.#keys, () => clock.now());
     await groups.requireLayout().catch((error: unknown) => {
@@ -124,7 +124,16 @@ class RedisStore implements WritableStore {
     const due = async (ref: GroupRef, items: readonly string[]) => {
       await this.#ask(ref, { kind: 'due', items });
     };
-    const upkeep = new RedisUpkeep({ groups, clock, time: this.#time, node, tombstoneRetentionMs, logger, due });
+    const upkeep = new RedisUpkeep({
+      groups,
+      clock,
+      time: this.#time,
+      node,
+      tombstoneRetentionMs,
+      logger,
+      due,
+      released: () => events.onReleased?.(),
+    });
     this.#run = { events, groups, upkeep };
     this.#check = setInterval(() => this.#compare(), CHECK_MS);
     this.#check.unref();
@@ -178,6 +187,7 @@ class RedisStore implements WritableStore {
     watched.opened ??= groups.redis.subscribe(channel, (message) => feed.onMessage(message)).then(() => feed.open());
     try {
       await watched.opened;
+      feed.watched = watched.count > 0;
     } catch (error) {
       if (this.#watched.get(ref.stream, ref.group) === watched) this.#forget(ref, watched);
       throw error;
@@ -188,6 +198,7 @@ class RedisStore implements WritableStore {
     const watched = this.#watched.get(ref.stream, ref.group);
     if (watched === undefined || --watched.count > 0) return;
     watched.opened = undefined;
+    watched.feed.watched = false;
     if (!this.#follows(ref.stream)) this.#forget(ref, watched);
     else this.#run?.groups.redis.unsubscribe(this.#run.groups.keys.of(ref).channel);
   }
@@ -218,6 +229,7 @@ class RedisStore implements WritableStore {
     this.#closing = true;
     if (this.#queues.size > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
     clearInterval(this.#check);
+    this.#return.stop();
     // Others find out by themselves when it can't be told.
     await run.upkeep.leave().catch(() => {});
     for (const { feed } of this.#watched.values()) feed.close();
@@ -335,7 +347,35 @@ class RedisStore implements WritableStore {
     groups?.redis.unsubscribe(groups.keys.of(ref).channel);
   }
 
-  /** What was published while the server was away, or was lost on the way, is fetched. */
+  #cameBack(concerns: Concerns): void {
+    const run = this.#run;
+    if (run === undefined) return;
+    if (this.#isAway) run.events.onReach?.(undefined, true);
+    this.#isAway = false;
+    run.upkeep.onUp();
+    // A slot may have moved between servers that were there all the time.
+    this.#compare(concerns);
+    this.#return.begin(this.#reachable(run));
+  }
+
+  #wentAway(error: Error, concerns: Concerns): void {
+    const run = this.#run;
+    if (run === undefined) return;
+    this.#return.stop();
+    if (!run.groups.redis.up) {
+      this.#isAway = true;
+      run.events.onReach?.(undefined, false);
+    }
+    for (const { feed } of this.#watched.values()) if (concerns(this.#keys.of(feed.ref).channel)) feed.interrupt(error);
+    this.#return.begin(this.#reachable(run));
+  }
+
+  /** Groups whose server is there. */
+  *#reachable({ groups }: Run): Iterable<GroupFeed> {
+    for (const { feed } of this.#watched.values()) if (groups.redis.reaches(groups.keys.of(feed.ref).channel)) yield feed;
+  }
+
+  /** What was lost on the way is fetched. */
   #compare(concerns: Concerns = () => true): void {
     const idle = this.#options.clock.monotonic() - IDLE_MS;
     for (const watched of Array.from(this.#watched.values())) {

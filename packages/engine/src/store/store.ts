@@ -84,6 +84,14 @@ export interface StoreEvents {
   onCommit(commit: Commit): void;
   /** Continuity of a group was lost (`epoch`) or commits were missed (`gap`); `position` is where it stands now. */
   onBreak(ref: GroupRef, reason: 'gap' | 'epoch', position: Position): void;
+  /**
+   * For stores that can be cut off from what they keep. A watched group can't be reached: nothing of it can be read or written, and what
+   * others write does not arrive. Or it can again, and all that was missed was reported, or told by `onBreak`. Only between a `watch` that
+   * resolved and its `unwatch`. `undefined` in the place of a group: the store as a whole, told before its groups.
+   */
+  onReach?(ref: GroupRef | undefined, reachable: boolean): void;
+  /** Others took this process for gone and gave up the items that it held (`Expiry` of kind `held`): hold again what is still wanted. */
+  onReleased?(): void;
 }
 
 /** `item` of an event may be absent: it concerns the whole group. */
@@ -152,9 +160,19 @@ export type WriteChange =
   | (Unplaced<Extract<Change, { kind: 'set' | 'update' }>> & {
       readonly condition?: Condition | undefined;
       readonly expiry?: Expiry | undefined;
+      readonly unlessHeld?: UnlessHeld | undefined;
     })
-  | (Unplaced<Extract<Change, { kind: 'delete' }>> & { readonly condition?: Condition | undefined })
+  | (Unplaced<Extract<Change, { kind: 'delete' }>> & {
+      readonly condition?: Condition | undefined;
+      readonly unlessHeld?: UnlessHeld | undefined;
+    })
   | Unplaced<Extract<Change, { kind: 'event' }>>;
+
+/**
+ * For stores that several processes share, others pass over it: nothing is done, and the result is a conflict, when the item is held (`Expiry` of
+ * kind `held`) by another process, or by any, this one too. Only of the one change of a write; `anywhere` only after `onReleased`.
+ */
+export type UnlessHeld = 'elsewhere' | 'anywhere';
 
 export interface Write extends GroupRef {
   readonly kind: 'write';

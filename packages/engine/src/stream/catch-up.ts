@@ -5,6 +5,7 @@ import type { SyncBuilder } from './built-sync.js';
 import { type CompactedRead, gapFrame, readCompacted, readCompactedItem } from './compacted.js';
 import type { FrameEncoder } from './frame-encoder.js';
 import { type GroupFanout, SEGMENT_BYTES } from './group-fanout.js';
+import { tellReach, tellStranded } from './staleness.js';
 import { Membership, type Subscription, type SyncTarget } from './subscription.js';
 import { changesSoon, readSync, writeWhole } from './sync.js';
 
@@ -59,6 +60,7 @@ export class CatchUp {
       } catch (error) {
         // The store can't be read now. Nothing is sent instead: a wrong `sync` would be believed.
         this.#warn(subscription, error);
+        tellStranded(subscription, this.#options.frames);
         await delay(retryMs);
         retryMs = Math.min(retryMs * 2, LAST_RETRY_MS);
       }
@@ -94,6 +96,7 @@ export class CatchUp {
         continue;
       }
       if (subscription.cursor >= fanout.log.head) {
+        tellReach(subscription, this.#options.frames);
         fanout.goLive(subscription);
         return;
       }
@@ -169,6 +172,7 @@ export class CatchUp {
       if (closed(subscription) || fanout.history !== history || !this.#begin(fanout, result.position)) return 'unwritten';
       if ((await result.writeTo({ subscriber, members, wants })) !== 'whole' || fanout.history !== history) return 'unwritten';
       this.compacted++;
+      for (const member of members) member.outdated = false;
       return result.position;
     } finally {
       result.close();
@@ -282,6 +286,7 @@ export class CatchUp {
       });
       if (written === 'begun') breaksOff();
       if (written !== 'whole') return;
+      for (const member of subscription.receivers(target)) member.outdated = false;
       if (target.gapAfter !== undefined) await this.#tellGap(subscription, target, target.gapAfter, offset);
       subscription.reach(offset, history);
       if (subscription.nextSync === target) subscription.syncDone();

@@ -36,8 +36,11 @@ export class GroupFanout implements GroupRef {
   dirty = false;
   /** Monotonic milliseconds of the last line about a failed read; none was written yet. */
   warnedAt = Number.NEGATIVE_INFINITY;
+  /** Monotonic milliseconds since which the store can't reach the group, as it has said. */
+  awaySince: number | undefined;
   readonly #watch: () => Promise<void>;
   #watching: Promise<void> | undefined;
+  #watched = false;
   /** What was built for those who joined, for others who need the same; absent until somebody does. */
   built: BuiltSyncs | undefined;
 
@@ -55,10 +58,18 @@ export class GroupFanout implements GroupRef {
     if (this.#watching !== undefined) return this.#watching;
     const watching = this.#watch();
     this.#watching = watching;
-    watching.catch(() => {
-      if (this.#watching === watching) this.#watching = undefined;
-    });
+    watching.then(
+      () => (this.#watched = true),
+      () => {
+        if (this.#watching === watching) this.#watching = undefined;
+      },
+    );
     return watching;
+  }
+
+  /** The store reports what happens to it, and whether it can be reached. */
+  get isWatched(): boolean {
+    return this.#watched;
   }
 
   /** Ends what `watched` began, if it did. */
@@ -156,7 +167,7 @@ export class GroupFanout implements GroupRef {
     for (const subscription of this.#live) {
       visited++;
       if (subscription.cursor >= head) continue;
-      if (lost || !deliver(subscription, from, segments)) this.#lag(subscription, catchUp);
+      if (lost || !deliver(subscription, from, segments)) this.lag(subscription, catchUp);
     }
     if (this.#itemLive !== undefined) visited += this.#flushItems(from, head, lost, catchUp);
     this.#flushed = head;
@@ -185,10 +196,15 @@ export class GroupFanout implements GroupRef {
     this.#flushed = position.offset;
   }
 
-  #wakeAll(catchUp: StartCatchUp): void {
+  /** Those who stand at the head, each once. */
+  live(): ReadonlySet<Subscription> {
     const live = new Set(this.#live);
     for (const set of this.#itemLive?.values() ?? []) for (const subscription of set) live.add(subscription);
-    for (const subscription of live) this.#lag(subscription, catchUp);
+    return live;
+  }
+
+  #wakeAll(catchUp: StartCatchUp): void {
+    for (const subscription of this.live()) this.lag(subscription, catchUp);
     this.wake();
   }
 
@@ -204,7 +220,7 @@ export class GroupFanout implements GroupRef {
         if (subscription.cursor >= head) continue;
         const simple = !lost && subscription.onlyItem === item && subscription.cursor <= from;
         if (simple) subscription.cursor = from;
-        if (!simple || !deliver(subscription, from, segments)) this.#lag(subscription, catchUp);
+        if (!simple || !deliver(subscription, from, segments)) this.lag(subscription, catchUp);
       }
     }
     return visited;
@@ -221,7 +237,8 @@ export class GroupFanout implements GroupRef {
     return segments;
   }
 
-  #lag(subscription: Subscription, catchUp: StartCatchUp): void {
+  /** It goes on by itself, as soon as its socket takes something. */
+  lag(subscription: Subscription, catchUp: StartCatchUp): void {
     this.leaveLive(subscription);
     catchUp(subscription);
   }

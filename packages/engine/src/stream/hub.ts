@@ -9,6 +9,7 @@ import { SyncBuilder } from './built-sync.js';
 import { CatchUp } from './catch-up.js';
 import type { FrameEncoder } from './frame-encoder.js';
 import { GroupFanout } from './group-fanout.js';
+import { tellReach } from './staleness.js';
 import { type JoinRequest, Membership, type Subscriber, Subscription } from './subscription.js';
 
 /** How long the log of a group outlives its last subscription: a client that reconnects finds it. */
@@ -50,6 +51,10 @@ export class Hub {
   #dirty: GroupFanout[] = [];
   #scheduled = false;
   #logBytes = 0;
+  /** Monotonic milliseconds since which the store is away as a whole. */
+  #storeAwaySince: number | undefined;
+  /** Groups that are away. */
+  #away = 0;
 
   constructor(options: HubOptions) {
     this.#options = options;
@@ -128,6 +133,40 @@ export class Hub {
     this.#logBytes -= fanout.log.bytes;
     if (reason === 'gap') fanout.skipTo(position, this.#start);
     else fanout.restart(position, reason, this.#start);
+  }
+
+  /** A watched group can't be reached, or can again; `undefined`: the store as a whole. As in `StoreEvents`. */
+  reach(ref: GroupRef | undefined, reachable: boolean): void {
+    const since = reachable ? undefined : this.#options.clock.monotonic();
+    if (ref === undefined) {
+      this.#storeAwaySince = since;
+      return;
+    }
+    const fanout = this.#groups.get(ref.stream, ref.group);
+    if (fanout === undefined || (fanout.awaySince === undefined) === reachable) return;
+    // What was appended in this turn stands before it.
+    this.flush();
+    fanout.awaySince = since;
+    this.#away += reachable ? -1 : 1;
+    for (const subscription of fanout.live()) {
+      if (subscription.subscriber.ready) tellReach(subscription, this.#options.frames);
+      else if (subscription.subscriber.positions) fanout.lag(subscription, this.#start);
+    }
+  }
+
+  /** Whether the store, or a group of it, can't be reached. */
+  get anythingAway(): boolean {
+    return this.#storeAwaySince !== undefined || this.#away > 0;
+  }
+
+  /** Milliseconds for which the store has been away as a whole; 0: it is there. */
+  get storeAwayMs(): number {
+    return this.#storeAwaySince === undefined ? 0 : this.#options.clock.monotonic() - this.#storeAwaySince;
+  }
+
+  /** Monotonic milliseconds since which nothing of it can be read; `undefined`: it can be reached. Of one that never was: since the store is away. */
+  awaySince({ fanout }: Subscription): number | undefined {
+    return fanout.awaySince ?? (fanout.isWatched ? undefined : this.#storeAwaySince);
   }
 
   /** The groups of a stream are read elsewhere from now on: everybody gets a `sync` of what is there. */
@@ -222,6 +261,7 @@ export class Hub {
 
   #forget(fanout: GroupFanout): void {
     this.#idle.delete(fanout);
+    if (fanout.awaySince !== undefined) this.#away--;
     this.#logged.delete(fanout);
     this.#syncs.forget(fanout);
     this.#logBytes -= fanout.log.bytes;

@@ -1,6 +1,6 @@
 import { type ErrorCode, type JsonText, LIMITS, RivuletError } from '@rivulet/protocol';
 import type { Logger } from '../logging/logger.js';
-import type { GroupRef, WriteChange } from '../store/store.js';
+import type { GroupRef, UnlessHeld, WriteChange } from '../store/store.js';
 import type { BackedStore } from './backed-store.js';
 
 /** What a join function gives to whoever joins: an item that lives while the join does (rule RV-41). */
@@ -23,18 +23,25 @@ export interface Lease {
   end(how: LeaseEnd): void;
 }
 
+/** Items that are held again at the same time. */
+const AGAIN_AT_ONCE = 64;
 const RETRY_MS = 1_000;
 const WARN_MS = 60_000;
 
 /**
  * Items that live while somebody holds them. They are stored as held, so that after a crash each goes its grace time after the next start,
  * unless it is held again. Writes of one item run one after another, and what fails is tried again for as long as it is wanted.
+ *
+ * Of engines that share a store the one with the newest join holds the item. Others whose joins end leave it alone, and so does what is tried again:
+ * meanwhile a client may have gone there.
  */
 export class Leases {
   readonly #store: BackedStore;
   readonly #logger: Logger;
   readonly #items = new Map<string, LeasedItem>();
   #closed = false;
+  /** Counts calls of `holdAgain`. */
+  #released = 0;
   #warnedAt = Number.NEGATIVE_INFINITY;
 
   constructor(store: BackedStore, logger: Logger) {
@@ -64,6 +71,20 @@ export class Leases {
       this.#items.set(key, item);
     }
     return item.hold(grant);
+  }
+
+  /** What was held was given up by others: what is still held is written again, unless somebody holds it. A bounded number at a time. */
+  async holdAgain(): Promise<void> {
+    const released = ++this.#released;
+    const items = [...this.#items.values()].filter((item) => item.held);
+    const work = async () => {
+      while (this.#released === released) {
+        const item = items.pop();
+        if (item === undefined) return;
+        await item.holdAgain();
+      }
+    };
+    await Promise.all(Array.from({ length: AGAIN_AT_ONCE }, work));
   }
 
   #warn({ stream, group }: GroupRef, item: string, error: unknown): void {
@@ -102,12 +123,27 @@ class LeasedItem {
   #wanted: { readonly data: JsonText; readonly graceMs: number } | undefined;
   /** What is stored is not what is wanted. */
   #stale = false;
-  #writing = false;
+  /** Whose hold on the item keeps the next write from being done. */
+  #unlessHeld: UnlessHeld | undefined;
+  #writing: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(item: string, around: Surroundings) {
     this.#item = item;
     this.#around = around;
+  }
+
+  get held(): boolean {
+    return this.#holders.size > 0;
+  }
+
+  /** Resolves when it is written, or not wanted any more. */
+  async holdAgain(): Promise<void> {
+    if (!this.held) return;
+    // What waits to be written holds it anyway.
+    if (!this.#stale) this.#unlessHeld = 'anywhere';
+    this.#stale = true;
+    await this.#write();
   }
 
   hold({ data, graceMs, clientData }: LeaseGrant): Lease {
@@ -143,28 +179,40 @@ class LeasedItem {
   #want(wanted: { readonly data: JsonText; readonly graceMs: number } | undefined): void {
     this.#wanted = wanted;
     this.#stale = true;
-    if (!this.#writing) void this.#write();
+    this.#unlessHeld = wanted === undefined ? 'elsewhere' : undefined;
+    void this.#write();
   }
 
-  async #write(): Promise<void> {
-    this.#writing = true;
+  #write(): Promise<void> {
+    if (this.#around.closed()) return Promise.resolve();
+    this.#writing ??= this.#writeAll();
+    return this.#writing;
+  }
+
+  async #writeAll(): Promise<void> {
     while (this.#stale && !this.#around.closed()) {
       this.#stale = false;
       const wanted = this.#wanted;
+      const unlessHeld = this.#unlessHeld;
+      this.#unlessHeld = undefined;
+      const change = { item: this.#item, unlessHeld };
       try {
         await this.#around.write(
           wanted === undefined
-            ? { kind: 'delete', item: this.#item }
-            : { kind: 'set', item: this.#item, data: wanted.data, expiry: { kind: 'held', graceMs: wanted.graceMs } },
+            ? { ...change, kind: 'delete' }
+            : { ...change, kind: 'set', data: wanted.data, expiry: { kind: 'held', graceMs: wanted.graceMs } },
         );
       } catch (error) {
         if (this.#around.closed()) break;
         this.#around.failed(error);
+        // Nothing newer is wanted: by the time that this one is tried again it is old.
+        if (!this.#stale) this.#unlessHeld = unlessHeld ?? 'elsewhere';
         this.#stale = true;
         await retryLater();
       }
     }
-    this.#writing = false;
+    // In one step with the last look at what is wanted.
+    this.#writing = undefined;
     if (this.#wanted === undefined && this.#holders.size === 0) this.#around.gone();
   }
 }

@@ -1,3 +1,4 @@
+import { LIMITS } from '@rivulet/protocol';
 import type { StreamConfig } from '../config/config.js';
 import type { Logger } from '../logging/logger.js';
 import type { Clock } from '../structures/clock.js';
@@ -11,12 +12,16 @@ export interface StreamGatewayOptions {
   readonly config: StreamConfig;
   readonly auth: AuthGate;
   readonly room: Omit<SessionRoom, 'sessions'>;
+  /** Milliseconds without the store after which no more clients are taken. Default `LIMITS.cutOffRefuseMs`. */
+  readonly refuseMs?: number | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
 /** Connections that a stop closes per second at least; fewer are not spread at all. */
 const CLOSED_PER_SECOND = 1_000;
+/** Told to who is refused because the store is away. */
+const RETRY_AFTER_S = 5;
 
 /** The stream listener: `/` and `/stream/{name}/{group}` (spec ST §2.3). */
 export class StreamGateway {
@@ -75,7 +80,11 @@ export class StreamGateway {
     const target = readTarget(request.path, request.rawQuery);
     if (target.kind === 'unknown') return { kind: 'refuse', status: 404 };
     if (target.kind === 'invalid') return { kind: 'refuse', status: 400 };
+    const away = this.#room.hub.storeAwayMs > (this.#options.refuseMs ?? LIMITS.cutOffRefuseMs);
     const protocol = request.protocols.includes('Authorization') ? 'Authorization' : request.protocols[0];
+    // Others may reach it: who balances, or comes again, goes there.
+    if (away && this.#options.config.authRejectMode === 'http') return { kind: 'refuse', status: 503, retryAfterS: RETRY_AFTER_S };
+    if (away) return { kind: 'accept_then_close', protocol, close: 'tryLater' };
     const decision = await this.#options.auth.decide(request);
     if (decision.kind === 'refused') {
       if (this.#options.config.authRejectMode === 'http') return { kind: 'refuse', status: decision.status };

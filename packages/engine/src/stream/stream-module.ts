@@ -1,12 +1,13 @@
 import type { StreamConfig } from '../config/config.js';
 import type { Fabric } from '../core/fabric.js';
 import type { Logger } from '../logging/logger.js';
-import type { Commit, StreamStore } from '../store/store.js';
+import type { Commit, GroupRef, StreamStore } from '../store/store.js';
 import type { Clock } from '../structures/clock.js';
 import { AuthGate } from './auth-gate.js';
 import { BackedStore } from './backed-store.js';
 import { Backends } from './backends.js';
 import { ChangeTriggers } from './change-triggers.js';
+import { type CutOffTimes, CutOffWatch } from './cut-off-watch.js';
 import { ExpiryWatch } from './expiry-watch.js';
 import { FrameEncoder } from './frame-encoder.js';
 import { Hub } from './hub.js';
@@ -20,6 +21,7 @@ export interface StreamModuleOptions {
   readonly config: StreamConfig;
   readonly fabric: Fabric;
   readonly store: StreamStore;
+  readonly cutOff?: CutOffTimes | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -32,6 +34,7 @@ export class StreamModule {
   readonly #frames: FrameEncoder;
   readonly #changes: ChangeTriggers;
   readonly #leases: Leases;
+  readonly #cutOff: CutOffWatch;
 
   constructor(options: StreamModuleOptions) {
     const { config, fabric, clock, logger } = options;
@@ -57,9 +60,11 @@ export class StreamModule {
       config,
       auth: new AuthGate(fabric, config, clock, logger),
       room: { hub: this.hub, triggers, leases: this.#leases, frames: this.#frames, config, logger, expiry: new ExpiryWatch(clock) },
+      refuseMs: options.cutOff?.refuseMs,
       clock,
       logger,
     });
+    this.#cutOff = new CutOffWatch({ ...options.cutOff, connections: () => this.gateway.sessions, clock, logger });
     registerSessionFunctions({ fabric, sessions: () => this.gateway.sessions, logger });
   }
 
@@ -68,6 +73,8 @@ export class StreamModule {
     await store.start({
       onCommit: (commit) => this.#committed(commit),
       onBreak: (ref, reason, position) => this.hub.restart(ref, reason, position),
+      onReach: (ref, reachable) => this.#reach(ref, reachable),
+      onReleased: () => void this.#leases.holdAgain(),
     });
     if (config.authFunction !== undefined && !fabric.hasFunction(config.authFunction)) {
       logger.warn('auth_function_not_registered', {
@@ -79,9 +86,16 @@ export class StreamModule {
 
   /** Closes the clients first, then the store, when nothing can write any more. */
   async stop(): Promise<void> {
+    this.#cutOff.end();
     this.hub.stop();
     this.#leases.close();
     await this.#options.store.close();
+  }
+
+  #reach(ref: GroupRef | undefined, reachable: boolean): void {
+    this.hub.reach(ref, reachable);
+    if (this.hub.anythingAway) this.#cutOff.begin();
+    else this.#cutOff.end();
   }
 
   #committed(commit: Commit): void {

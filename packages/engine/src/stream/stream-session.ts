@@ -7,6 +7,7 @@ import type { GroupRef } from '../store/store.js';
 import { encodeTextFrame } from '../structures/websocket-frame.js';
 import type { Connection, ConnectionOwner } from '../transport/connection.js';
 import type { AuthDecision } from './auth-gate.js';
+import type { Stranded } from './cut-off-watch.js';
 import type { Expiring, ExpiryWatch } from './expiry-watch.js';
 import type { FrameEncoder } from './frame-encoder.js';
 import type { Hub } from './hub.js';
@@ -39,7 +40,7 @@ interface PendingJoin {
 }
 
 /** One stream client: its joins in order, its memberships, and the socket that the hub writes to. */
-export class StreamSession implements ConnectionOwner, Subscriber, Expiring {
+export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Stranded {
   readonly #room: SessionRoom;
   readonly #connection: Connection;
   readonly #access: SessionAccess;
@@ -146,6 +147,22 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring {
     let lag = 0;
     for (const { subscription } of this.#memberships?.values() ?? []) lag = Math.max(lag, subscription.lag);
     return lag;
+  }
+
+  // Stranded: nothing of what it watches can be reached.
+
+  get cutOffSince(): number | undefined {
+    let since: number | undefined;
+    for (const { subscription } of this.#memberships?.values() ?? []) {
+      const away = this.#room.hub.awaySince(subscription);
+      if (away === undefined) return undefined;
+      since = Math.max(since ?? away, away);
+    }
+    return since;
+  }
+
+  sendAway(): void {
+    this.#connection.close('tryLater');
   }
 
   get subscriptions(): number {

@@ -274,6 +274,8 @@ export class Membership implements SyncTarget {
   of: number | undefined;
   /** From its `sync` or resumption on. */
   active = false;
+  /** It was told `stale`, and nothing yet that ends it (rule RV-17). */
+  outdated = false;
 
   constructor(subscription: Subscription, { subscriptionId, item, since }: JoinRequest) {
     this.subscription = subscription;

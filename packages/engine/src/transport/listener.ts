@@ -30,7 +30,7 @@ export type Verdict =
       readonly bulk?: boolean;
     }
   /** The upgrade is answered with this HTTP status. */
-  | { readonly kind: 'refuse'; readonly status: RefusalStatus }
+  | { readonly kind: 'refuse'; readonly status: RefusalStatus; readonly retryAfterS?: number }
   /** The upgrade completes, nothing is readable through it, and it closes at once. For clients whose process dies of an HTTP refusal. */
   | { readonly kind: 'accept_then_close'; readonly protocol: string | undefined; readonly close: CloseName };
 
@@ -184,7 +184,7 @@ export class Listener {
       this.#pending--;
     }
     if (socket.destroyed || !socket.readable) return;
-    if (verdict.kind === 'refuse') return this.#refuse(socket, verdict.status);
+    if (verdict.kind === 'refuse') return this.#refuse(socket, verdict.status, verdict.retryAfterS);
     socket.off('error', dropped);
     this.#handshake(request, socket, head, verdict);
   }
@@ -202,8 +202,9 @@ export class Listener {
     });
   }
 
-  #refuse(socket: Socket, status: RefusalStatus): void {
-    socket.end(`HTTP/1.1 ${status} ${STATUS_TEXT[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  #refuse(socket: Socket, status: RefusalStatus, retryAfterS?: number): void {
+    const later = retryAfterS === undefined ? '' : `Retry-After: ${retryAfterS}\r\n`;
+    socket.end(`HTTP/1.1 ${status} ${STATUS_TEXT[status]}\r\n${later}Connection: close\r\nContent-Length: 0\r\n\r\n`);
     socket.destroySoon();
   }
 }

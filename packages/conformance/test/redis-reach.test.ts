@@ -1,0 +1,294 @@
+import { randomUUID } from 'node:crypto';
+import { connect, type StreamClient } from '@rivulet/client';
+import type { EngineOptions } from '@rivulet/engine';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { ChaosProxy } from '../../checker/src/live/chaos-proxy.js';
+import { RedisServer } from '../../checker/src/live/redis-server.js';
+import { Random } from '../../checker/src/random.js';
+import { balance } from './harness/balancer.js';
+import { startTestEngine } from './harness/engine.js';
+import { type Item, Motia } from './harness/motia-client.js';
+import { RawWorker } from './harness/raw-worker.js';
+import { type StreamFrame, StreamSocket } from './harness/stream-socket.js';
+
+const ROOM = { stream_name: 'chat', group_id: 'room' };
+const PATH = '/stream/chat/room';
+
+let server: RedisServer;
+beforeAll(async () => {
+  server = await RedisServer.start();
+});
+afterAll(() => server.dispose());
+
+interface Node {
+  readonly streamUrl: string;
+  readonly worker: RawWorker;
+  readonly log: readonly { readonly event: string }[];
+  readonly set: (item_id: string, data?: unknown) => Promise<unknown>;
+}
+
+interface NodeOptions {
+  readonly url?: string;
+  readonly cutOff?: EngineOptions['cutOff'];
+  readonly authRejectMode?: 'http';
+}
+
+async function node(keyPrefix: string, { url = server.url, cutOff, authRejectMode }: NodeOptions = {}): Promise<Node> {
+  const adapter = (of: string) =>
+    ({ kind: 'redis', url, keyPrefix: `${keyPrefix}:${of}`, commandTimeoutMs: 2_000, connectTimeoutMs: 5_000 }) as const;
+  const { workerUrl, streamUrl, log } = await startTestEngine({
+    stream: { adapter: adapter('streams'), ...(authRejectMode === undefined ? {} : { authRejectMode }) },
+    state: { adapter: adapter('state') },
+    ...(cutOff === undefined ? {} : { cutOff }),
+  });
+  const worker = await RawWorker.connect(workerUrl);
+  const set = (item_id: string, data: unknown = { id: item_id }) => worker.result('stream::set', { ...ROOM, item_id, data });
+  return { streamUrl, worker, log, set };
+}
+
+/** Between one engine and Redis; both ends believe that they are connected while it is silent. */
+async function line(to = server) {
+  const proxy = await ChaosProxy.to({ host: '127.0.0.1', port: to.port }, new Random(1), () => {});
+  onTestFinished(() => proxy.close());
+  const silence = () => {
+    proxy.blackhole('down');
+    proxy.blackhole('up');
+  };
+  return { url: `redis://127.0.0.1:${proxy.port}`, silence, heal: () => proxy.heal() };
+}
+
+/** Engine `a` reaches Redis over a line that the test can silence, `b` directly. */
+async function pair(options: NodeOptions = {}) {
+  const prefix = `test-${randomUUID()}`;
+  const between = await line();
+  return { a: await node(prefix, { ...options, url: between.url }), b: await node(prefix), ...between };
+}
+
+const control = ({ type, event, data }: StreamFrame) => (event === undefined ? `${type} ${String(data?.subscriptionId)}` : undefined);
+const controls = (client: StreamSocket) => client.inbox.all.map(control).filter((text) => text !== undefined);
+/** What came, in order, after `from`: control frames by their type and subscription, others by type and item. */
+const since = (client: StreamSocket, from: StreamFrame) =>
+  client.inbox.all
+    .slice(client.inbox.all.indexOf(from) + 1)
+    .map((frame) => control(frame) ?? `${frame.event.type} ${frame.id ?? ''}`.trim());
+const stale = (client: StreamSocket, subscriptionId: string) =>
+  client.inbox.take(({ type, data }) => type === 'stale' && data?.subscriptionId === subscriptionId, `stale of ${subscriptionId}`);
+const caughtUp = (client: StreamSocket, subscriptionId: string) =>
+  client.inbox.take(({ type, data }) => type === 'caught_up' && data?.subscriptionId === subscriptionId, `caught_up of ${subscriptionId}`);
+
+function viewer(url: string): StreamClient {
+  const client = connect(url, { WebSocket });
+  onTestFinished(() => client.close());
+  return client;
+}
+
+test('RV-17 F45 F39 who is at an engine that is cut off is told stale within 5 s, once, and caught_up behind all that was missed', async () => {
+  const { a, b, silence, heal } = await pair();
+  await a.set('m0');
+  const client = await StreamSocket.open(a.streamUrl);
+  client.joinWithPositions('group', 'chat', 'room');
+  const { epoch } = await client.take('sync');
+  client.joinWithPositions('item', 'chat', 'room', { id: 'm1' });
+  await client.take('sync', ({ id }) => id === 'm1');
+  const plain = await StreamSocket.open(`${a.streamUrl}${PATH}`);
+  await plain.take('sync');
+  const view = viewer(a.streamUrl).subscribeGroup('chat', 'room');
+  await view.whenLive();
+  const statuses: string[] = [];
+  view.on({ onStatus: (status) => void statuses.push(status) });
+  silence();
+  const cut = performance.now();
+  const first = await stale(client, 'group');
+  await stale(client, 'item');
+  expect(performance.now() - cut).toBeLessThan(5_000);
+  // Who comes meanwhile from where the log still reaches is answered, and told the same.
+  const late = await StreamSocket.open(a.streamUrl);
+  late.joinWithPositions('late', 'chat', 'room', { since: `${epoch}:1` });
+  await late.takeControl('resumed');
+  await stale(late, 'late');
+  // Who needs the store waits for it.
+  const waiting = await StreamSocket.open(a.streamUrl);
+  waiting.joinWithPositions('waiting', 'chat', 'elsewhere');
+  for (let n = 1; n <= 3; n++) await b.set(`m${n}`);
+  expect([statuses, view.status]).toEqual([['stale'], 'stale']);
+  heal();
+  const back = performance.now();
+  const reached = await caughtUp(client, 'group');
+  await caughtUp(client, 'item');
+  await caughtUp(late, 'late');
+  expect(performance.now() - back).toBeLessThan(4_000);
+  expect(reached.data).toEqual({ subscriptionId: 'group', epoch, offset: 4 });
+  await waiting.take('sync');
+  await b.set('m4');
+  for (const each of [client, late, plain]) await each.take('create', ({ id }) => id === 'm4');
+  const news = ['create m1', 'create m2', 'create m3'];
+  expect(since(client, first)).toEqual(['stale item', ...news, 'caught_up group', 'caught_up item', 'create m4']);
+  expect(since(late, late.inbox.all[0] as StreamFrame)).toEqual(['stale late', ...news, 'caught_up late', 'create m4']);
+  expect(controls(waiting)).toEqual(['syncing waiting']);
+  expect(since(plain, plain.inbox.all[0] as StreamFrame)).toEqual([...news, 'create m4']);
+  expect([statuses, view.size]).toEqual([['stale', 'live'], 5]);
+}, 30_000);
+
+test('RV-17 what the log does not reach back to is caught up with by changes, and a Redis that begins anew by a sync', async () => {
+  const own = await RedisServer.start();
+  try {
+    const prefix = `test-${randomUUID()}`;
+    const between = await line(own);
+    const a = await node(prefix, { url: between.url });
+    const b = await node(prefix, { url: own.url });
+    const client = await StreamSocket.open(a.streamUrl);
+    client.joinWithPositions('s1', 'chat', 'room');
+    await client.take('sync');
+    between.silence();
+    await stale(client, 's1');
+    for (let n = 0; n < 200; n++) await b.set(`m${n % 3}`, { n });
+    between.heal();
+    expect(await client.takeControl('resumed')).toMatchObject({ mode: 'changes', from: 0, to: 200 });
+    const end = await caughtUp(client, 's1');
+    await b.set('m3');
+    await client.take('create', ({ id }) => id === 'm3');
+    await own.kill();
+    await stale(client, 's1');
+    await own.start();
+    expect(await client.take('sync', ({ reason }) => reason === 'epoch')).toMatchObject({ ids: [] });
+    for (const write of [() => a.worker, () => b.worker])
+      await again(() => write().errorCode('stream::set', { ...ROOM, item_id: 'new', data: 1 }));
+    await client.take('update', ({ id }) => id === 'new');
+    // The `sync` ended it: nothing else is said.
+    expect(since(client, end)).toEqual(['create m3', 'stale s1', 'syncing s1', 'sync', 'create new', 'update new']);
+  } finally {
+    await own.dispose();
+  }
+}, 30_000);
+
+/** As a client would: until it works. What fails meanwhile is unavailable, and nothing else. */
+async function again(call: () => Promise<unknown>): Promise<void> {
+  for (let code = await call(); code !== undefined; code = await call()) expect(code).toBe('STORE_UNAVAILABLE');
+}
+
+test('F45 clients of an engine that stays cut off are sent away with 1013, spread, and go on at another; it takes none until it is back', async () => {
+  const cutOff = { keepMs: 2_500, spreadMs: 2_000, refuseMs: 1_500 };
+  const { a, b, silence, heal } = await pair({ cutOff });
+  const strict = await balance([a.streamUrl]);
+  const balanced = await balance([a.streamUrl, a.streamUrl, b.streamUrl]);
+  const official = new Motia('stream-client-node 0.17.6', balanced).group('chat', 'room');
+  const own = viewer(balanced).subscribeGroup<Item>('chat', 'room');
+  await own.whenLive();
+  await a.set('before');
+  await official.until((items) => items.length === 1);
+  const clients = await Promise.all(
+    Array.from({ length: 20 }, async (_, n) => {
+      const client = await StreamSocket.open(strict);
+      if (n % 2 === 0) client.join('s1', 'chat', 'room');
+      else client.joinWithPositions('s1', 'chat', 'room');
+      await client.take('sync');
+      return client;
+    }),
+  );
+  const lost = await StreamSocket.open(a.streamUrl);
+  const idle = await StreamSocket.open(a.streamUrl);
+  silence();
+  await stale(clients[1] as StreamSocket, 's1');
+  const told = performance.now();
+  // What it wants was never reached.
+  lost.join('s1', 'chat', 'never');
+  const ends = await Promise.all(
+    [...clients, lost].map(async ({ closed }) => {
+      expect(await closed).toBe(1013);
+      return performance.now() - told;
+    }),
+  );
+  expect(Math.min(...ends)).toBeGreaterThan(cutOff.keepMs - 500);
+  expect(Math.max(...ends)).toBeLessThan(cutOff.keepMs + cutOff.spreadMs + 1_000);
+  expect(Math.max(...ends) - Math.min(...ends)).toBeGreaterThan(200);
+  expect(a.log.filter(({ event }) => event === 'stream_clients_sent_away')).toHaveLength(1);
+  expect(await (await StreamSocket.open(a.streamUrl)).closed).toBe(1013);
+  await b.set('after');
+  await official.until((items) => items.length === 2);
+  await own.whenLive();
+  heal();
+  await viewer(strict).subscribeGroup('chat', 'room').whenLive();
+  // Who watched nothing was left alone.
+  idle.join('s1', 'chat', 'room');
+  expect((await idle.take('sync')).event.data).toEqual([{ id: 'before' }, { id: 'after' }]);
+  expect(own.items.map(({ id }) => id)).toEqual(['before', 'after']);
+}, 40_000);
+
+test('RV-41 an item whose client drops at one engine and joins at another is held there, and goes when it leaves there', async () => {
+  const { a, b } = await pair();
+  for (const each of [a, b]) await admit(each, { ann: 500 });
+  const watcher = await StreamSocket.open(`${b.streamUrl}${PATH}`);
+  await watcher.take('sync');
+  const dropped = await enter(a, 'ann');
+  await watcher.take('create', ({ id }) => id === 'ann');
+  dropped.socket.terminate();
+  await dropped.closed;
+  const moved = await enter(b, 'ann');
+  await watcher.take('update', ({ id }) => id === 'ann');
+  // It outlasts the grace that began at the other engine.
+  await b.worker.result('stream::set', { ...ROOM, item_id: 'clock', data: 1, ttl_ms: 1_500 });
+  await watcher.take('delete', ({ id }) => id === 'clock');
+  expect(ids(watcher, 'delete')).toEqual(['clock']);
+  moved.leave('ann', 'chat', 'room');
+  await watcher.take('delete', ({ id }) => id === 'ann');
+}, 30_000);
+
+test('RV-41 F45 an engine that was taken for gone holds again what its clients hold, but for what is held elsewhere', async () => {
+  const { a, b, silence, heal } = await pair({ cutOff: { refuseMs: 1_000 }, authRejectMode: 'http' });
+  for (const each of [a, b]) await admit(each, { stays: 5_000, returns: 300, moves: 5_000 });
+  const watcher = await StreamSocket.open(`${b.streamUrl}${PATH}`);
+  await watcher.take('sync');
+  const held = ['stays', 'returns', 'moves'];
+  for (const name of held) {
+    await enter(a, name);
+    await watcher.take('create', ({ id }) => id === name);
+  }
+  silence();
+  await watcher.take('delete', ({ id }) => id === 'returns');
+  expect(b.log.map(({ event }) => event)).toContain('redis_node_gone');
+  const moved = await enter(b, 'moves');
+  await watcher.take('update', ({ id }) => id === 'moves');
+  expect(await refusalOf(a.streamUrl)).toEqual([503, '5']);
+  heal();
+  await watcher.take('create', ({ id }) => id === 'returns');
+  await watcher.take('update', ({ id }) => id === 'stays');
+  // It outlasts the grace that had begun.
+  await b.worker.result('stream::set', { ...ROOM, item_id: 'clock', data: 1, ttl_ms: 6_000 });
+  await watcher.take('delete', ({ id }) => id === 'clock');
+  expect(ids(watcher, 'delete')).toEqual(['returns', 'clock']);
+  expect(ids(watcher, 'update')).toEqual(['moves', 'stays']);
+  expect((await b.worker.result('stream::list', ROOM)) as unknown[]).toHaveLength(3);
+  moved.leave('moves', 'chat', 'room');
+  await watcher.take('delete', ({ id }) => id === 'moves');
+}, 40_000);
+
+/** A join function that gives each who is known an item of the name of the subscription. */
+async function admit({ worker }: Node, graces: Readonly<Record<string, number>>): Promise<void> {
+  await worker.serve('app::join', (event) => {
+    const name = (event as { subscription_id: string }).subscription_id;
+    const grace_ms = graces[name];
+    return grace_ms === undefined ? {} : { lease: { item_id: name, data: { id: name }, grace_ms } };
+  });
+  await worker.bind('stream:join', 'app::join', {});
+}
+
+async function enter({ streamUrl }: Node, name: string): Promise<StreamSocket> {
+  const client = await StreamSocket.open(streamUrl);
+  client.joinWithPositions(name, 'chat', 'room');
+  await client.take('sync');
+  return client;
+}
+
+/** Status of an upgrade that is refused, and after how many seconds to come again. */
+function refusalOf(url: string): Promise<unknown> {
+  const socket = new WebSocket(url);
+  socket.on('error', () => {});
+  onTestFinished(() => socket.terminate());
+  return new Promise((resolve, reject) => {
+    socket.once('open', () => reject(new Error('it was taken')));
+    socket.once('unexpected-response', (_request, { statusCode, headers }) => resolve([statusCode, headers['retry-after']]));
+  });
+}
+
+const ids = (client: StreamSocket, type: string) => client.inbox.all.filter(({ event }) => event?.type === type).map(({ id }) => id);

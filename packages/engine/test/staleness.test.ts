@@ -1,0 +1,158 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { GROUP, REF, Socket, settled, World } from './hub-world.js';
+
+let world: World;
+beforeEach(() => {
+  world = new World();
+  world.socket.positions = true;
+});
+afterEach(() => {
+  world.hub.stop();
+});
+
+/** What was written since the last look: control frames by type, subscription and offset, changes by offset. */
+function written({ written: texts }: Socket = world.socket): string[] {
+  const found = texts.splice(0).flatMap((text) =>
+    [...text.matchAll(/"type":"(syncing|stale|caught_up|resumed|sync|update)"(?:,"data":\{"subscriptionId":"(\w+)")?/g)].map(
+      ([, type, id], index, all) => {
+        const part = text.slice(all[index]?.index, all[index + 1]?.index);
+        const offset = /"offset":(\d+)/.exec(part)?.[1];
+        return [type, id, offset].filter((word) => word !== undefined).join(' ');
+      },
+    ),
+  );
+  return found;
+}
+
+const join = async (request: object = {}, socket = world.socket) => {
+  const subscription = world.hub.open(socket, REF);
+  world.hub.join(subscription, { ...GROUP, ...request });
+  await settled();
+  written(socket);
+  return subscription;
+};
+
+describe('RV-17', () => {
+  it('each subscription is told once, behind what was sent, and of the end once, behind all that was missed', async () => {
+    const subscription = await join();
+    world.hub.join(subscription, { subscriptionId: 's2', item: 'i', since: undefined });
+    await settled();
+    written();
+    const commit = (offset: number) => world.publish(offset);
+    commit(101);
+    world.hub.reach(REF, false);
+    world.hub.reach(REF, false);
+    expect(written()).toEqual(['update 101', 'stale s1', 'stale s2']);
+    commit(102);
+    world.hub.reach(REF, true);
+    world.hub.reach(REF, true);
+    expect(written()).toEqual(['update 102', 'caught_up s1 102', 'caught_up s2 102']);
+  });
+
+  it('what waits for the end of the turn stands before it', async () => {
+    await join();
+    world.flushes = false;
+    world.publish(101);
+    world.hub.reach(REF, false);
+    world.publish(102);
+    world.hub.reach(REF, true);
+    expect(written()).toEqual(['update 101', 'stale s1', 'update 102', 'caught_up s1 102']);
+  });
+
+  it('who knows no positions gets nothing of it', async () => {
+    world.socket.positions = false;
+    await join();
+    world.hub.reach(REF, false);
+    world.hub.reach(REF, true);
+    await settled();
+    expect(written()).toEqual([]);
+  });
+
+  it('who lags is told when it has what was sent before, and not at all when it is over by then', async () => {
+    const [slow, slower] = [world.socket, new Socket()];
+    slower.positions = true;
+    await join({}, slow);
+    await join({}, slower);
+    for (const each of [slow, slower]) each.hasRoom = false;
+    world.publish(101);
+    world.hub.reach(REF, false);
+    await settled();
+    expect([written(slow), written(slower)]).toEqual([[], []]);
+    slow.hasRoom = true;
+    slow.drain();
+    await settled();
+    expect(written(slow)).toEqual(['update 101', 'stale s1']);
+    slow.hasRoom = false;
+    world.publish(102);
+    world.hub.reach(REF, true);
+    for (const each of [slow, slower]) {
+      each.hasRoom = true;
+      each.drain();
+    }
+    await settled();
+    expect(written(slow)).toEqual(['update 102', 'caught_up s1 102']);
+    expect(written(slower)).toEqual(['update 101', 'update 102']);
+  });
+
+  it('who stood at the head with a full socket is told as soon as it takes something', async () => {
+    await join();
+    world.socket.hasRoom = false;
+    world.hub.reach(REF, false);
+    world.socket.hasRoom = true;
+    world.socket.drain();
+    await settled();
+    expect(written()).toEqual(['stale s1']);
+  });
+
+  it('who joins meanwhile and can be answered from the log is told behind its answer', async () => {
+    await join();
+    world.publish(101);
+    world.hub.reach(REF, false);
+    const late = new Socket();
+    late.positions = true;
+    world.hub.join(world.hub.open(late, REF), { subscriptionId: 'late', item: undefined, since: { epoch: 'e', offset: 100 } });
+    await settled();
+    expect(written(late)).toEqual(['resumed late', 'update 101', 'stale late']);
+    world.hub.reach(REF, true);
+    expect(written(late)).toEqual(['caught_up late 101']);
+  });
+
+  it('a sync ends it, and nothing else is said', async () => {
+    await join();
+    world.hub.reach(REF, false);
+    world.offset = 5;
+    world.epoch = 'f';
+    world.hub.restart(REF, 'epoch', { epoch: 'f', offset: 5 });
+    world.hub.reach(REF, true);
+    await settled();
+    world.publish(6);
+    expect(written()).toEqual(['stale s1', 'syncing s1', 'sync 5', 'update 6']);
+  });
+
+  it('who is behind and needs what can not be read is told that it will have to wait', async () => {
+    await join();
+    world.socket.hasRoom = false;
+    world.publish(101);
+    world.fails = () => {
+      throw new Error('away');
+    };
+    world.hub.restart(REF, 'gap', { epoch: 'e', offset: 110 });
+    world.offset = 110;
+    world.hub.reach(REF, false);
+    world.socket.hasRoom = true;
+    world.socket.drain();
+    await settled();
+    expect(written().filter((frame) => frame === 'stale s1')).toEqual(['stale s1']);
+  });
+
+  it('the store and its groups are known to be away for as long as they are', async () => {
+    const subscription = await join();
+    world.hub.reach(REF, false);
+    expect([world.hub.anythingAway, world.hub.awaySince(subscription) !== undefined]).toEqual([true, true]);
+    world.hub.reach(undefined, false);
+    expect(world.hub.storeAwayMs).toBeGreaterThanOrEqual(0);
+    world.hub.reach(undefined, true);
+    world.hub.reach(REF, true);
+    expect([world.hub.anythingAway, world.hub.awaySince(subscription), world.hub.storeAwayMs]).toEqual([false, undefined, 0]);
+  });
+});
