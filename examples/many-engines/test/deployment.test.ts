@@ -1,7 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -313,12 +313,22 @@ describe('the Dockerfile', () => {
   }, 240_000);
 });
 
-test('haproxy takes haproxy.cfg without a warning', async () => {
-  const servers = ['A', 'B', 'C'].flatMap((name) =>
-    Object.entries(PORTS).map(([kind, port]) => [`${name}_${kind.toUpperCase()}`, `127.0.0.1:${port}`]),
-  );
+test('haproxy takes haproxy.cfg without a warning, also with the lines of docs/scaling.md that keep groups together', async () => {
+  const kinds = Object.entries(PORTS).map(([kind, port]) => [kind.toUpperCase(), port] as const);
+  const servers = ['A', 'B', 'C'].flatMap((name) => kinds.map(([kind, port]) => [`${name}_${kind}`, `127.0.0.1:${port}`]));
   const env = { PATH: `${process.env.PATH}:/usr/sbin`, ...(Object.fromEntries(servers) as Labels) };
-  const { stdout, stderr } = await exec('haproxy', ['-c', '-f', join(EXAMPLE, 'haproxy.cfg')], { env });
-  expect(`${stdout}${stderr}`).toMatch(/Configuration file is valid/);
-  expect(stderr).not.toMatch(/WARNING|ALERT/);
+  const [, ...together] =
+    /HAProxy does it with `([^`]+)`, `([^`]+)` and `([^`]+)` in place of\s+`balance leastconn`/.exec(
+      readFileSync(join(ROOT, 'docs/scaling.md'), 'utf8'),
+    ) ?? [];
+  expect(together).toHaveLength(3);
+  const folder = await mkdtemp(join(tmpdir(), 'rivulet-haproxy-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const other = join(folder, 'haproxy.cfg');
+  await writeFile(other, read('haproxy.cfg').replace('balance leastconn', together.join('\n  ')));
+  for (const file of [join(EXAMPLE, 'haproxy.cfg'), other]) {
+    const { stdout, stderr } = await exec('haproxy', ['-c', '-f', file], { env });
+    expect(`${stdout}${stderr}`).toMatch(/Configuration file is valid/);
+    expect(stderr).not.toMatch(/WARNING|ALERT/);
+  }
 });

@@ -19,14 +19,22 @@ class Example {
   readonly ports: Readonly<Record<string, number>>;
   readonly lines = new Inbox<string>();
   readonly #child: ChildProcess;
+  /** How long a program may take to start, start.mjs decides. */
+  readonly #ready: Promise<void>;
 
   private constructor(ports: Readonly<Record<string, number>>) {
     this.ports = ports;
     const numbers = Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, String(port)]));
     const child = spawn(process.execPath, [START], { env: { ...process.env, ...numbers }, stdio: ['pipe', 'pipe', 'inherit'] });
     this.#child = child;
-    createInterface({ input: child.stdout }).on('line', (line) => this.lines.push(line));
     const exited = once(child, 'exit');
+    this.#ready = new Promise((resolve, reject) => {
+      createInterface({ input: child.stdout }).on('line', (line) => {
+        this.lines.push(line);
+        if (line.startsWith('ready ')) resolve();
+      });
+      child.once('exit', (code) => reject(new Error(`start.mjs ended with ${code}`)));
+    });
     onTestFinished(async () => {
       child.kill('SIGTERM');
       const [code] = await exited;
@@ -36,7 +44,8 @@ class Example {
 
   static async start(): Promise<Example> {
     const example = new Example(await stablePorts(PORTS));
-    await Promise.all([example.serves('a'), example.serves('b'), example.said(/^ready /)]);
+    await example.#ready;
+    await Promise.all([example.serves('a'), example.serves('b')]);
     return example;
   }
 
