@@ -16,6 +16,8 @@ import { idleSubscriptions } from './scenarios/idle-subscriptions.js';
 import { jitter } from './scenarios/jitter.js';
 import { latency } from './scenarios/latency.js';
 import { redisFanOut } from './scenarios/redis-fan-out.js';
+import { redisGroups } from './scenarios/redis-groups.js';
+import { redisSets } from './scenarios/redis-sets.js';
 import { slowClient } from './scenarios/slow-client.js';
 import { stalledClient } from './scenarios/stalled-client.js';
 import { RedisServer } from './servers/redis-server.js';
@@ -35,6 +37,8 @@ const SCENARIOS: readonly Scenario[] = [
   httpTrigger,
   channel,
   redisFanOut,
+  redisSets,
+  redisGroups,
 ];
 const FULL = { runs: 5, warmUpMs: 1_500, windowMs: 4_000, scale: 1 };
 const QUICK = { runs: 1, warmUpMs: 200, windowMs: 500, scale: 0.02 };

@@ -36,6 +36,8 @@ test('every scenario runs and reports each figure, as JSON and as a table', asyn
     'http-trigger',
     'channel',
     'redis-fan-out',
+    'redis-sets',
+    'redis-groups',
   ]);
   const names = results.flatMap(({ figures }) => figures.map(({ name }) => name));
   // The build that it is compared with is itself here.
@@ -65,6 +67,13 @@ test('every scenario runs and reports each figure, as JSON and as a table', asyn
     const perChange = [100, 1_000].map((rate) => worst(`${side} at ${rate}/s: deliveries`) / rate);
     expect([side, Math.max(...perChange) > 7.5]).toEqual([side, true]);
   }
+  for (const groups of ['1 group', '256 groups']) {
+    for (const side of ['rivulet', 'bare client']) expect(worst(`${side}, ${groups}: sets`)).toBeGreaterThan(0);
+  }
+  // All groups get 5,000 writes/s; the node that serves 20 of 2,000 gets 50 of them, and its heartbeats.
+  expect(worst('writes to all groups: deliveries')).toBeGreaterThan(0);
+  expect(worst('writes to all groups: messages of Redis')).toBeGreaterThan(0);
+  expect(worst('writes to all groups: messages of Redis')).toBeLessThan(500);
   expect(readFileSync(join(out, 'latest.md'), 'utf8')).toBe(stdout);
   for (const { title, targets } of results) {
     expect(stdout).toContain(`## ${title}`);

@@ -15,29 +15,32 @@ export interface TapCounts {
 export class RedisTap {
   readonly url: string;
   readonly #server: Server;
+  readonly #records: boolean;
   readonly #sockets = new Set<Socket>();
   readonly #recorded: string[][] = [];
   #bytes = 0;
   #messages = 0;
 
-  private constructor(server: Server, port: number) {
+  private constructor(server: Server, port: number, records: boolean) {
     this.#server = server;
+    this.#records = records;
     this.url = `redis://127.0.0.1:${(server.address() as AddressInfo).port}`;
     server.on('connection', (near) => this.#join(near, connect({ host: '127.0.0.1', port, noDelay: true })));
   }
 
-  static async open(port: number): Promise<RedisTap> {
+  /** `port`: of Redis. `records`: keeps every command; for a few of them. */
+  static async open(port: number, { records = false } = {}): Promise<RedisTap> {
     const server = createServer({ noDelay: true });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    return new RedisTap(server, port);
+    return new RedisTap(server, port, records);
   }
 
   counts(): TapCounts {
     return { bytes: this.#bytes, messages: this.#messages };
   }
 
-  /** The words of every command until now. */
+  /** The words of every command until now, if they are kept. */
   get commands(): readonly (readonly string[])[] {
     return this.#recorded;
   }
@@ -53,6 +56,7 @@ export class RedisTap {
     const commands = new RespReader();
     const answers = new RespReader();
     near.on('data', (data) => {
+      if (!this.#records) return;
       for (const words of commands.read(data)) if (Array.isArray(words)) this.#recorded.push(words.map(String));
     });
     far.on('data', (data) => {
