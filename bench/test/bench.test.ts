@@ -70,10 +70,10 @@ test('every scenario runs and reports each figure, as JSON and as a table', asyn
   for (const groups of ['1 group', '256 groups']) {
     for (const side of ['rivulet', 'bare client']) expect(worst(`${side}, ${groups}: sets`)).toBeGreaterThan(0);
   }
-  // All groups get 5,000 writes/s; the node that serves 20 of 2,000 gets 50 of them, and its heartbeats.
-  expect(worst('writes to all groups: deliveries')).toBeGreaterThan(0);
-  expect(worst('writes to all groups: messages of Redis')).toBeGreaterThan(0);
-  expect(worst('writes to all groups: messages of Redis')).toBeLessThan(500);
+  // 2,000 groups are written; the node hears of the 20 that it serves, and its heartbeats.
+  const messages = worst('writes to all groups: messages of Redis for each of its groups');
+  expect(messages).toBeGreaterThan(0.9);
+  expect(messages).toBeLessThan(10);
   expect(readFileSync(join(out, 'latest.md'), 'utf8')).toBe(stdout);
   for (const { title, targets } of results) {
     expect(stdout).toContain(`## ${title}`);

@@ -8,6 +8,8 @@ import type { Meter } from './window.js';
 const MOST_UNSENT = 16 * 1_024 * 1_024;
 /** Due times of calls that are not acknowledged yet, by number; more than are ever in flight. */
 const RING = 1 << 20;
+/** For a round of writes. */
+const ROUND_MS = 300_000;
 
 /** The one connection that writes. */
 export class Writer implements FrameReader {
@@ -20,6 +22,7 @@ export class Writer implements FrameReader {
   #opened: (() => void) | undefined;
   #call = 0;
   #acknowledged: (() => void) | undefined;
+  #gone: (() => void) | undefined;
 
   private constructor(dialect: Dialect, meter: Meter, content: Content) {
     this.#dialect = dialect;
@@ -82,10 +85,21 @@ export class Writer implements FrameReader {
     this.#acknowledged = undefined;
   }
 
-  /** Writes so often, with at most `inFlight` unanswered, and resolves when all is acknowledged; rejects when something was refused. */
+  /** Writes so often, with at most `inFlight` unanswered, and resolves when all is acknowledged; rejects when something was refused, or lost. */
   async round(places: Places, count: number, inFlight: number): Promise<void> {
     const refused = this.#meter.refused;
-    await new Promise<void>((resolve) => this.#keep(places, inFlight, count, resolve));
+    await new Promise<void>((resolve, reject) => {
+      const late = setTimeout(() => reject(new Error(`not all of ${count} writes were answered in ${ROUND_MS} ms`)), ROUND_MS);
+      this.#gone = () => {
+        clearTimeout(late);
+        reject(new Error(`the connection was lost before ${count} writes were answered`));
+      };
+      this.#keep(places, inFlight, count, () => {
+        clearTimeout(late);
+        resolve();
+      });
+    });
+    this.#gone = undefined;
     this.#acknowledged = undefined;
     if (this.#meter.refused > refused) throw new Error(`${this.#meter.refused - refused} of ${count} writes were refused`);
   }
@@ -112,6 +126,10 @@ export class Writer implements FrameReader {
       queueMicrotask(refill);
     };
     refill();
+  }
+
+  closed(): void {
+    this.#gone?.();
   }
 
   close(): void {

@@ -66,7 +66,10 @@ function ready(child: ChildProcess): Promise<void> {
   return new Promise((resolve, reject) => {
     if (child.stdout === null) throw new Error('unreachable');
     const timer = setTimeout(() => reject(new Error(`redis-server is not ready after ${START_TIMEOUT_MS} ms`)), START_TIMEOUT_MS);
-    child.once('exit', (code) => reject(new Error(`redis-server ended with ${code}`)));
+    child.once('exit', (code) => {
+      clearTimeout(timer);
+      reject(new Error(`redis-server ended with ${code}`));
+    });
     // It goes on saying things, which must be read.
     createInterface({ input: child.stdout }).on('line', (line) => {
       if (!line.includes(READY)) return;

@@ -46,7 +46,8 @@ answerLines({ 'loop-delay': () => loopDelay?.() });
 
 /** As the documentation of the two adapters shows it. */
 async function adapterOver(url: string): Promise<NonNullable<ServerOptions['adapter']>> {
-  const client = createClient({ url });
+  // By default a command fails after 5 s, which the adapters let end the process when it is overloaded.
+  const client = createClient({ url, commandOptions: { timeout: 0 } });
   await client.connect();
   if (adapter === 'streams') return createStreamsAdapter(client);
   const subscriber = client.duplicate();
