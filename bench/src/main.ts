@@ -15,8 +15,12 @@ import { idleMemory } from './scenarios/idle-memory.js';
 import { idleSubscriptions } from './scenarios/idle-subscriptions.js';
 import { jitter } from './scenarios/jitter.js';
 import { latency } from './scenarios/latency.js';
+import { redisFanOut } from './scenarios/redis-fan-out.js';
+import { redisGroups } from './scenarios/redis-groups.js';
+import { redisSets } from './scenarios/redis-sets.js';
 import { slowClient } from './scenarios/slow-client.js';
 import { stalledClient } from './scenarios/stalled-client.js';
+import { RedisServer } from './servers/redis-server.js';
 
 const SCENARIOS: readonly Scenario[] = [
   fanOut,
@@ -32,6 +36,9 @@ const SCENARIOS: readonly Scenario[] = [
   calls,
   httpTrigger,
   channel,
+  redisFanOut,
+  redisSets,
+  redisGroups,
 ];
 const FULL = { runs: 5, warmUpMs: 1_500, windowMs: 4_000, scale: 1 };
 const QUICK = { runs: 1, warmUpMs: 200, windowMs: 500, scale: 0.02 };
@@ -57,6 +64,7 @@ const effort: Effort = {
   before: values.before === undefined ? undefined : resolve(values.before),
 };
 
+if (wanted.some(({ needsRedis = false }) => needsRedis)) RedisServer.require();
 const results: ScenarioResult[] = [];
 for (const scenario of wanted) results.push(await scenario.run(effort, (line) => void process.stderr.write(`${line}\n`)));
 

@@ -37,5 +37,7 @@ export interface ScenarioResult {
 
 export interface Scenario {
   readonly name: string;
+  /** Whether it starts a redis-server. Default false. */
+  readonly needsRedis?: boolean;
   run(effort: Effort, say: (line: string) => void): Promise<ScenarioResult>;
 }

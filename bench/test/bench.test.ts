@@ -35,6 +35,9 @@ test('every scenario runs and reports each figure, as JSON and as a table', asyn
     'calls',
     'http-trigger',
     'channel',
+    'redis-fan-out',
+    'redis-sets',
+    'redis-groups',
   ]);
   const names = results.flatMap(({ figures }) => figures.map(({ name }) => name));
   // The build that it is compared with is itself here.
@@ -59,6 +62,18 @@ test('every scenario runs and reports each figure, as JSON and as a table', asyn
   for (const of of ['2,000 of rivulet', '2,000 of socket.io']) expect(worst(`${of}: returns`)).toBeGreaterThan(0);
   const visited = results.flatMap(({ figures }) => figures).find(({ name }) => name === 'with idle subscriptions: visited per flush');
   expect(visited?.median).toBe(20);
+  // Each change reaches the 10 subscribers, whichever server they are at: in one of two windows, where a busy machine cuts one short.
+  for (const side of ['two engines', 'one engine', 'one engine over Redis', 'two of Socket.IO, pub/sub', 'two of Socket.IO, streams']) {
+    const perChange = [100, 1_000].map((rate) => worst(`${side} at ${rate}/s: deliveries`) / rate);
+    expect([side, Math.max(...perChange) > 7.5]).toEqual([side, true]);
+  }
+  for (const groups of ['1 group', '256 groups']) {
+    for (const side of ['rivulet', 'bare client']) expect(worst(`${side}, ${groups}: sets`)).toBeGreaterThan(0);
+  }
+  // 2,000 groups are written; the node hears of the 20 that it serves, and its heartbeats.
+  const messages = worst('writes to all groups: messages of Redis for each of its groups');
+  expect(messages).toBeGreaterThan(0.9);
+  expect(messages).toBeLessThan(10);
   expect(readFileSync(join(out, 'latest.md'), 'utf8')).toBe(stdout);
   for (const { title, targets } of results) {
     expect(stdout).toContain(`## ${title}`);

@@ -15,7 +15,7 @@ export interface WatchCommand {
   readonly sampled?: number;
 }
 
-/** Opens subscribers that only count, in a process made for it, and resolves when all of them are subscribed. */
+/** Opens more subscribers that only count, in a process made for them, and resolves when all of them are subscribed. */
 export interface SinkCommand {
   readonly kind: 'sink';
   readonly binary: string;
@@ -56,6 +56,10 @@ export interface PaceCommand {
   readonly windowMs: number;
   /** The server, for its processor time in the window. */
   readonly pid: number;
+  /** Other processes, each for its own. Default: none. */
+  readonly others?: readonly number[];
+  /** Writes go round so many groups, `group` with a number behind it, each as often. Default: to `group` itself. */
+  readonly groups?: number;
 }
 
 /** Keeps a number of acknowledged writes in flight over one connection and reports one window. */
@@ -68,6 +72,18 @@ export interface SaturateCommand {
   readonly warmUpMs: number;
   readonly windowMs: number;
   readonly pid: number;
+  readonly others?: readonly number[];
+  readonly groups?: number;
+}
+
+/** Writes once to each of so many groups and resolves when all is acknowledged. */
+export interface RoundCommand {
+  readonly kind: 'round';
+  readonly dialect: DialectName;
+  readonly url: string;
+  readonly group: string;
+  readonly groups: number;
+  readonly inFlight: number;
 }
 
 /** Connects a worker that answers the calls of `saturate` with the same dialect, and HTTP requests. */
@@ -176,6 +192,7 @@ export type LoadCommand =
   | EndStallCommand
   | PaceCommand
   | SaturateCommand
+  | RoundCommand
   | AnswerCommand
   | RequestCommand
   | TransferCommand
@@ -190,6 +207,8 @@ export type WindowCommand = PaceCommand | SaturateCommand | RequestCommand;
 export interface WindowReport {
   readonly sent: number;
   readonly acknowledged: number;
+  /** Answered with an error. */
+  readonly refused: number;
   readonly deliveries: number;
   readonly seconds: number;
   readonly deliveryP50: number;
@@ -199,6 +218,8 @@ export interface WindowReport {
   /** Processor time of the server in the window. */
   readonly serverUser: number;
   readonly serverSystem: number;
+  /** Processor time of the other processes that were named, user and kernel together. */
+  readonly others: readonly number[];
   /** Share of one processor that the load used; near 1 the load was the bottleneck. */
   readonly loadCpu: number;
 }

@@ -91,10 +91,10 @@ export class Crowd {
     const count = setInterval(() => {
       returns.published = before + meter.sent;
     }, 1);
-    await writer.pace(group, rate, over);
+    await writer.pace(() => group, rate, over);
     clearInterval(count);
     returns.published = before + meter.sent;
-    await until(() => meter.acknowledged === meter.sent, SETTLE_MS);
+    await until(() => meter.acknowledged + meter.refused === meter.sent, SETTLE_MS);
     writer.close();
   }
 

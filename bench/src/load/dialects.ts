@@ -16,6 +16,8 @@ export interface Dialect {
   set(group: string, item: string, data: string, call: number): string;
   /** The call that a text acknowledges; undefined if it acknowledges none. */
   acknowledged(text: string): number | undefined;
+  /** Whether such a text says that nothing was done. */
+  isRefusal(text: string): boolean;
 }
 
 export type DialectName = 'rivulet' | 'socket.io' | 'uwebsockets' | 'rivulet-calls' | 'socket.io-calls';
@@ -46,6 +48,7 @@ const rivulet: Dialect = {
     if (at < 0 || !text.includes('"invocationresult"')) return undefined;
     return Number.parseInt(text.slice(at + CALL_PREFIX.length, at + CALL_PREFIX.length + 12), 16);
   },
+  isRefusal: (text) => text.includes('"error":{'),
 };
 
 /** Engine.IO 4 in Socket.IO 5: `0` open, `2` ping, `3` pong, `40` connect, `42` event, `43` acknowledgement. */
@@ -71,6 +74,7 @@ const socketIo: Dialect = {
     if (!text.startsWith('43')) return undefined;
     return Number.parseInt(text.slice(2), 10);
   },
+  isRefusal: () => false,
 };
 
 const uwebsockets: Dialect = {
@@ -82,6 +86,7 @@ const uwebsockets: Dialect = {
   isDelivery: () => true,
   set: (group, item, data) => `${group} ${change(group, item, data)}`,
   acknowledged: () => undefined,
+  isRefusal: () => false,
 };
 
 /** The same connections, but each write is a call that another worker answers. */

@@ -3,6 +3,7 @@ import type {
   LoadCommand,
   PaceCommand,
   ReturnReport,
+  RoundCommand,
   SaturateCommand,
   StallCommand,
   TransferReport,
@@ -11,6 +12,7 @@ import type {
 } from './commands.js';
 import { Crowd } from './crowd.js';
 import { DIALECTS } from './dialects.js';
+import { placesOf } from './places.js';
 import { requestInTurn } from './requester.js';
 import { Sink } from './sink.js';
 import { transfer } from './transfer.js';
@@ -48,14 +50,20 @@ function attached(): Crowd {
 
 /** Runs one writer for the length of a window. */
 async function measured(
-  { dialect, url, warmUpMs, windowMs, pid }: PaceCommand | SaturateCommand,
+  command: PaceCommand | SaturateCommand,
   write: (writer: Writer, until: Promise<WindowReport>) => Promise<void>,
 ): Promise<WindowReport> {
-  const writer = await Writer.open(DIALECTS[dialect], url, meter);
-  const report = meter.window(pid, warmUpMs, windowMs);
+  const writer = await Writer.open(DIALECTS[command.dialect], command.url, meter);
+  const report = meter.window(command);
   await write(writer, report);
   writer.close();
   return report;
+}
+
+async function round({ dialect, url, groups, inFlight, ...where }: RoundCommand): Promise<void> {
+  const writer = await Writer.open(DIALECTS[dialect], url, meter);
+  await writer.round(placesOf({ ...where, groups }), groups, inFlight);
+  writer.close();
 }
 
 async function run(command: LoadCommand): Promise<WindowReport | TransferReport | ReturnReport | undefined> {
@@ -64,7 +72,7 @@ async function run(command: LoadCommand): Promise<WindowReport | TransferReport 
       await watch(command);
       return undefined;
     case 'sink':
-      meter.sink = await Sink.open({ ...command, dialect: DIALECTS[command.dialect] });
+      meter.sinks.push(await Sink.open({ ...command, dialect: DIALECTS[command.dialect] }));
       return undefined;
     case 'stall': {
       stalled = await stall(command);
@@ -75,14 +83,17 @@ async function run(command: LoadCommand): Promise<WindowReport | TransferReport 
       stalled = [];
       return undefined;
     case 'pace':
-      return measured(command, (writer, until) => writer.pace(command.group, command.rate, until));
+      return measured(command, (writer, until) => writer.pace(placesOf(command), command.rate, until));
     case 'saturate':
-      return measured(command, (writer, until) => writer.saturate(command.group, command.inFlight, until));
+      return measured(command, (writer, until) => writer.saturate(placesOf(command), command.inFlight, until));
+    case 'round':
+      await round(command);
+      return undefined;
     case 'answer':
       await Answerer.open(command.dialect, command.url);
       return undefined;
     case 'request': {
-      const report = meter.window(command.pid, command.warmUpMs, command.windowMs);
+      const report = meter.window(command);
       await requestInTurn(command.url, meter, report);
       return report;
     }

@@ -1,4 +1,5 @@
 import type { Dialect } from './dialects.js';
+import type { Places } from './places.js';
 import { type FrameReader, RawSocket } from './raw-socket.js';
 import { type Content, UPDATES } from './update.js';
 import type { Meter } from './window.js';
@@ -7,6 +8,8 @@ import type { Meter } from './window.js';
 const MOST_UNSENT = 16 * 1_024 * 1_024;
 /** Due times of calls that are not acknowledged yet, by number; more than are ever in flight. */
 const RING = 1 << 20;
+/** For a round of writes. */
+const ROUND_MS = 300_000;
 
 /** The one connection that writes. */
 export class Writer implements FrameReader {
@@ -19,6 +22,7 @@ export class Writer implements FrameReader {
   #opened: (() => void) | undefined;
   #call = 0;
   #acknowledged: (() => void) | undefined;
+  #gone: (() => void) | undefined;
 
   private constructor(dialect: Dialect, meter: Meter, content: Content) {
     this.#dialect = dialect;
@@ -54,19 +58,20 @@ export class Writer implements FrameReader {
       if (this.#socket !== undefined) this.#dialect.isDelivery(this.#socket, text);
       return;
     }
-    this.#meter.acknowledged += 1;
+    if (this.#dialect.isRefusal(text)) this.#meter.refused += 1;
+    else this.#meter.acknowledged += 1;
     this.#meter.ack.add(performance.timeOrigin + performance.now() - (this.#due[call % RING] ?? 0));
     this.#acknowledged?.();
   }
 
   /** Writes at an even rate until the promise ends. */
-  async pace(group: string, rate: number, until: Promise<unknown>): Promise<void> {
+  async pace(places: Places, rate: number, until: Promise<unknown>): Promise<void> {
     const start = performance.now();
     let written = 0;
     const timer = setInterval(() => {
       const due = Math.floor(((performance.now() - start) / 1_000) * rate);
       this.#socket?.together(() => {
-        for (; written < due; written++) this.#write(group, performance.timeOrigin + start + ((written + 1) / rate) * 1_000);
+        for (; written < due; written++) this.#write(places, performance.timeOrigin + start + ((written + 1) / rate) * 1_000);
       });
     }, 1);
     await until;
@@ -74,25 +79,57 @@ export class Writer implements FrameReader {
   }
 
   /** Keeps `inFlight` writes unanswered until the promise ends. */
-  async saturate(group: string, inFlight: number, until: Promise<unknown>): Promise<void> {
+  async saturate(places: Places, inFlight: number, until: Promise<unknown>): Promise<void> {
+    this.#keep(places, inFlight, Number.POSITIVE_INFINITY, () => {});
+    await until;
+    this.#acknowledged = undefined;
+  }
+
+  /** Writes so often, with at most `inFlight` unanswered, and resolves when all is acknowledged; rejects when something was refused, or lost. */
+  async round(places: Places, count: number, inFlight: number): Promise<void> {
+    const refused = this.#meter.refused;
+    await new Promise<void>((resolve, reject) => {
+      const late = setTimeout(() => reject(new Error(`not all of ${count} writes were answered in ${ROUND_MS} ms`)), ROUND_MS);
+      this.#gone = () => {
+        clearTimeout(late);
+        reject(new Error(`the connection was lost before ${count} writes were answered`));
+      };
+      this.#keep(places, inFlight, count, () => {
+        clearTimeout(late);
+        resolve();
+      });
+    });
+    this.#gone = undefined;
+    this.#acknowledged = undefined;
+    if (this.#meter.refused > refused) throw new Error(`${this.#meter.refused - refused} of ${count} writes were refused`);
+  }
+
+  /** Writes `most` times at most; `done` is called when all of them are answered. */
+  #keep(places: Places, inFlight: number, most: number, done: () => void): void {
     let owed = inFlight;
+    let left = most;
+    let unanswered = most;
     let scheduled = false;
     const refill = () => {
       scheduled = false;
       this.#socket?.together(() => {
-        for (; owed > 0; owed--) this.#write(group, performance.timeOrigin + performance.now());
+        for (; owed > 0 && left > 0; owed--, left--) this.#write(places, performance.timeOrigin + performance.now());
       });
     };
     this.#acknowledged = () => {
       owed += 1;
+      unanswered -= 1;
+      if (unanswered === 0) done();
       if (scheduled) return;
       scheduled = true;
       // After all answers of this read: the refill is one write.
       queueMicrotask(refill);
     };
     refill();
-    await until;
-    this.#acknowledged = undefined;
+  }
+
+  closed(): void {
+    this.#gone?.();
   }
 
   close(): void {
@@ -105,12 +142,12 @@ export class Writer implements FrameReader {
     this.#opened = undefined;
   }
 
-  #write(group: string, due: number): void {
+  #write(places: Places, due: number): void {
     const socket = this.#socket;
     if (socket === undefined || socket.unsent > MOST_UNSENT) return;
     this.#call += 1;
     this.#due[this.#call % RING] = due;
     this.#meter.sent += 1;
-    socket.send(this.#dialect.set(group, this.#content.item(this.#call), this.#content.text(this.#call, due), this.#call));
+    socket.send(this.#dialect.set(places(this.#call), this.#content.item(this.#call), this.#content.text(this.#call, due), this.#call));
   }
 }

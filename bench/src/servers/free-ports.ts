@@ -14,7 +14,7 @@ export async function freePorts(): Promise<ServerPorts> {
   return { worker: await freePort(), stream: await freePort() };
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const highest = firstEphemeral() - 1;
   for (;;) {
     const server = createServer();

@@ -1,24 +1,20 @@
-import { loadConfig, startEngine } from '@rivulet/engine';
+import { loadConfig, type StreamConfig, startEngine } from '@rivulet/engine';
 import { answerLines } from './answer-lines.js';
 import { watchLoop } from './loop-delay.js';
 import { serverOptions } from './server-options.js';
 
 // The engine as `npm start` runs it, except for the ports, the store that the scenario asks for, and bounds that admit the whole load.
-const { directory, ports, watchesLoop = false } = serverOptions();
+const { directory, redis, ports, watchesLoop = false } = serverOptions();
 const loopDelay = watchesLoop ? watchLoop() : undefined;
 const defaults = loadConfig({ cwd: '/', env: {}, lenient: false });
 const [worker] = defaults.workerManagers;
 const { stream, state, http } = defaults;
 if (worker === undefined || stream === undefined || state === undefined || http === undefined)
   throw new Error('the defaults lack something');
-const adapter =
-  directory === undefined
-    ? ({ kind: 'memory' } as const)
-    : ({ kind: 'lmdb', path: directory, durability: 'commit', saveIntervalMs: 5_000 } as const);
 const engine = await startEngine({
   ...defaults,
   workerManagers: [{ ...worker, port: ports?.worker ?? 0 }],
-  stream: { ...stream, port: ports?.stream ?? 0, adapter },
+  stream: { ...stream, port: ports?.stream ?? 0, adapter: adapter() },
   state: { ...state, adapter: { kind: 'memory' } },
   http: { ...http, port: 0 },
 });
@@ -26,3 +22,10 @@ const port = (name: string) => engine.listeners.find((listener) => listener.name
 const url = (scheme: string, name: string) => `${scheme}://127.0.0.1:${port(name)}/`;
 process.stdout.write(`${JSON.stringify({ write: url('ws', 'worker'), watch: url('ws', 'stream'), http: url('http', 'http') })}\n`);
 answerLines({ figures: () => engine.figures(), 'loop-delay': () => loopDelay?.() });
+
+function adapter(): StreamConfig['adapter'] {
+  if (redis !== undefined)
+    return { kind: 'redis', url: redis, keyPrefix: 'rivulet:streams', commandTimeoutMs: 2_000, connectTimeoutMs: 5_000 };
+  if (directory === undefined) return { kind: 'memory' };
+  return { kind: 'lmdb', path: directory, durability: 'commit', saveIntervalMs: 5_000 };
+}

@@ -2,6 +2,10 @@
 export interface ServerOptions {
   /** Makes Rivulet durable in it; without one it keeps streams in memory. */
   readonly directory?: string;
+  /** Address of the Redis over which it shares its streams with other servers. */
+  readonly redis?: string;
+  /** Socket.IO: how it reaches the others over the Redis. */
+  readonly adapter?: 'pub/sub' | 'streams';
   /** Where it listens, so that another one can take its place. Default: where there is room. */
   readonly ports?: ServerPorts;
   /** Answers `loop-delay` with what its event loop was late by; see `watchLoop`. Default false: watching is a timer of its own. */

@@ -1,12 +1,15 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Server, type Socket } from 'socket.io';
+import { createClient } from '@redis/client';
+import { createAdapter } from '@socket.io/redis-adapter';
+import { createAdapter as createStreamsAdapter } from '@socket.io/redis-streams-adapter';
+import { Server, type ServerOptions, type Socket } from 'socket.io';
 import { answerLines } from './answer-lines.js';
 import { watchLoop } from './loop-delay.js';
 import { serverOptions } from './server-options.js';
 
 // The usual way to do it: clients join a room, the writer's message is emitted to the room. WebSocket only, no compression.
-const { ports, recovers = false, watchesLoop = false } = serverOptions();
+const { ports, redis, adapter, recovers = false, watchesLoop = false } = serverOptions();
 const loopDelay = watchesLoop ? watchLoop() : undefined;
 const http = createServer();
 const io = new Server(http, {
@@ -14,6 +17,7 @@ const io = new Server(http, {
   perMessageDeflate: false,
   httpCompression: false,
   ...(recovers ? { connectionStateRecovery: {} } : {}),
+  ...(redis === undefined ? {} : { adapter: await adapterOver(redis) }),
 });
 let answerer: Socket | undefined;
 io.on('connection', (socket) => {
@@ -39,3 +43,14 @@ http.listen({ port: ports?.stream ?? 0, host: '127.0.0.1', backlog: 4_096 }, () 
   process.stdout.write(`${JSON.stringify({ write: url, watch: url })}\n`);
 });
 answerLines({ 'loop-delay': () => loopDelay?.() });
+
+/** As the documentation of the two adapters shows it. */
+async function adapterOver(url: string): Promise<NonNullable<ServerOptions['adapter']>> {
+  // By default a command fails after 5 s, which the adapters let end the process when it is overloaded.
+  const client = createClient({ url, commandOptions: { timeout: 0 } });
+  await client.connect();
+  if (adapter === 'streams') return createStreamsAdapter(client);
+  const subscriber = client.duplicate();
+  await subscriber.connect();
+  return createAdapter(client, subscriber);
+}

@@ -1,0 +1,54 @@
+/** One value of Redis' protocol; what is no text and no list of values is told as the text that stands for it. */
+export type RespValue = string | null | readonly RespValue[];
+
+const LINE_END = Buffer.from('\r\n');
+const TEXTS = '$!=';
+const LISTS = '*~>';
+const MAPS = '%|';
+
+/** Cuts one direction of a connection into its values: commands, or answers and what is pushed. Texts are read as latin1. */
+export class RespReader {
+  #rest: Buffer = Buffer.alloc(0);
+
+  /** Values that have come whole. */
+  read(data: Buffer): RespValue[] {
+    const bytes = this.#rest.length === 0 ? data : Buffer.concat([this.#rest, data]);
+    const values: RespValue[] = [];
+    let at = 0;
+    for (let next = valueAt(bytes, at); next !== undefined; next = valueAt(bytes, at)) {
+      values.push(next.value);
+      at = next.end;
+    }
+    this.#rest = Buffer.from(bytes.subarray(at));
+    return values;
+  }
+}
+
+/** The value that begins there and where it ends; undefined while a part of it is missing. */
+function valueAt(bytes: Buffer, start: number): { readonly value: RespValue; readonly end: number } | undefined {
+  const lineEnd = bytes.indexOf(LINE_END, start);
+  if (lineEnd < 0) return undefined;
+  const kind = String.fromCharCode(bytes[start] ?? 0);
+  const line = bytes.toString('latin1', start + 1, lineEnd);
+  const begin = lineEnd + LINE_END.length;
+  const isList = LISTS.includes(kind) || MAPS.includes(kind);
+  if (!isList && !TEXTS.includes(kind)) return { value: line, end: begin };
+  const size = Number(line);
+  if (!Number.isInteger(size)) throw new Error(`no size of a value: ${line}`);
+  if (size < 0) return { value: null, end: begin };
+  if (isList) return listAt(bytes, begin, MAPS.includes(kind) ? size * 2 : size);
+  const end = begin + size + LINE_END.length;
+  return end > bytes.length ? undefined : { value: bytes.toString('latin1', begin, begin + size), end };
+}
+
+function listAt(bytes: Buffer, start: number, count: number): ReturnType<typeof valueAt> {
+  const values: RespValue[] = [];
+  let end = start;
+  while (values.length < count) {
+    const next = valueAt(bytes, end);
+    if (next === undefined) return undefined;
+    values.push(next.value);
+    end = next.end;
+  }
+  return { value: values, end };
+}
