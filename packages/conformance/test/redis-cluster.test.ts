@@ -131,19 +131,18 @@ describe('engines over a Redis Cluster of three', () => {
 });
 
 test('of the nodes that answer, the one with the newest view of the cluster is believed, whichever answers first', async () => {
-  // Each believes that it has everything, as a server does that was cut off when another took its place.
-  const views = await Promise.all([RedisCluster.start(1), RedisCluster.start(1)]);
+  // Each believes that it has everything, as a server does that was cut off when another took its place. Three have counted further than one.
+  const views = await Promise.all([RedisCluster.start(1), RedisCluster.start(3)]);
   try {
     const [old, latest] = views as [RedisCluster, RedisCluster];
-    latest.primaries[0]?.command('CLUSTER', 'BUMPEPOCH');
-    latest.primaries[0]?.command('CLUSTER', 'BUMPEPOCH');
+    for (const server of latest.servers) await latest.until(server, ['CLUSTER', 'INFO'], 'cluster_current_epoch:3');
     const times = { connectTimeoutMs: 5_000, commandTimeoutMs: 2_000 };
     for (const nodes of [
       [...old.nodes, ...latest.nodes],
       [...latest.nodes, ...old.nodes],
     ]) {
       const found = await findPrimaries({ kind: 'cluster', nodes }, 'redis://any', [], times);
-      expect([found.all, found.ownerOf('key')]).toEqual([latest.nodes, latest.nodes[0]]);
+      expect(found.all).toEqual(latest.nodes);
     }
   } finally {
     for (const view of views) await view.dispose();
