@@ -44,7 +44,8 @@ export type Topic = `channel ${string}` | `pattern ${string}`;
  * and everything that waits fails.
  */
 export class RedisLink {
-  readonly facts: ServerFacts;
+  #facts: ServerFacts;
+  #asking: Promise<void> | undefined;
   readonly #options: LinkOptions;
   readonly #commands: Client;
   readonly #messages: Client;
@@ -62,7 +63,7 @@ export class RedisLink {
     this.#options = options;
     this.#commands = commands;
     this.#messages = messages;
-    this.facts = facts;
+    this.#facts = facts;
     this.#canary = options.canary;
     for (const client of [commands, messages]) {
       client.on('error', (error: Error) => this.#lost(error.message));
@@ -98,6 +99,19 @@ export class RedisLink {
       for (const client of clients) destroy(client);
       throw error;
     }
+  }
+
+  get facts(): ServerFacts {
+    return this.#facts;
+  }
+
+  /** Asks the server anew what it is: its history gets another name with its first replica, too, while the connection stays. */
+  askAgain(): Promise<void> {
+    const { clustered, alone, commandTimeoutMs } = this.#options;
+    this.#asking ??= inTime(askServer(this.#commands, clustered, alone), commandTimeoutMs)
+      .then((facts) => void (this.#facts = facts))
+      .finally(() => (this.#asking = undefined));
+    return this.#asking;
   }
 
   get over(): boolean {

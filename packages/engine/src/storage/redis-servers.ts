@@ -38,7 +38,8 @@ export async function findPrimaries(servers: RedisServers, url: string, known: r
     case 'sentinels':
       return onlyOne(await primaryOf(servers.nodes, servers.name, times));
     case 'cluster':
-      return clusterOf([...new Set([...known, ...servers.nodes])].slice(0, MOST_ASKED), url, times);
+      // All that are known may be gone, and others stand in the configuration.
+      return clusterOf([...new Set([...known.slice(0, MOST_ASKED / 2), ...servers.nodes])].slice(0, MOST_ASKED), url, times);
     default:
       return servers satisfies never;
   }

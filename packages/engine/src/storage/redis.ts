@@ -94,6 +94,11 @@ export class Redis {
     return this.#at(keys[0] ?? '', (link) => link.run(script, keys, args(link.facts)));
   }
 
+  /** The server of the key says anew what it is. */
+  async askAgain(key: string): Promise<void> {
+    await this.#at(key, (link) => link.askAgain());
+  }
+
   /** Rejects with STORE_UNAVAILABLE or STORE_FULL. */
   async command(name: string, key: string, ...words: readonly string[]): Promise<RedisReply> {
     return this.#at(key, (link) => link.ask([name, key, ...words]));
@@ -152,7 +157,11 @@ export class Redis {
     const until = performance.now() + this.#options.commandTimeoutMs;
     for (let redirects = 0; ; redirects++) {
       const link = this.#linkOf(key);
-      if (link === undefined) throw unavailable(this.#why);
+      if (link === undefined) {
+        // Nobody had it when that was asked last.
+        if (this.#started) this.#again();
+        throw unavailable(this.#why);
+      }
       try {
         return await ask(link);
       } catch (error) {

@@ -47,7 +47,9 @@ export class RedisGroups {
       if (!Array.isArray(reply)) throw unreadable();
       const list = reply as readonly RedisReply[];
       if (textOf(list[0]) !== 'fence') return list;
-      await this.#adopt(keys.shared.partition);
+      // It may be this node that does not know what the server has become meanwhile.
+      if (tries === 0) await this.redis.askAgain(keys.shared.partition);
+      else await this.#adopt(keys.shared.partition);
     }
     throw new RivuletError('STORE_UNAVAILABLE', 'Redis begins anew over and over again; find out what ends it');
   }

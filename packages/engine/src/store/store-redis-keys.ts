@@ -54,6 +54,8 @@ export interface PartitionKeys {
   readonly due: string;
   /** Groups by when something of them may be forgotten. */
   readonly fading: string;
+  /** Never there: while its slot moves to another server, nothing that needs what is not there is begun, and nothing ends half-way. */
+  readonly absent: string;
   /** Prefix of what a node holds. */
   readonly held: string;
   /** Prefix of the keys of a group by kind and name. */
@@ -96,6 +98,7 @@ export class RedisKeys {
       streams: `${base}streams`,
       due: `${base}due`,
       fading: `${base}fading`,
+      absent: `${base}absent`,
       held: `${base}held:`,
     };
   }

@@ -188,12 +188,12 @@ export class GroupQueue {
     const remembered =
       once === undefined || first?.kind !== 'planned' || ground === undefined ? undefined : rememberedOf(once, first, ground, steady);
     const items = [keys.values, keys.metas, keys.created, keys.changed, keys.tombstones, keys.buried, keys.deadlines, keys.holders];
-    const { streams, due, fading, held } = keys.shared;
+    const { streams, due, fading, absent, held } = keys.shared;
     const [, told] = await groups
       .run(
         WRITE,
         keys,
-        [...items, keys.log, keys.groups, streams, due, fading, ...(once === undefined ? [] : [keys.once(once.key)])],
+        [...items, keys.log, keys.groups, streams, due, fading, absent, ...(once === undefined ? [] : [keys.once(once.key)])],
         [
           String(steady),
           node,

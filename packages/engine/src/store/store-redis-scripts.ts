@@ -42,14 +42,14 @@ end
 
 /**
  * One step of a group: looks at what was expected, does all changes, publishes them. Values are never looked into. Answers \`again\` when
- * something is not as expected, and the text that was published.
+ * something is not as expected, and the text that was published. KEYS[16] is never there.
  */
 export const WRITE = script(
   'write',
   `${OPENING}
 local values, metas, created, changed, tombstones = KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local buried, deadlines, holders, log, groups = KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
-local streams, due, fading, once = KEYS[13], KEYS[14], KEYS[15], KEYS[16]
+local streams, due, fading, once = KEYS[13], KEYS[14], KEYS[15], KEYS[17]
 local steady = tonumber(arg())
 local node, name, stream, group, held, channel, clustered = arg(), arg(), arg(), arg(), arg(), arg(), arg() == '1'
 local followed = {arg(), arg()}
@@ -279,7 +279,7 @@ return redis.call('HGET', KEYS[1], 'epoch')
 );
 
 /**
- * Forgets deletes that are old enough, and a group of which nothing is left. KEYS: partition, head, values, changed, tombstones, buried, fading.
+ * Forgets deletes that are old enough, and a group of which nothing is left. KEYS: partition, head, values, changed, tombstones, buried, fading, and one that is never there.
  * Answers whether there is more to forget.
  */
 export const FORGET = script(
@@ -320,7 +320,7 @@ return 0
 `,
 );
 
-/** What a node held that is gone gets its grace. KEYS: held by it, due. Answers how much is left. */
+/** What a node held that is gone gets its grace. KEYS: held by it, due, and one that is never there. Answers how much is left. */
 export const ORPHAN = script(
   'orphan',
   `

@@ -40,6 +40,8 @@ export class RedisUpkeep {
   #next = 0;
   #busy = false;
   #beaten = false;
+  /** Nodes that are gone and not buried yet. */
+  readonly #told = new Set<string>();
   /** Monotonic milliseconds since which the server has been there without a break. */
   #upSince: number;
 
@@ -86,12 +88,12 @@ export class RedisUpkeep {
       'fading',
       oldest,
     );
-    for (const name of found) {
+    await this.#each(found, async (name) => {
       const keys = groups.keys.of(refOf(name));
-      const { partition, fading } = keys.shared;
-      const names = [partition, keys.head, keys.values, keys.changed, keys.tombstones, keys.buried, fading];
+      const { partition, fading, absent } = keys.shared;
+      const names = [partition, keys.head, keys.values, keys.changed, keys.tombstones, keys.buried, fading, absent];
       while ((await groups.redis.run(FORGET, names, () => [name, oldest])) === 1) await new Promise((resolve) => setImmediate(resolve));
-    }
+    });
   }
 
   /** Others take over what it holds at once. */
@@ -120,7 +122,7 @@ export class RedisUpkeep {
   async #expire(partitions: readonly number[]): Promise<void> {
     const { groups, time, due } = this.#options;
     const now = String(time.now());
-    for (const name of await this.#overdue(partitions, 'due', now)) {
+    const expire = async (name: string) => {
       const ref = refOf(name);
       const { deadlines } = groups.keys.of(ref);
       for (let more = true; more; ) {
@@ -128,28 +130,47 @@ export class RedisUpkeep {
         await due(ref, items);
         more = items.length === ITEMS_AT_ONCE;
       }
+    };
+    await this.#each(await this.#overdue(partitions, 'due', now), expire);
+  }
+
+  /** One after another; what a server has that is away holds up nothing of the others. */
+  async #each<T>(all: Iterable<T>, work: (one: T) => Promise<void>): Promise<boolean> {
+    let isDone = true;
+    for (const one of all) {
+      try {
+        await work(one);
+      } catch (error) {
+        isDone = false;
+        this.#options.logger.debug('redis_upkeep_failed', { error });
+      }
     }
+    return isDone;
   }
 
   /** Groups of which something is overdue, at most so many of each partition. */
   async #overdue(partitions: readonly number[], index: 'due' | 'fading', until: string): Promise<readonly string[]> {
     const { keys, redis } = this.#options.groups;
     const limit = ['LIMIT', '0', String(GROUPS_AT_ONCE)];
-    const found = await Promise.all(
+    const found = await Promise.allSettled(
       partitions.map((partition) => redis.command('ZRANGEBYSCORE', keys.partition(partition)[index], '-inf', until, ...limit)),
     );
-    return found.flatMap(listOf);
+    return found.flatMap((each) => (each.status === 'fulfilled' ? listOf(each.value) : []));
   }
 
+  /** Again with the next beat, as long as a server is away that has something of it. */
   async #bury(node: string): Promise<void> {
     const { groups, time, logger } = this.#options;
-    logger.info('redis_node_gone', { node });
-    for (let partition = 0; partition < PARTITIONS; partition++) {
-      const { base, held, due } = groups.keys.partition(partition);
-      const names = [`${held}${node}`, due];
+    if (!this.#told.has(node)) logger.info('redis_node_gone', { node });
+    this.#told.add(node);
+    const partitions = Array.from({ length: PARTITIONS }, (_, partition) => groups.keys.partition(partition));
+    const isBuried = await this.#each(partitions, async ({ base, held, due, absent }) => {
+      const names = [`${held}${node}`, due, absent];
       while (Number(await groups.redis.run(ORPHAN, names, () => [base, String(time.now())])) > 0);
-    }
+    });
+    if (!isBuried) return;
     await groups.redis.command('ZREM', groups.keys.nodes, node);
+    this.#told.delete(node);
   }
 }
 
