@@ -79,4 +79,4 @@ test('every scenario runs and reports each figure, as JSON and as a table', asyn
     expect(stdout).toContain(`## ${title}`);
     expect(targets.length).toBeGreaterThan(0);
   }
-}, 300_000);
+}, 600_000);
