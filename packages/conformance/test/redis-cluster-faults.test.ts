@@ -1,13 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import type { Commit, StreamStore, WritableStore } from '@rivulet/engine/store';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import type { Commit, StreamStore, WritableStore, WriteChange } from '@rivulet/engine/store';
 import { createRedisStore, type RedisStoreOptions } from '@rivulet/engine/stores';
 import { expect, onTestFinished, test } from 'vitest';
 import { RedisCluster } from '../../checker/src/live/redis-cluster.js';
 import { RedisServer } from '../../checker/src/live/redis-server.js';
 import { silentLogger } from '../../engine/src/logging/logger.js';
+import { addressOf } from '../../engine/src/storage/redis-servers.js';
 import { slotOf } from '../../engine/src/storage/redis-slots.js';
 import { RedisKeys } from '../../engine/src/store/store-redis-keys.js';
-import { again } from './harness/redis-nodes.js';
 
 const PREFIX = 'faults';
 const ref = (group: string) => ({ stream: 's', group });
@@ -55,6 +57,9 @@ const set = (store: StreamStore, group: string, item = 'm') =>
     (error: unknown) => (error as { code?: string }).code,
   );
 
+/** A store fails at once while its server is away: a loop without pauses would let nothing happen. */
+const worksAgain = (write: () => Promise<string | undefined>) => expect.poll(write, { timeout: 10_000, interval: 10 }).toBeUndefined();
+
 test('engines go on together when the name of the history of their Redis changes under one of them', async () => {
   const server = await RedisServer.start();
   onTestFinished(() => server.dispose());
@@ -72,6 +77,22 @@ test('engines go on together when the name of the history of their Redis changes
   expect(first.breaks.length).toBeLessThanOrEqual(1);
 }, 30_000);
 
+test('looking after more groups than commands may wait takes the way to the server from nobody', async () => {
+  const server = await RedisServer.start();
+  onTestFinished(() => server.dispose());
+  const store = await open({ url: server.url });
+  const groups = Array.from({ length: 70_000 }, (_, n) => `g${n}`);
+  for (let at = 0; at < groups.length; at += 1_000) await Promise.all(groups.slice(at, at + 1_000).map((group) => store.watch(ref(group))));
+  // Watched groups are compared with the server every 10 s.
+  const failed: unknown[] = [];
+  for (const end = performance.now() + 11_000; performance.now() < end; ) {
+    const code = await set(store, 'g1');
+    if (code !== undefined) failed.push(code);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(failed).toEqual([]);
+}, 120_000);
+
 test('a slot that nobody has is used again when somebody has it', async () => {
   const cluster = await startCluster(2);
   const [group = ''] = groupsOf(cluster);
@@ -82,8 +103,77 @@ test('a slot that nobody has is used again when somebody has it', async () => {
   for (const server of cluster.primaries) server.command('CLUSTER', 'DELSLOTS', String(slot));
   expect(await set(store, group)).toBe('STORE_UNAVAILABLE');
   other?.command('CLUSTER', 'ADDSLOTS', String(slot));
-  await again(() => set(store, group));
+  await worksAgain(() => set(store, group));
 }, 30_000);
+
+test('a server that stands still holds up neither the way back to another one nor a slot that moves between others', async () => {
+  const cluster = await startCluster(4);
+  const [standing = '', group = '', moving = ''] = groupsOf(cluster);
+  const [still, other, from] = cluster.primaries as unknown as [RedisServer, RedisServer, RedisServer];
+  const store = await open(whereOf(cluster));
+  still.pause();
+  try {
+    // Its own groups fail in time, and it is looked for from then on.
+    expect(await set(store, standing)).toBe('STORE_UNAVAILABLE');
+    other.command('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    const begun = performance.now();
+    await worksAgain(() => set(store, group));
+    expect(performance.now() - begun).toBeLessThan(3_000);
+    cluster.moveSlot(slotOfGroup(moving), from, other);
+    expect(await set(store, moving)).toBeUndefined();
+  } finally {
+    still.resume();
+  }
+}, 30_000);
+
+test('a node that is gone is noticed although a server is away, and what it held at the others is given up', async () => {
+  const cluster = await startCluster(3);
+  const nodes = new RedisKeys(PREFIX, '0').nodes;
+  const away = cluster.primaries.find((server) => server !== cluster.primaryOf(slotOf(nodes)));
+  const group = groupsOf(cluster)[cluster.primaries.findIndex((server) => server !== away)] ?? '';
+  const [home, at] = [cluster.primaryOf(slotOf(nodes)), cluster.primaryOf(slotOfGroup(group))];
+  const store = await open(whereOf(cluster));
+  // As it is when an engine is killed that holds an item for a moment at most.
+  const held: WriteChange = { kind: 'set', item: 'held', data: '1', expiry: { kind: 'held', graceMs: 100 } };
+  await store.write({ kind: 'write', ...ref(group), batch: false, changes: [held] });
+  const { holders, shared, name } = keysOf(group);
+  const holder = at?.command('HGET', holders, 'held') ?? '';
+  at?.command('HSET', holders, 'held', 'ghost');
+  at?.command('RENAME', `${shared.held}${holder}`, `${shared.held}ghost`);
+  expect(at?.command('ZRANGE', `${shared.held}ghost`, '0', '-1')).toContain(name);
+  await away?.kill();
+  home?.command('ZADD', nodes, '1', 'ghost');
+  await expect.poll(async () => (await store.get(ref(group), 'held')).value, { timeout: 20_000 }).toBeUndefined();
+}, 40_000);
+
+test('a server that asks to go on at another one is not followed there', async () => {
+  const [server, other] = await Promise.all([RedisServer.start(), RedisServer.start()]);
+  onTestFinished(() => Promise.all([server.dispose(), other.dispose()]).then(() => {}));
+  const sockets: Socket[] = [];
+  const proxy = createServer((socket) => {
+    const upstream = connect(server.port, '127.0.0.1');
+    for (const each of [socket, upstream]) each.on('error', () => {});
+    socket.pipe(upstream).pipe(socket);
+    sockets.push(socket);
+  }).listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  onTestFinished(() => void proxy.close());
+  const store = await open({ url: `redis://127.0.0.1:${(proxy.address() as AddressInfo).port}` });
+  expect(await set(store, 'g', 'kept')).toBeUndefined();
+  const to = `127.0.0.1:${other.port}`;
+  for (const socket of sockets) socket.write(`>4\r\n$6\r\nMOVING\r\n:1\r\n:0\r\n$${to.length}\r\n${to}\r\n`);
+  for (let n = 0; n < 50; n++) await worksAgain(() => set(store, 'g', 'after'));
+  expect((await store.get(ref('g'), 'kept')).value).toBeDefined();
+  expect(other.command('DBSIZE')).toBe('0');
+}, 30_000);
+
+test.each(['[::1]:7000', '::1:7000'])('the node %s is the host that it says', (node) => {
+  expect(addressOf('rediss://me:secret@cache:6379', node)).toBe('rediss://me:secret@[::1]:7000');
+});
+
+test.each(['a]b:7000', ':7000', 'a b:1'])('%s is no node', (node) => {
+  expect(() => addressOf('redis://cache:6379', node)).toThrow('is no host and port');
+});
 
 test('while a slot moves a batch for it is refused as a whole', async () => {
   const cluster = await startCluster(2);

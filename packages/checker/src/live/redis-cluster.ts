@@ -10,6 +10,9 @@ const OPTIONS = [
   'yes',
   '--cluster-node-timeout',
   NODE_TIMEOUT_MS,
+  // What one server had is unavailable while it is gone, and nothing else.
+  '--cluster-require-full-coverage',
+  'no',
   '--cluster-config-file',
   'nodes.conf',
   '--save',

@@ -56,6 +56,8 @@ function makeClient(url: string, connectTimeout: number) {
   return createClient({
     url,
     disableOfflineQueue: true,
+    // Else a server may send the connection to another one unseen, which does not have what this one has acknowledged.
+    maintNotifications: 'disabled',
     commandOptions: { timeout: 0 },
     socket: { connectTimeout, reconnectStrategy: false },
   });

@@ -200,7 +200,10 @@ export class RedisLink {
     const have = this.#made.get(topic);
     if (have === listener) return;
     if (have !== undefined) {
-      await this.#unsubscribe(topic);
+      await this.#unsubscribe(topic).catch((error: unknown) => {
+        // Another server has it: this one has ended it already.
+        if (!(error instanceof Error) || !error.message.startsWith('MOVED ')) throw error;
+      });
       this.#made.delete(topic);
     }
     if (listener === undefined) return;

@@ -16,8 +16,21 @@ export interface Primaries {
   readonly all: readonly string[];
   /** `undefined`: nobody has it now. */
   readonly ownerOf: (key: string) => string | undefined;
+  /** Of each slot of a Cluster. */
+  readonly owners?: readonly (string | undefined)[];
   /** Whom to ask when these have changed. */
   readonly known: readonly string[];
+}
+
+/** Whether each server has the same in both. */
+export function isSame(a: Primaries, b: Primaries): boolean {
+  if (a.owners === undefined || b.owners === undefined) return a.all.length > 0 && a.all[0] === b.all[0];
+  return a.owners.every((owner, slot) => owner === b.owners?.[slot]);
+}
+
+/** Whether every key has a server. */
+export function isWhole({ all, owners }: Primaries): boolean {
+  return owners === undefined ? all.length > 0 : owners.every((owner) => owner !== undefined);
 }
 
 export interface Times {
@@ -45,12 +58,15 @@ export async function findPrimaries(servers: RedisServers, url: string, known: r
   }
 }
 
-/** The address of a node, with everything else as `url` says. */
+/** The address of a node, with everything else as `url` says. Throws when the node is none. */
 export function addressOf(url: string, node: string): string {
   const at = new URL(url);
   const colon = node.lastIndexOf(':');
-  const host = node.slice(0, colon);
-  at.hostname = host.includes(':') ? `[${host}]` : host;
+  const host = node.slice(0, colon).replace(/^\[|\]$/g, '');
+  const hostname = host.includes(':') ? `[${host}]` : host;
+  // What a URL can't have as its host it passes over without a word, and another server would be meant.
+  if (host === '' || !URL.canParse(`redis://${hostname}:${node.slice(colon + 1)}`)) throw new Error(`"${node}" is no host and port`);
+  at.hostname = hostname;
   at.port = node.slice(colon + 1);
   return at.href;
 }
@@ -64,22 +80,25 @@ function onlyOne(node: string): Primaries {
   return { all: [node], ownerOf: () => node, known: [] };
 }
 
-/** The first sentinel that answers says it. */
+/** The first sentinel that answers says it; the one beside a server that is gone may never. */
 async function primaryOf(nodes: readonly string[], name: string, times: Times): Promise<string> {
-  let why = 'there are none';
-  for (const node of nodes) {
-    try {
-      return await asked(`redis://${node}`, times, async (client) => {
-        const found: unknown = await client.sendCommand(['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name]);
-        if (!Array.isArray(found)) throw new Error(`it knows no primary "${name}"`);
-        const [host, port] = found.map(String);
-        return `${host}:${port}`;
-      });
-    } catch (error) {
-      why = `${node}: ${messageOf(error)}`;
-    }
+  const why: string[] = [];
+  const asks = nodes.map((node) =>
+    asked(`redis://${node}`, times, async (client) => {
+      const found: unknown = await client.sendCommand(['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name]);
+      if (!Array.isArray(found)) throw new Error(`it knows no primary "${name}"`);
+      const [host, port] = found.map(String);
+      return `${host}:${port}`;
+    }).catch((error: unknown) => {
+      why.push(`${node}: ${messageOf(error)}`);
+      throw error;
+    }),
+  );
+  try {
+    return await Promise.any(asks);
+  } catch {
+    throw new Error(`no sentinel says where the primary is (${why.join('; ')})`);
   }
-  throw new Error(`no sentinel says where the primary is (${why})`);
 }
 
 /** One node's view of a cluster. */
@@ -115,6 +134,7 @@ async function clusterOf(nodes: readonly string[], url: string, times: Times): P
   return {
     all: [...new Set(owners)].filter((owner) => owner !== undefined),
     ownerOf: (key) => owners[slotOf(key)],
+    owners,
     known: newest.nodes,
   };
 }

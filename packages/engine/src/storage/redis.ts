@@ -3,7 +3,7 @@ import { inTime, type RedisReply } from './redis-client.js';
 import { redisError, unavailable } from './redis-error.js';
 import type { ServerFacts } from './redis-facts.js';
 import { type Listener, nameOf, RedisLink, type RedisScript, type Topic } from './redis-link.js';
-import { addressOf, findPrimaries, type Primaries, type RedisServers } from './redis-servers.js';
+import { addressOf, findPrimaries, isSame, isWhole, type Primaries, type RedisServers } from './redis-servers.js';
 
 export interface RedisOptions {
   /** What is not found by it says everything but host and port. */
@@ -28,6 +28,8 @@ const FIRST_RETRY_MS = 50;
 const LAST_RETRY_MS = 1_000;
 /** So often a command follows what the servers say about who has the key. */
 const MOST_REDIRECTS = 3;
+/** Subscriptions that are made at the same time when a server is back. */
+const TOPICS_AT_ONCE = 1_024;
 /** What in braces is tried to find a name that a server has. */
 const MOST_TAGS = 65_536;
 /** Another server has the slot of the key; nothing was carried out. */
@@ -44,8 +46,11 @@ export class Redis {
   /** What shall arrive. */
   readonly #wanted = new Map<Topic, Listener>();
   readonly #links = new Map<string, RedisLink>();
+  /** Of which owners each link has what is wanted. */
+  readonly #served = new WeakMap<RedisLink, Primaries>();
+  readonly #bringing = new Map<string, Promise<void>>();
   #primaries: Primaries = { all: [], ownerOf: () => undefined, known: [] };
-  #looking: Promise<void> | undefined;
+  #finding: Promise<void> | undefined;
   #retry: NodeJS.Timeout | undefined;
   #retryMs = FIRST_RETRY_MS;
   #started = false;
@@ -108,7 +113,7 @@ export class Redis {
   async subscribe(channel: string, listener: Listener): Promise<void> {
     this.#wanted.set(`channel ${channel}`, listener);
     try {
-      await this.#at(channel, (link) => link.bring(`channel ${channel}`, listener));
+      await this.#at(channel, (link) => link.bring(`channel ${channel}`, this.#wanted.get(`channel ${channel}`)));
     } catch (error) {
       throw redisError(error);
     }
@@ -126,7 +131,7 @@ export class Redis {
   /** Messages of all channels that match, as long as the server is there; nothing waits for that. Not in a Cluster. */
   follow(pattern: string, listener: Listener): void {
     this.#wanted.set(`pattern ${pattern}`, listener);
-    this.#at(pattern, (link) => link.bring(`pattern ${pattern}`, listener)).catch(() => {});
+    this.#at(pattern, (link) => link.bring(`pattern ${pattern}`, this.#wanted.get(`pattern ${pattern}`))).catch(() => {});
   }
 
   unfollow(pattern: string): void {
@@ -170,35 +175,41 @@ export class Redis {
         if (CUT_OFF.test(text)) this.#again();
         if (!MOVED.test(text) || redirects >= MOST_REDIRECTS || performance.now() >= until) throw redisError(error);
       }
-      await inTime(this.#look(), until - performance.now()).catch(() => {});
+      await inTime(this.#redirect(key), until - performance.now()).catch(() => {});
     }
   }
 
-  /** Finds out who has what, and brings the way to each of them about. Rejects when some of it is missing, and tries again by itself. */
-  #look(): Promise<void> {
-    this.#looking ??= this.#lookNow()
-      .then(
-        () => {
-          this.#retryMs = FIRST_RETRY_MS;
-          this.#againIfMissing();
-        },
-        (error: unknown) => {
-          if (this.#started) this.#again();
-          throw error;
-        },
-      )
-      .finally(() => (this.#looking = undefined));
-    return this.#looking;
+  /** Finds out who has the key now. Servers that have nothing to do with it are not waited for. */
+  async #redirect(key: string): Promise<void> {
+    this.#look().catch(() => {});
+    await this.#finding;
+    const owner = this.#primaries.ownerOf(key);
+    if (owner !== undefined) await this.#bring(owner);
   }
 
-  async #lookNow(): Promise<void> {
+  /** Finds out who has what, and brings the way to each of them about. Rejects when some of it is missing, and tries again by itself. */
+  async #look(): Promise<void> {
+    try {
+      this.#finding ??= this.#find().finally(() => (this.#finding = undefined));
+      await this.#finding;
+      // One that does not answer may have got a successor while it is waited for.
+      this.#againIfMissing();
+      const results = await Promise.allSettled(this.#primaries.all.map((node) => this.#bring(node)));
+      for (const result of results) if (result.status === 'rejected') throw result.reason;
+    } catch (error) {
+      this.#why = messageOf(error);
+      if (this.#started) this.#again();
+      throw error;
+    }
+    if (isWhole(this.#primaries)) this.#retryMs = FIRST_RETRY_MS;
+    this.#againIfMissing();
+  }
+
+  async #find(): Promise<void> {
     const { servers, url } = this.#options;
     const before = this.#primaries;
-    const found = await findPrimaries(servers, url, before.known, this.#options).catch((error: unknown) => {
-      this.#why = messageOf(error);
-      throw error;
-    });
-    if (this.#closed) return;
+    const found = await findPrimaries(servers, url, before.known, this.#options);
+    if (this.#closed || isSame(before, found)) return;
     this.#primaries = found;
     for (const [node, link] of this.#links) {
       if (found.all.includes(node)) continue;
@@ -206,38 +217,45 @@ export class Redis {
       link.close('others have what it had');
       if (this.#started) this.#options.onDown(unavailable('another server takes its place'), (key) => before.ownerOf(key) === node);
     }
-    const results = await Promise.allSettled(found.all.map((node) => this.#bringAbout(node, found, before)));
-    for (const result of results) {
-      if (result.status === 'fulfilled') continue;
-      this.#why = messageOf(result.reason);
-      throw result.reason;
-    }
   }
 
-  async #bringAbout(node: string, found: Primaries, before: Primaries): Promise<void> {
+  /** Once at a time for each server: one that does not answer holds up no other. */
+  async #bring(node: string): Promise<void> {
+    const bringing = this.#bringing.get(node) ?? this.#bringAbout(node).finally(() => this.#bringing.delete(node));
+    this.#bringing.set(node, bringing);
+    await bringing;
+    const link = this.#links.get(node);
+    // Slots have moved meanwhile.
+    if (link !== undefined && this.#served.get(link) !== this.#primaries) await this.#bring(node);
+  }
+
+  async #bringAbout(node: string): Promise<void> {
     const there = this.#links.get(node);
-    const link = there ?? (await this.#open(node, found));
+    const link = there ?? (await this.#open(node));
+    let primaries = this.#primaries;
     try {
-      if (found.ownerOf(link.canary) !== node) await link.useCanary(canaryAt(node, found, this.#options.canary));
+      if (primaries.ownerOf(link.canary) !== node) await link.useCanary(canaryAt(node, primaries, this.#options.canary));
       // More may be wanted, or less, while that is on the way.
-      for (let topics = this.#unlike(node, link); topics.length > 0; topics = this.#unlike(node, link))
-        await Promise.all(topics.map((topic) => link.bring(topic, this.#wantedAt(node, topic))));
+      for (let topics = this.#unlike(node, link); topics.length > 0; topics = this.#unlike(node, link)) {
+        primaries = this.#primaries;
+        for (const some of chunksOf(topics, TOPICS_AT_ONCE))
+          await Promise.all(some.map((topic) => link.bring(topic, this.#wantedAt(node, topic))));
+      }
       if (link.over) throw new Error('the connection has ended');
+      if (this.#closed || !this.#primaries.all.includes(node)) throw new Error('it is not needed any more');
     } catch (error) {
       if (there === undefined) link.close(messageOf(error));
       throw error;
     }
-    if (this.#closed) {
-      link.close(this.#why);
-      return;
-    }
-    if (there === undefined) this.#links.set(node, link);
-    if (!this.#started) return;
+    this.#links.set(node, link);
+    const served = this.#served.get(link);
+    this.#served.set(link, primaries);
+    if (!this.#started || served === primaries) return;
     if (there === undefined) this.#options.logger.info('redis_back', { server: node });
-    this.#options.onUp((key) => found.ownerOf(key) === node && (there === undefined || before.ownerOf(key) !== node));
+    this.#options.onUp((key) => primaries.ownerOf(key) === node && served?.ownerOf(key) !== node);
   }
 
-  #open(node: string, found: Primaries): Promise<RedisLink> {
+  #open(node: string): Promise<RedisLink> {
     const { url, servers, connectTimeoutMs, commandTimeoutMs, scripts, canary } = this.#options;
     const opened = RedisLink.open({
       url: servers.kind === 'single' ? url : addressOf(url, node),
@@ -246,7 +264,7 @@ export class Redis {
       connectTimeoutMs,
       commandTimeoutMs,
       scripts,
-      canary: canaryAt(node, found, canary),
+      canary: canaryAt(node, this.#primaries, canary),
       onLost: (why) => {
         opened.then((link) => this.#lost(node, link, why)).catch(() => {});
       },
@@ -299,6 +317,10 @@ export class Redis {
 function canaryAt(node: string, { ownerOf }: Primaries, canary: RedisOptions['canary']): string {
   for (let tag = 0; tag < MOST_TAGS; tag++) if (ownerOf(`{${tag}}`) === node) return canary(String(tag));
   return canary('0');
+}
+
+function* chunksOf<T>(all: readonly T[], size: number): Iterable<readonly T[]> {
+  for (let at = 0; at < all.length; at += size) yield all.slice(at, at + size);
 }
 
 function messageOf(error: unknown): string {

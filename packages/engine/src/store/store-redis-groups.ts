@@ -130,6 +130,10 @@ export function textOf(reply: RedisReply | undefined): string {
   return Buffer.isBuffer(reply) ? reply.toString() : typeof reply === 'string' ? reply : '';
 }
 
+export function listOf(reply: RedisReply): string[] {
+  return Array.isArray(reply) ? (reply as readonly RedisReply[]).map(textOf) : [];
+}
+
 /** Without memory for a key the engine can read all the same. */
 function orFull(error: unknown): void {
   if (!(error instanceof RivuletError) || error.code !== 'STORE_FULL') throw error;

@@ -1,12 +1,17 @@
 import { type Position, RivuletError } from '@rivulet/protocol';
+import type { RedisReply } from '../storage/redis-client.js';
 import { chunked } from '../structures/chunked.js';
 import type { ChangeEntry, Changes, GroupRef, ItemRead, Snapshot, StoredItem } from './store.js';
-import type { Page, RedisGroups, Standing } from './store-redis-groups.js';
+import { listOf, type Page, type RedisGroups, type Standing, textOf } from './store-redis-groups.js';
+import { PARTITIONS } from './store-redis-keys.js';
 import { itemOf, tombstoneOf } from './store-redis-records.js';
 
 /** What one script reads: it holds up everybody else for so long. */
 const PAGE: Page = { items: 512, bytes: 1_048_576 };
 const CHUNK_ITEMS = 256;
+/** Members of an index that one command looks at, and partitions that are looked at together. */
+const SCAN_MEMBERS = '1000';
+const SCANS_AT_ONCE = 32;
 /** So often a read begins again because the history it read ended meanwhile. */
 const MOST_TRIES = 5;
 
@@ -46,6 +51,24 @@ export async function readSnapshot(groups: RedisGroups, ref: GroupRef): Promise<
     return { position, timestamp, chunks: () => chunked(ordered, CHUNK_ITEMS, () => {}), close() {} };
   }
   throw tooOften();
+}
+
+/** Members of an index that every partition has a part of, sorted: page by page, of some partitions at once. What is there all the time is found. */
+export async function readUnion({ redis }: RedisGroups, keyOf: (partition: number) => string): Promise<readonly string[]> {
+  const found = new Set<string>();
+  const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition).values();
+  const scan = async () => {
+    for (const partition of partitions) {
+      for (let cursor = ''; cursor !== '0'; ) {
+        const reply = await redis.command('SSCAN', keyOf(partition), cursor || '0', 'COUNT', SCAN_MEMBERS);
+        const [next, members = []] = Array.isArray(reply) ? (reply as readonly RedisReply[]) : [];
+        for (const member of listOf(members)) found.add(member);
+        cursor = textOf(next) || '0';
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: SCANS_AT_ONCE }, scan));
+  return [...found].sort();
 }
 
 export async function readChanges(groups: RedisGroups, ref: GroupRef, since: Position): Promise<Changes> {

@@ -9,29 +9,29 @@ const RETRY_MS = 500;
 export class GroupsReturn {
   readonly #logger: Logger;
   #timer: NodeJS.Timeout | undefined;
-  /** Counts losses: what was begun before the last one is over. */
-  #losses = 0;
+  /** Counts beginnings and ends: what was begun before the last one is over. */
+  #turn = 0;
 
   constructor(logger: Logger) {
     this.#logger = logger;
   }
 
-  /** Those of `feeds` that are away. */
+  /** Those of `feeds` that are away, in the place of those before. */
   begin(feeds: Iterable<GroupFeed>): void {
-    clearTimeout(this.#timer);
+    this.stop();
     const away = Array.from(feeds).filter((feed) => feed.away);
-    if (away.length > 0) void this.#run(away, this.#losses);
+    if (away.length > 0) void this.#run(away, this.#turn);
   }
 
-  /** The server is lost again, or nobody wants them any more. */
+  /** Nobody wants them any more. */
   stop(): void {
-    this.#losses++;
+    this.#turn++;
     clearTimeout(this.#timer);
   }
 
-  async #run(away: GroupFeed[], losses: number): Promise<void> {
+  async #run(away: GroupFeed[], turn: number): Promise<void> {
     const failed: GroupFeed[] = [];
-    const next = () => (this.#losses === losses ? away.pop() : undefined);
+    const next = () => (this.#turn === turn ? away.pop() : undefined);
     const work = async () => {
       for (let feed = next(); feed !== undefined; feed = next()) {
         try {
@@ -43,8 +43,8 @@ export class GroupsReturn {
       }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, work));
-    if (this.#losses !== losses || failed.length === 0) return;
-    this.#timer = setTimeout(() => void this.#run(failed, losses), RETRY_MS);
+    if (this.#turn !== turn || failed.length === 0) return;
+    this.#timer = setTimeout(() => void this.#run(failed, turn), RETRY_MS);
     this.#timer.unref();
   }
 }

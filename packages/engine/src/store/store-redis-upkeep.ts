@@ -3,7 +3,7 @@ import type { RedisReply } from '../storage/redis-client.js';
 import type { Clock } from '../structures/clock.js';
 import type { SteadyTime } from '../structures/steady-time.js';
 import type { GroupRef } from './store.js';
-import { type RedisGroups, textOf } from './store-redis-groups.js';
+import { listOf, type RedisGroups } from './store-redis-groups.js';
 import { PARTITIONS, refOf } from './store-redis-keys.js';
 import { BEAT, FORGET, ORPHAN } from './store-redis-scripts.js';
 
@@ -172,8 +172,4 @@ export class RedisUpkeep {
     await groups.redis.command('ZREM', groups.keys.nodes, node);
     this.#told.delete(node);
   }
-}
-
-export function listOf(reply: RedisReply): string[] {
-  return Array.isArray(reply) ? (reply as readonly RedisReply[]).map(textOf) : [];
 }

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { type Position, RivuletError } from '@rivulet/protocol';
 import type { Logger } from '../logging/logger.js';
 import { type Concerns, Redis } from '../storage/redis.js';
-import type { RedisReply } from '../storage/redis-client.js';
 import type { RedisServers } from '../storage/redis-servers.js';
 import type { Clock } from '../structures/clock.js';
 import { PairMap } from '../structures/pair-map.js';
@@ -20,16 +19,17 @@ import type {
   Write,
   WriteResult,
 } from './store.js';
+import { FeedChecks } from './store-redis-checks.js';
 import { GroupFeed } from './store-redis-feed.js';
-import { RedisGroups, textOf } from './store-redis-groups.js';
+import { RedisGroups } from './store-redis-groups.js';
 import { PARTITIONS, RedisKeys, refOf, refOfChannel } from './store-redis-keys.js';
 import type { Asked } from './store-redis-plan.js';
 import { GroupQueue, requireQueueRoom, sizeOf } from './store-redis-queue.js';
-import { readChanges, readItem, readSnapshot } from './store-redis-reads.js';
+import { readChanges, readItem, readSnapshot, readUnion } from './store-redis-reads.js';
 import { commitOf, type Told } from './store-redis-records.js';
 import { GroupsReturn } from './store-redis-return.js';
 import { SCRIPTS } from './store-redis-scripts.js';
-import { listOf, RedisUpkeep } from './store-redis-upkeep.js';
+import { RedisUpkeep } from './store-redis-upkeep.js';
 import { requireIds } from './write-plan.js';
 
 export interface RedisStoreOptions {
@@ -52,10 +52,6 @@ const IDLE_MS = 60_000;
 /** Watched groups are compared with the server this often, in milliseconds: a message that was lost last is noticed by nothing else. */
 const CHECK_MS = 10_000;
 
-/** Members of an index that one command looks at, and partitions that are looked at together. */
-const SCAN_MEMBERS = '1000';
-const SCANS_AT_ONCE = 32;
-
 /** Several engines share one Redis: each change is one script, and reaches every engine that watches the group. */
 export function createRedisStore(options: RedisStoreOptions): WritableStore {
   return new RedisStore(options);
@@ -71,6 +67,8 @@ interface Run {
 /** A group of which everything is reported. Of one that nobody watches, whose stream is followed, from what came first on. */
 interface Watched {
   readonly feed: GroupFeed;
+  /** Where its commits are published. */
+  readonly channel: string;
   opened: Promise<void> | undefined;
   count: number;
   /** Monotonic milliseconds of the last step. */
@@ -87,6 +85,7 @@ class RedisStore implements WritableStore {
   /** Streams that are followed, and how often. */
   readonly #followed = new Map<string | undefined, number>();
   readonly #return: GroupsReturn;
+  readonly #checks: FeedChecks;
   #waiting = 0;
   #run: Run | undefined;
   #closing = false;
@@ -100,6 +99,7 @@ class RedisStore implements WritableStore {
     this.#keys = new RedisKeys(options.keyPrefix, databaseOf(options.url));
     this.#time = new SteadyTime(options.clock);
     this.#return = new GroupsReturn(options.logger);
+    this.#checks = new FeedChecks(options.logger);
   }
 
   async start(events: StoreEvents): Promise<void> {
@@ -170,12 +170,12 @@ class RedisStore implements WritableStore {
 
   async groups(stream: string): Promise<readonly string[]> {
     const { groups } = this.#opened();
-    return this.#union((partition) => groups.keys.groups(partition, stream));
+    return readUnion(groups, (partition) => groups.keys.groups(partition, stream));
   }
 
   async streams(): Promise<readonly string[]> {
     const { groups } = this.#opened();
-    return this.#union((partition) => groups.keys.partition(partition).streams);
+    return readUnion(groups, (partition) => groups.keys.partition(partition).streams);
   }
 
   async watch(ref: GroupRef): Promise<void> {
@@ -230,6 +230,7 @@ class RedisStore implements WritableStore {
     if (this.#queues.size > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
     clearInterval(this.#check);
     this.#return.stop();
+    this.#checks.stop();
     // Others find out by themselves when it can't be told.
     await run.upkeep.leave().catch(() => {});
     for (const { feed } of this.#watched.values()) feed.close();
@@ -328,7 +329,7 @@ class RedisStore implements WritableStore {
   #feed(ref: GroupRef, { groups, events }: Pick<Run, 'groups' | 'events'>): Watched {
     const { logger, clock } = this.#options;
     const feed = new GroupFeed({ stream: ref.stream, group: ref.group }, { groups, events, logger });
-    const watched = { feed, opened: undefined, count: 0, usedAt: clock.monotonic() };
+    const watched = { feed, channel: groups.keys.of(ref).channel, opened: undefined, count: 0, usedAt: clock.monotonic() };
     this.#watched.set(ref.stream, ref.group, watched);
     return watched;
   }
@@ -352,61 +353,37 @@ class RedisStore implements WritableStore {
     if (run === undefined) return;
     if (this.#isAway) run.events.onReach?.(undefined, true);
     this.#isAway = false;
-    run.upkeep.onUp();
+    if (concerns(this.#keys.nodes)) run.upkeep.onUp();
     // A slot may have moved between servers that were there all the time.
-    this.#compare(concerns);
+    this.#checks.now([...this.#watched.values()].flatMap(({ feed, channel }) => (!feed.away && concerns(channel) ? [feed] : [])));
     this.#return.begin(this.#reachable(run));
   }
 
   #wentAway(error: Error, concerns: Concerns): void {
     const run = this.#run;
     if (run === undefined) return;
-    this.#return.stop();
     if (!run.groups.redis.up) {
       this.#isAway = true;
       run.events.onReach?.(undefined, false);
     }
-    for (const { feed } of this.#watched.values()) if (concerns(this.#keys.of(feed.ref).channel)) feed.interrupt(error);
+    for (const { feed, channel } of this.#watched.values()) if (concerns(channel)) feed.interrupt(error);
     this.#return.begin(this.#reachable(run));
   }
 
   /** Groups whose server is there. */
   *#reachable({ groups }: Run): Iterable<GroupFeed> {
-    for (const { feed } of this.#watched.values()) if (groups.redis.reaches(groups.keys.of(feed.ref).channel)) yield feed;
+    for (const { feed, channel } of this.#watched.values()) if (groups.redis.reaches(channel)) yield feed;
   }
 
   /** What was lost on the way is fetched. */
-  #compare(concerns: Concerns = () => true): void {
+  #compare(): void {
     const idle = this.#options.clock.monotonic() - IDLE_MS;
-    for (const watched of Array.from(this.#watched.values())) {
-      const { feed, count, usedAt } = watched;
-      if (count === 0 && usedAt < idle) {
-        this.#forget(feed.ref, watched);
-        continue;
-      }
-      if (!concerns(this.#keys.of(feed.ref).channel)) continue;
-      feed.check().catch((error: unknown) => this.#options.logger.debug('redis_check_failed', { ...feed.ref, error }));
-    }
-  }
-
-  /** Page by page, of some partitions at once, so that nobody waits for a long list. What is there all the time is found. */
-  async #union(keyOf: (partition: number) => string): Promise<readonly string[]> {
-    const { groups } = this.#opened();
-    const found = new Set<string>();
-    const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition).values();
-    const scan = async () => {
-      for (const partition of partitions) {
-        for (let cursor = '0'; ; ) {
-          const reply = await groups.redis.command('SSCAN', keyOf(partition), cursor, 'COUNT', SCAN_MEMBERS);
-          const [next, members] = Array.isArray(reply) ? (reply as readonly RedisReply[]) : [];
-          for (const member of listOf(members ?? [])) found.add(member);
-          cursor = textOf(next);
-          if (cursor === '0' || cursor === '') break;
-        }
-      }
-    };
-    await Promise.all(Array.from({ length: SCANS_AT_ONCE }, scan));
-    return [...found].sort();
+    const kept = [...this.#watched.values()].filter((watched) => {
+      const isIdle = watched.count === 0 && watched.usedAt < idle;
+      if (isIdle) this.#forget(watched.feed.ref, watched);
+      return !isIdle;
+    });
+    this.#checks.atLeisure(kept.map(({ feed }) => feed));
   }
 }
 
