@@ -344,6 +344,18 @@ test('groups of a stream are listed page by page, each once, in order', async ()
   expect(await one.worker.result('stream::list_groups', { stream_name: 'chat' })).toEqual([...many, 'room'].sort());
 });
 
+test('a message of Redis comes to each engine once, however many watch the group there', async () => {
+  const [a, b] = await pair();
+  const group_id = `many-${randomUUID()}`;
+  const open = ({ streamUrl }: Node) => StreamSocket.open(`${streamUrl}/stream/chat/${group_id}`);
+  const clients = await Promise.all(Array.from({ length: 10 }, (_, n) => open(n % 2 === 0 ? a : b)));
+  for (const client of clients) await client.take('sync');
+  const [channel = ''] = server.command('PUBSUB', 'CHANNELS', `*:commits:chat:${group_id}`).split('\n');
+  expect(server.command('PUBSUB', 'NUMSUB', channel).split('\n')[1]).toBe('2');
+  await a.worker.result('stream::set', { ...ROOM, group_id, item_id: 'm1', data: 1 });
+  for (const client of clients) await client.take('create');
+});
+
 test('F41 a subscription that the server has dropped is made again, and nothing is passed over', async () => {
   const [a, b] = await pair();
   const client = await watchRoom(b);
