@@ -101,6 +101,8 @@ describe('the digest of a credential', () => {
     protocols: [],
     remoteAddress: '10.0.0.1',
     remotePort: 1,
+    addressGroup: '10.0.0.1',
+    scheme: undefined,
   };
 
   it('is the same for the same credential, whatever changes from request to request', () => {

@@ -38,7 +38,16 @@ async function afterMany(outcome: Outcome) {
   });
   const auth = new UpgradeAuth(fabric, RBAC, [], { now: () => 0, monotonic: () => 0 }, silentLogger);
   const request = (key: string | number) =>
-    auth.decide({ path: '/', rawQuery: `api_key=${key}`, headers: {}, protocols: [], remoteAddress: '10.0.0.1', remotePort: 1 });
+    auth.decide({
+      path: '/',
+      rawQuery: `api_key=${key}`,
+      headers: {},
+      protocols: [],
+      remoteAddress: '10.0.0.1',
+      remotePort: 1,
+      addressGroup: '10.0.0.1',
+      scheme: undefined,
+    });
   for (let n = 0; n < ATTEMPTS; n++) await request(n);
   answer = { kind: 'result', text: '{}' };
   return (await request('fresh')).kind;

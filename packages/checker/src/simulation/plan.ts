@@ -61,6 +61,7 @@ export function planOf(seed: number): Plan {
       maxBufferedBytes: random.pick([200, 1_000, 4_000, 65_536]),
       maxMessageBytes: 262_144,
       allowedOrigins: [],
+      trustedProxies: [],
       pingIntervalMs: 25_000,
       pongTimeoutMs: 10_000,
       injectId: false,

@@ -3,9 +3,9 @@ import { inspectStoreDirectories } from '../config/store-directories.js';
 import { type RunningEngine, startEngine } from '../engine.js';
 import type { Logger } from '../logging/logger.js';
 import { createLogger } from '../logging/pino-logger.js';
+import { isLoopback } from '../structures/ip-address.js';
 import { CONFIG_OPTIONS, type Command, type CommandContext, withConfig } from './command.js';
 import { EXIT, type ExitCode } from './exit-codes.js';
-import { isLoopback } from './loopback.js';
 import { StopSignals } from './stop-signal.js';
 
 /** Runs the engine until a signal. */

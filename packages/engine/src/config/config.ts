@@ -31,6 +31,8 @@ export interface WorkerManagerConfig {
   readonly maxMessageBytes: number;
   readonly maxInFlightCalls: number;
   readonly allowedOrigins: readonly string[];
+  /** CIDR ranges of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` count. */
+  readonly trustedProxies: readonly string[];
   readonly pingIntervalMs: number;
   readonly pongTimeoutMs: number;
   /** Gets every call of its sessions in place of the target, the engine's own functions excepted. */
@@ -77,6 +79,8 @@ export interface StreamConfig {
   readonly maxBufferedBytes: number;
   readonly maxMessageBytes: number;
   readonly allowedOrigins: readonly string[];
+  /** CIDR ranges of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` count. */
+  readonly trustedProxies: readonly string[];
   readonly pingIntervalMs: number;
   readonly pongTimeoutMs: number;
   readonly injectId: boolean;
@@ -110,6 +114,8 @@ export interface HttpConfig {
   readonly concurrentRequests: number;
   /** `undefined`: any page may call anything. */
   readonly cors: CorsConfig | undefined;
+  /** CIDR ranges of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` count. */
+  readonly trustedProxies: readonly string[];
   /** Function ids in the order in which they are asked. */
   readonly middleware: readonly MiddlewareConfig[];
 }

@@ -34,6 +34,7 @@ function workerManagerKeys(manager: WorkerManagerConfig): Readonly<Record<string
     max_message_bytes: manager.maxMessageBytes,
     max_in_flight_calls: manager.maxInFlightCalls,
     allowed_origins: manager.allowedOrigins,
+    trusted_proxies: manager.trustedProxies,
     ping_interval_ms: manager.pingIntervalMs,
     pong_timeout_ms: manager.pongTimeoutMs,
   };
@@ -86,6 +87,7 @@ function streamKeys(stream: StreamConfig): Readonly<Record<string, unknown>> {
     max_buffered_bytes: stream.maxBufferedBytes,
     max_message_bytes: stream.maxMessageBytes,
     allowed_origins: stream.allowedOrigins,
+    trusted_proxies: stream.trustedProxies,
     ping_interval_ms: stream.pingIntervalMs,
     pong_timeout_ms: stream.pongTimeoutMs,
     inject_id: stream.injectId,
@@ -119,6 +121,7 @@ function httpKeys(http: HttpConfig): Readonly<Record<string, unknown>> {
     default_timeout: http.defaultTimeoutMs,
     concurrency_request_limit: http.concurrentRequests,
     cors: cors === undefined ? null : { allowed_origins: list(cors.allowedOrigins), allowed_methods: list(cors.allowedMethods) },
+    trusted_proxies: http.trustedProxies,
     middleware: http.middleware.map(({ functionId, priority }) => ({ function_id: functionId, phase: 'preHandler', priority })),
   };
 }

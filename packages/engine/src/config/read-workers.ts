@@ -21,6 +21,7 @@ export function workerManagerConfig(values: z.output<typeof workerManagerSchema>
     maxMessageBytes: values.max_message_bytes,
     maxInFlightCalls: values.max_in_flight_calls,
     allowedOrigins: values.allowed_origins,
+    trustedProxies: values.trusted_proxies,
     pingIntervalMs: values.ping_interval_ms,
     pongTimeoutMs: values.pong_timeout_ms,
     middlewareFunction: values.middleware_function_id ?? undefined,
@@ -42,6 +43,7 @@ export function streamConfig(values: z.output<typeof streamSchema>, adapter: Str
     maxBufferedBytes: values.max_buffered_bytes,
     maxMessageBytes: values.max_message_bytes,
     allowedOrigins: values.allowed_origins,
+    trustedProxies: values.trusted_proxies,
     pingIntervalMs: values.ping_interval_ms,
     pongTimeoutMs: values.pong_timeout_ms,
     injectId: values.inject_id,
@@ -120,6 +122,7 @@ export function httpConfig(values: z.output<typeof httpSchema>): HttpConfig {
     defaultTimeoutMs: values.default_timeout,
     concurrentRequests: Math.max(1, values.concurrency_request_limit),
     cors: cors == null ? undefined : { allowedOrigins: listOrAny(cors.allowed_origins), allowedMethods: listOrAny(cors.allowed_methods) },
+    trustedProxies: values.trusted_proxies,
     middleware: values.middleware
       .map(({ function_id: functionId, priority }) => ({ functionId, priority }))
       .sort((left, right) => left.priority - right.priority),

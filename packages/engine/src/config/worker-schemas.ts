@@ -1,5 +1,6 @@
 import { LIMITS } from '@rivulet/protocol';
 import { z } from 'zod';
+import { AddressRanges } from '../structures/ip-address.js';
 
 /** Longest wait that any key may ask for: one day, in milliseconds. */
 const DAY_MS = 86_400_000;
@@ -61,6 +62,18 @@ const origins = z
   .default([])
   .describe(ORIGINS_BOUND);
 
+const PROXIES_BOUND = 'a list of at most 100 addresses or ranges such as 10.0.0.0/8';
+const trustedProxies = z
+  .array(
+    z.string({ error: PROXIES_BOUND }).refine((range) => AddressRanges.isRange(range), { error: PROXIES_BOUND }),
+    {
+      error: PROXIES_BOUND,
+    },
+  )
+  .max(100, { error: PROXIES_BOUND })
+  .default([])
+  .describe(PROXIES_BOUND);
+
 const ADAPTER_BOUND = 'an adapter: name (or class) or module, and config';
 
 /** Waits are in milliseconds, sizes in bytes. `adapter` is read apart, as its keys depend on its name. */
@@ -78,6 +91,7 @@ export const streamSchema = z.strictObject({
   max_buffered_bytes: wholeNumber(65_536, 65_536, 1_024 * MIB),
   max_message_bytes: wholeNumber(LIMITS.clientMessageBytes, 1_024, 64 * MIB),
   allowed_origins: origins,
+  trusted_proxies: trustedProxies,
   ping_interval_ms: wholeNumber(25_000, 1, DAY_MS),
   pong_timeout_ms: wholeNumber(10_000, 1, DAY_MS),
   inject_id: flag(false),
@@ -114,6 +128,7 @@ export const workerManagerSchema = z.strictObject({
   max_message_bytes: wholeNumber(LIMITS.workerMessageBytes, 1_024, 64 * MIB),
   max_in_flight_calls: wholeNumber(LIMITS.inFlightCalls, 1, 1_048_576),
   allowed_origins: origins,
+  trusted_proxies: trustedProxies,
   ping_interval_ms: wholeNumber(25_000, 1, DAY_MS),
   pong_timeout_ms: wholeNumber(10_000, 1, DAY_MS),
 });
@@ -158,6 +173,7 @@ export const httpSchema = z.strictObject({
     .strictObject({ allowed_origins: corsList, allowed_methods: corsMethods })
     .nullish()
     .describe('allowed_origins and allowed_methods, each a list'),
+  trusted_proxies: trustedProxies,
   middleware: z.array(middleware, { error: MIDDLEWARE_BOUND }).max(100, { error: MIDDLEWARE_BOUND }).default([]).describe(MIDDLEWARE_BOUND),
 });
 

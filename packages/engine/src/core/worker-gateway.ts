@@ -55,6 +55,7 @@ export class WorkerGateway {
       name: 'worker',
       host: config.host,
       port: config.port,
+      trustedProxies: config.trustedProxies,
       maxMessageBytes: config.maxMessageBytes,
       headersTimeoutMs: Math.min(config.handshakeTimeoutMs, 5_000),
       pingIntervalMs: config.pingIntervalMs,

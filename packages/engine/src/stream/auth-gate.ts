@@ -2,7 +2,7 @@ import { type CloseName, field, isJsonObject } from '@rivulet/protocol';
 import type { StreamConfig } from '../config/config.js';
 import { AuthThrottle } from '../core/access/auth-throttle.js';
 import { credentialDigest } from '../core/access/credential-digest.js';
-import { decodeQuery, headersForAuth, plainAddress } from '../core/access/upgrade-input.js';
+import { decodeQuery, headersForAuth } from '../core/access/upgrade-input.js';
 import type { Fabric } from '../core/fabric.js';
 import { JsonPayload } from '../core/invocation.js';
 import type { Logger } from '../logging/logger.js';
@@ -116,6 +116,5 @@ function authInput(request: UpgradeRequest, allowedOrigins: readonly string[]): 
 }
 
 function formatAddress(address: string, port: number): string {
-  const plain = plainAddress(address);
-  return plain.includes(':') ? `[${plain}]:${port}` : `${plain}:${port}`;
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }

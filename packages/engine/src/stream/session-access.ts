@@ -14,11 +14,9 @@ export interface SessionAccess {
 
 /** The same upgrade with another token in the place of the one that it had (rule RV-14). */
 export function askAgain(gate: AuthGate, request: UpgradeRequest): AskAgain {
-  const { path, headers, protocols, remoteAddress, remotePort } = request;
   const { token: _, ...others } = decodeQuery(request.rawQuery);
   const rest = Object.entries(others).flatMap(([key, values]) => values.map((value) => pair(key, value)));
-  return (token) =>
-    gate.decide({ path, headers, protocols, remoteAddress, remotePort, rawQuery: [...rest, pair('token', token)].join('&') });
+  return (token) => gate.decide({ ...request, rawQuery: [...rest, pair('token', token)].join('&') });
 }
 
 function pair(key: string, value: string): string {

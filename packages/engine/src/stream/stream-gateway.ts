@@ -38,6 +38,7 @@ export class StreamGateway {
       name: 'stream',
       host: config.host,
       port: config.port,
+      trustedProxies: config.trustedProxies,
       maxMessageBytes: config.maxMessageBytes,
       headersTimeoutMs: 5_000,
       pingIntervalMs: config.pingIntervalMs,

@@ -4,8 +4,10 @@ import { type CloseName, LIMITS } from '@rivulet/protocol';
 import { type ServerOptions, WebSocketServer } from 'ws';
 import type { Logger } from '../logging/logger.js';
 import type { Clock } from '../structures/clock.js';
+import { AddressRanges } from '../structures/ip-address.js';
 import type { Connection, ConnectionOwner } from './connection.js';
 import { Liveness } from './liveness.js';
+import { clientAddress } from './upgrade/client-address.js';
 import { WebSocketConnection } from './web-socket-connection.js';
 
 /** What a gateway may know of a WebSocket upgrade before it decides. */
@@ -17,8 +19,13 @@ export interface UpgradeRequest {
   readonly headers: IncomingHttpHeaders;
   /** Sub-protocols in the order offered. */
   readonly protocols: readonly string[];
+  /** The client that a trusted proxy names, else the peer of the socket. */
   readonly remoteAddress: string;
   readonly remotePort: number;
+  /** The key by which limits count clients, as in `ClientAddress`. */
+  readonly addressGroup: string;
+  /** How the client reached a trusted proxy; `undefined` when none says it. */
+  readonly scheme: 'http' | 'https' | undefined;
 }
 
 export type Verdict =
@@ -50,6 +57,8 @@ export interface ListenerOptions {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
+  /** CIDR ranges of the proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` count. Default: none. */
+  readonly trustedProxies?: readonly string[];
   readonly maxMessageBytes: number;
   /** Deadline for the request head, in milliseconds. */
   readonly headersTimeoutMs: number;
@@ -92,12 +101,14 @@ export class Listener {
   readonly #bulkHandshaker: WebSocketServer;
   readonly #liveness: Liveness;
   readonly #sockets = new Set<Socket>();
+  readonly #trustedProxies: AddressRanges;
   #pending = 0;
   #accepting = true;
   #protocol: string | undefined;
 
   constructor(options: ListenerOptions) {
     this.#options = options;
+    this.#trustedProxies = new AddressRanges(options.trustedProxies ?? []);
     this.#liveness = new Liveness(options);
     this.#handshaker = this.#createHandshaker(options.maxMessageBytes, CLOSE_TIMEOUT_MS);
     this.#bulkHandshaker = this.#createHandshaker(LIMITS.channelMessageBytes, BULK_CLOSE_TIMEOUT_MS);
@@ -174,9 +185,10 @@ export class Listener {
     if (request.headers.upgrade?.toLowerCase() !== 'websocket') return this.#refuse(socket, 400);
     if (!this.#accepting || this.#pending >= PENDING_UPGRADES) return this.#refuse(socket, 503);
     this.#pending++;
+    const description = describe(request, this.#trustedProxies);
     let verdict: Verdict;
     try {
-      verdict = await this.#options.route(describe(request));
+      verdict = await this.#options.route(description);
     } catch (error) {
       this.#options.logger.error('upgrade_failed', { listener: this.#options.name, error: String(error) });
       verdict = { kind: 'refuse', status: 503 };
@@ -186,17 +198,23 @@ export class Listener {
     if (socket.destroyed || !socket.readable) return;
     if (verdict.kind === 'refuse') return this.#refuse(socket, verdict.status, verdict.retryAfterS);
     socket.off('error', dropped);
-    this.#handshake(request, socket, head, verdict);
+    this.#handshake(request, socket, head, verdict, description.remoteAddress);
   }
 
-  #handshake(request: IncomingMessage, socket: Socket, head: Buffer, verdict: Exclude<Verdict, { kind: 'refuse' }>): void {
+  #handshake(
+    request: IncomingMessage,
+    socket: Socket,
+    head: Buffer,
+    verdict: Exclude<Verdict, { kind: 'refuse' }>,
+    remoteAddress: string,
+  ): void {
     // `ws` asks handleProtocols synchronously inside handleUpgrade, so one field serves all upgrades.
     this.#protocol = verdict.protocol;
     const bulk = verdict.kind === 'accept' && verdict.bulk === true;
     const handshaker = bulk ? this.#bulkHandshaker : this.#handshaker;
     handshaker.handleUpgrade(request, socket, head, (webSocket) => {
       const connection = webSocket as WebSocketConnection;
-      connection.begin(socket, this.#liveness, this.#options.logger, bulk);
+      connection.begin(socket, { liveness: this.#liveness, logger: this.#options.logger, mayRest: bulk, remoteAddress });
       if (verdict.kind === 'accept_then_close') connection.close(verdict.close);
       else connection.own(verdict.open(connection));
     });
@@ -209,16 +227,19 @@ export class Listener {
   }
 }
 
-function describe(request: IncomingMessage): UpgradeRequest {
+function describe(request: IncomingMessage, trustedProxies: AddressRanges): UpgradeRequest {
   const target = request.url ?? '/';
   const question = target.indexOf('?');
   const offered = request.headers['sec-websocket-protocol'];
+  const { address, port, group, scheme } = clientAddress(request, trustedProxies);
   return {
     path: question < 0 ? target : target.slice(0, question),
     rawQuery: question < 0 ? '' : target.slice(question + 1),
     headers: request.headers,
     protocols: offered === undefined ? [] : offered.split(',').map((token) => token.trim()),
-    remoteAddress: request.socket.remoteAddress ?? '',
-    remotePort: request.socket.remotePort ?? 0,
+    remoteAddress: address,
+    remotePort: port,
+    addressGroup: group,
+    scheme,
   };
 }

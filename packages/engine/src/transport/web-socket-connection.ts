@@ -32,6 +32,16 @@ interface Handle {
   readonly writeQueueSize: number;
 }
 
+/** Facts that a connection gets once, after its handshake. */
+export interface ConnectionStart {
+  readonly liveness: Liveness;
+  readonly logger: Logger;
+  /** As in `Verdict.bulk`. */
+  readonly mayRest: boolean;
+  /** As in `UpgradeRequest`. */
+  readonly remoteAddress: string;
+}
+
 /**
  * `ws` parses and shakes hands on close; whole frames are written past it, straight to the socket. Both sides write
  * only whole frames, so they can't tear each other. Listeners are shared functions, not closures: an idle connection is paid for
@@ -55,15 +65,15 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
   mayRest = false;
   remoteAddress = '';
 
-  /** Called once, right after the handshake. A peer that `mayRest` is looked after by the kernel while it reads nothing. */
-  begin(socket: Socket, liveness: Liveness, logger: Logger, mayRest: boolean): void {
+  /** Called once, right after the handshake. The kernel watches a peer that `mayRest` while it reads nothing. */
+  begin(socket: Socket, { liveness, logger, mayRest, remoteAddress }: ConnectionStart): void {
     this.mayRest = mayRest;
     if (mayRest) socket.setKeepAlive(true, KEEP_ALIVE_MS);
     this.#readUpTo = socket.bytesWritten;
     this.#raw = socket;
     this.#liveness = liveness;
     this.#logger = logger;
-    this.remoteAddress = socket.remoteAddress ?? '';
+    this.remoteAddress = remoteAddress;
     socket.setNoDelay(true);
     this.on('error', onError);
     this.on('close', onClose);

@@ -7,7 +7,7 @@ import { JsonPayload } from '../invocation.js';
 import { AuthThrottle } from './auth-throttle.js';
 import { credentialDigest } from './credential-digest.js';
 import { type Grant, OPEN_GRANT, readGrant } from './grant.js';
-import { decodeQuery, headersForAuth, plainAddress } from './upgrade-input.js';
+import { decodeQuery, headersForAuth } from './upgrade-input.js';
 
 export type UpgradeDecision =
   | { readonly kind: 'granted'; readonly grant: Grant }
@@ -38,7 +38,7 @@ export class UpgradeAuth {
     const payload = JsonPayload.ofValue({
       headers: headersForAuth(request, this.#allowedOrigins),
       query_params: decodeQuery(request.rawQuery),
-      ip_address: plainAddress(request.remoteAddress),
+      ip_address: request.remoteAddress,
     });
     const outcome = await this.#fabric.request({ functionId, payload, deciding: true }, authTimeoutMs);
     if (outcome.kind === 'timeout') return this.#refuse(503, 'timeout', request);

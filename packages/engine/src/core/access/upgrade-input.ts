@@ -13,12 +13,10 @@ export function headersForAuth(request: UpgradeRequest, allowedOrigins: readonly
 function mayUseCookies(request: UpgradeRequest, allowedOrigins: readonly string[]): boolean {
   const { origin, host } = request.headers;
   if (origin === undefined || allowedOrigins.includes(origin)) return true;
-  return host !== undefined && (origin === `http://${host}` || origin === `https://${host}`);
-}
-
-/** An address of IPv4 as such, also where the listener speaks IPv6. */
-export function plainAddress(address: string): string {
-  return address.startsWith('::ffff:') ? address.slice(7) : address;
+  if (host === undefined) return false;
+  // A trusted proxy knows how the page was reached. Without one both are possible, as a proxy may end TLS.
+  const schemes = request.scheme === undefined ? ['http', 'https'] : [request.scheme];
+  return schemes.some((scheme) => origin === `${scheme}://${host}`);
 }
 
 /**
