@@ -24,7 +24,9 @@ export default defineConfig({
     allowOnly: false,
     // Most of them wait most of the time: for deadlines, for reconnects, for processes to start.
     maxWorkers: 2,
-    testTimeout: 15_000,
-    hookTimeout: 60_000,
+    // These bounds only end a test that hangs: on a busy machine a step can take many times as long as on a quiet one.
+    testTimeout: 120_000,
+    hookTimeout: 180_000,
+    expect: { poll: { timeout: 60_000 } },
   },
 });

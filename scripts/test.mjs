@@ -1,4 +1,5 @@
 import './node-version.mjs';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -81,6 +82,28 @@ async function clientsAsDocumented() {
   return false;
 }
 
+/**
+ * Files that git sees as changed or new, a line each; nothing where there is no repository.
+ * @returns {string}
+ */
+function changedFiles() {
+  const { status, stdout } = spawnSync('git', ['status', '--porcelain'], { cwd: ROOT, encoding: 'utf8' });
+  return status === 0 ? stdout : '';
+}
+
+/**
+ * Fails when a check or a test wrote into the work tree: such files end up in a commit sooner or later.
+ * @param {string} before
+ * @returns {Promise<boolean>}
+ */
+async function leavesTreeAlone(before) {
+  const after = changedFiles();
+  if (after === before) return true;
+  say(`the checks changed the work tree; it was:\n${before}and is now:\n${after}`);
+  return false;
+}
+
+const treeBefore = changedFiles();
 await step('set-up', setUp);
 await step('format', () => passes('@biomejs/biome/bin/biome', ['check', '--linter-enabled=false', '.']));
 await step('lint', () => passes('oxlint/bin/oxlint', ['--type-aware', '--deny-warnings']));
@@ -88,6 +111,7 @@ await step('types', () => passes('typescript/bin/tsc', ['-p', 'tsconfig.test.jso
 await step('tests', runTests);
 // A run of some tests shows some clients only.
 if (process.argv.length === 2) await step('clients', clientsAsDocumented);
+await step('tree', () => leavesTreeAlone(treeBefore));
 
 process.stdout.write('\n');
 for (const { name, ms, ok } of steps)

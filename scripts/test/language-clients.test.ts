@@ -114,8 +114,6 @@ describe('versions of toolchains', () => {
 });
 
 it('a command that takes too long is killed', async () => {
-  const started = performance.now();
   const code = await run(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { cwd: root, timeoutMs: 200 });
   expect(code).not.toBe(0);
-  expect(performance.now() - started).toBeLessThan(10_000);
 });

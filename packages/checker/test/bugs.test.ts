@@ -11,24 +11,20 @@ const SEEDS = Array.from({ length: BUDGET }, (_, n) => n + 1);
 describe('a deliberate bug', () => {
   const used = new Set<number>();
 
-  it.each(BUGS.map((bug) => [bug.id, bug] as const))(
-    '%s is caught',
-    async (_id, bug) => {
-      const { seed, caughtBy, first } = await hunt(bug, SEEDS);
-      expect(seed, `${bug.says}: not caught in ${BUDGET} seeds`).toBeDefined();
-      expect(caughtBy.length).toBeGreaterThan(0);
-      expect(first?.ops.length).toBeGreaterThan(0);
-      used.add(seed ?? 0);
-    },
-    60_000,
-  );
+  it.each(BUGS.map((bug) => [bug.id, bug] as const))('%s is caught', async (_id, bug) => {
+    const { seed, caughtBy, first } = await hunt(bug, SEEDS);
+    expect(seed, `${bug.says}: not caught in ${BUDGET} seeds`).toBeDefined();
+    expect(caughtBy.length).toBeGreaterThan(0);
+    expect(first?.ops.length).toBeGreaterThan(0);
+    used.add(seed ?? 0);
+  });
 
   it('is what is caught: without one the same seeds pass', async () => {
     for (const seed of used) {
       const { ops } = await simulate(seed);
       expect(check(INVARIANTS, ops).map(describeViolation), `seed ${seed}`).toEqual([]);
     }
-  }, 60_000);
+  });
 
   it('is one of at least twenty, with a name of its own', () => {
     expect(BUGS.length).toBeGreaterThanOrEqual(20);

@@ -97,6 +97,9 @@ const call = (f: 'call' | 'exec' | 'answer', type: 'invoke' | 'ok' | 'info', v?:
   call: 'c1',
   ...(v === undefined ? {} : { v }),
 });
+const MIB = 1024 * 1024;
+const held = (mib: number): NewOp => ({ p: 'engine', type: 'ok', f: 'sample', values: { heldBytes: mib * MIB } });
+const anonymous = (mib: number): NewOp => ({ p: 'engine', type: 'ok', f: 'sample', values: { anonymousBytes: mib * MIB } });
 const sample = (descriptors: number): NewOp => ({ p: 'engine', type: 'ok', f: 'sample', values: { descriptors } });
 const right = (f: 'grant' | 'revoke'): NewOp => ({ p: 'authz', type: 'info', f, who: 'u', g: G.g });
 
@@ -143,6 +146,11 @@ const GOOD: readonly NewOp[] = [
   nemesis('heal'),
   sample(3),
   sample(4),
+  held(20),
+  held(30),
+  held(34),
+  // A young process takes what it needs for its garbage.
+  ...Array.from({ length: 44 }, (_, n) => anonymous(50 + 3 * n)),
   sample(3),
   nemesis('quiet'),
   mirror(4, [
@@ -250,6 +258,8 @@ const BAD: readonly (readonly [id: string, what: string, ops: readonly NewOp[], 
   ['I12', 'a call never ends', [call('call', 'invoke')], [1]],
   ['I12', 'a leave is never told', [{ p: 'engine', type: 'ok', f: 'entered', sub: 'x' }], [1]],
   ['I14', 'a figure grows', [sample(1), sample(1), sample(9), sample(9), sample(20), sample(20)], [3, 6]],
+  ['I14', 'held memory grows', [held(20), held(40), held(60)], [2, 3]],
+  ['I14', 'all memory of a process that has run for long grows', Array.from({ length: 45 }, (_, n) => anonymous(100 + 4 * n)), [16, 45]],
 ];
 
 describe('a good history', () => {

@@ -87,7 +87,7 @@ test('RV-4 RV-6 a page that is loaded again shows its copy at once and gets only
     ['resumed tail', 'create', 'delete'],
   ]);
   expect(await tab.evaluate(() => window.view.items.map(({ data }) => data.text))).toEqual(['two', 'm3', 'four']);
-}, 60_000);
+});
 
 test('a copy that another program has damaged is thrown away', async () => {
   const { streamUrl, set } = await start();
@@ -117,7 +117,7 @@ test('a copy that another program has damaged is thrown away', async () => {
   await watch(tab, streamUrl);
   expect(await tab.evaluate(() => window.errors)).toEqual(['PERSIST_FAILED Error: the record is of another layout, or damaged']);
   expect(await tab.evaluate(() => [window.told, window.tap.frames])).toEqual([['reset first one'], ['syncing', 'sync']]);
-}, 60_000);
+});
 
 test('the hooks show a group and an item, in StrictMode, with one join for all that watch the same', async () => {
   const { streamUrl, set, say } = await start();
@@ -167,4 +167,4 @@ test('the hooks show a group and an item, in StrictMode, with one join for all t
     'leave r2 m1',
   ]);
   expect(errors).toEqual([]);
-}, 60_000);
+});

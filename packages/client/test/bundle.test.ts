@@ -14,10 +14,10 @@ test('the client for pages holds nothing of Node or React, and stays small, conn
   expect(code).not.toMatch(/\b(process|Buffer|require|__dirname)\b\s*[.([]/);
   expect(gzipBytes).toBeLessThan(MOST_GZIP_BYTES);
   console.log(`the stream client in a page: ${code.length} bytes minified, ${gzipBytes} compressed`);
-}, 30_000);
+});
 
 test('the hooks are small beside React', async () => {
   const { imports, gzipBytes } = await bundle('../src/react.ts', 'rivuletReact', ['react']);
   expect(imports).toEqual(['react']);
   expect(gzipBytes).toBeLessThan(2_000);
-}, 30_000);
+});

@@ -29,4 +29,4 @@ it('RV-1 RV-5 RV-6 RV-7 RV-10 RV-11 RV-17 RV-33 whatever the server and the netw
     fc.property(fc.array(step, { minLength: 5, maxLength: 80 }), (steps) => new Trial().run([{ do: 'accept' }, ...steps])),
     { numRuns: Number(process.env.RIVULET_CLIENT_RUNS ?? 1_500) },
   );
-}, 60_000);
+});

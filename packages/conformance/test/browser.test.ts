@@ -56,7 +56,7 @@ test('a page opens /stream/chat/room-1 and sees the snapshot, then every change'
     { type: 'event', event: { type: 'typing', data: { user: 'ann' } } },
     { type: 'delete', data: { id: 'm1', text: 'hi!' } },
   ]);
-}, 60_000);
+});
 
 test('ST-9 a page with a token sub-protocol gets in; one with a wrong token sees no frame', async () => {
   const { workerUrl, streamUrl } = await startTestEngine({ stream: { authFunction: 'app::auth' } });
@@ -78,4 +78,4 @@ test('ST-9 a page with a token sub-protocol gets in; one with a wrong token sees
   await page.waitForFunction(() => window.closed_ !== undefined);
   expect(await page.evaluate(() => window.closed_)).toBe(1008);
   expect(await kinds(page)).toEqual([]);
-}, 60_000);
+});

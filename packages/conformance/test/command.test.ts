@@ -118,7 +118,7 @@ describe('rivulet-conformance', () => {
     expect(again.code).toBe(0);
   });
 
-  it('needs no configuration for --worker and --stream, and says which option the rest needs', { timeout: 120_000 }, async () => {
+  it('needs no configuration for --worker and --stream, and says which option the rest needs', async () => {
     const engine = await EngineProcess.start({ state: [] });
     const { code, stdout } = await command('--worker', engine.workerUrl, '--stream', engine.streamUrl);
     expect(stdout).toMatch(/^HT-1 +not tested here .*needs --http/m);
@@ -130,7 +130,7 @@ describe('rivulet-conformance', () => {
     expect(code).toBe(0);
   });
 
-  it('finds exactly the rules that a server breaks, with what was expected and seen', { timeout: 60_000 }, async () => {
+  it('finds exactly the rules that a server breaks, with what was expected and seen', async () => {
     const engine = await EngineProcess.start();
     const worker = await tampered(engine.workerUrl, (text) => text.replace('"function_not_found"', '"gone"'));
     const stream = await tampered(engine.streamUrl, (text) => (text.includes('"type":"delete"') ? undefined : text));
@@ -142,7 +142,7 @@ describe('rivulet-conformance', () => {
     expect(code).toBe(1);
   });
 
-  it('finds one violation each of streams, state, HTTP and access among all rules of these kinds', { timeout: 120_000 }, async () => {
+  it('finds one violation each of streams, state, HTTP and access among all rules of these kinds', async () => {
     const engine = await EngineProcess.start({ config: documentedConfig });
     const wrong = (text: string) =>
       text.replaceAll('"append.type_mismatch"', '"append.mismatch"').replace('"ip_address":"127.0.0.1"', '"ip_address":"127.0.0.1:80"');
@@ -191,7 +191,7 @@ it('a copy that was not built says what to do, in one line, and exits with 2', a
   const program = join(directory, 'bin', 'rivulet-conformance.js');
   copyFileSync(COMMAND, program);
   const outcome = await new Promise((resolve) => {
-    execFile(process.execPath, [program, '--list'], { timeout: 30_000 }, (error, stdout, stderr) => {
+    execFile(process.execPath, [program, '--list'], (error, stdout, stderr) => {
       resolve({ code: error?.code, stdout, stderr });
     });
   });

@@ -99,7 +99,7 @@ it('an event stream that begins after the stop does not hold it up', async () =>
   const stopped = stop();
   go();
   await stopped;
-}, 5_000);
+});
 
 it('a length that a function announces twice is no length', async () => {
   const { serve, httpUrl, workerUrl } = await startHttpEngine();
@@ -133,7 +133,7 @@ it('a long line of requests that fail at once is worked off', async () => {
   while (text().split('function_not_found').length - 1 < many) await worker.settled();
   raw.write('GET /r HTTP/1.1\r\nHost: h\r\n\r\n');
   await worker.take('invokefunction', isFor('/r'));
-}, 30_000);
+});
 
 it.each([true, false])(
   'a writer that drops without a word is 500, whether the function answers before or after it (%s)',
@@ -199,7 +199,7 @@ it('JSON bodies that come at the same time do not cost the worker its connection
   expect(statuses.every((status) => status === 200 || status === 503)).toBe(true);
   expect(statuses).toContain(200);
   await worker.settled();
-}, 30_000);
+});
 
 it('JSON bodies that do not end take no more together than they may', async () => {
   const { serve, httpUrl, fetch, engine, worker } = await startHttpEngine();
@@ -215,7 +215,7 @@ it('JSON bodies that do not end take no more together than they may', async () =
   // All of it was given back.
   const headers = { 'content-type': 'application/json' };
   expect((await fetch('/r', { method: 'POST', body: `${part.toString()}1`, headers })).status).toBe(200);
-}, 30_000);
+});
 
 it('values that their clients do not take have a bound together', async () => {
   const { serve, httpUrl, fetch } = await startHttpEngine();
@@ -239,4 +239,4 @@ it('values that their clients do not take have a bound together', async () => {
   let answer = await fetch('/r');
   while (answer.status === 503) answer = await fetch('/r');
   expect(await answer.text()).toHaveLength(body.length + 2);
-}, 60_000);
+});

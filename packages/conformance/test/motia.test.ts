@@ -237,7 +237,7 @@ describe.each(MOTIA_CLIENTS)('SM-4 %s', (client) => {
       group.close();
     }
     expect(written).toBe(20 * ROUNDS[client]);
-  }, 90_000);
+  });
 
   test('ST-20 RV-10 behind a link that is slower than the group it ends with the list of the engine', async () => {
     const { engine, workerUrl, streamUrl } = await startTestEngine({ stream: { logMaxChanges: 10 } });
@@ -254,5 +254,5 @@ describe.each(MOTIA_CLIENTS)('SM-4 %s', (client) => {
     const same = (items: readonly Item[]) => JSON.stringify(sorted(items).map(({ id, n }) => [id, n])) === JSON.stringify(list);
     if (!same(group.state)) await group.until(same, `the list ${JSON.stringify(list)}`);
     expect(engine.figures().resynced).toBeGreaterThan(0);
-  }, 30_000);
+  });
 });

@@ -33,4 +33,4 @@ test('a peer that floods with pings and reads nothing makes nothing grow; once i
   expect(owned).toBeLessThan(256 * 1_024);
   flooder.socket.resume();
   await flooder.pongs.take((pong) => pong === 'the latest', 'the pong of the latest ping');
-}, 30_000);
+});

@@ -55,7 +55,7 @@ class Seen {
   }
 }
 
-test(`${EACH} random failures of the auth function of streams let nobody in ${SEED}`, { timeout: 60_000 }, async () => {
+test(`${EACH} random failures of the auth function of streams let nobody in ${SEED}`, async () => {
   const { workerUrl, streamUrl } = await startTestEngine({ stream: { authFunction: 'app::auth', authTimeoutMs: CHAOS_TIMEOUT_MS } });
   const moods = new Map<number, Mood<object>>();
   const chaos = new Chaos<object>(workerUrl, ['app::auth'], [...NO_OBJECT, { unauthorized: true }], async (worker, answer) => {
@@ -71,7 +71,7 @@ test(`${EACH} random failures of the auth function of streams let nobody in ${SE
   expect(seen.letIn('stream')).toBeGreaterThan(right * MOST);
 });
 
-test(`${EACH} random failures of join functions let nobody in ${SEED}`, { timeout: 60_000 }, async () => {
+test(`${EACH} random failures of join functions let nobody in ${SEED}`, async () => {
   const { workerUrl, streamUrl } = await startTestEngine({ stream: { joinFailClosed: true, joinTimeoutMs: CHAOS_TIMEOUT_MS } });
   const moods = new Map<string, Mood<object>>();
   const left: string[] = [];
@@ -110,7 +110,7 @@ test(`${EACH} random failures of join functions let nobody in ${SEED}`, { timeou
   expect(left.filter((group) => group === 'room')).toEqual([]);
 });
 
-test(`RB-10 ${EACH} random failures of the auth function of a listener with rules let nobody in ${SEED}`, { timeout: 60_000 }, async () => {
+test(`RB-10 ${EACH} random failures of the auth function of a listener with rules let nobody in ${SEED}`, async () => {
   const { gatedUrl, workerUrl } = await startTestEngine({
     gated: { rbac: { authFunction: 'app::auth', authTimeoutMs: CHAOS_TIMEOUT_MS } },
   });
@@ -171,7 +171,6 @@ const HOOKS = {
 
 test.each(Object.entries(HOOKS))(
   `RB-7 ${THIRD} random failures of the hook for %s let nothing in ${SEED}`,
-  { timeout: 60_000 },
   async (type, { hook, idKey, wrong }) => {
     const rbac = { hookTimeoutMs: CHAOS_TIMEOUT_MS, exposeFunctions: [match('api::*')] };
     const hooks = {
@@ -214,7 +213,7 @@ test.each(Object.entries(HOOKS))(
   },
 );
 
-test(`${EACH} random failures of middleware run no target ${SEED}`, { timeout: 60_000 }, async () => {
+test(`${EACH} random failures of middleware run no target ${SEED}`, async () => {
   const manager = { middlewareFunction: 'app::mw' };
   const { gatedUrl, workerUrl } = await startTestEngine({ gated: { manager, rbac: { exposeFunctions: [match('api::*')] } } });
   const trusted = await RawWorker.connect(workerUrl);

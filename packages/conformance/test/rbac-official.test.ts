@@ -28,7 +28,6 @@ const ID = 'test::rbac-worker::';
 
 test.each(['0.11.6', '0.22.1'] as const)(
   'CF-3, RB-1, RB-3, RB-5, RB-6 and RB-7 the main fixture of the SDKs runs, with iii-sdk %s on both of its listeners',
-  { timeout: 30_000 },
   async (version: SdkVersion) => {
     const engine = await EngineProcess.start({ config: onPorts });
     const trusted = await connectOfficial(version, engine.workerUrl);
@@ -93,9 +92,7 @@ test.each(['0.11.6', '0.22.1'] as const)(
   },
 );
 
-test('RB-10 iii-sdk 0.22.1 that is refused asks more and more rarely, registers nothing, and gets in when it may', {
-  timeout: 40_000,
-}, async () => {
+test('RB-10 iii-sdk 0.22.1 that is refused asks more and more rarely, registers nothing, and gets in when it may', {}, async () => {
   const { gatedUrl, workerUrl } = await startTestEngine({ gated: { rbac: { authFunction: 'app::auth' } } });
   const worker = await RawWorker.connect(workerUrl);
   await worker.serve('app::workers', () => undefined);
@@ -117,7 +114,7 @@ test('RB-10 iii-sdk 0.22.1 that is refused asks more and more rarely, registers 
   expect(about('worker_connected')).toHaveLength(1);
   const gaps = asked.all.slice(1).map(({ at }, n) => at - (asked.all[n]?.at ?? 0));
   expect(gaps).toHaveLength(3);
-  // 1, 2 and 4 seconds, give or take what it scatters.
+  // 1, 2 and 4 seconds, give or take what it scatters. A busy machine makes a gap longer, and never much shorter.
   expect(Math.min(...gaps)).toBeGreaterThan(500);
-  expect(gaps[2]).toBeGreaterThan(1.5 * (gaps[0] ?? 0));
+  expect(gaps[2]).toBeGreaterThan(2_000);
 });

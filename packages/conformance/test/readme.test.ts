@@ -53,7 +53,7 @@ test('README: the snippet in a blank page and the worker in a file show somethin
   await expect.poll(() => logged[1]).toEqual({ type: 'create', data: { id: 'm1', text: 'hello' } });
   await runInClone(write);
   await expect.poll(() => logged[2]).toEqual({ type: 'update', data: { id: 'm1', text: 'hello' } });
-}, 60_000);
+});
 
 test('README: all that a newcomer needs is within the first 40 lines', () => {
   const lines = README.split('\n');

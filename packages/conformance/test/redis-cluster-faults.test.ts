@@ -58,7 +58,7 @@ const set = (store: StreamStore, group: string, item = 'm') =>
   );
 
 /** A store fails at once while its server is away: a loop without pauses would let nothing happen. */
-const worksAgain = (write: () => Promise<string | undefined>) => expect.poll(write, { timeout: 10_000, interval: 10 }).toBeUndefined();
+const worksAgain = (write: () => Promise<string | undefined>) => expect.poll(write, { interval: 10 }).toBeUndefined();
 
 test('engines go on together when the name of the history of their Redis changes under one of them', async () => {
   const server = await RedisServer.start();
@@ -71,11 +71,11 @@ test('engines go on together when the name of the history of their Redis changes
   const before = named();
   const replica = await RedisServer.start(['--save', '', '--replicaof', '127.0.0.1', String(server.port)]);
   onTestFinished(() => replica.dispose());
-  await expect.poll(named, { timeout: 10_000 }).not.toBe(before);
+  await expect.poll(named).not.toBe(before);
   const second = await open({ url: server.url });
   for (let n = 0; n < 10; n++) expect([await set(first, 'g'), await set(second, 'g')]).toEqual([undefined, undefined]);
   expect(first.breaks.length).toBeLessThanOrEqual(1);
-}, 30_000);
+});
 
 test('looking after more groups than commands may wait takes the way to the server from nobody', async () => {
   const server = await RedisServer.start();
@@ -91,7 +91,7 @@ test('looking after more groups than commands may wait takes the way to the serv
     await new Promise((resolve) => setImmediate(resolve));
   }
   expect(failed).toEqual([]);
-}, 120_000);
+});
 
 test('a slot that nobody has is used again when somebody has it', async () => {
   const cluster = await startCluster(2);
@@ -104,7 +104,7 @@ test('a slot that nobody has is used again when somebody has it', async () => {
   expect(await set(store, group)).toBe('STORE_UNAVAILABLE');
   other?.command('CLUSTER', 'ADDSLOTS', String(slot));
   await worksAgain(() => set(store, group));
-}, 30_000);
+});
 
 test('a server that stands still holds up neither the way back to another one nor a slot that moves between others', async () => {
   const cluster = await startCluster(4);
@@ -116,15 +116,13 @@ test('a server that stands still holds up neither the way back to another one no
     // Its own groups fail in time, and it is looked for from then on.
     expect(await set(store, standing)).toBe('STORE_UNAVAILABLE');
     other.command('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
-    const begun = performance.now();
     await worksAgain(() => set(store, group));
-    expect(performance.now() - begun).toBeLessThan(3_000);
     cluster.moveSlot(slotOfGroup(moving), from, other);
     expect(await set(store, moving)).toBeUndefined();
   } finally {
     still.resume();
   }
-}, 30_000);
+});
 
 test('a node that is gone is noticed although a server is away, and what it held at the others is given up', async () => {
   const cluster = await startCluster(3);
@@ -143,8 +141,8 @@ test('a node that is gone is noticed although a server is away, and what it held
   expect(at?.command('ZRANGE', `${shared.held}ghost`, '0', '-1')).toContain(name);
   await away?.kill();
   home?.command('ZADD', nodes, '1', 'ghost');
-  await expect.poll(async () => (await store.get(ref(group), 'held')).value, { timeout: 20_000 }).toBeUndefined();
-}, 40_000);
+  await expect.poll(async () => (await store.get(ref(group), 'held')).value).toBeUndefined();
+});
 
 test('a server that asks to go on at another one is not followed there', async () => {
   const [server, other] = await Promise.all([RedisServer.start(), RedisServer.start()]);
@@ -165,7 +163,7 @@ test('a server that asks to go on at another one is not followed there', async (
   for (let n = 0; n < 50; n++) await worksAgain(() => set(store, 'g', 'after'));
   expect((await store.get(ref('g'), 'kept')).value).toBeDefined();
   expect(other.command('DBSIZE')).toBe('0');
-}, 30_000);
+});
 
 test.each(['[::1]:7000', '::1:7000'])('the node %s is the host that it says', (node) => {
   expect(addressOf('rediss://me:secret@cache:6379', node)).toBe('rediss://me:secret@[::1]:7000');
@@ -199,7 +197,7 @@ test('while a slot moves a batch for it is refused as a whole', async () => {
   for (const server of [from, to]) server.command('CLUSTER', 'SETSLOT', slot, 'STABLE');
   expect((await store.get(ref(group), 'm')).value?.data).toBe('1');
   expect((await store.get(ref(group), 'held')).value?.data).toBe('1');
-}, 30_000);
+});
 
 test('what has a time to live at a server goes although another one is away', async () => {
   const cluster = await startCluster(3);
@@ -213,5 +211,5 @@ test('what has a time to live at a server goes although another one is away', as
       changes: [{ kind: 'set', item: 'soon', data: '1', expiry: { kind: 'ttl', ms: 500 } }],
     });
   await cluster.primaries[0]?.kill();
-  await expect.poll(async () => (await store.get(ref(there), 'soon')).value, { timeout: 10_000 }).toBeUndefined();
-}, 30_000);
+  await expect.poll(async () => (await store.get(ref(there), 'soon')).value).toBeUndefined();
+});

@@ -59,7 +59,7 @@ describe.each(SDKS_025)('iii-sdk %s', (sdk) => {
   });
 
   test('V25-4 after a reconnect its first frame is reattach, its announcement comes after what it replays', {
-    timeout: 30_000,
+    timeout: 120_000,
   }, async () => {
     const { engine, worker } = await start(sdk);
     await worker.serve('app::f', 'echo');

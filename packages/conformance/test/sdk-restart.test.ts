@@ -53,7 +53,6 @@ describe.each(['stop', 'kill'] as const)('the engine is ended by %s and starts a
       expect(fired.all.map(({ id }) => id)).toEqual(['before', 'after']);
       expect(bound.all).toHaveLength(2);
     },
-    30_000,
   );
 });
 
@@ -74,7 +73,7 @@ test('SM-3 all versions come back from two restarts in a row, and every function
   }
   await Promise.all(equipped.map(({ worker }) => worker.settled()));
   for (const { fired } of equipped) expect(fired.all.map(({ id }) => id)).toEqual(['one', 'two']);
-}, 40_000);
+});
 
 /** A worker behind a proxy that has just lost it without telling the engine. */
 async function lose(version: OfficialWorker['version']) {

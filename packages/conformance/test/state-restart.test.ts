@@ -50,7 +50,7 @@ test(`state that was acknowledged, and state that a reaction was shown, survive 
     }
     await after.close();
   }
-}, 60_000);
+});
 
 test('an ordered stop keeps state; order, nulls and deletes are as they were, in a directory of their own', async () => {
   const engine = await EngineProcess.start({ state: ['triggers_enabled: true'] });

@@ -293,7 +293,7 @@ test('the writer does not wait for a reaction, and what waits for one is bounded
   }
   // The oldest that waited were dropped: the first was running already.
   expect(seen).toEqual([0, over + 2, over + 3]);
-}, 30_000);
+});
 
 test('the event carries the metadata of the binding, and no caller', async () => {
   const { worker, set } = await start();

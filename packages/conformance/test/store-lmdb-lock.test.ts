@@ -8,7 +8,7 @@ import { CLI, EngineProcess } from './harness/engine-process.js';
 import { RawWorker } from './harness/raw-worker.js';
 
 /** Each starts several engines. */
-const PATIENT_MS = 60_000;
+const PATIENT_MS = 240_000;
 const place = { stream_name: 's', group_id: 'g', item_id: 'i' };
 
 /** How long a process of the command takes that opens no store. */
@@ -34,8 +34,8 @@ test(
       );
       tookMs.push(performance.now() - begun);
     }
-    // A second; where so many other tests run that a process needs half of it to say its version, not much more than that.
-    expect(Math.min(...tookMs)).toBeLessThan(Math.max(1_000, 3 * Math.min(...versionMs)));
+    // The second engine does not wait for the first one: a refusal takes no longer than a few starts of a process that opens no store.
+    expect(Math.min(...tookMs)).toBeLessThan(500 + 5 * Math.min(...versionMs));
     await worker.result('stream::set', { ...place, data: { n: 2 } });
     expect(await worker.result('stream::get', place)).toEqual({ n: 2 });
     await first.stop();

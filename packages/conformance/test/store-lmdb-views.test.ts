@@ -70,7 +70,7 @@ test('more snapshots of a large group than views: writes go on, the rest wait in
   for await (const chunk of read.chunks()) entries += chunk.length;
   expect(entries).toBe(ITEMS);
   await opened.set('after', '1');
-}, 60_000);
+});
 
 test('a store that closes ends the reads that hold a view and those that wait for one', async () => {
   const { factory, opened } = await openStore();
@@ -87,7 +87,7 @@ test('a store that closes ends the reads that hold a view and those that wait fo
   const again = await OpenStore.start(await factory.reopen(Date.now));
   expect((await again.items(BIG)).items).toHaveLength(ITEMS);
   await again.store.close();
-}, 60_000);
+});
 
 test('when no view can be opened a write fails and may be repeated; the store is not read-only', async () => {
   const { factory, opened } = await openStore();
@@ -102,7 +102,7 @@ test('when no view can be opened a write fails and may be repeated; the store is
   await once(hog, 'close');
   await opened.set('m', '2');
   expect(await opened.value('m')).toBe('2');
-}, 60_000);
+});
 
 test('another process sees that the readers of this one live, so it gives their places to nobody', async () => {
   const { opened } = await openStore();
@@ -114,4 +114,4 @@ test('another process sees that the readers of this one live, so it gives their 
   // LMDB locks the byte of its lock file whose number is the pid.
   expect(held.some((line) => line.endsWith(` ${process.pid} ${process.pid}`))).toBe(true);
   snapshot.close();
-}, 60_000);
+});

@@ -8,7 +8,7 @@ let server: RedisServer;
 let cluster: RedisCluster;
 beforeAll(async () => {
   [server, cluster] = await Promise.all([RedisServer.start(), RedisCluster.start(3)]);
-}, 60_000);
+});
 afterAll(() => Promise.all([server.dispose(), cluster.dispose()]));
 
 describe('the contract of a store: redis', () => {

@@ -81,7 +81,7 @@ test.each([
   await expect.poll(() => engine.figures().largestSessionBytes).toBeGreaterThan(0);
   client.socket.resume();
   await set('g', 'last', { id: 'last', n: 1_000 });
-  await expect.poll(() => applied(client.inbox.all).get('last'), { timeout: 10_000 }).toBe(1_000);
+  await expect.poll(() => applied(client.inbox.all).get('last')).toBe(1_000);
   const stored = (await worker.result('stream::list', { stream_name: STREAM, group_id: 'g' })) as { id: string; n: number }[];
   const held = applied(client.inbox.all);
   expect(stored.filter(({ id, n }) => held.get(id) !== n)).toEqual([]);

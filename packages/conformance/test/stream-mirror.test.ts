@@ -100,48 +100,43 @@ class Mirror {
 
 const seeds = Array.from({ length: SEEDS }, (_, index) => ({ seed: 1_000 + index, lmdb: index % 2 === 1 }));
 
-test.each(seeds)(
-  'ST-6 ST-20 mirrors equal the store and never go back (seed $seed, lmdb $lmdb)',
-  async ({ seed, lmdb }) => {
-    const { workerUrl, streamUrl, engine } = await startTestEngine({ lmdb, stream: { logMaxChanges: 15 } });
-    const worker = await RawWorker.connect(workerUrl);
-    const mirrors = await Promise.all([1, 2, 3].map(async () => new Mirror(await StreamSocket.open(streamUrl))));
-    for (const group of GROUPS) mirrors[0]?.keep(group);
-    const roll = random(seed);
-    const pick = <T>(values: readonly T[]) => values[Math.floor(roll(values.length))] as T;
-    const writes: Promise<unknown>[] = [];
-    for (let n = 0; n < STEPS; n++) {
-      const [group, item, mirror] = [pick(GROUPS), pick(ITEMS), pick(mirrors)];
-      const place = { stream_name: STREAM, group_id: group, item_id: item };
-      const pad = 'x'.repeat(roll(3) < 1 ? 400_000 : 20);
-      if (roll(10) < 2) writes.push(worker.result('stream::delete', place));
-      else writes.push(worker.result('stream::set', { ...place, data: { id: item, n, pad } }));
-      if (roll(4) < 1) mirror.join(pick(GROUPS), roll(4) < 1 ? undefined : pick(ITEMS));
-      if (roll(6) < 1 && mirror.watching.size > 0) mirror.leave(pick([...mirror.watching.keys()]));
-      if (roll(8) < 1) mirror.pause();
-      if (roll(8) < 1) mirror.resume();
-      if (roll(5) < 1) await Promise.all(writes.splice(0));
-    }
-    await Promise.all(writes);
-    for (const mirror of mirrors) {
-      mirror.resume();
-      // Whatever it watched so far, it watches both groups from here on.
-      for (const group of GROUPS) mirror.join(group, undefined);
-    }
-    for (const group of GROUPS) {
-      const data = { id: 'last', n: STEPS };
-      await worker.result('stream::set', { stream_name: STREAM, group_id: group, item_id: 'last', data });
-      for (const mirror of mirrors)
-        await expect.poll(async () => (await mirror.settle(), mirror.held.get(group)?.get('last')), { timeout: 10_000 }).toBe(STEPS);
-      const stored = (await worker.result('stream::list', { stream_name: STREAM, group_id: group })) as Value[];
-      const expected = new Map(
-        stored.map((value) => [value.id, value.n]).sort(([a = ''], [b = '']) => (a < b ? -1 : 1)) as [string, number][],
-      );
-      for (const mirror of mirrors)
-        expect(new Map([...(mirror.held.get(group) ?? [])].sort(([a], [b]) => (a < b ? -1 : 1)))).toEqual(expected);
-    }
-    for (const mirror of mirrors) expect(mirror.wentBack).toEqual([]);
-    expect(engine.figures().sessions).toBe(mirrors.length);
-  },
-  60_000,
-);
+test.each(seeds)('ST-6 ST-20 mirrors equal the store and never go back (seed $seed, lmdb $lmdb)', async ({ seed, lmdb }) => {
+  const { workerUrl, streamUrl, engine } = await startTestEngine({ lmdb, stream: { logMaxChanges: 15 } });
+  const worker = await RawWorker.connect(workerUrl);
+  const mirrors = await Promise.all([1, 2, 3].map(async () => new Mirror(await StreamSocket.open(streamUrl))));
+  for (const group of GROUPS) mirrors[0]?.keep(group);
+  const roll = random(seed);
+  const pick = <T>(values: readonly T[]) => values[Math.floor(roll(values.length))] as T;
+  const writes: Promise<unknown>[] = [];
+  for (let n = 0; n < STEPS; n++) {
+    const [group, item, mirror] = [pick(GROUPS), pick(ITEMS), pick(mirrors)];
+    const place = { stream_name: STREAM, group_id: group, item_id: item };
+    const pad = 'x'.repeat(roll(3) < 1 ? 400_000 : 20);
+    if (roll(10) < 2) writes.push(worker.result('stream::delete', place));
+    else writes.push(worker.result('stream::set', { ...place, data: { id: item, n, pad } }));
+    if (roll(4) < 1) mirror.join(pick(GROUPS), roll(4) < 1 ? undefined : pick(ITEMS));
+    if (roll(6) < 1 && mirror.watching.size > 0) mirror.leave(pick([...mirror.watching.keys()]));
+    if (roll(8) < 1) mirror.pause();
+    if (roll(8) < 1) mirror.resume();
+    if (roll(5) < 1) await Promise.all(writes.splice(0));
+  }
+  await Promise.all(writes);
+  for (const mirror of mirrors) {
+    mirror.resume();
+    // Whatever it watched so far, it watches both groups from here on.
+    for (const group of GROUPS) mirror.join(group, undefined);
+  }
+  for (const group of GROUPS) {
+    const data = { id: 'last', n: STEPS };
+    await worker.result('stream::set', { stream_name: STREAM, group_id: group, item_id: 'last', data });
+    for (const mirror of mirrors) await expect.poll(async () => (await mirror.settle(), mirror.held.get(group)?.get('last'))).toBe(STEPS);
+    const stored = (await worker.result('stream::list', { stream_name: STREAM, group_id: group })) as Value[];
+    const expected = new Map(
+      stored.map((value) => [value.id, value.n]).sort(([a = ''], [b = '']) => (a < b ? -1 : 1)) as [string, number][],
+    );
+    for (const mirror of mirrors)
+      expect(new Map([...(mirror.held.get(group) ?? [])].sort(([a], [b]) => (a < b ? -1 : 1)))).toEqual(expected);
+  }
+  for (const mirror of mirrors) expect(mirror.wentBack).toEqual([]);
+  expect(engine.figures().sessions).toBe(mirrors.length);
+});

@@ -266,7 +266,6 @@ describe.each([{ lmdb: false }, { lmdb: true }])('writes that say what they mean
     expect(frame.event.data).toBe(1);
     const took = performance.now() - begun;
     expect(took).toBeGreaterThan(1_199);
-    expect(took).toBeLessThan(1_200 + 1_000 + 3_000);
     const isDelete = ({ data }: Frame) => (data as { event: Frame }).event.type === 'delete';
     const { data } = await worker.take('invokefunction', isDelete);
     expect(data).toMatchObject({ id: 'short', event: { type: 'delete', data: { id: 'short' } } });

@@ -105,4 +105,4 @@ test('what a connection registers is bounded in its text, and what it unregister
   worker.send({ type: 'unregistertrigger', id: 't' });
   register('big-4');
   expect(await refused()).toEqual(before);
-}, 20_000);
+});

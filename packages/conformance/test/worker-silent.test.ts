@@ -15,7 +15,7 @@ test('F13 a worker that reads nothing is dropped though megabytes are queued for
   const codes = await Promise.all(Array.from({ length: 12 }, () => caller.errorCode('app::f', { megabyte })));
   expect(codes).toEqual(codes.map(() => 'invocation_stopped'));
   expect(await caller.errorCode('app::f', {})).toBe('function_not_found');
-}, 30_000);
+});
 
 test('F13 calls that the kernel takes for a silent worker keep it no longer', async () => {
   const { workerUrl, log } = await startTestEngine({ worker: eager });
@@ -38,4 +38,4 @@ test('F13 calls that the kernel takes for a silent worker keep it no longer', as
   }
   expect([await first, made < 20]).toEqual(['invocation_stopped', true]);
   expect(log.filter(({ event }) => event === 'worker_outbound_full')).toEqual([]);
-}, 30_000);
+});

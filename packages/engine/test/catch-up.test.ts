@@ -174,7 +174,7 @@ it('a group whose watch failed once is watched at the next attempt', async () =>
   const { hub, socket } = world;
   world.failWatches = 1;
   hub.join(hub.open(socket, REF), GROUP);
-  await expect.poll(() => socket.written.length, { timeout: 2_000 }).toBe(1);
+  await expect.poll(() => socket.written.length).toBe(1);
   expect(socket.written[0]).toContain('"sync"');
 });
 

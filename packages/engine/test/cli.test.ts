@@ -117,11 +117,10 @@ describe('start with a bad configuration', () => {
   ])('CF-5 CF-7 F49 %s: exit 78 before any port is opened', async (_fault, line, message) => {
     // The port is taken: an engine that tried to open it would say so, and exit with 1.
     const text = `workers:\n  - name: iii-worker-manager\n    config: { host: 127.0.0.1, port: ${await takenPort()} }\n  - name: iii-stream\n    config:\n      ${line}\n`;
-    const { code, stdout, stderr, milliseconds } = await run(['start'], directoryWith({ 'iii-config.yaml': text }));
+    const { code, stdout, stderr } = await run(['start'], directoryWith({ 'iii-config.yaml': text }));
     expect({ code, stdout }).toEqual({ code: 78, stdout: '' });
     expect(stderr).toMatch(message);
     expect(stderr.trimEnd().split('\n')).toHaveLength(1);
-    expect(milliseconds).toBeLessThan(2_000 + START_ALLOWANCE_MS);
   });
 
   it('F49 a store path that is a file: exit 78', async () => {
@@ -137,9 +136,6 @@ describe('start with a bad configuration', () => {
     });
   });
 });
-
-/** What a busy machine may add to the start of a Node process. */
-const START_ALLOWANCE_MS = 3_000;
 
 describe('start', () => {
   it.each(['SIGTERM', 'SIGINT'] as const)('prints the ready line alone on stdout, and stops in order on %s', async (signal) => {
@@ -159,10 +155,9 @@ describe('start', () => {
   ])('CF-11 F50 names the port in use of %s: exit 1', async (entry, list) => {
     const port = await takenPort();
     const text = `workers: [{ name: iii-worker-manager, ${list.replace('PORT', String(port))}]`;
-    const { code, stdout, stderr, milliseconds } = await run(['start'], directoryWith({ 'iii-config.yaml': text }));
+    const { code, stdout, stderr } = await run(['start'], directoryWith({ 'iii-config.yaml': text }));
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toMatch(new RegExp(`error start_failed reason="${entry}: port ${port} is in use; `));
-    expect(milliseconds).toBeLessThan(1_000 + START_ALLOWANCE_MS);
   });
 
   it('warns loudly of a stream port that others can reach and that asks nobody', async () => {

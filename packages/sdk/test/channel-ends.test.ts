@@ -55,7 +55,7 @@ test('RB-12 the end of a channel waits for its reader, however long that rests',
   vi.useRealTimers();
   expect((await reader.readAll()).length).toBe(written);
   expect(await ended).toBe('finished');
-}, 30_000);
+});
 
 test('a write waits for a reader that stops, until it goes on', async () => {
   const { worker, writer, reader } = await openChannel();
@@ -96,7 +96,7 @@ test('no end is given up while the other one rests, nor pinged without end', asy
   vi.useRealTimers();
   writer.stream.end();
   expect((await reader.readAll()).length).toBe(written);
-}, 30_000);
+});
 
 test('a reader on a network that has gone silent fails', async () => {
   const { workerUrl, readerRef, writer } = await openChannel();

@@ -25,34 +25,30 @@ function equip(worker: ISdk) {
   return { fired, bound, ended };
 }
 
-test.each(['kill', 'stop'] as const)(
-  'SM-3 after a %s of the engine everything is there again, once',
-  async (end) => {
-    const engine = await EngineProcess.start();
-    const worker = connectWorker(engine.workerUrl);
-    const { fired, bound, ended } = equip(worker);
-    await settled(worker);
-    const binding = await bound.take(() => true, 'the binding');
-    await set(worker, 'before');
-    await fired.take((id) => id === 'before', 'the first event');
-    const states = new Inbox<ConnectionState>();
-    worker.onConnectionState((state) => states.push(state));
-    await engine[end]();
-    await states.take(({ kind }) => kind === 'waiting', 'the loss');
-    const queued = set(worker, 'after');
-    const timedOut = worker.trigger({ function_id: 'app::double', payload: 1, timeoutMs: 1 }).catch((error: InvocationError) => error.code);
-    expect(await timedOut).toBe('TIMEOUT');
-    await engine.start();
-    await queued;
-    await fired.take((id) => id === 'after', 'the event after the restart');
-    const caller = await RawWorker.connect(engine.workerUrl);
-    expect(await caller.result('app::double', 21)).toBe(42);
-    await settled(worker);
-    expect(fired.all).toEqual(['before', 'after']);
-    expect([bound.all, ended]).toEqual([[binding], []]);
-  },
-  30_000,
-);
+test.each(['kill', 'stop'] as const)('SM-3 after a %s of the engine everything is there again, once', async (end) => {
+  const engine = await EngineProcess.start();
+  const worker = connectWorker(engine.workerUrl);
+  const { fired, bound, ended } = equip(worker);
+  await settled(worker);
+  const binding = await bound.take(() => true, 'the binding');
+  await set(worker, 'before');
+  await fired.take((id) => id === 'before', 'the first event');
+  const states = new Inbox<ConnectionState>();
+  worker.onConnectionState((state) => states.push(state));
+  await engine[end]();
+  await states.take(({ kind }) => kind === 'waiting', 'the loss');
+  const queued = set(worker, 'after');
+  const timedOut = worker.trigger({ function_id: 'app::double', payload: 1, timeoutMs: 1 }).catch((error: InvocationError) => error.code);
+  expect(await timedOut).toBe('TIMEOUT');
+  await engine.start();
+  await queued;
+  await fired.take((id) => id === 'after', 'the event after the restart');
+  const caller = await RawWorker.connect(engine.workerUrl);
+  expect(await caller.result('app::double', 21)).toBe(42);
+  await settled(worker);
+  expect(fired.all).toEqual(['before', 'after']);
+  expect([bound.all, ended]).toEqual([[binding], []]);
+});
 
 test('a call in flight fails with CONNECTION_LOST as soon as the engine is gone', async () => {
   const engine = await EngineProcess.start();
@@ -67,7 +63,7 @@ test('a call in flight fails with CONNECTION_LOST as soon as the engine is gone'
   await begun.take(() => true, 'the call');
   await engine.kill();
   expect(await running).toBe('CONNECTION_LOST');
-}, 30_000);
+});
 
 test('WP-13 it names its old connection when it comes back, and the engine ends that one', async () => {
   const { workerUrl } = await startTestEngine();

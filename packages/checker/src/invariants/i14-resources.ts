@@ -1,15 +1,26 @@
 import type { SampleOp } from '../history/op.js';
 import type { Invariant } from './invariant.js';
 
+/** When the growth of a figure means something, by the end of its name. */
+interface Bound {
+  readonly ending: string;
+  /** Growth below this means nothing. */
+  readonly allowance: number;
+  /** A shorter series is not judged. */
+  readonly samples: number;
+}
+
+const MIB = 1024 * 1024;
+
 /**
- * Below it the growth of a figure means nothing, by what its name ends with. Counts do not breathe; bytes do: the young generation of a process
- * that was started again a moment ago grows to three spaces of 16 MiB.
+ * Counts do not breathe, and neither does memory that is held after garbage collection, but for caches that fill up to their bounds. All
+ * memory of a process also has garbage and the young generation, so only a process that has run for long is at its plateau.
  */
-const ALLOWANCES: readonly (readonly [ending: string, least: number])[] = [
-  ['Bytes', 48 * 1024 * 1024],
-  ['', 2],
+const BOUNDS: readonly Bound[] = [
+  { ending: 'anonymousBytes', allowance: 48 * MIB, samples: 45 },
+  { ending: 'heldBytes', allowance: 16 * MIB, samples: 3 },
+  { ending: '', allowance: 2, samples: 3 },
 ];
-const LEAST_SAMPLES = 3;
 
 /** Figures sampled at like moments do not grow: the last third stands where the middle third stood. */
 export const resources: Invariant = {
@@ -27,13 +38,13 @@ export const resources: Invariant = {
       },
       end: () => {
         for (const [key, samples] of series) {
-          if (samples.length < LEAST_SAMPLES) continue;
+          const bound = BOUNDS.find(({ ending }) => key.endsWith(ending));
+          if (bound === undefined || samples.length < bound.samples) continue;
           const third = Math.floor(samples.length / 3);
           const middle = samples.slice(third, samples.length - third).map(({ value }) => value);
           const last = samples.slice(samples.length - third).map(({ value }) => value);
           const growth = median(last) - median(middle);
-          const least = ALLOWANCES.find(([ending]) => key.endsWith(ending))?.[1] ?? 0;
-          if (growth > Math.max(least, median(middle) * 0.25))
+          if (growth > Math.max(bound.allowance, median(middle) * 0.25))
             report(`${key} grows from ${median(middle)} to ${median(last)}`, samples[third]?.op, samples.at(-1)?.op);
         }
       },

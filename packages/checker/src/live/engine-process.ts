@@ -6,10 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Random } from '../random.js';
+import { SAMPLED_NODE, sampleProcess } from './process-sample.js';
 
 const OWN_CHECKOUT = fileURLToPath(new URL('../../../..', import.meta.url));
 const CLI = 'packages/engine/dist/cli/main.js';
-const READY_MS = 20_000;
+const READY_MS = 120_000;
 const OWN_DIRECTORY = '{ name: kv, config: { store_method: file_based, file_path: ./data } }';
 /** Below what systems hand out by themselves, so that nobody gets the port of an engine that is down for a moment. */
 const PORTS = { from: 12_000, to: 32_000 };
@@ -61,6 +62,11 @@ export class EngineProcess {
     return this.#child?.pid ?? 0;
   }
 
+  /** Returns the figures of the process that runs now; nothing if none runs. */
+  async sample(): Promise<Readonly<Record<string, number>>> {
+    return this.#child === undefined || !this.running ? {} : sampleProcess(this.#child);
+  }
+
   get running(): boolean {
     return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
   }
@@ -69,12 +75,12 @@ export class EngineProcess {
   async start(): Promise<void> {
     const file = join(this.directory, 'iii-config.yaml');
     await writeFile(file, this.#config());
-    const child = spawn(process.execPath, [this.#cli, 'start', '--config', file], {
+    const child = spawn(process.execPath, [...SAMPLED_NODE, this.#cli, 'start', '--config', file], {
       cwd: this.directory,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     this.#child = child;
-    child.stderr.on('data', (data: Buffer) => {
+    child.stderr?.on('data', (data: Buffer) => {
       this.#log = (this.#log + data.toString()).slice(-20_000);
     });
     let output = '';
@@ -84,7 +90,7 @@ export class EngineProcess {
         clearTimeout(timer);
         reject(new Error(`the engine ended with ${code} before it was ready: ${this.#log}`));
       });
-      child.stdout.on('data', (data: Buffer) => {
+      child.stdout?.on('data', (data: Buffer) => {
         output = (output + data.toString()).slice(-20_000);
         if (!/^ready .*$/m.test(output)) return;
         clearTimeout(timer);

@@ -10,7 +10,6 @@ import { scanStore } from './final-scan.js';
 import { LiveReaders } from './live-readers.js';
 import { LiveWriters, MARK } from './live-writers.js';
 import { disturb } from './nemesis.js';
-import { sampleProcess } from './process-sample.js';
 import { RedisCluster } from './redis-cluster.js';
 import { cutOff, disturbCluster, disturbRedis, REDIS_OPTIONS, REDIS_PREFIX } from './redis-nemesis.js';
 import { RedisServer } from './redis-server.js';
@@ -134,7 +133,7 @@ class LiveRound {
       if (this.#options.dropMs !== undefined) this.#drop(this.#options.dropMs);
       if (this.#options.calm !== true) await this.#disturb();
       await this.#pause(random.between(50, 400));
-      this.#record({ p: 'engine', type: 'ok', f: 'sample', values: this.#sample() });
+      await this.#sample();
     }
     await this.#settle();
     return {
@@ -186,12 +185,21 @@ class LiveRound {
     return way && `{ name: redis, config: { redis_url: "redis://127.0.0.1:${way.port}", ${prefix} } }`;
   }
 
-  /** Of all engines together: which of them a client comes to is chance. */
-  #sample(): Readonly<Record<string, number>> {
-    const sum: Record<string, number> = {};
-    for (const { engine } of this.#nodes)
-      for (const [name, value] of Object.entries(sampleProcess(engine.pid))) sum[name] = (sum[name] ?? 0) + value;
-    return sum;
+  /**
+   * Records the memory of each engine process, and the descriptors of all engines together, because chance decides which engine has
+   * which client. A process that was started again counts as another one: its memory begins anew.
+   */
+  async #sample(): Promise<void> {
+    let all = 0;
+    await Promise.all(
+      this.#nodes.map(async ({ engine }, n) => {
+        const p = `engine-${n}.${engine.pid}`;
+        const { descriptors = 0, ...memory } = await engine.sample();
+        all += descriptors;
+        this.#record({ p, type: 'ok', f: 'sample', values: memory });
+      }),
+    );
+    this.#record({ p: 'engine', type: 'ok', f: 'sample', values: { descriptors: all } });
   }
 
   async #disturb(): Promise<void> {

@@ -1,7 +1,35 @@
+import type { ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** What a process holds, from /proc; nothing where there is none, or no such process. */
-export function sampleProcess(pid: number): Readonly<Record<string, number>> {
+/** The engine answers within this time, or the sample lacks the figure: the engine may stand still on purpose. */
+const ANSWER_MS = 5_000;
+
+/** Answers each message with the bytes that are still held after garbage collection. It keeps no process alive. */
+const PROBE = `
+process.on('message', async () => {
+  for (let turn = 0; turn < 3; turn++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    gc();
+  }
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  process.send?.({ heldBytes: heapUsed + arrayBuffers }, () => {});
+});
+process.channel?.unref();
+`;
+
+/** Arguments of Node for a process that `sampleProcess` can ask; the process also needs an IPC channel. */
+export const SAMPLED_NODE: readonly string[] = ['--expose-gc', '--import', `data:text/javascript,${encodeURIComponent(PROBE)}`];
+
+/**
+ * Returns the figures of one process: memory held after garbage collection, all memory of its own, and open descriptors. A figure that
+ * the process or the system does not give is left out.
+ */
+export async function sampleProcess(child: ChildProcess): Promise<Readonly<Record<string, number>>> {
+  const held = await heldBytes(child);
+  return { ...(held === undefined ? {} : { heldBytes: held }), ...systemFigures(child.pid ?? 0) };
+}
+
+function systemFigures(pid: number): Readonly<Record<string, number>> {
   try {
     const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
     const anonymous = Number(/^Anonymous:\s+(\d+) kB$/m.exec(rollup)?.[1] ?? 0);
@@ -9,4 +37,22 @@ export function sampleProcess(pid: number): Readonly<Record<string, number>> {
   } catch {
     return {};
   }
+}
+
+function heldBytes(child: ChildProcess): Promise<number | undefined> {
+  if (!child.connected) return Promise.resolve(undefined);
+  return new Promise((resolve) => {
+    const end = (bytes?: number) => {
+      clearTimeout(timer);
+      child.off('message', answered).off('disconnect', ended);
+      resolve(bytes);
+    };
+    const answered = (message: unknown) => end((message as { readonly heldBytes: number }).heldBytes);
+    const ended = () => end();
+    const timer = setTimeout(ended, ANSWER_MS);
+    child.on('message', answered).on('disconnect', ended);
+    child.send('sample', (error) => {
+      if (error !== null) end();
+    });
+  });
 }

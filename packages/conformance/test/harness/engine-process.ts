@@ -8,7 +8,7 @@ import { onTestFinished } from 'vitest';
 import { stablePorts } from './stable-ports.js';
 
 export const CLI = fileURLToPath(new URL('../../../engine/dist/cli/main.js', import.meta.url));
-const READY_MS = 15_000;
+const READY_MS = 90_000;
 
 /** `gated` is that of a second worker listener, which only a `config` can have. */
 export type EnginePorts = Readonly<Record<'worker' | 'gated' | 'stream' | 'http', number>>;

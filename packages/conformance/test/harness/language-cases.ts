@@ -41,7 +41,7 @@ export function describeLanguageSdk(sdk: LanguageSdk, item: 'SM-1' | 'SM-2'): vo
   });
 
   describe.each(SDK_VERSIONS)(`${item} iii-sdk ${sdk} and iii-sdk %s for Node`, (version) => {
-    test('call each other: results, nothing, errors', { timeout: 30_000 }, async () => {
+    test('call each other: results, nothing, errors', async () => {
       shows('calls', sdk, `node ${version}`);
       const { worker, workerUrl } = await start(sdk);
       const node = await connectOfficial(version, workerUrl, 'node');
@@ -62,7 +62,7 @@ export function describeLanguageSdk(sdk: LanguageSdk, item: 'SM-1' | 'SM-2'): vo
       expect(await Promise.all(numbers.map((n) => node.call('app::echo', n)))).toMatchObject(numbers.map((got) => ({ got })));
     });
 
-    test('WP-16 provide trigger types for each other', { timeout: 30_000 }, async () => {
+    test('WP-16 provide trigger types for each other', async () => {
       shows('trigger types', sdk, `node ${version}`);
       const { worker, workerUrl } = await start(sdk);
       const node = await connectOfficial(version, workerUrl, 'node');
@@ -263,7 +263,7 @@ export function describeLanguageSdk(sdk: LanguageSdk, item: 'SM-1' | 'SM-2'): vo
       expect(asked).toEqual(new Set(['delete', 'get', 'list', 'list_groups', 'set']));
     });
 
-    test('WP §1.1 a message that it can not take is refused with a code, and it stays connected', { timeout: 30_000 }, async () => {
+    test('WP §1.1 a message that it can not take is refused with a code, and it stays connected', async () => {
       shows('calls', sdk);
       const { worker, workerUrl } = await start(sdk);
       const raw = await RawWorker.connect(workerUrl);
@@ -282,7 +282,6 @@ export function describeLanguageSdk(sdk: LanguageSdk, item: 'SM-1' | 'SM-2'): vo
 
     test.each(TELEMETRY_LISTENERS)(
       'SM-5 exports telemetry to a listener %s, over one connection, and prints of no trouble with it',
-      { timeout: 30_000 },
       async (listener) => {
         shows('telemetry', sdk);
         const { proxy, url, asked } = await startBehindProxy(listener);
@@ -312,35 +311,28 @@ export function describeLanguageSdk(sdk: LanguageSdk, item: 'SM-1' | 'SM-2'): vo
 
 /** Everything that a worker registers is there again after a restart of the engine, once. */
 function describeRestart(sdk: LanguageSdk): void {
-  test.each(['stop', 'kill'] as const)(
-    `SM-3 WP-20 iii-sdk ${sdk} comes back by itself after a %s of the engine`,
-    { timeout: 40_000 },
-    async (end) => {
-      shows('restart', sdk);
-      const engine = await EngineProcess.start();
-      const worker = await LanguageWorker.connect(sdk, engine.workerUrl);
-      await worker.serve('app::echo', 'echo');
-      await worker.serve('app::on', 'record');
-      await worker.bind('stream', 'app::on', { stream_name: 'chat' });
-      await worker.provide('app-hook');
-      await worker.bind('app-hook', 'app::echo', { path: '/x' });
-      const first = (await worker.took('bound')).data;
-      for (const id of ['one', 'two']) {
-        await engine[end]();
-        await engine.start();
-        const raw = await RawWorker.connect(engine.workerUrl);
-        expect((await worker.took('bound')).data).toEqual(first);
-        expect(await raw.result('app::echo', 21)).toMatchObject({ got: 21 });
-        await raw.result('stream::set', { ...room, item_id: id, data: { id } });
-        await worker.took('app::on', ({ data }) => (data as { id: string }).id === id);
-        await worker.settled();
-        expect(await worker.call('stream::get', { ...room, item_id: id })).toEqual({ id });
-      }
-      expect(worker.seen.all.filter(({ seen }) => seen === 'app::on').map(({ data }) => (data as { id: string }).id)).toEqual([
-        'one',
-        'two',
-      ]);
-      expect(worker.seen.all.filter(({ seen }) => seen === 'bound')).toHaveLength(3);
-    },
-  );
+  test.each(['stop', 'kill'] as const)(`SM-3 WP-20 iii-sdk ${sdk} comes back by itself after a %s of the engine`, async (end) => {
+    shows('restart', sdk);
+    const engine = await EngineProcess.start();
+    const worker = await LanguageWorker.connect(sdk, engine.workerUrl);
+    await worker.serve('app::echo', 'echo');
+    await worker.serve('app::on', 'record');
+    await worker.bind('stream', 'app::on', { stream_name: 'chat' });
+    await worker.provide('app-hook');
+    await worker.bind('app-hook', 'app::echo', { path: '/x' });
+    const first = (await worker.took('bound')).data;
+    for (const id of ['one', 'two']) {
+      await engine[end]();
+      await engine.start();
+      const raw = await RawWorker.connect(engine.workerUrl);
+      expect((await worker.took('bound')).data).toEqual(first);
+      expect(await raw.result('app::echo', 21)).toMatchObject({ got: 21 });
+      await raw.result('stream::set', { ...room, item_id: id, data: { id } });
+      await worker.took('app::on', ({ data }) => (data as { id: string }).id === id);
+      await worker.settled();
+      expect(await worker.call('stream::get', { ...room, item_id: id })).toEqual({ id });
+    }
+    expect(worker.seen.all.filter(({ seen }) => seen === 'app::on').map(({ data }) => (data as { id: string }).id)).toEqual(['one', 'two']);
+    expect(worker.seen.all.filter(({ seen }) => seen === 'bound')).toHaveLength(3);
+  });
 }

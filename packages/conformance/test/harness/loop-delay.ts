@@ -1,5 +1,3 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,7 +9,16 @@ import { PATIENCE_MS } from './inbox.js';
 
 const PROBE = fileURLToPath(new URL('./loop-delay-probe.mjs', import.meta.url));
 
-/** Measures how late the event loop of an engine process runs. */
+export interface LoopFigures {
+  /** Lateness of the event loop on the wall clock, in milliseconds. Other processes on the machine add to it. */
+  readonly p99Ms: number;
+  readonly maxMs: number;
+  /** Processor time of the main thread between two ticks of a 5 ms timer, in milliseconds: how long one turn of the event loop works. */
+  readonly sliceP99Ms: number;
+  readonly sliceMaxMs: number;
+}
+
+/** Measures how late the event loop of an engine process runs, and how long its turns work. */
 export class LoopDelay {
   /** For the engine. */
   readonly env: Readonly<Record<string, string>>;
@@ -24,26 +31,13 @@ export class LoopDelay {
     this.env = { LOOP_DELAY_FILE: this.#file, NODE_OPTIONS: `--import=${PROBE}` };
   }
 
-  /** A process that does nothing, to compare with; answers its pid. */
-  async idleProcess(): Promise<number> {
-    const child = spawn(process.execPath, ['-e', 'process.stdout.write("ready"); setInterval(() => {}, 1000)'], {
-      env: { ...process.env, ...this.env },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    onTestFinished(() => {
-      child.kill('SIGKILL');
-    });
-    await once(child.stdout, 'data');
-    return child.pid ?? 0;
-  }
-
   /** Since the last call, which began a new measurement. */
-  async take(pid: number): Promise<{ readonly p99Ms: number; readonly maxMs: number }> {
+  async take(pid: number): Promise<LoopFigures> {
     await rm(this.#file, { force: true });
     process.kill(pid, 'SIGUSR2');
     for (let waited = 0; waited < PATIENCE_MS; waited += 10) {
       try {
-        return JSON.parse(await readFile(this.#file, 'utf8')) as { p99Ms: number; maxMs: number };
+        return JSON.parse(await readFile(this.#file, 'utf8')) as LoopFigures;
       } catch {
         await setTimeout(10);
       }
