@@ -54,8 +54,12 @@ export class RawSocket {
   readonly pongs = new Inbox<string>();
   readonly ended: Promise<Ending>;
   readonly upgraded: Promise<void>;
+  /** Codes of the Close frames that came. */
+  readonly closes = new Inbox<number>();
   /** Pings are answered with pongs. */
   answersPings = true;
+  /** Ends the TCP connection when a Close frame comes, as RFC 6455 wants it, or when the server ends its side. */
+  endsAfterClose = true;
   #received: Buffer = Buffer.alloc(0);
   #status: number | undefined;
   #code: number | undefined;
@@ -69,13 +73,16 @@ export class RawSocket {
     this.ended = new Promise((resolve) => socket.once('close', () => resolve({ status: this.#status, code: this.#code })));
     socket.on('error', () => {});
     socket.on('data', (data) => this.#receive(data));
+    socket.on('end', () => {
+      if (this.endsAfterClose) socket.end();
+    });
     socket.setNoDelay(true);
     onTestFinished(() => void socket.destroy());
   }
 
   static async connect(url: string): Promise<RawSocket> {
     const { hostname, port } = new URL(url);
-    const raw = new RawSocket(connect(Number(port), hostname));
+    const raw = new RawSocket(connect({ port: Number(port), host: hostname, allowHalfOpen: true }));
     await new Promise<void>((resolve) => raw.socket.once('connect', () => resolve()));
     return raw;
   }
@@ -107,6 +114,13 @@ export class RawSocket {
       this.pongs.take((pong) => pong === mark, 'the pong'),
       this.ended.then(({ code }) => Promise.reject(new Error(`the connection ended with ${code}`))),
     ]);
+  }
+
+  /** Sends a Close frame. */
+  sendClose(code = 1000): void {
+    const payload = Buffer.alloc(2);
+    payload.writeUInt16BE(code);
+    this.write(frame({ opcode: OPCODE.close, payload }));
   }
 
   /** What was written goes out, then the connection is closed from this side. */
@@ -153,7 +167,8 @@ export class RawSocket {
     else if (opcode === OPCODE.pong) this.pongs.push(payload.toString());
     else if (opcode === OPCODE.close) {
       this.#code = payload.length < 2 ? 1005 : payload.readUInt16BE(0);
-      this.socket.end();
+      this.closes.push(this.#code);
+      if (this.endsAfterClose) this.socket.end();
     }
   }
 }

@@ -46,6 +46,9 @@ export class ReaderSocket implements ConnectionOwner, ChannelReader {
 
   onClose(): void {
     this.#channel.readerClosed();
+  }
+
+  onDisconnect(): void {
     this.#gone();
   }
 }
@@ -95,6 +98,9 @@ export class WriterSocket implements ConnectionOwner, ChannelWriter {
 
   onClose(code: number): void {
     this.#channel.writerClosed(!DONE.has(code));
+  }
+
+  onDisconnect(): void {
     this.#gone();
   }
 }

@@ -77,7 +77,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
   readonly #gate: SessionGate | undefined;
   #state: 'open' | 'closed' = 'open';
 
-  /** `gone` runs once, after everything of the worker was cleaned up. Without `rights` the session is trusted. */
+  /** `gone` runs once, when the connection has ended and everything of the worker was cleaned up. Without `rights` the session is trusted. */
   constructor(room: WorkerRoom, connection: Connection, gone: () => void = () => {}, rights?: SessionRights) {
     this.#room = room;
     this.#gone = gone;
@@ -141,6 +141,10 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
 
   onClose(): void {
     this.#cleanUp();
+  }
+
+  onDisconnect(): void {
+    this.#gone();
   }
 
   /** Its worker came back on another connection: this one ends now, with the same clean-up as a disconnect. */
@@ -347,7 +351,6 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     this.#room.channels.ownerGone(this.workerId);
     this.#room.workers.remove(this);
     this.#made.endDrain();
-    this.#gone();
   }
 }
 

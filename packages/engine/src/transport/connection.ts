@@ -7,8 +7,13 @@ export interface ConnectionOwner {
   onBinary(data: Buffer): void;
   /** Everything that was written has left for the kernel, after `buffered` had been above zero. */
   onDrain(): void;
-  /** Once, whatever the reason. No other call follows. */
+  /**
+   * Ends the session. Runs once, in the turn in which the peer's Close frame is read, the engine sends its own, or TCP ends, whichever
+   * is first. No message and no drain follows. `code` is that of the first Close frame; 1006 without one.
+   */
   onClose(code: number): void;
+  /** Runs once, after `onClose`, when the TCP connection has ended. */
+  onDisconnect?(): void;
 }
 
 /** One open WebSocket, server side. */

@@ -6,6 +6,9 @@ import { PING_FRAME, PONG_FRAME } from '../structures/websocket-frame.js';
 import type { Connection, ConnectionOwner } from './connection.js';
 import type { Liveness, Pingable } from './liveness.js';
 
+/** Codes of RFC 6455 for a Close frame without a code, and for a connection that ended without a Close frame. */
+const NO_CODE = 1005;
+const NO_CLOSE_FRAME = 1006;
 /** What RFC 6455 calls a policy violation; `ws` ends a message of too many fragments with it too, and also without a reason. */
 const POLICY_VIOLATION = 1008;
 /** Of `ws`: it waits for the first byte of a frame. */
@@ -50,6 +53,10 @@ export interface ConnectionStart {
 export class WebSocketConnection extends WebSocket implements Connection, Pingable {
   declare protected readonly _receiver: Parser | null;
   #owner: ConnectionOwner | undefined;
+  /** Of the owner's session. `ending`: it ends later in this turn. */
+  #session: 'open' | 'ending' | 'ended' = 'open';
+  /** Code with which the session ends. */
+  #endCode = NO_CLOSE_FRAME;
   #raw: Socket | undefined;
   #liveness: Liveness | undefined;
   #logger: Logger | undefined;
@@ -86,6 +93,8 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
     this.on('ping', onPing);
     this.on('pong', onPong);
     this.#raw?.on('drain', onDrain.bind(undefined, this));
+    // A peer that reads nothing more can keep the socket open long after its FIN.
+    this.#raw?.once('end', endSession.bind(undefined, this));
   }
 
   get open(): boolean {
@@ -147,7 +156,7 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
     const data = this.#owedPong;
     this.#owedPong = undefined;
     if (data !== undefined && this.open) this.pong(data);
-    this.guard(drained);
+    if (this.#session === 'open') this.guard(drained);
   }
 
   answered(): void {
@@ -165,20 +174,29 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
   }
 
   expire(): void {
-    super.close(POLICY_VIOLATION);
+    this.close(POLICY_VIOLATION);
   }
 
-  /** `ws` itself calls it with a number: the code of a protocol error, or the peer's own to echo. */
+  /**
+   * The engine calls it with a name. `ws` calls it with a number while it reads: with the peer's code when it has read the peer's Close
+   * frame, or with the code of a protocol error. Either way the session ends in this turn, and does not wait until TCP ends.
+   */
   override close(name?: CloseName | number, reason?: string | Buffer): void {
     // The answer must be read; what comes before it is dropped.
     this.resume();
-    if (typeof name !== 'string') return super.close(name, reason);
-    const entry = CLOSE_CODES[name];
-    super.close(entry.code, entry.reason);
+    if (typeof name === 'string') {
+      const entry = CLOSE_CODES[name];
+      super.close(entry.code, entry.reason);
+      this.#endSoon(entry.code);
+    } else {
+      super.close(name, reason);
+      this.endSession(name ?? NO_CODE);
+    }
   }
 
   destroy(): void {
     this.terminate();
+    this.#endSoon(NO_CLOSE_FRAME);
   }
 
   /** Runs the owner's code for peer input; whatever it throws ends this connection and nothing else. */
@@ -203,9 +221,27 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
     }
   }
 
-  ended(code: number): void {
+  /** Ends the owner's session, once. The first code counts. */
+  endSession(code: number = this.#endCode): void {
+    if (this.#session === 'ended') return;
+    const first = this.#session === 'ending' ? this.#endCode : code;
+    this.#session = 'ended';
+    this.guard((owner) => owner.onClose(first));
+  }
+
+  /** Ends the session later in this turn: the caller may be the owner, in the middle of its work. */
+  #endSoon(code: number): void {
+    if (this.#session !== 'open') return;
+    this.#session = 'ending';
+    this.#endCode = code;
+    process.nextTick(endSession, this);
+  }
+
+  /** TCP has ended. */
+  disconnected(code: number): void {
     this.#liveness?.remove(this);
-    this.guard((owner) => owner.onClose(code));
+    this.endSession(code);
+    this.guard((owner) => owner.onDisconnect?.());
     this.#owner = undefined;
   }
 
@@ -235,9 +271,13 @@ function drained(owner: ConnectionOwner): void {
   owner.onDrain();
 }
 
+function endSession(connection: WebSocketConnection): void {
+  connection.endSession();
+}
+
 /** `ws` closes with the right code by itself; the event only must not stay unheard. */
 function onError(): void {}
 
 function onClose(this: WebSocket, code: number): void {
-  (this as WebSocketConnection).ended(code);
+  (this as WebSocketConnection).disconnected(code);
 }
