@@ -54,6 +54,8 @@ export interface RbacConfig {
   readonly onTriggerRegistration: string | undefined;
   readonly onTriggerTypeRegistration: string | undefined;
   readonly hookTimeoutMs: number;
+  /** Trigger types that sessions may register, whatever the auth function answers; `undefined`: the auth function alone decides. */
+  readonly allowedTriggerTypes?: readonly string[] | undefined;
 }
 
 export type ExposeRule =

@@ -50,6 +50,7 @@ function rbacKeys(rbac: RbacConfig): Readonly<Record<string, unknown>> {
     ...optional('on_trigger_registration_function_id', rbac.onTriggerRegistration),
     ...optional('on_trigger_type_registration_function_id', rbac.onTriggerTypeRegistration),
     hook_timeout_ms: rbac.hookTimeoutMs,
+    ...(rbac.allowedTriggerTypes === undefined ? {} : { allowed_trigger_types: rbac.allowedTriggerTypes }),
   };
 }
 

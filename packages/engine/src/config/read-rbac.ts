@@ -42,6 +42,7 @@ function rbacConfig(values: z.output<typeof rbacSchema>, exposeFunctions: readon
     onTriggerRegistration: values.on_trigger_registration_function_id,
     onTriggerTypeRegistration: values.on_trigger_type_registration_function_id,
     hookTimeoutMs: values.hook_timeout_ms,
+    allowedTriggerTypes: values.allowed_trigger_types,
   };
 }
 

@@ -107,6 +107,18 @@ export const streamSchema = z.strictObject({
   drain_spread_ms: wholeNumber(10_000, 0, 16_000),
 });
 
+const TRIGGER_TYPES_BOUND = 'a list of at most 1000 names of trigger types, or no such key';
+const triggerTypes = z
+  .array(
+    z
+      .string({ error: TRIGGER_TYPES_BOUND })
+      .refine((id) => id !== '' && Buffer.byteLength(id) <= LIMITS.registryIdBytes, { error: TRIGGER_TYPES_BOUND }),
+    { error: TRIGGER_TYPES_BOUND },
+  )
+  .max(1_000, { error: TRIGGER_TYPES_BOUND })
+  .optional()
+  .describe(TRIGGER_TYPES_BOUND);
+
 /** Rules are read apart: an unknown key in one of them is always an error. */
 export const rbacSchema = z.strictObject({
   auth_function_id: rulingFunctionId,
@@ -117,6 +129,7 @@ export const rbacSchema = z.strictObject({
   on_trigger_registration_function_id: rulingFunctionId,
   on_trigger_type_registration_function_id: rulingFunctionId,
   hook_timeout_ms: wholeNumber(10_000, 1, DAY_MS),
+  allowed_trigger_types: triggerTypes,
 });
 
 export const workerManagerSchema = z.strictObject({

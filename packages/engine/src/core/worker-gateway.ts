@@ -5,11 +5,11 @@ import type { Clock } from '../structures/clock.js';
 import { encodeTextFrame } from '../structures/websocket-frame.js';
 import type { ConnectionOwner } from '../transport/connection.js';
 import { Listener, type UpgradeRequest, type Verdict } from '../transport/listener.js';
-import { ListenerAccess } from './access/listener-access.js';
+import { ListenerAccess, type SessionRights } from './access/listener-access.js';
 import type { Channels } from './channels.js';
 import type { FunctionFabric } from './function-fabric.js';
 import type { WorkerRegistry } from './worker-registry.js';
-import { type SessionRights, type WorkerRoom, WorkerSession } from './worker-session.js';
+import { type WorkerRoom, WorkerSession } from './worker-session.js';
 
 export interface WorkerGatewayOptions {
   readonly config: WorkerManagerConfig;
@@ -50,7 +50,13 @@ export class WorkerGateway {
       logger,
     };
     const { rbac } = config;
-    if (rbac !== undefined) this.#access = new ListenerAccess({ ...options, rbac, allowedOrigins: config.allowedOrigins });
+    if (rbac !== undefined)
+      this.#access = new ListenerAccess({
+        ...options,
+        rbac,
+        allowedOrigins: config.allowedOrigins,
+        listener: `${config.host}:${config.port}`,
+      });
     this.#listener = new Listener({
       name: 'worker',
       host: config.host,

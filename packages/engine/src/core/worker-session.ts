@@ -18,7 +18,7 @@ import type { LogFields, Logger } from '../logging/logger.js';
 import type { Clock } from '../structures/clock.js';
 import { OutboundBatch } from '../structures/outbound-batch.js';
 import type { Connection, ConnectionOwner } from '../transport/connection.js';
-import type { GateParts } from './access/gated-registrations.js';
+import type { SessionRights } from './access/listener-access.js';
 import type { SessionAccess } from './access/session-access.js';
 import { SessionGate } from './access/session-gate.js';
 import type { Announcement } from './announcement.js';
@@ -45,9 +45,6 @@ export interface WorkerRoom {
   readonly clock: Clock;
   readonly logger: Logger;
 }
-
-/** What the auth function and the rules of a listener make of one session. */
-export type SessionRights = Pick<GateParts, 'access' | 'hooks' | 'guards'>;
 
 /** Python's client below 0.25 closes on a message beyond this (spec WP §1.1). */
 const PYTHON_MESSAGE_BYTES = 1_048_576;

@@ -5,15 +5,21 @@ import { credentialDigest } from '../core/access/credential-digest.js';
 import { decodeQuery, headersForAuth } from '../core/access/upgrade-input.js';
 import type { Fabric } from '../core/fabric.js';
 import { JsonPayload } from '../core/invocation.js';
+import { IDENTITY_BYTES, readExpiry, readIdentity, refuses } from '../core/workers/access/auth-answer.js';
 import type { Logger } from '../logging/logger.js';
 import type { Clock } from '../structures/clock.js';
 import type { RefusalStatus, UpgradeRequest } from '../transport/listener.js';
-import { saysUnauthorized } from './subscription-triggers.js';
 
 /** What the gate decided about an upgrade. `refused`: the answer was no; `undecided`: nobody could answer, try again later. */
 export type AuthDecision =
   /** `expiresAtMs`: Unix milliseconds at which it ends; `undefined`: never. */
-  | { readonly kind: 'allowed'; readonly context: unknown; readonly expiresAtMs: number | undefined }
+  | {
+      readonly kind: 'allowed';
+      readonly context: unknown;
+      readonly expiresAtMs: number | undefined;
+      /** Name of the user; `undefined` when the auth function gives none. */
+      readonly identity?: string | undefined;
+    }
   | { readonly kind: 'refused'; readonly status: RefusalStatus; readonly close: CloseName; readonly reason: string };
 
 /** Nobody was asked, or what was said doesn't matter. */
@@ -60,14 +66,14 @@ export class AuthGate {
   #read(text: string | undefined, request: UpgradeRequest): AuthDecision {
     const result: unknown = text === undefined ? undefined : JSON.parse(text);
     if (!isJsonObject(result)) return this.#failed('result is not an object', request);
-    if (saysUnauthorized(result)) return this.#refuseCounted('unauthorized', request);
+    if (refuses(result)) return this.#refuseCounted('unauthorized', request);
     const context = field(result, 'context') ?? null;
-    const expiresAtMs = field(result, 'expires_at_ms') ?? undefined;
-    if (expiresAtMs === undefined) return { kind: 'allowed', context, expiresAtMs };
-    if (typeof expiresAtMs !== 'number' || !Number.isSafeInteger(expiresAtMs))
-      return this.#failed('expires_at_ms is not an integer', request);
-    if (expiresAtMs <= this.#clock.now()) return this.#refuseCounted('expired', request);
-    return { kind: 'allowed', context, expiresAtMs };
+    const named = readIdentity(result);
+    if (named === 'malformed') return this.#failed(`identity is not a string of at most ${IDENTITY_BYTES} bytes`, request);
+    const expiry = readExpiry(result);
+    if (expiry === 'malformed') return this.#failed('expires_at_ms is not an integer', request);
+    if (expiry.expiresAtMs !== undefined && expiry.expiresAtMs <= this.#clock.now()) return this.#refuseCounted('expired', request);
+    return { kind: 'allowed', context, ...named, ...expiry };
   }
 
   /** The function is there but did not answer as it should, or could not be asked: refused, unless configured to fail open. */

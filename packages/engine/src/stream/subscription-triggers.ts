@@ -1,5 +1,7 @@
+import { isJsonObject } from '@rivulet/protocol';
 import type { Fabric, FireOutcome, TriggerBinding, TriggerProvider } from '../core/fabric.js';
 import { JsonPayload } from '../core/invocation.js';
+import { refuses } from '../core/workers/access/auth-answer.js';
 import type { Logger } from '../logging/logger.js';
 import { readLeaseGrant } from './lease-grant.js';
 import type { LeaseGrant } from './leases.js';
@@ -85,6 +87,11 @@ export class SubscriptionTriggers {
     const payload = JsonPayload.ofValue(event);
     const outcomes = await Promise.all(bindings.map((binding) => this.#fabric.fire(binding, payload, this.#policy.timeoutMs)));
     if (outcomes.some((outcome, index) => this.#denies(outcome, bindings[index] as TriggerBinding))) return DENIED;
+    // A function whose condition was false has not decided, so it allows nothing when joins fail closed.
+    if (this.#policy.failClosed && !outcomes.some(({ kind }, index) => kind === 'result' && bindings[index]?.gated !== true)) {
+      this.#logger.warn('join_denied', { reason: 'no_join_function_decided', stream: event.stream_name, group: event.group_id });
+      return DENIED;
+    }
     let lease: LeaseGrant | undefined;
     for (const [index, outcome] of outcomes.entries()) {
       const binding = bindings[index] as TriggerBinding;
@@ -116,7 +123,7 @@ export class SubscriptionTriggers {
       case 'skipped':
         return outcome.reason === 'condition_failed' && this.#denyFailures(binding, outcome.reason);
       case 'result':
-        return outcome.text !== undefined && saysUnauthorized(JSON.parse(outcome.text));
+        return this.#refusesJoin(outcome.text, binding);
       case 'error':
       case 'timeout':
         return this.#denyFailures(binding, reasonOf(outcome));
@@ -125,22 +132,20 @@ export class SubscriptionTriggers {
     }
   }
 
+  /** Only an object without `unauthorized` allows; nothing and `null` do too, unless joins fail closed. */
+  #refusesJoin(text: string | undefined, binding: TriggerBinding): boolean {
+    const answer: unknown = text === undefined ? null : JSON.parse(text);
+    if (isJsonObject(answer)) return refuses(answer);
+    if (answer === null) return this.#policy.failClosed;
+    this.#logger.warn('join_answer_refused', { function: binding.functionId, reason: 'the answer is neither an object nor null' });
+    return true;
+  }
+
   #denyFailures(binding: TriggerBinding, reason: string): boolean {
     const denies = this.#policy.failClosed || this.#policy.authenticated;
     this.#logger.warn('join_function_failed', { function: binding.functionId, reason, denies });
     return denies;
   }
-}
-
-/** Whether a result is an object whose own `unauthorized` is exactly `true`. */
-export function saysUnauthorized(result: unknown): boolean {
-  return (
-    typeof result === 'object' &&
-    result !== null &&
-    !Array.isArray(result) &&
-    Object.hasOwn(result, 'unauthorized') &&
-    (result as { unauthorized: unknown }).unauthorized === true
-  );
 }
 
 function reasonOf(outcome: FireOutcome): string {

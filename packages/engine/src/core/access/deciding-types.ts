@@ -6,6 +6,9 @@ import type { TriggerBinding } from '../fabric.js';
  */
 export const DECIDING_TYPES: ReadonlySet<string> = new Set(['stream:join', 'stream:leave']);
 
+/** Trigger types through which a guest sees data of others, or answers in their place. */
+export const OPEN_TYPES: ReadonlySet<string> = new Set(['stream', 'state', 'subscribe', 'http']);
+
 /** Whether the function of the binding is asked as one that decides, as in `Call`. */
 export function decides({ type, gated }: TriggerBinding): boolean {
   return gated !== true && DECIDING_TYPES.has(type);

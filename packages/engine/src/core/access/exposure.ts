@@ -2,10 +2,14 @@ import { isDeepStrictEqual } from 'node:util';
 import { field, isJsonObject } from '@rivulet/protocol';
 import type { ExposeRule, MetadataCondition } from '../../config/config.js';
 import { Wildcard } from '../../structures/wildcard.js';
+import { ExposedPattern } from '../workers/access/exposed-pattern.js';
 
-type Rule = (functionId: string, metadata: unknown) => boolean;
+interface Rule {
+  readonly covers: (functionId: string, metadata: unknown, engineName: boolean) => boolean;
+  readonly names: (functionId: string) => boolean;
+}
 
-/** The rules of `expose_functions`, ready to be asked about each call. */
+/** The rules of `expose_functions`, compiled once for all calls of a listener. */
 export class Exposure {
   readonly #rules: readonly Rule[];
 
@@ -13,19 +17,31 @@ export class Exposure {
     this.#rules = rules.map(compile);
   }
 
-  /** Whether any rule fits; `metadata` is that of the function's registration. */
-  covers(functionId: string, metadata: unknown): boolean {
-    return this.#rules.some((rule) => rule(functionId, metadata));
+  /** Returns whether any rule fits. `metadata` comes from the function's registration; `engineName`: the id belongs to the engine. */
+  covers(functionId: string, metadata: unknown, engineName: boolean): boolean {
+    return this.#rules.some((rule) => rule.covers(functionId, metadata, engineName));
+  }
+
+  /** Returns whether a rule is exactly this id, without a wildcard. */
+  names(functionId: string): boolean {
+    return this.#rules.some((rule) => rule.names(functionId));
   }
 }
 
 function compile(rule: ExposeRule): Rule {
   if (rule.kind === 'match') {
-    const wildcard = new Wildcard(rule.pattern);
-    return (functionId) => wildcard.matches(functionId);
+    const pattern = new ExposedPattern(rule.pattern);
+    return {
+      covers: (functionId, _metadata, engineName) => pattern.exposes(functionId, engineName),
+      names: (functionId) => pattern.names(functionId),
+    };
   }
   const conditions = rule.conditions.map(compileCondition);
-  return (_functionId, metadata) => isJsonObject(metadata) && conditions.every((holds) => holds(metadata));
+  return {
+    // The metadata of a worker's registration never exposes a name of the engine.
+    covers: (_functionId, metadata, engineName) => !engineName && isJsonObject(metadata) && conditions.every((holds) => holds(metadata)),
+    names: () => false,
+  };
 }
 
 function compileCondition({ key, ...wanted }: MetadataCondition): (metadata: Readonly<Record<string, unknown>>) => boolean {

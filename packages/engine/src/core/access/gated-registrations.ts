@@ -10,7 +10,7 @@ import {
 import type { TriggerBinding } from '../fabric.js';
 import type { FunctionFabric } from '../function-fabric.js';
 import type { RegisteringWorker, WorkerRegistrations } from '../worker-registrations.js';
-import { DECIDING_TYPES, decides } from './deciding-types.js';
+import { DECIDING_TYPES, decides, OPEN_TYPES } from './deciding-types.js';
 import type { HookOutcome, RegistrationHooks } from './registration-hooks.js';
 import { Renames } from './renames.js';
 import type { SessionAccess } from './session-access.js';
@@ -25,6 +25,8 @@ export interface GateParts {
   readonly isTrusted: (workerId: string) => boolean;
   /** Functions that decide who gets in. A session may serve one only if its auth function names it in `allowed_functions`. */
   readonly guards: ReadonlySet<string>;
+  /** Runs when the session has bound one of `OPEN_TYPES` and no list of trigger types names it. */
+  readonly onOpenTrigger: (type: string) => void;
 }
 
 const CONDITION = 'condition_function_id';
@@ -197,7 +199,11 @@ export class GatedRegistrations {
     this.#triggers.add(given, message.id);
     this.#called.set(message.id, targets);
     registrations.addTrigger({ ...message, function_id: functionId, config });
-    if (fabric.triggers.binding(message.id)?.workerId === worker.workerId) return;
+    if (fabric.triggers.binding(message.id)?.workerId === worker.workerId) {
+      const { onOpenTrigger, access } = this.#parts;
+      if (access.grant.allowedTriggerTypes === undefined && OPEN_TYPES.has(message.trigger_type)) onOpenTrigger(message.trigger_type);
+      return;
+    }
     this.#triggers.forget(given);
     this.#called.delete(message.id);
   }

@@ -1,20 +1,25 @@
 import { isJsonObject, isRegistryId, LIMITS, optionalField, utf8Length } from '@rivulet/protocol';
-import { Wildcard } from '../../structures/wildcard.js';
+import { readExpiry, readIdentity, refuses } from '../workers/access/auth-answer.js';
+import { ExposedPattern } from '../workers/access/exposed-pattern.js';
 
 /** What the auth function lets one session do. */
 export interface Grant {
   readonly allowedFunctions: ReadonlySet<string>;
   readonly forbiddenFunctions: ReadonlySet<string>;
   /** Patterns of `namespaces.default`, beside the exact ids. */
-  readonly allowedPatterns: readonly Wildcard[];
+  readonly allowedPatterns: readonly ExposedPattern[];
   /** `undefined`: all. */
   readonly allowedTriggerTypes: ReadonlySet<string> | undefined;
   readonly mayRegisterTriggerTypes: boolean;
   readonly mayRegisterFunctions: boolean;
   /** Functions of the session are registered below it. */
   readonly prefix: string | undefined;
-  /** Handed to middleware and hooks. */
+  /** Middleware, hooks and called functions get it. */
   readonly context: unknown;
+  /** Name of the user behind the session; `undefined` when the auth function gives none. */
+  readonly identity: string | undefined;
+  /** Unix milliseconds at which the session ends; `undefined`: never. */
+  readonly expiresAtMs: number | undefined;
 }
 
 /** A listener that asks nobody: everything may be registered, and `expose_functions` alone says what may be called. */
@@ -27,6 +32,8 @@ export const OPEN_GRANT: Grant = {
   mayRegisterFunctions: true,
   prefix: undefined,
   context: {},
+  identity: undefined,
+  expiresAtMs: undefined,
 };
 
 export type GrantReading =
@@ -42,7 +49,7 @@ class WrongField extends Error {}
 /** The one place where the answer of an auth function is read. An absent field and `null` mean its default; a wrong type lets nobody in. */
 export function readGrant(result: unknown): GrantReading {
   if (!isJsonObject(result)) return { kind: 'refused', reason: 'result is not an object' };
-  if (optionalField(result, 'unauthorized') === true) return { kind: 'refused', reason: 'unauthorized' };
+  if (refuses(result)) return { kind: 'refused', reason: 'unauthorized' };
   try {
     return { kind: 'grant', grant: grantOf(result) };
   } catch (error) {
@@ -59,13 +66,20 @@ function grantOf(result: Readonly<Record<string, unknown>>): Grant {
   return {
     allowedFunctions: new Set(texts(result, 'allowed_functions')),
     forbiddenFunctions: new Set(texts(result, 'forbidden_functions')),
-    allowedPatterns: patterns.map((pattern) => new Wildcard(pattern)),
+    allowedPatterns: patterns.map((pattern) => new ExposedPattern(pattern)),
     allowedTriggerTypes: types === undefined ? undefined : new Set(texts(result, 'allowed_trigger_types')),
     mayRegisterTriggerTypes: flag(result, 'allow_trigger_type_registration', false) && !elsewhere,
     mayRegisterFunctions: flag(result, 'allow_function_registration', true) && !elsewhere,
     prefix: prefixOf(result),
     context: optionalField(result, 'context') ?? {},
+    ...wellFormed('identity', readIdentity(result)),
+    ...wellFormed('expires_at_ms', readExpiry(result)),
   };
+}
+
+function wellFormed<Reading extends object>(key: string, reading: Reading | 'malformed'): Reading {
+  if (reading === 'malformed') throw new WrongField(key);
+  return reading;
 }
 
 /** Ids, or patterns with or without `match("…")` around them, by namespace. */

@@ -5,6 +5,7 @@ import type { UpgradeRequest } from '../../transport/listener.js';
 import type { FunctionFabric } from '../function-fabric.js';
 import { Exposure } from './exposure.js';
 import type { GateParts } from './gated-registrations.js';
+import type { Grant } from './grant.js';
 import { RegistrationHooks } from './registration-hooks.js';
 import { SessionAccess } from './session-access.js';
 import { UpgradeAuth } from './upgrade-auth.js';
@@ -14,13 +15,16 @@ export interface ListenerAccessOptions {
   readonly allowedOrigins: readonly string[];
   readonly fabric: FunctionFabric;
   readonly guards: ReadonlySet<string>;
+  /** Address of the listener as the configuration has it, for the log. */
+  readonly listener: string;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-export type Entry =
-  | { readonly kind: 'granted'; readonly rights: Pick<GateParts, 'access' | 'hooks' | 'guards'> }
-  | { readonly kind: 'refused'; readonly status: 401 | 503 };
+/** What the rules of a listener and the auth function let one session do. */
+export type SessionRights = Pick<GateParts, 'access' | 'hooks' | 'guards' | 'onOpenTrigger'>;
+
+export type Entry = { readonly kind: 'granted'; readonly rights: SessionRights } | { readonly kind: 'refused'; readonly status: 401 | 503 };
 
 /** The rules of one listener: who may open a session, and with which rights. */
 export class ListenerAccess {
@@ -30,6 +34,7 @@ export class ListenerAccess {
   readonly #exposure: Exposure;
   readonly #hooks: RegistrationHooks;
   readonly #options: ListenerAccessOptions;
+  #reportedOpenTrigger = false;
 
   constructor(options: ListenerAccessOptions) {
     const { fabric, rbac, allowedOrigins, clock, logger } = options;
@@ -46,8 +51,35 @@ export class ListenerAccess {
     const { fabric, guards } = this.#options;
     return {
       kind: 'granted',
-      rights: { access: new SessionAccess(decision.grant, this.#exposure, fabric.functions), hooks: this.#hooks, guards },
+      rights: {
+        access: new SessionAccess(this.#narrowed(decision.grant), this.#exposure, fabric.functions),
+        hooks: this.#hooks,
+        guards,
+        onOpenTrigger: (type) => this.#reportOpenTrigger(type),
+      },
     };
+  }
+
+  /** A trigger type must be in the list of the listener and in the list of the auth answer, as far as they exist. */
+  #narrowed(grant: Grant): Grant {
+    const { allowedTriggerTypes: most } = this.#options.rbac;
+    if (most === undefined) return grant;
+    const { allowedTriggerTypes } = grant;
+    const types = allowedTriggerTypes === undefined ? most : most.filter((type) => allowedTriggerTypes.has(type));
+    return { ...grant, allowedTriggerTypes: new Set(types) };
+  }
+
+  /** Warns once for each listener: guests can follow everybody's data through such a trigger. */
+  #reportOpenTrigger(type: string): void {
+    if (this.#reportedOpenTrigger) return;
+    this.#reportedOpenTrigger = true;
+    const { listener, logger } = this.#options;
+    logger.warn('guest_trigger_open', {
+      listener,
+      type,
+      reason: 'no rule names the trigger types of guests, so guests may bind stream, state, subscribe and http triggers',
+      remedy: 'set rbac.allowed_trigger_types for the listener, or answer allowed_trigger_types in the auth function',
+    });
   }
 }
 

@@ -1,4 +1,5 @@
 import type { FunctionRegistry } from '../function-registry.js';
+import { isEngineName } from '../workers/access/engine-names.js';
 import type { Exposure } from './exposure.js';
 import type { Grant } from './grant.js';
 
@@ -26,8 +27,18 @@ export class SessionAccess {
   mayCall(functionId: string): boolean {
     const { forbiddenFunctions, allowedFunctions, allowedPatterns } = this.grant;
     if (forbiddenFunctions.has(functionId)) return false;
-    if (allowedFunctions.has(functionId) || allowedPatterns.some((pattern) => pattern.matches(functionId))) return true;
-    if (INFRASTRUCTURE.has(functionId)) return true;
-    return this.#exposure.covers(functionId, this.#functions.find(functionId)?.metadata);
+    if (allowedFunctions.has(functionId) || INFRASTRUCTURE.has(functionId)) return true;
+    const engineName = isEngineName(functionId, (id) => this.#functions.builtin(id));
+    if (allowedPatterns.some((pattern) => pattern.exposes(functionId, engineName))) return true;
+    return this.#exposure.covers(functionId, this.#functions.find(functionId)?.metadata, engineName);
+  }
+
+  /** Returns whether the auth answer or a rule names exactly this id. Functions that rule over other sessions need that. */
+  names(functionId: string): boolean {
+    const { forbiddenFunctions, allowedFunctions, allowedPatterns } = this.grant;
+    if (forbiddenFunctions.has(functionId)) return false;
+    return (
+      allowedFunctions.has(functionId) || allowedPatterns.some((pattern) => pattern.names(functionId)) || this.#exposure.names(functionId)
+    );
   }
 }

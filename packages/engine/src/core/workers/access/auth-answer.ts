@@ -1,0 +1,26 @@
+import { type JsonObject, optionalField, utf8Length } from '@rivulet/protocol';
+
+/** Longest `identity` of an auth answer, in bytes of UTF-8. */
+export const IDENTITY_BYTES = 256;
+
+/** Returns whether an answer refuses. Only an absent `unauthorized`, `false` and `null` let the caller in. */
+export function refuses(answer: JsonObject): boolean {
+  const unauthorized = optionalField(answer, 'unauthorized');
+  return unauthorized !== undefined && unauthorized !== false;
+}
+
+/** Returns the identity that an auth answer gives, `undefined` when it gives none, and `malformed` when it has the wrong shape. */
+export function readIdentity(answer: JsonObject): { readonly identity: string | undefined } | 'malformed' {
+  const identity = optionalField(answer, 'identity');
+  if (identity === undefined) return { identity: undefined };
+  if (typeof identity !== 'string' || utf8Length(identity) > IDENTITY_BYTES) return 'malformed';
+  return { identity };
+}
+
+/** Returns the time at which an auth answer ends, in Unix milliseconds; `undefined` when it never ends. */
+export function readExpiry(answer: JsonObject): { readonly expiresAtMs: number | undefined } | 'malformed' {
+  const expiresAtMs = optionalField(answer, 'expires_at_ms');
+  if (expiresAtMs === undefined) return { expiresAtMs };
+  if (typeof expiresAtMs !== 'number' || !Number.isSafeInteger(expiresAtMs)) return 'malformed';
+  return { expiresAtMs };
+}

@@ -1,0 +1,27 @@
+import { Wildcard } from '../../../structures/wildcard.js';
+import { reachesEngineNames } from './engine-names.js';
+
+/** A pattern of a rule or of an auth answer that exposes functions to guests. */
+export class ExposedPattern {
+  /** `undefined`: the pattern is one id. */
+  readonly #wildcard: Wildcard | undefined;
+  readonly #pattern: string;
+  readonly #reachesEngine: boolean;
+
+  constructor(pattern: string) {
+    this.#pattern = pattern;
+    this.#wildcard = pattern.includes('*') ? new Wildcard(pattern) : undefined;
+    this.#reachesEngine = reachesEngineNames(pattern);
+  }
+
+  /** Returns whether the pattern is exactly this id, without a wildcard. */
+  names(functionId: string): boolean {
+    return this.#wildcard === undefined && this.#pattern === functionId;
+  }
+
+  /** Returns whether the pattern exposes the id. `engineName`: the id belongs to the engine, which only some patterns reach. */
+  exposes(functionId: string, engineName: boolean): boolean {
+    if (this.#wildcard === undefined) return this.#pattern === functionId;
+    return (this.#reachesEngine || !engineName) && this.#wildcard.matches(functionId);
+  }
+}
