@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
+import type { Position } from '@rivulet/protocol';
 import { silentLogger } from '../src/logging/logger.js';
-import type { Commit, StoredItem, StreamStore } from '../src/store/store.js';
+import type { ChangeEntry, Changes, Commit, StoredItem, StreamStore } from '../src/store/store.js';
 import { FrameEncoder } from '../src/stream/frame-encoder.js';
 import { Hub } from '../src/stream/hub.js';
 import type { Subscriber } from '../src/stream/subscription.js';
@@ -67,6 +68,13 @@ export class World {
   failWatches = 0;
   /** False: what is published waits for the end of the turn. */
   flushes = true;
+  /** Entries of the compacted history in offset order; `undefined`: the store remembers no deletes. */
+  entries: readonly ChangeEntry[] | undefined;
+  /** `changes` is stale below this offset. */
+  floor = 0;
+  /** Offsets with which `changes` was called. */
+  readonly changesSince: number[] = [];
+  openChanges = 0;
   onSnapshot: () => void = () => {};
   onGet: () => void = () => {};
   /** Runs after the items of a snapshot were read. */
@@ -85,8 +93,7 @@ export class World {
           timestamp: 1,
         });
       },
-      changes: (_ref: unknown, since: { epoch: string }) =>
-        Promise.resolve({ kind: 'stale', reason: since.epoch === this.epoch ? 'floor' : 'epoch' }),
+      changes: (_ref: unknown, since: Position) => Promise.resolve(this.#changes(since)),
       snapshot: () => {
         const { items, fails } = this;
         this.openSnapshots++;
@@ -104,6 +111,27 @@ export class World {
     } as unknown as StreamStore;
     const limits = { logMaxChanges, logMaxAgeMs: 1e6, logMaxBytes: 1e9 };
     this.hub = new Hub({ store, frames: this.#frames, limits, clock: systemClock, logger: silentLogger });
+  }
+
+  #changes(since: Position): Changes {
+    this.changesSince.push(since.offset);
+    const { entries, epoch, offset } = this;
+    if (since.epoch !== epoch) return { kind: 'stale', reason: 'epoch' };
+    if (entries === undefined || since.offset < this.floor) return { kind: 'stale', reason: 'floor' };
+    this.openChanges++;
+    const newer = entries.filter(({ changed }) => changed > since.offset);
+    return {
+      kind: 'changes',
+      position: { epoch, offset },
+      timestamp: 1,
+      chunks: async function* () {
+        for (let at = 0; at < newer.length; at += 256) {
+          await setImmediate();
+          yield newer.slice(at, at + 256);
+        }
+      },
+      close: () => this.openChanges--,
+    };
   }
 
   publish(offset: number, item = 'i'): void {

@@ -70,7 +70,7 @@ export const LIMITS = {
   cutOffSpreadMs: 10_000,
   /** Milliseconds without its store after which an engine takes no more stream clients. */
   cutOffRefuseMs: 5_000,
-  /** Bytes of one `sync` that is built once for many who join. */
+  /** Bytes of one `sync`, or of the changes since an old position, that the engine builds once for many clients. */
   builtSyncBytes: 16_777_216,
   /** Bytes of all of them together. */
   builtSyncsBytes: 67_108_864,

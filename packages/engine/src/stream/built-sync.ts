@@ -1,6 +1,6 @@
 import { LIMITS, type Position } from '@rivulet/protocol';
 import type { Snapshot, StreamStore } from '../store/store.js';
-import { ByteBudget } from '../structures/byte-budget.js';
+import type { ByteBudget } from '../structures/byte-budget.js';
 import type { Clock } from '../structures/clock.js';
 import { Rounds } from '../structures/rounds.js';
 import type { FrameEncoder } from './frame-encoder.js';
@@ -30,14 +30,16 @@ export class SyncBuilder {
   readonly #store: StreamStore;
   readonly #frames: FrameEncoder;
   readonly #rounds = new Rounds<Built | undefined>();
-  readonly #budget = new ByteBudget(LIMITS.builtSyncsBytes);
+  readonly #budget: ByteBudget;
   /** Groups of which something is kept. */
   readonly #keeping = new Set<GroupFanout>();
   /** Groups whose `sync` is too large to keep, and until when that is believed, in monotonic milliseconds. */
   readonly #large = new WeakMap<GroupFanout, number>();
   readonly #clock: Clock;
 
-  constructor(store: StreamStore, frames: FrameEncoder, clock: Clock) {
+  /** `budget`: bytes of everything that is built for several readers. */
+  constructor(store: StreamStore, frames: FrameEncoder, clock: Clock, budget: ByteBudget) {
+    this.#budget = budget;
     this.#store = store;
     this.#frames = frames;
     this.#clock = clock;

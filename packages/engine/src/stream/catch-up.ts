@@ -2,7 +2,10 @@ import type { Position } from '@rivulet/protocol';
 import type { Logger } from '../logging/logger.js';
 import type { GroupRef, StreamStore } from '../store/store.js';
 import type { SyncBuilder } from './built-sync.js';
-import { type CompactedRead, gapFrame, readCompacted, readCompactedItem } from './compacted.js';
+import { type CompactedRead, EVERY_ITEM, gapFrame, readCompacted, readCompactedItem } from './compacted.js';
+import type { EntryFilter } from './fanout/compacted-block.js';
+import type { SharedChanges } from './fanout/shared-changes.js';
+import type { TurnBudget } from './fanout/turn-budget.js';
 import type { FrameEncoder } from './frame-encoder.js';
 import { type GroupFanout, SEGMENT_BYTES } from './group-fanout.js';
 import { tellReach, tellStranded } from './staleness.js';
@@ -24,6 +27,8 @@ export interface CatchUpOptions {
   readonly store: StreamStore;
   readonly frames: FrameEncoder;
   readonly syncs: SyncBuilder;
+  readonly changes: SharedChanges;
+  readonly turns: TurnBudget;
   /** The store answers from another history than the log has, and has not said so. */
   readonly onOtherEpoch: (ref: GroupRef, position: Position) => void;
   readonly logger: Logger;
@@ -129,8 +134,7 @@ export class CatchUp {
     // Those of now: more may come while it is read and written.
     const members = Array.from(subscription.members);
     if (subscription.watchesGroup) {
-      const wants = (item: string) => subscription.wants(item);
-      const done = await this.#writeCompacted(subscription, members, wants, () => readCompacted(this.#options, fanout, since));
+      const done = await this.#writeCompacted(subscription, members, subscription, () => readCompacted(this.#options, fanout, since));
       if (done === 'stale' || done === 'unwritten') return;
       subscription.cursor = Math.max(subscription.cursor, done.offset);
       return;
@@ -139,7 +143,7 @@ export class CatchUp {
     for (const item of Array.from(subscription.items)) {
       const watching = members.filter((member) => member.item === item);
       const read = () => readCompactedItem(this.#options, fanout, item, since);
-      const done = await this.#writeCompacted(subscription, watching, () => true, read);
+      const done = await this.#writeCompacted(subscription, watching, EVERY_ITEM, read);
       if (done === 'stale' || done === 'unwritten') return;
       reached = Math.min(reached, done.offset);
     }
@@ -156,7 +160,7 @@ export class CatchUp {
   async #writeCompacted(
     subscription: Subscription,
     members: readonly Membership[],
-    wants: (item: string) => boolean,
+    filter: EntryFilter,
     read: () => Promise<CompactedRead>,
   ): Promise<Position | 'stale' | 'unwritten'> {
     const { fanout, subscriber } = subscription;
@@ -170,7 +174,7 @@ export class CatchUp {
     }
     try {
       if (closed(subscription) || fanout.history !== history || !this.#begin(fanout, result.position)) return 'unwritten';
-      if ((await result.writeTo({ subscriber, members, wants })) !== 'whole' || fanout.history !== history) return 'unwritten';
+      if ((await result.writeTo({ subscriber, members, filter })) !== 'whole' || fanout.history !== history) return 'unwritten';
       this.compacted++;
       for (const member of members) member.outdated = false;
       return result.position;
@@ -211,7 +215,7 @@ export class CatchUp {
       const breaksOff = () => {
         if (subscription.nextSync === member) subscription.brokeOff(fanout.history === history ? since.offset : undefined);
       };
-      const written = await result.writeTo({ subscriber, members: [member], wants: () => true }).catch((error: unknown) => {
+      const written = await result.writeTo({ subscriber, members: [member], filter: EVERY_ITEM }).catch((error: unknown) => {
         breaksOff();
         throw error;
       });

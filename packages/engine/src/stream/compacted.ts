@@ -1,17 +1,23 @@
 import type { Position, SyncReason } from '@rivulet/protocol';
 import type { ChangeEntry, StreamStore } from '../store/store.js';
 import { encodeTextFrame } from '../structures/websocket-frame.js';
+import type { EntryFilter } from './fanout/compacted-block.js';
+import type { SharedChanges } from './fanout/shared-changes.js';
+import type { TurnBudget } from './fanout/turn-budget.js';
 import type { FrameEncoder } from './frame-encoder.js';
 import { type GroupFanout, SEGMENT_BYTES } from './group-fanout.js';
 import type { Membership, Subscriber } from './subscription.js';
-import { type Written, writeSoon } from './sync.js';
+import { type Written, writeSoon, writeWhole } from './sync.js';
+
+/** Pieces below this size are copied into one buffer; larger ones are written as they are. */
+const JOINED_BYTES = 16_384;
 
 /** What changed in a group, or in one item, since a position that the log does not reach back to: each item once (rule RV-7). */
 export interface Compacted {
   readonly position: Position;
   /**
-   * Writes the changes that `wants` wants, between the frames that begin and end them for `members`; in one piece with the end what events
-   * are lost. As with a `sync`.
+   * Writes the wanted changes, between the frames that begin and end them for `members`. The frame that announces lost events is written
+   * together with the end. The result is as for a `sync`.
    */
   writeTo(to: Reader): Promise<Written>;
   close(): void;
@@ -20,57 +26,56 @@ export interface Compacted {
 export interface Reader {
   readonly subscriber: Subscriber;
   readonly members: readonly Membership[];
-  readonly wants: (item: string) => boolean;
+  readonly filter: EntryFilter;
 }
+
+/** The filter of a reader that wants every item. */
+export const EVERY_ITEM: EntryFilter = { wantsAll: true, wants: () => true };
 
 export type CompactedRead = { readonly kind: 'stale'; readonly reason: SyncReason } | ({ readonly kind: 'compacted' } & Compacted);
 
 interface Sources {
   readonly store: StreamStore;
   readonly frames: FrameEncoder;
+  readonly changes: SharedChanges;
+  readonly turns: TurnBudget;
 }
 
-/** Of a group, from one view of the store. */
-export async function readCompacted({ store, frames }: Sources, fanout: GroupFanout, since: Position): Promise<CompactedRead> {
-  const changes = await store.changes(fanout, since);
-  if (changes.kind === 'stale') return changes;
-  const { position, timestamp } = changes;
-  if (position.offset < since.offset) {
-    changes.close();
-    return { kind: 'stale', reason: 'ahead' };
-  }
-  const frame = (entry: ChangeEntry) => encodeTextFrame(frames.compacted(fanout, entry, since.offset, timestamp));
+/** Reads what changed in a group since a position. */
+export async function readCompacted({ frames, changes, turns }: Sources, fanout: GroupFanout, since: Position): Promise<CompactedRead> {
+  const read = await changes.read(fanout, since);
+  if (read.kind === 'stale') return read;
+  const { position, pinned } = read;
   return {
     kind: 'compacted',
     position,
-    writeTo: async ({ subscriber, members, wants }) => {
+    writeTo: async ({ subscriber, members, filter }) => {
+      const write = (pieces: readonly Buffer[]) => (pinned ? writeSoon : writeWhole)(subscriber, joined(pieces));
       let pending = members.map((member) => begin(frames, member, since, position));
       let bytes = 0;
       let begun: Written = 'nothing';
-      for await (const chunk of changes.chunks()) {
-        for (const entry of chunk) {
-          if (!wants(entry.item)) continue;
-          const next = frame(entry);
-          if (bytes > 0 && bytes + next.length > SEGMENT_BYTES) {
-            if (!(await writeSoon(subscriber, Buffer.concat(pending)))) return begun;
-            begun = 'begun';
-            pending = [];
-            bytes = 0;
-          }
-          pending.push(next);
-          bytes += next.length;
+      for await (const piece of read.pieces(filter)) {
+        if (bytes > 0 && bytes + piece.length > SEGMENT_BYTES) {
+          await turns.take(bytes);
+          if (!(await write(pending))) return begun;
+          begun = 'begun';
+          pending = [];
+          bytes = 0;
         }
+        pending.push(piece);
+        bytes += piece.length;
       }
       for (const member of members) pending.push(...end(frames, fanout, member, since, position));
-      return (await writeSoon(subscriber, Buffer.concat(pending))) ? 'whole' : begun;
+      await turns.take(bytes);
+      return (await write(pending)) ? 'whole' : begun;
     },
-    close: () => changes.close(),
+    close: () => read.close(),
   };
 }
 
 /** Of one item: its newest value tells all. */
 export async function readCompactedItem(
-  { store, frames }: Sources,
+  { store, frames }: Pick<Sources, 'store' | 'frames'>,
   fanout: GroupFanout,
   item: string,
   since: Position,
@@ -93,6 +98,11 @@ export async function readCompactedItem(
     },
     close() {},
   };
+}
+
+/** Small pieces are joined, so that they leave together; a large shared one is not copied. */
+function joined(pieces: readonly Buffer[]): readonly Buffer[] {
+  return pieces.length > 1 && pieces.every(({ length }) => length < JOINED_BYTES) ? [Buffer.concat(pieces)] : pieces;
 }
 
 function begin(frames: FrameEncoder, { id: subscriptionId }: Membership, since: Position, { epoch, offset }: Position): Buffer {

@@ -1,12 +1,15 @@
-import type { Position } from '@rivulet/protocol';
+import { LIMITS, type Position } from '@rivulet/protocol';
 import type { StreamConfig } from '../config/config.js';
 import type { Logger } from '../logging/logger.js';
 import type { Commit, GroupRef, StreamStore } from '../store/store.js';
+import { ByteBudget } from '../structures/byte-budget.js';
 import type { Clock } from '../structures/clock.js';
 import { PairMap } from '../structures/pair-map.js';
 import { encodeTextFrame } from '../structures/websocket-frame.js';
 import { SyncBuilder } from './built-sync.js';
 import { CatchUp } from './catch-up.js';
+import { SharedChanges } from './fanout/shared-changes.js';
+import { TurnBudget } from './fanout/turn-budget.js';
 import type { FrameEncoder } from './frame-encoder.js';
 import { GroupFanout } from './group-fanout.js';
 import { tellReach } from './staleness.js';
@@ -15,6 +18,8 @@ import { type JoinRequest, Membership, type Subscriber, Subscription } from './s
 /** How long the log of a group outlives its last subscription: a client that reconnects finds it. */
 const LINGER_MS = 60_000;
 const SWEEP_MS = 1_000;
+/** Bytes of shared answers that are written in one turn of the event loop, to all readers together. */
+const SHARED_TURN_BYTES = 1_048_576;
 
 export interface HubOptions {
   readonly store: StreamStore;
@@ -43,6 +48,7 @@ export class Hub {
   readonly #groups = new PairMap<GroupFanout>();
   readonly #catchUp: CatchUp;
   readonly #syncs: SyncBuilder;
+  readonly #changes: SharedChanges;
   readonly #idle = new Map<GroupFanout, number>();
   /** Groups with entries in their log, those changed longest ago first. */
   readonly #logged = new Set<GroupFanout>();
@@ -58,10 +64,13 @@ export class Hub {
 
   constructor(options: HubOptions) {
     this.#options = options;
-    this.#syncs = new SyncBuilder(options.store, options.frames, options.clock);
-    const { store, frames, logger } = options;
+    const { store, frames, clock, logger } = options;
+    const budget = new ByteBudget(LIMITS.builtSyncsBytes);
+    this.#syncs = new SyncBuilder(store, frames, clock, budget);
+    this.#changes = new SharedChanges({ store, frames, clock, budget });
+    const turns = new TurnBudget(SHARED_TURN_BYTES);
     const onOtherEpoch = (ref: GroupRef, position: Position) => this.restart(ref, 'epoch', position);
-    this.#catchUp = new CatchUp({ store, frames, syncs: this.#syncs, onOtherEpoch, logger });
+    this.#catchUp = new CatchUp({ store, frames, syncs: this.#syncs, changes: this.#changes, turns, onOtherEpoch, logger });
     this.#sweep = setInterval(() => this.#tidy(), SWEEP_MS);
     this.#sweep.unref();
   }
@@ -253,6 +262,7 @@ export class Hub {
       if (fanout.log.length === 0) this.#logged.delete(fanout);
     }
     this.#syncs.forgetAll();
+    this.#changes.tidy();
     for (const [fanout, since] of this.#idle) {
       if (now - since < LINGER_MS) break;
       this.#forget(fanout);
@@ -264,6 +274,7 @@ export class Hub {
     if (fanout.awaySince !== undefined) this.#away--;
     this.#logged.delete(fanout);
     this.#syncs.forget(fanout);
+    this.#changes.forget(fanout);
     this.#logBytes -= fanout.log.bytes;
     this.#groups.delete(fanout.stream, fanout.group);
     fanout.unwatch(() => this.#options.store.unwatch(fanout));

@@ -109,8 +109,13 @@ export class Subscription {
 
   /** Which changes are for it: one frame per socket and change, however many memberships match (spec ST §2.4). */
   wants(item: string | undefined): boolean {
-    if (this.#groupMembers > 0 && !this.#isStale(undefined)) return true;
+    if (this.wantsAll) return true;
     return item !== undefined && this.#itemMembers?.has(item) === true && !this.#isStale(item);
+  }
+
+  /** Every change of the group is for it. */
+  get wantsAll(): boolean {
+    return this.#groupMembers > 0 && !this.#isStale(undefined);
   }
 
   /** The next `sync` to send; `undefined` when none is due. */

@@ -50,15 +50,24 @@ async function readItemSync({ store, frames }: Sources, fanout: GroupFanout, ite
 }
 
 /** Looks and writes in one step: another pump of the same socket may run whenever this one awaits. */
-export async function writeWhole(subscriber: Subscriber, frame: Buffer | (() => Buffer)): Promise<boolean> {
+export async function writeWhole(subscriber: Subscriber, frames: Frames): Promise<boolean> {
   while (subscriber.open) {
     if (subscriber.ready) {
-      subscriber.write(typeof frame === 'function' ? frame() : frame);
+      writeAll(subscriber, frames);
       return true;
     }
     await subscriber.whenChanged();
   }
   return false;
+}
+
+/** Whole frames that are written in one step; a function makes them then. */
+type Frames = Buffer | readonly Buffer[] | (() => Buffer);
+
+function writeAll(subscriber: Subscriber, frames: Frames): void {
+  if (typeof frames === 'function') subscriber.write(frames());
+  else if (Buffer.isBuffer(frames)) subscriber.write(frames);
+  else for (const each of frames) subscriber.write(each);
 }
 
 /** Each part stands for itself: other frames of the socket may come between, and a reader that takes nothing is asked to begin again. */
@@ -126,10 +135,10 @@ async function hasRoom(subscriber: Subscriber, pinned: boolean): Promise<boolean
 }
 
 /** `writeWhole` that gives up: false also when nothing changed for `LIMITS.snapshotStallMs`. */
-export async function writeSoon(subscriber: Subscriber, frames: Buffer): Promise<boolean> {
+export async function writeSoon(subscriber: Subscriber, frames: Frames): Promise<boolean> {
   while (subscriber.open && !subscriber.ready) if (!(await changesSoon(subscriber))) return false;
   if (!subscriber.open) return false;
-  subscriber.write(frames);
+  writeAll(subscriber, frames);
   return true;
 }
 

@@ -1,0 +1,297 @@
+import { LIMITS, type Position, type SyncReason } from '@rivulet/protocol';
+import type { Changes, StreamStore } from '../../store/store.js';
+import type { ByteBudget } from '../../structures/byte-budget.js';
+import type { Clock } from '../../structures/clock.js';
+import type { FrameEncoder } from '../frame-encoder.js';
+import { type GroupFanout, SEGMENT_BYTES } from '../group-fanout.js';
+import { bytesOf, CompactedBlock, type Entry, type EntryFilter, encodeEntry } from './compacted-block.js';
+
+/** The changed items of a group since one cursor, each once, true at exactly one position. It must be closed. */
+export interface GroupChanges {
+  readonly kind: 'changes';
+  readonly position: Position;
+  /** Frames in offset order, in pieces of about `SEGMENT_BYTES`. */
+  pieces(filter: EntryFilter): Iterable<Buffer> | AsyncIterable<Buffer>;
+  /** The store keeps something for this reader until it is closed: it must not wait for a reader for long. */
+  readonly pinned: boolean;
+  close(): void;
+}
+
+export type ChangesRead = { readonly kind: 'stale'; readonly reason: SyncReason } | GroupChanges;
+
+interface Sources {
+  readonly store: StreamStore;
+  readonly frames: FrameEncoder;
+  readonly clock: Clock;
+  /** Bytes of everything that is built for several readers. */
+  readonly budget: ByteBudget;
+}
+
+interface Waiting {
+  readonly since: Position;
+  readonly resolve: (read: ChangesRead | Promise<ChangesRead>) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** After this many milliseconds the engine tries again whether an answer has become small enough to be shared. */
+const LARGE_MS = 60_000;
+
+/**
+ * Reads what changed in a group, once for all cursors. A read starts at the oldest cursor that waits, and later cursors take the end of it.
+ * A cursor that arrives while a read runs waits for the next read, so an answer is never older than its question. The answer is kept for
+ * a moment and serves until something changes. An answer that is too large to be kept is read by each reader for itself.
+ */
+export class SharedChanges {
+  readonly #from: Sources;
+  /** Cursors that wait for the next read of a group; present while a read of the group runs. */
+  readonly #lines = new Map<GroupFanout, Waiting[]>();
+  readonly #kept = new Map<GroupFanout, BuiltChanges>();
+  /** Cursors at or below `from` have too much to be shared; believed until a monotonic time. */
+  readonly #large = new WeakMap<GroupFanout, { readonly from: number; readonly until: number }>();
+
+  constructor(sources: Sources) {
+    this.#from = sources;
+  }
+
+  read(fanout: GroupFanout, since: Position): Promise<ChangesRead> {
+    const kept = this.#kept.get(fanout);
+    if (kept?.serves(fanout, since) === true) return Promise.resolve(kept.lend(since));
+    const large = this.#large.get(fanout);
+    if (large !== undefined && since.offset <= large.from && large.until > this.#from.clock.monotonic())
+      return this.#streamed(fanout, since);
+    return new Promise((resolve, reject) => {
+      const waiting = { since, resolve, reject };
+      const line = this.#lines.get(fanout);
+      if (line !== undefined) line.push(waiting);
+      else void this.#serveLine(fanout, [waiting]);
+    });
+  }
+
+  /** Keeps nothing of a group any longer; its present readers go on. */
+  forget(fanout: GroupFanout): void {
+    this.#kept.get(fanout)?.drop();
+    this.#kept.delete(fanout);
+  }
+
+  /** Drops what nobody reads or what is out of date; the hub calls it each second. */
+  tidy(): void {
+    for (const [fanout, built] of this.#kept) if (!built.isRead || !built.isCurrent(fanout)) this.forget(fanout);
+  }
+
+  async #serveLine(fanout: GroupFanout, line: Waiting[]): Promise<void> {
+    this.#lines.set(fanout, line);
+    while (line.length > 0) await this.#serve(fanout, line.splice(0));
+    this.#lines.delete(fanout);
+  }
+
+  /** Settles every one of `asked`, whatever happens. */
+  async #serve(fanout: GroupFanout, asked: readonly Waiting[]): Promise<void> {
+    const byEpoch = new Map<string, Waiting[]>();
+    for (const waiting of asked) {
+      const { epoch } = waiting.since;
+      const same = byEpoch.get(epoch);
+      if (same === undefined) byEpoch.set(epoch, [waiting]);
+      else same.push(waiting);
+    }
+    for (const same of byEpoch.values()) {
+      try {
+        await this.#serveEpoch(fanout, same);
+      } catch (error) {
+        // A promise that is settled already stays as it is.
+        for (const { reject } of same) reject(error);
+      }
+    }
+  }
+
+  async #serveEpoch(fanout: GroupFanout, same: readonly Waiting[]): Promise<void> {
+    let rest = same.toSorted((a, b) => a.since.offset - b.since.offset);
+    for (let oldest = rest[0]; oldest !== undefined; oldest = rest[0]) {
+      const { since } = oldest;
+      const built = await this.#build(fanout, since);
+      if (built.kind === 'changes') {
+        for (const waiting of rest) waiting.resolve(built.lend(waiting.since));
+        built.begun();
+        return;
+      }
+      // Newer cursors may be above the floor, or have less to get.
+      let served =
+        built.kind === 'stale' && built.reason !== 'floor' ? rest.length : rest.findIndex((other) => other.since.offset > since.offset);
+      if (served === -1) served = rest.length;
+      if (built.kind === 'large') served = Math.max(served, rest.length >> 1);
+      for (const { since: cursor, resolve } of rest.slice(0, served))
+        resolve(built.kind === 'stale' ? built : this.#streamed(fanout, cursor));
+      rest = rest.slice(served);
+    }
+  }
+
+  async #build(fanout: GroupFanout, since: Position): Promise<BuiltChanges | { readonly kind: 'large' } | StaleRead> {
+    const { store, frames, budget, clock } = this.#from;
+    const { history } = fanout;
+    const changes = await store.changes(fanout, since);
+    if (changes.kind === 'stale') return changes;
+    const { position, timestamp } = changes;
+    const blocks: CompactedBlock[] = [];
+    let entries: Entry[] = [];
+    let blockBytes = 0;
+    let bytes = 0;
+    let whole = false;
+    try {
+      for await (const chunk of changes.chunks()) {
+        for (const change of chunk) {
+          const entry = encodeEntry(frames, fanout, change, since.offset, timestamp);
+          const more = bytesOf(entry);
+          if (bytes + more > LIMITS.builtSyncBytes || !budget.take(more)) {
+            this.#large.set(fanout, { from: since.offset, until: clock.monotonic() + LARGE_MS });
+            return { kind: 'large' };
+          }
+          bytes += more;
+          if (blockBytes > 0 && blockBytes + entry.frame.length > SEGMENT_BYTES) {
+            blocks.push(new CompactedBlock(entries));
+            entries = [];
+            blockBytes = 0;
+          }
+          entries.push(entry);
+          blockBytes += entry.frame.length;
+        }
+      }
+      whole = true;
+    } finally {
+      changes.close();
+      if (!whole) budget.give(bytes);
+    }
+    if (entries.length > 0) blocks.push(new CompactedBlock(entries));
+    const built = new BuiltChanges({ position, from: since.offset, history, blocks }, () => budget.give(bytes));
+    this.forget(fanout);
+    if (fanout.history === history) this.#kept.set(fanout, built);
+    else built.drop();
+    return built;
+  }
+
+  async #streamed(fanout: GroupFanout, since: Position): Promise<ChangesRead> {
+    const changes = await this.#from.store.changes(fanout, since);
+    if (changes.kind === 'stale') return changes;
+    const { position } = changes;
+    if (position.offset >= since.offset) {
+      const pieces = (filter: EntryFilter) => this.#render(fanout, since, changes, filter);
+      return { kind: 'changes', position, pieces, pinned: true, close: () => changes.close() };
+    }
+    changes.close();
+    return AHEAD;
+  }
+
+  async *#render(fanout: GroupFanout, since: Position, changes: OpenChanges, filter: EntryFilter): AsyncIterable<Buffer> {
+    let pending: Buffer[] = [];
+    let bytes = 0;
+    for await (const chunk of changes.chunks()) {
+      for (const entry of chunk) {
+        if (!filter.wantsAll && !filter.wants(entry.item)) continue;
+        const { frame } = encodeEntry(this.#from.frames, fanout, entry, since.offset, changes.timestamp);
+        if (bytes > 0 && bytes + frame.length > SEGMENT_BYTES) {
+          yield Buffer.concat(pending);
+          pending = [];
+          bytes = 0;
+        }
+        pending.push(frame);
+        bytes += frame.length;
+      }
+    }
+    if (bytes > 0) yield Buffer.concat(pending);
+  }
+}
+
+type OpenChanges = Extract<Changes, { kind: 'changes' }>;
+type StaleRead = Extract<ChangesRead, { kind: 'stale' }>;
+
+const AHEAD: StaleRead = { kind: 'stale', reason: 'ahead' };
+
+interface BuiltParts {
+  readonly position: Position;
+  /** Cursors at or after this offset are served. */
+  readonly from: number;
+  /** History of the group that the position belongs to. */
+  readonly history: number;
+  readonly blocks: readonly CompactedBlock[];
+}
+
+/** Finished frames for all cursors between two offsets. Their bytes are given back when they are kept no longer and nobody reads them. */
+class BuiltChanges {
+  readonly kind = 'changes';
+  readonly #made: BuiltParts;
+  readonly #giveBack: () => void;
+  /** The builder counts as a reader until all who waited have theirs. */
+  #readers = 1;
+  #kept = true;
+  #given = false;
+
+  constructor(made: BuiltParts, giveBack: () => void) {
+    this.#made = made;
+    this.#giveBack = giveBack;
+  }
+
+  get isRead(): boolean {
+    return this.#readers > 0;
+  }
+
+  isCurrent(fanout: GroupFanout): boolean {
+    return this.#made.history === fanout.history && this.#made.position.offset >= fanout.log.head;
+  }
+
+  serves(fanout: GroupFanout, since: Position): boolean {
+    const { position, from } = this.#made;
+    return this.isCurrent(fanout) && since.epoch === position.epoch && since.offset >= from && since.offset <= position.offset;
+  }
+
+  lend(since: Position): ChangesRead {
+    const { position, blocks } = this.#made;
+    if (since.offset > position.offset) return AHEAD;
+    this.#readers++;
+    let open = true;
+    return {
+      kind: 'changes',
+      position,
+      pinned: false,
+      pieces: (filter) => piecesOf(blocks, since.offset, filter),
+      close: () => {
+        if (open) this.#readers--;
+        open = false;
+        this.#settle();
+      },
+    };
+  }
+
+  /** All who waited for it have been served. */
+  begun(): void {
+    this.#readers--;
+    this.#settle();
+  }
+
+  drop(): void {
+    this.#kept = false;
+    this.#settle();
+  }
+
+  #settle(): void {
+    if (this.#kept || this.#readers > 0 || this.#given) return;
+    this.#given = true;
+    this.#giveBack();
+  }
+}
+
+function* piecesOf(blocks: readonly CompactedBlock[], since: number, filter: EntryFilter): Iterable<Buffer> {
+  for (let index = firstAfter(blocks, since); index < blocks.length; index++) {
+    const piece = blocks[index]?.framesFor(since, filter);
+    if (piece !== undefined) yield piece;
+  }
+}
+
+/** Index of the first block that ends after `since`. */
+function firstAfter(blocks: readonly CompactedBlock[], since: number): number {
+  let low = 0;
+  let high = blocks.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((blocks[middle]?.last ?? 0) > since) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
