@@ -62,9 +62,9 @@ test('every scenario runs and reports each figure, as JSON and as a table', asyn
   for (const of of ['2,000 of rivulet', '2,000 of socket.io']) expect(worst(`${of}: returns`)).toBeGreaterThan(0);
   const visited = results.flatMap(({ figures }) => figures).find(({ name }) => name === 'with idle subscriptions: visited per flush');
   expect(visited?.median).toBe(20);
-  // Each change reaches the 10 subscribers, whichever server they are at: in one of two windows, where a busy machine cuts one short.
+  // Each change reaches the 10 subscribers, whichever server they are at. A window may begin and end between a change and its deliveries.
   for (const side of ['two engines', 'one engine', 'one engine over Redis', 'two of Socket.IO, pub/sub', 'two of Socket.IO, streams']) {
-    const perChange = [100, 1_000].map((rate) => worst(`${side} at ${rate}/s: deliveries`) / rate);
+    const perChange = [100, 1_000, 16_000].map((rate) => worst(`${side} at ${rate}/s: deliveries per change`));
     expect([side, Math.max(...perChange) > 7.5]).toEqual([side, true]);
   }
   for (const groups of ['1 group', '256 groups']) {
@@ -79,4 +79,4 @@ test('every scenario runs and reports each figure, as JSON and as a table', asyn
     expect(stdout).toContain(`## ${title}`);
     expect(targets.length).toBeGreaterThan(0);
   }
-}, 600_000);
+}, 1_800_000);

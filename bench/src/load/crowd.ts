@@ -98,11 +98,19 @@ export class Crowd {
     writer.close();
   }
 
-  /** Waits for what is on its way, and counts as lost what does not come. */
+  /** Waits while messages still arrive, and counts the missing ones as lost when none has come for `SETTLE_MS`. */
   async #settle(): Promise<void> {
-    await until(() => this.#isWhole(), SETTLE_MS);
+    for (let arrived = -1, now = this.#arrived(); now > arrived; now = this.#arrived()) {
+      arrived = now;
+      await until(() => this.#isWhole(), SETTLE_MS);
+      if (this.#isWhole()) break;
+    }
     const { published } = this.#returns;
     for (const { last } of this.#clients) this.#returns.lost += published - last;
+  }
+
+  #arrived(): number {
+    return this.#clients.reduce((sum, { last }) => sum + last, this.#returns.back);
   }
 
   #isWhole(): boolean {

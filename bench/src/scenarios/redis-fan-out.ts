@@ -105,6 +105,7 @@ async function measure({ side, servers, redis, rate, effort, figures, loadBound,
     const [redisMs] = redis === undefined ? [] : window.others.slice(-1);
     const serversMs = window.serverUser + window.serverSystem + window.others.slice(0, others.length).reduce((sum, ms) => sum + ms, 0);
     figures.add(`${at}: deliveries`, '/s', window.deliveries / window.seconds);
+    figures.add(`${at}: deliveries per change`, '', window.deliveries / window.acknowledged);
     figures.add(`${at}: delivery p50`, 'ms', window.deliveryP50);
     figures.add(`${at}: delivery p99`, 'ms', window.deliveryP99);
     figures.add(`${at}: server CPU per delivery`, 'µs', (serversMs * 1_000) / window.deliveries);

@@ -8,7 +8,7 @@ import { freePort } from './free-ports.js';
 import { pin, SERVER_CPU } from './server-process.js';
 
 const READY = 'Ready to accept connections';
-const START_TIMEOUT_MS = 20_000;
+const START_TIMEOUT_MS = 90_000;
 
 /** A Redis of its own on loopback that keeps nothing on disk. It shares the processor of the servers. */
 export class RedisServer {

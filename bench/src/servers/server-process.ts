@@ -26,7 +26,7 @@ export type FanOutName = 'rivulet' | 'socket.io' | 'uwebsockets';
 /** `before`: another build of Rivulet, to compare with. */
 export type ServerName = FanOutName | 'before' | 'node:http' | 'ws relay';
 
-const START_TIMEOUT_MS = 20_000;
+const START_TIMEOUT_MS = 90_000;
 const here = (file: string) => fileURLToPath(new URL(file, import.meta.url));
 const PINNED = spawnSync('taskset', ['--version']).status === 0;
 
