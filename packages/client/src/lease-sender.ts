@@ -24,11 +24,11 @@ export class LeaseSender {
     if (utf8Length(json) > LEASE_DATA_BYTES)
       throw new StreamError('VALUE_TOO_LARGE', `the data of a lease is at most ${LEASE_DATA_BYTES} bytes`);
     this.#text = `{"type":"lease","data":{"subscriptionId":${JSON.stringify(subscriptionId)},"data":${json}}}`;
-    this.repeat();
+    this.again();
   }
 
   /** Sends what was set last, if anything was. */
-  repeat(): void {
+  again(): void {
     if (this.#text === undefined || this.#timer !== undefined) return;
     const wait = this.#sentAt + EVERY_MS - this.#clock.now();
     if (wait <= 0) this.#now(this.#text);

@@ -23,7 +23,9 @@ export class Listeners<Event> {
   add(tell: (event: Event) => void): Unsubscribe {
     const entry = { tell };
     this.#all.add(entry);
-    return () => void this.#all.delete(entry);
+    return () => {
+      this.#all.delete(entry);
+    };
   }
 
   emit(event: Event): void {

@@ -200,6 +200,7 @@ function readItem(value: unknown): Item<unknown> | undefined {
   const { id, created, offset, text } = value as Partial<Record<keyof PersistedItem, unknown>>;
   if (typeof id !== 'string' || !isOffset(created) || !isOffset(offset) || typeof text !== 'string') return undefined;
   try {
+    // oxlint-disable-next-line eslint/no-restricted-properties -- inside a try
     return { id, created, offset, data: JSON.parse(text) };
   } catch {
     return undefined;

@@ -72,7 +72,10 @@ export class StreamClient {
     this.#link = { clock, random, send: (text) => this.#send?.(text), counters: this.counters, report: (error) => this.#report(error) };
     this.#store = typeof persist === 'string' ? (typeof indexedDB === 'undefined' ? undefined : indexedDbStore(persist)) : persist;
     const awakening = runtime.awakening ?? pageAwakening;
-    const spread: Awakening = (wake) => awakening(() => void clock.setTimer(wake, random() * WAKE_SPREAD_MS));
+    const spread: Awakening = (wake) =>
+      awakening(() => {
+        clock.setTimer(wake, random() * WAKE_SPREAD_MS);
+      });
     const { WebSocket: given = globalThis.WebSocket as WebSocketConstructor | undefined, silenceMs } = options;
     if (given === undefined && runtime.openSocket === undefined)
       throw new StreamError('INVALID_OPTIONS', 'this runtime has no WebSocket: give the one of `ws` as option WebSocket');
@@ -133,7 +136,7 @@ export class StreamClient {
       if (token !== undefined && this.#send === send) send(JSON.stringify({ type: 'refresh', data: { token } }));
     } catch (error) {
       this.#report(new StreamError('TOKEN_FAILED', 'getToken failed', { cause: error }));
-      if (this.#send === send) this.#refreshTimer = this.#link.clock.setTimer(() => void this.refreshToken(), AGAIN_MS);
+      if (this.#send === send) this.#refreshTimer = this.#link.clock.setTimer(() => this.#renew(), AGAIN_MS);
     }
   }
 
@@ -188,7 +191,12 @@ export class StreamClient {
     });
     if (this.#send !== undefined) subscription.onOpen();
     if (copy === undefined) subscription.release();
-    else void copy.restore().then(() => subscription.release());
+    else
+      this.#inBackground(
+        copy.restore().finally(() => subscription.release()),
+        'PERSIST_FAILED',
+        'the copy could not be restored',
+      );
     return shared;
   }
 
@@ -207,7 +215,7 @@ export class StreamClient {
     if (this.#shared.get(key) === shared) this.#shared.delete(key);
     this.#byId.delete(subscription.id);
     subscription.close();
-    void copy?.close();
+    if (copy !== undefined) this.#inBackground(copy.close(), 'PERSIST_FAILED', 'the copy could not be saved');
   }
 
   #opened(send: (text: string) => void): void {
@@ -299,7 +307,7 @@ export class StreamClient {
         for (const { subscription } of this.#shared.values()) subscription.onRefreshed();
         return;
       case 'expiring':
-        void this.refreshToken();
+        this.#renew();
         return;
       default:
         message satisfies never;
@@ -308,6 +316,15 @@ export class StreamClient {
 
   #at({ streamName: stream, groupId: group }: { readonly streamName: string; readonly groupId: string }, item: string | undefined) {
     return this.#shared.get(targetKey({ stream, group, item }))?.subscription;
+  }
+
+  #renew(): void {
+    this.#inBackground(this.refreshToken(), 'TOKEN_FAILED', 'the token could not be renewed');
+  }
+
+  /** Reports the failure of a task that nobody awaits. */
+  #inBackground(task: Promise<void>, code: 'TOKEN_FAILED' | 'PERSIST_FAILED', message: string): void {
+    task.catch((cause: unknown) => this.#report(new StreamError(code, message, { cause })));
   }
 
   #report(error: StreamError): void {

@@ -398,7 +398,7 @@ export class Subscription {
     if (this.#status !== status) return;
     if (isLive && !wasLive) {
       this.#liveAt = this.#link.clock.now();
-      this.#lease.repeat();
+      this.#lease.again();
     }
     if (before !== status) this.#tellStatus(status);
   }

@@ -51,7 +51,7 @@ export class PeerWorker {
           const frame = jsonOf(data);
           inbox.push(frame);
           const handler = frame.type === 'invokefunction' ? handlers.get(String(frame.function_id)) : undefined;
-          if (handler !== undefined) void answer(made, handler, frame);
+          if (handler !== undefined) answer(made, handler, frame).catch((error: unknown) => made.emit('error', error));
         });
       },
       { ...options, handshakeTimeout: patienceMs },

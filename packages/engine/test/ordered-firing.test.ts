@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { FiringTurns } from '../src/core/firing-turns.js';
 import { HeldEvents } from '../src/core/held-events.js';
 import { OrderedFiring } from '../src/core/ordered-firing.js';
+import { silentLogger } from '../src/logging/logger.js';
 import { countReleased } from './released.js';
 
 /** Firings that end when the test says so. */
@@ -29,7 +30,7 @@ class Binding extends OrderedFiring {
   readonly #events: HeldEvents;
 
   constructor(onDrop: () => void, events = new HeldEvents()) {
-    super(new FiringTurns(), onDrop);
+    super(new FiringTurns(silentLogger), onDrop);
     this.#events = events;
   }
 
@@ -152,9 +153,9 @@ describe('ordered firing', () => {
   });
 
   it('starts nothing within the call that asks for it, and only so many in one turn of the event loop', async () => {
-    const turns = new FiringTurns();
+    const turns = new FiringTurns(silentLogger);
     let started = 0;
-    const cause = () => {
+    const cause = async () => {
       started++;
       // Each causes two more, for ever.
       for (let n = 0; n < 2 && started < 5_000; n++) turns.start(cause);

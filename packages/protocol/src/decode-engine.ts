@@ -1,6 +1,7 @@
 import { decodeErrorBody } from './decode-error-body.js';
 import type { Decoded } from './decoded.js';
 import type { EngineMessage } from './engine-messages.js';
+import { parseJson } from './guards.js';
 import { excerpt, field, isJsonObject, type JsonObject, optionalField, stringField } from './json-fields.js';
 import { exceedsDepth } from './json-scan.js';
 import { JSON_DEPTH } from './shared-limits.js';
@@ -15,12 +16,8 @@ const MOST_LEVELS = JSON_DEPTH * 2;
 export function decodeEngineMessage(text: string): Decoded<EngineMessage> {
   if (text.trim() === '') return { kind: 'ignored', reason: 'blank' };
   if (exceedsDepth(text, MOST_LEVELS)) return invalid('nested too deep');
-  let frame: unknown;
-  try {
-    frame = JSON.parse(text);
-  } catch {
-    return invalid('not JSON');
-  }
+  const frame = parseJson(text);
+  if (frame === undefined) return invalid('not JSON');
   if (!isJsonObject(frame)) return invalid('not a JSON object');
   const type = stringField(frame, 'type');
   if (type === undefined) return invalid('no type');

@@ -1,3 +1,4 @@
+import { parseJson } from './guards.js';
 import { field, isJsonObject, isRegistryId, type JsonObject, optionalField, stringField } from './json-fields.js';
 import { exceedsDepth } from './json-scan.js';
 import { ID_BYTES, JSON_DEPTH, SERVER_FRAME_CHARS } from './shared-limits.js';
@@ -20,12 +21,8 @@ const MOST_TYPE = 64;
 export function decodeStreamFrame(text: string, mostChars: number = SERVER_FRAME_CHARS): DecodedStreamFrame {
   if (text.length > mostChars) return invalid('too large');
   if (exceedsDepth(text, MOST_DEPTH)) return invalid('nested too deep');
-  let frame: unknown;
-  try {
-    frame = JSON.parse(text);
-  } catch {
-    return invalid('not JSON');
-  }
+  const frame = parseJson(text);
+  if (frame === undefined) return invalid('not JSON');
   if (!isJsonObject(frame)) return invalid('not a JSON object');
   const type = stringField(frame, 'type');
   const message = type === 'stream' ? readStream(frame) : readControl(type ?? '', frame);

@@ -1,4 +1,5 @@
 import type { Decoded } from './decoded.js';
+import { parseJson } from './guards.js';
 import { excerpt, field, isJsonObject, isRegistryId, type JsonObject, stringField } from './json-fields.js';
 import { scanJson } from './json-scan.js';
 import { LIMITS } from './limits.js';
@@ -10,12 +11,8 @@ export function decodeStreamMessage(text: string): Decoded<StreamClientMessage> 
   if (text.trim() === '') return { kind: 'ignored', reason: 'blank' };
   const scan = scanJson(text);
   if (scan.kind === 'refused') return invalid(scan.reason);
-  let frame: unknown;
-  try {
-    frame = JSON.parse(text);
-  } catch {
-    return invalid('not JSON');
-  }
+  const frame = parseJson(text);
+  if (frame === undefined) return invalid('not JSON');
   if (!isJsonObject(frame)) return invalid('not a JSON object');
   const type = stringField(frame, 'type');
   if (type !== 'join' && type !== 'leave' && type !== 'refresh' && type !== 'lease')

@@ -2,6 +2,7 @@ import { decodeErrorBody } from './decode-error-body.js';
 import type { Decoded, RefusedTrigger, Undecodable } from './decoded.js';
 import type { ErrorCode } from './errors.js';
 import { readFrameHead } from './frame-head.js';
+import { parseJson } from './guards.js';
 import { excerpt, field, isJsonObject, isRegistryId, type JsonObject, optionalField, stringField } from './json-fields.js';
 import { scanJson } from './json-scan.js';
 import type { Action, InvocationResult, InvokeFunction, WorkerMessage } from './worker-messages.js';
@@ -14,12 +15,8 @@ export function decodeWorkerMessage(text: string): Decoded<WorkerMessage> {
   if (text.trim() === '') return { kind: 'ignored', reason: 'blank' };
   const scan = scanJson(text);
   if (scan.kind === 'refused') return unreadable(text, scan.reason);
-  let frame: unknown;
-  try {
-    frame = JSON.parse(text);
-  } catch {
-    return unreadable(text, 'not JSON');
-  }
+  const frame = parseJson(text);
+  if (frame === undefined) return unreadable(text, 'not JSON');
   if (!isJsonObject(frame)) return invalid('deserialization_error', 'not a JSON object');
   const type = stringField(frame, 'type');
   if (type === undefined) return invalid('deserialization_error', 'no type');

@@ -1,3 +1,4 @@
+import { parseJson } from './guards.js';
 import type { JsonObject } from './json-fields.js';
 import { endOfString } from './json-scan.js';
 
@@ -57,12 +58,7 @@ export function readFrameHead(text: string, keys: ReadonlySet<string>): JsonObje
 }
 
 function parse(text: string, units: number, most: number): unknown {
-  if (units > most) return undefined;
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  return units > most ? undefined : parseJson(text);
 }
 
 /** Objects and arrays: `{` and `[`, `}` and `]` differ in one bit. */

@@ -9,6 +9,7 @@ export * from './encode-stream.js';
 export * from './encode-worker.js';
 export * from './engine-messages.js';
 export * from './errors.js';
+export * from './guards.js';
 export * from './json-fields.js';
 export * from './json-scan.js';
 export * from './json-text.js';

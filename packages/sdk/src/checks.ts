@@ -4,6 +4,7 @@ import { sdkError } from './errors.js';
 export function checkUrl(text: string): void {
   let url: URL | undefined;
   try {
+    // oxlint-disable-next-line eslint/no-restricted-globals -- inside a try; the application gave this address
     url = new URL(text);
   } catch {
     // No URL at all: refused below, as one of another protocol.

@@ -31,7 +31,7 @@ export class Executor {
     this.bindings = new Bindings({
       triggerTypes: options.triggerTypes,
       mayRun: () => this.#running < options.maxRunning,
-      run: (step) => void this.#track(step),
+      run: (step) => this.#track(step),
       warn: options.warn,
     });
   }
@@ -53,7 +53,7 @@ export class Executor {
       return this.#refuse(call, reply, 'function_not_invokable', 'Function is HTTP-invoked and cannot be invoked locally');
     if (this.#running >= this.#options.maxRunning)
       return this.#refuse(call, reply, 'OVERLOADED', `the worker runs ${this.#running} handlers; call again later`);
-    void this.#track(async () =>
+    this.#track(async () =>
       this.#answer(call, reply, () => invocable.run(this.#options.revive(call.data), call.metadata as Metadata | undefined)),
     );
   }
@@ -102,7 +102,12 @@ export class Executor {
     else reply(this.#error(call, { code, message }));
   }
 
-  async #track(run: () => Promise<void>): Promise<void> {
+  /** Counts `run` while it goes on. The steps answer for themselves; what still fails is told to `warn`. */
+  #track(run: () => Promise<void>): void {
+    this.#count(run).catch((error: unknown) => this.#options.warn('invocation_failed', messageOf(error)));
+  }
+
+  async #count(run: () => Promise<void>): Promise<void> {
     this.#running++;
     try {
       await run();

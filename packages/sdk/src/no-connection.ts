@@ -8,6 +8,7 @@ export class NoConnection {
   #told = false;
 
   constructor(url: string) {
+    // oxlint-disable-next-line eslint/no-restricted-globals -- checkUrl accepted this address before
     const { protocol, host, pathname } = new URL(url);
     this.#address = `${protocol}//${host}${pathname === '/' ? '' : pathname}`;
   }

@@ -36,8 +36,12 @@ export class ChannelWriter {
     this.#ref = ref;
     this.#liveness = liveness;
     this.stream = new Writable({
-      write: (chunk: Buffer, _encoding, done) => void this.#then(() => this.#sendBytes(chunk)).then(() => done(), done),
-      final: (done) => void this.#then(() => this.#finish('stream_complete')).then(() => done(), done),
+      write: (chunk: Buffer, _encoding, done) => {
+        this.#then(() => this.#sendBytes(chunk)).then(() => done(), done);
+      },
+      final: (done) => {
+        this.#then(() => this.#finish('stream_complete')).then(() => done(), done);
+      },
       destroy: (error, done) => {
         // A reader that waits already hears of the end only by a socket that goes.
         if (this.#socket === undefined) this.#open().then((socket) => socket.terminate(), ignored);
@@ -178,7 +182,10 @@ export class ChannelReader {
   /** Reads no more: what was read so far was all. */
   close(): void {
     this.#closing = true;
-    if (this.#socket === undefined) return void this.stream.destroy();
+    if (this.#socket === undefined) {
+      this.stream.destroy();
+      return;
+    }
     // The answer stands behind what nobody wants any more.
     this.#socket.resume();
     this.#socket.close(1000, 'channel_close');

@@ -96,7 +96,9 @@ export class WorkerCore<TReader, TWriter> implements Worker<TReader, TWriter>, L
 
   onConnectionState(listener: (state: ConnectionState) => void): () => void {
     this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
+    return () => {
+      this.#listeners.delete(listener);
+    };
   }
 
   registerFunction(
@@ -320,7 +322,10 @@ export class WorkerCore<TReader, TWriter> implements Worker<TReader, TWriter>, L
 
   #changed(state: ConnectionState): void {
     if (state.kind === 'closed') this.#intake = 'closed';
-    if (state.kind === 'open') void this.#settleBindings();
+    if (state.kind === 'open')
+      this.#settleBindings().catch((error: unknown) =>
+        this.#warnings.tell('INVALID_ARGUMENTS', `bindings were not settled: ${messageOf(error)}`),
+      );
     for (const listener of this.#listeners) {
       try {
         listener(state);

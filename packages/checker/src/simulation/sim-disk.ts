@@ -2,6 +2,7 @@ import type { ApplyResult, Change, Commit, GroupRef, WritableStore, Write, Write
 import { createMemoryStore } from '@rivulet/engine/stores';
 import type { ShownItem } from '../history/op.js';
 import { describeState } from '../state-hash.js';
+import { failRound } from './fail-round.js';
 import type { VirtualTime } from './virtual-time.js';
 
 /** One change, or several in one step. */
@@ -33,7 +34,7 @@ export class SimDisk {
 
   /** Everything on it is gone; what comes now is another history. */
   wipe(): void {
-    void this.store.close();
+    this.store.close().catch(failRound);
     this.#touched = new Map();
     this.store = this.#open();
   }
@@ -85,13 +86,14 @@ export class SimDisk {
 
   #open(): WritableStore {
     const store = createMemoryStore({ clock: this.#time, tombstoneRetentionMs: this.#retentionMs });
-    void store.start({
+    const started = store.start({
       onCommit: (commit) => {
         if (this.#commits === undefined) this.onOwnCommit(commit);
         else this.#commits.push(commit);
       },
       onBreak: () => {},
     });
+    started.catch(failRound);
     return store;
   }
 }

@@ -22,6 +22,7 @@ import type { Commit } from '@rivulet/engine/stores';
 import { RivuletError } from '@rivulet/protocol';
 import type { NewOp } from '../history/op.js';
 import type { Random } from '../random.js';
+import { failRound } from './fail-round.js';
 import type { Faults } from './faults.js';
 import type { SimConnection } from './sim-connection.js';
 import type { SimStore } from './sim-store.js';
@@ -79,7 +80,7 @@ export class SimEngine {
       expiry: new ExpiryWatch(clock),
     };
     store.doubts.onDoubt((ref) => this.#hub.refreshGroup(ref));
-    void store.start({
+    const started = store.start({
       onCommit: (commit: Commit) => {
         if (!this.#hub.watches(commit.stream, commit.group)) return;
         this.#hub.publish(commit, frames.change(commit));
@@ -87,6 +88,7 @@ export class SimEngine {
       onBreak: (ref, reason, position) => this.#hub.restart(ref, reason, position),
       onReach: (ref, reachable) => this.#hub.reach(ref, reachable),
     });
+    started.catch(failRound);
   }
 
   /** Figures that must come back to where they were. */
@@ -122,7 +124,7 @@ export class SimEngine {
     this.store.crash();
     this.#hub.stop();
     this.#leases.close();
-    void this.#channels.close();
+    this.#channels.close().catch(failRound);
     for (const connection of this.#connections) connection.abandon();
   }
 

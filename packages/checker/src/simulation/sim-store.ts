@@ -15,6 +15,7 @@ import type {
 import { type Position, RivuletError } from '@rivulet/protocol';
 import type { NewOp } from '../history/op.js';
 import type { Random } from '../random.js';
+import { failRound } from './fail-round.js';
 import type { AnyWrite, SimDisk, Written } from './sim-disk.js';
 import type { VirtualTime } from './virtual-time.js';
 
@@ -201,7 +202,7 @@ export class SimStore implements StreamStore {
   #inLine(change: AnyWrite): Promise<ApplyResult | WriteResult> {
     return new Promise((resolve, reject) => {
       this.#queue.push({ change, resolve, reject });
-      if (this.#underWay === undefined) void this.#write();
+      if (this.#underWay === undefined) this.#write().catch(failRound);
     });
   }
 

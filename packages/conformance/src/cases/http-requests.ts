@@ -130,7 +130,13 @@ export const httpRequestCases: readonly Case[] = [
     async run(context) {
       const http = await context.http();
       const seen: Frame[] = [];
-      await http.serve('/m', (_input, frame) => void seen.push(frame), { metadata: { tenant: 'acme' } });
+      await http.serve(
+        '/m',
+        (_input, frame) => {
+          seen.push(frame);
+        },
+        { metadata: { tenant: 'acme' } },
+      );
       await http.fetch('/m', { method: 'GET', headers: { ...JSON_TYPE, traceparent: '00-1-2-01', baggage: 'k=v' } });
       const [frame] = seen;
       same([frame?.metadata, frame?.traceparent, frame?.baggage], [{ tenant: 'acme' }, '00-1-2-01', 'k=v'], 'what the function got');

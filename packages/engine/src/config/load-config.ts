@@ -68,6 +68,7 @@ function readText(file: string, cwd: string): string {
     throw unusable(`can't be read (${code}); give --config the path of an existing file`);
   }
   try {
+    // oxlint-disable-next-line eslint/no-restricted-globals -- inside a try; the bytes are a file of the operator
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
     throw unusable('is not UTF-8 text; save it with that encoding');

@@ -103,6 +103,7 @@ function readRedisStore(owner: StoreOwner, section: Section, findings: Findings)
     findings.problem([...section.path, 'nodes'], 'nodes are those of mode: sentinel or mode: cluster; give both or neither');
     return undefined;
   }
+  // oxlint-disable-next-line eslint/no-restricted-globals -- the schema checked the address with canParse
   if (mode === 'cluster' && !/^\/?0?$/.test(new URL(redis.redis_url).pathname)) {
     findings.problem([...section.path, 'redis_url'], 'a Redis Cluster has no databases; leave the number out');
     return undefined;

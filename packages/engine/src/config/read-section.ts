@@ -22,6 +22,7 @@ export function readSection<S extends z.ZodObject>(schema: S, section: Section, 
     findings.problem(path, `${shown(value)} is not valid; expected a mapping of keys`);
     return undefined;
   }
+  // oxlint-disable-next-line eslint/no-restricted-globals -- values of a YAML file hold no functions
   const input = structuredClone(value ?? {});
   const first = schema.safeParse(input);
   if (first.success) return first.data;

@@ -234,6 +234,7 @@ function redisSchema(prefix: string) {
       .string({ error: REDIS_URL_BOUND })
       .max(4_096, { error: REDIS_URL_BOUND })
       .regex(/^rediss?:\/\/[^\s]+$/, { error: REDIS_URL_BOUND })
+      // oxlint-disable-next-line eslint/no-restricted-globals -- canParse never throws
       .refine((url) => URL.canParse(url), { error: REDIS_URL_BOUND })
       .default('redis://localhost:6379')
       .describe(REDIS_URL_BOUND),

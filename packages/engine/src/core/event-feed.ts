@@ -1,4 +1,5 @@
 import { LIMITS, RivuletError } from '@rivulet/protocol';
+import { runInBackground } from '../logging/background.js';
 import type { Logger } from '../logging/logger.js';
 import type { Fabric, TriggerBinding, TriggerProvider } from './fabric.js';
 import type { JsonPayload } from './invocation.js';
@@ -115,7 +116,7 @@ export class EventFeed implements TriggerProvider {
       for (const watcher of this.#ofWorker.get(workerId) ?? []) {
         if (watcher.running || watcher.next >= this.#end) continue;
         if (left-- === 0) return;
-        void this.#fire(watcher);
+        runInBackground(this.#fire(watcher), this.#options.logger, 'engine_event');
       }
       this.#due.delete(workerId);
     }
@@ -129,9 +130,11 @@ export class EventFeed implements TriggerProvider {
     watcher.next++;
     watcher.running = true;
     const { binding } = watcher;
-    // It never rejects and logs its own failures.
-    await this.#options.fabric.fire(binding, event(binding));
-    watcher.running = false;
+    try {
+      await this.#options.fabric.fire(binding, event(binding));
+    } finally {
+      watcher.running = false;
+    }
     if (watcher.next >= this.#end || this.#watchers.get(binding.id) !== watcher) return;
     this.#due.add(binding.workerId);
     this.#goOn();

@@ -1,3 +1,6 @@
+import { runInBackground } from '../logging/background.js';
+import type { Logger } from '../logging/logger.js';
+
 /** Firings that may start in one turn of the event loop, of all bindings. */
 const STARTS_PER_TURN = 256;
 
@@ -7,11 +10,16 @@ const STARTS_PER_TURN = 256;
  * off each other leave it to everybody else.
  */
 export class FiringTurns {
-  #due: (() => void)[] = [];
+  readonly #logger: Logger;
+  #due: (() => Promise<void>)[] = [];
   #left = STARTS_PER_TURN;
 
-  /** `run` must not throw. */
-  start(run: () => void): void {
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  /** Calls `run` in a later step. Its failure is logged, and the other firings go on. */
+  start(run: () => Promise<void>): void {
     this.#due.push(run);
     if (this.#due.length === 1 && this.#left > 0) queueMicrotask(() => this.#run());
   }
@@ -20,7 +28,7 @@ export class FiringTurns {
     if (this.#left === STARTS_PER_TURN) setImmediate(() => this.#nextTurn());
     const now = this.#due.splice(0, this.#left);
     this.#left -= now.length;
-    for (const run of now) run();
+    for (const run of now) runInBackground(run(), this.#logger, 'trigger_firing');
   }
 
   #nextTurn(): void {

@@ -1,4 +1,5 @@
 import { RivuletError } from '@rivulet/protocol';
+import { runInBackground } from '../logging/background.js';
 import type { LogFields, Logger } from '../logging/logger.js';
 import { RepeatedLine } from '../logging/repeated-line.js';
 import { decides } from './access/deciding-types.js';
@@ -15,7 +16,7 @@ const NOTHING_PENDING: PendingCall = { cancel() {} };
 export class FunctionFabric implements Fabric {
   readonly functions: FunctionRegistry;
   readonly triggers: TriggerRegistry;
-  readonly firing = { turns: new FiringTurns(), events: new HeldEvents() };
+  readonly firing: Fabric['firing'];
   readonly #logger: Logger;
   /** Of bindings that have failed. */
   readonly #failures = new WeakMap<TriggerBinding, Record<'condition_failed' | 'trigger_function_failed', RepeatedLine>>();
@@ -23,6 +24,7 @@ export class FunctionFabric implements Fabric {
   /** `onFunctionsChanged` runs after each change of who serves what. */
   constructor(logger: Logger, onFunctionsChanged: () => void = () => {}) {
     this.#logger = logger;
+    this.firing = { turns: new FiringTurns(logger), events: new HeldEvents() };
     this.functions = new FunctionRegistry(onFunctionsChanged);
     this.triggers = new TriggerRegistry(logger);
   }
@@ -130,7 +132,7 @@ export class FunctionFabric implements Fabric {
       return NOTHING_PENDING;
     }
     let cancelled = false;
-    answer.then(
+    const answered = answer.then(
       (outcome) => {
         if (!cancelled) done(outcome);
       },
@@ -138,6 +140,7 @@ export class FunctionFabric implements Fabric {
         if (!cancelled) done(this.#thrown(call, error));
       },
     );
+    runInBackground(answered, this.#logger, 'builtin_answer');
     return {
       cancel: () => {
         cancelled = true;

@@ -1,4 +1,4 @@
-import type { ErrorBody, ErrorCode, JsonText } from '@rivulet/protocol';
+import { type ErrorBody, type ErrorCode, type JsonText, parseJson } from '@rivulet/protocol';
 
 /** A JSON value that is parsed or written at most once, and only when somebody asks. */
 export class JsonPayload {
@@ -23,7 +23,7 @@ export class JsonPayload {
 
   get value(): unknown {
     if (!this.#parsed) {
-      this.#value = JSON.parse(this.#text as string);
+      this.#value = parseJson(this.#text as string);
       this.#parsed = true;
     }
     return this.#value;

@@ -30,7 +30,7 @@ export class OrderedFiring implements EventQueue {
     return this.#waiting.size;
   }
 
-  /** `run` must not reject. It has a hold of its own on the event until it has ended, or is dropped. */
+  /** A failure of `run` is logged by the turns. It has a hold of its own on the event until it has ended, or is dropped. */
   enqueue(lane: string, run: () => Promise<unknown>, event: HeldEvent): void {
     if (this.#closed) return;
     const firing: Firing = { lane, run, event };
@@ -80,18 +80,21 @@ export class OrderedFiring implements EventQueue {
   #start(firing: Firing, queue: Firing[]): void {
     this.#lanes.set(firing.lane, queue);
     this.#runningChars += firing.event.chars;
-    this.#turns.start(() => void this.#run(firing, queue));
+    this.#turns.start(() => this.#run(firing, queue));
   }
 
   async #run({ lane, run, event }: Firing, queue: Firing[]): Promise<void> {
     // It may have been closed before its turn came.
-    if (!this.#closed) await run();
-    this.#runningChars -= event.chars;
-    event.release();
-    this.#lanes.delete(lane);
-    // Behind the lanes that wait longer.
-    if (queue.length > 0) this.#held.set(lane, queue);
-    this.#startHeld();
+    try {
+      if (!this.#closed) await run();
+    } finally {
+      this.#runningChars -= event.chars;
+      event.release();
+      this.#lanes.delete(lane);
+      // Behind the lanes that wait longer.
+      if (queue.length > 0) this.#held.set(lane, queue);
+      this.#startHeld();
+    }
   }
 
   #startHeld(): void {

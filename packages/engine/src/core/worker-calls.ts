@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ErrorBody, InvocationResult } from '@rivulet/protocol';
+import { runSafely } from '../logging/background.js';
+import type { Logger } from '../logging/logger.js';
 import type { PendingCall } from './fabric.js';
 import { failure, type Outcome } from './invocation.js';
 
@@ -10,7 +12,12 @@ type Done = (outcome: Outcome) => void;
  * itself and nobody can answer for another.
  */
 export class WorkerCalls {
+  readonly #logger: Logger;
   readonly #running = new Map<string, Done>();
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
 
   get size(): number {
     return this.#running.size;
@@ -19,7 +26,16 @@ export class WorkerCalls {
   begin(done: Done): { readonly id: string; readonly pending: PendingCall } {
     const id = randomUUID();
     this.#running.set(id, done);
-    return { id, pending: { cancel: () => void this.#running.delete(id) } };
+    return { id, pending: { cancel: () => this.#forget(id) } };
+  }
+
+  #forget(id: string): void {
+    this.#running.delete(id);
+  }
+
+  /** Runs the caller's code; what it throws must not end the worker that answered. */
+  #end(done: Done, outcome: Outcome): void {
+    runSafely(() => done(outcome), this.#logger, 'call_answer');
   }
 
   /** Late, duplicate and foreign answers are ignored; answers whether this one was awaited. */
@@ -32,8 +48,8 @@ export class WorkerCalls {
       ...(result.traceparent === undefined ? {} : { traceparent: result.traceparent }),
       ...(result.baggage === undefined ? {} : { baggage: result.baggage }),
     };
-    if (result.error !== undefined) done({ kind: 'error', error: result.error, origin: 'function', ...trace });
-    else done({ kind: 'result', text: result.result === undefined ? undefined : JSON.stringify(result.result), ...trace });
+    if (result.error !== undefined) this.#end(done, { kind: 'error', error: result.error, origin: 'function', ...trace });
+    else this.#end(done, { kind: 'result', text: result.result === undefined ? undefined : JSON.stringify(result.result), ...trace });
     return true;
   }
 
@@ -42,7 +58,7 @@ export class WorkerCalls {
     const done = this.#running.get(invocationId);
     if (done === undefined) return false;
     this.#running.delete(invocationId);
-    done({ kind: 'error', error, origin: 'engine' });
+    this.#end(done, { kind: 'error', error, origin: 'engine' });
     return true;
   }
 
@@ -50,6 +66,7 @@ export class WorkerCalls {
   fail(): void {
     const waiting = [...this.#running.values()];
     this.#running.clear();
-    for (const done of waiting) done(failure('invocation_stopped', 'the worker that ran the function disconnected before it answered'));
+    for (const done of waiting)
+      this.#end(done, failure('invocation_stopped', 'the worker that ran the function disconnected before it answered'));
   }
 }

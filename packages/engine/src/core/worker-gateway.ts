@@ -159,6 +159,7 @@ export class WorkerGateway {
     const { allowedOrigins, rbac } = this.#options.config;
     if (origin === undefined || allowedOrigins.includes(origin)) return true;
     if (rbac?.authFunction !== undefined) return allowedOrigins.length === 0;
+    // oxlint-disable-next-line eslint/no-restricted-globals -- canParse decides before the constructor runs
     return URL.canParse(origin) && LOOPBACK.has(new URL(origin).hostname);
   }
 

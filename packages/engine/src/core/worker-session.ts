@@ -66,7 +66,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
   readonly #connection: Connection;
   readonly #outbound: OutboundBatch;
   readonly #gone: () => void;
-  readonly #running = new WorkerCalls();
+  readonly #running: WorkerCalls;
   readonly #made: MadeCalls;
   readonly #registrations: WorkerRegistrations;
   /** What was warned of; one entry for each event and cause, of which there are few. */
@@ -82,6 +82,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     this.connectedAt = room.clock.now();
     this.access = rights?.access;
     this.#registrations = new WorkerRegistrations(room, this);
+    this.#running = new WorkerCalls(room.logger);
     this.#made = new MadeCalls(room, this);
     if (rights !== undefined) this.#gate = this.#gateOf(rights);
     this.#outbound = new OutboundBatch((frames) => connection.write(frames));

@@ -44,6 +44,7 @@ export class HttpListener {
     this.#server.on('connection', (socket) => this.#track(socket));
     this.#server.on('clientError', (error, socket) => this.#refuse(error, socket as Socket));
     this.#server.on('request', (request, response) => {
+      // oxlint-disable-next-line eslint/no-restricted-properties -- constant name and value
       if (this.#stopping) response.setHeader('connection', 'close');
       this.#open(request.socket, response);
       response.on('finish', () => readRest(request));

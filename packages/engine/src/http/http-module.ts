@@ -116,16 +116,15 @@ export class HttpModule implements TriggerProvider {
     const match = this.#match(request.method ?? 'GET', path);
     if (match.kind === 'none') return this.#refuse(response, 404, 'NOT_FOUND', 'Not Found');
     if (match.kind === 'wrong_method') {
+      // oxlint-disable-next-line eslint/no-restricted-properties -- methods come from a closed list
       response.writeHead(405, { allow: match.methods.join(', '), 'content-length': 0 });
       response.end();
       return;
     }
     const { route, parameters } = match;
-    const exchange: Exchange = new Exchange(
-      this.#room,
-      { request, response, route, query, parameters },
-      () => void this.#exchanges.delete(exchange),
-    );
+    const exchange: Exchange = new Exchange(this.#room, { request, response, route, query, parameters }, () => {
+      this.#exchanges.delete(exchange);
+    });
     this.#exchanges.add(exchange);
     exchange.begin();
   }

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
-import { type JsonText, LIMITS, scanJson } from '@rivulet/protocol';
+import { type JsonText, LIMITS, parseJson, scanJson } from '@rivulet/protocol';
 import type { Channel, ChannelWriter } from '../core/channel.js';
 import type { ByteBudget } from '../structures/byte-budget.js';
 
@@ -132,10 +132,6 @@ function parse(bytes: Buffer): JsonBody {
   const text = bytes.toString();
   const scan = scanJson(text);
   if (scan.kind === 'refused') return { kind: 'too_large', reason: `the JSON body can't be taken: ${scan.reason}` };
-  try {
-    JSON.parse(text);
-  } catch {
-    return none;
-  }
+  if (parseJson(text) === undefined) return none;
   return { kind: 'body', text, inexact: scan.inexactNumbers };
 }

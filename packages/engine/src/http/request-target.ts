@@ -1,3 +1,4 @@
+import { percentDecode } from '@rivulet/protocol';
 /** The target of a request line, in its parts as sent. */
 export interface RequestTarget {
   readonly path: string;
@@ -14,13 +15,8 @@ export function readRequestTarget(target: string): RequestTarget {
 }
 
 /** The text as it is when a percent sequence is malformed or not UTF-8. */
-export function percentDecode(text: string): string {
-  if (!text.includes('%')) return text;
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+export function decodeOrKeep(text: string): string {
+  return percentDecode(text) ?? text;
 }
 
 /** Parameters of a query, decoded as forms are (`+` is a space); the last value of a repeated one. */

@@ -1,4 +1,4 @@
-import { field, isJsonObject, type JsonObject } from '@rivulet/protocol';
+import { field, isJsonObject, type JsonObject, parseJson } from '@rivulet/protocol';
 import { ResponseHeaders } from './headers.js';
 
 export interface ValueResponse {
@@ -40,6 +40,6 @@ function encode(headers: ResponseHeaders, body: unknown): string {
 
 /** Reads a result's text; `undefined`: it is no object. */
 export function objectOf(text: string): JsonObject | undefined {
-  const value: unknown = JSON.parse(text);
+  const value: unknown = parseJson(text);
   return isJsonObject(value) ? value : undefined;
 }

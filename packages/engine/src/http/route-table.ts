@@ -1,5 +1,5 @@
 import { LIMITS, RivuletError } from '@rivulet/protocol';
-import { percentDecode } from './request-target.js';
+import { decodeOrKeep } from './request-target.js';
 import { type Route, splitPath } from './route.js';
 
 /** Routes with their parameters at the same places. */
@@ -72,7 +72,7 @@ export class RouteTable {
     const sent = splitPath(path);
     const shapes = this.#shapes.get(sent.length);
     if (shapes === undefined) return { kind: 'none' };
-    const texts = sent.map(percentDecode);
+    const texts = sent.map(decodeOrKeep);
     const parts = texts.map(partOf);
     let methods: Set<string> | undefined;
     for (const shape of shapes) {

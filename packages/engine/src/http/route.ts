@@ -1,6 +1,6 @@
 import { field, LIMITS, RivuletError, utf8Length } from '@rivulet/protocol';
 import type { TriggerBinding } from '../core/fabric.js';
-import { percentDecode } from './request-target.js';
+import { decodeOrKeep } from './request-target.js';
 
 const METHODS = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS']);
 
@@ -57,7 +57,7 @@ function readSegments(path: string): Segment[] {
   const texts = splitPath(path);
   if (texts.length > LIMITS.httpPathSegments) throw refused(`${LIMITS.httpPathSegments} segments are the most that api_path may have`);
   const segments = texts.map((text): Segment => {
-    if (!text.startsWith(':')) return { kind: 'static', text: percentDecode(text) };
+    if (!text.startsWith(':')) return { kind: 'static', text: decodeOrKeep(text) };
     if (text === ':') throw refused(`a parameter of ${path} has no name`);
     return { kind: 'parameter', name: text.slice(1) };
   });

@@ -9,7 +9,9 @@ export function sendValue(response: ServerResponse, { status, headers, body }: V
   if (bodiless && bytes.length === 0) headers.delete('content-type');
   cors.restrict(headers);
   response.statusCode = status;
+  // oxlint-disable-next-line eslint/no-restricted-properties -- ResponseHeaders keeps only what Node accepts
   for (const [name, value] of headers) response.setHeader(name, value);
+  // oxlint-disable-next-line eslint/no-restricted-properties -- constant name and a number
   if (!bodiless) response.setHeader('content-length', bytes.length);
   response.end(bodiless ? undefined : bytes);
 }

@@ -23,7 +23,9 @@ export class Slots {
     }
     if (this.#waiting.size >= this.#mostWaiting) return undefined;
     this.#waiting.add(entered);
-    return () => void this.#waiting.delete(entered);
+    return () => {
+      this.#waiting.delete(entered);
+    };
   }
 
   /** Those who enter may leave before they return: a loop, not a call inside the other for each of a long line. */

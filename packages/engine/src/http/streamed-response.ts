@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { field, isJsonObject, scanJson } from '@rivulet/protocol';
+import { field, isJsonObject, parseJson, scanJson } from '@rivulet/protocol';
 import type { ChannelEnd, ChannelMessage, ChannelReader } from '../core/channel.js';
 import type { Cors } from './cors.js';
 import { ResponseHeaders } from './headers.js';
@@ -95,6 +95,7 @@ export class StreamedResponse implements ChannelReader {
     this.#announceLength();
     this.#cors.restrict(this.#headers);
     response.statusCode = this.#status;
+    // oxlint-disable-next-line eslint/no-restricted-properties -- ResponseHeaders keeps only what Node accepts
     for (const [name, value] of this.#headers) response.setHeader(name, value);
     this.#owner.headSent();
   }
@@ -109,10 +110,5 @@ export class StreamedResponse implements ChannelReader {
 }
 
 function parse(text: string): unknown {
-  if (scanJson(text).kind === 'refused') return undefined;
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  return scanJson(text).kind === 'refused' ? undefined : parseJson(text);
 }

@@ -21,6 +21,7 @@ export function createLogger(
     level,
     messageKey: 'event',
     base: null,
+    // oxlint-disable-next-line eslint/no-restricted-properties -- the time of now is always valid
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
   };
@@ -50,6 +51,7 @@ function cut(text: string): string {
 
 /** `12:34:56 info event key=value`. Values that a reader could mistake (spaces, quotes, line breaks) are in JSON form. */
 function readableLine(line: string): string {
+  // oxlint-disable-next-line eslint/no-restricted-properties -- pino wrote this line as JSON
   const { level, time, event, ...fields } = JSON.parse(line) as Record<string, unknown>;
   const words = [String(time).slice(11, 19), String(level), String(event)];
   for (const [key, value] of Object.entries(fields)) words.push(`${key}=${readableValue(value)}`);

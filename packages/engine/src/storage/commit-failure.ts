@@ -6,7 +6,7 @@ const REASON_MS = 100;
  * has; one that stays unheard would end the process. Call it in the turn in which the commit failed. Never rejects.
  */
 export async function commitFailure(error: unknown, committed: PromiseLike<unknown>): Promise<unknown> {
-  void committed.then(undefined, () => {});
+  committed.then(undefined, () => {});
   if (!(error instanceof Error) || !('commitError' in error) || !(error.commitError instanceof Promise)) return error;
   const reason = error.commitError.then(
     () => undefined,

@@ -109,7 +109,9 @@ export class RedisLink {
   askAgain(): Promise<void> {
     const { clustered, alone, commandTimeoutMs } = this.#options;
     this.#asking ??= inTime(askServer(this.#commands, clustered, alone), commandTimeoutMs)
-      .then((facts) => void (this.#facts = facts))
+      .then((facts) => {
+        this.#facts = facts;
+      })
       .finally(() => (this.#asking = undefined));
     return this.#asking;
   }

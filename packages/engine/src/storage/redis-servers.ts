@@ -60,11 +60,13 @@ export async function findPrimaries(servers: RedisServers, url: string, known: r
 
 /** The address of a node, with everything else as `url` says. Throws when the node is none. */
 export function addressOf(url: string, node: string): string {
+  // oxlint-disable-next-line eslint/no-restricted-globals -- the configuration was checked with canParse
   const at = new URL(url);
   const colon = node.lastIndexOf(':');
   const host = node.slice(0, colon).replace(/^\[|\]$/g, '');
   const hostname = host.includes(':') ? `[${host}]` : host;
   // What a URL can't have as its host it passes over without a word, and another server would be meant.
+  // oxlint-disable-next-line eslint/no-restricted-globals -- canParse never throws
   if (host === '' || !URL.canParse(`redis://${hostname}:${node.slice(colon + 1)}`)) throw new Error(`"${node}" is no host and port`);
   at.hostname = hostname;
   at.port = node.slice(colon + 1);
@@ -72,6 +74,7 @@ export function addressOf(url: string, node: string): string {
 }
 
 function nodeOf(url: string): string {
+  // oxlint-disable-next-line eslint/no-restricted-globals -- the configuration was checked with canParse
   const { hostname, port } = new URL(url);
   return `${hostname.replace(/^\[|\]$/g, '')}:${port || '6379'}`;
 }
@@ -122,7 +125,9 @@ async function clusterOf(nodes: readonly string[], url: string, times: Times): P
           views.push(view);
           first();
         },
-        (error: unknown) => void why.push(`${node}: ${messageOf(error)}`),
+        (error: unknown) => {
+          why.push(`${node}: ${messageOf(error)}`);
+        },
       ),
     ),
   );

@@ -268,7 +268,10 @@ export class Redis {
       onLost: (why) => {
         opened.then((link) => this.#lost(node, link, why)).catch(() => {});
       },
-      onMoved: () => void this.#look().catch(() => {}),
+      onMoved: () => {
+        // The watch on the servers looks again, and reports what it finds.
+        this.#look().catch(() => {});
+      },
     });
     return opened;
   }

@@ -21,6 +21,7 @@ export function readMarker(directory: string): Marker | undefined {
   if (!existsSync(file)) return undefined;
   let marker: Partial<Marker>;
   try {
+    // oxlint-disable-next-line eslint/no-restricted-properties -- inside a try; the text is a file of the operator
     marker = JSON.parse(readFileSync(file, 'utf8')) as Partial<Marker>;
   } catch (error) {
     throw new StoreOpenError(`${file} is damaged; restore it from a backup of the directory`, { cause: error });

@@ -1,4 +1,4 @@
-import type { JsonText, StreamEffect } from '@rivulet/protocol';
+import { isJsonObject, type JsonText, parseJson, type StreamEffect } from '@rivulet/protocol';
 import type { Change, Unplaced } from './store.js';
 
 /** What a change does to an item, decided from the value before; the same in every store. */
@@ -36,6 +36,6 @@ function write(old: JsonText | undefined, data: JsonText): Effect {
 /** The `id` member of a value as JSON text; existing clients know an item by it. */
 export function valueIdOf(data: JsonText): JsonText | undefined {
   if (!data.startsWith('{')) return undefined;
-  const value = JSON.parse(data) as Record<string, unknown>;
-  return Object.hasOwn(value, 'id') ? JSON.stringify(value.id) : undefined;
+  const value = parseJson(data);
+  return isJsonObject(value) && Object.hasOwn(value, 'id') ? JSON.stringify(value.id) : undefined;
 }

@@ -1,4 +1,5 @@
 import { RivuletError } from '@rivulet/protocol';
+import { runInBackground } from '../logging/background.js';
 import type { Logger } from '../logging/logger.js';
 import { Ballast } from '../storage/ballast.js';
 import { type DiskSpace, diskSpace } from '../storage/free-space.js';
@@ -104,7 +105,7 @@ export class StoreRoom {
   /** From time to time, so that the end of a shortage is noticed and the ballast is laid again. Never throws. */
   tick(): void {
     this.#look();
-    if (this.#mayLay()) void this.#ballast.lay();
+    if (this.#mayLay()) runInBackground(this.#ballast.lay(), this.#options.logger, 'store_ballast');
   }
 
   /** Before the store opens. */

@@ -1,3 +1,4 @@
+import { runInBackground } from '../logging/background.js';
 import type { Logger } from '../logging/logger.js';
 import type { GroupFeed } from './store-redis-feed.js';
 
@@ -16,14 +17,17 @@ export class FeedChecks {
   }
 
   now(feeds: readonly GroupFeed[]): void {
-    void this.#run(feeds, 0);
+    runInBackground(this.#run(feeds, 0), this.#logger, 'redis_checks');
   }
 
   /** At a pace that leaves the server to others; passed over while the last time still goes on. */
   atLeisure(feeds: readonly GroupFeed[]): void {
     if (this.#atLeisure) return;
     this.#atLeisure = true;
-    void this.#run(feeds, PACE_MS).then(() => (this.#atLeisure = false));
+    const ended = () => {
+      this.#atLeisure = false;
+    };
+    runInBackground(this.#run(feeds, PACE_MS).finally(ended), this.#logger, 'redis_checks');
   }
 
   stop(): void {

@@ -1,3 +1,4 @@
+import { percentDecode, percentEncode } from '@rivulet/protocol';
 import { PairMap } from '../structures/pair-map.js';
 import type { GroupRef } from './store.js';
 
@@ -104,20 +105,20 @@ export class RedisKeys {
   }
 
   groups(partition: number, stream: string): string {
-    return `${this.partition(partition).base}groups:${encodeURIComponent(stream)}`;
+    return `${this.partition(partition).base}groups:${percentEncode(stream)}`;
   }
 
   /** What matches the channels of all groups of a stream, or of all streams. */
   channelsOf(stream: string | undefined): string {
     // Of what stands for something in a pattern the encoding leaves only this.
-    const name = stream === undefined ? '*' : encodeURIComponent(stream).replaceAll('*', '\\*');
+    const name = stream === undefined ? '*' : percentEncode(stream).replaceAll('*', '\\*');
     return `${this.#channels}:{*}:commits:${name}:*`;
   }
 
   /** In a Cluster channels have no patterns: where the commits of a partition are published for who follows a stream, or all. */
   followed(partition: number, stream: string | undefined): string {
     const base = `${this.#channels}:{${partition}}:followed`;
-    return stream === undefined ? base : `${base}:${encodeURIComponent(stream)}`;
+    return stream === undefined ? base : `${base}:${percentEncode(stream)}`;
   }
 
   of(ref: GroupRef): GroupKeys {
@@ -148,7 +149,7 @@ export class RedisKeys {
       deadlines: key('deadlines'),
       holders: key('holders'),
       log: key('log'),
-      once: (text) => key(`once:${encodeURIComponent(text)}`),
+      once: (text) => key(`once:${percentEncode(text)}`),
       groups: this.groups(partition, ref.stream),
       shared,
     };
@@ -157,7 +158,7 @@ export class RedisKeys {
 
 /** Ids are well-formed, so each has an encoding of its own, without a colon. */
 function nameOf({ stream, group }: GroupRef): string {
-  return `${encodeURIComponent(stream)}:${encodeURIComponent(group)}`;
+  return `${percentEncode(stream)}:${percentEncode(group)}`;
 }
 
 /** The group whose commits are published there. */
@@ -167,7 +168,12 @@ export function refOfChannel(channel: string): GroupRef {
 
 export function refOf(name: string): GroupRef {
   const at = name.indexOf(':');
-  return { stream: decodeURIComponent(name.slice(0, at)), group: decodeURIComponent(name.slice(at + 1)) };
+  return { stream: decoded(name.slice(0, at)), group: decoded(name.slice(at + 1)) };
+}
+
+/** Another program may publish on such a channel; its name then names a group that nobody watches. */
+function decoded(text: string): string {
+  return percentDecode(text) ?? text;
 }
 
 /** FNV-1a. */

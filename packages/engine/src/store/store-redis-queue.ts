@@ -1,4 +1,6 @@
 import { LIMITS, RivuletError } from '@rivulet/protocol';
+import { runInBackground } from '../logging/background.js';
+import type { Logger } from '../logging/logger.js';
 import type { SteadyTime } from '../structures/steady-time.js';
 import type { GroupRef, Once } from './store.js';
 import { type RedisGroups, textOf } from './store-redis-groups.js';
@@ -43,6 +45,7 @@ export interface QueueOptions {
   /** Reports what was done; resolves when it and everything before it is reported. */
   readonly told: (ref: GroupRef, told: Told) => Promise<void>;
   readonly idle: (queue: GroupQueue) => void;
+  readonly logger: Logger;
 }
 
 /**
@@ -67,7 +70,7 @@ export class GroupQueue {
       if (this.#running) return;
       this.#running = true;
       // What else is asked for in this turn comes along.
-      queueMicrotask(() => void this.#run());
+      queueMicrotask(() => runInBackground(this.#run(), this.#options.logger, 'redis_write_queue'));
     });
   }
 

@@ -1,3 +1,4 @@
+import { runInBackground } from '../logging/background.js';
 import type { Logger } from '../logging/logger.js';
 import type { GroupFeed } from './store-redis-feed.js';
 
@@ -20,13 +21,17 @@ export class GroupsReturn {
   begin(feeds: Iterable<GroupFeed>): void {
     this.stop();
     const away = Array.from(feeds).filter((feed) => feed.away);
-    if (away.length > 0) void this.#run(away, this.#turn);
+    if (away.length > 0) this.#start(away, this.#turn);
   }
 
   /** Nobody wants them any more. */
   stop(): void {
     this.#turn++;
     clearTimeout(this.#timer);
+  }
+
+  #start(away: GroupFeed[], turn: number): void {
+    runInBackground(this.#run(away, turn), this.#logger, 'redis_groups_return');
   }
 
   async #run(away: GroupFeed[], turn: number): Promise<void> {
@@ -44,7 +49,7 @@ export class GroupsReturn {
     };
     await Promise.all(Array.from({ length: AT_ONCE }, work));
     if (this.#turn !== turn || failed.length === 0) return;
-    this.#timer = setTimeout(() => void this.#run(failed, turn), RETRY_MS);
+    this.#timer = setTimeout(() => this.#start(failed, turn), RETRY_MS);
     this.#timer.unref();
   }
 }

@@ -270,6 +270,7 @@ class RedisStore implements WritableStore {
         node: this.#node,
         told: (ref, told) => this.#told(ref, told),
         idle: (ended) => this.#ended(ended),
+        logger: this.#options.logger,
       },
     );
     this.#queues.set(stream, group, queue);
@@ -389,5 +390,6 @@ class RedisStore implements WritableStore {
 
 /** As the path of the address says. */
 function databaseOf(url: string): string {
+  // oxlint-disable-next-line eslint/no-restricted-globals -- the configuration was checked with canParse
   return new URL(url).pathname.slice(1) || '0';
 }

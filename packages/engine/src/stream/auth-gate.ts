@@ -1,4 +1,4 @@
-import { type CloseName, field, isJsonObject } from '@rivulet/protocol';
+import { type CloseName, field, isJsonObject, parseJson } from '@rivulet/protocol';
 import type { StreamConfig } from '../config/config.js';
 import { AuthThrottle } from '../core/access/auth-throttle.js';
 import { credentialDigest } from '../core/access/credential-digest.js';
@@ -64,7 +64,7 @@ export class AuthGate {
   }
 
   #read(text: string | undefined, request: UpgradeRequest): AuthDecision {
-    const result: unknown = text === undefined ? undefined : JSON.parse(text);
+    const result: unknown = text === undefined ? undefined : parseJson(text);
     if (!isJsonObject(result)) return this.#failed('result is not an object', request);
     if (refuses(result)) return this.#refuseCounted('unauthorized', request);
     const context = field(result, 'context') ?? null;

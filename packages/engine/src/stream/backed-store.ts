@@ -1,4 +1,4 @@
-import { field, isJsonObject, type JsonText, LIMITS, type Position, RivuletError, type StreamEffect } from '@rivulet/protocol';
+import { field, isJsonObject, type JsonText, LIMITS, type Position, parseJson, RivuletError, type StreamEffect } from '@rivulet/protocol';
 import { requireStorable } from '../core/stored-value.js';
 import type { Logger } from '../logging/logger.js';
 import { requireId } from '../store/ids.js';
@@ -165,7 +165,7 @@ export class BackedStore implements StreamStore {
   async groups(stream: string): Promise<readonly string[]> {
     if (!this.#backends.serves('list_groups', stream)) return this.#inner.groups(stream);
     const answer = await this.#backends.call('list_groups', stream, `{"stream_name":${JSON.stringify(stream)}}`);
-    const groups: unknown = answer === undefined ? [] : JSON.parse(answer);
+    const groups: unknown = answer === undefined ? [] : parseJson(answer);
     if (!Array.isArray(groups) || !groups.every((group) => typeof group === 'string')) {
       throw jsonError('list_groups', stream, 'an array of strings');
     }
@@ -338,7 +338,7 @@ function itemInput(ref: GroupRef, item: string, more: string): JsonText {
 
 /** `undefined`: the backend said nothing, which is a success. An `old_value` of `null` says that there was nothing. */
 function readWritten(operation: BackendOperation, answer: JsonText | undefined): (Written & { readonly hadOld: boolean }) | undefined {
-  const value: unknown = answer === undefined ? undefined : JSON.parse(answer);
+  const value: unknown = answer === undefined ? undefined : parseJson(answer);
   // JavaScript backends answer whatever their last call gave, such as the boolean of a Map; that says nothing of the item.
   if (!isJsonObject(value)) return undefined;
   const old = field(value, 'old_value') ?? undefined;
@@ -352,7 +352,7 @@ function readWritten(operation: BackendOperation, answer: JsonText | undefined):
 
 /** Values without ids: an item is known by the `id` member of its value, else by its place. */
 function readItems(answer: JsonText | undefined, stream: string, offset: number): readonly StoredItem[] {
-  const values: unknown = answer === undefined ? [] : JSON.parse(answer);
+  const values: unknown = answer === undefined ? [] : parseJson(answer);
   if (!Array.isArray(values)) throw jsonError('list', stream, 'an array');
   return values.map((value: unknown, index) => {
     const id = isJsonObject(value) ? field(value, 'id') : undefined;

@@ -1,4 +1,5 @@
 import type { Position } from '@rivulet/protocol';
+import { runInBackground } from '../logging/background.js';
 import type { Logger } from '../logging/logger.js';
 import type { GroupRef, StreamStore } from '../store/store.js';
 import type { SyncBuilder } from './built-sync.js';
@@ -53,7 +54,10 @@ export class CatchUp {
   start(subscription: Subscription): void {
     if (subscription.pumping || subscription.state === 'closed') return;
     subscription.pumping = true;
-    void this.#run(subscription);
+    runInBackground(this.#run(subscription), this.#options.logger, 'stream_catch_up', () => {
+      subscription.pumping = false;
+      subscription.subscriber.fail('internal');
+    });
   }
 
   async #run(subscription: Subscription): Promise<void> {

@@ -8,6 +8,7 @@ import {
   encodeUnauthorized,
   isJsonObject,
   type JsonText,
+  parseJson,
   type SyncReason,
 } from '@rivulet/protocol';
 import type { ChangeEntry, Commit, GroupRef, ItemRead } from '../store/store.js';
@@ -62,7 +63,7 @@ export class FrameEncoder {
   /** A stored value as clients see it. */
   value(item: string, data: JsonText): JsonText {
     if (!this.#injectId || !data.startsWith('{')) return data;
-    const value: unknown = JSON.parse(data);
+    const value: unknown = parseJson(data);
     if (!isJsonObject(value) || Object.hasOwn(value, 'id')) return data;
     const id = `{"id":${JSON.stringify(item)}`;
     return data === '{}' ? `${id}}` : `${id},${data.slice(1)}`;

@@ -1,4 +1,4 @@
-import { field, isJsonObject, type JsonText, LIMITS } from '@rivulet/protocol';
+import { field, isJsonObject, type JsonText, LIMITS, parseJson } from '@rivulet/protocol';
 import { isValidId } from '../store/ids.js';
 import type { LeaseGrant } from './leases.js';
 
@@ -7,7 +7,7 @@ const DEFAULT_GRACE_MS = 10_000;
 /** What a join function says in `lease` (rule RV-41); `undefined` when it says nothing of one. */
 export function readLeaseGrant(answer: JsonText | undefined): LeaseGrant | undefined | 'malformed' {
   if (answer === undefined || !answer.includes('"lease"')) return undefined;
-  const result: unknown = JSON.parse(answer);
+  const result: unknown = parseJson(answer);
   const lease = isJsonObject(result) ? (field(result, 'lease') ?? undefined) : undefined;
   if (lease === undefined) return undefined;
   if (!isJsonObject(lease)) return 'malformed';

@@ -1,4 +1,5 @@
 import { type ErrorCode, type JsonText, LIMITS, RivuletError } from '@rivulet/protocol';
+import { runInBackground } from '../logging/background.js';
 import type { Logger } from '../logging/logger.js';
 import type { GroupRef, UnlessHeld, WriteChange } from '../store/store.js';
 import type { BackedStore } from './backed-store.js';
@@ -67,6 +68,7 @@ export class Leases {
         failed: (error) => this.#warn(ref, grant.item, error),
         gone: () => this.#items.delete(key),
         closed: () => this.#closed,
+        logger: this.#logger,
       });
       this.#items.set(key, item);
     }
@@ -113,6 +115,7 @@ interface Surroundings {
   readonly failed: (error: unknown) => void;
   readonly gone: () => void;
   readonly closed: () => boolean;
+  readonly logger: Logger;
 }
 
 /** One item: who holds it, what it should be, and the writer that makes it so. */
@@ -180,12 +183,15 @@ class LeasedItem {
     this.#wanted = wanted;
     this.#stale = true;
     this.#unlessHeld = wanted === undefined ? 'elsewhere' : undefined;
-    void this.#write();
+    runInBackground(this.#write(), this.#around.logger, 'lease_write');
   }
 
   #write(): Promise<void> {
     if (this.#around.closed()) return Promise.resolve();
-    this.#writing ??= this.#writeAll();
+    this.#writing ??= this.#writeAll().catch((error: unknown) => {
+      this.#writing = undefined;
+      throw error;
+    });
     return this.#writing;
   }
 

@@ -1,3 +1,4 @@
+import { percentEncode } from '@rivulet/protocol';
 import { decodeQuery } from '../core/access/upgrade-input.js';
 import type { UpgradeRequest } from '../transport/listener.js';
 import type { AuthDecision, AuthGate } from './auth-gate.js';
@@ -20,32 +21,38 @@ export function askAgain(gate: AuthGate, request: UpgradeRequest): AskAgain {
 }
 
 function pair(key: string, value: string): string {
-  return `${encodeURIComponent(key)}=${encodeURIComponent(value)}`;
+  return `${percentEncode(key)}=${percentEncode(value)}`;
 }
 
 /** The refreshes of one session: one at a time; of the tokens that come meanwhile the newest counts. */
 export class Refreshes {
   readonly #ask: AskAgain;
   readonly #decided: (decision: AuthDecision) => void;
+  readonly #failed: (error: unknown) => void;
   #running = false;
   #next: string | undefined;
 
-  constructor(ask: AskAgain, decided: (decision: AuthDecision) => void) {
+  /** `failed` runs when nobody could decide; the session must end, because its old decision may be over. */
+  constructor(ask: AskAgain, decided: (decision: AuthDecision) => void, failed: (error: unknown) => void) {
     this.#ask = ask;
     this.#decided = decided;
+    this.#failed = failed;
   }
 
   refresh(token: string): void {
     this.#next = token;
-    if (!this.#running) void this.#run();
+    if (!this.#running) this.#run().catch(this.#failed);
   }
 
   async #run(): Promise<void> {
     this.#running = true;
-    for (let token = this.#next; token !== undefined; token = this.#next) {
-      this.#next = undefined;
-      this.#decided(await this.#ask(token));
+    try {
+      for (let token = this.#next; token !== undefined; token = this.#next) {
+        this.#next = undefined;
+        this.#decided(await this.#ask(token));
+      }
+    } finally {
+      this.#running = false;
     }
-    this.#running = false;
   }
 }

@@ -1,5 +1,6 @@
 import type { StreamConfig } from '../config/config.js';
 import type { Fabric } from '../core/fabric.js';
+import { runInBackground } from '../logging/background.js';
 import type { Logger } from '../logging/logger.js';
 import type { Commit, GroupRef, StreamStore } from '../store/store.js';
 import type { Clock } from '../structures/clock.js';
@@ -74,7 +75,7 @@ export class StreamModule {
       onCommit: (commit) => this.#committed(commit),
       onBreak: (ref, reason, position) => this.hub.restart(ref, reason, position),
       onReach: (ref, reachable) => this.#reach(ref, reachable),
-      onReleased: () => void this.#leases.holdAgain(),
+      onReleased: () => runInBackground(this.#leases.holdAgain(), logger, 'leases_hold_again'),
     });
     if (config.authFunction !== undefined && !fabric.hasFunction(config.authFunction)) {
       logger.warn('auth_function_not_registered', {

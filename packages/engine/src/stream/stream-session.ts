@@ -202,6 +202,16 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Str
     this.#connection.close('restart');
   }
 
+  /** A task of this session that nobody awaits; its failure ends this connection and nothing else. */
+  #inBackground(work: Promise<void>, task: string): void {
+    work.catch((error: unknown) => this.#failed(task, error));
+  }
+
+  #failed(task: string, error: unknown): void {
+    this.#room.logger.error('background_failed', { task, error, address: this.#connection.remoteAddress });
+    this.#connection.close('internal');
+  }
+
   #wake(): void {
     const waiting = this.#waiting;
     if (waiting === undefined) return;
@@ -234,7 +244,7 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Str
       return;
     }
     this.#pending = [join];
-    void this.#decide();
+    this.#inBackground(this.#decide(), 'stream_join');
   }
 
   /** Told to clients that know positions; of others the operator is warned once for each connection, the rest are lines of level debug. */
@@ -252,7 +262,7 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Str
   #tell(frame: ControlFrame): void {
     if (!this.positions || this.#owed >= this.#room.config.maxSubscriptionsPerConnection) return;
     this.#owed++;
-    void this.#owe(this.#room.frames.control(frame));
+    this.#inBackground(this.#owe(this.#room.frames.control(frame)), 'stream_control_frame');
   }
 
   async #owe(frame: Buffer): Promise<void> {
@@ -272,7 +282,11 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Str
       this.#tell({ type: 'refreshed', data: { expiresAtMs: null } });
       return;
     }
-    this.#refreshes ??= new Refreshes(ask, (decision) => this.#refreshed(decision));
+    this.#refreshes ??= new Refreshes(
+      ask,
+      (decision) => this.#refreshed(decision),
+      (error) => this.#failed('stream_refresh', error),
+    );
     this.#refreshes.refresh(token);
   }
 

@@ -1,7 +1,8 @@
-import { isJsonObject } from '@rivulet/protocol';
+import { isJsonObject, parseJson } from '@rivulet/protocol';
 import type { Fabric, FireOutcome, TriggerBinding, TriggerProvider } from '../core/fabric.js';
 import { JsonPayload } from '../core/invocation.js';
 import { refuses } from '../core/workers/access/auth-answer.js';
+import { runInBackground } from '../logging/background.js';
 import type { Logger } from '../logging/logger.js';
 import { readLeaseGrant } from './lease-grant.js';
 import type { LeaseGrant } from './leases.js';
@@ -108,7 +109,7 @@ export class SubscriptionTriggers {
   left(event: JoinEvent): void {
     if (this.#leaves.empty) return;
     const payload = JsonPayload.ofValue(event);
-    for (const binding of this.#leaves.matching(event)) void this.#tellLeft(binding, payload);
+    for (const binding of this.#leaves.matching(event)) runInBackground(this.#tellLeft(binding, payload), this.#logger, 'stream_leave');
   }
 
   async #tellLeft(binding: TriggerBinding, payload: JsonPayload): Promise<void> {
@@ -134,7 +135,7 @@ export class SubscriptionTriggers {
 
   /** Only an object without `unauthorized` allows; nothing and `null` do too, unless joins fail closed. */
   #refusesJoin(text: string | undefined, binding: TriggerBinding): boolean {
-    const answer: unknown = text === undefined ? null : JSON.parse(text);
+    const answer: unknown = text === undefined ? null : parseJson(text);
     if (isJsonObject(answer)) return refuses(answer);
     if (answer === null) return this.#policy.failClosed;
     this.#logger.warn('join_answer_refused', { function: binding.functionId, reason: 'the answer is neither an object nor null' });

@@ -1,5 +1,5 @@
-import { readSince, type Since } from '@rivulet/protocol';
-import { decodeQuery, percentDecode } from '../core/access/upgrade-input.js';
+import { percentDecode, readSince, type Since } from '@rivulet/protocol';
+import { decodeQuery } from '../core/access/upgrade-input.js';
 import { isValidId } from '../store/ids.js';
 
 /** What the path of an upgrade asks for (spec ST §2.3). */

@@ -2,6 +2,7 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import type { AddressInfo, Socket } from 'node:net';
 import { type CloseName, LIMITS } from '@rivulet/protocol';
 import { type ServerOptions, WebSocketServer } from 'ws';
+import { runInBackground } from '../logging/background.js';
 import type { Logger } from '../logging/logger.js';
 import type { Clock } from '../structures/clock.js';
 import { AddressRanges } from '../structures/ip-address.js';
@@ -121,12 +122,16 @@ export class Listener {
     });
     this.#server.maxHeadersCount = LIMITS.headers;
     this.#server.on('request', (_request, response) => {
+      // oxlint-disable-next-line eslint/no-restricted-properties -- constant names and values
       response.writeHead(426, { connection: 'close', 'content-type': 'text/plain', upgrade: 'websocket' });
       response.end('This port speaks WebSocket only.\n');
     });
     this.#server.on('connection', (socket) => this.#track(socket));
     this.#server.on('clientError', (_error, socket) => socket.destroy());
-    this.#server.on('upgrade', (request, socket, head) => void this.#upgrade(request, socket as Socket, head));
+    this.#server.on('upgrade', (request, socket, head) => {
+      const drop = () => socket.destroy();
+      runInBackground(this.#upgrade(request, socket as Socket, head), options.logger, 'upgrade', drop);
+    });
   }
 
   /** Resolves with the bound address. */

@@ -3,6 +3,7 @@ import {
   isRegistryId,
   type JsonObject,
   optionalField,
+  parseJson,
   type RegisterFunction,
   type RegisterTrigger,
   type RegisterTriggerType,
@@ -70,7 +71,7 @@ export class RegistrationHooks {
     return this.#fabric.request(call, this.#rbac.hookTimeoutMs).then((outcome) => {
       if (outcome.kind === 'timeout') return { kind: 'denied', reason: 'the hook did not answer in time' };
       if (outcome.kind === 'error') return { kind: 'denied', reason: `the hook failed: ${outcome.error.code}` };
-      const result: unknown = outcome.text === undefined ? undefined : JSON.parse(outcome.text);
+      const result: unknown = outcome.text === undefined ? undefined : parseJson(outcome.text);
       if (!isJsonObject(result)) return { kind: 'denied', reason: 'the hook did not answer with an object' };
       try {
         return { kind: 'allowed', message: apply(result) };

@@ -1,3 +1,4 @@
+import { parseJson } from '@rivulet/protocol';
 import type { RbacConfig } from '../../config/config.js';
 import type { Logger } from '../../logging/logger.js';
 import type { Clock } from '../../structures/clock.js';
@@ -47,7 +48,7 @@ export class UpgradeAuth {
       if (outcome.origin === 'function') this.#throttle.refused(request.remoteAddress, credential);
       return this.#refuse(401, `function failed: ${outcome.error.code}`, request);
     }
-    const reading = readGrant(outcome.text === undefined ? undefined : JSON.parse(outcome.text));
+    const reading = readGrant(outcome.text === undefined ? undefined : parseJson(outcome.text));
     if (reading.kind === 'grant') return { kind: 'granted', grant: reading.grant };
     this.#throttle.refused(request.remoteAddress, credential);
     return this.#refuse(401, reading.reason, request);

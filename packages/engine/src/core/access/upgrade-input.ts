@@ -1,3 +1,4 @@
+import { percentDecode } from '@rivulet/protocol';
 import type { UpgradeRequest } from '../../transport/listener.js';
 
 /** Headers as an auth function gets them, names in lower case. Cookies only from pages of the listener's own host or of an allowed origin. */
@@ -38,14 +39,4 @@ export function decodeQuery(rawQuery: string): Record<string, string[]> {
     else values.push(value);
   }
   return parameters;
-}
-
-/** `undefined` when a percent sequence is malformed. */
-export function percentDecode(text: string): string | undefined {
-  if (!text.includes('%')) return text;
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -63,7 +63,7 @@ export class SharedChanges {
       const waiting = { since, resolve, reject };
       const line = this.#lines.get(fanout);
       if (line !== undefined) line.push(waiting);
-      else void this.#serveLine(fanout, [waiting]);
+      else this.#serveLine(fanout, [waiting]).catch(reject);
     });
   }
 
@@ -80,8 +80,11 @@ export class SharedChanges {
 
   async #serveLine(fanout: GroupFanout, line: Waiting[]): Promise<void> {
     this.#lines.set(fanout, line);
-    while (line.length > 0) await this.#serve(fanout, line.splice(0));
-    this.#lines.delete(fanout);
+    try {
+      while (line.length > 0) await this.#serve(fanout, line.splice(0));
+    } finally {
+      this.#lines.delete(fanout);
+    }
   }
 
   /** Settles every one of `asked`, whatever happens. */

@@ -16,8 +16,8 @@ export class TurnBudget {
   async take(bytes: number): Promise<void> {
     while (this.#spent >= this.#most) await this.#turn();
     this.#spent += bytes;
-    // Starts the count of the next turn, also when nobody waits for it.
-    void this.#turn();
+    // Starts the count of the next turn, also when nobody waits for it. This promise never rejects.
+    this.#turn().catch(() => {});
   }
 
   #turn(): Promise<void> {
