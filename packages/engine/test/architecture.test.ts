@@ -42,6 +42,7 @@ describe('the dependency rule', () => {
     ['transport imports config', engine('transport/listener.ts', '../config/config.js')],
     ['the hub imports the memory store', engine('stream/hub.ts', '../store/store-memory.js')],
     ['a session imports the LMDB store', engine('stream/stream-session.ts', '../store/store-lmdb.js')],
+    ['the hub imports a part of the memory store', engine('stream/hub.ts', '../store/memory/sliced-writes.js')],
     ['the hub imports storage', engine('stream/hub.ts', '../storage/environment.js')],
     ['the CLI names a backend', engine('cli/main.ts', '../store/store-lmdb.js')],
     ['stream imports ws', engine('stream/stream-gateway.ts', 'ws')],

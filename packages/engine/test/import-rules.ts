@@ -124,7 +124,7 @@ function relativeRule(file: string, target: string): string | undefined {
 
 /** A store of one kind, such as `store/store-lmdb.ts`. What `storage/` holds is no backend: it knows no domain words. */
 function isBackend(file: string): boolean {
-  return /^store\/(.*-)?(memory|lmdb|redis)(-.*)?\.ts$/.test(file);
+  return /^store\/((.*-)?(memory|lmdb|redis)(-.*)?\.ts$|(memory|lmdb|redis)\/)/.test(file);
 }
 
 /** `stream/hub.ts` lies in `stream`; `engine.ts` is a room of its own. */

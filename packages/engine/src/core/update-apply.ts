@@ -1,4 +1,5 @@
 import { isJsonObject, type JsonText, LIMITS } from '@rivulet/protocol';
+import type { ParsedValues } from './parsed-values.js';
 import { requireStorable } from './stored-value.js';
 import { depthOf, exceededLimit, type UpdateError, type UpdateOp } from './update-ops.js';
 
@@ -25,11 +26,13 @@ const MOST_DEPTH = LIMITS.jsonDepth - 4;
  * An op costs what it touches, so that all of them together cost the value once and each op once: every container of the value is this
  * update's own and is changed in place, from the parse of the text or from the copy of what an op brings.
  *
- * Throws VALUE_TOO_LARGE when the value after is more than an item may hold.
+ * `parsed` may have the parsed value of `old`, and keeps that of the text after. Throws VALUE_TOO_LARGE when the value after is more than an item
+ * may hold.
  */
-export function applyUpdateOps(old: JsonText | undefined, ops: readonly UpdateOp[]): AppliedOps {
+export function applyUpdateOps(old: JsonText | undefined, ops: readonly UpdateOp[], parsed?: ParsedValues): AppliedOps {
+  const kept = old === undefined ? undefined : parsed?.take(old);
   // oxlint-disable-next-line eslint/no-restricted-properties -- stored values are JSON; a throw fails this one update
-  const start: unknown = old === undefined ? {} : JSON.parse(old);
+  const start: unknown = kept !== undefined ? kept.value : old === undefined ? {} : JSON.parse(old);
   let value = start;
   let fresh = old === undefined;
   const errors: UpdateError[] = [];
@@ -47,6 +50,7 @@ export function applyUpdateOps(old: JsonText | undefined, ops: readonly UpdateOp
   const text = JSON.stringify(value);
   const changed = text !== old;
   if (changed) requireStorable(text);
+  parsed?.keep(text, value);
   return { text, changed, errors };
 }
 

@@ -1,8 +1,12 @@
 import { field, type JsonObject, type JsonText } from '@rivulet/protocol';
 import { mismatch, requireExact } from './builtin-input.js';
 import type { Call } from './invocation.js';
+import { ParsedValues } from './parsed-values.js';
 import { applyUpdateOps } from './update-apply.js';
 import { parseUpdateOps, type UpdateError, type UpdateOp } from './update-ops.js';
+
+/** Shared by all updates of this process: a value is found by its whole text. */
+const parsed = new ParsedValues();
 
 /** One call of `state::update` or `stream::update`: what the store computes with, and what the caller gets. */
 export class UpdateCall {
@@ -26,7 +30,7 @@ export class UpdateCall {
 
   /** For a store: the new value, or `undefined` to leave the item as it is. May run more than once; the last run counts. */
   readonly compute = (old: JsonText | undefined): JsonText | undefined => {
-    const applied = applyUpdateOps(old, this.#ops);
+    const applied = applyUpdateOps(old, this.#ops, parsed);
     if (applied.changed && applied.text !== undefined) this.#requireFits(applied.text);
     this.#after = applied.text;
     this.#errors = applied.errors;

@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonText, parseJson, type StreamEffect } from '@rivulet/protocol';
+import type { JsonText, StreamEffect } from '@rivulet/protocol';
 import type { Change, Unplaced } from './store.js';
 
 /** What a change does to an item, decided from the value before; the same in every store. */
@@ -31,11 +31,4 @@ export function effectOf(change: Unplaced<Change>, old: JsonText | undefined): E
 
 function write(old: JsonText | undefined, data: JsonText): Effect {
   return { kind: 'write', effect: old === undefined ? 'create' : 'update', data };
-}
-
-/** The `id` member of a value as JSON text; existing clients know an item by it. */
-export function valueIdOf(data: JsonText): JsonText | undefined {
-  if (!data.startsWith('{')) return undefined;
-  const value = parseJson(data);
-  return isJsonObject(value) && Object.hasOwn(value, 'id') ? JSON.stringify(value.id) : undefined;
 }

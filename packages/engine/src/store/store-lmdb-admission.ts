@@ -1,10 +1,11 @@
 import { LIMITS, type RivuletError } from '@rivulet/protocol';
+import { BATCH_CHARS } from './lmdb/batch-limits.js';
 import type { ReservedOffsets } from './store-lmdb-reserved.js';
 import { costOf, type StoreRoom, storeFull } from './store-lmdb-room.js';
-import { sizeOf, type Waiting } from './store-lmdb-waiting.js';
+import { charsOf, sizeOf, type Waiting } from './store-lmdb-waiting.js';
 
 /** Changes that one transaction carries; a write that begins within it is carried whole. */
-const BATCH_CHANGES = Math.min(4_096, LIMITS.queuedWrites);
+const BATCH_CHANGES = Math.min(1_024, LIMITS.queuedWrites);
 
 export interface Admission {
   /** Why nothing can be written at all any more; `undefined` while it can. */
@@ -31,11 +32,13 @@ export function admit(queue: readonly Waiting[], { failure, room, reserved }: Ad
   let forDeletes = false;
   let spent = 0;
   let changes = 0;
+  let chars = 0;
   let at = 0;
-  for (; at < queue.length && changes < BATCH_CHANGES; at++) {
+  for (; at < queue.length && changes < BATCH_CHANGES && chars < BATCH_CHARS; at++) {
     const asked = queue[at] as Waiting;
     if (asked.kind === 'change' && reserved.take(asked.change)) {
       changes++;
+      chars += charsOf(asked);
       batch.push(asked);
       continue;
     }
@@ -60,6 +63,7 @@ export function admit(queue: readonly Waiting[], { failure, room, reserved }: Ad
     if (spent + cost > budget) break;
     spent += cost;
     changes += sizeOf(asked);
+    chars += charsOf(asked);
     batch.push(asked);
   }
   room.spend(spent);
@@ -70,8 +74,8 @@ function onlyDeletes(asked: Waiting): boolean {
   return asked.kind === 'change' ? asked.change.kind === 'delete' : asked.write.changes.every(({ kind }) => kind === 'delete');
 }
 
-/** As far as it can be told before it is carried out: the value that an update computes shows only then. */
-function costOfWaiting(asked: Waiting): number {
+/** Returns what it may add to the data file, in bytes; the value that an update computes is not known yet. */
+export function costOfWaiting(asked: Waiting): number {
   if (asked.kind === 'change') return costOfChange(asked.change);
   const remembered = asked.write.once === undefined ? 0 : costOf(0);
   return asked.write.changes.reduce((sum, change) => sum + costOfChange(change), remembered);

@@ -1,7 +1,9 @@
 import type { JsonText } from '@rivulet/protocol';
-import type { Table } from '../storage/lmdb-environment.js';
+import type { Table, View } from '../storage/lmdb-environment.js';
 import { PairMap } from '../structures/pair-map.js';
-import { type Effect, effectOf, valueIdOf } from './change-effect.js';
+import { type Effect, effectOf } from './change-effect.js';
+import type { BatchLimits } from './lmdb/batch-limits.js';
+import { valueIdOf } from './shared/value-id.js';
 import type { ApplyResult, Change, Commit, Expiry, GroupRef, Unplaced, Write, WriteChange, WriteResult } from './store.js';
 import type { HeadCache } from './store-lmdb-heads.js';
 import { KeyLedger } from './store-lmdb-keys.js';
@@ -22,7 +24,7 @@ import {
 } from './store-lmdb-records.js';
 import { costOf, storeFull } from './store-lmdb-room.js';
 import { type StoreState, writeState } from './store-lmdb-state.js';
-import { expiryOf, planWrite } from './write-plan.js';
+import { expiryOf, type Ground, planInSteps, type WritePlan } from './write-plan.js';
 
 export interface Tables {
   readonly heads: Table;
@@ -50,6 +52,12 @@ export const TABLES = [
 
 export type Planned = { readonly result: ApplyResult; readonly commit: Commit | undefined } | { readonly error: unknown };
 export type PlannedWrite = { readonly result: WriteResult; readonly commits: readonly Commit[] } | { readonly error: unknown };
+
+/** A write that is decided before its transaction, because that takes long. */
+export type PlanAhead =
+  | { readonly kind: 'wanted' }
+  | { readonly kind: 'planned'; readonly plan: WritePlan }
+  | { readonly kind: 'failed'; readonly error: unknown };
 
 /** When a batch is written. */
 export interface Moment {
@@ -92,14 +100,23 @@ export class Batch {
   /** Something is held from now on. */
   #holds = false;
 
-  constructor(tables: Tables, heads: HeadCache, state: StoreState, moment: Moment, room = Number.POSITIVE_INFINITY) {
+  readonly #limits: BatchLimits;
+
+  /** `room`: what may be added to the data file, in bytes. */
+  constructor(tables: Tables, heads: HeadCache, state: StoreState, moment: Moment, limits: BatchLimits, room: number) {
     this.#tables = tables;
     this.#heads = heads;
     this.#state = state;
     this.#moment = moment;
     this.#keys = new KeyLedger(tables, state);
+    this.#limits = limits;
     this.#room = room;
     this.#nextGroup = state.nextGroup;
+  }
+
+  /** Time of its changes, in Unix milliseconds. */
+  get now(): number {
+    return this.#moment.now;
   }
 
   /** A failure before anything was written, such as a `compute` that throws, concerns this change alone; a later one is thrown. */
@@ -113,11 +130,14 @@ export class Batch {
     }
   }
 
-  /** The same for a write of several changes, of which nothing is done before all is decided. */
-  carryOutWrite(write: Write): PlannedWrite {
+  /**
+   * The same for a write of several changes, of which nothing is done before all is decided. `postponed`: that takes longer than a
+   * transaction may, and nothing was done; `planAhead` decides it.
+   */
+  carryOutWrite(write: Write, ahead?: PlanAhead): PlannedWrite | 'postponed' {
     this.#begun = false;
     try {
-      return this.#carryOutWrite(write);
+      return this.#carryOutWrite(write, ahead);
     } catch (error) {
       if (this.#begun) throw error;
       return { error };
@@ -152,6 +172,7 @@ export class Batch {
     const effect = effectOf(change, old);
     if (effect.kind === 'none') return { result: { kind: 'unchanged', old }, commit: undefined };
     this.#takeRooms(charactersOf(effect));
+    if (effect.kind !== 'remove') this.#limits.add(effect.data.length);
     this.#begun = true;
     const staged = known ?? this.#create(change);
     const commit = this.#perform(staged, change, effect, before, key, undefined);
@@ -159,16 +180,47 @@ export class Batch {
     return { result: { kind: 'applied', old, new: after, position: commit.position }, commit };
   }
 
-  #carryOutWrite(write: Write): PlannedWrite {
+  /** Before a transaction, whose first write this one is: decides what the write does, while the event loop turns. */
+  async planAhead(write: Write, view: View, turn: () => Promise<void>): Promise<PlanAhead> {
+    const head = this.#heads.get(write, view);
+    try {
+      const planning = planInSteps(write, this.#groundOf(head, view));
+      for (let step = planning.next(); ; step = planning.next()) {
+        if (step.done === true) return { kind: 'planned', plan: step.value };
+        await turn();
+      }
+    } catch (error) {
+      return { kind: 'failed', error };
+    }
+  }
+
+  #groundOf(head: Head | undefined, view?: View): Ground {
+    const read = (item: string) => {
+      const record = head === undefined ? undefined : this.#read(itemKey(head.number, item), view);
+      return record?.live === true ? record : undefined;
+    };
+    return { epoch: this.#state.epoch, offset: head?.offset ?? this.#state.removedOffset, read };
+  }
+
+  /** `undefined`: it takes too long to decide it within a transaction. */
+  #decide(write: Write, head: Head | undefined, ahead: PlanAhead | undefined): WritePlan | undefined {
+    if (ahead?.kind === 'failed') throw ahead.error;
+    if (ahead?.kind === 'planned') return ahead.plan;
+    const planning = planInSteps(write, this.#groundOf(head));
+    for (;;) {
+      const step = planning.next();
+      if (step.done === true) return step.value;
+      if (write.changes.length > 1 && this.#limits.late) return undefined;
+    }
+  }
+
+  #carryOutWrite(write: Write, ahead: PlanAhead | undefined): PlannedWrite | 'postponed' {
     const { once } = write;
     const answer = once && this.#keys.find(write, once, this.#moment.steady);
     if (answer !== undefined) return { result: { kind: 'replayed', answer }, commits: [] };
     const known = this.#known(write);
-    const read = (item: string) => {
-      const record = known === undefined ? undefined : this.#read(itemKey(known.head.number, item));
-      return record?.live === true ? record : undefined;
-    };
-    const plan = planWrite(write, { epoch: this.#state.epoch, offset: known?.head.offset ?? this.#state.removedOffset, read });
+    const plan = this.#decide(write, known?.head, ahead);
+    if (plan === undefined) return 'postponed';
     const answered = once && once.answer(plan.result);
     const key = once && answered !== undefined ? this.#keys.prepare(write, once, answered, this.#moment.steady) : undefined;
     this.#takeRooms([...plan.steps.flatMap(({ effect }) => charactersOf(effect)), ...(answered === undefined ? [] : [answered.length])]);
@@ -176,6 +228,7 @@ export class Batch {
     const commits: Commit[] = [];
     let staged = known;
     for (const { change, effect } of plan.steps) {
+      if (effect.kind !== 'none') this.#limits.add(effect.data.length);
       if (effect.kind === 'none') {
         if (staged !== undefined) this.#renew(staged, change);
         continue;
@@ -322,9 +375,11 @@ export class Batch {
     this.#room -= cost;
   }
 
-  #read(key: Buffer): ItemRecord | undefined {
-    const record = this.#tables.items.get(key);
-    return record === undefined ? undefined : decodeItem(key, record);
+  #read(key: Buffer, view?: View): ItemRecord | undefined {
+    const record = view === undefined ? this.#tables.items.get(key) : this.#tables.items.get(key, { transaction: view });
+    if (record === undefined) return undefined;
+    this.#limits.add(record.length);
+    return decodeItem(key, record);
   }
 
   #known(ref: GroupRef): StagedHead | undefined {

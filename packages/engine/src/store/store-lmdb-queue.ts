@@ -23,6 +23,12 @@ export class WriteQueue {
     this.#changes += sizeOf(waiting);
   }
 
+  /** What was taken and is not written yet comes first again. */
+  putBack(waiting: readonly Waiting[]): void {
+    this.#waiting = [...waiting, ...this.#waiting];
+    for (const each of waiting) this.#changes += sizeOf(each);
+  }
+
   /** Takes what the next transaction carries; what can't be written now is refused. */
   take(admission: Admission): { readonly batch: readonly Waiting[]; readonly budget: number } {
     const { batch, left, budget } = admit(this.#waiting, admission);

@@ -1,5 +1,5 @@
 import type { ApplyResult, Change, Write, WriteResult } from './store.js';
-import type { Planned, PlannedWrite } from './store-lmdb-batch.js';
+import type { PlanAhead, Planned, PlannedWrite } from './store-lmdb-batch.js';
 
 interface Settling<T> {
   readonly resolve: (result: T) => void;
@@ -9,7 +9,18 @@ interface Settling<T> {
 /** Something to be carried out, and who waits for it. */
 export type Waiting =
   | ({ readonly kind: 'change'; readonly change: Change } & Settling<ApplyResult>)
-  | ({ readonly kind: 'write'; readonly write: Write } & Settling<WriteResult>);
+  | ({
+      readonly kind: 'write';
+      readonly write: Write;
+      /** It takes long to decide: `undefined` until a transaction has found that out, then it is decided before its transaction. */
+      ahead?: PlanAhead;
+    } & Settling<WriteResult>);
+
+/** UTF-16 code units of the values that it brings. */
+export function charsOf(waiting: Waiting): number {
+  const changes = waiting.kind === 'change' ? [waiting.change] : waiting.write.changes;
+  return changes.reduce((sum, change) => sum + ('data' in change ? change.data.length : 0), 0);
+}
 
 /** Changes that it carries. */
 export function sizeOf(waiting: Waiting): number {

@@ -3,7 +3,9 @@ import type { Logger } from '../logging/logger.js';
 import { LmdbEnvironment, TransactionAbortedError } from '../storage/lmdb-environment.js';
 import type { Clock } from '../structures/clock.js';
 import { SteadyTime } from '../structures/steady-time.js';
+import { TurnBudget } from '../structures/turn-budget.js';
 import { requireId } from './ids.js';
+import { BatchLimits } from './lmdb/batch-limits.js';
 import type {
   ApplyResult,
   Change,
@@ -17,7 +19,8 @@ import type {
   Write,
   WriteResult,
 } from './store.js';
-import { Batch, type Planned, type PlannedWrite, TABLES, type Tables } from './store-lmdb-batch.js';
+import { costOfWaiting } from './store-lmdb-admission.js';
+import { Batch, type PlanAhead, type Planned, type PlannedWrite, TABLES, type Tables } from './store-lmdb-batch.js';
 import { notOpen, refused, told, unavailable, untouched } from './store-lmdb-errors.js';
 import { EVICTED_AT_ONCE, type Eviction, HeadCache } from './store-lmdb-heads.js';
 import { lastWrite, type Opened, openTables } from './store-lmdb-opening.js';
@@ -211,11 +214,14 @@ class LmdbStore implements WritableStore {
   async #write(): Promise<void> {
     // The rest of this turn may still queue more for the same transaction.
     await Promise.resolve();
+    const turns = TurnBudget.of(this.#options.clock);
     while (this.#queue.length > 0 || this.#isDue()) {
+      // What needs no transaction waits for nothing else.
+      await turns.free();
       if (this.#isDue()) await this.#upkeep?.part();
       if (this.#queue.length === 0) continue;
       const { batch, budget } = this.#admit();
-      if (batch.length > 0) await this.#commitOrReject(batch, budget);
+      if (batch.length > 0) this.#putBack(await this.#commitOrReject(batch, budget));
     }
     this.#writing = undefined;
   }
@@ -237,8 +243,18 @@ class LmdbStore implements WritableStore {
       else waiting.push({ kind: 'change', change, resolve: () => {}, reject });
     }
     this.#room?.spend(waiting.length * CHANGE_BYTES);
-    if (waiting.length > 0) await this.#commitOrReject(waiting, budget);
+    await this.#commitAll(waiting, budget);
     return errors;
+  }
+
+  async #commitAll(waiting: readonly Waiting[], budget: number): Promise<void> {
+    for (let left = waiting; left.length > 0; ) left = await this.#commitOrReject(left, budget);
+  }
+
+  #putBack(waiting: readonly Waiting[]): void {
+    if (waiting.length === 0) return;
+    this.#room?.spend(-waiting.reduce((sum, each) => sum + costOfWaiting(each), 0));
+    this.#queue.putBack(waiting);
   }
 
   #admit(): ReturnType<WriteQueue['take']> {
@@ -248,42 +264,58 @@ class LmdbStore implements WritableStore {
     return this.#queue.take({ failure, room, reserved: new ReservedOffsets(heads) });
   }
 
-  /** Settles all of `waiting`, whatever happens. `budget`: what the transaction may add to the data file, in bytes. */
-  async #commitOrReject(waiting: readonly Waiting[], budget: number): Promise<void> {
+  /**
+   * Settles `waiting`, whatever happens, and returns those behind them for which the transaction had no time. `budget`: what it may
+   * add to the data file, in bytes.
+   */
+  async #commitOrReject(waiting: readonly Waiting[], budget: number): Promise<readonly Waiting[]> {
     try {
-      await this.#commit(waiting, budget);
+      return await this.#commit(waiting, budget);
     } catch (error) {
       // Nothing of the batch was written. Each for itself: what one can't do must not fail the others.
       if (error instanceof TransactionAbortedError && waiting.length > 1 && this.#failed === undefined) {
         for (const one of waiting) {
           // One of them may have failed the store: what is in memory no longer tells what is on the disk.
-          if (this.#failed === undefined) await this.#commitOrReject([one], budget);
+          if (this.#failed === undefined) await this.#commitAll([one], budget);
           else one.reject(unavailable(this.#failed));
         }
-        return;
+        return [];
       }
       const reason = untouched(error) ? refused(error) : unavailable(error);
       for (const { reject } of waiting) reject(reason);
       if (!untouched(error)) this.#fail(error);
       else this.#warn('store_write_refused', { writes: waiting.length, error: told(error) });
+      return [];
     }
   }
 
-  async #commit(waiting: readonly Waiting[], budget: number): Promise<void> {
+  async #commit(waiting: readonly Waiting[], budget: number): Promise<readonly Waiting[]> {
     const [tables, heads, state, environment, time] = [this.#tables, this.#heads, this.#state, this.#environment, this.#time];
     if (tables === undefined || heads === undefined || state === undefined || environment === undefined || time === undefined)
       throw notOpen();
-    const moment = { now: this.#options.clock.now(), steady: time.now() };
-    const batch = new Batch(tables, heads, state, moment, budget);
+    const limits = new BatchLimits(() => this.#options.clock.monotonic());
+    const begin = () => new Batch(tables, heads, state, { now: this.#options.clock.now(), steady: time.now() }, limits, budget);
+    const [first] = waiting;
+    if (first?.kind === 'write' && first.ahead?.kind === 'wanted') first.ahead = await this.#planAhead(begin(), first.write);
+    const batch = begin();
     const planned: (Planned | PlannedWrite)[] = [];
     const carryOut = () => {
-      for (const each of waiting) planned.push(each.kind === 'change' ? batch.carryOut(each.change) : batch.carryOutWrite(each.write));
+      limits.begin();
+      for (const each of waiting) {
+        if (planned.length > 0 && limits.reached) break;
+        const plan = each.kind === 'change' ? batch.carryOut(each.change) : batch.carryOutWrite(each.write, each.ahead);
+        if (plan === 'postponed') {
+          if (each.kind === 'write') each.ahead = { kind: 'wanted' };
+          break;
+        }
+        planned.push(plan);
+      }
     };
     if (this.#needsNoWrite(waiting)) {
       carryOut();
     } else {
       let eviction: Eviction | undefined;
-      this.#committing = moment.now;
+      this.#committing = batch.now;
       try {
         await environment.transaction(() => {
           if (heads.overfull && budget > 2 * EVICTED_AT_ONCE * RECORD_BYTES) eviction = heads.evict();
@@ -305,6 +337,19 @@ class LmdbStore implements WritableStore {
       else if ('commit' in plan && plan.commit !== undefined) this.#report(plan.commit);
     }
     for (let index = 0; index < planned.length; index++) settle(waiting[index] as Waiting, planned[index] as Planned | PlannedWrite);
+    return waiting.slice(planned.length);
+  }
+
+  /** Nothing else writes meanwhile: this runs in the one loop of `#write`. */
+  async #planAhead(batch: Batch, write: Write): Promise<PlanAhead> {
+    const turns = TurnBudget.of(this.#options.clock);
+    const view = this.#environment?.readView();
+    if (view === undefined) throw notOpen();
+    try {
+      return await batch.planAhead(write, view, () => turns.free());
+    } finally {
+      view.done();
+    }
   }
 
   /** The commit is durable, whatever becomes of those who hear of it. */

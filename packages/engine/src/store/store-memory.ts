@@ -3,9 +3,12 @@ import { type Position, RivuletError } from '@rivulet/protocol';
 import { chunked } from '../structures/chunked.js';
 import type { Clock } from '../structures/clock.js';
 import { SteadyTime } from '../structures/steady-time.js';
-import { type Effect, effectOf, valueIdOf } from './change-effect.js';
+import { TurnBudget } from '../structures/turn-budget.js';
+import { type Effect, effectOf } from './change-effect.js';
 import { Deadlines } from './deadlines.js';
 import { requireId } from './ids.js';
+import { SlicedWrites } from './memory/sliced-writes.js';
+import { valueIdOf } from './shared/value-id.js';
 import type {
   ApplyResult,
   Change,
@@ -25,7 +28,7 @@ import type {
 } from './store.js';
 import { type Group, MemoryGroups } from './store-memory-groups.js';
 import { MemoryKeys } from './store-memory-keys.js';
-import { expiryOf, planWrite, requireIds } from './write-plan.js';
+import { expiryOf, planInSteps, requireIds } from './write-plan.js';
 
 export interface MemoryStoreOptions {
   readonly clock: Clock;
@@ -34,9 +37,9 @@ export interface MemoryStoreOptions {
 }
 
 const SWEEP_MS = 60_000;
-/** How often it is looked for items whose time has come, and how many of them one turn deletes. */
+/** How often it is looked for items whose time has come, and how many of them one step deletes. */
 const EXPIRY_MS = 250;
-const EXPIRED_AT_ONCE = 1_000;
+const EXPIRED_AT_ONCE = 100;
 const CHUNK_ITEMS = 256;
 
 type AnyChange = WriteChange | Unplaced<Extract<Change, { kind: 'external' }>>;
@@ -53,6 +56,7 @@ class MemoryStore implements WritableStore {
   readonly #deadlines = new Deadlines();
   readonly #epoch = randomUUID();
   readonly #groups = new MemoryGroups();
+  readonly #writes: SlicedWrites;
   #events: StoreEvents | undefined;
   #timers: NodeJS.Timeout[] = [];
 
@@ -60,16 +64,24 @@ class MemoryStore implements WritableStore {
     this.#clock = options.clock;
     this.#retentionMs = options.tombstoneRetentionMs;
     this.#time = new SteadyTime(options.clock);
+    this.#writes = new SlicedWrites(TurnBudget.of(options.clock));
   }
 
   start(events: StoreEvents): Promise<void> {
     this.#events = events;
-    this.#timers = [setInterval(() => this.#forget(), SWEEP_MS), setInterval(() => this.#expire(), EXPIRY_MS)];
+    this.#timers = [
+      setInterval(() => this.#forget(), SWEEP_MS),
+      setInterval(() => {
+        // What fails is tried again the next time.
+        this.#expire().catch(() => {});
+      }, EXPIRY_MS),
+    ];
     for (const timer of this.#timers) timer.unref();
     return Promise.resolve();
   }
 
   apply(change: Change): Promise<ApplyResult> {
+    if (!this.#writes.free) return this.#writes.run({ next: () => ({ done: true, value: this.#apply(change) }) });
     try {
       return Promise.resolve(this.#apply(change));
     } catch (error) {
@@ -78,11 +90,7 @@ class MemoryStore implements WritableStore {
   }
 
   write(write: Write): Promise<WriteResult> {
-    try {
-      return Promise.resolve(this.#write(write));
-    } catch (error) {
-      return Promise.reject(error as Error);
-    }
+    return this.#writes.run(this.#writing(write));
   }
 
   get(ref: GroupRef, item: string): Promise<ItemRead> {
@@ -148,10 +156,10 @@ class MemoryStore implements WritableStore {
 
   unwatch(): void {}
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
+    await this.#writes.settled();
     this.#events = undefined;
-    return Promise.resolve();
   }
 
   #opened(): StoreEvents {
@@ -184,7 +192,8 @@ class MemoryStore implements WritableStore {
     return { kind: 'applied', old, new: effect.kind === 'write' ? effect.data : undefined, position: commit.position };
   }
 
-  #write(write: Write): WriteResult {
+  /** Steps while it is decided; then all of it is done in one. */
+  *#writing(write: Write): Generator<void, WriteResult> {
     const events = this.#opened();
     requireIds(write);
     const { once } = write;
@@ -193,7 +202,7 @@ class MemoryStore implements WritableStore {
     if (answer !== undefined) return { kind: 'replayed', answer };
     let group = this.#groups.get(write);
     const { offset } = this.#position(group);
-    const plan = planWrite(write, { epoch: this.#epoch, offset, read: (item) => group?.items.get(item) });
+    const plan = yield* planInSteps(write, { epoch: this.#epoch, offset, read: (item) => group?.items.get(item) });
     const key = once && this.#keys.prepare(write, once, once.answer(plan.result), now);
     const commits: Commit[] = [];
     for (const { change, effect } of plan.steps) {
@@ -257,16 +266,22 @@ class MemoryStore implements WritableStore {
   }
 
   /** Deletes the items whose time has come, as the timer does four times a second. */
-  expireNow(): Promise<void> {
-    this.#expire();
-    return Promise.resolve();
+  async expireNow(): Promise<void> {
+    await this.#expire();
   }
 
-  #expire(): void {
-    if (this.#events === undefined) return;
-    const due = this.#deadlines.due(this.#time.now(), EXPIRED_AT_ONCE);
-    for (const { stream, group, item } of due) this.#apply({ kind: 'delete', stream, group, item });
-    if (due.length === EXPIRED_AT_ONCE) setImmediate(() => this.#expire());
+  #expire(): Promise<void> {
+    return this.#events === undefined ? Promise.resolve() : this.#writes.run(this.#expiring());
+  }
+
+  *#expiring(): Generator<void, void> {
+    for (;;) {
+      if (this.#events === undefined) return;
+      const due = this.#deadlines.due(this.#time.now(), EXPIRED_AT_ONCE);
+      for (const { stream, group, item } of due) this.#apply({ kind: 'delete', stream, group, item });
+      if (due.length < EXPIRED_AT_ONCE) return;
+      yield;
+    }
   }
 
   #bury(group: Group, item: StoredItem): void {

@@ -1,5 +1,6 @@
 import type { JsonText, Position } from '@rivulet/protocol';
-import { effectOf, valueIdOf } from './change-effect.js';
+import { effectOf } from './change-effect.js';
+import { valueIdOf } from './shared/value-id.js';
 import type { ApplyResult, Change, ChangeResult, Expiry, StoredItem, Unplaced, Write, WriteChange, WriteResult } from './store.js';
 import type { Told, ToldRecord } from './store-redis-records.js';
 import { expiryOf, planWrite, type Standing } from './write-plan.js';

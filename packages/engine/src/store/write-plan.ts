@@ -40,6 +40,15 @@ export interface WritePlan {
  * of those before it. Throws what a `compute` throws, and VALUE_TOO_LARGE when the values of a batch are more than an answer may hold.
  */
 export function planWrite(write: Write, ground: Ground): WritePlan {
+  const planning = planInSteps(write, ground);
+  for (;;) {
+    const step = planning.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** The same, one change at a time: the event loop may turn between two of them while nothing else changes the group. */
+export function* planInSteps(write: Write, ground: Ground): Generator<void, WritePlan> {
   const steps: Step[] = [];
   const results: ChangeResult[] = [];
   /** What the steps so far have made of items; `undefined`: gone. */
@@ -65,6 +74,7 @@ export function planWrite(write: Write, ground: Ground): WritePlan {
     characters += (old?.length ?? 0) + (effect.kind === 'write' ? effect.data.length : 0);
     if (write.batch && characters > LIMITS.batchChars) throw tooLarge();
     steps.push({ change, effect, old, offset });
+    yield;
   }
   return { result: { kind: 'written', results }, steps, through: write.batch ? offset : undefined };
 }

@@ -1,0 +1,38 @@
+// Loaded into an engine. A timer fires as often as the event loop turns (at most once a millisecond) and notes the processor time that the main
+// thread has used since it fired last: the longest such slice is the longest run of the main thread without a turn. Other threads of the
+// process, and time in which other processes had the processor, do not count. At each SIGUSR2 it writes the figures since the last
+// one, as JSON, to the file named in LOOP_SLICES_FILE.
+import { openSync, readSync, renameSync, writeFileSync } from 'node:fs';
+
+const file = process.env.LOOP_SLICES_FILE;
+const schedstat = openSync(`/proc/self/task/${process.pid}/schedstat`, 'r');
+const text = Buffer.alloc(128);
+
+/** Processor time of the main thread in milliseconds. */
+function used() {
+  return Number(text.toString('latin1', 0, readSync(schedstat, text, 0, text.length, 0)).split(' ')[0]) / 1e6;
+}
+
+let last = used();
+let begun = last;
+let longest = [];
+
+function note() {
+  const now = used();
+  const slice = now - last;
+  last = now;
+  if (longest.length === 10 && slice <= (longest[9] ?? 0)) return;
+  longest.push(slice);
+  longest.sort((a, b) => b - a);
+  longest.length = Math.min(longest.length, 10);
+}
+
+setInterval(note, 1).unref();
+process.on('SIGUSR2', () => {
+  note();
+  writeFileSync(`${file}.part`, JSON.stringify({ longestMs: longest[0] ?? 0, longest, totalMs: last - begun }));
+  renameSync(`${file}.part`, file);
+  longest = [];
+  last = used();
+  begun = last;
+});
