@@ -1,32 +1,102 @@
+import { connect } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { startTestEngine } from './harness/engine.js';
 import { RawWorker } from './harness/raw-worker.js';
 import { StreamSocket } from './harness/stream-socket.js';
 
 const room = '/stream/chat/room-1';
+const HAMMERERS = 600;
+const USERS = 200;
+const ROUNDS = 2;
 
-test('a page with a refused token is put off after a while, and locks out nobody behind the same address', async () => {
-  const { workerUrl, streamUrl, log } = await startTestEngine({ stream: { authFunction: 'app::auth' } });
-  const worker = await RawWorker.connect(workerUrl);
-  let asked = 0;
+/** An engine whose auth functions let in tokens that begin with `good`, and count their questions. */
+async function startGuarded() {
+  const engine = await startTestEngine({ stream: { authFunction: 'app::auth' }, gated: { rbac: { authFunction: 'app::auth' } } });
+  const worker = await RawWorker.connect(engine.workerUrl);
+  const asked = new Map<string, number>();
   await worker.serve('app::auth', (data) => {
-    asked++;
-    const { query_params } = data as { query_params: Record<string, string[]> };
-    return { unauthorized: !JSON.stringify(query_params).includes('good') };
+    const [token = ''] = (data as { query_params: Record<string, string[]> }).query_params['token'] ?? [];
+    asked.set(token, (asked.get(token) ?? 0) + 1);
+    return token.startsWith('good') ? { context: null } : { unauthorized: true };
   });
+  return { ...engine, asked };
+}
+
+/** One attempt of a page with a token; resolves when the engine has ended the connection. */
+function attempt(url: string, path: string, token: string): Promise<void> {
+  const { hostname, port } = new URL(url);
+  return new Promise((resolve, reject) => {
+    const socket = connect(Number(port), hostname);
+    const lines = [`GET ${path}?token=${token} HTTP/1.1`, `Host: ${hostname}`, 'Connection: Upgrade', 'Upgrade: websocket'];
+    socket.write([...lines, 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==', '', ''].join('\r\n'));
+    socket.on('error', reject);
+    socket.on('data', (data) => {
+      // A close frame of the engine ends an upgrade that was let through to tell the reason.
+      if (!data.toString('latin1').startsWith('HTTP/1.1 101') || data.includes(Buffer.from([0x88]))) socket.destroy();
+    });
+    socket.on('close', () => resolve());
+  });
+}
+
+test('a credential that was refused is refused again without a question, and nobody else of its address is', async () => {
+  const { streamUrl, log, asked } = await startGuarded();
   const codes: number[] = [];
-  for (let n = 0; n < 80; n++) {
+  for (let n = 0; n < 40; n++) {
     const page = await StreamSocket.open(`${streamUrl}${room}?token=old-${n % 2}`, ['Authorization', 'x']);
     codes.push(await page.closed);
   }
-  expect(codes.slice(0, 20)).toEqual(Array<number>(20).fill(1008));
-  expect(codes.slice(-1)).toEqual([1013]);
-  expect(asked).toBeLessThan(60);
+  expect(new Set(codes)).toEqual(new Set([1008]));
+  expect([...asked]).toEqual([
+    ['old-0', 1],
+    ['old-1', 1],
+  ]);
   const valid = await StreamSocket.open(`${streamUrl}${room}?token=good`, ['Authorization', 'x']);
   await valid.take('sync');
-  const lines = log.filter(({ event }) => event === 'auth_throttled');
-  expect(lines[0]).toMatchObject({ level: 'warn', fields: { of: 'credential' } });
-  expect(lines).toHaveLength(1);
+  const lines = log.filter(({ event }) => event === 'auth_refused_again');
+  expect(lines).toMatchObject([{ level: 'warn', fields: { listener: 'stream', times: 1 } }]);
+});
+
+test.each([
+  ['the stream port', 'streamUrl', room],
+  ['a listener with rules', 'gatedUrl', '/'],
+] as const)(
+  'E6 200 of 200 good users get in at %s while 600 clients with expired tokens try from their address',
+  async (_port, url, path) => {
+    const { [url]: listener, asked } = await startGuarded();
+    let over = false;
+    const hammer = async (n: number) => {
+      // One attempt a second each, spread over the second.
+      await pause((n * 1_000) / HAMMERERS);
+      for (let round = 0; round < ROUNDS || !over; round++) {
+        await attempt(listener, path, `expired-${n}`);
+        await pause(1_000);
+      }
+    };
+    const hammering = Promise.all(Array.from({ length: HAMMERERS }, (_, n) => hammer(n)));
+    const users = Array.from({ length: USERS }, async (_, n) => {
+      await pause((n * 2_000) / USERS);
+      const user = await RawWorker.connect(`${listener}${path}?token=good-${n}`);
+      return user.socket.readyState;
+    });
+    expect((await Promise.all(users)).filter((state) => state === 1)).toHaveLength(USERS);
+    over = true;
+    await hammering;
+    const questions = [...asked].filter(([token]) => token.startsWith('expired')).map(([, times]) => times);
+    expect(questions).toHaveLength(HAMMERERS);
+  },
+);
+
+test('E6 somebody who guesses 40 tokens at a time keeps nobody of the same address out', async () => {
+  const { streamUrl, log, asked } = await startGuarded();
+  for (let round = 0; round < 25; round++) {
+    const guesses = Array.from({ length: 40 }, (_, n) => attempt(streamUrl, room, `guess-${round}-${n}`));
+    const user = StreamSocket.open(`${streamUrl}${room}?token=good-${round}`);
+    await (await user).take('sync');
+    await Promise.all(guesses);
+  }
+  expect(asked.size).toBe(1_025);
+  expect(log.some(({ event }) => event === 'auth_queue_full')).toBe(false);
 });
 
 test('refused origins put nobody off', async () => {

@@ -82,6 +82,16 @@ export const LIMITS = {
   leaseGraceMs: 600_000,
   /** Times in a second that a client may replace the data of its leases. */
   leaseUpdatesPerSecond: 10,
+  /** Questions to the auth function of one listener that are open at one time. */
+  authQuestions: 64,
+  /** Requests that wait until one of these questions is answered. */
+  authWaiting: 4_096,
+  /** Refused credentials that one listener remembers, as digests. */
+  authRefused: 10_000,
+  /** Milliseconds for which a credential that the auth function refused is refused without a question. */
+  authRefusedMs: 10_000,
+  /** The same of a credential at which the auth function failed. */
+  authFailedMs: 2_000,
   /** UTF-16 code units of the token in a `refresh`. */
   tokenChars: 16_384,
   /** Events that wait for one trigger binding before the oldest is dropped. */

@@ -1,6 +1,5 @@
 import { type CloseName, field, isJsonObject, parseJson } from '@rivulet/protocol';
 import type { StreamConfig } from '../config/config.js';
-import { AuthThrottle } from '../core/access/auth-throttle.js';
 import { credentialDigest } from '../core/access/credential-digest.js';
 import { decodeQuery, headersForAuth } from '../core/access/upgrade-input.js';
 import type { Fabric } from '../core/fabric.js';
@@ -9,6 +8,7 @@ import { IDENTITY_BYTES, readExpiry, readIdentity, refuses } from '../core/worke
 import type { Logger } from '../logging/logger.js';
 import type { Clock } from '../structures/clock.js';
 import type { RefusalStatus, UpgradeRequest } from '../transport/listener.js';
+import { AuthQuestions, type CredentialMemory } from '../transport/upgrade/auth-questions.js';
 
 /** What the gate decided about an upgrade. `refused`: the answer was no; `undecided`: nobody could answer, try again later. */
 export type AuthDecision =
@@ -30,14 +30,14 @@ export class AuthGate {
   readonly #fabric: Fabric;
   readonly #config: StreamConfig;
   readonly #logger: Logger;
-  readonly #throttle: AuthThrottle;
+  readonly #questions: AuthQuestions;
   readonly #clock: Clock;
 
   constructor(fabric: Fabric, config: StreamConfig, clock: Clock, logger: Logger) {
     this.#fabric = fabric;
     this.#config = config;
     this.#logger = logger;
-    this.#throttle = new AuthThrottle(clock, logger);
+    this.#questions = new AuthQuestions({ listener: 'stream', waitMs: config.authTimeoutMs, clock, logger });
     this.#clock = clock;
   }
 
@@ -45,8 +45,13 @@ export class AuthGate {
     if (!this.#originAllowed(request)) return this.#refuse('origin', 403, request);
     const functionId = this.#config.authFunction;
     if (functionId === undefined) return OPEN;
-    if (this.#throttle.blocks(request.remoteAddress, credentialDigest(request))) return undecided('throttled');
     if (!this.#fabric.hasFunction(functionId)) return this.#unanswered('function_not_registered', functionId, request);
+    const asked = await this.#questions.ask(request, credentialDigest(request), (memory) => this.#ask(functionId, request, memory));
+    if (asked.kind === 'answered') return asked.answer;
+    return asked.kind === 'busy' ? undecided('busy') : { kind: 'refused', status: 401, close: 'refused', reason: 'refused lately' };
+  }
+
+  async #ask(functionId: string, request: UpgradeRequest, memory: CredentialMemory): Promise<AuthDecision> {
     const payload = JsonPayload.ofText(authInput(request, this.#config.allowedOrigins));
     const outcome = await this.#fabric.request({ functionId, payload, deciding: true }, this.#config.authTimeoutMs);
     switch (outcome.kind) {
@@ -55,34 +60,33 @@ export class AuthGate {
         return undecided('timeout');
       case 'error':
         if (outcome.error.code === 'function_not_found') return this.#unanswered('function_not_registered', functionId, request);
-        return this.#failed(`function failed: ${outcome.error.code}`, request, outcome.origin === 'function');
+        if (outcome.origin === 'function' && !this.#config.authFailOpen) memory.failed();
+        return this.#failed(`function failed: ${outcome.error.code}`, request);
       case 'result':
-        return this.#read(outcome.text, request);
+        return this.#read(outcome.text, request, memory);
       default:
         return outcome satisfies never;
     }
   }
 
-  #read(text: string | undefined, request: UpgradeRequest): AuthDecision {
+  #read(text: string | undefined, request: UpgradeRequest, memory: CredentialMemory): AuthDecision {
     const result: unknown = text === undefined ? undefined : parseJson(text);
-    if (!isJsonObject(result)) return this.#failed('result is not an object', request);
-    if (refuses(result)) return this.#refuseCounted('unauthorized', request);
+    if (!isJsonObject(result)) return this.#unreadable('result is not an object', request, memory);
+    if (refuses(result)) return this.#denied('unauthorized', request, memory);
     const context = field(result, 'context') ?? null;
     const named = readIdentity(result);
-    if (named === 'malformed') return this.#failed(`identity is not a string of at most ${IDENTITY_BYTES} bytes`, request);
+    if (named === 'malformed') return this.#unreadable(`identity is not a string of at most ${IDENTITY_BYTES} bytes`, request, memory);
     const expiry = readExpiry(result);
-    if (expiry === 'malformed') return this.#failed('expires_at_ms is not an integer', request);
-    if (expiry.expiresAtMs !== undefined && expiry.expiresAtMs <= this.#clock.now()) return this.#refuseCounted('expired', request);
+    if (expiry === 'malformed') return this.#unreadable('expires_at_ms is not an integer', request, memory);
+    if (expiry.expiresAtMs !== undefined && expiry.expiresAtMs <= this.#clock.now()) return this.#denied('expired', request, memory);
     return { kind: 'allowed', context, ...named, ...expiry };
   }
 
-  /** The function is there but did not answer as it should, or could not be asked: refused, unless configured to fail open. */
-  #failed(reason: string, request: UpgradeRequest, answered = true): AuthDecision {
-    if (this.#config.authFailOpen) {
-      this.#logger.warn('auth_failed_open', { reason, function: this.#config.authFunction, address: request.remoteAddress });
-      return OPEN;
-    }
-    return answered ? this.#refuseCounted(reason, request) : this.#refuse(reason, 401, request);
+  /** Refuses a request that the function did not decide, unless the configuration fails open. */
+  #failed(reason: string, request: UpgradeRequest): AuthDecision {
+    if (!this.#config.authFailOpen) return this.#refuse(reason, 401, request);
+    this.#logger.warn('auth_failed_open', { reason, function: this.#config.authFunction, address: request.remoteAddress });
+    return OPEN;
   }
 
   #unanswered(reason: string, functionId: string, request: UpgradeRequest): AuthDecision {
@@ -91,9 +95,13 @@ export class AuthGate {
     return undecided(reason);
   }
 
-  /** The function said no, or nothing that could be read as yes. Asked again with the same it would say the same. */
-  #refuseCounted(reason: string, request: UpgradeRequest): AuthDecision {
-    this.#throttle.refused(request.remoteAddress, credentialDigest(request));
+  #unreadable(reason: string, request: UpgradeRequest, memory: CredentialMemory): AuthDecision {
+    if (!this.#config.authFailOpen) memory.failed();
+    return this.#failed(reason, request);
+  }
+
+  #denied(reason: string, request: UpgradeRequest, memory: CredentialMemory): AuthDecision {
+    memory.refused();
     return this.#refuse(reason, 401, request);
   }
 

@@ -27,6 +27,8 @@ export interface UpgradeRequest {
   readonly addressGroup: string;
   /** How the client reached a trusted proxy; `undefined` when none says it. */
   readonly scheme: 'http' | 'https' | undefined;
+  /** Calls back once when the client leaves; returns how to stop that. Absent where nobody can leave. */
+  readonly whenGone?: (callback: () => void) => () => void;
 }
 
 export type Verdict =
@@ -232,6 +234,15 @@ export class Listener {
   }
 }
 
+function whenGone(socket: Socket, callback: () => void): () => void {
+  socket.once('end', callback);
+  socket.once('close', callback);
+  return () => {
+    socket.off('end', callback);
+    socket.off('close', callback);
+  };
+}
+
 function describe(request: IncomingMessage, trustedProxies: AddressRanges): UpgradeRequest {
   const target = request.url ?? '/';
   const question = target.indexOf('?');
@@ -246,5 +257,6 @@ function describe(request: IncomingMessage, trustedProxies: AddressRanges): Upgr
     remotePort: port,
     addressGroup: group,
     scheme,
+    whenGone: (callback) => whenGone(request.socket, callback),
   };
 }

@@ -3,9 +3,9 @@ import type { RbacConfig } from '../../config/config.js';
 import type { Logger } from '../../logging/logger.js';
 import type { Clock } from '../../structures/clock.js';
 import type { UpgradeRequest } from '../../transport/listener.js';
+import { AuthQuestions, type CredentialMemory } from '../../transport/upgrade/auth-questions.js';
 import type { Fabric } from '../fabric.js';
 import { JsonPayload } from '../invocation.js';
-import { AuthThrottle } from './auth-throttle.js';
 import { credentialDigest } from './credential-digest.js';
 import { type Grant, OPEN_GRANT, readGrant } from './grant.js';
 import { decodeQuery, headersForAuth } from './upgrade-input.js';
@@ -20,37 +20,41 @@ export class UpgradeAuth {
   readonly #fabric: Fabric;
   readonly #rbac: RbacConfig;
   readonly #allowedOrigins: readonly string[];
-  readonly #throttle: AuthThrottle;
+  readonly #questions: AuthQuestions;
   readonly #logger: Logger;
 
   constructor(fabric: Fabric, rbac: RbacConfig, allowedOrigins: readonly string[], clock: Clock, logger: Logger) {
     this.#fabric = fabric;
     this.#rbac = rbac;
     this.#allowedOrigins = allowedOrigins;
-    this.#throttle = new AuthThrottle(clock, logger);
+    this.#questions = new AuthQuestions({ listener: 'worker', waitMs: rbac.authTimeoutMs, clock, logger });
     this.#logger = logger;
   }
 
   async decide(request: UpgradeRequest): Promise<UpgradeDecision> {
-    const { authFunction: functionId, authTimeoutMs } = this.#rbac;
+    const { authFunction: functionId } = this.#rbac;
     if (functionId === undefined) return { kind: 'granted', grant: OPEN_GRANT };
-    const credential = credentialDigest(request);
-    if (this.#throttle.blocks(request.remoteAddress, credential)) return { kind: 'refused', status: 503 };
+    const asked = await this.#questions.ask(request, credentialDigest(request), (memory) => this.#ask(functionId, request, memory));
+    if (asked.kind === 'answered') return asked.answer;
+    return { kind: 'refused', status: asked.kind === 'refused' ? 401 : 503 };
+  }
+
+  async #ask(functionId: string, request: UpgradeRequest, memory: CredentialMemory): Promise<UpgradeDecision> {
     const payload = JsonPayload.ofValue({
       headers: headersForAuth(request, this.#allowedOrigins),
       query_params: decodeQuery(request.rawQuery),
       ip_address: request.remoteAddress,
     });
-    const outcome = await this.#fabric.request({ functionId, payload, deciding: true }, authTimeoutMs);
+    const outcome = await this.#fabric.request({ functionId, payload, deciding: true }, this.#rbac.authTimeoutMs);
     if (outcome.kind === 'timeout') return this.#refuse(503, 'timeout', request);
     if (outcome.kind === 'error') {
       // In place of an answer of the function nothing is learned of who asked.
-      if (outcome.origin === 'function') this.#throttle.refused(request.remoteAddress, credential);
+      if (outcome.origin === 'function') memory.failed();
       return this.#refuse(401, `function failed: ${outcome.error.code}`, request);
     }
     const reading = readGrant(outcome.text === undefined ? undefined : parseJson(outcome.text));
     if (reading.kind === 'grant') return { kind: 'granted', grant: reading.grant };
-    this.#throttle.refused(request.remoteAddress, credential);
+    memory.refused();
     return this.#refuse(401, reading.reason, request);
   }
 

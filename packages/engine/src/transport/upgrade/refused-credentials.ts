@@ -1,0 +1,29 @@
+import type { Clock } from '../../structures/clock.js';
+
+/** Remembers, as digests and for a while, the credentials that an auth function refused. A full memory forgets the oldest refusal. */
+export class RefusedCredentials {
+  readonly #until = new Map<string, number>();
+  readonly #most: number;
+  readonly #clock: Clock;
+
+  constructor(most: number, clock: Clock) {
+    this.#most = most;
+    this.#clock = clock;
+  }
+
+  add(digest: string, milliseconds: number): void {
+    this.#until.delete(digest);
+    this.#until.set(digest, this.#clock.monotonic() + milliseconds);
+    if (this.#until.size <= this.#most) return;
+    const oldest = this.#until.keys().next().value;
+    if (oldest !== undefined) this.#until.delete(oldest);
+  }
+
+  has(digest: string): boolean {
+    const until = this.#until.get(digest);
+    if (until === undefined) return false;
+    if (until > this.#clock.monotonic()) return true;
+    this.#until.delete(digest);
+    return false;
+  }
+}
