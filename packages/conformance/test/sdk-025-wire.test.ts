@@ -106,7 +106,7 @@ describe.each(SDKS_025)('iii-sdk %s', (sdk) => {
     expect(answered.map(({ invocation_id }) => invocation_id)).toEqual(expected);
   });
 
-  test('V25-7 works with this engine inside a namespace: calls, triggers, streams', async () => {
+  test('V25-7 works with this engine inside a namespace: calls, triggers, streams, and reaches no function of another', async () => {
     const { workerUrl, streamUrl } = await startTestEngine();
     const worker = await LanguageWorker.connect(sdk, workerUrl, { env: { OTEL_ENABLED: 'false', III_NAMESPACE: 'tenant' } });
     const raw = await RawWorker.connect(workerUrl);
@@ -117,6 +117,9 @@ describe.each(SDKS_025)('iii-sdk %s', (sdk) => {
     await watcher.take('sync');
     await worker.call('stream::set', { stream_name: 'chat', group_id: 'room-1', item_id: 'm1', data: { id: 'm1' } });
     expect((await worker.took('app::on')).data).toEqual(await watcher.take('create'));
+    await expect(worker.call('raw::echo', 7)).rejects.toThrow('it is registered in "default"');
+    const announcement = { name: 'raw', pid: 1, namespace: 'tenant' };
+    await raw.result('engine::workers::register', announcement);
     expect(await worker.call('raw::echo', 7)).toBe(7);
     expect(raw.inbox.all.filter(({ namespace }) => namespace !== undefined)).toEqual([]);
   });

@@ -20,6 +20,7 @@ test.each([undefined, 'app::middleware'])(
     };
     for (const id of ['app::slow', 'app::middleware']) {
       fabric.functions.register({
+        namespace: 'default',
         id,
         owner: { workerId: 'w', dispatch, displaced() {} },
         description: null,

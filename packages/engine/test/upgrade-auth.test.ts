@@ -26,6 +26,7 @@ async function afterMany(outcome: Outcome) {
     return pending;
   };
   fabric.functions.register({
+    namespace: 'default',
     id: 'app::auth',
     owner: { workerId: 'w', dispatch, displaced() {} },
     description: null,

@@ -3,7 +3,17 @@ import type { Decoded, RefusedTrigger, Undecodable } from './decoded.js';
 import type { ErrorCode } from './errors.js';
 import { readFrameHead } from './frame-head.js';
 import { parseJson } from './guards.js';
-import { excerpt, field, isJsonObject, isRegistryId, type JsonObject, optionalField, stringField } from './json-fields.js';
+import {
+  excerpt,
+  field,
+  isJsonObject,
+  isNamespace,
+  isRegistryId,
+  type JsonObject,
+  namespaceRule,
+  optionalField,
+  stringField,
+} from './json-fields.js';
 import { scanJson } from './json-scan.js';
 import type { Action, InvocationResult, InvokeFunction, WorkerMessage } from './worker-messages.js';
 
@@ -58,20 +68,19 @@ function unreadable(text: string, reason: string): Undecodable {
 }
 
 /** The answer goes to a caller that waits for one, and repeats no id without bound. */
-function refusedInvoke(frame: JsonObject, reason: string): Undecodable {
+function refusedInvoke(frame: JsonObject, reason: string, code: ErrorCode = 'deserialization_error'): Undecodable {
   const invocationId = registryId(frame, 'invocation_id');
   const functionId = stringField(frame, 'function_id');
-  if (invocationId === undefined || decodeAction(optionalField(frame, 'action'))?.type === 'void')
-    return invalid('deserialization_error', reason);
+  if (invocationId === undefined || decodeAction(optionalField(frame, 'action'))?.type === 'void') return invalid(code, reason);
   const named = functionId === undefined ? {} : { functionId: isRegistryId(functionId) ? functionId : excerpt(functionId) };
-  return invalid('deserialization_error', reason, { invocationId, ...named });
+  return invalid(code, reason, { invocationId, ...named });
 }
 
-function refusedTrigger(frame: JsonObject, reason: string): Undecodable {
+function refusedTrigger(frame: JsonObject, reason: string, code: ErrorCode = 'trigger_registration_failed'): Undecodable {
   const id = registryId(frame, 'id');
-  if (id === undefined) return invalid('trigger_registration_failed', reason);
+  if (id === undefined) return invalid(code, reason);
   const trigger = { id, type: registryId(frame, 'trigger_type') ?? '', functionId: registryId(frame, 'function_id') ?? '' };
-  return invalid('trigger_registration_failed', reason, { trigger });
+  return invalid(code, reason, { trigger });
 }
 
 function decodeInvoke(frame: JsonObject, inexactNumbers: boolean): Decoded<WorkerMessage> {
@@ -80,6 +89,8 @@ function decodeInvoke(frame: JsonObject, inexactNumbers: boolean): Decoded<Worke
   if (invocationId !== undefined && !isRegistryId(invocationId)) return refusedInvoke(frame, 'invocation_id is too long');
   if (functionId === undefined) return refusedInvoke(frame, 'function_id must be a string');
   if (!isRegistryId(functionId)) return refusedInvoke(frame, 'function_id is too long');
+  const namespace = optionalField(frame, 'namespace');
+  if (namespace !== undefined && !isNamespace(namespace)) return refusedInvoke(frame, namespaceRule('namespace'), 'INVALID_NAMESPACE');
   const action = decodeAction(optionalField(frame, 'action'));
   const invoke: InvokeFunction = {
     type: 'invokefunction',
@@ -90,7 +101,7 @@ function decodeInvoke(frame: JsonObject, inexactNumbers: boolean): Decoded<Worke
     baggage: stringField(frame, 'baggage'),
     action,
     metadata: optionalField(frame, 'metadata'),
-    namespace: stringField(frame, 'namespace'),
+    namespace,
     inexactNumbers,
   };
   return message(invoke);
@@ -145,10 +156,15 @@ function decodeRegisterTrigger(frame: JsonObject): Decoded<WorkerMessage> {
   const triggerType = registryId(frame, 'trigger_type');
   const functionId = registryId(frame, 'function_id');
   const config = optionalField(frame, 'config') ?? {};
-  const refuse = (reason: string) => refusedTrigger(frame, reason);
+  const namespace = optionalField(frame, 'namespace');
+  const triggerNamespace = optionalField(frame, 'trigger_namespace');
+  const refuse = (reason: string, code?: ErrorCode) => refusedTrigger(frame, reason, code);
   if (triggerType === undefined) return refuse('trigger_type must be a string within bounds');
   if (functionId === undefined) return refuse('function_id must be a string within bounds');
   if (!isJsonObject(config)) return refuse('config must be an object');
+  if (namespace !== undefined && !isNamespace(namespace)) return refuse(namespaceRule('namespace'), 'INVALID_NAMESPACE');
+  if (triggerNamespace !== undefined && !isNamespace(triggerNamespace))
+    return refuse(namespaceRule('trigger_namespace'), 'INVALID_NAMESPACE');
   return withId(frame, (id) => ({
     type: 'registertrigger',
     id,
@@ -156,6 +172,8 @@ function decodeRegisterTrigger(frame: JsonObject): Decoded<WorkerMessage> {
     function_id: functionId,
     config,
     metadata: optionalField(frame, 'metadata'),
+    namespace,
+    trigger_namespace: triggerNamespace,
   }));
 }
 

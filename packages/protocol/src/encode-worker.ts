@@ -57,6 +57,8 @@ export interface BindingFrame {
   readonly id: string;
   readonly type: string;
   readonly functionId: string;
+  /** The namespace of the function; `default` is left out. */
+  readonly namespace?: string | undefined;
   readonly config: Readonly<Record<string, unknown>>;
   readonly metadata: unknown;
 }
@@ -76,6 +78,7 @@ function encodeBinding(type: string, binding: BindingFrame): string {
     trigger_type: binding.type,
     function_id: binding.functionId,
     config: binding.config,
+    ...(binding.namespace === undefined || binding.namespace === 'default' ? {} : { namespace: binding.namespace }),
     ...(binding.metadata === undefined ? {} : { metadata: binding.metadata }),
   });
 }

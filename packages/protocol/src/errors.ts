@@ -12,17 +12,16 @@ export interface ErrorEntry {
 export const ERROR_CODES = {
   function_not_found: { when: 'No function with this id is registered.', retryable: true },
   function_not_invokable: { when: 'The function is registered as HTTP-invoked, which this engine does not perform.', retryable: false },
-  invocation_failed: {
-    when: 'The function threw. Guests and HTTP clients get a fixed message and an error_id; workers of a trusted listener get the message.',
-    retryable: false,
-  },
   invocation_stopped: { when: 'The worker that ran the function disconnected before it answered.', retryable: true },
   invocation_error: { when: 'The engine failed while it waited for the result.', retryable: true },
   channel_send_failed: { when: 'The outbound queue of the worker that should run the function is closed.', retryable: true },
   enqueue_error: { when: 'No queue provider is available for an enqueue action.', retryable: false },
   invalid_action: { when: 'The action of an invocation has an unknown type.', retryable: false },
   FORBIDDEN: { when: 'The session may not call this function, watch this group, or replace this data.', retryable: false },
-  INVALID_NAMESPACE: { when: 'The namespace of an invocation is blank.', retryable: false },
+  INVALID_NAMESPACE: {
+    when: 'The namespace of a call, a trigger or an announcement is blank, too long, or not text without control characters.',
+    retryable: false,
+  },
   deserialization_error: {
     when: "A message can't be read (not JSON, too deep, too many values), or the input of a built-in function has the wrong shape or holds a number that JSON cannot carry exactly.",
     retryable: false,
@@ -97,8 +96,6 @@ export interface ErrorBody {
   readonly code: string;
   readonly message: string;
   readonly stacktrace?: string;
-  /** Id under which the log of the engine has the cause, where the message hides it. */
-  readonly error_id?: string;
 }
 
 /** The only exception that crosses a room of the engine. `code` comes from {@link ERROR_CODES}; the message says what to do. */

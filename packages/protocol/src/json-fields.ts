@@ -47,6 +47,20 @@ export function isRegistryId(id: string): boolean {
   return id.length <= REGISTRY_ID_BYTES && utf8Length(id) <= REGISTRY_ID_BYTES;
 }
 
+const NAMESPACE_BYTES = 256;
+const CONTROL = /[\u0000-\u001f\u007f]/;
+
+/** Whether a value may name a namespace. */
+export function isNamespace(name: unknown): name is string {
+  if (typeof name !== 'string' || name.length > NAMESPACE_BYTES || name.trim() === '' || CONTROL.test(name)) return false;
+  return utf8Length(name) <= NAMESPACE_BYTES && (name as string & { isWellFormed(): boolean }).isWellFormed();
+}
+
+/** What to do about a field that {@link isNamespace} refuses. */
+export function namespaceRule(field: string): string {
+  return `${field} must be a name of 1 to ${NAMESPACE_BYTES} UTF-8 bytes that is not blank and has no control characters; leave it out for "default"`;
+}
+
 const EXCERPT_UNITS = 64;
 
 /** The start of a text that is repeated to its sender or in a log: short, and well-formed even if the cut or the sender broke a pair. */

@@ -42,6 +42,10 @@ export const LIMITS = {
   heldFrames: 16_384,
   /** UTF-16 code units of those frames. */
   heldFrameChars: 33_554_432,
+  /** Milliseconds that registrations wait for the announcement of their worker, which names its namespace. */
+  namespaceGraceMs: 5_000,
+  /** Namespaces, beside `default`, in which workers have functions or are connected. */
+  namespaces: 1_024,
   /** Functions, triggers and trigger types that one worker connection may register, each. */
   registrationsPerWorker: 10_000,
   /** UTF-16 code units of what they say of themselves, of one worker connection: ids, descriptions, formats, metadata and configs. */

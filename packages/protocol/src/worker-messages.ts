@@ -40,6 +40,10 @@ export interface RegisterTrigger {
   readonly config: Readonly<Record<string, unknown>>;
   /** `undefined` when absent. */
   readonly metadata: unknown;
+  /** The namespace of the function. Absent: `default`. */
+  readonly namespace?: string | undefined;
+  /** The only namespace in which the provider of the type is searched. Absent: first that of the registrant, then `default`. */
+  readonly trigger_namespace?: string | undefined;
 }
 export interface UnregisterTrigger {
   readonly type: 'unregistertrigger';

@@ -13,7 +13,7 @@ import {
   PONG_TEXT,
 } from '../src/encode-worker.js';
 import { ERROR_CODES } from '../src/errors.js';
-import { isRegistryId } from '../src/json-fields.js';
+import { isRegistryId, namespaceRule } from '../src/json-fields.js';
 import { LIMITS } from '../src/limits.js';
 import type { WorkerMessage } from '../src/worker-messages.js';
 
@@ -31,6 +31,8 @@ const answerable = (refusal: Undecodable, unread: object = {}): Undecodable =>
 const TRIGGER_CONFIG = refused('config must be an object', 'trigger_registration_failed');
 
 const NOT_TEXT: readonly unknown[] = [0, -1.5, true, false, [], ['a'], {}, { a: 'b' }];
+const NO_NAMESPACE: readonly unknown[] = [...NOT_TEXT, '', ' ', '\n', 'x'.repeat(257), 'é'.repeat(129), '\ud800', 'a\u0000'];
+const namespaceRefusal = (key: string) => refused(namespaceRule(key), 'INVALID_NAMESPACE');
 const NOT_OBJECT: readonly unknown[] = [0, true, 'text', [], [{}]];
 const TOO_LONG = 'x'.repeat(LIMITS.registryIdBytes + 1);
 
@@ -109,6 +111,8 @@ const KINDS: readonly Kind[] = [
       function_id: 'chat::onMessage',
       config: { stream_name: 'chat' },
       metadata: { k: 1 },
+      namespace: 'tenant',
+      trigger_namespace: 'other',
     },
     message: {
       type: 'registertrigger',
@@ -117,6 +121,8 @@ const KINDS: readonly Kind[] = [
       function_id: 'chat::onMessage',
       config: { stream_name: 'chat' },
       metadata: { k: 1 },
+      namespace: 'tenant',
+      trigger_namespace: 'other',
     },
     keys: {
       id: text(ID),
@@ -124,6 +130,8 @@ const KINDS: readonly Kind[] = [
       function_id: text(answerable(TRIGGER_FUNCTION, { functionId: '' })),
       config: { absent: {}, wrong: NOT_OBJECT, whenWrong: answerable(TRIGGER_CONFIG) },
       metadata: { absent: undefined },
+      namespace: { absent: undefined, wrong: NO_NAMESPACE, whenWrong: answerable(namespaceRefusal('namespace')) },
+      trigger_namespace: { absent: undefined, wrong: NO_NAMESPACE, whenWrong: answerable(namespaceRefusal('trigger_namespace')) },
     },
   },
   {
@@ -186,7 +194,7 @@ const KINDS: readonly Kind[] = [
       baggage: text(undefined),
       action: { absent: undefined },
       metadata: { absent: undefined },
-      namespace: text(undefined),
+      namespace: { absent: undefined, wrong: NO_NAMESPACE, whenWrong: namespaceRefusal('namespace') },
     },
   },
   {
@@ -567,14 +575,8 @@ describe('what the engine encodes', () => {
     fc.assert(
       fc.property(binding, (each) => {
         const { functionId: function_id, type: trigger_type, config } = each;
-        reads(encodeRegisterTrigger(each), {
-          type: 'registertrigger',
-          id: each.id,
-          trigger_type,
-          function_id,
-          config,
-          metadata: each.metadata ?? undefined,
-        });
+        const read = { id: each.id, trigger_type, function_id, config, metadata: each.metadata ?? undefined };
+        reads(encodeRegisterTrigger(each), { type: 'registertrigger', ...read });
         reads(encodeUnregisterTrigger(each), { type: 'unregistertrigger', id: each.id, trigger_type });
       }),
     );

@@ -37,8 +37,6 @@ export interface WorkerManagerConfig {
   readonly pongTimeoutMs: number;
   /** Gets every call of its sessions in place of the target, the engine's own functions excepted. */
   readonly middlewareFunction: string | undefined;
-  /** Guests get errors of functions as they were thrown. Default false: they get a fixed message and an `error_id`. */
-  readonly exposeErrorMessages?: boolean;
   /** `undefined`: whoever connects is trusted. */
   readonly rbac: RbacConfig | undefined;
 }
@@ -61,7 +59,8 @@ export interface RbacConfig {
 }
 
 export type ExposeRule =
-  | { readonly kind: 'match'; readonly pattern: string }
+  /** `namespace`: where the function must be; absent for `default`. */
+  | { readonly kind: 'match'; readonly pattern: string; readonly namespace?: string }
   /** All of them must hold for the metadata with which the function is registered. */
   | { readonly kind: 'metadata'; readonly conditions: readonly MetadataCondition[] };
 

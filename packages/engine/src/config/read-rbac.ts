@@ -1,3 +1,4 @@
+import { isNamespace } from '@rivulet/protocol';
 import type { z } from 'zod';
 import type { ExposeRule, MetadataCondition, RbacConfig } from './config.js';
 import type { KeyPath } from './config-source.js';
@@ -5,7 +6,7 @@ import type { Findings } from './findings.js';
 import { isMapping, readSection, shown } from './read-section.js';
 import { rbacSchema } from './worker-schemas.js';
 
-/** Namespaces are not built: every function lives in this one. */
+/** The namespace of a rule that names none. */
 const NAMESPACE = 'default';
 const RULES = 1_000;
 const PATTERN_CHARS = 1_024;
@@ -69,12 +70,11 @@ function readMatch(rule: Readonly<Record<string, unknown>>, path: KeyPath, findi
   }
   const pattern = matchPattern(match) ?? match;
   if (namespace === NAMESPACE) return { kind: 'match', pattern };
-  if (typeof namespace !== 'string' || namespace.trim() === '') {
+  if (!isNamespace(namespace)) {
     findings.problem([...path, 'namespace'], `${shown(namespace)} is not valid; expected a name`);
     return undefined;
   }
-  findings.warn('rule_ignored', path, `namespaces are not built, every function is in "${NAMESPACE}": the rule exposes nothing`);
-  return undefined;
+  return { kind: 'match', pattern, namespace };
 }
 
 /** No key would match every function. */

@@ -1,4 +1,4 @@
-import { field, isJsonObject, LIMITS, stringField } from '@rivulet/protocol';
+import { field, isJsonObject, isNamespace, LIMITS, namespaceRule, optionalField, RivuletError, stringField } from '@rivulet/protocol';
 
 /** What a worker says of itself through engine::workers::register. */
 export interface Announcement {
@@ -9,16 +9,20 @@ export interface Announcement {
   readonly os: string | null;
   readonly pid: number | null;
   readonly isolation: string | null;
+  /** Its namespace; `undefined`: it names none. */
+  readonly namespace: string | undefined;
   /** It says that it takes messages as large as the engine sends: `large-messages.v1`, since SDK 0.25. */
   readonly takesLargeMessages: boolean;
   /** Keys of texts that were longer than the limit. */
   readonly shortened: readonly string[];
 }
 
-/** Reads it leniently: SDK versions differ in what they send (spec SM §7.1). */
+/** Reads it leniently: SDK versions differ in what they send (spec SM §7.1). Throws INVALID_NAMESPACE. */
 export function readAnnouncement(data: unknown): Announcement {
   const object = isJsonObject(data) ? data : {};
   const pid = field(object, 'pid');
+  const namespace = optionalField(object, 'namespace');
+  if (namespace !== undefined && !isNamespace(namespace)) throw new RivuletError('INVALID_NAMESPACE', namespaceRule('namespace'));
   const shortened: string[] = [];
   const label = (key: string) => {
     const text = stringField(object, key);
@@ -35,6 +39,7 @@ export function readAnnouncement(data: unknown): Announcement {
     os: label('os'),
     pid: typeof pid === 'number' ? pid : null,
     isolation: label('isolation'),
+    namespace,
     takesLargeMessages: listed(field(object, 'features'), 'large-messages.v1'),
     shortened,
   };

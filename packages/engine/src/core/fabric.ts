@@ -11,8 +11,10 @@ export interface Fabric {
   readonly firing: { readonly turns: FiringTurns; readonly events: HeldEvents };
   /** Adds an engine function. Workers can't shadow it. Throws when the id is taken by another built-in. */
   registerBuiltin(id: string, handler: BuiltinHandler, description: string): void;
-  /** Whether a call of this id would find somebody now. */
-  hasFunction(id: string): boolean;
+  /** Whether a call of this id would find somebody now; `namespace` as in `Call`. */
+  hasFunction(id: string, namespace?: string): boolean;
+  /** The namespace whose worker registered the id last, of all namespaces; `undefined`: no worker serves it. */
+  newestNamespace(id: string): string | undefined;
   /** `listener` runs when another worker than before serves an id; not when nobody does any more. It must not throw. */
   onServed(listener: (id: string) => void): void;
   /** Calls a function; `done` runs exactly once, perhaps before this returns, and never after `cancel`. Does not throw. */
@@ -44,6 +46,10 @@ export interface TriggerBinding {
   readonly id: string;
   readonly type: string;
   readonly functionId: string;
+  /** The namespace of its function, and of the functions that its config names. Default: `default`. */
+  readonly namespace?: string | undefined;
+  /** The one namespace in which the provider of its type is found; `undefined`: first its registrant's own, then `default`. */
+  readonly typeNamespace?: string | undefined;
   readonly config: Readonly<Record<string, unknown>>;
   readonly metadata: unknown;
   /** The worker that registered it; `undefined` for durable ones made by engine::register_trigger. */

@@ -5,11 +5,13 @@ import { RepeatedLine } from '../logging/repeated-line.js';
 import { decides } from './access/deciding-types.js';
 import type { Fabric, FireOutcome, PendingCall, TriggerBinding, TriggerProvider } from './fabric.js';
 import { FiringTurns } from './firing-turns.js';
-import { FunctionRegistry } from './function-registry.js';
+import { DEFAULT_NAMESPACE, FunctionRegistry } from './function-registry.js';
 import { HeldEvents } from './held-events.js';
 import { type BuiltinHandler, type Call, failure, type JsonPayload, type Outcome } from './invocation.js';
 import { TriggerRegistry } from './trigger-registry.js';
 
+/** Namespaces that one error message lists. */
+const NAMES_SHOWN = 16;
 const NOTHING_PENDING: PendingCall = { cancel() {} };
 
 /** The fabric of one engine: resolves ids, runs built-ins, hands calls to workers, fires bindings. */
@@ -33,8 +35,12 @@ export class FunctionFabric implements Fabric {
     this.functions.addBuiltin({ id, handler, description });
   }
 
-  hasFunction(id: string): boolean {
-    return this.functions.has(id);
+  hasFunction(id: string, namespace?: string): boolean {
+    return this.functions.has(id, namespace);
+  }
+
+  newestNamespace(id: string): string | undefined {
+    return this.functions.newestNamespace(id);
   }
 
   onServed(listener: (id: string) => void): void {
@@ -44,14 +50,9 @@ export class FunctionFabric implements Fabric {
   invoke(call: Call, done: (outcome: Outcome) => void): PendingCall {
     const builtin = this.functions.builtin(call.functionId);
     if (builtin !== undefined) return this.#run(builtin.handler, call, done);
-    const registration = this.functions.find(call.functionId, call.preferWorker, call.deciding);
+    const registration = this.functions.find(call.functionId, call.namespace, call.preferWorker, call.deciding);
     if (registration === undefined) {
-      done(
-        failure(
-          'function_not_found',
-          `function ${call.functionId} is not registered at this engine; start the worker that provides it, connected to this engine`,
-        ),
-      );
+      done(failure('function_not_found', this.#notFoundText(call)));
       return NOTHING_PENDING;
     }
     if (registration.httpInvoked) {
@@ -76,15 +77,24 @@ export class FunctionFabric implements Fabric {
   }
 
   provideTriggerType(id: string, description: string, provider: TriggerProvider): void {
-    this.triggers.addType({ id, description, triggerRequestFormat: null, callRequestFormat: null, provider, workerId: undefined });
+    this.triggers.addType({
+      id,
+      namespace: DEFAULT_NAMESPACE,
+      description,
+      triggerRequestFormat: null,
+      callRequestFormat: null,
+      provider,
+      workerId: undefined,
+    });
   }
 
   async fire(binding: TriggerBinding, event: JsonPayload, timeoutMs?: number): Promise<FireOutcome> {
     const deadline = timeoutMs === undefined ? undefined : performance.now() + timeoutMs;
     const condition = binding.config.condition_function_id;
     if (typeof condition === 'string' && condition !== '') {
-      const { workerId, gated } = binding;
-      const answer = await this.#ask({ functionId: condition, payload: event, preferWorker: workerId, deciding: gated !== true }, deadline);
+      const { namespace, workerId, gated } = binding;
+      const call = { functionId: condition, namespace, payload: event, preferWorker: workerId, deciding: gated !== true };
+      const answer = await this.#ask(call, deadline);
       if (answer.kind === 'timeout') return answer;
       if (answer.kind === 'error') {
         this.#warnOf(binding, 'condition_failed', { trigger: binding.id, function: condition, code: answer.error.code });
@@ -92,8 +102,8 @@ export class FunctionFabric implements Fabric {
       }
       if (answer.text === 'false') return { kind: 'skipped', reason: 'condition' };
     }
-    const { functionId, metadata, workerId } = binding;
-    const call = { functionId, payload: event, metadata, preferWorker: workerId, deciding: decides(binding) };
+    const { functionId, namespace, metadata, workerId } = binding;
+    const call = { functionId, namespace, payload: event, metadata, preferWorker: workerId, deciding: decides(binding) };
     const outcome = await this.#ask(call, deadline);
     if (outcome.kind === 'error') {
       const { code } = outcome.error;
@@ -117,6 +127,16 @@ export class FunctionFabric implements Fabric {
     return new Promise((resolve) => {
       this.invoke(call, resolve);
     });
+  }
+
+  /** A guest learns of no namespace. */
+  #notFoundText({ functionId, namespace = DEFAULT_NAMESPACE, caller }: Call): string {
+    const remedy = 'start the worker that provides it, connected to this engine';
+    if (caller?.access !== undefined) return `function ${functionId} is not registered at this engine; ${remedy}`;
+    const elsewhere = this.functions.namespacesOf(functionId);
+    const hint = elsewhere.length === 0 ? remedy : `it is registered in ${listed(elsewhere)}; name that namespace in the call`;
+    const place = `in namespace ${JSON.stringify(namespace)} of this engine`;
+    return `function ${functionId} is not registered ${place}; ${hint}; known namespaces: ${listed(this.functions.namespaces())}`;
   }
 
   #run(handler: BuiltinHandler, call: Call, done: (outcome: Outcome) => void): PendingCall {
@@ -153,4 +173,10 @@ export class FunctionFabric implements Fabric {
     this.#logger.error('builtin_failed', { function: call.functionId, error: error instanceof Error ? error.stack : String(error) });
     return failure('invocation_error', `${call.functionId} failed inside the engine; its log has the cause`);
   }
+}
+
+/** The first names of a list. */
+function listed(names: readonly string[]): string {
+  const shown = names.slice(0, NAMES_SHOWN).map((name) => JSON.stringify(name));
+  return `${shown.join(', ')}${names.length > NAMES_SHOWN ? ` and ${names.length - NAMES_SHOWN} more` : ''}`;
 }

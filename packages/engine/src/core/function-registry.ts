@@ -1,3 +1,4 @@
+import { PairMap } from '../structures/pair-map.js';
 import type { PendingCall } from './fabric.js';
 import type { BuiltinHandler, Call, Outcome } from './invocation.js';
 
@@ -10,8 +11,13 @@ export interface FunctionOwner {
   displaced(id: string): void;
 }
 
+/** The namespace of workers that announce none, of auth functions, hooks and middleware. */
+export const DEFAULT_NAMESPACE = 'default';
+
 export interface Registration {
   readonly id: string;
+  /** The namespace of the worker. The function is found in this one only. */
+  readonly namespace: string;
   readonly owner: FunctionOwner;
   readonly description: string | null;
   readonly requestFormat: unknown;
@@ -32,13 +38,18 @@ export interface Builtin {
 }
 
 /**
- * Who serves which function id. The last live registrant serves; when it goes, the most recent surviving one takes its place
- * (spec WP §1.7). Built-ins can't be shadowed.
+ * Who serves which function id in which namespace. The last live registrant serves; when it goes, the most recent surviving one takes its
+ * place (spec WP §1.7). Built-ins can't be shadowed, and every namespace finds them.
  */
 export class FunctionRegistry {
   readonly #builtins = new Map<string, Builtin>();
-  /** Registrants of an id, the serving one last. Never empty. */
-  readonly #functions = new Map<string, Registration[]>();
+  /** Registrants by id and namespace, the serving one last. Never empty. */
+  readonly #functions = new PairMap<Registration[]>();
+  /** How many ids each namespace has. */
+  readonly #namespaces = new Map<string, number>();
+  /** The order in which registrations were made. */
+  readonly #serials = new WeakMap<Registration, number>();
+  #serial = 0;
   readonly #onChange: () => void;
   readonly #onServed: ((id: string) => void)[] = [];
 
@@ -46,7 +57,7 @@ export class FunctionRegistry {
     this.#onChange = onChange;
   }
 
-  /** `listener` runs when another worker than before serves an id; not when nobody does any more. It must not throw. */
+  /** `listener` runs when another worker than before serves an id in a namespace; not when nobody does any more. It must not throw. */
   onServed(listener: (id: string) => void): void {
     this.#onServed.push(listener);
   }
@@ -62,56 +73,101 @@ export class FunctionRegistry {
 
   /** `shadows`: the id belongs to the engine and stays its own. `took_over`: another live worker served it until now. */
   register(registration: Registration): 'registered' | 'took_over' | 'shadows' {
-    const { id, owner, gated } = registration;
+    const { id, namespace, owner, gated } = registration;
     if (id.startsWith('engine::') || this.#builtins.has(id)) return 'shadows';
-    const held = gated ? [] : (this.#functions.get(id) ?? []);
+    const held = gated ? [] : (this.#functions.get(id, namespace) ?? []);
     for (const other of held) if (other.gated) other.owner.displaced(id);
-    const others = this.#functions.get(id)?.filter((other) => other.owner !== owner && (gated || !other.gated)) ?? [];
-    const before = this.#functions.get(id)?.at(-1)?.owner;
-    this.#functions.set(id, [...others, registration]);
+    const before = this.#functions.get(id, namespace);
+    const others = before?.filter((other) => other.owner !== owner && (gated || !other.gated)) ?? [];
+    const server = before?.at(-1)?.owner;
+    this.#set(id, namespace, [...others, registration]);
+    this.#serials.set(registration, ++this.#serial);
     this.#onChange();
-    if (before !== owner) this.#tellServed(id);
-    return before === undefined || before === owner ? 'registered' : 'took_over';
+    if (server !== owner) this.#tellServed(id);
+    return server === undefined || server === owner ? 'registered' : 'took_over';
   }
 
-  /** Removes this owner's registration only. */
-  unregister(id: string, owner: FunctionOwner): void {
-    const registrants = this.#functions.get(id);
-    if (registrants === undefined) return;
-    const left = registrants.filter((other) => other.owner !== owner);
-    if (left.length === registrants.length) return;
-    if (left.length === 0) this.#functions.delete(id);
-    else this.#functions.set(id, left);
+  /** Removes this owner's registration only, and returns it. */
+  unregister(id: string, namespace: string, owner: FunctionOwner): Registration | undefined {
+    const registrants = this.#functions.get(id, namespace);
+    const own = registrants?.find((other) => other.owner === owner);
+    if (registrants === undefined || own === undefined) return undefined;
+    const left = registrants.filter((other) => other !== own);
+    this.#set(id, namespace, left);
     this.#onChange();
-    if (left.length > 0 && registrants.at(-1)?.owner === owner) this.#tellServed(id);
+    if (left.length > 0 && registrants.at(-1) === own) this.#tellServed(id);
+    return own;
   }
 
-  /** The registration that serves the id now; that of `preferWorker` when it has a live one. `deciding`: as in `Call`. */
-  find(id: string, preferWorker?: string, deciding = false): Registration | undefined {
-    const registrants = this.#functions.get(id);
+  /** The registration that serves the id in the namespace now; that of `preferWorker` when it has a live one. `deciding`: as in `Call`. */
+  find(id: string, namespace = DEFAULT_NAMESPACE, preferWorker?: string, deciding = false): Registration | undefined {
+    const registrants = this.#functions.get(id, namespace);
     if (registrants === undefined) return undefined;
     const able = deciding ? registrants.filter(({ mayDecide }) => mayDecide) : registrants;
     const preferred = preferWorker === undefined ? undefined : able.find((other) => other.owner.workerId === preferWorker);
     return preferred ?? able.at(-1);
   }
 
+  /** The namespace whose worker registered the id last. */
+  newestNamespace(id: string): string | undefined {
+    let newest: Registration | undefined;
+    for (const registrants of this.#functions.valuesOf(id)) {
+      const server = registrants.at(-1) as Registration;
+      if (newest === undefined || this.#serialOf(server) > this.#serialOf(newest)) newest = server;
+    }
+    return newest?.namespace;
+  }
+
+  /** Namespaces in which the id is registered. */
+  namespacesOf(id: string): string[] {
+    return Array.from(this.#functions.valuesOf(id), (registrants) => (registrants.at(-1) as Registration).namespace).sort();
+  }
+
+  /** Namespaces that have functions of workers, and the default one. */
+  namespaces(): string[] {
+    return [...new Set([DEFAULT_NAMESPACE, ...this.#namespaces.keys()])].sort();
+  }
+
   /** Ids of the workers that have registered the function. */
-  owners(id: string): readonly string[] {
-    return this.#functions.get(id)?.map(({ owner }) => owner.workerId) ?? [];
+  owners(id: string, namespace = DEFAULT_NAMESPACE): readonly string[] {
+    return this.#functions.get(id, namespace)?.map(({ owner }) => owner.workerId) ?? [];
   }
 
-  has(id: string): boolean {
-    return this.#builtins.has(id) || this.#functions.has(id);
+  has(id: string, namespace = DEFAULT_NAMESPACE): boolean {
+    return this.#builtins.has(id) || this.#functions.get(id, namespace) !== undefined;
   }
 
-  /** Serving registrations and built-ins, sorted by id. */
+  /** Serving registrations and built-ins, sorted by id, then by namespace. */
   list(): (Registration | Builtin)[] {
     const rows: (Registration | Builtin)[] = [...this.#builtins.values()];
     for (const registrants of this.#functions.values()) rows.push(registrants.at(-1) as Registration);
-    return rows.sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
+    return rows.sort((a, b) => compare(a.id, b.id) || compare(namespaceOf(a), namespaceOf(b)));
+  }
+
+  #set(id: string, namespace: string, registrants: Registration[]): void {
+    const known = this.#functions.get(id, namespace) !== undefined;
+    if (registrants.length > 0) this.#functions.set(id, namespace, registrants);
+    else this.#functions.delete(id, namespace);
+    const change = Number(registrants.length > 0) - Number(known);
+    const ids = (this.#namespaces.get(namespace) ?? 0) + change;
+    if (ids > 0) this.#namespaces.set(namespace, ids);
+    else this.#namespaces.delete(namespace);
+  }
+
+  #serialOf(registration: Registration): number {
+    return this.#serials.get(registration) ?? 0;
   }
 
   #tellServed(id: string): void {
     for (const tell of this.#onServed) tell(id);
   }
+}
+
+/** Built-ins stand in the default namespace. */
+export function namespaceOf(entry: Registration | Builtin): string {
+  return 'owner' in entry ? entry.namespace : DEFAULT_NAMESPACE;
+}
+
+function compare(one: string, other: string): number {
+  return one < other ? -1 : Number(one > other);
 }

@@ -52,6 +52,8 @@ export type Outcome =
 /** One call of a function, whoever makes it. */
 export interface Call {
   readonly functionId: string;
+  /** The namespace in which a worker must have registered the function. Default: `default`. Engine functions are found from all. */
+  readonly namespace?: string | undefined;
   readonly payload: JsonPayload;
   /** Handed to the function as its separate metadata argument; `undefined`: none. */
   readonly metadata?: unknown;
@@ -81,7 +83,8 @@ export interface Caller {
 }
 
 export interface CallerAccess {
-  mayCall(functionId: string): boolean;
+  /** `namespace`: that of the function. Default: `default`. */
+  mayCall(functionId: string, namespace?: string): boolean;
   /** What its auth function said of it, for middleware and hooks. */
   readonly grant: { readonly context: unknown };
 }

@@ -46,7 +46,6 @@ export class WorkerGateway {
       maxInFlightCalls: config.maxInFlightCalls,
       maxMessageBytes: config.maxMessageBytes,
       middlewareFunction: config.middlewareFunction,
-      exposeErrorMessages: config.exposeErrorMessages,
       clock,
       logger,
     };

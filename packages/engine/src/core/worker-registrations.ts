@@ -10,7 +10,7 @@ import type { LogFields, Logger } from '../logging/logger.js';
 import type { SessionAccess } from './access/session-access.js';
 import type { TriggerProvider } from './fabric.js';
 import type { FunctionFabric } from './function-fabric.js';
-import type { FunctionOwner } from './function-registry.js';
+import { DEFAULT_NAMESPACE, type FunctionOwner } from './function-registry.js';
 
 /** The worker as its registrations need it. */
 export interface RegisteringWorker extends FunctionOwner, TriggerProvider {
@@ -33,6 +33,7 @@ export class WorkerRegistrations {
   readonly #triggers = new Set<string>();
   readonly #triggerTypes = new Set<string>();
   readonly #services = new Set<string>();
+  #namespace = DEFAULT_NAMESPACE;
   /** UTF-16 code units of each registration's text, by kind and id, and their sum. */
   readonly #chars = new Map<string, number>();
   #totalChars = 0;
@@ -41,6 +42,31 @@ export class WorkerRegistrations {
     this.#fabric = fabric;
     this.#logger = logger;
     this.#worker = worker;
+  }
+
+  /** The namespace of its functions and trigger types. */
+  get namespace(): string {
+    return this.#namespace;
+  }
+
+  /** What is registered follows its worker into another namespace. */
+  moveTo(namespace: string): void {
+    const from = this.#namespace;
+    if (from === namespace) return;
+    this.#namespace = namespace;
+    const { functions, triggers } = this.#fabric;
+    for (const id of this.#functions) {
+      const registration = functions.unregister(id, from, this.#worker);
+      if (registration !== undefined) functions.register({ ...registration, namespace });
+    }
+    for (const id of this.#triggerTypes) {
+      const type = triggers.removeType(id, from, this.#worker.workerId);
+      if (type !== undefined) triggers.addType({ ...type, namespace });
+    }
+    for (const id of this.#triggers) {
+      const binding = triggers.binding(id);
+      if (binding?.workerId === this.#worker.workerId) triggers.rename(id, namespace);
+    }
   }
 
   /** Ids of its functions, serving or standing by, sorted. */
@@ -60,6 +86,7 @@ export class WorkerRegistrations {
     const { access } = this.#worker;
     const outcome = this.#fabric.functions.register({
       id: message.id,
+      namespace: this.#namespace,
       owner: this.#worker,
       description: message.description,
       requestFormat: message.request_format,
@@ -84,7 +111,7 @@ export class WorkerRegistrations {
   removeFunction(id: string): void {
     this.#functions.delete(id);
     this.#giveBack('functions', id);
-    this.#fabric.functions.unregister(id, this.#worker);
+    this.#fabric.functions.unregister(id, this.#namespace, this.#worker);
   }
 
   addTrigger(message: RegisterTrigger): void {
@@ -93,30 +120,26 @@ export class WorkerRegistrations {
       if (!this.#takeRoom('triggers', this.#triggers, id, charsOf(id, trigger_type, function_id, config, metadata))) throw tooMany();
       this.#register(message);
     } catch (error) {
-      this.#worker.sendTriggerError(id, trigger_type, function_id, this.#triggerError(id, error));
+      const body = error instanceof RivuletError ? error.toBody() : { code: 'trigger_registration_failed', message: String(error) };
+      this.#worker.sendTriggerError(id, trigger_type, function_id, body);
     }
   }
 
-  #triggerError(id: string, error: unknown): ErrorBody {
-    if (error instanceof RivuletError) return error.toBody();
-    const code = 'trigger_registration_failed';
-    if (this.#worker.access === undefined) return { code, message: String(error) };
-    this.#logger.error('trigger_failed', { trigger: id, error: error instanceof Error ? error.stack : String(error) });
-    return { code, message: 'the engine failed to register the trigger; its log has the cause' };
-  }
-
-  #register({ id, trigger_type, function_id, config, metadata }: RegisterTrigger): void {
+  #register({ id, trigger_type, function_id, namespace, trigger_namespace, config, metadata }: RegisterTrigger): void {
     const { workerId, access } = this.#worker;
+    const binding = {
+      id,
+      type: trigger_type,
+      functionId: function_id,
+      namespace,
+      typeNamespace: trigger_namespace,
+      config,
+      metadata,
+      workerId,
+      gated: access !== undefined,
+    };
     try {
-      this.#fabric.triggers.register({
-        id,
-        type: trigger_type,
-        functionId: function_id,
-        config,
-        metadata,
-        workerId,
-        gated: access !== undefined,
-      });
+      this.#fabric.triggers.register(binding, this.#namespace);
       this.#triggers.add(id);
     } catch (error) {
       this.#giveBack('triggers', id);
@@ -137,6 +160,7 @@ export class WorkerRegistrations {
     try {
       this.#fabric.triggers.addType({
         id: message.id,
+        namespace: this.#namespace,
         description: message.description,
         triggerRequestFormat: message.trigger_request_format,
         callRequestFormat: message.call_request_format,
@@ -153,7 +177,7 @@ export class WorkerRegistrations {
   removeTriggerType(id: string): void {
     this.#triggerTypes.delete(id);
     this.#giveBack('trigger types', id);
-    this.#fabric.triggers.removeType(id, this.#worker.workerId);
+    this.#fabric.triggers.removeType(id, this.#namespace, this.#worker.workerId);
   }
 
   /** Services group functions in a catalogue; nothing else is known of them. */
@@ -163,14 +187,14 @@ export class WorkerRegistrations {
 
   /** What a newer connection has registered again is its own and stays. */
   dropFunctions(): void {
-    for (const id of this.#functions) this.#fabric.functions.unregister(id, this.#worker);
+    for (const id of this.#functions) this.#fabric.functions.unregister(id, this.#namespace, this.#worker);
   }
 
   /** As `dropFunctions`; separate, because calls end between the two (spec WP §1.9). */
   dropTriggers(): void {
     const { workerId } = this.#worker;
     for (const id of this.#triggers) if (this.#fabric.triggers.binding(id)?.workerId === workerId) this.#fabric.triggers.unregister(id);
-    for (const id of this.#triggerTypes) this.#fabric.triggers.removeType(id, workerId);
+    for (const id of this.#triggerTypes) this.#fabric.triggers.removeType(id, this.#namespace, workerId);
   }
 
   #takeRoom(of: string, registered: ReadonlySet<string>, id: string, chars: number): boolean {

@@ -10,6 +10,7 @@ import {
   encodeWorkerRegistered,
   LIMITS,
   PONG_TEXT,
+  type Reattach,
   RivuletError,
   type TriggerRegistrationResult,
   type WorkerMessage,
@@ -24,15 +25,15 @@ import { SessionGate } from './access/session-gate.js';
 import type { Announcement } from './announcement.js';
 import { dataFor } from './caller-data.js';
 import type { Channels } from './channels.js';
-import { publicError } from './fabric/public-error.js';
 import type { PendingCall, TriggerBinding, TriggerProvider } from './fabric.js';
 import type { FunctionFabric } from './function-fabric.js';
-import type { FunctionOwner } from './function-registry.js';
+import { DEFAULT_NAMESPACE, type FunctionOwner } from './function-registry.js';
 import { type Call, type Caller, failure, type Outcome } from './invocation.js';
 import { MadeCalls } from './made-calls.js';
 import { WorkerCalls } from './worker-calls.js';
 import { WorkerRegistrations } from './worker-registrations.js';
 import type { WorkerRegistry } from './worker-registry.js';
+import { NamespaceHold } from './workers/namespace-hold.js';
 
 /** What all sessions of a worker listener share. */
 export interface WorkerRoom {
@@ -43,8 +44,6 @@ export interface WorkerRoom {
   readonly maxMessageBytes: number;
   /** Gets the calls of the sessions in place of their targets. */
   readonly middlewareFunction: string | undefined;
-  /** Guests get errors of functions as they were thrown. */
-  readonly exposeErrorMessages?: boolean | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -75,6 +74,8 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
   /** What was warned of; one entry for each event and cause, of which there are few. */
   readonly #warned = new Set<string>();
   readonly #gate: SessionGate | undefined;
+  /** Of a trusted session: what waits until its namespace is known. Guests belong to `default`. */
+  readonly #hold: NamespaceHold | undefined;
   #state: 'open' | 'closed' = 'open';
 
   /** `gone` runs once, when the connection has ended and everything of the worker was cleaned up. Without `rights` the session is trusted. */
@@ -87,7 +88,8 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     this.#registrations = new WorkerRegistrations(room, this);
     this.#running = new WorkerCalls(room.logger);
     this.#made = new MadeCalls(room, this);
-    if (rights !== undefined) this.#gate = this.#gateOf(rights);
+    if (rights === undefined) this.#hold = this.#newHold();
+    else this.#gate = this.#gateOf(rights);
     this.#outbound = new OutboundBatch((frames) => connection.write(frames));
     this.send(encodeWorkerRegistered(this.workerId, this.reattachToken));
     room.workers.add(this);
@@ -120,13 +122,13 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     if (this.#state === 'closed') return;
     const decoded = decodeWorkerMessage(text);
     if (decoded.kind === 'message') {
-      if (this.#gate === undefined) this.#handle(decoded.message);
-      else this.#gate.take(decoded.message, text.length);
+      (this.#gate ?? this.#hold)?.take(decoded.message, text.length);
       return;
     }
     if (decoded.kind === 'ignored') return;
     this.#room.logger.debug('worker_frame_ignored', { worker: this.workerId, code: decoded.code, reason: decoded.reason });
     const { invocationId, functionId = '', answerTo, trigger } = decoded;
+    if (decoded.code === 'INVALID_NAMESPACE') this.warnOnce('namespace_invalid', '', { reason: decoded.reason });
     const error = { code: decoded.code, message: decoded.reason };
     if (answerTo !== undefined) this.#refuseAnswer(answerTo, error);
     if (invocationId !== undefined) this.send(encodeError({ invocationId, functionId }, error));
@@ -154,9 +156,29 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     this.#connection.destroy();
   }
 
+  /** The namespace of its functions and trigger types. */
+  get namespace(): string {
+    return this.#registrations.namespace;
+  }
+
+  /** The first announcement fixes the namespace. Throws OVERLOADED for a namespace too many. */
   announce(announcement: Announcement): void {
+    const { shortened, namespace = DEFAULT_NAMESPACE } = announcement;
+    const first = this.announcement === undefined;
+    if (first && this.#hold !== undefined && !this.#room.workers.mayOpen(namespace)) {
+      const text = `workers use ${LIMITS.namespaces} namespaces already; put this one into one of them`;
+      this.#room.logger.warn('namespace_refused', { worker: this.workerId, limit: LIMITS.namespaces });
+      throw new RivuletError('OVERLOADED', text);
+    }
     this.announcement = announcement;
-    const { shortened } = announcement;
+    if (this.#hold === undefined) {
+      if (namespace !== DEFAULT_NAMESPACE) this.warnOnce('namespace_ignored', '', { namespace, reason: 'guests belong to default' });
+    } else if (first) {
+      this.#hold.settle(namespace);
+      this.#registrations.moveTo(namespace);
+    } else if (namespace !== this.namespace) {
+      this.warnOnce('namespace_ignored', '', { namespace, reason: 'the first announcement fixes the namespace' });
+    }
     if (shortened.length > 0) this.warnOnce('announcement_shortened', '', { limit: LIMITS.labelChars, keys: shortened });
     this.#room.workers.announced(this);
   }
@@ -228,14 +250,6 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     this.sendGivenTriggerError(known.id, known.type, known.functionId, error);
   }
 
-  /** Notifies this worker, as the registrant, that the provider of a trigger type refused its binding. */
-  sendProviderError(binding: TriggerBinding, error: ErrorBody): void {
-    const { exposeErrorMessages: expose = false, logger } = this.#room;
-    const shown =
-      this.access === undefined ? error : publicError({ error, origin: 'function' }, { functionId: binding.functionId, expose, logger });
-    this.sendTriggerError(binding.id, binding.type, binding.functionId, shown);
-  }
-
   sendGivenTriggerError(id: string, type: string, functionId: string, error: ErrorBody): void {
     this.send(encodeTriggerResult(id, type, functionId, error));
   }
@@ -243,6 +257,17 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
   /** A binding under the names that this worker gave, where a hook or a prefix changed them. */
   #asKnown<Binding extends Pick<TriggerBinding, 'id' | 'type' | 'functionId'>>(binding: Binding): Binding {
     return this.#gate === undefined ? binding : { ...binding, ...this.#gate.registrations.asKnown(binding) };
+  }
+
+  #newHold(): NamespaceHold {
+    return new NamespaceHold({
+      handle: (message) => this.#handle(message),
+      settle: (namespace) => this.#registrations.moveTo(namespace),
+      full: () => {
+        const fields = { worker: this.workerId, limit: LIMITS.heldFrames, bytes: LIMITS.heldFrameChars };
+        this.#room.logger.warn('namespace_wait_full', { ...fields, consequence: 'its registrations take effect before its announcement' });
+      },
+    });
   }
 
   #gateOf(rights: SessionRights): SessionGate {
@@ -289,7 +314,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
       case 'triggerregistrationresult':
         return this.#providerAnswered(message);
       case 'reattach':
-        return this.#room.workers.reattach(this, message.previous_worker_id, message.reattach_token);
+        return this.#reattach(message);
       case 'ping':
         this.send(PONG_TEXT);
         return;
@@ -298,6 +323,12 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
       default:
         return message satisfies never;
     }
+  }
+
+  /** The token proves that it is the same worker, so its registrations need not wait for the announcement. */
+  #reattach({ previous_worker_id: id, reattach_token: token }: Reattach): void {
+    const previous = this.#room.workers.reattach(this, id, token);
+    if (previous !== undefined) this.#hold?.settle(previous.namespace);
   }
 
   #refuseAnswer(invocationId: string, { code, message }: ErrorBody): void {
@@ -316,7 +347,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     if (message.error === undefined || binding === undefined) return;
     triggers.park(binding.id);
     const registrant = binding.workerId === undefined ? undefined : this.#room.workers.get(binding.workerId);
-    registrant?.sendProviderError(binding, message.error);
+    registrant?.sendTriggerError(binding.id, binding.type, binding.functionId, message.error);
   }
 
   /** A warning the first time that this connection gives this cause, a line for debugging after that: no peer fills the log. */
@@ -353,6 +384,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     this.#gate?.close();
+    this.#hold?.close();
     this.#registrations.dropFunctions();
     this.#running.fail();
     this.#made.forget();

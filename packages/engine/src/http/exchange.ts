@@ -172,7 +172,7 @@ export class Exchange implements StreamedResponseOwner {
     });
     this.#inMiddleware = true;
     for (const functionId of middleware) {
-      const outcome = await this.#ask(functionId, payload, deciding);
+      const outcome = await this.#ask(functionId, this.#middlewareNamespace(functionId), payload, deciding);
       if (outcome.kind === 'error') {
         this.#failWith(outcome.error, functionId);
         return false;
@@ -187,8 +187,16 @@ export class Exchange implements StreamedResponseOwner {
     return true;
   }
 
+  /** Middleware is found in the namespace of the route's function, else in `default`. A guest may call the first only, so no other is used. */
+  #middlewareNamespace(functionId: string): string | undefined {
+    const { namespace, gated } = this.#routed.route.binding;
+    if (namespace === undefined || gated === true || this.#room.fabric.hasFunction(functionId, namespace)) return namespace;
+    return undefined;
+  }
+
   async #conditionHolds(functionId: string, body: ParsedBody, deciding: boolean): Promise<boolean> {
-    const outcome = await this.#ask(functionId, JsonPayload.ofText(`{${this.#requestJson(body.text)}}`), deciding);
+    const { namespace } = this.#routed.route.binding;
+    const outcome = await this.#ask(functionId, namespace, JsonPayload.ofText(`{${this.#requestJson(body.text)}}`), deciding);
     if (outcome.kind === 'error') {
       this.#failWith(outcome.error, functionId);
       return false;
@@ -210,9 +218,10 @@ export class Exchange implements StreamedResponseOwner {
     responseChannel.attachReader(this.#streamed);
     this.#body.pipe(requestChannel);
     const refs = `"request_body":${JSON.stringify(channelRef(requestChannel, 'read'))},"response":${JSON.stringify(channelRef(responseChannel, 'write'))}`;
-    const { functionId, metadata, workerId } = route.binding;
+    const { functionId, namespace, metadata, workerId } = route.binding;
     const call = {
       functionId,
+      namespace,
       payload: JsonPayload.ofText(`{${this.#requestJson(body.text)},${refs}}`),
       metadata,
       traceparent: requestHeader(request.headers, 'traceparent'),
@@ -274,11 +283,12 @@ export class Exchange implements StreamedResponseOwner {
   }
 
   /** Never resolves when the exchange ends meanwhile. `deciding`: as in `Call`. */
-  #ask(functionId: string, payload: JsonPayload, deciding: boolean): Promise<Outcome> {
+  #ask(functionId: string, namespace: string | undefined, payload: JsonPayload, deciding: boolean): Promise<Outcome> {
     const { metadata, workerId } = this.#routed.route.binding;
+    const call = { functionId, namespace, payload, metadata, preferWorker: workerId, deciding };
     return new Promise((resolve) => {
       if (this.#over) return;
-      this.#pending = this.#room.fabric.invoke({ functionId, payload, metadata, preferWorker: workerId, deciding }, (outcome) => {
+      this.#pending = this.#room.fabric.invoke(call, (outcome) => {
         this.#pending = undefined;
         if (!this.#over) resolve(outcome);
       });

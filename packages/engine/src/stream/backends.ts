@@ -77,7 +77,7 @@ export class Backends {
   /** Whether a worker serves the operation; throws STREAM_BACKEND_UNAVAILABLE when one did and is gone. */
   serves(operation: BackendOperation, stream: string): boolean {
     const served = this.#served.get(stream);
-    if (this.#fabric.hasFunction(functionId(operation, stream))) {
+    if (this.#fabric.newestNamespace(functionId(operation, stream)) !== undefined) {
       this.#remember(stream, served);
       return true;
     }
@@ -117,7 +117,8 @@ export class Backends {
     const left = deadline - this.#clock.monotonic();
     const late = `${id} did not answer within ${this.#limits.backendTimeoutMs} ms`;
     if (left <= 0) throw new RivuletError(TIMEOUT_ERRORS[of], `${late}: it was not asked, as calls before it took all the time`);
-    const asked = { functionId: id, payload: JsonPayload.ofText(input) };
+    // The namespace of the provider: a stream belongs to no namespace.
+    const asked = { functionId: id, namespace: this.#fabric.newestNamespace(id), payload: JsonPayload.ofText(input) };
     const outcome = await (inDoubt === undefined
       ? this.#fabric.request(asked, left)
       : this.#late.ask(this.#fabric, asked, left, lateOf(inDoubt)));
@@ -133,14 +134,15 @@ export class Backends {
       throw new RivuletError('OVERLOADED', `workers serve ${LIMITS.backendStreams} streams already; group them into fewer streams`);
     }
     const served = known ?? { operations: new Set(), missingSince: undefined };
-    for (const operation of OPERATIONS) if (this.#fabric.hasFunction(functionId(operation, stream))) served.operations.add(operation);
+    for (const operation of OPERATIONS)
+      if (this.#fabric.newestNamespace(functionId(operation, stream)) !== undefined) served.operations.add(operation);
     served.missingSince = undefined;
     this.#served.set(stream, served);
   }
 
   /** With `backendFallback`: nothing of the stream has been served for the whole grace time. */
   #isGivenUp(stream: string, served: Served): boolean {
-    if (OPERATIONS.some((operation) => this.#fabric.hasFunction(functionId(operation, stream)))) return false;
+    if (OPERATIONS.some((operation) => this.#fabric.newestNamespace(functionId(operation, stream)) !== undefined)) return false;
     const now = this.#clock.monotonic();
     served.missingSince ??= now;
     if (!this.#limits.backendFallback || now - served.missingSince < this.#limits.backendGraceMs) return false;

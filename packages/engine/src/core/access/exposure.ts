@@ -12,9 +12,20 @@ interface Rule {
 /** The rules of `expose_functions`, compiled once for all calls of a listener. */
 export class Exposure {
   readonly #rules: readonly Rule[];
+  /** Patterns of rules with a namespace. */
+  readonly #elsewhere: readonly { readonly namespace: string; readonly pattern: ExposedPattern }[];
 
   constructor(rules: readonly ExposeRule[]) {
-    this.#rules = rules.map(compile);
+    this.#rules = rules.filter((rule) => namespaceOf(rule) === undefined).map(compile);
+    this.#elsewhere = rules.flatMap((rule) => {
+      const namespace = namespaceOf(rule);
+      return rule.kind === 'match' && namespace !== undefined ? [{ namespace, pattern: new ExposedPattern(rule.pattern) }] : [];
+    });
+  }
+
+  /** Returns whether a rule for that namespace fits. */
+  coversIn(namespace: string, functionId: string, engineName: boolean): boolean {
+    return this.#elsewhere.some((rule) => rule.namespace === namespace && rule.pattern.exposes(functionId, engineName));
   }
 
   /** Returns whether any rule fits. `metadata` comes from the function's registration; `engineName`: the id belongs to the engine. */
@@ -26,6 +37,10 @@ export class Exposure {
   names(functionId: string): boolean {
     return this.#rules.some((rule) => rule.names(functionId));
   }
+}
+
+function namespaceOf(rule: ExposeRule): string | undefined {
+  return rule.kind === 'match' ? rule.namespace : undefined;
 }
 
 function compile(rule: ExposeRule): Rule {

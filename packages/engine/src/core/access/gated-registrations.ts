@@ -9,6 +9,7 @@ import {
 } from '@rivulet/protocol';
 import type { TriggerBinding } from '../fabric.js';
 import type { FunctionFabric } from '../function-fabric.js';
+import { DEFAULT_NAMESPACE } from '../function-registry.js';
 import type { RegisteringWorker, WorkerRegistrations } from '../worker-registrations.js';
 import { DECIDING_TYPES, decides, OPEN_TYPES } from './deciding-types.js';
 import type { HookOutcome, RegistrationHooks } from './registration-hooks.js';
@@ -179,16 +180,22 @@ export class GatedRegistrations {
   }
 
   #addTrigger(given: string, message: RegisterTrigger): void {
-    const { registrations, worker, fabric, isTrusted } = this.#parts;
+    const { access, registrations, worker, fabric, isTrusted } = this.#parts;
     const existing = fabric.triggers.binding(message.id);
     if (existing !== undefined && (existing.workerId === undefined || isTrusted(existing.workerId)))
       return this.#denied('trigger', message.id, 'the id is taken');
     // A hook may have changed it.
     if (!this.#mayTrigger(message.trigger_type)) return this.#denied('trigger', message.id, WRONG_TYPE);
-    const functionId = this.#target(message.function_id);
-    const { config, functions } = this.#ownNames(message.config);
+    if (message.trigger_namespace !== undefined && message.trigger_namespace !== DEFAULT_NAMESPACE)
+      return this.#denied('trigger', message.id, 'guests find trigger types in the namespace default only');
+    const { namespace = DEFAULT_NAMESPACE } = message;
+    const foreign = namespace !== DEFAULT_NAMESPACE;
+    // Its own functions are in `default`: in another namespace no name is one of its own.
+    const functionId = foreign ? message.function_id : this.#target(message.function_id);
+    const { config, functions } = foreign ? functionsOf(message.config) : this.#ownNames(message.config);
     const targets = [functionId, ...functions];
-    if (targets.some((target) => !isRegistryId(target) || !this.#mayBind(target))) {
+    const mayBind = (target: string) => (foreign ? access.mayCall(target, namespace) : this.#mayBind(target));
+    if (targets.some((target) => !isRegistryId(target) || !mayBind(target))) {
       const text = `function ${message.function_id} is not allowed as the target of this trigger, or another that its config names`;
       this.#denied('trigger', message.id, 'a function of it may not be called');
       worker.sendGivenTriggerError(given, message.trigger_type, message.function_id, new RivuletError('FORBIDDEN', text).toBody());
@@ -197,7 +204,7 @@ export class GatedRegistrations {
     if (this.#triggers.registered(given) !== message.id) this.#removeTrigger(given);
     // Known before it is registered, so that an error of its provider finds its way back.
     this.#triggers.add(given, message.id);
-    this.#called.set(message.id, targets);
+    if (!foreign) this.#called.set(message.id, targets);
     registrations.addTrigger({ ...message, function_id: functionId, config });
     if (fabric.triggers.binding(message.id)?.workerId === worker.workerId) {
       const { onOpenTrigger, access } = this.#parts;
@@ -229,18 +236,7 @@ export class GatedRegistrations {
 
   /** Functions that a trigger's config names are called too: those of the session itself go by their registered names. */
   #ownNames(config: RegisterTrigger['config']): { config: RegisterTrigger['config']; functions: readonly string[] } {
-    const own = (id: string) => (this.#parts.registrations.serves(this.#target(id)) ? this.#target(id) : id);
-    const functions: string[] = [];
-    const named: Record<string, unknown> = {};
-    const condition = field(config, CONDITION);
-    if (typeof condition === 'string' && condition !== '') functions.push((named[CONDITION] = own(condition)) as string);
-    const middleware = field(config, MIDDLEWARE);
-    if (Array.isArray(middleware)) {
-      const ids = middleware.map((id: unknown) => (typeof id === 'string' ? own(id) : id));
-      named[MIDDLEWARE] = ids;
-      functions.push(...ids.filter((id) => typeof id === 'string'));
-    }
-    return { config: functions.length === 0 ? config : { ...config, ...named }, functions };
+    return functionsOf(config, (id) => (this.#parts.registrations.serves(this.#target(id)) ? this.#target(id) : id));
   }
 
   #mayTrigger(type: string): boolean {
@@ -267,4 +263,22 @@ export class GatedRegistrations {
     this.#parts.worker.warnOnce('registration_denied', `${of} ${reason}`, { of, id, reason });
     return undefined;
   }
+}
+
+/** The functions that a trigger's config names, and the config with the names that `own` makes of them. */
+function functionsOf(
+  config: RegisterTrigger['config'],
+  own: (id: string) => string = (id) => id,
+): { config: RegisterTrigger['config']; functions: readonly string[] } {
+  const functions: string[] = [];
+  const named: Record<string, unknown> = {};
+  const condition = field(config, CONDITION);
+  if (typeof condition === 'string' && condition !== '') functions.push((named[CONDITION] = own(condition)) as string);
+  const middleware = field(config, MIDDLEWARE);
+  if (Array.isArray(middleware)) {
+    const ids = middleware.map((id: unknown) => (typeof id === 'string' ? own(id) : id));
+    named[MIDDLEWARE] = ids;
+    functions.push(...ids.filter((id) => typeof id === 'string'));
+  }
+  return { config: functions.length === 0 ? config : { ...config, ...named }, functions };
 }

@@ -1,4 +1,5 @@
 import { isJsonObject, isRegistryId, LIMITS, optionalField, utf8Length } from '@rivulet/protocol';
+import { DEFAULT_NAMESPACE } from '../function-registry.js';
 import { readExpiry, readIdentity, refuses } from '../workers/access/auth-answer.js';
 import { ExposedPattern } from '../workers/access/exposed-pattern.js';
 
@@ -8,6 +9,8 @@ export interface Grant {
   readonly forbiddenFunctions: ReadonlySet<string>;
   /** Patterns of `namespaces.default`, beside the exact ids. */
   readonly allowedPatterns: readonly ExposedPattern[];
+  /** Patterns of the other namespaces. */
+  readonly namespaces: ReadonlyMap<string, readonly ExposedPattern[]>;
   /** `undefined`: all. */
   readonly allowedTriggerTypes: ReadonlySet<string> | undefined;
   readonly mayRegisterTriggerTypes: boolean;
@@ -27,6 +30,7 @@ export const OPEN_GRANT: Grant = {
   allowedFunctions: new Set(),
   forbiddenFunctions: new Set(),
   allowedPatterns: [],
+  namespaces: new Map(),
   allowedTriggerTypes: undefined,
   mayRegisterTriggerTypes: true,
   mayRegisterFunctions: true,
@@ -41,8 +45,8 @@ export type GrantReading =
   /** It says no, or is not of the shape of spec RB §5.2. */
   | { readonly kind: 'refused'; readonly reason: string };
 
-/** Namespaces are not built: all functions live in this one. */
-const NAMESPACE = 'default';
+/** Functions of a guest live in this one. */
+const NAMESPACE = DEFAULT_NAMESPACE;
 
 class WrongField extends Error {}
 
@@ -62,11 +66,12 @@ function grantOf(result: Readonly<Record<string, unknown>>): Grant {
   const namespaces = namespacesOf(result);
   const elsewhere = namespaces.size > 0 && !namespaces.has(NAMESPACE);
   const types = optionalField(result, 'allowed_trigger_types');
-  const patterns = namespaces.get(NAMESPACE) ?? [];
+  const compiled = new Map(Array.from(namespaces, ([name, patterns]) => [name, patterns.map((pattern) => new ExposedPattern(pattern))]));
   return {
     allowedFunctions: new Set(texts(result, 'allowed_functions')),
     forbiddenFunctions: new Set(texts(result, 'forbidden_functions')),
-    allowedPatterns: patterns.map((pattern) => new ExposedPattern(pattern)),
+    allowedPatterns: compiled.get(NAMESPACE) ?? [],
+    namespaces: compiled,
     allowedTriggerTypes: types === undefined ? undefined : new Set(texts(result, 'allowed_trigger_types')),
     mayRegisterTriggerTypes: flag(result, 'allow_trigger_type_registration', false) && !elsewhere,
     mayRegisterFunctions: flag(result, 'allow_function_registration', true) && !elsewhere,

@@ -1,4 +1,4 @@
-import type { FunctionRegistry } from '../function-registry.js';
+import { DEFAULT_NAMESPACE, type FunctionRegistry } from '../function-registry.js';
 import { isEngineName } from '../workers/access/engine-names.js';
 import type { Exposure } from './exposure.js';
 import type { Grant } from './grant.js';
@@ -24,7 +24,8 @@ export class SessionAccess {
   }
 
   /** The five steps of spec RB §5.3; the same answer for an id that nobody registered as for one that is hidden. */
-  mayCall(functionId: string): boolean {
+  mayCall(functionId: string, namespace = DEFAULT_NAMESPACE): boolean {
+    if (namespace !== DEFAULT_NAMESPACE && this.#functions.builtin(functionId) === undefined) return this.#mayCallIn(functionId, namespace);
     const { forbiddenFunctions, allowedFunctions, allowedPatterns } = this.grant;
     if (forbiddenFunctions.has(functionId)) return false;
     if (allowedFunctions.has(functionId) || INFRASTRUCTURE.has(functionId)) return true;
@@ -39,6 +40,17 @@ export class SessionAccess {
     if (forbiddenFunctions.has(functionId)) return false;
     return (
       allowedFunctions.has(functionId) || allowedPatterns.some((pattern) => pattern.names(functionId)) || this.#exposure.names(functionId)
+    );
+  }
+
+  /** Only what names a namespace reaches into it: `namespaces` of the auth answer, and rules with `namespace`. */
+  #mayCallIn(functionId: string, namespace: string): boolean {
+    const { forbiddenFunctions, namespaces } = this.grant;
+    if (forbiddenFunctions.has(functionId)) return false;
+    const engineName = isEngineName(functionId, (id) => this.#functions.builtin(id));
+    const patterns = namespaces.get(namespace) ?? [];
+    return (
+      patterns.some((pattern) => pattern.exposes(functionId, engineName)) || this.#exposure.coversIn(namespace, functionId, engineName)
     );
   }
 }

@@ -1,0 +1,103 @@
+import { type InvokeFunction, LIMITS, type RegisterTrigger, type WorkerMessage } from '@rivulet/protocol';
+import { DEFAULT_NAMESPACE } from '../function-registry.js';
+
+/** The session as the hold needs it. */
+export interface HoldingSession {
+  /** A frame may take effect. */
+  handle(message: WorkerMessage): void;
+  /** The session belongs to this namespace from here on. */
+  settle(namespace: string): void;
+  /** More frames wait than `LIMITS.heldFrames` or `LIMITS.heldFrameChars` allow: the wait ends now. */
+  full(): void;
+}
+
+const ANNOUNCEMENT = 'engine::workers::register';
+
+/**
+ * Registrations that arrive before the announcement of their worker, which names its namespace. They wait for it, at most
+ * `LIMITS.namespaceGraceMs`, and calls behind them wait too, so that frames keep their order.
+ *
+ * A worker with a namespace names it in every call and trigger (PROTOCOL.md, V25-2). A frame of these kinds without one therefore ends the
+ * wait at once: the worker belongs to `default`. Old SDKs, which announce last or never, are served without a delay.
+ */
+export class NamespaceHold {
+  readonly #session: HoldingSession;
+  #held: WorkerMessage[] = [];
+  #chars = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #settled = false;
+  #closed = false;
+
+  constructor(session: HoldingSession) {
+    this.#session = session;
+  }
+
+  /** `chars`: length of the frame's text. */
+  take(message: WorkerMessage, chars: number): void {
+    if (this.#settled || passes(message)) return this.#session.handle(message);
+    if (provesDefault(message)) {
+      this.settle(DEFAULT_NAMESPACE);
+      return this.#session.handle(message);
+    }
+    // A call waits only for registrations that came before it.
+    if (message.type === 'invokefunction' && this.#held.length === 0) return this.#session.handle(message);
+    if (this.#held.length >= LIMITS.heldFrames || (this.#held.length > 0 && this.#chars + chars > LIMITS.heldFrameChars)) {
+      this.#session.full();
+      this.settle(DEFAULT_NAMESPACE);
+      return this.#session.handle(message);
+    }
+    this.#held.push(message);
+    this.#chars += chars;
+    this.#timer ??= setTimeout(() => this.settle(DEFAULT_NAMESPACE), LIMITS.namespaceGraceMs).unref();
+  }
+
+  /** The namespace is known: what waits takes effect. Runs once. */
+  settle(namespace: string): void {
+    if (this.#settled) return;
+    this.#session.settle(namespace);
+    this.#settled = true;
+    clearTimeout(this.#timer);
+    const held = this.#held;
+    this.#held = [];
+    for (const message of held) if (!this.#closed) this.#session.handle(message);
+  }
+
+  /** The session has ended: nothing takes effect any more. */
+  close(): void {
+    this.#closed = true;
+    this.#settled = true;
+    clearTimeout(this.#timer);
+    this.#held = [];
+  }
+}
+
+function passes(message: WorkerMessage): boolean {
+  switch (message.type) {
+    case 'registerfunction':
+    case 'unregisterfunction':
+    case 'registertriggertype':
+    case 'unregistertriggertype':
+    case 'registertrigger':
+    case 'unregistertrigger':
+      return false;
+    case 'invokefunction':
+      return message.function_id === ANNOUNCEMENT;
+    case 'invocationresult':
+    case 'triggerregistrationresult':
+    case 'registerservice':
+    case 'reattach':
+    case 'ping':
+    case 'pong':
+      return true;
+    default:
+      return message satisfies never;
+  }
+}
+
+function provesDefault(message: WorkerMessage): boolean {
+  return (message.type === 'invokefunction' || message.type === 'registertrigger') && isWithoutNamespace(message);
+}
+
+function isWithoutNamespace(message: InvokeFunction | RegisterTrigger): boolean {
+  return message.namespace === undefined && (message.type === 'invokefunction' || message.trigger_namespace === undefined);
+}
