@@ -1,3 +1,4 @@
+import { LIMITS } from '@rivulet/protocol';
 import type { Config, StoreConfig } from './config/config.js';
 import { guardsOf } from './core/access/listener-access.js';
 import { registerChannelFunctions } from './core/channel-functions.js';
@@ -9,6 +10,7 @@ import { Introspection, sightOf } from './core/introspection.js';
 import { WorkerGateway } from './core/worker-gateway.js';
 import { WorkerRegistry } from './core/worker-registry.js';
 import { HttpModule } from './http/http-module.js';
+import { BoundedLogger } from './logging/bounded-logger.js';
 import { type Logger, silentLogger } from './logging/logger.js';
 import { provideTopics } from './pubsub/topics.js';
 import { StateModule } from './state/state-module.js';
@@ -58,6 +60,8 @@ export interface EngineFigures {
   readonly channelBytes: number;
   /** The most bytes that one stream session owns now. */
   readonly largestSessionBytes: number;
+  /** Log lines left out because there were too many of their kind. */
+  readonly logLinesLeftOut: number;
 }
 
 export interface RunningEngine {
@@ -69,7 +73,8 @@ export interface RunningEngine {
 
 /** Builds the modules and starts them; the only place that knows every room and every backend. All ports are bound when it resolves. */
 export async function startEngine(config: Config, options: EngineOptions = {}): Promise<RunningEngine> {
-  const { logger = silentLogger, clock = systemClock } = options;
+  const { clock = systemClock } = options;
+  const logger = new BoundedLogger(options.logger ?? silentLogger, clock, LINE_RATES);
   const engine = new Engine(config, await createStores(config, clock, logger), logger, clock, options.cutOff);
   try {
     await engine.start();
@@ -81,6 +86,14 @@ export async function startEngine(config: Config, options: EngineOptions = {}): 
   return engine;
 }
 
+const LINE_RATES = {
+  ofEvent: LIMITS.logLinesPerSecond,
+  ofDebugEvent: LIMITS.debugLinesPerSecond,
+  // Each worker has a bound of its own beside this one.
+  special: { worker_log: LIMITS.workerLogsPerSecond },
+  all: LIMITS.allLogLinesPerSecond,
+};
+
 /** Nobody resumes state from a position: what was deleted need not be known. */
 const STATE_TOMBSTONE_RETENTION_MS = 1;
 
@@ -91,10 +104,12 @@ class Engine implements RunningEngine {
   readonly #workers: readonly WorkerGateway[];
   readonly #channels: Channels;
   readonly #events: EngineEvents;
+  readonly #logger: BoundedLogger;
   readonly listeners: BoundListener[] = [];
   #stopping: Promise<void> | undefined;
 
-  constructor(config: Config, stores: Stores, logger: Logger, clock: Clock, cutOff: CutOffTimes | undefined) {
+  constructor(config: Config, stores: Stores, logger: BoundedLogger, clock: Clock, cutOff: CutOffTimes | undefined) {
+    this.#logger = logger;
     const fabric = new FunctionFabric(logger, () => this.#events?.functionsChanged());
     const workers = new WorkerRegistry((event, workerId) => this.#events?.workersChanged(event, workerId));
     const introspection = new Introspection(fabric, workers);
@@ -103,7 +118,7 @@ class Engine implements RunningEngine {
     );
     this.#channels = new Channels(clock);
     registerChannelFunctions(fabric, this.#channels);
-    registerEngineFunctions({ fabric, workers, introspection, logger });
+    registerEngineFunctions({ fabric, workers, introspection, clock, logger });
     const { stream, state } = config;
     if (stream !== undefined && stores.stream !== undefined)
       this.#streams = new StreamModule({ config: stream, fabric, store: stores.stream, cutOff, clock, logger });
@@ -145,6 +160,7 @@ class Engine implements RunningEngine {
       requests: this.#http?.requests ?? 0,
       channels: this.#channels.size,
       channelBytes: this.#channels.held,
+      logLinesLeftOut: this.#logger.linesLeftOut,
       largestSessionBytes: sessions.reduce((most, session) => Math.max(most, session.ownedBytes), 0),
     };
   }
@@ -160,6 +176,7 @@ class Engine implements RunningEngine {
     // A store that fails to close must not keep the other from being closed.
     const closed = await Promise.allSettled([this.#streams?.stop(), this.#state?.stop()]);
     this.#events.close();
+    this.#logger.close();
     for (const each of closed) if (each.status === 'rejected') throw each.reason;
   }
 }

@@ -60,6 +60,16 @@ export const LIMITS = {
   labelChars: 256,
   /** UTF-16 code units of one message that a worker writes to the log of the engine. */
   workerLogChars: 4_096,
+  /** Lines that one worker writes to the log of the engine in a second, and at once after a pause. */
+  workerLogLinesPerSecond: 200,
+  workerLogLinesBurst: 1_000,
+  /** Lines that all workers write in a second. */
+  workerLogsPerSecond: 2_000,
+  /** Lines of one event that the engine logs in a second; the second value is that of level debug. */
+  logLinesPerSecond: 10,
+  debugLinesPerSecond: 100,
+  /** Lines of all events that the engine logs in a second. */
+  allLogLinesPerSecond: 4_000,
   /** Milliseconds that calls in flight may take to end when the engine stops. */
   drainMs: 10_000,
   /** Subscriptions of one stream connection; configurable (`max_subscriptions_per_connection`). */

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { stablePorts } from './stable-ports.js';
@@ -81,6 +82,13 @@ export class EngineProcess {
 
   get pid(): number {
     return this.#child?.pid ?? 0;
+  }
+
+  /** What the engine writes to stderr; a test may pause or close it. */
+  get stderr(): Readable {
+    const stderr = this.#child?.stderr;
+    if (stderr == null) throw new Error('the engine is not running');
+    return stderr;
   }
 
   get running(): boolean {

@@ -25,6 +25,7 @@ async function runEngine(config: Config, context: CommandContext): Promise<ExitC
   // Whatever reaches these two left the engine in a state that nobody thought of; acknowledged writes are on disk already.
   process.once('uncaughtException', (error) => giveUp('uncaught_exception', { error }));
   process.once('unhandledRejection', (reason) => giveUp('unhandled_rejection', { error: reason }));
+  survivePipes(logger);
   warnOperator(config, logger);
   const signals = new StopSignals((reason) => giveUp('stop_abandoned', { reason }));
   try {
@@ -40,6 +41,15 @@ async function runEngine(config: Config, context: CommandContext): Promise<ExitC
   } finally {
     signals.close();
   }
+}
+
+/** Nobody may read what the process prints, or no longer: that ends nothing, and nothing waits for it. */
+function survivePipes(logger: Logger): void {
+  process.stdout.on('error', () => {});
+  process.stderr.on('error', () => {});
+  // Node would print its warnings to stderr, and wait there for a reader.
+  process.removeAllListeners('warning');
+  process.on('warning', ({ name, message }) => logger.warn('node_warning', { name, message }));
 }
 
 async function runUntilStopped(engine: RunningEngine, signals: StopSignals, logger: Logger): Promise<ExitCode> {

@@ -1,16 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { field, isJsonObject, isRegistryId, type JsonObject, LIMITS, RivuletError, stringField } from '@rivulet/protocol';
 import type { Logger } from '../logging/logger.js';
+import type { Clock } from '../structures/clock.js';
 import { readAnnouncement, shorten } from './announcement.js';
 import type { FunctionFabric } from './function-fabric.js';
 import { type Introspection, type Row, sightOf } from './introspection.js';
 import type { Call, Caller, Outcome } from './invocation.js';
+import { WorkerLogs } from './worker-logs.js';
 import type { WorkerRegistry } from './worker-registry.js';
 
 interface Parts {
   readonly fabric: FunctionFabric;
   readonly workers: WorkerRegistry;
   readonly introspection: Introspection;
+  readonly clock: Clock;
   readonly logger: Logger;
 }
 
@@ -27,8 +30,10 @@ export function registerEngineFunctions(parts: Parts): void {
   registerWorkerFunctions(parts, add);
   registerFunctionFunctions(parts, add);
   registerTriggerFunctions(parts, add);
+  const workerLogs = new WorkerLogs(parts.logger, parts.clock);
   for (const level of ['trace', 'debug', 'info', 'warn', 'error'] as const) {
-    add(`engine::log::${level}`, `Writes a line to the engine's log at level ${level}.`, (input) => {
+    add(`engine::log::${level}`, `Writes a line to the engine's log at level ${level}.`, (input, call) => {
+      if (!workerLogs.mayWrite(call.caller)) return undefined;
       const text = stringField(input, 'message') ?? '';
       const message = shorten(text, LIMITS.workerLogChars);
       parts.logger[level === 'trace' ? 'debug' : level]('worker_log', {

@@ -1,8 +1,16 @@
-import { type DestinationStream, destination, pino } from 'pino';
+import { pino } from 'pino';
+import { type LineOutput, NonBlockingOutput, nonBlocking } from './line-output.js';
 import type { LogFields, Logger } from './logger.js';
 
 /** Characters of one field in a log line; the rest is cut. */
 const MAX_FIELD_CHARACTERS = 2_000;
+
+/** Fields of one line; further ones are left out. */
+const MAX_FIELDS = 32;
+/** Bytes of lines that wait while nobody reads stderr. */
+const BUFFER_BYTES = 1_048_576;
+/** For which the exit of the process waits until somebody reads the last lines. */
+const EXIT_FLUSH_MS = 500;
 
 const STDERR = 2;
 
@@ -12,11 +20,11 @@ export interface LoggerOptions {
   readonly format: 'default' | 'json';
 }
 
-/** Logs to stderr, so that stdout is free for the ready line and the output of commands. Synchronous: what is logged before an exit is seen. */
-export function createLogger(
-  { level, format }: LoggerOptions,
-  output: DestinationStream = destination({ fd: STDERR, sync: true }),
-): Logger {
+/**
+ * Logs to stderr, so that stdout is free for the ready line and the output of commands. A line is with the kernel when the call returns,
+ * so what is logged before a crash is seen. A reader that stalls holds up nothing: see `NonBlockingOutput`.
+ */
+export function createLogger({ level, format }: LoggerOptions, output?: LineOutput): Logger {
   const options = {
     level,
     messageKey: 'event',
@@ -25,24 +33,54 @@ export function createLogger(
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
   };
-  const sink = pino(options, format === 'json' ? output : { write: (line: string) => output.write(readableLine(line)) });
-  return {
-    debug: (event, fields) => sink.debug(plainFields(fields), event),
-    info: (event, fields) => sink.info(plainFields(fields), event),
-    warn: (event, fields) => sink.warn(plainFields(fields), event),
-    error: (event, fields) => sink.error(plainFields(fields), event),
+  const to = output ?? standardError((lost) => logger.warn('log_lines_lost', { lines: sum(lost), of: lost }));
+  let kind = '';
+  const write = format === 'json' ? (line: string) => to.write(line, kind) : (line: string) => to.write(readableLine(line), kind);
+  const sink = pino(options, { write });
+  const log = (at: 'debug' | 'info' | 'warn' | 'error') => (event: string, fields?: LogFields) => {
+    if (!sink.isLevelEnabled(at)) return;
+    kind = event;
+    sink[at](plainFields(fields), event);
   };
+  const logger: Logger = { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') };
+  return logger;
 }
 
-/** Values that JSON has no form for become texts, and long texts are cut. */
+function standardError(onLoss: (lost: Readonly<Record<string, number>>) => void): LineOutput {
+  const output = new NonBlockingOutput(nonBlocking(STDERR), { bufferBytes: BUFFER_BYTES, onLoss });
+  process.once('exit', () => output.flush(EXIT_FLUSH_MS));
+  return output;
+}
+
+function sum(lost: Readonly<Record<string, number>>): number {
+  return Object.values(lost).reduce((total, lines) => total + lines, 0);
+}
+
+/** Values that JSON has no form for become texts, and what is long is cut. */
 function plainFields(fields: LogFields = {}): LogFields {
-  return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, plainValue(value)]));
+  return Object.fromEntries(
+    Object.entries(fields)
+      .slice(0, MAX_FIELDS)
+      .map(([key, value]) => [key, plainValue(value)]),
+  );
 }
 
 function plainValue(value: unknown): unknown {
   if (value instanceof Error) return cut(value.stack ?? `${value.name}: ${value.message}`);
   if (typeof value === 'bigint') return value.toString();
-  return typeof value === 'string' ? cut(value) : value;
+  if (typeof value === 'string') return cut(value);
+  if (typeof value !== 'object' || value === null) return value;
+  const text = jsonOf(value);
+  return text.length > MAX_FIELD_CHARACTERS ? cut(text) : value;
+}
+
+function jsonOf(value: object): string {
+  try {
+    return JSON.stringify(value) ?? '';
+  } catch (error) {
+    // A circle, or a BigInt inside.
+    return String(error);
+  }
 }
 
 function cut(text: string): string {

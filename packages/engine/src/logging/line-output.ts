@@ -1,0 +1,158 @@
+import { constants, fstatSync, openSync, writeSync } from 'node:fs';
+import { Socket } from 'node:net';
+
+/** Takes whole log lines. `kind` is the event of the line; losses are counted by it. */
+export interface LineOutput {
+  write(line: string, kind: string): void;
+}
+
+/** Lines that an output dropped, by kind. */
+export type LostLines = Readonly<Record<string, number>>;
+
+export interface NonBlockingOutputOptions {
+  /** Bytes of lines that wait while nobody reads; more are dropped. */
+  readonly bufferBytes: number;
+  /** Runs when lines can be written again after some were dropped. It may write one. */
+  readonly onLoss: (lost: LostLines) => void;
+  /** Default: the real call. Throws as `fs.writeSync` does. */
+  readonly writeSync?: (fd: number, data: Buffer) => number;
+}
+
+/** Pause before lines that nobody takes are tried again. */
+const RETRY_MS = 20;
+/** Kinds that losses are counted for; the rest counts as `other`. */
+const LOST_KINDS = 100;
+/** Step of the wait at the exit of the process. */
+const FLUSH_STEP_MS = 5;
+
+/**
+ * Writes lines to a descriptor without ever waiting for its reader. A line is in the kernel when `write` returns, as long as somebody
+ * reads. Otherwise lines wait in a bounded buffer, and beyond it they are dropped and counted. An error of the descriptor, such as a
+ * closed pipe, drops lines too and ends nothing.
+ */
+export class NonBlockingOutput implements LineOutput {
+  readonly #fd: number;
+  readonly #options: NonBlockingOutputOptions;
+  readonly #writeSync: (fd: number, data: Buffer) => number;
+  /** The first may have been written in part. */
+  #waiting: Buffer[] = [];
+  #waitingBytes = 0;
+  #lost = new Map<string, number>();
+  #lostLines = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(fd: number, options: NonBlockingOutputOptions) {
+    this.#fd = fd;
+    this.#options = options;
+    this.#writeSync = options.writeSync ?? ((to, data) => writeSync(to, data));
+  }
+
+  /** Lines dropped so far. */
+  get lostLines(): number {
+    return this.#lostLines;
+  }
+
+  write(line: string, kind: string): void {
+    const data = Buffer.from(line);
+    if (this.#waiting.length === 0) {
+      const rest = this.#attempt(data);
+      if (rest === undefined) return this.#lose(kind);
+      if (rest.length === 0) return this.#reportLoss();
+      this.#keep(rest);
+    } else if (this.#waitingBytes + data.length > this.#options.bufferBytes) {
+      this.#lose(kind);
+    } else {
+      this.#keep(data);
+    }
+    this.#timer ??= setTimeout(() => this.#retry(), RETRY_MS).unref();
+  }
+
+  /** Writes what waits before the process ends, for at most this long while nobody reads. Blocks the process. */
+  flush(mostMs: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const step = new Int32Array(new SharedArrayBuffer(4));
+    for (let waited = 0; waited < mostMs; waited += FLUSH_STEP_MS) {
+      this.#drain();
+      if (this.#waiting.length === 0) break;
+      Atomics.wait(step, 0, 0, FLUSH_STEP_MS);
+    }
+    clearTimeout(this.#timer);
+  }
+
+  #retry(): void {
+    this.#timer = undefined;
+    this.#drain();
+    if (this.#waiting.length > 0) this.#timer ??= setTimeout(() => this.#retry(), RETRY_MS).unref();
+  }
+
+  #drain(): void {
+    while (this.#waiting.length > 0) {
+      const data = this.#waiting[0] as Buffer;
+      const rest = this.#attempt(data);
+      if (rest === undefined) {
+        this.#lose('waiting', this.#waiting.length);
+        this.#waiting = [];
+        this.#waitingBytes = 0;
+        return;
+      }
+      this.#waitingBytes -= data.length - rest.length;
+      if (rest.length > 0) {
+        this.#waiting[0] = rest;
+        return;
+      }
+      this.#waiting.shift();
+    }
+    this.#reportLoss();
+  }
+
+  #reportLoss(): void {
+    const lost = this.#lost;
+    if (lost.size === 0) return;
+    this.#lost = new Map();
+    this.#options.onLoss(Object.fromEntries(lost));
+  }
+
+  /** What could not be written of it now; `undefined`: the descriptor is broken, so that nobody will ever read it. */
+  #attempt(data: Buffer): Buffer | undefined {
+    let rest = data;
+    try {
+      while (rest.length > 0) rest = rest.subarray(this.#writeSync(this.#fd, rest));
+      return rest;
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code === 'EAGAIN' ? rest : undefined;
+    }
+  }
+
+  #keep(data: Buffer): void {
+    this.#waiting.push(data);
+    this.#waitingBytes += data.length;
+  }
+
+  #lose(kind: string, lines = 1): void {
+    this.#lostLines += lines;
+    const name = this.#lost.has(kind) || this.#lost.size < LOST_KINDS ? kind : 'other';
+    this.#lost.set(name, (this.#lost.get(name) ?? 0) + lines);
+  }
+}
+
+/**
+ * A descriptor that never blocks and leads where `fd` does. A pipe or a terminal is opened anew, so that other processes that share it
+ * keep theirs as it is. A socket can't be opened anew and is set to non-blocking. A file needs neither.
+ */
+export function nonBlocking(fd: number): number {
+  const stat = fstatSync(fd);
+  if (stat.isFile()) return fd;
+  if (!stat.isSocket()) {
+    try {
+      return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK | constants.O_NOCTTY);
+    } catch {
+      // Not Linux, or a pipe of another user.
+    }
+  }
+  // libuv sets what it opens to non-blocking. The handle must live as long as the process, or it would close the descriptor.
+  HANDLES.add(new Socket({ fd, readable: false, writable: true }).unref());
+  return fd;
+}
+
+const HANDLES = new Set<Socket>();
