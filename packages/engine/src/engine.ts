@@ -11,6 +11,7 @@ import { WorkerGateway } from './core/worker-gateway.js';
 import { WorkerRegistry } from './core/worker-registry.js';
 import { HttpModule } from './http/http-module.js';
 import { BoundedLogger } from './logging/bounded-logger.js';
+import { EventCounters } from './logging/event-counters.js';
 import { type Logger, silentLogger } from './logging/logger.js';
 import { provideTopics } from './pubsub/topics.js';
 import { StateModule } from './state/state-module.js';
@@ -22,6 +23,7 @@ import { createRedisStore } from './store/store-redis.js';
 import type { CutOffTimes } from './stream/cut-off-watch.js';
 import { StreamModule } from './stream/stream-module.js';
 import { type Clock, systemClock } from './structures/clock.js';
+import { readDescriptorLimit } from './transport/admission/descriptor-limit.js';
 
 export interface EngineOptions {
   /** Default: says nothing. */
@@ -58,6 +60,8 @@ export interface EngineFigures {
   readonly requests: number;
   /** Bytes that wait in them. */
   readonly channelBytes: number;
+  /** How often each coded event has happened, such as `idle_connection_evicted`; an event that never happened is absent. */
+  readonly events: Readonly<Record<string, number>>;
   /** The most bytes that one stream session owns now. */
   readonly largestSessionBytes: number;
   /** Log lines left out because there were too many of their kind. */
@@ -105,11 +109,14 @@ class Engine implements RunningEngine {
   readonly #channels: Channels;
   readonly #events: EngineEvents;
   readonly #logger: BoundedLogger;
+  readonly #counters = new EventCounters();
   readonly listeners: BoundListener[] = [];
   #stopping: Promise<void> | undefined;
 
   constructor(config: Config, stores: Stores, logger: BoundedLogger, clock: Clock, cutOff: CutOffTimes | undefined) {
     this.#logger = logger;
+    const counters = this.#counters;
+    const descriptors = readDescriptorLimit();
     const fabric = new FunctionFabric(logger, () => this.#events?.functionsChanged());
     const workers = new WorkerRegistry((event, workerId) => this.#events?.workersChanged(event, workerId));
     const introspection = new Introspection(fabric, workers);
@@ -124,7 +131,8 @@ class Engine implements RunningEngine {
       this.#streams = new StreamModule({ config: stream, fabric, store: stores.stream, cutOff, clock, logger });
     if (state !== undefined && stores.state !== undefined)
       this.#state = new StateModule({ config: state, fabric, store: stores.state, logger });
-    if (config.http !== undefined) this.#http = new HttpModule({ config: config.http, fabric, channels: this.#channels, logger });
+    if (config.http !== undefined)
+      this.#http = new HttpModule({ config: config.http, fabric, channels: this.#channels, clock, logger, counters, descriptors });
     if (config.pubsub) provideTopics(fabric, logger);
     const guards = guardFunctions(config);
     this.#workers = config.workerManagers.map(
@@ -161,6 +169,7 @@ class Engine implements RunningEngine {
       channels: this.#channels.size,
       channelBytes: this.#channels.held,
       logLinesLeftOut: this.#logger.linesLeftOut,
+      events: this.#counters.read(),
       largestSessionBytes: sessions.reduce((most, session) => Math.max(most, session.ownedBytes), 0),
     };
   }

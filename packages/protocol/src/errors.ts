@@ -84,6 +84,8 @@ export const ERROR_CODES = {
   MIDDLEWARE_TIMEOUT: { when: 'A middleware function did not answer before the time of the HTTP request was over.', retryable: true },
   TIMEOUT: { when: 'The response to an HTTP request did not begin in time.', retryable: true },
   BODY_TOO_LARGE: { when: 'The JSON body of an HTTP request is larger, deeper or has more values than allowed.', retryable: false },
+  BODY_TIMEOUT: { when: 'The body of an HTTP request came too slowly.', retryable: true },
+  HEADERS_TOO_LARGE: { when: 'An HTTP request has too many headers.', retryable: false },
   INTERNAL_ERROR: { when: 'The engine failed while it handled an HTTP request.', retryable: true },
   RATE_LIMITED: { when: 'A stream client replaced the data of its leases too often; what it sent last is not stored.', retryable: true },
   TOO_MANY_SUBSCRIPTIONS: { when: 'A stream connection asked for more subscriptions than it may hold.', retryable: false },

@@ -160,8 +160,13 @@ export const LIMITS = {
   channelIdleMs: 300_000,
   /** Bytes of a JSON body of an HTTP request; other bodies are not held. */
   httpJsonBodyBytes: 8_000_000,
-  /** Bytes of the JSON bodies of all HTTP requests under way. */
-  httpJsonBodiesBytes: 134_217_728,
+  /** Bytes of the bodies of all HTTP requests that are received whole: JSON, and small ones. */
+  httpBodiesBytes: 67_108_864,
+  /** Bytes of an HTTP body of announced length that is received whole before the request takes its slot. */
+  httpSmallBodyBytes: 65_536,
+  /** Milliseconds after which a body must have come at the pace below, and that pace. */
+  httpBodyGraceMs: 5_000,
+  httpBodyPaceBytes: 512,
   /** UTF-8 bytes of the path of an `http` trigger. */
   httpPathBytes: 2_048,
   /** Segments of that path. */
@@ -172,6 +177,13 @@ export const LIMITS = {
   httpResponseHeaderBytes: 65_536,
   /** Connections of the HTTP listener. */
   httpConnections: 16_384,
+  /** Connections of one address that wait for their client to send. */
+  waitingPerAddress: 1_024,
+  /** Requests of one HTTP connection that are not answered yet, and the UTF-16 code units of their heads. */
+  httpPipelined: 16,
+  httpPipelinedChars: 32_768,
+  /** Headers of one HTTP request. */
+  httpHeaders: 128,
   /** Requests that wait while `concurrency_request_limit` others are worked on. */
   httpWaiting: 16_384,
   /** Bytes of all values that HTTP clients have not taken yet, those of 16 KiB and less aside. */

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type ErrorCode, field, isJsonObject, type JsonText, LIMITS } from '@rivulet/protocol';
 import type { HttpConfig } from '../config/config.js';
 import type { Channel, ChannelEnd } from '../core/channel.js';
@@ -11,7 +10,8 @@ import type { Logger } from '../logging/logger.js';
 import type { ByteBudget } from '../structures/byte-budget.js';
 import type { Cors } from './cors.js';
 import { requestHeader, requestHeaders } from './headers.js';
-import { isJson, type JsonBody, RequestBody } from './request-body.js';
+import type { HttpRequest } from './http-listener.js';
+import { type BodyFailure, type BodyIntakes, isJson, type JsonBody, RequestBody } from './request-body.js';
 import { queryParameters } from './request-target.js';
 import { jsonResponse, objectOf, readResponse, type ValueResponse } from './response-value.js';
 import type { Route } from './route.js';
@@ -26,7 +26,9 @@ export interface ExchangeRoom {
   readonly channels: Channels;
   readonly cors: Cors;
   readonly slots: Slots;
-  readonly bodies: ByteBudget;
+  /** Slots of requests whose bodies stream to their functions. */
+  readonly uploadSlots: Slots;
+  readonly intakes: BodyIntakes;
   /** Of values that are on their way to their clients. */
   readonly unsent: ByteBudget;
   readonly logger: Logger;
@@ -36,9 +38,7 @@ export interface ExchangeRoom {
   readonly reported: WeakSet<Route>;
 }
 
-export interface RoutedRequest {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
+export interface RoutedRequest extends HttpRequest {
   readonly route: Route;
   readonly query: string;
   readonly parameters: Readonly<Record<string, string>>;
@@ -66,7 +66,7 @@ export class Exchange implements StreamedResponseOwner {
   readonly #headers: Readonly<Record<string, string>>;
   #timer: NodeJS.Timeout | undefined;
   #leaveLine: () => void = () => {};
-  #inSlot = false;
+  #slots: Slots | undefined;
   #inMiddleware = false;
   #pending: PendingCall | undefined;
   #requestChannel: Channel | undefined;
@@ -83,7 +83,7 @@ export class Exchange implements StreamedResponseOwner {
     this.#room = room;
     this.#routed = routed;
     this.#ended = ended;
-    this.#body = new RequestBody(routed.request, room.bodies);
+    this.#body = new RequestBody(routed, room.intakes);
     this.#headers = requestHeaders(routed.request.headers);
   }
 
@@ -96,12 +96,7 @@ export class Exchange implements StreamedResponseOwner {
     const { response } = this.#routed;
     response.once('close', () => this.#end());
     this.#timer = setTimeout(() => this.#expired(), this.#room.config.defaultTimeoutMs);
-    const leaveLine = this.#room.slots.enter(() => {
-      this.#inSlot = true;
-      this.#run().catch((error: unknown) => this.#crashed(error));
-    });
-    if (leaveLine !== undefined) this.#leaveLine = leaveLine;
-    else this.#fail(503, 'OVERLOADED', `more than ${LIMITS.httpWaiting} requests wait; try again later`);
+    this.#run().catch((error: unknown) => this.#crashed(error));
   }
 
   /** Drops the connection, so that its client can tell. */
@@ -141,24 +136,35 @@ export class Exchange implements StreamedResponseOwner {
     else this.#silent = end;
   }
 
+  /**
+   * A slot is held only while a function works, never while the client has to send. So clients that send nothing keep nobody out. A body
+   * that is not small is received after the middleware, so that strangers own little.
+   */
   async #run(): Promise<void> {
     const { route } = this.#routed;
-    const { middleware } = this.#room.config;
+    const { slots, uploadSlots, intakes } = this.#room;
+    const { extent } = this.#body;
+    const middleware = this.#room.config.middleware.map(({ functionId }) => functionId);
     const deciding = route.binding.gated !== true;
-    if (
-      middleware.length > 0 &&
-      !(await this.#passes(
-        middleware.map(({ functionId }) => functionId),
-        true,
-      ))
-    )
-      return;
-    const body = isJson(this.#headers['content-type']) ? await this.#readJson() : NO_BODY;
-    if (body.kind === 'too_large') return this.#fail(413, 'BODY_TOO_LARGE', body.reason);
-    if (body.kind === 'no_room')
-      return this.#fail(503, 'OVERLOADED', `the JSON bodies under way have ${LIMITS.httpJsonBodiesBytes} bytes; try again later`);
+    const json = isJson(this.#headers['content-type']);
+    // Middleware of the route sees no body either; only a condition does, which comes before it.
+    const later = route.condition === undefined ? [] : route.middleware;
+    const sooner = route.condition === undefined ? route.middleware : [];
+    if (extent === 'small') await this.#receive();
+    if (extent !== 'large' || middleware.length > 0 || sooner.length > 0) await this.#enterSlot(slots);
+    if (middleware.length > 0 && !(await this.#passes(middleware, true))) return;
+    if (sooner.length > 0 && !(await this.#passes(sooner, deciding))) return;
+    if (extent === 'large') {
+      this.#leaveSlot();
+      if (json) await this.#receive();
+      else await this.#awaitFirst();
+      if (!json && uploadSlots.full) intakes.streamed.evictStalled();
+      await this.#enterSlot(json ? slots : uploadSlots);
+    }
+    const body = json ? this.#body.json() : NO_BODY;
+    if (body.kind !== 'body') return this.#failBody(body);
     if (route.condition !== undefined && !(await this.#conditionHolds(route.condition, body, deciding))) return;
-    if (route.middleware.length > 0 && !(await this.#passes(route.middleware, deciding))) return;
+    if (later.length > 0 && !(await this.#passes(later, deciding))) return;
     this.#handle(body);
   }
 
@@ -216,7 +222,7 @@ export class Exchange implements StreamedResponseOwner {
     this.#responseChannel = responseChannel;
     this.#streamed = new StreamedResponse(response, cors, this);
     responseChannel.attachReader(this.#streamed);
-    this.#body.pipe(requestChannel);
+    this.#body.pipe(requestChannel, (failure) => this.#failBody(failure));
     const refs = `"request_body":${JSON.stringify(channelRef(requestChannel, 'read'))},"response":${JSON.stringify(channelRef(responseChannel, 'write'))}`;
     const { functionId, namespace, metadata, workerId } = route.binding;
     const call = {
@@ -296,11 +302,31 @@ export class Exchange implements StreamedResponseOwner {
   }
 
   /** As `#ask`. */
-  #readJson(): Promise<JsonBody> {
+  #receive(): Promise<void> {
+    return new Promise((resolve) => this.#body.receive((failure) => this.#arrived(failure, resolve)));
+  }
+
+  /** As `#ask`. */
+  #awaitFirst(): Promise<void> {
+    return new Promise((resolve) => this.#body.awaitFirst((failure) => this.#arrived(failure, resolve)));
+  }
+
+  #arrived(failure: BodyFailure | undefined, resolve: () => void): void {
+    if (this.#over) return;
+    if (failure === undefined) resolve();
+    else this.#failBody(failure);
+  }
+
+  /** As `#ask`. */
+  #enterSlot(slots: Slots): Promise<void> {
     return new Promise((resolve) => {
-      this.#body.readJson((body) => {
-        if (!this.#over) resolve(body);
+      if (this.#over) return;
+      const leaveLine = slots.enter(() => {
+        this.#slots = slots;
+        resolve();
       });
+      if (leaveLine !== undefined) this.#leaveLine = leaveLine;
+      else this.#fail(503, 'OVERLOADED', `more than ${LIMITS.httpWaiting} requests wait; try again later`);
     });
   }
 
@@ -345,6 +371,19 @@ export class Exchange implements StreamedResponseOwner {
     this.#send(jsonResponse(status, { error: { code, message, error_id: errorId } }));
   }
 
+  #failBody(failure: BodyFailure): void {
+    switch (failure.kind) {
+      case 'too_large':
+        return this.#fail(413, 'BODY_TOO_LARGE', failure.reason);
+      case 'no_room':
+        return this.#fail(503, 'OVERLOADED', `the bodies of requests under way have ${LIMITS.httpBodiesBytes} bytes; try again later`);
+      case 'too_slow':
+        return this.#fail(408, 'BODY_TIMEOUT', `the body came slower than ${LIMITS.httpBodyPaceBytes} bytes a second; send it again`);
+      default:
+        return failure satisfies never;
+    }
+  }
+
   #failDropped(): void {
     this.#fail(500, 'invocation_stopped', 'the function dropped its response channel');
   }
@@ -362,9 +401,9 @@ export class Exchange implements StreamedResponseOwner {
   }
 
   #leaveSlot(): void {
-    if (!this.#inSlot) return;
-    this.#inSlot = false;
-    this.#room.slots.leave();
+    const slots = this.#slots;
+    this.#slots = undefined;
+    slots?.leave();
   }
 
   #end(): void {

@@ -1,17 +1,42 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { LIMITS } from '@rivulet/protocol';
+import { type ErrorCode, LIMITS } from '@rivulet/protocol';
 import type { HttpConfig } from '../config/config.js';
+import type { EventCounters } from '../logging/event-counters.js';
 import type { Logger } from '../logging/logger.js';
+import { RepeatedLine } from '../logging/repeated-line.js';
+import { AddressRanges } from '../structures/ip-address.js';
+import { ConnectionAdmission } from '../transport/admission/connection-admission.js';
+import type { DescriptorLimit } from '../transport/admission/descriptor-limit.js';
 import { ListenError } from '../transport/listener.js';
 
-const HEADERS_TIMEOUT_MS = 10_000;
+const HEADERS_TIMEOUT_MS = 5_000;
 const KEEP_ALIVE_MS = 65_000;
+/** Pause between two checks of the deadline of heads. */
+const CHECK_MS = 500;
 
 const REFUSALS: Readonly<Record<string, string>> = {
   HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 };
+
+export interface HttpListenerOptions {
+  readonly config: HttpConfig;
+  readonly logger: Logger;
+  readonly counters: EventCounters;
+  readonly descriptors: DescriptorLimit | undefined;
+  readonly onRequest: (request: HttpRequest) => void;
+}
+
+/** One request of a client, with what its connection needs to know. */
+export interface HttpRequest {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** The client has to send the next bytes of the body. Call it for each piece that came. */
+  readonly waitForClient: () => void;
+  /** The body is complete, or nobody reads it now. */
+  readonly engage: () => void;
+}
 
 /** The TCP port of HTTP triggers: bounds of heads, connections and waits. What a request means is its owner's business. */
 export class HttpListener {
@@ -21,35 +46,50 @@ export class HttpListener {
   /** Of each connection the responses that are not sent yet, in the order of their requests; the last ones wait for the first. */
   readonly #unsent = new Map<Socket, Set<ServerResponse>>();
   #unsentCount = 0;
+  /** Connections that sent more requests than they may have unanswered: the rest of what they send is not read. */
+  readonly #overrun = new WeakSet<Socket>();
+  readonly #admission: ConnectionAdmission;
+  readonly #counters: EventCounters;
+  readonly #onRequest: (request: HttpRequest) => void;
+  readonly #pipelineLine = new RepeatedLine();
   #stopping = false;
   #allSent: (() => void) | undefined;
 
-  constructor(config: HttpConfig, logger: Logger, onRequest: (request: IncomingMessage, response: ServerResponse) => void) {
+  constructor(options: HttpListenerOptions) {
+    const { config, logger, counters, onRequest } = options;
     this.#config = config;
     this.#logger = logger;
+    this.#counters = counters;
+    this.#onRequest = onRequest;
+    this.#admission = new ConnectionAdmission({
+      listener: 'http',
+      most: LIMITS.httpConnections,
+      mostWaitingPerAddress: LIMITS.waitingPerAddress,
+      trustedProxies: new AddressRanges(config.trustedProxies),
+      descriptors: options.descriptors,
+      logger,
+      counters,
+    });
     this.#server = createServer({
       maxHeaderSize: LIMITS.headerBytes,
       headersTimeout: HEADERS_TIMEOUT_MS,
       // A body may take as long as its function takes to read it; the request as a whole has `default_timeout`.
       requestTimeout: 0,
       keepAliveTimeout: KEEP_ALIVE_MS,
-      connectionsCheckingInterval: 1_000,
+      connectionsCheckingInterval: CHECK_MS,
     });
     // Called by `close` of Node, whose idea of idle includes connections whose last response is still being sent.
     this.#server.closeIdleConnections = () => {};
-    this.#server.maxConnections = LIMITS.httpConnections;
-    // Their bytes have a bound already, and none may be lost in silence.
+    // Their number is bounded by `LIMITS.httpHeaders`. Node would leave the rest out without a word.
     this.#server.maxHeadersCount = 0;
     this.#server.setTimeout(LIMITS.httpStallMs, (socket) => this.#dropStalled(socket));
     this.#server.on('connection', (socket) => this.#track(socket));
     this.#server.on('clientError', (error, socket) => this.#refuse(error, socket as Socket));
-    this.#server.on('request', (request, response) => {
-      // oxlint-disable-next-line eslint/no-restricted-properties -- constant name and value
-      if (this.#stopping) response.setHeader('connection', 'close');
-      this.#open(request.socket, response);
-      response.on('finish', () => readRest(request));
-      onRequest(request, response);
+    this.#server.on('connect', (_request, socket) => {
+      socket.end('HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n', () => socket.destroy());
     });
+    this.#server.on('request', (request, response) => this.#receive(request, response, false));
+    this.#server.on('checkContinue', (request, response) => this.#receive(request, response, true));
   }
 
   /** Resolves with the bound address. */
@@ -95,6 +135,7 @@ export class HttpListener {
   }
 
   #track(socket: Socket): void {
+    if (!this.#admission.admit(socket)) return;
     const unsent = new Set<ServerResponse>();
     this.#unsent.set(socket, unsent);
     socket.once('close', () => {
@@ -104,15 +145,58 @@ export class HttpListener {
     });
   }
 
-  #open(socket: Socket, response: ServerResponse): void {
+  #receive(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
+    const { socket } = request;
     const unsent = this.#unsent.get(socket);
-    if (unsent === undefined) return;
+    if (unsent === undefined || this.#overrun.has(socket)) return;
+    this.#admission.engage(socket);
+    // oxlint-disable-next-line eslint/no-restricted-properties -- constant name and value
+    if (this.#stopping) response.setHeader('connection', 'close');
+    this.#open(socket, unsent, response);
+    response.on('finish', () => readRest(request));
+    if (isOverrun(unsent)) return this.#refuseOverrun(socket, response);
+    let owesContinue = expectsContinue;
+    // A client that gets its answer without `100 Continue` may leave out the body, so nothing else can follow on this connection.
+    // oxlint-disable-next-line eslint/no-restricted-properties -- constant name and value
+    if (owesContinue) response.setHeader('connection', 'close');
+    this.#onRequest({
+      request,
+      response,
+      waitForClient: () => {
+        if (owesContinue) {
+          owesContinue = false;
+          if (!this.#stopping) response.removeHeader('connection');
+          response.writeContinue();
+        }
+        this.#admission.wait(socket);
+      },
+      engage: () => {
+        if (unsent.has(response)) this.#admission.engage(socket);
+      },
+    });
+  }
+
+  #open(socket: Socket, unsent: Set<ServerResponse>, response: ServerResponse): void {
     unsent.add(response);
     this.#unsentCount++;
     response.once('close', () => {
       unsent.delete(response);
+      if (unsent.size === 0) this.#admission.wait(socket);
       if (--this.#unsentCount === 0) this.#allSent?.();
     });
+  }
+
+  /** The connection ends with this answer, in its turn; what follows on it is not read. */
+  #refuseOverrun(socket: Socket, response: ServerResponse): void {
+    this.#overrun.add(socket);
+    socket.pause();
+    this.#counters.add('http_pipeline_refused');
+    this.#pipelineLine.add((times) => this.#logger.warn('http_pipeline_refused', { times, limit: LIMITS.httpPipelined }));
+    const message = `more than ${LIMITS.httpPipelined} requests of this connection wait for their answers; wait for some of them first`;
+    const body = JSON.stringify({ error: { code: 'OVERLOADED' satisfies ErrorCode, message } });
+    // oxlint-disable-next-line eslint/no-restricted-properties -- constant names; the values are constants and a number
+    response.writeHead(503, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), connection: 'close' });
+    response.end(body);
   }
 
   /** Nothing has moved for a while: fine while a response is worked on, bad when something waits to be sent, or for nothing at all. */
@@ -120,16 +204,34 @@ export class HttpListener {
     if (socket.writableLength > 0 || this.#unsent.get(socket)?.size === 0) socket.destroy();
   }
 
-  /** The connection says what is no HTTP, or took too long to say it. */
+  /** The client sent bytes that are no HTTP, or took too long. One that sent nothing at all gets no answer to read. */
   #refuse(error: NodeJS.ErrnoException, socket: Socket): void {
-    if (!socket.writable || error.code === 'ECONNRESET' || !isNext(this.#unsent.get(socket))) {
+    if (!socket.writable || error.code === 'ECONNRESET' || socket.bytesRead === 0 || !isNext(this.#unsent.get(socket))) {
       socket.destroy();
       return;
     }
-    socket.end(`HTTP/1.1 ${REFUSALS[error.code ?? ''] ?? '400 Bad Request'}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    const answer = `HTTP/1.1 ${REFUSALS[error.code ?? ''] ?? '400 Bad Request'}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;
+    // Everything was read, so nothing is lost when the connection is dropped as soon as the answer is out.
+    if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+      socket.end(answer, () => socket.destroy());
+      return;
+    }
+    socket.end(answer);
     const timer = setTimeout(() => socket.destroy(), LIMITS.httpUnreadBodyMs);
     socket.once('close', () => clearTimeout(timer));
   }
+}
+
+/** Whether a connection has more requests unanswered than it may. */
+function isOverrun(unsent: ReadonlySet<ServerResponse>): boolean {
+  if (unsent.size > LIMITS.httpPipelined) return true;
+  if (unsent.size === 1) return false;
+  let chars = 0;
+  for (const { req } of unsent) {
+    chars += req.url?.length ?? 0;
+    for (const text of req.rawHeaders) chars += text.length;
+  }
+  return chars > LIMITS.httpPipelinedChars;
 }
 
 /** Whether what is written to a connection now would be taken for the answer to what was just read from it. */

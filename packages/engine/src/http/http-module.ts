@@ -1,13 +1,17 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { type ErrorCode, LIMITS } from '@rivulet/protocol';
 import type { HttpConfig } from '../config/config.js';
 import type { Channels } from '../core/channels.js';
 import type { Fabric, TriggerBinding, TriggerProvider } from '../core/fabric.js';
+import type { EventCounters } from '../logging/event-counters.js';
 import type { Logger } from '../logging/logger.js';
 import { ByteBudget } from '../structures/byte-budget.js';
+import type { Clock } from '../structures/clock.js';
+import type { DescriptorLimit } from '../transport/admission/descriptor-limit.js';
+import { BodyIntake } from './body-intake.js';
 import { Cors } from './cors.js';
 import { Exchange, type ExchangeRoom } from './exchange.js';
-import { HttpListener } from './http-listener.js';
+import { HttpListener, type HttpRequest } from './http-listener.js';
 import { readRequestTarget } from './request-target.js';
 import { jsonResponse } from './response-value.js';
 import { type Route, readRoute } from './route.js';
@@ -19,7 +23,10 @@ export interface HttpModuleOptions {
   readonly config: HttpConfig;
   readonly fabric: Fabric;
   readonly channels: Channels;
+  readonly clock: Clock;
   readonly logger: Logger;
+  readonly counters: EventCounters;
+  readonly descriptors: DescriptorLimit | undefined;
 }
 
 /** `http` triggers: the port, the routes, and the requests that are under way (spec HT). */
@@ -32,8 +39,12 @@ export class HttpModule implements TriggerProvider {
   readonly #routes = new Map<TriggerBinding, Route>();
   readonly #exchanges = new Set<Exchange>();
 
-  constructor({ config, fabric, channels, logger }: HttpModuleOptions) {
-    const bodies = new ByteBudget(LIMITS.httpJsonBodiesBytes);
+  constructor({ config, fabric, channels, clock, logger, counters, descriptors }: HttpModuleOptions) {
+    const uploadSlots = new Slots(config.concurrentRequests, LIMITS.httpWaiting);
+    const intakes = {
+      held: new BodyIntake(LIMITS.httpBodiesBytes, clock),
+      streamed: new BodyIntake(0, clock, () => uploadSlots.waiting),
+    };
     const unsent = new ByteBudget(LIMITS.httpUnsentBytes);
     const slots = new Slots(config.concurrentRequests, LIMITS.httpWaiting);
     this.#room = {
@@ -42,13 +53,20 @@ export class HttpModule implements TriggerProvider {
       channels,
       cors: new Cors(config.cors),
       slots,
-      bodies,
+      uploadSlots,
+      intakes,
       unsent,
       logger,
       stopping: false,
       reported: new WeakSet(),
     };
-    this.#listener = new HttpListener(config, logger, (request, response) => this.#receive(request, response));
+    this.#listener = new HttpListener({
+      config,
+      logger,
+      counters,
+      descriptors,
+      onRequest: (request) => this.#receive(request),
+    });
     fabric.provideTriggerType('http', 'Calls a function for each HTTP request of a method and path.', this);
   }
 
@@ -93,23 +111,31 @@ export class HttpModule implements TriggerProvider {
   async close(): Promise<void> {
     for (const exchange of this.#exchanges) exchange.abort();
     await this.#listener.close();
+    this.#room.intakes.held.close();
+    this.#room.intakes.streamed.close();
   }
 
   /** Whatever a request makes fail ends its connection and nothing else. */
-  #receive(request: IncomingMessage, response: ServerResponse): void {
+  #receive(http: HttpRequest): void {
+    const { request, response } = http;
     response.on('error', () => {});
     request.on('error', () => {});
     try {
-      this.#serve(request, response);
+      this.#serve(http);
     } catch (error) {
       this.#room.logger.error('http_exchange_failed', { error: error instanceof Error ? error.stack : String(error) });
       request.socket.destroy();
     }
   }
 
-  #serve(request: IncomingMessage, response: ServerResponse): void {
+  #serve(http: HttpRequest): void {
+    const { request, response } = http;
     const { cors } = this.#room;
     cors.apply(request, response);
+    if (request.rawHeaders.length > LIMITS.httpHeaders * 2)
+      return this.#refuse(response, 431, 'HEADERS_TOO_LARGE', `a request may have ${LIMITS.httpHeaders} headers`);
+    if (request.headers.upgrade?.toLowerCase() === 'websocket')
+      return this.#refuse(response, 400, 'INVALID_ARGUMENTS', 'this port answers HTTP requests; connect WebSockets to the stream port');
     if (this.#room.stopping) return this.#refuse(response, 503, 'ENGINE_STOPPING', 'the engine stops; try again later');
     if (cors.preflight(request, response)) return;
     const { path, query } = readRequestTarget(request.url ?? '/');
@@ -122,7 +148,7 @@ export class HttpModule implements TriggerProvider {
       return;
     }
     const { route, parameters } = match;
-    const exchange: Exchange = new Exchange(this.#room, { request, response, route, query, parameters }, () => {
+    const exchange: Exchange = new Exchange(this.#room, { ...http, route, query, parameters }, () => {
       this.#exchanges.delete(exchange);
     });
     this.#exchanges.add(exchange);

@@ -11,6 +11,15 @@ export class Slots {
     this.#mostWaiting = mostWaiting;
   }
 
+  /** Whether the next one has to wait. */
+  get full(): boolean {
+    return this.#taken >= this.#most;
+  }
+
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
   /**
    * `entered` runs once there is a slot, at once if there is one; `leave` gives it back. Answers how to stop waiting, or `undefined`
    * when too many wait already.
