@@ -2,6 +2,8 @@
 export interface Closed {
   readonly code: number;
   readonly reason: string;
+  /** Why it did not open, as the runtime says it. Browsers never do. */
+  readonly cause?: string;
 }
 
 /** What a socket tells. After `onClose` it tells nothing more; before it, at most one `onOpen`. */

@@ -2,6 +2,7 @@ import { decodeStreamFrame, type StreamServerMessage } from '@rivulet/protocol';
 import { type Awakening, pageAwakening } from './awakening.js';
 import type { ConnectOptions, TokenReason } from './client-options.js';
 import { SYSTEM_CLOCK } from './clock.js';
+import { ConnectFailures, WORKER_PORT } from './connect-failure.js';
 import { Connection } from './connection.js';
 import type { ConnectionState } from './connection-state.js';
 import { indexedDbStore } from './indexed-db.js';
@@ -15,6 +16,7 @@ import type { Closed } from './socket.js';
 import { readAddress } from './stream-address.js';
 import { StreamError } from './stream-error.js';
 import { Subscription, type SubscriptionLink } from './subscription.js';
+import { TokenRenewal } from './token-renewal.js';
 import { openWithToken } from './token-socket.js';
 import { type GroupView, type ItemView, TargetView, type ViewListeners } from './view.js';
 import { canPing, openSocketOf, type WebSocketConstructor } from './web-socket.js';
@@ -24,7 +26,6 @@ const BACKOFF = { initialDelayMs: 500, firstDelayMs: 1_000, maxDelayMs: 20_000, 
 const PING = { everyMs: 10_000, silentMs: 25_000 };
 /** Milliseconds between a wake-up of the page and the attempt: a whole office is back on line at the same moment. */
 const WAKE_SPREAD_MS = 250;
-const AGAIN_MS = 5_000;
 const PERSIST_CHARS = 8_388_608;
 /** No stream has this name, so it is answered with an error, before anything else is asked. */
 const PROBE = { subscriptionId: 'probe', streamName: '\u0000', groupId: '\u0000', positions: true };
@@ -34,7 +35,6 @@ interface Shared {
   readonly subscription: Subscription;
   readonly views: Set<{ close(): void }>;
   readonly copy: PersistentCopy | undefined;
-  leaving: unknown;
 }
 
 /** One connection and the views over it. */
@@ -48,14 +48,19 @@ export class StreamClient {
   readonly #byId = new Map<string, Shared>();
   readonly #store: PersistStore | undefined;
   readonly #address: URL;
-  readonly #connection: Connection;
+  readonly #connect: () => Connection;
+  /** Without a `WebSocket` of the page or of the options it is made with the first view, so that a server can import and render. */
+  #connection: Connection | undefined;
   #state: ConnectionState = { kind: 'connecting', attempt: 0 };
   #send: ((text: string) => void) | undefined;
   #ids = 0;
   /** Of the attempt under way, and of the next one. */
   #tokenReason: TokenReason = 'connect';
   #next: TokenReason = 'connect';
-  #refreshTimer: unknown;
+  #token: string | undefined;
+  #renewal: TokenRenewal | undefined;
+  #turn: unknown;
+  readonly #failures: ConnectFailures;
   /**
    * Since the client was made. `holes`: frames were missing without an announcement, and were fetched. `duplicates`: frames that had been applied
    * already and were dropped. `connections`: sockets that opened.
@@ -67,6 +72,10 @@ export class StreamClient {
     if (token !== undefined && getToken !== undefined) throw new StreamError('INVALID_OPTIONS', 'give token or getToken, not both');
     this.#options = options;
     this.#address = readAddress(url, options.insecure === true);
+    this.#failures = new ConnectFailures(this.#address, (error) => {
+      if (error.code === 'UNAUTHORIZED') this.#next = 'refused';
+      this.#report(error);
+    });
     const clock = runtime.clock ?? SYSTEM_CLOCK;
     const random = runtime.random ?? Math.random;
     this.#link = { clock, random, send: (text) => this.#send?.(text), counters: this.counters, report: (error) => this.#report(error) };
@@ -76,28 +85,31 @@ export class StreamClient {
       awakening(() => {
         clock.setTimer(wake, random() * WAKE_SPREAD_MS);
       });
-    const { WebSocket: given = globalThis.WebSocket as WebSocketConstructor | undefined, silenceMs } = options;
-    if (given === undefined && runtime.openSocket === undefined)
-      throw new StreamError('INVALID_OPTIONS', 'this runtime has no WebSocket: give the one of `ws` as option WebSocket');
-    const probe = probeKeepAlive(silenceMs ?? 25_000, () => this.#probe(), awakening);
-    const keepAlive = given !== undefined && canPing(given) ? pingKeepAlive(pingTimes(silenceMs)) : probe;
-    const open = runtime.openSocket ?? this.#openSocket(given);
-    this.#connection = new Connection({
-      url: this.#address.href,
-      openSocket: open,
-      backoff: BACKOFF,
-      awakening: spread,
-      clock,
-      random,
-      owner: {
-        onOpen: (send) => this.#opened(send),
-        onFlushed: () => {},
-        onText: (text) => this.#read(text),
-        onLost: (closed) => this.#lost(closed),
-        onState: (state) => this.#entered(state),
-      },
-      ...(silenceMs === 0 ? {} : { keepAlive }),
-    });
+    this.#connect = () => {
+      const { WebSocket: given = globalThis.WebSocket as WebSocketConstructor | undefined, silenceMs } = options;
+      if (given === undefined && runtime.openSocket === undefined)
+        throw new StreamError('INVALID_OPTIONS', 'this runtime has no WebSocket: give the one of `ws` as option WebSocket');
+      const probe = probeKeepAlive(silenceMs ?? 25_000, () => this.#probe(), awakening);
+      const keepAlive = given !== undefined && canPing(given) ? pingKeepAlive(pingTimes(silenceMs)) : probe;
+      return new Connection({
+        url: this.#address.href,
+        openSocket: runtime.openSocket ?? this.#openSocket(given),
+        backoff: BACKOFF,
+        awakening: spread,
+        clock,
+        random,
+        owner: {
+          onOpen: (send) => this.#opened(send),
+          onFlushed: () => {},
+          onText: (text) => this.#read(text),
+          onLost: (closed) => this.#lost(closed),
+          onState: (state) => this.#entered(state),
+        },
+        ...(silenceMs === 0 ? {} : { keepAlive }),
+      });
+    };
+    if (options.WebSocket !== undefined || runtime.openSocket !== undefined || typeof document !== 'undefined')
+      this.#connection = this.#connect();
   }
 
   /** Of the connection; views have a status of their own. */
@@ -126,18 +138,7 @@ export class StreamClient {
 
   /** Asks `getToken` for a token (`expiring`) and sends it in-band: later joins get what it allows. Views stay as they are. */
   async refreshToken(): Promise<void> {
-    const { getToken } = this.#options;
-    const send = this.#send;
-    this.#link.clock.clearTimer(this.#refreshTimer);
-    if (getToken === undefined || send === undefined) return;
-    try {
-      const token = await getToken('expiring');
-      // A connection that was lost meanwhile has asked for itself.
-      if (token !== undefined && this.#send === send) send(JSON.stringify({ type: 'refresh', data: { token } }));
-    } catch (error) {
-      this.#report(new StreamError('TOKEN_FAILED', 'getToken failed', { cause: error }));
-      if (this.#send === send) this.#refreshTimer = this.#link.clock.setTimer(() => this.#renew(), AGAIN_MS);
-    }
+    await this.#renewal?.renew();
   }
 
   /** Closes all views and the connection, for good. Resolves when the socket is closed, at most 2 s later, and copies are saved. */
@@ -147,7 +148,8 @@ export class StreamClient {
       for (const view of shared.views) view.close();
       this.#leave(shared);
     }
-    await Promise.all([this.#connection.close(), ...all.map(({ copy }) => copy?.close())]);
+    if (this.#connection === undefined) this.#entered({ kind: 'closed', by: 'owner', last: { code: 1005, reason: '' } });
+    await Promise.all([this.#connection?.close(), ...all.map(({ copy }) => copy?.close())]);
   }
 
   #openSocket(constructor: WebSocketConstructor | undefined) {
@@ -159,6 +161,9 @@ export class StreamClient {
         if (constructor === undefined) throw new StreamError('INVALID_OPTIONS', 'there is no WebSocket');
         return openSocketOf(constructor, url, protocols, events);
       },
+      (token) => {
+        this.#token = token;
+      },
       (cause) => this.#report(new StreamError('TOKEN_FAILED', 'there was no token to connect with', { cause })),
     );
   }
@@ -166,14 +171,12 @@ export class StreamClient {
   #view<T>(target: Target, listeners: ViewListeners<T>): TargetView<T> {
     const { kind } = this.#state;
     if (kind === 'closed' || kind === 'closing') throw new StreamError('CLOSED', 'the client is closed');
+    this.#connection ??= this.#connect();
     const key = targetKey(target);
     const shared = this.#shared.get(key) ?? this.#share(key, target);
-    this.#link.clock.clearTimer(shared.leaving);
     const view = new TargetView<T>(shared.subscription, () => {
       shared.views.delete(view);
-      if (shared.views.size > 0) return;
-      // Who closes the last view and opens another in the same turn, as pages do when they draw anew, has not left.
-      shared.leaving = this.#link.clock.setTimer(() => this.#leave(shared), 0);
+      if (shared.views.size === 0) this.#endTurnSoon();
     });
     shared.views.add(view);
     view.on(listeners);
@@ -183,13 +186,13 @@ export class StreamClient {
   #share(key: string, target: Target): Shared {
     const subscription = new Subscription(`s${++this.#ids}`, target, this.#link);
     const copy = this.#copyOf(key, subscription);
-    const shared: Shared = { subscription, views: new Set(), copy, leaving: undefined };
+    const shared: Shared = { subscription, views: new Set(), copy };
     this.#shared.set(key, shared);
     this.#byId.set(subscription.id, shared);
     subscription.errors.add(({ code }) => {
       if (code === 'FORBIDDEN') copy?.forget();
     });
-    if (this.#send !== undefined) subscription.onOpen();
+    this.#endTurnSoon();
     if (copy === undefined) subscription.release();
     else
       this.#inBackground(
@@ -209,6 +212,27 @@ export class StreamClient {
     );
   }
 
+  #endTurnSoon(): void {
+    this.#turn ??= this.#link.clock.setTimer(() => this.#endTurn(), 0);
+  }
+
+  /**
+   * Tells the engine what became of the views in this turn. A page that draws anew may close and open the same view, which changes
+   * nothing. Leaves come first, so that joins find the places that these free; subscriptions that the engine turned away come before new ones.
+   */
+  #endTurn(): void {
+    this.#link.clock.clearTimer(this.#turn);
+    this.#turn = undefined;
+    let free = 0;
+    for (const shared of this.#shared.values()) {
+      if (shared.views.size > 0) continue;
+      if (!shared.subscription.isTurnedAway) free++;
+      this.#leave(shared);
+    }
+    for (const { subscription } of this.#shared.values()) if (free > 0 && subscription.isTurnedAway) free--, subscription.onPlaceFree();
+    if (this.#send !== undefined) for (const { subscription } of this.#shared.values()) subscription.onOpen();
+  }
+
   #leave(shared: Shared): void {
     const { subscription, copy } = shared;
     const key = targetKey(subscription.target);
@@ -221,12 +245,26 @@ export class StreamClient {
   #opened(send: (text: string) => void): void {
     this.counters.connections++;
     this.#send = send;
-    for (const { subscription } of this.#shared.values()) subscription.onOpen();
+    this.#failures.onOpen();
+    const { getToken } = this.#options;
+    if (getToken !== undefined) this.#renewal = this.#renewalOver(send, getToken);
+    this.#endTurn();
+  }
+
+  #renewalOver(send: (text: string) => void, getToken: NonNullable<ConnectOptions['getToken']>): TokenRenewal {
+    const link = {
+      clock: this.#link.clock,
+      getToken: () => getToken('expiring'),
+      send: (token: string) => send(JSON.stringify({ type: 'refresh', data: { token } })),
+      failed: (cause: unknown) => this.#report(new StreamError('TOKEN_FAILED', 'getToken failed', { cause })),
+    };
+    return new TokenRenewal(link, this.#token);
   }
 
   #lost({ code }: Closed): void {
     this.#send = undefined;
-    this.#link.clock.clearTimer(this.#refreshTimer);
+    this.#renewal?.end();
+    this.#renewal = undefined;
     this.#next = code === REFUSED ? 'refused' : 'connect';
     if (code === REFUSED)
       this.#report(new StreamError('UNAUTHORIZED', 'the engine closed the connection: the token is refused or has expired'));
@@ -238,9 +276,11 @@ export class StreamClient {
       this.#tokenReason = this.#next;
       // Should it not open: a browser can't tell a refusal by HTTP status from a network that is down.
       this.#next = 'failed';
+      this.#failures.onAttempt();
     }
     this.#state = state;
     this.#states.emit(state);
+    if (state.kind === 'waiting') this.#failures.onEnd(state.last);
   }
 
   #probe(): boolean {
@@ -255,10 +295,14 @@ export class StreamClient {
   #read(text: string): void {
     const decoded = decodeStreamFrame(text, this.#options.maxFrameChars);
     if (decoded.kind === 'message') this.#route(decoded.message);
-    else if (decoded.kind === 'invalid') {
+    else if (decoded.kind === 'ignored') {
+      if (decoded.type !== 'workerregistered') return;
+      this.#report(WORKER_PORT());
+      this.#connection?.restart('the port of workers');
+    } else if (decoded.kind === 'invalid') {
       // It may have been a change: going on would skip it.
       this.#report(new StreamError('INVALID_FRAME', `the server sent a frame that can't be read: ${decoded.reason}`));
-      this.#connection.restart('a frame that can not be read');
+      this.#connection?.restart('a frame that can not be read');
     }
   }
 
@@ -307,7 +351,7 @@ export class StreamClient {
         for (const { subscription } of this.#shared.values()) subscription.onRefreshed();
         return;
       case 'expiring':
-        this.#renew();
+        this.#renewal?.onExpiring(message.expiresAtMs - Date.now());
         return;
       default:
         message satisfies never;
@@ -316,10 +360,6 @@ export class StreamClient {
 
   #at({ streamName: stream, groupId: group }: { readonly streamName: string; readonly groupId: string }, item: string | undefined) {
     return this.#shared.get(targetKey({ stream, group, item }))?.subscription;
-  }
-
-  #renew(): void {
-    this.#inBackground(this.refreshToken(), 'TOKEN_FAILED', 'the token could not be renewed');
   }
 
   /** Reports the failure of a task that nobody awaits. */

@@ -1,6 +1,7 @@
 /**
  * Codes of the client itself; others come from the engine as they are (docs/errors.md).
- * - `UNAUTHORIZED`: the connection was refused (1008); the client asks for a token again and retries.
+ * - `CONNECT_FAILED`: the connection did not open; the message names the likely cause, and the client retries.
+ * - `UNAUTHORIZED`: the engine refused the connection (1008, or 401 where the runtime shows it); the client asks for a token again and retries.
  * - `TOKEN_FAILED`: `getToken` failed; the client retries.
  * - `FORBIDDEN`: the group may not be watched; the client asks again, later each time.
  * - `INVALID_FRAME`: the server sent what is no frame of the protocol; the client connects anew.
@@ -8,6 +9,7 @@
  * - `PERSIST_FAILED`: the store of the browser failed, or its record could not be used; the client goes on without it.
  */
 export type StreamErrorCode =
+  | 'CONNECT_FAILED'
   | 'UNAUTHORIZED'
   | 'TOKEN_FAILED'
   | 'FORBIDDEN'

@@ -121,6 +121,16 @@ export class Subscription {
     this.#enter(APART);
   }
 
+  /** The connection had no place for it. */
+  get isTurnedAway(): boolean {
+    return this.#phase.kind === 'waiting' && this.error?.code === 'TOO_MANY_SUBSCRIPTIONS';
+  }
+
+  /** Joins now, because a place is free. */
+  onPlaceFree(): void {
+    if (this.isTurnedAway) this.#join();
+  }
+
   /** What refused it may have changed. */
   onRefreshed(): void {
     if (this.#phase.kind === 'waiting' && this.#phase.refused) this.#join();

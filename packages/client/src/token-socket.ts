@@ -1,4 +1,5 @@
 import type { ConnectOptions, TokenReason } from './client-options.js';
+import { NO_TOKEN } from './connect-failure.js';
 import type { OpenSocket, Socket, SocketEvents } from './socket.js';
 import { addressWith } from './stream-address.js';
 
@@ -8,9 +9,11 @@ export function openWithToken(
   { getToken, token, tokenAs }: ConnectOptions,
   reason: () => TokenReason,
   open: (url: string, protocols: string[], events: SocketEvents) => Socket,
+  used: (token: string | undefined) => void,
   failed: (cause: unknown) => void,
 ): OpenSocket {
   const openWith = (given: string | undefined, events: SocketEvents) => {
+    used(given);
     const address = addressWith(url, given, tokenAs);
     return open(address.url, address.protocols, events);
   };
@@ -25,7 +28,7 @@ export function openWithToken(
     ask().catch((error: unknown) => {
       if (ended) return;
       failed(error);
-      events.onClose({ code: 1006, reason: 'no token' });
+      events.onClose({ code: 1006, reason: NO_TOKEN });
     });
     return {
       send: (text) => socket?.send(text),

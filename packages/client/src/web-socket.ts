@@ -12,7 +12,7 @@ export type WebSocketConstructor = new (url: string, protocols?: string[]) => We
 /** What some have besides: handlers as properties all of them, the rest `ws` only. */
 interface Wire extends WebSocketLike {
   onopen: (() => void) | null;
-  onerror: (() => void) | null;
+  onerror: ((event: { readonly message?: string; readonly error?: { readonly code?: string } }) => void) | null;
   onmessage: ((event: { readonly data: unknown }) => void) | null;
   onclose: ((event: { readonly code: number; readonly reason: string }) => void) | null;
   readonly readyState: number;
@@ -31,13 +31,16 @@ export function canPing(constructor: WebSocketConstructor): boolean {
 export function openSocketOf(constructor: WebSocketConstructor, url: string, protocols: string[], events: SocketEvents): Socket {
   const socket = new constructor(url, protocols) as Wire;
   socket.onopen = () => events.onOpen();
-  // Told by `onclose` too; without a handler `ws` throws it.
-  socket.onerror = () => {};
+  let cause: string | undefined;
+  // `onclose` follows. Without a handler `ws` throws the error.
+  socket.onerror = ({ message, error }) => {
+    cause = message || error?.code;
+  };
   socket.onmessage = ({ data }) => {
     if (typeof data === 'string') events.onText(data);
     else events.onActivity();
   };
-  socket.onclose = ({ code, reason }) => events.onClose({ code, reason });
+  socket.onclose = ({ code, reason }) => events.onClose(cause === undefined ? { code, reason } : { code, reason, cause });
   socket.on?.('ping', () => events.onActivity());
   socket.on?.('pong', () => events.onActivity());
   return {

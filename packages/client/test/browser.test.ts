@@ -159,10 +159,10 @@ test('the hooks show a group and an item, in StrictMode, with one join for all t
   expect(await tab.evaluate(() => window.tap.sent)).toEqual([
     'join r1',
     'join r1 m1',
-    'join r2',
-    'join r2 m1',
     'leave r1',
     'leave r1 m1',
+    'join r2',
+    'join r2 m1',
     'leave r2',
     'leave r2 m1',
   ]);

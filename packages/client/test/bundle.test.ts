@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { bundle } from './bundle.js';
 
 /** Bytes, minified and compressed: a page should not wait for it. */
-const MOST_GZIP_BYTES = 12_000;
+const MOST_GZIP_BYTES = 13_000;
 
 test('the client for pages holds nothing of Node or React, and stays small, connection and persistence included', async () => {
   const { code, modules, imports, gzipBytes } = await bundle('../src/index.ts', 'rivulet');
