@@ -28,26 +28,31 @@ async function startExample(workerUrl: string, streamUrl: string): Promise<strin
 test('a message that is posted in one window appears in the other, and in a plain WebSocket', async () => {
   const { workerUrl, streamUrl } = await startTestEngine({ lmdb: true });
   const address = await startExample(workerUrl, streamUrl);
-  const watcher = await StreamSocket.open(`${streamUrl}/stream/chat/room-1`);
+  const watcher = await StreamSocket.open(`${streamUrl}/stream/chat/lobby`);
   await watcher.take('sync');
   const page = await openPage();
-  await page.goto(`${address}?room=room-1&name=ann`);
+  await page.goto(`${address}?room=lobby&name=ann`);
   await page.waitForFunction(() => document.getElementById('status')?.textContent === 'live');
   const other = await page.context().newPage();
-  await other.goto(`${address}?room=room-1&name=bob`);
+  await other.goto(`${address}?room=lobby&name=bob`);
   await page.fill('#text', 'Hello <b>Bob</b>');
   await page.click('button');
   await other.waitForFunction(() => document.querySelector('#messages li')?.textContent === 'annHello <b>Bob</b>');
   expect((await watcher.take('create')).event.data).toMatchObject({ author: 'ann', text: 'Hello <b>Bob</b>' });
+  await other.type('#text', 'Hi');
+  await page.waitForFunction(() => document.getElementById('status')?.textContent === 'bob is typing');
+  const typing = [await watcher.take('event'), await watcher.take('event')].map(({ event }) => event.event);
+  expect(typing).toEqual([
+    { type: 'typing', data: { author: 'ann' } },
+    { type: 'typing', data: { author: 'bob' } },
+  ]);
   await page.goto(`${address}?room=room-2&name=ann`);
   await page.waitForFunction(() => document.getElementById('status')?.textContent === 'live');
   expect(await page.locator('#messages li').count()).toBe(0);
 
   const worker = await RawWorker.connect(workerUrl);
-  const [message] = (await worker.result('chat::list', { room: 'room-1' })) as { id: string }[];
-  await fetch(`${address}rooms/room-1/typing`, { method: 'POST', body: JSON.stringify({ author: 'bob' }) });
-  expect((await watcher.take('event')).event.event).toEqual({ type: 'typing', data: { author: 'bob' } });
-  expect(await worker.result('chat::delete', { room: 'room-1', id: message?.id })).toEqual({ deleted: true });
+  const [message] = (await worker.result('chat::list', { room: 'lobby' })) as { id: string }[];
+  expect(await worker.result('chat::delete', { room: 'lobby', id: message?.id })).toEqual({ deleted: true });
   await other.waitForFunction(() => document.querySelectorAll('#messages li').length === 0);
-  expect(await worker.errorCode('chat::post', { room: 'room-1', text: '' })).toBe('invocation_failed');
+  expect(await worker.errorCode('chat::post', { room: 'lobby', text: '' })).toBe('invocation_failed');
 });

@@ -1,9 +1,9 @@
 // CommonJS: Node 20.19 loads the module of the package with `require`. Every value of the package is named here; a test compares.
+import type * as esm from '../dist/index.js' with { 'resolution-mode': 'import' };
+
 export type * from '../dist/index.js' with { 'resolution-mode': 'import' };
 
-type Module = typeof import('../dist/index.js', { with: { 'resolution-mode': 'import' }});
-
-export declare const StreamError: Module['StreamError'];
-export type StreamError = import('../dist/index.js', { with: { 'resolution-mode': 'import' }}).StreamError;
-export declare const connect: Module['connect'];
-export declare const indexedDbStore: Module['indexedDbStore'];
+export declare const StreamError: typeof esm.StreamError;
+export type StreamError = esm.StreamError;
+export declare const connect: typeof esm.connect;
+export declare const indexedDbStore: typeof esm.indexedDbStore;

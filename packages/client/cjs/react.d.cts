@@ -1,9 +1,9 @@
 // CommonJS: Node 20.19 loads the module of the package with `require`. Every value of the package is named here; a test compares.
+import type * as esm from '../dist/react.js' with { 'resolution-mode': 'import' };
+
 export type * from '../dist/react.js' with { 'resolution-mode': 'import' };
 
-type Module = typeof import('../dist/react.js', { with: { 'resolution-mode': 'import' }});
-
-export declare const StreamProvider: Module['StreamProvider'];
-export declare const useStreamClient: Module['useStreamClient'];
-export declare const useStreamGroup: Module['useStreamGroup'];
-export declare const useStreamItem: Module['useStreamItem'];
+export declare const StreamProvider: typeof esm.StreamProvider;
+export declare const useStreamClient: typeof esm.useStreamClient;
+export declare const useStreamGroup: typeof esm.useStreamGroup;
+export declare const useStreamItem: typeof esm.useStreamItem;

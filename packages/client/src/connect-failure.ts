@@ -53,10 +53,8 @@ async function explain(address: URL, { cause, reason }: Closed): Promise<StreamE
   return failed(`${host}${pathname} did not open (${reason || 'the runtime does not say why'}): ${await likelyCause(address)}`);
 }
 
-async function likelyCause(address: URL): Promise<string> {
-  const url = new URL(address);
-  url.protocol = url.protocol.replace('ws', 'http');
-  url.search = '';
+async function likelyCause({ protocol, host, pathname }: URL): Promise<string> {
+  const url = `${protocol.replace('ws', 'http')}//${host}${pathname}`;
   try {
     const answer = await fetch(url, { signal: AbortSignal.timeout(PROBE_MS), credentials: 'omit' });
     const listener = ((await answer.json()) as { readonly listener?: unknown } | null)?.listener;

@@ -229,7 +229,11 @@ export class StreamClient {
       if (!shared.subscription.isTurnedAway) free++;
       this.#leave(shared);
     }
-    for (const { subscription } of this.#shared.values()) if (free > 0 && subscription.isTurnedAway) free--, subscription.onPlaceFree();
+    for (const { subscription } of this.#shared.values()) {
+      if (free === 0 || !subscription.isTurnedAway) continue;
+      free--;
+      subscription.onPlaceFree();
+    }
     if (this.#send !== undefined) for (const { subscription } of this.#shared.values()) subscription.onOpen();
   }
 

@@ -31,11 +31,14 @@ async function runInClone(code: string): Promise<{ exit: number | null; output: 
   return { exit, output };
 }
 
-test('README: the snippet in a blank page and the worker in a file show something live', async () => {
+test('README: the snippet in the page of the stream port and the worker in a file show something live', async () => {
   const { workerUrl, streamUrl } = await startTestEngine({ lmdb: true });
   const [watch = '', write = '', ...others] = snippets(workerUrl, streamUrl);
   expect(others).toEqual([]);
   const page = await openPage();
+  // Chrome lets only pages of secure origins, such as one of this machine, connect to local addresses.
+  await page.goto(streamUrl.replace('ws:', 'http:'));
+  expect(await page.evaluate(() => isSecureContext)).toBe(true);
   const logged: unknown[] = [];
   page.on(
     'console',

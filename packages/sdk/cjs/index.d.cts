@@ -1,25 +1,25 @@
 // CommonJS: Node 20.19 loads the module of the package with `require`. Every value of the package is named here; a test compares.
+import type * as esm from '../dist/index.js' with { 'resolution-mode': 'import' };
+
 export type * from '../dist/index.js' with { 'resolution-mode': 'import' };
 
-type Module = typeof import('../dist/index.js', { with: { 'resolution-mode': 'import' }});
-
-export declare const ChannelReader: Module['ChannelReader'];
-export type ChannelReader = import('../dist/index.js', { with: { 'resolution-mode': 'import' }}).ChannelReader;
-export declare const ChannelWriter: Module['ChannelWriter'];
-export type ChannelWriter = import('../dist/index.js', { with: { 'resolution-mode': 'import' }}).ChannelWriter;
-export declare const EngineFunctions: Module['EngineFunctions'];
-export declare const EngineTriggers: Module['EngineTriggers'];
-export declare const IIIInvocationError: Module['IIIInvocationError'];
-export type IIIInvocationError = import('../dist/index.js', { with: { 'resolution-mode': 'import' }}).IIIInvocationError;
-export declare const InvocationError: Module['InvocationError'];
-export type InvocationError = import('../dist/index.js', { with: { 'resolution-mode': 'import' }}).InvocationError;
-export declare const Logger: Module['Logger'];
-export type Logger = import('../dist/index.js', { with: { 'resolution-mode': 'import' }}).Logger;
-export declare const SDK_ERROR_CODES: Module['SDK_ERROR_CODES'];
-export declare const SDK_VERSION: Module['SDK_VERSION'];
-export declare const TriggerAction: Module['TriggerAction'];
-export declare const http: Module['http'];
-export declare const isChannelRef: Module['isChannelRef'];
-export declare const registerWorker: Module['registerWorker'];
-export declare const state: Module['state'];
-export declare const stream: Module['stream'];
+export declare const ChannelReader: typeof esm.ChannelReader;
+export type ChannelReader = esm.ChannelReader;
+export declare const ChannelWriter: typeof esm.ChannelWriter;
+export type ChannelWriter = esm.ChannelWriter;
+export declare const EngineFunctions: typeof esm.EngineFunctions;
+export declare const EngineTriggers: typeof esm.EngineTriggers;
+export declare const IIIInvocationError: typeof esm.IIIInvocationError;
+export type IIIInvocationError = esm.IIIInvocationError;
+export declare const InvocationError: typeof esm.InvocationError;
+export type InvocationError = esm.InvocationError;
+export declare const Logger: typeof esm.Logger;
+export type Logger = esm.Logger;
+export declare const SDK_ERROR_CODES: typeof esm.SDK_ERROR_CODES;
+export declare const SDK_VERSION: typeof esm.SDK_VERSION;
+export declare const TriggerAction: typeof esm.TriggerAction;
+export declare const http: typeof esm.http;
+export declare const isChannelRef: typeof esm.isChannelRef;
+export declare const registerWorker: typeof esm.registerWorker;
+export declare const state: typeof esm.state;
+export declare const stream: typeof esm.stream;

@@ -1,8 +1,8 @@
 // CommonJS: Node 20.19 loads the module of the package with `require`. Every value of the package is named here; a test compares.
+import type * as esm from '../dist/state.js' with { 'resolution-mode': 'import' };
+
 export type * from '../dist/state.js' with { 'resolution-mode': 'import' };
 
-type Module = typeof import('../dist/state.js', { with: { 'resolution-mode': 'import' }});
-
-export declare const StateEventType: Module['StateEventType'];
-export type StateEventType = import('../dist/state.js', { with: { 'resolution-mode': 'import' }}).StateEventType;
-export declare const state: Module['state'];
+export declare const StateEventType: typeof esm.StateEventType;
+export type StateEventType = esm.StateEventType;
+export declare const state: typeof esm.state;
