@@ -317,3 +317,37 @@ describe.each([
     expect(await worker.call('state::get', order)).toEqual({ n: 1_000 });
   });
 });
+
+describe.each([{ lmdb: false }, { lmdb: true }])('C8 numbers (lmdb: $lmdb)', ({ lmdb }) => {
+  const room = { stream_name: 's', group_id: 'g', item_id: 'i' };
+
+  test('C8 an increment beyond 2^53−1 fails with a code, changes nothing, and what get returns can be written back', async () => {
+    const { worker } = await start({ lmdb });
+    const most = { n: Number.MAX_SAFE_INTEGER, low: -Number.MAX_SAFE_INTEGER, big: 1e300, nested: [[1e21, -5e-324, -0]] };
+    const ops = [
+      { type: 'increment', path: 'n', by: 1 },
+      { type: 'decrement', path: 'low', by: 1 },
+      { type: 'increment', path: 'big', by: 1 },
+      { type: 'increment', path: 'big', by: 1e308 },
+      { type: 'increment', path: 'fine', by: 1 },
+    ];
+    const failed = [0, 1, 2].map((index) => ({ op_index: index, code: `${ops[index]?.type}.not_number` }));
+    const stores = [
+      { set: 'state::set', get: 'state::get', update: 'state::update', name: order, value: 'value' },
+      { set: 'stream::set', get: 'stream::get', update: 'stream::update', name: room, value: 'data' },
+    ];
+    for (const { set, get, update, name, value } of stores) {
+      await worker.result(set, { ...name, [value]: most });
+      const result = (await worker.result(update, { ...name, ops })) as { errors: Frame[] };
+      expect(result.errors).toMatchObject(failed);
+      expect(result).toMatchObject({ new_value: { n: most.n, low: most.low, fine: 1 } });
+      const stored = await worker.result(get, name);
+      expect(await worker.result(set, { ...name, [value]: stored })).toEqual({ old_value: stored, new_value: stored });
+      for (const number of ['1e16', '-9007199254740992.0', '123456789012345678e2', '1e400']) {
+        const data = JSON.stringify({ ...name, [value]: 'N' }).replace('"N"', number);
+        worker.sendText(`{"type":"invokefunction","invocation_id":"i","function_id":"${set}","data":${data}}`);
+        expect((await worker.take('invocationresult')).error).toMatchObject({ code: 'deserialization_error' });
+      }
+    }
+  });
+});

@@ -50,6 +50,39 @@ describe('what an update may grow a value to', () => {
   });
 });
 
+describe('a sum', () => {
+  const sum = (old: unknown, op: Raw) => applyUpdateOps(JSON.stringify(old), parse([op]));
+
+  it.each([
+    [Number.MAX_SAFE_INTEGER, 1],
+    [Number.MAX_SAFE_INTEGER - 1, 2],
+    [Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
+    [Number.MAX_SAFE_INTEGER, 0.1],
+    // Written by an earlier version.
+    [2 ** 53, 1],
+    [1e300, 1],
+    [0.5, 1e-20],
+  ])('C8 that a double does not carry exactly fails: %d and %d', (n, by) => {
+    for (const sign of [1, -1]) {
+      const old = { n: sign * n };
+      const failed = (type: string) => ({ changed: false, errors: [{ op_index: 0, code: `${type}.not_number` }] });
+      expect(sum(old, { type: 'increment', path: 'n', by: sign * by })).toMatchObject(failed('increment'));
+      expect(sum(old, { type: 'decrement', path: 'n', by: -sign * by })).toMatchObject(failed('decrement'));
+      expect(sum(old.n, { type: 'increment', by: sign * by })).toMatchObject(failed('increment'));
+    }
+  });
+
+  it.each([
+    [Number.MAX_SAFE_INTEGER - 1, 1],
+    [-Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
+    [1e300, 1e299],
+    [0.1, 0.2],
+    [5, -0],
+  ])('C8 that a double carries is written: %d and %d', (n, by) => {
+    expect(sum({ n }, { type: 'increment', path: 'n', by })).toMatchObject({ text: JSON.stringify({ n: n + by }), errors: [] });
+  });
+});
+
 describe('cost', () => {
   const leaf = Array.from({ length: 98_000 }, (_, index) => index);
   const fields = Object.fromEntries(leaf.map((index) => [`k${index}`, index]));

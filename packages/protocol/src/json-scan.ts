@@ -95,5 +95,17 @@ function isInexact(text: string, start: number, end: number): boolean {
     if (code === 46 || code === 101 || code === 69) plain = false;
   }
   if (plain) return end - start > 15 && !Number.isSafeInteger(Number(text.slice(start, end)));
-  return end - start > 3 && !Number.isFinite(Number(text.slice(start, end)));
+  return end - start > 3 && !canBeSentBack(Number(text.slice(start, end)));
+}
+
+/** From here on JSON writes a number with an exponent. */
+const WRITTEN_WITH_EXPONENT = 1e21;
+
+/**
+ * Whether JSON can carry a number to the engine again. Infinity is no JSON. A number beyond ±(2^53−1) that JSON writes without an exponent looks
+ * like an integer that a double can't carry, which the engine refuses.
+ */
+export function canBeSentBack(value: number): boolean {
+  const size = Math.abs(value);
+  return Number.isFinite(value) && (size <= Number.MAX_SAFE_INTEGER || size >= WRITTEN_WITH_EXPONENT);
 }

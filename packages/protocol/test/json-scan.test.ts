@@ -124,7 +124,7 @@ describe('numbers', () => {
     );
   });
 
-  it('with a point or an exponent are exact enough unless they overflow', () => {
+  it('with a point or an exponent are exact enough unless they overflow, or JSON would write them as an integer beyond 2^53−1', () => {
     const part = fc.string({ unit: digit, minLength: 1, maxLength: 20 });
     const fraction = fc.option(
       part.map((digits) => `.${digits}`),
@@ -134,13 +134,15 @@ describe('numbers', () => {
     fc.assert(
       fc.property(whole, fraction, exponent, (before, after, [e, sign, power]) => {
         const literal = `${before}${after}${e}${sign}${power}`;
-        expect(scanJson(`[${literal}]`)).toStrictEqual(Number.isFinite(JSON.parse(literal)) ? EXACT : INEXACT);
+        const number = JSON.parse(literal) as number;
+        const isLarge = /^-?\d+$/.test(JSON.stringify(number)) && !Number.isSafeInteger(number);
+        expect(scanJson(`[${literal}]`)).toStrictEqual(Number.isFinite(number) && !isLarge ? EXACT : INEXACT);
       }),
       { numRuns: 500 },
     );
   });
 
-  it.each(['0', '-0', '1e20', '12345678901234567.5', '0.1', '5e-324', '9e307', '1e-999', '-999999999999999'])(
+  it.each(['0', '-0', '1e15', '9007199254740991.0', '1e21', '-1e300', '0.1', '5e-324', '9e307', '1e-999', '-999999999999999'])(
     '%s is exact enough',
     (literal) => {
       expect(scanJson(literal)).toStrictEqual(EXACT);
@@ -153,6 +155,30 @@ describe('numbers', () => {
       expect(scanJson(literal)).toStrictEqual(INEXACT);
     },
   );
+
+  it.each(['1e16', '-1E+20', '9007199254740992.0', '12345678901234567.5', '9.99e20', '[{"n":0.1e18}]'])(
+    'C8 %s is not exact: JSON would write it back as an integer beyond 2^53−1',
+    (literal) => {
+      expect(scanJson(literal)).toStrictEqual(INEXACT);
+    },
+  );
+
+  it('C8 every number that is exact enough is so again when JSON has written it', () => {
+    const literal = fc.oneof(
+      fc.double({ noNaN: true, noDefaultInfinity: true }).map(String),
+      fc.bigInt({ min: -(2n ** 80n), max: 2n ** 80n }).map(String),
+      fc.tuple(fc.integer({ min: -99_999, max: 99_999 }), fc.integer({ min: -320, max: 320 })).map(([digits, by]) => `${digits}.5e${by}`),
+    );
+    fc.assert(
+      fc.property(literal, (text) => {
+        expect(isExact(text) && !isExact(JSON.stringify(JSON.parse(text)))).toBe(false);
+      }),
+    );
+    function isExact(text: string): boolean {
+      const scan = scanJson(text);
+      return scan.kind === 'ok' && !scan.inexactNumbers;
+    }
+  });
 });
 
 describe('any text', () => {

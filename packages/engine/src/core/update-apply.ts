@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonText, LIMITS } from '@rivulet/protocol';
+import { canBeSentBack, isJsonObject, type JsonText, LIMITS } from '@rivulet/protocol';
 import type { ParsedValues } from './parsed-values.js';
 import { requireStorable } from './stored-value.js';
 import { depthOf, exceededLimit, type UpdateError, type UpdateOp } from './update-ops.js';
@@ -101,8 +101,12 @@ function add(value: unknown, path: readonly string[], by: number, type: 'increme
 }
 
 function sum(value: unknown, by: number, type: string): Step {
-  if (typeof value !== 'number' || !Number.isFinite(value + by)) return { failed: `${type}.not_number` };
-  return { value: value + by };
+  const failed = { failed: `${type}.not_number` };
+  if (typeof value !== 'number') return failed;
+  const result = value + by;
+  // A double that is large takes nothing of an addition that is small.
+  const isLost = by !== 0 && result === value;
+  return isLost || !canBeSentBack(result) ? failed : { value: result };
 }
 
 /** Never too deep: the bounds of a path and of a merge value together stay below that of a message. */
@@ -190,7 +194,7 @@ function messageOf(code: string): string {
     case 'target_not_object':
       return `${type} needs an object there; set the root first`;
     case 'not_number':
-      return `${type} needs a number there, and a finite result`;
+      return `${type} needs a number there, and a result that a double carries exactly: at most 2^53−1 for integers`;
     case 'type_mismatch':
       return 'append needs an array, or a string for a string';
     default:

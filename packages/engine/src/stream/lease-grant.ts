@@ -1,4 +1,4 @@
-import { field, isJsonObject, type JsonText, LIMITS, parseJson } from '@rivulet/protocol';
+import { field, isJsonObject, type JsonText, LIMITS, parseJson, scanJson } from '@rivulet/protocol';
 import { isValidId } from '../store/ids.js';
 import type { LeaseGrant } from './leases.js';
 
@@ -17,6 +17,12 @@ export function readLeaseGrant(answer: JsonText | undefined): LeaseGrant | undef
   const data = JSON.stringify(field(lease, 'data') ?? null);
   if (typeof item !== 'string' || item === '' || !isValidId(item) || typeof clientData !== 'boolean') return 'malformed';
   if (typeof graceMs !== 'number' || !Number.isInteger(graceMs) || graceMs < 0 || graceMs > LIMITS.leaseGraceMs) return 'malformed';
-  if (Buffer.byteLength(data) > LIMITS.leaseDataBytes) return 'malformed';
+  if (Buffer.byteLength(data) > LIMITS.leaseDataBytes || !canBeSet(data)) return 'malformed';
   return { item, data, graceMs, clientData };
+}
+
+/** Whether a `stream::set` could bring it: what is stored can always be written back. */
+function canBeSet(data: JsonText): boolean {
+  const scan = scanJson(data);
+  return scan.kind === 'ok' && !scan.inexactNumbers;
 }
