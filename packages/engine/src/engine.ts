@@ -9,6 +9,8 @@ import { FunctionFabric } from './core/function-fabric.js';
 import { Introspection, sightOf } from './core/introspection.js';
 import { WorkerGateway } from './core/worker-gateway.js';
 import { WorkerRegistry } from './core/worker-registry.js';
+import { registerDisconnect } from './core/workers/access/disconnect-function.js';
+import { SessionDirectory } from './core/workers/access/session-directory.js';
 import { HttpModule } from './http/http-module.js';
 import { BoundedLogger } from './logging/bounded-logger.js';
 import { EventCounters } from './logging/event-counters.js';
@@ -120,15 +122,21 @@ class Engine implements RunningEngine {
     const fabric = new FunctionFabric(logger, () => this.#events?.functionsChanged());
     const workers = new WorkerRegistry((event, workerId) => this.#events?.workersChanged(event, workerId));
     const introspection = new Introspection(fabric, workers);
+    const sessions = new SessionDirectory();
+    sessions.findBy((id) => {
+      const session = workers.get(id);
+      return session?.access === undefined ? undefined : session;
+    });
     this.#events = new EngineEvents(fabric, logger, (id) =>
       introspection.functions(false, sightOf(id === undefined ? undefined : workers.get(id))),
     );
     this.#channels = new Channels(clock);
     registerChannelFunctions(fabric, this.#channels);
     registerEngineFunctions({ fabric, workers, introspection, clock, logger });
+    registerDisconnect(fabric, sessions, logger);
     const { stream, state } = config;
     if (stream !== undefined && stores.stream !== undefined)
-      this.#streams = new StreamModule({ config: stream, fabric, store: stores.stream, cutOff, clock, logger });
+      this.#streams = new StreamModule({ config: stream, fabric, store: stores.stream, cutOff, clock, logger, directory: sessions });
     if (state !== undefined && stores.state !== undefined)
       this.#state = new StateModule({ config: state, fabric, store: stores.state, logger });
     if (config.http !== undefined)
@@ -136,7 +144,7 @@ class Engine implements RunningEngine {
     if (config.pubsub) provideTopics(fabric, logger);
     const guards = guardFunctions(config);
     this.#workers = config.workerManagers.map(
-      (manager) => new WorkerGateway({ config: manager, fabric, workers, channels: this.#channels, guards, clock, logger }),
+      (manager) => new WorkerGateway({ config: manager, fabric, workers, channels: this.#channels, guards, sessions, clock, logger }),
     );
   }
 

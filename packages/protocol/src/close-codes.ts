@@ -28,6 +28,12 @@ export const CLOSE_CODES = {
     when: 'What the auth function allowed has ended (`expires_at_ms`), and no fresh token came.',
     reconnect: true,
   },
+  revoked: {
+    code: 1008,
+    reason: 'access revoked',
+    when: 'An operator ended the sessions of this identity (`engine::sessions::disconnect`).',
+    reconnect: true,
+  },
   taken: { code: 1008, reason: 'endpoint taken', when: 'The channel has a reader, or a writer, already.', reconnect: false },
   tooLarge: { code: 1009, reason: 'message too large', when: 'A message is larger than the listener accepts.', reconnect: true },
   internal: { code: 1011, reason: 'internal error', when: 'Handling this connection failed unexpectedly.', reconnect: true },

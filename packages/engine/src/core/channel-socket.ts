@@ -33,7 +33,10 @@ export class ReaderSocket implements ConnectionOwner, ChannelReader {
   }
 
   finish(end: ChannelEnd): void {
+    // Whoever has lost access gets nothing more, also nothing that waits for the kernel.
+    const unsent = (end === 'revoked' || end === 'expired') && this.#connection.buffered > 0;
     this.#connection.close(end);
+    if (unsent) this.#connection.destroy();
   }
 
   onText(): void {}

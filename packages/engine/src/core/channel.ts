@@ -10,7 +10,7 @@ export interface ChannelMessage {
 export type ChannelDirection = 'read' | 'write';
 
 /** Why an endpoint is let go; the close code that its socket gets. */
-export type ChannelEnd = Extract<CloseName, 'done' | 'readerGone' | 'writerLost' | 'restart'>;
+export type ChannelEnd = Extract<CloseName, 'done' | 'readerGone' | 'writerLost' | 'restart' | 'revoked' | 'expired'>;
 
 /** Who takes what comes out: a socket, or the engine itself. */
 export interface ChannelReader {

@@ -97,6 +97,11 @@ export class Channels implements ChannelTable {
       for (const channel of pool.ownedBy(workerId)) if (!channel.used) channel.end('readerGone');
   }
 
+  /** The access of the creator has ended: all its channels end with it, whoever is connected to them. */
+  revoke(workerId: string, because: 'revoked' | 'expired'): void {
+    for (const pool of [this.#ofWorkers, this.#ofSessions]) for (const channel of pool.ownedBy(workerId)) channel.end(because);
+  }
+
   /**
    * Removes the channels that nobody has been connected to for too long. A writer that is held back is not read, so that its end is not
    * seen: after the same time it is asked for a sign of life.

@@ -10,6 +10,8 @@ import type { Channels } from './channels.js';
 import type { FunctionFabric } from './function-fabric.js';
 import type { WorkerRegistry } from './worker-registry.js';
 import { type WorkerRoom, WorkerSession } from './worker-session.js';
+import { ExpiryWatch } from './workers/access/expiry-watch.js';
+import type { SessionDirectory } from './workers/access/session-directory.js';
 
 export interface WorkerGatewayOptions {
   readonly config: WorkerManagerConfig;
@@ -18,6 +20,7 @@ export interface WorkerGatewayOptions {
   readonly channels: Channels;
   /** Functions that decide who gets in, of all listeners. */
   readonly guards: ReadonlySet<string>;
+  readonly sessions: SessionDirectory;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -43,6 +46,8 @@ export class WorkerGateway {
       fabric: options.fabric,
       workers: options.workers,
       channels: options.channels,
+      sessions: options.sessions,
+      expiry: new ExpiryWatch(clock),
       maxInFlightCalls: config.maxInFlightCalls,
       maxMessageBytes: config.maxMessageBytes,
       middlewareFunction: config.middlewareFunction,
@@ -118,13 +123,14 @@ export class WorkerGateway {
     // Exporters send no credentials, so nobody is asked about them.
     if (request.path === '/otel' || request.path === '/otel/') return { kind: 'accept', protocol, open: () => DEAF };
     if (request.path !== '/' && request.path !== '') return { kind: 'refuse', status: 404 };
-    return this.#access === undefined ? this.#accept(protocol, undefined) : this.#decide(request, this.#access);
+    return this.#access === undefined ? this.#accept(protocol) : this.#decide(request, this.#access);
   }
 
   async #decide(request: UpgradeRequest, access: ListenerAccess): Promise<Verdict> {
     const protocol = request.protocols[0];
     const entry = await access.decide(request);
-    if (entry.kind === 'granted') return this.#stopping ? { kind: 'refuse', status: 503 } : this.#accept(protocol, entry.rights);
+    if (entry.kind === 'granted')
+      return this.#stopping ? { kind: 'refuse', status: 503 } : this.#accept(protocol, entry.rights, entry.revoked);
     if (!access.errorFrame) return { kind: 'refuse', status: entry.status };
     const close = entry.status === 503 ? 'tryLater' : 'refused';
     return {
@@ -138,13 +144,16 @@ export class WorkerGateway {
     };
   }
 
-  #accept(protocol: string | undefined, rights: SessionRights | undefined): Verdict {
+  #accept(protocol: string | undefined, rights?: SessionRights, revoked: () => boolean = () => false): Verdict {
     return {
       kind: 'accept',
       protocol,
       open: (connection) => {
         const session: WorkerSession = new WorkerSession(this.#room, connection, () => this.#gone(session), rights);
         this.#sessions.add(session);
+        session.begin();
+        // The operator has withdrawn the access while the auth function decided.
+        if (revoked()) session.revoke();
         return session;
       },
     };

@@ -33,6 +33,8 @@ import { MadeCalls } from './made-calls.js';
 import { WorkerCalls } from './worker-calls.js';
 import { WorkerRegistrations } from './worker-registrations.js';
 import type { WorkerRegistry } from './worker-registry.js';
+import type { Expiring, ExpiryWatch } from './workers/access/expiry-watch.js';
+import type { Revocable, SessionDirectory } from './workers/access/session-directory.js';
 import { NamespaceHold } from './workers/namespace-hold.js';
 
 /** What all sessions of a worker listener share. */
@@ -40,6 +42,10 @@ export interface WorkerRoom {
   readonly fabric: FunctionFabric;
   readonly workers: WorkerRegistry;
   readonly channels: Channels;
+  /** Sessions by the identity of their user; absent in simulations. */
+  readonly sessions?: SessionDirectory | undefined;
+  /** Ends sessions whose access expires; absent in simulations. */
+  readonly expiry?: ExpiryWatch | undefined;
   readonly maxInFlightCalls: number;
   readonly maxMessageBytes: number;
   /** Gets the calls of the sessions in place of their targets. */
@@ -56,7 +62,7 @@ const TELEMETRY = new Set(['OTLP', 'MTRC', 'LOGS']);
  * One worker connection. Frames take effect in the order in which they arrive: each is handled to the point where a built-in has
  * queued its effect, or the frame for another worker is queued, before the next is looked at (spec WP §1.8).
  */
-export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, TriggerProvider {
+export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, TriggerProvider, Revocable, Expiring {
   readonly workerId = randomUUID();
   readonly reattachToken = randomUUID();
   readonly connectedAt: number;
@@ -93,6 +99,18 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     this.#outbound = new OutboundBatch((frames) => connection.write(frames));
     this.send(encodeWorkerRegistered(this.workerId, this.reattachToken));
     room.workers.add(this);
+  }
+
+  /** Registers a session with rules where an operator and the clock can end it. Runs once, when its listener keeps the session. */
+  begin(): void {
+    if (this.access === undefined) return;
+    this.#room.sessions?.add(this);
+    const { expiresAtMs } = this.access.grant;
+    if (expiresAtMs !== undefined) this.#room.expiry?.set(this, expiresAtMs);
+  }
+
+  get identity(): string | undefined {
+    return this.access?.grant.identity;
   }
 
   get version(): string | undefined {
@@ -159,6 +177,29 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
   /** The namespace of its functions and trigger types. */
   get namespace(): string {
     return this.#registrations.namespace;
+  }
+
+  revoke(): void {
+    this.#endAccess('revoked');
+  }
+
+  /** Workers have no frame for it. */
+  expiring(): boolean {
+    return true;
+  }
+
+  expire(): void {
+    this.#endAccess('expired');
+  }
+
+  /** The session and the channels that it made end now. What the kernel has not taken yet is dropped, so nothing more is delivered. */
+  #endAccess(because: 'revoked' | 'expired'): void {
+    if (this.#state === 'closed') return;
+    this.#cleanUp();
+    this.#room.channels.revoke(this.workerId, because);
+    const unsent = this.#connection.buffered > 0;
+    this.#connection.close(because);
+    if (unsent) this.#connection.destroy();
   }
 
   /** The first announcement fixes the namespace. Throws OVERLOADED for a namespace too many. */
@@ -383,6 +424,8 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
   #cleanUp(): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
+    this.#room.sessions?.remove(this);
+    this.#room.expiry?.delete(this);
     this.#gate?.close();
     this.#hold?.close();
     this.#registrations.dropFunctions();

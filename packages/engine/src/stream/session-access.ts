@@ -1,7 +1,11 @@
 import { percentEncode } from '@rivulet/protocol';
 import { decodeQuery } from '../core/access/upgrade-input.js';
+import type { SessionDirectory } from '../core/workers/access/session-directory.js';
 import type { UpgradeRequest } from '../transport/listener.js';
 import type { AuthDecision, AuthGate } from './auth-gate.js';
+
+/** The identity was disconnected while the auth function decided. */
+export const REVOKED: AuthDecision = { kind: 'refused', status: 401, close: 'revoked', reason: 'revoked' };
 
 /** Asks the auth function again about one connection, with another token. */
 export type AskAgain = (token: string) => Promise<AuthDecision>;
@@ -14,10 +18,16 @@ export interface SessionAccess {
 }
 
 /** The same upgrade with another token in the place of the one that it had (rule RV-14). */
-export function askAgain(gate: AuthGate, request: UpgradeRequest): AskAgain {
+export function askAgain(gate: AuthGate, request: UpgradeRequest, directory: SessionDirectory): AskAgain {
   const { token: _, ...others } = decodeQuery(request.rawQuery);
   const rest = Object.entries(others).flatMap(([key, values]) => values.map((value) => pair(key, value)));
-  return (token) => gate.decide({ ...request, rawQuery: [...rest, pair('token', token)].join('&') });
+  return async (token) => {
+    const rawQuery = [...rest, pair('token', token)].join('&');
+    const { answer, revoked } = await directory.ask(() => gate.decide({ ...request, rawQuery }));
+    // The operator has withdrawn the access while the auth function decided.
+    if (answer.kind === 'allowed' && revoked(answer.identity)) return REVOKED;
+    return answer;
+  };
 }
 
 function pair(key: string, value: string): string {

@@ -27,11 +27,21 @@ export function registerSessionFunctions({ fabric, sessions, logger }: Parts): v
 
 function listSessions(sessions: ReadonlySet<StreamSession>, limit: number): JsonText {
   const rows = Array.from(sessions, (session) => ({
+    session,
     address: session.remoteAddress,
     subscriptions: session.subscriptions,
     positions: session.positions,
     lag: session.lag,
     owned_bytes: session.ownedBytes,
   })).sort((one, other) => other.lag - one.lag || other.owned_bytes - one.owned_bytes);
-  return JSON.stringify({ count: rows.length, lagging: rows.filter(({ lag }) => lag > 0).length, sessions: rows.slice(0, limit) });
+  return JSON.stringify({
+    count: rows.length,
+    lagging: rows.filter(({ lag }) => lag > 0).length,
+    sessions: rows.slice(0, limit).map(shownRow),
+  });
+}
+
+/** A session gets its id when it is first listed. */
+function shownRow<Figures extends object>({ session, ...figures }: Figures & { readonly session: StreamSession }): object {
+  return { session_id: session.sessionId, identity: session.identity ?? null, ...figures };
 }

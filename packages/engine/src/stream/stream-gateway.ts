@@ -1,10 +1,11 @@
 import { LIMITS } from '@rivulet/protocol';
 import type { StreamConfig } from '../config/config.js';
+import { SessionDirectory } from '../core/workers/access/session-directory.js';
 import type { Logger } from '../logging/logger.js';
 import type { Clock } from '../structures/clock.js';
 import { Listener, type UpgradeRequest, type Verdict } from '../transport/listener.js';
 import type { AuthGate } from './auth-gate.js';
-import { askAgain } from './session-access.js';
+import { askAgain, REVOKED } from './session-access.js';
 import { type SessionRoom, StreamSession } from './stream-session.js';
 import { readTarget } from './upgrade-target.js';
 
@@ -29,11 +30,13 @@ export class StreamGateway {
   readonly #listener: Listener;
   readonly #sessions = new Set<StreamSession>();
   readonly #room: SessionRoom;
+  readonly #directory: SessionDirectory;
 
   constructor(options: StreamGatewayOptions) {
     const { config, clock, logger } = options;
     this.#options = options;
-    this.#room = { ...options.room, sessions: this.#sessions };
+    this.#directory = options.room.directory ?? new SessionDirectory();
+    this.#room = { ...options.room, directory: this.#directory, sessions: this.#sessions };
     this.#listener = new Listener({
       name: 'stream',
       host: config.host,
@@ -86,7 +89,8 @@ export class StreamGateway {
     // Others may reach it: who balances, or comes again, goes there.
     if (away && this.#options.config.authRejectMode === 'http') return { kind: 'refuse', status: 503, retryAfterS: RETRY_AFTER_S };
     if (away) return { kind: 'accept_then_close', protocol, close: 'tryLater' };
-    const decision = await this.#options.auth.decide(request);
+    const { answer, revoked } = await this.#directory.ask(() => this.#options.auth.decide(request));
+    const decision = answer.kind === 'allowed' && revoked(answer.identity) ? REVOKED : answer;
     if (decision.kind === 'refused') {
       if (this.#options.config.authRejectMode === 'http') return { kind: 'refuse', status: decision.status };
       return { kind: 'accept_then_close', protocol, close: decision.close };
@@ -95,8 +99,11 @@ export class StreamGateway {
       kind: 'accept',
       protocol,
       open: (connection) => {
-        const asking = this.#options.config.authFunction === undefined ? {} : { askAgain: askAgain(this.#options.auth, request) };
+        const asking =
+          this.#options.config.authFunction === undefined ? {} : { askAgain: askAgain(this.#options.auth, request, this.#directory) };
         const session = new StreamSession(this.#room, connection, { now: decision, ...asking });
+        // The operator has withdrawn the access while the auth function decided.
+        if (revoked(decision.identity)) session.revoke();
         if (target.kind === 'join') session.joinByPath(target);
         return session;
       },

@@ -1,5 +1,7 @@
 import type { StreamConfig } from '../config/config.js';
 import type { Fabric } from '../core/fabric.js';
+import { ExpiryWatch } from '../core/workers/access/expiry-watch.js';
+import { SessionDirectory } from '../core/workers/access/session-directory.js';
 import { runInBackground } from '../logging/background.js';
 import type { Logger } from '../logging/logger.js';
 import type { Commit, GroupRef, StreamStore } from '../store/store.js';
@@ -9,7 +11,6 @@ import { BackedStore } from './backed-store.js';
 import { Backends } from './backends.js';
 import { ChangeTriggers } from './change-triggers.js';
 import { type CutOffTimes, CutOffWatch } from './cut-off-watch.js';
-import { ExpiryWatch } from './expiry-watch.js';
 import { FrameEncoder } from './frame-encoder.js';
 import { Hub } from './hub.js';
 import { Leases } from './leases.js';
@@ -23,6 +24,8 @@ export interface StreamModuleOptions {
   readonly fabric: Fabric;
   readonly store: StreamStore;
   readonly cutOff?: CutOffTimes | undefined;
+  /** Sessions of all listeners by the identity of their user. */
+  readonly directory?: SessionDirectory;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -38,7 +41,7 @@ export class StreamModule {
   readonly #cutOff: CutOffWatch;
 
   constructor(options: StreamModuleOptions) {
-    const { config, fabric, clock, logger } = options;
+    const { config, fabric, clock, logger, directory = new SessionDirectory() } = options;
     const backends = new Backends(fabric, config, clock, logger);
     const store = new BackedStore(options.store, backends, logger);
     this.#options = options;
@@ -60,12 +63,22 @@ export class StreamModule {
     this.gateway = new StreamGateway({
       config,
       auth: new AuthGate(fabric, config, clock, logger),
-      room: { hub: this.hub, triggers, leases: this.#leases, frames: this.#frames, config, logger, expiry: new ExpiryWatch(clock) },
+      room: {
+        hub: this.hub,
+        triggers,
+        leases: this.#leases,
+        frames: this.#frames,
+        config,
+        logger,
+        expiry: new ExpiryWatch(clock),
+        directory,
+      },
       refuseMs: options.cutOff?.refuseMs,
       clock,
       logger,
     });
     this.#cutOff = new CutOffWatch({ ...options.cutOff, connections: () => this.gateway.sessions, clock, logger });
+    directory.findBy((id) => Array.from(this.gateway.sessions).find((session) => session.hasSessionId(id)));
     registerSessionFunctions({ fabric, sessions: () => this.gateway.sessions, logger });
   }
 

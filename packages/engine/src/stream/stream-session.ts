@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { type ControlFrame, decodeStreamMessage, type ErrorCode, type StreamJoin } from '@rivulet/protocol';
+import { CLOSE_CODES, type ControlFrame, decodeStreamMessage, type ErrorCode, type StreamJoin } from '@rivulet/protocol';
 import type { StreamConfig } from '../config/config.js';
+import type { Expiring, ExpiryWatch } from '../core/workers/access/expiry-watch.js';
+import type { Revocable, SessionDirectory } from '../core/workers/access/session-directory.js';
 import type { Logger } from '../logging/logger.js';
 import { isValidId } from '../store/ids.js';
 import type { GroupRef } from '../store/store.js';
@@ -8,7 +10,6 @@ import { encodeTextFrame } from '../structures/websocket-frame.js';
 import type { Connection, ConnectionOwner } from '../transport/connection.js';
 import type { AuthDecision } from './auth-gate.js';
 import type { Stranded } from './cut-off-watch.js';
-import type { Expiring, ExpiryWatch } from './expiry-watch.js';
 import type { FrameEncoder } from './frame-encoder.js';
 import type { Hub } from './hub.js';
 import type { LeaseGrant, Leases } from './leases.js';
@@ -28,6 +29,8 @@ export interface SessionRoom {
   readonly logger: Logger;
   readonly sessions: Set<StreamSession>;
   readonly expiry: ExpiryWatch;
+  /** Sessions by the identity of their user; absent in simulations. */
+  readonly directory?: SessionDirectory | undefined;
 }
 
 /** Of a session that holds nothing. */
@@ -40,12 +43,14 @@ interface PendingJoin {
 }
 
 /** One stream client: its joins in order, its memberships, and the socket that the hub writes to. */
-export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Stranded {
+export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Revocable, Stranded {
   readonly #room: SessionRoom;
   readonly #connection: Connection;
   readonly #access: SessionAccess;
   /** From the auth function; handed to join and leave functions. */
   #context: unknown;
+  #identity: string | undefined;
+  #sessionId: string | undefined;
   #memberships: Map<string, Membership> | undefined;
   #pending: PendingJoin[] | undefined;
   /** What its joins hold; absent until there is something. */
@@ -64,7 +69,9 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Str
     this.#connection = connection;
     this.#access = access;
     this.#context = access.now.context;
+    this.#identity = access.now.identity;
     room.sessions.add(this);
+    room.directory?.add(this);
     if (access.now.expiresAtMs !== undefined) room.expiry.set(this, access.now.expiresAtMs);
   }
 
@@ -111,6 +118,7 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Str
     if (!this.open) return;
     this.open = false;
     this.#room.sessions.delete(this);
+    this.#room.directory?.remove(this);
     this.#room.expiry.delete(this);
     for (const pending of this.#pending ?? []) pending.cancelled = true;
     this.#leases?.closed(code);
@@ -221,6 +229,7 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Str
 
   /** Joins of one socket take effect in order; while their functions run, everything else of the socket goes on. */
   #enqueue(message: StreamJoin): void {
+    if (!this.open) return;
     const { streamName, groupId, itemId } = message;
     if (message.positions) this.positions = true;
     if (!isValidId(streamName) || !isValidId(groupId) || (itemId !== undefined && !isValidId(itemId))) {
@@ -296,6 +305,17 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Str
       this.#connection.close(decision.close);
       return;
     }
+    const { identity } = decision;
+    // What the session watches was allowed to its first user; another one must connect anew.
+    if (identity !== undefined && this.#identity !== undefined && identity !== this.#identity) {
+      this.#room.logger.warn('refresh_refused', { reason: 'another identity', address: this.#connection.remoteAddress });
+      this.#endAccess('refused');
+      return;
+    }
+    if (identity !== undefined && this.#identity === undefined) {
+      this.#identity = identity;
+      this.#room.directory?.add(this);
+    }
     this.#context = decision.context;
     this.#room.expiry.set(this, decision.expiresAtMs);
     this.#tell({ type: 'refreshed', data: { expiresAtMs: decision.expiresAtMs ?? null } });
@@ -309,7 +329,37 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Str
   }
 
   expire(): void {
-    this.#connection.close('expired');
+    this.#endAccess('expired');
+  }
+
+  // Revocable: an operator ends it.
+
+  get identity(): string | undefined {
+    return this.#identity;
+  }
+
+  /** Id for operators, made when it is first read. */
+  get sessionId(): string {
+    this.#sessionId ??= randomUUID();
+    return this.#sessionId;
+  }
+
+  /** Returns whether an operator has read this id; it makes none. */
+  hasSessionId(id: string): boolean {
+    return this.#sessionId === id;
+  }
+
+  revoke(): void {
+    this.#endAccess('revoked');
+  }
+
+  /** The session ends now, with its joins and leases. What the kernel has not taken yet is dropped, so nothing more is delivered. */
+  #endAccess(because: 'expired' | 'revoked' | 'refused'): void {
+    if (!this.open) return;
+    this.onClose(CLOSE_CODES[because].code);
+    const unsent = this.#connection.buffered > 0;
+    this.#connection.close(because);
+    if (unsent) this.#connection.destroy();
   }
 
   async #decide(): Promise<void> {

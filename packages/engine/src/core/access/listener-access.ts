@@ -3,6 +3,7 @@ import type { Logger } from '../../logging/logger.js';
 import type { Clock } from '../../structures/clock.js';
 import type { UpgradeRequest } from '../../transport/listener.js';
 import type { FunctionFabric } from '../function-fabric.js';
+import type { SessionDirectory } from '../workers/access/session-directory.js';
 import { Exposure } from './exposure.js';
 import type { GateParts } from './gated-registrations.js';
 import type { Grant } from './grant.js';
@@ -17,6 +18,7 @@ export interface ListenerAccessOptions {
   readonly guards: ReadonlySet<string>;
   /** Address of the listener as the configuration has it, for the log. */
   readonly listener: string;
+  readonly sessions: SessionDirectory;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -24,7 +26,10 @@ export interface ListenerAccessOptions {
 /** What the rules of a listener and the auth function let one session do. */
 export type SessionRights = Pick<GateParts, 'access' | 'hooks' | 'guards' | 'onOpenTrigger'>;
 
-export type Entry = { readonly kind: 'granted'; readonly rights: SessionRights } | { readonly kind: 'refused'; readonly status: 401 | 503 };
+export type Entry =
+  /** `revoked`: the identity was disconnected while the auth function decided. Valid in the turn of the decision. */
+  | { readonly kind: 'granted'; readonly rights: SessionRights; readonly revoked: () => boolean }
+  | { readonly kind: 'refused'; readonly status: 401 | 503 };
 
 /** The rules of one listener: who may open a session, and with which rights. */
 export class ListenerAccess {
@@ -46,11 +51,22 @@ export class ListenerAccess {
   }
 
   async decide(request: UpgradeRequest): Promise<Entry> {
-    const decision = await this.#auth.decide(request);
+    const { fabric, guards, sessions, clock, logger } = this.#options;
+    const { answer: decision, revoked } = await sessions.ask(() => this.#auth.decide(request));
     if (decision.kind === 'refused') return decision;
-    const { fabric, guards } = this.#options;
+    const { identity, expiresAtMs } = decision.grant;
+    const expired = expiresAtMs !== undefined && expiresAtMs <= clock.now();
+    if (expired || revoked(identity)) {
+      logger.warn('auth_refused', {
+        reason: expired ? 'expired' : 'revoked',
+        function: this.#options.rbac.authFunction,
+        address: request.remoteAddress,
+      });
+      return { kind: 'refused', status: 401 };
+    }
     return {
       kind: 'granted',
+      revoked: () => revoked(identity),
       rights: {
         access: new SessionAccess(this.#narrowed(decision.grant), this.#exposure, fabric.functions),
         hooks: this.#hooks,

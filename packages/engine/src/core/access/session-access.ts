@@ -1,5 +1,5 @@
 import { DEFAULT_NAMESPACE, type FunctionRegistry } from '../function-registry.js';
-import { isEngineName } from '../workers/access/engine-names.js';
+import { DISCONNECT_FUNCTION, isEngineName } from '../workers/access/engine-names.js';
 import type { Exposure } from './exposure.js';
 import type { Grant } from './grant.js';
 
@@ -27,6 +27,7 @@ export class SessionAccess {
   mayCall(functionId: string, namespace = DEFAULT_NAMESPACE): boolean {
     if (namespace !== DEFAULT_NAMESPACE && this.#functions.builtin(functionId) === undefined) return this.#mayCallIn(functionId, namespace);
     const { forbiddenFunctions, allowedFunctions, allowedPatterns } = this.grant;
+    if (functionId === DISCONNECT_FUNCTION) return this.names(functionId);
     if (forbiddenFunctions.has(functionId)) return false;
     if (allowedFunctions.has(functionId) || INFRASTRUCTURE.has(functionId)) return true;
     const engineName = isEngineName(functionId, (id) => this.#functions.builtin(id));

@@ -1,6 +1,9 @@
 /** Ids below these prefixes belong to the engine, also those that no part of the engine has registered. */
 const PREFIXES = ['engine::', 'stream::', 'state::'] as const;
 
+/** It ends sessions of others, so guests may call it only where a rule or their auth answer names exactly this id. */
+export const DISCONNECT_FUNCTION = 'engine::sessions::disconnect';
+
 /** Returns whether an id belongs to the engine. `builtin` returns what the engine itself has registered under an id. */
 export function isEngineName(id: string, builtin: (id: string) => unknown): boolean {
   return PREFIXES.some((prefix) => id.startsWith(prefix)) || builtin(id) !== undefined;

@@ -1,8 +1,8 @@
-import type { Clock } from '../structures/clock.js';
+import type { Clock } from '../../../structures/clock.js';
 
-/** Whose access ends at a time. */
+/** A session whose access ends at a time. */
 export interface Expiring {
-  /** Access ends soon, at this time in Unix milliseconds. False: it can't be told yet, ask again. */
+  /** Notifies the peer that its access ends soon, at this time in Unix milliseconds. Returns false when it can't be notified yet. */
   expiring(atMs: number): boolean;
   expire(): void;
 }
@@ -16,8 +16,9 @@ interface Watched {
 }
 
 /**
- * Ends what expires, at most a second late, and says so 30 s before, or at once when less is left. One timer for all; it runs only while
- * something expires. Times are of the wall clock, as tokens have them, and are looked at anew each time, so a clock that was set counts.
+ * Ends sessions when their access expires, at most a second late. It notifies each of them 30 s before, or at once when less is left. One
+ * timer serves all sessions and runs only while one of them can expire. Times are those of the wall clock, as tokens have them. The watch
+ * compares them anew each time, so setting the clock has its effect.
  */
 export class ExpiryWatch {
   readonly #clock: Clock;
@@ -28,7 +29,7 @@ export class ExpiryWatch {
     this.#clock = clock;
   }
 
-  /** `undefined`: it does not expire, whatever was said before. */
+  /** Sets when a session expires; `undefined`: never, whatever was set before. */
   set(who: Expiring, atMs: number | undefined): void {
     if (atMs === undefined) {
       this.delete(who);
