@@ -7,10 +7,12 @@ export function decodeErrorBody(error: unknown): ErrorBody {
   const code = field(error, 'code');
   const text = field(error, 'message');
   const stacktrace = stringField(error, 'stacktrace');
+  const errorId = stringField(error, 'error_id');
   return {
     code: asText(code, 'UNKNOWN'),
     message: asText(text, ''),
     ...(stacktrace === undefined ? {} : { stacktrace }),
+    ...(errorId === undefined ? {} : { error_id: errorId }),
   };
 }
 

@@ -12,6 +12,10 @@ export interface ErrorEntry {
 export const ERROR_CODES = {
   function_not_found: { when: 'No function with this id is registered.', retryable: true },
   function_not_invokable: { when: 'The function is registered as HTTP-invoked, which this engine does not perform.', retryable: false },
+  invocation_failed: {
+    when: 'The function threw. Guests and HTTP clients get a fixed message and an error_id; workers of a trusted listener get the message.',
+    retryable: false,
+  },
   invocation_stopped: { when: 'The worker that ran the function disconnected before it answered.', retryable: true },
   invocation_error: { when: 'The engine failed while it waited for the result.', retryable: true },
   channel_send_failed: { when: 'The outbound queue of the worker that should run the function is closed.', retryable: true },
@@ -98,6 +102,8 @@ export interface ErrorBody {
   readonly code: string;
   readonly message: string;
   readonly stacktrace?: string;
+  /** Id under which the log of the engine has the cause, where the message hides it. */
+  readonly error_id?: string;
 }
 
 /** The only exception that crosses a room of the engine. `code` comes from {@link ERROR_CODES}; the message says what to do. */

@@ -1,6 +1,7 @@
 import type { BindingEnded, ErrorBody, RegisterTrigger } from '@rivulet/protocol';
 import { messageOf, type SdkErrorCode } from './errors.js';
 import type { RegisteredTriggerType } from './registrations.js';
+import { errorBodyOf } from './thrown.js';
 import type { Metadata, TriggerConfig } from './types.js';
 
 /** Bindings that the providers of one worker know. */
@@ -71,7 +72,7 @@ export class Bindings {
         binding.told = { provider, config: given, text };
         say();
       } catch (error) {
-        say({ code: 'trigger_registration_failed', message: messageOf(error) });
+        say(bindingError(error));
       }
     });
   }
@@ -119,6 +120,12 @@ export class Bindings {
     const { last } = binding;
     this.#options.run(() => last);
   }
+}
+
+/** The engine sends it to whoever registered the trigger. */
+function bindingError(error: unknown): ErrorBody {
+  const { code, message } = errorBodyOf(error, 'trigger_registration_failed');
+  return { code, message };
 }
 
 function keyOf({ trigger_type, id }: RegisterTrigger | BindingEnded): string {

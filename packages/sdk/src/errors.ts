@@ -16,7 +16,8 @@ export const SDK_ERROR_CODES = {
   serialization_error: 'The value is no JSON (a cycle, or a BigInt). Pass plain data.',
   INVALID_ARGUMENTS: 'A call of the SDK has an argument that it can not use; the message says which.',
   CHANNEL_LOST: 'The socket of a channel ended before the channel did. Create another channel.',
-  invocation_failed: 'The handler threw; the message and the stack are those of what it threw.',
+  invocation_failed:
+    'The handler threw something else than an `InvocationError`; the message and the stack are those of what it threw, for trusted callers.',
   function_not_found: 'This worker has no such function any more.',
   function_not_invokable: 'The function is called over HTTP by the engine; this worker has no handler for it.',
   trigger_type_not_found: 'This worker has no such trigger type any more.',
@@ -30,20 +31,27 @@ export interface InvocationErrorInit {
   readonly message: string;
   readonly function_id?: string;
   readonly stacktrace?: string;
+  readonly error_id?: string;
 }
 
-/** Every failure of a call: of the engine, of the handler, or of the SDK. `code` tells them apart; `stacktrace` is that of the handler. */
+/**
+ * Every failure of a call: of the engine, of the handler, or of the SDK. `code` tells them apart; `stacktrace` is that of the handler.
+ * A handler throws one to choose what its caller gets: `throw new InvocationError({ code: 'NOT_OWNER', message: 'not your order' })`.
+ */
 export class InvocationError extends Error {
   readonly code: string;
   readonly function_id?: string;
   readonly stacktrace?: string;
+  /** The log of the engine has the cause under this id, where the message hides it. */
+  readonly error_id?: string;
 
-  constructor({ code, message, function_id, stacktrace }: InvocationErrorInit) {
+  constructor({ code, message, function_id, stacktrace, error_id }: InvocationErrorInit) {
     super(`${code}: ${message}`);
     this.name = 'InvocationError';
     this.code = code;
     if (function_id !== undefined) this.function_id = function_id;
     if (stacktrace !== undefined) this.stacktrace = stacktrace;
+    if (error_id !== undefined) this.error_id = error_id;
   }
 }
 
@@ -51,8 +59,8 @@ export function sdkError(code: SdkErrorCode, message: string, functionId?: strin
   return new InvocationError({ code, message, ...(functionId === undefined ? {} : { function_id: functionId }) });
 }
 
-/** What happened, without the code that its message begins with. */
-export function detailOf({ code, message }: InvocationError): string {
+/** Returns the message of an error without the code that it begins with. */
+export function detailOf({ code, message }: { readonly code: string; readonly message: string }): string {
   return message.startsWith(`${code}: `) ? message.slice(code.length + 2) : message;
 }
 

@@ -3,6 +3,7 @@ import { utf8Length } from '@rivulet/protocol';
 import { Bindings } from './bindings.js';
 import { messageOf, type SdkErrorCode } from './errors.js';
 import type { RegisteredFunction, RegisteredTriggerType } from './registrations.js';
+import { errorBodyOf } from './thrown.js';
 import type { Metadata } from './types.js';
 
 export interface ExecutorOptions {
@@ -72,7 +73,7 @@ export class Executor {
     try {
       text = this.#result(call, await run());
     } catch (error) {
-      text = this.#error(call, failureOf(error));
+      text = this.#error(call, errorBodyOf(error, 'invocation_failed'));
       if (call.invocation_id === undefined) this.#options.warn('invocation_failed', `${call.function_id}: ${messageOf(error)}`);
     }
     if (call.invocation_id !== undefined) reply(text);
@@ -120,17 +121,4 @@ export class Executor {
 
 function head({ invocation_id, function_id, traceparent, baggage }: Invocation): object {
   return { type: 'invocationresult', invocation_id, function_id, traceparent, baggage };
-}
-
-/** Code units of a stack that go onto the wire. */
-const STACK_UNITS = 16_384;
-
-function failureOf(error: unknown): ErrorBody {
-  const body = { code: 'invocation_failed', message: messageOf(error) };
-  try {
-    const stack: unknown = error instanceof Error ? error.stack : undefined;
-    return typeof stack === 'string' ? { ...body, stacktrace: stack.slice(0, STACK_UNITS) } : body;
-  } catch {
-    return body;
-  }
 }

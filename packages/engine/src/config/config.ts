@@ -37,6 +37,8 @@ export interface WorkerManagerConfig {
   readonly pongTimeoutMs: number;
   /** Gets every call of its sessions in place of the target, the engine's own functions excepted. */
   readonly middlewareFunction: string | undefined;
+  /** Guests get errors of functions as they were thrown. Default false: they get a fixed message and an `error_id`. */
+  readonly exposeErrorMessages?: boolean;
   /** `undefined`: whoever connects is trusted. */
   readonly rbac: RbacConfig | undefined;
 }

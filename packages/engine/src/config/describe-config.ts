@@ -30,6 +30,7 @@ function workerManagerKeys(manager: WorkerManagerConfig): Readonly<Record<string
     host: manager.host,
     middleware_function_id: manager.middlewareFunction ?? null,
     ...(manager.rbac === undefined ? {} : { rbac: rbacKeys(manager.rbac) }),
+    expose_error_messages: manager.exposeErrorMessages ?? false,
     handshake_timeout_ms: manager.handshakeTimeoutMs,
     max_message_bytes: manager.maxMessageBytes,
     max_in_flight_calls: manager.maxInFlightCalls,

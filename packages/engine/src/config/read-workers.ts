@@ -25,6 +25,7 @@ export function workerManagerConfig(values: z.output<typeof workerManagerSchema>
     pingIntervalMs: values.ping_interval_ms,
     pongTimeoutMs: values.pong_timeout_ms,
     middlewareFunction: values.middleware_function_id ?? undefined,
+    exposeErrorMessages: values.expose_error_messages,
     rbac,
   };
 }

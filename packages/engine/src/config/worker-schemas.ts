@@ -137,6 +137,7 @@ export const workerManagerSchema = z.strictObject({
   host,
   middleware_function_id: functionId,
   rbac: z.unknown().optional().describe('rules of who may register and call what'),
+  expose_error_messages: flag(false),
   handshake_timeout_ms: wholeNumber(10_000, 1, DAY_MS),
   max_message_bytes: wholeNumber(LIMITS.workerMessageBytes, 1_024, 64 * MIB),
   max_in_flight_calls: wholeNumber(LIMITS.inFlightCalls, 1, 1_048_576),

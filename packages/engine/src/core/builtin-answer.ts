@@ -5,7 +5,7 @@ import type { Call, Outcome } from './invocation.js';
 /** Left for the envelope of an answer when its result is measured against the caller's message limit. */
 const ENVELOPE_BYTES = 4_096;
 
-/** A failure that somebody else has put into words; it reaches the caller as it is. */
+/** A failure in the words of a worker's function. Trusted callers get it as it is. */
 export class AnsweredError extends Error {
   readonly body: ErrorBody;
 
@@ -25,7 +25,7 @@ export function answerOf(running: Promise<JsonText | undefined>, code: ErrorCode
     (text) => ({ kind: 'result', text }) as const,
     (error: unknown) => {
       if (error instanceof RivuletError) return { kind: 'error', error: error.toBody(), origin: 'engine' } as const;
-      if (error instanceof AnsweredError) return { kind: 'error', error: error.body, origin: 'engine' } as const;
+      if (error instanceof AnsweredError) return { kind: 'error', error: error.body, origin: 'function' } as const;
       logger.error(event, { code, error: error instanceof Error ? error.stack : String(error) });
       return {
         kind: 'error',

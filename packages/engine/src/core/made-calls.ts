@@ -1,6 +1,7 @@
 import { encodeError, encodeResult, type InvokeFunction } from '@rivulet/protocol';
 import type { LogFields, Logger } from '../logging/logger.js';
 import { withoutCaller } from './caller-data.js';
+import { publicError } from './fabric/public-error.js';
 import type { PendingCall } from './fabric.js';
 import type { FunctionFabric } from './function-fabric.js';
 import { type Call, type Caller, type Failure, failure, JsonPayload, type Outcome } from './invocation.js';
@@ -10,6 +11,8 @@ export interface CallsRoom {
   readonly maxInFlightCalls: number;
   /** Gets the calls of the listener's sessions in place of their targets. */
   readonly middlewareFunction: string | undefined;
+  /** Guests get errors of functions as they were thrown. */
+  readonly exposeErrorMessages?: boolean | undefined;
   readonly logger: Logger;
 }
 
@@ -58,7 +61,7 @@ export class MadeCalls {
     pending = this.#room.fabric.invoke(call, (outcome) => {
       ended = true;
       if (pending !== undefined) this.#pending.delete(pending);
-      if (answers) this.#answer(invocationId, functionId, outcome, traceparent, baggage);
+      if (answers) this.#answer(invocationId, functionId, this.#forCaller(outcome, functionId, middleware), traceparent, baggage);
       else if (outcome.kind === 'error') this.#warnUnanswered(functionId, outcome);
       this.#inFlight--;
       if (this.#inFlight === 0) this.#idle?.();
@@ -141,6 +144,18 @@ export class MadeCalls {
       return failure('OVERLOADED', `more than ${this.#room.maxInFlightCalls} calls in flight on this connection; wait for answers`);
     }
     return undefined;
+  }
+
+  /** Returns the outcome as the caller may see it: guests get no raw errors, and no names of middleware. */
+  #forCaller(outcome: Outcome, functionId: string, middleware: string | undefined): Outcome {
+    if (outcome.kind === 'result' || this.#worker.access === undefined) return outcome;
+    const { exposeErrorMessages: expose = false, logger } = this.#room;
+    if (outcome.origin === 'engine' && middleware !== undefined && !expose) {
+      this.#worker.warnOnce('middleware_failed', outcome.error.code, { function: middleware, code: outcome.error.code });
+      return { ...outcome, error: { code: outcome.error.code, message: `the middleware of ${functionId} can't be called now` } };
+    }
+    const fields = { worker: this.#worker.workerId };
+    return { ...outcome, error: publicError(outcome, { functionId, expose, logger, fields }) };
   }
 
   /** With the trace of the outcome, else with that of the call. */

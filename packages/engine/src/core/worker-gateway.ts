@@ -51,6 +51,7 @@ export class WorkerGateway {
       maxInFlightCalls: config.maxInFlightCalls,
       maxMessageBytes: config.maxMessageBytes,
       middlewareFunction: config.middlewareFunction,
+      exposeErrorMessages: config.exposeErrorMessages,
       clock,
       logger,
     };

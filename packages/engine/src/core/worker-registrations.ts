@@ -120,9 +120,16 @@ export class WorkerRegistrations {
       if (!this.#takeRoom('triggers', this.#triggers, id, charsOf(id, trigger_type, function_id, config, metadata))) throw tooMany();
       this.#register(message);
     } catch (error) {
-      const body = error instanceof RivuletError ? error.toBody() : { code: 'trigger_registration_failed', message: String(error) };
-      this.#worker.sendTriggerError(id, trigger_type, function_id, body);
+      this.#worker.sendTriggerError(id, trigger_type, function_id, this.#triggerError(id, error));
     }
+  }
+
+  #triggerError(id: string, error: unknown): ErrorBody {
+    if (error instanceof RivuletError) return error.toBody();
+    const code = 'trigger_registration_failed';
+    if (this.#worker.access === undefined) return { code, message: String(error) };
+    this.#logger.error('trigger_failed', { trigger: id, error: error instanceof Error ? error.stack : String(error) });
+    return { code, message: 'the engine failed to register the trigger; its log has the cause' };
   }
 
   #register({ id, trigger_type, function_id, namespace, trigger_namespace, config, metadata }: RegisterTrigger): void {

@@ -25,6 +25,7 @@ import { SessionGate } from './access/session-gate.js';
 import type { Announcement } from './announcement.js';
 import { dataFor } from './caller-data.js';
 import type { Channels } from './channels.js';
+import { publicError } from './fabric/public-error.js';
 import type { PendingCall, TriggerBinding, TriggerProvider } from './fabric.js';
 import type { FunctionFabric } from './function-fabric.js';
 import { DEFAULT_NAMESPACE, type FunctionOwner } from './function-registry.js';
@@ -50,6 +51,8 @@ export interface WorkerRoom {
   readonly maxMessageBytes: number;
   /** Gets the calls of the sessions in place of their targets. */
   readonly middlewareFunction: string | undefined;
+  /** Guests get errors of functions as they were thrown. */
+  readonly exposeErrorMessages?: boolean | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -291,6 +294,14 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     this.sendGivenTriggerError(known.id, known.type, known.functionId, error);
   }
 
+  /** Notifies this worker, as the registrant, that the provider of a trigger type refused its binding. */
+  sendProviderError(binding: TriggerBinding, error: ErrorBody): void {
+    const { exposeErrorMessages: expose = false, logger } = this.#room;
+    const shown =
+      this.access === undefined ? error : publicError({ error, origin: 'function' }, { functionId: binding.functionId, expose, logger });
+    this.sendTriggerError(binding.id, binding.type, binding.functionId, shown);
+  }
+
   sendGivenTriggerError(id: string, type: string, functionId: string, error: ErrorBody): void {
     this.send(encodeTriggerResult(id, type, functionId, error));
   }
@@ -388,7 +399,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     if (message.error === undefined || binding === undefined) return;
     triggers.park(binding.id);
     const registrant = binding.workerId === undefined ? undefined : this.#room.workers.get(binding.workerId);
-    registrant?.sendTriggerError(binding.id, binding.type, binding.functionId, message.error);
+    registrant?.sendProviderError(binding, message.error);
   }
 
   /** A warning the first time that this connection gives this cause, a line for debugging after that: no peer fills the log. */

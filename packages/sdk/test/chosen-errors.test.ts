@@ -1,0 +1,83 @@
+import { readFile } from 'node:fs/promises';
+import { expect, test } from 'vitest';
+import { startTestEngine } from '../../conformance/test/harness/engine.js';
+import { RawWorker } from '../../conformance/test/harness/raw-worker.js';
+import { InvocationError } from '../src/index.js';
+import { connectWorker, settled } from './connect-worker.js';
+
+class OwnError extends Error {
+  readonly code = 'NOT_OWNER';
+}
+
+const CHOSEN: readonly (readonly [string, () => unknown])[] = [
+  ['an InvocationError', () => new InvocationError({ code: 'NOT_OWNER', message: 'not your order' })],
+  ['an object', () => ({ code: 'NOT_OWNER', message: 'not your order' })],
+  ['an Error with a code', () => Object.assign(new Error('not your order'), { code: 'NOT_OWNER' })],
+  ['a class of its own', () => new OwnError('not your order')],
+  [
+    'an InvocationError of another copy',
+    () => Object.assign(new Error('NOT_OWNER: not your order'), { name: 'InvocationError', code: 'NOT_OWNER', x: 1 }),
+  ],
+];
+
+/** Throws it out of an async function, whatever it is. */
+const rejecting = (error: unknown) => () => Promise.reject(error as Error);
+
+test.each(CHOSEN)('C5 the code and the message of %s arrive as they were', async (_name, make) => {
+  const { workerUrl } = await startTestEngine();
+  const worker = connectWorker(workerUrl);
+  worker.registerFunction('app::f', rejecting(make()));
+  await settled(worker);
+  const raw = await RawWorker.connect(workerUrl);
+  expect((await raw.call('app::f', {})).error).toMatchObject({ code: 'NOT_OWNER', message: 'not your order' });
+  const failed = await worker.trigger({ function_id: 'app::f', payload: {} }).catch((error: unknown) => error);
+  expect(failed).toBeInstanceOf(InvocationError);
+  expect(failed).toMatchObject({ code: 'NOT_OWNER', message: 'NOT_OWNER: not your order' });
+});
+
+test('C5 a chosen code comes through nested calls and middleware once, to guests and over HTTP', async () => {
+  const { workerUrl, gatedUrl, httpUrl } = await startTestEngine({
+    http: {},
+    gated: { rbac: { exposeFunctions: [{ kind: 'match', pattern: 'app::*' }] }, manager: { middlewareFunction: 'mw::all' } },
+  });
+  const worker = connectWorker(workerUrl);
+  worker.registerFunction('app::inner', rejecting(new InvocationError({ code: 'NOT_OWNER', message: 'not your order' })));
+  worker.registerFunction('app::outer', () => worker.trigger({ function_id: 'app::inner', payload: {} }));
+  worker.registerFunction('mw::all', ({ function_id, payload }: { function_id: string; payload: unknown }) =>
+    worker.trigger({ function_id, payload }),
+  );
+  worker.registerTrigger({ type: 'http', function_id: 'app::outer', config: { api_path: '/outer', http_method: 'GET' } });
+  await settled(worker);
+  const guest = await RawWorker.connect(gatedUrl);
+  expect((await guest.call('app::outer', {})).error).toEqual({ code: 'NOT_OWNER', message: 'not your order' });
+  const { error } = (await (await fetch(`${httpUrl}/outer`)).json()) as { error: unknown };
+  expect(error).toMatchObject({ code: 'NOT_OWNER', message: 'not your order' });
+});
+
+const FAULTS: readonly (readonly [string, () => unknown])[] = [
+  ['an Error', () => new Error('secret db password')],
+  ['a text', () => 'secret db password'],
+  ['an error of the file system', () => readFile('/secret/place').catch((error: unknown) => error)],
+  ['an error of Node', () => Object.assign(new TypeError('secret argument'), { code: 'ERR_INVALID_ARG_TYPE' })],
+  ['an error of a database', () => Object.assign(new Error('secret row'), { code: 'ER_DUP_ENTRY', errno: 1062, sqlState: '23000' })],
+  ['a refused connection', () => Object.assign(new Error('connect ECONNREFUSED secret'), { code: 'ECONNREFUSED' })],
+  ['an object without a message', () => ({ code: 'secret' })],
+];
+
+test.each(FAULTS)('D6 %s that a handler throws tells a guest nothing but an error_id', async (_name, make) => {
+  const { workerUrl, gatedUrl, log } = await startTestEngine({
+    gated: { rbac: { exposeFunctions: [{ kind: 'match', pattern: 'app::*' }] } },
+  });
+  const worker = connectWorker(workerUrl);
+  worker.registerFunction('app::f', rejecting(await make()));
+  await settled(worker);
+  const guest = await RawWorker.connect(gatedUrl);
+  const { error } = await guest.call('app::f', {});
+  expect(error).toEqual({ code: 'invocation_failed', message: expect.any(String) as string, error_id: expect.any(String) as string });
+  expect(JSON.stringify(error)).not.toMatch(/secret|\.ts|\bat /);
+  const page = connectWorker(gatedUrl);
+  const failed = await page.trigger({ function_id: 'app::f', payload: {} }).catch((thrown: unknown) => thrown);
+  expect(failed).toMatchObject({ code: 'invocation_failed', error_id: expect.any(String) as string });
+  const ids = log.filter(({ event }) => event === 'function_failed').map(({ fields }) => fields.error_id);
+  expect(ids).toEqual([(error as { error_id: string }).error_id, (failed as InvocationError).error_id]);
+});
