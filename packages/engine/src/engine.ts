@@ -136,7 +136,16 @@ class Engine implements RunningEngine {
     registerDisconnect(fabric, sessions, logger);
     const { stream, state } = config;
     if (stream !== undefined && stores.stream !== undefined)
-      this.#streams = new StreamModule({ config: stream, fabric, store: stores.stream, cutOff, clock, logger, directory: sessions });
+      this.#streams = new StreamModule({
+        config: stream,
+        fabric,
+        store: stores.stream,
+        cutOff,
+        clock,
+        logger,
+        directory: sessions,
+        counters,
+      });
     if (state !== undefined && stores.state !== undefined)
       this.#state = new StateModule({ config: state, fabric, store: stores.state, logger });
     if (config.http !== undefined)
@@ -144,7 +153,8 @@ class Engine implements RunningEngine {
     if (config.pubsub) provideTopics(fabric, logger);
     const guards = guardFunctions(config);
     this.#workers = config.workerManagers.map(
-      (manager) => new WorkerGateway({ config: manager, fabric, workers, channels: this.#channels, guards, sessions, clock, logger }),
+      (manager) =>
+        new WorkerGateway({ config: manager, fabric, workers, channels: this.#channels, guards, sessions, clock, logger, counters }),
     );
   }
 

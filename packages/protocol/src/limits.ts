@@ -194,6 +194,18 @@ export const LIMITS = {
   httpStallMs: 60_000,
   /** Milliseconds for which the rest of a body that nobody wants is read, so that the client sees the answer. */
   httpUnreadBodyMs: 2_000,
+  /** Connections of a worker or stream listener. */
+  listenerConnections: 65_536,
+  /** Upgrades of one listener that wait for their verdict, and the UTF-16 code units of their heads. */
+  pendingUpgrades: 16_384,
+  pendingUpgradeChars: 33_554_432,
+  /** Bytes that may come in one piece with an upgrade request. */
+  earlyBytes: 4_096,
+  /** Connections of `/otel` of one listener, and those of one address. */
+  telemetrySockets: 8_192,
+  telemetrySocketsPerAddress: 1_024,
+  /** Bytes of one frame on `/otel`. */
+  telemetryFrameBytes: 262_144,
   /** Bytes of the head of an HTTP request or upgrade. */
   headerBytes: 16_384,
   /** Headers of an HTTP upgrade request. */

@@ -1,9 +1,9 @@
 import { encodeAuthError, LIMITS } from '@rivulet/protocol';
 import type { WorkerManagerConfig } from '../config/config.js';
+import type { EventCounters } from '../logging/event-counters.js';
 import type { Logger } from '../logging/logger.js';
 import type { Clock } from '../structures/clock.js';
 import { encodeTextFrame } from '../structures/websocket-frame.js';
-import type { ConnectionOwner } from '../transport/connection.js';
 import { Listener, type UpgradeRequest, type Verdict } from '../transport/listener.js';
 import { ListenerAccess, type SessionRights } from './access/listener-access.js';
 import type { Channels } from './channels.js';
@@ -23,10 +23,9 @@ export interface WorkerGatewayOptions {
   readonly sessions: SessionDirectory;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly counters?: EventCounters;
 }
 
-/** Hears nothing. Telemetry is accepted and dropped: an exporter that is refused reconnects for ever and prints each time (spec WP §1.14). */
-const DEAF: ConnectionOwner = { onText() {}, onBinary() {}, onDrain() {}, onClose() {} };
 const AUTH_ERROR = encodeTextFrame(encodeAuthError('the auth function of this listener let nobody in with these credentials'));
 
 /** One worker-manager listener: worker sockets on `/`, the telemetry sink on `/otel`, channels on `/ws/channels/{id}`. */
@@ -77,6 +76,7 @@ export class WorkerGateway {
       route: (request) => this.#route(request),
       clock,
       logger,
+      ...(options.counters === undefined ? {} : { counters: options.counters }),
     });
   }
 
@@ -121,8 +121,8 @@ export class WorkerGateway {
     if (channel !== undefined) return channel;
     if (this.#stopping) return { kind: 'refuse', status: 503 };
     const protocol = request.protocols[0];
-    // Exporters send no credentials, so nobody is asked about them.
-    if (request.path === '/otel' || request.path === '/otel/') return { kind: 'accept', protocol, open: () => DEAF };
+    // Exporters send no credentials, so nobody is asked about them. One that is refused reconnects for ever and prints it (spec WP §1.14).
+    if (request.path === '/otel' || request.path === '/otel/') return { kind: 'sink', protocol };
     if (request.path !== '/' && request.path !== '') return { kind: 'refuse', status: 404 };
     return this.#access === undefined ? this.#accept(protocol) : this.#decide(request, this.#access);
   }
@@ -134,15 +134,7 @@ export class WorkerGateway {
       return this.#stopping ? { kind: 'refuse', status: 503 } : this.#accept(protocol, entry.rights, entry.revoked);
     if (!access.errorFrame) return { kind: 'refuse', status: entry.status };
     const close = entry.status === 503 ? 'tryLater' : 'refused';
-    return {
-      kind: 'accept',
-      protocol,
-      open: (connection) => {
-        connection.write(AUTH_ERROR);
-        connection.close(close);
-        return DEAF;
-      },
-    };
+    return { kind: 'accept_then_close', protocol, close, frame: AUTH_ERROR };
   }
 
   #accept(protocol: string | undefined, rights?: SessionRights, revoked: () => boolean = () => false): Verdict {

@@ -1,6 +1,7 @@
 import { LIMITS } from '@rivulet/protocol';
 import type { StreamConfig } from '../config/config.js';
 import { SessionDirectory } from '../core/workers/access/session-directory.js';
+import type { EventCounters } from '../logging/event-counters.js';
 import type { Logger } from '../logging/logger.js';
 import type { Clock } from '../structures/clock.js';
 import { Listener, type UpgradeRequest, type Verdict } from '../transport/listener.js';
@@ -17,6 +18,7 @@ export interface StreamGatewayOptions {
   readonly refuseMs?: number | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly counters?: EventCounters;
 }
 
 /** Connections that a stop closes per second at least; fewer are not spread at all. */
@@ -50,6 +52,7 @@ export class StreamGateway {
       route: (request) => this.#route(request),
       clock,
       logger,
+      ...(options.counters === undefined ? {} : { counters: options.counters }),
     });
   }
 

@@ -3,6 +3,7 @@ import type { Fabric } from '../core/fabric.js';
 import { ExpiryWatch } from '../core/workers/access/expiry-watch.js';
 import { SessionDirectory } from '../core/workers/access/session-directory.js';
 import { runInBackground } from '../logging/background.js';
+import type { EventCounters } from '../logging/event-counters.js';
 import type { Logger } from '../logging/logger.js';
 import type { Commit, GroupRef, StreamStore } from '../store/store.js';
 import type { Clock } from '../structures/clock.js';
@@ -28,6 +29,7 @@ export interface StreamModuleOptions {
   readonly directory?: SessionDirectory;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly counters?: EventCounters;
 }
 
 /** Streams: functions and triggers in the fabric, a store behind them, a hub and a gateway in front. One delivery path: `onCommit`. */
@@ -76,6 +78,7 @@ export class StreamModule {
       refuseMs: options.cutOff?.refuseMs,
       clock,
       logger,
+      ...(options.counters === undefined ? {} : { counters: options.counters }),
     });
     this.#cutOff = new CutOffWatch({ ...options.cutOff, connections: () => this.gateway.sessions, clock, logger });
     directory.findBy((id) => Array.from(this.gateway.sessions).find((session) => session.hasSessionId(id)));

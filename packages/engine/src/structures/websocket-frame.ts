@@ -71,3 +71,8 @@ export function encodeFrameHead(payloadBytes: number, binary: boolean): Buffer {
   writeHeader(head, 0, FIN | (binary ? BINARY : TEXT), payloadBytes);
   return head;
 }
+
+/** A control frame; its payload has at most 125 bytes. */
+export function encodeControlFrame(opcode: number, payload: Buffer): Buffer {
+  return Buffer.concat([Buffer.of(FIN | opcode, payload.length), payload]);
+}

@@ -3,10 +3,15 @@ import type { AddressInfo, Socket } from 'node:net';
 import { type CloseName, LIMITS } from '@rivulet/protocol';
 import { type ServerOptions, WebSocketServer } from 'ws';
 import { runInBackground } from '../logging/background.js';
+import { EventCounters } from '../logging/event-counters.js';
 import type { Logger } from '../logging/logger.js';
 import type { Clock } from '../structures/clock.js';
 import { AddressRanges } from '../structures/ip-address.js';
+import { ConnectionAdmission } from './admission/connection-admission.js';
+import { type DescriptorLimit, readDescriptorLimit } from './admission/descriptor-limit.js';
+import { UpgradeBudget } from './admission/upgrade-budget.js';
 import type { Connection, ConnectionOwner } from './connection.js';
+import { acceptUpgrade, FrameSink } from './frame-sink.js';
 import { Liveness } from './liveness.js';
 import { clientAddress } from './upgrade/client-address.js';
 import { WebSocketConnection } from './web-socket-connection.js';
@@ -41,8 +46,13 @@ export type Verdict =
     }
   /** The upgrade is answered with this HTTP status. */
   | { readonly kind: 'refuse'; readonly status: RefusalStatus; readonly retryAfterS?: number }
-  /** The upgrade completes, nothing is readable through it, and it closes at once. For clients whose process dies of an HTTP refusal. */
-  | { readonly kind: 'accept_then_close'; readonly protocol: string | undefined; readonly close: CloseName };
+  /**
+   * The upgrade completes, nothing is readable through it but `frame`, and it closes at once. For clients whose process dies of an HTTP
+   * refusal.
+   */
+  | { readonly kind: 'accept_then_close'; readonly protocol: string | undefined; readonly close: CloseName; readonly frame?: Buffer }
+  /** The upgrade completes, and what the peer sends is dropped as it arrives. Such connections have bounds of their own. */
+  | { readonly kind: 'sink'; readonly protocol: string | undefined };
 
 export type RefusalStatus = 400 | 401 | 403 | 404 | 503;
 
@@ -73,10 +83,12 @@ export interface ListenerOptions {
   readonly route: (request: UpgradeRequest) => Verdict | Promise<Verdict>;
   readonly logger: Logger;
   readonly clock: Clock;
+  /** Default: counters that nobody reads. */
+  readonly counters?: EventCounters;
+  /** Default: what the system says. */
+  readonly descriptors?: DescriptorLimit | undefined;
 }
 
-/** Upgrades that may wait for their verdict at the same time; more are answered 503. */
-const PENDING_UPGRADES = 16_384;
 const CLOSE_TIMEOUT_MS = 5_000;
 /** A slow reader answers the close frame when it has read what stands before it; until then the kernel must keep that. */
 const BULK_CLOSE_TIMEOUT_MS = 300_000;
@@ -103,15 +115,30 @@ export class Listener {
   readonly #handshaker: WebSocketServer;
   readonly #bulkHandshaker: WebSocketServer;
   readonly #liveness: Liveness;
-  readonly #sockets = new Set<Socket>();
+  readonly #admission: ConnectionAdmission;
+  readonly #counters: EventCounters;
   readonly #trustedProxies: AddressRanges;
-  #pending = 0;
+  /** Sinks that are open, by the address group of their peer. */
+  readonly #sinks = new Map<string, number>();
+  #sinkCount = 0;
+  readonly #pending: UpgradeBudget;
   #accepting = true;
   #protocol: string | undefined;
 
   constructor(options: ListenerOptions) {
     this.#options = options;
     this.#trustedProxies = new AddressRanges(options.trustedProxies ?? []);
+    this.#counters = options.counters ?? new EventCounters();
+    this.#pending = new UpgradeBudget(LIMITS.pendingUpgrades, LIMITS.pendingUpgradeChars);
+    this.#admission = new ConnectionAdmission({
+      listener: options.name,
+      most: LIMITS.listenerConnections,
+      mostWaitingPerAddress: LIMITS.waitingPerAddress,
+      trustedProxies: this.#trustedProxies,
+      descriptors: options.descriptors ?? readDescriptorLimit(),
+      logger: options.logger,
+      counters: this.#counters,
+    });
     this.#liveness = new Liveness(options);
     this.#handshaker = this.#createHandshaker(options.maxMessageBytes, CLOSE_TIMEOUT_MS);
     this.#bulkHandshaker = this.#createHandshaker(LIMITS.channelMessageBytes, BULK_CLOSE_TIMEOUT_MS);
@@ -120,7 +147,7 @@ export class Listener {
       headersTimeout: options.headersTimeoutMs,
       requestTimeout: options.headersTimeoutMs,
       keepAliveTimeout: 5_000,
-      connectionsCheckingInterval: 1_000,
+      connectionsCheckingInterval: 500,
     });
     this.#server.maxHeadersCount = LIMITS.headers;
     this.#server.on('request', (_request, response) => {
@@ -128,7 +155,7 @@ export class Listener {
       response.writeHead(426, { connection: 'close', 'content-type': 'text/plain', upgrade: 'websocket' });
       response.end('This port speaks WebSocket only.\n');
     });
-    this.#server.on('connection', (socket) => this.#track(socket));
+    this.#server.on('connection', (socket) => this.#admission.admit(socket));
     this.#server.on('clientError', (_error, socket) => socket.destroy());
     this.#server.on('upgrade', (request, socket, head) => {
       const drop = () => socket.destroy();
@@ -161,7 +188,7 @@ export class Listener {
   async close(): Promise<void> {
     this.#liveness.close();
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.#admission.sockets) socket.destroy();
     await closed;
   }
 
@@ -181,17 +208,20 @@ export class Listener {
     } as ServerOptions<typeof WebSocketConnection>);
   }
 
-  #track(socket: Socket): void {
-    this.#sockets.add(socket);
-    socket.once('close', () => this.#sockets.delete(socket));
-  }
-
   async #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
+    this.#admission.engage(socket);
     const dropped = () => socket.destroy();
     socket.on('error', dropped);
     if (request.headers.upgrade?.toLowerCase() !== 'websocket') return this.#refuse(socket, 400);
-    if (!this.#accepting || this.#pending >= PENDING_UPGRADES) return this.#refuse(socket, 503);
-    this.#pending++;
+    // A client must wait for the answer before it sends frames; a few come early from some.
+    if (head.length > LIMITS.earlyBytes) return this.#refuse(socket, 400);
+    const chars = headChars(request);
+    if (!this.#accepting) return this.#refuse(socket, 503);
+    if (!this.#pending.take(chars)) {
+      this.#counters.add('upgrade_refused_busy');
+      this.#options.logger.warn('upgrade_refused_busy', { listener: this.#options.name, waiting: this.#pending.count });
+      return this.#refuse(socket, 503);
+    }
     const description = describe(request, this.#trustedProxies);
     let verdict: Verdict;
     try {
@@ -200,30 +230,68 @@ export class Listener {
       this.#options.logger.error('upgrade_failed', { listener: this.#options.name, error: String(error) });
       verdict = { kind: 'refuse', status: 503 };
     } finally {
-      this.#pending--;
+      this.#pending.give(chars);
     }
     if (socket.destroyed || !socket.readable) return;
     if (verdict.kind === 'refuse') return this.#refuse(socket, verdict.status, verdict.retryAfterS);
-    socket.off('error', dropped);
-    this.#handshake(request, socket, head, verdict, description.remoteAddress);
+    if (verdict.kind === 'accept') {
+      socket.off('error', dropped);
+      this.#handshake(request, socket, head, verdict, description.remoteAddress);
+    } else this.#sink(request, socket, head, verdict, description.addressGroup);
+  }
+
+  /** Completes an upgrade whose peer has nothing to say. */
+  #sink(
+    request: IncomingMessage,
+    socket: Socket,
+    head: Buffer,
+    verdict: Extract<Verdict, { kind: 'sink' | 'accept_then_close' }>,
+    address: string,
+  ): void {
+    const closes = verdict.kind === 'accept_then_close';
+    if (!closes && !this.#addSink(socket, address)) return this.#refuse(socket, 503);
+    if (!acceptUpgrade(request, socket, verdict.protocol)) return this.#refuse(socket, 400);
+    const sink = new FrameSink(socket, this.#liveness, closes ? Number.MAX_SAFE_INTEGER : LIMITS.telemetryFrameBytes);
+    if (closes) {
+      if (verdict.frame !== undefined) sink.write(verdict.frame);
+      sink.close(verdict.close);
+    }
+    sink.read(head);
+  }
+
+  #addSink(socket: Socket, address: string): boolean {
+    const same = this.#sinks.get(address) ?? 0;
+    if (same >= LIMITS.telemetrySocketsPerAddress || this.#sinkCount >= LIMITS.telemetrySockets) {
+      this.#counters.add('telemetry_refused');
+      this.#options.logger.warn('telemetry_refused', { listener: this.#options.name, address, sockets: this.#sinkCount });
+      return false;
+    }
+    this.#sinks.set(address, same + 1);
+    this.#sinkCount++;
+    socket.once('close', () => {
+      this.#sinkCount--;
+      const left = (this.#sinks.get(address) ?? 1) - 1;
+      if (left > 0) this.#sinks.set(address, left);
+      else this.#sinks.delete(address);
+    });
+    return true;
   }
 
   #handshake(
     request: IncomingMessage,
     socket: Socket,
     head: Buffer,
-    verdict: Exclude<Verdict, { kind: 'refuse' }>,
+    verdict: Extract<Verdict, { kind: 'accept' }>,
     remoteAddress: string,
   ): void {
     // `ws` asks handleProtocols synchronously inside handleUpgrade, so one field serves all upgrades.
     this.#protocol = verdict.protocol;
-    const bulk = verdict.kind === 'accept' && verdict.bulk === true;
+    const bulk = verdict.bulk === true;
     const handshaker = bulk ? this.#bulkHandshaker : this.#handshaker;
     handshaker.handleUpgrade(request, socket, head, (webSocket) => {
       const connection = webSocket as WebSocketConnection;
       connection.begin(socket, { liveness: this.#liveness, logger: this.#options.logger, mayRest: bulk, remoteAddress });
-      if (verdict.kind === 'accept_then_close') connection.close(verdict.close);
-      else connection.own(verdict.open(connection));
+      connection.own(verdict.open(connection));
     });
   }
 
@@ -241,6 +309,11 @@ function whenGone(socket: Socket, callback: () => void): () => void {
     socket.off('end', callback);
     socket.off('close', callback);
   };
+}
+
+/** UTF-16 code units of the head of a request. */
+function headChars({ url = '', rawHeaders }: IncomingMessage): number {
+  return rawHeaders.reduce((chars, text) => chars + text.length, url.length);
 }
 
 function describe(request: IncomingMessage, trustedProxies: AddressRanges): UpgradeRequest {

@@ -1,0 +1,133 @@
+import { createHash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import { CLOSE_CODES, type CloseName } from '@rivulet/protocol';
+import { encodeControlFrame, PING_FRAME } from '../structures/websocket-frame.js';
+import { FrameSkipper } from './frame-skipper.js';
+import type { Liveness, Pingable } from './liveness.js';
+
+const ACCEPT_SUFFIX = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
+const KEY = /^[+/0-9A-Za-z]{22}==$/;
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const PONG = 0xa;
+const CLOSE = 0x8;
+const TOO_LARGE = 1009;
+const PROTOCOL_ERROR = 1002;
+const POLICY_VIOLATION = 1008;
+/** Unsent bytes beyond which a peer gets no pong: it does not read. */
+const MOST_UNSENT_BYTES = 16_384;
+const CLOSE_TIMEOUT_MS = 5_000;
+
+/** Answers a WebSocket upgrade with 101; false: the request is no correct upgrade, and nothing was sent. */
+export function acceptUpgrade(request: IncomingMessage, socket: Socket, protocol: string | undefined): boolean {
+  const { 'sec-websocket-key': key = '', 'sec-websocket-version': version } = request.headers;
+  if (request.method !== 'GET' || !KEY.test(key) || (version !== '13' && version !== '8')) return false;
+  if (protocol !== undefined && !TOKEN.test(protocol)) return false;
+  const accept = createHash('sha1')
+    .update(key + ACCEPT_SUFFIX)
+    .digest('base64');
+  const chosen = protocol === undefined ? '' : `Sec-WebSocket-Protocol: ${protocol}\r\n`;
+  socket.write(
+    `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n${chosen}\r\n`,
+  );
+  return true;
+}
+
+/**
+ * An open WebSocket whose messages mean nothing: telemetry, and connections that are refused after their upgrade. Bytes are dropped as
+ * they arrive, so its peer owns next to nothing. Pings and the close handshake are answered.
+ */
+export class FrameSink implements Pingable {
+  readonly #socket: Socket;
+  readonly #liveness: Liveness;
+  readonly #skipper: FrameSkipper;
+  #closing = false;
+  awaitsPong = false;
+  leftAtPing = Infinity;
+  unread = 0;
+  readonly mayRest = false;
+
+  constructor(socket: Socket, liveness: Liveness, mostFrameBytes: number) {
+    this.#socket = socket;
+    this.#liveness = liveness;
+    this.#skipper = new FrameSkipper(mostFrameBytes, {
+      onPing: (payload) => this.#send(encodeControlFrame(PONG, payload)),
+      onClose: (code) => {
+        this.#end(isCloseCode(code) ? code : PROTOCOL_ERROR, '');
+        this.#socket.end();
+      },
+      onBroken: (reason) => this.#end(reason === 'too_large' ? TOO_LARGE : PROTOCOL_ERROR, ''),
+    });
+    socket.setTimeout(0);
+    socket.setNoDelay(true);
+    socket.on('error', () => socket.destroy());
+    socket.on('end', () => socket.destroySoon());
+    socket.once('close', () => liveness.remove(this));
+    liveness.add(this);
+  }
+
+  /** Begins to read; `head` are bytes that came behind the upgrade. */
+  read(head: Buffer): void {
+    const receive = (bytes: Buffer) => {
+      this.awaitsPong = false;
+      this.#skipper.push(bytes);
+    };
+    receive(head);
+    this.#socket.on('data', receive);
+    this.#socket.resume();
+  }
+
+  get buffered(): number {
+    return this.#socket.writableLength;
+  }
+
+  get left(): number {
+    return this.#socket.bytesWritten - this.#socket.writableLength;
+  }
+
+  get unfinished(): object | undefined {
+    return this.#closing ? undefined : this.#skipper.unfinished;
+  }
+
+  write(frame: Buffer): void {
+    this.#send(frame);
+  }
+
+  probe(): void {
+    if (this.#closing) return;
+    this.awaitsPong = true;
+    this.#send(PING_FRAME);
+  }
+
+  expire(): void {
+    this.#end(POLICY_VIOLATION, '');
+  }
+
+  close(name: CloseName): void {
+    const { code, reason } = CLOSE_CODES[name];
+    this.#end(code, reason);
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  #send(frame: Buffer): void {
+    if (!this.#closing && this.#socket.writableLength <= MOST_UNSENT_BYTES) this.#socket.write(frame);
+  }
+
+  /** Sends the close frame once; what comes after it is read and dropped until the peer closes, or its time is over. */
+  #end(code: number, reason: string): void {
+    if (this.#closing) return;
+    this.#send(encodeControlFrame(CLOSE, Buffer.concat([Buffer.of(code >> 8, code & 0xff), Buffer.from(reason)])));
+    this.#closing = true;
+    this.#liveness.remove(this);
+    const timer = setTimeout(() => this.#socket.destroy(), CLOSE_TIMEOUT_MS);
+    this.#socket.once('close', () => clearTimeout(timer));
+  }
+}
+
+/** Codes that may stand in a close frame (RFC 6455 §7.4). */
+function isCloseCode(code: number): boolean {
+  return (code >= 1000 && code <= 1014 && code !== 1004 && code !== 1005 && code !== 1006) || (code >= 3000 && code <= 4999);
+}
