@@ -14,10 +14,10 @@ describe('the samples', () => {
   it('CF-1 old and new form give the same effective configuration', () => {
     const old = loadFixture('equivalent-old.yaml');
     expect(effective(old)).toEqual(effective(loadFixture('equivalent-new.yaml')));
-    expect(old.workerManagers).toEqual([expect.objectContaining({ port: 49134, host: '0.0.0.0', rbac: undefined })]);
+    expect(old.workerManagers).toEqual([expect.objectContaining({ port: 49134, host: '127.0.0.1', rbac: undefined })]);
     expect(old.stream).toMatchObject({
       port: 3112,
-      host: '0.0.0.0',
+      host: '127.0.0.1',
       authFunction: undefined,
       adapter: { kind: 'lmdb', path: '/srv/data/streams', durability: 'commit', saveIntervalMs: 1000 },
     });
@@ -25,7 +25,7 @@ describe('the samples', () => {
     const cors = { allowedOrigins: ['http://localhost:5173'], allowedMethods: ['GET', 'POST'] };
     expect(old.http).toMatchObject({
       port: 3111,
-      host: '0.0.0.0',
+      host: '127.0.0.1',
       defaultTimeoutMs: 30_000,
       concurrentRequests: 1_024,
       cors,
@@ -159,7 +159,7 @@ describe('the text', () => {
   it.each(['', '# nothing', 'workers:', 'workers: []', 'modules: null'])('CF-9 lists nothing: the worker port only, for %j', (text) => {
     const config = load(text);
     expect([config.stream, config.state, config.pubsub]).toEqual([undefined, undefined, false]);
-    expect(config.workerManagers).toEqual([expect.objectContaining({ port: 49134, host: '0.0.0.0' })]);
+    expect(config.workerManagers).toEqual([expect.objectContaining({ port: 49134, host: '127.0.0.1' })]);
   });
 });
 

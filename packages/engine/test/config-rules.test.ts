@@ -163,7 +163,7 @@ describe('CF-10 a worker listed twice', () => {
 
 describe('the worker port', () => {
   it('is the top-level port, unless an entry says otherwise', () => {
-    expect(load('port: 5000').workerManagers).toEqual([expect.objectContaining({ port: 5000, host: '0.0.0.0' })]);
+    expect(load('port: 5000').workerManagers).toEqual([expect.objectContaining({ port: 5000, host: '127.0.0.1' })]);
     const both = load('port: 5000\nworkers: [{ name: iii-worker-manager, config: { port: 6000 } }]');
     expect(both.workerManagers.map(({ port }) => port)).toEqual([6000]);
     expect(warningCodes(both)).toEqual(['port_ignored']);
@@ -212,7 +212,7 @@ describe('the worker port', () => {
 describe('the stream entry', () => {
   it('has defaults without config, and warns that memory forgets', () => {
     const config = load('workers: [{ name: iii-stream, config: null }]');
-    expect(config.stream).toMatchObject({ host: '0.0.0.0', port: 3112, authFunction: undefined, adapter: { kind: 'memory' } });
+    expect(config.stream).toMatchObject({ host: '127.0.0.1', port: 3112, authFunction: undefined, adapter: { kind: 'memory' } });
     expect(config.warnings).toEqual([{ code: 'store_in_memory', message: expect.stringContaining('restarts lose data') }]);
   });
 

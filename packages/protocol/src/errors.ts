@@ -87,6 +87,7 @@ export const ERROR_CODES = {
   CONDITION_NOT_MET: { when: 'The condition function of an http trigger answered false.', retryable: false },
   MIDDLEWARE_TIMEOUT: { when: 'A middleware function did not answer before the time of the HTTP request was over.', retryable: true },
   TIMEOUT: { when: 'The response to an HTTP request did not begin in time.', retryable: true },
+  HOST_NOT_ALLOWED: { when: 'An HTTP request has a Host that is not in allowed_hosts of iii-http.', retryable: false },
   BODY_TOO_LARGE: { when: 'The JSON body of an HTTP request is larger, deeper or has more values than allowed.', retryable: false },
   BODY_TIMEOUT: { when: 'The body of an HTTP request came too slowly.', retryable: true },
   HEADERS_TOO_LARGE: { when: 'An HTTP request has too many headers.', retryable: false },

@@ -62,6 +62,8 @@ export function planOf(seed: number): Plan {
       maxMessageBytes: 262_144,
       allowedOrigins: [],
       trustedProxies: [],
+      allowedHosts: [],
+      allowAnonymous: false,
       pingIntervalMs: 25_000,
       pongTimeoutMs: 10_000,
       injectId: false,

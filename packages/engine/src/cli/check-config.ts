@@ -9,6 +9,7 @@ export const checkConfigCommand: Command = {
   options: CONFIG_OPTIONS,
   run: (values, context) =>
     withConfig(values, context, (config) => {
+      for (const note of config.notes) context.err(`note: ${note.message}\n`);
       for (const warning of [...config.warnings, ...inspectStoreDirectories(config)]) context.err(`warning: ${warning.message}\n`);
       context.out(`ok ${config.file ?? 'built-in defaults'}\n`);
       return EXIT.ok;

@@ -3,7 +3,6 @@ import { inspectStoreDirectories } from '../config/store-directories.js';
 import { type RunningEngine, startEngine } from '../engine.js';
 import type { Logger } from '../logging/logger.js';
 import { createLogger } from '../logging/pino-logger.js';
-import { isLoopback } from '../structures/ip-address.js';
 import { CONFIG_OPTIONS, type Command, type CommandContext, withConfig } from './command.js';
 import { EXIT, type ExitCode } from './exit-codes.js';
 import { StopSignals } from './stop-signal.js';
@@ -61,14 +60,11 @@ async function runUntilStopped(engine: RunningEngine, signals: StopSignals, logg
 
 function warnOperator(config: Config, logger: Logger): void {
   const warnings = [...config.warnings, ...inspectStoreDirectories(config)];
-  if (config.file === undefined) logger.info('config_defaults', { reason: 'no iii-config.yaml or config.yaml in the working directory' });
-  else logger.info('config_loaded', { file: config.file });
-  for (const warning of warnings) logger.warn(warning.code, { message: warning.message });
-  const { stream } = config;
-  if (stream !== undefined && stream.authFunction === undefined && !isLoopback(stream.host)) {
-    const message = 'ANYONE who reaches this port may read every stream: set auth_function of iii-stream, or host: 127.0.0.1';
-    logger.warn('stream_without_auth', { host: stream.host, port: stream.port, message });
-  }
+  if (config.file === undefined) {
+    logger.info('config_defaults', { reason: 'no iii-config.yaml or config.yaml in the working directory', host: '127.0.0.1 only' });
+  } else logger.info('config_loaded', { file: config.file });
+  for (const note of config.notes) logger.info(note.code, { message: note.message });
+  for (const warning of warnings) logger.warn(warning.code, { ...warning.fields, message: warning.message });
 }
 
 /** One word per listener, with its real port: what scripts wait for. */

@@ -13,6 +13,8 @@ export interface Config {
   readonly logging: LoggingConfig;
   /** Things to tell the operator at start: ignored entries, unknown keys, in-memory stores. */
   readonly warnings: readonly ConfigWarning[];
+  /** Facts that a reader of the file may not expect, and that need no action. */
+  readonly notes: readonly ConfigWarning[];
   /** File that it came from; `undefined`: built-in defaults. */
   readonly file: string | undefined;
 }
@@ -21,6 +23,8 @@ export interface ConfigWarning {
   readonly code: string;
   /** `file:line:column` and the key path where known, then the matter and the remedy. */
   readonly message: string;
+  /** Parts of it for programs that read the log. */
+  readonly fields?: Readonly<Record<string, string | number>>;
 }
 
 export interface WorkerManagerConfig {
@@ -35,6 +39,12 @@ export interface WorkerManagerConfig {
   readonly trustedProxies: readonly string[];
   readonly pingIntervalMs: number;
   readonly pongTimeoutMs: number;
+  /** Names that `Host` may have beside those of this machine. */
+  readonly allowedHosts: readonly string[];
+  /** Secret of the workers of a listener without rules; `undefined`: none is asked for. */
+  readonly authToken: string | undefined;
+  /** The operator says that a listener off loopback may be open. */
+  readonly allowAnonymous: boolean;
   /** Gets every call of its sessions in place of the target, the engine's own functions excepted. */
   readonly middlewareFunction: string | undefined;
   /** Guests get errors of functions as they were thrown. Default false: they get a fixed message and an `error_id`. */
@@ -88,6 +98,9 @@ export interface StreamConfig {
   readonly trustedProxies: readonly string[];
   readonly pingIntervalMs: number;
   readonly pongTimeoutMs: number;
+  /** As in `WorkerManagerConfig`. */
+  readonly allowedHosts: readonly string[];
+  readonly allowAnonymous: boolean;
   readonly injectId: boolean;
   readonly backendTimeoutMs: number;
   readonly backendGraceMs: number;
@@ -121,6 +134,8 @@ export interface HttpConfig {
   readonly cors: CorsConfig | undefined;
   /** CIDR ranges of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` count. */
   readonly trustedProxies: readonly string[];
+  /** As in `WorkerManagerConfig`. */
+  readonly allowedHosts: readonly string[];
   /** Function ids in the order in which they are asked. */
   readonly middleware: readonly MiddlewareConfig[];
 }

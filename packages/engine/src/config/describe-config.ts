@@ -9,6 +9,7 @@ import type {
   StreamConfig,
   WorkerManagerConfig,
 } from './config.js';
+import { HIDDEN_TOKEN } from './read-workers.js';
 
 /** The effective configuration in the form of a file, keys in a fixed order. A file of it gives the same configuration again. */
 export function describeConfig(config: Config): Readonly<Record<string, unknown>> {
@@ -31,10 +32,13 @@ function workerManagerKeys(manager: WorkerManagerConfig): Readonly<Record<string
     middleware_function_id: manager.middlewareFunction ?? null,
     ...(manager.rbac === undefined ? {} : { rbac: rbacKeys(manager.rbac) }),
     expose_error_messages: manager.exposeErrorMessages ?? false,
+    ...(manager.authToken === undefined ? {} : { auth_token: HIDDEN_TOKEN }),
+    allow_anonymous: manager.allowAnonymous,
     handshake_timeout_ms: manager.handshakeTimeoutMs,
     max_message_bytes: manager.maxMessageBytes,
     max_in_flight_calls: manager.maxInFlightCalls,
     allowed_origins: manager.allowedOrigins,
+    allowed_hosts: manager.allowedHosts,
     trusted_proxies: manager.trustedProxies,
     ping_interval_ms: manager.pingIntervalMs,
     pong_timeout_ms: manager.pongTimeoutMs,
@@ -89,7 +93,9 @@ function streamKeys(stream: StreamConfig): Readonly<Record<string, unknown>> {
     max_buffered_bytes: stream.maxBufferedBytes,
     max_message_bytes: stream.maxMessageBytes,
     allowed_origins: stream.allowedOrigins,
+    allowed_hosts: stream.allowedHosts,
     trusted_proxies: stream.trustedProxies,
+    allow_anonymous: stream.allowAnonymous,
     ping_interval_ms: stream.pingIntervalMs,
     pong_timeout_ms: stream.pongTimeoutMs,
     inject_id: stream.injectId,
@@ -123,6 +129,7 @@ function httpKeys(http: HttpConfig): Readonly<Record<string, unknown>> {
     default_timeout: http.defaultTimeoutMs,
     concurrency_request_limit: http.concurrentRequests,
     cors: cors === undefined ? null : { allowed_origins: list(cors.allowedOrigins), allowed_methods: list(cors.allowedMethods) },
+    allowed_hosts: http.allowedHosts,
     trusted_proxies: http.trustedProxies,
     middleware: http.middleware.map(({ functionId, priority }) => ({ function_id: functionId, phase: 'preHandler', priority })),
   };

@@ -12,6 +12,7 @@ export class Findings {
   readonly #lenient: boolean;
   readonly #problems: ConfigProblem[] = [];
   readonly #warnings: ConfigWarning[] = [];
+  readonly #notes: ConfigWarning[] = [];
 
   constructor(source: ConfigSource, lenient: boolean) {
     this.#source = source;
@@ -22,12 +23,22 @@ export class Findings {
     return this.#warnings;
   }
 
+  get notes(): readonly ConfigWarning[] {
+    return this.#notes;
+  }
+
   problem(path: KeyPath, message: string): void {
     this.#problems.push(this.#located(path, message));
   }
 
-  warn(code: string, path: KeyPath, message: string): void {
-    this.#warnings.push({ code, message: describeProblem(this.#located(path, message)) });
+  warn(code: string, path: KeyPath, message: string, fields?: ConfigWarning['fields']): void {
+    const warning = { code, message: describeProblem(this.#located(path, message)) };
+    this.#warnings.push(fields === undefined ? warning : { ...warning, fields });
+  }
+
+  /** A fact that needs no action. */
+  note(code: string, path: KeyPath, message: string): void {
+    this.#notes.push({ code, message: describeProblem(this.#located(path, message)) });
   }
 
   /** A problem, unless the operator asked for leniency. */

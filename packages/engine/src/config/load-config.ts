@@ -33,23 +33,23 @@ export function loadConfig(options: LoadOptions): Config {
   const source = ConfigSource.parse(file, readText(file, cwd), env);
   const findings = new Findings(source, lenient);
   const read = readConfig(source, (path) => resolve(cwd, path), findings);
-  return { ...read, warnings: findings.warnings, file: resolve(cwd, file) };
+  return { ...read, warnings: findings.warnings, notes: findings.notes, file: resolve(cwd, file) };
 }
 
 /** What runs without a file: everything that is built, durable, on loopback only. */
 function defaultConfig(cwd: string): Config {
-  const host = '127.0.0.1';
   const store = (owner: 'stream' | 'state') => {
     return lmdbStore(kvSchemas[owner].parse({}), resolve(cwd, DEFAULT_STORE_PATHS[owner]));
   };
   return {
-    workerManagers: [workerManagerConfig(workerManagerSchema.parse({ host }))],
-    stream: streamConfig(streamSchema.parse({ host }), store('stream')),
+    workerManagers: [workerManagerConfig(workerManagerSchema.parse({}))],
+    stream: streamConfig(streamSchema.parse({}), store('stream')),
     state: stateConfig(stateSchema.parse({}), store('state')),
     pubsub: true,
-    http: httpConfig(httpSchema.parse({ host })),
+    http: httpConfig(httpSchema.parse({})),
     logging: DEFAULT_LOGGING,
     warnings: [],
+    notes: [],
     file: undefined,
   };
 }

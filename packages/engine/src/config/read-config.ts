@@ -2,6 +2,7 @@ import type { Config, HttpConfig, LoggingConfig, StateConfig, StoreConfig, Strea
 import type { ConfigSource, KeyPath } from './config-source.js';
 import type { Findings } from './findings.js';
 import { nearestName } from './nearest-name.js';
+import { type PlacedListener, reportOpenDoors } from './open-doors.js';
 import { readAdapter } from './read-adapter.js';
 import { readEntries, type WorkerEntry } from './read-entries.js';
 import { isMapping, type Mapping, shown } from './read-section.js';
@@ -18,19 +19,13 @@ import {
 } from './read-workers.js';
 import { workerManagerSchema } from './worker-schemas.js';
 
-const TOP_LEVEL_KEYS = ['port', 'workers', 'modules', 'registration_namespace_grace_ms'];
+const TOP_LEVEL_KEYS = ['port', 'workers', 'modules', 'require_auth', 'registration_namespace_grace_ms'];
 
 /** Without an observability entry the engine logs so. */
 export const DEFAULT_LOGGING: LoggingConfig = { level: 'info', format: 'default' };
 
 /** Listeners and stores that a file asks for; the rest of Config is known to the caller. */
 export type ReadConfig = Pick<Config, 'workerManagers' | 'stream' | 'state' | 'pubsub' | 'http' | 'logging'>;
-
-interface PlacedListener {
-  readonly host: string;
-  readonly port: number;
-  readonly path: KeyPath;
-}
 
 interface PlacedStore {
   readonly store: StoreConfig;
@@ -57,12 +52,12 @@ export function readConfig(source: ConfigSource, resolvePath: PathResolver, find
       const manager = readWorkerManager(entry, findings);
       if (manager !== undefined) {
         workerManagers.push(manager);
-        listeners.push({ host: manager.host, port: manager.port, path: entry.path });
+        listeners.push({ kind: 'worker', config: manager, path: entry.path, hostGiven: hasHost(entry) });
       }
     } else if (entry.worker === 'iii-stream') {
       stream = readStream(entry, resolvePath, findings);
       if (stream !== undefined) {
-        listeners.push({ host: stream.host, port: stream.port, path: entry.path });
+        listeners.push({ kind: 'stream', config: stream, path: entry.path, hostGiven: hasHost(entry) });
         stores.push({ store: stream.adapter, path: entry.path });
       }
     } else if (entry.worker === 'iii-state') {
@@ -73,7 +68,7 @@ export function readConfig(source: ConfigSource, resolvePath: PathResolver, find
       readPubsub(entry, findings);
     } else if (entry.worker === 'iii-http') {
       http = readHttp(entry, findings);
-      if (http !== undefined) listeners.push({ host: http.host, port: http.port, path: entry.path });
+      if (http !== undefined) listeners.push({ kind: 'http', config: http, path: entry.path, hostGiven: hasHost(entry) });
     } else if (entry.worker === 'iii-observability') {
       logging = readLogging(entry, logging, findings);
     } else {
@@ -84,11 +79,12 @@ export function readConfig(source: ConfigSource, resolvePath: PathResolver, find
   if (main === undefined) {
     const added = workerManagerConfig(workerManagerSchema.parse(port === undefined ? {} : { port }));
     workerManagers.push(added);
-    listeners.push({ host: added.host, port: added.port, path: ['port'] });
+    listeners.push({ kind: 'worker', config: added, path: port === undefined ? [] : ['port'], hostGiven: false });
   } else if (port !== undefined && port !== main.port) {
     findings.warn('port_ignored', ['port'], `${port} is ignored, as the iii-worker-manager entry says ${main.port}; remove one of the two`);
   }
   refuseSharedPorts(listeners, findings);
+  reportOpenDoors(listeners, requiresAuth(top, findings), findings);
   refuseSharedDirectory(stores, findings);
   findings.finish();
   return { workerManagers, stream, state, pubsub, http, logging };
@@ -111,6 +107,18 @@ function topLevelPort(top: Mapping, findings: Findings): number | undefined {
   const expected = workerManagerSchema.shape.port.description ?? 'a port';
   findings.problem(['port'], `${shown(top.port)} is not valid; expected ${expected}`);
   return undefined;
+}
+
+/** A value that can't be read counts as true. */
+function requiresAuth(top: Mapping, findings: Findings): boolean {
+  const { require_auth: value } = top;
+  if (value === undefined || value === false) return false;
+  if (value !== true) findings.problem(['require_auth'], `${shown(value)} is not valid; expected true or false`);
+  return true;
+}
+
+function hasHost({ config: { value } }: WorkerEntry): boolean {
+  return isMapping(value) && value.host !== undefined;
 }
 
 /** Workers without an effect so far: each says so once, and none of them listens. */
@@ -154,9 +162,9 @@ function readOther(entry: WorkerEntry, findings: Findings): void {
 
 /** Two listeners on one port would fail at start; said here, before any port is opened. Port 0 is any free one. */
 function refuseSharedPorts(listeners: readonly PlacedListener[], findings: Findings): void {
-  for (const [index, listener] of listeners.entries()) {
-    const clash = listeners.slice(0, index).some((other) => other.port === listener.port && mayClash(other.host, listener.host));
-    if (clash && listener.port !== 0) findings.problem(listener.path, `port ${listener.port} is taken by another entry; give each its own`);
+  for (const [index, { config, path }] of listeners.entries()) {
+    const clash = listeners.slice(0, index).some(({ config: other }) => other.port === config.port && mayClash(other.host, config.host));
+    if (clash && config.port !== 0) findings.problem(path, `port ${config.port} is taken by another entry; give each its own`);
   }
 }
 

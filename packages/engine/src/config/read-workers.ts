@@ -1,11 +1,12 @@
 import type { z } from 'zod';
 import type { HttpConfig, LoggingConfig, RbacConfig, StateConfig, StoreConfig, StreamConfig, WorkerManagerConfig } from './config.js';
+import type { KeyPath } from './config-source.js';
 import type { Findings } from './findings.js';
 import { readAdapter, readStore } from './read-adapter.js';
 import type { WorkerEntry } from './read-entries.js';
 import { readRbac } from './read-rbac.js';
 import { isMapping, readSection, type Section, shown } from './read-section.js';
-import { httpSchema, LOG_FORMATS, LOG_LEVELS, stateSchema, streamSchema, workerManagerSchema } from './worker-schemas.js';
+import { httpSchema, LOG_FORMATS, LOG_LEVELS, stateSchema, streamSchema, TOKEN_BOUND, workerManagerSchema } from './worker-schemas.js';
 
 /** Makes a path of the file absolute: paths are relative to the working directory, not to the file. */
 export type PathResolver = (path: string) => string;
@@ -13,7 +14,10 @@ export type PathResolver = (path: string) => string;
 /** What closing the clients may take, in milliseconds: with 10 s for calls in flight after it, a stop is done before its deadline of 28 s. */
 const MAX_DRAIN_MS = 16_000;
 
-export function workerManagerConfig(values: z.output<typeof workerManagerSchema>, rbac?: RbacConfig): WorkerManagerConfig {
+export function workerManagerConfig(
+  values: z.output<typeof workerManagerSchema>,
+  { rbac, authToken }: { readonly rbac?: RbacConfig; readonly authToken?: string | undefined } = {},
+): WorkerManagerConfig {
   return {
     host: values.host,
     port: values.port,
@@ -22,10 +26,13 @@ export function workerManagerConfig(values: z.output<typeof workerManagerSchema>
     maxInFlightCalls: values.max_in_flight_calls,
     allowedOrigins: values.allowed_origins,
     trustedProxies: values.trusted_proxies,
+    allowedHosts: values.allowed_hosts,
     pingIntervalMs: values.ping_interval_ms,
     pongTimeoutMs: values.pong_timeout_ms,
     middlewareFunction: values.middleware_function_id ?? undefined,
     exposeErrorMessages: values.expose_error_messages,
+    authToken,
+    allowAnonymous: values.allow_anonymous,
     rbac,
   };
 }
@@ -38,6 +45,7 @@ export function streamConfig(values: z.output<typeof streamSchema>, adapter: Str
     authFailOpen: values.auth_fail_open,
     authRejectMode: values.auth_reject_mode,
     authTimeoutMs: values.auth_timeout_ms,
+    allowAnonymous: values.allow_anonymous,
     joinFailClosed: values.join_fail_closed,
     joinTimeoutMs: values.join_timeout_ms,
     maxSubscriptionsPerConnection: values.max_subscriptions_per_connection,
@@ -45,6 +53,7 @@ export function streamConfig(values: z.output<typeof streamSchema>, adapter: Str
     maxMessageBytes: values.max_message_bytes,
     allowedOrigins: values.allowed_origins,
     trustedProxies: values.trusted_proxies,
+    allowedHosts: values.allowed_hosts,
     pingIntervalMs: values.ping_interval_ms,
     pongTimeoutMs: values.pong_timeout_ms,
     injectId: values.inject_id,
@@ -70,9 +79,31 @@ export function stateConfig(values: z.output<typeof stateSchema>, adapter: Store
 export function readWorkerManager(entry: WorkerEntry, findings: Findings): WorkerManagerConfig | undefined {
   const values = readSection(workerManagerSchema, entry.config, findings);
   if (values === undefined) return undefined;
-  if (values.rbac === undefined) return workerManagerConfig(values);
+  const authToken = readAuthToken(values.auth_token, [...entry.config.path, 'auth_token'], findings);
+  if (values.rbac === undefined) return workerManagerConfig(values, { authToken });
+  if (authToken !== undefined)
+    findings.problem([...entry.config.path, 'auth_token'], 'a listener with rbac asks its auth_function_id; remove one of the two');
   const rbac = readRbac(values.rbac, [...entry.config.path, 'rbac'], findings);
-  return rbac === undefined ? undefined : workerManagerConfig(values, rbac);
+  return rbac === undefined ? undefined : workerManagerConfig(values, { rbac });
+}
+
+const SHORT_TOKEN = 16;
+/** `print-config` writes it in place of every token. */
+export const HIDDEN_TOKEN = '***';
+
+/** No message shows the value, not even a wrong one. */
+function readAuthToken(value: unknown, path: KeyPath, findings: Findings): string | undefined {
+  if (value === undefined) return undefined;
+  if (value === null || value === '') {
+    findings.problem(path, 'auth_token is empty, which would let in whoever connects; give it a value, or remove the key');
+  } else if (typeof value !== 'string' || !/^[\x21-\x7e]{1,1024}$/.test(value) || value === HIDDEN_TOKEN) {
+    findings.problem(path, `this value is not valid; expected ${TOKEN_BOUND}`);
+  } else {
+    if (value.length < SHORT_TOKEN)
+      findings.warn('auth_token_short', path, `auth_token has fewer than ${SHORT_TOKEN} characters and can be guessed; use a random one`);
+    return value;
+  }
+  return undefined;
 }
 
 export function readStream(entry: WorkerEntry, resolvePath: PathResolver, findings: Findings): StreamConfig | undefined {
@@ -124,6 +155,7 @@ export function httpConfig(values: z.output<typeof httpSchema>): HttpConfig {
     concurrentRequests: Math.max(1, values.concurrency_request_limit),
     cors: cors == null ? undefined : { allowedOrigins: listOrAny(cors.allowed_origins), allowedMethods: listOrAny(cors.allowed_methods) },
     trustedProxies: values.trusted_proxies,
+    allowedHosts: values.allowed_hosts,
     middleware: values.middleware
       .map(({ function_id: functionId, priority }) => ({ functionId, priority }))
       .sort((left, right) => left.priority - right.priority),

@@ -37,7 +37,7 @@ const host = z
   .string({ error: HOST_BOUND })
   .min(1, { error: HOST_BOUND })
   .max(255, { error: HOST_BOUND })
-  .default('0.0.0.0')
+  .default('127.0.0.1')
   .describe(HOST_BOUND);
 
 const FUNCTION_BOUND = `a function id of 1 to ${LIMITS.registryIdBytes} bytes, or null for none`;
@@ -74,6 +74,15 @@ const trustedProxies = z
   .default([])
   .describe(PROXIES_BOUND);
 
+const HOSTS_BOUND = 'a list of at most 100 host names or addresses, without ports';
+const allowedHosts = z
+  .array(z.string({ error: HOSTS_BOUND }).regex(/^(\[[\da-f:.]{2,45}\]|[\w.-]{1,255})$/i, { error: HOSTS_BOUND }), { error: HOSTS_BOUND })
+  .max(100, { error: HOSTS_BOUND })
+  .default([])
+  .describe(HOSTS_BOUND);
+
+export const TOKEN_BOUND = '1 to 1024 printable ASCII characters without spaces, in quotes, or no such key';
+
 const ADAPTER_BOUND = 'an adapter: name (or class) or module, and config';
 
 /** Waits are in milliseconds, sizes in bytes. `adapter` is read apart, as its keys depend on its name. */
@@ -91,7 +100,9 @@ export const streamSchema = z.strictObject({
   max_buffered_bytes: wholeNumber(65_536, 65_536, 1_024 * MIB),
   max_message_bytes: wholeNumber(LIMITS.clientMessageBytes, 1_024, 64 * MIB),
   allowed_origins: origins,
+  allowed_hosts: allowedHosts,
   trusted_proxies: trustedProxies,
+  allow_anonymous: flag(false),
   ping_interval_ms: wholeNumber(25_000, 1, DAY_MS),
   pong_timeout_ms: wholeNumber(10_000, 1, DAY_MS),
   inject_id: flag(false),
@@ -138,10 +149,14 @@ export const workerManagerSchema = z.strictObject({
   middleware_function_id: functionId,
   rbac: z.unknown().optional().describe('rules of who may register and call what'),
   expose_error_messages: flag(false),
+  // Read apart, as no message may show it.
+  auth_token: z.unknown().optional().describe(TOKEN_BOUND),
+  allow_anonymous: flag(false),
   handshake_timeout_ms: wholeNumber(10_000, 1, DAY_MS),
   max_message_bytes: wholeNumber(LIMITS.workerMessageBytes, 1_024, 64 * MIB),
   max_in_flight_calls: wholeNumber(LIMITS.inFlightCalls, 1, 1_048_576),
   allowed_origins: origins,
+  allowed_hosts: allowedHosts,
   trusted_proxies: trustedProxies,
   ping_interval_ms: wholeNumber(25_000, 1, DAY_MS),
   pong_timeout_ms: wholeNumber(10_000, 1, DAY_MS),
@@ -187,6 +202,7 @@ export const httpSchema = z.strictObject({
     .strictObject({ allowed_origins: corsList, allowed_methods: corsMethods })
     .nullish()
     .describe('allowed_origins and allowed_methods, each a list'),
+  allowed_hosts: allowedHosts,
   trusted_proxies: trustedProxies,
   middleware: z.array(middleware, { error: MIDDLEWARE_BOUND }).max(100, { error: MIDDLEWARE_BOUND }).default([]).describe(MIDDLEWARE_BOUND),
 });

@@ -2,9 +2,11 @@ import { encodeAuthError, LIMITS } from '@rivulet/protocol';
 import type { WorkerManagerConfig } from '../config/config.js';
 import type { EventCounters } from '../logging/event-counters.js';
 import type { Logger } from '../logging/logger.js';
+import { RepeatedLine } from '../logging/repeated-line.js';
 import type { Clock } from '../structures/clock.js';
 import { encodeTextFrame } from '../structures/websocket-frame.js';
 import { Listener, type UpgradeRequest, type Verdict } from '../transport/listener.js';
+import { isLoopbackOrigin } from '../transport/upgrade/origin-check.js';
 import { ListenerAccess, type SessionRights } from './access/listener-access.js';
 import type { Channels } from './channels.js';
 import type { FunctionFabric } from './function-fabric.js';
@@ -12,6 +14,7 @@ import type { WorkerRegistry } from './worker-registry.js';
 import { type WorkerRoom, WorkerSession } from './worker-session.js';
 import { ExpiryWatch } from './workers/access/expiry-watch.js';
 import type { SessionDirectory } from './workers/access/session-directory.js';
+import { WorkerToken } from './workers/access/worker-token.js';
 
 export interface WorkerGatewayOptions {
   readonly config: WorkerManagerConfig;
@@ -36,11 +39,16 @@ export class WorkerGateway {
   readonly #sessions = new Set<WorkerSession>();
   #stopping = false;
   readonly #access: ListenerAccess | undefined;
+  readonly #token: WorkerToken | undefined;
+  readonly #refusedTokens: RepeatedLine;
+  readonly #refusedOrigins: RepeatedLine;
   #waiting: (() => void) | undefined;
 
   constructor(options: WorkerGatewayOptions) {
     const { config, clock, logger } = options;
     this.#options = options;
+    this.#refusedTokens = new RepeatedLine(clock);
+    this.#refusedOrigins = new RepeatedLine(clock);
     this.#room = {
       fabric: options.fabric,
       workers: options.workers,
@@ -55,6 +63,7 @@ export class WorkerGateway {
       logger,
     };
     const { rbac } = config;
+    if (config.authToken !== undefined) this.#token = new WorkerToken(config.authToken);
     if (rbac !== undefined)
       this.#access = new ListenerAccess({
         ...options,
@@ -67,6 +76,7 @@ export class WorkerGateway {
       host: config.host,
       port: config.port,
       trustedProxies: config.trustedProxies,
+      hosts: { allowed: config.allowedHosts, guardsLoopback: rbac === undefined },
       maxMessageBytes: config.maxMessageBytes,
       headersTimeoutMs: Math.min(config.handshakeTimeoutMs, 5_000),
       pingIntervalMs: config.pingIntervalMs,
@@ -114,7 +124,8 @@ export class WorkerGateway {
 
   #route(request: UpgradeRequest): Verdict | Promise<Verdict> {
     if (!this.#originAllowed(request)) {
-      this.#options.logger.warn('origin_refused', { listener: 'worker', address: request.remoteAddress });
+      const { logger } = this.#options;
+      this.#refusedOrigins.add((times) => logger.warn('origin_refused', { listener: 'worker', address: request.remoteAddress, times }));
       return { kind: 'refuse', status: 403 };
     }
     const channel = this.#options.channels.route(request);
@@ -124,7 +135,8 @@ export class WorkerGateway {
     // Exporters send no credentials, so nobody is asked about them. One that is refused reconnects for ever and prints it (spec WP §1.14).
     if (request.path === '/otel' || request.path === '/otel/') return { kind: 'sink', protocol };
     if (request.path !== '/' && request.path !== '') return { kind: 'refuse', status: 404 };
-    return this.#access === undefined ? this.#accept(protocol) : this.#decide(request, this.#access);
+    if (this.#access !== undefined) return this.#decide(request, this.#access);
+    return this.#tokenAllows(request) ? this.#accept(protocol) : { kind: 'refuse', status: 401 };
   }
 
   async #decide(request: UpgradeRequest, access: ListenerAccess): Promise<Verdict> {
@@ -162,7 +174,16 @@ export class WorkerGateway {
     if (origin === undefined || allowedOrigins.includes(origin)) return true;
     if (rbac?.authFunction !== undefined) return allowedOrigins.length === 0;
     // oxlint-disable-next-line eslint/no-restricted-globals -- canParse decides before the constructor runs
-    return URL.canParse(origin) && LOOPBACK.has(new URL(origin).hostname);
+    return isLoopbackOrigin(origin);
+  }
+
+  #tokenAllows(request: UpgradeRequest): boolean {
+    const check = this.#token?.check(request) ?? 'right';
+    if (check === 'right') return true;
+    const { logger } = this.#options;
+    const fields = { reason: check, address: request.remoteAddress };
+    this.#refusedTokens.add((times) => logger.warn('worker_token_refused', { ...fields, times }));
+    return false;
   }
 
   #gone(session: WorkerSession): void {
@@ -182,5 +203,3 @@ export class WorkerGateway {
     });
   }
 }
-
-const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);

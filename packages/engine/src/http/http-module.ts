@@ -8,6 +8,7 @@ import type { Logger } from '../logging/logger.js';
 import { ByteBudget } from '../structures/byte-budget.js';
 import type { Clock } from '../structures/clock.js';
 import type { DescriptorLimit } from '../transport/admission/descriptor-limit.js';
+import { isHostAllowed } from '../transport/upgrade/host-check.js';
 import { BodyIntake } from './body-intake.js';
 import { Cors } from './cors.js';
 import { Exchange, type ExchangeRoom } from './exchange.js';
@@ -130,7 +131,9 @@ export class HttpModule implements TriggerProvider {
 
   #serve(http: HttpRequest): void {
     const { request, response } = http;
-    const { cors } = this.#room;
+    const { cors, config } = this.#room;
+    if (!isHostAllowed(request, { allowed: config.allowedHosts, guardsLoopback: false }, ''))
+      return this.#refuse(response, 403, 'HOST_NOT_ALLOWED', 'this Host is not in allowed_hosts of iii-http');
     cors.apply(request, response);
     if (request.rawHeaders.length > LIMITS.httpHeaders * 2)
       return this.#refuse(response, 431, 'HEADERS_TOO_LARGE', `a request may have ${LIMITS.httpHeaders} headers`);

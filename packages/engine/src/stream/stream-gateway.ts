@@ -44,6 +44,7 @@ export class StreamGateway {
       host: config.host,
       port: config.port,
       trustedProxies: config.trustedProxies,
+      hosts: { allowed: config.allowedHosts, guardsLoopback: false },
       maxMessageBytes: config.maxMessageBytes,
       headersTimeoutMs: 5_000,
       pingIntervalMs: config.pingIntervalMs,

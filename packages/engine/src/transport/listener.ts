@@ -5,6 +5,7 @@ import { type ServerOptions, WebSocketServer } from 'ws';
 import { runInBackground } from '../logging/background.js';
 import { EventCounters } from '../logging/event-counters.js';
 import type { Logger } from '../logging/logger.js';
+import { RepeatedLine } from '../logging/repeated-line.js';
 import type { Clock } from '../structures/clock.js';
 import { AddressRanges } from '../structures/ip-address.js';
 import { ConnectionAdmission } from './admission/connection-admission.js';
@@ -14,6 +15,7 @@ import type { Connection, ConnectionOwner } from './connection.js';
 import { acceptUpgrade, FrameSink } from './frame-sink.js';
 import { Liveness } from './liveness.js';
 import { clientAddress } from './upgrade/client-address.js';
+import { type HostRule, isHostAllowed } from './upgrade/host-check.js';
 import { WebSocketConnection } from './web-socket-connection.js';
 
 /** What a gateway may know of a WebSocket upgrade before it decides. */
@@ -72,6 +74,8 @@ export interface ListenerOptions {
   readonly port: number;
   /** CIDR ranges of the proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` count. Default: none. */
   readonly trustedProxies?: readonly string[];
+  /** Which `Host` requests may have. Default: any. */
+  readonly hosts?: HostRule;
   readonly maxMessageBytes: number;
   /** Deadline for the request head, in milliseconds. */
   readonly headersTimeoutMs: number;
@@ -90,6 +94,7 @@ export interface ListenerOptions {
 }
 
 const CLOSE_TIMEOUT_MS = 5_000;
+const SHOWN_HOST_CHARS = 256;
 /** A slow reader answers the close frame when it has read what stands before it; until then the kernel must keep that. */
 const BULK_CLOSE_TIMEOUT_MS = 300_000;
 
@@ -122,6 +127,9 @@ export class Listener {
   readonly #sinks = new Map<string, number>();
   #sinkCount = 0;
   readonly #pending: UpgradeBudget;
+  readonly #refusedHosts: RepeatedLine;
+  /** The address that the port is bound to. */
+  #boundTo = '';
   #accepting = true;
   #protocol: string | undefined;
 
@@ -139,6 +147,7 @@ export class Listener {
       logger: options.logger,
       counters: this.#counters,
     });
+    this.#refusedHosts = new RepeatedLine(options.clock);
     this.#liveness = new Liveness(options);
     this.#handshaker = this.#createHandshaker(options.maxMessageBytes, CLOSE_TIMEOUT_MS);
     this.#bulkHandshaker = this.#createHandshaker(LIMITS.channelMessageBytes, BULK_CLOSE_TIMEOUT_MS);
@@ -175,7 +184,9 @@ export class Listener {
         resolve();
       });
     });
-    return { host, port: (this.#server.address() as AddressInfo).port };
+    const bound = this.#server.address() as AddressInfo;
+    this.#boundTo = bound.address;
+    return { host, port: bound.port };
   }
 
   /** No new connections from here on; those that are open stay. */
@@ -213,6 +224,7 @@ export class Listener {
     const dropped = () => socket.destroy();
     socket.on('error', dropped);
     if (request.headers.upgrade?.toLowerCase() !== 'websocket') return this.#refuse(socket, 400);
+    if (!this.#hostAllowed(request)) return this.#refuse(socket, 403);
     // A client must wait for the answer before it sends frames; a few come early from some.
     if (head.length > LIMITS.earlyBytes) return this.#refuse(socket, 400);
     const chars = headChars(request);
@@ -275,6 +287,14 @@ export class Listener {
       else this.#sinks.delete(address);
     });
     return true;
+  }
+
+  #hostAllowed(request: IncomingMessage): boolean {
+    const { hosts, logger, name } = this.#options;
+    if (hosts === undefined || isHostAllowed(request, hosts, this.#boundTo)) return true;
+    const host = (request.headers.host ?? '').slice(0, SHOWN_HOST_CHARS);
+    this.#refusedHosts.add((times) => logger.warn('host_refused', { listener: name, host, remedy: 'add it to allowed_hosts', times }));
+    return false;
   }
 
   #handshake(

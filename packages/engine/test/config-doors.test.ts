@@ -1,0 +1,119 @@
+import { describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { describeConfig } from '../src/config/describe-config.js';
+import { run } from './cli-process.js';
+import { directoryWith, load, problemsOf, warningCodes } from './config-files.js';
+
+const worker = (config: string, more = '') => `${more}workers: [{ name: iii-worker-manager, config: { ${config} } }]`;
+const stream = (config: string) => `workers: [{ name: iii-stream, config: { ${config} } }]`;
+const TOKEN = 'a-secret-of-the-workers';
+
+describe('a listener without host', () => {
+  it.each([
+    ['no entry', 'workers: []'],
+    ['an empty file', ''],
+    ['a typo at top level', 'wrokers:\n  - name: iii-worker-manager\n    config: { host: 0.0.0.0 }'],
+    ['the old form', 'port: 49134'],
+    ['an entry without host', worker('port: 49134')],
+  ])('is on loopback and says so: %s', (_what, text) => {
+    const { workerManagers, notes } = load(text);
+    expect(workerManagers).toMatchObject([{ host: '127.0.0.1', port: 49134 }]);
+    expect(notes).toMatchObject([{ code: 'loopback_only', message: expect.stringContaining('add host: 0.0.0.0') }]);
+    expect(notes[0]?.message).toContain('iii-config.yaml:1:1');
+  });
+
+  it('says so of the stream and the HTTP port too, and not when host is there', () => {
+    const { notes } = load(
+      'workers: [{ name: iii-worker-manager, config: { host: 127.0.0.1 } }, { name: iii-stream }, { name: iii-http }]',
+    );
+    expect(notes.map(({ message }) => /the (\w+) port (\d+)/.exec(message)?.slice(1))).toEqual([
+      ['stream', '3112'],
+      ['HTTP', '3111'],
+    ]);
+  });
+});
+
+describe('a port that other machines reach', () => {
+  it('is warned of when it trusts whoever comes, in one line that says what that means and how to close it', () => {
+    for (const host of ['0.0.0.0', '::', '10.0.0.1', 'engine.internal']) {
+      const [warning] = load(worker(`host: "${host}"`)).warnings;
+      expect(warning).toMatchObject({ code: 'worker_port_open', fields: { host, port: 49134 } });
+      for (const part of ['ANYONE', 'every function', 'auth_token', 'rbac', 'host: 127.0.0.1', 'allow_anonymous']) {
+        expect(warning?.message).toContain(part);
+      }
+      expect(warning?.message).not.toContain('\n');
+    }
+  });
+
+  it.each([
+    ['a token', `host: 0.0.0.0, auth_token: ${TOKEN}`],
+    ['rules', 'host: 0.0.0.0, rbac: { auth_function_id: a }'],
+    ['allow_anonymous', 'host: 0.0.0.0, allow_anonymous: true'],
+    ['loopback of IPv4', 'host: 127.0.0.1'],
+    ['loopback of IPv6', 'host: "::1"'],
+    ['localhost', 'host: localhost'],
+  ])('is not warned of with %s, and require_auth lets it be', (_what, config) => {
+    expect(warningCodes(load(worker(config)))).toEqual([]);
+    expect(problemsOf(worker(config, 'require_auth: true\n'))).toEqual([]);
+  });
+
+  it('is a refusal to start with require_auth, also when the leniency is asked for', () => {
+    for (const lenient of [false, true]) {
+      const [problem, ...more] = problemsOf(worker('host: 0.0.0.0', 'require_auth: true\n'), { lenient });
+      expect(problem).toMatchObject({ line: 2, key: 'workers[0]', message: expect.stringContaining('require_auth is set, and ANYONE') });
+      expect(more).toEqual([]);
+    }
+    expect(problemsOf(`require_auth: true\n${stream('host: 0.0.0.0')}`)).toHaveLength(1);
+    expect(problemsOf(worker('host: 127.0.0.1', 'require_auth: "yes"\n'))).toMatchObject([{ key: 'require_auth' }]);
+    expect(problemsOf(worker('host: 0.0.0.0', 'require_auth: null\n'))).toHaveLength(2);
+    expect(problemsOf(worker('host: 0.0.0.0', 'require_auth: false\n'))).toEqual([]);
+  });
+
+  it('is warned of when it is that of streams and asks nobody', () => {
+    expect(warningCodes(load(stream('host: 0.0.0.0')))).toContain('stream_without_auth');
+    for (const config of ['host: 0.0.0.0, auth_function: a', 'host: 0.0.0.0, allow_anonymous: true', 'port: 1'])
+      expect(warningCodes(load(stream(config)))).toEqual(['store_in_memory']);
+  });
+});
+
+describe('auth_token', () => {
+  it('comes from the environment', () => {
+    const env = { WORKER_TOKEN: TOKEN };
+    expect(load(worker('auth_token: "${WORKER_TOKEN}"'), { env }).workerManagers).toMatchObject([{ authToken: TOKEN }]);
+  });
+
+  it.each(['', ' ', 'null', '~', '5', '""', '"a b"', '"\u00e9t\u00e9-secret"', '[secret-value]', '"***"', `"${'x'.repeat(1_025)}"`])(
+    'never opens the port when it says %j, and is not shown',
+    (value) => {
+      const problems = problemsOf(worker(`auth_token: ${value}, host: 0.0.0.0`));
+      expect(problems.map(({ key }) => key)).toEqual(['workers[0].config.auth_token']);
+      expect(problems[0]?.message).not.toMatch(/secret|xxx/);
+    },
+  );
+
+  it('is for listeners without rules', () => {
+    expect(problemsOf(worker(`auth_token: ${TOKEN}, rbac: {}`))).toMatchObject([{ key: 'workers[0].config.auth_token' }]);
+  });
+
+  it('is warned of when it is short, and never printed', () => {
+    const config = load(worker('auth_token: sesame'));
+    expect(config.warnings).toMatchObject([{ code: 'auth_token_short' }]);
+    expect(JSON.stringify([config.warnings, config.notes]) + stringify(describeConfig(config))).not.toContain('sesame');
+    expect(problemsOf(stringify(describeConfig(config)))).toHaveLength(1);
+  });
+});
+
+describe('check-config', () => {
+  it('says what start says: notes, warnings, and exit 78 with require_auth', async () => {
+    const text = `workers: [{ name: iii-worker-manager, config: { host: 0.0.0.0, port: 0 } }, { name: iii-http, config: { port: 0 } }]`;
+    const open = await run(['check-config'], directoryWith({ 'iii-config.yaml': text }));
+    expect(open.code).toBe(0);
+    expect(open.stderr).toMatch(/^note: iii-config\.yaml:1:\d+ workers\[1\]: the HTTP port 0 listens on 127\.0\.0\.1 only/m);
+    expect(open.stderr).toMatch(/^warning: iii-config\.yaml:1:\d+ workers\[0\]: ANYONE who reaches 0\.0\.0\.0:0 may call/m);
+    for (const command of ['check-config', 'start']) {
+      const closed = await run([command], directoryWith({ 'iii-config.yaml': `require_auth: true\n${text}` }));
+      expect({ code: closed.code, stdout: closed.stdout }).toEqual({ code: 78, stdout: '' });
+      expect(closed.stderr).toMatch(/^error: iii-config\.yaml:2:\d+ workers\[0\]: require_auth is set, and ANYONE/);
+    }
+  });
+});
