@@ -19,6 +19,12 @@ async function closeInOrder(raw: RawSocket): Promise<void> {
   await raw.closes.take(() => true, 'the Close frame of the engine');
 }
 
+/** The engine has handled every frame sent so far: it answers a call behind them. */
+async function handled(raw: RawSocket): Promise<void> {
+  send(raw, { type: 'invokefunction', invocation_id: 'handled', function_id: 'engine::health::check', data: {} });
+  await raw.texts.take((text) => text.includes('"handled"'), 'the answer of the call');
+}
+
 const send = (raw: RawSocket, message: unknown) => raw.text(JSON.stringify(message));
 
 test('C1 400 of 400 calls behind an orderly close of the newest worker are answered by the other one', async () => {
@@ -30,7 +36,7 @@ test('C1 400 of 400 calls behind an orderly close of the newest worker are answe
   for (let round = 0; round < ROUNDS; round++) {
     const newest = await lingering(workerUrl);
     send(newest, { type: 'registerfunction', id: 'app::f' });
-    await newest.settled();
+    await handled(newest);
     await closeInOrder(newest);
     const calls = await Promise.all(Array.from({ length: CALLS }, () => caller.call('app::f', {})));
     for (const { result, error } of calls) answers.set(error ?? result, (answers.get(error ?? result) ?? 0) + 1);
@@ -97,7 +103,7 @@ test('C1 a provider that comes after the Close frame of a worker gets none of it
   const consumer = await lingering(workerUrl);
   send(consumer, { type: 'registerfunction', id: 'app::f' });
   send(consumer, { type: 'registertrigger', id: 'b1', trigger_type: 'app:type', function_id: 'app::f', config: {} });
-  await consumer.settled();
+  await handled(consumer);
   await closeInOrder(consumer);
   const provider = await RawWorker.connect(workerUrl);
   provider.send({ type: 'registertriggertype', id: 'app:type', description: 'd' });
@@ -111,7 +117,7 @@ test('C1 calls that the worker runs end with invocation_stopped when its Close f
   const caller = await RawWorker.connect(workerUrl);
   const worker = await lingering(workerUrl);
   send(worker, { type: 'registerfunction', id: 'app::slow' });
-  await worker.settled();
+  await handled(worker);
   const answer = caller.call('app::slow', {});
   await worker.texts.take((text) => text.includes('invokefunction'), 'the call');
   await closeInOrder(worker);

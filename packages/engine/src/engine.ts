@@ -66,6 +66,10 @@ export interface EngineFigures {
   readonly events: Readonly<Record<string, number>>;
   /** The most bytes that one stream session owns now. */
   readonly largestSessionBytes: number;
+  /** Times that the engine stopped reading a connection because it sent more than its rates allow. */
+  readonly rateLimited: number;
+  /** Groups forgotten before their time, because too many lingered. */
+  readonly evictedGroups: number;
   /** Log lines left out because there were too many of their kind. */
   readonly logLinesLeftOut: number;
 }
@@ -186,6 +190,8 @@ class Engine implements RunningEngine {
       requests: this.#http?.requests ?? 0,
       channels: this.#channels.size,
       channelBytes: this.#channels.held,
+      rateLimited: this.#workers.reduce((sum, { rateLimited }) => sum + rateLimited, this.#streams?.gateway.rateLimited ?? 0),
+      evictedGroups: hub?.counters.evicted ?? 0,
       logLinesLeftOut: this.#logger.linesLeftOut,
       events: this.#counters.read(),
       largestSessionBytes: sessions.reduce((most, session) => Math.max(most, session.ownedBytes), 0),

@@ -7,7 +7,7 @@ function bucket(perSecond: number, burst: number) {
     time.reads++;
     return time.now;
   };
-  return { time, bucket: new TokenBucket({ perSecond, burst }, monotonic) };
+  return { time, bucket: new TokenBucket({ perSecond, burst }, { monotonic }) };
 }
 
 it('gives a burst at once, then as many a second as its rate', () => {

@@ -18,6 +18,8 @@ export const LIMITS = {
   jsonNodes: JSON_NODES,
   /** Bytes of one message of a worker; configurable (`max_message_bytes` of iii-worker-manager). */
   workerMessageBytes: 16_777_216,
+  /** The same of a session with rules. */
+  guestMessageBytes: 1_048_576,
   /** UTF-8 bytes of the value of one item, as JSON: the value before and the one after fit into one answer of the default size. */
   valueBytes: 8_000_000,
   /** Bytes of one message of a stream client; configurable (`max_message_bytes` of iii-stream). */
@@ -74,6 +76,9 @@ export const LIMITS = {
   drainMs: 10_000,
   /** Subscriptions of one stream connection; configurable (`max_subscriptions_per_connection`). */
   subscriptionsPerConnection: 256,
+  /** Groups that nobody watches any more, kept for a client that reconnects, and bytes of their logs. */
+  lingeringGroups: 10_000,
+  lingeringLogBytes: 67_108_864,
   /** UTF-16 code units of one frame that the stream client reads; configurable there (`maxFrameChars`). */
   serverFrameChars: SERVER_FRAME_CHARS,
   /** Milliseconds in which a reader takes nothing of a large `sync` before it is closed. */

@@ -34,6 +34,10 @@ export interface WorkerManagerConfig {
   readonly handshakeTimeoutMs: number;
   readonly maxMessageBytes: number;
   readonly maxInFlightCalls: number;
+  /** In a second, of one connection; 0: no bound; `undefined`: the default of listeners with rules, and no bound on others. */
+  readonly maxFramesPerSecond?: number | undefined;
+  readonly maxCallsPerSecond?: number | undefined;
+  readonly maxBytesPerSecond?: number | undefined;
   readonly allowedOrigins: readonly string[];
   /** CIDR ranges of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` count. */
   readonly trustedProxies: readonly string[];
@@ -90,6 +94,10 @@ export interface StreamConfig {
   readonly joinFailClosed: boolean;
   readonly joinTimeoutMs: number;
   readonly maxSubscriptionsPerConnection: number;
+  /** In a second, of one connection; 0 or absent: no bound. */
+  readonly maxFramesPerSecond?: number;
+  readonly maxJoinsPerSecond?: number;
+  readonly maxBytesPerSecond?: number;
   /** Watermark in bytes beyond which a reader lags. */
   readonly maxBufferedBytes: number;
   readonly maxMessageBytes: number;

@@ -37,6 +37,9 @@ function workerManagerKeys(manager: WorkerManagerConfig): Readonly<Record<string
     handshake_timeout_ms: manager.handshakeTimeoutMs,
     max_message_bytes: manager.maxMessageBytes,
     max_in_flight_calls: manager.maxInFlightCalls,
+    ...optionalNumber('max_frames_per_second', manager.maxFramesPerSecond),
+    ...optionalNumber('max_calls_per_second', manager.maxCallsPerSecond),
+    ...optionalNumber('max_bytes_per_second', manager.maxBytesPerSecond),
     allowed_origins: manager.allowedOrigins,
     allowed_hosts: manager.allowedHosts,
     trusted_proxies: manager.trustedProxies,
@@ -61,6 +64,10 @@ function rbacKeys(rbac: RbacConfig): Readonly<Record<string, unknown>> {
 
 /** A key of `rbac` may be left out, and not be empty. */
 function optional(key: string, value: string | undefined): Readonly<Record<string, string>> {
+  return value === undefined ? {} : { [key]: value };
+}
+
+function optionalNumber(key: string, value: number | undefined): Readonly<Record<string, number>> {
   return value === undefined ? {} : { [key]: value };
 }
 
@@ -90,6 +97,9 @@ function streamKeys(stream: StreamConfig): Readonly<Record<string, unknown>> {
     join_fail_closed: stream.joinFailClosed,
     join_timeout_ms: stream.joinTimeoutMs,
     max_subscriptions_per_connection: stream.maxSubscriptionsPerConnection,
+    max_frames_per_second: stream.maxFramesPerSecond,
+    max_joins_per_second: stream.maxJoinsPerSecond,
+    max_bytes_per_second: stream.maxBytesPerSecond,
     max_buffered_bytes: stream.maxBufferedBytes,
     max_message_bytes: stream.maxMessageBytes,
     allowed_origins: stream.allowedOrigins,

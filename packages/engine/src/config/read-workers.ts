@@ -1,3 +1,4 @@
+import { LIMITS } from '@rivulet/protocol';
 import type { z } from 'zod';
 import type { HttpConfig, LoggingConfig, RbacConfig, StateConfig, StoreConfig, StreamConfig, WorkerManagerConfig } from './config.js';
 import type { KeyPath } from './config-source.js';
@@ -24,6 +25,9 @@ export function workerManagerConfig(
     handshakeTimeoutMs: values.handshake_timeout_ms,
     maxMessageBytes: values.max_message_bytes,
     maxInFlightCalls: values.max_in_flight_calls,
+    maxFramesPerSecond: values.max_frames_per_second ?? undefined,
+    maxCallsPerSecond: values.max_calls_per_second ?? undefined,
+    maxBytesPerSecond: values.max_bytes_per_second ?? undefined,
     allowedOrigins: values.allowed_origins,
     trustedProxies: values.trusted_proxies,
     allowedHosts: values.allowed_hosts,
@@ -49,6 +53,9 @@ export function streamConfig(values: z.output<typeof streamSchema>, adapter: Str
     joinFailClosed: values.join_fail_closed,
     joinTimeoutMs: values.join_timeout_ms,
     maxSubscriptionsPerConnection: values.max_subscriptions_per_connection,
+    maxFramesPerSecond: values.max_frames_per_second,
+    maxJoinsPerSecond: values.max_joins_per_second,
+    maxBytesPerSecond: values.max_bytes_per_second,
     maxBufferedBytes: values.max_buffered_bytes,
     maxMessageBytes: values.max_message_bytes,
     allowedOrigins: values.allowed_origins,
@@ -84,7 +91,11 @@ export function readWorkerManager(entry: WorkerEntry, findings: Findings): Worke
   if (authToken !== undefined)
     findings.problem([...entry.config.path, 'auth_token'], 'a listener with rbac asks its auth_function_id; remove one of the two');
   const rbac = readRbac(values.rbac, [...entry.config.path, 'rbac'], findings);
-  return rbac === undefined ? undefined : workerManagerConfig(values, { rbac });
+  if (rbac === undefined) return undefined;
+  const config = workerManagerConfig(values, { rbac });
+  const { value } = entry.config;
+  // A message is parsed in one go, so what a guest may send is what it may hold up the engine with.
+  return isMapping(value) && isPresent(value.max_message_bytes) ? config : { ...config, maxMessageBytes: LIMITS.guestMessageBytes };
 }
 
 const SHORT_TOKEN = 16;

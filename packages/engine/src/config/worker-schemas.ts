@@ -19,6 +19,12 @@ function wholeNumber(fallback: number, min: number, max: number) {
   return z.int({ error: bound }).min(min, { error: bound }).max(max, { error: bound }).default(fallback).describe(bound);
 }
 
+/** A rate without a default of its own. */
+function optionalRate(max: number) {
+  const bound = `a whole number from 0 to ${max}`;
+  return z.int({ error: bound }).min(0, { error: bound }).max(max, { error: bound }).nullish().describe(bound);
+}
+
 function flag(fallback: boolean) {
   const bound = 'true or false';
   return z.boolean({ error: bound }).default(fallback).describe(bound);
@@ -97,6 +103,9 @@ export const streamSchema = z.strictObject({
   join_fail_closed: flag(false),
   join_timeout_ms: wholeNumber(10_000, 1, DAY_MS),
   max_subscriptions_per_connection: wholeNumber(LIMITS.subscriptionsPerConnection, 1, 65_536),
+  max_frames_per_second: wholeNumber(1_000, 0, 1_000_000),
+  max_joins_per_second: wholeNumber(200, 0, 1_000_000),
+  max_bytes_per_second: wholeNumber(MIB, 0, 1_024 * MIB),
   max_buffered_bytes: wholeNumber(65_536, 65_536, 1_024 * MIB),
   max_message_bytes: wholeNumber(LIMITS.clientMessageBytes, 1_024, 64 * MIB),
   allowed_origins: origins,
@@ -155,6 +164,9 @@ export const workerManagerSchema = z.strictObject({
   handshake_timeout_ms: wholeNumber(10_000, 1, DAY_MS),
   max_message_bytes: wholeNumber(LIMITS.workerMessageBytes, 1_024, 64 * MIB),
   max_in_flight_calls: wholeNumber(LIMITS.inFlightCalls, 1, 1_048_576),
+  max_frames_per_second: optionalRate(1_000_000),
+  max_calls_per_second: optionalRate(1_000_000),
+  max_bytes_per_second: optionalRate(1_024 * MIB),
   allowed_origins: origins,
   allowed_hosts: allowedHosts,
   trusted_proxies: trustedProxies,

@@ -5,6 +5,8 @@ import type { Logger } from '../logging/logger.js';
 import { RepeatedLine } from '../logging/repeated-line.js';
 import type { Clock } from '../structures/clock.js';
 import { encodeTextFrame } from '../structures/websocket-frame.js';
+import { InboundLimits, rateOf } from '../transport/inbound-limits.js';
+import type { InboundRates } from '../transport/inbound-meter.js';
 import { Listener, type UpgradeRequest, type Verdict } from '../transport/listener.js';
 import { isLoopbackOrigin } from '../transport/upgrade/origin-check.js';
 import { ListenerAccess, type SessionRights } from './access/listener-access.js';
@@ -37,6 +39,7 @@ export class WorkerGateway {
   readonly #room: WorkerRoom;
   readonly #listener: Listener;
   readonly #sessions = new Set<WorkerSession>();
+  readonly #limits: InboundLimits;
   #stopping = false;
   readonly #access: ListenerAccess | undefined;
   readonly #token: WorkerToken | undefined;
@@ -71,6 +74,14 @@ export class WorkerGateway {
         allowedOrigins: config.allowedOrigins,
         listener: `${config.host}:${config.port}`,
       });
+    this.#limits = new InboundLimits({
+      listener: 'worker',
+      rates: ratesOf(config),
+      requests: 'calls',
+      counters: options.counters,
+      clock,
+      logger,
+    });
     this.#listener = new Listener({
       name: 'worker',
       host: config.host,
@@ -88,6 +99,11 @@ export class WorkerGateway {
       logger,
       ...(options.counters === undefined ? {} : { counters: options.counters }),
     });
+  }
+
+  /** Times that a connection was not read for a while, because it sent more than it may. */
+  get rateLimited(): number {
+    return this.#limits.pauses;
   }
 
   listen(): Promise<{ readonly host: string; readonly port: number }> {
@@ -119,6 +135,7 @@ export class WorkerGateway {
     this.#listener.stopAccepting();
     for (const session of this.#sessions) session.restart();
     await this.#closed();
+    this.#limits.close();
     await this.#listener.close();
   }
 
@@ -136,25 +153,26 @@ export class WorkerGateway {
     if (request.path === '/otel' || request.path === '/otel/') return { kind: 'sink', protocol };
     if (request.path !== '/' && request.path !== '') return { kind: 'refuse', status: 404 };
     if (this.#access !== undefined) return this.#decide(request, this.#access);
-    return this.#tokenAllows(request) ? this.#accept(protocol) : { kind: 'refuse', status: 401 };
+    return this.#tokenAllows(request) ? this.#accept(request) : { kind: 'refuse', status: 401 };
   }
 
   async #decide(request: UpgradeRequest, access: ListenerAccess): Promise<Verdict> {
     const protocol = request.protocols[0];
     const entry = await access.decide(request);
     if (entry.kind === 'granted')
-      return this.#stopping ? { kind: 'refuse', status: 503 } : this.#accept(protocol, entry.rights, entry.revoked);
+      return this.#stopping ? { kind: 'refuse', status: 503 } : this.#accept(request, entry.rights, entry.revoked);
     if (!access.errorFrame) return { kind: 'refuse', status: entry.status };
     const close = entry.status === 503 ? 'tryLater' : 'refused';
     return { kind: 'accept_then_close', protocol, close, frame: AUTH_ERROR };
   }
 
-  #accept(protocol: string | undefined, rights?: SessionRights, revoked: () => boolean = () => false): Verdict {
+  #accept({ protocols, remoteAddress }: UpgradeRequest, rights?: SessionRights, revoked: () => boolean = () => false): Verdict {
     return {
       kind: 'accept',
-      protocol,
+      protocol: protocols[0],
       open: (connection) => {
-        const session: WorkerSession = new WorkerSession(this.#room, connection, () => this.#gone(session), rights);
+        const meter = this.#limits.meter(rights?.access.grant.identity, remoteAddress);
+        const session: WorkerSession = new WorkerSession(this.#room, connection, () => this.#gone(session), rights, meter);
         this.#sessions.add(session);
         session.begin();
         // The operator has withdrawn the access while the auth function decided.
@@ -202,4 +220,21 @@ export class WorkerGateway {
       };
     });
   }
+}
+
+/** Defaults for sessions with rules, in a second. Trusted workers have none. */
+const GUEST_FRAMES = 2_000;
+const GUEST_CALLS = 1_000;
+const GUEST_BYTES = 8_388_608;
+
+function ratesOf(config: WorkerManagerConfig): InboundRates {
+  const guests = config.rbac !== undefined;
+  const frames = config.maxFramesPerSecond ?? (guests ? GUEST_FRAMES : 0);
+  const calls = config.maxCallsPerSecond ?? (guests ? GUEST_CALLS : 0);
+  const bytes = config.maxBytesPerSecond ?? (guests ? GUEST_BYTES : 0);
+  return {
+    frames: rateOf(frames, 5 * frames),
+    requests: rateOf(calls, 5 * calls),
+    bytes: rateOf(bytes, Math.max(4 * config.maxMessageBytes, 2 * bytes)),
+  };
 }

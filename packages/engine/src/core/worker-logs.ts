@@ -30,7 +30,7 @@ export class WorkerLogs {
     if (caller === undefined) return true;
     let lines = this.#lines.get(caller);
     if (lines === undefined) {
-      lines = { bucket: new TokenBucket(RATE, () => this.#clock.monotonic()), leftOut: 0 };
+      lines = { bucket: new TokenBucket(RATE, this.#clock), leftOut: 0 };
       this.#lines.set(caller, lines);
     }
     if (lines.bucket.take()) return true;

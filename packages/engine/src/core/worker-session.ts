@@ -19,6 +19,7 @@ import type { LogFields, Logger } from '../logging/logger.js';
 import type { Clock } from '../structures/clock.js';
 import { OutboundBatch } from '../structures/outbound-batch.js';
 import type { Connection, ConnectionOwner } from '../transport/connection.js';
+import type { InboundMeter } from '../transport/inbound-meter.js';
 import type { SessionRights } from './access/listener-access.js';
 import type { SessionAccess } from './access/session-access.js';
 import { SessionGate } from './access/session-gate.js';
@@ -66,6 +67,7 @@ const TELEMETRY = new Set(['OTLP', 'MTRC', 'LOGS']);
  * queued its effect, or the frame for another worker is queued, before the next is looked at (spec WP §1.8).
  */
 export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, TriggerProvider, Revocable, Expiring {
+  readonly meter: InboundMeter | undefined;
   readonly workerId = randomUUID();
   readonly reattachToken = randomUUID();
   readonly connectedAt: number;
@@ -88,7 +90,8 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
   #state: 'open' | 'closed' = 'open';
 
   /** `gone` runs once, when the connection has ended and everything of the worker was cleaned up. Without `rights` the session is trusted. */
-  constructor(room: WorkerRoom, connection: Connection, gone: () => void = () => {}, rights?: SessionRights) {
+  constructor(room: WorkerRoom, connection: Connection, gone: () => void = () => {}, rights?: SessionRights, meter?: InboundMeter) {
+    this.meter = meter;
     this.#room = room;
     this.#gone = gone;
     this.#connection = connection;
@@ -345,6 +348,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
   #handle(message: WorkerMessage): void {
     switch (message.type) {
       case 'invokefunction':
+        this.meter?.request();
         return this.#made.make(message);
       case 'invocationresult':
         if (!this.#running.settle(message)) this.#room.logger.debug('result_ignored', { worker: this.workerId });

@@ -1,6 +1,7 @@
 import { LIMITS, type Position } from '@rivulet/protocol';
 import type { StreamConfig } from '../config/config.js';
 import type { Logger } from '../logging/logger.js';
+import { RepeatedLine } from '../logging/repeated-line.js';
 import type { Commit, GroupRef, StreamStore } from '../store/store.js';
 import { ByteBudget } from '../structures/byte-budget.js';
 import type { Clock } from '../structures/clock.js';
@@ -37,6 +38,8 @@ export interface HubCounters {
   flushes: number;
   /** Changes that entered a log. */
   appended: number;
+  /** Groups forgotten before their time, because too many lingered. */
+  evicted: number;
 }
 
 /**
@@ -53,7 +56,8 @@ export class Hub {
   /** Groups with entries in their log, those changed longest ago first. */
   readonly #logged = new Set<GroupFanout>();
   readonly #sweep: NodeJS.Timeout;
-  readonly counters: HubCounters = { visited: 0, flushes: 0, appended: 0 };
+  readonly counters: HubCounters = { visited: 0, flushes: 0, appended: 0, evicted: 0 };
+  readonly #evictedLine: RepeatedLine;
   #dirty: GroupFanout[] = [];
   #scheduled = false;
   #logBytes = 0;
@@ -64,6 +68,7 @@ export class Hub {
 
   constructor(options: HubOptions) {
     this.#options = options;
+    this.#evictedLine = new RepeatedLine(options.clock);
     const { store, frames, clock, logger } = options;
     const budget = new ByteBudget(LIMITS.builtSyncsBytes);
     this.#syncs = new SyncBuilder(store, frames, clock, budget);
@@ -235,7 +240,9 @@ export class Hub {
     fanout.exit(subscription);
     subscription.state = 'closed';
     fanout.wake();
-    if (fanout.size === 0) this.#idle.set(fanout, this.#options.clock.monotonic());
+    if (fanout.size > 0) return;
+    this.#idle.set(fanout, this.#options.clock.monotonic());
+    if (this.#idle.size > LIMITS.lingeringGroups) this.#evictOldest();
   }
 
   /** Stops the sweep; subscriptions are closed by their sessions. */
@@ -267,6 +274,24 @@ export class Hub {
       if (now - since < LINGER_MS) break;
       this.#forget(fanout);
     }
+    let bytes = 0;
+    for (const fanout of this.#idle.keys()) bytes += fanout.log.bytes;
+    for (const fanout of this.#idle.keys()) {
+      if (bytes <= LIMITS.lingeringLogBytes) break;
+      bytes -= fanout.log.bytes;
+      this.#evictOldest();
+    }
+  }
+
+  /** Forgets the group that nobody has watched for longest. */
+  #evictOldest(): void {
+    const [oldest] = this.#idle.keys();
+    if (oldest === undefined) return;
+    this.counters.evicted++;
+    this.#evictedLine.add((times) =>
+      this.#options.logger.warn('lingering_groups_evicted', { groups: times, limit: LIMITS.lingeringGroups }),
+    );
+    this.#forget(oldest);
   }
 
   #forget(fanout: GroupFanout): void {

@@ -4,6 +4,8 @@ import { SessionDirectory } from '../core/workers/access/session-directory.js';
 import type { EventCounters } from '../logging/event-counters.js';
 import type { Logger } from '../logging/logger.js';
 import type { Clock } from '../structures/clock.js';
+import { InboundLimits, rateOf } from '../transport/inbound-limits.js';
+import type { InboundRates } from '../transport/inbound-meter.js';
 import { Listener, type UpgradeRequest, type Verdict } from '../transport/listener.js';
 import type { AuthGate } from './auth-gate.js';
 import { askAgain, REVOKED } from './session-access.js';
@@ -33,12 +35,21 @@ export class StreamGateway {
   readonly #sessions = new Set<StreamSession>();
   readonly #room: SessionRoom;
   readonly #directory: SessionDirectory;
+  readonly #limits: InboundLimits;
 
   constructor(options: StreamGatewayOptions) {
     const { config, clock, logger } = options;
     this.#options = options;
     this.#directory = options.room.directory ?? new SessionDirectory();
     this.#room = { ...options.room, directory: this.#directory, sessions: this.#sessions };
+    this.#limits = new InboundLimits({
+      listener: 'stream',
+      rates: ratesOf(config),
+      requests: 'joins',
+      counters: options.counters,
+      clock,
+      logger,
+    });
     this.#listener = new Listener({
       name: 'stream',
       host: config.host,
@@ -55,6 +66,11 @@ export class StreamGateway {
       logger,
       ...(options.counters === undefined ? {} : { counters: options.counters }),
     });
+  }
+
+  /** Times that a client was not read for a while, because it sent more than it may. */
+  get rateLimited(): number {
+    return this.#limits.pauses;
   }
 
   /** Sessions that are open now. */
@@ -81,6 +97,7 @@ export class StreamGateway {
       }
       await pause(50);
     }
+    this.#limits.close();
     await this.#listener.close();
   }
 
@@ -105,7 +122,8 @@ export class StreamGateway {
       open: (connection) => {
         const asking =
           this.#options.config.authFunction === undefined ? {} : { askAgain: askAgain(this.#options.auth, request, this.#directory) };
-        const session = new StreamSession(this.#room, connection, { now: decision, ...asking });
+        const meter = this.#limits.meter(decision.identity, request.remoteAddress);
+        const session = new StreamSession(this.#room, connection, { now: decision, ...asking }, meter);
         // The operator has withdrawn the access while the auth function decided.
         if (revoked(decision.identity)) session.revoke();
         if (target.kind === 'join') session.joinByPath(target);
@@ -113,6 +131,17 @@ export class StreamGateway {
       },
     };
   }
+}
+
+/** Rates of one stream client. The bursts let a client join everything that it may watch twice over, also with many small frames. */
+function ratesOf(config: StreamConfig): InboundRates {
+  const { maxJoinsPerSecond = 0, maxFramesPerSecond = 0, maxBytesPerSecond = 0 } = config;
+  const joins = Math.max(2 * config.maxSubscriptionsPerConnection, 5 * maxJoinsPerSecond);
+  return {
+    requests: rateOf(maxJoinsPerSecond, joins),
+    frames: rateOf(maxFramesPerSecond, Math.max(4 * joins, 5 * maxFramesPerSecond)),
+    bytes: rateOf(maxBytesPerSecond, Math.max(2_048 * joins, 4 * config.maxMessageBytes, 5 * maxBytesPerSecond)),
+  };
 }
 
 function pause(milliseconds: number): Promise<void> {

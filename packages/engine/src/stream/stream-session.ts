@@ -8,6 +8,7 @@ import { isValidId } from '../store/ids.js';
 import type { GroupRef } from '../store/store.js';
 import { encodeTextFrame } from '../structures/websocket-frame.js';
 import type { Connection, ConnectionOwner } from '../transport/connection.js';
+import type { InboundMeter } from '../transport/inbound-meter.js';
 import type { AuthDecision } from './auth-gate.js';
 import type { Stranded } from './cut-off-watch.js';
 import type { FrameEncoder } from './frame-encoder.js';
@@ -44,6 +45,7 @@ interface PendingJoin {
 
 /** One stream client: its joins in order, its memberships, and the socket that the hub writes to. */
 export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Revocable, Stranded {
+  readonly meter: InboundMeter | undefined;
   readonly #room: SessionRoom;
   readonly #connection: Connection;
   readonly #access: SessionAccess;
@@ -64,7 +66,8 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Rev
   open = true;
   positions = false;
 
-  constructor(room: SessionRoom, connection: Connection, access: SessionAccess) {
+  constructor(room: SessionRoom, connection: Connection, access: SessionAccess, meter?: InboundMeter) {
+    this.meter = meter;
     this.#room = room;
     this.#connection = connection;
     this.#access = access;
@@ -90,6 +93,7 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Rev
     const { message } = decoded;
     switch (message.type) {
       case 'join':
+        this.meter?.request();
         this.#enqueue(message);
         break;
       case 'leave':

@@ -1,3 +1,5 @@
+import type { Clock } from './clock.js';
+
 /** How often something may happen. */
 export interface Rate {
   /** Tokens that come back each second. */
@@ -12,16 +14,15 @@ export interface Rate {
  */
 export class TokenBucket {
   readonly #rate: Rate;
-  readonly #monotonic: () => number;
+  readonly #clock: Pick<Clock, 'monotonic'>;
   #tokens: number;
   #filledAt: number;
 
-  /** `monotonic`: milliseconds, as `Clock.monotonic`. */
-  constructor(rate: Rate, monotonic: () => number) {
+  constructor(rate: Rate, clock: Pick<Clock, 'monotonic'>) {
     this.#rate = rate;
-    this.#monotonic = monotonic;
+    this.#clock = clock;
     this.#tokens = rate.burst;
-    this.#filledAt = monotonic();
+    this.#filledAt = clock.monotonic();
   }
 
   /** Takes `amount` tokens, or none when there are fewer. Answers whether it took them. */
@@ -49,7 +50,7 @@ export class TokenBucket {
   }
 
   #fill(): void {
-    const now = this.#monotonic();
+    const now = this.#clock.monotonic();
     this.#tokens = Math.min(this.#rate.burst, this.#tokens + ((now - this.#filledAt) * this.#rate.perSecond) / 1_000);
     this.#filledAt = now;
   }

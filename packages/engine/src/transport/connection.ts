@@ -1,7 +1,10 @@
 import type { CloseName } from '@rivulet/protocol';
+import type { InboundMeter } from './inbound-meter.js';
 
 /** What a session does with its connection. All calls come from the event loop, never from inside a method of the connection. */
 export interface ConnectionOwner {
+  /** Counts what the peer sends; absent: nothing is counted. Read once, when the owner takes the connection. */
+  readonly meter?: InboundMeter | undefined;
   /** One whole text message; valid UTF-8, within the message limit. */
   onText(text: string): void;
   onBinary(data: Buffer): void;

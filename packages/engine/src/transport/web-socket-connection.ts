@@ -4,6 +4,7 @@ import { WebSocket } from 'ws';
 import type { Logger } from '../logging/logger.js';
 import { PING_FRAME, PONG_FRAME } from '../structures/websocket-frame.js';
 import type { Connection, ConnectionOwner } from './connection.js';
+import type { InboundMeter } from './inbound-meter.js';
 import type { Liveness, Pingable } from './liveness.js';
 
 /** Codes of RFC 6455 for a Close frame without a code, and for a connection that ended without a Close frame. */
@@ -53,6 +54,7 @@ export interface ConnectionStart {
 export class WebSocketConnection extends WebSocket implements Connection, Pingable {
   declare protected readonly _receiver: Parser | null;
   #owner: ConnectionOwner | undefined;
+  #meter: InboundMeter | undefined;
   /** Of the owner's session. `ending`: it ends later in this turn. */
   #session: 'open' | 'ending' | 'ended' = 'open';
   /** Code with which the session ends. */
@@ -89,6 +91,8 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
 
   own(owner: ConnectionOwner): void {
     this.#owner = owner;
+    this.#meter = owner.meter;
+    this.#meter?.attach(this);
     this.on('message', onMessage);
     this.on('ping', onPing);
     this.on('pong', onPong);
@@ -145,6 +149,7 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
 
   pinged(data: Buffer): void {
     this.awaitsPong = false;
+    this.#meter?.frame(data.length);
     const full = this.buffered > PONG_BACKLOG_BYTES;
     this.#owedPong = full ? Buffer.from(data) : undefined;
     if (!full && this.open) this.pong(data);
@@ -161,6 +166,7 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
 
   answered(): void {
     this.awaitsPong = false;
+    this.#meter?.frame(0);
     if (this.#pingedAt >= 0) this.#readUpTo = this.#pingedAt + PING_FRAME.length;
     this.#pingedAt = -1;
   }
@@ -213,6 +219,7 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
     this.awaitsPong = false;
     const owner = this.#owner;
     if (owner === undefined || this.readyState !== WebSocket.OPEN) return;
+    this.#meter?.frame(data.length);
     try {
       if (isBinary) owner.onBinary(data);
       else owner.onText(data.toString());

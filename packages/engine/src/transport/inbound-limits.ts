@@ -1,0 +1,90 @@
+import type { EventCounters } from '../logging/event-counters.js';
+import type { Logger } from '../logging/logger.js';
+import type { Clock } from '../structures/clock.js';
+import type { Rate } from '../structures/token-bucket.js';
+import { InboundMeter, type InboundRates, type MeterContext, PausedReaders, RateBuckets, type RateKind } from './inbound-meter.js';
+
+/** Connections of one identity may send this many times what one connection may. */
+const CONNECTIONS_OF_IDENTITY = 20;
+/** Identities whose buckets are kept, those used longest ago are forgotten first. */
+const IDENTITIES = 10_000;
+
+export interface InboundLimitsOptions {
+  /** For the log: `worker` or `stream`. */
+  readonly listener: string;
+  readonly rates: InboundRates;
+  /** What `rates.requests` counts, for the log. */
+  readonly requests: 'joins' | 'calls';
+  /** Gets `rate_limited` for each time that a connection is not read. */
+  readonly counters?: EventCounters | undefined;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Rates of all connections of one listener: each connection has buckets of its own, and each identity has some for all its connections. */
+export class InboundLimits implements MeterContext {
+  readonly paused: PausedReaders;
+  readonly #options: InboundLimitsOptions;
+  readonly #shared = new Map<string, RateBuckets>();
+  readonly #sharedRates: InboundRates;
+  readonly #none: boolean;
+
+  constructor(options: InboundLimitsOptions) {
+    const { frames, bytes, requests } = options.rates;
+    this.#options = options;
+    this.paused = new PausedReaders(options.clock);
+    this.#sharedRates = { frames: shared(frames), bytes: shared(bytes), requests: shared(requests) };
+    this.#none = frames === undefined && bytes === undefined && requests === undefined;
+  }
+
+  /** Times that the engine stopped reading a connection. */
+  get pauses(): number {
+    return this.paused.pauses;
+  }
+
+  /** Identities that are remembered. */
+  get identities(): number {
+    return this.#shared.size;
+  }
+
+  /** The meter of a new connection; `undefined`: nothing is bounded. Without an identity the connection has its own buckets only. */
+  meter(identity: string | undefined, address: string): InboundMeter | undefined {
+    if (this.#none) return undefined;
+    return new InboundMeter(this, new RateBuckets(this.#options.rates, this.#options.clock), this.#sharedOf(identity), address);
+  }
+
+  hit(kind: RateKind, address: string, first: boolean): void {
+    const { logger, listener, requests, counters } = this.#options;
+    counters?.add('rate_limited');
+    logger[first ? 'warn' : 'debug']('rate_limited', {
+      code: 'RATE_LIMITED',
+      listener,
+      of: kind === 'requests' ? requests : kind,
+      address,
+    });
+  }
+
+  close(): void {
+    this.paused.close();
+  }
+
+  #sharedOf(identity: string | undefined): RateBuckets | undefined {
+    if (identity === undefined) return undefined;
+    const buckets = this.#shared.get(identity) ?? new RateBuckets(this.#sharedRates, this.#options.clock);
+    this.#shared.delete(identity);
+    this.#shared.set(identity, buckets);
+    const [oldest] = this.#shared.keys();
+    if (this.#shared.size > IDENTITIES && oldest !== undefined) this.#shared.delete(oldest);
+    return buckets;
+  }
+}
+
+function shared(rate: Rate | undefined): Rate | undefined {
+  if (rate === undefined) return undefined;
+  return { perSecond: rate.perSecond * CONNECTIONS_OF_IDENTITY, burst: rate.burst * CONNECTIONS_OF_IDENTITY };
+}
+
+/** A rate with a burst; a rate of 0 is no bound. */
+export function rateOf(perSecond: number, burst: number): Rate | undefined {
+  return perSecond === 0 ? undefined : { perSecond, burst };
+}
