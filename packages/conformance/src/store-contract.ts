@@ -3,6 +3,7 @@ import { expiryClauses } from './store-contract-expiry.js';
 import type { StoreClause } from './store-contract-factory.js';
 import { historyClauses } from './store-contract-history.js';
 import { itemClauses } from './store-contract-items.js';
+import { nameClauses } from './store-contract-names.js';
 import { writeClauses } from './store-contract-writes.js';
 
 export type { OpenStore, StoreClause, StoreFactory } from './store-contract-factory.js';
@@ -13,6 +14,7 @@ export type { OpenStore, StoreClause, StoreFactory } from './store-contract-fact
  */
 export const storeContract: readonly StoreClause[] = [
   ...itemClauses,
+  ...nameClauses,
   ...historyClauses,
   ...changeClauses,
   ...writeClauses,

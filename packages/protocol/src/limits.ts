@@ -121,6 +121,8 @@ export const LIMITS = {
   heldTriggerChars: 268_435_456,
   /** Writes that wait in a store before `OVERLOADED`. */
   queuedWrites: 65_536,
+  /** Lists that wait in front of a store, in which some are read at the same time, before `OVERLOADED`. */
+  queuedLists: 4_096,
   /** Writes of one `stream::batch`. */
   batchWrites: BATCH_WRITES,
   /** UTF-16 code units of the values before and after all writes of one `stream::batch`: its answer fits one message of the default size. */

@@ -13,7 +13,7 @@ export {
 export type { ApiResponse, HttpRequest, HttpRequest as ApiRequest, HttpResponse, InternalHttpRequest } from './http.js';
 export { Logger } from './logger.js';
 export { type States, state } from './state.js';
-export { type Streams, stream } from './stream.js';
+export { type GroupsPage, type ListAllOptions, type ListAllResult, type PageOptions, type Streams, stream } from './stream.js';
 export type {
   BatchOptions,
   BatchResult,

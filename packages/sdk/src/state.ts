@@ -1,4 +1,5 @@
-import type { UpdateOp, UpdateOpError } from './stream.js';
+import type { GroupsPage, PageOptions, UpdateOp, UpdateOpError } from './stream.js';
+import type { ListOptions } from './stream-options.js';
 
 interface Caller {
   trigger<TInput, TOutput>(request: { function_id: string; payload: TInput }): Promise<TOutput>;
@@ -36,9 +37,10 @@ export interface States<TData> {
   /** Answers the value that was there. */
   delete(scope: string, key: string): Promise<TData | undefined>;
   /** Values in the order of creation. */
-  list(scope: string): Promise<TData[]>;
-  /** Scopes that hold a value, sorted. */
-  listGroups(): Promise<string[]>;
+  list(scope: string, options?: ListOptions): Promise<TData[]>;
+  /** Scopes that hold a value, sorted. A page may be shorter than its limit; `listGroupsPage` says whether others follow. */
+  listGroups(options?: PageOptions): Promise<string[]>;
+  listGroupsPage(options: PageOptions): Promise<GroupsPage>;
   update(scope: string, key: string, ops: UpdateOp[]): Promise<StateUpdateResult<TData>>;
 }
 
@@ -49,8 +51,9 @@ export function state<TData = unknown>(worker: Caller): States<TData> {
     set: (scope, key, value) => call('set', { scope, key, value }),
     get: (scope, key) => call('get', { scope, key }),
     delete: (scope, key) => call('delete', { scope, key }),
-    list: (scope) => call('list', { scope }),
-    listGroups: async () => (await call<{ groups: string[] }>('list_groups', {})).groups,
+    list: (scope, options) => call('list', { scope, ...options }),
+    listGroups: async (options) => (await call<GroupsPage>('list_groups', { ...options })).groups,
+    listGroupsPage: (options) => call('list_groups', { ...options }),
     update: (scope, key, ops) => call('update', { scope, key, ops }),
   };
 }

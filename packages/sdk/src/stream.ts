@@ -94,6 +94,35 @@ export interface StreamJoinResult {
 /** What a write answers: `TResult`, or a conflict if it has a condition. */
 export type Answer<TResult, TData, TOptions> = TOptions extends IfVersion | IfAbsent ? TResult | StreamConflict<TData> : TResult;
 
+/** A part of a list of groups. Without `limit` a list larger than a message fails with RESULT_TOO_LARGE. */
+export interface PageOptions {
+  /** Groups of the page: 1 to 100,000. It also ends before it is larger than a message. */
+  limit?: number;
+  /** The page begins behind this group. */
+  after?: string;
+}
+
+export interface GroupsPage {
+  groups: string[];
+  /** The `after` of the next page; `undefined` at the end of the list. */
+  next?: string;
+}
+
+/** As {@link PageOptions}; the limit counts groups of all streams. */
+export interface ListAllOptions {
+  limit?: number;
+  after?: { stream: string; group: string };
+}
+
+export interface ListAllResult {
+  /** A stream that does not fit into a page goes on in the next one. */
+  stream: { id: string; groups: string[] }[];
+  /** Streams of this page. */
+  count: number;
+  /** The `after` of the next page; `undefined` at the end of the list. */
+  next?: { stream: string; group: string };
+}
+
 /** Streams through a worker. `TData` is the type of the items; nothing checks it at run time. */
 export interface Streams<TData> {
   /** Stores an item; whoever watches the group sees it before or when this resolves. */
@@ -116,7 +145,11 @@ export interface Streams<TData> {
   /** In the order of creation. */
   list(streamName: string, groupId: string, options?: ListOptions): Promise<TData[]>;
   listVersioned(streamName: string, groupId: string, options?: ListOptions): Promise<VersionedList<TData>>;
-  listGroups(streamName: string): Promise<string[]>;
+  /** Groups that hold an item, sorted. A page may be shorter than its limit; `listGroupsPage` says whether others follow. */
+  listGroups(streamName: string, options?: PageOptions): Promise<string[]>;
+  listGroupsPage(streamName: string, options: PageOptions): Promise<GroupsPage>;
+  /** All streams that hold an item, with their groups. */
+  listAll(options?: ListAllOptions): Promise<ListAllResult>;
   update<TOptions extends WriteOptions | ConditionalWriteOptions = WriteOptions>(
     streamName: string,
     groupId: string,
@@ -142,7 +175,9 @@ export function stream<TData = unknown>(worker: Caller): Streams<TData> {
     list: (stream_name, group_id, options) => call('list', { stream_name, group_id, ...options }),
     listVersioned: (stream_name, group_id, options) =>
       call('list', { stream_name, group_id, ...options, with_versions: true, with_position: true }),
-    listGroups: (stream_name) => call('list_groups', { stream_name }),
+    listGroups: (stream_name, options) => call('list_groups', { stream_name, ...options }),
+    listGroupsPage: (stream_name, options) => call('list_groups', { stream_name, ...options, with_next: true }),
+    listAll: (options) => call('list_all', { ...options }),
     update: (name, group, id, ops, options) => call('update', { ...item(name, group, id), ops, ...payloadOf(options) }),
     batch: (stream_name, group_id, writes, options) =>
       call('batch', { stream_name, group_id, writes: writes.map(batchWrite), ...payloadOf(options) }),

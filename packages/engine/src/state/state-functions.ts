@@ -6,10 +6,13 @@ import type { Call } from '../core/invocation.js';
 import { requireStorable } from '../core/stored-value.js';
 import { UpdateCall } from '../core/update-call.js';
 import type { Logger } from '../logging/logger.js';
+import { boundsOf, groupsPage, nextText, writeNames } from '../store/callers/list-names.js';
+import { ListSlots } from '../store/callers/list-slots.js';
 import { listGroup } from '../store/list-group.js';
 import { PendingWrites } from '../store/pending-writes.js';
 import type { ApplyResult, Change, StoredItem, StreamStore } from '../store/store.js';
-import { readName, readScope, readValue, STATE_STREAM } from './state-input.js';
+import { Rounds } from '../structures/rounds.js';
+import { MOST_LISTED, readName, readScope, readScopesQuery, readValue, STATE_STREAM } from './state-input.js';
 
 interface Parts {
   readonly fabric: Fabric;
@@ -18,8 +21,6 @@ interface Parts {
   readonly maxValueBytes: number | undefined;
   readonly logger: Logger;
 }
-
-const MOST_LISTED = 100_000;
 
 /** Registers the six state::* functions (spec SA §3.1). */
 export function registerStateFunctions(parts: Parts): void {
@@ -31,7 +32,7 @@ export function registerStateFunctions(parts: Parts): void {
   add('state::get', 'GET_ERROR', 'Reads the value of a key.', (call) => functions.get(call));
   add('state::delete', 'DELETE_ERROR', 'Removes a key and answers the value that it had.', (call) => functions.delete(call));
   add('state::list', 'LIST_ERROR', 'Lists the values of a scope.', (call) => functions.list(call));
-  add('state::list_groups', 'LIST_GROUPS_ERROR', 'Lists the scopes.', () => functions.listGroups());
+  add('state::list_groups', 'LIST_GROUPS_ERROR', 'Lists the scopes.', (call) => functions.listGroups(call));
   add('state::update', 'UPDATE_ERROR', 'Changes a value by operations, atomically.', (call) => functions.update(call));
 }
 
@@ -39,6 +40,9 @@ class StateFunctions {
   readonly #store: StreamStore;
   readonly #maxValueBytes: number | undefined;
   readonly #writes = new PendingWrites();
+  /** Callers that want the same list at the same time share it. */
+  readonly #names = new Rounds<JsonText>();
+  readonly #lists = new ListSlots();
 
   constructor(parts: Parts) {
     this.#store = parts.store;
@@ -78,12 +82,19 @@ class StateFunctions {
       maxBytes: resultBytes(call),
     };
     await this.#writes.settled(ref);
-    return (await listGroup(this.#store, ref, options)).rows;
+    const { rows, next } = await this.#lists.run(() => listGroup(this.#store, ref, options));
+    return readFlag(input, 'with_next') ? `{"items":${rows}${nextText(options.limit === undefined ? undefined : next)}}` : rows;
   }
 
-  async listGroups(): Promise<JsonText> {
+  async listGroups(call: Call): Promise<JsonText> {
+    const query = readScopesQuery(call);
     await this.#writes.allSettled();
-    return JSON.stringify({ groups: await this.#store.groups(STATE_STREAM) });
+    return this.#names.run('', JSON.stringify(query), () =>
+      this.#lists.run(async () => {
+        const { text, next } = await writeNames(await groupsPage(this.#store, STATE_STREAM, boundsOf(query)), query);
+        return `{"groups":[${text}]${nextText(next)}}`;
+      }),
+    );
   }
 
   async update(call: Call): Promise<JsonText> {

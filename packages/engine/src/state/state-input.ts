@@ -1,6 +1,8 @@
-import { type JsonObject, type JsonText, stringField } from '@rivulet/protocol';
-import { mismatch, requireExact } from '../core/builtin-input.js';
+import { isJsonObject, type JsonObject, type JsonText, stringField } from '@rivulet/protocol';
+import { resultBytes } from '../core/builtin-answer.js';
+import { mismatch, readCount, readText, requireExact } from '../core/builtin-input.js';
 import type { Call } from '../core/invocation.js';
+import type { NamesQuery } from '../store/callers/list-names.js';
 import { requireId } from '../store/ids.js';
 import type { GroupRef } from '../store/store.js';
 
@@ -24,4 +26,15 @@ export function readValue(call: Call, input: JsonObject): JsonText {
   const field = ['value', 'data'].find((each) => Object.hasOwn(input, each));
   if (field === undefined) throw mismatch('value is required');
   return JSON.stringify(input[field]);
+}
+
+/** Entries of a page. */
+export const MOST_LISTED = 100_000;
+
+/** Which part of the list of scopes a caller wants. The input may be anything that is no object: all of them. */
+export function readScopesQuery(call: Call): NamesQuery {
+  const input = isJsonObject(call.payload.value) ? call.payload.value : {};
+  const after = readText(input, 'after');
+  if (after !== undefined) requireId(after, 'after');
+  return { limit: readCount(input, 'limit', MOST_LISTED), after, maxBytes: resultBytes(call) };
 }

@@ -1,7 +1,20 @@
 import { ERROR_CODES, type ErrorCode, LIMITS, type Position, RivuletError } from '@rivulet/protocol';
 import type { Logger } from '../logging/logger.js';
 import { RepeatedLine } from '../logging/repeated-line.js';
-import type { ApplyResult, Change, Changes, GroupRef, ItemRead, Snapshot, StoreEvents, StreamStore, Write, WriteResult } from './store.js';
+import type {
+  ApplyResult,
+  Change,
+  Changes,
+  GroupRef,
+  ItemRead,
+  NamesPage,
+  PageBounds,
+  Snapshot,
+  StoreEvents,
+  StreamStore,
+  Write,
+  WriteResult,
+} from './store.js';
 
 /**
  * A store whose code comes from a file of the operator. Its errors may be of another copy of the protocol package, and are told by their
@@ -19,6 +32,9 @@ export class LoadedStore implements StreamStore {
   readonly write?: (write: Write) => Promise<WriteResult>;
   readonly follow?: (stream: string | undefined) => void;
   readonly unfollow?: (stream: string | undefined) => void;
+  readonly groupsPage?: (stream: string, bounds: PageBounds) => Promise<NamesPage>;
+  readonly streamsPage?: (bounds: PageBounds) => Promise<NamesPage>;
+  readonly snapshotAfter?: (ref: GroupRef, item: string) => Promise<Snapshot | undefined>;
 
   /** `startMs`: how long `start` may take, and `close` when it never started. */
   constructor(store: StreamStore, path: string, logger: Logger, startMs: number = LIMITS.adapterStartMs) {
@@ -28,6 +44,17 @@ export class LoadedStore implements StreamStore {
     this.#startMs = startMs;
     const write = store.write?.bind(store);
     if (write !== undefined) this.write = (changes) => told(() => write(changes));
+    const groupsPage = store.groupsPage?.bind(store);
+    const streamsPage = store.streamsPage?.bind(store);
+    const snapshotAfter = store.snapshotAfter?.bind(store);
+    if (groupsPage !== undefined) this.groupsPage = (stream, bounds) => told(() => groupsPage(stream, bounds));
+    if (streamsPage !== undefined) this.streamsPage = (bounds) => told(() => streamsPage(bounds));
+    if (snapshotAfter !== undefined)
+      this.snapshotAfter = (ref, item) =>
+        told(async () => {
+          const snapshot = await snapshotAfter(ref, item);
+          return snapshot && this.#snapshot(snapshot);
+        });
     const follow = store.follow?.bind(store);
     const unfollow = store.unfollow?.bind(store);
     if (follow === undefined || unfollow === undefined) return;
@@ -49,11 +76,12 @@ export class LoadedStore implements StreamStore {
   }
 
   snapshot(ref: GroupRef): Promise<Snapshot> {
-    return told(async () => {
-      const snapshot = await this.#store.snapshot(ref);
-      const { position, timestamp, external = false } = snapshot;
-      return { position, timestamp, external, ...this.#read(snapshot) };
-    });
+    return told(async () => this.#snapshot(await this.#store.snapshot(ref)));
+  }
+
+  #snapshot(snapshot: Snapshot): Snapshot {
+    const { position, timestamp, external = false } = snapshot;
+    return { position, timestamp, external, ...this.#read(snapshot) };
   }
 
   changes(ref: GroupRef, since: Position): Promise<Changes> {

@@ -1,6 +1,9 @@
 import { type Position, RivuletError } from '@rivulet/protocol';
 import type { LmdbEnvironment, View } from '../storage/lmdb-environment.js';
-import { chunked } from '../structures/chunked.js';
+import { chunked, MOST_WEIGHT } from '../structures/chunked.js';
+import type { NamesPage, PageBounds } from '../structures/sorted-names.js';
+import type { TurnBudget } from '../structures/turn-budget.js';
+import { readNames } from './lmdb/name-pages.js';
 import type { ChangeEntry, Changes, GroupRef, ItemRead, Snapshot, StoredItem } from './store.js';
 import type { Tables } from './store-lmdb-batch.js';
 import type { HeadCache } from './store-lmdb-heads.js';
@@ -15,7 +18,6 @@ import {
   LAST_NUMBER,
   numberAt,
   numbersKey,
-  splitHeadKey,
 } from './store-lmdb-records.js';
 import type { StoreState } from './store-lmdb-state.js';
 import { type Pin, PinnedViews } from './store-lmdb-views.js';
@@ -28,6 +30,7 @@ interface Sources {
   readonly heads: HeadCache;
   readonly state: StoreState;
   readonly now: () => number;
+  readonly turns: TurnBudget;
   /** The first of the reads that wait for a view begins to. */
   readonly onWait: () => void;
 }
@@ -62,19 +65,33 @@ export class LmdbReads {
   }
 
   snapshot(ref: GroupRef): Promise<Snapshot> {
-    return this.#streaming((view) => {
-      const { head, position, timestamp } = this.#standing(ref, view);
-      if (head === undefined || head.items <= CHUNK_ITEMS) {
-        const items = head === undefined ? [] : [...this.#itemsOf(head, view)];
-        return { whole: { position, timestamp, chunks: () => chunked(items, CHUNK_ITEMS, () => {}), close: () => {} } };
-      }
-      return {
-        from: (pin) => {
-          const close = () => pin.close();
-          return { position, timestamp, chunks: () => chunked(pin.read(this.#itemsOf(head, view)), CHUNK_ITEMS, close), close };
-        },
-      };
+    return this.#streaming((view) => this.#snapshot(this.#standing(ref, view), 0, view));
+  }
+
+  /** The items created after this one; `undefined` when there is no such item. */
+  snapshotAfter(ref: GroupRef, item: string): Promise<Snapshot | undefined> {
+    return this.#streaming<Snapshot | undefined>((view) => {
+      const standing = this.#standing(ref, view);
+      const key = standing.head && itemKey(standing.head.number, item);
+      const record = key && this.#from.tables.items.get(key, { transaction: view });
+      const stored = key && record && decodeItem(key, record);
+      return stored?.live === true ? this.#snapshot(standing, stored.created + 1, view) : { whole: undefined };
     });
+  }
+
+  #snapshot({ head, position, timestamp }: Standing, from: number, view: View): Looked<Snapshot> {
+    // What is small is read at once.
+    const whole = head === undefined ? [] : upTo(CHUNK_ITEMS, this.#itemsOf(head, view, from), charsOf);
+    if (head === undefined || whole !== undefined) {
+      return { whole: { position, timestamp, chunks: () => chunked(whole ?? [], CHUNK_ITEMS, () => {}), close: () => {} } };
+    }
+    return {
+      from: (pin) => {
+        const close = () => pin.close();
+        const chunks = () => chunked(pin.read(this.#itemsOf(head, view, from)), CHUNK_ITEMS, close, charsOf);
+        return { position, timestamp, chunks, close };
+      },
+    };
   }
 
   async changes(ref: GroupRef, since: Position): Promise<Changes> {
@@ -82,7 +99,7 @@ export class LmdbReads {
     return this.#streaming<Changes>((view) => {
       const { head, position, timestamp } = this.#standing(ref, view);
       if (since.offset < (head?.floor ?? this.#from.state.removedOffset)) return { whole: { kind: 'stale', reason: 'floor' } };
-      const first = head === undefined ? [] : upTo(CHUNK_ITEMS, this.#changesOf(head, since.offset, view));
+      const first = head === undefined ? [] : upTo(CHUNK_ITEMS, this.#changesOf(head, since.offset, view), charsOf);
       if (head === undefined || first !== undefined) {
         const chunks = () => chunked(first ?? [], CHUNK_ITEMS, () => {});
         return { whole: { kind: 'changes', position, timestamp, chunks, close: () => {} } };
@@ -90,34 +107,17 @@ export class LmdbReads {
       return {
         from: (pin) => {
           const close = () => pin.close();
-          const chunks = () => chunked(pin.read(this.#changesOf(head, since.offset, view)), CHUNK_ITEMS, close);
+          const chunks = () => chunked(pin.read(this.#changesOf(head, since.offset, view)), CHUNK_ITEMS, close, charsOf);
           return { kind: 'changes', position, timestamp, chunks, close };
         },
       };
     });
   }
 
-  groups(stream: string): string[] {
-    return this.#viewing((transaction) => {
-      const names: string[] = [];
-      const start = headKey(stream, '');
-      // 0x00 separates, so every group of the stream lies below the same name followed by 0x01.
-      const end = Buffer.from(`${stream}\u0001`);
-      for (const { key, value } of this.#from.tables.heads.getRange({ start, end, transaction })) {
-        if (decodeHead(key, value).items > 0) names.push(splitHeadKey(key).group);
-      }
-      return names.sort();
-    });
-  }
-
-  streams(): string[] {
-    return this.#viewing((transaction) => {
-      const names = new Set<string>();
-      for (const { key, value } of this.#from.tables.heads.getRange({ transaction })) {
-        if (decodeHead(key, value).items > 0) names.add(splitHeadKey(key).stream);
-      }
-      return [...names].sort();
-    });
+  /** Groups of a stream; `undefined`: the streams. */
+  names(stream: string | undefined, bounds: PageBounds): Promise<NamesPage> {
+    const { tables, turns } = this.#from;
+    return readNames({ heads: tables.heads, turns, view: () => this.#view() }, stream, bounds);
   }
 
   /** Ends the reads that are under way or wait. */
@@ -169,7 +169,7 @@ export class LmdbReads {
    * Where a group stands in this view. The heads in memory know events, which the disk does not; the disk may know a commit whose
    * `onCommit` has not run yet, and then its word counts, since the view shows that commit.
    */
-  #standing(ref: GroupRef, view: View): { head: Head | undefined; position: Position; timestamp: number } {
+  #standing(ref: GroupRef, view: View): Standing {
     const { state, heads, tables } = this.#from;
     const cached = heads.get(ref, view);
     const key = headKey(ref.stream, ref.group);
@@ -182,9 +182,10 @@ export class LmdbReads {
     return { head: stored, position: { epoch: state.epoch, offset }, timestamp: Math.max(cached.timestamp, stored.timestamp) };
   }
 
-  *#itemsOf(head: Head, view: View): IterableIterator<StoredItem> {
+  /** `from`: the least offset of creation. */
+  *#itemsOf(head: Head, view: View, from: number): IterableIterator<StoredItem> {
     const { order, items } = this.#from.tables;
-    const range = { start: numbersKey(head.number, 0), end: numbersKey(head.number, LAST_NUMBER), transaction: view };
+    const range = { start: numbersKey(head.number, from), end: numbersKey(head.number, LAST_NUMBER), transaction: view };
     for (const { key, value } of order.getRange(range)) {
       const item = decodeText(key, value);
       const place = itemKey(head.number, item);
@@ -213,11 +214,24 @@ export class LmdbReads {
   }
 }
 
-/** All entries, if there are no more than `limit`. */
-function upTo<T>(limit: number, source: Iterable<T>): T[] | undefined {
+interface Standing {
+  readonly head: Head | undefined;
+  readonly position: Position;
+  readonly timestamp: number;
+}
+
+/** UTF-16 code units of an entry that is a value. */
+function charsOf(entry: StoredItem | ChangeEntry): number {
+  return 'data' in entry ? entry.data.length : 0;
+}
+
+/** All entries, if there are no more than `limit` and they weigh no more than one chunk. */
+function upTo<T>(limit: number, source: Iterable<T>, weigh: (entry: T) => number): T[] | undefined {
   const entries: T[] = [];
+  let weight = 0;
   for (const entry of source) {
-    if (entries.length === limit) return undefined;
+    weight += weigh(entry);
+    if (entries.length === limit || (entries.length > 0 && weight > MOST_WEIGHT)) return undefined;
     entries.push(entry);
   }
   return entries;

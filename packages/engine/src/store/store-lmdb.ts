@@ -2,6 +2,7 @@ import type { Position } from '@rivulet/protocol';
 import type { Logger } from '../logging/logger.js';
 import { LmdbEnvironment, TransactionAbortedError } from '../storage/lmdb-environment.js';
 import type { Clock } from '../structures/clock.js';
+import { EVERYTHING } from '../structures/sorted-names.js';
 import { SteadyTime } from '../structures/steady-time.js';
 import { TurnBudget } from '../structures/turn-budget.js';
 import { requireId } from './ids.js';
@@ -13,6 +14,8 @@ import type {
   Commit,
   GroupRef,
   ItemRead,
+  NamesPage,
+  PageBounds,
   Snapshot,
   StoreEvents,
   WritableStore,
@@ -109,6 +112,7 @@ class LmdbStore implements WritableStore {
       heads: this.#heads,
       state,
       now: () => this.#committing ?? clock.now(),
+      turns: TurnBudget.of(clock),
       onWait: () =>
         this.#warn('store_reads_wait', { consequence: 'joins and lists of large groups wait until slow readers of others are served' }),
     });
@@ -167,16 +171,28 @@ class LmdbStore implements WritableStore {
     return this.#open().snapshot(ref);
   }
 
+  async snapshotAfter(ref: GroupRef, item: string): Promise<Snapshot | undefined> {
+    return this.#open().snapshotAfter(ref, item);
+  }
+
   async changes(ref: GroupRef, since: Position): Promise<Changes> {
     return this.#open().changes(ref, since);
   }
 
   async groups(stream: string): Promise<readonly string[]> {
-    return this.#open().groups(stream);
+    return (await this.groupsPage(stream, EVERYTHING)).names;
   }
 
   async streams(): Promise<readonly string[]> {
-    return this.#open().streams();
+    return (await this.streamsPage(EVERYTHING)).names;
+  }
+
+  async groupsPage(stream: string, bounds: PageBounds): Promise<NamesPage> {
+    return this.#open().names(stream, bounds);
+  }
+
+  async streamsPage(bounds: PageBounds): Promise<NamesPage> {
+    return this.#open().names(undefined, bounds);
   }
 
   watch(): Promise<void> {

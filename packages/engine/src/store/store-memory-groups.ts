@@ -1,4 +1,5 @@
 import { PairMap } from '../structures/pair-map.js';
+import { type NamesPage, type PageBounds, SortedNames } from '../structures/sorted-names.js';
 import type { Deadline } from './deadlines.js';
 import type { ChangeEntry, GroupRef, StoredItem } from './store.js';
 
@@ -21,6 +22,9 @@ export interface Group extends GroupRef {
 /** The groups of an in-memory store. */
 export class MemoryGroups {
   readonly #groups = new PairMap<Group>();
+  /** Of each stream, the groups that hold an item. */
+  readonly #filled = new Map<string, SortedNames>();
+  readonly #streams = new SortedNames();
   /** Highest offset and stamp of groups that are forgotten: a group that comes back starts after them. */
   #removed = { offset: 0, timestamp: 0 };
 
@@ -49,16 +53,33 @@ export class MemoryGroups {
     return this.#removed.offset;
   }
 
-  /** Those of a stream that hold an item. */
-  namesIn(stream: string): string[] {
-    const filled = [...this.#groups.valuesOf(stream)].filter(hasItems);
-    return filled.map(({ group }) => group).sort();
+  /** The group holds its first item, or its last one is gone. */
+  becameFilled(group: Group): void {
+    let names = this.#filled.get(group.stream);
+    if (names === undefined) {
+      names = new SortedNames();
+      this.#filled.set(group.stream, names);
+      this.#streams.add(group.stream);
+    }
+    names.add(group.group);
+  }
+
+  becameEmpty(group: Group): void {
+    const names = this.#filled.get(group.stream);
+    names?.delete(group.group);
+    if (names?.size !== 0) return;
+    this.#filled.delete(group.stream);
+    this.#streams.delete(group.stream);
+  }
+
+  /** Groups of a stream that hold an item. */
+  namesIn(stream: string, bounds: PageBounds): NamesPage {
+    return this.#filled.get(stream)?.page(bounds) ?? { names: [], more: false };
   }
 
   /** Streams with a group that holds an item. */
-  streams(): string[] {
-    const filled = [...this.#groups.values()].filter(hasItems);
-    return [...new Set(filled.map(({ stream }) => stream))].sort();
+  streams(bounds: PageBounds): NamesPage {
+    return this.#streams.page(bounds);
   }
 
   /** Forgets tombstones of deletes until `oldest`, raising the floor, and groups that hold nothing any more. */
@@ -77,8 +98,4 @@ export class MemoryGroups {
       this.#groups.delete(group.stream, group.group);
     }
   }
-}
-
-function hasItems(group: Group): boolean {
-  return group.items.size > 0;
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type Position, RivuletError } from '@rivulet/protocol';
 import { chunked } from '../structures/chunked.js';
 import type { Clock } from '../structures/clock.js';
+import { EVERYTHING } from '../structures/sorted-names.js';
 import { SteadyTime } from '../structures/steady-time.js';
 import { TurnBudget } from '../structures/turn-budget.js';
 import { type Effect, effectOf } from './change-effect.js';
@@ -17,6 +18,8 @@ import type {
   Commit,
   GroupRef,
   ItemRead,
+  NamesPage,
+  PageBounds,
   Snapshot,
   StoredItem,
   StoreEvents,
@@ -142,12 +145,20 @@ class MemoryStore implements WritableStore {
     });
   }
 
-  groups(stream: string): Promise<readonly string[]> {
-    return this.#reading(() => this.#groups.namesIn(stream));
+  async groups(stream: string): Promise<readonly string[]> {
+    return (await this.groupsPage(stream, EVERYTHING)).names;
   }
 
-  streams(): Promise<readonly string[]> {
-    return this.#reading(() => this.#groups.streams());
+  async streams(): Promise<readonly string[]> {
+    return (await this.streamsPage(EVERYTHING)).names;
+  }
+
+  groupsPage(stream: string, bounds: PageBounds): Promise<NamesPage> {
+    return this.#reading(() => this.#groups.namesIn(stream, bounds));
+  }
+
+  streamsPage(bounds: PageBounds): Promise<NamesPage> {
+    return this.#reading(() => this.#groups.streams(bounds));
   }
 
   watch(): Promise<void> {
@@ -223,11 +234,13 @@ class MemoryStore implements WritableStore {
     let created = before?.created ?? 0;
     if (effect.kind === 'write' && item !== undefined) {
       created = before?.created ?? offset;
+      if (group.items.size === 0) this.#groups.becameFilled(group);
       this.#writable(group).set(item, { item, data: effect.data, created, changed: offset });
       group.tombstones.delete(item);
       this.#expires(group, change);
     } else if (effect.kind === 'remove' && item !== undefined) {
       this.#writable(group).delete(item);
+      if (group.items.size === 0) this.#groups.becameEmpty(group);
       this.#bury(group, { item, data: effect.data, created, changed: offset });
       this.#stays(group, item);
     }

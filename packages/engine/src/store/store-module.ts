@@ -3,8 +3,10 @@ import { LIMITS } from '@rivulet/protocol';
 import { inTime, LoadedStore } from './loaded-store.js';
 import type { StoreFactory, StoreFactoryOptions, StreamStore } from './store.js';
 
+type Optional = 'write' | 'follow' | 'unfollow' | 'groupsPage' | 'streamsPage' | 'snapshotAfter';
+
 /** Every method that a store must have; the compiler holds the list complete. */
-const METHODS: Readonly<Record<Exclude<keyof StreamStore, 'write' | 'follow' | 'unfollow'>, true>> = {
+const METHODS: Readonly<Record<Exclude<keyof StreamStore, Optional>, true>> = {
   start: true,
   apply: true,
   get: true,

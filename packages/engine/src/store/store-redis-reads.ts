@@ -1,6 +1,7 @@
 import { type Position, RivuletError } from '@rivulet/protocol';
 import type { RedisReply } from '../storage/redis-client.js';
 import { chunked } from '../structures/chunked.js';
+import { type NamesPage, type PageBounds, SortedNames } from '../structures/sorted-names.js';
 import type { ChangeEntry, Changes, GroupRef, ItemRead, Snapshot, StoredItem } from './store.js';
 import { listOf, type Page, type RedisGroups, type Standing, textOf } from './store-redis-groups.js';
 import { PARTITIONS } from './store-redis-keys.js';
@@ -53,9 +54,12 @@ export async function readSnapshot(groups: RedisGroups, ref: GroupRef): Promise<
   throw tooOften();
 }
 
-/** Members of an index that every partition has a part of, sorted: page by page, of some partitions at once. What is there all the time is found. */
-export async function readUnion({ redis }: RedisGroups, keyOf: (partition: number) => string): Promise<readonly string[]> {
-  const found = new Set<string>();
+/**
+ * A page of the members of an index that every partition has a part of: page by page, of some partitions at once. Every member is read, and only
+ * what the page may have is kept. What is there all the time is found.
+ */
+export async function readUnion({ redis }: RedisGroups, keyOf: (partition: number) => string, bounds: PageBounds): Promise<NamesPage> {
+  const found = new SortedNames(bounds);
   const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition).values();
   const scan = async () => {
     for (const partition of partitions) {
@@ -68,7 +72,7 @@ export async function readUnion({ redis }: RedisGroups, keyOf: (partition: numbe
     }
   };
   await Promise.all(Array.from({ length: SCANS_AT_ONCE }, scan));
-  return [...found].sort();
+  return found.page(bounds);
 }
 
 export async function readChanges(groups: RedisGroups, ref: GroupRef, since: Position): Promise<Changes> {

@@ -5,6 +5,7 @@ import { type Concerns, Redis } from '../storage/redis.js';
 import type { RedisServers } from '../storage/redis-servers.js';
 import type { Clock } from '../structures/clock.js';
 import { PairMap } from '../structures/pair-map.js';
+import { EVERYTHING } from '../structures/sorted-names.js';
 import { SteadyTime } from '../structures/steady-time.js';
 import { requireId } from './ids.js';
 import type {
@@ -13,6 +14,8 @@ import type {
   Changes,
   GroupRef,
   ItemRead,
+  NamesPage,
+  PageBounds,
   Snapshot,
   StoreEvents,
   WritableStore,
@@ -169,13 +172,21 @@ class RedisStore implements WritableStore {
   }
 
   async groups(stream: string): Promise<readonly string[]> {
-    const { groups } = this.#opened();
-    return readUnion(groups, (partition) => groups.keys.groups(partition, stream));
+    return (await this.groupsPage(stream, EVERYTHING)).names;
   }
 
   async streams(): Promise<readonly string[]> {
+    return (await this.streamsPage(EVERYTHING)).names;
+  }
+
+  async groupsPage(stream: string, bounds: PageBounds): Promise<NamesPage> {
     const { groups } = this.#opened();
-    return readUnion(groups, (partition) => groups.keys.partition(partition).streams);
+    return readUnion(groups, (partition) => groups.keys.groups(partition, stream), bounds);
+  }
+
+  async streamsPage(bounds: PageBounds): Promise<NamesPage> {
+    const { groups } = this.#opened();
+    return readUnion(groups, (partition) => groups.keys.partition(partition).streams, bounds);
   }
 
   async watch(ref: GroupRef): Promise<void> {

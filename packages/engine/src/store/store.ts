@@ -1,6 +1,7 @@
 import type { JsonText, Position, StreamEffect } from '@rivulet/protocol';
 import type { Logger } from '../logging/logger.js';
 import type { Clock } from '../structures/clock.js';
+import type { NamesPage, PageBounds } from '../structures/sorted-names.js';
 
 /**
  * What a store of streams owes the engine. A group `(stream, group)` is an ordered map of items with one history: every effect on it
@@ -29,6 +30,11 @@ export interface StreamStore {
   /** All items in order of creation, from one consistent view. The caller must `close` it. */
   snapshot(ref: GroupRef): Promise<Snapshot>;
   /**
+   * The items created after this one, as `snapshot` gives them; `undefined` when there is no such item. Optional: without it, the engine
+   * passes over those before it.
+   */
+  snapshotAfter?(ref: GroupRef, item: string): Promise<Snapshot | undefined>;
+  /**
    * Each item changed after `since` once, with its newest value, and a tombstone for each deleted one, in offset order.
    * `stale` when `since` is of another epoch or below the tombstone floor: only a snapshot helps then.
    */
@@ -37,6 +43,13 @@ export interface StreamStore {
   groups(stream: string): Promise<readonly string[]>;
   /** Streams that hold at least one item, sorted. */
   streams(): Promise<readonly string[]>;
+  /**
+   * A part of `groups`, in the same order, without reading all of them at once. A group that holds items all the time is in one of the
+   * pages that follow each other. Optional: without it, the engine takes the part from all of `groups`.
+   */
+  groupsPage?(stream: string, bounds: PageBounds): Promise<NamesPage>;
+  /** The same for `streams`. */
+  streamsPage?(bounds: PageBounds): Promise<NamesPage>;
   /** After it resolves, every later commit of the group reaches `onCommit`, whoever wrote it. Local commits always do. Calls are counted. */
   watch(ref: GroupRef): Promise<void>;
   unwatch(ref: GroupRef): void;
@@ -284,3 +297,4 @@ export type ChangeEntry =
 
 export type { Logger } from '../logging/logger.js';
 export type { Clock } from '../structures/clock.js';
+export type { NamesPage, PageBounds } from '../structures/sorted-names.js';

@@ -1,6 +1,7 @@
 import { field, isJsonObject, type JsonText, LIMITS, type Position, parseJson, RivuletError, type StreamEffect } from '@rivulet/protocol';
 import { requireStorable } from '../core/stored-value.js';
 import type { Logger } from '../logging/logger.js';
+import { groupsPage, sortedPage, streamsPage } from '../store/callers/list-names.js';
 import { requireId } from '../store/ids.js';
 import type {
   ApplyResult,
@@ -8,6 +9,8 @@ import type {
   Changes,
   GroupRef,
   ItemRead,
+  NamesPage,
+  PageBounds,
   Snapshot,
   StoredItem,
   StoreEvents,
@@ -17,6 +20,7 @@ import type {
 } from '../store/store.js';
 import { Lines } from '../structures/lines.js';
 import { Rounds } from '../structures/rounds.js';
+import { pageOf } from '../structures/sorted-names.js';
 import { type BackendOperation, type Backends, type Part, WRITE_ERRORS } from './backends.js';
 import { Doubts } from './doubts.js';
 
@@ -28,12 +32,6 @@ type Applied = Extract<ApplyResult, { kind: 'applied' }>;
 
 /** A part of a write. */
 type WritePart = Required<Part> & { readonly of: WriteKind };
-
-/** A stream and its groups. */
-export interface CatalogueRow {
-  readonly id: string;
-  readonly groups: readonly string[];
-}
 
 /** What a backend has of a group. */
 interface Listed extends Pick<Snapshot, 'position' | 'timestamp'> {
@@ -156,6 +154,11 @@ export class BackedStore implements StreamStore {
     };
   }
 
+  /** What the items of a stream are listed from. */
+  listed(stream: string): StreamStore {
+    return this.keeps('list', stream) ? this.#inner : this;
+  }
+
   async changes(ref: GroupRef, since: Position): Promise<Changes> {
     // What changed since then only the worker could tell, and it isn't asked.
     if (this.#backends.serves('list', ref.stream)) return { kind: 'stale', reason: 'backend' };
@@ -176,21 +179,53 @@ export class BackedStore implements StreamStore {
     return [...new Set([...(await this.#inner.streams()), ...this.#backends.streams])].sort();
   }
 
-  /** Every stream that has groups. One whose worker can't say is left out, and logged: the others are none of its business. */
-  async catalogue(): Promise<readonly CatalogueRow[]> {
-    const backed = new Set(this.#backends.streams);
-    const row = async (id: string): Promise<CatalogueRow> => {
-      try {
-        return { id, groups: await this.groups(id) };
-      } catch (error) {
-        if (!backed.has(id)) throw error;
-        this.#logger.warn('stream_not_listed', { stream: id, error: String(error) });
-        return { id, groups: [] };
-      }
-    };
-    // All are asked at once, so that a worker that doesn't answer costs its time once.
-    const rows = await Promise.all((await this.streams()).map(row));
-    return rows.filter(({ groups }) => groups.length > 0);
+  /** A worker returns all of its groups; without bounds they stay in its order. */
+  async groupsPage(stream: string, bounds: PageBounds): Promise<NamesPage> {
+    if (this.keeps('list_groups', stream)) return groupsPage(this.#inner, stream, bounds);
+    return servedPage(await this.groups(stream), bounds);
+  }
+
+  async streamsPage(bounds: PageBounds): Promise<NamesPage> {
+    const page = await streamsPage(this.#inner, bounds);
+    const end = page.more ? page.names.at(-1) : undefined;
+    const served = this.#backends.streams.filter((name) => end === undefined || name <= end);
+    if (served.length === 0) return page;
+    const both = await sortedPage([...page.names, ...served], bounds);
+    return { names: both.names, more: both.more || page.more };
+  }
+
+  /** Whether the store of the engine does it, and no worker. */
+  keeps(operation: BackendOperation, stream: string): boolean {
+    return !this.#backends.serves(operation, stream);
+  }
+
+  /** As `groupsPage`. A stream whose worker fails has no groups, which is logged: the other streams are listed all the same. */
+  async listedPage(stream: string, bounds: PageBounds): Promise<NamesPage> {
+    const isServed = this.#backends.streams.includes(stream);
+    try {
+      return await this.groupsPage(stream, bounds);
+    } catch (error) {
+      if (!isServed) throw error;
+      return this.#notListed(stream, error);
+    }
+  }
+
+  /** Asks the workers of those streams that have one, all at once: one that does not answer costs its time once. */
+  askServed(streams: readonly string[]): ReadonlyMap<string, (bounds: PageBounds) => Promise<NamesPage>> {
+    const served = new Set(this.#backends.streams);
+    return new Map(
+      streams
+        .filter((stream) => served.has(stream))
+        .map((stream) => {
+          const asked = this.groups(stream).catch((error: unknown) => this.#notListed(stream, error).names);
+          return [stream, async (bounds: PageBounds) => servedPage(await asked, bounds)];
+        }),
+    );
+  }
+
+  #notListed(stream: string, error: unknown): NamesPage {
+    this.#logger.warn('stream_not_listed', { stream, error: String(error) });
+    return { names: [], more: false };
   }
 
   watch(ref: GroupRef): Promise<void> {
@@ -319,6 +354,12 @@ export class BackedStore implements StreamStore {
       });
     }
   }
+}
+
+/** A page of what a worker has returned. */
+async function servedPage(names: readonly string[], bounds: PageBounds): Promise<NamesPage> {
+  const isWhole = bounds.after === undefined && bounds.limit === Number.POSITIVE_INFINITY;
+  return isWhole ? pageOf(names, bounds) : sortedPage(names, bounds);
 }
 
 function unsupported(): RivuletError {

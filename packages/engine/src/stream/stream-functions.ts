@@ -28,7 +28,7 @@ export function registerStreamFunctions(parts: Parts): void {
   add('stream::delete', 'STREAM_DELETE_ERROR', 'Removes an item.', (call) => writes.delete(call));
   add('stream::list', 'STREAM_GET_GROUP_ERROR', 'Lists the values of a group.', (call) => reads.list(call));
   add('stream::list_groups', 'STREAM_LIST_GROUPS_ERROR', 'Lists the groups of a stream.', (call) => reads.listGroups(call));
-  add('stream::list_all', 'STREAM_LIST_ALL_ERROR', 'Lists streams and their groups.', () => reads.listAll());
+  add('stream::list_all', 'STREAM_LIST_ALL_ERROR', 'Lists streams and their groups.', (call) => reads.listAll(call));
   add('stream::send', 'STREAM_SEND_ERROR', 'Pushes an event to everyone who watches.', (call) => writes.send(call));
   add('stream::update', 'STREAM_UPDATE_ERROR', 'Changes an item by operations, atomically.', (call) => writes.update(call));
   add('stream::batch', 'STREAM_BATCH_ERROR', 'Changes several items of a group in one step.', (call) => writes.batch(call));

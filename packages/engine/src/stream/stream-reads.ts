@@ -1,19 +1,28 @@
-import { formatPosition, type JsonText, type Position } from '@rivulet/protocol';
+import { field, formatPosition, isJsonObject, type JsonObject, type JsonText, type Position, stringField } from '@rivulet/protocol';
 import { resultBytes } from '../core/builtin-answer.js';
-import { readCount, readFlag, readInput, readText } from '../core/builtin-input.js';
+import { mismatch, readCount, readFlag, readInput, readText } from '../core/builtin-input.js';
 import type { Call } from '../core/invocation.js';
+import { boundsOf, type NamesList, nextText, writeNames } from '../store/callers/list-names.js';
+import { ListSlots } from '../store/callers/list-slots.js';
+import { requireId } from '../store/ids.js';
 import { listGroup } from '../store/list-group.js';
 import type { PendingWrites } from '../store/pending-writes.js';
 import type { GroupRef, StoredItem } from '../store/store.js';
+import { Rounds } from '../structures/rounds.js';
 import type { BackedStore } from './backed-store.js';
-import { readGroup, readId } from './stream-input.js';
-
-const MOST_LISTED = 100_000;
+import { type GroupPlace, listAll } from './functions/list-all.js';
+import { MOST_LISTED, readGroup, readId, readNamesQuery } from './stream-input.js';
 
 /** The stream::* functions that read. Each sees what was written before it was called. */
 export class StreamReads {
   readonly #store: BackedStore;
   readonly #pending: PendingWrites;
+  /** Callers that want the same list at the same time share it. */
+  readonly #names = new Rounds<NamesList>();
+  readonly #all = new Rounds<JsonText>();
+  readonly #lists = new ListSlots();
+  /** Apart, since these wait for the workers that serve streams. */
+  readonly #allLists = new ListSlots();
 
   constructor(store: BackedStore, pending: PendingWrites) {
     this.#store = store;
@@ -43,20 +52,34 @@ export class StreamReads {
     };
     if (withVersions || withPosition) this.#store.requireOwn(ref.stream);
     await this.#pending.settled(ref);
-    const { rows, position } = await listGroup(this.#store, ref, options);
-    return withPosition ? `{"items":${rows},"position":${textOf(position)}}` : rows;
+    const { rows, position, next } = await this.#listing('list', ref.stream, () => listGroup(this.#store.listed(ref.stream), ref, options));
+    if (!withPosition && !readFlag(input, 'with_next')) return rows;
+    const told = withPosition ? `,"position":${textOf(position)}` : '';
+    return `{"items":${rows}${told}${nextText(options.limit === undefined ? undefined : next)}}`;
   }
 
   async listGroups(call: Call): Promise<JsonText> {
-    const stream = readId(readInput(call), 'stream_name');
+    const input = readInput(call);
+    const stream = readId(input, 'stream_name');
+    const query = readNamesQuery(call, input);
     await this.#pending.streamSettled(stream);
-    return JSON.stringify(await this.#store.groups(stream));
+    const key = JSON.stringify(query);
+    const { text, next } = await this.#names.run(stream, key, () =>
+      this.#listing('list_groups', stream, async () => writeNames(await this.#store.groupsPage(stream, boundsOf(query)), query)),
+    );
+    return readFlag(input, 'with_next') ? `{"groups":[${text}]${nextText(next)}}` : `[${text}]`;
   }
 
-  async listAll(): Promise<JsonText> {
+  async listAll(call: Call): Promise<JsonText> {
+    const input = isJsonObject(call.payload.value) ? call.payload.value : {};
+    const query = { limit: readCount(input, 'limit', MOST_LISTED), after: readPlace(input), maxBytes: resultBytes(call) };
     await this.#pending.allSettled();
-    const rows = await this.#store.catalogue();
-    return JSON.stringify({ stream: rows, count: rows.length });
+    return this.#all.run('', JSON.stringify(query), () => this.#allLists.run(() => listAll(this.#store, query)));
+  }
+
+  /** A list that a worker returns takes no slot: the worker may make lists of its own meanwhile. */
+  #listing<T>(operation: 'list' | 'list_groups', stream: string, list: () => Promise<T>): Promise<T> {
+    return this.#store.keeps(operation, stream) ? this.#lists.run(list) : list();
   }
 
   async #getVersion(ref: GroupRef, item: string): Promise<JsonText> {
@@ -78,4 +101,15 @@ function versionRow({ item, data, changed }: StoredItem, { epoch }: Position): J
 
 function textOf(position: Position): JsonText {
   return JSON.stringify(formatPosition(position));
+}
+
+/** A place in `stream::list_all`. */
+function readPlace(input: JsonObject): GroupPlace | undefined {
+  const after = field(input, 'after') ?? undefined;
+  if (after === undefined) return undefined;
+  const [stream, group] = isJsonObject(after) ? [stringField(after, 'stream'), stringField(after, 'group')] : [];
+  if (stream === undefined || group === undefined) throw mismatch('after must be an object with the texts stream and group');
+  requireId(stream, 'after.stream');
+  requireId(group, 'after.group');
+  return { stream, group };
 }

@@ -1,0 +1,56 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { type PageBounds, pageOf, SortedNames } from '../src/structures/sorted-names.js';
+
+const name = fc.string({ maxLength: 4, unit: fc.constantFrom('a', 'b', '\uE000', '\u{1F642}', '"') });
+const bounds = fc.record({
+  after: fc.option(name, { nil: undefined }),
+  limit: fc.constantFrom(1, 2, 7, Number.POSITIVE_INFINITY),
+  chars: fc.constantFrom(1, 20, Number.POSITIVE_INFINITY),
+});
+
+function sortedSet(names: Iterable<string>, { after }: Pick<PageBounds, 'after'>): string[] {
+  return [...new Set(names)].sort().filter((each) => after === undefined || each > after);
+}
+
+test('E9 sorted names give the pages of a sorted set', () => {
+  const change = fc.record({ add: fc.boolean(), name });
+  fc.assert(
+    fc.property(fc.array(change, { maxLength: 60 }), bounds, (changes, wanted) => {
+      const names = new SortedNames();
+      const model = new Set<string>();
+      for (const { add, name: each } of changes) {
+        if (add) names.add(each);
+        else names.delete(each);
+        if (add) model.add(each);
+        else model.delete(each);
+      }
+      expect(names.size).toBe(model.size);
+      expect(names.page(wanted)).toEqual(pageOf(sortedSet(model, wanted), wanted));
+    }),
+  );
+});
+
+test('E9 names that keep only one page give that page, and hold little more', () => {
+  fc.assert(
+    fc.property(fc.array(name, { maxLength: 60 }), bounds, (all, wanted) => {
+      const names = new SortedNames(wanted);
+      for (const each of all) names.add(each);
+      expect(names.page(wanted)).toEqual(pageOf(sortedSet(all, wanted), wanted));
+    }),
+  );
+  const few = new SortedNames({ after: undefined, limit: 10, chars: Number.POSITIVE_INFINITY });
+  for (let n = 0; n < 5_000; n++) few.add(String((n * 7_919) % 5_000));
+  expect(few.size).toBeLessThanOrEqual(12);
+});
+
+test('E9 many names stay sorted whatever the order in which they come', () => {
+  const names = new SortedNames();
+  const all = Array.from({ length: 20_000 }, (_, n) => String((n * 7_919) % 20_000));
+  for (const each of all) names.add(each);
+  const sorted = [...all].sort();
+  expect([...names.from(undefined)]).toEqual(sorted);
+  expect(names.page({ after: sorted[9_999], limit: 2, chars: 1_000 })).toEqual({ names: sorted.slice(10_000, 10_002), more: true });
+  for (const each of all) names.delete(each);
+  expect(names.size).toBe(0);
+});
