@@ -114,10 +114,11 @@ test('RB-6 middleware gets the call with its context, its answer is returned, bu
   expect((await session.call('api::x', 3, { action: { type: 'enqueue', queue: 'q' } })).result).toBe('from middleware');
   expect(await session.errorCode('hidden', {})).toBe('FORBIDDEN');
   const context = { user: 'u1' };
+  const caller = { kind: 'guest', worker_id: await session.workerId(), session_id: await session.workerId(), identity: null, context };
   expect(seen).toEqual([
-    { function_id: 'api::x', payload: { n: 1 }, action: null, context },
-    { function_id: 'api::x', payload: 2, action: { type: 'void' }, context },
-    { function_id: 'api::x', payload: 3, action: { type: 'enqueue', queue: 'q' }, context },
+    { function_id: 'api::x', payload: { n: 1 }, action: null, context, _caller: caller },
+    { function_id: 'api::x', payload: 2, action: { type: 'void' }, context, _caller: caller },
+    { function_id: 'api::x', payload: 3, action: { type: 'enqueue', queue: 'q' }, context, _caller: caller },
   ]);
   expect(session.inbox.all.filter((frame) => frame.invocation_id === 'v')).toEqual([]);
   expect(ran).toBe(0);

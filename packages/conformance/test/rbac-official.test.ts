@@ -63,7 +63,7 @@ test.each(['0.11.6', '0.22.1'] as const)(
     const { functions } = (await session.call('engine::functions::list', {})) as { functions: { function_id: string }[] };
     expect(functions.map(({ function_id }) => function_id)).toEqual(['test::by-metadata', 'test::ew::public::echo', 'test::named']);
     const echo = calls.all.find(({ of }) => of === 'middleware')?.input;
-    expect(echo).toEqual({ function_id: 'test::ew::public::echo', payload: { n: 1 }, action: null, context });
+    expect(echo).toMatchObject({ function_id: 'test::ew::public::echo', payload: { n: 1 }, action: null, context });
 
     const events = new Inbox<unknown>();
     session.registerFunction('on-change', async (data) => {

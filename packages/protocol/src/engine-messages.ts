@@ -18,6 +18,8 @@ export interface Invocation {
   readonly data: unknown;
   /** `undefined` when absent or null. */
   readonly metadata: unknown;
+  /** Who calls, as the engine says it; `undefined` for a trusted worker. */
+  readonly caller: unknown;
   readonly traceparent: string | undefined;
   readonly baggage: string | undefined;
 }

@@ -1,6 +1,7 @@
 import type { ErrorBody, Invocation, RegisterTrigger } from '@rivulet/protocol';
 import { utf8Length } from '@rivulet/protocol';
 import { Bindings } from './bindings.js';
+import { callerOf } from './caller.js';
 import { messageOf, type SdkErrorCode } from './errors.js';
 import type { RegisteredFunction, RegisteredTriggerType } from './registrations.js';
 import { errorBodyOf } from './thrown.js';
@@ -55,7 +56,9 @@ export class Executor {
     if (this.#running >= this.#options.maxRunning)
       return this.#refuse(call, reply, 'OVERLOADED', `the worker runs ${this.#running} handlers; call again later`);
     this.#track(async () =>
-      this.#answer(call, reply, () => invocable.run(this.#options.revive(call.data), call.metadata as Metadata | undefined)),
+      this.#answer(call, reply, () =>
+        invocable.run(this.#options.revive(call.data), call.metadata as Metadata | undefined, { caller: callerOf(call) }),
+      ),
     );
   }
 

@@ -1,15 +1,15 @@
 import type {
+  FunctionHandler,
   HttpInvocationConfig,
   RegisterFunctionOptions,
   RegisterServiceInput,
   RegisterTriggerInput,
   RegisterTriggerTypeInput,
-  RemoteFunctionHandler,
   TriggerHandler,
 } from './types.js';
 
 export type Invocable =
-  | { readonly kind: 'handler'; readonly run: RemoteFunctionHandler }
+  | { readonly kind: 'handler'; readonly run: FunctionHandler }
   | { readonly kind: 'http'; readonly config: HttpInvocationConfig };
 
 export interface RegisteredFunction {

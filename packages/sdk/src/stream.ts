@@ -77,18 +77,66 @@ export interface StreamAuthInput {
   query_params: Record<string, string[]>;
   addr: string;
 }
+/** What an auth function of the stream port answers. Any object without `unauthorized` lets the client in. */
 export interface StreamAuthResult {
+  /** Anything but `false` and `null` refuses. */
+  unauthorized?: boolean | null;
+  /** Join and leave functions get it. */
   context?: unknown;
+  /** Name of the user, at most 256 bytes of UTF-8. `engine::sessions::disconnect` ends its sessions. */
+  identity?: string | null;
+  /** When the session ends, in Unix milliseconds. */
+  expires_at_ms?: number | null;
 }
-export interface StreamJoinLeaveEvent {
+export interface StreamJoinLeaveEvent<TContext = unknown> {
   subscription_id: string;
   stream_name: string;
   group_id: string;
   id?: string | null;
-  context?: unknown;
+  /** As the auth function gave it; `null` without one. */
+  context: TContext;
+  /** As the auth function gave it; absent without one. */
+  identity?: string;
 }
+/** An item that lives while the client watches. */
+export interface StreamLease {
+  item_id: string;
+  data?: unknown;
+  /** Milliseconds that it outlives a connection that broke. Default 10,000. */
+  grace_ms?: number;
+  /** Whether the client may replace the data. Default false. */
+  client_data?: boolean;
+}
+/** What a join function answers. Nothing, `null` and an object without `unauthorized` allow; with `join_fail_closed` only the object does. */
 export interface StreamJoinResult {
-  unauthorized: boolean;
+  /** Anything but `false` and `null` refuses. */
+  unauthorized?: boolean | null;
+  lease?: StreamLease | null;
+}
+
+/** What an auth function of a worker listener with rules gets. */
+export interface WorkerAuthInput {
+  headers: Record<string, string>;
+  query_params: Record<string, string[]>;
+  ip_address: string;
+}
+/** What it answers. Any object without `unauthorized` lets the guest in; docs/access.md has the defaults. */
+export interface WorkerAuthResult {
+  /** Anything but `false` and `null` refuses. */
+  unauthorized?: boolean | null;
+  allowed_functions?: string[] | null;
+  forbidden_functions?: string[] | null;
+  allowed_trigger_types?: string[] | null;
+  allow_trigger_type_registration?: boolean | null;
+  allow_function_registration?: boolean | null;
+  function_registration_prefix?: string | null;
+  /** Middleware, hooks and called functions get it. */
+  context?: unknown;
+  /** Name of the user, at most 256 bytes of UTF-8. `engine::sessions::disconnect` ends its sessions. */
+  identity?: string | null;
+  /** When the session ends, in Unix milliseconds. */
+  expires_at_ms?: number | null;
+  namespaces?: Record<string, string[]> | null;
 }
 
 /** What a write answers: `TResult`, or a conflict if it has a condition. */

@@ -6,9 +6,32 @@ export type Metadata = Record<string, unknown>;
 /** A reference to one end of a channel, as it travels inside payloads. */
 export type StreamChannelRef = { channel_id: string; access_key: string; direction: 'read' | 'write' };
 
+/**
+ * Who calls a function, as the engine says it. `guest`: a session of a listener with rules, such as a page; `identity` and `context` come
+ * from the auth function. `worker`: a trusted worker, for itself. `http`: an HTTP request. `trigger`: another trigger. `engine`: the engine
+ * asks, for instance for an auth answer.
+ */
+export type FunctionCaller<TContext = unknown> =
+  | { kind: 'guest'; worker_id: string | null; session_id: string | null; identity: string | null; context: TContext }
+  | { kind: 'worker'; worker_id: string | undefined }
+  | { kind: 'http' }
+  | { kind: 'trigger' }
+  | { kind: 'engine' };
+
+/** The third argument of a handler. */
+export type CallContext = { readonly caller: FunctionCaller };
+
 /** The input of a handler, and the metadata of the call or trigger, if it has any. Handlers state the type that they expect. */
 // oxlint-disable-next-line typescript/no-explicit-any -- a handler for a narrower input must be assignable, as in the official SDK
 export type RemoteFunctionHandler<TInput = any, TOutput = unknown> = (data: TInput, metadata?: Metadata) => Promise<TOutput> | TOutput;
+
+/** What `registerFunction` takes: a `RemoteFunctionHandler`, or a handler that also reads who calls it. */
+// oxlint-disable-next-line typescript/no-explicit-any -- a handler for a narrower input must be assignable
+export type FunctionHandler<TInput = any, TOutput = unknown> = (
+  data: TInput,
+  metadata: Metadata | undefined,
+  call: CallContext,
+) => Promise<TOutput> | TOutput;
 
 export type HttpAuthConfig =
   | { type: 'hmac'; secret_key: string }
@@ -56,7 +79,7 @@ export type TriggerHandler<TConfig> = {
 export type TriggerTypeRef<TConfig = unknown> = {
   id: string;
   registerTrigger(functionId: string, config: TConfig, metadata?: Metadata): Trigger;
-  registerFunction(functionId: string, handler: RemoteFunctionHandler, config: TConfig, metadata?: Metadata): FunctionRef;
+  registerFunction(functionId: string, handler: FunctionHandler, config: TConfig, metadata?: Metadata): FunctionRef;
   unregister(): void;
 };
 
@@ -162,11 +185,7 @@ export interface InitOptions {
 /** What a worker offers. `TReader` and `TWriter` are the ends of channels of the runtime. */
 export interface Worker<TReader, TWriter> {
   /** Runs `handler` for calls of `functionId`, now and after every reconnect. Throws for an empty id and for one that this worker has. */
-  registerFunction(
-    functionId: string,
-    handler: RemoteFunctionHandler | HttpInvocationConfig,
-    options?: RegisterFunctionOptions,
-  ): FunctionRef;
+  registerFunction(functionId: string, handler: FunctionHandler | HttpInvocationConfig, options?: RegisterFunctionOptions): FunctionRef;
   /** Binds a function to a trigger, now and after every reconnect. */
   registerTrigger(trigger: RegisterTriggerInput): Trigger;
   /**

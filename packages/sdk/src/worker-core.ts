@@ -11,6 +11,7 @@ import type { Platform } from './platform.js';
 import { functionFrame, type Invocable, Registrations, serviceFrame, triggerFrame, triggerTypeFrame } from './registrations.js';
 import type {
   Channel,
+  FunctionHandler,
   FunctionInfo,
   FunctionRef,
   HttpInvocationConfig,
@@ -20,7 +21,6 @@ import type {
   RegisterServiceInput,
   RegisterTriggerInput,
   RegisterTriggerTypeInput,
-  RemoteFunctionHandler,
   StreamBackend,
   StreamChannelRef,
   Trigger,
@@ -103,7 +103,7 @@ export class WorkerCore<TReader, TWriter> implements Worker<TReader, TWriter>, L
 
   registerFunction(
     functionId: string,
-    handler: RemoteFunctionHandler | HttpInvocationConfig,
+    handler: FunctionHandler | HttpInvocationConfig,
     options: RegisterFunctionOptions = {},
   ): FunctionRef {
     checkId(functionId);

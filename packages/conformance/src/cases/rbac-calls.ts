@@ -118,7 +118,9 @@ export const rbacCallCases: readonly Case[] = [
       const actions = [null, { type: 'void' }, enqueue, null];
       const payloads = [{ n: 1 }, 2, 3, 4];
       const calls = actions.map((action, at) => ({ function_id: id, payload: payloads[at], action, context: user }));
-      const known = seen.map((each) => Object.fromEntries(Object.entries(each as Frame).filter(([key]) => key !== 'namespace')));
+      const known = seen.map((each) =>
+        Object.fromEntries(Object.entries(each as Frame).filter(([key]) => key !== 'namespace' && key !== '_caller')),
+      );
       same(known, calls, 'what the middleware got');
       same(
         session.inbox.all.filter(({ invocation_id }) => invocation_id === unanswered),

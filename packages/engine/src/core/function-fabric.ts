@@ -93,7 +93,14 @@ export class FunctionFabric implements Fabric {
     const condition = binding.config.condition_function_id;
     if (typeof condition === 'string' && condition !== '') {
       const { namespace, workerId, gated } = binding;
-      const call = { functionId: condition, namespace, payload: event, preferWorker: workerId, deciding: gated !== true };
+      const call = {
+        functionId: condition,
+        namespace,
+        payload: event,
+        preferWorker: workerId,
+        deciding: gated !== true,
+        from: 'trigger' as const,
+      };
       const answer = await this.#ask(call, deadline);
       if (answer.kind === 'timeout') return answer;
       if (answer.kind === 'error') {
@@ -103,7 +110,15 @@ export class FunctionFabric implements Fabric {
       if (answer.text === 'false') return { kind: 'skipped', reason: 'condition' };
     }
     const { functionId, namespace, metadata, workerId } = binding;
-    const call = { functionId, namespace, payload: event, metadata, preferWorker: workerId, deciding: decides(binding) };
+    const call = {
+      functionId,
+      namespace,
+      payload: event,
+      metadata,
+      preferWorker: workerId,
+      deciding: decides(binding),
+      from: 'trigger' as const,
+    };
     const outcome = await this.#ask(call, deadline);
     if (outcome.kind === 'error') {
       const { code } = outcome.error;

@@ -1,4 +1,5 @@
 import { type ErrorBody, type ErrorCode, type JsonText, parseJson } from '@rivulet/protocol';
+import type { CallerCard } from './workers/access/caller-card.js';
 
 /** A JSON value that is parsed or written at most once, and only when somebody asks. */
 export class JsonPayload {
@@ -61,6 +62,8 @@ export interface Call {
   readonly baggage?: string | undefined;
   /** The worker that called; absent when the engine itself calls (triggers, auth, conditions). */
   readonly caller?: Caller | undefined;
+  /** Why the engine itself calls; read only without `caller`. Default: `engine` (auth, hooks, middleware). */
+  readonly from?: 'http' | 'trigger' | 'engine';
   /** A worker to prefer when it has a live registration of the function (affinity, spec WP §1.7). */
   readonly preferWorker?: string | undefined;
   /**
@@ -80,6 +83,8 @@ export interface Caller {
   readonly maxMessageBytes: number;
   /** What it may call and see; `undefined`: everything. */
   readonly access?: CallerAccess | undefined;
+  /** Functions get it in `_caller`; `undefined` for trusted workers. */
+  readonly card?: CallerCard | undefined;
 }
 
 export interface CallerAccess {

@@ -123,7 +123,15 @@ export class MadeCalls {
   #middlewareCall(functionId: string, message: InvokeFunction): Call {
     const { function_id, data: payload, action = null, namespace } = message;
     const context = this.#worker.access?.grant.context ?? {};
-    const input = { function_id, payload: withoutCaller(payload), action, context, ...(namespace === undefined ? {} : { namespace }) };
+    const { card } = this.#worker;
+    const known = {
+      function_id,
+      payload: withoutCaller(payload),
+      action,
+      context,
+      ...(card === undefined ? {} : { _caller: card.fields }),
+    };
+    const input = namespace === undefined ? known : { ...known, namespace };
     const { metadata, traceparent, baggage } = message;
     return { functionId, payload: JsonPayload.ofValue(input), metadata, traceparent, baggage, deciding: true };
   }

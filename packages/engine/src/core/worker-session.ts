@@ -24,7 +24,7 @@ import type { SessionRights } from './access/listener-access.js';
 import type { SessionAccess } from './access/session-access.js';
 import { SessionGate } from './access/session-gate.js';
 import type { Announcement } from './announcement.js';
-import { dataFor } from './caller-data.js';
+import { type Callee, callerFor, dataFor } from './caller-data.js';
 import type { Channels } from './channels.js';
 import { publicError } from './fabric/public-error.js';
 import type { PendingCall, TriggerBinding, TriggerProvider } from './fabric.js';
@@ -35,6 +35,7 @@ import { MadeCalls } from './made-calls.js';
 import { WorkerCalls } from './worker-calls.js';
 import { WorkerRegistrations } from './worker-registrations.js';
 import type { WorkerRegistry } from './worker-registry.js';
+import { type CallerCard, callerCard } from './workers/access/caller-card.js';
 import type { Expiring, ExpiryWatch } from './workers/access/expiry-watch.js';
 import type { Revocable, SessionDirectory } from './workers/access/session-directory.js';
 import { NamespaceHold } from './workers/namespace-hold.js';
@@ -88,6 +89,8 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
   /** Of a trusted session: what waits until its namespace is known. Guests belong to `default`. */
   readonly #hold: NamespaceHold | undefined;
   #state: 'open' | 'closed' = 'open';
+  #card: CallerCard | undefined;
+  readonly #callee: Callee;
 
   /** `gone` runs once, when the connection has ended and everything of the worker was cleaned up. Without `rights` the session is trusted. */
   constructor(room: WorkerRoom, connection: Connection, gone: () => void = () => {}, rights?: SessionRights, meter?: InboundMeter) {
@@ -97,6 +100,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     this.#connection = connection;
     this.connectedAt = room.clock.now();
     this.access = rights?.access;
+    this.#callee = { guest: this.access !== undefined, cardOf: (sessionId) => room.workers.get(sessionId)?.card };
     this.#registrations = new WorkerRegistrations(room, this);
     this.#running = new WorkerCalls(room.logger);
     this.#made = new MadeCalls(room, this);
@@ -113,6 +117,14 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     this.#room.sessions?.add(this);
     const { expiresAtMs } = this.access.grant;
     if (expiresAtMs !== undefined) this.#room.expiry?.set(this, expiresAtMs);
+  }
+
+  /** Names this guest to the functions that it calls; `undefined` for a trusted worker. */
+  get card(): CallerCard | undefined {
+    if (this.access === undefined) return undefined;
+    const { identity = null, context } = this.access.grant;
+    this.#card ??= callerCard({ kind: 'guest', worker_id: this.workerId, session_id: this.workerId, identity, context });
+    return this.#card;
   }
 
   get identity(): string | undefined {
@@ -258,7 +270,8 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     const frame = encodeInvoke({
       invocationId: id,
       functionId: this.#gate?.registrations.ownFunctionId(call.functionId) ?? call.functionId,
-      data: dataFor(call),
+      data: dataFor(call, this.#callee),
+      caller: callerFor(call, this.#callee),
       metadata: call.metadata,
       traceparent: call.traceparent,
       baggage: call.baggage,

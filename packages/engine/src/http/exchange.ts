@@ -234,6 +234,7 @@ export class Exchange implements StreamedResponseOwner {
       baggage: requestHeader(request.headers, 'baggage'),
       preferWorker: workerId,
       inexactNumbers: body.inexact,
+      from: 'http' as const,
     };
     this.#pending = fabric.invoke(call, (outcome) => {
       this.#pending = undefined;
@@ -291,7 +292,7 @@ export class Exchange implements StreamedResponseOwner {
   /** Never resolves when the exchange ends meanwhile. `deciding`: as in `Call`. */
   #ask(functionId: string, namespace: string | undefined, payload: JsonPayload, deciding: boolean): Promise<Outcome> {
     const { metadata, workerId } = this.#routed.route.binding;
-    const call = { functionId, namespace, payload, metadata, preferWorker: workerId, deciding };
+    const call = { functionId, namespace, payload, metadata, preferWorker: workerId, deciding, from: 'http' as const };
     return new Promise((resolve) => {
       if (this.#over) return;
       this.#pending = this.#room.fabric.invoke(call, (outcome) => {

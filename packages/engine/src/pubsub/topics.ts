@@ -1,5 +1,6 @@
-import { field, isRegistryId, LIMITS, RivuletError } from '@rivulet/protocol';
+import { field, isRegistryId, type JsonObject, LIMITS, RivuletError } from '@rivulet/protocol';
 import { mismatch, readData, readInput } from '../core/builtin-input.js';
+import { withoutCaller } from '../core/caller-data.js';
 import type { Fabric } from '../core/fabric.js';
 import { type Call, JsonPayload } from '../core/invocation.js';
 import { OrderedBindings, readConfigText } from '../core/ordered-bindings.js';
@@ -17,12 +18,18 @@ export function provideTopics(fabric: Fabric, logger: Logger): void {
   const publish = (call: Call) => {
     const input = readInput(call);
     const topic = requireTopic(readTopic(field(input, 'topic')));
-    const data = JsonPayload.ofText(readData(call, input, 'null'));
+    const data = dataOf(call, input);
     if (bindings.wants(topic)) bindings.publish(topic, everyone, () => topic, data);
     return { kind: 'result', text: 'null' } as const;
   };
   fabric.registerBuiltin('publish', publish, 'Runs the functions that subscribe to a topic.');
   fabric.provideTriggerType('subscribe', 'Fires when something is published to a topic.', bindings);
+}
+
+/** What a guest publishes becomes the whole payload of subscribers, so it may not name a caller. */
+function dataOf(call: Call, input: JsonObject): JsonPayload {
+  const data = JsonPayload.ofText(readData(call, input, 'null'));
+  return call.caller?.access === undefined ? data : JsonPayload.ofValue(withoutCaller(data.value));
 }
 
 /** Bindings are found by their topic, which is all that they ask for. */

@@ -445,6 +445,7 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Rev
       group_id: ref.group,
       id: item ?? null,
       context: this.#context ?? null,
+      ...(this.#identity === undefined ? {} : { identity: this.#identity }),
     };
   }
 }

@@ -15,6 +15,8 @@ export interface JoinEvent {
   readonly group_id: string;
   readonly id: string | null;
   readonly context: unknown;
+  /** Name of the user; absent when the auth function gives none. */
+  readonly identity?: string;
 }
 
 export interface JoinPolicy {

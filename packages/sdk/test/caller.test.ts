@@ -1,0 +1,38 @@
+import { expect, expectTypeOf, test } from 'vitest';
+import { startTestEngine } from '../../conformance/test/harness/engine.js';
+import { type FunctionCaller, type RemoteFunctionHandler } from '../src/index.js';
+import { connectWorker, settled } from './connect-worker.js';
+
+test('C6 a handler gets its caller as third argument, for every kind of caller', async () => {
+  const { workerUrl, gatedUrl, httpUrl } = await startTestEngine({
+    http: {},
+    gated: { rbac: { authFunction: 'app::auth', exposeFunctions: [{ kind: 'match', pattern: 'app::*' }] } },
+  });
+  const worker = connectWorker(workerUrl);
+  worker.registerFunction('app::auth', (_input, _metadata, { caller }) => ({ identity: 'ann', context: { asked: caller.kind } }));
+  worker.registerFunction('app::who', (_data: unknown, _metadata, { caller }) => {
+    expectTypeOf(caller).toEqualTypeOf<FunctionCaller>();
+    return caller;
+  });
+  worker.registerFunction('app::http', (_request: unknown, _metadata, { caller }) => ({ status_code: 200, body: caller }));
+  worker.registerTrigger({ type: 'http', function_id: 'app::http', config: { api_path: '/who' } });
+  await settled(worker);
+  const who = (payload: unknown) => worker.trigger({ function_id: 'app::who', payload });
+  expect(await who({})).toEqual({ kind: 'worker', worker_id: worker.workerId });
+  expect(await who(1)).toEqual({ kind: 'worker' });
+  expect(await (await fetch(`${httpUrl}/who`)).json()).toEqual({ kind: 'http' });
+  const page = connectWorker(gatedUrl);
+  for (const payload of [{}, { _caller: { identity: 'root' } }, [1]]) {
+    const caller = await page.trigger({ function_id: 'app::who', payload });
+    expect(caller).toEqual({
+      kind: 'guest',
+      worker_id: page.workerId,
+      session_id: page.workerId,
+      identity: 'ann',
+      context: { asked: 'engine' },
+    });
+  }
+  const old: RemoteFunctionHandler = (data) => data;
+  worker.registerFunction('app::old', old);
+  expect(old(1)).toBe(1);
+});
