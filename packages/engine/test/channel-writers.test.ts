@@ -12,6 +12,7 @@ it('a writer that is held back and dies is found out, though nothing is read of 
     name: 'worker',
     host: '127.0.0.1',
     port: 0,
+    plain: { listener: 'worker', paths: ['/'], status: 426 },
     maxMessageBytes: 1_000,
     headersTimeoutMs: 5_000,
     pingIntervalMs: 60_000,

@@ -103,6 +103,26 @@ describe('auth_token', () => {
   });
 });
 
+describe('a key that is not taken as it stands', () => {
+  it('is said: a long handshake, and what is for other engines', () => {
+    const config = load(
+      'registration_namespace_grace_ms: 5000\nworkers: [{ name: iii-worker-manager, config: { handshake_timeout_ms: 10000 } }]',
+    );
+    expect(config.workerManagers).toMatchObject([{ handshakeTimeoutMs: 10_000 }]);
+    expect(config.warnings).toMatchObject([{ code: 'handshake_timeout_long', message: expect.stringContaining('10000 ms') }]);
+    expect(config.notes.map(({ code }) => code)).toEqual(['key_ignored', 'loopback_only']);
+  });
+
+  it.each(['rt', '/rt/', '/', '""', '/a b', '/a?b', '/a%20b', '5'])('is an error: the path_prefix %s', (prefix) => {
+    expect(problemsOf(stream(`path_prefix: ${prefix}`))).toMatchObject([{ key: 'workers[0].config.path_prefix' }]);
+  });
+
+  it('may be null: path_prefix', () => {
+    expect(load(stream('path_prefix: null')).stream?.pathPrefix).toBeUndefined();
+    expect(load(stream('path_prefix: /rt/v1')).stream?.pathPrefix).toBe('/rt/v1');
+  });
+});
+
 describe('check-config', () => {
   it('says what start says: notes, warnings, and exit 78 with require_auth', async () => {
     const text = `workers: [{ name: iii-worker-manager, config: { host: 0.0.0.0, port: 0 } }, { name: iii-http, config: { port: 0 } }]`;

@@ -69,7 +69,9 @@ describe('CF-7 what is unknown', () => {
       expect.objectContaining({ key: 'workers[0].config.adapter.name', message: expect.stringContaining('known: kv, redis, bridge') }),
     ]);
     expect(messages('workers: [{ name: state, config: { adapter: { name: disk } } }]')[0]).toContain('known: kv, redis, bridge');
-    expect(messages('workers: [{ name: queue, config: { adapter: { class: x } } }]')[0]).toContain('modules::queue::BuiltinQueueAdapter');
+    const ignored = load('workers: [{ name: queue, config: { adapter: { class: x } } }, { name: cron, config: { adapter: 5 } }]');
+    expect(warningCodes(ignored)).toEqual(['adapter_ignored', 'worker_ignored', 'adapter_ignored', 'worker_ignored']);
+    expect(ignored.warnings[0]?.message).toMatch(/unknown queue adapter "x" is ignored.*modules::queue::BuiltinQueueAdapter/);
   });
 
   it('as a store_method is an error', () => {

@@ -51,6 +51,7 @@ export function planOf(seed: number): Plan {
     config: {
       host: '127.0.0.1',
       port: 0,
+      pathPrefix: undefined,
       authFunction: undefined,
       authFailOpen: false,
       authRejectMode: 'close',

@@ -82,13 +82,13 @@ export interface HostileHead {
 }
 
 const UPGRADE: Readonly<Record<string, string>> = {
-  Host: 'x',
+  Host: 'localhost',
   Upgrade: 'websocket',
   Connection: 'Upgrade',
   'Sec-WebSocket-Version': '13',
   'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
 };
-const PLAIN = ['Host: x'];
+const PLAIN = ['Host: localhost'];
 const FULL = Object.entries(UPGRADE).map(([name, value]) => `${name}: ${value}`);
 const without = (name: string) => FULL.filter((line) => !line.startsWith(`${name}:`));
 const many = (count: number) => Array.from({ length: count }, (_, n) => `x-${n}: 1`);
@@ -102,13 +102,13 @@ function wants(path: string, ...more: readonly string[]): string {
 }
 
 export const HEADS: readonly HostileHead[] = [
-  { what: 'no upgrade', head: head('GET /', PLAIN), worker: 426 },
+  { what: 'no upgrade', head: head('GET /', PLAIN), worker: 426, stream: 200 },
   { what: 'POST with a body', head: head('POST /', [...PLAIN, 'Content-Length: 3'], 'abc'), worker: 426 },
   { what: 'POST that waits for 100', head: head('POST /', [...PLAIN, 'Expect: 100-continue', 'Content-Length: 9']), worker: 426 },
   { what: 'HEAD', head: head('HEAD /', PLAIN), worker: 426 },
   { what: 'OPTIONS', head: head('OPTIONS *', PLAIN), worker: 426 },
   { what: 'TRACE', head: head('TRACE /', PLAIN), worker: 426 },
-  { what: 'fifty requests at once', head: head('GET /', PLAIN).repeat(50), worker: 426 },
+  { what: 'fifty requests at once', head: head('GET /', PLAIN).repeat(50), worker: 426, stream: 200 },
   { what: 'CONNECT', head: head('CONNECT example.com:443', PLAIN), worker: undefined },
   { what: 'an upgrade by POST', head: head('POST /', FULL), worker: 405 },
   { what: 'an upgrade by DELETE', head: head('DELETE /', FULL), worker: 405 },

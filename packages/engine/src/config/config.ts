@@ -87,6 +87,8 @@ export type MetadataCondition =
 export interface StreamConfig {
   readonly host: string;
   readonly port: number;
+  /** Begins the paths behind a proxy that does not strip it; `undefined`: none. */
+  readonly pathPrefix: string | undefined;
   readonly authFunction: string | undefined;
   readonly authFailOpen: boolean;
   readonly authRejectMode: 'close' | 'http';

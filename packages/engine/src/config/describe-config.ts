@@ -89,6 +89,7 @@ function streamKeys(stream: StreamConfig): Readonly<Record<string, unknown>> {
   return {
     port: stream.port,
     host: stream.host,
+    path_prefix: stream.pathPrefix ?? null,
     auth_function: stream.authFunction ?? null,
     adapter: adapterKeys(stream.adapter),
     auth_fail_open: stream.authFailOpen,

@@ -1,9 +1,9 @@
 import type { Config, HttpConfig, LoggingConfig, StateConfig, StoreConfig, StreamConfig, WorkerManagerConfig } from './config.js';
 import type { ConfigSource, KeyPath } from './config-source.js';
 import type { Findings } from './findings.js';
+import { ADAPTERS } from './known-names.js';
 import { nearestName } from './nearest-name.js';
 import { type PlacedListener, reportOpenDoors } from './open-doors.js';
-import { readAdapter } from './read-adapter.js';
 import { readEntries, type WorkerEntry } from './read-entries.js';
 import { isMapping, type Mapping, shown } from './read-section.js';
 import {
@@ -38,6 +38,7 @@ export function readConfig(source: ConfigSource, resolvePath: PathResolver, find
   if (!isMapping(root)) findings.problem([], `${shown(root)} is not a configuration; expected a mapping with workers (or modules)`);
   const top: Mapping = isMapping(root) ? root : {};
   warnOfUnknownTopLevel(top, findings);
+  noteIgnoredTopLevel(top, findings);
   const port = topLevelPort(top, findings);
   const workerManagers: WorkerManagerConfig[] = [];
   const listeners: PlacedListener[] = [];
@@ -99,6 +100,12 @@ function warnOfUnknownTopLevel(top: Mapping, findings: Findings): void {
   }
 }
 
+/** Registrations wait a fixed time for their namespace. */
+function noteIgnoredTopLevel(top: Mapping, findings: Findings): void {
+  const key = 'registration_namespace_grace_ms';
+  if (top[key] !== undefined && top[key] !== null) findings.note('key_ignored', [key], `${key} is accepted from other engines and ignored`);
+}
+
 /** The worker port as files before 0.11 give it. */
 function topLevelPort(top: Mapping, findings: Findings): number | undefined {
   if (top.port === undefined || top.port === null) return undefined;
@@ -136,11 +143,11 @@ function readOther(entry: WorkerEntry, findings: Findings): void {
     case 'iii-engine-functions':
       return;
     case 'iii-queue':
-      readAdapter('queue', adapterSection(entry), findings);
+      warnOfAdapter('queue', entry, findings);
       ignored('and enqueue answers enqueue_error');
       return;
     case 'iii-cron':
-      readAdapter('cron', adapterSection(entry), findings);
+      warnOfAdapter('cron', entry, findings);
       ignored('and its triggers never fire');
       return;
     case 'iii-telemetry':
@@ -158,6 +165,21 @@ function readOther(entry: WorkerEntry, findings: Findings): void {
     default:
       entry.worker satisfies never;
   }
+}
+
+/** Nothing is kept for an ignored worker, so a wrong adapter stops nothing. */
+function warnOfAdapter(owner: 'queue' | 'cron', entry: WorkerEntry, findings: Findings): void {
+  const { value, path } = adapterSection(entry);
+  if (value === undefined || value === null) return;
+  const { names, classes } = ADAPTERS[owner];
+  const written = isMapping(value) ? (value.name ?? value.class) : value;
+  const known = [...names, ...Object.keys(classes)];
+  if (known.some((name) => name === written)) return;
+  findings.warn(
+    'adapter_ignored',
+    path,
+    `unknown ${owner} adapter ${shown(written)} is ignored, as ${entry.written} is; known: ${known.join(', ')}`,
+  );
 }
 
 /** Two listeners on one port would fail at start; said here, before any port is opened. Port 0 is any free one. */

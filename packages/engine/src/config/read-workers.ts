@@ -45,6 +45,7 @@ export function streamConfig(values: z.output<typeof streamSchema>, adapter: Str
   return {
     host: values.host,
     port: values.port,
+    pathPrefix: values.path_prefix ?? undefined,
     authFunction: values.auth_function ?? undefined,
     authFailOpen: values.auth_fail_open,
     authRejectMode: values.auth_reject_mode,
@@ -86,6 +87,10 @@ export function stateConfig(values: z.output<typeof stateSchema>, adapter: Store
 export function readWorkerManager(entry: WorkerEntry, findings: Findings): WorkerManagerConfig | undefined {
   const values = readSection(workerManagerSchema, entry.config, findings);
   if (values === undefined) return undefined;
+  if (values.handshake_timeout_ms > LONG_HANDSHAKE_MS) {
+    const time = `for ${values.handshake_timeout_ms} ms a peer may hold a connection without a whole request`;
+    findings.warn('handshake_timeout_long', [...entry.config.path, 'handshake_timeout_ms'], `${time}; ${LONG_HANDSHAKE_MS} is the default`);
+  }
   const authToken = readAuthToken(values.auth_token, [...entry.config.path, 'auth_token'], findings);
   if (values.rbac === undefined) return workerManagerConfig(values, { authToken });
   if (authToken !== undefined)
@@ -98,6 +103,7 @@ export function readWorkerManager(entry: WorkerEntry, findings: Findings): Worke
   return isMapping(value) && isPresent(value.max_message_bytes) ? config : { ...config, maxMessageBytes: LIMITS.guestMessageBytes };
 }
 
+const LONG_HANDSHAKE_MS = 5_000;
 const SHORT_TOKEN = 16;
 /** `print-config` writes it in place of every token. */
 export const HIDDEN_TOKEN = '***';

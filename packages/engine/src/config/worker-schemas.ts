@@ -87,6 +87,8 @@ const allowedHosts = z
   .default([])
   .describe(HOSTS_BOUND);
 
+const PREFIX_PATH_BOUND = 'a path such as /rt, without a slash at its end, or null for none';
+
 export const TOKEN_BOUND = '1 to 1024 printable ASCII characters without spaces, in quotes, or no such key';
 
 const ADAPTER_BOUND = 'an adapter: name (or class) or module, and config';
@@ -95,6 +97,11 @@ const ADAPTER_BOUND = 'an adapter: name (or class) or module, and config';
 export const streamSchema = z.strictObject({
   port: wholeNumber(3112, 0, 65_535),
   host,
+  path_prefix: z
+    .string({ error: PREFIX_PATH_BOUND })
+    .regex(/^(\/[\w.~-]{1,64}){1,8}$/, { error: PREFIX_PATH_BOUND })
+    .nullish()
+    .describe(PREFIX_PATH_BOUND),
   auth_function: functionId,
   adapter: z.unknown().optional().describe(ADAPTER_BOUND),
   auth_fail_open: flag(false),
@@ -161,7 +168,7 @@ export const workerManagerSchema = z.strictObject({
   // Read apart, as no message may show it.
   auth_token: z.unknown().optional().describe(TOKEN_BOUND),
   allow_anonymous: flag(false),
-  handshake_timeout_ms: wholeNumber(10_000, 1, DAY_MS),
+  handshake_timeout_ms: wholeNumber(5_000, 1, DAY_MS),
   max_message_bytes: wholeNumber(LIMITS.workerMessageBytes, 1_024, 64 * MIB),
   max_in_flight_calls: wholeNumber(LIMITS.inFlightCalls, 1, 1_048_576),
   max_frames_per_second: optionalRate(1_000_000),

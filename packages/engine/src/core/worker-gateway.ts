@@ -87,9 +87,10 @@ export class WorkerGateway {
       host: config.host,
       port: config.port,
       trustedProxies: config.trustedProxies,
+      plain: { listener: rbac === undefined ? 'worker' : 'guest', paths: ['/'], status: 426 },
       hosts: { allowed: config.allowedHosts, guardsLoopback: rbac === undefined },
       maxMessageBytes: config.maxMessageBytes,
-      headersTimeoutMs: Math.min(config.handshakeTimeoutMs, 5_000),
+      headersTimeoutMs: config.handshakeTimeoutMs,
       pingIntervalMs: config.pingIntervalMs,
       pongTimeoutMs: config.pongTimeoutMs,
       // Its functions are needed: somebody else may serve them, and their callers wait.

@@ -102,6 +102,11 @@ export class WorkerRegistrations {
       return;
     }
     this.#functions.add(message.id);
+    if (message.invocation !== undefined)
+      this.#worker.warnOnce('function_not_invokable', '', {
+        function: message.id,
+        reason: 'this engine makes no HTTP calls: serve it in a worker',
+      });
     if (outcome !== 'took_over') return;
     // Pages take over from each other as often as they like.
     if (access !== undefined) this.#worker.warnOnce('function_taken_over', '', { function: message.id });

@@ -10,7 +10,7 @@ import { Listener, type UpgradeRequest, type Verdict } from '../transport/listen
 import type { AuthGate } from './auth-gate.js';
 import { askAgain, REVOKED } from './session-access.js';
 import { type SessionRoom, StreamSession } from './stream-session.js';
-import { readTarget } from './upgrade-target.js';
+import { plainPaths, readTarget, withoutPrefix } from './upgrade-target.js';
 
 export interface StreamGatewayOptions {
   readonly config: StreamConfig;
@@ -55,13 +55,14 @@ export class StreamGateway {
       host: config.host,
       port: config.port,
       trustedProxies: config.trustedProxies,
+      plain: { listener: 'stream', paths: plainPaths(config.pathPrefix), status: 200 },
       hosts: { allowed: config.allowedHosts, guardsLoopback: false },
       maxMessageBytes: config.maxMessageBytes,
       headersTimeoutMs: 5_000,
       pingIntervalMs: config.pingIntervalMs,
       pongTimeoutMs: config.pongTimeoutMs,
       spareSlowReaders: true,
-      route: (request) => this.#route(request),
+      route: (request) => this.#route({ ...request, path: withoutPrefix(request.path, config.pathPrefix) }),
       clock,
       logger,
       ...(options.counters === undefined ? {} : { counters: options.counters }),

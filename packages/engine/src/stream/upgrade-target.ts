@@ -17,6 +17,18 @@ export interface PathJoin {
   readonly since: Since | undefined;
 }
 
+/** The path as behind a proxy that strips the prefix. A path without it stays as it is, so that both kinds of proxies work. */
+export function withoutPrefix(path: string, prefix: string | undefined): string {
+  if (prefix === undefined || !path.startsWith(prefix)) return path;
+  const rest = path.slice(prefix.length);
+  return rest === '' || rest.startsWith('/') ? rest : path;
+}
+
+/** Where a plain `GET` may ask which listener this is. */
+export function plainPaths(prefix: string | undefined): readonly string[] {
+  return prefix === undefined ? ['/'] : ['/', prefix, `${prefix}/`];
+}
+
 export function readTarget(path: string, rawQuery = ''): UpgradeTarget {
   if (path === '/' || path === '') return { kind: 'open' };
   if (!path.startsWith('/stream/')) return { kind: 'unknown' };

@@ -16,6 +16,7 @@ import { acceptUpgrade, FrameSink } from './frame-sink.js';
 import { Liveness } from './liveness.js';
 import { clientAddress } from './upgrade/client-address.js';
 import { type HostRule, isHostAllowed } from './upgrade/host-check.js';
+import { answerPlain, type PlainAnswer } from './upgrade/plain-answer.js';
 import { WebSocketConnection } from './web-socket-connection.js';
 
 /** What a gateway may know of a WebSocket upgrade before it decides. */
@@ -74,7 +75,8 @@ export interface ListenerOptions {
   readonly port: number;
   /** CIDR ranges of the proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` count. Default: none. */
   readonly trustedProxies?: readonly string[];
-  /** Which `Host` requests may have. Default: any. */
+  readonly plain: PlainAnswer;
+  /** Which `Host` upgrades may have. Default: any. */
   readonly hosts?: HostRule;
   readonly maxMessageBytes: number;
   /** Deadline for the request head, in milliseconds. */
@@ -159,11 +161,7 @@ export class Listener {
       connectionsCheckingInterval: 500,
     });
     this.#server.maxHeadersCount = LIMITS.headers;
-    this.#server.on('request', (_request, response) => {
-      // oxlint-disable-next-line eslint/no-restricted-properties -- constant names and values
-      response.writeHead(426, { connection: 'close', 'content-type': 'text/plain', upgrade: 'websocket' });
-      response.end('This port speaks WebSocket only.\n');
-    });
+    this.#server.on('request', (request, response) => answerPlain(request, response, options.plain));
     this.#server.on('connection', (socket) => this.#admission.admit(socket));
     this.#server.on('clientError', (_error, socket) => socket.destroy());
     this.#server.on('upgrade', (request, socket, head) => {
