@@ -307,7 +307,7 @@ test('a function of a worker at another engine is not found, and the answer says
   await a.worker.serve('app::only-here', () => 'here');
   expect(await a.worker.result('app::only-here', null)).toBe('here');
   const { error } = await b.worker.call('app::only-here', null);
-  expect(error).toMatchObject({ code: 'function_not_found', message: expect.stringContaining('at this engine') });
+  expect(error).toMatchObject({ code: 'function_not_found', message: expect.stringContaining('connected to this engine') });
 });
 
 test('an engine hears of the groups that it serves, and of no other', async () => {
