@@ -11,6 +11,7 @@ import { WorkerGateway } from './core/worker-gateway.js';
 import { WorkerRegistry } from './core/worker-registry.js';
 import { registerDisconnect } from './core/workers/access/disconnect-function.js';
 import { SessionDirectory } from './core/workers/access/session-directory.js';
+import { RegistrationBudgets } from './core/workers/registration-budget.js';
 import { HttpModule } from './http/http-module.js';
 import { BoundedLogger } from './logging/bounded-logger.js';
 import { EventCounters } from './logging/event-counters.js';
@@ -156,9 +157,21 @@ class Engine implements RunningEngine {
       this.#http = new HttpModule({ config: config.http, fabric, channels: this.#channels, clock, logger, counters, descriptors });
     if (config.pubsub) provideTopics(fabric, logger);
     const guards = guardFunctions(config);
+    const budgets = new RegistrationBudgets();
     this.#workers = config.workerManagers.map(
       (manager) =>
-        new WorkerGateway({ config: manager, fabric, workers, channels: this.#channels, guards, sessions, clock, logger, counters }),
+        new WorkerGateway({
+          config: manager,
+          fabric,
+          workers,
+          channels: this.#channels,
+          budgets,
+          guards,
+          sessions,
+          clock,
+          logger,
+          counters,
+        }),
     );
   }
 

@@ -57,11 +57,11 @@ it('the announcement passes, and what waits follows into its namespace', () => {
 
 it('frames that wait are bounded in number and size: more of them end the wait', () => {
   const { log, take } = world();
-  for (let n = 0; n <= LIMITS.heldFrames; n++) take(f(`f${n}`), 1);
+  for (let n = 0; n <= LIMITS.namespaceHeldFrames; n++) take(f(`f${n}`), 1);
   expect(log.slice(0, 3)).toEqual(['full', 'settle default', 'f0']);
-  expect(log).toHaveLength(LIMITS.heldFrames + 3);
+  expect(log).toHaveLength(LIMITS.namespaceHeldFrames + 3);
   const other = world();
-  other.take(f('a'), LIMITS.heldFrameChars);
+  other.take(f('a'), LIMITS.namespaceHeldChars);
   other.take(f('b'), 1);
   expect(other.log).toEqual(['full', 'settle default', 'a', 'b']);
 });

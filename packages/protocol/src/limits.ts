@@ -32,6 +32,13 @@ export const LIMITS = {
   messageAssemblyMs: 10_000,
   /** Calls that one worker connection may have in flight; configurable (`max_in_flight_calls`). */
   inFlightCalls: 65_536,
+  /** Calls that one session with rules may have in flight, and UTF-16 code units of their frames. */
+  guestInFlightCalls: 1_024,
+  guestInFlightChars: 2_097_152,
+  /** Bytes queued for one session with rules: beyond which it gets no call, no large answer, and is closed with 1013. */
+  guestCallBacklogBytes: 2_097_152,
+  guestAnswerBytes: 7_340_032,
+  guestOutboundBytes: 8_388_608,
   /** Bytes queued for one worker connection before it is closed with 1013. */
   workerOutboundBytes: 67_108_864,
   /** Bytes queued for one worker connection beyond which no call is added: callers alone never fill the queue. */
@@ -41,9 +48,12 @@ export const LIMITS = {
   /** UTF-8 bytes of `function_registration_prefix`. */
   registrationPrefixBytes: 256,
   /** Frames of one session with rules that wait while a registration hook decides. */
-  heldFrames: 16_384,
+  heldFrames: 1_024,
   /** UTF-16 code units of those frames. */
-  heldFrameChars: 33_554_432,
+  heldFrameChars: 1_048_576,
+  /** Frames of one trusted worker that wait for its announcement, and their UTF-16 code units. */
+  namespaceHeldFrames: 16_384,
+  namespaceHeldChars: 33_554_432,
   /** Milliseconds that registrations wait for the announcement of their worker, which names its namespace. */
   namespaceGraceMs: 5_000,
   /** Namespaces, beside `default`, in which workers have functions or are connected. */
@@ -52,6 +62,15 @@ export const LIMITS = {
   registrationsPerWorker: 10_000,
   /** UTF-16 code units of what they say of themselves, of one worker connection: ids, descriptions, formats, metadata and configs. */
   registrationChars: 67_108_864,
+  /** The same of one session with rules. */
+  registrationsPerGuest: 2_000,
+  registrationCharsPerGuest: 524_288,
+  /** The same of all trusted workers together, and of all sessions with rules. */
+  registrations: 200_000,
+  allRegistrationChars: 268_435_456,
+  guestRegistrations: 50_000,
+  // Less than one message of a worker, so that a list of all functions fits into one.
+  guestRegistrationChars: 12_582_912,
   /** Bindings made by engine::register_trigger, of all workers together. */
   durableTriggers: 10_000,
   /** Triggers of type engine::functions-available that one worker connection may register; as many of engine::workers-available. */

@@ -1,4 +1,4 @@
-import { encodeError, encodeResult, type InvokeFunction } from '@rivulet/protocol';
+import { encodeError, encodeResult, type InvokeFunction, LIMITS } from '@rivulet/protocol';
 import type { LogFields, Logger } from '../logging/logger.js';
 import { withoutCaller } from './caller-data.js';
 import { publicError } from './fabric/public-error.js';
@@ -22,6 +22,8 @@ export interface CallingWorker extends Caller {
   readonly runningCalls: number;
   warnOnce(event: string, cause: string, fields: LogFields): void;
   send(text: string): 'sent' | 'closed' | 'too_large';
+  /** Whether an answer of this length may be queued for it now. Default: always. */
+  mayAnswer?(chars: number): boolean;
 }
 
 /** Calls that one worker connection makes, up to their answers. */
@@ -30,6 +32,8 @@ export class MadeCalls {
   readonly #worker: CallingWorker;
   readonly #pending = new Set<PendingCall>();
   #inFlight = 0;
+  /** Length of the frames of these calls. */
+  #chars = 0;
   #draining = false;
   #idle: (() => void) | undefined;
 
@@ -43,18 +47,20 @@ export class MadeCalls {
     return this.#inFlight;
   }
 
-  make(message: InvokeFunction): void {
+  /** `chars`: length of the frame's text. */
+  make(message: InvokeFunction, chars = 0): void {
     // Names only: whoever waits for an answer must not hold on to what was sent.
     const { action, invocation_id: invocationId, function_id: functionId, traceparent, baggage } = message;
     const middleware = this.#middlewareFor(message);
     const answers = invocationId !== undefined && (action === undefined || (middleware !== undefined && action.type === 'enqueue'));
-    const refusal = this.#refusal(message, middleware);
+    const refusal = this.#refusal(message, chars, middleware);
     if (refusal !== undefined) {
       if (action?.type !== 'void' && invocationId !== undefined) this.#answer(invocationId, functionId, refusal, traceparent, baggage);
       else this.#warnUnanswered(functionId, refusal, true);
       return;
     }
     this.#inFlight++;
+    this.#chars += chars;
     let ended = false;
     let pending: PendingCall | undefined;
     const call = middleware === undefined ? this.#callOf(message) : this.#middlewareCall(middleware, message);
@@ -64,6 +70,7 @@ export class MadeCalls {
       if (answers) this.#answer(invocationId, functionId, this.#forCaller(outcome, functionId, middleware), traceparent, baggage);
       else if (outcome.kind === 'error') this.#warnUnanswered(functionId, outcome);
       this.#inFlight--;
+      this.#chars -= chars;
       if (this.#inFlight === 0) this.#idle?.();
     });
     if (!ended) this.#pending.add(pending);
@@ -137,7 +144,7 @@ export class MadeCalls {
   }
 
   /** Why a call is not made at all. */
-  #refusal(message: InvokeFunction, middleware: string | undefined): Failure | undefined {
+  #refusal(message: InvokeFunction, chars: number, middleware: string | undefined): Failure | undefined {
     // Whoever runs somebody's call may need others to end it.
     if (this.#draining && this.#worker.runningCalls === 0) {
       return failure('ENGINE_STOPPING', 'the engine stops; call again when it is back');
@@ -148,8 +155,12 @@ export class MadeCalls {
       return failure('enqueue_error', `no queue provider for queue ${JSON.stringify(message.action.queue)}; this engine has no queues`);
     }
     if (message.action?.type === 'unknown') return failure('invalid_action', `unknown action type ${JSON.stringify(message.action.name)}`);
-    if (this.#inFlight >= this.#room.maxInFlightCalls) {
-      return failure('OVERLOADED', `more than ${this.#room.maxInFlightCalls} calls in flight on this connection; wait for answers`);
+    const guest = this.#worker.access !== undefined;
+    const most = guest ? Math.min(this.#room.maxInFlightCalls, LIMITS.guestInFlightCalls) : this.#room.maxInFlightCalls;
+    if (this.#inFlight >= most) return failure('OVERLOADED', `more than ${most} calls in flight on this connection; wait for answers`);
+    if (guest && this.#inFlight > 0 && this.#chars + chars > LIMITS.guestInFlightChars) {
+      const text = `the calls in flight on this connection have more than ${LIMITS.guestInFlightChars} characters; wait for answers`;
+      return failure('OVERLOADED', text);
     }
     return undefined;
   }
@@ -174,6 +185,11 @@ export class MadeCalls {
       traceparent: outcome.traceparent ?? traceparent,
       baggage: outcome.baggage ?? baggage,
     };
+    if (outcome.kind !== 'error' && this.#worker.mayAnswer?.(outcome.text?.length ?? 0) === false) {
+      const text = 'this client does not read its answers; read them before you call again. What the call wrote stays written';
+      this.#worker.send(encodeError({ invocationId, functionId }, failure('OVERLOADED', text).error));
+      return;
+    }
     const sent = this.#worker.send(outcome.kind === 'error' ? encodeError(frame, outcome.error) : encodeResult(frame, outcome.text));
     if (sent !== 'too_large') return;
     const most = this.#worker.maxMessageBytes;

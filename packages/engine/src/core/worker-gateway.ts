@@ -17,12 +17,15 @@ import { type WorkerRoom, WorkerSession } from './worker-session.js';
 import { ExpiryWatch } from './workers/access/expiry-watch.js';
 import type { SessionDirectory } from './workers/access/session-directory.js';
 import { WorkerToken } from './workers/access/worker-token.js';
+import type { RegistrationBudgets } from './workers/registration-budget.js';
 
 export interface WorkerGatewayOptions {
   readonly config: WorkerManagerConfig;
   readonly fabric: FunctionFabric;
   readonly workers: WorkerRegistry;
   readonly channels: Channels;
+  /** Bounds of registrations, of all listeners together. */
+  readonly budgets?: RegistrationBudgets;
   /** Functions that decide who gets in, of all listeners. */
   readonly guards: ReadonlySet<string>;
   readonly sessions: SessionDirectory;
@@ -58,6 +61,7 @@ export class WorkerGateway {
       channels: options.channels,
       sessions: options.sessions,
       expiry: new ExpiryWatch(clock),
+      budgets: options.budgets,
       maxInFlightCalls: config.maxInFlightCalls,
       maxMessageBytes: config.maxMessageBytes,
       middlewareFunction: config.middlewareFunction,

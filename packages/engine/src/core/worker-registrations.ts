@@ -11,6 +11,7 @@ import type { SessionAccess } from './access/session-access.js';
 import type { TriggerProvider } from './fabric.js';
 import type { FunctionFabric } from './function-fabric.js';
 import { DEFAULT_NAMESPACE, type FunctionOwner } from './function-registry.js';
+import { type RegistrationBounds, type RegistrationBudget, RegistrationBudgets } from './workers/registration-budget.js';
 
 /** The worker as its registrations need it. */
 export interface RegisteringWorker extends FunctionOwner, TriggerProvider {
@@ -23,6 +24,20 @@ export interface RegisteringWorker extends FunctionOwner, TriggerProvider {
   sendTriggerError(id: string, type: string, functionId: string, error: ErrorBody): void;
   warnOnce(event: string, cause: string, fields: LogFields): void;
 }
+
+export interface RegistrationContext {
+  readonly fabric: FunctionFabric;
+  readonly logger: Logger;
+  /** Of the engine; absent in simulations. */
+  readonly budgets?: RegistrationBudgets | undefined;
+}
+
+const OF_WORKER = { registrations: LIMITS.registrationsPerWorker, chars: LIMITS.registrationChars };
+const OF_GUEST = { registrations: LIMITS.registrationsPerGuest, chars: LIMITS.registrationCharsPerGuest };
+/** Characters that each value in a registration of a guest counts for, beside its text. */
+const VALUE_CHARS = 32;
+/** Of JSON text: comma, bracket, brace. Each begins or follows a value. */
+const SEPARATORS = new Set([44, 91, 123]);
 
 /** What one worker connection has registered: functions, triggers, trigger types and services, each bounded. It ends with the connection. */
 export class WorkerRegistrations {
@@ -37,8 +52,13 @@ export class WorkerRegistrations {
   /** UTF-16 code units of each registration's text, by kind and id, and their sum. */
   readonly #chars = new Map<string, number>();
   #totalChars = 0;
+  readonly #budget: RegistrationBudget;
+  /** Characters that each value in a registration counts for. */
+  readonly #charge: number;
 
-  constructor({ fabric, logger }: { readonly fabric: FunctionFabric; readonly logger: Logger }, worker: RegisteringWorker) {
+  constructor({ fabric, logger, budgets = new RegistrationBudgets() }: RegistrationContext, worker: RegisteringWorker) {
+    this.#budget = worker.access === undefined ? budgets.trusted : budgets.guests;
+    this.#charge = worker.access === undefined ? 0 : VALUE_CHARS;
     this.#fabric = fabric;
     this.#logger = logger;
     this.#worker = worker;
@@ -81,7 +101,7 @@ export class WorkerRegistrations {
 
   addFunction(message: RegisterFunction): void {
     const { id, description, request_format, response_format, metadata } = message;
-    const chars = charsOf(id, description, request_format, response_format, metadata);
+    const chars = this.#charsOf(id, description, request_format, response_format, metadata);
     if (!this.#takeRoom('functions', this.#functions, id, chars)) return;
     const { access } = this.#worker;
     const outcome = this.#fabric.functions.register({
@@ -122,7 +142,8 @@ export class WorkerRegistrations {
   addTrigger(message: RegisterTrigger): void {
     const { id, trigger_type, function_id, config, metadata } = message;
     try {
-      if (!this.#takeRoom('triggers', this.#triggers, id, charsOf(id, trigger_type, function_id, config, metadata))) throw tooMany();
+      if (!this.#takeRoom('triggers', this.#triggers, id, this.#charsOf(id, trigger_type, function_id, config, metadata)))
+        throw tooMany(this.#worker.access === undefined ? OF_WORKER : OF_GUEST);
       this.#register(message);
     } catch (error) {
       this.#worker.sendTriggerError(id, trigger_type, function_id, this.#triggerError(id, error));
@@ -167,7 +188,9 @@ export class WorkerRegistrations {
 
   addTriggerType(message: RegisterTriggerType): void {
     const { id, description, trigger_request_format, call_request_format } = message;
-    if (!this.#takeRoom('trigger types', this.#triggerTypes, id, charsOf(id, description, trigger_request_format, call_request_format)))
+    if (
+      !this.#takeRoom('trigger types', this.#triggerTypes, id, this.#charsOf(id, description, trigger_request_format, call_request_format))
+    )
       return;
     try {
       this.#fabric.triggers.addType({
@@ -207,15 +230,22 @@ export class WorkerRegistrations {
     const { workerId } = this.#worker;
     for (const id of this.#triggers) if (this.#fabric.triggers.binding(id)?.workerId === workerId) this.#fabric.triggers.unregister(id);
     for (const id of this.#triggerTypes) this.#fabric.triggers.removeType(id, this.#namespace, workerId);
+    this.#giveBackAll();
   }
 
   #takeRoom(of: string, registered: ReadonlySet<string>, id: string, chars: number): boolean {
     const key = `${of} ${id}`;
-    const total = this.#totalChars - (this.#chars.get(key) ?? 0) + chars;
-    const tooMany = registered.size >= LIMITS.registrationsPerWorker && !registered.has(id);
-    if (tooMany || total > LIMITS.registrationChars) {
-      const limit = tooMany ? LIMITS.registrationsPerWorker : LIMITS.registrationChars;
-      this.#worker.warnOnce('registration_refused', of, { of, limit });
+    const before = this.#chars.get(key);
+    const total = this.#totalChars - (before ?? 0) + chars;
+    const { registrations: most, chars: mostChars } = this.#worker.access === undefined ? OF_WORKER : OF_GUEST;
+    const tooMany = registered.size >= most && !registered.has(id);
+    if (tooMany || total > mostChars) {
+      this.#worker.warnOnce('registration_refused', of, { of, limit: tooMany ? most : mostChars });
+      return false;
+    }
+    if (!this.#budget.take(before === undefined ? 1 : 0, chars - (before ?? 0))) {
+      const all = this.#worker.access === undefined ? 'workers' : 'sessions with rules';
+      this.#worker.warnOnce('registration_refused', `${of} all`, { of, reason: `all ${all} together have too many registrations` });
       return false;
     }
     this.#chars.set(key, chars);
@@ -223,18 +253,32 @@ export class WorkerRegistrations {
     return true;
   }
 
+  /** Length of their text. For guests each value counts more: an empty object of two characters takes many bytes. */
+  #charsOf(...parts: readonly unknown[]): number {
+    const text = JSON.stringify(parts);
+    if (this.#charge === 0) return text.length;
+    let values = 0;
+    for (let at = 0; at < text.length; at++) if (SEPARATORS.has(text.charCodeAt(at))) values++;
+    return text.length + values * this.#charge;
+  }
+
   #giveBack(of: string, id: string): void {
     const key = `${of} ${id}`;
-    this.#totalChars -= this.#chars.get(key) ?? 0;
+    const chars = this.#chars.get(key);
+    if (chars === undefined) return;
+    this.#totalChars -= chars;
     this.#chars.delete(key);
+    this.#budget.take(-1, -chars);
+  }
+
+  #giveBackAll(): void {
+    this.#budget.take(-this.#chars.size, -this.#totalChars);
+    this.#chars.clear();
+    this.#totalChars = 0;
   }
 }
 
-function charsOf(...parts: readonly unknown[]): number {
-  return JSON.stringify(parts).length;
-}
-
-function tooMany(): RivuletError {
-  const text = `a connection has at most ${LIMITS.registrationsPerWorker} triggers, and ${LIMITS.registrationChars} characters of registrations`;
+function tooMany({ registrations, chars }: RegistrationBounds): RivuletError {
+  const text = `a connection has at most ${registrations} triggers, and ${chars} characters of registrations; all together have bounds too`;
   return new RivuletError('trigger_registration_failed', text);
 }

@@ -39,6 +39,7 @@ import { type CallerCard, callerCard } from './workers/access/caller-card.js';
 import type { Expiring, ExpiryWatch } from './workers/access/expiry-watch.js';
 import type { Revocable, SessionDirectory } from './workers/access/session-directory.js';
 import { NamespaceHold } from './workers/namespace-hold.js';
+import type { RegistrationBudgets } from './workers/registration-budget.js';
 
 /** What all sessions of a worker listener share. */
 export interface WorkerRoom {
@@ -49,6 +50,8 @@ export interface WorkerRoom {
   readonly sessions?: SessionDirectory | undefined;
   /** Ends sessions whose access expires; absent in simulations. */
   readonly expiry?: ExpiryWatch | undefined;
+  /** Bounds of registrations, of all listeners together; absent in simulations. */
+  readonly budgets?: RegistrationBudgets | undefined;
   readonly maxInFlightCalls: number;
   readonly maxMessageBytes: number;
   /** Gets the calls of the sessions in place of their targets. */
@@ -61,6 +64,8 @@ export interface WorkerRoom {
 
 /** Python's client below 0.25 closes on a message beyond this (spec WP §1.1). */
 const PYTHON_MESSAGE_BYTES = 1_048_576;
+/** Answers of a guest up to this size count only for the bound of its whole queue. */
+const LARGE_ANSWER_CHARS = 16_384;
 const TELEMETRY = new Set(['OTLP', 'MTRC', 'LOGS']);
 
 /**
@@ -262,7 +267,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
 
   dispatch(call: Call, done: (outcome: Outcome) => void): PendingCall {
     const { id, pending } = this.#running.begin(done);
-    if (this.#unsentBytes > LIMITS.workerCallBacklogBytes) {
+    if (this.#unsentBytes > (this.access === undefined ? LIMITS.workerCallBacklogBytes : LIMITS.guestCallBacklogBytes)) {
       pending.cancel();
       done(failure('OVERLOADED', 'the worker that should run the function reads more slowly than it is called; call again later'));
       return pending;
@@ -329,10 +334,10 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
 
   #newHold(): NamespaceHold {
     return new NamespaceHold({
-      handle: (message) => this.#handle(message),
+      handle: (message, chars) => this.#handle(message, chars),
       settle: (namespace) => this.#registrations.moveTo(namespace),
       full: () => {
-        const fields = { worker: this.workerId, limit: LIMITS.heldFrames, bytes: LIMITS.heldFrameChars };
+        const fields = { worker: this.workerId, limit: LIMITS.namespaceHeldFrames, bytes: LIMITS.namespaceHeldChars };
         this.#room.logger.warn('namespace_wait_full', { ...fields, consequence: 'its registrations take effect before its announcement' });
       },
     });
@@ -344,7 +349,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     return new SessionGate(
       { ...rights, fabric, registrations: this.#registrations, worker: this, isTrusted },
       {
-        handle: (message) => this.#handle(message),
+        handle: (message, chars) => this.#handle(message, chars),
         full: () => {
           logger.warn('held_frames_full', { worker: this.workerId, limit: LIMITS.heldFrames, bytes: LIMITS.heldFrameChars });
           this.#connection.close('tryLater');
@@ -358,11 +363,12 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     );
   }
 
-  #handle(message: WorkerMessage): void {
+  /** `chars`: length of the frame's text. */
+  #handle(message: WorkerMessage, chars: number): void {
     switch (message.type) {
       case 'invokefunction':
         this.meter?.request();
-        return this.#made.make(message);
+        return this.#made.make(message, chars);
       case 'invocationresult':
         if (!this.#running.settle(message)) this.#room.logger.debug('result_ignored', { worker: this.workerId });
         return;
@@ -427,6 +433,14 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     this.#room.logger[level](event, { worker: this.workerId, ...fields });
   }
 
+  /** A guest that reads too slowly gets no large answers until it has read what waits for it. */
+  mayAnswer(chars: number): boolean {
+    if (this.access === undefined || chars <= LARGE_ANSWER_CHARS) return true;
+    const may = this.#unsentBytes + chars <= LIMITS.guestAnswerBytes;
+    if (!may) this.warnOnce('answers_unread', '', { limit: LIMITS.guestAnswerBytes });
+    return may;
+  }
+
   get #unsentBytes(): number {
     return this.#outbound.waiting + this.#connection.buffered;
   }
@@ -438,8 +452,9 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
       this.warnOnce('frame_too_large', '', { limit: this.maxMessageBytes });
       return 'too_large';
     }
-    if (this.#unsentBytes > LIMITS.workerOutboundBytes) {
-      this.#room.logger.warn('worker_outbound_full', { worker: this.workerId, limit: LIMITS.workerOutboundBytes });
+    const limit = this.access === undefined ? LIMITS.workerOutboundBytes : LIMITS.guestOutboundBytes;
+    if (this.#unsentBytes > limit) {
+      this.#room.logger.warn('worker_outbound_full', { worker: this.workerId, limit });
       this.#connection.close('tryLater');
       this.#connection.destroy();
       return 'closed';

@@ -1,5 +1,8 @@
 import { textFrameBytes, writeTextFrame } from './websocket-frame.js';
 
+/** UTF-16 code units that wait for the end of the turn at most. */
+const MOST_UNITS = 1_048_576;
+
 /** Collects the text messages that one connection sends in one turn of the event loop, so that they leave in one write. */
 export class OutboundBatch {
   readonly #write: (frames: Buffer) => void;
@@ -19,6 +22,8 @@ export class OutboundBatch {
   add(text: string): void {
     this.#texts.push(text);
     this.#units += text.length;
+    // Texts and the buffer that they are written to are there at the same time: for large ones, not for many of them.
+    if (this.#units > MOST_UNITS) return this.flush();
     if (this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(() => this.flush());

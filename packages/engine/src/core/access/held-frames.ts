@@ -1,7 +1,10 @@
-import { LIMITS, type WorkerMessage } from '@rivulet/protocol';
+import { LIMITS, parseJson, type WorkerMessage } from '@rivulet/protocol';
+
+/** A longer frame waits as text: parsed, its values may take twenty times as much. */
+const LONG_FRAME_UNITS = 1_024;
 
 interface Held {
-  readonly message: WorkerMessage;
+  readonly message: WorkerMessage | string;
   readonly units: number;
 }
 
@@ -10,7 +13,7 @@ const PASSING = new Set<WorkerMessage['type']>(['invocationresult', 'triggerregi
 
 /** Frames of one session in the order of arrival: while a hook decides about one, those behind it wait. */
 export class HeldFrames {
-  readonly #handle: (message: WorkerMessage) => Promise<void> | undefined;
+  readonly #handle: (message: WorkerMessage, units: number) => Promise<void> | undefined;
   readonly #onFull: () => void;
   readonly #onFailed: (error: unknown) => void;
   #held: Held[] = [];
@@ -22,7 +25,11 @@ export class HeldFrames {
    * `handle` answers a promise when a hook is asked. `onFull`: more waits than may. `onFailed`: what it threw for a frame that has waited,
    * or for what the hook said; for others it throws to the caller of `take`. After that nothing is handled any more.
    */
-  constructor(handle: (message: WorkerMessage) => Promise<void> | undefined, onFull: () => void, onFailed: (error: unknown) => void) {
+  constructor(
+    handle: (message: WorkerMessage, units: number) => Promise<void> | undefined,
+    onFull: () => void,
+    onFailed: (error: unknown) => void,
+  ) {
     this.#handle = handle;
     this.#onFull = onFull;
     this.#onFailed = onFailed;
@@ -32,14 +39,14 @@ export class HeldFrames {
   take(message: WorkerMessage, units: number): void {
     if (this.#closed) return;
     if (!this.#pending || PASSING.has(message.type)) {
-      this.#run(message);
+      this.#run(message, units);
       return;
     }
     if (this.#held.length >= LIMITS.heldFrames || (this.#held.length > 0 && this.#units + units > LIMITS.heldFrameChars)) {
       this.#onFull();
       return;
     }
-    this.#held.push({ message, units });
+    this.#held.push({ message: units > LONG_FRAME_UNITS ? JSON.stringify(message) : message, units });
     this.#units += units;
   }
 
@@ -49,8 +56,8 @@ export class HeldFrames {
     this.#held = [];
   }
 
-  #run(message: WorkerMessage): void {
-    const deciding = this.#handle(message);
+  #run(message: WorkerMessage, units: number): void {
+    const deciding = this.#handle(message, units);
     if (deciding === undefined) return;
     this.#pending = true;
     deciding
@@ -67,7 +74,7 @@ export class HeldFrames {
     while (!this.#pending && !this.#closed && taken < this.#held.length) {
       const { message, units } = this.#held[taken++] as Held;
       this.#units -= units;
-      this.#run(message);
+      this.#run(typeof message === 'string' ? (parseJson(message) as WorkerMessage) : message, units);
     }
     this.#held.splice(0, taken);
   }

@@ -4,8 +4,8 @@ import { HeldFrames } from './held-frames.js';
 
 /** The session as its gate needs it. */
 export interface GatedSession {
-  /** A frame may have its effect. */
-  handle(message: WorkerMessage): void;
+  /** A frame may have its effect. `units`: length of its text. */
+  handle(message: WorkerMessage, units: number): void;
   /** More frames wait than may. */
   full(): void;
   /** Handling a frame that has waited threw this. */
@@ -19,10 +19,10 @@ export class SessionGate {
 
   constructor(parts: GateParts, session: GatedSession) {
     const registrations = new GatedRegistrations(parts);
-    const handle = (message: WorkerMessage) => {
+    const handle = (message: WorkerMessage, units: number) => {
       const handled = registrations.handle(message);
       if (handled !== false) return handled;
-      session.handle(message);
+      session.handle(message, units);
       return undefined;
     };
     this.registrations = registrations;

@@ -4,10 +4,10 @@ import { DEFAULT_NAMESPACE } from '../function-registry.js';
 /** The session as the hold needs it. */
 export interface HoldingSession {
   /** A frame may take effect. */
-  handle(message: WorkerMessage): void;
+  handle(message: WorkerMessage, chars: number): void;
   /** The session belongs to this namespace from here on. */
   settle(namespace: string): void;
-  /** More frames wait than `LIMITS.heldFrames` or `LIMITS.heldFrameChars` allow: the wait ends now. */
+  /** More frames wait than `LIMITS.namespaceHeldFrames` or `LIMITS.namespaceHeldChars` allow: the wait ends now. */
   full(): void;
 }
 
@@ -22,7 +22,7 @@ const ANNOUNCEMENT = 'engine::workers::register';
  */
 export class NamespaceHold {
   readonly #session: HoldingSession;
-  #held: WorkerMessage[] = [];
+  #held: { readonly message: WorkerMessage; readonly chars: number }[] = [];
   #chars = 0;
   #timer: NodeJS.Timeout | undefined;
   #settled = false;
@@ -34,19 +34,19 @@ export class NamespaceHold {
 
   /** `chars`: length of the frame's text. */
   take(message: WorkerMessage, chars: number): void {
-    if (this.#settled || passes(message)) return this.#session.handle(message);
+    if (this.#settled || passes(message)) return this.#session.handle(message, chars);
     if (provesDefault(message)) {
       this.settle(DEFAULT_NAMESPACE);
-      return this.#session.handle(message);
+      return this.#session.handle(message, chars);
     }
     // A call waits only for registrations that came before it.
-    if (message.type === 'invokefunction' && this.#held.length === 0) return this.#session.handle(message);
-    if (this.#held.length >= LIMITS.heldFrames || (this.#held.length > 0 && this.#chars + chars > LIMITS.heldFrameChars)) {
+    if (message.type === 'invokefunction' && this.#held.length === 0) return this.#session.handle(message, chars);
+    if (this.#held.length >= LIMITS.namespaceHeldFrames || (this.#held.length > 0 && this.#chars + chars > LIMITS.namespaceHeldChars)) {
       this.#session.full();
       this.settle(DEFAULT_NAMESPACE);
-      return this.#session.handle(message);
+      return this.#session.handle(message, chars);
     }
-    this.#held.push(message);
+    this.#held.push({ message, chars });
     this.#chars += chars;
     this.#timer ??= setTimeout(() => this.settle(DEFAULT_NAMESPACE), LIMITS.namespaceGraceMs).unref();
   }
@@ -59,7 +59,7 @@ export class NamespaceHold {
     clearTimeout(this.#timer);
     const held = this.#held;
     this.#held = [];
-    for (const message of held) if (!this.#closed) this.#session.handle(message);
+    for (const { message, chars } of held) if (!this.#closed) this.#session.handle(message, chars);
   }
 
   /** The session has ended: nothing takes effect any more. */
