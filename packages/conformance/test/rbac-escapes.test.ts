@@ -156,9 +156,11 @@ test('a session says nothing of who calls: not to functions, not to middleware',
   const behind = await start({}, { manager: { middlewareFunction: 'app::mw' }, rbac: { exposeFunctions: [match('api::*')] } });
   await behind.worker.serve('app::mw', handler);
   await behind.session.result('api::f', forged);
+  const cardOf = (id: string) => ({ kind: 'guest', worker_id: id, session_id: id, identity: null, context: {} });
+  const [id, behindId] = [await plain.session.workerId(), await behind.session.workerId()];
   expect(seen).toEqual([
-    { n: 1, _caller_worker_id: await plain.session.workerId() },
-    { function_id: 'api::f', payload: { n: 1 }, action: null, context: {} },
+    { n: 1, _caller_worker_id: id, _caller: cardOf(id) },
+    { function_id: 'api::f', payload: { n: 1 }, action: null, context: {}, _caller: cardOf(behindId) },
   ]);
 });
 

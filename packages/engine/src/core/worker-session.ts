@@ -346,8 +346,9 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
   #gateOf(rights: SessionRights): SessionGate {
     const { fabric, workers, logger } = this.#room;
     const isTrusted = (workerId: string) => workers.get(workerId)?.access === undefined;
+    const isAnother = (workerId: string) => workers.get(workerId)?.identity !== this.identity;
     return new SessionGate(
-      { ...rights, fabric, registrations: this.#registrations, worker: this, isTrusted },
+      { ...rights, fabric, registrations: this.#registrations, worker: this, isTrusted, isAnother },
       {
         handle: (message, chars) => this.#handle(message, chars),
         full: () => {

@@ -24,6 +24,8 @@ export interface GateParts {
   readonly worker: RegisteringWorker;
   /** Whether a connected worker is of a listener without rules. */
   readonly isTrusted: (workerId: string) => boolean;
+  /** Returns whether a connected session belongs to another user: its auth answer names another identity, or only one of the two has one. */
+  readonly isAnother: (workerId: string) => boolean;
   /** Functions that decide who gets in. A session may serve one only if its auth function names it in `allowed_functions`. */
   readonly guards: ReadonlySet<string>;
   /** Runs when the session has bound one of `OPEN_TYPES` and no list of trigger types names it. */
@@ -33,6 +35,7 @@ export interface GateParts {
 const CONDITION = 'condition_function_id';
 const MIDDLEWARE = 'middleware_function_ids';
 const TRUSTED_SERVES = 'a worker of a trusted listener serves the id';
+const ANOTHER_USER = 'a session of another identity has registered the id';
 const WRONG_TYPE = 'triggers of its type may not be registered';
 /** Functions of the engine's own rooms: a worker that serves `stream::get(s)` holds the stream `s`. */
 const ENGINE_ROOMS = ['stream::', 'state::'];
@@ -152,14 +155,15 @@ export class GatedRegistrations {
   }
 
   #functionRefusal(id: string): string | undefined {
-    const { access, fabric, guards, isTrusted } = this.#parts;
+    const { access, fabric, guards, isTrusted, isAnother } = this.#parts;
     if (!isRegistryId(id)) return 'the id is too long with its prefix';
     if (!access.grant.allowedFunctions.has(id)) {
       if (guards.has(id) || this.#decidesJoins(id)) return 'the function decides who gets in';
       if (ENGINE_ROOMS.some((room) => id.startsWith(room))) return 'the function would serve a stream or state of everybody';
     }
     const owners = fabric.functions.owners(id);
-    return owners.some((workerId) => isTrusted(workerId)) ? TRUSTED_SERVES : undefined;
+    if (owners.some((workerId) => isTrusted(workerId))) return TRUSTED_SERVES;
+    return owners.some((workerId) => isAnother(workerId)) ? ANOTHER_USER : undefined;
   }
 
   /** Whether a trigger of somebody trusted asks it who may join. It would not be asked anyway; so its worker hears of it. */
@@ -180,10 +184,11 @@ export class GatedRegistrations {
   }
 
   #addTrigger(given: string, message: RegisterTrigger): void {
-    const { access, registrations, worker, fabric, isTrusted } = this.#parts;
+    const { access, registrations, worker, fabric, isTrusted, isAnother } = this.#parts;
     const existing = fabric.triggers.binding(message.id);
     if (existing !== undefined && (existing.workerId === undefined || isTrusted(existing.workerId)))
       return this.#denied('trigger', message.id, 'the id is taken');
+    if (existing?.workerId !== undefined && isAnother(existing.workerId)) return this.#denied('trigger', message.id, ANOTHER_USER);
     // A hook may have changed it.
     if (!this.#mayTrigger(message.trigger_type)) return this.#denied('trigger', message.id, WRONG_TYPE);
     if (message.trigger_namespace !== undefined && message.trigger_namespace !== DEFAULT_NAMESPACE)
@@ -225,10 +230,11 @@ export class GatedRegistrations {
   }
 
   #addTriggerType(given: string, message: RegisterTriggerType): void {
-    const { registrations, worker, fabric, isTrusted } = this.#parts;
+    const { registrations, worker, fabric, isTrusted, isAnother } = this.#parts;
     const provider = fabric.triggers.type(message.id)?.workerId;
     if (provider !== undefined && isTrusted(provider))
       return this.#denied('trigger type', message.id, 'a worker of a trusted listener provides it');
+    if (provider !== undefined && isAnother(provider)) return this.#denied('trigger type', message.id, ANOTHER_USER);
     this.#types.add(given, message.id);
     registrations.addTriggerType(message);
     if (fabric.triggers.type(message.id)?.workerId !== worker.workerId) this.#types.forget(given);
