@@ -1,5 +1,9 @@
 import { once } from 'node:events';
-import { expect, test } from 'vitest';
+import { statSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
 import { startTestEngine } from './harness/engine.js';
 import { RawWorker } from './harness/raw-worker.js';
 import { slowLink } from './harness/slow-link.js';
@@ -38,6 +42,50 @@ test('F21 a peer that reads nothing and answers nothing is dropped, though its c
   await worker.take('invokefunction', (frame) => frame.function_id === 'app::left');
   expect(engine.figures().sessions).toBe(0);
 });
+
+const MIB = 1_048_576;
+
+test('decision 21 F23 readers that stall in a large group: the data file stays small, and those that read on miss nothing', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'rivulet-slow-'));
+  onTestFinished(() => rm(directory, { recursive: true, force: true }));
+  const adapter = { kind: 'lmdb', path: directory, durability: 'commit', saveIntervalMs: 5_000 } as const;
+  const { engine, workerUrl, streamUrl } = await startTestEngine({ stream: { adapter } });
+  const worker = await RawWorker.connect(workerUrl);
+  const text = 'x'.repeat(200_000);
+  const set = (n: number) => worker.result('stream::set', { ...room, item_id: `m${n % 90}`, data: { n, text } });
+  await Promise.all(Array.from({ length: 90 }, (_, n) => set(n)));
+  const live = statSync(join(directory, 'data.mdb')).size;
+  // Each takes only what the kernel takes for it. Half of them know positions.
+  const stalled = await Promise.all(
+    Array.from({ length: 6 }, (_, n) => stalledReader(`${streamUrl}/stream/chat/room-1?positions=${n % 2}`)),
+  );
+  // More than twice the live bytes and 64 MiB.
+  for (let n = 90; n < 630; n += 30) await Promise.all(Array.from({ length: 30 }, (_, k) => set(n + k)));
+  expect(statSync(join(directory, 'data.mdb')).size).toBeLessThan(2 * live + 64 * MIB);
+  expect(engine.figures().spoolBytes).toBeGreaterThan(15 * MIB);
+  const [knows, plain] = [stalled[1], stalled[0]] as [StreamSocket, StreamSocket];
+  for (const reader of [knows, plain]) reader.socket.resume();
+  for (const reader of [knows, plain]) {
+    const held = new Map<number, number>();
+    let offset = 0;
+    // The newest value of each item, from the state and what followed.
+    while (![...held.values()].includes(629)) {
+      const frame = await reader.inbox.take((each) => each.event !== undefined);
+      const { event } = frame;
+      if (event.type === 'sync') for (const value of event.data as readonly { readonly n: number }[]) held.set(value.n % 90, value.n);
+      else held.set((event.data as { readonly n: number }).n % 90, (event.data as { readonly n: number }).n);
+      expect(frame.offset).toBeGreaterThanOrEqual(offset);
+      offset = frame.offset ?? 0;
+    }
+    expect([...held.values()].toSorted((a, b) => a - b)).toEqual(Array.from({ length: 90 }, (_, n) => 540 + n));
+  }
+}, 60_000);
+
+async function stalledReader(url: string): Promise<StreamSocket> {
+  const reader = await StreamSocket.open(url);
+  reader.socket.pause();
+  return reader;
+}
 
 async function seen(reader: StreamSocket, frames: number): Promise<void> {
   while (reader.inbox.all.length < frames) await once(reader.socket, 'message');

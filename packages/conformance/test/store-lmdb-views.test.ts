@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
+import type { ViewLimits } from '../../engine/src/store/store-lmdb-views.js';
 import { GROUP, OpenStore } from '../src/store-contract-factory.js';
 import { lmdbFactory } from './harness/store-factories.js';
 
@@ -12,8 +14,11 @@ const ITEMS = 300;
 const READERS = 520;
 const BOUND = 512;
 
-async function openStore() {
-  const factory = lmdbFactory();
+/** Views that never end by themselves. */
+const ENDLESS = { milliseconds: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY };
+
+async function openStore(views: ViewLimits = ENDLESS, monotonic?: () => number) {
+  const factory = lmdbFactory('commit', monotonic, views);
   const opened = await OpenStore.start(await factory.create(Date.now));
   onTestFinished(async () => {
     await opened.store.close();
@@ -115,3 +120,59 @@ test('another process sees that the readers of this one live, so it gives their 
   expect(held.some((line) => line.endsWith(` ${process.pid} ${process.pid}`))).toBe(true);
   snapshot.close();
 });
+
+const MIB = 1_048_576;
+const ENDED = { code: 'OVERLOADED' };
+
+test('decision 21 a view of a reader ends when so much was written, and the data file stays small', async () => {
+  const { factory, opened } = await openStore({ ...ENDLESS, bytes: 8 * MIB });
+  const snapshot = await opened.store.snapshot(BIG, 'reader');
+  const chunks = snapshot.chunks()[Symbol.asyncIterator]();
+  expect((await chunks.next()).value).toHaveLength(256);
+  const text = 'x'.repeat(100_000);
+  for (let n = 0; n < 60; n++)
+    await Promise.all(Array.from({ length: 10 }, (_, k) => opened.set(`big${k}`, JSON.stringify(`${n}${text}`), GROUP)));
+  // 60 MB were written, 1 MB is there.
+  expect(statSync(join(factory.directory(), 'data.mdb')).size).toBeLessThan(24 * MIB);
+  await expect(chunks.next()).rejects.toMatchObject(ENDED);
+  snapshot.close();
+  expect((await opened.items(BIG)).items).toHaveLength(ITEMS);
+}, 60_000);
+
+test('decision 21 a view of a reader ends after its time, though the reader takes something now and then', async () => {
+  let now = 0;
+  const { opened } = await openStore({ ...ENDLESS, milliseconds: 5_000 }, () => now);
+  await Promise.all(Array.from({ length: 4_000 }, (_, n) => opened.set(`more${n}`, '1', BIG)));
+  const snapshot = await opened.store.snapshot(BIG, 'reader');
+  const chunks = snapshot.chunks()[Symbol.asyncIterator]();
+  for (now = 1_000; now < 5_000; now += 1_000) {
+    await opened.set('m', String(now));
+    expect((await chunks.next()).value).toHaveLength(256);
+  }
+  await opened.set('m', 'last');
+  await expect(chunks.next()).rejects.toMatchObject(ENDED);
+}, 60_000);
+
+test('decision 21 a read of the engine is whole however fast others write, and one that stalls ends', async () => {
+  let now = 0;
+  const { opened } = await openStore({ milliseconds: 5_000, bytes: 2 * MIB }, () => now);
+  await Promise.all(Array.from({ length: 20_000 }, (_, n) => opened.set(`more${n}`, '1', BIG)));
+  const before = opened.commits.length;
+  let reading = true;
+  const writes = async () => {
+    for (let n = 0; reading; n++) await opened.set(`more${n % 1_000}`, String(n), BIG);
+  };
+  const writing = Promise.all([writes(), writes()]);
+  const { items, position } = await opened.items(BIG);
+  reading = false;
+  await writing;
+  expect(items).toHaveLength(20_000 + ITEMS);
+  expect(items.filter(({ changed }) => changed > position.offset)).toEqual([]);
+  // The writer waited for the read, and did not stand still.
+  expect(opened.commits.length).toBeGreaterThan(before);
+  const stalled = (await opened.store.snapshot(BIG)).chunks()[Symbol.asyncIterator]();
+  await stalled.next();
+  now = 6_000;
+  await opened.set('m', '1');
+  await expect(stalled.next()).rejects.toMatchObject(ENDED);
+}, 60_000);

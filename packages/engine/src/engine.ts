@@ -57,6 +57,10 @@ export interface EngineFigures {
   readonly resynced: number;
   /** Cursors behind the log that were answered with each changed item once. */
   readonly compacted: number;
+  /** Bytes of files that hold large answers for slow stream clients. */
+  readonly spoolBytes: number;
+  /** Large answers for which there was no room in these files. */
+  readonly spoolRefused: number;
   /** Channels that are not over. */
   readonly channels: number;
   /** HTTP requests that are not answered yet. */
@@ -200,6 +204,8 @@ class Engine implements RunningEngine {
       appended: hub?.counters.appended ?? 0,
       resynced: hub?.resynced ?? 0,
       compacted: hub?.compacted ?? 0,
+      spoolBytes: this.#streams?.spool.bytes ?? 0,
+      spoolRefused: this.#streams?.spool.refused ?? 0,
       requests: this.#http?.requests ?? 0,
       channels: this.#channels.size,
       channelBytes: this.#channels.held,

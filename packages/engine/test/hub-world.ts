@@ -1,7 +1,9 @@
+import { tmpdir } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import type { Position } from '@rivulet/protocol';
 import { silentLogger } from '../src/logging/logger.js';
 import type { ChangeEntry, Changes, Commit, StoredItem, StreamStore } from '../src/store/store.js';
+import { Spool } from '../src/stream/fanout/spool.js';
 import { FrameEncoder } from '../src/stream/frame-encoder.js';
 import { Hub } from '../src/stream/hub.js';
 import type { Subscriber } from '../src/stream/subscription.js';
@@ -61,6 +63,7 @@ export class Socket implements Subscriber {
 export class World {
   readonly socket = new Socket();
   readonly hub: Hub;
+  readonly spool: Spool | undefined;
   offset = 100;
   epoch = 'e';
   items: StoredItem[] = [];
@@ -81,7 +84,8 @@ export class World {
   fails: () => void = () => {};
   readonly #frames = new FrameEncoder(systemClock, false);
 
-  constructor(logMaxChanges = 1_000) {
+  /** With `spoolBytes`, answers that don't fit into memory go to files, of so many bytes together. */
+  constructor(logMaxChanges = 1_000, spoolBytes?: number) {
     const store = {
       watch: () => (this.failWatches-- > 0 ? Promise.reject(new Error('not now')) : Promise.resolve()),
       unwatch() {},
@@ -110,7 +114,9 @@ export class World {
       },
     } as unknown as StreamStore;
     const limits = { logMaxChanges, logMaxAgeMs: 1e6, logMaxBytes: 1e9 };
-    this.hub = new Hub({ store, frames: this.#frames, limits, clock: systemClock, logger: silentLogger });
+    const common = { clock: systemClock, logger: silentLogger };
+    if (spoolBytes !== undefined) this.spool = new Spool({ directory: tmpdir(), most: spoolBytes, ...common });
+    this.hub = new Hub({ store, frames: this.#frames, limits, ...common, ...(this.spool === undefined ? {} : { spool: this.spool }) });
   }
 
   #changes(since: Position): Changes {

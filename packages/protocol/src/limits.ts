@@ -102,6 +102,14 @@ export const LIMITS = {
   serverFrameChars: SERVER_FRAME_CHARS,
   /** Milliseconds in which a reader takes nothing of a large `sync` before it is closed. */
   snapshotStallMs: 60_000,
+  /** Milliseconds for which a read view of the store is kept for a reader. */
+  readViewMs: 5_000,
+  /** Bytes that are written to the store while a view is open, before the view ends; half of the live bytes when that is more. */
+  readViewBytes: 16_777_216,
+  /** Bytes of all files that hold large answers for slow readers. */
+  spoolBytes: 1_073_741_824,
+  /** How many of these files may be open. */
+  spoolFiles: 256,
   /** Milliseconds for which a stream connection is kept while the engine can't reach the store of anything that it watches. */
   cutOffMs: 30_000,
   /** Milliseconds over which those that end then are spread. */

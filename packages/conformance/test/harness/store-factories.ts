@@ -6,6 +6,7 @@ import type { StoreFactory } from '@rivulet/conformance/store-contract';
 import type { StreamStore } from '@rivulet/engine/store';
 import { silentLogger } from '../../../engine/src/logging/logger.js';
 import { createLmdbStore } from '../../../engine/src/store/store-lmdb.js';
+import type { ViewLimits } from '../../../engine/src/store/store-lmdb-views.js';
 import { createMemoryStore } from '../../../engine/src/store/store-memory.js';
 import { createRedisStore, type RedisStoreOptions } from '../../../engine/src/store/store-redis.js';
 
@@ -20,6 +21,7 @@ export function memoryFactory(monotonic = () => performance.now()): StoreFactory
 export function lmdbFactory(
   durability: 'commit' | 'relaxed' = 'commit',
   monotonic = () => performance.now(),
+  views?: ViewLimits,
 ): StoreFactory & { readonly directory: () => string } {
   let directory = '';
   const open = (now: () => number) =>
@@ -28,6 +30,7 @@ export function lmdbFactory(
       durability,
       saveIntervalMs: 100,
       tombstoneRetentionMs: WEEK,
+      ...(views === undefined ? {} : { views }),
       clock: { now, monotonic },
       logger: silentLogger,
     });

@@ -19,6 +19,10 @@ const LOCK_BYTES = READERS * 64 + 4_096;
 const NEW_BYTES = 524_288;
 /** At the begin of each data file. */
 const META_PAGES = 2;
+/** A transaction writes a path of pages in each tree that it changes, and the list of free pages. */
+const TRANSACTION_BYTES = 40_960;
+/** A record is written with the page that it lies on; pages that several records share are written once, so this is a mean. */
+const RECORD_BYTES = 2_048;
 
 /** A consistent view of all tables, from `readView`. */
 export type View = ReturnType<RootDatabase['useReadTransaction']> & { use(): void };
@@ -95,6 +99,7 @@ export class LmdbEnvironment {
   #recorded: number;
   readonly #root: RootDatabase<Buffer, Buffer>;
   readonly #tables = new Map<string, Table>();
+  readonly #written = { bytes: 0 };
   /** What was durable when the transaction on its way was begun, or the one that failed. */
   #settled: View | undefined;
   /** A commit or a sync failed: what another one would do is unknown, so there is none. */
@@ -142,7 +147,7 @@ export class LmdbEnvironment {
   table(name: string): Table {
     const table = this.#tables.get(name);
     if (table === undefined) throw new Error(`table ${name} was not opened`);
-    return table;
+    return counted(table, this.#written);
   }
 
   /**
@@ -180,6 +185,16 @@ export class LmdbEnvironment {
     return this.#settled;
   }
 
+  /** Bytes that transactions have written to pages of the data file, about; it only grows. */
+  get writtenBytes(): number {
+    return this.#written.bytes;
+  }
+
+  /** Bytes of the data file that hold something. 0 when all places for views are taken. */
+  liveBytes(): number {
+    return this.#pageCounts()?.live ?? 0;
+  }
+
   /** Puts everything committed so far on the disk. */
   sync(): Promise<void> {
     const root = this.#root as unknown as { sync(callback: (error?: unknown) => void): void };
@@ -194,15 +209,19 @@ export class LmdbEnvironment {
 
   /** Bytes of the data file that hold nothing: they are written before the file grows, unless a view or the order of pages keeps them. */
   reusableBytes(): number {
+    return this.#pageCounts()?.free ?? 0;
+  }
+
+  /** In bytes; `undefined` when all places for views are taken. */
+  #pageCounts(): { readonly live: number; readonly free: number } | undefined {
     try {
       const used = [...this.#tables.values()].map((table) => (table as unknown as { getStats(): TableStats }).getStats());
       const any = used[0];
-      if (any === undefined) return 0;
+      if (any === undefined) return undefined;
       const pages = [...used, any.root, any.free].reduce((sum, tree) => sum + pagesOf(tree), META_PAGES);
-      return Math.max(0, any.lastPageNumber + 1 - pages) * any.pageSize;
+      return { live: pages * any.pageSize, free: Math.max(0, any.lastPageNumber + 1 - pages) * any.pageSize };
     } catch {
-      // All places for views are taken.
-      return 0;
+      return undefined;
     }
   }
 
@@ -218,6 +237,7 @@ export class LmdbEnvironment {
 
   async #carryOut(write: () => void): Promise<void> {
     let thrown: { readonly cause: unknown } | undefined;
+    this.#written.bytes += TRANSACTION_BYTES;
     try {
       // lmdb commits a transaction whose callback has thrown; a child of it is undone.
       await this.#root.childTransaction(() => {
@@ -298,4 +318,20 @@ function takeLock(directory: string): DirectoryLock {
 
 function isNoSpace(error: unknown): boolean {
   return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
+}
+
+/** The same table; it counts what is written. */
+function counted(table: Table, written: { bytes: number }): Table {
+  return {
+    get: (key, options) => table.get(key, options),
+    put(key, value) {
+      written.bytes += RECORD_BYTES + value.length;
+      table.put(key, value);
+    },
+    remove(key) {
+      written.bytes += RECORD_BYTES;
+      table.remove(key);
+    },
+    getRange: (range) => table.getRange(range),
+  };
 }

@@ -9,6 +9,7 @@ import type {
   ItemRead,
   NamesPage,
   PageBounds,
+  ReadPace,
   Snapshot,
   StoreEvents,
   StreamStore,
@@ -75,8 +76,8 @@ export class LoadedStore implements StreamStore {
     return told(() => this.#store.get(ref, item));
   }
 
-  snapshot(ref: GroupRef): Promise<Snapshot> {
-    return told(async () => this.#snapshot(await this.#store.snapshot(ref)));
+  snapshot(ref: GroupRef, pace?: ReadPace): Promise<Snapshot> {
+    return told(async () => this.#snapshot(await this.#store.snapshot(ref, pace)));
   }
 
   #snapshot(snapshot: Snapshot): Snapshot {
@@ -84,9 +85,9 @@ export class LoadedStore implements StreamStore {
     return { position, timestamp, external, ...this.#read(snapshot) };
   }
 
-  changes(ref: GroupRef, since: Position): Promise<Changes> {
+  changes(ref: GroupRef, since: Position, pace?: ReadPace): Promise<Changes> {
     return told(async () => {
-      const changes = await this.#store.changes(ref, since);
+      const changes = await this.#store.changes(ref, since, pace);
       if (changes.kind === 'stale') return changes;
       const { kind, position, timestamp } = changes;
       return { kind, position, timestamp, ...this.#read(changes) };

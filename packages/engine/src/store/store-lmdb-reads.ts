@@ -4,7 +4,8 @@ import { chunked, MOST_WEIGHT } from '../structures/chunked.js';
 import type { NamesPage, PageBounds } from '../structures/sorted-names.js';
 import type { TurnBudget } from '../structures/turn-budget.js';
 import { readNames } from './lmdb/name-pages.js';
-import type { ChangeEntry, Changes, GroupRef, ItemRead, Snapshot, StoredItem } from './store.js';
+import { charsOf } from './shared/chars-of.js';
+import type { ChangeEntry, Changes, GroupRef, ItemRead, ReadPace, Snapshot, StoredItem } from './store.js';
 import type { Tables } from './store-lmdb-batch.js';
 import type { HeadCache } from './store-lmdb-heads.js';
 import {
@@ -20,7 +21,7 @@ import {
   numbersKey,
 } from './store-lmdb-records.js';
 import type { StoreState } from './store-lmdb-state.js';
-import { type Pin, PinnedViews } from './store-lmdb-views.js';
+import { type Pin, PinnedViews, type ViewLimits } from './store-lmdb-views.js';
 
 const CHUNK_ITEMS = 256;
 
@@ -33,6 +34,10 @@ interface Sources {
   readonly turns: TurnBudget;
   /** The first of the reads that wait for a view begins to. */
   readonly onWait: () => void;
+  /** Reads were ended because a limit of their view was reached. */
+  readonly onEnd: (reads: number) => void;
+  readonly limits: ViewLimits;
+  readonly monotonic: () => number;
 }
 
 /** Either all of the answer, or how it is read from a view that is kept. */
@@ -49,7 +54,15 @@ export class LmdbReads {
 
   constructor(sources: Sources) {
     this.#from = sources;
-    this.#views = new PinnedViews(sources.onWait);
+    const { environment, onWait, onEnd, limits, monotonic } = sources;
+    this.#views = new PinnedViews({
+      onWait,
+      onEnd,
+      limits,
+      monotonic,
+      written: () => environment.writtenBytes,
+      live: () => environment.liveBytes(),
+    });
   }
 
   get(ref: GroupRef, item: string): ItemRead {
@@ -64,13 +77,13 @@ export class LmdbReads {
     });
   }
 
-  snapshot(ref: GroupRef): Promise<Snapshot> {
-    return this.#streaming((view) => this.#snapshot(this.#standing(ref, view), 0, view));
+  snapshot(ref: GroupRef, pace: ReadPace): Promise<Snapshot> {
+    return this.#streaming(pace, (view) => this.#snapshot(this.#standing(ref, view), 0, view));
   }
 
   /** The items created after this one; `undefined` when there is no such item. */
   snapshotAfter(ref: GroupRef, item: string): Promise<Snapshot | undefined> {
-    return this.#streaming<Snapshot | undefined>((view) => {
+    return this.#streaming<Snapshot | undefined>('engine', (view) => {
       const standing = this.#standing(ref, view);
       const key = standing.head && itemKey(standing.head.number, item);
       const record = key && this.#from.tables.items.get(key, { transaction: view });
@@ -88,15 +101,15 @@ export class LmdbReads {
     return {
       from: (pin) => {
         const close = () => pin.close();
-        const chunks = () => chunked(pin.read(this.#itemsOf(head, view, from)), CHUNK_ITEMS, close, charsOf);
+        const chunks = () => chunked(pin.read(this.#itemsOf(head, view, from), head.items), CHUNK_ITEMS, close, charsOf);
         return { position, timestamp, chunks, close };
       },
     };
   }
 
-  async changes(ref: GroupRef, since: Position): Promise<Changes> {
+  async changes(ref: GroupRef, since: Position, pace: ReadPace): Promise<Changes> {
     if (since.epoch !== this.#from.state.epoch) return { kind: 'stale', reason: 'epoch' };
-    return this.#streaming<Changes>((view) => {
+    return this.#streaming<Changes>(pace, (view) => {
       const { head, position, timestamp } = this.#standing(ref, view);
       if (since.offset < (head?.floor ?? this.#from.state.removedOffset)) return { whole: { kind: 'stale', reason: 'floor' } };
       const first = head === undefined ? [] : upTo(CHUNK_ITEMS, this.#changesOf(head, since.offset, view), charsOf);
@@ -107,7 +120,7 @@ export class LmdbReads {
       return {
         from: (pin) => {
           const close = () => pin.close();
-          const chunks = () => chunked(pin.read(this.#changesOf(head, since.offset, view)), CHUNK_ITEMS, close, charsOf);
+          const chunks = () => chunked(pin.read(this.#changesOf(head, since.offset, view), head.items), CHUNK_ITEMS, close, charsOf);
           return { kind: 'changes', position, timestamp, chunks, close };
         },
       };
@@ -120,13 +133,18 @@ export class LmdbReads {
     return readNames({ heads: tables.heads, turns, view: () => this.#view() }, stream, bounds);
   }
 
+  /** The writer waits here before a transaction, until reads that hold a view have kept up with what is written. */
+  keepPace(): Promise<void> {
+    return this.#views.keepPace();
+  }
+
   /** Ends the reads that are under way or wait. */
   close(): void {
     this.#views.close();
   }
 
   /** Answers what is whole at once; for the rest it keeps the view, as soon as one more may be kept. */
-  async #streaming<T>(look: (view: View) => Looked<T>): Promise<T> {
+  async #streaming<T>(pace: ReadPace, look: (view: View) => Looked<T>): Promise<T> {
     let place = false;
     for (;;) {
       let view: View | undefined;
@@ -134,7 +152,7 @@ export class LmdbReads {
         view = this.#view();
         const looked = look(view);
         if ('whole' in looked) return looked.whole;
-        const pin = this.#views.pin(view, place);
+        const pin = this.#views.pin(view, place, pace);
         if (pin !== undefined) {
           place = false;
           return looked.from(pin);
@@ -218,11 +236,6 @@ interface Standing {
   readonly head: Head | undefined;
   readonly position: Position;
   readonly timestamp: number;
-}
-
-/** UTF-16 code units of an entry that is a value. */
-function charsOf(entry: StoredItem | ChangeEntry): number {
-  return 'data' in entry ? entry.data.length : 0;
 }
 
 /** All entries, if there are no more than `limit` and they weigh no more than one chunk. */

@@ -1,4 +1,4 @@
-import type { Position } from '@rivulet/protocol';
+import { LIMITS, type Position } from '@rivulet/protocol';
 import type { Logger } from '../logging/logger.js';
 import { LmdbEnvironment, TransactionAbortedError } from '../storage/lmdb-environment.js';
 import type { Clock } from '../structures/clock.js';
@@ -16,6 +16,7 @@ import type {
   ItemRead,
   NamesPage,
   PageBounds,
+  ReadPace,
   Snapshot,
   StoreEvents,
   WritableStore,
@@ -33,6 +34,7 @@ import { ReservedOffsets } from './store-lmdb-reserved.js';
 import { CHANGE_BYTES, RECORD_BYTES, type SpaceLimits, type StoreRoom, storeFull } from './store-lmdb-room.js';
 import type { StoreState } from './store-lmdb-state.js';
 import { Upkeep } from './store-lmdb-upkeep.js';
+import type { ViewLimits } from './store-lmdb-views.js';
 import { settle, type Waiting } from './store-lmdb-waiting.js';
 import { requireIds } from './write-plan.js';
 
@@ -46,6 +48,8 @@ export interface LmdbStoreOptions {
   readonly tombstoneRetentionMs: number;
   /** When a disk that fills up makes writes fail with STORE_FULL. Default: below 64 MiB or 2 percent free, 16 MiB kept for deletes. */
   readonly space?: SpaceLimits;
+  /** When a view of a reader that is too slow ends. Default: `readViewMs` and `readViewBytes` of LIMITS. */
+  readonly views?: ViewLimits;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -84,6 +88,8 @@ class LmdbStore implements WritableStore {
   readonly #warnedAt = new Map<string, number>();
   /** The stamp of the batch that is on its way: who reads a group before its first change must not get a later one. */
   #committing: number | undefined;
+  /** Reads that a limit of their view has ended. */
+  #endedReads = 0;
   #timers: NodeJS.Timeout[] = [];
 
   constructor(options: LmdbStoreOptions) {
@@ -115,6 +121,15 @@ class LmdbStore implements WritableStore {
       turns: TurnBudget.of(clock),
       onWait: () =>
         this.#warn('store_reads_wait', { consequence: 'joins and lists of large groups wait until slow readers of others are served' }),
+      onEnd: (reads) => {
+        this.#endedReads += reads;
+        this.#warn('store_reads_ended', {
+          reads: this.#endedReads,
+          consequence: 'readers that were too slow begin again, so that the data file does not grow without end',
+        });
+      },
+      limits: this.#options.views ?? { milliseconds: LIMITS.readViewMs, bytes: LIMITS.readViewBytes },
+      monotonic: () => clock.monotonic(),
     });
     this.#events = events;
     const time = new SteadyTime(clock);
@@ -167,16 +182,16 @@ class LmdbStore implements WritableStore {
     return this.#open().get(ref, item);
   }
 
-  async snapshot(ref: GroupRef): Promise<Snapshot> {
-    return this.#open().snapshot(ref);
+  async snapshot(ref: GroupRef, pace: ReadPace = 'engine'): Promise<Snapshot> {
+    return this.#open().snapshot(ref, pace);
   }
 
   async snapshotAfter(ref: GroupRef, item: string): Promise<Snapshot | undefined> {
     return this.#open().snapshotAfter(ref, item);
   }
 
-  async changes(ref: GroupRef, since: Position): Promise<Changes> {
-    return this.#open().changes(ref, since);
+  async changes(ref: GroupRef, since: Position, pace: ReadPace = 'engine'): Promise<Changes> {
+    return this.#open().changes(ref, since, pace);
   }
 
   async groups(stream: string): Promise<readonly string[]> {
@@ -236,6 +251,7 @@ class LmdbStore implements WritableStore {
       await turns.free();
       if (this.#isDue()) await this.#upkeep?.part();
       if (this.#queue.length === 0) continue;
+      await this.#reads?.keepPace();
       const { batch, budget } = this.#admit();
       if (batch.length > 0) this.#putBack(await this.#commitOrReject(batch, budget));
     }

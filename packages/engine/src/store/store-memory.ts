@@ -9,6 +9,7 @@ import { type Effect, effectOf } from './change-effect.js';
 import { Deadlines } from './deadlines.js';
 import { requireId } from './ids.js';
 import { SlicedWrites } from './memory/sliced-writes.js';
+import { charsOf } from './shared/chars-of.js';
 import { valueIdOf } from './shared/value-id.js';
 import type {
   ApplyResult,
@@ -111,7 +112,7 @@ class MemoryStore implements WritableStore {
       const base = { position: this.#position(group), timestamp: group?.timestamp ?? this.#clock.now() - 1 };
       if (group === undefined || group.items.size <= CHUNK_ITEMS) {
         const items = group === undefined ? [] : [...group.items.values()];
-        return { ...base, chunks: () => single(items), close() {} };
+        return { ...base, chunks: () => chunked(items, CHUNK_ITEMS, () => {}, charsOf), close() {} };
       }
       const { items } = group;
       group.readers++;
@@ -121,7 +122,7 @@ class MemoryStore implements WritableStore {
         if (open && group.items === items) group.readers--;
         open = false;
       };
-      return { ...base, chunks: () => chunked(items.values(), CHUNK_ITEMS, close), close };
+      return { ...base, chunks: () => chunked(items.values(), CHUNK_ITEMS, close, charsOf), close };
     });
   }
 
@@ -139,7 +140,7 @@ class MemoryStore implements WritableStore {
         kind: 'changes',
         position: this.#position(group),
         timestamp: group?.timestamp ?? this.#clock.now() - 1,
-        chunks: () => chunked(entries.values(), CHUNK_ITEMS, () => {}),
+        chunks: () => chunked(entries.values(), CHUNK_ITEMS, () => {}, charsOf),
         close() {},
       };
     });
@@ -323,8 +324,4 @@ class MemoryStore implements WritableStore {
 
 function closedError(): RivuletError {
   return new RivuletError('STORE_UNAVAILABLE', 'the store is not open');
-}
-
-async function* single<T>(items: readonly T[]): AsyncIterable<readonly T[]> {
-  if (items.length > 0) yield items;
 }

@@ -2,6 +2,7 @@ import { type Position, RivuletError } from '@rivulet/protocol';
 import type { RedisReply } from '../storage/redis-client.js';
 import { chunked } from '../structures/chunked.js';
 import { type NamesPage, type PageBounds, SortedNames } from '../structures/sorted-names.js';
+import { charsOf } from './shared/chars-of.js';
 import type { ChangeEntry, Changes, GroupRef, ItemRead, Snapshot, StoredItem } from './store.js';
 import { listOf, type Page, type RedisGroups, type Standing, textOf } from './store-redis-groups.js';
 import { PARTITIONS } from './store-redis-keys.js';
@@ -49,7 +50,7 @@ export async function readSnapshot(groups: RedisGroups, ref: GroupRef): Promise<
     }
     if (position.epoch !== epoch) continue;
     const ordered = [...items.values()].sort((a, b) => a.created - b.created);
-    return { position, timestamp, chunks: () => chunked(ordered, CHUNK_ITEMS, () => {}), close() {} };
+    return { position, timestamp, chunks: () => chunked(ordered, CHUNK_ITEMS, () => {}, charsOf), close() {} };
   }
   throw tooOften();
 }
@@ -83,7 +84,7 @@ export async function readChanges(groups: RedisGroups, ref: GroupRef, since: Pos
     kind: 'changes',
     position,
     timestamp,
-    chunks: () => chunked(entries, CHUNK_ITEMS, () => {}),
+    chunks: () => chunked(entries, CHUNK_ITEMS, () => {}, charsOf),
     close() {},
   };
 }

@@ -28,7 +28,7 @@ export interface StreamStore {
   write?(write: Write): Promise<WriteResult>;
   get(ref: GroupRef, item: string): Promise<ItemRead>;
   /** All items in order of creation, from one consistent view. The caller must `close` it. */
-  snapshot(ref: GroupRef): Promise<Snapshot>;
+  snapshot(ref: GroupRef, pace?: ReadPace): Promise<Snapshot>;
   /**
    * The items created after this one, as `snapshot` gives them; `undefined` when there is no such item. Optional: without it, the engine
    * passes over those before it.
@@ -38,7 +38,7 @@ export interface StreamStore {
    * Each item changed after `since` once, with its newest value, and a tombstone for each deleted one, in offset order.
    * `stale` when `since` is of another epoch or below the tombstone floor: only a snapshot helps then.
    */
-  changes(ref: GroupRef, since: Position): Promise<Changes>;
+  changes(ref: GroupRef, since: Position, pace?: ReadPace): Promise<Changes>;
   /** Groups of a stream that hold at least one item, sorted by UTF-16 code units. */
   groups(stream: string): Promise<readonly string[]>;
   /** Streams that hold at least one item, sorted. */
@@ -260,6 +260,12 @@ export interface StoredItem {
   /** Offset of the last change. */
   readonly changed: number;
 }
+
+/**
+ * Who decides how fast a read goes on. At the pace of a `reader` (a peer that may stall) the store may end the read early: it fails with
+ * OVERLOADED. Default: `engine`, which reads everything without waiting for anybody.
+ */
+export type ReadPace = 'engine' | 'reader';
 
 export interface Snapshot {
   /** The snapshot is true at exactly this position. */

@@ -11,6 +11,7 @@ import type {
   ItemRead,
   NamesPage,
   PageBounds,
+  ReadPace,
   Snapshot,
   StoredItem,
   StoreEvents,
@@ -140,8 +141,8 @@ export class BackedStore implements StreamStore {
     return { ...own, value: data === undefined ? undefined : { item, data, created: 0, changed: offset } };
   }
 
-  async snapshot(ref: GroupRef): Promise<Snapshot> {
-    if (!this.#backends.serves('list', ref.stream)) return this.#inner.snapshot(ref);
+  async snapshot(ref: GroupRef, pace?: ReadPace): Promise<Snapshot> {
+    if (!this.#backends.serves('list', ref.stream)) return this.#inner.snapshot(ref, pace);
     // When a worker comes back, everybody who watches asks: thousands may share one answer.
     const listed = await this.#lists.run(ref.stream, ref.group, () => this.#list(ref));
     return {
@@ -159,10 +160,10 @@ export class BackedStore implements StreamStore {
     return this.keeps('list', stream) ? this.#inner : this;
   }
 
-  async changes(ref: GroupRef, since: Position): Promise<Changes> {
+  async changes(ref: GroupRef, since: Position, pace?: ReadPace): Promise<Changes> {
     // What changed since then only the worker could tell, and it isn't asked.
     if (this.#backends.serves('list', ref.stream)) return { kind: 'stale', reason: 'backend' };
-    return this.#inner.changes(ref, since);
+    return this.#inner.changes(ref, since, pace);
   }
 
   async groups(stream: string): Promise<readonly string[]> {

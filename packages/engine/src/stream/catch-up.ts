@@ -6,7 +6,7 @@ import type { SyncBuilder } from './built-sync.js';
 import { type CompactedRead, EVERY_ITEM, gapFrame, readCompacted, readCompactedItem } from './compacted.js';
 import type { EntryFilter } from './fanout/compacted-block.js';
 import type { SharedChanges } from './fanout/shared-changes.js';
-import type { TurnBudget } from './fanout/turn-budget.js';
+import type { SharedTurn } from './fanout/shared-turn.js';
 import type { FrameEncoder } from './frame-encoder.js';
 import { type GroupFanout, SEGMENT_BYTES } from './group-fanout.js';
 import { tellReach, tellStranded } from './staleness.js';
@@ -29,7 +29,7 @@ export interface CatchUpOptions {
   readonly frames: FrameEncoder;
   readonly syncs: SyncBuilder;
   readonly changes: SharedChanges;
-  readonly turns: TurnBudget;
+  readonly turns: SharedTurn;
   /** The store answers from another history than the log has, and has not said so. */
   readonly onOtherEpoch: (ref: GroupRef, position: Position) => void;
   readonly logger: Logger;

@@ -2,8 +2,9 @@ import type { Position, SyncReason } from '@rivulet/protocol';
 import type { ChangeEntry, StreamStore } from '../store/store.js';
 import { encodeTextFrame } from '../structures/websocket-frame.js';
 import type { EntryFilter } from './fanout/compacted-block.js';
+import { ReadEndedError } from './fanout/read-ended.js';
 import type { SharedChanges } from './fanout/shared-changes.js';
-import type { TurnBudget } from './fanout/turn-budget.js';
+import type { SharedTurn } from './fanout/shared-turn.js';
 import type { FrameEncoder } from './frame-encoder.js';
 import { type GroupFanout, SEGMENT_BYTES } from './group-fanout.js';
 import type { Membership, Subscriber } from './subscription.js';
@@ -38,7 +39,7 @@ interface Sources {
   readonly store: StreamStore;
   readonly frames: FrameEncoder;
   readonly changes: SharedChanges;
-  readonly turns: TurnBudget;
+  readonly turns: SharedTurn;
 }
 
 /** Reads what changed in a group since a position. */
@@ -54,16 +55,21 @@ export async function readCompacted({ frames, changes, turns }: Sources, fanout:
       let pending = members.map((member) => begin(frames, member, since, position));
       let bytes = 0;
       let begun: Written = 'nothing';
-      for await (const piece of read.pieces(filter)) {
-        if (bytes > 0 && bytes + piece.length > SEGMENT_BYTES) {
-          await turns.take(bytes);
-          if (!(await write(pending))) return begun;
-          begun = 'begun';
-          pending = [];
-          bytes = 0;
+      try {
+        for await (const piece of read.pieces(filter)) {
+          if (bytes > 0 && bytes + piece.length > SEGMENT_BYTES) {
+            await turns.take(bytes);
+            if (!(await write(pending))) return begun;
+            begun = 'begun';
+            pending = [];
+            bytes = 0;
+          }
+          pending.push(piece);
+          bytes += piece.length;
         }
-        pending.push(piece);
-        bytes += piece.length;
+      } catch (error) {
+        if (error instanceof ReadEndedError) return begun;
+        throw error;
       }
       for (const member of members) pending.push(...end(frames, fanout, member, since, position));
       await turns.take(bytes);

@@ -10,7 +10,8 @@ import { encodeTextFrame } from '../structures/websocket-frame.js';
 import { SyncBuilder } from './built-sync.js';
 import { CatchUp } from './catch-up.js';
 import { SharedChanges } from './fanout/shared-changes.js';
-import { TurnBudget } from './fanout/turn-budget.js';
+import { SharedTurn } from './fanout/shared-turn.js';
+import type { Spool } from './fanout/spool.js';
 import type { FrameEncoder } from './frame-encoder.js';
 import { GroupFanout } from './group-fanout.js';
 import { tellReach } from './staleness.js';
@@ -28,6 +29,8 @@ export interface HubOptions {
   readonly limits: Pick<StreamConfig, 'logMaxChanges' | 'logMaxAgeMs' | 'logMaxBytes'>;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Files for answers that do not fit into memory. Without it a slow reader of a large group begins again, or is closed. */
+  readonly spool?: Spool;
 }
 
 /** Figures that tests and operators read; they only grow. */
@@ -71,9 +74,10 @@ export class Hub {
     this.#evictedLine = new RepeatedLine(options.clock);
     const { store, frames, clock, logger } = options;
     const budget = new ByteBudget(LIMITS.builtSyncsBytes);
-    this.#syncs = new SyncBuilder(store, frames, clock, budget);
-    this.#changes = new SharedChanges({ store, frames, clock, budget });
-    const turns = new TurnBudget(SHARED_TURN_BYTES);
+    const { spool } = options;
+    this.#syncs = new SyncBuilder({ store, frames, clock, budget, spool });
+    this.#changes = new SharedChanges({ store, frames, clock, budget, spool });
+    const turns = new SharedTurn(SHARED_TURN_BYTES);
     const onOtherEpoch = (ref: GroupRef, position: Position) => this.restart(ref, 'epoch', position);
     this.#catchUp = new CatchUp({ store, frames, syncs: this.#syncs, changes: this.#changes, turns, onOtherEpoch, logger });
     this.#sweep = setInterval(() => this.#tidy(), SWEEP_MS);
@@ -248,6 +252,7 @@ export class Hub {
   /** Stops the sweep; subscriptions are closed by their sessions. */
   stop(): void {
     clearInterval(this.#sweep);
+    this.#options.spool?.close();
   }
 
   readonly #start = (subscription: Subscription): void => this.#catchUp.start(subscription);
@@ -268,7 +273,7 @@ export class Hub {
       while ((fanout.log.oldestTime ?? Number.POSITIVE_INFINITY) < oldest) this.#logBytes -= fanout.log.dropOldest();
       if (fanout.log.length === 0) this.#logged.delete(fanout);
     }
-    this.#syncs.forgetAll();
+    this.#syncs.tidy();
     this.#changes.tidy();
     for (const [fanout, since] of this.#idle) {
       if (now - since < LINGER_MS) break;

@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os';
 import type { StreamConfig } from '../config/config.js';
 import type { Fabric } from '../core/fabric.js';
 import { ExpiryWatch } from '../core/workers/access/expiry-watch.js';
@@ -12,6 +13,7 @@ import { BackedStore } from './backed-store.js';
 import { Backends } from './backends.js';
 import { ChangeTriggers } from './change-triggers.js';
 import { type CutOffTimes, CutOffWatch } from './cut-off-watch.js';
+import { Spool } from './fanout/spool.js';
 import { FrameEncoder } from './frame-encoder.js';
 import { Hub } from './hub.js';
 import { Leases } from './leases.js';
@@ -35,6 +37,7 @@ export interface StreamModuleOptions {
 /** Streams: functions and triggers in the fabric, a store behind them, a hub and a gateway in front. One delivery path: `onCommit`. */
 export class StreamModule {
   readonly hub: Hub;
+  readonly spool: Spool;
   readonly gateway: StreamGateway;
   readonly #options: StreamModuleOptions;
   readonly #frames: FrameEncoder;
@@ -51,7 +54,10 @@ export class StreamModule {
     this.#changes = new ChangeTriggers(fabric, logger, (stream, wanted) =>
       wanted ? options.store.follow?.(stream) : options.store.unfollow?.(stream),
     );
-    this.hub = new Hub({ store, frames: this.#frames, limits: config, clock, logger });
+    // Beside the data where the store has a directory: that disk is sized for it, and a temporary one may be memory.
+    const spoolDirectory = config.adapter.kind === 'lmdb' ? config.adapter.path : tmpdir();
+    this.spool = new Spool({ directory: spoolDirectory, clock, logger, counters: options.counters });
+    this.hub = new Hub({ store, frames: this.#frames, limits: config, clock, logger, spool: this.spool });
     // Those who watch since before hold what was there: as after a restart of the engine what the store has, which is nothing.
     backends.onMove((stream) => this.hub.refresh(stream));
     store.doubts.onDoubt((ref) => this.hub.refreshGroup(ref));

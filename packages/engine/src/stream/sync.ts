@@ -2,6 +2,7 @@ import { LIMITS, type Position } from '@rivulet/protocol';
 import type { StreamStore } from '../store/store.js';
 import { encodeTextFrame } from '../structures/websocket-frame.js';
 import type { GroupSync, SyncBuilder } from './built-sync.js';
+import { ReadEndedError } from './fanout/read-ended.js';
 import type { FrameEncoder } from './frame-encoder.js';
 import type { GroupFanout } from './group-fanout.js';
 import type { Subscriber, Subscription, SyncTarget } from './subscription.js';
@@ -73,11 +74,21 @@ function writeAll(subscriber: Subscriber, frames: Frames): void {
 /** Each part stands for itself: other frames of the socket may come between, and a reader that takes nothing is asked to begin again. */
 async function writeParts(subscriber: Subscriber, named: Buffer, sync: GroupSync): Promise<Written> {
   if (!(await (sync.pinned ? writeSoon(subscriber, named) : writeWhole(subscriber, named)))) return 'nothing';
-  for await (const { frame } of sync.pieces()) {
-    if (sync.pinned && !(await readySoon(subscriber))) return 'begun';
-    if (!(await writeWhole(subscriber, frame))) return 'begun';
+  const pieces = iterate(sync.pieces());
+  try {
+    // A piece is read when the socket has room for it, so a reader that stalls holds none.
+    while (await (sync.pinned ? readySoon(subscriber) : readyAgain(subscriber))) {
+      const next = await pieces.next();
+      if (next.done === true) return 'whole';
+      if (!(await writeWhole(subscriber, next.value.frame))) return 'begun';
+    }
+    return 'begun';
+  } catch (error) {
+    if (error instanceof ReadEndedError) return 'begun';
+    throw error;
+  } finally {
+    await pieces.return?.();
   }
-  return 'whole';
 }
 
 /**
@@ -85,9 +96,14 @@ async function writeParts(subscriber: Subscriber, named: Buffer, sync: GroupSync
  * knows positions: then it is told whom the message is for.
  */
 async function writeMessage(subscriber: Subscriber, named: Buffer, sync: GroupSync): Promise<Written> {
+  const pieces = iterate(sync.pieces());
   let holds = false;
   try {
-    for await (const { frame, whole } of sync.pieces()) {
+    for (;;) {
+      if (holds && !(await hasRoom(subscriber, sync.pinned))) return 'begun';
+      const next = await pieces.next();
+      if (next.done === true) return 'whole';
+      const { frame, whole } = next.value;
       if (whole) {
         const message = () => (subscriber.positions ? Buffer.concat([named, frame]) : frame);
         return (await writeWhole(subscriber, message)) ? 'whole' : 'nothing';
@@ -97,16 +113,22 @@ async function writeMessage(subscriber: Subscriber, named: Buffer, sync: GroupSy
         if (!holds) return 'nothing';
         if (subscriber.positions) subscriber.write(named);
       }
-      if (!(await hasRoom(subscriber, sync.pinned))) return 'begun';
       subscriber.write(frame);
     }
-    return 'whole';
   } catch (error) {
-    if (holds) subscriber.fail('internal');
+    const ended = error instanceof ReadEndedError;
+    // A message of which a part was sent can't be ended early.
+    if (holds || ended) subscriber.fail(ended ? 'tryLater' : 'internal');
+    if (ended) return holds ? 'begun' : 'nothing';
     throw error;
   } finally {
     if (holds) subscriber.release();
+    await pieces.return?.();
   }
+}
+
+function iterate<T>(source: Iterable<T> | AsyncIterable<T>): AsyncIterator<T> | Iterator<T> {
+  return Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
 }
 
 /** False when the session closed, or the socket did not become free in time. */
@@ -140,6 +162,12 @@ export async function writeSoon(subscriber: Subscriber, frames: Frames): Promise
   if (!subscriber.open) return false;
   writeAll(subscriber, frames);
   return true;
+}
+
+/** Waits until the socket takes more; false when it closed. */
+async function readyAgain(subscriber: Subscriber): Promise<boolean> {
+  while (subscriber.open && !subscriber.ready) await subscriber.whenChanged();
+  return subscriber.open;
 }
 
 /** Waits until the socket takes more; false when it closed, or nothing changed for `LIMITS.snapshotStallMs`. */

@@ -4,7 +4,10 @@ import type { ByteBudget } from '../../structures/byte-budget.js';
 import type { Clock } from '../../structures/clock.js';
 import type { FrameEncoder } from '../frame-encoder.js';
 import { type GroupFanout, SEGMENT_BYTES } from '../group-fanout.js';
+import { BriefRead } from './brief-read.js';
 import { bytesOf, CompactedBlock, type Entry, type EntryFilter, encodeEntry } from './compacted-block.js';
+import type { Spool } from './spool.js';
+import type { SpooledFrames } from './spooled-frames.js';
 
 /** The changed items of a group since one cursor, each once, true at exactly one position. It must be closed. */
 export interface GroupChanges {
@@ -25,6 +28,8 @@ interface Sources {
   readonly clock: Clock;
   /** Bytes of everything that is built for several readers. */
   readonly budget: ByteBudget;
+  /** Takes what is too large to be kept in memory; absent: each reader reads it from the store. */
+  readonly spool: Spool | undefined;
 }
 
 interface Waiting {
@@ -170,16 +175,37 @@ export class SharedChanges {
     return built;
   }
 
+  /** For one reader: the engine writes all of it to a file, or the reader reads the store itself for a short time. */
   async #streamed(fanout: GroupFanout, since: Position): Promise<ChangesRead> {
-    const changes = await this.#from.store.changes(fanout, since);
+    const { store, spool } = this.#from;
+    const spools = spool !== undefined && !spool.isFull;
+    const changes = await store.changes(fanout, since, spools ? 'engine' : 'reader');
     if (changes.kind === 'stale') return changes;
     const { position } = changes;
-    if (position.offset >= since.offset) {
-      const pieces = (filter: EntryFilter) => this.#render(fanout, since, changes, filter);
-      return { kind: 'changes', position, pieces, pinned: true, close: () => changes.close() };
+    if (position.offset < since.offset) {
+      changes.close();
+      return AHEAD;
     }
-    changes.close();
-    return AHEAD;
+    const read = new BriefRead(() => changes.close());
+    const rendered = (filter: EntryFilter) => read.pieces(this.#render(fanout, since, changes, filter));
+    if (!spools) return { kind: 'changes', position, pinned: true, pieces: rendered, close: () => read.close() };
+    let file: SpooledFrames | undefined;
+    return {
+      kind: 'changes',
+      position,
+      pinned: true,
+      async *pieces(filter) {
+        file = await spool.open();
+        for await (const piece of rendered(filter)) await file.add(piece);
+        await file.seal();
+        read.close();
+        for (let index = 0; index < file.length; index++) yield await file.read(index);
+      },
+      close: () => {
+        read.close();
+        file?.close();
+      },
+    };
   }
 
   async *#render(fanout: GroupFanout, since: Position, changes: OpenChanges, filter: EntryFilter): AsyncIterable<Buffer> {

@@ -2,7 +2,7 @@
  * Bounds the bytes that all readers of shared frames write in one turn of the event loop. Without it, thousands of readers that get the same
  * answer at the same time would write to all their sockets before anything else runs.
  */
-export class TurnBudget {
+export class SharedTurn {
   readonly #most: number;
   #spent = 0;
   #next: Promise<void> | undefined;

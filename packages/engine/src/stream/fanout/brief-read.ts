@@ -1,0 +1,47 @@
+import { LIMITS, RivuletError } from '@rivulet/protocol';
+import { ReadEndedError } from './read-ended.js';
+
+/**
+ * A read of the store at the speed of one reader. The store keeps a view for it, so the read ends after `LIMITS.readViewMs`: a reader that
+ * has not taken everything by then gets ReadEndedError.
+ */
+export class BriefRead {
+  readonly #timer: NodeJS.Timeout;
+  readonly #close: () => void;
+  #state: 'open' | 'ended' | 'closed' = 'open';
+
+  constructor(close: () => void) {
+    this.#close = close;
+    this.#timer = setTimeout(() => {
+      this.#state = 'ended';
+      close();
+    }, LIMITS.readViewMs);
+    this.#timer.unref();
+  }
+
+  async *pieces<T>(source: AsyncIterable<T>): AsyncIterable<T> {
+    try {
+      for await (const piece of source) {
+        this.#requireOpen();
+        yield piece;
+        this.#requireOpen();
+      }
+    } catch (error) {
+      this.#requireOpen();
+      // The store ended its view.
+      if (error instanceof RivuletError && error.code === 'OVERLOADED') throw new ReadEndedError(error.message, { cause: error });
+      throw error;
+    }
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    const wasOpen = this.#state === 'open';
+    this.#state = 'closed';
+    if (wasOpen) this.#close();
+  }
+
+  #requireOpen(): void {
+    if (this.#state === 'ended') throw new ReadEndedError(`it took more than ${LIMITS.readViewMs} ms`);
+  }
+}

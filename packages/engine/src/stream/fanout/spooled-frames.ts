@@ -1,0 +1,121 @@
+import type { FileHandle } from 'node:fs/promises';
+import { LIMITS } from '@rivulet/protocol';
+import { ReadEndedError } from './read-ended.js';
+
+export interface Ground {
+  /** Throws ReadEndedError when so much more has no room. */
+  reserve(bytes: number): Promise<void>;
+  /** Counts and logs a failure of the disk, and returns the error to throw. */
+  failed(error: unknown): ReadEndedError;
+  /** `bytes` were reserved and are free again. */
+  closed(bytes: number): void;
+}
+
+/** Bytes that are written to the file in one step. */
+const WRITE_BYTES = 1_048_576;
+/** The slowest reader that a file is kept for, in bytes a second. */
+const LEAST_RATE = 16_384;
+
+/**
+ * Frames in a file without a name: written once from first to last, then read by many, each at its own speed. It ends when it is closed,
+ * or when a reader of `LEAST_RATE` would have had time to read it: a reader that drips keeps nothing.
+ */
+export class SpooledFrames {
+  readonly #file: FileHandle;
+  readonly #ground: Ground;
+  /** Where each frame ends in the file. */
+  readonly #ends: number[] = [];
+  #pending: Buffer[] = [];
+  #pendingBytes = 0;
+  #reserved = 0;
+  #written = 0;
+  #deadline: NodeJS.Timeout | undefined;
+  #ended = false;
+  /** Frames that some reader holds now: others share them. */
+  readonly #shared = new Map<number, WeakRef<Buffer>>();
+  readonly #reading = new Map<number, Promise<Buffer>>();
+
+  constructor(file: FileHandle, ground: Ground) {
+    this.#file = file;
+    this.#ground = ground;
+  }
+
+  get length(): number {
+    return this.#ends.length;
+  }
+
+  /** Adds a frame; resolves when the disk can take more. After an error only `close` may follow. */
+  async add(frame: Buffer): Promise<void> {
+    this.#ends.push((this.#ends.at(-1) ?? 0) + frame.length);
+    this.#pending.push(frame);
+    this.#pendingBytes += frame.length;
+    if (this.#pendingBytes >= WRITE_BYTES) await this.#flush();
+  }
+
+  /** Ends the writing: from now on the frames can be read. */
+  async seal(): Promise<void> {
+    await this.#flush();
+    const milliseconds = LIMITS.snapshotStallMs + (this.#written / LEAST_RATE) * 1_000;
+    this.#deadline = setTimeout(() => this.close(), milliseconds);
+    this.#deadline.unref();
+  }
+
+  /** Throws ReadEndedError when the file is closed or can't be read. */
+  async read(index: number): Promise<Buffer> {
+    if (this.#ended) throw new ReadEndedError('the reader is too slow');
+    const held = this.#shared.get(index)?.deref();
+    if (held !== undefined) return held;
+    let reading = this.#reading.get(index);
+    if (reading === undefined) {
+      reading = this.#read(index).finally(() => this.#reading.delete(index));
+      this.#reading.set(index, reading);
+    }
+    return reading;
+  }
+
+  /** Gives the file back to the disk. Readers get ReadEndedError at their next frame. */
+  close(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    clearTimeout(this.#deadline);
+    this.#pending = [];
+    this.#shared.clear();
+    const closed = () => this.#ground.closed(this.#reserved);
+    // It waits for reads that are under way.
+    this.#file.close().then(closed, closed);
+  }
+
+  async #read(index: number): Promise<Buffer> {
+    const from = this.#ends[index - 1] ?? 0;
+    const frame = Buffer.allocUnsafeSlow((this.#ends[index] ?? from) - from);
+    try {
+      for (let at = 0; at < frame.length; ) {
+        const { bytesRead } = await this.#file.read(frame, at, frame.length - at, from + at);
+        if (bytesRead === 0) throw new Error('the file is shorter than what was written');
+        at += bytesRead;
+      }
+    } catch (error) {
+      if (this.#ended) throw new ReadEndedError('the reader is too slow');
+      throw this.#ground.failed(error);
+    }
+    this.#shared.set(index, new WeakRef(frame));
+    return frame;
+  }
+
+  async #flush(): Promise<void> {
+    const bytes = Buffer.concat(this.#pending);
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    await this.#ground.reserve(bytes.length);
+    this.#reserved += bytes.length;
+    try {
+      for (let at = 0; at < bytes.length; ) {
+        const { bytesWritten } = await this.#file.write(bytes, at, bytes.length - at, this.#written);
+        at += bytesWritten;
+        this.#written += bytesWritten;
+      }
+    } catch (error) {
+      throw this.#ground.failed(error);
+    }
+  }
+}
