@@ -56,3 +56,39 @@ it('a request that makes the engine fail ends its connection, and nothing else',
   expect(log).toContainEqual(expect.objectContaining({ level: 'error', event: 'http_exchange_failed' }));
   expect((await fetch('/c')).status).toBe(200);
 });
+
+it('S35 without rules no page gets credentials, and every answer says nosniff', async () => {
+  const { serve, fetch } = await startHttpEngine();
+  await serve('/c', () => ({}));
+  for (const answer of [await fetch('/c', { headers: { origin: APP } }), await fetch('/none'), await fetch('/c', PREFLIGHT)])
+    expect([corsOf(answer, 'allow-credentials'), answer.headers.get('x-content-type-options')]).toEqual([null, 'nosniff']);
+});
+
+it('S35 with rules the origin is exact, requested headers are reflected, and preflights are kept for max_age', async () => {
+  const { serve, fetch } = await startHttpEngine({ cors: { ...LIMITED.cors, credentials: true, maxAgeS: 60 } });
+  await serve('/c', () => ({ headers: { 'access-control-allow-credentials': 'maybe' } }));
+  const headers = { ...PREFLIGHT.headers, 'access-control-request-headers': 'authorization,x-a' };
+  const preflight = await fetch('/c', { method: 'OPTIONS', headers });
+  expect(['allow-origin', 'allow-credentials', 'allow-headers', 'max-age'].map((name) => corsOf(preflight, name))).toEqual([
+    APP,
+    'true',
+    'authorization,x-a',
+    '60',
+  ]);
+  expect(preflight.headers.get('vary')).toBe('origin, access-control-request-headers');
+  const actual = await fetch('/c', { headers: { origin: APP } });
+  expect([corsOf(actual, 'allow-origin'), corsOf(actual, 'allow-credentials')]).toEqual([APP, 'true']);
+  for (const origin of [
+    'https://app.example.evil',
+    'https://xapp.example',
+    'http://app.example',
+    'https://app.example:8443',
+    'null',
+    'HTTPS://APP.EXAMPLE',
+  ]) {
+    const answer = await fetch('/c', { method: 'OPTIONS', headers: { ...headers, origin } });
+    expect([origin, corsOf(answer, 'allow-origin'), corsOf(answer, 'allow-credentials')]).toEqual([origin, null, null]);
+  }
+  const odd = await fetch('/c', { method: 'OPTIONS', headers: { ...headers, 'access-control-request-headers': 'x-a, (b)' } });
+  expect(corsOf(odd, 'allow-headers')).toBe('*');
+});

@@ -5,8 +5,8 @@ import { RawWorker, WorkerError } from './harness/raw-worker.js';
 
 const ERROR_ID = expect.stringMatching(/^[0-9a-f]{16}$/);
 
-it('HT-6 a function that throws is 500 with its code, its message and an id that is in the log', async () => {
-  const { serve, fetch, log } = await startHttpEngine();
+it('HT-6 with expose_error_messages a function that throws is 500 with its code, its message and an id that is in the log', async () => {
+  const { serve, fetch, log } = await startHttpEngine({ exposeErrorMessages: true });
   await serve('/e', () => {
     throw new WorkerError({ code: 'invocation_failed', message: 'boom', stacktrace: 'secret' });
   });
@@ -17,6 +17,56 @@ it('HT-6 a function that throws is 500 with its code, its message and an id that
   expect(lines.map(({ fields }) => fields)).toEqual([
     expect.objectContaining({ error_id: body.error.error_id, path: '/e', method: 'GET' }),
   ]);
+});
+
+it.each(['function', 'condition', 'middleware'])(
+  'S38 D6 what a %s throws stays in the log, under the id that the client gets',
+  async (thrower) => {
+    const { serve, fetch, log, worker } = await startHttpEngine();
+    const fail = () => {
+      throw new WorkerError({ code: 'invocation_failed', message: 'secret db password', stacktrace: 'at /srv/app/secret.js:1' });
+    };
+    await worker.serve('test::thrower', fail);
+    const config = {
+      function: {},
+      condition: { condition_function_id: 'test::thrower' },
+      middleware: { middleware_function_ids: ['test::thrower'] },
+    }[thrower];
+    await serve('/e', thrower === 'function' ? fail : () => ({}), { config: config ?? {} });
+    const answer = await fetch('/e');
+    const text = await answer.text();
+    expect([answer.status, text.includes('secret')]).toEqual([500, false]);
+    const { error } = JSON.parse(text) as { error: { code: string; error_id: string } };
+    expect(error).toEqual({ code: 'invocation_failed', message: expect.stringContaining('error_id'), error_id: ERROR_ID });
+    expect(log).toContainEqual(
+      expect.objectContaining({
+        event: 'function_failed',
+        fields: expect.objectContaining({ error_id: error.error_id, message: 'secret db password' }),
+      }),
+    );
+    expect(log.filter(({ event, fields }) => event === 'http_request_failed' && fields.error_id === error.error_id)).toHaveLength(1);
+  },
+);
+
+it('C5 a code that a function chooses keeps its message', async () => {
+  const { serve, fetch } = await startHttpEngine();
+  await serve('/e', () => {
+    throw new WorkerError({ code: 'NOT_OWNER', message: 'the room belongs to someone else' });
+  });
+  const answer = await fetch('/e');
+  expect([answer.status, await answer.json()]).toEqual([
+    500,
+    { error: { code: 'NOT_OWNER', message: 'the room belongs to someone else', error_id: ERROR_ID } },
+  ]);
+});
+
+it('C14 path_prefix stands before every path, for a proxy that does not remove it', async () => {
+  const { serve, fetch } = await startHttpEngine({ pathPrefix: '/rt' });
+  await serve('/', () => ({ body: 'root' }));
+  await serve('/u/:id', ({ path, path_params }) => ({ body: [path, path_params.id] }));
+  expect(await (await fetch('/rt/u/7')).json()).toEqual(['/u/:id', '7']);
+  expect(await (await fetch('/rt')).json()).toBe('root');
+  for (const path of ['/u/7', '/rtu/7', '/RT/u/7', '/rt/../u/7x/y', '/']) expect([path, (await fetch(path)).status]).toEqual([path, 404]);
 });
 
 it('HT-6 a function that is not there is 500', async () => {

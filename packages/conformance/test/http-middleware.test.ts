@@ -78,3 +78,39 @@ it('HT-10 a condition that fails is 500', async () => {
   await serve('/m', () => ({}), { config: { condition_function_id: 'cond::missing' } });
   expect((await fetch('/m')).status).toBe(500);
 });
+
+it('C6 the context that middleware gives reaches later middleware, the condition and the function; a client can not forge it', async () => {
+  const { serve, worker, fetch } = await startHttpEngine({ middleware: [{ functionId: 'mw::global', priority: 0 }] });
+  const seen: [string, unknown][] = [];
+  const noting = (name: string, answer: unknown) => (data: unknown) => {
+    seen.push([name, (data as { readonly context?: unknown }).context]);
+    return answer;
+  };
+  await worker.serve('mw::global', noting('global', { action: 'continue', context: { user: 'ada', role: 'guest' } }));
+  await worker.serve('mw::one', noting('one', { context: { role: 'admin' } }));
+  await worker.serve('mw::two', noting('two', { context: 'no object' }));
+  await worker.serve('cond::yes', noting('condition', true));
+  const config = { condition_function_id: 'cond::yes', middleware_function_ids: ['mw::one', 'mw::two'] };
+  await serve('/m', noting('function', {}), { method: 'POST', config });
+  const body = JSON.stringify({ context: { user: 'eve' } });
+  const headers = { 'content-type': 'application/json', context: '{"user":"eve"}' };
+  expect((await fetch('/m?context=eve', { method: 'POST', headers, body })).status).toBe(200);
+  const both = { user: 'ada', role: 'admin' };
+  expect(seen).toEqual([
+    ['global', {}],
+    ['condition', { user: 'ada', role: 'guest' }],
+    ['one', { user: 'ada', role: 'guest' }],
+    ['two', both],
+    ['function', both],
+  ]);
+});
+
+it('C6 a function without such middleware has no context, and one that is too large is 500', async () => {
+  const { serve, worker, fetch } = await startHttpEngine();
+  await worker.serve('mw::large', () => ({ context: { text: 'x'.repeat(70_000) } }));
+  await serve('/plain', (input) => ({ body: Object.keys(input).includes('context') }));
+  await serve('/large', () => ({}), { config: { middleware_function_ids: ['mw::large'] } });
+  expect(await (await fetch('/plain?context=1')).json()).toBe(false);
+  const answer = await fetch('/large');
+  expect([answer.status, await answer.json()]).toMatchObject([500, { error: { code: 'VALUE_TOO_LARGE' } }]);
+});

@@ -222,6 +222,8 @@ export const LIMITS = {
   httpWaiting: 16_384,
   /** Bytes of all values that HTTP clients have not taken yet, those of 16 KiB and less aside. */
   httpUnsentBytes: 268_435_456,
+  /** UTF-16 code units of the context that middleware hands to later functions, as JSON. */
+  httpContextChars: 65_536,
   /** Milliseconds that a function which answered nothing may take to open the response channel. */
   httpResponseGraceMs: 5_000,
   /** Milliseconds in which an HTTP client takes nothing of its response before it is dropped. */

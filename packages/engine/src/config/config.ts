@@ -142,6 +142,10 @@ export interface HttpConfig {
   readonly concurrentRequests: number;
   /** `undefined`: any page may call anything. */
   readonly cors: CorsConfig | undefined;
+  /** Stands before every path, such as `/rt`; `undefined`: nothing does. */
+  readonly pathPrefix?: string | undefined;
+  /** Clients get what a function threw, in place of a fixed message. Default: false. */
+  readonly exposeErrorMessages?: boolean;
   /** CIDR ranges of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` count. */
   readonly trustedProxies: readonly string[];
   /** As in `WorkerManagerConfig`. */
@@ -153,6 +157,10 @@ export interface HttpConfig {
 export interface CorsConfig {
   readonly allowedOrigins: readonly string[] | 'any';
   readonly allowedMethods: readonly string[] | 'any';
+  /** Pages of allowed origins may send cookies and other credentials. Default: false. */
+  readonly credentials?: boolean;
+  /** Seconds for which a browser may keep the answer to a preflight. Default: 600. */
+  readonly maxAgeS?: number;
 }
 
 export interface MiddlewareConfig {

@@ -139,8 +139,18 @@ function httpKeys(http: HttpConfig): Readonly<Record<string, unknown>> {
     host: http.host,
     default_timeout: http.defaultTimeoutMs,
     concurrency_request_limit: http.concurrentRequests,
-    cors: cors === undefined ? null : { allowed_origins: list(cors.allowedOrigins), allowed_methods: list(cors.allowedMethods) },
+    cors:
+      cors === undefined
+        ? null
+        : {
+            allowed_origins: list(cors.allowedOrigins),
+            allowed_methods: list(cors.allowedMethods),
+            credentials: cors.credentials ?? false,
+            max_age: cors.maxAgeS ?? 600,
+          },
     allowed_hosts: http.allowedHosts,
+    path_prefix: http.pathPrefix ?? null,
+    expose_error_messages: http.exposeErrorMessages ?? false,
     trusted_proxies: http.trustedProxies,
     middleware: http.middleware.map(({ functionId, priority }) => ({ function_id: functionId, phase: 'preHandler', priority })),
   };

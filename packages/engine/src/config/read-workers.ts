@@ -170,7 +170,17 @@ export function httpConfig(values: z.output<typeof httpSchema>): HttpConfig {
     port: values.port,
     defaultTimeoutMs: values.default_timeout,
     concurrentRequests: Math.max(1, values.concurrency_request_limit),
-    cors: cors == null ? undefined : { allowedOrigins: listOrAny(cors.allowed_origins), allowedMethods: listOrAny(cors.allowed_methods) },
+    cors:
+      cors == null
+        ? undefined
+        : {
+            allowedOrigins: listOrAny(cors.allowed_origins),
+            allowedMethods: listOrAny(cors.allowed_methods),
+            credentials: cors.credentials,
+            maxAgeS: cors.max_age,
+          },
+    pathPrefix: values.path_prefix ?? undefined,
+    exposeErrorMessages: values.expose_error_messages,
     trustedProxies: values.trusted_proxies,
     allowedHosts: values.allowed_hosts,
     middleware: values.middleware

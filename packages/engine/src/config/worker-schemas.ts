@@ -88,6 +88,11 @@ const allowedHosts = z
   .describe(HOSTS_BOUND);
 
 const PREFIX_PATH_BOUND = 'a path such as /rt, without a slash at its end, or null for none';
+const pathPrefix = z
+  .string({ error: PREFIX_PATH_BOUND })
+  .regex(/^(\/[\w.~-]{1,64}){1,8}$/, { error: PREFIX_PATH_BOUND })
+  .nullish()
+  .describe(PREFIX_PATH_BOUND);
 
 export const TOKEN_BOUND = '1 to 1024 printable ASCII characters without spaces, in quotes, or no such key';
 
@@ -97,11 +102,7 @@ const ADAPTER_BOUND = 'an adapter: name (or class) or module, and config';
 export const streamSchema = z.strictObject({
   port: wholeNumber(3112, 0, 65_535),
   host,
-  path_prefix: z
-    .string({ error: PREFIX_PATH_BOUND })
-    .regex(/^(\/[\w.~-]{1,64}){1,8}$/, { error: PREFIX_PATH_BOUND })
-    .nullish()
-    .describe(PREFIX_PATH_BOUND),
+  path_prefix: pathPrefix,
   auth_function: functionId,
   adapter: z.unknown().optional().describe(ADAPTER_BOUND),
   auth_fail_open: flag(false),
@@ -203,6 +204,21 @@ const corsList = z
   .max(1_000, { error: CORS_BOUND })
   .nullish();
 
+const CORS_KEYS = 'allowed_origins and allowed_methods, each a list; credentials, true or false; max_age, seconds';
+const corsRules = z
+  .strictObject({
+    allowed_origins: corsList,
+    allowed_methods: corsMethods,
+    credentials: flag(false),
+    max_age: wholeNumber(600, 0, 86_400),
+  })
+  .refine(
+    ({ credentials, allowed_origins: list }) => !credentials || (list != null && list.length > 0 && !list.includes('*')),
+    'credentials: true needs exact origins in allowed_origins',
+  )
+  .nullish()
+  .describe(CORS_KEYS);
+
 const MIDDLEWARE_BOUND = 'a list of at most 100, each with function_id, phase preHandler and a whole number as priority';
 const middleware = z.strictObject({
   function_id: z
@@ -217,11 +233,10 @@ export const httpSchema = z.strictObject({
   host,
   default_timeout: wholeNumber(30_000, 1, DAY_MS),
   concurrency_request_limit: wholeNumber(1_024, 0, 1_048_576),
-  cors: z
-    .strictObject({ allowed_origins: corsList, allowed_methods: corsMethods })
-    .nullish()
-    .describe('allowed_origins and allowed_methods, each a list'),
+  cors: corsRules,
   allowed_hosts: allowedHosts,
+  path_prefix: pathPrefix,
+  expose_error_messages: flag(false),
   trusted_proxies: trustedProxies,
   middleware: z.array(middleware, { error: MIDDLEWARE_BOUND }).max(100, { error: MIDDLEWARE_BOUND }).default([]).describe(MIDDLEWARE_BOUND),
 });

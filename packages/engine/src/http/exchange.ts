@@ -4,8 +4,9 @@ import type { HttpConfig } from '../config/config.js';
 import type { Channel, ChannelEnd } from '../core/channel.js';
 import { channelRef } from '../core/channel-functions.js';
 import type { Channels } from '../core/channels.js';
+import { publicError } from '../core/fabric/public-error.js';
 import type { Fabric, PendingCall } from '../core/fabric.js';
-import { JsonPayload, type Outcome } from '../core/invocation.js';
+import { type Failure, JsonPayload, type Outcome } from '../core/invocation.js';
 import type { Logger } from '../logging/logger.js';
 import type { ByteBudget } from '../structures/byte-budget.js';
 import type { Cors } from './cors.js';
@@ -76,6 +77,8 @@ export class Exchange implements StreamedResponseOwner {
   #resultless = false;
   /** How the response channel has ended that said nothing before the answer. */
   #silent: ChannelEnd | undefined;
+  /** What middleware says to the functions after it: JSON, or `undefined` as long as none said anything. */
+  #context: JsonText | undefined;
   #over = false;
 
   /** `ended` runs once, when nothing of the exchange is left but bytes on their way. */
@@ -170,20 +173,20 @@ export class Exchange implements StreamedResponseOwner {
 
   /** Asks the functions one after the other; `false`: one of them has answered the request, or failed. */
   async #passes(middleware: readonly string[], deciding: boolean): Promise<boolean> {
-    const { request, parameters, query } = this.#routed;
-    const payload = JsonPayload.ofValue({
-      phase: 'preHandler',
-      request: { path_params: parameters, query_params: queryParameters(query), headers: this.#headers, method: request.method },
-      context: {},
-    });
+    const { request: received, parameters, query } = this.#routed;
+    const request = { path_params: parameters, query_params: queryParameters(query), headers: this.#headers, method: received.method };
+    const requestText = JSON.stringify(request);
     this.#inMiddleware = true;
     for (const functionId of middleware) {
+      const payload = JsonPayload.ofText(`{"phase":"preHandler","request":${requestText},"context":${this.#context ?? '{}'}}`);
       const outcome = await this.#ask(functionId, this.#middlewareNamespace(functionId), payload, deciding);
       if (outcome.kind === 'error') {
-        this.#failWith(outcome.error, functionId);
+        this.#failWith(outcome, functionId);
         return false;
       }
       const verdict = outcome.text === undefined ? undefined : objectOf(outcome.text);
+      // A guest that binds a route may name middleware of its own, whose word must not reach a function that others own.
+      if (deciding && verdict !== undefined && !this.#addContext(field(verdict, 'context'), functionId)) return false;
       if (verdict === undefined || field(verdict, 'action') !== 'respond') continue;
       const response = field(verdict, 'response');
       this.#send(readResponse(isJsonObject(response) ? response : {}));
@@ -200,11 +203,24 @@ export class Exchange implements StreamedResponseOwner {
     return undefined;
   }
 
+  /** Adds the keys of an object to the context that later functions get; false: it is too large, and the request has failed. */
+  #addContext(given: unknown, functionId: string): boolean {
+    if (!isJsonObject(given)) return true;
+    const before = this.#context === undefined ? {} : objectOf(this.#context);
+    const text = JSON.stringify({ ...before, ...given });
+    if (text.length > LIMITS.httpContextChars) {
+      this.#fail(500, 'VALUE_TOO_LARGE', `the context of middleware has more than ${LIMITS.httpContextChars} characters`, functionId);
+      return false;
+    }
+    this.#context = text;
+    return true;
+  }
+
   async #conditionHolds(functionId: string, body: ParsedBody, deciding: boolean): Promise<boolean> {
     const { namespace } = this.#routed.route.binding;
     const outcome = await this.#ask(functionId, namespace, JsonPayload.ofText(`{${this.#requestJson(body.text)}}`), deciding);
     if (outcome.kind === 'error') {
-      this.#failWith(outcome.error, functionId);
+      this.#failWith(outcome, functionId);
       return false;
     }
     if (outcome.text !== 'false') return true;
@@ -251,7 +267,7 @@ export class Exchange implements StreamedResponseOwner {
     if (this.#over || streamed === undefined) return;
     const { functionId } = this.#routed.route.binding;
     if (outcome.kind === 'error') {
-      if (!streamed.begun) return this.#failWith(outcome.error, functionId);
+      if (!streamed.begun) return this.#failWith(outcome, functionId);
       this.#room.logger.warn('http_response_cut_off', { function: functionId, code: outcome.error.code });
       return this.abort();
     }
@@ -334,7 +350,8 @@ export class Exchange implements StreamedResponseOwner {
   #requestJson(body: JsonText): string {
     const { route, query, parameters } = this.#routed;
     const queryJson = JSON.stringify(queryParameters(query));
-    return `"query_params":${queryJson},"path_params":${JSON.stringify(parameters)},"headers":${JSON.stringify(this.#headers)},${route.fixedJson},"body":${body}`;
+    const context = this.#context === undefined ? '' : `,"context":${this.#context}`;
+    return `"query_params":${queryJson},"path_params":${JSON.stringify(parameters)},"headers":${JSON.stringify(this.#headers)},${route.fixedJson},"body":${body}${context}`;
   }
 
   #send(value: ValueResponse): void {
@@ -357,16 +374,18 @@ export class Exchange implements StreamedResponseOwner {
     this.#end();
   }
 
-  /** An error of a function that was asked on behalf of the request. */
-  #failWith({ code, message }: { readonly code: string; readonly message: string }, functionId: string): void {
-    this.#fail(STATUS_OF.get(code) ?? 500, code, message, functionId);
+  /** An error of a function that was called for the request. The client gets what it may see; the log has the rest under the same id. */
+  #failWith(failure: Failure, functionId: string): void {
+    const { config, logger } = this.#room;
+    const errorId = newErrorId();
+    const shown = publicError(failure, { functionId, expose: config.exposeErrorMessages === true, logger, errorId });
+    this.#fail(STATUS_OF.get(failure.error.code) ?? 500, shown.code, shown.message, functionId, errorId);
   }
 
-  #fail(status: number, code: ErrorCode | (string & {}), message: string, functionId?: string): void {
+  #fail(status: number, code: ErrorCode | (string & {}), message: string, functionId?: string, errorId = newErrorId()): void {
     if (this.#over) return;
     const { route } = this.#routed;
     if (status < 500) return this.#send(jsonResponse(status, { error: { code, message } }));
-    const errorId = randomBytes(8).toString('hex');
     const fields = { error_id: errorId, method: route.method, path: route.path, function: functionId ?? route.binding.functionId, code };
     this.#room.logger.warn('http_request_failed', fields);
     this.#send(jsonResponse(status, { error: { code, message, error_id: errorId } }));
@@ -419,4 +438,8 @@ export class Exchange implements StreamedResponseOwner {
     this.#body.discard();
     this.#ended();
   }
+}
+
+function newErrorId(): string {
+  return randomBytes(8).toString('hex');
 }

@@ -13,7 +13,7 @@ import { BodyIntake } from './body-intake.js';
 import { Cors } from './cors.js';
 import { Exchange, type ExchangeRoom } from './exchange.js';
 import { HttpListener, type HttpRequest } from './http-listener.js';
-import { readRequestTarget } from './request-target.js';
+import { belowPrefix, readRequestTarget } from './request-target.js';
 import { jsonResponse } from './response-value.js';
 import { type Route, readRoute } from './route.js';
 import { type RouteMatch, RouteTable } from './route-table.js';
@@ -142,7 +142,8 @@ export class HttpModule implements TriggerProvider {
     if (this.#room.stopping) return this.#refuse(response, 503, 'ENGINE_STOPPING', 'the engine stops; try again later');
     if (cors.preflight(request, response)) return;
     const { path, query } = readRequestTarget(request.url ?? '/');
-    const match = this.#match(request.method ?? 'GET', path);
+    const below = belowPrefix(path, this.#room.config.pathPrefix ?? '');
+    const match: RouteMatch = below === undefined ? { kind: 'none' } : this.#match(request.method ?? 'GET', below);
     if (match.kind === 'none') return this.#refuse(response, 404, 'NOT_FOUND', 'Not Found');
     if (match.kind === 'wrong_method') {
       // oxlint-disable-next-line eslint/no-restricted-properties -- methods come from a closed list

@@ -14,6 +14,14 @@ export function readRequestTarget(target: string): RequestTarget {
   return { path: rest.slice(0, question), query: rest.slice(question + 1) };
 }
 
+/** Returns the path behind the prefix; `undefined`: the path is not below it. `/rtx` is not below `/rt`. */
+export function belowPrefix(path: string, prefix: string): string | undefined {
+  if (prefix === '') return path;
+  if (!path.startsWith(prefix)) return undefined;
+  const rest = path.slice(prefix.length);
+  return rest === '' ? '/' : rest.startsWith('/') ? rest : undefined;
+}
+
 /** The text as it is when a percent sequence is malformed or not UTF-8. */
 export function decodeOrKeep(text: string): string {
   return percentDecode(text) ?? text;
