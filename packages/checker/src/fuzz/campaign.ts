@@ -1,0 +1,174 @@
+import { Random } from '../random.js';
+import { HostileWorker } from './hostile-worker.js';
+import { Innocent } from './innocent.js';
+import { type StoreKind, Target } from './target.js';
+import { Traffic } from './traffic.js';
+
+export interface CampaignOptions {
+  readonly seed: number;
+  /** The first round; rounds before it are left out. */
+  readonly from: number;
+  readonly messages: number;
+  /** Messages of one round; each round has a seed of its own. */
+  readonly roundMessages: number;
+  readonly stores: readonly StoreKind[];
+  /** Milliseconds in which the heap must come back to its bound at the end. Default: as long as the engine keeps groups that nobody watches. */
+  readonly releaseMs?: number;
+  /** The deliberate fault in the engine. */
+  readonly fault?: string | undefined;
+  readonly say: (text: string) => void;
+}
+
+export interface CampaignResult {
+  readonly messages: number;
+  readonly rounds: number;
+  readonly milliseconds: number;
+  /** Changes that the innocent clients saw. */
+  readonly innocent: number;
+  readonly heaps: readonly HeapFigure[];
+  /** Empty: nothing was wrong. */
+  readonly faults: readonly string[];
+}
+
+export interface HeapFigure {
+  readonly store: StoreKind;
+  /** Of the engine before the first hostile message. */
+  readonly fresh: number;
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** The heap may be this much larger at the end than at the beginning. */
+const HEAP_RATIO = 1.2;
+/** What groups and logs keep for a while is given back within this time. */
+const RELEASE_MS = 75_000;
+const SAMPLE_EVERY_MS = 2_000;
+/** Seeds of neighbouring campaigns have no round in common. */
+const ROUNDS_APART = 1_000_003;
+
+/** One engine over one store, with its innocent client, for all rounds. */
+class Site {
+  readonly target: Target;
+  readonly innocent: Innocent;
+  readonly worker: HostileWorker;
+  fresh = 0;
+  begin: number | undefined;
+  readonly #errorsSeen = new Set<string>();
+
+  private constructor(target: Target, innocent: Innocent, worker: HostileWorker) {
+    this.target = target;
+    this.innocent = innocent;
+    this.worker = worker;
+  }
+
+  static async open(kind: StoreKind, random: Random, fault: string | undefined): Promise<Site> {
+    const target = await Target.start(kind, fault);
+    const { worker: port, stream } = target.ports;
+    const worker = await HostileWorker.connect(`ws://127.0.0.1:${port}`, random);
+    await worker.settled();
+    return new Site(target, await Innocent.start(`ws://127.0.0.1:${port}`, `ws://127.0.0.1:${stream}`), worker);
+  }
+
+  /** What is wrong now. */
+  faults(): string[] {
+    const { ended, errors } = this.target;
+    const fresh = errors.map(kindOf).filter((line) => !this.#errorsSeen.has(line));
+    for (const line of fresh) this.#errorsSeen.add(line);
+    return [...(ended === undefined ? [] : [ended]), ...new Set(fresh), ...(ended === undefined ? this.innocent.faults.splice(0) : [])];
+  }
+
+  async close(): Promise<void> {
+    this.innocent.close();
+    this.worker.close();
+    await this.target.stop();
+  }
+}
+
+/** Sends hostile messages in rounds, each over the next store. Stops at the first fault. */
+export async function runCampaign(options: CampaignOptions): Promise<CampaignResult> {
+  const started = performance.now();
+  const sites = new Map<StoreKind, Site>();
+  const faults: string[] = [];
+  let messages = 0;
+  let round = options.from;
+  try {
+    for (; messages < options.messages && faults.length === 0; round++) {
+      const kind = options.stores[round % options.stores.length] ?? 'memory';
+      const random = new Random(options.seed * ROUNDS_APART + round);
+      const site = sites.get(kind) ?? (await Site.open(kind, random, options.fault));
+      if (!sites.has(kind)) site.fresh = (await site.target.heldBytes()) ?? 0;
+      sites.set(kind, site);
+      const most = Math.min(options.roundMessages, options.messages - messages);
+      const begun = performance.now();
+      const done = await runRound(site, random, most);
+      messages += done.messages;
+      const rate = Math.round((done.messages * 1_000) / (performance.now() - begun));
+      options.say(
+        `seed ${options.seed} round ${round} over ${kind}: ${done.messages} messages, ${rate} a second, ${site.innocent.seen} seen by the innocent client`,
+      );
+      faults.push(...done.faults.map((fault) => `seed ${options.seed} round ${round} over ${kind}: ${fault}`));
+      site.begin ??= await site.target.heldBytes();
+    }
+    const heaps = faults.length > 0 ? [] : await heapsOf(sites, options.releaseMs ?? RELEASE_MS);
+    for (const { store, begin, end } of heaps)
+      if (end > begin * HEAP_RATIO) faults.push(`the heap over ${store} grew from ${begin} to ${end} bytes after garbage collection`);
+    const innocent = [...sites.values()].reduce((sum, site) => sum + site.innocent.seen, 0);
+    return { messages, rounds: round - options.from, milliseconds: performance.now() - started, innocent, heaps, faults };
+  } finally {
+    for (const site of sites.values()) await site.close();
+  }
+}
+
+async function runRound(
+  site: Site,
+  random: Random,
+  most: number,
+): Promise<{ readonly messages: number; readonly faults: readonly string[] }> {
+  site.worker.reseed(random.fork());
+  site.innocent.resume();
+  const before = site.worker.answers;
+  const traffic = new Traffic(site.target.ports, site.worker, random);
+  const count = () => traffic.sent + site.worker.answers - before;
+  let idle = 0;
+  while (count() < most && site.target.ended === undefined && site.innocent.faults.length === 0) {
+    idle = traffic.step() ? 0 : idle + 1;
+    // What the engine says must be read, and a peer that is full must drain.
+    if (idle > 3) await new Promise((resolve) => setTimeout(resolve, 1));
+    else await new Promise((resolve) => setImmediate(resolve));
+  }
+  site.innocent.pause();
+  const stuck = site.target.ended === undefined ? await traffic.settle() : [];
+  if (site.target.ended === undefined) await site.innocent.caughtUp();
+  const messages = count();
+  traffic.end();
+  if (site.innocent.faults.length > 0) await site.target.endsSoon();
+  const faults = site.faults();
+  if (site.target.ended === undefined && stuck.length > 0)
+    faults.push(`the engine read nothing more from ${[...new Set(stuck)].join(', ')} for 20 s`);
+  return { messages, faults };
+}
+
+/** Waits until each heap is back within the bound, or for as long as the engine may keep what it keeps for a while. */
+async function heapsOf(sites: ReadonlyMap<StoreKind, Site>, releaseMs: number): Promise<HeapFigure[]> {
+  const until = performance.now() + releaseMs;
+  const figures: HeapFigure[] = [];
+  for (const [store, { target, fresh, begin = 0 }] of sites) {
+    let end = (await target.heldBytes()) ?? Number.POSITIVE_INFINITY;
+    while (end > begin * HEAP_RATIO && performance.now() < until) {
+      await new Promise((resolve) => setTimeout(resolve, SAMPLE_EVERY_MS));
+      end = Math.min(end, (await target.heldBytes()) ?? end);
+    }
+    figures.push({ store, fresh, begin, end });
+  }
+  return figures;
+}
+
+/** A log line without what differs between two of the same kind. */
+function kindOf(line: string): string {
+  try {
+    const { level: _, time: _time, ...rest } = JSON.parse(line) as Record<string, unknown>;
+    return JSON.stringify(rest).slice(0, 2_000);
+  } catch {
+    return line.slice(0, 2_000);
+  }
+}

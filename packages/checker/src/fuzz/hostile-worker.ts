@@ -1,0 +1,120 @@
+import { WebSocket } from 'ws';
+import type { Random } from '../random.js';
+import { answerTo, HOSTILE_FUNCTIONS } from './hostile-answers.js';
+import { strangeValue } from './strange.js';
+
+/** Channels whose addresses are kept for the channel listener. */
+const MOST_CHANNELS = 32;
+/** The token of the innocent client, which is always admitted. */
+export const INNOCENT_TOKEN = 'innocent';
+
+/** How probable an honest answer is, and one of a function that decides who gets in. */
+const HONESTY = 0.6;
+const ADMITTING = 0.9;
+const ADMITS = new Set(['fz::auth', 'fz::guest']);
+
+type Frame = Readonly<Record<string, unknown>>;
+
+/** Serves everything that the engine asks workers about: auth functions, hooks, middleware, conditions, routes, backends, joins. Its answers are hostile. */
+export class HostileWorker {
+  readonly #socket: WebSocket;
+  #random: Random;
+  /** Paths of channels, one for each end, that were made lately. */
+  readonly channels: string[] = [];
+  /** Answers that were sent. */
+  answers = 0;
+  /** Ends the run: the engine closed this connection. */
+  onLost: () => void = () => {};
+
+  private constructor(socket: WebSocket, random: Random) {
+    this.#socket = socket;
+    this.#random = random;
+    socket.on('message', (data) => this.#read(JSON.parse((data as Buffer).toString()) as Frame));
+    socket.on('close', () => this.onLost());
+    socket.on('error', () => {});
+  }
+
+  static async connect(url: string, random: Random): Promise<HostileWorker> {
+    const socket = new WebSocket(url, { perMessageDeflate: false });
+    const worker = new HostileWorker(socket, random);
+    await new Promise<void>((resolve, reject) => socket.once('open', resolve).once('error', reject));
+    worker.#register();
+    return worker;
+  }
+
+  reseed(random: Random): void {
+    this.#random = random;
+  }
+
+  /** Resolves when the engine has read everything that was sent before. */
+  async settled(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#socket.once('pong', () => resolve());
+      this.#socket.ping();
+    });
+  }
+
+  /** Asks for one more channel; its address comes with the answer. */
+  makeChannel(): void {
+    this.#send({ type: 'invokefunction', invocation_id: 'channel', function_id: 'engine::channels::create', data: {} });
+  }
+
+  close(): void {
+    this.onLost = () => {};
+    this.#socket.terminate();
+  }
+
+  #register(): void {
+    for (const id of HOSTILE_FUNCTIONS) this.#send({ type: 'registerfunction', id });
+    this.#send({ type: 'registertriggertype', id: 'fz-type', description: 'd' });
+    const bind = (id: string, triggerType: string, functionId: string, config: object) =>
+      this.#send({ type: 'registertrigger', id, trigger_type: triggerType, function_id: functionId, config });
+    for (const method of ['GET', 'POST', 'PUT', 'DELETE']) {
+      bind(`h-a-${method}`, 'http', 'fz::http', { api_path: '/fz/:id', http_method: method });
+      bind(`h-c-${method}`, 'http', 'fz::http', { api_path: '/fz/cond', http_method: method, condition_function_id: 'fz::cond' });
+      bind(`h-m-${method}`, 'http', 'fz::http', { api_path: '/fz/mw', http_method: method, middleware_function_ids: ['fz::http'] });
+    }
+    bind('h-join', 'stream:join', 'fz::join', { stream_name: 'fz' });
+    bind('h-leave', 'stream:leave', 'fz::fn', { stream_name: 'fz' });
+    bind('h-stream', 'stream', 'fz::fn', { stream_name: 'fz', condition_function_id: 'fz::cond' });
+    bind('h-state', 'state', 'fz::fn', { condition_function_id: 'fz::cond' });
+    bind('h-topic', 'subscribe', 'fz::fn', { topic: 'a' });
+  }
+
+  #send(frame: object): void {
+    this.#socket.send(JSON.stringify(frame));
+  }
+
+  #read(frame: Frame): void {
+    if (frame['type'] === 'invokefunction' && typeof frame['invocation_id'] === 'string')
+      this.#answer(String(frame['function_id']), frame['invocation_id'], frame['data']);
+    else if (frame['type'] === 'invocationresult' && frame['invocation_id'] === 'channel') this.#keepChannel(frame['result']);
+    else if (frame['type'] === 'registertrigger' && this.#random.chance(0.5)) {
+      this.answers++;
+      const { id, trigger_type, function_id } = frame;
+      this.#send({ type: 'triggerregistrationresult', id, trigger_type, function_id, error: strangeValue(this.#random) });
+    }
+  }
+
+  #answer(functionId: string, invocationId: string, data: unknown): void {
+    const innocent = functionId === 'fz::auth' && JSON.stringify(data).includes(INNOCENT_TOKEN);
+    const text = innocent
+      ? JSON.stringify({ type: 'invocationresult', invocation_id: invocationId, function_id: functionId, result: { context: null } })
+      : answerTo(functionId, invocationId, this.#random, ADMITS.has(functionId) ? ADMITTING : HONESTY);
+    if (text === undefined) return;
+    this.answers++;
+    this.#socket.send(text);
+    // An answer that comes again means nothing.
+    if (!innocent && this.#random.chance(0.02)) this.#socket.send(text);
+  }
+
+  #keepChannel(result: unknown): void {
+    const { writer, reader } = (result ?? {}) as Readonly<Record<string, { channel_id: string; access_key: string } | undefined>>;
+    if (writer === undefined || reader === undefined) return;
+    this.channels.push(
+      `/ws/channels/${writer.channel_id}?key=${writer.access_key}&dir=write`,
+      `/ws/channels/${reader.channel_id}?key=${reader.access_key}&dir=read`,
+    );
+    this.channels.splice(0, this.channels.length - MOST_CHANNELS);
+  }
+}

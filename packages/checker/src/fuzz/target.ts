@@ -1,0 +1,191 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { SAMPLED_NODE, sampleProcess } from '../live/process-sample.js';
+import { RedisServer } from '../live/redis-server.js';
+import { nodeArgumentsOf } from './faults.js';
+
+const CLI = fileURLToPath(new URL('../../../engine/dist/cli/main.js', import.meta.url));
+const READY_MS = 120_000;
+const EXIT_MS = 5_000;
+const LOG_CHARS = 200_000;
+/** The engine survives with this heap, in MiB. */
+const HEAP_MB = 512;
+
+export type StoreKind = 'memory' | 'lmdb' | 'redis';
+export const STORES: readonly StoreKind[] = ['memory', 'lmdb', 'redis'];
+
+export interface TargetPorts {
+  readonly worker: number;
+  readonly guest: number;
+  readonly guarded: number;
+  readonly stream: number;
+  readonly http: number;
+}
+
+/** An engine with every listener, as a process of its own, over one kind of store. */
+export class Target {
+  readonly kind: StoreKind;
+  readonly #directory: string;
+  readonly #redis: RedisServer | undefined;
+  readonly #child: ChildProcess;
+  ports: TargetPorts = { worker: 0, guest: 0, guarded: 0, stream: 0, http: 0 };
+  #log = '';
+  #stopping = false;
+  /** How the process ended although nobody asked it to. */
+  ended: string | undefined;
+
+  private constructor(kind: StoreKind, directory: string, redis: RedisServer | undefined, fault: string | undefined) {
+    this.kind = kind;
+    this.#directory = directory;
+    this.#redis = redis;
+    const node = [...SAMPLED_NODE, ...nodeArgumentsOf(fault), `--max-old-space-size=${HEAP_MB}`];
+    this.#child = spawn(process.execPath, [...node, CLI, 'start', '--config', join(directory, 'iii-config.yaml')], {
+      cwd: directory,
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
+    this.#child.stderr?.on('data', (data: Buffer) => {
+      this.#log = (this.#log + data.toString()).slice(-LOG_CHARS);
+    });
+    this.#child.once('exit', (code, signal) => {
+      if (this.#stopping) return;
+      this.ended = `the engine ended with ${code ?? signal}: ${this.#log.slice(-4_000)}`;
+    });
+  }
+
+  static async start(kind: StoreKind, fault?: string): Promise<Target> {
+    const directory = await mkdtemp(join(tmpdir(), 'rivulet-fuzz-'));
+    const redis = kind === 'redis' ? await RedisServer.start() : undefined;
+    await writeFile(join(directory, 'iii-config.yaml'), configOf(kind, redis?.url ?? ''));
+    const target = new Target(kind, directory, redis, fault);
+    await target.#ready();
+    return target;
+  }
+
+  /** Waits a moment for the end of the process: its connections end first. */
+  async endsSoon(): Promise<void> {
+    const late = new Promise<void>((resolve) => setTimeout(resolve, EXIT_MS).unref());
+    const ended = new Promise<void>((resolve) => this.#child.once('exit', () => setImmediate(resolve)));
+    if (this.ended === undefined) await Promise.race([ended, late]);
+  }
+
+  /** Lines of level error: what the engine caught although nobody thought of it. */
+  get errors(): readonly string[] {
+    return this.#log.split('\n').filter((line) => line.startsWith('{"level":"error"'));
+  }
+
+  /** Bytes that are held after garbage collection. */
+  async heldBytes(): Promise<number | undefined> {
+    return (await sampleProcess(this.#child))['heldBytes'];
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      const exited = once(this.#child, 'exit');
+      this.#child.kill('SIGKILL');
+      await exited;
+    }
+    await this.#redis?.dispose();
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  async #ready(): Promise<void> {
+    let output = '';
+    await new Promise<void>((resolve, reject) => {
+      const failed = () => reject(new Error(`the engine is not ready: ${output}${this.#log}`));
+      const timer = setTimeout(failed, READY_MS);
+      this.#child.once('exit', failed);
+      this.#child.stdout?.on('data', (data: Buffer) => {
+        output += data.toString();
+        const line = /^ready (.*)$/m.exec(output)?.[1];
+        if (line === undefined) return;
+        clearTimeout(timer);
+        this.ports = portsOf(line);
+        resolve();
+      });
+    });
+  }
+}
+
+/** The ready line names its listeners in the order of the file. */
+function portsOf(line: string): TargetPorts {
+  const all = [...line.matchAll(/(\w+)=\w+:\/\/[^ ]*:(\d+)/g)].map(([, name, port]) => ({ name, port: Number(port) }));
+  const [worker = 0, guest = 0, guarded = 0] = all.filter(({ name }) => name === 'worker').map(({ port }) => port);
+  const portOf = (name: string) => all.find((listener) => listener.name === name)?.port ?? 0;
+  return { worker, guest, guarded, stream: portOf('stream'), http: portOf('http') };
+}
+
+function adapterOf(kind: StoreKind, url: string, name: string): string {
+  switch (kind) {
+    case 'memory':
+      return '{ name: kv, config: { store_method: in_memory } }';
+    case 'lmdb':
+      return `{ name: kv, config: { store_method: file_based, file_path: ./${name}, durability: relaxed } }`;
+    case 'redis':
+      return `{ name: redis, config: { redis_url: "${url}", command_timeout_ms: 30000 } }`;
+    default:
+      return kind satisfies never;
+  }
+}
+
+/** Waits are short: hostile answers often never come. Rates of peers are off, or the fuzzer would test nothing else. */
+function configOf(kind: StoreKind, url: string): string {
+  return `workers:
+  - name: iii-observability
+    config: { level: error, format: json }
+  - name: iii-worker-manager
+    config: { host: 127.0.0.1, port: 0, max_message_bytes: 1048576 }
+  - name: iii-worker-manager
+    config:
+      host: 127.0.0.1
+      port: 0
+      max_message_bytes: 1048576
+      max_calls_per_second: 1000000
+      max_frames_per_second: 1000000
+      max_bytes_per_second: 1073741824
+      rbac:
+        auth_function_id: fz::guest
+        auth_timeout_ms: 3000
+        hook_timeout_ms: 300
+        on_function_registration_function_id: fz::hook
+        on_trigger_registration_function_id: fz::hook
+        on_trigger_type_registration_function_id: fz::hook
+  - name: iii-worker-manager
+    config:
+      host: 127.0.0.1
+      port: 0
+      max_message_bytes: 1048576
+      max_calls_per_second: 1000000
+      max_frames_per_second: 1000000
+      max_bytes_per_second: 1073741824
+      middleware_function_id: fz::mw
+      rbac: { expose_functions: [match("stream::*"), match("fz::*")] }
+  - name: iii-stream
+    config:
+      host: 127.0.0.1
+      port: 0
+      auth_function: fz::auth
+      max_joins_per_second: 1000000
+      max_frames_per_second: 1000000
+      max_bytes_per_second: 1073741824
+      auth_timeout_ms: 3000
+      join_timeout_ms: 300
+      backend_timeout_ms: 500
+      backend_grace_ms: 500
+      log_max_changes: 500
+      log_max_bytes: 4194304
+      tombstone_retention_ms: 2000
+      idempotency_retention_ms: 2000
+      adapter: ${adapterOf(kind, url, 'streams')}
+  - name: iii-state
+    config: { adapter: ${adapterOf(kind, url, 'state')} }
+  - name: iii-pubsub
+    config: {}
+  - name: iii-http
+    config: { host: 127.0.0.1, port: 0, default_timeout: 100 }
+`;
+}

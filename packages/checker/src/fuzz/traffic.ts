@@ -1,0 +1,191 @@
+import type { Random } from '../random.js';
+import { broken, message, pingFrame, randomBytes } from './frames.js';
+import { brokenRequest, httpRequest, upgradeHead } from './heads.js';
+import type { HostileWorker } from './hostile-worker.js';
+import { Peer } from './peer.js';
+import { CALL_SEEDS, STREAM_SEEDS, WORKER_SEEDS } from './seeds.js';
+import { mutated, type Seed } from './strange.js';
+import type { TargetPorts } from './target.js';
+
+/** Messages that go into one write. */
+const BATCH = 32;
+/** Writes of one peer that wait for their answers. */
+const MOST_UNANSWERED = 3;
+/** The engine answers a ping with this text; one ends each write. */
+const ANSWER = 'fuzz-pong';
+const PING = pingFrame(ANSWER);
+/** Milliseconds in which a peer waits for the engine before it connects again. */
+const PATIENCE_MS = 5_000;
+
+/** How likely a message ends its connection, and how likely the head of the next one is odd. */
+const BREAKS = 0.004;
+const ODD_HEAD = 0.3;
+
+/** One kind of listener: what its peers say. */
+interface Kind {
+  readonly name: string;
+  readonly peers: number;
+  /** How often it has its turn, beside the others. */
+  readonly weight: number;
+  /** Messages in one write. Default: `BATCH`. */
+  readonly batch?: number;
+  readonly port: (ports: TargetPorts) => number;
+  readonly head: (random: Random, odd: boolean, worker: HostileWorker) => string;
+  readonly next: (random: Random) => Buffer;
+  /** What most probably ends the connection. */
+  readonly broken: (random: Random) => Buffer;
+}
+
+const spoken = (seeds: readonly Seed[]) => ({
+  next: (random: Random) => message(mutated(seeds, random), random, random.chance(0.1)),
+  broken: (random: Random) => broken(mutated(seeds, random), random),
+});
+const bytes = (most: number) => ({
+  next: (random: Random) => message(randomBytes(random, most), random, true),
+  broken: (random: Random) => broken('x', random),
+});
+
+const KINDS: readonly Kind[] = [
+  {
+    name: 'stream',
+    peers: 12,
+    weight: 44,
+    port: (ports) => ports.stream,
+    head: (r, odd) => upgradeHead(`${r.pick(['/', '/stream/fz/a', '/stream/fz2/b/i'])}?token=t${r.below(1e6)}&positions=1`, r, odd),
+    ...spoken(STREAM_SEEDS),
+  },
+  {
+    name: 'worker',
+    peers: 6,
+    weight: 16,
+    port: (ports) => ports.worker,
+    head: (r, odd) => upgradeHead('/', r, odd),
+    ...spoken(WORKER_SEEDS),
+  },
+  {
+    name: 'guest',
+    peers: 6,
+    weight: 14,
+    port: (ports) => ports.guest,
+    head: (r, odd) => upgradeHead(`/?api_key=k${r.below(1e6)}`, r, odd),
+    ...spoken(WORKER_SEEDS),
+  },
+  {
+    name: 'guarded',
+    peers: 3,
+    weight: 6,
+    port: (ports) => ports.guarded,
+    head: (r, odd) => upgradeHead('/', r, odd),
+    ...spoken(CALL_SEEDS),
+  },
+  {
+    name: 'http',
+    peers: 32,
+    weight: 8,
+    batch: 8,
+    port: (ports) => ports.http,
+    head: () => '',
+    next: httpRequest,
+    broken: brokenRequest,
+  },
+  {
+    name: 'channel',
+    peers: 6,
+    weight: 8,
+    port: (ports) => ports.worker,
+    head: (r, odd, worker) => upgradeHead(worker.channels.length === 0 ? '/ws/channels/x?key=k&dir=read' : r.pick(worker.channels), r, odd),
+    ...bytes(400),
+  },
+  { name: 'otel', peers: 2, weight: 6, port: (ports) => ports.guest, head: (r, odd) => upgradeHead('/otel', r, odd), ...bytes(400) },
+];
+
+const TURNS: readonly Kind[] = KINDS.flatMap((kind) => Array.from({ length: kind.weight }, () => kind));
+
+/** The hostile peers of one round. */
+export class Traffic {
+  readonly #worker: HostileWorker;
+  readonly #random: Random;
+  readonly #peers: ReadonlyMap<Kind, readonly Peer[]>;
+  /** When each peer connected or wrote last, in monotonic milliseconds. */
+  readonly #usedAt = new Map<Peer, number>();
+  /** Messages that were sent, heads of connections included. */
+  sent = 0;
+
+  constructor(ports: TargetPorts, worker: HostileWorker, random: Random) {
+    this.#worker = worker;
+    this.#random = random;
+    this.#peers = new Map(
+      KINDS.map((kind) => [
+        kind,
+        Array.from({ length: kind.peers }, () => new Peer(kind.port(ports), isWebSocket(kind) ? ANSWER : undefined)),
+      ]),
+    );
+  }
+
+  /** Writes some batches; false when no peer that had its turn took one. */
+  step(): boolean {
+    let wrote = false;
+    for (let turn = 0; turn < 8; turn++) {
+      const kind = this.#random.pick(TURNS);
+      const peer = this.#random.pick(this.#peers.get(kind) ?? []);
+      if (this.#takes(kind, peer)) {
+        this.#write(kind, peer);
+        wrote = true;
+      }
+    }
+    return wrote;
+  }
+
+  /** Whether a peer can take messages now. One that has no connection gets another one. */
+  #takes(kind: Kind, peer: Peer): boolean {
+    const now = performance.now();
+    if (!peer.open || now - (this.#usedAt.get(peer) ?? 0) > PATIENCE_MS) {
+      if (kind.name === 'channel') this.#worker.makeChannel();
+      peer.start(kind.head(this.#random, this.#random.chance(ODD_HEAD), this.#worker));
+      this.#usedAt.set(peer, now);
+      this.sent++;
+      return !isWebSocket(kind);
+    }
+    if (isWebSocket(kind)) return peer.upgraded && !peer.full && peer.unanswered < MOST_UNANSWERED;
+    return peer.unanswered === 0;
+  }
+
+  #write(kind: Kind, peer: Peer): void {
+    const random = this.#random;
+    const batch = kind.batch ?? BATCH;
+    const breaks = random.chance(BREAKS * batch);
+    const parts: Buffer[] = [];
+    for (let n = breaks ? random.below(batch) : batch; n > 0; n--) parts.push(kind.next(random));
+    if (breaks) parts.push(kind.broken(random));
+    this.sent += parts.length;
+    if (isWebSocket(kind)) parts.push(PING);
+    peer.write(Buffer.concat(parts));
+    this.#usedAt.set(peer, performance.now());
+    if (breaks) peer.retire();
+  }
+
+  /** Resolves when the engine has read what was sent, or ended the connections. Returns the listeners that did neither. */
+  async settle(): Promise<readonly string[]> {
+    const waits: Promise<string | undefined>[] = [];
+    for (const [kind, peers] of this.#peers) {
+      // A channel without a reader holds its writer back.
+      if (kind.name === 'channel') continue;
+      for (const [index, peer] of peers.entries()) {
+        // Without an upgrade the engine waits for the rest of a head, and ends the connection in its own time.
+        if (isWebSocket(kind) && !peer.upgraded) continue;
+        const mark = `mark-${index}`;
+        const bytes = isWebSocket(kind) ? pingFrame(mark) : Buffer.from('GET /mark HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n');
+        waits.push(peer.settle(bytes, mark).then((done) => (done ? undefined : kind.name)));
+      }
+    }
+    return (await Promise.all(waits)).filter((name) => name !== undefined);
+  }
+
+  end(): void {
+    for (const peers of this.#peers.values()) for (const peer of peers) peer.end();
+  }
+}
+
+function isWebSocket({ name }: Kind): boolean {
+  return name !== 'http';
+}

@@ -1,0 +1,77 @@
+import { describe, expect, it } from 'vitest';
+import { readFuzzArguments } from '../src/fuzz/arguments.js';
+import { type CampaignOptions, runCampaign } from '../src/fuzz/campaign.js';
+import { broken, message } from '../src/fuzz/frames.js';
+import { httpRequest, upgradeHead } from '../src/fuzz/heads.js';
+import { STREAM_SEEDS, WORKER_SEEDS } from '../src/fuzz/seeds.js';
+import { mutated } from '../src/fuzz/strange.js';
+import { STORES } from '../src/fuzz/target.js';
+import { Random } from '../src/random.js';
+
+const campaign = (options: Partial<CampaignOptions>) =>
+  runCampaign({ seed: 1, from: 0, messages: 50_000, roundMessages: 25_000, stores: STORES, say: () => {}, ...options });
+
+describe('S27 hostile messages to every listener, over every store', () => {
+  const seed = Math.floor(Math.random() * 1_000_000);
+
+  it.each([
+    ['a fixed seed', 1, 150_000],
+    [`the random seed ${seed}`, seed, 150_000],
+  ])('end no process, leave no rejection and cost the innocent client no change: %s', async (_what, given, messages) => {
+    const result = await campaign({ seed: given, messages });
+    expect(result.faults).toEqual([]);
+    expect(result.messages).toBeGreaterThanOrEqual(messages);
+    expect(result.innocent).toBeGreaterThan(0);
+  });
+});
+
+describe('the fuzzer finds', () => {
+  const found = async (options: Partial<CampaignOptions>) =>
+    (await campaign({ stores: ['memory'], messages: 20_000, roundMessages: 10_000, ...options })).faults.join('\n');
+
+  it('a rejection that nobody catches (E1)', async () => {
+    expect(await found({ fault: 'unhandled-rejection' })).toMatch(/the engine ended with 1: [^]*URIError/);
+  });
+
+  it('a change that is lost', async () => {
+    expect(await found({ fault: 'lost-change' })).toMatch(/the innocent client did not see \d+/);
+  });
+
+  it('a throw that a boundary catches', async () => {
+    expect(await found({ fault: 'caught-throw' })).toContain('a deliberate fault');
+  });
+
+  it('memory that is never given back', async () => {
+    expect(await found({ fault: 'leak', releaseMs: 0 })).toMatch(/the heap over memory grew/);
+  });
+});
+
+describe('a seed', () => {
+  it('makes the same messages each time, and another one makes others', () => {
+    const all = (seed: number) => {
+      const random = new Random(seed);
+      const texts = [...STREAM_SEEDS, ...WORKER_SEEDS].flatMap(() => [mutated(STREAM_SEEDS, random), mutated(WORKER_SEEDS, random)]);
+      const bytes = texts.flatMap((text) => [message(text, random), broken(text, random), httpRequest(random)]);
+      return [...texts, ...bytes.map((part) => part.toString('latin1')), upgradeHead('/', random, true)];
+    };
+    expect(all(7)).toEqual(all(7));
+    expect(all(7)).not.toEqual(all(8));
+  });
+});
+
+describe('the arguments', () => {
+  it('are read, and what makes no sense is refused', () => {
+    expect(readFuzzArguments(['--messages', '10', '--from', '3', '--store', 'lmdb'], 5)).toMatchObject({
+      messages: 10,
+      seed: 5,
+      from: 3,
+      stores: ['lmdb'],
+    });
+    for (const wrong of [
+      ['--messages', 'x'],
+      ['--store', 'sql'],
+      ['--fault', 'none'],
+    ])
+      expect(() => readFuzzArguments(wrong, 1)).toThrow(/must be|there is no/);
+  });
+});
