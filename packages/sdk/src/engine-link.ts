@@ -1,5 +1,5 @@
 import { Connection, type ConnectionState, DEFAULT_BACKOFF, type Dropped, OutboundQueue, type Send } from '@rivulet/client/connection';
-import { decodeEngineMessage, type EngineMessage, LIMITS, utf8Length } from '@rivulet/protocol';
+import { decodeEngineMessage, type EngineMessage, LIMITS, percentEncode, utf8Length } from '@rivulet/protocol';
 import { Calls } from './calls.js';
 import { checkId } from './checks.js';
 import { InvocationError, messageOf, type SdkErrorCode, sdkError } from './errors.js';
@@ -39,7 +39,7 @@ export interface LinkOwner {
 export interface LinkOptions {
   readonly url: string;
   readonly options: InitOptions;
-  readonly platform: Pick<Platform<unknown, unknown>, 'openSocket' | 'keepAlive'>;
+  readonly platform: Pick<Platform<unknown, unknown>, 'openSocket' | 'keepAlive' | 'runtime'>;
   readonly warnings: Warnings;
   readonly owner: LinkOwner;
 }
@@ -193,8 +193,9 @@ export class EngineLink {
       ...this.#options.reconnectionConfig,
       ...this.#options.reconnection,
     };
+    const access = withToken(url, this.#options, platform.runtime);
     return new Connection({
-      url,
+      url: access.url,
       owner: {
         onOpen: (send) => this.#opened(send),
         onFlushed: (send) => this.#flushed(send),
@@ -206,7 +207,7 @@ export class EngineLink {
         },
         onState: (state) => this.#changed(state),
       },
-      openSocket: platform.openSocket(this.#options.headers ?? {}),
+      openSocket: platform.openSocket(access.headers),
       backoff: {
         initialDelayMs: initialDelayMs ?? DEFAULT_BACKOFF.initialDelayMs,
         maxDelayMs: maxDelayMs ?? DEFAULT_BACKOFF.maxDelayMs,
@@ -281,4 +282,15 @@ export class EngineLink {
     if (state.kind === 'closed' && state.by === 'attempts') return `no attempt to connect is left: ${this.#noConnection.text}`;
     return `the worker was closed before the ${what}`;
   }
+}
+
+/** Browsers can send no headers. */
+function withToken(
+  url: string,
+  { headers = {}, authToken }: InitOptions,
+  runtime: 'node' | 'browser',
+): { readonly url: string; readonly headers: Readonly<Record<string, string>> } {
+  if (authToken === undefined) return { url, headers };
+  if (runtime === 'node') return { url, headers: { ...headers, authorization: `Bearer ${authToken}` } };
+  return { url: `${url}${url.includes('?') ? '&' : '?'}auth_token=${percentEncode(authToken)}`, headers };
 }

@@ -166,6 +166,11 @@ export interface InitOptions {
   reconnection?: Partial<ReconnectionConfig>;
   /** Sent with the WebSocket upgrade. Browsers can send none: put credentials into the query of the URL. */
   headers?: Record<string, string>;
+  /**
+   * The `auth_token` of the worker listener. Node sends it as `Authorization: Bearer`, browsers as `auth_token` in the query of the
+   * URL, as they can send no headers.
+   */
+  authToken?: string;
   /** Handlers that run at the same time; a call beyond it is answered `OVERLOADED`. Default 10,000. */
   maxRunningHandlers?: number;
   /** Calls that wait for a connection; one beyond it fails with `QUEUE_FULL`. Default 10,000. */

@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.js';
-import { inspectStoreDirectories } from '../config/store-directories.js';
+import { closeStoreDirectories, inspectStoreDirectories } from '../config/store-directories.js';
 import { type RunningEngine, startEngine } from '../engine.js';
 import type { Logger } from '../logging/logger.js';
 import { createLogger } from '../logging/pino-logger.js';
@@ -59,7 +59,7 @@ async function runUntilStopped(engine: RunningEngine, signals: StopSignals, logg
 }
 
 function warnOperator(config: Config, logger: Logger): void {
-  const warnings = [...config.warnings, ...inspectStoreDirectories(config)];
+  const warnings = [...config.warnings, ...inspectStoreDirectories(config), ...closeStoreDirectories(config)];
   if (config.file === undefined) {
     logger.info('config_defaults', { reason: 'no iii-config.yaml or config.yaml in the working directory', host: '127.0.0.1 only' });
   } else logger.info('config_loaded', { file: config.file });

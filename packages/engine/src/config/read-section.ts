@@ -29,7 +29,7 @@ export function readSection<S extends z.ZodObject>(schema: S, section: Section, 
   for (const issue of first.error.issues) {
     const at = issue.path.filter((segment) => typeof segment !== 'symbol');
     if (issue.code !== 'unrecognized_keys') {
-      findings.problem([...path, ...at], wrongValue(valueAt(input, at), issue.message));
+      findings.problem([...path, ...at], wrongValue(at.at(-1), valueAt(input, at), issue.message));
       continue;
     }
     const holder = valueAt(input, at);
@@ -41,7 +41,11 @@ export function readSection<S extends z.ZodObject>(schema: S, section: Section, 
   return schema.safeParse(input).data;
 }
 
-function wrongValue(value: unknown, expected: string): string {
+/** Keys whose values may hold a password, which no message shows. */
+const SECRET_KEYS: ReadonlySet<string | number | undefined> = new Set(['redis_url']);
+
+function wrongValue(key: string | number | undefined, value: unknown, expected: string): string {
+  if (SECRET_KEYS.has(key)) return `this value is not valid; expected ${expected}`;
   const quoted = typeof value === 'string' && value.trim() !== '' && /number|true or false/.test(expected);
   const remedy = quoted ? '; write it without quotes' : '';
   return `${shown(value)} is not valid; expected ${expected}${remedy}`;

@@ -1,4 +1,4 @@
-import { accessSync, constants, readdirSync, realpathSync, statSync } from 'node:fs';
+import { accessSync, chmodSync, constants, readdirSync, realpathSync, type Stats, statSync } from 'node:fs';
 import type { Config, ConfigWarning } from './config.js';
 import { ConfigError } from './config-error.js';
 
@@ -6,6 +6,39 @@ import { ConfigError } from './config-error.js';
 interface StoreDirectory {
   readonly worker: 'iii-stream' | 'iii-state';
   readonly path: string;
+}
+
+const WRITE_BY_OTHERS = 0o022;
+const ACCESS_BY_OTHERS = 0o077;
+const OWNER_ONLY = 0o700;
+
+/**
+ * Closes the directories of stores to other users of the machine, where the engine owns them. Returns a warning for each one that stays
+ * open. Run `inspectStoreDirectories` first, which refuses those that others may write.
+ */
+export function closeStoreDirectories(config: Config): readonly ConfigWarning[] {
+  return directoriesOf(config).flatMap(({ path }) => {
+    const stats = statSync(path, { throwIfNoEntry: false });
+    if (stats === undefined || (stats.mode & ACCESS_BY_OTHERS) === 0) return [];
+    try {
+      if (stats.uid === process.getuid?.()) {
+        chmodSync(path, OWNER_ONLY);
+        return [];
+      }
+    } catch {
+      // A file system without modes: the warning says what is open.
+    }
+    const message = `${path} can be read by other users of this machine, and belongs to another user; run chmod 700 ${path} as its owner`;
+    return [{ code: 'data_directory_readable', message }];
+  });
+}
+
+/** Whoever may write into the directory can replace or destroy what is stored. Windows has no such modes. */
+function refuseForeignWriters({ mode }: Stats, directory: StoreDirectory, config: Config): void {
+  if ((mode & WRITE_BY_OTHERS) === 0 || process.getuid === undefined) return;
+  const { path } = directory;
+  const shown = (mode & 0o777).toString(8).padStart(4, '0');
+  throw unusable(directory, config, `other users of this machine may write into ${path} (mode ${shown}); run chmod 700 ${path}`);
 }
 
 /**
@@ -66,8 +99,12 @@ function namesIn(directory: StoreDirectory, config: Config): readonly string[] |
   try {
     const stats = statSync(path, { throwIfNoEntry: false });
     if (stats === undefined) return undefined;
-    if (stats.isDirectory()) return readdirSync(path);
+    if (stats.isDirectory()) {
+      refuseForeignWriters(stats, directory, config);
+      return readdirSync(path);
+    }
   } catch (error) {
+    if (error instanceof ConfigError) throw error;
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
     throw unusable(directory, config, `${path} can't be read (${code}); make it readable and writable for the user that runs the engine`);
   }
