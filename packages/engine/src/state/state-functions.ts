@@ -11,7 +11,9 @@ import { ListSlots } from '../store/callers/list-slots.js';
 import { listGroup } from '../store/list-group.js';
 import { PendingWrites } from '../store/pending-writes.js';
 import type { ApplyResult, Change, StoredItem, StreamStore } from '../store/store.js';
+import { systemClock } from '../structures/clock.js';
 import { Rounds } from '../structures/rounds.js';
+import { TurnBudget } from '../structures/turn-budget.js';
 import { MOST_LISTED, readName, readScope, readScopesQuery, readValue, STATE_STREAM } from './state-input.js';
 
 interface Parts {
@@ -43,6 +45,7 @@ class StateFunctions {
   /** Callers that want the same list at the same time share it. */
   readonly #names = new Rounds<JsonText>();
   readonly #lists = new ListSlots();
+  readonly #turns = TurnBudget.of(systemClock);
 
   constructor(parts: Parts) {
     this.#store = parts.store;
@@ -89,12 +92,15 @@ class StateFunctions {
   async listGroups(call: Call): Promise<JsonText> {
     const query = readScopesQuery(call);
     await this.#writes.allSettled();
-    return this.#names.run('', JSON.stringify(query), () =>
+    const answer = await this.#names.run('', JSON.stringify(query), () =>
       this.#lists.run(async () => {
         const { text, next } = await writeNames(await groupsPage(this.#store, STATE_STREAM, boundsOf(query)), query);
         return `{"groups":[${text}]${nextText(next)}}`;
       }),
     );
+    // Those who share it do not get it in the same turn.
+    await this.#turns.pay(answer.length);
+    return answer;
   }
 
   async update(call: Call): Promise<JsonText> {

@@ -39,6 +39,7 @@ export async function listGroup(store: StreamStore, ref: GroupRef, options: List
     snapshot.close();
   }
   if (!page.begun) throw missing();
+  await turns.pay(page.bytes);
   return { rows: `[${page.rows.join(',')}]`, position, next: page.next };
 }
 
@@ -63,7 +64,7 @@ class Page {
   readonly #position: Position;
   readonly #skipTo: string | undefined;
   #last: string | undefined;
-  #bytes = 2;
+  bytes = 2;
 
   constructor(options: ListOptions, position: Position, skipTo: string | undefined) {
     this.#options = options;
@@ -82,11 +83,12 @@ class Page {
       }
       if (this.rows.length === limit) return this.#full();
       const text = row(item, this.#position);
-      this.#bytes += Buffer.byteLength(text) + 1;
-      if (this.#bytes > maxBytes + 1) {
+      const bytes = this.bytes + Buffer.byteLength(text) + 1;
+      if (bytes > maxBytes + 1) {
         if (limit !== undefined && this.#last !== undefined) return this.#full();
         throw tooLarge(maxBytes);
       }
+      this.bytes = bytes;
       this.rows.push(text);
       this.#last = item.item;
     }

@@ -72,6 +72,7 @@ export class LmdbReads {
       const key = itemKey(head.number, item);
       const record = this.#from.tables.items.get(key, { transaction: view });
       const stored = record === undefined ? undefined : decodeItem(key, record);
+      if (stored !== undefined) this.#from.turns.charge(stored.data.length);
       const value = stored?.live === true ? { item, data: stored.data, created: stored.created, changed: stored.changed } : undefined;
       return { value, position, timestamp };
     });

@@ -60,6 +60,7 @@ class MemoryStore implements WritableStore {
   readonly #deadlines = new Deadlines();
   readonly #epoch = randomUUID();
   readonly #groups = new MemoryGroups();
+  readonly #turns: TurnBudget;
   readonly #writes: SlicedWrites;
   #events: StoreEvents | undefined;
   #timers: NodeJS.Timeout[] = [];
@@ -68,7 +69,8 @@ class MemoryStore implements WritableStore {
     this.#clock = options.clock;
     this.#retentionMs = options.tombstoneRetentionMs;
     this.#time = new SteadyTime(options.clock);
-    this.#writes = new SlicedWrites(TurnBudget.of(options.clock));
+    this.#turns = TurnBudget.of(options.clock);
+    this.#writes = new SlicedWrites(this.#turns);
   }
 
   start(events: StoreEvents): Promise<void> {
@@ -99,8 +101,10 @@ class MemoryStore implements WritableStore {
 
   get(ref: GroupRef, item: string): Promise<ItemRead> {
     const group = this.#groups.get(ref);
+    const value = group?.items.get(item);
+    if (value !== undefined) this.#turns.charge(value.data.length);
     return this.#reading(() => ({
-      value: group?.items.get(item),
+      value,
       position: this.#position(group),
       timestamp: group?.timestamp ?? this.#clock.now() - 1,
     }));
@@ -201,6 +205,8 @@ class MemoryStore implements WritableStore {
     if (effect.kind === 'none') return { kind: 'unchanged', old };
     const commit = this.#perform(known ?? this.#groups.open(change), change, effect, undefined);
     events.onCommit(commit);
+    // The caller gets both, and subscribers the new one.
+    this.#turns.charge((old?.length ?? 0) + 2 * commit.data.length);
     return { kind: 'applied', old, new: effect.kind === 'write' ? effect.data : undefined, position: commit.position };
   }
 

@@ -8,7 +8,9 @@ import { requireId } from '../store/ids.js';
 import { listGroup } from '../store/list-group.js';
 import type { PendingWrites } from '../store/pending-writes.js';
 import type { GroupRef, StoredItem } from '../store/store.js';
+import { systemClock } from '../structures/clock.js';
 import { Rounds } from '../structures/rounds.js';
+import { TurnBudget } from '../structures/turn-budget.js';
 import type { BackedStore } from './backed-store.js';
 import { type GroupPlace, listAll } from './functions/list-all.js';
 import { MOST_LISTED, readGroup, readId, readNamesQuery } from './stream-input.js';
@@ -21,6 +23,7 @@ export class StreamReads {
   readonly #names = new Rounds<NamesList>();
   readonly #all = new Rounds<JsonText>();
   readonly #lists = new ListSlots();
+  readonly #turns = TurnBudget.of(systemClock);
   /** Apart, since these wait for the workers that serve streams. */
   readonly #allLists = new ListSlots();
 
@@ -67,6 +70,7 @@ export class StreamReads {
     const { text, next } = await this.#names.run(stream, key, () =>
       this.#listing('list_groups', stream, async () => writeNames(await this.#store.groupsPage(stream, boundsOf(query)), query)),
     );
+    await this.#turns.pay(text.length);
     return readFlag(input, 'with_next') ? `{"groups":[${text}]${nextText(next)}}` : `[${text}]`;
   }
 
@@ -74,7 +78,10 @@ export class StreamReads {
     const input = isJsonObject(call.payload.value) ? call.payload.value : {};
     const query = { limit: readCount(input, 'limit', MOST_LISTED), after: readPlace(input), maxBytes: resultBytes(call) };
     await this.#pending.allSettled();
-    return this.#all.run('', JSON.stringify(query), () => this.#allLists.run(() => listAll(this.#store, query)));
+    const text = await this.#all.run('', JSON.stringify(query), () => this.#allLists.run(() => listAll(this.#store, query)));
+    // Those who share it do not get it in the same turn.
+    await this.#turns.pay(text.length);
+    return text;
   }
 
   /** A list that a worker returns takes no slot: the worker may make lists of its own meanwhile. */

@@ -1,5 +1,11 @@
+/** UTF-16 code units that are copied and encoded in a millisecond, about. */
+const CHARS_PER_MS = 700_000;
+
 /** Milliseconds of work after which other work of the same turn waits for the next one. */
 const TURN_MS = 8;
+
+/** What is shorter costs nearly nothing. */
+const LEAST_CHARGE = 4_096;
 
 type Now = () => number;
 
@@ -11,6 +17,7 @@ export class TurnBudget {
   static readonly #budgets = new WeakMap<object, TurnBudget>();
   readonly #now: Now;
   #began: number | undefined;
+  #charged = 0;
   #waiting: (() => void)[] = [];
   #released = 0;
 
@@ -50,14 +57,28 @@ export class TurnBudget {
   }
 
   #used(): number {
-    if (this.#began !== undefined) return this.#now() - this.#began;
+    if (this.#began !== undefined) return this.#now() - this.#began + this.#charged;
     this.#began = this.#now();
     setImmediate(() => this.#turned());
     return 0;
   }
 
+  /** A text of this length will be copied and encoded in this turn, such as an answer: that counts as done. */
+  charge(chars: number): void {
+    if (chars < LEAST_CHARGE) return;
+    this.#used();
+    this.#charged += chars / CHARS_PER_MS;
+  }
+
+  /** Waits for a turn that has time, in which such a text may be handed out. */
+  async pay(chars: number): Promise<void> {
+    await this.free();
+    this.charge(chars);
+  }
+
   #turned(): void {
     this.#began = undefined;
+    this.#charged = 0;
     this.#release();
   }
 

@@ -2,14 +2,19 @@ import type { Socket } from 'node:net';
 import { CLOSE_CODES, type CloseName } from '@rivulet/protocol';
 import { WebSocket } from 'ws';
 import type { Logger } from '../logging/logger.js';
+import { systemClock } from '../structures/clock.js';
+import { TurnBudget } from '../structures/turn-budget.js';
 import { PING_FRAME, PONG_FRAME } from '../structures/websocket-frame.js';
 import type { Connection, ConnectionOwner } from './connection.js';
 import type { InboundMeter } from './inbound-meter.js';
+import { LateFrames } from './late-frames.js';
 import type { Liveness, Pingable } from './liveness.js';
 
 /** Codes of RFC 6455 for a Close frame without a code, and for a connection that ended without a Close frame. */
 const NO_CODE = 1005;
 const NO_CLOSE_FRAME = 1006;
+/** All connections share the turn of the event loop. */
+const TURNS = TurnBudget.of(systemClock);
 /** What RFC 6455 calls a policy violation; `ws` ends a message of too many fragments with it too, and also without a reason. */
 const POLICY_VIOLATION = 1008;
 /** Of `ws`: it waits for the first byte of a frame. */
@@ -71,6 +76,8 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
   #readUpTo = 0;
   /** Payload of the latest ping, which waits for its pong. */
   #owedPong: Buffer | undefined;
+  /** Frames that wait for a later turn; `undefined`: none do. */
+  #late: LateFrames | undefined;
   mayRest = false;
   remoteAddress = '';
 
@@ -173,7 +180,7 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
 
   get unfinished(): object | undefined {
     const parser = this._receiver;
-    if (parser === null || this.readyState !== WebSocket.OPEN || this.isPaused) return undefined;
+    if (parser === null || this.readyState !== WebSocket.OPEN || this.isPaused || this.#late !== undefined) return undefined;
     // A control frame that never ends pins 125 bytes, and its sender can't answer the next ping.
     const begun = parser._fragmented !== 0 || (parser._state !== BETWEEN_FRAMES && parser._opcode < FIRST_CONTROL_OPCODE);
     return begun ? parser._fragments : undefined;
@@ -188,6 +195,9 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
    * frame, or with the code of a protocol error. Either way the session ends in this turn, and does not wait until TCP ends.
    */
   override close(name?: CloseName | number, reason?: string | Buffer): void {
+    // The peer sent these frames before its Close frame.
+    if (typeof name !== 'string' && this.#late !== undefined && this.#session === 'open')
+      return this.#late.afterwards(() => this.close(name, reason));
     // The answer must be read; what comes before it is dropped.
     this.resume();
     if (typeof name === 'string') {
@@ -220,6 +230,13 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
     const owner = this.#owner;
     if (owner === undefined || this.readyState !== WebSocket.OPEN) return;
     this.#meter?.frame(data.length);
+    if (this.#late === undefined && !TURNS.over) this.#deliver(data, isBinary);
+    else this.#putOff(data, isBinary);
+  }
+
+  #deliver(data: Buffer, isBinary: boolean): void {
+    const owner = this.#owner;
+    if (owner === undefined || this.#session !== 'open') return;
     try {
       if (isBinary) owner.onBinary(data);
       else owner.onText(data.toString());
@@ -228,9 +245,25 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
     }
   }
 
+  /** The socket is not read until the frame is delivered; `ws` may still have others of the same read. */
+  #putOff(data: Buffer, isBinary: boolean): void {
+    this.#raw?.pause();
+    if (this.#late !== undefined) return this.#late.add(data, isBinary);
+    const late = new LateFrames(TURNS, (each, binary) => this.#deliver(each, binary));
+    this.#late = late;
+    late.add(data, isBinary);
+    late.afterwards(() => {
+      this.#late = undefined;
+      if (!this.isPaused) this.#raw?.resume();
+    });
+    late.run().catch((error: unknown) => this.#failed(error));
+  }
+
   /** Ends the owner's session, once. The first code counts. */
   endSession(code: number = this.#endCode): void {
     if (this.#session === 'ended') return;
+    // The peer sent these frames before its end.
+    if (this.#late !== undefined && this.#session === 'open') return this.#late.afterwards(() => this.endSession(code));
     const first = this.#session === 'ending' ? this.#endCode : code;
     this.#session = 'ended';
     this.guard((owner) => owner.onClose(first));
@@ -247,6 +280,11 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
   /** TCP has ended. */
   disconnected(code: number): void {
     this.#liveness?.remove(this);
+    if (this.#late !== undefined && this.#session === 'open') this.#late.afterwards(() => this.#disconnected(code));
+    else this.#disconnected(code);
+  }
+
+  #disconnected(code: number): void {
     this.endSession(code);
     this.guard((owner) => owner.onDisconnect?.());
     this.#owner = undefined;

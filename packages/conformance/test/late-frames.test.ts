@@ -1,0 +1,51 @@
+import { expect, test } from 'vitest';
+import { startTestEngine } from './harness/engine.js';
+import { RawWorker } from './harness/raw-worker.js';
+
+const room = { stream_name: 's', group_id: 'g', item_id: 'i' };
+const PADDING = 'é'.repeat(200_000);
+const invoke = (id: string, data: object, invocation?: string) => ({
+  type: 'invokefunction',
+  function_id: `stream::${id}`,
+  data: { ...room, ...data },
+  ...(invocation === undefined ? {} : { invocation_id: invocation }),
+});
+
+async function corked(worker: RawWorker, send: () => void): Promise<void> {
+  const raw = (worker.socket as unknown as { _socket: { cork(): void; uncork(): void } })._socket;
+  raw.cork();
+  send();
+  raw.uncork();
+}
+
+test.each([{ lmdb: false }, { lmdb: true }])('frames that wait for a later turn keep their order (lmdb: $lmdb)', async ({ lmdb }) => {
+  const { workerUrl } = await startTestEngine({ lmdb });
+  const worker = await RawWorker.connect(workerUrl);
+  await worker.result('stream::set', { ...room, data: { n: 0, PADDING } });
+  const rounds = 40;
+  await corked(worker, () => {
+    for (let n = 1; n <= rounds; n++) {
+      worker.send(invoke('update', { ops: [{ type: 'increment', path: 'n', by: 1 }] }));
+      worker.send(invoke('get', {}, `get ${n}`));
+    }
+  });
+  const seen: unknown[] = [];
+  for (let n = 1; n <= rounds; n++) {
+    const answer = await worker.take('invocationresult', ({ invocation_id: id }) => id === `get ${n}`);
+    seen.push((answer.result as { n: number }).n);
+  }
+  expect(seen).toEqual(Array.from({ length: rounds }, (_, n) => n + 1));
+});
+
+test('frames that wait for a later turn take effect when their worker closes right behind them', async () => {
+  const { workerUrl } = await startTestEngine();
+  const worker = await RawWorker.connect(workerUrl);
+  await worker.result('stream::set', { ...room, data: { n: 0, PADDING } });
+  await corked(worker, () => {
+    for (let n = 0; n < 60; n++) worker.send(invoke('update', { ops: [{ type: 'increment', path: 'n', by: 1 }] }));
+    worker.socket.close();
+  });
+  await worker.closed;
+  const other = await RawWorker.connect(workerUrl);
+  expect(await other.result('stream::get', room)).toMatchObject({ n: 60 });
+});
