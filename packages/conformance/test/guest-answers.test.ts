@@ -50,6 +50,14 @@ test.each(identities)('decision 2: an identity that is no string of at most 256 
   await expect(StreamSocket.open(streamUrl + ROOM)).rejects.toThrow('HTTP 401');
 });
 
+test('decision 2: auth_fail_open lets in no answer that has a field of a wrong shape', async () => {
+  const { next, streamUrl } = await startAsking({ stream: { authFunction: 'app::auth', authRejectMode: 'http', authFailOpen: true } });
+  for (const [at, answer] of [{ identity: 1 }, { expires_at_ms: 'never' }].entries()) {
+    next(answer);
+    await expect(StreamSocket.open(`${streamUrl}${ROOM}?token=${at}`)).rejects.toThrow('HTTP 401');
+  }
+});
+
 async function joinAnswered(answer: unknown, joinFailClosed: boolean) {
   const { worker, streamUrl } = await startTestEngine({ stream: { joinFailClosed } }).then(async (started) => ({
     ...started,

@@ -103,6 +103,26 @@ test('D4 a trigger type must be in the list of the listener and in that of the a
   expect(listener.log.filter(({ event }) => event === 'guest_trigger_open')).toEqual([]);
 });
 
+test('D4 a listener with a list lets guests provide no other trigger type', async () => {
+  const { worker, session } = await start({ allowedTriggerTypes: ['custom'] });
+  for (const id of ['cron', 'custom']) session.send({ type: 'registertriggertype', id, description: 'of a guest' });
+  await session.settled();
+  expect(await worker.errorCode('engine::triggers::info', { id: 'cron' })).toBe('NOT_FOUND');
+  expect(await worker.result('engine::triggers::info', { id: 'custom' })).toMatchObject({ description: 'of a guest' });
+});
+
+test('D3 a registration hook that answers unauthorized denies', async () => {
+  const { worker, session } = await start({ onFunctionRegistration: 'app::hook' });
+  for (const unauthorized of [true, 'true', 1]) {
+    await worker.serve('app::hook', () => ({ unauthorized }));
+    await session.serve('ui::f', () => 1);
+    expect(await worker.errorCode('ui::f', {})).toBe('function_not_found');
+  }
+  await worker.serve('app::hook', () => ({ unauthorized: false }));
+  await session.serve('ui::f', () => 1);
+  expect(await worker.result('ui::f', {})).toBe(1);
+});
+
 test('D4 a hook can not rename a trigger to a type that the listener closes', async () => {
   const { worker, session } = await start({ allowedTriggerTypes: ['state'], onTriggerRegistration: 'app::hook' });
   await worker.serve('app::hook', () => ({ trigger_type: 'stream' }));

@@ -211,6 +211,10 @@ test('D5 S13 a guest may disconnect only where a rule names exactly that id', as
   const named = await start({ gated: { rbac: { exposeFunctions: [match(DISCONNECT)] } } });
   const ben = await named.guest('ben');
   expect(await ben.result(DISCONNECT, { identity: 'ann' })).toEqual({ disconnected: 0 });
+  // Its own session ends in the middle of its call.
+  ben.send({ type: 'invokefunction', invocation_id: 'own', function_id: DISCONNECT, data: { identity: 'ben' } });
+  expect(await ben.closed).toEqual(REVOKED);
+  await named.worker.settled();
 });
 
 test('D5 a guest that reads nothing is cut off, so that what waits for it is never delivered', async () => {

@@ -19,6 +19,9 @@ export function startCompatibleWorker({ registerWorker, TriggerAction, http, Log
   iii.registerFunction('app::fail', async () => {
     throw new Error('boom');
   });
+  iii.registerFunction('app::coded', async () => {
+    throw Object.assign(new Error('not your order'), { code: 'NOT_OWNER' });
+  });
   const passing = iii.registerFunction('app::passing', async () => 1);
   iii.registerFunction('app::remote', { url: 'https://example.test/f', method: 'POST' }, { description: 'remote' });
   iii.registerFunction(

@@ -75,9 +75,9 @@ export class AuthGate {
     if (refuses(result)) return this.#denied('unauthorized', request, memory);
     const context = field(result, 'context') ?? null;
     const named = readIdentity(result);
-    if (named === 'malformed') return this.#unreadable(`identity is not a string of at most ${IDENTITY_BYTES} bytes`, request, memory);
+    if (named === 'malformed') return this.#malformed(`identity is not a string of at most ${IDENTITY_BYTES} bytes`, request, memory);
     const expiry = readExpiry(result);
-    if (expiry === 'malformed') return this.#unreadable('expires_at_ms is not an integer', request, memory);
+    if (expiry === 'malformed') return this.#malformed('expires_at_ms is not an integer', request, memory);
     if (expiry.expiresAtMs !== undefined && expiry.expiresAtMs <= this.#clock.now()) return this.#denied('expired', request, memory);
     return { kind: 'allowed', context, ...named, ...expiry };
   }
@@ -98,6 +98,12 @@ export class AuthGate {
   #unreadable(reason: string, request: UpgradeRequest, memory: CredentialMemory): AuthDecision {
     if (!this.#config.authFailOpen) memory.failed();
     return this.#failed(reason, request);
+  }
+
+  /** The function decided, and one of its fields has the wrong shape: refused, also when the configuration fails open. */
+  #malformed(reason: string, request: UpgradeRequest, memory: CredentialMemory): AuthDecision {
+    memory.failed();
+    return this.#refuse(reason, 401, request);
   }
 
   #denied(reason: string, request: UpgradeRequest, memory: CredentialMemory): AuthDecision {

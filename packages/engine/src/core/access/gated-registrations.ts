@@ -28,6 +28,8 @@ export interface GateParts {
   readonly isAnother: (workerId: string) => boolean;
   /** Functions that decide who gets in. A session may serve one only if its auth function names it in `allowed_functions`. */
   readonly guards: ReadonlySet<string>;
+  /** Trigger types of the listener that guests may bind or provide; `undefined`: the auth answer alone decides. */
+  readonly listenerTypes?: ReadonlySet<string> | undefined;
   /** Runs when the session has bound one of `OPEN_TYPES` and no list of trigger types names it. */
   readonly onOpenTrigger: (type: string) => void;
 }
@@ -230,7 +232,8 @@ export class GatedRegistrations {
   }
 
   #addTriggerType(given: string, message: RegisterTriggerType): void {
-    const { registrations, worker, fabric, isTrusted, isAnother } = this.#parts;
+    const { registrations, worker, fabric, listenerTypes, isTrusted, isAnother } = this.#parts;
+    if (listenerTypes?.has(message.id) === false) return this.#denied('trigger type', message.id, WRONG_TYPE);
     const provider = fabric.triggers.type(message.id)?.workerId;
     if (provider !== undefined && isTrusted(provider))
       return this.#denied('trigger type', message.id, 'a worker of a trusted listener provides it');

@@ -24,7 +24,7 @@ export interface ListenerAccessOptions {
 }
 
 /** What the rules of a listener and the auth function let one session do. */
-export type SessionRights = Pick<GateParts, 'access' | 'hooks' | 'guards' | 'onOpenTrigger'>;
+export type SessionRights = Pick<GateParts, 'access' | 'hooks' | 'guards' | 'onOpenTrigger' | 'listenerTypes'>;
 
 export type Entry =
   /** `revoked`: the identity was disconnected while the auth function decided. Valid in the turn of the decision. */
@@ -39,11 +39,13 @@ export class ListenerAccess {
   readonly #exposure: Exposure;
   readonly #hooks: RegistrationHooks;
   readonly #options: ListenerAccessOptions;
+  readonly #listenerTypes: ReadonlySet<string> | undefined;
   #reportedOpenTrigger = false;
 
   constructor(options: ListenerAccessOptions) {
     const { fabric, rbac, allowedOrigins, clock, logger } = options;
     this.errorFrame = rbac.authErrorFrame;
+    this.#listenerTypes = rbac.allowedTriggerTypes === undefined ? undefined : new Set(rbac.allowedTriggerTypes);
     this.#options = options;
     this.#auth = new UpgradeAuth(fabric, rbac, allowedOrigins, clock, logger);
     this.#exposure = new Exposure(rbac.exposeFunctions);
@@ -71,6 +73,7 @@ export class ListenerAccess {
         access: new SessionAccess(this.#narrowed(decision.grant), this.#exposure, fabric.functions),
         hooks: this.#hooks,
         guards,
+        listenerTypes: this.#listenerTypes,
         onOpenTrigger: (type) => this.#reportOpenTrigger(type),
       },
     };

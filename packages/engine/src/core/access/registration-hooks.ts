@@ -12,6 +12,7 @@ import {
 import type { RbacConfig } from '../../config/config.js';
 import type { Fabric } from '../fabric.js';
 import { JsonPayload } from '../invocation.js';
+import { refuses } from '../workers/access/auth-answer.js';
 
 export type HookOutcome<Message> =
   /** The registration as the hook wants it. */
@@ -73,6 +74,7 @@ export class RegistrationHooks {
       if (outcome.kind === 'error') return { kind: 'denied', reason: `the hook failed: ${outcome.error.code}` };
       const result: unknown = outcome.text === undefined ? undefined : parseJson(outcome.text);
       if (!isJsonObject(result)) return { kind: 'denied', reason: 'the hook did not answer with an object' };
+      if (refuses(result)) return { kind: 'denied', reason: 'the hook answered unauthorized' };
       try {
         return { kind: 'allowed', message: apply(result) };
       } catch (error) {
