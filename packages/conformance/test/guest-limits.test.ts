@@ -99,3 +99,19 @@ test('S20 a message of a guest is at most 1 MiB', async () => {
   one.send({ type: 'invokefunction', function_id: 'app::f', data: 'x'.repeat(LIMITS.guestMessageBytes) });
   expect((await one.closed).code).toBe(1009);
 });
+
+test.each([
+  ['stream::set', 'stream::update', { stream_name: 's', group_id: 'g', item_id: 'i' }, 'data'],
+  ['state::set', 'state::update', { scope: 's', key: 'k' }, 'value'],
+])('S20 a guest makes no item of more than 1 MiB, and changes none: %s, %s', async (set, update, item, field) => {
+  const { worker, guest } = await start({
+    gated: { rbac: { exposeFunctions: ['stream::*', 'state::*'].map((pattern) => ({ kind: 'match', pattern })) } },
+  });
+  const one = await guest();
+  const half = 'x'.repeat(600_000);
+  await one.result(set, { ...item, [field]: { a: half } });
+  const ops = [{ type: 'set', path: 'b', value: half }];
+  expect(await one.errorCode(update, { ...item, ops })).toBe('VALUE_TOO_LARGE');
+  await worker.result(update, { ...item, ops });
+  expect(await one.errorCode(update, { ...item, ops: [{ type: 'increment', path: 'n', by: 1 }] })).toBe('VALUE_TOO_LARGE');
+});

@@ -1,9 +1,12 @@
-import { field, type JsonObject, type JsonText } from '@rivulet/protocol';
+import { field, type JsonObject, type JsonText, RivuletError } from '@rivulet/protocol';
 import { mismatch, requireExact } from './builtin-input.js';
 import type { Call } from './invocation.js';
 import { ParsedValues } from './parsed-values.js';
 import { applyUpdateOps } from './update-apply.js';
 import { parseUpdateOps, type UpdateError, type UpdateOp } from './update-ops.js';
+
+/** Bytes of UTF-8 that one UTF-16 code unit takes at most. */
+const MOST_BYTES_PER_UNIT = 3;
 
 /** Shared by all updates of this process: a value is found by its whole text. */
 const parsed = new ParsedValues();
@@ -14,6 +17,8 @@ export class UpdateCall {
   readonly text: JsonText;
   readonly #ops: readonly UpdateOp[];
   readonly #requireFits: (text: JsonText) => void;
+  /** Bytes of the largest item that a guest may change; `undefined` for others. */
+  readonly #guestBytes: number | undefined;
   #after: JsonText | undefined;
   #errors: readonly UpdateError[] = [];
 
@@ -26,16 +31,29 @@ export class UpdateCall {
     this.text = JSON.stringify(ops);
     this.#ops = parsed.ops;
     this.#requireFits = requireFits;
+    const { caller } = call;
+    this.#guestBytes = caller?.access === undefined ? undefined : caller.maxMessageBytes;
   }
 
   /** For a store: the new value, or `undefined` to leave the item as it is. May run more than once; the last run counts. */
   readonly compute = (old: JsonText | undefined): JsonText | undefined => {
+    // Before it is parsed: a guest must not hold up the engine with a value that a worker has written.
+    if (old !== undefined) this.#requireGuestMay(old);
     const applied = applyUpdateOps(old, this.#ops, parsed);
-    if (applied.changed && applied.text !== undefined) this.#requireFits(applied.text);
+    if (applied.changed && applied.text !== undefined) {
+      this.#requireGuestMay(applied.text);
+      this.#requireFits(applied.text);
+    }
     this.#after = applied.text;
     this.#errors = applied.errors;
     return applied.changed ? applied.text : undefined;
   };
+
+  #requireGuestMay(text: JsonText): void {
+    const most = this.#guestBytes;
+    if (most === undefined || text.length * MOST_BYTES_PER_UNIT <= most || Buffer.byteLength(text) <= most) return;
+    throw new RivuletError('VALUE_TOO_LARGE', `a session with rules changes items of at most ${most} bytes, as its messages have`);
+  }
 
   /** The result after the store has answered with the value before, and with the one after where it differs from what was computed. */
   result(old: JsonText | undefined, after = this.#after): JsonText {
