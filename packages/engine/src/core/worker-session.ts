@@ -64,6 +64,8 @@ export interface WorkerRoom {
 
 /** Python's client below 0.25 closes on a message beyond this (spec WP §1.1). */
 const PYTHON_MESSAGE_BYTES = 1_048_576;
+/** Causes of warnings that a session remembers. */
+const MOST_CAUSES = 100;
 /** Answers of a guest up to this size count only for the bound of its whole queue. */
 const LARGE_ANSWER_CHARS = 16_384;
 const TELEMETRY = new Set(['OTLP', 'MTRC', 'LOGS']);
@@ -88,7 +90,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
   readonly #running: WorkerCalls;
   readonly #made: MadeCalls;
   readonly #registrations: WorkerRegistrations;
-  /** What was warned of; one entry for each event and cause, of which there are few. */
+  /** What was warned of: one entry for each event and cause, at most `MOST_CAUSES`. */
   readonly #warned = new Set<string>();
   readonly #gate: SessionGate | undefined;
   /** Of a trusted session: what waits until its namespace is known. Guests belong to `default`. */
@@ -429,8 +431,9 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
   /** A warning the first time that this connection gives this cause, a line for debugging after that: no peer fills the log. */
   warnOnce(event: string, cause: string, fields: LogFields): void {
     const key = `${event} ${cause}`;
-    const level = this.#warned.has(key) ? 'debug' : 'warn';
-    this.#warned.add(key);
+    // Some causes come from the peer, so their number is bounded.
+    const level = this.#warned.has(key) || this.#warned.size >= MOST_CAUSES ? 'debug' : 'warn';
+    if (level === 'warn') this.#warned.add(key);
     this.#room.logger[level](event, { worker: this.workerId, ...fields });
   }
 
