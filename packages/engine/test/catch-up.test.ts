@@ -152,6 +152,56 @@ it('decision 21 without room for a file a reader has a short time, then it begin
   expect(knows.written.filter((text) => text.includes('"part":0')).at(-1)).toContain('"reason":"restarted"');
 });
 
+it('decision 21 who joins and leaves over and over while files are written leaves nothing behind', async () => {
+  const { hub } = spooled();
+  let opened = 0;
+  world.onSnapshot = () => opened++;
+  for (let n = 0; n < 60; n++) {
+    const socket = Object.assign(new Socket(), { positions: n % 2 === 0 });
+    const membership = hub.join(hub.open(socket, REF), GROUP);
+    await settled();
+    hub.leave(membership);
+    socket.open = false;
+    socket.drain();
+    world.publish(101 + n);
+  }
+  // One build at a time for each kind of answer, whoever comes and goes meanwhile.
+  expect(opened).toBeLessThan(60);
+  await expect.poll(() => [world.openSnapshots, world.spool?.bytes], { timeout: 5_000 }).toEqual([0, 0]);
+});
+
+it('decision 21 readers at many positions get no more than the files may have, and each gets its state whole or begins again', async () => {
+  const most = 70_000_000;
+  const { hub } = spooled(most);
+  const sockets: Socket[] = [];
+  let largest = 0;
+  for (let n = 0; n < 12; n++) {
+    const socket = Object.assign(new Socket(), { positions: true });
+    takesOne(socket);
+    sockets.push(socket);
+    hub.join(hub.open(socket, REF), GROUP);
+    await expect.poll(() => socket.written.length, { interval: 1 }).toBeGreaterThan(0);
+    largest = Math.max(largest, world.spool?.bytes ?? 0);
+    world.publish(101 + n);
+  }
+  expect(largest).toBeLessThanOrEqual(most);
+  expect(largest).toBeGreaterThan(60_000_000);
+  expect(world.spool?.refused).toBeGreaterThan(0);
+  vi.advanceTimersByTime(LIMITS.readViewMs);
+  // What no file holds has a view for a short time only.
+  expect(world.openSnapshots).toBe(0);
+  for (const socket of sockets) socket.write = (frames) => void socket.written.push(frames.toString('latin1'));
+  const drained = () => {
+    for (const socket of sockets) {
+      socket.hasRoom = true;
+      socket.drain();
+    }
+    return sockets.filter((socket) => !(socket.written.some((text) => text.includes('"last":true')) && values(socket) >= 200)).length;
+  };
+  await expect.poll(drained, { timeout: 20_000 }).toBe(0);
+  expect(sockets.flatMap(({ failures }) => failures)).toEqual([]);
+}, 40_000);
+
 it('no snapshot is opened for a reader that takes nothing, nor kept while it waits for the socket', async () => {
   const { hub, socket } = spooled();
   const opened = vi.fn<() => void>();

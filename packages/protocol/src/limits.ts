@@ -119,7 +119,7 @@ export const LIMITS = {
   /** Bytes of one `sync`, or of the changes since an old position, that the engine builds once for many clients. */
   builtSyncBytes: 16_777_216,
   /** Bytes of all of them together. */
-  builtSyncsBytes: 67_108_864,
+  builtSyncsBytes: 33_554_432,
   /** Items that live while a stream client does, held or in their grace time. */
   leases: 100_000,
   /** UTF-8 bytes of the data of one, as JSON. */

@@ -71,10 +71,10 @@ export class Spool {
       const frames = new SpooledFrames(handle, {
         reserve: (bytes) => this.#reserve(bytes),
         failed: (error) => this.#refuse('the disk failed', error),
-        closed: (bytes) => {
-          this.#files.delete(frames);
+        release: (bytes) => {
           this.#bytes -= bytes;
         },
+        closed: () => this.#files.delete(frames),
       });
       this.#files.add(frames);
       return frames;

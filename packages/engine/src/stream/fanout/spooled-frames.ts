@@ -7,8 +7,10 @@ export interface Ground {
   reserve(bytes: number): Promise<void>;
   /** Counts and logs a failure of the disk, and returns the error to throw. */
   failed(error: unknown): ReadEndedError;
-  /** `bytes` were reserved and are free again. */
-  closed(bytes: number): void;
+  /** `bytes` that were reserved are free again. */
+  release(bytes: number): void;
+  /** The file is closed. */
+  closed(): void;
 }
 
 /** Bytes that are written to the file in one step. */
@@ -55,6 +57,7 @@ export class SpooledFrames {
   /** Ends the writing: from now on the frames can be read. */
   async seal(): Promise<void> {
     await this.#flush();
+    this.#requireOpen();
     const milliseconds = LIMITS.snapshotStallMs + (this.#written / LEAST_RATE) * 1_000;
     this.#deadline = setTimeout(() => this.close(), milliseconds);
     this.#deadline.unref();
@@ -62,7 +65,7 @@ export class SpooledFrames {
 
   /** Throws ReadEndedError when the file is closed or can't be read. */
   async read(index: number): Promise<Buffer> {
-    if (this.#ended) throw new ReadEndedError('the reader is too slow');
+    this.#requireOpen();
     const held = this.#shared.get(index)?.deref();
     if (held !== undefined) return held;
     let reading = this.#reading.get(index);
@@ -80,8 +83,11 @@ export class SpooledFrames {
     clearTimeout(this.#deadline);
     this.#pending = [];
     this.#shared.clear();
-    const closed = () => this.#ground.closed(this.#reserved);
-    // It waits for reads that are under way.
+    const closed = () => {
+      this.#ground.release(this.#reserved);
+      this.#ground.closed();
+    };
+    // It waits for reads and writes that are under way.
     this.#file.close().then(closed, closed);
   }
 
@@ -95,7 +101,7 @@ export class SpooledFrames {
         at += bytesRead;
       }
     } catch (error) {
-      if (this.#ended) throw new ReadEndedError('the reader is too slow');
+      this.#requireOpen();
       throw this.#ground.failed(error);
     }
     this.#shared.set(index, new WeakRef(frame));
@@ -106,7 +112,10 @@ export class SpooledFrames {
     const bytes = Buffer.concat(this.#pending);
     this.#pending = [];
     this.#pendingBytes = 0;
+    this.#requireOpen();
     await this.#ground.reserve(bytes.length);
+    if (this.#ended) this.#ground.release(bytes.length);
+    this.#requireOpen();
     this.#reserved += bytes.length;
     try {
       for (let at = 0; at < bytes.length; ) {
@@ -115,7 +124,12 @@ export class SpooledFrames {
         this.#written += bytesWritten;
       }
     } catch (error) {
+      this.#requireOpen();
       throw this.#ground.failed(error);
     }
+  }
+
+  #requireOpen(): void {
+    if (this.#ended) throw new ReadEndedError('its file is closed: the reader is too slow, or the engine stops');
   }
 }
