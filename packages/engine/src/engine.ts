@@ -26,7 +26,7 @@ import { createRedisStore } from './store/store-redis.js';
 import type { CutOffTimes } from './stream/cut-off-watch.js';
 import { StreamModule } from './stream/stream-module.js';
 import { type Clock, systemClock } from './structures/clock.js';
-import { readDescriptorLimit } from './transport/admission/descriptor-limit.js';
+import { DescriptorReserve } from './transport/admission/descriptor-reserve.js';
 
 export interface EngineOptions {
   /** Default: says nothing. */
@@ -127,7 +127,7 @@ class Engine implements RunningEngine {
   constructor(config: Config, stores: Stores, logger: BoundedLogger, clock: Clock, cutOff: CutOffTimes | undefined) {
     this.#logger = logger;
     const counters = this.#counters;
-    const descriptors = readDescriptorLimit();
+    const descriptors = DescriptorReserve.ofProcess();
     const fabric = new FunctionFabric(logger, () => this.#events?.functionsChanged());
     const workers = new WorkerRegistry((event, workerId) => this.#events?.workersChanged(event, workerId));
     const introspection = new Introspection(fabric, workers);
@@ -154,6 +154,7 @@ class Engine implements RunningEngine {
         logger,
         directory: sessions,
         counters,
+        descriptors,
       });
     if (state !== undefined && stores.state !== undefined)
       this.#state = new StateModule({ config: state, fabric, store: stores.state, logger });
@@ -175,6 +176,7 @@ class Engine implements RunningEngine {
           clock,
           logger,
           counters,
+          descriptors,
         }),
     );
   }

@@ -1,5 +1,6 @@
+import type { Socket } from 'node:net';
 import { expect, it } from 'vitest';
-import { descriptorLimit } from '../src/transport/admission/descriptor-limit.js';
+import { DescriptorReserve } from '../src/transport/admission/descriptor-reserve.js';
 import { WaitingConnections } from '../src/transport/admission/waiting-connections.js';
 
 interface Peer {
@@ -49,6 +50,28 @@ it('an address without a bound of its own has the total bound only', () => {
   expect(evicted).toEqual(['1']);
 });
 
-it('some descriptors are kept back for files', () => {
-  expect([120, 1_024, 65_536].map((limit) => descriptorLimit(limit).reservedFrom)).toEqual([104, 992, 65_280]);
+/** A connection with this descriptor. */
+const numbered = (fd: number) => ({ _handle: { fd } }) as unknown as Socket;
+
+it('E13 descriptors are kept back, and a freed low number does not hide that all are in use', () => {
+  const reserve = new DescriptorReserve(120);
+  const first = numbered(50);
+  expect([reserve.add(first), reserve.add(numbered(103))]).toEqual([false, false]);
+  // The descriptors 0 to 103 are in use, and this one is too many.
+  const beyond = numbered(104);
+  expect(reserve.add(beyond)).toBe(true);
+  reserve.delete(first);
+  expect(reserve.add(numbered(50))).toBe(true);
+  reserve.delete(beyond);
+  expect(reserve.add(numbered(60))).toBe(false);
+  expect(new DescriptorReserve(undefined).add(numbered(1_000_000))).toBe(false);
+});
+
+it('E13 a listener without idle connections closes one of another listener', () => {
+  const reserve = new DescriptorReserve(120);
+  const evicted: string[] = [];
+  const own = () => false;
+  reserve.addListener(own);
+  reserve.addListener(() => evicted.push('other') > 0);
+  expect([reserve.evictIdle(own), evicted]).toEqual([true, ['other']]);
 });

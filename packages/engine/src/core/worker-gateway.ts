@@ -5,6 +5,7 @@ import type { Logger } from '../logging/logger.js';
 import { RepeatedLine } from '../logging/repeated-line.js';
 import type { Clock } from '../structures/clock.js';
 import { encodeTextFrame } from '../structures/websocket-frame.js';
+import type { DescriptorReserve } from '../transport/admission/descriptor-reserve.js';
 import { InboundLimits, rateOf } from '../transport/inbound-limits.js';
 import type { InboundRates } from '../transport/inbound-meter.js';
 import { Listener, type UpgradeRequest, type Verdict } from '../transport/listener.js';
@@ -32,6 +33,7 @@ export interface WorkerGatewayOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly counters?: EventCounters;
+  readonly descriptors?: DescriptorReserve;
 }
 
 const AUTH_ERROR = encodeTextFrame(encodeAuthError('the auth function of this listener let nobody in with these credentials'));
@@ -103,6 +105,7 @@ export class WorkerGateway {
       clock,
       logger,
       ...(options.counters === undefined ? {} : { counters: options.counters }),
+      ...(options.descriptors === undefined ? {} : { descriptors: options.descriptors }),
     });
   }
 

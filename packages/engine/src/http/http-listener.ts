@@ -7,7 +7,7 @@ import type { Logger } from '../logging/logger.js';
 import { RepeatedLine } from '../logging/repeated-line.js';
 import { AddressRanges } from '../structures/ip-address.js';
 import { ConnectionAdmission } from '../transport/admission/connection-admission.js';
-import type { DescriptorLimit } from '../transport/admission/descriptor-limit.js';
+import type { DescriptorReserve } from '../transport/admission/descriptor-reserve.js';
 import { ListenError } from '../transport/listener.js';
 
 const HEADERS_TIMEOUT_MS = 5_000;
@@ -24,7 +24,7 @@ export interface HttpListenerOptions {
   readonly config: HttpConfig;
   readonly logger: Logger;
   readonly counters: EventCounters;
-  readonly descriptors: DescriptorLimit | undefined;
+  readonly descriptors: DescriptorReserve;
   readonly onRequest: (request: HttpRequest) => void;
 }
 
@@ -130,6 +130,7 @@ export class HttpListener {
   /** Drops whatever is still connected. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#admission.close();
     this.#server.closeAllConnections();
     await closed;
   }

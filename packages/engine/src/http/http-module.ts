@@ -7,13 +7,13 @@ import type { EventCounters } from '../logging/event-counters.js';
 import type { Logger } from '../logging/logger.js';
 import { ByteBudget } from '../structures/byte-budget.js';
 import type { Clock } from '../structures/clock.js';
-import type { DescriptorLimit } from '../transport/admission/descriptor-limit.js';
+import type { DescriptorReserve } from '../transport/admission/descriptor-reserve.js';
 import { isHostAllowed } from '../transport/upgrade/host-check.js';
 import { BodyIntake } from './body-intake.js';
 import { Cors } from './cors.js';
 import { Exchange, type ExchangeRoom } from './exchange.js';
 import { HttpListener, type HttpRequest } from './http-listener.js';
-import { belowPrefix, readRequestTarget } from './request-target.js';
+import { readRequestTarget, withoutPrefix } from './request-target.js';
 import { jsonResponse } from './response-value.js';
 import { type Route, readRoute } from './route.js';
 import { type RouteMatch, RouteTable } from './route-table.js';
@@ -27,7 +27,7 @@ export interface HttpModuleOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly counters: EventCounters;
-  readonly descriptors: DescriptorLimit | undefined;
+  readonly descriptors: DescriptorReserve;
 }
 
 /** `http` triggers: the port, the routes, and the requests that are under way (spec HT). */
@@ -142,8 +142,7 @@ export class HttpModule implements TriggerProvider {
     if (this.#room.stopping) return this.#refuse(response, 503, 'ENGINE_STOPPING', 'the engine stops; try again later');
     if (cors.preflight(request, response)) return;
     const { path, query } = readRequestTarget(request.url ?? '/');
-    const below = belowPrefix(path, this.#room.config.pathPrefix ?? '');
-    const match: RouteMatch = below === undefined ? { kind: 'none' } : this.#match(request.method ?? 'GET', below);
+    const match = this.#match(request.method ?? 'GET', withoutPrefix(path, this.#room.config.pathPrefix));
     if (match.kind === 'none') return this.#refuse(response, 404, 'NOT_FOUND', 'Not Found');
     if (match.kind === 'wrong_method') {
       // oxlint-disable-next-line eslint/no-restricted-properties -- methods come from a closed list

@@ -14,12 +14,12 @@ export function readRequestTarget(target: string): RequestTarget {
   return { path: rest.slice(0, question), query: rest.slice(question + 1) };
 }
 
-/** Returns the path behind the prefix; `undefined`: the path is not below it. `/rtx` is not below `/rt`. */
-export function belowPrefix(path: string, prefix: string): string | undefined {
-  if (prefix === '') return path;
-  if (!path.startsWith(prefix)) return undefined;
+/** Returns the path behind the prefix. Other paths stay as they are, for a proxy that removes the prefix and for clients without one. */
+export function withoutPrefix(path: string, prefix: string | undefined): string {
+  if (prefix === undefined || !path.startsWith(prefix)) return path;
   const rest = path.slice(prefix.length);
-  return rest === '' ? '/' : rest.startsWith('/') ? rest : undefined;
+  if (rest === '') return '/';
+  return rest.startsWith('/') ? rest : path;
 }
 
 /** The text as it is when a percent sequence is malformed or not UTF-8. */

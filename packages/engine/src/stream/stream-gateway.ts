@@ -4,6 +4,7 @@ import { SessionDirectory } from '../core/workers/access/session-directory.js';
 import type { EventCounters } from '../logging/event-counters.js';
 import type { Logger } from '../logging/logger.js';
 import type { Clock } from '../structures/clock.js';
+import type { DescriptorReserve } from '../transport/admission/descriptor-reserve.js';
 import { InboundLimits, rateOf } from '../transport/inbound-limits.js';
 import type { InboundRates } from '../transport/inbound-meter.js';
 import { Listener, type UpgradeRequest, type Verdict } from '../transport/listener.js';
@@ -21,6 +22,7 @@ export interface StreamGatewayOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly counters?: EventCounters;
+  readonly descriptors?: DescriptorReserve;
 }
 
 /** Connections that a stop closes per second at least; fewer are not spread at all. */
@@ -66,6 +68,7 @@ export class StreamGateway {
       clock,
       logger,
       ...(options.counters === undefined ? {} : { counters: options.counters }),
+      ...(options.descriptors === undefined ? {} : { descriptors: options.descriptors }),
     });
   }
 

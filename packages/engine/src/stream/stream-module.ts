@@ -8,6 +8,7 @@ import type { EventCounters } from '../logging/event-counters.js';
 import type { Logger } from '../logging/logger.js';
 import type { Commit, GroupRef, StreamStore } from '../store/store.js';
 import type { Clock } from '../structures/clock.js';
+import type { DescriptorReserve } from '../transport/admission/descriptor-reserve.js';
 import { AuthGate } from './auth-gate.js';
 import { BackedStore } from './backed-store.js';
 import { Backends } from './backends.js';
@@ -32,6 +33,7 @@ export interface StreamModuleOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly counters?: EventCounters;
+  readonly descriptors?: DescriptorReserve;
 }
 
 /** Streams: functions and triggers in the fabric, a store behind them, a hub and a gateway in front. One delivery path: `onCommit`. */
@@ -85,6 +87,7 @@ export class StreamModule {
       clock,
       logger,
       ...(options.counters === undefined ? {} : { counters: options.counters }),
+      ...(options.descriptors === undefined ? {} : { descriptors: options.descriptors }),
     });
     this.#cutOff = new CutOffWatch({ ...options.cutOff, connections: () => this.gateway.sessions, clock, logger });
     directory.findBy((id) => Array.from(this.gateway.sessions).find((session) => session.hasSessionId(id)));

@@ -9,7 +9,7 @@ import { RepeatedLine } from '../logging/repeated-line.js';
 import type { Clock } from '../structures/clock.js';
 import { AddressRanges } from '../structures/ip-address.js';
 import { ConnectionAdmission } from './admission/connection-admission.js';
-import { type DescriptorLimit, readDescriptorLimit } from './admission/descriptor-limit.js';
+import { DescriptorReserve } from './admission/descriptor-reserve.js';
 import { UpgradeBudget } from './admission/upgrade-budget.js';
 import type { Connection, ConnectionOwner } from './connection.js';
 import { acceptUpgrade, FrameSink } from './frame-sink.js';
@@ -91,8 +91,8 @@ export interface ListenerOptions {
   readonly clock: Clock;
   /** Default: counters that nobody reads. */
   readonly counters?: EventCounters;
-  /** Default: what the system says. */
-  readonly descriptors?: DescriptorLimit | undefined;
+  /** Default: one of its own. */
+  readonly descriptors?: DescriptorReserve;
 }
 
 const CLOSE_TIMEOUT_MS = 5_000;
@@ -145,7 +145,7 @@ export class Listener {
       most: LIMITS.listenerConnections,
       mostWaitingPerAddress: LIMITS.waitingPerAddress,
       trustedProxies: this.#trustedProxies,
-      descriptors: options.descriptors ?? readDescriptorLimit(),
+      descriptors: options.descriptors ?? DescriptorReserve.ofProcess(),
       logger: options.logger,
       counters: this.#counters,
     });
@@ -197,7 +197,7 @@ export class Listener {
   async close(): Promise<void> {
     this.#liveness.close();
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    for (const socket of this.#admission.sockets) socket.destroy();
+    this.#admission.close();
     await closed;
   }
 

@@ -3,7 +3,7 @@ import type { EventCounters } from '../../logging/event-counters.js';
 import type { Logger } from '../../logging/logger.js';
 import { RepeatedLine } from '../../logging/repeated-line.js';
 import { type AddressRanges, addressGroup } from '../../structures/ip-address.js';
-import { type DescriptorLimit, takesReserve } from './descriptor-limit.js';
+import type { DescriptorReserve } from './descriptor-reserve.js';
 import { WaitingConnections } from './waiting-connections.js';
 
 export interface AdmissionOptions {
@@ -15,12 +15,10 @@ export interface AdmissionOptions {
   readonly mostWaitingPerAddress: number;
   /** Proxies, behind each of which are many clients: they have no bound of their own. */
   readonly trustedProxies: AddressRanges;
-  readonly descriptors: DescriptorLimit | undefined;
+  readonly descriptors: DescriptorReserve;
   readonly logger: Logger;
   readonly counters: EventCounters;
 }
-
-type Reason = 'connections' | 'descriptors';
 
 /**
  * Decides which TCP connections of a listener may stay. A connection waits while its client has to send the next bytes; a waiting
@@ -39,6 +37,7 @@ export class ConnectionAdmission {
     this.#options = options;
     const bounds = { most: options.most, mostPerAddress: options.mostWaitingPerAddress };
     this.#waiting = new WaitingConnections(bounds, (socket) => this.#evict(socket));
+    options.descriptors.addListener(this.#evictOldest);
   }
 
   /** Connections that are open now. */
@@ -48,19 +47,22 @@ export class ConnectionAdmission {
 
   /** Takes a new connection, which waits from now on; false: it was dropped. */
   admit(socket: Socket): boolean {
-    const reason = this.#shortage(socket);
-    if (reason !== undefined && !this.#waiting.evictOldest()) {
-      this.#drop(socket, reason);
-      return false;
-    }
+    const { descriptors, most, trustedProxies } = this.#options;
+    const isShort = descriptors.add(socket);
+    const isFull = this.#sockets.size >= most;
+    if (isShort && !descriptors.evictIdle(this.#evictOldest)) return this.#drop(socket, 'descriptors');
+    if (isFull && this.#sockets.size >= most && !this.#evictOldest()) return this.#drop(socket, 'connections');
     const address = socket.remoteAddress ?? '';
-    this.#sockets.set(socket, this.#options.trustedProxies.contains(address) ? undefined : addressGroup(address));
-    socket.once('close', () => {
-      this.#sockets.delete(socket);
-      this.#waiting.delete(socket);
-    });
+    this.#sockets.set(socket, trustedProxies.contains(address) ? undefined : addressGroup(address));
+    socket.once('close', () => this.#forget(socket));
     this.wait(socket);
     return true;
+  }
+
+  /** The listener is closed. */
+  close(): void {
+    this.#options.descriptors.removeListener(this.#evictOldest);
+    for (const socket of this.#sockets.keys()) socket.destroy();
   }
 
   /** The client has to send the next bytes. Call it again when some came: the connection that has waited longest goes first. */
@@ -73,24 +75,31 @@ export class ConnectionAdmission {
     this.#waiting.delete(socket);
   }
 
-  #shortage(socket: Socket): Reason | undefined {
-    if (takesReserve(socket, this.#options.descriptors)) return 'descriptors';
-    return this.#sockets.size >= this.#options.most ? 'connections' : undefined;
+  readonly #evictOldest = (): boolean => this.#waiting.evictOldest();
+
+  #forget(socket: Socket): void {
+    this.#sockets.delete(socket);
+    this.#waiting.delete(socket);
+    this.#options.descriptors.delete(socket);
   }
 
   #evict(socket: Socket): void {
     const { listener, logger, counters } = this.#options;
     socket.destroy();
+    // Its descriptor is free now; its event comes later.
+    this.#forget(socket);
     counters.add('idle_connection_evicted');
     this.#evictedLine.add((times) => logger.warn('idle_connections_evicted', { listener, times, open: this.#sockets.size }));
   }
 
-  #drop(socket: Socket, reason: Reason): void {
+  #drop(socket: Socket, reason: 'connections' | 'descriptors'): false {
     const { listener, logger, counters, descriptors } = this.#options;
     socket.destroy();
+    descriptors.delete(socket);
     counters.add('connection_dropped');
     const remedy = reason === 'descriptors' ? 'raise the limit of open files (ulimit -n)' : 'start another engine, or close connections';
-    const limit = reason === 'descriptors' ? descriptors?.limit : this.#options.most;
+    const limit = reason === 'descriptors' ? descriptors.limit : this.#options.most;
     this.#droppedLine.add((times) => logger.error('connections_dropped', { listener, reason, limit, times, remedy }));
+    return false;
   }
 }
