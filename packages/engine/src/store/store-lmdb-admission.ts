@@ -1,5 +1,5 @@
 import { LIMITS, type RivuletError } from '@rivulet/protocol';
-import { BATCH_CHARS } from './lmdb/batch-limits.js';
+import { BATCH_CHARS } from './shared/batch-limits.js';
 import type { ReservedOffsets } from './store-lmdb-reserved.js';
 import { costOf, type StoreRoom, storeFull } from './store-lmdb-room.js';
 import { charsOf, sizeOf, type Waiting } from './store-lmdb-waiting.js';

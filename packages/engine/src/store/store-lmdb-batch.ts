@@ -2,7 +2,7 @@ import type { JsonText } from '@rivulet/protocol';
 import type { Table, View } from '../storage/lmdb-environment.js';
 import { PairMap } from '../structures/pair-map.js';
 import { type Effect, effectOf } from './change-effect.js';
-import type { BatchLimits } from './lmdb/batch-limits.js';
+import type { BatchLimits } from './shared/batch-limits.js';
 import { valueIdOf } from './shared/value-id.js';
 import type { ApplyResult, Change, Commit, Expiry, GroupRef, Unplaced, Write, WriteChange, WriteResult } from './store.js';
 import type { HeadCache } from './store-lmdb-heads.js';

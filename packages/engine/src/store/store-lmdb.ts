@@ -6,7 +6,7 @@ import { EVERYTHING } from '../structures/sorted-names.js';
 import { SteadyTime } from '../structures/steady-time.js';
 import { TurnBudget } from '../structures/turn-budget.js';
 import { requireId } from './ids.js';
-import { BatchLimits } from './lmdb/batch-limits.js';
+import { BatchLimits } from './shared/batch-limits.js';
 import type {
   ApplyResult,
   Change,

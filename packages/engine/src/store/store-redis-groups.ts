@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type Position, RivuletError } from '@rivulet/protocol';
+import { LIMITS, type Position, RivuletError } from '@rivulet/protocol';
 import type { Redis } from '../storage/redis.js';
 import type { RedisReply } from '../storage/redis-client.js';
 import type { RedisScript } from '../storage/redis-link.js';
@@ -17,6 +17,11 @@ export interface Standing {
   readonly unwritten: boolean;
   readonly rest: readonly (Buffer | null)[];
 }
+
+/** Bytes of values after which a script reads no further item for other writes. */
+const READ_BYTES = 4_194_304;
+/** Bytes of the values of one write: more than these have more characters than a batch may have. */
+const MOST_READ_BYTES = 4 * LIMITS.batchChars;
 
 /** So often a script is asked again that found another run of the server. */
 const MOST_FENCES = 5;
@@ -54,10 +59,14 @@ export class RedisGroups {
     throw new RivuletError('STORE_UNAVAILABLE', 'Redis begins anew over and over again; find out what ends it');
   }
 
-  /** Items of a group, and under `once` what that key stands for. */
-  read(ref: GroupRef, items: readonly string[], once?: string): Promise<Standing> {
+  /**
+   * Items of a group, and under `once` what that key stands for. The first `least` items are read, and others while the values are few bytes: those
+   * at the end may be missing. Of the first ones too, when they are more than any write may have.
+   */
+  read(ref: GroupRef, items: readonly string[], once?: string, least = items.length): Promise<Standing> {
     const keys = this.keys.of(ref);
-    return this.#standing(READ, keys, [keys.values, keys.metas, ...(once === undefined ? [] : [keys.once(once)])], items);
+    const bounds = [least, READ_BYTES, MOST_READ_BYTES].map(String);
+    return this.#standing(READ, keys, [keys.values, keys.metas, ...(once === undefined ? [] : [keys.once(once)])], [...bounds, ...items]);
   }
 
   /** Items created after an offset: id, value and meta of each. */

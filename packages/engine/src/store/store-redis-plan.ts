@@ -1,9 +1,10 @@
 import type { JsonText, Position } from '@rivulet/protocol';
 import { effectOf } from './change-effect.js';
+import type { BatchLimits } from './shared/batch-limits.js';
 import { valueIdOf } from './shared/value-id.js';
 import type { ApplyResult, Change, ChangeResult, Expiry, StoredItem, Unplaced, Write, WriteChange, WriteResult } from './store.js';
 import type { Told, ToldRecord } from './store-redis-records.js';
-import { expiryOf, planWrite, type Standing } from './write-plan.js';
+import { expiryOf, planInSteps as planWriteInSteps, type Standing } from './write-plan.js';
 
 /** What waits to be written to one group. */
 export type Asked =
@@ -43,26 +44,51 @@ export interface Ground {
   readonly position: Position;
   /** Of the items that `itemsToRead` names. */
   readonly items: ReadonlyMap<string, StoredItem>;
+  /** Items that were left out because those before them are large. */
+  readonly unread?: ReadonlySet<string>;
 }
 
 /** What must be read before it can be decided what to write; none: the script decides alone. */
 export function itemsToRead(batch: readonly Asked[]): readonly string[] {
   if (!batch.some((asked) => asked.kind === 'write' || (asked.kind === 'change' && asked.change.kind === 'update'))) return [];
-  const items = new Set<string>();
-  for (const asked of batch) {
-    if (asked.kind === 'due') continue;
-    for (const change of asked.kind === 'change' ? [asked.change] : asked.write.changes) {
-      if (change.kind === 'event' || change.kind === 'external') continue;
-      items.add(change.item);
-    }
-  }
-  return [...items];
+  return [...new Set(batch.flatMap(itemsOf))];
 }
 
 /** Decides what the script does. Pure; runs again with another ground when that has changed meanwhile. */
 export function planOf(batch: readonly Asked[], ground: Ground | undefined): Plan {
+  const steps = planInSteps(batch, ground);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/**
+ * The same, one change at a time: the event loop may turn between two of them. Ends early when `limits` are reached, or with the first that needs
+ * an item that was not read: the outcomes are those of the first ones.
+ */
+export function* planInSteps(batch: readonly Asked[], ground: Ground | undefined, limits?: BatchLimits): Generator<void, Plan> {
   const planning = new Planning(ground);
-  return { outcomes: batch.map((asked, index) => planning.plan(asked, String(index))), expected: planning.expected };
+  const outcomes: Outcome[] = [];
+  for (const [index, asked] of batch.entries()) {
+    if (index > 0 && (limits?.reached === true || !isRead(asked, ground))) break;
+    const outcome = yield* planning.plan(asked, String(index));
+    outcomes.push(outcome);
+    if (outcome.kind === 'planned') for (const { data } of outcome.ops) limits?.add(data.length);
+    yield;
+  }
+  return { outcomes, expected: planning.expected };
+}
+
+function isRead(asked: Asked, ground: Ground | undefined): boolean {
+  return ground?.unread === undefined || itemsOf(asked).every((item) => ground.unread?.has(item) !== true);
+}
+
+/** Items that an asked one may look at. */
+export function itemsOf(asked: Asked): readonly string[] {
+  if (asked.kind === 'due') return [];
+  const changes: readonly Unplaced<Change>[] = asked.kind === 'change' ? [asked.change] : asked.write.changes;
+  return changes.flatMap((change) => (change.kind === 'event' || change.kind === 'external' ? [] : [change.item]));
 }
 
 class Planning {
@@ -77,10 +103,10 @@ class Planning {
     this.#offset = ground?.position.offset ?? 0;
   }
 
-  plan(asked: Asked, batch: string): Outcome {
+  *plan(asked: Asked, batch: string): Generator<void, Outcome> {
     try {
       if (asked.kind === 'due') return this.#due(asked.items);
-      return asked.kind === 'change' ? this.#change(asked.change) : this.#write(asked.write, batch);
+      return asked.kind === 'change' ? this.#change(asked.change) : yield* this.#write(asked.write, batch);
     } catch (error) {
       return { kind: 'failed', error };
     }
@@ -106,10 +132,14 @@ class Planning {
     return effect.kind === 'none' ? { old } : setOp(change.item, effect.data, undefined, '');
   }
 
-  #write(write: Write, batch: string): Outcome {
+  *#write(write: Write, batch: string): Generator<void, Outcome> {
     const ground = this.#ground as Ground;
     const before = this.#offset;
-    const { result, steps } = planWrite(write, { epoch: ground.position.epoch, offset: before, read: (item) => this.#look(item) });
+    const { result, steps } = yield* planWriteInSteps(write, {
+      epoch: ground.position.epoch,
+      offset: before,
+      read: (item) => this.#look(item),
+    });
     const ops: Op[] = [];
     for (const { change, effect } of steps) {
       const op = effect.kind === 'none' ? touchOp(change) : stepOp(change, effect, write.batch ? batch : '');

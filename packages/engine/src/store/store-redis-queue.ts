@@ -1,7 +1,10 @@
 import { LIMITS, RivuletError } from '@rivulet/protocol';
 import { runInBackground } from '../logging/background.js';
 import type { Logger } from '../logging/logger.js';
+import { systemClock } from '../structures/clock.js';
 import type { SteadyTime } from '../structures/steady-time.js';
+import { TurnBudget } from '../structures/turn-budget.js';
+import { BatchLimits } from './shared/batch-limits.js';
 import type { GroupRef, Once } from './store.js';
 import { type RedisGroups, textOf } from './store-redis-groups.js';
 import type { GroupKeys } from './store-redis-keys.js';
@@ -10,15 +13,17 @@ import {
   type Asked,
   type Ground,
   guardsHold,
+  itemsOf,
   itemsToRead,
   type Op,
   type Outcome,
-  planOf,
+  type Plan,
+  planInSteps,
   wordsOf,
 } from './store-redis-plan.js';
 import { itemOf, readTold, type Told } from './store-redis-records.js';
 import { WRITE } from './store-redis-scripts.js';
-import { requireSame } from './write-plan.js';
+import { requireSame, tooLarge } from './write-plan.js';
 
 /** Changes of one script. */
 const BATCH_CHANGES = 512;
@@ -31,6 +36,8 @@ const LOG_COMMITS = '128';
 /** Bytes of one; a larger one ends the log, and is told as a gap to whom its message was lost. */
 const LOG_COMMIT_BYTES = '65536';
 const LOG_LINGER_MS = '120000';
+
+const TURNS = TurnBudget.of(systemClock);
 
 interface Waiting {
   readonly asked: Asked;
@@ -112,28 +119,47 @@ export class GroupQueue {
     const asked = batch.map((waiting) => waiting.asked);
     const once = asked[0] === undefined ? undefined : onceOf(asked[0]);
     const items = itemsToRead(asked);
+    const least = asked[0] === undefined ? 0 : new Set(itemsOf(asked[0])).size;
     for (let tries = 0; tries < MOST_TRIES; tries++) {
-      const ground = items.length === 0 && once === undefined ? undefined : await this.#read(items, once);
+      const ground = items.length === 0 && once === undefined ? undefined : await this.#read(items, least, once);
       if (ground?.answer !== undefined) {
         batch[0]?.resolve({ kind: 'replayed', answer: ground.answer });
         return;
       }
-      const { outcomes, expected } = planOf(asked, ground);
-      if (await this.#commit(batch, outcomes, expected, ground, once)) return;
+      const { outcomes, expected } = await this.#plan(asked, ground);
+      const planned = batch.slice(0, outcomes.length);
+      if (!(await this.#commit(planned, outcomes, expected, ground, once))) continue;
+      // What is left comes first again.
+      this.#waiting = [...batch.slice(outcomes.length), ...this.#waiting];
+      return;
     }
     throw new RivuletError('OVERLOADED', `other nodes changed what was written ${MOST_TRIES} times meanwhile; try again later`);
   }
 
-  async #read(items: readonly string[], once: Once | undefined): Promise<Ground & { readonly answer: string | undefined }> {
-    const { position, rest } = await this.#options.groups.read(this.ref, items, once?.key);
+  /** Others may write to the group meanwhile: the script finds that out. */
+  async #plan(asked: readonly Asked[], ground: Ground | undefined): Promise<Plan> {
+    const limits = new BatchLimits(() => performance.now());
+    limits.begin();
+    const steps = planInSteps(asked, ground, limits);
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true) return step.value;
+      if (TURNS.spent) await TURNS.next();
+    }
+  }
+
+  async #read(items: readonly string[], least: number, once: Once | undefined): Promise<Ground & { readonly answer: string | undefined }> {
+    const { position, rest } = await this.#options.groups.read(this.ref, items, once?.key, least);
     const [used, ...found] = rest;
+    const read = found.length / 2;
+    if (read < least) throw tooLarge();
     const known = new Map(
       items.flatMap((item, index) => {
         const value = found[index * 2];
         return value === null || value === undefined ? [] : [[item, itemOf(item, value, found[index * 2 + 1])] as const];
       }),
     );
-    return { position, items: known, answer: once && this.#answerOf(once, textOf(used)) };
+    return { position, items: known, unread: new Set(items.slice(read)), answer: once && this.#answerOf(once, textOf(used)) };
   }
 
   /** `<until> <length of the fingerprint> <fingerprint><answer>` */

@@ -208,15 +208,23 @@ return {'done', text}
 `,
 );
 
-/** Items, where the group stands, and what a key stands for. KEYS[5], if there, is that key. */
+/**
+ * Items, where the group stands, and what a key stands for. KEYS[5], if there, is that key. The arguments before the items: how many of them must be
+ * read, after how many bytes no other one is, and after how many none is. Those that are not read are missing at the end.
+ */
 export const READ = script(
   'read',
   `${OPENING}
 local used = KEYS[5] and redis.call('GET', KEYS[5]) or false
 local reply = {'done', epoch, head[1], tell(), head[3], unwritten and '1' or '0', used}
-for index = at + 1, #ARGV do
-  reply[#reply + 1] = redis.call('HGET', KEYS[3], ARGV[index])
+local least, most, mostOfAll = tonumber(arg()), tonumber(arg()), tonumber(arg())
+local first, bytes = at + 1, 0
+for index = first, #ARGV do
+  if bytes > (index - first < least and mostOfAll or most) then break end
+  local value = redis.call('HGET', KEYS[3], ARGV[index])
+  reply[#reply + 1] = value
   reply[#reply + 1] = redis.call('HGET', KEYS[4], ARGV[index])
+  if value then bytes = bytes + #value end
 end
 return reply
 `,

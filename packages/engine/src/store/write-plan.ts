@@ -88,7 +88,7 @@ function conflictAt(index: number, { epoch }: Ground, item: Standing | undefined
   return { kind: 'conflict', index, value: item?.data, version: item && { epoch, offset: item.changed } };
 }
 
-function tooLarge(): RivuletError {
+export function tooLarge(): RivuletError {
   return new RivuletError(
     'VALUE_TOO_LARGE',
     `the values before and after a batch may have ${LIMITS.batchChars} characters together; write it in parts`,
