@@ -40,7 +40,7 @@ function attempt(url: string, path: string, token: string): Promise<void> {
 }
 
 test('a credential that was refused is refused again without a question, and nobody else of its address is', async () => {
-  const { streamUrl, log, asked } = await startGuarded();
+  const { engine, streamUrl, log, asked } = await startGuarded();
   const codes: number[] = [];
   for (let n = 0; n < 40; n++) {
     const page = await StreamSocket.open(`${streamUrl}${room}?token=old-${n % 2}`, ['Authorization', 'x']);
@@ -53,6 +53,7 @@ test('a credential that was refused is refused again without a question, and nob
   ]);
   const valid = await StreamSocket.open(`${streamUrl}${room}?token=good`, ['Authorization', 'x']);
   await valid.take('sync');
+  expect(engine.figures().events).toMatchObject({ upgrade_closed_1008: 40 });
   const lines = log.filter(({ event }) => event === 'auth_refused_again');
   expect(lines).toMatchObject([{ level: 'warn', fields: { listener: 'stream', times: 1 } }]);
 });

@@ -350,8 +350,11 @@ test('a page of a foreign origin may not open the trusted worker port', async ()
   await RawWorker.connect(workerUrl, { headers: { origin: 'http://localhost:5173' } });
 });
 
-test('an HTTP-invoked function stays registered and is function_not_invokable', async () => {
-  const { worker } = await start();
-  worker.send({ type: 'registerfunction', id: 'app::http', invocation: { url: 'http://127.0.0.1:1/' } });
+test('C12 an HTTP-invoked function stays registered and is function_not_invokable, which the log says at once, and once', async () => {
+  const { worker, log } = await start();
+  for (const id of ['app::http', 'app::http-2']) worker.send({ type: 'registerfunction', id, invocation: { url: 'http://127.0.0.1:1/' } });
+  await worker.settled();
+  const lines = log.filter(({ level, event }) => level === 'warn' && event === 'function_not_invokable');
+  expect(lines).toMatchObject([{ fields: { function: 'app::http' } }]);
   expect(await worker.errorCode('app::http', {})).toBe('function_not_invokable');
 });

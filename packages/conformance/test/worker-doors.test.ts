@@ -28,7 +28,10 @@ function statusOf(url: string, path: string, headers: readonly string[]): Promis
 }
 
 test('D2 a page that rebound its name to this machine does not reach the trusted worker port', async () => {
-  const { workerUrl, gatedUrl, streamUrl, log } = await startTestEngine({ gated: {}, worker: { allowedHosts: ['engine.internal'] } });
+  const { engine, workerUrl, gatedUrl, streamUrl, log } = await startTestEngine({
+    gated: {},
+    worker: { allowedHosts: ['engine.internal'] },
+  });
   const { port } = new URL(workerUrl);
   for (const host of [`localhost:${port}`, `127.0.0.1:${port}`, 'app.localhost', '[::1]:1', 'ENGINE.internal:80'])
     expect(await statusOf(workerUrl, '/', [`Host: ${host}`])).toBe('101');
@@ -37,6 +40,7 @@ test('D2 a page that rebound its name to this machine does not reach the trusted
   expect(await statusOf(workerUrl, '/otel', ['Host: evil.example'])).toBe('403');
   const refusals = log.filter(({ event }) => event === 'host_refused');
   expect(refusals).toMatchObject([{ level: 'warn', fields: { listener: 'worker', host: 'evil.example', times: 1 } }]);
+  expect(engine.figures().events).toMatchObject({ host_refused: 5 });
   // Proxies on this machine pass on the public name.
   expect(await statusOf(gatedUrl, '/', ['Host: app.example'])).toBe('101');
   expect(await statusOf(streamUrl, '/', ['Host: app.example'])).toBe('101');
@@ -74,7 +78,7 @@ test('D2 pages reach the trusted worker port from loopback over http and https, 
 });
 
 test('D1 auth_token lets in workers that bring it, in a header or in the query', async () => {
-  const { workerUrl, log } = await startTestEngine({ worker: { authToken: TOKEN } });
+  const { engine, workerUrl, log } = await startTestEngine({ worker: { authToken: TOKEN } });
   const bring = (query: string, authorization?: string) =>
     outcome(RawWorker.connect(workerUrl + query, authorization === undefined ? {} : { headers: { authorization } }));
   expect(await bring('', `Bearer ${TOKEN}`)).toBe('open');
@@ -86,6 +90,7 @@ test('D1 auth_token lets in workers that bring it, in a header or in the query',
   expect(await bring('?auth_token=', `Bearer ${TOKEN}x`)).toBe('HTTP 401');
   const refusals = log.filter(({ event }) => event === 'worker_token_refused');
   expect(refusals).toMatchObject([{ level: 'warn', fields: { reason: 'missing', address: '127.0.0.1', times: 1 } }]);
+  expect(engine.figures().events).toMatchObject({ upgrade_refused_401: 4 });
   expect(JSON.stringify(log)).not.toMatch(/secret/);
 });
 

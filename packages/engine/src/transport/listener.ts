@@ -1,6 +1,6 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { type CloseName, LIMITS } from '@rivulet/protocol';
+import { CLOSE_CODES, type CloseName, LIMITS } from '@rivulet/protocol';
 import { type ServerOptions, WebSocketServer } from 'ws';
 import { runInBackground } from '../logging/background.js';
 import { EventCounters } from '../logging/event-counters.js';
@@ -243,6 +243,9 @@ export class Listener {
       this.#pending.give(chars);
     }
     if (socket.destroyed || !socket.readable) return;
+    // The names come from closed lists, so their number is bounded.
+    if (verdict.kind === 'refuse') this.#counters.add(`upgrade_refused_${verdict.status}`);
+    if (verdict.kind === 'accept_then_close') this.#counters.add(`upgrade_closed_${CLOSE_CODES[verdict.close].code}`);
     if (verdict.kind === 'refuse') return this.#refuse(socket, verdict.status, verdict.retryAfterS);
     if (verdict.kind === 'accept') {
       socket.off('error', dropped);
@@ -290,6 +293,7 @@ export class Listener {
   #hostAllowed(request: IncomingMessage): boolean {
     const { hosts, logger, name } = this.#options;
     if (hosts === undefined || isHostAllowed(request, hosts, this.#boundTo)) return true;
+    this.#counters.add('host_refused');
     const host = (request.headers.host ?? '').slice(0, SHOWN_HOST_CHARS);
     this.#refusedHosts.add((times) => logger.warn('host_refused', { listener: name, host, remedy: 'add it to allowed_hosts', times }));
     return false;
