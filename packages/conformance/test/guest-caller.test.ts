@@ -41,7 +41,7 @@ test.each([[[{ _caller: 1 }]], ['text'], [7]])(
   async (payload) => {
     const { worker, guest, caller } = await start();
     expect(await guest.result('app::echo', payload)).toEqual(payload);
-    expect((await worker.take('invokefunction', ({ function_id }) => function_id === 'app::echo')).caller).toEqual(caller);
+    expect((await worker.take('invokefunction', ({ function_id }) => function_id === 'app::echo'))._caller).toEqual(caller);
   },
 );
 
@@ -90,14 +90,14 @@ test('S15 what a guest publishes names no caller to subscribers', async () => {
   await worker.serve('app::on', () => undefined);
   await worker.bind('subscribe', 'app::on', { topic: 't' });
   await guest.result('publish', { topic: 't', data: { n: 1, _caller: { kind: 'worker' }, _caller_worker_id: 'x' } });
-  const { data, caller } = await worker.take('invokefunction', ({ function_id }) => function_id === 'app::on');
+  const { data, _caller } = await worker.take('invokefunction', ({ function_id }) => function_id === 'app::on');
   expect(data).toEqual({ n: 1 });
-  expect(caller).toEqual({ kind: 'trigger' });
+  expect(_caller).toEqual({ kind: 'trigger' });
 });
 
 test('S15 the frame of a call says whether a trusted worker, an HTTP request, a trigger or the engine calls', async () => {
   const { worker, httpUrl } = await start();
-  const callerOf = async (id: string) => (await worker.take('invokefunction', ({ function_id }) => function_id === id)).caller;
+  const callerOf = async (id: string) => (await worker.take('invokefunction', ({ function_id }) => function_id === id))._caller;
   await worker.result('app::echo', {});
   expect(await callerOf('app::echo')).toBeUndefined();
   await worker.serve('app::http', () => ({ status_code: 200 }));

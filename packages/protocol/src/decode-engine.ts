@@ -53,7 +53,7 @@ function decodeInvocation(frame: JsonObject): Decoded<EngineMessage> {
     function_id: functionId,
     data: field(frame, 'data') ?? null,
     metadata: optionalField(frame, 'metadata'),
-    caller: optionalField(frame, 'caller'),
+    caller: optionalField(frame, '_caller'),
     traceparent: stringField(frame, 'traceparent'),
     baggage: stringField(frame, 'baggage'),
   });

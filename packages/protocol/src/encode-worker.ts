@@ -12,7 +12,7 @@ export interface InvokeFrame {
   readonly functionId: string;
   readonly data: JsonText;
   readonly metadata?: unknown;
-  /** Who calls; absent for a trusted worker. SDKs that do not know it ignore it. */
+  /** Who calls, sent as `_caller`; absent for a trusted worker. SDK 0.25 has a `caller` of its own, so the name must differ. */
   readonly caller?: JsonText | undefined;
   readonly traceparent?: string | undefined;
   readonly baggage?: string | undefined;
@@ -23,7 +23,7 @@ export function encodeInvoke(frame: InvokeFrame): string {
   let text = `{"type":"invokefunction","invocation_id":${JSON.stringify(frame.invocationId)},"function_id":${JSON.stringify(frame.functionId)},"data":${frame.data}`;
   text += trace(frame);
   if (frame.metadata !== undefined && frame.metadata !== null) text += `,"metadata":${JSON.stringify(frame.metadata)}`;
-  if (frame.caller !== undefined) text += `,"caller":${frame.caller}`;
+  if (frame.caller !== undefined) text += `,"_caller":${frame.caller}`;
   return `${text}}`;
 }
 

@@ -12,6 +12,8 @@ import {
 export const LIMITS = {
   /** UTF-8 bytes of a stream name, group id, item id, scope or key. */
   idBytes: ID_BYTES,
+  /** UTF-8 bytes of the `identity` of an auth answer. */
+  identityBytes: 256,
   /** Nesting of objects and arrays in one message. */
   jsonDepth: JSON_DEPTH,
   /** Objects, arrays and scalars in one message. */

@@ -1,10 +1,10 @@
-import { type CloseName, field, isJsonObject, parseJson } from '@rivulet/protocol';
+import { type CloseName, field, isJsonObject, LIMITS, parseJson } from '@rivulet/protocol';
 import type { StreamConfig } from '../config/config.js';
 import { credentialDigest } from '../core/access/credential-digest.js';
 import { decodeQuery, headersForAuth } from '../core/access/upgrade-input.js';
 import type { Fabric } from '../core/fabric.js';
 import { JsonPayload } from '../core/invocation.js';
-import { IDENTITY_BYTES, readExpiry, readIdentity, refuses } from '../core/workers/access/auth-answer.js';
+import { readExpiry, readIdentity, refuses } from '../core/workers/access/auth-answer.js';
 import type { Logger } from '../logging/logger.js';
 import type { Clock } from '../structures/clock.js';
 import type { RefusalStatus, UpgradeRequest } from '../transport/listener.js';
@@ -75,7 +75,7 @@ export class AuthGate {
     if (refuses(result)) return this.#denied('unauthorized', request, memory);
     const context = field(result, 'context') ?? null;
     const named = readIdentity(result);
-    if (named === 'malformed') return this.#malformed(`identity is not a string of at most ${IDENTITY_BYTES} bytes`, request, memory);
+    if (named === 'malformed') return this.#malformed(`identity is not a string of at most ${LIMITS.identityBytes} bytes`, request, memory);
     const expiry = readExpiry(result);
     if (expiry === 'malformed') return this.#malformed('expires_at_ms is not an integer', request, memory);
     if (expiry.expiresAtMs !== undefined && expiry.expiresAtMs <= this.#clock.now()) return this.#denied('expired', request, memory);

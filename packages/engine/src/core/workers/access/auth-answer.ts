@@ -1,7 +1,4 @@
-import { type JsonObject, optionalField, utf8Length } from '@rivulet/protocol';
-
-/** Longest `identity` of an auth answer, in bytes of UTF-8. */
-export const IDENTITY_BYTES = 256;
+import { type JsonObject, LIMITS, optionalField, utf8Length } from '@rivulet/protocol';
 
 /** Returns whether an answer refuses. Only an absent `unauthorized`, `false` and `null` let the caller in. */
 export function refuses(answer: JsonObject): boolean {
@@ -13,7 +10,7 @@ export function refuses(answer: JsonObject): boolean {
 export function readIdentity(answer: JsonObject): { readonly identity: string | undefined } | 'malformed' {
   const identity = optionalField(answer, 'identity');
   if (identity === undefined) return { identity: undefined };
-  if (typeof identity !== 'string' || utf8Length(identity) > IDENTITY_BYTES) return 'malformed';
+  if (typeof identity !== 'string' || utf8Length(identity) > LIMITS.identityBytes) return 'malformed';
   return { identity };
 }
 
