@@ -14,6 +14,13 @@ export function checkUrl(text: string): void {
   if (url.hash !== '') throw sdkError('INVALID_ARGUMENTS', 'the address of the engine must have no fragment (#)');
 }
 
+/** Whether everybody on the way can read along: a `ws:` address of another machine. The address must have passed `checkUrl`. */
+export function isReadableOnTheWay(text: string): boolean {
+  // oxlint-disable-next-line eslint/no-restricted-globals -- checkUrl has parsed the same text
+  const { protocol, hostname } = new URL(text);
+  return protocol === 'ws:' && !/^(127(\.\d+){3}|\[::1\]|(.+\.)?localhost)$/.test(hostname);
+}
+
 export function checkId(id: string): void {
   if (typeof id !== 'string' || id.trim() === '') throw sdkError('INVALID_ARGUMENTS', 'id is required');
   if (!isRegistryId(id)) throw sdkError('INVALID_ARGUMENTS', `the id is longer than ${LIMITS.registryIdBytes} bytes`);

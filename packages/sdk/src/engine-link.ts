@@ -1,7 +1,7 @@
 import { Connection, type ConnectionState, DEFAULT_BACKOFF, type Dropped, OutboundQueue, type Send } from '@rivulet/client/connection';
 import { decodeEngineMessage, type EngineMessage, LIMITS, percentEncode, utf8Length } from '@rivulet/protocol';
 import { Calls } from './calls.js';
-import { checkId } from './checks.js';
+import { checkId, isReadableOnTheWay } from './checks.js';
 import { InvocationError, messageOf, type SdkErrorCode, sdkError } from './errors.js';
 import { NoConnection } from './no-connection.js';
 import type { Platform } from './platform.js';
@@ -68,6 +68,7 @@ export class EngineLink {
     this.#noConnection = new NoConnection(url);
     this.#calls = new Calls(() => this.#noConnection.text);
     this.maxMessageBytes = options.maxMessageBytes ?? LIMITS.workerMessageBytes;
+    if (isReadableOnTheWay(url)) warnings.tell('INSECURE_URL', 'ws: to another machine can be read on the way: use wss:');
     try {
       this.#connection = this.#connect(url, platform);
     } catch (error) {

@@ -7,6 +7,8 @@ export const SDK_ERROR_CODES = {
   CONNECTION_LOST: 'The connection dropped while the call ran; it may have had its effect. Repeat it if that is safe.',
   NO_CONNECTION:
     'No connection to the engine could be made; the message says why. Check the address, the credentials and that the engine runs; it is tried again by itself.',
+  INSECURE_URL:
+    'The address is `ws:` and leads to another machine: everybody on the way can read along. Use `wss:` behind a proxy that ends TLS.',
   QUEUE_FULL: 'Too much waits to be sent. Wait for the connection (onConnectionState), then call again.',
   WORKER_CLOSED:
     'The worker was closed, or is out of attempts; while it drains it registers nothing more. Make a new one with registerWorker.',

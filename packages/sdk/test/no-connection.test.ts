@@ -75,6 +75,20 @@ test('out of attempts, the warning and the calls that wait say why', async () =>
   expect(warnings).toEqual([['NO_CONNECTION', cause]]);
 });
 
+test('S41 ws: to another machine is reported once, and to this machine not at all', async () => {
+  const port = await refusing();
+  const codesAt = async (address: string) => {
+    const warnings: string[] = [];
+    const worker = connectWorker(address, { reconnection: { maxRetries: 1 }, onWarning: (code) => warnings.push(code) });
+    await worker.trigger(call).catch(told);
+    return warnings;
+  };
+  // This address of this machine is written as one of another.
+  expect(await codesAt(`ws://[::ffff:127.0.0.1]:${port}`)).toEqual(['INSECURE_URL', 'NO_CONNECTION']);
+  for (const host of ['127.0.0.1', '127.3.2.1', 'localhost', '[::1]', 'a.localhost'])
+    expect([host, (await codesAt(`ws://${host}:${port}`)).includes('INSECURE_URL')]).toEqual([host, false]);
+});
+
 test('without onWarning it is written to the console', async () => {
   const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
   onTestFinished(() => {

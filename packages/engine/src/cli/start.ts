@@ -5,6 +5,7 @@ import type { Logger } from '../logging/logger.js';
 import { createLogger } from '../logging/pino-logger.js';
 import { CONFIG_OPTIONS, type Command, type CommandContext, withConfig } from './command.js';
 import { EXIT, type ExitCode } from './exit-codes.js';
+import { nodeWarning } from './node-support.js';
 import { StopSignals } from './stop-signal.js';
 
 /** Runs the engine until a signal. */
@@ -64,6 +65,8 @@ function warnOperator(config: Config, logger: Logger): void {
     logger.info('config_defaults', { reason: 'no iii-config.yaml or config.yaml in the working directory', host: '127.0.0.1 only' });
   } else logger.info('config_loaded', { file: config.file });
   for (const note of config.notes) logger.info(note.code, { message: note.message });
+  const node = nodeWarning(process.versions.node, new Date());
+  if (node !== undefined) logger.warn('node_version', { message: node });
   for (const warning of warnings) logger.warn(warning.code, { ...warning.fields, message: warning.message });
 }
 
