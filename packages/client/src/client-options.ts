@@ -39,6 +39,20 @@ export interface ConnectOptions {
   readonly runtime?: ClientRuntime;
 }
 
+/** The names of all options. The type keeps the list complete. */
+export const OPTION_NAMES = Object.keys({
+  token: true,
+  getToken: true,
+  tokenAs: true,
+  insecure: true,
+  WebSocket: true,
+  persist: true,
+  persistItems: true,
+  maxFrameChars: true,
+  silenceMs: true,
+  runtime: true,
+} satisfies Record<keyof ConnectOptions, true>);
+
 export interface ClientRuntime {
   readonly clock?: Clock;
   readonly random?: () => number;

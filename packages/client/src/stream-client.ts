@@ -1,6 +1,6 @@
-import { decodeStreamFrame, type StreamServerMessage } from '@rivulet/protocol';
+import { decodeStreamFrame, type StreamServerMessage, unknownOption } from '@rivulet/protocol';
 import { type Awakening, pageAwakening } from './awakening.js';
-import type { ConnectOptions, TokenReason } from './client-options.js';
+import { type ConnectOptions, OPTION_NAMES, type TokenReason } from './client-options.js';
 import { SYSTEM_CLOCK } from './clock.js';
 import { ConnectFailures, WORKER_PORT } from './connect-failure.js';
 import { Connection } from './connection.js';
@@ -68,6 +68,8 @@ export class StreamClient {
   readonly counters = { holes: 0, duplicates: 0, connections: 0 };
 
   constructor(url: string, options: ConnectOptions) {
+    const unknown = unknownOption(options, OPTION_NAMES);
+    if (unknown !== undefined) throw new StreamError('INVALID_OPTIONS', unknown);
     const { runtime = {}, persist, token, getToken } = options;
     if (token !== undefined && getToken !== undefined) throw new StreamError('INVALID_OPTIONS', 'give token or getToken, not both');
     this.#options = options;

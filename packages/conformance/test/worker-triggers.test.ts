@@ -198,8 +198,11 @@ test('WP-17 rows of functions, workers and triggers serve both generations of SD
   const { functions } = (await worker.result('engine::functions::list', {})) as { functions: Frame[] };
   expect(functions.find((row) => row.function_id === 'chat::list')).toEqual({
     function_id: 'chat::list',
+    namespace: 'default',
     worker_name: 'old',
     description: 'lists',
+    request_schema: null,
+    response_schema: null,
     request_format: null,
     response_format: null,
     metadata: { a: 1 },

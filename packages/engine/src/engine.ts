@@ -128,7 +128,7 @@ class Engine implements RunningEngine {
     this.#logger = logger;
     const counters = this.#counters;
     const descriptors = DescriptorReserve.ofProcess();
-    const fabric = new FunctionFabric(logger, () => this.#events?.functionsChanged());
+    const fabric = new FunctionFabric(logger, () => this.#events?.functionsChanged(), config.strictPayloads);
     const workers = new WorkerRegistry((event, workerId) => this.#events?.workersChanged(event, workerId));
     const introspection = new Introspection(fabric, workers);
     const sessions = new SessionDirectory();

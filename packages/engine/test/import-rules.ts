@@ -34,7 +34,7 @@ const PACKAGES: Readonly<Record<string, (file: string) => boolean>> = {
   '@redis/client': (file) => file === 'storage/redis-client.ts',
   pino: (file) => file.startsWith('logging/'),
   yaml: (file) => file.startsWith('config/') || file.startsWith('cli/'),
-  zod: (file) => file.startsWith('config/') || file.startsWith('cli/'),
+  zod: (file) => ['config/', 'cli/', 'core/builtins/'].some((room) => file.startsWith(room)) || file.endsWith('-schemas.ts'),
 };
 
 interface PackageRule {

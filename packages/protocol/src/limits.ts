@@ -60,6 +60,10 @@ export const LIMITS = {
   namespaceGraceMs: 5_000,
   /** Namespaces, beside `default`, in which workers have functions or are connected. */
   namespaces: 1_024,
+  /** Milliseconds after which the engine reports a trigger that waits for a type that nobody provides. */
+  triggerWaitReportMs: 10_000,
+  /** Different unknown keys of payloads and trigger configs that the engine logs of one worker connection. */
+  unknownKeysLogged: 64,
   /** Functions, triggers and trigger types that one worker connection may register, each. */
   registrationsPerWorker: 10_000,
   /** UTF-16 code units of what they say of themselves, of one worker connection: ids, descriptions, formats, metadata and configs. */

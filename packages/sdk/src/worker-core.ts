@@ -7,6 +7,7 @@ import { EngineFunctions, EngineTriggers, SDK_VERSION } from './engine-names.js'
 import { detailOf, type InvocationError, messageOf, sdkError } from './errors.js';
 import { Executor } from './executor.js';
 import type { LineTaker } from './logger.js';
+import { unknownInitOption } from './option-names.js';
 import type { Platform } from './platform.js';
 import { functionFrame, type Invocable, Registrations, serviceFrame, triggerFrame, triggerTypeFrame } from './registrations.js';
 import type {
@@ -58,6 +59,8 @@ export class WorkerCore<TReader, TWriter> implements Worker<TReader, TWriter>, L
 
   constructor(url: string, options: InitOptions, platform: Platform<TReader, TWriter>) {
     checkUrl(url);
+    const unknown = unknownInitOption(options);
+    if (unknown !== undefined) throw sdkError('INVALID_ARGUMENTS', unknown);
     this.#url = url;
     this.#options = options;
     this.#platform = platform;

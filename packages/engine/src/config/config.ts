@@ -11,6 +11,8 @@ export interface Config {
   /** `undefined`: no HTTP listener; `http` triggers wait for a provider. */
   readonly http: HttpConfig | undefined;
   readonly logging: LoggingConfig;
+  /** Unknown keys of payloads and trigger configs are refused, not only near misses. Default false. */
+  readonly strictPayloads?: boolean;
   /** Things to tell the operator at start: ignored entries, unknown keys, in-memory stores. */
   readonly warnings: readonly ConfigWarning[];
   /** Facts that a reader of the file may not expect, and that need no action. */

@@ -1,7 +1,7 @@
+import { nearestName } from '@rivulet/protocol';
 import type { ConfigWarning } from './config.js';
 import { ConfigError, type ConfigProblem, describeProblem } from './config-error.js';
 import { type ConfigSource, describeKeyPath, type KeyPath } from './config-source.js';
-import { nearestName } from './nearest-name.js';
 
 /** Which of the two file formats an entry is written in: unknown keys are errors in `name`, warnings in `class`. In `rules` no leniency helps. */
 export type EntryForm = 'name' | 'class' | 'rules';

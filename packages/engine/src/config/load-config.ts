@@ -48,6 +48,7 @@ function defaultConfig(cwd: string): Config {
     pubsub: true,
     http: httpConfig(httpSchema.parse({})),
     logging: DEFAULT_LOGGING,
+    strictPayloads: false,
     warnings: [],
     notes: [],
     file: undefined,

@@ -1,9 +1,9 @@
+import { nearestName } from '@rivulet/protocol';
 import type { z } from 'zod';
 import type { StoreConfig } from './config.js';
 import type { KeyPath } from './config-source.js';
 import type { Findings } from './findings.js';
 import { ADAPTERS, type AdapterOwner } from './known-names.js';
-import { nearestName } from './nearest-name.js';
 import { isMapping, type Mapping, readSection, type Section, shown } from './read-section.js';
 import { kvSchemas, redisSchemas } from './worker-schemas.js';
 

@@ -1,8 +1,8 @@
+import { nearestName } from '@rivulet/protocol';
 import type { Config, HttpConfig, LoggingConfig, StateConfig, StoreConfig, StreamConfig, WorkerManagerConfig } from './config.js';
 import type { ConfigSource, KeyPath } from './config-source.js';
 import type { Findings } from './findings.js';
 import { ADAPTERS } from './known-names.js';
-import { nearestName } from './nearest-name.js';
 import { type PlacedListener, reportOpenDoors } from './open-doors.js';
 import { readEntries, type WorkerEntry } from './read-entries.js';
 import { isMapping, type Mapping, shown } from './read-section.js';
@@ -19,13 +19,13 @@ import {
 } from './read-workers.js';
 import { workerManagerSchema } from './worker-schemas.js';
 
-const TOP_LEVEL_KEYS = ['port', 'workers', 'modules', 'require_auth', 'registration_namespace_grace_ms'];
+const TOP_LEVEL_KEYS = ['port', 'workers', 'modules', 'require_auth', 'registration_namespace_grace_ms', 'strict_payloads'];
 
 /** Without an observability entry the engine logs so. */
 export const DEFAULT_LOGGING: LoggingConfig = { level: 'info', format: 'default' };
 
 /** Listeners and stores that a file asks for; the rest of Config is known to the caller. */
-export type ReadConfig = Pick<Config, 'workerManagers' | 'stream' | 'state' | 'pubsub' | 'http' | 'logging'>;
+export type ReadConfig = Pick<Config, 'workerManagers' | 'stream' | 'state' | 'pubsub' | 'http' | 'logging' | 'strictPayloads'>;
 
 interface PlacedStore {
   readonly store: StoreConfig;
@@ -40,6 +40,7 @@ export function readConfig(source: ConfigSource, resolvePath: PathResolver, find
   warnOfUnknownTopLevel(top, findings);
   noteIgnoredTopLevel(top, findings);
   const port = topLevelPort(top, findings);
+  const strictPayloads = readStrictPayloads(top, findings);
   const workerManagers: WorkerManagerConfig[] = [];
   const listeners: PlacedListener[] = [];
   let stream: StreamConfig | undefined;
@@ -88,7 +89,7 @@ export function readConfig(source: ConfigSource, resolvePath: PathResolver, find
   reportOpenDoors(listeners, requiresAuth(top, findings), findings);
   refuseSharedDirectory(stores, findings);
   findings.finish();
-  return { workerManagers, stream, state, pubsub, http, logging };
+  return { workerManagers, stream, state, pubsub, http, logging, strictPayloads };
 }
 
 function warnOfUnknownTopLevel(top: Mapping, findings: Findings): void {
@@ -104,6 +105,13 @@ function warnOfUnknownTopLevel(top: Mapping, findings: Findings): void {
 function noteIgnoredTopLevel(top: Mapping, findings: Findings): void {
   const key = 'registration_namespace_grace_ms';
   if (top[key] !== undefined && top[key] !== null) findings.note('key_ignored', [key], `${key} is accepted from other engines and ignored`);
+}
+
+function readStrictPayloads(top: Mapping, findings: Findings): boolean {
+  const value = top.strict_payloads ?? false;
+  if (typeof value === 'boolean') return value;
+  findings.problem(['strict_payloads'], `${shown(value)} is not valid; expected true or false`);
+  return false;
 }
 
 /** The worker port as files before 0.11 give it. */

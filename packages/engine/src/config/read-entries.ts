@@ -1,7 +1,7 @@
+import { nearestName } from '@rivulet/protocol';
 import type { KeyPath } from './config-source.js';
 import type { EntryForm, Findings } from './findings.js';
 import { CLASSES, NAMES, type WorkerName } from './known-names.js';
-import { nearestName } from './nearest-name.js';
 import { isMapping, type Mapping, type Section, shown } from './read-section.js';
 
 /** One listed worker whose name is known. */

@@ -1,5 +1,6 @@
 import { field, LIMITS } from '@rivulet/protocol';
 import { mismatch } from './builtin-input.js';
+import { ENGINE_SCHEMAS } from './builtins/engine-schemas.js';
 import type { Channel, ChannelDirection } from './channel.js';
 import type { Channels } from './channels.js';
 import type { Fabric } from './fabric.js';
@@ -28,6 +29,7 @@ export function registerChannelFunctions(fabric: Fabric, channels: Channels): vo
       return { kind: 'result', text: JSON.stringify(answer) };
     },
     'Creates a channel: a bounded pipe with a reference to each end.',
+    ENGINE_SCHEMAS['engine::channels::create'],
   );
 }
 

@@ -1,5 +1,6 @@
 import { LIMITS } from '@rivulet/protocol';
 import type { Logger } from '../logging/logger.js';
+import { engineTriggerConfig } from './builtins/engine-schemas.js';
 import { EventFeed } from './event-feed.js';
 import type { Fabric, TriggerBinding } from './fabric.js';
 import { JsonPayload } from './invocation.js';
@@ -26,8 +27,13 @@ export class EngineEvents {
     // Each shows the whole, so only the latest counts; and each is a long list of its own.
     this.#functions = new EventFeed({ fabric, logger, kept: 1, firingsPerTurn: 1 });
     this.#workers = new EventFeed({ fabric, logger, kept: LIMITS.workerEvents, firingsPerTurn: FIRINGS_PER_TURN });
-    fabric.provideTriggerType('engine::functions-available', 'Fires when functions come or go.', this.#functions);
-    fabric.provideTriggerType('engine::workers-available', 'Fires when workers come, announce themselves or go.', this.#workers);
+    fabric.provideTriggerType('engine::functions-available', 'Fires when functions come or go.', this.#functions, engineTriggerConfig);
+    fabric.provideTriggerType(
+      'engine::workers-available',
+      'Fires when workers come, announce themselves or go.',
+      this.#workers,
+      engineTriggerConfig,
+    );
   }
 
   functionsChanged(): void {

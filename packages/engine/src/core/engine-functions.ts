@@ -1,9 +1,22 @@
 import { randomUUID } from 'node:crypto';
-import { field, isJsonObject, isRegistryId, type JsonObject, LIMITS, RivuletError, stringField } from '@rivulet/protocol';
+import {
+  field,
+  isJsonObject,
+  isNamespace,
+  isRegistryId,
+  type JsonObject,
+  LIMITS,
+  namespaceRule,
+  optionalField,
+  RivuletError,
+  stringField,
+} from '@rivulet/protocol';
 import type { Logger } from '../logging/logger.js';
 import type { Clock } from '../structures/clock.js';
 import { readAnnouncement, shorten } from './announcement.js';
+import { ENGINE_SCHEMAS, INFO_BATCH } from './builtins/engine-schemas.js';
 import type { FunctionFabric } from './function-fabric.js';
+import { DEFAULT_NAMESPACE } from './function-registry.js';
 import { type Introspection, type Row, sightOf } from './introspection.js';
 import type { Call, Caller, Outcome } from './invocation.js';
 import { WorkerLogs } from './worker-logs.js';
@@ -19,13 +32,10 @@ interface Parts {
 
 type Answer = (input: JsonObject, call: Call) => unknown;
 
-/** Ids that one engine::functions::info call may name. */
-const INFO_BATCH = 32;
-
 /** Registers the engine::* functions of spec WP §1.12. */
 export function registerEngineFunctions(parts: Parts): void {
   const add = (id: string, description: string, answer: Answer) => {
-    parts.fabric.registerBuiltin(id, (call) => result(answer(inputOf(call), call)), description);
+    parts.fabric.registerBuiltin(id, (call) => result(answer(inputOf(call), call)), description, ENGINE_SCHEMAS[id]);
   };
   registerWorkerFunctions(parts, add);
   registerFunctionFunctions(parts, add);
@@ -60,8 +70,10 @@ function registerWorkerFunctions({ workers, introspection }: Parts, add: Add): v
     const runtime = stringField(input, 'runtime');
     const status = stringField(input, 'status');
     const search = stringField(input, 'search');
+    const namespace = stringField(input, 'namespace');
     const rows = introspection
       .workers(sightOf(caller))
+      .filter((row) => namespace === undefined || row.namespace === namespace)
       .filter((row) => workerId === undefined || row.id === workerId)
       .filter((row) => runtime === undefined || row.runtime === runtime)
       .filter((row) => status === undefined || row.status === status)
@@ -69,37 +81,32 @@ function registerWorkerFunctions({ workers, introspection }: Parts, add: Add): v
     return { workers: rows, timestamp: Date.now() };
   });
   add('engine::workers::info', 'One worker with its functions and triggers.', (input, { caller }) =>
-    found(introspection.worker(requiredText(input, 'name'), sightOf(caller)), 'worker'),
+    found(introspection.worker(requiredText(input, 'name'), sightOf(caller), stringField(input, 'namespace')), 'worker'),
   );
 }
 
 function registerFunctionFunctions({ introspection }: Parts, add: Add): void {
   add('engine::functions::list', 'Functions that can be called now.', (input, { caller }) => {
-    const prefix = stringField(input, 'prefix');
-    const search = stringField(input, 'search');
-    const names = workerNames(input);
-    const rows = introspection
-      .functions(field(input, 'include_internal') === true, sightOf(caller))
-      .filter((row) => prefix === undefined || String(row.function_id).startsWith(prefix))
-      .filter((row) => matches(search, row.function_id))
-      .filter((row) => names === undefined || names.has(String(row.worker_name)));
-    return { functions: rows };
+    const rows = introspection.functions(field(input, 'include_internal') === true, sightOf(caller));
+    return { functions: rows.filter(wantedBy(input, 'function_id')) };
   });
   add('engine::functions::info', 'One function, or several, in detail.', (input, { caller }) => {
     const sight = sightOf(caller);
     const id = stringField(input, 'function_id');
-    const ids = field(input, 'function_ids');
+    const ids = optionalField(input, 'function_ids');
     if ((id === undefined) === (ids === undefined)) {
       throw new RivuletError('INVALID_ARGUMENTS', 'give either function_id or function_ids');
     }
-    if (id !== undefined && !sight.knows(id)) throw new RivuletError('FORBIDDEN', `function ${id} is not allowed for this session`);
-    if (id !== undefined) return found(introspection.functionDetail(id, sight), 'function');
+    const namespace = stringField(input, 'namespace');
+    const knows = (each: string) => sight.knows(each, namespace ?? DEFAULT_NAMESPACE);
+    if (id !== undefined && !knows(id)) throw new RivuletError('FORBIDDEN', `function ${id} is not allowed for this session`);
+    if (id !== undefined) return found(introspection.functionDetail(id, sight, namespace), 'function');
     if (!Array.isArray(ids) || ids.length > INFO_BATCH || !ids.every((each) => typeof each === 'string')) {
       throw new RivuletError('INVALID_ARGUMENTS', `function_ids must be an array of at most ${INFO_BATCH} strings`);
     }
     const details = (ids as string[]).map((each) =>
-      sight.knows(each)
-        ? (introspection.functionDetail(each, sight) ?? { function_id: each, error: 'not_found' })
+      knows(each)
+        ? (introspection.functionDetail(each, sight, namespace) ?? { function_id: each, error: 'not_found' })
         : { function_id: each, error: 'forbidden' },
     );
     return { functions: details };
@@ -110,24 +117,25 @@ function registerTriggerFunctions({ fabric, introspection }: Parts, add: Add): v
   add('engine::triggers::list', 'Bindings for SDKs below 0.13, trigger types for the others.', (input, call) => {
     const internal = field(input, 'include_internal') === true;
     if (call.caller !== undefined && isBelow013(call.caller.version))
-      return { triggers: introspection.bindings(internal, sightOf(call.caller)) };
-    return { triggers: introspection.types(internal) };
+      return {
+        triggers: introspection.bindings(internal, sightOf(call.caller)).filter(wantedBy(input, 'id', 'function_id', 'trigger_type')),
+      };
+    return { triggers: introspection.types(internal).filter(wantedBy(input, 'id')) };
   });
-  add('engine::triggers::info', 'One trigger type.', (input) => found(introspection.type(requiredText(input, 'id')), 'trigger type'));
+  add('engine::triggers::info', 'One trigger type.', (input) =>
+    found(introspection.type(requiredText(input, 'id'), stringField(input, 'namespace')), 'trigger type'),
+  );
   add('engine::trigger-types::list', 'Trigger types.', (input) => ({
-    trigger_types: introspection.types(field(input, 'include_internal') === true),
+    trigger_types: introspection.types(field(input, 'include_internal') === true).filter(wantedBy(input, 'id')),
   }));
   add('engine::registered-triggers::list', 'Bindings.', (input, { caller }) => {
     const type = stringField(input, 'trigger_type');
     const target = stringField(input, 'function_id');
-    const worker = stringField(input, 'worker');
-    const search = stringField(input, 'search');
     const rows = introspection
       .bindings(field(input, 'include_internal') === true, sightOf(caller))
       .filter((row) => type === undefined || row.trigger_type === type)
       .filter((row) => target === undefined || row.function_id === target)
-      .filter((row) => worker === undefined || row.worker_name === worker)
-      .filter((row) => matches(search, row.id, row.function_id, row.trigger_type));
+      .filter(wantedBy(input, 'id', 'function_id', 'trigger_type'));
     return { registered_triggers: rows };
   });
   add('engine::registered-triggers::info', 'One binding.', (input, { caller }) =>
@@ -142,6 +150,8 @@ function registerTriggerFunctions({ fabric, introspection }: Parts, add: Add): v
       id,
       type: requiredText(input, 'trigger_type'),
       functionId: requiredText(input, 'function_id'),
+      namespace: namespaceField(input, 'namespace'),
+      typeNamespace: namespaceField(input, 'trigger_namespace'),
       config,
       metadata: field(input, 'metadata') ?? undefined,
       workerId: undefined,
@@ -187,6 +197,25 @@ function matches(search: string | undefined, ...values: readonly unknown[]): boo
   if (search === undefined) return true;
   const wanted = search.toLowerCase();
   return values.some((value) => typeof value === 'string' && value.toLowerCase().includes(wanted));
+}
+
+/** Whether a row has what `search`, `prefix`, `worker`, `workers` and `namespace` ask for. The first key is that of its id. */
+function wantedBy(input: JsonObject, id: string, ...searched: readonly string[]): (row: Row) => boolean {
+  const prefix = stringField(input, 'prefix');
+  const search = stringField(input, 'search');
+  const namespace = stringField(input, 'namespace');
+  const names = workerNames(input);
+  return (row) =>
+    (prefix === undefined || String(row[id]).startsWith(prefix)) &&
+    (names === undefined || names.has(String(row.worker_name))) &&
+    (namespace === undefined || row.namespace === namespace) &&
+    matches(search, row[id], ...searched.map((key) => row[key]));
+}
+
+function namespaceField(input: JsonObject, key: string): string | undefined {
+  const name = optionalField(input, key);
+  if (name !== undefined && !isNamespace(name)) throw new RivuletError('INVALID_NAMESPACE', namespaceRule(key));
+  return name;
 }
 
 function workerNames(input: JsonObject): Set<string> | undefined {

@@ -1,3 +1,4 @@
+import type { BuiltinSchemas, ConfigSchema } from './builtins/builtin-contract.js';
 import type { FiringTurns } from './firing-turns.js';
 import type { HeldEvents } from './held-events.js';
 import type { BuiltinHandler, Call, JsonPayload, Outcome } from './invocation.js';
@@ -9,8 +10,8 @@ import type { BuiltinHandler, Call, JsonPayload, Outcome } from './invocation.js
 export interface Fabric {
   /** What all bindings share that fire in order: turns, and room for the text of their events. */
   readonly firing: { readonly turns: FiringTurns; readonly events: HeldEvents };
-  /** Adds an engine function. Workers can't shadow it. Throws when the id is taken by another built-in. */
-  registerBuiltin(id: string, handler: BuiltinHandler, description: string): void;
+  /** Adds an engine function. `schemas` check its input before the handler runs, and are published. Workers can't shadow it. Throws when the id is taken by another built-in. */
+  registerBuiltin(id: string, handler: BuiltinHandler, description: string, schemas?: BuiltinSchemas): void;
   /** Whether a call of this id would find somebody now; `namespace` as in `Call`. */
   hasFunction(id: string, namespace?: string): boolean;
   /** The namespace whose worker registered the id last, of all namespaces; `undefined`: no worker serves it. */
@@ -21,8 +22,8 @@ export interface Fabric {
   invoke(call: Call, done: (outcome: Outcome) => void): PendingCall;
   /** The same as a promise with a deadline. It never rejects. */
   request(call: Call, timeoutMs: number): Promise<Outcome | { readonly kind: 'timeout' }>;
-  /** Makes a built-in trigger type live: parked bindings of that type are delivered at once. */
-  provideTriggerType(id: string, description: string, provider: TriggerProvider): void;
+  /** Makes a built-in trigger type live: parked bindings of that type are delivered at once. `config` has the known keys. */
+  provideTriggerType(id: string, description: string, provider: TriggerProvider, config?: ConfigSchema): void;
   /**
    * Runs the condition function of a binding, if any, then its target with the event. `skipped` when the condition says so or fails.
    * The timeout covers condition and target together; without one it waits as long as the worker lives. It never rejects.

@@ -3,6 +3,9 @@ import { runInBackground } from '../logging/background.js';
 import type { LogFields, Logger } from '../logging/logger.js';
 import { RepeatedLine } from '../logging/repeated-line.js';
 import { decides } from './access/deciding-types.js';
+import { BuiltinContract, type BuiltinSchemas, type ConfigSchema, publishedSchema } from './builtins/builtin-contract.js';
+import { IgnoredKeys } from './builtins/ignored-keys.js';
+import { InputKeys, type KeyPolicy } from './builtins/input-keys.js';
 import type { Fabric, FireOutcome, PendingCall, TriggerBinding, TriggerProvider } from './fabric.js';
 import { FiringTurns } from './firing-turns.js';
 import { DEFAULT_NAMESPACE, FunctionRegistry } from './function-registry.js';
@@ -23,16 +26,27 @@ export class FunctionFabric implements Fabric {
   /** Of bindings that have failed. */
   readonly #failures = new WeakMap<TriggerBinding, Record<'condition_failed' | 'trigger_function_failed', RepeatedLine>>();
 
-  /** `onFunctionsChanged` runs after each change of who serves what. */
-  constructor(logger: Logger, onFunctionsChanged: () => void = () => {}) {
+  readonly #ignoredKeys: IgnoredKeys;
+  readonly #strict: boolean;
+
+  /** `onFunctionsChanged` runs after each change of who serves what. `strict`: unknown keys are refused, as by `strict_payloads`. */
+  constructor(logger: Logger, onFunctionsChanged: () => void = () => {}, strict = false) {
     this.#logger = logger;
+    this.#strict = strict;
+    this.#ignoredKeys = new IgnoredKeys(logger);
     this.firing = { turns: new FiringTurns(logger), events: new HeldEvents() };
     this.functions = new FunctionRegistry(onFunctionsChanged);
     this.triggers = new TriggerRegistry(logger);
   }
 
-  registerBuiltin(id: string, handler: BuiltinHandler, description: string): void {
-    this.functions.addBuiltin({ id, handler, description });
+  registerBuiltin(id: string, handler: BuiltinHandler, description: string, schemas?: BuiltinSchemas): void {
+    if (schemas === undefined) return this.functions.addBuiltin({ id, handler, description, contract: undefined });
+    const contract = new BuiltinContract(schemas);
+    const checked: BuiltinHandler = (call) => {
+      contract.check(call.payload.value, this.#keyPolicy(call.caller?.workerId, id));
+      return handler(call);
+    };
+    this.functions.addBuiltin({ id, handler: checked, description, contract });
   }
 
   hasFunction(id: string, namespace?: string): boolean {
@@ -76,14 +90,23 @@ export class FunctionFabric implements Fabric {
     });
   }
 
-  provideTriggerType(id: string, description: string, provider: TriggerProvider): void {
+  provideTriggerType(id: string, description: string, provider: TriggerProvider, config?: ConfigSchema): void {
+    const keys = config === undefined ? undefined : InputKeys.of(config);
+    const checked: TriggerProvider = {
+      register: (binding) => {
+        const refusal = keys?.refusal(binding.config, this.#keyPolicy(binding.workerId, id));
+        if (refusal !== undefined) throw new RivuletError('trigger_registration_failed', `config of a ${id} trigger: ${refusal}`);
+        provider.register(binding);
+      },
+      unregister: (binding) => provider.unregister(binding),
+    };
     this.triggers.addType({
       id,
       namespace: DEFAULT_NAMESPACE,
       description,
-      triggerRequestFormat: null,
+      triggerRequestFormat: config === undefined ? null : publishedSchema(config),
       callRequestFormat: null,
-      provider,
+      provider: checked,
       workerId: undefined,
     });
   }
@@ -142,6 +165,10 @@ export class FunctionFabric implements Fabric {
     return new Promise((resolve) => {
       this.invoke(call, resolve);
     });
+  }
+
+  #keyPolicy(worker: string | undefined, of: string): KeyPolicy {
+    return { strict: this.#strict, ignored: (key) => this.#ignoredKeys.add(worker, of, key) };
   }
 
   /** A guest learns of no namespace. */

@@ -1,4 +1,5 @@
 import { PairMap } from '../structures/pair-map.js';
+import type { BuiltinContract } from './builtins/builtin-contract.js';
 import type { PendingCall } from './fabric.js';
 import type { BuiltinHandler, Call, Outcome } from './invocation.js';
 
@@ -35,6 +36,7 @@ export interface Builtin {
   readonly id: string;
   readonly handler: BuiltinHandler;
   readonly description: string;
+  readonly contract: BuiltinContract | undefined;
 }
 
 /**

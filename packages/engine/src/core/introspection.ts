@@ -1,7 +1,7 @@
 import { isJsonObject } from '@rivulet/protocol';
 import type { TriggerBinding } from './fabric.js';
 import type { FunctionFabric } from './function-fabric.js';
-import type { Builtin, Registration } from './function-registry.js';
+import { type Builtin, DEFAULT_NAMESPACE, namespaceOf, type Registration } from './function-registry.js';
 import type { Caller } from './invocation.js';
 import type { TriggerType } from './trigger-registry.js';
 import type { WorkerRegistry } from './worker-registry.js';
@@ -11,7 +11,7 @@ export type Row = Readonly<Record<string, unknown>>;
 
 /** What somebody may know of. */
 export interface Sight {
-  readonly knows: (functionId: string) => boolean;
+  readonly knows: (functionId: string, namespace: string) => boolean;
   readonly sees: (binding: TriggerBinding) => boolean;
 }
 
@@ -21,7 +21,10 @@ const EVERYTHING: Sight = { knows: () => true, sees: () => true };
 export function sightOf(caller: Caller | undefined): Sight {
   const access = caller?.access;
   if (caller === undefined || access === undefined) return EVERYTHING;
-  return { knows: (functionId) => access.mayCall(functionId), sees: (binding) => binding.workerId === caller.workerId };
+  return {
+    knows: (functionId, namespace) => access.mayCall(functionId, namespace),
+    sees: (binding) => binding.workerId === caller.workerId,
+  };
 }
 
 /** Rows of the engine::* lists: the union of what old and new SDKs read (spec WP §1.12). */
@@ -37,31 +40,37 @@ export class Introspection {
   functions(includeInternal: boolean, sight: Sight = EVERYTHING): Row[] {
     return this.#fabric.functions
       .list()
-      .filter((entry) => sight.knows(entry.id))
+      .filter((entry) => sight.knows(entry.id, namespaceOf(entry)))
       .filter((entry) => includeInternal || !isInternal(entry))
       .map((entry) => this.#functionRow(entry));
   }
 
-  functionDetail(id: string, sight: Sight): Row | undefined {
-    const entry = this.#fabric.functions.builtin(id) ?? this.#fabric.functions.find(id);
-    if (entry === undefined) return undefined;
-    return { ...this.#functionRow(entry), registered_triggers: this.bindings(true, sight).filter((row) => row.function_id === id) };
+  /** Without a namespace: of `default`, else of the namespace that has the function. */
+  functionDetail(id: string, sight: Sight, namespace?: string): Row | undefined {
+    const { functions } = this.#fabric;
+    const entry = functions.builtin(id) ?? functions.find(id, namespace) ?? this.#elsewhere(id, namespace);
+    if (entry === undefined || !sight.knows(id, namespaceOf(entry))) return undefined;
+    const bound = (row: Row) => row.function_id === id && row.namespace === namespaceOf(entry);
+    return { ...this.#functionRow(entry), registered_triggers: this.bindings(true, sight).filter(bound) };
   }
 
   /** Connected workers that announced a pid, then the engine itself. */
   workers(sight: Sight = EVERYTHING): Row[] {
     const announced = this.#workers.sessions().filter((session) => typeof session.announcement?.pid === 'number');
-    return [...announced.map((session) => workerRow(session, sight)), ENGINE_ROW];
+    const names = new Map<string, number>();
+    for (const session of announced) names.set(nameKey(session), (names.get(nameKey(session)) ?? 0) + 1);
+    return [...announced.map((session) => workerRow(session, sight, names.get(nameKey(session)) ?? 1)), ENGINE_ROW];
   }
 
-  worker(name: string, sight: Sight = EVERYTHING): Row | undefined {
-    const worker = this.workers(sight).find((row) => row.name === name || row.id === name);
+  worker(name: string, sight: Sight = EVERYTHING, namespace?: string): Row | undefined {
+    const wanted = (row: Row) => (row.name === name || row.id === name) && (namespace === undefined || row.namespace === namespace);
+    const worker = this.workers(sight).find(wanted);
     if (worker === undefined) return undefined;
     const ids = new Set(worker.functions as readonly string[]);
     return {
       worker,
-      functions: this.functions(true).filter((row) => ids.has(row.function_id as string)),
-      trigger_types: this.types(true).filter((row) => row.worker_name === name),
+      functions: this.functions(true).filter((row) => ids.has(row.function_id as string) && row.namespace === worker.namespace),
+      trigger_types: this.types(true).filter((row) => row.worker_name === name && row.namespace === worker.namespace),
       registered_triggers: this.bindings(true, sight).filter((row) => row.worker_name === name),
     };
   }
@@ -73,8 +82,8 @@ export class Introspection {
       .map((type) => this.#typeRow(type));
   }
 
-  type(id: string): Row | undefined {
-    const type = this.#fabric.triggers.type(id);
+  type(id: string, namespace?: string): Row | undefined {
+    const type = this.#fabric.triggers.type(id, namespace);
     return type === undefined ? undefined : this.#typeRow(type);
   }
 
@@ -92,19 +101,25 @@ export class Introspection {
     return {
       ...this.#bindingRow(binding),
       metadata: binding.metadata ?? null,
-      trigger: this.type(binding.type) ?? null,
-      function: this.functionDetail(binding.functionId, sight) ?? null,
+      trigger: this.type(binding.type, binding.typeNamespace) ?? null,
+      function: this.functionDetail(binding.functionId, sight, binding.namespace) ?? null,
     };
   }
 
   #functionRow(entry: Registration | Builtin): Row {
     const registration = 'owner' in entry ? entry : undefined;
+    const contract = 'owner' in entry ? undefined : entry.contract;
+    const request = registration?.requestFormat ?? contract?.requestSchema ?? null;
+    const response = registration?.responseFormat ?? contract?.responseSchema ?? null;
     return {
       function_id: entry.id,
-      worker_name: registration === undefined ? 'engine' : this.#workerName(registration.owner.workerId),
+      namespace: namespaceOf(entry),
+      worker_name: registration === undefined ? 'engine' : this.#workerName(registration.owner.workerId, entry.id),
       description: entry.description,
-      request_format: registration?.requestFormat ?? null,
-      response_format: registration?.responseFormat ?? null,
+      request_schema: request,
+      response_schema: response,
+      request_format: request,
+      response_format: response,
       metadata: registration?.metadata ?? null,
     };
   }
@@ -112,7 +127,8 @@ export class Introspection {
   #typeRow(type: TriggerType): Row {
     return {
       id: type.id,
-      worker_name: type.workerId === undefined ? 'engine' : this.#workerName(type.workerId),
+      namespace: type.namespace,
+      worker_name: type.workerId === undefined ? 'engine' : this.#workerName(type.workerId, type.id),
       description: type.description,
       trigger_request_format: type.triggerRequestFormat,
       call_request_format: type.callRequestFormat,
@@ -124,15 +140,22 @@ export class Introspection {
       id: binding.id,
       trigger_type: binding.type,
       function_id: binding.functionId,
-      worker_name: binding.workerId === undefined ? 'engine' : this.#workerName(binding.workerId),
+      namespace: binding.namespace ?? DEFAULT_NAMESPACE,
+      worker_name: binding.workerId === undefined ? 'engine' : this.#workerName(binding.workerId, binding.functionId),
+      state: this.#fabric.triggers.waits(binding.id) ? 'waiting' : 'live',
       config: binding.config,
       config_summary: JSON.stringify(binding.config).slice(0, 120),
       ...(binding.metadata === undefined ? {} : { metadata: binding.metadata }),
     };
   }
 
-  #workerName(workerId: string): string | null {
-    return this.#workers.get(workerId)?.announcement?.name ?? null;
+  /** Of a worker that has announced no name: the first segment of the id. */
+  #workerName(workerId: string, id: string): string {
+    return this.#workers.get(workerId)?.announcement?.name ?? id.split('::', 1)[0] ?? id;
+  }
+
+  #elsewhere(id: string, namespace: string | undefined): Registration | undefined {
+    return namespace === undefined ? this.#fabric.functions.find(id, this.#fabric.functions.newestNamespace(id)) : undefined;
   }
 }
 
@@ -141,12 +164,19 @@ function isInternal(entry: Registration | Builtin): boolean {
   return 'owner' in entry && isJsonObject(entry.metadata) && entry.metadata.internal === true;
 }
 
-function workerRow(session: WorkerSession, sight: Sight): Row {
+function nameKey({ namespace, announcement, workerId }: WorkerSession): string {
+  return JSON.stringify([namespace, announcement?.name ?? workerId]);
+}
+
+/** `instances`: connected workers of its namespace and name. */
+function workerRow(session: WorkerSession, sight: Sight, instances: number): Row {
   const { announcement } = session;
-  const functions = session.functionIds.filter(sight.knows);
+  const functions = session.functionIds.filter((id) => sight.knows(id, session.namespace));
   return {
     id: session.workerId,
     name: announcement?.name ?? null,
+    namespace: session.namespace,
+    instance_count: instances,
     description: announcement?.description ?? null,
     runtime: announcement?.runtime ?? null,
     version: announcement?.version ?? null,
@@ -167,6 +197,8 @@ function workerRow(session: WorkerSession, sight: Sight): Row {
 const ENGINE_ROW: Row = {
   id: 'engine',
   name: 'engine',
+  namespace: DEFAULT_NAMESPACE,
+  instance_count: 1,
   description: 'Functions of the engine itself.',
   runtime: 'engine',
   version: null,

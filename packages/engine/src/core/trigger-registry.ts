@@ -1,4 +1,4 @@
-import { LIMITS, RivuletError } from '@rivulet/protocol';
+import { LIMITS, nearMiss, RivuletError } from '@rivulet/protocol';
 import type { Logger } from '../logging/logger.js';
 import { PairMap } from '../structures/pair-map.js';
 import type { TriggerBinding, TriggerProvider } from './fabric.js';
@@ -23,6 +23,9 @@ interface Entry {
   /** The type whose provider knows the binding; `undefined` while it is parked. */
   live: TriggerType | undefined;
 }
+
+/** Types whose absence is reported; more of them are the work of a program. */
+const REPORTED_TYPES = 1_024;
 
 /** Types that exist upstream and not here: their bindings wait for ever, which deserves a hint. */
 const NEVER_HERE = ['cron', 'durable:subscriber', 'queue', 'log', 'trace', 'configuration'];
@@ -54,6 +57,9 @@ export class TriggerRegistry {
   readonly #types = new PairMap<TriggerType>();
   readonly #entries = new Map<string, Entry>();
   readonly #hinted = new Set<string>();
+  /** Types that bindings wait for and that were reported. */
+  readonly #reported = new Set<string>();
+  #reportDue = false;
   /** Bindings that belong to no worker. */
   #durable = 0;
   readonly #logger: Logger;
@@ -131,7 +137,7 @@ export class TriggerRegistry {
     }
     const entry: Entry = { binding, ownNamespace, live: undefined };
     const type = this.#typeOf(entry);
-    if (type === undefined) this.#hint(binding.type);
+    if (type === undefined) this.#waitFor(binding.type);
     else {
       type.provider.register(binding);
       entry.live = type;
@@ -189,10 +195,35 @@ export class TriggerRegistry {
     }
   }
 
-  #hint(type: string): void {
+  #waitFor(type: string): void {
     const remedy = REMEDIES.get(type);
-    if (remedy === undefined || this.#hinted.has(type)) return;
+    if (remedy === undefined) {
+      if (this.#reportDue) return;
+      this.#reportDue = true;
+      setTimeout(() => this.#reportWaiting(), LIMITS.triggerWaitReportMs).unref();
+      return;
+    }
+    if (this.#hinted.has(type)) return;
     this.#hinted.add(type);
     this.#logger.warn('trigger_type_not_here', { type, remedy });
+  }
+
+  /** Workers connect in any order, so a binding may wait for a while. After that its type is probably misspelt. */
+  #reportWaiting(): void {
+    this.#reportDue = false;
+    const waiting = new Map<string, { readonly first: TriggerBinding; bindings: number }>();
+    for (const { binding, live } of this.#entries.values()) {
+      if (live !== undefined || REMEDIES.has(binding.type) || this.#reported.has(binding.type)) continue;
+      const ofType = waiting.get(binding.type) ?? { first: binding, bindings: 0 };
+      ofType.bindings++;
+      waiting.set(binding.type, ofType);
+    }
+    const known = new Set(this.types().map(({ id }) => id));
+    for (const [type, { first, bindings }] of waiting) {
+      if (this.#reported.size >= REPORTED_TYPES) return;
+      this.#reported.add(type);
+      const nearest = nearMiss(type, known);
+      this.#logger.warn('trigger_type_missing', { type, nearest, trigger: first.id, function: first.functionId, bindings });
+    }
   }
 }

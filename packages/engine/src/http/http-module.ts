@@ -16,6 +16,7 @@ import { HttpListener, type HttpRequest } from './http-listener.js';
 import { readRequestTarget, withoutPrefix } from './request-target.js';
 import { jsonResponse } from './response-value.js';
 import { type Route, readRoute } from './route.js';
+import { routeConfig } from './route-schemas.js';
 import { type RouteMatch, RouteTable } from './route-table.js';
 import { sendValue } from './send-value.js';
 import { Slots } from './slots.js';
@@ -68,7 +69,7 @@ export class HttpModule implements TriggerProvider {
       descriptors,
       onRequest: (request) => this.#receive(request),
     });
-    fabric.provideTriggerType('http', 'Calls a function for each HTTP request of a method and path.', this);
+    fabric.provideTriggerType('http', 'Calls a function for each HTTP request of a method and path.', this, routeConfig);
   }
 
   /** Requests that are not answered yet. */

@@ -5,6 +5,7 @@ import type { Fabric } from '../core/fabric.js';
 import { type Call, JsonPayload } from '../core/invocation.js';
 import { OrderedBindings, readConfigText } from '../core/ordered-bindings.js';
 import type { Logger } from '../logging/logger.js';
+import { PUBLISH_SCHEMAS, subscribeConfig } from './topic-schemas.js';
 
 /**
  * Adds `publish {topic, data}` and the `subscribe` trigger type: what is published runs the functions that are bound to the topic at
@@ -22,8 +23,8 @@ export function provideTopics(fabric: Fabric, logger: Logger): void {
     if (bindings.wants(topic)) bindings.publish(topic, everyone, () => topic, data);
     return { kind: 'result', text: 'null' } as const;
   };
-  fabric.registerBuiltin('publish', publish, 'Runs the functions that subscribe to a topic.');
-  fabric.provideTriggerType('subscribe', 'Fires when something is published to a topic.', bindings);
+  fabric.registerBuiltin('publish', publish, 'Runs the functions that subscribe to a topic.', PUBLISH_SCHEMAS);
+  fabric.provideTriggerType('subscribe', 'Fires when something is published to a topic.', bindings, subscribeConfig);
 }
 
 /** What a guest publishes becomes the whole payload of subscribers, so it may not name a caller. */

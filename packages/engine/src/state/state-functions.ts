@@ -15,6 +15,7 @@ import { systemClock } from '../structures/clock.js';
 import { Rounds } from '../structures/rounds.js';
 import { TurnBudget } from '../structures/turn-budget.js';
 import { MOST_LISTED, readName, readScope, readScopesQuery, readValue, STATE_STREAM } from './state-input.js';
+import { STATE_SCHEMAS } from './state-schemas.js';
 
 interface Parts {
   readonly fabric: Fabric;
@@ -27,8 +28,14 @@ interface Parts {
 /** Registers the six state::* functions (spec SA §3.1). */
 export function registerStateFunctions(parts: Parts): void {
   const functions = new StateFunctions(parts);
-  const add = (id: string, error: ErrorCode, description: string, run: (call: Call) => Promise<JsonText | undefined>) => {
-    parts.fabric.registerBuiltin(id, (call) => answerOf(run(call), error, parts.logger, 'state_function_failed'), description);
+  const add = (
+    id: keyof typeof STATE_SCHEMAS,
+    error: ErrorCode,
+    description: string,
+    run: (call: Call) => Promise<JsonText | undefined>,
+  ) => {
+    const handler = (call: Call) => answerOf(run(call), error, parts.logger, 'state_function_failed');
+    parts.fabric.registerBuiltin(id, handler, description, STATE_SCHEMAS[id]);
   };
   add('state::set', 'SET_ERROR', 'Creates or replaces the value of a key.', (call) => functions.set(call));
   add('state::get', 'GET_ERROR', 'Reads the value of a key.', (call) => functions.get(call));

@@ -4,6 +4,7 @@ import type { Logger } from '../logging/logger.js';
 import type { StreamStore } from '../store/store.js';
 import { registerStateFunctions } from './state-functions.js';
 import { STATE_STREAM } from './state-input.js';
+import { stateTriggerConfig } from './state-schemas.js';
 import { StateTriggers } from './state-triggers.js';
 
 export interface StateModuleOptions {
@@ -28,7 +29,7 @@ export class StateModule {
       else if (follows) store.unfollow?.(STATE_STREAM);
     });
     registerStateFunctions({ fabric, store, maxValueBytes: config.maxValueBytes, logger });
-    fabric.provideTriggerType('state', 'Fires after a change of a key.', this.#triggers);
+    fabric.provideTriggerType('state', 'Fires after a change of a key.', this.#triggers, stateTriggerConfig);
   }
 
   /** Opens the store; until then every state::* function fails. */

@@ -4,6 +4,7 @@ import { readCount, readInput } from '../core/builtin-input.js';
 import type { Fabric } from '../core/fabric.js';
 import type { Call } from '../core/invocation.js';
 import type { Logger } from '../logging/logger.js';
+import { SESSION_SCHEMAS } from './stream-schemas.js';
 import type { StreamSession } from './stream-session.js';
 
 const MOST_LISTED = 10_000;
@@ -22,6 +23,7 @@ export function registerSessionFunctions({ fabric, sessions, logger }: Parts): v
     'engine::stream-sessions::list',
     (call) => answerOf(list(call), 'invocation_error', logger, 'stream_function_failed'),
     'Stream clients that are connected now, those furthest behind first.',
+    SESSION_SCHEMAS,
   );
 }
 

@@ -6,6 +6,7 @@ import type { Logger } from '../logging/logger.js';
 import { PendingWrites } from '../store/pending-writes.js';
 import type { BackedStore } from './backed-store.js';
 import { StreamReads } from './stream-reads.js';
+import { STREAM_SCHEMAS } from './stream-schemas.js';
 import { StreamWrites } from './stream-writes.js';
 
 interface Parts {
@@ -20,8 +21,14 @@ export function registerStreamFunctions(parts: Parts): void {
   const pending = new PendingWrites();
   const reads = new StreamReads(parts.store, pending);
   const writes = new StreamWrites(parts.store, pending, parts.idempotencyRetentionMs);
-  const add = (id: string, error: ErrorCode, description: string, run: (call: Call) => Promise<JsonText | undefined>) => {
-    parts.fabric.registerBuiltin(id, (call) => answerOf(run(call), error, parts.logger, 'stream_function_failed'), description);
+  const add = (
+    id: keyof typeof STREAM_SCHEMAS,
+    error: ErrorCode,
+    description: string,
+    run: (call: Call) => Promise<JsonText | undefined>,
+  ) => {
+    const handler = (call: Call) => answerOf(run(call), error, parts.logger, 'stream_function_failed');
+    parts.fabric.registerBuiltin(id, handler, description, STREAM_SCHEMAS[id]);
   };
   add('stream::set', 'STREAM_SET_ERROR', 'Creates or replaces an item.', (call) => writes.set(call));
   add('stream::get', 'STREAM_GET_ERROR', 'Reads an item.', (call) => reads.get(call));

@@ -21,6 +21,7 @@ import { Leases } from './leases.js';
 import { registerSessionFunctions } from './session-functions.js';
 import { registerStreamFunctions } from './stream-functions.js';
 import { StreamGateway } from './stream-gateway.js';
+import { streamTriggerConfig } from './stream-schemas.js';
 import { SubscriptionTriggers } from './subscription-triggers.js';
 
 export interface StreamModuleOptions {
@@ -67,9 +68,9 @@ export class StreamModule {
     this.#leases = new Leases(store, logger);
     const triggers = new SubscriptionTriggers(fabric, policy, logger);
     registerStreamFunctions({ fabric, store, idempotencyRetentionMs: config.idempotencyRetentionMs, logger });
-    fabric.provideTriggerType('stream', 'Fires after a change of a stream.', this.#changes);
-    fabric.provideTriggerType('stream:join', 'Asked before a client may watch.', triggers.joins);
-    fabric.provideTriggerType('stream:leave', 'Told when a client stops watching.', triggers.leaves);
+    fabric.provideTriggerType('stream', 'Fires after a change of a stream.', this.#changes, streamTriggerConfig);
+    fabric.provideTriggerType('stream:join', 'Asked before a client may watch.', triggers.joins, streamTriggerConfig);
+    fabric.provideTriggerType('stream:leave', 'Told when a client stops watching.', triggers.leaves, streamTriggerConfig);
     this.gateway = new StreamGateway({
       config,
       auth: new AuthGate(fabric, config, clock, logger),

@@ -1,6 +1,7 @@
 import { RivuletError } from '@rivulet/protocol';
 import type { Logger } from '../../../logging/logger.js';
 import { readInput, readText } from '../../builtin-input.js';
+import { ENGINE_SCHEMAS } from '../../builtins/engine-schemas.js';
 import type { Fabric } from '../../fabric.js';
 import type { Call, Outcome } from '../../invocation.js';
 import { DISCONNECT_FUNCTION } from './engine-names.js';
@@ -12,6 +13,7 @@ export function registerDisconnect(fabric: Fabric, sessions: SessionDirectory, l
     DISCONNECT_FUNCTION,
     (call) => disconnect(call, sessions, logger),
     'Ends the sessions of an identity on all listeners of this engine, or one session by its id.',
+    ENGINE_SCHEMAS[DISCONNECT_FUNCTION],
   );
 }
 

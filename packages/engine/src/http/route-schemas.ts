@@ -1,0 +1,9 @@
+import { z } from 'zod';
+
+/** The config of `http` triggers. */
+export const routeConfig = z.object({
+  api_path: z.string(),
+  http_method: z.string().nullish(),
+  condition_function_id: z.string().nullish(),
+  middleware_function_ids: z.array(z.string()).nullish(),
+});

@@ -1,0 +1,71 @@
+import { LIMITS } from '@rivulet/protocol';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { z } from 'zod';
+import { IgnoredKeys } from '../src/core/builtins/ignored-keys.js';
+import { InputKeys } from '../src/core/builtins/input-keys.js';
+import { TriggerRegistry } from '../src/core/trigger-registry.js';
+import { silentLogger } from '../src/logging/logger.js';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+function recorder() {
+  const lines: unknown[] = [];
+  return { lines, logger: { ...silentLogger, warn: (event: string, fields?: object) => void lines.push([event, fields]) } };
+}
+
+it('the keys that the engine logs are bounded for each worker, and no worker keeps another one from being logged', () => {
+  const { lines, logger } = recorder();
+  const ignored = new IgnoredKeys(logger);
+  for (let n = 0; n < LIMITS.unknownKeysLogged * 2; n++) ignored.add('w1', 'stream::set', `key-${n}`);
+  expect(lines).toHaveLength(LIMITS.unknownKeysLogged);
+  ignored.add('w2', 'stream::set', 'key-0');
+  expect(lines).toHaveLength(LIMITS.unknownKeysLogged + 1);
+  for (let n = 0; n < 5_000; n++) ignored.add(`worker-${n}`, 'stream::set', 'key');
+  expect(lines).toHaveLength(LIMITS.unknownKeysLogged + 5_001);
+});
+
+it('a payload of very many unknown keys costs the comparison of a bounded number of them', () => {
+  const keys = InputKeys.of(z.object({ stream_name: z.string(), group_id: z.string() }));
+  const seen: string[] = [];
+  const policy = { strict: false, ignored: (key: string) => void seen.push(key) };
+  const value = Object.fromEntries(Array.from({ length: 100_000 }, (_, n) => [`key-number-${n}`, n]));
+  expect(keys?.refusal(value, policy)).toBeUndefined();
+  expect(seen).toHaveLength(LIMITS.unknownKeysLogged);
+  expect(keys?.refusal(value, { ...policy, strict: true })).toContain('unknown key');
+});
+
+it.each(['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty', ''])('the key %j is unknown as any other', (key) => {
+  const keys = InputKeys.of(z.object({ data: z.unknown(), list: z.array(z.object({ a: z.string() })) }));
+  const seen: string[] = [];
+  const policy = { strict: false, ignored: (each: string) => void seen.push(each) };
+  const value: unknown = JSON.parse(`{${JSON.stringify(key)}:{"polluted":true},"list":[{${JSON.stringify(key)}:1}]}`);
+  expect(keys?.refusal(value, policy)).toBeUndefined();
+  expect(seen).toEqual([key, key]);
+  expect(keys?.refusal(value, { ...policy, strict: true })).toContain('unknown key');
+});
+
+it('a trigger that waits for a type is reported once, with the nearest known type', () => {
+  const { lines, logger } = recorder();
+  const registry = new TriggerRegistry(logger);
+  const provider = { register: () => {}, unregister: () => {} };
+  const format = { description: '', triggerRequestFormat: null, callRequestFormat: null, namespace: 'default' };
+  registry.addType({ id: 'stream', provider, workerId: undefined, ...format });
+  const binding = (id: string, type: string) => ({ id, type, functionId: 'app::f', config: {}, metadata: undefined, workerId: 'w1' });
+  for (const [id, type] of [
+    ['a', 'streem'],
+    ['b', 'streem'],
+    ['c', 'stream'],
+    ['d', 'later'],
+  ] as const)
+    registry.register(binding(id, type));
+  vi.advanceTimersByTime(LIMITS.triggerWaitReportMs - 1);
+  registry.addType({ id: 'later', provider, workerId: 'w2', ...format });
+  expect(lines).toEqual([]);
+  vi.advanceTimersByTime(1);
+  expect(lines).toEqual([['trigger_type_missing', { type: 'streem', nearest: 'stream', trigger: 'a', function: 'app::f', bindings: 2 }]]);
+  registry.register(binding('e', 'streem'));
+  vi.advanceTimersByTime(LIMITS.triggerWaitReportMs);
+  expect(lines).toHaveLength(1);
+  expect([registry.waits('a'), registry.waits('c'), registry.waits('d')]).toEqual([true, false, false]);
+});
