@@ -197,7 +197,9 @@ describe('state::update', () => {
   ])('SA-4 one case of each op that fails: %j %j', async (before, op, code) => {
     const { worker } = await start();
     await worker.result('state::set', { ...order, value: before });
-    const errors = [{ op_index: 0, code, message: expect.any(String) as string }];
+    const errors = [
+      { op_index: 0, code, message: expect.stringContaining('path: ') as string, doc_url: expect.stringContaining('https://') as string },
+    ];
     expect(await worker.result('state::update', { ...order, ops: [op] })).toEqual({ old_value: before, new_value: before, errors });
     expect(await worker.result('state::get', order)).toEqual(before);
   });
@@ -260,10 +262,10 @@ describe('state::update', () => {
 
   test('an update that changes nothing answers and creates nothing', async () => {
     const { worker } = await start();
-    expect(await worker.result('state::update', { ...order, ops: [] })).toEqual({ old_value: null, new_value: null });
+    expect(await worker.result('state::update', { ...order, ops: [] })).toEqual({ old_value: null, new_value: {} });
     expect(await worker.result('state::update', { ...order, ops: [{ type: 'remove', path: 'a' }] })).toEqual({
       old_value: null,
-      new_value: null,
+      new_value: {},
     });
     expect(await worker.result('state::list_groups', {})).toEqual({ groups: [] });
   });

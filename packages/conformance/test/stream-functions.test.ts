@@ -137,7 +137,7 @@ describe.each([{ lmdb: false }, { lmdb: true }])('stream functions (lmdb: $lmdb)
     const item = { ...room, item_id: 'm' };
     const watcher = await StreamSocket.open(`${streamUrl}/stream/chat/room-1`);
     await watcher.take('sync');
-    expect(await worker.result('stream::update', { ...item, ops: [] })).toEqual({ old_value: null, new_value: null });
+    expect(await worker.result('stream::update', { ...item, ops: [] })).toEqual({ old_value: null, new_value: {} });
     await worker.result('stream::set', { ...item, data: { n: 'x' } });
     const answer = await worker.result('stream::update', {
       ...item,
@@ -165,7 +165,7 @@ describe.each([{ lmdb: false }, { lmdb: true }])('stream functions (lmdb: $lmdb)
       { type: 'merge', value: {} },
       { type: 'merge', path: [], value: {} },
     ]) {
-      expect(await worker.result('stream::update', { ...item, ops: [op] })).toEqual({ old_value: null, new_value: null });
+      expect(await worker.result('stream::update', { ...item, ops: [op] })).toEqual({ old_value: null, new_value: {} });
     }
     expect(await worker.call('stream::get', item)).not.toHaveProperty('result');
     expect(await worker.result('stream::list_groups', { stream_name: 'chat' })).toEqual([]);

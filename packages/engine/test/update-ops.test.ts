@@ -2,7 +2,7 @@ import { LIMITS } from '@rivulet/protocol';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { applyUpdateOps } from '../src/core/update-apply.js';
-import { parseUpdateOps, type UpdateOp } from '../src/core/update-ops.js';
+import { parseUpdateOps, UPDATE_ERRORS_URL, type UpdateOp } from '../src/core/update-ops.js';
 
 type Raw = Readonly<Record<string, unknown>>;
 
@@ -388,9 +388,9 @@ describe('limits', () => {
     const { text, errors } = applyUpdateOps(undefined, ops);
     expect(text).toBe('{"a":2}');
     expect(errors).toEqual([
-      { op_index: 1, code: 'remove.path.proto_polluted', message: expect.stringContaining('constructor') },
-      { op_index: 3, code: 'append.path.empty_segment', message: expect.stringMatching(/\w/) },
-      { op_index: 4, code: 'append.type_mismatch', message: expect.stringMatching(/\w/) },
+      { op_index: 1, code: 'remove.path.proto_polluted', message: expect.stringContaining('constructor'), doc_url: UPDATE_ERRORS_URL },
+      { op_index: 3, code: 'append.path.empty_segment', message: expect.stringMatching(/\w/), doc_url: UPDATE_ERRORS_URL },
+      { op_index: 4, code: 'append.type_mismatch', message: expect.stringMatching(/\w/), doc_url: UPDATE_ERRORS_URL },
     ]);
   });
 

@@ -74,8 +74,9 @@ export function encodeGroupSyncTail(
   return `]}${beside}${piece}${syncTail(frame)}`;
 }
 
-export function encodeUnauthorized(timestamp: number, streamName: string, groupId: string): string {
-  return `${head(timestamp, streamName, groupId, undefined)}{"type":"unauthorized"}}`;
+/** `id`: the item that the join named; `undefined`: the group. */
+export function encodeUnauthorized(timestamp: number, streamName: string, groupId: string, id?: string): string {
+  return `${head(timestamp, streamName, groupId, id)}{"type":"unauthorized"}}`;
 }
 
 function headOf(frame: FrameHead): string {

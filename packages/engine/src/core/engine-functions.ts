@@ -18,7 +18,7 @@ import { ENGINE_SCHEMAS, INFO_BATCH } from './builtins/engine-schemas.js';
 import type { FunctionFabric } from './function-fabric.js';
 import { DEFAULT_NAMESPACE } from './function-registry.js';
 import { type Introspection, type Row, sightOf } from './introspection.js';
-import type { Call, Caller, Outcome } from './invocation.js';
+import { type Call, type Caller, forbiddenText, type Outcome } from './invocation.js';
 import { WorkerLogs } from './worker-logs.js';
 import type { WorkerRegistry } from './worker-registry.js';
 
@@ -99,7 +99,7 @@ function registerFunctionFunctions({ introspection }: Parts, add: Add): void {
     }
     const namespace = stringField(input, 'namespace');
     const knows = (each: string) => sight.knows(each, namespace ?? DEFAULT_NAMESPACE);
-    if (id !== undefined && !knows(id)) throw new RivuletError('FORBIDDEN', `function ${id} is not allowed for this session`);
+    if (id !== undefined && !knows(id)) throw new RivuletError('FORBIDDEN', forbiddenText(id));
     if (id !== undefined) return found(introspection.functionDetail(id, sight, namespace), 'function');
     if (!Array.isArray(ids) || ids.length > INFO_BATCH || !ids.every((each) => typeof each === 'string')) {
       throw new RivuletError('INVALID_ARGUMENTS', `function_ids must be an array of at most ${INFO_BATCH} strings`);

@@ -97,6 +97,11 @@ export interface CallerAccess {
 /** A function that the engine itself provides. A sync answer is preferred; throwing a `RivuletError` answers with its code. */
 export type BuiltinHandler = (call: Call) => Outcome | Promise<Outcome>;
 
+/** Why a guest may not call a function. It reads the same for a function that nobody has registered. */
+export function forbiddenText(functionId: string): string {
+  return `function ${functionId} is not allowed for this session; add it to rbac.expose_functions of the listener`;
+}
+
 /** An error of the engine's own as the outcome of a call. */
 export function failure(code: ErrorCode, message: string): Failure {
   return { kind: 'error', error: { code, message }, origin: 'engine' };

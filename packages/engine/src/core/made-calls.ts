@@ -4,7 +4,7 @@ import { withoutCaller } from './caller-data.js';
 import { publicError } from './fabric/public-error.js';
 import type { PendingCall } from './fabric.js';
 import type { FunctionFabric } from './function-fabric.js';
-import { type Call, type Caller, type Failure, failure, JsonPayload, type Outcome } from './invocation.js';
+import { type Call, type Caller, type Failure, failure, forbiddenText, JsonPayload, type Outcome } from './invocation.js';
 
 export interface CallsRoom {
   readonly fabric: FunctionFabric;
@@ -150,7 +150,7 @@ export class MadeCalls {
       return failure('ENGINE_STOPPING', 'the engine stops; call again when it is back');
     }
     if (this.#worker.access?.mayCall(message.function_id, message.namespace) === false)
-      return failure('FORBIDDEN', `function ${message.function_id} is not allowed for this session`);
+      return failure('FORBIDDEN', forbiddenText(message.function_id));
     if (message.action?.type === 'enqueue' && middleware === undefined) {
       return failure('enqueue_error', `no queue provider for queue ${JSON.stringify(message.action.queue)}; this engine has no queues`);
     }

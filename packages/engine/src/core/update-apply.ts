@@ -1,7 +1,7 @@
-import { canBeSentBack, isJsonObject, type JsonText, LIMITS } from '@rivulet/protocol';
+import { canBeSentBack, excerpt, isJsonObject, type JsonText, LIMITS } from '@rivulet/protocol';
 import type { ParsedValues } from './parsed-values.js';
 import { requireStorable } from './stored-value.js';
-import { depthOf, exceededLimit, type UpdateError, type UpdateOp } from './update-ops.js';
+import { depthOf, exceededLimit, UPDATE_ERRORS_URL, type UpdateError, type UpdateOp } from './update-ops.js';
 
 export interface AppliedOps {
   /** The value after; `undefined` when there is still none. */
@@ -14,6 +14,9 @@ export interface AppliedOps {
 /** The root after an op, or why the op is skipped; then nothing was changed. */
 type Step = { readonly value: unknown } | { readonly failed: string };
 type Fields = Record<string, unknown>;
+
+/** Segments of a path that a message shows. */
+const SEGMENTS_SHOWN = 8;
 
 /** Envelope of a frame around a stored value: what may be stored must still fit the decoder's depth when it comes back. */
 const MOST_DEPTH = LIMITS.jsonDepth - 4;
@@ -40,7 +43,8 @@ export function applyUpdateOps(old: JsonText | undefined, ops: readonly UpdateOp
     const limit = exceededLimit(op);
     const step = limit === undefined ? apply(value, op, fresh) : { failed: limit.code };
     if ('failed' in step) {
-      errors.push({ op_index: index, code: step.failed, message: limit?.message ?? messageOf(step.failed) });
+      const message = `${limit?.message ?? messageOf(step.failed)}; path: ${shownPath(op.path)}`;
+      errors.push({ op_index: index, code: step.failed, message, doc_url: UPDATE_ERRORS_URL });
       continue;
     }
     value = step.value;
@@ -186,6 +190,14 @@ function copyOf(value: unknown): unknown {
 
 function isFields(value: unknown): value is Fields {
   return isJsonObject(value);
+}
+
+/** The path as an operation gives it, shortened. */
+function shownPath(path: readonly string[]): string {
+  const [only = '', ...more] = path;
+  if (more.length === 0) return JSON.stringify(excerpt(only));
+  const shown = path.slice(0, SEGMENTS_SHOWN).map((segment) => JSON.stringify(excerpt(segment)));
+  return `[${shown.join(',')}${path.length > SEGMENTS_SHOWN ? ',…' : ''}]`;
 }
 
 function messageOf(code: string): string {

@@ -55,9 +55,12 @@ export class UpdateCall {
     throw new RivuletError('VALUE_TOO_LARGE', `a session with rules changes items of at most ${most} bytes, as its messages have`);
   }
 
-  /** The result after the store has answered with the value before, and with the one after where it differs from what was computed. */
+  /**
+   * The result after the store has answered with the value before, and with the one after where it differs from what was computed. An update
+   * that leaves a missing item missing shows the empty object from which it started.
+   */
   result(old: JsonText | undefined, after = this.#after): JsonText {
     const tail = this.#errors.length === 0 ? '' : `,"errors":${JSON.stringify(this.#errors)}`;
-    return `{"old_value":${old ?? 'null'},"new_value":${after ?? 'null'}${tail}}`;
+    return `{"old_value":${old ?? 'null'},"new_value":${after ?? '{}'}${tail}}`;
   }
 }

@@ -18,8 +18,13 @@ export type ParsedOps =
 export interface UpdateError {
   readonly op_index: number;
   readonly code: string;
+  /** Names the path of the operation. */
   readonly message: string;
+  readonly doc_url: string;
 }
+
+/** The page that lists the codes. */
+export const UPDATE_ERRORS_URL = 'https://www.npmjs.com/package/@rivulet/engine#update-errors';
 
 const MOST_SEGMENTS = 32;
 const MOST_SEGMENT_BYTES = 256;

@@ -51,8 +51,8 @@ export class FrameEncoder {
     return encodeItemSync(frame, value === undefined ? 'null' : this.value(item, value.data), value?.created);
   }
 
-  unauthorized(stream: string, group: string): string {
-    return encodeUnauthorized(this.#clock.now(), stream, group);
+  unauthorized(stream: string, group: string, item: string | undefined): string {
+    return encodeUnauthorized(this.#clock.now(), stream, group, item);
   }
 
   /** A finished WebSocket frame. */

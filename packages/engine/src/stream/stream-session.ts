@@ -381,7 +381,7 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Rev
         const { subscriptionId } = message;
         if (!next.cancelled) this.#end(subscriptionId);
         this.#tell({ type: 'error', data: { subscriptionId, code: 'FORBIDDEN', message: 'the join was refused' } });
-        await this.#writeBetween(encodeTextFrame(this.#room.frames.unauthorized(message.streamName, message.groupId)));
+        await this.#writeBetween(encodeTextFrame(this.#room.frames.unauthorized(message.streamName, message.groupId, message.itemId)));
       } else if (next.cancelled) {
         this.#room.triggers.left(event);
       } else {
