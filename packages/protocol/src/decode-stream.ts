@@ -1,6 +1,7 @@
 import type { Decoded } from './decoded.js';
 import { parseJson } from './guards.js';
 import { excerpt, field, isJsonObject, isRegistryId, type JsonObject, stringField } from './json-fields.js';
+import { exceedsKeys, tooManyKeys } from './json-keys.js';
 import { scanJson } from './json-scan.js';
 import { LIMITS } from './limits.js';
 import { readSince } from './position.js';
@@ -11,6 +12,7 @@ export function decodeStreamMessage(text: string): Decoded<StreamClientMessage> 
   if (text.trim() === '') return { kind: 'ignored', reason: 'blank' };
   const scan = scanJson(text);
   if (scan.kind === 'refused') return invalid(scan.reason);
+  if (exceedsKeys(text, LIMITS.guestKeys)) return invalid(tooManyKeys(LIMITS.guestKeys));
   const frame = parseJson(text);
   if (frame === undefined) return invalid('not JSON');
   if (!isJsonObject(frame)) return invalid('not a JSON object');

@@ -14,17 +14,20 @@ import {
   optionalField,
   stringField,
 } from './json-fields.js';
+import { exceedsKeys, tooManyKeys } from './json-keys.js';
 import { scanJson } from './json-scan.js';
 import type { Action, InvocationResult, InvokeFunction, WorkerMessage } from './worker-messages.js';
 
 /**
  * One text frame of a worker. Total: answers for any string, never throws. Lenient where the published SDKs need it (spec WP §1.2):
- * absent and `null` are the same wherever a key is optional, unknown keys and their order mean nothing.
+ * absent and `null` are the same wherever a key is optional, unknown keys and their order mean nothing. `mostKeys`: as `most` of `exceedsKeys`,
+ * for messages of guests; by default keys are not counted.
  */
-export function decodeWorkerMessage(text: string): Decoded<WorkerMessage> {
+export function decodeWorkerMessage(text: string, mostKeys?: number): Decoded<WorkerMessage> {
   if (text.trim() === '') return { kind: 'ignored', reason: 'blank' };
   const scan = scanJson(text);
   if (scan.kind === 'refused') return unreadable(text, scan.reason);
+  if (mostKeys !== undefined && exceedsKeys(text, mostKeys)) return unreadable(text, tooManyKeys(mostKeys));
   const frame = parseJson(text);
   if (frame === undefined) return unreadable(text, 'not JSON');
   if (!isJsonObject(frame)) return invalid('deserialization_error', 'not a JSON object');

@@ -11,6 +11,7 @@ export * from './engine-messages.js';
 export * from './errors.js';
 export * from './guards.js';
 export * from './json-fields.js';
+export * from './json-keys.js';
 export * from './json-scan.js';
 export * from './json-text.js';
 export * from './limits.js';

@@ -18,6 +18,8 @@ export const LIMITS = {
   jsonDepth: JSON_DEPTH,
   /** Objects, arrays and scalars in one message. */
   jsonNodes: JSON_NODES,
+  /** Different keys in one message of a stream client or of a session with rules, and members of its objects of 128 and more. */
+  guestKeys: 8_192,
   /** Bytes of one message of a worker; configurable (`max_message_bytes` of iii-worker-manager). */
   workerMessageBytes: 16_777_216,
   /** The same of a session with rules. */

@@ -163,7 +163,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
 
   onText(text: string): void {
     if (this.#state === 'closed') return;
-    const decoded = decodeWorkerMessage(text);
+    const decoded = decodeWorkerMessage(text, this.access === undefined ? undefined : LIMITS.guestKeys);
     if (decoded.kind === 'message') {
       (this.#gate ?? this.#hold)?.take(decoded.message, text.length);
       return;
