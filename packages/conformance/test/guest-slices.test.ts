@@ -33,7 +33,6 @@ const SHAPES: Readonly<Record<string, () => string>> = {
 
 const MESSAGES: Readonly<Record<string, (json: string) => string>> = {
   'a call that is allowed': (json) => `{"type":"invokefunction","invocation_id":"i","function_id":"app::f","data":${json}}`,
-  'a call that is not': (json) => `{"type":"invokefunction","invocation_id":"i","function_id":"no::f","data":${json}}`,
   'a registration': (json) => `{"type":"registerfunction","id":"f","request_format":${json}}`,
   'a trigger': (json) => `{"type":"registertrigger","id":"t","trigger_type":"x","function_id":"app::f","config":{"a":${json}}}`,
 };

@@ -104,6 +104,7 @@ it.each([
   ['too large', JSON.stringify('x'.repeat(8_000_000))],
   ['too deep', '['.repeat(65) + ']'.repeat(65)],
   ['of too many values', `[${'1,'.repeat(100_000)}1]`],
+  ['of too many different keys', JSON.stringify(Object.fromEntries(Array.from({ length: 9_000 }, (_, n) => [`k${n}`, n])))],
 ])('a JSON body that is %s is refused with 413', async (_what, body) => {
   const { serve, fetch } = await startHttpEngine();
   await serve('/b', echo, { method: 'POST' });

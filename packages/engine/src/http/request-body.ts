@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
-import { type JsonText, LIMITS, parseJson, scanJson } from '@rivulet/protocol';
+import { exceedsKeys, type JsonText, LIMITS, parseJson, scanJson, tooManyKeys } from '@rivulet/protocol';
 import type { Channel, ChannelWriter } from '../core/channel.js';
 import { BodyBuffer } from './body-buffer.js';
 import type { ArrivingBody, BodyIntake } from './body-intake.js';
@@ -245,6 +245,8 @@ function parse(bytes: Buffer): JsonBody {
   const text = bytes.toString();
   const scan = scanJson(text);
   if (scan.kind === 'refused') return { kind: 'too_large', reason: `the JSON body can't be taken: ${scan.reason}` };
+  if (exceedsKeys(text, LIMITS.guestKeys))
+    return { kind: 'too_large', reason: `the JSON body can't be taken: ${tooManyKeys(LIMITS.guestKeys)}` };
   if (parseJson(text) === undefined) return none;
   return { kind: 'body', text, inexact: scan.inexactNumbers };
 }
