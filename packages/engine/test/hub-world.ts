@@ -159,6 +159,6 @@ export class World {
 }
 
 /** Everything that can run without a socket or a timer has run. */
-export async function settled(): Promise<void> {
-  for (let turn = 0; turn < 10; turn++) await setImmediate();
+export async function settled(turns = 10): Promise<void> {
+  for (let turn = 0; turn < turns; turn++) await setImmediate();
 }

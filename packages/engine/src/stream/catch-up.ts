@@ -13,8 +13,6 @@ import { tellReach, tellStranded } from './staleness.js';
 import { Membership, type Subscription, type SyncTarget } from './subscription.js';
 import { changesSoon, readSync, writeWhole } from './sync.js';
 
-/** Bytes that one subscription may write before the event loop gets its turn. */
-const TURN_BYTES = 1_048_576;
 /** A commit that a snapshot shows reaches the log within a turn of the event loop. */
 const APPEND_MS = 1_000;
 const FIRST_RETRY_MS = 100;
@@ -83,7 +81,6 @@ export class CatchUp {
   /** Returns when the subscription is live or closed. */
   async #pump(subscription: Subscription): Promise<void> {
     const { fanout, subscriber } = subscription;
-    let written = 0;
     let recoveries = 0;
     while (!closed(subscription)) {
       if (lost(subscription)) {
@@ -109,11 +106,7 @@ export class CatchUp {
         fanout.goLive(subscription);
         return;
       }
-      written += this.#writeStretch(subscription, subscription);
-      if (written >= TURN_BYTES) {
-        written = 0;
-        await nextTurn();
-      }
+      if (this.#options.turns.spend(this.#writeStretch(subscription, subscription))) await this.#options.turns.next();
     }
   }
 

@@ -3,6 +3,7 @@ import type { StreamStore } from '../store/store.js';
 import { encodeTextFrame } from '../structures/websocket-frame.js';
 import type { GroupSync, SyncBuilder } from './built-sync.js';
 import { ReadEndedError } from './fanout/read-ended.js';
+import type { SharedTurn } from './fanout/shared-turn.js';
 import type { FrameEncoder } from './frame-encoder.js';
 import type { GroupFanout } from './group-fanout.js';
 import type { Subscriber, Subscription, SyncTarget } from './subscription.js';
@@ -25,6 +26,7 @@ interface Sources {
   readonly store: StreamStore;
   readonly frames: FrameEncoder;
   readonly syncs: SyncBuilder;
+  readonly turns: SharedTurn;
 }
 
 export async function readSync(sources: Sources, subscription: Subscription, target: SyncTarget): Promise<Sync> {
@@ -34,7 +36,8 @@ export async function readSync(sources: Sources, subscription: Subscription, tar
   // Another join of the socket may say meanwhile that it knows positions: what was begun as one message stays one.
   const parts = subscriber.positions;
   const sync = await sources.syncs.groupSync(fanout, { parts, reason }, subscription.cursor);
-  const writeTo = (to: Subscriber, named: Buffer) => (parts ? writeParts(to, named, sync) : writeMessage(to, named, sync));
+  const { turns } = sources;
+  const writeTo = (to: Subscriber, named: Buffer) => (parts ? writeParts(to, named, sync, turns) : writeMessage(to, named, sync, turns));
   return { position: sync.position, writeTo, close: () => sync.close() };
 }
 
@@ -72,7 +75,7 @@ function writeAll(subscriber: Subscriber, frames: Frames): void {
 }
 
 /** Each part stands for itself: other frames of the socket may come between, and a reader that takes nothing is asked to begin again. */
-async function writeParts(subscriber: Subscriber, named: Buffer, sync: GroupSync): Promise<Written> {
+async function writeParts(subscriber: Subscriber, named: Buffer, sync: GroupSync, turns: SharedTurn): Promise<Written> {
   if (!(await (sync.pinned ? writeSoon(subscriber, named) : writeWhole(subscriber, named)))) return 'nothing';
   const pieces = iterate(sync.pieces());
   try {
@@ -80,6 +83,7 @@ async function writeParts(subscriber: Subscriber, named: Buffer, sync: GroupSync
     while (await (sync.pinned ? readySoon(subscriber) : readyAgain(subscriber))) {
       const next = await pieces.next();
       if (next.done === true) return 'whole';
+      await turns.take(next.value.frame.length);
       if (!(await writeWhole(subscriber, next.value.frame))) return 'begun';
     }
     return 'begun';
@@ -95,15 +99,17 @@ async function writeParts(subscriber: Subscriber, named: Buffer, sync: GroupSync
  * One message, whose fragments hold the socket: nothing else may be written between them. Another join may have said meanwhile that the client
  * knows positions: then it is told whom the message is for.
  */
-async function writeMessage(subscriber: Subscriber, named: Buffer, sync: GroupSync): Promise<Written> {
+async function writeMessage(subscriber: Subscriber, named: Buffer, sync: GroupSync, turns: SharedTurn): Promise<Written> {
   const pieces = iterate(sync.pieces());
   let holds = false;
   try {
     for (;;) {
       if (holds && !(await hasRoom(subscriber, sync.pinned))) return 'begun';
+      // The holder is alone with the socket: it keeps its room while it waits below.
       const next = await pieces.next();
       if (next.done === true) return 'whole';
       const { frame, whole } = next.value;
+      await turns.take(frame.length);
       if (whole) {
         const message = () => (subscriber.positions ? Buffer.concat([named, frame]) : frame);
         return (await writeWhole(subscriber, message)) ? 'whole' : 'nothing';

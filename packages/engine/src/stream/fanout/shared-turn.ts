@@ -5,29 +5,41 @@
 export class SharedTurn {
   readonly #most: number;
   #spent = 0;
-  #next: Promise<void> | undefined;
+  #begun = false;
+  readonly #waiting: (() => void)[] = [];
 
   /** `most`: bytes for one turn. A single piece may be larger. */
   constructor(most: number) {
     this.#most = most;
   }
 
-  /** Resolves when the caller may write `bytes` in this turn. */
-  async take(bytes: number): Promise<void> {
-    while (this.#spent >= this.#most) await this.#turn();
+  /** Counts bytes that were written. Returns whether the caller must wait for `next` before it writes more. */
+  spend(bytes: number): boolean {
     this.#spent += bytes;
-    // Starts the count of the next turn, also when nobody waits for it. This promise never rejects.
-    this.#turn().catch(() => {});
+    this.#begin();
+    return this.#spent >= this.#most;
   }
 
-  #turn(): Promise<void> {
-    this.#next ??= new Promise((resolve) => {
-      setImmediate(() => {
-        this.#spent = 0;
-        this.#next = undefined;
-        resolve();
-      });
+  /** Resolves when the caller may write `bytes` in this turn. */
+  async take(bytes: number): Promise<void> {
+    while (this.#spent >= this.#most) await this.next();
+    this.spend(bytes);
+  }
+
+  /** Resolves in the next turn. */
+  next(): Promise<void> {
+    this.#begin();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** Starts the count of the next turn, also when nobody waits for it. */
+  #begin(): void {
+    if (this.#begun) return;
+    this.#begun = true;
+    setImmediate(() => {
+      this.#spent = 0;
+      this.#begun = false;
+      for (const resolve of this.#waiting.splice(0)) resolve();
     });
-    return this.#next;
   }
 }
