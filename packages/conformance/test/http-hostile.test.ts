@@ -122,7 +122,7 @@ it('a connection may have a few requests without an answer; the next one gets 50
   await serve('/n', () => ({ body: 'next' }));
   const { raw, text } = await talk(httpUrl, 'GET /r HTTP/1.1\r\nHost: h\r\n\r\n');
   await worker.take('invokefunction', isFor('/r'));
-  raw.write('GET /n HTTP/1.1\r\nHost: h\r\n\r\n'.repeat(10_000));
+  raw.write('GET /n HTTP/1.1\r\nHost: h\r\n\r\n'.repeat(LIMITS.httpPipelined + 2));
   while (engine.figures().events.http_pipeline_refused === undefined) await worker.settled();
   expect(engine.figures().requests).toBeLessThanOrEqual(LIMITS.httpPipelined);
   go();
@@ -130,6 +130,17 @@ it('a connection may have a few requests without an answer; the next one gets 50
   expect(text().split('"next"').length - 1).toBe(LIMITS.httpPipelined - 1);
   expect(text().split('HTTP/1.1 503').length - 1).toBe(1);
   expect(text()).toMatch(/OVERLOADED[^}]*\}\}$/);
+});
+
+it('a client that sends thousands of requests at once loses its connection, and owns nothing', async () => {
+  const { serve, httpUrl, worker, engine, fetch } = await startHttpEngine();
+  await serve('/r', () => new Promise(() => {}));
+  await serve('/n', () => ({}));
+  const { raw, text } = await talk(httpUrl, 'GET /r HTTP/1.1\r\nHost: h\r\n\r\n'.repeat(10_000));
+  await raw.ended;
+  expect(text()).toBe('');
+  while (engine.figures().requests > 0) await worker.settled();
+  expect((await fetch('/n')).status).toBe(200);
 });
 
 it.each([true, false])(

@@ -80,8 +80,10 @@ const SHAPES: readonly [string, (engine: TestEngine) => string, readonly (string
   [
     'pipelined requests that wait for middleware',
     ({ httpUrl }) => httpUrl,
-    [`POST /p HTTP/1.1\r\nHost: h\r\nx: ${'y'.repeat(1_500)}\r\n\r\n`.repeat(100)],
+    [`POST /p HTTP/1.1\r\nHost: h\r\nx: ${'y'.repeat(1_500)}\r\n\r\n`.repeat(8)],
   ],
+  ['one more pipelined request than allowed', ({ httpUrl }) => httpUrl, [`POST /p HTTP/1.1\r\nHost: h\r\n\r\n`.repeat(16)]],
+  ['a flood of pipelined requests', ({ httpUrl }) => httpUrl, [`POST /p HTTP/1.1\r\nHost: h\r\n\r\n`.repeat(10_000)]],
 ];
 
 it.each(SHAPES)(

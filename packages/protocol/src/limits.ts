@@ -222,8 +222,8 @@ export const LIMITS = {
   /** Connections of one address that wait for their client to send. */
   waitingPerAddress: 1_024,
   /** Requests of one HTTP connection that are not answered yet, and the UTF-16 code units of their heads. */
-  httpPipelined: 16,
-  httpPipelinedChars: 32_768,
+  httpPipelined: 8,
+  httpPipelinedChars: 20_480,
   /** Headers of one HTTP request. */
   httpHeaders: 128,
   /** Requests that wait while `concurrency_request_limit` others are worked on. */

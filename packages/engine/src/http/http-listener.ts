@@ -46,8 +46,8 @@ export class HttpListener {
   /** Of each connection the responses that are not sent yet, in the order of their requests; the last ones wait for the first. */
   readonly #unsent = new Map<Socket, Set<ServerResponse>>();
   #unsentCount = 0;
-  /** Connections that sent more requests than they may have unanswered: the rest of what they send is not read. */
-  readonly #overrun = new WeakSet<Socket>();
+  /** Connections that sent more requests than they may have unanswered, with how many came after that. */
+  readonly #overrun = new WeakMap<Socket, number>();
   readonly #admission: ConnectionAdmission;
   readonly #counters: EventCounters;
   readonly #onRequest: (request: HttpRequest) => void;
@@ -149,7 +149,14 @@ export class HttpListener {
   #receive(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
     const { socket } = request;
     const unsent = this.#unsent.get(socket);
-    if (unsent === undefined || this.#overrun.has(socket)) return;
+    if (unsent === undefined) return;
+    const beyond = this.#overrun.get(socket);
+    if (beyond !== undefined) {
+      // Node keeps each request until its turn. So a client that goes on gets no answers at all.
+      this.#overrun.set(socket, beyond + 1);
+      if (beyond >= LIMITS.httpPipelined) socket.destroy();
+      return;
+    }
     this.#admission.engage(socket);
     // oxlint-disable-next-line eslint/no-restricted-properties -- constant name and value
     if (this.#stopping) response.setHeader('connection', 'close');
@@ -189,7 +196,7 @@ export class HttpListener {
 
   /** The connection ends with this answer, in its turn; what follows on it is not read. */
   #refuseOverrun(socket: Socket, response: ServerResponse): void {
-    this.#overrun.add(socket);
+    this.#overrun.set(socket, 0);
     socket.pause();
     this.#counters.add('http_pipeline_refused');
     this.#pipelineLine.add((times) => this.#logger.warn('http_pipeline_refused', { times, limit: LIMITS.httpPipelined }));
