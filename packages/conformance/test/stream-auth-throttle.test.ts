@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
+import { LIMITS } from '@rivulet/protocol';
 import { expect, test } from 'vitest';
 import { startTestEngine } from './harness/engine.js';
 import { RawWorker } from './harness/raw-worker.js';
@@ -98,6 +100,41 @@ test('E6 somebody who guesses 40 tokens at a time keeps nobody of the same addre
   }
   expect(asked.size).toBe(1_025);
   expect(log.some(({ event }) => event === 'auth_queue_full')).toBe(false);
+});
+
+test('E6 clients that leave while they wait are not asked about', async () => {
+  const { workerUrl, streamUrl } = await startTestEngine({ stream: { authFunction: 'app::auth' } });
+  const worker = await RawWorker.connect(workerUrl);
+  const asked: string[] = [];
+  const answers: (() => void)[] = [];
+  let full = () => {};
+  const allPlaces = new Promise<void>((resolve) => {
+    full = resolve;
+  });
+  await worker.serve('app::auth', (data) => {
+    asked.push((data as { query_params: { token: [string] } }).query_params.token[0]);
+    if (asked.length === LIMITS.authQuestions) full();
+    return new Promise((resolve) => answers.push(() => resolve({ context: null })));
+  });
+  const open = (token: string) => StreamSocket.open(`${streamUrl}${room}?token=${token}`);
+  const first = Array.from({ length: LIMITS.authQuestions }, (_, n) => open(`first-${n}`));
+  await allPlaces;
+  const { hostname, port } = new URL(streamUrl);
+  for (let n = 0; n < 10; n++) {
+    const leaving = connect(Number(port), hostname);
+    const lines = [`GET ${room}?token=left-${n} HTTP/1.1`, 'Host: localhost', 'Connection: Upgrade', 'Upgrade: websocket'];
+    leaving.end([...lines, 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==', '', ''].join('\r\n'));
+    await once(leaving.resume(), 'close');
+  }
+  const last = open('last');
+  // The engine has read the request of `last`, since it came before the one that is answered here.
+  await worker.result('engine::health::check', {});
+  for (const answer of answers.splice(0)) answer();
+  await Promise.all(first);
+  while (answers.length === 0) await new Promise(setImmediate);
+  for (const answer of answers.splice(0)) answer();
+  await (await last).take('sync');
+  expect(asked.slice(LIMITS.authQuestions)).toEqual(['last']);
 });
 
 test('refused origins put nobody off', async () => {

@@ -13,6 +13,8 @@ export interface Config {
   readonly logging: LoggingConfig;
   /** Unknown keys of payloads and trigger configs are refused, not only near misses. Default false. */
   readonly strictPayloads?: boolean;
+  /** The file refuses ports that other machines reach without a secret, rules or an auth function. */
+  readonly requireAuth: boolean;
   /** Things to tell the operator at start: ignored entries, unknown keys, in-memory stores. */
   readonly warnings: readonly ConfigWarning[];
   /** Facts that a reader of the file may not expect, and that need no action. */

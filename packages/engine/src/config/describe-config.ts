@@ -14,6 +14,7 @@ import { HIDDEN_TOKEN } from './read-workers.js';
 /** The effective configuration in the form of a file, keys in a fixed order. A file of it gives the same configuration again. */
 export function describeConfig(config: Config): Readonly<Record<string, unknown>> {
   return {
+    ...(config.requireAuth ? { require_auth: true } : {}),
     workers: [
       ...config.workerManagers.map((manager) => ({ name: 'iii-worker-manager', config: workerManagerKeys(manager) })),
       ...(config.stream === undefined ? [] : [{ name: 'iii-stream', config: streamKeys(config.stream) }]),

@@ -49,6 +49,7 @@ function defaultConfig(cwd: string): Config {
     http: httpConfig(httpSchema.parse({})),
     logging: DEFAULT_LOGGING,
     strictPayloads: false,
+    requireAuth: false,
     warnings: [],
     notes: [],
     file: undefined,

@@ -25,7 +25,10 @@ const TOP_LEVEL_KEYS = ['port', 'workers', 'modules', 'require_auth', 'registrat
 export const DEFAULT_LOGGING: LoggingConfig = { level: 'info', format: 'default' };
 
 /** Listeners and stores that a file asks for; the rest of Config is known to the caller. */
-export type ReadConfig = Pick<Config, 'workerManagers' | 'stream' | 'state' | 'pubsub' | 'http' | 'logging' | 'strictPayloads'>;
+export type ReadConfig = Pick<
+  Config,
+  'workerManagers' | 'stream' | 'state' | 'pubsub' | 'http' | 'logging' | 'strictPayloads' | 'requireAuth'
+>;
 
 interface PlacedStore {
   readonly store: StoreConfig;
@@ -86,10 +89,11 @@ export function readConfig(source: ConfigSource, resolvePath: PathResolver, find
     findings.warn('port_ignored', ['port'], `${port} is ignored, as the iii-worker-manager entry says ${main.port}; remove one of the two`);
   }
   refuseSharedPorts(listeners, findings);
-  reportOpenDoors(listeners, requiresAuth(top, findings), findings);
+  const requireAuth = requiresAuth(top, findings);
+  reportOpenDoors(listeners, requireAuth, findings);
   refuseSharedDirectory(stores, findings);
   findings.finish();
-  return { workerManagers, stream, state, pubsub, http, logging, strictPayloads };
+  return { workerManagers, stream, state, pubsub, http, logging, strictPayloads, requireAuth };
 }
 
 function warnOfUnknownTopLevel(top: Mapping, findings: Findings): void {

@@ -242,7 +242,11 @@ export class Listener {
     } finally {
       this.#pending.give(chars);
     }
-    if (socket.destroyed || !socket.readable) return;
+    if (socket.destroyed || !socket.readable) {
+      // A client that has closed its side only would keep the descriptor.
+      socket.destroy();
+      return;
+    }
     // The names come from closed lists, so their number is bounded.
     if (verdict.kind === 'refuse') this.#counters.add(`upgrade_refused_${verdict.status}`);
     if (verdict.kind === 'accept_then_close') this.#counters.add(`upgrade_closed_${CLOSE_CODES[verdict.close].code}`);
