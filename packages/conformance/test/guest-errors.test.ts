@@ -97,3 +97,25 @@ test('D6 expose_error_messages gives guests what was thrown', async () => {
   await worker.serve('app::f', throwing(RAW));
   expect((await guest.call('app::f', {})).error).toEqual(RAW);
 });
+
+test('S5 S38 lists of the engine give a guest no address, process or name of a worker', async () => {
+  const { worker, guest } = await start({}, { exposeFunctions: [match('app::*'), match('engine::*')] });
+  const announced = { runtime: 'node', name: 'prod-db-1:4242', os: 'linux secret', pid: 4242 };
+  await worker.result('engine::workers::register', announced);
+  await worker.serve('app::f', () => 1);
+  worker.send({ type: 'registertriggertype', id: 'app::type', description: '' });
+  await guest.serve('ui::on', () => undefined);
+  await guest.bind('app::type', 'ui::on', {});
+  const seen = [
+    await guest.result('engine::workers::list', {}),
+    await guest.result('engine::workers::info', { name: await worker.workerId() }),
+    await guest.result('engine::functions::list', {}),
+    await guest.result('engine::functions::info', { function_id: 'app::f' }),
+    await guest.result('engine::triggers::list', {}),
+    await guest.result('engine::triggers::info', { id: 'app::type' }),
+    await guest.result('engine::registered-triggers::list', {}),
+  ];
+  expect(JSON.stringify(seen)).not.toMatch(/prod-db-1|4242|secret|127\.0\.0\.1/);
+  expect(JSON.stringify(seen)).toContain('app::f');
+  expect(JSON.stringify(await worker.result('engine::workers::list', {}))).toContain('prod-db-1:4242');
+});

@@ -10,6 +10,7 @@ import { Introspection, sightOf } from './core/introspection.js';
 import { WorkerGateway } from './core/worker-gateway.js';
 import { WorkerRegistry } from './core/worker-registry.js';
 import { registerDisconnect } from './core/workers/access/disconnect-function.js';
+import { rowFor } from './core/workers/access/guest-rows.js';
 import { SessionDirectory } from './core/workers/access/session-directory.js';
 import { RegistrationBudgets } from './core/workers/registration-budget.js';
 import { HttpModule } from './http/http-module.js';
@@ -136,9 +137,10 @@ class Engine implements RunningEngine {
       const session = workers.get(id);
       return session?.access === undefined ? undefined : session;
     });
-    this.#events = new EngineEvents(fabric, logger, (id) =>
-      introspection.functions(false, sightOf(id === undefined ? undefined : workers.get(id))),
-    );
+    this.#events = new EngineEvents(fabric, logger, (id) => {
+      const reader = id === undefined ? undefined : workers.get(id);
+      return introspection.functions(false, sightOf(reader)).map((row) => rowFor(reader, row));
+    });
     this.#channels = new Channels(clock);
     registerChannelFunctions(fabric, this.#channels);
     registerEngineFunctions({ fabric, workers, introspection, clock, logger });

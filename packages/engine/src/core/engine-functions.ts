@@ -21,6 +21,7 @@ import { type Introspection, type Row, sightOf } from './introspection.js';
 import { type Call, type Caller, forbiddenText, type Outcome } from './invocation.js';
 import { WorkerLogs } from './worker-logs.js';
 import type { WorkerRegistry } from './worker-registry.js';
+import { rowsFor } from './workers/access/guest-rows.js';
 
 interface Parts {
   readonly fabric: FunctionFabric;
@@ -35,7 +36,7 @@ type Answer = (input: JsonObject, call: Call) => unknown;
 /** Registers the engine::* functions of spec WP §1.12. */
 export function registerEngineFunctions(parts: Parts): void {
   const add = (id: string, description: string, answer: Answer) => {
-    parts.fabric.registerBuiltin(id, (call) => result(answer(inputOf(call), call)), description, ENGINE_SCHEMAS[id]);
+    parts.fabric.registerBuiltin(id, (call) => result(rowsFor(call.caller, answer(inputOf(call), call))), description, ENGINE_SCHEMAS[id]);
   };
   registerWorkerFunctions(parts, add);
   registerFunctionFunctions(parts, add);
