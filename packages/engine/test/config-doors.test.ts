@@ -65,6 +65,7 @@ describe('a port that other machines reach', () => {
     }
     const closed = load(worker('host: 127.0.0.1', 'require_auth: true\n'));
     expect(load(stringify(describeConfig(closed))).requireAuth).toBe(true);
+    expect(load(stringify(describeConfig(load('strict_payloads: true')))).strictPayloads).toBe(true);
     expect(problemsOf(`require_auth: true\n${stream('host: 0.0.0.0')}`)).toHaveLength(1);
     expect(problemsOf(worker('host: 127.0.0.1', 'require_auth: "yes"\n'))).toMatchObject([{ key: 'require_auth' }]);
     expect(problemsOf(worker('host: 0.0.0.0', 'require_auth: null\n'))).toHaveLength(2);

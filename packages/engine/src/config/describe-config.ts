@@ -15,6 +15,7 @@ import { HIDDEN_TOKEN } from './read-workers.js';
 export function describeConfig(config: Config): Readonly<Record<string, unknown>> {
   return {
     ...(config.requireAuth ? { require_auth: true } : {}),
+    ...(config.strictPayloads === true ? { strict_payloads: true } : {}),
     workers: [
       ...config.workerManagers.map((manager) => ({ name: 'iii-worker-manager', config: workerManagerKeys(manager) })),
       ...(config.stream === undefined ? [] : [{ name: 'iii-stream', config: streamKeys(config.stream) }]),
