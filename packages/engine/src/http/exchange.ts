@@ -8,7 +8,6 @@ import { publicError } from '../core/fabric/public-error.js';
 import type { Fabric, PendingCall } from '../core/fabric.js';
 import { type Failure, JsonPayload, type Outcome } from '../core/invocation.js';
 import type { Logger } from '../logging/logger.js';
-import type { ByteBudget } from '../structures/byte-budget.js';
 import type { Cors } from './cors.js';
 import { requestHeader, requestHeaders } from './headers.js';
 import type { HttpRequest } from './http-listener.js';
@@ -19,6 +18,7 @@ import type { Route } from './route.js';
 import { sendValue } from './send-value.js';
 import type { Slots } from './slots.js';
 import { StreamedResponse, type StreamedResponseOwner } from './streamed-response.js';
+import type { UnsentResponses } from './unsent-responses.js';
 
 /** What all exchanges of a listener share. */
 export interface ExchangeRoom {
@@ -31,7 +31,7 @@ export interface ExchangeRoom {
   readonly uploadSlots: Slots;
   readonly intakes: BodyIntakes;
   /** Of values that are on their way to their clients. */
-  readonly unsent: ByteBudget;
+  readonly unsent: UnsentResponses;
   readonly logger: Logger;
   /** The engine stops: what has no end need not begin. */
   stopping: boolean;
@@ -361,9 +361,13 @@ export class Exchange implements StreamedResponseOwner {
     const bytes = Buffer.byteLength(value.body);
     // What the connection holds anyway is not counted, and so the errors aren't.
     if (bytes > response.writableHighWaterMark) {
-      if (!unsent.take(bytes))
+      const give = unsent.take(bytes, () => {
+        response.destroy();
+        give?.();
+      });
+      if (give === undefined)
         return this.#fail(503, 'OVERLOADED', `responses of ${LIMITS.httpUnsentBytes} bytes wait for their clients; try again later`);
-      response.once('close', () => unsent.give(bytes));
+      response.once('close', give);
     }
     sendValue(response, value, cors);
     this.#end();

@@ -5,7 +5,6 @@ import type { Channels } from '../core/channels.js';
 import type { Fabric, TriggerBinding, TriggerProvider } from '../core/fabric.js';
 import type { EventCounters } from '../logging/event-counters.js';
 import type { Logger } from '../logging/logger.js';
-import { ByteBudget } from '../structures/byte-budget.js';
 import type { Clock } from '../structures/clock.js';
 import type { DescriptorReserve } from '../transport/admission/descriptor-reserve.js';
 import { isHostAllowed } from '../transport/upgrade/host-check.js';
@@ -20,6 +19,7 @@ import { routeConfig } from './route-schemas.js';
 import { type RouteMatch, RouteTable } from './route-table.js';
 import { sendValue } from './send-value.js';
 import { Slots } from './slots.js';
+import { UnsentResponses } from './unsent-responses.js';
 
 export interface HttpModuleOptions {
   readonly config: HttpConfig;
@@ -47,7 +47,7 @@ export class HttpModule implements TriggerProvider {
       held: new BodyIntake(LIMITS.httpBodiesBytes, clock),
       streamed: new BodyIntake(0, clock, () => uploadSlots.waiting),
     };
-    const unsent = new ByteBudget(LIMITS.httpUnsentBytes);
+    const unsent = new UnsentResponses(LIMITS.httpUnsentBytes, clock);
     const slots = new Slots(config.concurrentRequests, LIMITS.httpWaiting);
     this.#room = {
       config,
