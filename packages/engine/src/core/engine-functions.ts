@@ -14,6 +14,8 @@ import {
 import type { Logger } from '../logging/logger.js';
 import type { Clock } from '../structures/clock.js';
 import { readAnnouncement, shorten } from './announcement.js';
+import { resultBytes } from './builtin-answer.js';
+import { boundedText } from './builtins/bounded-text.js';
 import { ENGINE_SCHEMAS, INFO_BATCH } from './builtins/engine-schemas.js';
 import type { FunctionFabric } from './function-fabric.js';
 import { DEFAULT_NAMESPACE } from './function-registry.js';
@@ -31,12 +33,17 @@ interface Parts {
   readonly logger: Logger;
 }
 
-type Answer = (input: JsonObject, call: Call) => unknown;
+type Answer = (input: JsonObject, call: Call) => object | undefined;
 
 /** Registers the engine::* functions of spec WP §1.12. */
 export function registerEngineFunctions(parts: Parts): void {
   const add = (id: string, description: string, answer: Answer) => {
-    parts.fabric.registerBuiltin(id, (call) => result(rowsFor(call.caller, answer(inputOf(call), call))), description, ENGINE_SCHEMAS[id]);
+    parts.fabric.registerBuiltin(
+      id,
+      (call) => result(rowsFor(call.caller, answer(inputOf(call), call)), resultBytes(call)),
+      description,
+      ENGINE_SCHEMAS[id],
+    );
   };
   registerWorkerFunctions(parts, add);
   registerFunctionFunctions(parts, add);
@@ -178,8 +185,8 @@ function inputOf(call: Call): JsonObject {
   return value;
 }
 
-function result(value: unknown): Outcome {
-  return { kind: 'result', text: value === undefined ? undefined : JSON.stringify(value) };
+function result(value: unknown, maxBytes: number): Outcome {
+  return { kind: 'result', text: isJsonObject(value) ? boundedText(value, maxBytes) : JSON.stringify(value) };
 }
 
 function requiredText(input: JsonObject, key: string): string {

@@ -31,6 +31,7 @@ export function sightOf(caller: Caller | undefined): Sight {
 export class Introspection {
   readonly #fabric: FunctionFabric;
   readonly #workers: WorkerRegistry;
+  readonly #summaries = new WeakMap<TriggerBinding, string>();
 
   constructor(fabric: FunctionFabric, workers: WorkerRegistry) {
     this.#fabric = fabric;
@@ -51,7 +52,10 @@ export class Introspection {
     const entry = functions.builtin(id) ?? functions.find(id, namespace) ?? this.#elsewhere(id, namespace);
     if (entry === undefined || !sight.knows(id, namespaceOf(entry))) return undefined;
     const bound = (row: Row) => row.function_id === id && row.namespace === namespaceOf(entry);
-    return { ...this.#functionRow(entry), registered_triggers: this.bindings(true, sight).filter(bound) };
+    return {
+      ...this.#functionRow(entry),
+      registered_triggers: this.bindings(true, sight, ({ functionId }) => functionId === id).filter(bound),
+    };
   }
 
   /** Connected workers that announced a pid, then the engine itself. */
@@ -87,9 +91,10 @@ export class Introspection {
     return type === undefined ? undefined : this.#typeRow(type);
   }
 
-  bindings(includeInternal: boolean, sight: Sight = EVERYTHING): Row[] {
+  bindings(includeInternal: boolean, sight: Sight = EVERYTHING, isWanted: (binding: TriggerBinding) => boolean = () => true): Row[] {
     return this.#fabric.triggers
       .bindings()
+      .filter(isWanted)
       .filter(sight.sees)
       .filter((binding) => includeInternal || !(binding.functionId.startsWith('engine::') || binding.type.startsWith('engine::')))
       .map((binding) => this.#bindingRow(binding));
@@ -104,6 +109,17 @@ export class Introspection {
       trigger: this.type(binding.type, binding.typeNamespace) ?? null,
       function: this.functionDetail(binding.functionId, sight, binding.namespace) ?? null,
     };
+  }
+
+  /** The config may be long, and never changes. */
+  #summaryOf(binding: TriggerBinding): string {
+    let summary = this.#summaries.get(binding);
+    if (summary === undefined) {
+      // Flat, so that it does not keep the whole text.
+      summary = Buffer.from(JSON.stringify(binding.config).slice(0, 120)).toString();
+      this.#summaries.set(binding, summary);
+    }
+    return summary;
   }
 
   #functionRow(entry: Registration | Builtin): Row {
@@ -144,7 +160,7 @@ export class Introspection {
       worker_name: binding.workerId === undefined ? 'engine' : this.#workerName(binding.workerId, binding.functionId),
       state: this.#fabric.triggers.waits(binding.id) ? 'waiting' : 'live',
       config: binding.config,
-      config_summary: JSON.stringify(binding.config).slice(0, 120),
+      config_summary: this.#summaryOf(binding),
       ...(binding.metadata === undefined ? {} : { metadata: binding.metadata }),
     };
   }

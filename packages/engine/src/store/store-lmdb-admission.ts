@@ -5,7 +5,7 @@ import { costOf, type StoreRoom, storeFull } from './store-lmdb-room.js';
 import { charsOf, sizeOf, type Waiting } from './store-lmdb-waiting.js';
 
 /** Changes that one transaction carries; a write that begins within it is carried whole. */
-const BATCH_CHANGES = Math.min(1_024, LIMITS.queuedWrites);
+const BATCH_CHANGES = Math.min(2_048, LIMITS.queuedWrites);
 
 export interface Admission {
   /** Why nothing can be written at all any more; `undefined` while it can. */

@@ -1,12 +1,15 @@
 /** UTF-16 code units that one transaction reads and writes. A single change, or a write of several, may exceed them. */
 export const BATCH_CHARS = 4_194_304;
-/** Milliseconds that one transaction works on the main thread. The change that is under way then is finished. */
-const BATCH_MS = 10;
+/** Milliseconds that one transaction works on the main thread. The change that is under way then is finished: a short one, while all are short. */
+const BATCH_MS = 20;
+/** The same where values are large, and UTF-16 code units that make them so. */
+const LARGE_BATCH_MS = 10;
+const LARGE_CHARS = 524_288;
 
 /** Decides when a transaction has done enough, so that the event loop turns before the next one. */
 export class BatchLimits {
   readonly #now: () => number;
-  #until = Number.POSITIVE_INFINITY;
+  #began = Number.POSITIVE_INFINITY;
   #chars = 0;
 
   /** `now`: monotonic milliseconds. */
@@ -16,7 +19,7 @@ export class BatchLimits {
 
   /** The transaction begins to work. */
   begin(): void {
-    this.#until = this.#now() + BATCH_MS;
+    this.#began = this.#now();
     this.#chars = 0;
   }
 
@@ -32,6 +35,6 @@ export class BatchLimits {
 
   /** The time is over. */
   get late(): boolean {
-    return this.#now() >= this.#until;
+    return this.#now() - this.#began >= (this.#chars < LARGE_CHARS ? BATCH_MS : LARGE_BATCH_MS);
   }
 }
