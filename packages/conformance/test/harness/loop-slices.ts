@@ -16,6 +16,8 @@ export interface Slices {
   /** The ten longest, the longest first. */
   readonly longest: readonly number[];
   readonly totalMs: number;
+  /** Bytes of the heap and of buffers that are in use; after garbage collection where Node runs with `--expose-gc`. */
+  readonly heldBytes: number;
 }
 
 /** Measures how long the main thread of an engine process works without letting its event loop turn. */

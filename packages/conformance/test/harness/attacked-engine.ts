@@ -1,0 +1,130 @@
+import { deepEqual, doesNotMatch, ok } from 'node:assert/strict';
+import { onTestFinished } from 'vitest';
+import { EngineProcess, type EngineProcessOptions } from './engine-process.js';
+import { LoopSlices } from './loop-slices.js';
+import { RawWorker } from './raw-worker.js';
+import { StreamSocket } from './stream-socket.js';
+
+const ROOM = { stream_name: 'innocent', group_id: 'room' };
+/** Processor time of the main thread in one go that one peer may cause, in milliseconds. */
+export const MOST_SLICE_MS = 50;
+const HEAP_MIB = 512;
+const MIB = 1_048_576;
+
+/** A configuration with every listener: trusted workers, guests with rules, streams and HTTP. */
+const listeners: NonNullable<EngineProcessOptions['config']> = ({ worker, gated, stream, http }) => `
+workers:
+  - name: iii-worker-manager
+    config: { host: 127.0.0.1, port: ${worker} }
+  - name: iii-worker-manager
+    config:
+      host: 127.0.0.1
+      port: ${gated}
+      rbac:
+        expose_functions: [match("stream::*"), match("state::*"), match("engine::log::*"), match("engine::channels::*")]
+  - name: iii-stream
+    config:
+      host: 127.0.0.1
+      port: ${stream}
+      adapter: { name: kv, config: { store_method: file_based, file_path: ./data } }
+  - name: iii-state
+    config: { adapter: { name: kv, config: { store_method: file_based, file_path: ./state } } }
+  - name: iii-http
+    config: { host: 127.0.0.1, port: ${http} }
+`;
+
+export interface AttackResult {
+  /** The longest run of the main thread without a turn of the event loop, in milliseconds of processor time. */
+  readonly longestMs: number;
+  /** Growth of what the engine holds after garbage collection, while its attackers are still connected, in MiB. */
+  readonly grownMib: number;
+}
+
+/** An engine process with a small heap, and innocent users beside the attack: a worker that writes and a client that watches. */
+export class AttackedEngine {
+  readonly engine: EngineProcess;
+  /** For what a test prepares. The innocent worker is another one. */
+  readonly worker: RawWorker;
+  readonly #innocent: RawWorker;
+  readonly #slices: LoopSlices;
+  readonly #watcher: StreamSocket;
+  #written = 0;
+
+  private constructor(engine: EngineProcess, slices: LoopSlices, worker: RawWorker, innocent: RawWorker, watcher: StreamSocket) {
+    this.engine = engine;
+    this.worker = worker;
+    this.#innocent = innocent;
+    this.#slices = slices;
+    this.#watcher = watcher;
+  }
+
+  static async start(): Promise<AttackedEngine> {
+    const slices = new LoopSlices();
+    const NODE_OPTIONS = `${slices.env.NODE_OPTIONS} --max-old-space-size=${HEAP_MIB} --expose-gc`;
+    const engine = await EngineProcess.start({ config: listeners, env: { ...slices.env, NODE_OPTIONS } });
+    const worker = await RawWorker.connect(engine.workerUrl);
+    const innocent = await RawWorker.connect(engine.workerUrl);
+    const watcher = await StreamSocket.open(`${engine.streamUrl}/stream/innocent/room`);
+    await watcher.take('sync');
+    const attacked = new AttackedEngine(engine, slices, worker, innocent, watcher);
+    await attacked.#useBriefly();
+    return attacked;
+  }
+
+  /**
+   * Runs an attack while the innocent worker writes and the innocent client watches. Fails when the engine ends, when a write fails,
+   * when the client misses one, or when the main thread works too long in one go.
+   */
+  async survives(attack: () => Promise<unknown>, mostSliceMs = MOST_SLICE_MS): Promise<AttackResult> {
+    const before = await this.#slices.take(this.engine.pid);
+    let over = false;
+    const used = (async () => {
+      while (!over) await this.#useBriefly();
+    })();
+    await attack().finally(() => {
+      over = true;
+    });
+    await used;
+    await this.#useBriefly();
+    ok(this.engine.running, `the engine has ended: ${this.engine.log.slice(-2_000)}`);
+    doesNotMatch(this.engine.log, /unhandled_rejection|uncaught_exception/);
+    const { longestMs, heldBytes } = await this.#slices.take(this.engine.pid);
+    const result = { longestMs, grownMib: (heldBytes - before.heldBytes) / MIB };
+    process.stdout.write(`longest run ${longestMs.toFixed(1)} ms, memory grown by ${result.grownMib.toFixed(1)} MiB\n`);
+    ok(longestMs <= mostSliceMs, `the main thread worked for ${longestMs} ms in one go`);
+    return result;
+  }
+
+  /** Writes some items and waits until the client has seen each of them, in order. */
+  async #useBriefly(): Promise<void> {
+    const from = this.#written;
+    for (let n = 0; n < 10; n++) {
+      await this.#innocent.result('stream::set', { ...ROOM, item_id: 'm', data: { n: this.#written } });
+      this.#written++;
+    }
+    const last = this.#written - 1;
+    const numberOf = (data: unknown) => (data as { readonly n: number }).n;
+    await this.#watcher.inbox.take(({ event }) => event?.type !== 'sync' && numberOf(event?.data) === last, `change ${last}`);
+    const seen = this.#watcher.inbox.all.filter(({ event }) => event?.type !== 'sync').map(({ event }) => numberOf(event.data));
+    deepEqual(
+      seen,
+      Array.from({ length: this.#written - from }, (_, n) => from + n),
+    );
+    this.#watcher.inbox.clear();
+    this.#innocent.inbox.clear();
+  }
+}
+
+/** Runs `one` for each number below `count`, at most `width` at a time. */
+export async function crowd<T>(count: number, width: number, one: (n: number) => Promise<T>): Promise<T[]> {
+  const results: T[] = [];
+  let next = 0;
+  const lane = async () => {
+    while (next < count) results.push(await one(next++));
+  };
+  await Promise.all(Array.from({ length: Math.min(width, count) }, lane));
+  return results;
+}
+
+/** Ends something when the test ends. */
+export const later = (end: () => unknown): void => onTestFinished(() => void end());
