@@ -55,13 +55,14 @@ test('S21 pings count as messages', async () => {
 
 test('S21 a guest that calls more than it may is not read for a while, and gets every answer', async () => {
   const { engine, workerUrl, gatedUrl } = await startTestEngine({
-    gated: { rbac: { exposeFunctions: [{ kind: 'match', pattern: 'app::*' }] }, manager: { maxCallsPerSecond: 200 } },
+    gated: { rbac: { exposeFunctions: [{ kind: 'match', pattern: 'app::*' }] }, manager: { maxCallsPerSecond: 50 } },
   });
   const worker = await RawWorker.connect(workerUrl);
   await worker.serve('app::f', () => 1);
   const guest = await RawWorker.connect(gatedUrl);
-  const answers = await Promise.all(Array.from({ length: 1_100 }, () => guest.call('app::f', {})));
-  expect(answers.filter(({ result }) => result === 1)).toHaveLength(1_100);
+  const sent = Array.from({ length: 330 }, () => guest.call('app::f', {}));
+  const answers = await Promise.all(sent);
+  expect(answers.filter(({ result }) => result === 1)).toHaveLength(330);
   expect(engine.figures().rateLimited).toBeGreaterThan(0);
 });
 
@@ -82,8 +83,7 @@ test('E7 groups that nobody watches any more are kept in a bounded number', asyn
     client.socket.send(join(n));
     client.socket.send(leave(n));
   }
-  await client.settled();
-  expect(engine.figures().groups).toBe(LIMITS.lingeringGroups);
-  expect(engine.figures().evictedGroups).toBe(5_000);
+  while (engine.figures().evictedGroups < 5_000) await client.settled();
+  expect(engine.figures()).toMatchObject({ groups: LIMITS.lingeringGroups, evictedGroups: 5_000 });
   expect(log.filter(({ event }) => event === 'lingering_groups_evicted')).toHaveLength(1);
 });

@@ -119,20 +119,23 @@ export class InboundMeter {
 
   /** A message, ping or pong of this many bytes was read. */
   frame(bytes: number): void {
-    this.#spend('frames', 1);
-    this.#spend('bytes', bytes);
+    const own = this.#own;
+    this.#spend('frames', own.frames, 1);
+    this.#spend('bytes', own.bytes, bytes);
+    const shared = this.#shared;
+    if (shared === undefined) return;
+    this.#spend('frames', shared.frames, 1);
+    this.#spend('bytes', shared.bytes, bytes);
   }
 
   /** A join or a call was read. */
   request(): void {
-    this.#spend('requests', 1);
+    this.#spend('requests', this.#own.requests, 1);
+    if (this.#shared !== undefined) this.#spend('requests', this.#shared.requests, 1);
   }
 
-  #spend(kind: RateKind, tokens: number): void {
-    const own = this.#own[kind];
-    if (own !== undefined && !own.spend(tokens)) this.#hold(kind, own);
-    const shared = this.#shared?.[kind];
-    if (shared !== undefined && !shared.spend(tokens)) this.#hold(kind, shared);
+  #spend(kind: RateKind, bucket: TokenBucket | undefined, tokens: number): void {
+    if (bucket !== undefined && !bucket.spend(tokens)) this.#hold(kind, bucket);
   }
 
   #hold(kind: RateKind, bucket: TokenBucket): void {
