@@ -77,7 +77,7 @@ it('virtual time passes in order, and only when everything that can run has run'
     const interval = setInterval(() => {
       done.push(`interval ${Date.now() % 1_000}`);
       if (done.length > 4) clearInterval(interval);
-    });
+    }, 4);
     void Promise.resolve().then(() => done.push('microtask'));
     await time.runUntil(100);
   } finally {
