@@ -70,6 +70,7 @@ describe('SECURITY.md', () => {
           'packages/protocol/test',
           'packages/client/test',
           'packages/sdk/test',
+          'packages/checker/test',
         ]
           .map((folder) => join(ROOT, folder, file))
           .find((candidate) => existsSync(candidate));

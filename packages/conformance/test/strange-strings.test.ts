@@ -115,8 +115,13 @@ describe('S27 strange texts in every text field', () => {
     }
   });
 
-  test.each(['worker', 'guest'])('of the frames of a %s', async (who) => {
+  test.each([
+    ['worker', 'memory'],
+    ['guest', 'memory'],
+    ['worker', 'lmdb'],
+  ])('of the frames of a %s, over a store in %s', async (who, store) => {
     const { workerUrl, gatedUrl, worker, harmless } = await start({
+      lmdb: store === 'lmdb',
       gated: {
         rbac: {
           authFunction: 'app::guest',
@@ -141,6 +146,13 @@ describe('S27 strange texts in every text field', () => {
       await harmless(`${who} ${type}`);
     }
     const peer = await RawWorker.connect(url);
+    // A place in a list is looked up in the store.
+    await worker.result('stream::set', { stream_name: 'listed', group_id: 'g', item_id: 'i', data: 1 });
+    await worker.result('state::set', { scope: 'listed', key: 'k', value: 1 });
+    const groups = { 'stream::list': { stream_name: 'listed', group_id: 'g' }, 'state::list': { scope: 'listed' } };
+    for (const [id, group] of Object.entries(groups))
+      for (const after of STRANGE_STRINGS) await worker.call(id, { ...group, limit: 1, after });
+    await harmless(`${who} after`);
     for (const { id, valid, fields } of FUNCTION_FIELDS) {
       for (const field of Object.keys(fields))
         for (const text of STRANGE_STRINGS)

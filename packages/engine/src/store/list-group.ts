@@ -1,6 +1,7 @@
 import { type JsonText, type Position, RivuletError } from '@rivulet/protocol';
 import { systemClock } from '../structures/clock.js';
 import { TurnBudget } from '../structures/turn-budget.js';
+import { isValidId } from './ids.js';
 import type { GroupRef, Snapshot, StoredItem, StreamStore } from './store.js';
 
 export interface ListOptions {
@@ -50,6 +51,8 @@ interface Begun {
 }
 
 async function begin(store: StreamStore, ref: GroupRef, after: string | undefined): Promise<Begun> {
+  // A store need not take such a text as a key: it may be longer than any.
+  if (after !== undefined && !isValidId(after)) throw missing();
   if (after === undefined || store.snapshotAfter === undefined) return { snapshot: await store.snapshot(ref), skipTo: after };
   const snapshot = await store.snapshotAfter(ref, after);
   if (snapshot === undefined) throw missing();
