@@ -238,7 +238,7 @@ test('F36 a handshake that is not finished within 5 s is dropped, whether it is 
       let at = begun.length;
       const timer = setInterval(() => {
         if (drips && at < head.length - 2) raw.write(head.slice(at, ++at));
-      });
+      }, 100);
       onTestFinished(() => clearInterval(timer));
       return raw.ended;
     }),

@@ -98,7 +98,7 @@ test(`RG-26 ${ITEMS} items are shown to those who join in pieces: little memory,
     let most = before;
     const watching = setInterval(() => {
       most = Math.max(most, memoryOf(engine.pid));
-    });
+    }, 25);
     await loop.take(engine.pid);
     const shown = await Promise.all([itemsOf(`${url}${query}`), itemsOf(`${url}${query}`)]).finally(() => clearInterval(watching));
     expect(shown).toEqual([ITEMS, ITEMS]);
