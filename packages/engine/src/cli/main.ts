@@ -1,16 +1,24 @@
+import { createRequire } from 'node:module';
 import { parseArgs } from 'node:util';
-import { checkConfigCommand } from './check-config.js';
+import type * as checkConfig from './check-config.js';
 import type { Command, CommandContext, OptionValues } from './command.js';
 import { EXIT, type ExitCode } from './exit-codes.js';
-import { printConfigCommand } from './print-config.js';
-import { versionCommand } from './version.js';
+import type * as printConfig from './print-config.js';
+import type * as start from './start.js';
+import type * as version from './version.js';
 
-/** `start` alone brings the whole engine along, so the other commands answer without it. */
-const COMMANDS: Readonly<Record<string, () => Command | Promise<Command>>> = {
-  start: async () => (await import('./start.js')).startCommand,
-  'check-config': () => checkConfigCommand,
-  'print-config': () => printConfigCommand,
-  version: () => versionCommand,
+/**
+ * Loads a module and everything that it imports, one file after the other. `import` opens all files at the same time, and fails where the
+ * process may have fewer descriptors than the engine has files.
+ */
+const load = createRequire(import.meta.url);
+
+/** Each command loads only what it needs; `start` needs the whole engine. */
+const COMMANDS: Readonly<Record<string, () => Command>> = {
+  start: () => (load('./start.js') as typeof start).startCommand,
+  'check-config': () => (load('./check-config.js') as typeof checkConfig).checkConfigCommand,
+  'print-config': () => (load('./print-config.js') as typeof printConfig).printConfigCommand,
+  version: () => (load('./version.js') as typeof version).versionCommand,
 };
 
 const USAGE = `Usage: rivulet <command> [options]
@@ -41,7 +49,7 @@ async function main(words: readonly string[], context: CommandContext): Promise<
     context.err(`error: ${name === '' ? 'a command is missing' : `unknown command "${name}"`}\n\n${USAGE}`);
     return EXIT.usage;
   }
-  const command = await find();
+  const command = find();
   const values = parseOptions(command, rest);
   if (typeof values === 'string') {
     context.err(`error: ${values}\n\n${USAGE}`);
