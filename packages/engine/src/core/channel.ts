@@ -1,5 +1,6 @@
 import { randomUUID, timingSafeEqual } from 'node:crypto';
 import { type CloseName, LIMITS } from '@rivulet/protocol';
+import { inOwnMemory } from '../structures/own-memory.js';
 
 /** What goes through a channel: one WebSocket message, as its writer sent it. */
 export interface ChannelMessage {
@@ -150,8 +151,7 @@ export class Channel {
       return;
     }
     const { data, binary } = message;
-    // A short message may be a view of a large block that the socket was read into.
-    this.#messages.push(data.length * 2 < data.buffer.byteLength ? { data: Buffer.from(data), binary } : message);
+    this.#messages.push({ data: inOwnMemory(data), binary });
     this.#hold(data.length + MESSAGE_BYTES);
     this.holdBack();
   }

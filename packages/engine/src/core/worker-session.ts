@@ -113,7 +113,10 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     this.#made = new MadeCalls(room, this);
     if (rights === undefined) this.#hold = this.#newHold();
     else this.#gate = this.#gateOf(rights);
-    this.#outbound = new OutboundBatch((frames) => connection.write(frames));
+    this.#outbound = new OutboundBatch(
+      (frames) => connection.write(frames),
+      () => connection.buffered > 0,
+    );
     this.send(encodeWorkerRegistered(this.workerId, this.reattachToken));
     room.workers.add(this);
   }

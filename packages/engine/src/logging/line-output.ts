@@ -1,5 +1,6 @@
 import { constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
+import { inOwnMemory } from '../structures/own-memory.js';
 
 /** Takes whole log lines. `kind` is the event of the line; losses are counted by it. */
 export interface LineOutput {
@@ -125,7 +126,7 @@ export class NonBlockingOutput implements LineOutput {
   }
 
   #keep(data: Buffer): void {
-    this.#waiting.push(data);
+    this.#waiting.push(inOwnMemory(data));
     this.#waitingBytes += data.length;
   }
 

@@ -1,3 +1,5 @@
+import { FrameBlocks } from './fanout/frame-blocks.js';
+
 /**
  * The tail of one group: its last changes as finished WebSocket frames, in offset order without holes. It is what lets a live
  * subscriber share a batch and a lagging one catch up exactly. What has fallen out of it is not lost: the store has the items.
@@ -6,6 +8,8 @@ export class GroupLog {
   #frames = NO_FRAMES;
   #items = NO_ITEMS;
   #times = NO_TIMES;
+  /** `undefined` while the log is empty. */
+  #blocks: FrameBlocks | undefined;
   /** Entries before this index of the arrays are gone; the arrays are compacted now and then. */
   #start = 0;
   /** Offset of the entry at index 0 of the arrays, minus 1. */
@@ -65,7 +69,7 @@ export class GroupLog {
       this.#items = [];
       this.#times = [];
     }
-    this.#frames.push(frame);
+    this.#frames.push((this.#blocks ??= new FrameBlocks()).keep(frame, this.#bytes));
     this.#items.push(item);
     this.#times.push(time);
     this.#head = offset;
@@ -88,6 +92,7 @@ export class GroupLog {
     this.#start++;
     const freed = frame.length + ENTRY_BYTES;
     this.#bytes -= freed;
+    if (this.length === 0) this.#blocks = undefined;
     if (this.#start > 64 && this.#start * 2 > this.#frames.length) this.#compact();
     return freed;
   }
@@ -131,6 +136,7 @@ export class GroupLog {
     this.#frames = NO_FRAMES;
     this.#items = NO_ITEMS;
     this.#times = NO_TIMES;
+    this.#blocks = undefined;
     this.#start = 0;
     this.#zero = offset;
     this.#head = offset;

@@ -6,12 +6,15 @@ const MOST_UNITS = 1_048_576;
 /** Collects the text messages that one connection sends in one turn of the event loop, so that they leave in one write. */
 export class OutboundBatch {
   readonly #write: (frames: Buffer) => void;
+  readonly #isBehind: () => boolean;
   #texts: string[] = [];
   #units = 0;
   #scheduled = false;
 
-  constructor(write: (frames: Buffer) => void) {
+  /** `isBehind`: whether the peer has not read what was written before, so that a write is kept in memory. */
+  constructor(write: (frames: Buffer) => void, isBehind: () => boolean = () => false) {
     this.#write = write;
+    this.#isBehind = isBehind;
   }
 
   /** A lower bound of the bytes that wait for the end of the turn. */
@@ -43,7 +46,8 @@ export class OutboundBatch {
       sizes[index] = bytes;
       total += textFrameBytes(bytes);
     }
-    const frames = Buffer.allocUnsafe(total);
+    // A short buffer of `allocUnsafe` is a part of a large block, which it would hold while it waits.
+    const frames = this.#isBehind() ? Buffer.allocUnsafeSlow(total) : Buffer.allocUnsafe(total);
     let at = 0;
     for (let index = 0; index < texts.length; index++) at = writeTextFrame(frames, at, texts[index] as string, sizes[index] as number);
     this.#write(frames);
