@@ -1,6 +1,6 @@
 import { LIMITS } from '@rivulet/protocol';
 import { expect, test } from 'vitest';
-import { ChannelEnd, createChannel } from './harness/channel-end.js';
+import { ChannelEnd, type ChannelRef, createChannel } from './harness/channel-end.js';
 import { startTestEngine } from './harness/engine.js';
 import { RawWorker } from './harness/raw-worker.js';
 
@@ -20,30 +20,88 @@ test('sessions have a bound of channels of their own, which leaves those of work
   await make(await RawWorker.connect(gatedUrl), 1);
 });
 
-test('channels of sessions that nobody reads hold a bound together; those of workers go on, and everything arrives once it is read', async () => {
-  const { engine, worker, session, gatedUrl, workerUrl } = await start();
-  const message = Buffer.alloc(1_000_000);
-  const count = Math.ceil(LIMITS.sessionChannelsBytes / message.length) + 20;
+/** Creates channels of a new session and sends messages into each. Nobody reads them. */
+async function fill(gatedUrl: string, count: number, message: Buffer, messages = 1) {
+  const session = await RawWorker.connect(gatedUrl);
   const refs = await Promise.all(Array.from({ length: count }, () => createChannel(session)));
   const writers = await Promise.all(refs.map(({ writer }) => ChannelEnd.open(gatedUrl, writer)));
   for (const { socket } of writers) {
-    socket.send(message);
+    for (let n = 0; n < messages; n++) socket.send(message);
     socket.close(1000);
   }
-  while (engine.figures().channelBytes < LIMITS.sessionChannelsBytes) await session.settled();
-  for (let turn = 0; turn < 100; turn++) await session.settled();
-  expect(engine.figures().channelBytes).toBeLessThan(LIMITS.sessionChannelsBytes + 1_100_000);
-  const own = await createChannel(worker);
-  const end = await ChannelEnd.open(workerUrl, own.writer);
+  return refs.map(({ reader }) => reader);
+}
+
+async function expectThrough(from: RawWorker, url: string) {
+  const own = await createChannel(from);
+  const end = await ChannelEnd.open(url, own.writer);
+  const read = await ChannelEnd.open(url, own.reader);
   end.socket.send('through');
   end.socket.close(1000);
-  const read = await ChannelEnd.open(workerUrl, own.reader);
   expect((await read.closed).code).toBe(1000);
   expect(read.inbox.all.map(({ data }) => data.toString())).toEqual(['through']);
-  for (const { reader } of refs) {
-    const to = await ChannelEnd.open(gatedUrl, reader);
+}
+
+async function expectRead(url: string, readers: readonly ChannelRef[], bytes: number, messages = 1) {
+  for (const reader of readers) {
+    const to = await ChannelEnd.open(url, reader);
     expect((await to.closed).code).toBe(1000);
-    expect(to.inbox.all.map(({ data }) => data.length)).toEqual([message.length]);
+    expect(to.inbox.all.map(({ data }) => data.length)).toEqual(Array.from({ length: messages }, () => bytes));
   }
+}
+
+test('E8 channels of one session that nobody reads hold a bound; other sessions go on, and everything arrives once it is read', async () => {
+  const { engine, session, gatedUrl } = await start();
+  const message = Buffer.alloc(100_000);
+  const readers = await fill(gatedUrl, 6, message, 20);
+  while (engine.figures().channelBytes < LIMITS.guestChannelBytes) await session.settled();
+  for (let turn = 0; turn < 100; turn++) await session.settled();
+  // Each writer may have a message on its way when the bound is reached.
+  expect(engine.figures().channelBytes).toBeLessThan(LIMITS.guestChannelBytes + (readers.length + 1) * message.length);
+  const held = engine.figures().channelBytes;
+  await fill(gatedUrl, 1, message);
+  while (engine.figures().channelBytes < held + message.length) await session.settled();
+  await expectThrough(session, gatedUrl);
+  await expectRead(gatedUrl, readers, message.length, 20);
+});
+
+test('channels of sessions that nobody reads hold a bound together; those of workers go on, and everything arrives once it is read', async () => {
+  const { engine, worker, session, gatedUrl, workerUrl } = await start();
+  const message = Buffer.alloc(1_000_000);
+  const readers: ChannelRef[] = [];
+  while (engine.figures().channelBytes < LIMITS.sessionChannelsBytes) {
+    readers.push(...(await fill(gatedUrl, 3, message)));
+    const arrived = Math.min(readers.length * message.length, LIMITS.sessionChannelsBytes);
+    while (engine.figures().channelBytes < arrived) await session.settled();
+  }
+  readers.push(...(await fill(gatedUrl, 3, message)));
+  for (let turn = 0; turn < 100; turn++) await session.settled();
+  // Each of the three writers may have had a message on its way when the bound was reached.
+  expect(engine.figures().channelBytes).toBeLessThan(LIMITS.sessionChannelsBytes + 3 * (message.length + 256));
+  await expectThrough(worker, workerUrl);
+  await expectRead(gatedUrl, readers, message.length);
   expect(engine.figures().channelBytes).toBe(0);
+});
+
+test('E8 readers of one session that rest do not stop one that reads, and get everything when they read again', async () => {
+  const { session, gatedUrl } = await start();
+  const [count, message] = [160, Buffer.alloc(65_536)];
+  const resting = await Promise.all(
+    Array.from({ length: 12 }, async () => {
+      const { writer, reader } = await createChannel(session);
+      const to = await ChannelEnd.open(gatedUrl, reader);
+      to.socket.pause();
+      const { socket } = await ChannelEnd.open(gatedUrl, writer);
+      for (let n = 0; n < count; n++) socket.send(message);
+      socket.close(1000);
+      return to;
+    }),
+  );
+  for (let turn = 0; turn < 100; turn++) await session.settled();
+  await expectThrough(session, gatedUrl);
+  for (const { socket } of resting) socket.resume();
+  for (const to of resting) {
+    expect((await to.closed).code).toBe(1000);
+    expect(to.inbox.all).toHaveLength(count);
+  }
 });

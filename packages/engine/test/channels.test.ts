@@ -1,9 +1,11 @@
 import { LIMITS, RivuletError } from '@rivulet/protocol';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Channel, ChannelMessage, ChannelReader, ChannelWriter } from '../src/core/channel.js';
+import { ReaderSocket } from '../src/core/channel-socket.js';
 import { readChannelTarget } from '../src/core/channel-target.js';
 import { Channels } from '../src/core/channels.js';
 import type { Caller, CallerAccess } from '../src/core/invocation.js';
+import type { Connection } from '../src/transport/connection.js';
 
 type Owner = Pick<Caller, 'workerId' | 'access'>;
 const SESSION: CallerAccess = { mayCall: () => false, grant: { context: {} } };
@@ -157,11 +159,11 @@ function kindOf(owner: Owner | undefined): string {
 }
 
 /** Fills what the owner's channels may hold together, with channels that nobody reads. */
-function fillUp(most: number, owner?: Owner): Channel[] {
+function fillUp(most: number, ownerOf: (n: number) => Owner | undefined = () => undefined): Channel[] {
   const data = Buffer.alloc(1_000_000);
   const filled: Channel[] = [];
   for (let held = 0; held < most; ) {
-    const channel = channels.create(1_024, owner);
+    const channel = channels.create(1_024, ownerOf(filled.length));
     const writer = new Writer();
     channel.attachWriter(writer);
     filled.push(channel);
@@ -181,7 +183,8 @@ it.each([
   const idle = channels.create(64, owner);
   const idleWriter = new Writer();
   idle.attachWriter(idleWriter);
-  fillUp(most, owner);
+  // One session alone does not get that far.
+  fillUp(most, (n) => (owner === undefined || kindOf(owner) === 'worker' ? owner : { ...owner, workerId: `s ${n}` }));
   expect(channels.held).toBeLessThan(most + 1_100_000);
   expect(idleWriter.paused).toBe(true);
   const late = channels.create(64, owner);
@@ -195,6 +198,40 @@ it.each([
     channels.create(64, other).attachWriter(free);
     expect(free.paused).toBe(false);
   }
+});
+
+it('when the channels of one session hold what one may, only its own writers wait, and go on when a quarter is free', async () => {
+  const greedy: Owner = { workerId: 'greedy', access: SESSION };
+  const [first, second] = [channels.create(1_024, greedy), channels.create(1_024, greedy)];
+  const [writer, idle, other] = [new Writer(), new Writer(), new Writer()];
+  first.attachWriter(writer);
+  second.attachWriter(idle);
+  channels.create(64, { workerId: 'other', access: SESSION }).attachWriter(other);
+  const data = Buffer.alloc(65_536 - 256);
+  let written = 0;
+  for (; !writer.paused; written += 65_536) first.write({ data, binary: true });
+  expect(written).toBe(LIMITS.guestChannelBytes);
+  expect([idle.paused, other.paused]).toEqual([true, false]);
+  // A reader that takes each message at once lets its own writer go on.
+  const reader = new Reader();
+  second.attachReader(reader);
+  expect(idle.paused).toBe(false);
+  write(second, 'a');
+  reader.room = 0;
+  write(second, 'b');
+  expect([reader.got, idle.paused]).toEqual([['a'], true]);
+  const slow = new Reader();
+  slow.room = LIMITS.guestChannelBytes / 65_536 / 4;
+  first.attachReader(slow);
+  await Promise.resolve();
+  expect(idle.paused).toBe(true);
+  slow.room = 1;
+  first.pump();
+  await Promise.resolve();
+  expect(idle.paused).toBe(false);
+  first.end('readerGone');
+  second.end('readerGone');
+  expect(channels.held).toBe(0);
 });
 
 it('when they do, a channel goes on whose reader takes each message at once, and the others when a quarter is free', async () => {
@@ -220,6 +257,73 @@ it('when they do, a channel goes on whose reader takes each message at once, and
   }
   expect(channels.held).toBeLessThanOrEqual((LIMITS.channelsBytes / 4) * 3);
   expect(channels.held).toBeGreaterThan((LIMITS.channelsBytes / 4) * 3 - 10_000_000);
+});
+
+/** A connection whose peer reads nothing until `take`. */
+class SlowConnection implements Connection {
+  readonly remoteAddress = '127.0.0.1';
+  open = true;
+  buffered = 0;
+  #sent = () => {};
+
+  writeFrame(head: Buffer, payload: Buffer, sent: () => void): void {
+    this.buffered += head.length + payload.length;
+    this.#sent = sent;
+  }
+
+  take(): void {
+    this.buffered = 0;
+    this.#sent();
+  }
+
+  close(): void {
+    this.open = false;
+  }
+
+  write() {}
+  pause() {}
+  resume() {}
+  knock() {}
+  destroy() {}
+}
+
+it('the sockets of the readers of one session have a bound of what they have not sent, which others and those that read do not feel', async () => {
+  const attach = (owner: Owner, connection = new SlowConnection()) => {
+    const channel = channels.create(64, owner);
+    channel.attachWriter(new Writer());
+    const socket = new ReaderSocket(channel, connection, () => {});
+    socket.attach();
+    return { channel, connection, socket };
+  };
+  const greedy: Owner = { workerId: 'greedy', access: SESSION };
+  const data = Buffer.alloc(100_000);
+  const ends = Array.from({ length: 100 }, () => attach(greedy));
+  for (let round = 0; round < 3; round++) for (const { channel } of ends) channel.write({ data, binary: true });
+  const unsent = () => ends.reduce((sum, { connection }) => sum + connection.buffered, 0);
+  expect(unsent()).toBeGreaterThan(LIMITS.guestChannelUnsentBytes / 2);
+  expect(unsent()).toBeLessThan(LIMITS.guestChannelUnsentBytes + data.length + 10);
+  const other = attach({ workerId: 'other', access: SESSION });
+  other.channel.write({ data, binary: true });
+  expect(other.connection.buffered).toBeGreaterThan(data.length);
+  // The channel is over, and its socket still holds what it has not sent: this counts, so that new channels bring no room.
+  for (const { channel } of ends) channel.writerClosed(false);
+  for (const { channel, connection } of ends) if (connection.buffered > 0) channel.end('readerGone');
+  const late = attach(greedy);
+  late.channel.write({ data, binary: true });
+  expect(late.connection.buffered).toBe(0);
+  // Room goes to those that wait, until all have everything.
+  let got = 0;
+  for (let left = ends.length + 1; left > 0; left--) {
+    const end = [...ends, late].find(({ connection }) => connection.buffered > 0);
+    if (end === undefined) break;
+    got++;
+    end.connection.take();
+    end.socket.onDrain();
+    if (end.channel.over && end.connection.buffered === 0) end.socket.onDisconnect();
+    await Promise.resolve();
+    expect(unsent()).toBeLessThan(LIMITS.guestChannelUnsentBytes + data.length + 10);
+  }
+  expect(got).toBeGreaterThan(100);
 });
 
 it('many short messages count for what they take', () => {

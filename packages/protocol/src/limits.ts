@@ -190,6 +190,10 @@ export const LIMITS = {
   channelsBytes: 268_435_456,
   /** The same of sessions with rules. */
   sessionChannelsBytes: 67_108_864,
+  /** The same of one session with rules. */
+  guestChannelBytes: 2_097_152,
+  /** Bytes that the sockets of readers have not sent, of all channels that one session with rules created. */
+  guestChannelUnsentBytes: 2_097_152,
   /** Channels that trusted workers have created and that are not over, of all together and of one. */
   channels: 65_536,
   channelsPerWorker: 16_384,

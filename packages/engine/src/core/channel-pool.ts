@@ -1,12 +1,16 @@
 import { RivuletError } from '@rivulet/protocol';
-import type { Channel, ChannelRoom } from './channel.js';
+import { Channel } from './channel.js';
+import { HighWater } from './channels/high-water.js';
+import { OwnerShare, type ShareBounds, type SharedPool } from './channels/owner-share.js';
 
 export interface PoolBounds {
-  /** That its channels hold together. */
+  /** Bytes that its channels hold together. */
   readonly bytes: number;
   /** Channels that owners have created and that are not over, of all together and of one. */
   readonly channels: number;
   readonly perOwner: number;
+  /** Bytes of the channels of one owner. */
+  readonly share: ShareBounds;
 }
 
 /** The table that all pools share. */
@@ -20,63 +24,70 @@ export interface ChannelTable {
  * Channels of one kind of owner, which share what may be held; no kind takes from another. When it is used up, everybody who writes to one
  * of them waits, but where the reader takes each message at once: so nobody who is read waits for those who are not.
  */
-export class ChannelPool implements ChannelRoom {
+export class ChannelPool implements SharedPool {
   readonly #table: ChannelTable;
   readonly #bounds: PoolBounds;
   readonly #channels = new Set<Channel>();
-  /** Those that each owner has created. */
-  readonly #owned = new Map<string, Set<Channel>>();
+  readonly #shares = new Map<string, OwnerShare>();
+  readonly #held: HighWater;
   #ownedTotal = 0;
-  #held = 0;
-  #full = false;
 
   constructor(table: ChannelTable, bounds: PoolBounds) {
     this.#table = table;
     this.#bounds = bounds;
+    this.#held = new HighWater(
+      bounds.bytes,
+      () => this.#holdBack(),
+      () => this.#goOn(),
+    );
   }
 
   /** Bytes that its channels hold. */
   get held(): number {
-    return this.#held;
+    return this.#held.level;
   }
 
   get full(): boolean {
-    return this.#full;
+    return this.#held.full;
   }
 
-  /** Throws `OVERLOADED` when the channel's owner has too many, or all have. Those of the engine are bounded by what it makes them for. */
-  add(channel: Channel): void {
-    const { owner } = channel;
-    if (owner !== undefined) {
-      const owned = this.#owned.get(owner) ?? new Set();
-      if (this.#ownedTotal >= this.#bounds.channels || owned.size >= this.#bounds.perOwner) {
-        const bound = owned.size >= this.#bounds.perOwner ? `${owned.size} channels of this worker` : `${this.#ownedTotal} channels`;
-        throw new RivuletError('OVERLOADED', `there are ${bound} that are not over; use or close them first`);
-      }
-      this.#owned.set(owner, owned.add(channel));
+  /**
+   * Creates a channel that holds at most `messages`. Throws `OVERLOADED` when its owner has too many, or all owners together have. Those of
+   * the engine, which have no owner, are bounded by their purpose.
+   */
+  create(messages: number, owner: string | undefined): Channel {
+    const share = owner === undefined ? undefined : this.#shareOf(owner);
+    const channel = new Channel(share ?? this, messages, owner);
+    if (share !== undefined) {
+      share.add(channel);
       this.#ownedTotal++;
     }
     this.#channels.add(channel);
+    return channel;
   }
 
-  /** Those that the owner has created and that are not over. */
+  /** Returns the channels that the owner has created and that are not over. */
   ownedBy(owner: string): readonly Channel[] {
-    return [...(this.#owned.get(owner) ?? [])];
+    return [...(this.#shares.get(owner)?.channels ?? [])];
+  }
+
+  // SharedPool
+
+  forget(share: OwnerShare): void {
+    if (this.#shares.get(share.owner) === share) this.#shares.delete(share.owner);
   }
 
   // ChannelRoom
 
   hold(bytes: number): void {
-    this.#held += bytes;
-    if (!this.#full && this.#held >= this.#bounds.bytes) {
-      this.#full = true;
-      for (const channel of this.#channels) channel.holdBack();
-    } else if (this.#full && this.#held <= (this.#bounds.bytes / 4) * 3) {
-      this.#full = false;
-      // Not within the delivery that made the room: a writer may write as soon as it may.
-      queueMicrotask(() => this.#goOn());
-    }
+    this.#held.add(bytes);
   }
+
+  mayDeliver(): boolean {
+    return true;
+  }
+
+  unsent(): void {}
 
   passed(bytes: number): void {
     this.#table.passed(bytes);
@@ -89,19 +100,31 @@ export class ChannelPool implements ChannelRoom {
   remove(channel: Channel): void {
     if (!this.#channels.delete(channel)) return;
     this.#table.remove(channel);
-    const { owner } = channel;
-    if (owner === undefined) return;
-    this.#ownedTotal--;
-    const owned = this.#owned.get(owner);
-    owned?.delete(channel);
-    if (owned?.size === 0) this.#owned.delete(owner);
+    if (channel.owner !== undefined) this.#ownedTotal--;
   }
 
-  /** In turn: who may go on is the last to be asked the next time. */
+  #shareOf(owner: string): OwnerShare {
+    const share = this.#shares.get(owner);
+    const count = share?.channels.size ?? 0;
+    if (this.#ownedTotal >= this.#bounds.channels || count >= this.#bounds.perOwner) {
+      const bound = count >= this.#bounds.perOwner ? `${count} channels of this worker` : `${this.#ownedTotal} channels`;
+      throw new RivuletError('OVERLOADED', `there are ${bound} that are not over; use or close them first`);
+    }
+    if (share !== undefined) return share;
+    const created = new OwnerShare(owner, this, this.#bounds.share);
+    this.#shares.set(owner, created);
+    return created;
+  }
+
+  #holdBack(): void {
+    for (const channel of this.#channels) channel.holdBack();
+  }
+
+  /** In turn: a channel that goes on is the last one of the next round. */
   #goOn(): void {
-    const asked = [...this.#channels];
-    for (const channel of asked) {
-      if (this.#full) return;
+    const round = [...this.#channels];
+    for (const channel of round) {
+      if (this.full) return;
       if (!channel.goOn()) continue;
       this.#channels.delete(channel);
       this.#channels.add(channel);

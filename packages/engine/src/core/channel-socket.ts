@@ -12,6 +12,12 @@ export class ReaderSocket implements ConnectionOwner, ChannelReader {
   readonly #channel: Channel;
   readonly #connection: Connection;
   readonly #gone: () => void;
+  readonly #sent = () => {
+    if (this.#connected) this.#count(this.#connection.buffered);
+  };
+  /** Bytes to send that the channel knows of. */
+  #counted = 0;
+  #connected = true;
 
   constructor(channel: Channel, connection: Connection, gone: () => void) {
     this.#channel = channel;
@@ -25,11 +31,13 @@ export class ReaderSocket implements ConnectionOwner, ChannelReader {
   }
 
   get ready(): boolean {
-    return this.#connection.open && this.#connection.buffered < READER_BYTES;
+    const { open, buffered } = this.#connection;
+    return open && buffered < READER_BYTES && this.#channel.mayDeliver(buffered);
   }
 
   deliver({ data, binary }: ChannelMessage): void {
-    this.#connection.writeFrame(encodeFrameHead(data.length, binary), data);
+    this.#connection.writeFrame(encodeFrameHead(data.length, binary), data, this.#sent);
+    this.#sent();
   }
 
   finish(end: ChannelEnd): void {
@@ -52,7 +60,16 @@ export class ReaderSocket implements ConnectionOwner, ChannelReader {
   }
 
   onDisconnect(): void {
+    this.#connected = false;
+    this.#count(0);
     this.#gone();
+  }
+
+  #count(buffered: number): void {
+    const more = buffered - this.#counted;
+    if (more === 0) return;
+    this.#counted = buffered;
+    this.#channel.unsent(more);
   }
 }
 

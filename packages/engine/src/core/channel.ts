@@ -42,6 +42,10 @@ export interface ChannelRoom {
   readonly full: boolean;
   /** So many bytes more are held, or fewer. */
   hold(bytes: number): void;
+  /** Whether a reader takes more whose socket has `buffered` bytes to send. When that becomes true again, `Channel.pump` is called. */
+  mayDeliver(buffered: number): boolean;
+  /** The socket of a reader has so many more bytes to send, or fewer. */
+  unsent(bytes: number): void;
   /** So many bytes have come in. */
   passed(bytes: number): void;
   monotonic(): number;
@@ -188,8 +192,19 @@ export class Channel {
     this.end('readerGone');
   }
 
-  /** Delivers what waits for as long as the reader takes it. */
-  pump(): void {
+  /** Whether the sockets of readers leave room for a delivery to one that has `buffered` bytes to send. */
+  mayDeliver(buffered: number): boolean {
+    return this.#room.mayDeliver(buffered);
+  }
+
+  /** The reader's socket has so many more bytes to send, or fewer; also after the channel is over. */
+  unsent(bytes: number): void {
+    this.#room.unsent(bytes);
+  }
+
+  /** Delivers what waits for as long as the reader takes it. Returns whether it took any. */
+  pump(): boolean {
+    const head = this.#head;
     for (;;) {
       const reader = this.#reader;
       const message = this.#messages[this.#head];
@@ -198,9 +213,11 @@ export class Channel {
       this.#hold(-message.data.length - MESSAGE_BYTES);
       reader.deliver(message);
     }
+    const delivered = this.#head !== head;
     this.#trim();
     if (this.size === 0 && this.#writerState === 'closed' && this.#reader !== undefined) this.end(this.#lost ? 'writerLost' : 'done');
     else this.goOn();
+    return delivered;
   }
 
   /** Lets both ends go and drops what waits. Idempotent. */

@@ -2,7 +2,7 @@ import { LIMITS } from '@rivulet/protocol';
 import type { Clock } from '../structures/clock.js';
 import { collectYoungGarbage } from '../structures/minor-collection.js';
 import type { UpgradeRequest, Verdict } from '../transport/listener.js';
-import { Channel, type ChannelDirection } from './channel.js';
+import type { Channel, ChannelDirection } from './channel.js';
 import { ChannelPool, type ChannelTable } from './channel-pool.js';
 import { ReaderSocket, refuseTaken, WriterSocket } from './channel-socket.js';
 import { readChannelTarget } from './channel-target.js';
@@ -12,20 +12,29 @@ const SWEEP_MS = 60_000;
 const CLOSE_MS = 1_000;
 /** Bytes of all channels together after which the buffers that they came in are freed. */
 const COLLECT_EVERY_BYTES = 8_388_608;
+/** Trusted workers have a bound in total only. */
+const UNBOUNDED = { bytes: Number.POSITIVE_INFINITY, unsent: Number.POSITIVE_INFINITY };
 
 /** The channels of an engine. Every worker listener serves all of them: the key in a reference is the right to use it (spec RB §5.6). */
 export class Channels implements ChannelTable {
   readonly #channels = new Map<string, Channel>();
-  readonly #ofEngine = new ChannelPool(this, { bytes: LIMITS.channelsBytes, channels: LIMITS.channels, perOwner: LIMITS.channels });
+  readonly #ofEngine = new ChannelPool(this, {
+    bytes: LIMITS.channelsBytes,
+    channels: LIMITS.channels,
+    perOwner: LIMITS.channels,
+    share: UNBOUNDED,
+  });
   readonly #ofWorkers = new ChannelPool(this, {
     bytes: LIMITS.channelsBytes,
     channels: LIMITS.channels,
     perOwner: LIMITS.channelsPerWorker,
+    share: UNBOUNDED,
   });
   readonly #ofSessions = new ChannelPool(this, {
     bytes: LIMITS.sessionChannelsBytes,
     channels: LIMITS.sessionChannels,
     perOwner: LIMITS.channelsPerSession,
+    share: { bytes: LIMITS.guestChannelBytes, unsent: LIMITS.guestChannelUnsentBytes },
   });
   readonly #clock: Clock;
   readonly #timer: NodeJS.Timeout;
@@ -54,9 +63,7 @@ export class Channels implements ChannelTable {
    * itself, without one, are bounded by whoever creates them. Throws `OVERLOADED`.
    */
   create(messages: number = LIMITS.channelMessages, owner?: Pick<Caller, 'workerId' | 'access'>): Channel {
-    const pool = this.#poolOf(owner);
-    const channel = new Channel(pool, messages, owner?.workerId);
-    pool.add(channel);
+    const channel = this.#poolOf(owner).create(messages, owner?.workerId);
     this.#channels.set(channel.id, channel);
     return channel;
   }

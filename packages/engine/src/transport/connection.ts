@@ -24,8 +24,8 @@ export interface Connection {
   readonly remoteAddress: string;
   /** Writes whole WebSocket frames as they are; the buffer may be shared by many connections and must not change. Ignored once closing. */
   write(frames: Buffer): void;
-  /** The same for one frame in two parts, which leave together. */
-  writeFrame(head: Buffer, payload: Buffer): void;
+  /** The same for one frame in two parts, which leave together. `sent` runs when the kernel has taken both, or the connection has failed. */
+  writeFrame(head: Buffer, payload: Buffer, sent: () => void): void;
   /** Bytes that the kernel has not taken yet. */
   readonly buffered: number;
   readonly open: boolean;

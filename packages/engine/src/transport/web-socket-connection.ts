@@ -126,11 +126,11 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
     if (this.readyState === WebSocket.OPEN) this.#raw?.write(frames);
   }
 
-  writeFrame(head: Buffer, payload: Buffer): void {
+  writeFrame(head: Buffer, payload: Buffer, sent: () => void): void {
     if (this.readyState !== WebSocket.OPEN) return;
     this.#raw?.cork();
     this.#raw?.write(head);
-    this.#raw?.write(payload);
+    this.#raw?.write(payload, sent);
     this.#raw?.uncork();
   }
 

@@ -1,0 +1,35 @@
+/** Counts bytes up to a mark. Reaching it stops writers; they go on when a quarter is free, so that they are not stopped for each message. */
+export class HighWater {
+  readonly #mark: number;
+  readonly #reached: () => void;
+  readonly #freed: () => void;
+  #level = 0;
+  #full = false;
+
+  /** `freed` runs as a microtask: a writer may write as soon as it is called, which must not happen within a delivery. */
+  constructor(mark: number, reached: () => void, freed: () => void) {
+    this.#mark = mark;
+    this.#reached = reached;
+    this.#freed = freed;
+  }
+
+  get level(): number {
+    return this.#level;
+  }
+
+  get full(): boolean {
+    return this.#full;
+  }
+
+  /** Adds bytes, or takes some off if `bytes` is negative. */
+  add(bytes: number): void {
+    this.#level += bytes;
+    if (!this.#full && this.#level >= this.#mark) {
+      this.#full = true;
+      this.#reached();
+    } else if (this.#full && this.#level <= (this.#mark / 4) * 3) {
+      this.#full = false;
+      queueMicrotask(this.#freed);
+    }
+  }
+}
