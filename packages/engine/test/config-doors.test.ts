@@ -45,7 +45,24 @@ describe('a port that other machines reach', () => {
     }
   });
 
+  it('is warned of when it has rules and asks nobody', () => {
+    for (const rules of ['{}', '{ expose_functions: ["match(\\"app::*\\")"] }', '{ on_function_registration_function_id: a }']) {
+      const text = worker(`host: 0.0.0.0, rbac: ${rules}`);
+      const [warning, ...more] = load(text).warnings;
+      expect(warning).toMatchObject({ code: 'guest_port_open', fields: { host: '0.0.0.0', port: 49134 } });
+      for (const part of ['ANYONE', 'expose_functions', 'auth_function_id', 'host: 127.0.0.1', 'allow_anonymous'])
+        expect(warning?.message).toContain(part);
+      expect(warning?.message).not.toContain('\n');
+      expect(more).toEqual([]);
+      expect(problemsOf(`require_auth: true\n${text}`)).toMatchObject([
+        { key: 'workers[0]', message: expect.stringContaining('require_auth is set, and ANYONE') },
+      ]);
+    }
+  });
+
   it.each([
+    ['rules, and allow_anonymous', 'host: 0.0.0.0, rbac: {}, allow_anonymous: true'],
+    ['rules, on loopback', 'host: 127.0.0.1, rbac: {}'],
     ['a token', `host: 0.0.0.0, auth_token: ${TOKEN}`],
     ['rules', 'host: 0.0.0.0, rbac: { auth_function_id: a }'],
     ['allow_anonymous', 'host: 0.0.0.0, allow_anonymous: true'],
@@ -114,6 +131,39 @@ describe('a key that is not taken as it stands', () => {
     expect(config.workerManagers).toMatchObject([{ handshakeTimeoutMs: 10_000 }]);
     expect(config.warnings).toMatchObject([{ code: 'handshake_timeout_long', message: expect.stringContaining('10000 ms') }]);
     expect(config.notes.map(({ code }) => code)).toEqual(['key_ignored', 'loopback_only']);
+  });
+
+  const kv = (config: string) => `adapter: { name: kv, config: { store_method: file_based, ${config} } }`;
+  const state = (config: string) => `workers: [{ name: iii-state, config: { ${config} } }]`;
+  const http = (config: string) => `workers: [{ name: iii-http, config: { ${config} } }]`;
+
+  it.each([
+    ['save_interval_ms', stream(kv('save_interval_ms: 50')), '50 counts as 100: '],
+    ['save_interval_ms', stream(kv('save_interval_ms: 1e12')), '1000000000000 counts as 3600000: '],
+    ['save_interval_ms', state(kv('save_interval_ms: -1')), '-1 counts as 5000: '],
+    ['save_interval_ms', state(kv('save_interval_ms: soon')), '"soon" counts as 5000: '],
+    ['save_interval_ms', stream(kv('save_interval_ms: 200.5')), '200.5 counts as 200: '],
+    ['pong_timeout_ms', stream('ping_interval_ms: 5000, pong_timeout_ms: 6000'), '6000 counts as 5000: '],
+    ['pong_timeout_ms', worker('ping_interval_ms: 5000, pong_timeout_ms: 6000'), '6000 counts as 5000: '],
+    ['max_in_flight_calls', worker('max_in_flight_calls: 5000, rbac: {}'), '5000 counts as 1024: '],
+    ['max_value_bytes', state('max_value_bytes: 9000000'), '9000000 counts as 8000000: '],
+    ['concurrency_request_limit', http('concurrency_request_limit: 0'), '0 counts as 1: '],
+  ])('is warned of: %s in %s', (key, text, says) => {
+    const config = load(text);
+    const found = config.warnings.filter(({ code }) => code === 'value_changed');
+    expect(found).toMatchObject([{ message: expect.stringContaining(says) }]);
+    expect(found[0]?.message).toContain(`${key}: `);
+    // What counts is what is printed.
+    expect(warningCodes(load(stringify(describeConfig(config))))).not.toContain('value_changed');
+  });
+
+  it.each([
+    ['as they are', stream(kv('save_interval_ms: 250'))],
+    ['null', `${state(`max_value_bytes: null, ${kv('save_interval_ms: null')}`)}`],
+    ['left out', worker('ping_interval_ms: 5000, rbac: {}')],
+    ['of a worker without rules', worker('max_in_flight_calls: 5000')],
+  ])('is not warned of when the values count %s', (_what, text) => {
+    expect(warningCodes(load(text))).not.toContain('value_changed');
   });
 
   it.each(['rt', '/rt/', '/', '""', '/a b', '/a?b', '/a%20b', '5'])('is an error: the path_prefix %s', (prefix) => {

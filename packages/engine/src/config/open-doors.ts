@@ -41,7 +41,12 @@ function openDoor(listener: PlacedListener): { readonly code: string; readonly m
       message: `${who} read every stream: set auth_function of iii-stream, or host: 127.0.0.1; ${meant}`,
     };
   }
-  if (listener.config.rbac !== undefined || listener.config.authToken !== undefined) return undefined;
+  const { authToken, rbac } = listener.config;
+  if (rbac !== undefined && rbac.authFunction === undefined) {
+    const rights = 'call what expose_functions of rbac names, and register functions and triggers';
+    return { code: 'guest_port_open', message: `${who} ${rights}: set auth_function_id of rbac, or host: 127.0.0.1; ${meant}` };
+  }
+  if (rbac !== undefined || authToken !== undefined) return undefined;
   const rights = 'call and replace every function, and read and write all streams and state';
   return { code: 'worker_port_open', message: `${who} ${rights}: set auth_token or rbac, or host: 127.0.0.1; ${meant}` };
 }

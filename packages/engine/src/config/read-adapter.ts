@@ -4,8 +4,8 @@ import type { StoreConfig } from './config.js';
 import type { KeyPath } from './config-source.js';
 import type { Findings } from './findings.js';
 import { ADAPTERS, type AdapterOwner } from './known-names.js';
-import { isMapping, type Mapping, readSection, type Section, shown } from './read-section.js';
-import { kvSchemas, redisSchemas } from './worker-schemas.js';
+import { isMapping, type Mapping, readSection, type Section, shown, warnOfChange } from './read-section.js';
+import { kvSchemas, redisSchemas, SAVE_INTERVAL_BOUND } from './worker-schemas.js';
 
 /** Workers that keep items in a store. */
 export type StoreOwner = 'stream' | 'state';
@@ -127,6 +127,7 @@ function readKvStore(
 ): StoreConfig | undefined {
   const kv = readSection(kvSchemas[owner], section, findings);
   if (kv === undefined) return undefined;
+  warnOfChange(section, 'save_interval_ms', kv.save_interval_ms, `expected ${SAVE_INTERVAL_BOUND}`, findings);
   if (kv.store_method === 'in_memory') return { kind: 'memory' };
   return lmdbStore(kv, resolvePath(kv.file_path));
 }

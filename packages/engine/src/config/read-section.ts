@@ -41,6 +41,14 @@ export function readSection<S extends z.ZodObject>(schema: S, section: Section, 
   return schema.safeParse(input).data;
 }
 
+/** Warns when a value of the section counts as another one. A section without the key, or with `null`, has no such value. */
+export function warnOfChange({ value, path }: Section, key: string, counts: number, reason: string, findings: Findings): void {
+  const written = isMapping(value) ? (value[key] ?? undefined) : undefined;
+  if (written === undefined || written === counts) return;
+  const text = typeof written === 'number' ? String(written) : shown(written);
+  findings.warn('value_changed', [...path, key], `${text} counts as ${counts}: ${reason}`);
+}
+
 /** Keys whose values may hold a password, which no message shows. */
 const SECRET_KEYS: ReadonlySet<string | number | undefined> = new Set(['redis_url']);
 

@@ -6,7 +6,7 @@ import type { Findings } from './findings.js';
 import { readAdapter, readStore } from './read-adapter.js';
 import type { WorkerEntry } from './read-entries.js';
 import { readRbac } from './read-rbac.js';
-import { isMapping, readSection, type Section, shown } from './read-section.js';
+import { isMapping, readSection, type Section, shown, warnOfChange } from './read-section.js';
 import { httpSchema, LOG_FORMATS, LOG_LEVELS, stateSchema, streamSchema, TOKEN_BOUND, workerManagerSchema } from './worker-schemas.js';
 
 /** Makes a path of the file absolute: paths are relative to the working directory, not to the file. */
@@ -32,7 +32,7 @@ export function workerManagerConfig(
     trustedProxies: values.trusted_proxies,
     allowedHosts: values.allowed_hosts,
     pingIntervalMs: values.ping_interval_ms,
-    pongTimeoutMs: values.pong_timeout_ms,
+    pongTimeoutMs: pongTimeout(values),
     middlewareFunction: values.middleware_function_id ?? undefined,
     exposeErrorMessages: values.expose_error_messages,
     authToken,
@@ -63,7 +63,7 @@ export function streamConfig(values: z.output<typeof streamSchema>, adapter: Str
     trustedProxies: values.trusted_proxies,
     allowedHosts: values.allowed_hosts,
     pingIntervalMs: values.ping_interval_ms,
-    pongTimeoutMs: values.pong_timeout_ms,
+    pongTimeoutMs: pongTimeout(values),
     injectId: values.inject_id,
     backendTimeoutMs: values.backend_timeout_ms,
     backendGraceMs: values.backend_grace_ms,
@@ -80,7 +80,9 @@ export function streamConfig(values: z.output<typeof streamSchema>, adapter: Str
 }
 
 export function stateConfig(values: z.output<typeof stateSchema>, adapter: StoreConfig): StateConfig {
-  return { triggersEnabled: values.triggers_enabled, maxValueBytes: values.max_value_bytes ?? undefined, adapter };
+  const { max_value_bytes: most } = values;
+  const maxValueBytes = most == null ? undefined : Math.min(most, LIMITS.valueBytes);
+  return { triggersEnabled: values.triggers_enabled, maxValueBytes, adapter };
 }
 
 /** A listener of the worker protocol. `undefined`: wrong, and the findings say what. */
@@ -91,16 +93,30 @@ export function readWorkerManager(entry: WorkerEntry, findings: Findings): Worke
     const time = `for ${values.handshake_timeout_ms} ms a peer may hold a connection without a whole request`;
     findings.warn('handshake_timeout_long', [...entry.config.path, 'handshake_timeout_ms'], `${time}; ${LONG_HANDSHAKE_MS} is the default`);
   }
+  warnOfPong(entry.config, values, findings);
   const authToken = readAuthToken(values.auth_token, [...entry.config.path, 'auth_token'], findings);
   if (values.rbac === undefined) return workerManagerConfig(values, { authToken });
   if (authToken !== undefined)
     findings.problem([...entry.config.path, 'auth_token'], 'a listener with rbac asks its auth_function_id; remove one of the two');
   const rbac = readRbac(values.rbac, [...entry.config.path, 'rbac'], findings);
   if (rbac === undefined) return undefined;
-  const config = workerManagerConfig(values, { rbac });
+  const maxInFlightCalls = Math.min(values.max_in_flight_calls, LIMITS.guestInFlightCalls);
+  warnOfChange(entry.config, 'max_in_flight_calls', maxInFlightCalls, 'it is the most that a session with rules may have', findings);
+  const config = { ...workerManagerConfig(values, { rbac }), maxInFlightCalls };
   const { value } = entry.config;
   // A message is parsed in one go, so what a guest may send is what it may hold up the engine with.
   return isMapping(value) && isPresent(value.max_message_bytes) ? config : { ...config, maxMessageBytes: LIMITS.guestMessageBytes };
+}
+
+type Pings = Pick<z.output<typeof streamSchema>, 'ping_interval_ms' | 'pong_timeout_ms'>;
+
+/** A pong is waited for until the next ping at most. */
+function pongTimeout(values: Pings): number {
+  return Math.min(values.pong_timeout_ms, values.ping_interval_ms);
+}
+
+function warnOfPong(section: Section, values: Pings, findings: Findings): void {
+  warnOfChange(section, 'pong_timeout_ms', pongTimeout(values), 'a pong must come before the next ping, see ping_interval_ms', findings);
 }
 
 const LONG_HANDSHAKE_MS = 5_000;
@@ -127,6 +143,7 @@ export function readStream(entry: WorkerEntry, resolvePath: PathResolver, findin
   const values = readSection(streamSchema, entry.config, findings);
   const store = readStore('stream', adapterSection(entry), resolvePath, findings);
   if (values === undefined || store === undefined) return undefined;
+  warnOfPong(entry.config, values, findings);
   if (values.drain_delay_ms + values.drain_spread_ms > MAX_DRAIN_MS) {
     const sum = `drain_delay_ms and drain_spread_ms together exceed ${MAX_DRAIN_MS}`;
     findings.problem(entry.config.path, `${sum}, which leaves too little of the 28000 of an ordered stop; lower one of them`);
@@ -138,7 +155,10 @@ export function readState(entry: WorkerEntry, resolvePath: PathResolver, finding
   const values = readSection(stateSchema, entry.config, findings);
   const store = readStore('state', adapterSection(entry), resolvePath, findings);
   if (values === undefined || store === undefined) return undefined;
-  return stateConfig(values, withSaveInterval(store, entry, values.save_interval_ms));
+  const config = stateConfig(values, withSaveInterval(store, entry, values.save_interval_ms));
+  const { maxValueBytes = LIMITS.valueBytes } = config;
+  warnOfChange(entry.config, 'max_value_bytes', maxValueBytes, 'it is the most that any item may have', findings);
+  return config;
 }
 
 /** The pause between flushes may stand beside the adapter too; what the adapter says of itself wins. */
@@ -191,7 +211,10 @@ export function httpConfig(values: z.output<typeof httpSchema>): HttpConfig {
 
 export function readHttp(entry: WorkerEntry, findings: Findings): HttpConfig | undefined {
   const values = readSection(httpSchema, entry.config, findings);
-  return values === undefined ? undefined : httpConfig(values);
+  if (values === undefined) return undefined;
+  const config = httpConfig(values);
+  warnOfChange(entry.config, 'concurrency_request_limit', config.concurrentRequests, 'at least one request must be worked on', findings);
+  return config;
 }
 
 const LOGGING_KEYS = ['level', 'log_level', 'format'];

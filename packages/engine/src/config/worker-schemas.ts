@@ -247,6 +247,7 @@ function saveInterval(value: unknown): number {
   return Math.min(Math.max(Math.floor(value), SAVE_INTERVAL.floor), SAVE_INTERVAL.ceiling);
 }
 
+export const SAVE_INTERVAL_BOUND = `a number, held within ${SAVE_INTERVAL.floor} to ${SAVE_INTERVAL.ceiling}; anything else is the default`;
 const PATH_BOUND = 'a directory';
 
 function kvSchema(path: string) {
@@ -259,11 +260,7 @@ function kvSchema(path: string) {
       .default(path)
       .describe(PATH_BOUND),
     durability: oneOf(['commit', 'relaxed'], 'commit'),
-    save_interval_ms: z
-      .unknown()
-      .optional()
-      .transform(saveInterval)
-      .describe(`a number, held within ${SAVE_INTERVAL.floor} to ${SAVE_INTERVAL.ceiling}; anything else is the default`),
+    save_interval_ms: z.unknown().optional().transform(saveInterval).describe(SAVE_INTERVAL_BOUND),
     min_free_bytes: wholeNumber(64 * MIB, 0, 1_048_576 * MIB),
     min_free_percent: wholeNumber(2, 0, 50),
     ballast_bytes: wholeNumber(16 * MIB, 0, 1_024 * MIB),
