@@ -49,3 +49,23 @@ test('frames that wait for a later turn take effect when their worker closes rig
   const other = await RawWorker.connect(workerUrl);
   expect(await other.result('stream::get', room)).toMatchObject({ n: 60 });
 });
+
+test('the pong of a ping comes behind the answers to the frames before it', async () => {
+  const { workerUrl } = await startTestEngine();
+  const worker = await RawWorker.connect(workerUrl);
+  await worker.result('stream::set', { ...room, data: { n: 0, PADDING } });
+  const came: string[] = [];
+  worker.socket.on('message', (data: Buffer) => came.push((JSON.parse(data.toString()) as { invocation_id: string }).invocation_id));
+  const ponged = new Promise<void>((resolve) => {
+    worker.socket.once('pong', () => {
+      came.push('pong');
+      resolve();
+    });
+  });
+  await corked(worker, () => {
+    for (let n = 0; n < 40; n++) worker.send(invoke('get', {}, `get ${n}`));
+    worker.socket.ping();
+  });
+  await ponged;
+  expect(came).toEqual([...Array.from({ length: 40 }, (_, n) => `get ${n}`), 'pong']);
+});

@@ -157,6 +157,13 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
   pinged(data: Buffer): void {
     this.awaitsPong = false;
     this.#meter?.frame(data.length);
+    // A pong says that the frames before its ping were handled, so it waits for those that a later turn handles.
+    if (this.#late === undefined) return this.#answerPing(data);
+    const copy = Buffer.from(data);
+    this.#late.afterwards(() => this.#answerPing(copy));
+  }
+
+  #answerPing(data: Buffer): void {
     const full = this.buffered > PONG_BACKLOG_BYTES;
     this.#owedPong = full ? Buffer.from(data) : undefined;
     if (!full && this.open) this.pong(data);
