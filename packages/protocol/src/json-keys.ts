@@ -1,10 +1,10 @@
 import { endOfString } from './json-scan.js';
 
 /** Shorter texts have too few keys to matter. */
-const SHORT_TEXT = 16_384;
+export const SHORT_TEXT = 16_384;
 /** `JSON.parse` makes a hash table of an object with so many members. */
-const WIDE_OBJECT = 128;
-const MOST_DEPTH = 66;
+export const WIDE_OBJECT = 128;
+export const MOST_LEVELS = 66;
 
 const QUOTE = 34;
 const COLON = 58;
@@ -23,7 +23,7 @@ export function exceedsKeys(text: string, most: number): boolean {
   if (text.length <= SHORT_TEXT) return false;
   const keys = new Set<string>();
   // Members of the open objects, by depth.
-  const members = new Uint32Array(MOST_DEPTH);
+  const members = new Uint32Array(MOST_LEVELS);
   let depth = 0;
   let wide = 0;
   for (let at = 0; at < text.length; at++) {
@@ -43,7 +43,7 @@ export function exceedsKeys(text: string, most: number): boolean {
         at = end;
       }
     } else if (code === OPEN_OBJECT || code === OPEN_ARRAY) {
-      if (++depth >= MOST_DEPTH) return true;
+      if (++depth >= MOST_LEVELS) return true;
       members[depth] = 0;
     } else if (code === CLOSE_OBJECT || code === CLOSE_ARRAY) {
       if (depth > 0) depth--;

@@ -3,20 +3,22 @@ import { JSON_DEPTH, JSON_NODES } from './shared-limits.js';
 /** What one look at a JSON text tells before it is parsed. */
 export type JsonScan = { readonly kind: 'ok'; readonly inexactNumbers: boolean } | { readonly kind: 'refused'; readonly reason: string };
 
-const QUOTE = 34;
-const BACKSLASH = 92;
-const COMMA = 44;
-const OPEN_ARRAY = 91;
-const CLOSE_ARRAY = 93;
-const OPEN_OBJECT = 123;
-const CLOSE_OBJECT = 125;
-const MINUS = 45;
-const ZERO = 48;
-const NINE = 57;
+export const QUOTE = 34;
+export const BACKSLASH = 92;
+export const COMMA = 44;
+export const OPEN_ARRAY = 91;
+export const CLOSE_ARRAY = 93;
+export const OPEN_OBJECT = 123;
+export const CLOSE_OBJECT = 125;
+export const PLUS = 43;
+export const MINUS = 45;
+export const ZERO = 48;
+export const NINE = 57;
 
-const EXACT: JsonScan = { kind: 'ok', inexactNumbers: false };
-const INEXACT: JsonScan = { kind: 'ok', inexactNumbers: true };
-const TOO_DEEP: JsonScan = { kind: 'refused', reason: `nested deeper than ${JSON_DEPTH} levels` };
+export const EXACT: JsonScan = { kind: 'ok', inexactNumbers: false };
+export const INEXACT: JsonScan = { kind: 'ok', inexactNumbers: true };
+export const TOO_DEEP: JsonScan = { kind: 'refused', reason: `nested deeper than ${JSON_DEPTH} levels` };
+export const TOO_MANY_VALUES: JsonScan = { kind: 'refused', reason: `more than ${JSON_NODES} values` };
 
 /**
  * Bounds nesting and the number of values, and notices numbers that a double can't carry exactly, in one pass and without allocating.
@@ -81,11 +83,14 @@ export function endOfString(text: string, open: number): number {
 function endOfNumber(text: string, start: number): number {
   let at = start + 1;
   for (; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    // Digits, '.', '+', '-', 'e', 'E'.
-    if (!((code >= ZERO && code <= NINE) || code === 46 || code === 43 || code === MINUS || code === 101 || code === 69)) break;
+    if (!isPartOfNumber(text.charCodeAt(at))) break;
   }
   return at;
+}
+
+/** Returns whether a character may belong to a number: a digit, or one of `.+-eE`. */
+export function isPartOfNumber(code: number): boolean {
+  return (code >= ZERO && code <= NINE) || code === 46 || code === PLUS || code === MINUS || code === 101 || code === 69;
 }
 
 function isInexact(text: string, start: number, end: number): boolean {
@@ -94,6 +99,11 @@ function isInexact(text: string, start: number, end: number): boolean {
     const code = text.charCodeAt(at);
     if (code === 46 || code === 101 || code === 69) plain = false;
   }
+  return isInexactNumber(text, start, end, plain);
+}
+
+/** Returns whether a double can't carry a number of the text exactly. `plain`: it has no point and no exponent. */
+export function isInexactNumber(text: string, start: number, end: number, plain: boolean): boolean {
   if (plain) return end - start > 15 && !Number.isSafeInteger(Number(text.slice(start, end)));
   return end - start > 3 && !canBeSentBack(Number(text.slice(start, end)));
 }

@@ -8,6 +8,8 @@ import { publicError } from '../core/fabric/public-error.js';
 import type { Fabric, PendingCall } from '../core/fabric.js';
 import { type Failure, JsonPayload, type Outcome } from '../core/invocation.js';
 import type { Logger } from '../logging/logger.js';
+import { systemClock } from '../structures/clock.js';
+import { TurnBudget } from '../structures/turn-budget.js';
 import type { Cors } from './cors.js';
 import { requestHeader, requestHeaders } from './headers.js';
 import type { HttpRequest } from './http-listener.js';
@@ -53,6 +55,7 @@ const STATUS_OF: ReadonlyMap<string, number> = new Map<ErrorCode, number>([
   ['OVERLOADED', 503],
 ]);
 
+const TURNS = TurnBudget.of(systemClock);
 const NO_BODY: ParsedBody = { kind: 'body', text: 'null', inexact: false };
 
 /**
@@ -164,7 +167,8 @@ export class Exchange implements StreamedResponseOwner {
       if (!json && uploadSlots.full) intakes.streamed.evictStalled();
       await this.#enterSlot(json ? slots : uploadSlots);
     }
-    const body = json ? this.#body.json() : NO_BODY;
+    const body = json ? await this.#body.json(TURNS) : NO_BODY;
+    if (this.#over) return;
     if (body.kind !== 'body') return this.#failBody(body);
     if (route.condition !== undefined && !(await this.#conditionHolds(route.condition, body, deciding))) return;
     if (later.length > 0 && !(await this.#passes(later, deciding))) return;

@@ -1,10 +1,11 @@
-import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
-import { exceedsKeys, type JsonText, LIMITS, parseJson, scanJson, tooManyKeys } from '@rivulet/protocol';
+import { LIMITS } from '@rivulet/protocol';
 import type { Channel, ChannelWriter } from '../core/channel.js';
+import type { TurnBudget } from '../structures/turn-budget.js';
 import { BodyBuffer } from './body-buffer.js';
 import type { ArrivingBody, BodyIntake } from './body-intake.js';
 import type { HttpRequest } from './http-listener.js';
+import { type ReadJson, readLargeJson, readSmallJson } from './json-body.js';
 
 /** Readers take messages below 1 MiB; SDKs write this much at a time. */
 const FRAME_BYTES = 65_536;
@@ -16,9 +17,7 @@ export type BodyFailure =
   | { readonly kind: 'no_room' }
   | { readonly kind: 'too_slow' };
 
-export type JsonBody =
-  /** `text`: `null` when the body is empty or no JSON. `inexact`: it holds numbers that a double can't carry exactly. */
-  { readonly kind: 'body'; readonly text: JsonText; readonly inexact: boolean } | BodyFailure;
+export type JsonBody = ReadJson | BodyFailure;
 
 /** Returns whether a content type is JSON: `application/json`, or `application/` with a name that ends with `+json` (RFC 6839). */
 export function isJson(contentType: string | undefined): boolean {
@@ -123,9 +122,10 @@ export class RequestBody implements ChannelWriter {
     );
   }
 
-  /** Reads what was received as JSON. */
-  json(): JsonBody {
-    return parse(this.#received ?? Buffer.alloc(0));
+  /** Reads what was received as JSON. A large body takes several turns of the event loop. */
+  json(turns: TurnBudget): JsonBody | Promise<JsonBody> {
+    const received = this.#received ?? Buffer.alloc(0);
+    return received.length <= LIMITS.httpSmallBodyBytes ? readSmallJson(received) : readLargeJson(received, turns);
   }
 
   /** Hands the raw bytes to a channel, as fast as it takes them. `failed` runs when the client sends too slowly, or its place is needed. */
@@ -237,16 +237,4 @@ function extentOf({ headers }: IncomingMessage): 'none' | 'small' | 'large' {
   const length = Number(headers['content-length'] ?? 0);
   if (length === 0) return 'none';
   return length <= LIMITS.httpSmallBodyBytes ? 'small' : 'large';
-}
-
-function parse(bytes: Buffer): JsonBody {
-  const none: JsonBody = { kind: 'body', text: 'null', inexact: false };
-  if (bytes.length === 0 || !isUtf8(bytes)) return none;
-  const text = bytes.toString();
-  const scan = scanJson(text);
-  if (scan.kind === 'refused') return { kind: 'too_large', reason: `the JSON body can't be taken: ${scan.reason}` };
-  if (exceedsKeys(text, LIMITS.guestKeys))
-    return { kind: 'too_large', reason: `the JSON body can't be taken: ${tooManyKeys(LIMITS.guestKeys)}` };
-  if (parseJson(text) === undefined) return none;
-  return { kind: 'body', text, inexact: scan.inexactNumbers };
 }
