@@ -50,7 +50,7 @@ const ROUNDS_APART = 1_000_003;
 class Site {
   readonly target: Target;
   readonly innocent: Innocent;
-  readonly worker: HostileWorker;
+  worker: HostileWorker;
   fresh = 0;
   begin: number | undefined;
   readonly #errorsSeen = new Set<string>();
@@ -65,7 +65,6 @@ class Site {
     const target = await Target.start(kind, fault);
     const { worker: port, stream } = target.ports;
     const worker = await HostileWorker.connect(`ws://127.0.0.1:${port}`, random);
-    await worker.settled();
     return new Site(target, await Innocent.start(`ws://127.0.0.1:${port}`, `ws://127.0.0.1:${stream}`), worker);
   }
 
@@ -75,6 +74,12 @@ class Site {
     const fresh = errors.map(kindOf).filter((line) => !this.#errorsSeen.has(line));
     for (const line of fresh) this.#errorsSeen.add(line);
     return [...(ended === undefined ? [] : [ended]), ...new Set(fresh), ...(ended === undefined ? this.innocent.faults.splice(0) : [])];
+  }
+
+  /** Ends the hostile worker, so that the engine holds only what it keeps without it, and connects the next one. */
+  async renewWorker(random: Random): Promise<void> {
+    await this.worker.end();
+    this.worker = await HostileWorker.connect(`ws://127.0.0.1:${this.target.ports.worker}`, random);
   }
 
   async close(): Promise<void> {
@@ -103,11 +108,12 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
       const done = await runRound(site, random, most);
       messages += done.messages;
       const rate = Math.round((done.messages * 1_000) / (performance.now() - begun));
+      const held = await site.target.heldBytes();
       options.say(
-        `seed ${options.seed} round ${round} over ${kind}: ${done.messages} messages, ${rate} a second, ${site.innocent.seen} seen by the innocent client`,
+        `seed ${options.seed} round ${round} over ${kind}: ${done.messages} messages, ${rate} a second, ${site.innocent.seen} seen by the innocent client, ${mib(held)} held`,
       );
       faults.push(...done.faults.map((fault) => `seed ${options.seed} round ${round} over ${kind}: ${fault}`));
-      site.begin ??= await site.target.heldBytes();
+      site.begin ??= held;
     }
     const heaps = faults.length > 0 ? [] : await heapsOf(sites, options.releaseMs ?? RELEASE_MS);
     for (const { store, begin, end } of heaps)
@@ -145,6 +151,14 @@ async function runRound(
   const faults = site.faults();
   if (site.target.ended === undefined && stuck.length > 0)
     faults.push(`the engine read nothing more from ${[...new Set(stuck)].join(', ')} for 20 s`);
+  if (faults.length === 0) {
+    try {
+      await site.renewWorker(random);
+    } catch (error) {
+      await site.target.endsSoon();
+      faults.push(`the next hostile worker got no connection: ${String(error)}`, ...site.faults());
+    }
+  }
   return { messages, faults };
 }
 
@@ -161,6 +175,10 @@ async function heapsOf(sites: ReadonlyMap<StoreKind, Site>, releaseMs: number): 
     figures.push({ store, fresh, begin, end });
   }
   return figures;
+}
+
+export function mib(bytes = 0): string {
+  return `${(bytes / 1_048_576).toFixed(1)} MiB`;
 }
 
 /** A log line without what differs between two of the same kind. */

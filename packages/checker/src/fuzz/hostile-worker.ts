@@ -5,6 +5,7 @@ import { strangeValue } from './strange.js';
 
 /** Channels whose addresses are kept for the channel listener. */
 const MOST_CHANNELS = 32;
+const HANDSHAKE_MS = 20_000;
 /** The token of the innocent client, which is always admitted. */
 export const INNOCENT_TOKEN = 'innocent';
 
@@ -17,28 +18,30 @@ type Frame = Readonly<Record<string, unknown>>;
 
 /** Serves everything that the engine asks workers about: auth functions, hooks, middleware, conditions, routes, backends, joins. Its answers are hostile. */
 export class HostileWorker {
+  readonly #url: string;
   readonly #socket: WebSocket;
   #random: Random;
   /** Paths of channels, one for each end, that were made lately. */
   readonly channels: string[] = [];
+  /** Paths of the reading ends of all channels that were made. */
+  readonly #readers: string[] = [];
   /** Answers that were sent. */
   answers = 0;
-  /** Ends the run: the engine closed this connection. */
-  onLost: () => void = () => {};
 
-  private constructor(socket: WebSocket, random: Random) {
+  private constructor(url: string, random: Random) {
+    this.#url = url;
+    const socket = new WebSocket(url, { perMessageDeflate: false });
     this.#socket = socket;
     this.#random = random;
     socket.on('message', (data) => this.#read(JSON.parse((data as Buffer).toString()) as Frame));
-    socket.on('close', () => this.onLost());
     socket.on('error', () => {});
   }
 
   static async connect(url: string, random: Random): Promise<HostileWorker> {
-    const socket = new WebSocket(url, { perMessageDeflate: false });
-    const worker = new HostileWorker(socket, random);
-    await new Promise<void>((resolve, reject) => socket.once('open', resolve).once('error', reject));
+    const worker = new HostileWorker(url, random);
+    await new Promise<void>((resolve, reject) => worker.#socket.once('open', resolve).once('error', reject));
     worker.#register();
+    await worker.#settled();
     return worker;
   }
 
@@ -47,7 +50,7 @@ export class HostileWorker {
   }
 
   /** Resolves when the engine has read everything that was sent before. */
-  async settled(): Promise<void> {
+  async #settled(): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#socket.once('pong', () => resolve());
       this.#socket.ping();
@@ -59,8 +62,19 @@ export class HostileWorker {
     this.#send({ type: 'invokefunction', invocation_id: 'channel', function_id: 'engine::channels::create', data: {} });
   }
 
+  /**
+   * Ends its channels, which outlive it while a writer is connected, then its connection. Resolves when the engine holds nothing for this
+   * worker any more: no call that was never answered, and no event that waits behind one.
+   */
+  async end(): Promise<void> {
+    await Promise.all(this.#readers.map((path) => connectedOnce(new URL(path, this.#url).href)));
+    if (this.#socket.readyState === WebSocket.CLOSED) return;
+    const closed = new Promise<void>((resolve) => this.#socket.once('close', () => resolve()));
+    this.#socket.close();
+    await closed;
+  }
+
   close(): void {
-    this.onLost = () => {};
     this.#socket.terminate();
   }
 
@@ -111,10 +125,16 @@ export class HostileWorker {
   #keepChannel(result: unknown): void {
     const { writer, reader } = (result ?? {}) as Readonly<Record<string, { channel_id: string; access_key: string } | undefined>>;
     if (writer === undefined || reader === undefined) return;
-    this.channels.push(
-      `/ws/channels/${writer.channel_id}?key=${writer.access_key}&dir=write`,
-      `/ws/channels/${reader.channel_id}?key=${reader.access_key}&dir=read`,
-    );
+    const readerPath = `/ws/channels/${reader.channel_id}?key=${reader.access_key}&dir=read`;
+    this.#readers.push(readerPath);
+    this.channels.push(`/ws/channels/${writer.channel_id}?key=${writer.access_key}&dir=write`, readerPath);
     this.channels.splice(0, this.channels.length - MOST_CHANNELS);
   }
+}
+
+/** Connects and ends the connection. Resolves when it has ended, or was refused. */
+async function connectedOnce(url: string): Promise<void> {
+  const socket = new WebSocket(url, { perMessageDeflate: false, handshakeTimeout: HANDSHAKE_MS });
+  socket.on('open', () => socket.terminate()).on('error', () => {});
+  await new Promise<void>((resolve) => socket.once('close', () => resolve()));
 }

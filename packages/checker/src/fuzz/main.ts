@@ -1,5 +1,5 @@
 import { type FuzzArguments, readFuzzArguments, USAGE } from './arguments.js';
-import { runCampaign } from './campaign.js';
+import { mib, runCampaign } from './campaign.js';
 
 const MOST_SEED = 1_000_000;
 
@@ -28,10 +28,6 @@ export async function main(args: readonly string[]): Promise<number> {
       : `to repeat: npm run fuzz -- --seed ${seed} --from ${from + result.rounds - 1} --messages ${round} --round ${round}`,
   );
   return result.faults.length === 0 ? 0 : 1;
-}
-
-function mib(bytes: number): string {
-  return `${(bytes / 1_048_576).toFixed(1)} MiB`;
 }
 
 function say(text: string): void {

@@ -149,7 +149,7 @@ function configOf(kind: StoreKind, url: string): string {
       max_bytes_per_second: 1073741824
       rbac:
         auth_function_id: fz::guest
-        auth_timeout_ms: 3000
+        auth_timeout_ms: 1000
         hook_timeout_ms: 300
         on_function_registration_function_id: fz::hook
         on_trigger_registration_function_id: fz::hook
@@ -172,8 +172,8 @@ function configOf(kind: StoreKind, url: string): string {
       max_joins_per_second: 1000000
       max_frames_per_second: 1000000
       max_bytes_per_second: 1073741824
-      auth_timeout_ms: 3000
-      join_timeout_ms: 300
+      auth_timeout_ms: 1000
+      join_timeout_ms: 100
       backend_timeout_ms: 500
       backend_grace_ms: 500
       log_max_changes: 500
