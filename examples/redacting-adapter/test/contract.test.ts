@@ -51,10 +51,10 @@ describe('what leaves a redacting store', () => {
   const set = (store: StreamStore, data: string) => store.apply({ kind: 'set', ...GROUP, item: 'o1', data });
 
   test.each([
-    ['{"card":"4111"}', '{"card":"***"}'],
-    ['{"c\\u0061rd":"4111"}', '{"card":"***"}'],
-    ['{"n":[{"by":{"card":{"no":"4111"}}}],"s":"card"}', '{"n":[{"by":{"card":"***"}}],"s":"card"}'],
-    ['{"__proto__":"4111","a":1}', '{"__proto__":"***","a":1}'],
+    ['{"card":"4111-1111-1111"}', '{"card":"***"}'],
+    ['{"c\\u0061rd":"4111-1111-1111"}', '{"card":"***"}'],
+    ['{"n":[{"by":{"card":{"no":"4111-1111-1111"}}}],"s":"card"}', '{"n":[{"by":{"card":"***"}}],"s":"card"}'],
+    ['{"__proto__":"4111-1111-1111","a":1}', '{"__proto__":"***","a":1}'],
     ['[["card","4112"]]', '[["card","4112"]]'],
     ['{ "kept" : 1.0 }', '{ "kept" : 1.0 }'],
     ['"card"', '"card"'],
@@ -82,7 +82,7 @@ describe('what leaves a redacting store', () => {
 
   test('what a write answers is masked too: results, conflicts, and what a key remembers', async () => {
     const { store } = await started();
-    const data = '{"card":"4111"}';
+    const data = '{"card":"4111-1111-1111"}';
     const change = { kind: 'set', item: 'o1', data } as const;
     const once = { key: 'k', fingerprint: 'f', retentionMs: 60_000, answer: (result: object) => JSON.stringify(result) };
     const write = () => store.write?.({ kind: 'write', ...GROUP, changes: [change], batch: true, once });
@@ -94,7 +94,7 @@ describe('what leaves a redacting store', () => {
     expect(results.map((result) => result?.kind)).toEqual(['written', 'replayed', 'conflict']);
     for (const result of results) {
       expect(JSON.stringify(result)).toContain('***');
-      expect(JSON.stringify(result)).not.toContain('4111');
+      expect(JSON.stringify(result)).not.toContain('4111-1111-1111');
     }
     const noise = { kind: 'event', item: undefined, type: 'noise', data: 'null' } as const;
     expect(await store.write?.({ kind: 'write', ...GROUP, changes: [noise], batch: false })).toEqual({
@@ -105,7 +105,7 @@ describe('what leaves a redacting store', () => {
 
   test('an update computes with what is stored', async () => {
     const { store, commits } = await started();
-    await set(store, '{"card":"4111"}');
+    await set(store, '{"card":"4111-1111-1111"}');
     const seen: unknown[] = [];
     await store.apply({
       kind: 'update',
@@ -116,7 +116,7 @@ describe('what leaves a redacting store', () => {
         return '{"card":"4112"}';
       },
     });
-    expect(seen).toContain('{"card":"4111"}');
+    expect(seen).toContain('{"card":"4111-1111-1111"}');
     expect(commits.at(-1)).toMatchObject({ data: '{"card":"***"}', old: '{"card":"***"}' });
   });
 

@@ -14,10 +14,11 @@ test('nobody gets a masked field or a dropped event, and the store has all', asy
   const board = await watch();
   await board.take('sync');
   const worker = await RawWorker.connect(engine.workerUrl);
-  const send = (type: string) => worker.result('stream::send', { stream_name: 'orders', group_id: 'open', type, data: { card: '4111' } });
+  const send = (type: string) =>
+    worker.result('stream::send', { stream_name: 'orders', group_id: 'open', type, data: { card: '4111-1111-1111' } });
 
   const shown = { id: 'o1', total: 5, by: { card: '***' } };
-  const written = await worker.result('stream::set', { ...ITEM, data: { id: 'o1', total: 5, by: { card: '4111' } } });
+  const written = await worker.result('stream::set', { ...ITEM, data: { id: 'o1', total: 5, by: { card: '4111-1111-1111' } } });
   expect(written).toEqual({ old_value: null, new_value: shown });
   expect((await board.take('create')).event.data).toEqual(shown);
   await worker.result('stream::update', { ...ITEM, ops: [{ type: 'increment', path: 'total', by: 1 }] });
@@ -32,7 +33,7 @@ test('nobody gets a masked field or a dropped event, and the store has all', asy
   expect(first.event.event).toEqual({ type: 'paid', data: { card: '***' } });
   await board.settled();
   expect(board.kinds()).toEqual(['sync', 'create', 'update', 'event']);
-  expect(JSON.stringify(board.inbox.all)).not.toContain('4111');
+  expect(JSON.stringify(board.inbox.all)).not.toContain('4111-1111-1111');
   await engine.stop();
 
   // The same directory without the adapter.
@@ -41,5 +42,5 @@ test('nobody gets a masked field or a dropped event, and the store has all', asy
     adapter: '{ name: kv, config: { store_method: file_based, file_path: ./kept } }',
   });
   const reader = await RawWorker.connect(plain.workerUrl);
-  expect(await reader.result('stream::get', ITEM)).toEqual({ id: 'o1', total: 6, by: { card: '4111' } });
+  expect(await reader.result('stream::get', ITEM)).toEqual({ id: 'o1', total: 6, by: { card: '4111-1111-1111' } });
 });
