@@ -143,7 +143,7 @@ export const LIMITS = {
   /** Refused credentials that one listener remembers, as digests. */
   authRefused: 10_000,
   /** Milliseconds for which a credential that the auth function refused is refused without a question. */
-  authRefusedMs: 10_000,
+  authRefusedMs: 3_000,
   /** The same of a credential at which the auth function failed. */
   authFailedMs: 2_000,
   /** UTF-16 code units of the token in a `refresh`. */
