@@ -11,6 +11,10 @@ import { RawWorker } from './harness/raw-worker.js';
 
 const group = { stream_name: 's', group_id: 'g' };
 const MIB = 1_048_576;
+/** For twenty sockets, each read once in a turn. A write for each ping made it 450 ms and more. */
+const MOST_PING_SLICE_MS = 250;
+/** An empty ping of a client, whose mask is zero. */
+const PING = Buffer.of(0x89, 0x80, 0, 0, 0, 0);
 
 async function openSocket(url: string): Promise<WebSocket> {
   const socket = new WebSocket(url, { perMessageDeflate: false });
@@ -197,6 +201,26 @@ describe('a crowd', () => {
       expect(grownMib).toBeLessThan(peers / 4);
     },
   );
+
+  test.each([
+    ['gated', '/otel'],
+    ['stream', '/'],
+    ['worker', '/'],
+  ] as const)('pings in bunches hold nobody up: %s %s', async (port, path) => {
+    const attacked = await AttackedEngine.start();
+    const pings = Buffer.alloc(60_000, PING);
+    await attacked.survives(async () => {
+      const sockets = await crowd(20, 20, async () => {
+        const socket = await openTcp(`ws://127.0.0.1:${attacked.engine.ports[port]}`, upgradeHead(path));
+        expect(String(await once(socket, 'data'))).toMatch(/^HTTP\/1.1 101 /);
+        return socket;
+      });
+      for (let n = 0; n < 10; n++) {
+        for (const socket of sockets) socket.write(pings);
+        await attacked.worker.settled();
+      }
+    }, MOST_PING_SLICE_MS);
+  });
 
   test('E11 clients of a large group that never read cost at most 256 KiB each', async () => {
     const attacked = await AttackedEngine.start();

@@ -76,3 +76,8 @@ export function encodeFrameHead(payloadBytes: number, binary: boolean): Buffer {
 export function encodeControlFrame(opcode: number, payload: Buffer): Buffer {
   return Buffer.concat([Buffer.of(FIN | opcode, payload.length), payload]);
 }
+
+/** The pong that answers a ping with this payload. The result may be shared: nobody may change it. */
+export function encodePong(payload: Buffer): Buffer {
+  return payload.length === 0 ? PONG_FRAME : encodeControlFrame(PONG, payload);
+}

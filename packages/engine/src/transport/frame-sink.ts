@@ -2,14 +2,15 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { CLOSE_CODES, type CloseName } from '@rivulet/protocol';
-import { encodeControlFrame, PING_FRAME } from '../structures/websocket-frame.js';
+import { systemClock } from '../structures/clock.js';
+import { TurnBudget } from '../structures/turn-budget.js';
+import { encodeControlFrame, encodePong, PING_FRAME } from '../structures/websocket-frame.js';
 import { FrameSkipper } from './frame-skipper.js';
 import type { Liveness, Pingable } from './liveness.js';
 
 const ACCEPT_SUFFIX = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 const KEY = /^[+/0-9A-Za-z]{22}==$/;
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-const PONG = 0xa;
 const CLOSE = 0x8;
 const TOO_LARGE = 1009;
 const PROTOCOL_ERROR = 1002;
@@ -17,6 +18,8 @@ const POLICY_VIOLATION = 1008;
 /** Unsent bytes beyond which a peer gets no pong: it does not read. */
 const MOST_UNSENT_BYTES = 16_384;
 const CLOSE_TIMEOUT_MS = 5_000;
+/** All connections share the turn of the event loop. */
+const TURNS = TurnBudget.of(systemClock);
 
 /** Answers a WebSocket upgrade with 101; false: the request is no correct upgrade, and nothing was sent. */
 export function acceptUpgrade(request: IncomingMessage, socket: Socket, protocol: string | undefined): boolean {
@@ -51,7 +54,7 @@ export class FrameSink implements Pingable {
     this.#socket = socket;
     this.#liveness = liveness;
     this.#skipper = new FrameSkipper(mostFrameBytes, {
-      onPing: (payload) => this.#send(encodeControlFrame(PONG, payload)),
+      onPing: (payload) => this.#send(encodePong(payload)),
       onClose: (code) => {
         this.#end(isCloseCode(code) ? code : PROTOCOL_ERROR, '');
         this.#socket.end();
@@ -68,13 +71,27 @@ export class FrameSink implements Pingable {
 
   /** Begins to read; `head` are bytes that came behind the upgrade. */
   read(head: Buffer): void {
-    const receive = (bytes: Buffer) => {
-      this.awaitsPong = false;
+    const socket = this.#socket;
+    const take = (bytes: Buffer) => {
+      // The pongs of one read leave in one write: a write for each ping would hold up the event loop.
+      socket.cork();
       this.#skipper.push(bytes);
+      socket.uncork();
     };
-    receive(head);
-    this.#socket.on('data', receive);
-    this.#socket.resume();
+    take(head);
+    socket.on('data', (bytes: Buffer) => {
+      this.awaitsPong = false;
+      if (!TURNS.spent) return take(bytes);
+      // Many sockets may be read in the same turn, and each read may bring thousands of frames.
+      socket.pause();
+      TURNS.next()
+        .then(() => {
+          take(bytes);
+          socket.resume();
+        })
+        .catch(() => socket.destroy());
+    });
+    socket.resume();
   }
 
   get buffered(): number {

@@ -4,7 +4,7 @@ import { WebSocket } from 'ws';
 import type { Logger } from '../logging/logger.js';
 import { systemClock } from '../structures/clock.js';
 import { TurnBudget } from '../structures/turn-budget.js';
-import { PING_FRAME, PONG_FRAME } from '../structures/websocket-frame.js';
+import { encodePong, PING_FRAME, PONG_FRAME } from '../structures/websocket-frame.js';
 import type { Connection, ConnectionOwner } from './connection.js';
 import type { InboundMeter } from './inbound-meter.js';
 import { LateFrames } from './late-frames.js';
@@ -39,6 +39,12 @@ interface Parser {
 interface Handle {
   readonly bytesWritten: number;
   readonly writeQueueSize: number;
+}
+
+/** Pongs that leave together when the bytes of one read are handled: a write for each ping would hold up the event loop. */
+interface PongBatch {
+  readonly frames: Buffer[];
+  bytes: number;
 }
 
 /** Facts that a connection gets once, after its handshake. */
@@ -76,6 +82,9 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
   #readUpTo = 0;
   /** Payload of the latest ping, which waits for its pong. */
   #owedPong: Buffer | undefined;
+  #pongs: PongBatch | undefined;
+  /** The socket is not read until the next turn. */
+  #resting = false;
   /** Frames that wait for a later turn; `undefined`: none do. */
   #late: LateFrames | undefined;
   mayRest = false;
@@ -157,6 +166,7 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
   pinged(data: Buffer): void {
     this.awaitsPong = false;
     this.#meter?.frame(data.length);
+    if (!this.#resting && TURNS.over) this.#rest();
     // A pong says that the frames before its ping were handled, so it waits for those that a later turn handles.
     if (this.#late === undefined) return this.#answerPing(data);
     const copy = Buffer.from(data);
@@ -164,9 +174,23 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
   }
 
   #answerPing(data: Buffer): void {
-    const full = this.buffered > PONG_BACKLOG_BYTES;
+    const full = this.buffered + (this.#pongs?.bytes ?? 0) > PONG_BACKLOG_BYTES;
     this.#owedPong = full ? Buffer.from(data) : undefined;
-    if (!full && this.open) this.pong(data);
+    if (full || !this.open) return;
+    if (this.#pongs === undefined) {
+      this.#pongs = { frames: [], bytes: 0 };
+      process.nextTick(sendPongs, this);
+    }
+    const frame = encodePong(data);
+    this.#pongs.frames.push(frame);
+    this.#pongs.bytes += frame.length;
+  }
+
+  /** Sends the pongs that wait in one write. */
+  sendPongs(): void {
+    const pongs = this.#pongs;
+    this.#pongs = undefined;
+    if (pongs !== undefined) this.write(Buffer.concat(pongs.frames, pongs.bytes));
   }
 
   drained(): void {
@@ -181,6 +205,7 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
   answered(): void {
     this.awaitsPong = false;
     this.#meter?.frame(0);
+    if (!this.#resting && TURNS.over) this.#rest();
     if (this.#pingedAt >= 0) this.#readUpTo = this.#pingedAt + PING_FRAME.length;
     this.#pingedAt = -1;
   }
@@ -205,6 +230,7 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
     // The peer sent these frames before its Close frame.
     if (typeof name !== 'string' && this.#late !== undefined && this.#session === 'open')
       return this.#late.afterwards(() => this.close(name, reason));
+    this.sendPongs();
     // The answer must be read; what comes before it is dropped.
     this.resume();
     if (typeof name === 'string') {
@@ -266,6 +292,20 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
     late.run().catch((error: unknown) => this.#failed(error));
   }
 
+  /** Reads nothing more of the socket in this turn. */
+  #rest(): void {
+    if (this.#late !== undefined) return;
+    this.#resting = true;
+    this.#raw?.pause();
+    setImmediate(resume, this);
+  }
+
+  /** Reads the socket again after a rest. */
+  rested(): void {
+    this.#resting = false;
+    if (this.#late === undefined && !this.isPaused) this.#raw?.resume();
+  }
+
   /** Ends the owner's session, once. The first code counts. */
   endSession(code: number = this.#endCode): void {
     if (this.#session === 'ended') return;
@@ -321,6 +361,14 @@ function onDrain(connection: WebSocketConnection): void {
 
 function drained(owner: ConnectionOwner): void {
   owner.onDrain();
+}
+
+function sendPongs(connection: WebSocketConnection): void {
+  connection.sendPongs();
+}
+
+function resume(connection: WebSocketConnection): void {
+  connection.rested();
 }
 
 function endSession(connection: WebSocketConnection): void {
