@@ -92,6 +92,21 @@ test('D6 a middleware that is missing has no name for a guest, and its faults ar
   expect((await guest.call('app::f', {})).error).toEqual({ code: 'NOT_OWNER', message: 'no' });
 });
 
+test('decision 12: a guest learns of no namespace through a worker that repeats an error', async () => {
+  const { worker, guest, workerUrl } = await start();
+  const other = await RawWorker.connect(workerUrl);
+  await other.result('engine::workers::register', { name: 'w', namespace: 'hidden-name' });
+  await other.serve('inner::f', () => 1);
+  await worker.serve('app::f', async () => {
+    const { error } = await worker.call('inner::f', {});
+    expect(JSON.stringify(error)).toContain('hidden-name');
+    throw new WorkerError(error as Frame);
+  });
+  const { error } = await guest.call('app::f', {});
+  expect(error).toEqual({ code: 'function_not_found', message: expect.stringContaining('inner::f') as string });
+  expect(JSON.stringify(error)).not.toMatch(/hidden-name|namespace/);
+});
+
 test('D6 expose_error_messages gives guests what was thrown', async () => {
   const { worker, guest } = await start({ exposeErrorMessages: true });
   await worker.serve('app::f', throwing(RAW));

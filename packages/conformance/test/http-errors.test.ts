@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { startHttpEngine } from './harness/http-engine.js';
 import { RawSocket } from './harness/raw-socket.js';
-import { RawWorker, WorkerError } from './harness/raw-worker.js';
+import { type Frame, RawWorker, WorkerError } from './harness/raw-worker.js';
 
 const ERROR_ID = expect.stringMatching(/^[0-9a-f]{16}$/);
 
@@ -68,6 +68,25 @@ it('C14 path_prefix may stand before every path, for a proxy that does not remov
   expect(await (await fetch('/rt')).json()).toBe('root');
   expect(await (await fetch('/u/7')).json()).toEqual(['/u/:id', '7']);
   for (const path of ['/rtu/7', '/RT/u/7', '/rt/rt/u/7', '/rt/u/7/']) expect([path, (await fetch(path)).status]).toEqual([path, 404]);
+});
+
+it('decision 12: no HTTP client learns of a namespace, also through a worker that repeats the error', async () => {
+  const { worker, workerUrl, serve, fetch } = await startHttpEngine();
+  const other = await RawWorker.connect(workerUrl);
+  await other.result('engine::workers::register', { name: 'w', namespace: 'hidden-name' });
+  await other.serve('test::elsewhere', () => 1);
+  await worker.bind('http', 'test::elsewhere', { api_path: '/direct' });
+  await worker.bind('http', 'test::missing', { api_path: '/named' }, { namespace: 'hidden-name' });
+  await serve('/repeated', async () => {
+    const { error } = await worker.call('test::elsewhere', {});
+    expect(JSON.stringify(error)).toContain('hidden-name');
+    throw new WorkerError(error as Frame);
+  });
+  for (const path of ['/direct', '/named', '/repeated']) {
+    const { error } = (await (await fetch(path)).json()) as { error: Frame };
+    expect([path, error.code]).toEqual([path, 'function_not_found']);
+    expect(JSON.stringify(error)).not.toMatch(/hidden-name|namespace/);
+  }
 });
 
 it('HT-6 a function that is not there is 500', async () => {

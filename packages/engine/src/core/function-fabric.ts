@@ -6,6 +6,7 @@ import { decides } from './access/deciding-types.js';
 import { BuiltinContract, type BuiltinSchemas, type ConfigSchema, publishedSchema } from './builtins/builtin-contract.js';
 import { IgnoredKeys } from './builtins/ignored-keys.js';
 import { InputKeys, type KeyPolicy } from './builtins/input-keys.js';
+import { notFoundText, notFoundTextForGuests } from './fabric/not-found-text.js';
 import type { Fabric, FireOutcome, PendingCall, TriggerBinding, TriggerProvider } from './fabric.js';
 import { FiringTurns } from './firing-turns.js';
 import { DEFAULT_NAMESPACE, FunctionRegistry } from './function-registry.js';
@@ -13,8 +14,6 @@ import { HeldEvents } from './held-events.js';
 import { type BuiltinHandler, type Call, failure, type JsonPayload, type Outcome } from './invocation.js';
 import { TriggerRegistry } from './trigger-registry.js';
 
-/** Namespaces that one error message lists. */
-const NAMES_SHOWN = 16;
 const NOTHING_PENDING: PendingCall = { cancel() {} };
 
 /** The fabric of one engine: resolves ids, runs built-ins, hands calls to workers, fires bindings. */
@@ -173,12 +172,9 @@ export class FunctionFabric implements Fabric {
 
   /** A guest learns of no namespace. */
   #notFoundText({ functionId, namespace = DEFAULT_NAMESPACE, caller }: Call): string {
-    const remedy = 'start the worker that provides it, connected to this engine';
-    if (caller?.access !== undefined) return `function ${functionId} is not registered at this engine; ${remedy}`;
-    const elsewhere = this.functions.namespacesOf(functionId);
-    const hint = elsewhere.length === 0 ? remedy : `it is registered in ${listed(elsewhere)}; name that namespace in the call`;
-    const place = `in namespace ${JSON.stringify(namespace)} of this engine`;
-    return `function ${functionId} is not registered ${place}; ${hint}; known namespaces: ${listed(this.functions.namespaces())}`;
+    if (caller?.access !== undefined) return notFoundTextForGuests(functionId);
+    const { functions } = this;
+    return notFoundText({ functionId, namespace, elsewhere: functions.namespacesOf(functionId), known: functions.namespaces() });
   }
 
   #run(handler: BuiltinHandler, call: Call, done: (outcome: Outcome) => void): PendingCall {
@@ -215,10 +211,4 @@ export class FunctionFabric implements Fabric {
     this.#logger.error('builtin_failed', { function: call.functionId, error: error instanceof Error ? error.stack : String(error) });
     return failure('invocation_error', `${call.functionId} failed inside the engine; its log has the cause`);
   }
-}
-
-/** The first names of a list. */
-function listed(names: readonly string[]): string {
-  const shown = names.slice(0, NAMES_SHOWN).map((name) => JSON.stringify(name));
-  return `${shown.join(', ')}${names.length > NAMES_SHOWN ? ` and ${names.length - NAMES_SHOWN} more` : ''}`;
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { ErrorBody } from '@rivulet/protocol';
 import type { Logger } from '../../logging/logger.js';
 import type { Failure } from '../invocation.js';
+import { withoutNamespaces } from './not-found-text.js';
 
 /** Callers outside get this text in the place of a message that nobody wrote for them. docs/errors.md has it. */
 export const HIDDEN_MESSAGE = 'the function failed; the log of the engine has the cause under this error_id';
@@ -27,14 +28,14 @@ export interface PublicErrorOptions {
 
 /**
  * Returns an error as guests and HTTP clients may see it. A code that a handler chose, and every error of the engine, keep code and
- * message. Anything else that a function threw becomes `invocation_failed` with a fixed message and an `error_id`; the log has the rest
- * (`function_failed`). No stack ever leaves.
+ * message, without the namespaces of workers. Anything else that a function threw becomes `invocation_failed` with a fixed message and
+ * an `error_id`; the log has the rest (`function_failed`). No stack ever leaves.
  */
 export function publicError(failure: Pick<Failure, 'error' | 'origin'>, options: PublicErrorOptions): ErrorBody {
   const { error, origin } = failure;
   if (options.expose) return error;
   const raw = origin === 'function' && (RAW_CODES as readonly string[]).includes(error.code);
-  if (!raw && !QUOTES_RAW.test(error.message)) return { code: error.code, message: error.message };
+  if (!raw && !QUOTES_RAW.test(error.message)) return { code: error.code, message: withoutNamespaces(error.message) };
   const errorId = options.errorId ?? randomBytes(8).toString('hex');
   options.logger.warn('function_failed', {
     error_id: errorId,
