@@ -19,6 +19,6 @@ export type { WebSocketConstructor, WebSocketLike } from './web-socket.js';
  * Connects to the stream listener of an engine, at once and again whenever the connection is lost, until it is closed. Throws a `StreamError` for
  * arguments that can't work (`INVALID_URL`, `INSECURE_URL`, `INVALID_OPTIONS`), and for nothing else.
  */
-export function connect(url: string, options: ConnectOptions = {}): StreamClient {
-  return new StreamClient(url, options);
+export function connect(url: string, options?: ConnectOptions): StreamClient {
+  return new StreamClient(url, options ?? {});
 }

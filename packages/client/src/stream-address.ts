@@ -31,7 +31,8 @@ export function addressWith(
   token: string | undefined,
   as: 'protocol' | 'query' | undefined,
 ): { readonly url: string; readonly protocols: string[] } {
-  if (token === undefined || token === '') return { url: url.href, protocols: [] };
+  // Pages without types give `null`, as their storage returns it. It must not travel as the text "null".
+  if (!token) return { url: url.href, protocols: [] };
   if (as === 'protocol' || (as === undefined && TOKEN.test(token))) return { url: url.href, protocols: ['Authorization', token] };
   // oxlint-disable-next-line eslint/no-restricted-globals -- the application gave this address; a throw reaches its call of connect
   const withToken = new URL(url);

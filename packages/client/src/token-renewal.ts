@@ -66,7 +66,7 @@ export class TokenRenewal {
   async #ask(always: boolean): Promise<void> {
     try {
       const token = await this.#link.getToken();
-      if (this.#ended || token === undefined) return;
+      if (this.#ended || !token) return;
       if (token === this.#known && !always) return this.#later(AGAIN_MS);
       this.#known = token;
       this.#link.send(token);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { connect } from '../src/index.js';
+import { type ConnectOptions, connect } from '../src/index.js';
 import { connectTo, errorOf, FakeEngine } from './fake-engine.js';
 import { caughtUp, create, event, itemSync, remove, resumed, sync, update } from './frames.js';
 import { type Chat, Told, texts, whenView } from './watch.js';
@@ -177,6 +177,19 @@ describe('arguments', () => {
     ['wss://example.com', { token: 'a', getToken: () => 'b' }, 'INVALID_OPTIONS'],
   ] as const)('that can not work are refused: %s', (url, options, code) => {
     expect(() => connect(url, options)).toThrow(expect.objectContaining({ code }));
+  });
+
+  it('C7 options that are null are none', async () => {
+    const client = connect('wss://example.com', null as unknown as ConnectOptions);
+    expect(client.state.kind).toBe('connecting');
+    await client.close();
+  });
+
+  it.each([{ token: null }, { getToken: () => null }])('C7 a token that is null travels as no token: %j', async (options) => {
+    const engine = await FakeEngine.start();
+    await connectTo(engine, options as unknown as ConnectOptions);
+    const peer = await engine.peer();
+    expect([peer.protocols, peer.url]).toEqual(['', '/']);
   });
 });
 
