@@ -33,6 +33,72 @@ describe('a listener without host', () => {
   });
 });
 
+describe('a pattern that exposes no name of the engine any more', () => {
+  const rules = (list: string) => load(worker(`host: 127.0.0.1, rbac: { expose_functions: [${list}] }`));
+
+  it.each([
+    [`'match("*")'`, 'stream::get'],
+    [`'match("*::set")'`, 'stream::set'],
+    [`'match("e*")'`, 'engine::functions::list'],
+    [`{ match: 'pub*' }`, 'publish'],
+  ])('is noted with what to add: %s', (rule, id) => {
+    const { notes, warnings } = rules(rule);
+    expect(notes).toMatchObject([{ code: 'engine_names_hidden', message: expect.stringContaining(`match("${id}")`) }]);
+    expect(warnings).toEqual([]);
+  });
+
+  it.each([
+    `'match("api::*")'`,
+    `'match("stream::*")'`,
+    `'match("engine::functions::list")'`,
+    `'match("*::order")'`,
+    '{ metadata: { a: 1 } }',
+  ])('is no other: %s', (rule) => {
+    expect(rules(rule).notes).toEqual([]);
+  });
+});
+
+describe('an allowed origin that no page sends', () => {
+  const lists = (origin: string) => [
+    worker(`host: 127.0.0.1, allowed_origins: ["${origin}"]`),
+    `workers: [{ name: iii-stream, config: { host: 127.0.0.1, allowed_origins: ["${origin}"] } }]`,
+    `workers: [{ name: iii-http, config: { host: 127.0.0.1, cors: { allowed_origins: ["${origin}"] } } }]`,
+  ];
+
+  it.each(['https://App.example.com', 'https://app.example.com:443', 'http://app.example.com:80', 'wss://app.example.com'])(
+    'is warned of: %s',
+    (origin) => {
+      for (const text of lists(origin)) expect(warningCodes(load(text))).toContain('origin_never_sent');
+    },
+  );
+
+  it.each(['https://app.example.com', 'http://app.example.com:443', 'https://app.example.com:8443', 'chrome-extension://abcdef'])(
+    'is no other: %s',
+    (origin) => {
+      for (const text of lists(origin)) expect(warningCodes(load(text))).not.toContain('origin_never_sent');
+    },
+  );
+
+  it('is one of cors without a scheme or with a path, and not null or *', () => {
+    const cors = (origin: string) =>
+      warningCodes(load(`workers: [{ name: iii-http, config: { cors: { allowed_origins: ["${origin}"] } } }]`));
+    for (const origin of ['app.example.com', 'https://app.example.com/']) expect(cors(origin)).toContain('origin_never_sent');
+    for (const origin of ['null', '*']) expect(cors(origin)).not.toContain('origin_never_sent');
+  });
+});
+
+describe('a misspelt key that would make the engine strict', () => {
+  it.each(['requireauth', 'require_auth_', 'requireAuth', 'require', 'strict_payload', 'strictPayloads', 'strict_paylaods'])(
+    'is refused, also when the leniency is asked for: %s',
+    (key) => {
+      for (const lenient of [false, true])
+        expect(problemsOf(worker('host: 0.0.0.0', `${key}: true\n`), { lenient })).toMatchObject([
+          { key, message: expect.stringContaining('did you mean') },
+        ]);
+    },
+  );
+});
+
 describe('a port that other machines reach', () => {
   it('is warned of when it trusts whoever comes, in one line that says what that means and how to close it', () => {
     for (const host of ['0.0.0.0', '::', '10.0.0.1', 'engine.internal']) {

@@ -1,4 +1,4 @@
-import { nearestName } from '@rivulet/protocol';
+import { nearestName, nearMiss } from '@rivulet/protocol';
 import type { Config, HttpConfig, LoggingConfig, StateConfig, StoreConfig, StreamConfig, WorkerManagerConfig } from './config.js';
 import type { ConfigSource, KeyPath } from './config-source.js';
 import type { Findings } from './findings.js';
@@ -20,6 +20,8 @@ import {
 import { workerManagerSchema } from './worker-schemas.js';
 
 const TOP_LEVEL_KEYS = ['port', 'workers', 'modules', 'require_auth', 'registration_namespace_grace_ms', 'strict_payloads'];
+/** Keys that make the engine refuse what it takes without them. */
+const SAFETY_KEYS = ['require_auth', 'strict_payloads'];
 
 /** Without an observability entry the engine logs so. */
 export const DEFAULT_LOGGING: LoggingConfig = { level: 'info', format: 'default' };
@@ -96,9 +98,18 @@ export function readConfig(source: ConfigSource, resolvePath: PathResolver, find
   return { workerManagers, stream, state, pubsub, http, logging, strictPayloads, requireAuth };
 }
 
+/** An unknown key is ignored, but for a misspelt one that would make the engine refuse something. */
 function warnOfUnknownTopLevel(top: Mapping, findings: Findings): void {
   for (const key of Object.keys(top)) {
     if (TOP_LEVEL_KEYS.includes(key)) continue;
+    const safety = nearMiss(key, SAFETY_KEYS);
+    if (safety !== undefined) {
+      findings.problem(
+        [key],
+        `unknown key "${key}"; did you mean "${safety}"? Without it the engine would start less strict than was meant`,
+      );
+      continue;
+    }
     const near = nearestName(key, TOP_LEVEL_KEYS);
     const remedy = near === undefined ? `known keys: ${TOP_LEVEL_KEYS.join(', ')}` : `did you mean "${near}"?`;
     findings.warn('unknown_key', [key], `unknown key "${key}" is ignored; ${remedy}`);

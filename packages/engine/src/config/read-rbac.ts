@@ -2,6 +2,7 @@ import { isNamespace } from '@rivulet/protocol';
 import type { z } from 'zod';
 import type { ExposeRule, MetadataCondition, RbacConfig } from './config.js';
 import type { KeyPath } from './config-source.js';
+import { hiddenEngineName } from './engine-prefixes.js';
 import type { Findings } from './findings.js';
 import { isMapping, readSection, shown } from './read-section.js';
 import { rbacSchema } from './worker-schemas.js';
@@ -27,10 +28,19 @@ export function readRbac(value: unknown, path: KeyPath, findings: Findings): Rba
   const rulesPath = [...path, 'expose_functions'];
   if (rules.length > RULES) findings.problem(rulesPath, `there are more than ${RULES} rules; join some with *`);
   const read = rules.slice(0, RULES).map((rule, index) => readRule(rule, [...rulesPath, index], findings));
+  for (const [index, rule] of read.entries()) if (rule !== undefined) noteHiddenNames(rule, [...rulesPath, index], findings);
   return rbacConfig(
     values,
     read.filter((rule) => rule !== undefined),
   );
+}
+
+/** Before, such a pattern let guests call functions of the engine too. Whoever relied on that has to name them. */
+function noteHiddenNames(rule: ExposeRule, path: KeyPath, findings: Findings): void {
+  const hidden = rule.kind === 'match' ? hiddenEngineName(rule.pattern) : undefined;
+  if (hidden === undefined) return;
+  const remedy = `if guests need one, add its id, such as match("${hidden}")`;
+  findings.note('engine_names_hidden', path, `this pattern exposes functions of workers, and none of the engine; ${remedy}`);
 }
 
 function rbacConfig(values: z.output<typeof rbacSchema>, exposeFunctions: readonly ExposeRule[]): RbacConfig {

@@ -49,6 +49,20 @@ export function warnOfChange({ value, path }: Section, key: string, counts: numb
   findings.warn('value_changed', [...path, key], `${text} counts as ${counts}: ${reason}`);
 }
 
+/** Warns of entries of `allowed_origins` that no page sends, so that they allow nothing. `*` and `null` have a meaning. */
+export function warnOfOrigins(origins: readonly string[] | 'any', path: KeyPath, findings: Findings): void {
+  if (origins === 'any') return;
+  for (const [index, origin] of origins.entries()) {
+    if (origin === 'null' || isSent(origin)) continue;
+    const form = 'a browser sends scheme and host in lower case, no default port and no path, such as https://app.example.com';
+    findings.warn('origin_never_sent', [...path, 'allowed_origins', index], `${shown(origin)} allows no page: ${form}`);
+  }
+}
+
+function isSent(origin: string): boolean {
+  return /^(?!wss?:)[a-z][a-z0-9+.-]*:\/\/[^/?#\sA-Z]+$/.test(origin) && !/^(?:http:.*:80|https:.*:443)$/.test(origin);
+}
+
 /** Keys whose values may hold a password, which no message shows. */
 const SECRET_KEYS: ReadonlySet<string | number | undefined> = new Set(['redis_url']);
 

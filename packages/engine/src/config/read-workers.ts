@@ -6,7 +6,7 @@ import type { Findings } from './findings.js';
 import { readAdapter, readStore } from './read-adapter.js';
 import type { WorkerEntry } from './read-entries.js';
 import { readRbac } from './read-rbac.js';
-import { isMapping, readSection, type Section, shown, warnOfChange } from './read-section.js';
+import { isMapping, readSection, type Section, shown, warnOfChange, warnOfOrigins } from './read-section.js';
 import { httpSchema, LOG_FORMATS, LOG_LEVELS, stateSchema, streamSchema, TOKEN_BOUND, workerManagerSchema } from './worker-schemas.js';
 
 /** Makes a path of the file absolute: paths are relative to the working directory, not to the file. */
@@ -94,6 +94,7 @@ export function readWorkerManager(entry: WorkerEntry, findings: Findings): Worke
     findings.warn('handshake_timeout_long', [...entry.config.path, 'handshake_timeout_ms'], `${time}; ${LONG_HANDSHAKE_MS} is the default`);
   }
   warnOfPong(entry.config, values, findings);
+  warnOfOrigins(values.allowed_origins, entry.config.path, findings);
   const authToken = readAuthToken(values.auth_token, [...entry.config.path, 'auth_token'], findings);
   if (values.rbac === undefined) return workerManagerConfig(values, { authToken });
   if (authToken !== undefined)
@@ -144,6 +145,7 @@ export function readStream(entry: WorkerEntry, resolvePath: PathResolver, findin
   const store = readStore('stream', adapterSection(entry), resolvePath, findings);
   if (values === undefined || store === undefined) return undefined;
   warnOfPong(entry.config, values, findings);
+  warnOfOrigins(values.allowed_origins, entry.config.path, findings);
   if (values.drain_delay_ms + values.drain_spread_ms > MAX_DRAIN_MS) {
     const sum = `drain_delay_ms and drain_spread_ms together exceed ${MAX_DRAIN_MS}`;
     findings.problem(entry.config.path, `${sum}, which leaves too little of the 28000 of an ordered stop; lower one of them`);
@@ -213,6 +215,7 @@ export function readHttp(entry: WorkerEntry, findings: Findings): HttpConfig | u
   const values = readSection(httpSchema, entry.config, findings);
   if (values === undefined) return undefined;
   const config = httpConfig(values);
+  warnOfOrigins(config.cors?.allowedOrigins ?? 'any', [...entry.config.path, 'cors'], findings);
   warnOfChange(entry.config, 'concurrency_request_limit', config.concurrentRequests, 'at least one request must be worked on', findings);
   return config;
 }

@@ -1,5 +1,5 @@
+import { reachesEngineNames } from '../../../config/engine-prefixes.js';
 import { Wildcard } from '../../../structures/wildcard.js';
-import { reachesEngineNames } from './engine-names.js';
 
 /** A pattern of a rule or of an auth answer that exposes functions to guests. */
 export class ExposedPattern {
