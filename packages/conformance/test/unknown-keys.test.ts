@@ -134,3 +134,23 @@ it('unknown options of the client and of the SDK are refused with the nearest kn
   const nested = { reconnectionConfig: { maxRetrys: 1 } } as object;
   expect(() => registerWorker('ws://127.0.0.1:1', nested)).toThrow('unknown option "maxRetrys"; did you mean "maxRetries"?');
 });
+
+it('C7 a trigger whose config is misspelt in the SDK is refused: it would fire for everything', async () => {
+  const worker = registerWorker('ws://127.0.0.1:1', { onWarning: () => {} });
+  onTestFinished(() => worker.shutdown());
+  for (const key of ['conf', 'Config', 'configuration', 'configs']) {
+    const trigger = { type: 'stream', function_id: 'app::f', [key]: { stream_name: 'orders' } } as unknown as { config: unknown };
+    expect(() => worker.registerTrigger(trigger as Parameters<typeof worker.registerTrigger>[0])).toThrow('did you mean "config"?');
+  }
+  worker.registerTrigger({ type: 'stream', function_id: 'app::f', config: {}, metadata: {} });
+});
+
+it.each([null, { reconnectionConfig: null }, { reconnection: null }])(
+  'C7 options of the SDK that are null are none: %j',
+  async (options) => {
+    const { workerUrl } = await startTestEngine();
+    const worker = registerWorker(workerUrl, options as unknown as Parameters<typeof registerWorker>[1]);
+    onTestFinished(() => worker.shutdown());
+    expect(await worker.trigger({ function_id: 'engine::health::check', payload: {} })).toEqual({ status: 'ok' });
+  },
+);

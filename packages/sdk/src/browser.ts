@@ -28,8 +28,8 @@ const BROWSER: Platform<ChannelReader, ChannelWriter> = {
 };
 
 /** A worker in a page. Credentials go into the query of `address`: `ws://host:49135?api_key=…`. */
-export function registerWorker(address: string, options: InitOptions = {}): ISdk {
-  const worker = new WorkerCore(address, options, BROWSER);
+export function registerWorker(address: string, options?: InitOptions): ISdk {
+  const worker = new WorkerCore(address, options ?? {}, BROWSER);
   logThrough(worker);
   return worker;
 }

@@ -26,6 +26,12 @@ export function checkId(id: string): void {
   if (!isRegistryId(id)) throw sdkError('INVALID_ARGUMENTS', `the id is longer than ${LIMITS.registryIdBytes} bytes`);
 }
 
+/** Throws for a misspelt `config`: without its config a trigger fires for everything. */
+export function checkTriggerKeys(trigger: object): void {
+  const wrong = Object.keys(trigger).find((key) => key !== 'config' && /^conf/i.test(key));
+  if (wrong !== undefined) throw sdkError('INVALID_ARGUMENTS', `unknown key "${wrong}" of a trigger; did you mean "config"?`);
+}
+
 /** Of JavaScript, where the types say nothing. */
 export function checkHandler(handler: unknown): void {
   if (typeof handler === 'function' || (typeof handler === 'object' && handler !== null && 'url' in handler)) return;

@@ -25,8 +25,8 @@ const NODE: Platform<ChannelReader, ChannelWriter> = {
 };
 
 /** A worker, which connects by itself and comes back by itself. `address`: `ws://…` of the engine's worker port. */
-export function registerWorker(address: string, options: InitOptions = {}): ISdk {
-  const worker = new WorkerCore(address, options, NODE);
+export function registerWorker(address: string, options?: InitOptions): ISdk {
+  const worker = new WorkerCore(address, options ?? {}, NODE);
   logThrough(worker);
   return worker;
 }

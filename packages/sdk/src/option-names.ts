@@ -29,11 +29,11 @@ const RECONNECTION_NAMES = Object.keys({
 } satisfies Record<keyof ReconnectionConfig, true>);
 
 /** Returns what is wrong with the names of a worker's options; `undefined`: nothing. */
-export function unknownInitOption(options: InitOptions): string | undefined {
-  const { reconnectionConfig = {}, reconnection = {} } = options;
+export function unknownInitOption({ reconnectionConfig, reconnection, ...options }: InitOptions): string | undefined {
+  // Callers without types give `null` too, for nothing.
   return (
     unknownOption(options, INIT_OPTION_NAMES) ??
-    unknownOption(reconnectionConfig, RECONNECTION_NAMES) ??
-    unknownOption(reconnection, RECONNECTION_NAMES)
+    unknownOption(reconnectionConfig ?? {}, RECONNECTION_NAMES) ??
+    unknownOption(reconnection ?? {}, RECONNECTION_NAMES)
   );
 }

@@ -1,6 +1,6 @@
 import type { ConnectionState, Send } from '@rivulet/client/connection';
 import { replaceRefs } from './channel-ref.js';
-import { checkBound, checkHandler, checkId, checkUrl } from './checks.js';
+import { checkBound, checkHandler, checkId, checkTriggerKeys, checkUrl } from './checks.js';
 import { registerBackend } from './create-stream.js';
 import { DEFAULT_TIMEOUT_MS, type Demand, EngineLink, LONGEST_MS } from './engine-link.js';
 import { EngineFunctions, EngineTriggers, SDK_VERSION } from './engine-names.js';
@@ -130,6 +130,7 @@ export class WorkerCore<TReader, TWriter> implements Worker<TReader, TWriter>, L
   registerTrigger(trigger: RegisterTriggerInput): Trigger {
     checkId(trigger.function_id);
     checkId(trigger.type);
+    checkTriggerKeys(trigger);
     this.#checkIntake();
     const { triggers } = this.#registrations;
     checkBound(triggers.size, 'triggers');
