@@ -13,6 +13,8 @@ const group = { stream_name: 's', group_id: 'g' };
 const MIB = 1_048_576;
 /** For twenty sockets, each read once in a turn. A write for each ping made it 450 ms and more. */
 const MOST_PING_SLICE_MS = 250;
+/** One value of 6 MB is read and encoded for each client. */
+const MOST_ITEM_SLICE_MS = 250;
 /** An empty ping of a client, whose mask is zero. */
 const PING = Buffer.of(0x89, 0x80, 0, 0, 0, 0);
 
@@ -236,6 +238,27 @@ describe('a crowd', () => {
     });
     // One snapshot of 10 MB is shared by all of them.
     expect(grownMib).toBeLessThan(clients / 4 + 32);
+  });
+
+  test('E11 clients of one large item that never read share its frame', async () => {
+    const attacked = await AttackedEngine.start();
+    const { worker, engine } = attacked;
+    await worker.result('stream::set', { ...group, item_id: 'large', data: 'x'.repeat(6_000_000) });
+    const clients = 40;
+    const { grownMib } = await attacked.survives(async () => {
+      const joins = Array.from({ length: clients }, async (_, n) => {
+        const socket = await openTcp(engine.streamUrl, upgradeHead('/'));
+        await once(socket, 'data');
+        socket.pause();
+        const join = { subscriptionId: 's', streamName: 's', groupId: 'g', id: 'large', positions: n % 2 === 0 };
+        socket.write(frame({ payload: JSON.stringify({ type: 'join', data: join }) }));
+        // The first bytes of the item are here; the socket reads nothing more.
+        await new Promise((resolve) => socket.once('readable', () => resolve(socket.read(1))));
+      });
+      await Promise.all(joins);
+      await worker.settled();
+    }, MOST_ITEM_SLICE_MS);
+    expect(grownMib).toBeLessThan(clients / 4 + 16);
   });
 
   test('E12 clients that resume at many old positions are all answered', async () => {

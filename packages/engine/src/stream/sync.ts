@@ -3,6 +3,7 @@ import type { StreamStore } from '../store/store.js';
 import { encodeTextFrame } from '../structures/websocket-frame.js';
 import type { GroupSync, SyncBuilder } from './built-sync.js';
 import { ReadEndedError } from './fanout/read-ended.js';
+import { SharedFrames } from './fanout/shared-frames.js';
 import type { SharedTurn } from './fanout/shared-turn.js';
 import type { FrameEncoder } from './frame-encoder.js';
 import type { GroupFanout } from './group-fanout.js';
@@ -21,6 +22,9 @@ export interface Sync {
   writeTo(subscriber: Subscriber, named: Buffer): Promise<Written>;
   close(): void;
 }
+
+/** The frames of large items that are on their way to clients. */
+const ITEM_FRAMES = new SharedFrames();
 
 interface Sources {
   readonly store: StreamStore;
@@ -46,8 +50,9 @@ async function readItemSync({ store, frames }: Sources, fanout: GroupFanout, ite
   return {
     position: read.position,
     writeTo: async (subscriber, named) => {
-      const frame = encodeTextFrame(frames.itemSync(fanout, item, read, reason));
-      return (await writeWhole(subscriber, () => (subscriber.positions ? Buffer.concat([named, frame]) : frame))) ? 'whole' : 'nothing';
+      const key = JSON.stringify([fanout.stream, fanout.group, item]);
+      const frame = ITEM_FRAMES.share(key, encodeTextFrame(frames.itemSync(fanout, item, read, reason)));
+      return (await writeWhole(subscriber, () => (subscriber.positions ? [named, frame] : frame))) ? 'whole' : 'nothing';
     },
     close() {},
   };
@@ -66,10 +71,10 @@ export async function writeWhole(subscriber: Subscriber, frames: Frames): Promis
 }
 
 /** Whole frames that are written in one step; a function makes them then. */
-type Frames = Buffer | readonly Buffer[] | (() => Buffer);
+type Frames = Buffer | readonly Buffer[] | (() => Buffer | readonly Buffer[]);
 
 function writeAll(subscriber: Subscriber, frames: Frames): void {
-  if (typeof frames === 'function') subscriber.write(frames());
+  if (typeof frames === 'function') writeAll(subscriber, frames());
   else if (Buffer.isBuffer(frames)) subscriber.write(frames);
   else for (const each of frames) subscriber.write(each);
 }
