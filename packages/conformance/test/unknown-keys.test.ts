@@ -17,6 +17,7 @@ it.each([
   ['stream::set', { ...item, data: 1, idempotencyKey: 'x' }, 'idempotencyKey', 'idempotency_key'],
   ['stream::list', { stream_name: 's', group_id: 'g', with_id: true }, 'with_id', 'with_ids'],
   ['stream::send', { stream_name: 's', group_id: 'g', type: 't', item: 'i' }, 'item', 'item_id'],
+  ['stream::list_all', { after: { stream: 's', group: 'g', grup: 'h' } }, 'grup', 'group'],
   ['stream::update', { ...item, ops: [{ type: 'increment', pth: 'n', by: 1 }] }, 'pth', 'path'],
   ['stream::batch', { stream_name: 's', group_id: 'g', writes: [{ type: 'set', item_id: 'i', data: 1, ttl: 9_000 }] }, 'ttl', 'ttl_ms'],
   [

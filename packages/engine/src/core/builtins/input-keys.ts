@@ -12,14 +12,20 @@ export interface KeyPolicy {
   readonly ignored: (key: string) => void;
 }
 
-/** The keys that an object may have, and those of the objects in its lists, all read from its schema. Values of users are not looked into. */
+/** The keys that an object may have, and those of the objects in it and in its lists, all read from its schema. Values of users are not looked into. */
 export class InputKeys {
   readonly #known: ReadonlySet<string>;
   readonly #lists: readonly (readonly [string, InputKeys])[];
+  readonly #objects: readonly (readonly [string, InputKeys])[];
 
-  private constructor(known: ReadonlySet<string>, lists: readonly (readonly [string, InputKeys])[]) {
+  private constructor(
+    known: ReadonlySet<string>,
+    lists: readonly (readonly [string, InputKeys])[],
+    objects: readonly (readonly [string, InputKeys])[],
+  ) {
     this.#known = known;
     this.#lists = lists;
+    this.#objects = objects;
   }
 
   /** `undefined`: objects of this schema may have any key, or it describes no object. */
@@ -28,12 +34,14 @@ export class InputKeys {
     if (objects.length === 0 || objects.some(({ def }) => def.catchall !== undefined)) return undefined;
     const fields = objects.flatMap(({ shape }) => Object.entries(shape as Readonly<Record<string, z.ZodType>>));
     const lists = new Map<string, InputKeys>();
+    const objectFields = new Map<string, InputKeys>();
     for (const [key, field] of fields) {
       const list = plainOf(field);
-      const entries = list instanceof z.ZodArray ? InputKeys.of(list.element as z.ZodType) : undefined;
-      if (entries !== undefined) lists.set(key, entries);
+      const isList = list instanceof z.ZodArray;
+      const entries = InputKeys.of(isList ? (list.element as z.ZodType) : list);
+      if (entries !== undefined) (isList ? lists : objectFields).set(key, entries);
     }
-    return new InputKeys(new Set(fields.map(([key]) => key)), [...lists]);
+    return new InputKeys(new Set(fields.map(([key]) => key)), [...lists], [...objectFields]);
   }
 
   /** Returns why a value is refused; `undefined`: its keys are fine. */
@@ -51,6 +59,10 @@ export class InputKeys {
       if (near !== undefined) return `unknown key ${JSON.stringify(excerpt(key))}; did you mean ${JSON.stringify(near)}?`;
       if (policy.strict) return `unknown key ${JSON.stringify(excerpt(key))}; known are ${[...this.#known].join(', ')}`;
       policy.ignored(excerpt(key));
+    }
+    for (const [key, keys] of this.#objects) {
+      const refusal = Object.hasOwn(value, key) ? keys.#refusal(value[key], policy, budget) : undefined;
+      if (refusal !== undefined) return `${key}: ${refusal}`;
     }
     for (const [key, entries] of this.#lists) {
       const list = Object.hasOwn(value, key) ? value[key] : undefined;
