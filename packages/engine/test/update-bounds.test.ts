@@ -58,6 +58,8 @@ describe('a sum', () => {
     [Number.MAX_SAFE_INTEGER - 1, 2],
     [Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
     [Number.MAX_SAFE_INTEGER, 0.1],
+    [-Number.MAX_SAFE_INTEGER, 0.5],
+    [2 ** 52 + 1, 0.75],
     // Written by an earlier version.
     [2 ** 53, 1],
     [1e300, 1],
@@ -75,6 +77,7 @@ describe('a sum', () => {
   it.each([
     [Number.MAX_SAFE_INTEGER - 1, 1],
     [-Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
+    [2 ** 52 - 1, 0.5],
     [1e300, 1e299],
     [0.1, 0.2],
     [5, -0],

@@ -104,12 +104,15 @@ function add(value: unknown, path: readonly string[], by: number, type: 'increme
   return { value };
 }
 
+/** Doubles from here on have no fractions, so a fraction that is added would be rounded to a whole number. */
+const WHOLE_FROM = 2 ** 52;
+
 function sum(value: unknown, by: number, type: string): Step {
   const failed = { failed: `${type}.not_number` };
   if (typeof value !== 'number') return failed;
   const result = value + by;
   // A double that is large takes nothing of an addition that is small.
-  const isLost = by !== 0 && result === value;
+  const isLost = by !== 0 && (result === value || (Math.abs(result) >= WHOLE_FROM && !Number.isInteger(by) && result - value !== by));
   return isLost || !canBeSentBack(result) ? failed : { value: result };
 }
 
