@@ -40,7 +40,7 @@ export const FAULTS: Readonly<Record<string, string>> = {
     import { WorkerSession } from ${urlOf('core/worker-session.js')};
     const { onText } = WorkerSession.prototype;
     WorkerSession.prototype.onText = function (text) {
-      if (text.includes('"__proto__"') && text.includes('registerservice')) throw new TypeError('a deliberate fault');
+      if (text.includes('"__proto__"')) throw new TypeError('a deliberate fault');
       return onText.call(this, text);
     };`,
 };
