@@ -15,6 +15,8 @@ const MIB = 1_048_576;
 const MOST_PING_SLICE_MS = 250;
 /** One value of 6 MB is read and encoded for each client. */
 const MOST_ITEM_SLICE_MS = 250;
+/** Some requests are read and decoded in one turn. All of them in one turn took 1 s and more. */
+const MOST_QUERIES_SLICE_MS = 250;
 /** An empty ping of a client, whose mask is zero. */
 const PING = Buffer.of(0x89, 0x80, 0, 0, 0, 0);
 
@@ -177,6 +179,18 @@ describe('a crowd', () => {
       await crowd(3_000, 50, () => openTcp(engine.httpUrl, ''));
       for (let n = 0; n < 5; n++) await hello();
     });
+  });
+
+  test('E4 requests with long queries of malformed sequences hold nobody up', async () => {
+    const attacked = await AttackedEngine.start();
+    const { engine, worker } = attacked;
+    await worker.serve('app::hello', () => ({ status_code: 200, body: 'hello' }));
+    await worker.bind('http', 'app::hello', { api_path: '/hello', http_method: 'GET' });
+    const query = (n: number) => Array.from({ length: 1_200 }, (_, k) => `k${n}_${k}=%f${k % 10}`).join('&');
+    await attacked.survives(
+      () => crowd(200, 200, async (n) => expect((await fetch(`${engine.httpUrl}/hello?${query(n)}`)).status).toBe(200)),
+      MOST_QUERIES_SLICE_MS,
+    );
   });
 
   test.each(['stream', 'gated', 'worker', 'http'] as const)(

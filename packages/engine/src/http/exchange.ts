@@ -56,6 +56,8 @@ const STATUS_OF: ReadonlyMap<string, number> = new Map<ErrorCode, number>([
 ]);
 
 const TURNS = TurnBudget.of(systemClock);
+/** UTF-16 code units of a query that is decoded at once, whatever the turn has done. */
+const SHORT_QUERY = 256;
 const NO_BODY: ParsedBody = { kind: 'body', text: 'null', inexact: false };
 
 /**
@@ -158,6 +160,9 @@ export class Exchange implements StreamedResponseOwner {
     const sooner = route.condition === undefined ? route.middleware : [];
     if (extent === 'small') await this.#receive();
     if (extent !== 'large' || middleware.length > 0 || sooner.length > 0) await this.#enterSlot(slots);
+    // Many requests may arrive in the same turn, and a long query takes milliseconds to decode.
+    if (this.#routed.query.length > SHORT_QUERY && TURNS.spent) await TURNS.next();
+    if (this.#over) return;
     if (middleware.length > 0 && !(await this.#passes(middleware, true))) return;
     if (sooner.length > 0 && !(await this.#passes(sooner, deciding))) return;
     if (extent === 'large') {
