@@ -46,11 +46,11 @@ async function explain(address: URL, { cause, reason }: Closed): Promise<StreamE
   const { host, pathname } = address;
   const status = Number(/response: (\d+)/.exec(cause ?? '')?.[1]);
   if (status === 401 || status === 403) return refused(`${host} answered ${status}: the token is refused`);
-  if (status === 404) return failed(`${host} has no streams at ${pathname}: check the path of the URL, and path_prefix of the engine`);
-  if (status > 0) return failed(`${host} answered ${status}: check that a stream listener has this port, 3112 by default`);
-  if (/REFUSED/.test(cause ?? '')) return failed(`nobody listens at ${host}: check that the engine runs, and its port`);
+  if (status === 404) return failed(`${host} has no streams at ${pathname}: check the path, and path_prefix`);
+  if (status > 0) return failed(`${host} answered ${status}: streams have port 3112 by default`);
+  if (/REFUSED/.test(cause ?? '')) return failed(`nobody listens at ${host}: check that the engine runs`);
   if (cause !== undefined && !/non-101/.test(cause)) return failed(`${host}: ${cause}`);
-  return failed(`${host}${pathname} did not open (${reason || 'the runtime does not say why'}): ${await likelyCause(address)}`);
+  return failed(`${host}${pathname} did not open (${reason || 'no cause is known'}): ${await likelyCause(address)}`);
 }
 
 async function likelyCause({ protocol, host, pathname }: URL): Promise<string> {
@@ -59,14 +59,14 @@ async function likelyCause({ protocol, host, pathname }: URL): Promise<string> {
     const answer = await fetch(url, { signal: AbortSignal.timeout(PROBE_MS), credentials: 'omit' });
     const listener = ((await answer.json()) as { readonly listener?: unknown } | null)?.listener;
     if (listener === 'stream') return 'a stream listener is there, so the token is refused, or it is busy';
-    if (typeof listener === 'string') return `the ${listener.slice(0, 40)} listener has this port: streams have 3112 by default`;
+    if (typeof listener === 'string') return `the ${listener.slice(0, 40)} listener has this port: streams have port 3112 by default`;
   } catch {
     // No answer that a page may read: the sentence below lists what that can mean.
   }
   return 'nobody listens there, the path or the port is wrong, the token is refused, or the browser blocks the connection';
 }
 
-export const WORKER_PORT = () => failed('this is the worker port of an engine: streams have a port of their own, 3112 by default');
+export const WORKER_PORT = () => failed('this is the worker port of an engine: streams have port 3112 by default');
 
 function failed(message: string): StreamError {
   return new StreamError('CONNECT_FAILED', message);
