@@ -188,16 +188,20 @@ describe('handshakes that broke other servers', () => {
     const slices = new LoopSlices();
     const engine = await EngineProcess.start({ config: listeners, env: slices.env });
     const worker = await RawWorker.connect(engine.workerUrl);
-    await slices.take(engine.pid);
-    for (const [, bytes] of hostile) {
-      for (const port of PORTS) {
-        const answer = await exchange(engine.ports[port], Buffer.concat([Buffer.from(bytes), frame({ opcode: OPCODE.close })]));
-        expect(answer).toMatch(/^(HTTP\/1\.1 [1-5]\d\d |$)/);
+    // A header that makes a parser try again takes hundreds of milliseconds in every round. Other processes on the core disturb some rounds only.
+    let longestMs = Number.POSITIVE_INFINITY;
+    for (let round = 0; round < 5 && longestMs >= 50; round++) {
+      await slices.take(engine.pid);
+      for (const [, bytes] of hostile) {
+        for (const port of PORTS) {
+          const answer = await exchange(engine.ports[port], Buffer.concat([Buffer.from(bytes), frame({ opcode: OPCODE.close })]));
+          expect(answer).toMatch(/^(HTTP\/1\.1 [1-5]\d\d |$)/);
+        }
       }
+      await worker.settled();
+      longestMs = Math.min(longestMs, (await slices.take(engine.pid)).longestMs);
     }
-    await worker.settled();
-    // A header that makes a parser try again takes hundreds of milliseconds.
-    expect((await slices.take(engine.pid)).longestMs).toBeLessThan(50);
+    expect(longestMs).toBeLessThan(50);
     expect(engine.log).not.toMatch(/unhandled_rejection|uncaught_exception/);
   });
 
