@@ -5,7 +5,7 @@ export interface Effort {
   readonly windowMs: number;
   /** Scales the numbers of connections; 1 is what the figures are quoted for. */
   readonly scale: number;
-  /** Folder of another checkout of Rivulet, built, that the fan-out is compared with; `undefined`: none. */
+  /** Folder of another checkout of Rivulet, built, that fan-out, durable sets, calls and latency are compared with. `undefined`: no comparison. */
   readonly before: string | undefined;
 }
 

@@ -42,6 +42,7 @@ test('every scenario runs and reports each figure, as JSON and as a table', asyn
   const names = results.flatMap(({ figures }) => figures.map(({ name }) => name));
   // The build that it is compared with is itself here.
   expect(names).toContain('before at 1000/s: deliveries');
+  for (const figure of ['before, 256 in flight', 'before: calls', 'before: answer p50']) expect(names).toContain(figure);
   for (const server of ['rivulet', 'socket.io']) {
     for (const rate of [100, 1_000, 4_000]) expect(names).toContain(`${server} at ${rate}/s: deliveries`);
     expect(names).toContain(`${server}: memory per connection`);

@@ -23,3 +23,16 @@ export class Figures {
 export function target(name: string, measured: number, sense: Target['sense'], bound: number): Target {
   return { name, measured, bound, sense, met: sense === 'at least' ? measured >= bound : measured <= bound };
 }
+
+/** How much worse than the build before a figure may be: decision of the project for every change to a hot path. */
+export const BEFORE_TOLERANCE = 0.1;
+
+/**
+ * Returns the bound of a figure of this build as a multiple of the build before.
+ * `better` says in which direction the figure improves.
+ */
+export function beforeTarget(name: string, measured: number, before: number, better: 'higher' | 'lower'): Target {
+  return better === 'higher'
+    ? target(`${name}, as a multiple of the build before`, measured / before, 'at least', 1 - BEFORE_TOLERANCE)
+    : target(`${name}, as a multiple of the build before`, measured / before, 'at most', 1 + BEFORE_TOLERANCE);
+}

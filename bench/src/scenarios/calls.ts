@@ -1,7 +1,7 @@
 import { LoadProcess } from '../load/load-process.js';
-import { Figures, target } from '../measure/figures.js';
+import { beforeTarget, Figures, target } from '../measure/figures.js';
 import type { Scenario } from '../scenario.js';
-import { startServer } from '../servers/server-process.js';
+import { dialectOf, startServer, withBefore } from '../servers/server-process.js';
 
 const IN_FLIGHT = 256;
 
@@ -11,12 +11,12 @@ export const calls: Scenario = {
   async run(effort, say) {
     const figures = new Figures();
     for (let run = 0; run < effort.runs; run++) {
-      for (const name of ['rivulet', 'socket.io'] as const) {
+      for (const name of withBefore(['rivulet', 'socket.io'] as const, effort.before)) {
         say(`calls run ${run + 1}/${effort.runs}: ${name}`);
-        const server = await startServer(name);
+        const server = await startServer(name, {}, effort.before);
         const load = new LoadProcess();
         try {
-          const dialect = `${name}-calls` as const;
+          const dialect = `${dialectOf(name)}-calls` as const;
           await load.tell({ kind: 'answer', dialect, url: server.writeUrl });
           const window = await load.measure({
             kind: 'saturate',
@@ -40,19 +40,22 @@ export const calls: Scenario = {
       }
     }
     const perCpu = figures.median('rivulet: calls per second of its own CPU time');
+    const targets = [
+      target('calls per CPU second of the engine', perCpu, 'at least', 30_000),
+      target(
+        'rivulet / Socket.IO, calls per CPU second',
+        perCpu / figures.median('socket.io: calls per second of its own CPU time'),
+        'at least',
+        1,
+      ),
+    ];
+    if (effort.before !== undefined)
+      targets.push(beforeTarget('calls per CPU second', perCpu, figures.median('before: calls per second of its own CPU time'), 'higher'));
     return {
       scenario: calls.name,
       title: 'Calls from worker to worker, 256 in flight',
       figures: figures.list(),
-      targets: [
-        target('calls per CPU second of the engine', perCpu, 'at least', 30_000),
-        target(
-          'rivulet / Socket.IO, calls per CPU second',
-          perCpu / figures.median('socket.io: calls per second of its own CPU time'),
-          'at least',
-          1,
-        ),
-      ],
+      targets,
       notes: [
         'Payloads have 200 bytes, answers 11. Socket.IO relays an event with acknowledgements both ways, and checks less: no ids, no bounds, no caller.',
         'Caller and answerer are raw sockets in one process, which is often the bottleneck: the figure per CPU second is the one to read.',

@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LoadProcess } from '../load/load-process.js';
-import { Figures, target } from '../measure/figures.js';
+import { beforeTarget, Figures, target } from '../measure/figures.js';
 import type { Effort, Scenario } from '../scenario.js';
-import { SERVER_CPU, startServer } from '../servers/server-process.js';
+import { SERVER_CPU, startServer, withBefore } from '../servers/server-process.js';
 import { runBareLoop } from './bare-loop-process.js';
 
 const IN_FLIGHT = [1, 16, 256] as const;
@@ -14,10 +14,11 @@ export const durableSets: Scenario = {
   name: 'durable-sets',
   async run(effort, say) {
     const figures = new Figures();
+    const builds = withBefore(['rivulet'] as const, effort.before);
     for (let run = 0; run < effort.runs; run++) {
       for (const inFlight of IN_FLIGHT) {
         say(`durable-sets run ${run + 1}/${effort.runs}: ${inFlight} in flight`);
-        await inDirectory((directory) => measureEngine(directory, inFlight, effort, figures));
+        for (const build of builds) await inDirectory((directory) => measureEngine(build, directory, inFlight, effort, figures));
         await inDirectory(async (directory) => {
           const perSecond = await runBareLoop({
             directory,
@@ -31,18 +32,33 @@ export const durableSets: Scenario = {
       }
     }
     const share = figures.median('rivulet, 256 in flight') / figures.median('bare lmdb loop, 256 in flight');
+    const targets = [target('rivulet / bare loop, 256 in flight', share, 'at least', 0.5)];
+    if (effort.before !== undefined) {
+      for (const inFlight of IN_FLIGHT) {
+        const perSecond = (build: string) => figures.median(`${build}, ${inFlight} in flight`);
+        const cost = (build: string) => figures.median(`${build}, ${inFlight} in flight: server CPU per write`);
+        targets.push(beforeTarget(`writes/s, ${inFlight} in flight`, perSecond('rivulet'), perSecond('before'), 'higher'));
+        targets.push(beforeTarget(`server CPU per write, ${inFlight} in flight`, cost('rivulet'), cost('before'), 'lower'));
+      }
+    }
     return {
       scenario: durableSets.name,
       title: 'Durable stream::set, one worker connection',
       figures: figures.list(),
-      targets: [target('rivulet / bare loop, 256 in flight', share, 'at least', 0.5)],
+      targets,
       notes: ['The bare loop does 1 get and 4 puts per write in one transaction, on the same disk and processor, without sockets or JSON.'],
     };
   },
 };
 
-async function measureEngine(directory: string, inFlight: number, effort: Effort, figures: Figures): Promise<void> {
-  const server = await startServer('rivulet', { directory });
+async function measureEngine(
+  build: 'rivulet' | 'before',
+  directory: string,
+  inFlight: number,
+  effort: Effort,
+  figures: Figures,
+): Promise<void> {
+  const server = await startServer(build, { directory }, effort.before);
   const load = new LoadProcess();
   try {
     const { warmUpMs, windowMs } = effort;
@@ -56,9 +72,11 @@ async function measureEngine(directory: string, inFlight: number, effort: Effort
       windowMs,
       pid: server.pid,
     });
-    figures.add(`rivulet, ${inFlight} in flight`, '/s', window.acknowledged / window.seconds);
-    figures.add(`rivulet, ${inFlight} in flight: answer p50`, 'ms', window.ackP50);
-    figures.add(`rivulet, ${inFlight} in flight: answer p99`, 'ms', window.ackP99);
+    figures.add(`${build}, ${inFlight} in flight`, '/s', window.acknowledged / window.seconds);
+    const cpu = (window.serverUser + window.serverSystem) * 1_000;
+    figures.add(`${build}, ${inFlight} in flight: server CPU per write`, 'µs', cpu / window.acknowledged);
+    figures.add(`${build}, ${inFlight} in flight: answer p50`, 'ms', window.ackP50);
+    figures.add(`${build}, ${inFlight} in flight: answer p99`, 'ms', window.ackP99);
   } finally {
     await load.stop();
     await server.stop();

@@ -23,7 +23,7 @@ export interface ServerProcess {
 
 /** Servers that push changes to subscribers. */
 export type FanOutName = 'rivulet' | 'socket.io' | 'uwebsockets';
-/** `before`: another build of Rivulet, to compare with. */
+/** Servers that a scenario may compare. `before` is another build of Rivulet. */
 export type ServerName = FanOutName | 'before' | 'node:http' | 'ws relay';
 
 const START_TIMEOUT_MS = 90_000;
@@ -45,6 +45,16 @@ export function bunBinary(): string | undefined {
   const candidates = [join(folder, platform), join(folder, 'bin/bun.exe')];
   // Until its install script has run, `bun.exe` is a short text.
   return candidates.find((path) => existsSync(path) && statSync(path).size > 1_000_000);
+}
+
+/** Returns the servers of a scenario in the order in which they take turns: the build before, if there is one, comes after this build. */
+export function withBefore<Name extends ServerName>(names: readonly Name[], before: string | undefined): readonly (Name | 'before')[] {
+  return before === undefined ? names : names.flatMap((name) => (name === 'rivulet' ? [name, 'before' as const] : [name]));
+}
+
+/** Returns the protocol that a server speaks: the build before speaks that of Rivulet. */
+export function dialectOf<Name extends ServerName>(name: Name): Exclude<Name, 'before'> | 'rivulet' {
+  return name === 'before' ? 'rivulet' : (name as Exclude<Name, 'before'>);
 }
 
 export function isAvailable(name: ServerName): boolean {
