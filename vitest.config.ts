@@ -12,10 +12,10 @@ export default defineConfig({
       { find: '@rivulet/engine/store', replacement: source('./packages/engine/src/store/store.ts') },
       { find: '@rivulet/engine', replacement: source('./packages/engine/src/index.ts') },
       { find: '@rivulet/client/react', replacement: source('./packages/client/src/react.ts') },
-      { find: '@rivulet/client/connection', replacement: source('./packages/client/src/connection.ts') },
+      { find: '@rivulet/client/connection', replacement: source('./packages/client/src/connection/connection.ts') },
       { find: '@rivulet/client', replacement: source('./packages/client/src/index.ts') },
       { find: '@rivulet/sdk', replacement: source('./packages/sdk/src/index.ts') },
-      { find: '@rivulet/conformance/store-contract', replacement: source('./packages/conformance/src/store-contract.ts') },
+      { find: '@rivulet/conformance/store-contract', replacement: source('./packages/conformance/src/store-contract/store-contract.ts') },
     ],
   },
   test: {

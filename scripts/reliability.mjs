@@ -1,7 +1,7 @@
-import './node-version.mjs';
+import './set-up/node-version.mjs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { ALL_PROJECTS, ensureBuilt, ensureInstalled, fail, ROOT } from './workspace.mjs';
+import { ALL_PROJECTS, ensureBuilt, ensureInstalled, fail, ROOT } from './set-up/workspace.mjs';
 
 // `npm run reliability [-- arguments]`: installs and builds what is missing, then runs the checker in this process.
 try {

@@ -1,7 +1,7 @@
-import './node-version.mjs';
+import './set-up/node-version.mjs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { ensureBuilt, ensureInstalled, fail, ROOT, START_PROJECTS } from './workspace.mjs';
+import { ensureBuilt, ensureInstalled, fail, ROOT, START_PROJECTS } from './set-up/workspace.mjs';
 
 // `npm start [-- --config FILE]`: installs and builds what is missing, then is the engine. The engine runs in this process, so signals,
 // the exit code and stdout are its own.

@@ -1,13 +1,13 @@
-import './node-version.mjs';
+import './set-up/node-version.mjs';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { isDocumented } from './client-matrix.mjs';
-import { ensureSystemPackages } from './debian-packages.mjs';
-import { ensureLanguageClients } from './language-clients.mjs';
-import { summaryLine } from './test-summary.mjs';
-import { ALL_PROJECTS, ensureBuilt, ensureInstalled, fail, ROOT, runTool, SetupError, say } from './workspace.mjs';
+import { ensureSystemPackages } from './set-up/debian-packages.mjs';
+import { ensureLanguageClients } from './set-up/language-clients.mjs';
+import { ALL_PROJECTS, ensureBuilt, ensureInstalled, fail, ROOT, runTool, SetupError, say } from './set-up/workspace.mjs';
+import { isDocumented } from './testing/client-matrix.mjs';
+import { summaryLine } from './testing/test-summary.mjs';
 
 // `npm test [-- vitest arguments]`: set-up, then every check in order, then the tests. All of them run, whatever failed before, so that
 // one run tells everything; the exit code and the last line tell whether anything did.
@@ -60,7 +60,7 @@ async function runTests() {
   const folder = mkdtempSync(join(tmpdir(), 'rivulet-tests-'));
   const file = join(folder, 'summary.json');
   try {
-    const reporters = ['--reporter=default', '--reporter=./scripts/summary-reporter.mjs'];
+    const reporters = ['--reporter=default', '--reporter=./scripts/testing/summary-reporter.mjs'];
     const ok = await passes('vitest/vitest.mjs', ['run', ...reporters, ...process.argv.slice(2)], { RIVULET_TEST_SUMMARY: file });
     const summary = JSON.parse(readFileSync(file, 'utf8'));
     Object.assign(counts, summary.counts);

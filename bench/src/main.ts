@@ -4,7 +4,6 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { markdown, surroundings } from './measure/report.js';
 import type { Effort, Scenario, ScenarioResult } from './scenario.js';
-import { allStalled } from './scenarios/all-stalled.js';
 import { avalanche } from './scenarios/avalanche.js';
 import { calls } from './scenarios/calls.js';
 import { channel } from './scenarios/channel.js';
@@ -15,11 +14,12 @@ import { idleMemory } from './scenarios/idle-memory.js';
 import { idleSubscriptions } from './scenarios/idle-subscriptions.js';
 import { jitter } from './scenarios/jitter.js';
 import { latency } from './scenarios/latency.js';
-import { redisFanOut } from './scenarios/redis-fan-out.js';
-import { redisGroups } from './scenarios/redis-groups.js';
-import { redisSets } from './scenarios/redis-sets.js';
-import { slowClient } from './scenarios/slow-client.js';
-import { stalledClient } from './scenarios/stalled-client.js';
+import { allStalled } from './scenarios/readers/all-stalled.js';
+import { slowClient } from './scenarios/readers/slow-client.js';
+import { stalledClient } from './scenarios/readers/stalled-client.js';
+import { redisFanOut } from './scenarios/redis/redis-fan-out.js';
+import { redisGroups } from './scenarios/redis/redis-groups.js';
+import { redisSets } from './scenarios/redis/redis-sets.js';
 import { RedisServer } from './servers/redis-server.js';
 
 const SCENARIOS: readonly Scenario[] = [

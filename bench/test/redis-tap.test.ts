@@ -2,7 +2,7 @@ import { EventEmitter, once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { createClient } from '@redis/client';
 import { expect, onTestFinished, test } from 'vitest';
-import { placesOf } from '../src/load/places.js';
+import { placesOf } from '../src/load/clients/places.js';
 import { RedisServer } from '../src/servers/redis-server.js';
 import { RedisTap } from '../src/servers/redis-tap.js';
 import { RespReader, type RespValue } from '../src/servers/resp.js';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { ensureBuilt, ensureInstalled, fail, ROOT, START_PROJECTS } from '../../scripts/workspace.mjs';
+import { ensureBuilt, ensureInstalled, fail, ROOT, START_PROJECTS } from '../../scripts/set-up/workspace.mjs';
 import { Program } from './program.mjs';
 
 const file = (name) => fileURLToPath(new URL(name, import.meta.url));

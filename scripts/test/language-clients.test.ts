@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { run } from '../child-process.mjs';
+import { run } from '../set-up/child-process.mjs';
 import {
   isOlder,
   markRustCompiled,
@@ -14,8 +14,8 @@ import {
   requirementsFile,
   rustClient,
   rustFingerprint,
-} from '../language-clients.mjs';
-import { ROOT } from '../workspace.mjs';
+} from '../set-up/language-clients.mjs';
+import { ROOT } from '../set-up/workspace.mjs';
 
 let root: string;
 

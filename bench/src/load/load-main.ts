@@ -1,4 +1,4 @@
-import { Answerer } from './answerer.js';
+import { Answerer } from './clients/answerer.js';
 import type {
   LoadCommand,
   PaceCommand,
@@ -9,16 +9,16 @@ import type {
   TransferReport,
   WatchCommand,
   WindowReport,
-} from './commands.js';
-import { Crowd } from './crowd.js';
-import { DIALECTS } from './dialects.js';
-import { placesOf } from './places.js';
-import { requestInTurn } from './requester.js';
-import { Sink } from './sink.js';
-import { transfer } from './transfer.js';
-import { Watcher } from './watcher.js';
-import { Meter } from './window.js';
-import { Writer } from './writer.js';
+} from './clients/commands.js';
+import { Crowd } from './clients/crowd.js';
+import { DIALECTS } from './clients/dialects.js';
+import { placesOf } from './clients/places.js';
+import { requestInTurn } from './clients/requester.js';
+import { Sink } from './clients/sink.js';
+import { transfer } from './clients/transfer.js';
+import { Watcher } from './clients/watcher.js';
+import { Meter } from './clients/window.js';
+import { Writer } from './clients/writer.js';
 
 // The load generator: a process of its own that does what it is told over the channel to its parent, one command at a time.
 const OPENING_AT_ONCE = 100;

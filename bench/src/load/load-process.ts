@@ -3,7 +3,15 @@ import { once } from 'node:events';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { pin, SERVER_CPU } from '../servers/server-process.js';
-import type { LoadCommand, ReturnCommand, ReturnReport, TransferCommand, TransferReport, WindowCommand, WindowReport } from './commands.js';
+import type {
+  LoadCommand,
+  ReturnCommand,
+  ReturnReport,
+  TransferCommand,
+  TransferReport,
+  WindowCommand,
+  WindowReport,
+} from './clients/commands.js';
 
 const MAIN = fileURLToPath(new URL('./load-main.js', import.meta.url));
 /** Every processor but the server's; the same one where there is no other. */

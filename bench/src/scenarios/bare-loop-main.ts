@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { open } from 'lmdb';
-import { itemOf, updateText } from '../load/update.js';
+import { itemOf, updateText } from '../load/clients/update.js';
 
 // The most that lmdb-js gives for the records of one stream::set: 1 get and 4 puts per write, nothing else around it.
 const [directory = '', inFlight = '1', warmUpMs = '0', windowMs = '1000'] = process.argv.slice(2);

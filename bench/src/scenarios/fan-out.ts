@@ -1,5 +1,5 @@
+import { sinkBinary } from '../load/clients/sink-binary.js';
 import { LoadProcess } from '../load/load-process.js';
-import { sinkBinary } from '../load/sink-binary.js';
 import { beforeTarget, Figures, target } from '../measure/figures.js';
 import type { Effort, Scenario, ScenarioResult } from '../scenario.js';
 import { dialectOf, type FanOutName, isAvailable, startServer, withBefore } from '../servers/server-process.js';

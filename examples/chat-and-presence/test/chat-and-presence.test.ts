@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { EngineProcess } from '../../../packages/conformance/test/harness/engine-process.js';
 import { type Frame, RawWorker } from '../../../packages/conformance/test/harness/raw-worker.js';
 import { StreamSocket } from '../../../packages/conformance/test/harness/stream-socket.js';
-import { PYTHON_SDKS, pythonClient, rustClient } from '../../../scripts/language-clients.mjs';
+import { PYTHON_SDKS, pythonClient, rustClient } from '../../../scripts/set-up/language-clients.mjs';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const file = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url));

@@ -1,8 +1,8 @@
-import type { Awakening } from './awakening.js';
-import type { Clock } from './clock.js';
-import type { PersistStore } from './persist-store.js';
-import type { OpenSocket } from './socket.js';
-import type { WebSocketConstructor } from './web-socket.js';
+import type { Clock } from './connection/clock.js';
+import type { OpenSocket } from './connection/socket.js';
+import type { Awakening } from './connection/wake-source.js';
+import type { WebSocketConstructor } from './connection/web-socket.js';
+import type { PersistStore } from './persistence/persist-store.js';
 
 /** Why a token is asked for. After `refused` a cached one is no use; after `failed` the last attempt did not open, for whatever reason. */
 export type TokenReason = 'connect' | 'refused' | 'failed' | 'expiring';

@@ -2,18 +2,18 @@ import type { ConnectOptions } from './client-options.js';
 import { StreamClient } from './stream-client.js';
 
 export type { Position } from '@rivulet/protocol';
+export { StreamError, type StreamErrorCode } from './access/stream-error.js';
 export type { ClientRuntime, ConnectOptions, TokenReason } from './client-options.js';
-export type { ConnectionState } from './connection-state.js';
-export { indexedDbStore } from './indexed-db.js';
-export type { Unsubscribe } from './listeners.js';
-export type { Item } from './mirror.js';
-export type { PersistBatch, PersistedHead, PersistedItem, PersistStore } from './persist-store.js';
-export type { Change, Gap, Reset, StreamEvent } from './replica.js';
+export type { ConnectionState } from './connection/connection-state.js';
+export type { WebSocketConstructor, WebSocketLike } from './connection/web-socket.js';
+export { indexedDbStore } from './persistence/indexed-db.js';
+export type { PersistBatch, PersistedHead, PersistedItem, PersistStore } from './persistence/persist-store.js';
 export type { StreamClient } from './stream-client.js';
-export { StreamError, type StreamErrorCode } from './stream-error.js';
-export type { Status } from './subscription.js';
-export type { GroupView, ItemView, View, ViewListeners } from './view.js';
-export type { WebSocketConstructor, WebSocketLike } from './web-socket.js';
+export type { Unsubscribe } from './subscription/listeners.js';
+export type { Item } from './subscription/mirror.js';
+export type { Change, Gap, Reset, StreamEvent } from './subscription/replica.js';
+export type { Status } from './subscription/subscription.js';
+export type { GroupView, ItemView, View, ViewListeners } from './subscription/view.js';
 
 /**
  * Connects to the stream listener of an engine, at once and again whenever the connection is lost, until it is closed. Throws a `StreamError` for

@@ -1,7 +1,7 @@
+import { NO_TOKEN } from './access/connect-failure.js';
+import { addressWith } from './access/stream-address.js';
 import type { ConnectOptions, TokenReason } from './client-options.js';
-import { NO_TOKEN } from './connect-failure.js';
-import type { OpenSocket, Socket, SocketEvents } from './socket.js';
-import { addressWith } from './stream-address.js';
+import type { OpenSocket, Socket, SocketEvents } from './connection/socket.js';
 
 /** Opens a socket once it has the token. Until then the socket is there, and not open. */
 export function openWithToken(

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { SocketEvents } from '../src/connection/socket.js';
 import { connect } from '../src/index.js';
-import type { SocketEvents } from '../src/socket.js';
 import { connectTo, errorOf, FakeEngine } from './fake-engine.js';
 import { create, failure, sync } from './frames.js';
 import { TestClock } from './test-clock.js';

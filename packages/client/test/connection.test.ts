@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { Connection, type ConnectionOptions, type ConnectionState, pingKeepAlive, type SocketEvents } from '../src/connection.js';
+import {
+  Connection,
+  type ConnectionOptions,
+  type ConnectionState,
+  pingKeepAlive,
+  type SocketEvents,
+} from '../src/connection/connection.js';
 import { TestClock } from './test-clock.js';
 
 interface TestSocket {

@@ -22,12 +22,12 @@ it('docs/client.md has every option, in order', () => {
 });
 
 it('docs/client.md has every member of a view and every listener', () => {
-  const source = read('../src/view.ts');
+  const source = read('../src/subscription/view.ts');
   const members = ['View<T>', 'GroupView<T>', 'ItemView<T>', 'ViewListeners<T>'].flatMap((type) => membersOf(source, type));
   expect(rowsOf('Views').sort()).toEqual(members.sort());
 });
 
 it('docs/client.md has every error of the client', () => {
-  const codes = [...read('../src/stream-error.ts').matchAll(/^ \* - `([A-Z_]+)`/gm)].map(([, code]) => code);
+  const codes = [...read('../src/access/stream-error.ts').matchAll(/^ \* - `([A-Z_]+)`/gm)].map(([, code]) => code);
   expect(rowsOf('Errors')).toEqual(codes);
 });

@@ -1,4 +1,4 @@
-import type { OpenSocket, SocketEvents } from '../src/socket.js';
+import type { OpenSocket, SocketEvents } from '../src/connection/socket.js';
 import * as frames from './frames.js';
 
 interface Entry {

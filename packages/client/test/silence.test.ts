@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { probeKeepAlive } from '../src/probe-keep-alive.js';
+import { probeKeepAlive } from '../src/connection/probe-keep-alive.js';
 import { connectTo, FakeEngine } from './fake-engine.js';
 import { failure, sync } from './frames.js';
 import { TestClock } from './test-clock.js';

@@ -1,4 +1,4 @@
-import type { Clock } from '../src/clock.js';
+import type { Clock } from '../src/connection/clock.js';
 
 /** Time that passes when the test says so. */
 export class TestClock implements Clock {

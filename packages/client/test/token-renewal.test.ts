@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { SYSTEM_CLOCK } from '../src/clock.js';
-import { TokenRenewal } from '../src/token-renewal.js';
+import { TokenRenewal } from '../src/access/token-renewal.js';
+import { SYSTEM_CLOCK } from '../src/connection/clock.js';
 import { connectTo, FakeEngine } from './fake-engine.js';
 import { TestClock } from './test-clock.js';
 

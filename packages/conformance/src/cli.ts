@@ -1,10 +1,10 @@
 import { connect } from 'node:net';
 import { parseArgs } from 'node:util';
-import type { Addresses, Need } from './case.js';
 import { CASES } from './cases/all.js';
-import { asJson, asText, count } from './report.js';
-import { RULES } from './rules.js';
-import { isWanted, runCases } from './runner.js';
+import type { Addresses, Need } from './runner/case.js';
+import { asJson, asText, count } from './runner/report.js';
+import { RULES } from './runner/rules.js';
+import { isWanted, runCases } from './runner/runner.js';
 
 const USAGE = `Usage: rivulet-conformance [addresses] [options]
 

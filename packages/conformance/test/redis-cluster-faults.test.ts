@@ -7,9 +7,9 @@ import { expect, onTestFinished, test } from 'vitest';
 import { RedisCluster } from '../../checker/src/live/redis-cluster.js';
 import { RedisServer } from '../../checker/src/live/redis-server.js';
 import { silentLogger } from '../../engine/src/logging/logger.js';
-import { addressOf } from '../../engine/src/storage/redis-servers.js';
-import { slotOf } from '../../engine/src/storage/redis-slots.js';
-import { RedisKeys } from '../../engine/src/store/store-redis-keys.js';
+import { slotOf } from '../../engine/src/store/redis/connection/hash-slots.js';
+import { addressOf } from '../../engine/src/store/redis/connection/topology.js';
+import { RedisKeys } from '../../engine/src/store/redis/keys.js';
 
 const PREFIX = 'faults';
 const ref = (group: string) => ({ stream: 's', group });

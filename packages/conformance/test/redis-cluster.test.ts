@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { RedisCluster } from '../../checker/src/live/redis-cluster.js';
 import { RedisServer } from '../../checker/src/live/redis-server.js';
-import { findPrimaries } from '../../engine/src/storage/redis-servers.js';
-import { slotOf } from '../../engine/src/storage/redis-slots.js';
-import { RedisKeys } from '../../engine/src/store/store-redis-keys.js';
+import { slotOf } from '../../engine/src/store/redis/connection/hash-slots.js';
+import { findPrimaries } from '../../engine/src/store/redis/connection/topology.js';
+import { RedisKeys } from '../../engine/src/store/redis/keys.js';
 import { again, bound, changesOf, numberOf, ROOM, seenBy, startNode, startPair, type Where } from './harness/redis-nodes.js';
 import { StreamSocket } from './harness/stream-socket.js';
 

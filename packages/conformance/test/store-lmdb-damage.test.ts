@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { GROUP } from '../src/store-contract-factory.js';
+import { GROUP } from '../src/store-contract/factory.js';
 import { aged, count, damage, faulty, RETENTION } from './harness/aged-store.js';
 
 test.each([

@@ -4,8 +4,8 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
-import type { ViewLimits } from '../../engine/src/store/store-lmdb-views.js';
-import { GROUP, OpenStore } from '../src/store-contract-factory.js';
+import type { ViewLimits } from '../../engine/src/store/lmdb/reading/read-views.js';
+import { GROUP, OpenStore } from '../src/store-contract/factory.js';
 import { lmdbFactory } from './harness/store-factories.js';
 
 const BIG = { stream: 'chat', group: 'big' };

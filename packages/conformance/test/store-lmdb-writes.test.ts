@@ -1,9 +1,9 @@
 import { LIMITS } from '@rivulet/protocol';
 import { expect, test } from 'vitest';
-import { LmdbEnvironment } from '../../engine/src/storage/lmdb-environment.js';
-import { decodeText, encodeText } from '../../engine/src/store/store-lmdb-records.js';
-import { requireRoom } from '../../engine/src/store/write-plan.js';
-import { once, set, writeTo } from '../src/store-contract-writes.js';
+import { LmdbEnvironment } from '../../engine/src/store/lmdb/env/environment.js';
+import { decodeText, encodeText } from '../../engine/src/store/lmdb/tables/records.js';
+import { requireRoom } from '../../engine/src/store/shared/write-plan.js';
+import { once, set, writeTo } from '../src/store-contract/writes.js';
 import { aged, count, damage, faulty } from './harness/aged-store.js';
 
 const MINUTE = 60_000;

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
-import { LmdbEnvironment } from '../../engine/src/storage/lmdb-environment.js';
-import { GROUP, OpenStore } from '../src/store-contract-factory.js';
+import { LmdbEnvironment } from '../../engine/src/store/lmdb/env/environment.js';
+import { GROUP, OpenStore } from '../src/store-contract/factory.js';
 import { lmdbFactory } from './harness/store-factories.js';
 
 async function openStore() {

@@ -16,7 +16,7 @@ import { RivuletError } from '@rivulet/protocol';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { RedisServer } from '../../checker/src/live/redis-server.js';
-import { OpenStore } from '../src/store-contract-factory.js';
+import { OpenStore } from '../src/store-contract/factory.js';
 import { expireNow, lmdbFactory, memoryFactory, redisFactory } from './harness/store-factories.js';
 import { StoreModel } from './harness/store-model.js';
 import { ModelWrites } from './harness/store-model-writes.js';

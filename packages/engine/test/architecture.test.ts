@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { importsOf, type SourceFile, violations } from './import-rules.js';
+import { importsOf, type SourceFile, tableCycles, unusedEntries, violations } from './import-rules.js';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
@@ -22,6 +22,10 @@ describe('the sources', () => {
     expect(files.find(({ path }) => path.endsWith('transport/listener.ts'))?.imports).toContain('ws');
     expect(violations(files)).toEqual([]);
   });
+
+  it('use each arrow of the tables', () => {
+    expect(unusedEntries(['packages/engine/src'].flatMap(sourcesBelow))).toEqual([]);
+  });
 });
 
 describe('the dependency rule', () => {
@@ -33,29 +37,33 @@ describe('the dependency rule', () => {
     ['the engine imports an unknown package', engine('core/call.ts', 'lodash')],
     ['structures import another room', engine('structures/clock.ts', '../logging/logger.js')],
     ['structures import the protocol', engine('structures/clock.ts', '@rivulet/protocol')],
-    ['storage imports a domain room', engine('storage/environment.ts', '../store/store.js')],
+    ['the LMDB environment imports a domain room', engine('store/lmdb/env/environment.ts', '../../store.js')],
+    ['a connection to a Redis imports a domain room', engine('store/redis/connection/redis-pool.ts', '../records.js')],
+    ['frames import the fan-out', engine('stream/frames/spool.ts', '../fanout/hub.js')],
+    ['the fabric imports workers', engine('core/fabric/fabric.ts', '../workers/worker-session.js')],
+    ['one store imports another', engine('store/lmdb/lmdb-store.ts', '../memory/memory-store.js')],
     ['core imports stream', engine('core/call.ts', '../stream/hub.js')],
     ['a store imports stream', engine('store/store.ts', '../stream/hub.js')],
-    ['stream imports state', engine('stream/hub.ts', '../state/state-module.js')],
-    ['stream imports http', engine('stream/hub.ts', '../http/routes.js')],
+    ['stream imports state', engine('stream/fanout/hub.ts', '../../state/state-module.js')],
+    ['stream imports http', engine('stream/fanout/hub.ts', '../../http/routes.js')],
     ['transport imports core', engine('transport/listener.ts', '../core/fabric.js')],
     ['transport imports config', engine('transport/listener.ts', '../config/config.js')],
-    ['the hub imports the memory store', engine('stream/hub.ts', '../store/store-memory.js')],
-    ['a session imports the LMDB store', engine('stream/stream-session.ts', '../store/store-lmdb.js')],
-    ['the hub imports a part of the memory store', engine('stream/hub.ts', '../store/memory/sliced-writes.js')],
-    ['the hub imports storage', engine('stream/hub.ts', '../storage/environment.js')],
-    ['the CLI names a backend', engine('cli/main.ts', '../store/store-lmdb.js')],
+    ['the hub imports the memory store', engine('stream/fanout/hub.ts', '../../store/memory/memory-store.js')],
+    ['a session imports the LMDB store', engine('stream/session/stream-session.ts', '../../store/lmdb/lmdb-store.js')],
+    ['the hub imports a part of the memory store', engine('stream/fanout/hub.ts', '../../store/memory/sliced-writes.js')],
+    ['the hub imports the environment of LMDB', engine('stream/fanout/hub.ts', '../../store/lmdb/env/environment.js')],
+    ['the CLI names a backend', engine('cli/main.ts', '../store/lmdb/lmdb-store.js')],
     ['stream imports ws', engine('stream/stream-gateway.ts', 'ws')],
     ['core imports lmdb', engine('core/call.ts', 'lmdb')],
     ['stream imports zod', engine('stream/trigger-filter.ts', 'zod')],
-    ['stream imports the composition root', engine('stream/hub.ts', '../engine.js')],
+    ['stream imports the composition root', engine('stream/fanout/hub.ts', '../../engine.js')],
     ['a room that the plan does not know', engine('plugins/loader.ts', '../core/fabric.js')],
     [
       'published conformance imports the engine at large',
-      { path: 'packages/conformance/src/store-contract.ts', imports: ['@rivulet/engine'] },
+      { path: 'packages/conformance/src/store-contract/store-contract.ts', imports: ['@rivulet/engine'] },
     ],
-    ['published conformance imports a runner', { path: 'packages/conformance/src/store-contract.ts', imports: ['vitest'] }],
-    ['the client imports Node', { path: 'packages/client/src/connection.ts', imports: ['node:crypto'] }],
+    ['published conformance imports a runner', { path: 'packages/conformance/src/store-contract/store-contract.ts', imports: ['vitest'] }],
+    ['the client imports Node', { path: 'packages/client/src/connection/connection.ts', imports: ['node:crypto'] }],
     ['the SDK imports ws outside of its Node file', { path: 'packages/sdk/src/worker.ts', imports: ['ws'] }],
     ['the SDK imports the engine', { path: 'packages/sdk/src/worker.ts', imports: ['@rivulet/engine'] }],
     ['a name that is not kebab-case', engine('stream/groupLog.ts')],
@@ -64,15 +72,25 @@ describe('the dependency rule', () => {
     expect(violations([file])).toHaveLength(1);
   });
 
-  it('is broken by a cycle between rooms', () => {
-    const found = violations([engine('core/call.ts', '../config/config.js'), engine('config/config.ts', '../core/call.js')]);
-    expect(found).toContain('rooms in a cycle: core -> config -> core');
+  it('is broken by a folder of more than 16 files', () => {
+    const files = Array.from({ length: 17 }, (_, index) => engine(`logging/line-${index}.ts`));
+    expect(violations(files)).toEqual(['packages/engine/src/logging has 17 files, more than 16']);
+    expect(violations(files.slice(1))).toEqual([]);
+  });
+
+  it('is broken by a circle in a table, and by an entry that nothing needs', () => {
+    expect(tableCycles({ a: ['b'], b: ['a'] }, {})).toEqual(['a -> b -> a', 'b -> a -> b']);
+    expect(unusedEntries([])).toContain('stream -> core');
+    expect(unusedEntries([engine('stream/stream-module.ts', '../core/fabric/fabric.js')])).not.toContain('stream -> core');
   });
 
   it.each<[string, SourceFile]>([
-    ['the composition root names a backend', engine('engine.ts', './store/store-lmdb.js', './storage/environment.js', './core/fabric.js')],
-    ['a backend opens storage', engine('store/store-lmdb.ts', '../storage/environment.js', './store.js', './lmdb-records.js', 'lmdb')],
-    ['config parses YAML', engine('config/config-file.ts', 'yaml', 'zod', 'node:fs', './config.js')],
+    ['the composition root names a backend', engine('engine.ts', './store/lmdb/lmdb-store.js', './core/fabric/fabric.js')],
+    [
+      'a backend opens its environment',
+      engine('store/lmdb/lmdb-store.ts', './env/environment.js', '../store.js', './tables/records.js', 'lmdb'),
+    ],
+    ['config parses YAML', engine('config/loading/config-file.ts', 'yaml', 'zod', 'node:fs', '../config.js')],
     ['transport imports ws', engine('transport/listener.ts', 'ws', '@rivulet/protocol', '../structures/clock.js')],
   ])('is kept when %s', (_matter, file) => {
     expect(violations([file])).toEqual([]);

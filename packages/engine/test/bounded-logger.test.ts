@@ -1,6 +1,6 @@
 import { LIMITS } from '@rivulet/protocol';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { WorkerLogs } from '../src/core/worker-logs.js';
+import { WorkerLogs } from '../src/core/engine-api/worker-logs.js';
 import { BoundedLogger } from '../src/logging/bounded-logger.js';
 import { type LogFields, silentLogger } from '../src/logging/logger.js';
 

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import type { Membership } from '../src/stream/subscription.js';
+import type { Membership } from '../src/stream/fanout/subscription.js';
 import { GROUP, LARGE, REF, Socket, settled, World } from './hub-world.js';
 
 let world: World;

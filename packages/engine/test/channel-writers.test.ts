@@ -1,7 +1,7 @@
 import { LIMITS } from '@rivulet/protocol';
 import { expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
-import { Channels } from '../src/core/channels.js';
+import { Channels } from '../src/core/channels/channels.js';
 import { silentLogger } from '../src/logging/logger.js';
 import { Listener } from '../src/transport/listener.js';
 

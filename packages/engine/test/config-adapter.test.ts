@@ -1,8 +1,8 @@
 import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { describeConfig } from '../src/config/describe-config.js';
-import { loadConfig } from '../src/config/load-config.js';
+import { describeConfig } from '../src/config/loading/describe-config.js';
+import { loadConfig } from '../src/config/loading/load-config.js';
 import { CliProcess, run } from './cli-process.js';
 import { directoryWith, load, problemsOf } from './config-files.js';
 

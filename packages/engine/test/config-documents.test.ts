@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
-import { describeConfig } from '../src/config/describe-config.js';
 import { ENGINE_VERSION } from '../src/config/engine-version.js';
-import { loadConfig } from '../src/config/load-config.js';
+import { describeConfig } from '../src/config/loading/describe-config.js';
+import { loadConfig } from '../src/config/loading/load-config.js';
 import {
   httpSchema,
   kvSchemas,
@@ -15,7 +15,7 @@ import {
   stateSchema,
   streamSchema,
   workerManagerSchema,
-} from '../src/config/worker-schemas.js';
+} from '../src/config/loading/worker-schemas.js';
 import { directoryWith, fixture, load, ROOT } from './config-files.js';
 
 const SAMPLE = readFileSync(join(ROOT, 'iii-config.yaml'), 'utf8');

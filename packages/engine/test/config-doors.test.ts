@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { describeConfig } from '../src/config/describe-config.js';
+import { describeConfig } from '../src/config/loading/describe-config.js';
 import { run } from './cli-process.js';
 import { directoryWith, load, problemsOf, warningCodes } from './config-files.js';
 

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import type { Config } from '../src/config/config.js';
 import { ConfigError, type ConfigProblem } from '../src/config/config-error.js';
-import { loadConfig } from '../src/config/load-config.js';
+import { loadConfig } from '../src/config/loading/load-config.js';
 
 export const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Config } from '../src/config/config.js';
 import { ConfigError } from '../src/config/config-error.js';
-import { loadConfig } from '../src/config/load-config.js';
+import { loadConfig } from '../src/config/loading/load-config.js';
 import { inspectStoreDirectories } from '../src/config/store-directories.js';
 import { directoryWith, fixture, load, problemsOf, warningCodes } from './config-files.js';
 

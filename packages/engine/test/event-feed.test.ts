@@ -1,9 +1,9 @@
 import { LIMITS } from '@rivulet/protocol';
 import { expect, test } from 'vitest';
-import { EventFeed, type FeedOptions } from '../src/core/event-feed.js';
-import type { TriggerBinding } from '../src/core/fabric.js';
-import { FunctionFabric } from '../src/core/function-fabric.js';
-import { JsonPayload } from '../src/core/invocation.js';
+import { EventFeed, type FeedOptions } from '../src/core/engine-api/event-feed.js';
+import type { TriggerBinding } from '../src/core/fabric/fabric.js';
+import { FunctionFabric } from '../src/core/fabric/function-fabric.js';
+import { JsonPayload } from '../src/core/fabric/invocation.js';
 import { silentLogger } from '../src/logging/logger.js';
 
 const binding = (id: string, workerId: string | undefined = id): TriggerBinding => ({

@@ -3,10 +3,10 @@ import { setImmediate } from 'node:timers/promises';
 import type { Position } from '@rivulet/protocol';
 import { silentLogger } from '../src/logging/logger.js';
 import type { ChangeEntry, Changes, Commit, StoredItem, StreamStore } from '../src/store/store.js';
-import { Spool } from '../src/stream/fanout/spool.js';
-import { FrameEncoder } from '../src/stream/frame-encoder.js';
-import { Hub } from '../src/stream/hub.js';
-import type { Subscriber } from '../src/stream/subscription.js';
+import { Hub } from '../src/stream/fanout/hub.js';
+import type { Subscriber } from '../src/stream/fanout/subscription.js';
+import { FrameEncoder } from '../src/stream/frames/frame-encoder.js';
+import { Spool } from '../src/stream/frames/spool.js';
 import { systemClock } from '../src/structures/clock.js';
 
 export const REF = { stream: 's', group: 'g' };

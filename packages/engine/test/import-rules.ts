@@ -4,25 +4,76 @@ export interface SourceFile {
   readonly imports: readonly string[];
 }
 
-/** Which rooms of the engine a room may import, beside itself. `engine` is the composition root; `index`, `stores` and `parts` are what the package exports. */
-const ROOMS: Readonly<Record<string, readonly string[]>> = {
+/**
+ * Rooms of the engine (folders of `src`, or files in it) and the rooms that each may import beside itself.
+ * `engine` is the composition root. The package exports `index`, `stores` and `parts`.
+ * A test refuses entries that no import needs.
+ */
+export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   structures: [],
   logging: ['structures'],
-  config: ['logging', 'structures'],
-  storage: ['logging', 'structures'],
+  config: ['structures'],
   transport: ['logging', 'structures'],
   core: ['config', 'logging', 'structures', 'transport'],
-  store: ['logging', 'storage', 'structures'],
+  store: ['logging', 'structures'],
   stream: ['config', 'core', 'logging', 'store', 'structures', 'transport'],
   state: ['config', 'core', 'logging', 'store', 'structures'],
   pubsub: ['core', 'logging'],
   http: ['config', 'core', 'logging', 'structures', 'transport'],
-  cli: ['config', 'engine', 'logging', 'storage', 'structures'],
-  engine: ['config', 'core', 'http', 'logging', 'pubsub', 'state', 'storage', 'store', 'stream', 'structures', 'transport'],
-  index: ['config', 'engine', 'logging', 'store', 'stream', 'structures'],
+  cli: ['config', 'engine', 'logging'],
+  engine: ['config', 'core', 'http', 'logging', 'pubsub', 'state', 'store', 'stream', 'structures', 'transport'],
+  index: ['config', 'engine', 'store'],
   stores: ['store'],
-  parts: ['config', 'core', 'logging', 'store', 'stream', 'structures', 'transport'],
+  parts: ['config', 'core', 'logging', 'stream', 'structures', 'transport'],
 };
+
+/**
+ * Sub-rooms of each room and the sub-rooms of the same room that each may import. `.` is the files directly in the room.
+ * A test refuses entries that no import needs, and circles.
+ */
+export const SUB_ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  config: { '.': [], loading: ['.'] },
+  transport: { '.': ['admission', 'upgrade'], admission: [], upgrade: ['.'] },
+  core: {
+    contracts: [],
+    fabric: ['contracts'],
+    builtins: ['contracts', 'fabric'],
+    triggers: ['fabric'],
+    revocation: ['builtins', 'contracts', 'fabric'],
+    channels: ['builtins', 'contracts', 'fabric'],
+    'workers/access': ['fabric', 'revocation', 'workers'],
+    workers: ['channels', 'fabric', 'revocation', 'workers/access'],
+    'engine-api': ['builtins', 'contracts', 'fabric', 'workers', 'workers/access'],
+  },
+  store: {
+    '.': [],
+    shared: ['.'],
+    callers: ['.', 'shared'],
+    module: ['.'],
+    memory: ['.', 'shared'],
+    lmdb: ['.', 'shared', 'lmdb/env', 'lmdb/maintenance', 'lmdb/reading', 'lmdb/tables', 'lmdb/writing'],
+    'lmdb/env': [],
+    'lmdb/tables': ['.', 'shared', 'lmdb/env'],
+    'lmdb/writing': ['.', 'shared', 'lmdb/env', 'lmdb/tables'],
+    'lmdb/reading': ['.', 'shared', 'lmdb/env', 'lmdb/tables', 'lmdb/writing'],
+    'lmdb/maintenance': ['.', 'lmdb/env', 'lmdb/tables', 'lmdb/writing'],
+    redis: ['.', 'shared', 'redis/connection'],
+    'redis/connection': [],
+  },
+  stream: {
+    '.': ['fanout', 'frames', 'functions', 'leases', 'session', 'worker-store'],
+    frames: [],
+    fanout: ['frames'],
+    'worker-store': [],
+    leases: ['worker-store'],
+    functions: ['worker-store'],
+    session: ['fanout', 'frames', 'functions', 'leases'],
+  },
+  http: { '.': ['request', 'response', 'routes'], request: ['.'], response: [], routes: ['request'] },
+};
+
+/** The largest number of files in one folder of sources. */
+const MOST_FILES = 16;
 
 /** Rooms that know the wire types; to the others they are somebody else's business. */
 const WITHOUT_PROTOCOL = new Set(['structures', 'logging', 'cli']);
@@ -30,11 +81,12 @@ const WITHOUT_PROTOCOL = new Set(['structures', 'logging', 'cli']);
 /** npm packages that only some files of the engine may import; any other package is refused everywhere. */
 const PACKAGES: Readonly<Record<string, (file: string) => boolean>> = {
   ws: (file) => file.startsWith('transport/'),
-  lmdb: (file) => file.startsWith('storage/') || isBackend(file),
-  '@redis/client': (file) => file === 'storage/redis-client.ts',
+  lmdb: (file) => file.startsWith('store/lmdb/'),
+  '@redis/client': (file) => file === 'store/redis/connection/redis-client.ts',
   pino: (file) => file.startsWith('logging/'),
   yaml: (file) => file.startsWith('config/') || file.startsWith('cli/'),
-  zod: (file) => ['config/', 'cli/', 'core/builtins/'].some((room) => file.startsWith(room)) || file.endsWith('-schemas.ts'),
+  zod: (file) =>
+    ['config/', 'cli/', 'core/builtins/', 'core/contracts/'].some((room) => file.startsWith(room)) || file.endsWith('-schemas.ts'),
 };
 
 interface PackageRule {
@@ -73,7 +125,30 @@ export function importsOf(source: string): string[] {
 export function violations(files: readonly SourceFile[]): string[] {
   const imports = files.flatMap((file) => file.imports.flatMap((specifier) => importViolation(file.path, specifier) ?? []));
   const names = files.flatMap(({ path }) => nameViolation(path) ?? []);
-  return [...imports, ...names, ...roomCycles(files)];
+  return [...imports, ...names, ...fullFolders(files)];
+}
+
+/** Returns the entries of the tables that no import of `files` needs, as `room -> room`. */
+export function unusedEntries(files: readonly SourceFile[]): string[] {
+  const used = new Set<string>();
+  for (const { file, target } of engineImports(files)) {
+    used.add(`${roomOf(file)} -> ${roomOf(target)}`);
+    if (roomOf(file) === roomOf(target)) used.add(`${roomOf(file)}: ${subRoomOf(file)} -> ${subRoomOf(target)}`);
+  }
+  const entries = [
+    ...Object.entries(ROOMS).flatMap(([room, targets]) => targets.map((target) => `${room} -> ${target}`)),
+    ...Object.entries(SUB_ROOMS).flatMap(([room, subRooms]) =>
+      Object.entries(subRooms).flatMap(([from, targets]) => targets.map((target) => `${room}: ${from} -> ${target}`)),
+    ),
+  ];
+  return entries.filter((entry) => !used.has(entry));
+}
+
+/** Returns the circles in both tables, as `a -> b -> a`; empty when there are none. */
+export function tableCycles(rooms = ROOMS, subRooms = SUB_ROOMS): string[] {
+  return [rooms, ...Object.values(subRooms)].flatMap((table) =>
+    cyclesOf(new Map(Object.entries(table).map(([from, to]) => [from, new Set(to)]))),
+  );
 }
 
 function importViolation(path: string, specifier: string): string | undefined {
@@ -116,20 +191,29 @@ function engineRule(file: string, path: string, specifier: string): string | und
 function relativeRule(file: string, target: string): string | undefined {
   const room = roomOf(file);
   const targetRoom = roomOf(target);
-  if (isBackend(target) && !isBackend(file) && room !== 'engine' && room !== 'stores') return 'only engine.ts and stores.ts name a backend';
-  if (targetRoom === 'storage' && room === 'store' && !isBackend(file)) return 'only backends know storage';
-  if (targetRoom === room || ROOMS[room]?.includes(targetRoom) === true) return undefined;
-  return `${room} does not import ${targetRoom}`;
+  if (room !== targetRoom) {
+    if (isBackend(target) && room !== 'engine' && room !== 'stores') return 'only engine.ts and stores.ts name a backend';
+    return ROOMS[room]?.includes(targetRoom) === true ? undefined : `${room} does not import ${targetRoom}`;
+  }
+  const subRooms = SUB_ROOMS[room];
+  const [from, to] = [subRoomOf(file), subRoomOf(target)];
+  if (from === to || subRooms?.[from]?.includes(to) === true) return undefined;
+  return `in ${room}, ${from} does not import ${to}`;
 }
 
-/** A store of one kind, such as `store/store-lmdb.ts`. What `storage/` holds is no backend: it knows no domain words. */
+/** Returns whether a file belongs to a store of one kind. */
 function isBackend(file: string): boolean {
-  return /^store\/((.*-)?(memory|lmdb|redis)(-.*)?\.ts$|(memory|lmdb|redis)\/)/.test(file);
+  return /^store\/(memory|lmdb|redis)\//.test(file);
 }
 
-/** `stream/hub.ts` lies in `stream`; `engine.ts` is a room of its own. */
+/** Returns the room of a file: `stream` for `stream/fanout/hub.ts`, and `engine` for `engine.ts`. */
 function roomOf(file: string): string {
   return (file.split('/')[0] ?? '').replace(/\.ts$/, '');
+}
+
+/** Returns the folder of a file below its room: `fanout` for `stream/fanout/hub.ts`, and `.` for a file directly in its room. */
+function subRoomOf(file: string): string {
+  return file.split('/').slice(1, -1).join('/') || '.';
 }
 
 function nameViolation(path: string): string | undefined {
@@ -142,23 +226,31 @@ function nameViolation(path: string): string | undefined {
   return word === undefined ? undefined : `${path}: "${word}" says nothing; name what it is`;
 }
 
-/** Cycles between rooms, as `a -> b -> a`. The table of rooms has none; this holds whatever becomes of the table. */
-function roomCycles(files: readonly SourceFile[]): string[] {
-  const edges = new Map<string, Set<string>>();
+/** Returns a line for each folder of sources that has too many files. */
+function fullFolders(files: readonly SourceFile[]): string[] {
+  const counts = new Map<string, number>();
+  for (const { path } of files) {
+    const folder = path.slice(0, path.lastIndexOf('/'));
+    if (/(^|\/)src(\/|$)/.test(folder)) counts.set(folder, (counts.get(folder) ?? 0) + 1);
+  }
+  return [...counts]
+    .filter(([, count]) => count > MOST_FILES)
+    .map(([folder, count]) => `${folder} has ${count} files, more than ${MOST_FILES}`);
+}
+
+/** Yields each import from one file of the engine to another; both are relative to its sources. */
+function* engineImports(files: readonly SourceFile[]): Generator<{ readonly file: string; readonly target: string }> {
   for (const { path, imports } of files) {
     if (!path.startsWith(ENGINE_SOURCE)) continue;
-    const room = roomOf(path.slice(ENGINE_SOURCE.length));
     for (const specifier of imports) {
       const target = specifier.startsWith('.') ? resolve(path, specifier) : '';
-      if (!target.startsWith(ENGINE_SOURCE)) continue;
-      const targetRoom = roomOf(target.slice(ENGINE_SOURCE.length));
-      if (targetRoom !== room) edges.set(room, (edges.get(room) ?? new Set()).add(targetRoom));
+      if (target.startsWith(ENGINE_SOURCE)) yield { file: path.slice(ENGINE_SOURCE.length), target: target.slice(ENGINE_SOURCE.length) };
     }
   }
-  return [...edges.keys()].flatMap((room) => {
-    const cycle = pathBack(room, edges);
-    return cycle === undefined ? [] : [`rooms in a cycle: ${cycle.join(' -> ')}`];
-  });
+}
+
+function cyclesOf(edges: ReadonlyMap<string, ReadonlySet<string>>): string[] {
+  return [...edges.keys()].flatMap((start) => pathBack(start, edges)?.join(' -> ') ?? []);
 }
 
 function pathBack(start: string, edges: ReadonlyMap<string, ReadonlySet<string>>): string[] | undefined {

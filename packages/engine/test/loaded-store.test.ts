@@ -1,10 +1,10 @@
 import { RivuletError } from '@rivulet/protocol';
 import { describe, expect, it } from 'vitest';
 import { type LogFields, silentLogger } from '../src/logging/logger.js';
-import { LoadedStore } from '../src/store/loaded-store.js';
+import { createMemoryStore } from '../src/store/memory/memory-store.js';
+import { loadStoreModule } from '../src/store/module/load-store-module.js';
+import { LoadedStore } from '../src/store/module/loaded-store.js';
 import type { StreamStore } from '../src/store/store.js';
-import { createMemoryStore } from '../src/store/store-memory.js';
-import { loadStoreModule } from '../src/store/store-module.js';
 import { systemClock } from '../src/structures/clock.js';
 import { directoryWith } from './config-files.js';
 

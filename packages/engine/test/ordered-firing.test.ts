@@ -1,8 +1,8 @@
 import { LIMITS } from '@rivulet/protocol';
 import { describe, expect, it } from 'vitest';
-import { FiringTurns } from '../src/core/firing-turns.js';
-import { HeldEvents } from '../src/core/held-events.js';
-import { OrderedFiring } from '../src/core/ordered-firing.js';
+import { HeldEvents } from '../src/core/fabric/event-budget.js';
+import { FiringTurns } from '../src/core/fabric/firing-scheduler.js';
+import { OrderedFiring } from '../src/core/triggers/lane-queue.js';
 import { silentLogger } from '../src/logging/logger.js';
 import { countReleased } from './released.js';
 

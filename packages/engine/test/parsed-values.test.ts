@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ParsedValues } from '../src/core/parsed-values.js';
-import { applyUpdateOps } from '../src/core/update-apply.js';
-import { parseUpdateOps, type UpdateOp } from '../src/core/update-ops.js';
+import { ParsedValues } from '../src/core/builtins/parsed-values.js';
+import { applyUpdateOps } from '../src/core/builtins/update-apply.js';
+import { parseUpdateOps, type UpdateOp } from '../src/core/builtins/update-ops.js';
 import { valueIdOf } from '../src/store/shared/value-id.js';
 
 const PADDING = 'x'.repeat(5_000);

@@ -1,9 +1,9 @@
 import { LIMITS } from '@rivulet/protocol';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { z } from 'zod';
-import { IgnoredKeys } from '../src/core/builtins/ignored-keys.js';
-import { InputKeys } from '../src/core/builtins/input-keys.js';
-import { TriggerRegistry } from '../src/core/trigger-registry.js';
+import { IgnoredKeys } from '../src/core/contracts/ignored-keys.js';
+import { InputKeys } from '../src/core/contracts/input-keys.js';
+import { TriggerRegistry } from '../src/core/fabric/trigger-registry.js';
 import { silentLogger } from '../src/logging/logger.js';
 
 beforeEach(() => void vi.useFakeTimers());

@@ -1,11 +1,11 @@
 import { openWebSocket } from '@rivulet/client/connection';
-import { httpHandler } from './http.js';
-import { logThrough } from './logger.js';
-import type { Platform } from './platform.js';
-import type { InitOptions, Worker } from './types.js';
-import { newUuid } from './uuid.js';
-import { ChannelReader, ChannelWriter } from './web-channel.js';
-import { WorkerCore } from './worker-core.js';
+import { httpHandler } from './api/http.js';
+import { logThrough } from './api/logger.js';
+import type { InitOptions, Worker } from './api/types.js';
+import { ChannelReader, ChannelWriter } from './channels/web-channel.js';
+import type { Platform } from './worker/platform.js';
+import { newUuid } from './worker/uuid.js';
+import { WorkerCore } from './worker/worker-core.js';
 
 export * from './exports.js';
 export { ChannelReader, ChannelWriter };

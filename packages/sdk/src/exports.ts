@@ -1,7 +1,7 @@
 /** What every runtime exports. */
 export type { ConnectionState } from '@rivulet/client/connection';
-export { isChannelRef } from './channel-ref.js';
-export { EngineFunctions, EngineTriggers, SDK_VERSION } from './engine-names.js';
+export { isChannelRef } from './api/channel-ref.js';
+export { EngineFunctions, EngineTriggers, SDK_VERSION } from './api/engine-names.js';
 export {
   InvocationError,
   InvocationError as IIIInvocationError,
@@ -9,11 +9,11 @@ export {
   type InvocationErrorInit as IIIInvocationErrorInit,
   SDK_ERROR_CODES,
   type SdkErrorCode,
-} from './errors.js';
-export type { ApiResponse, HttpRequest, HttpRequest as ApiRequest, HttpResponse, InternalHttpRequest } from './http.js';
-export { Logger } from './logger.js';
-export { type States, state } from './state.js';
-export { type GroupsPage, type ListAllOptions, type ListAllResult, type PageOptions, type Streams, stream } from './stream.js';
+} from './api/errors.js';
+export type { ApiResponse, HttpRequest, HttpRequest as ApiRequest, HttpResponse, InternalHttpRequest } from './api/http.js';
+export { Logger } from './api/logger.js';
+export { type States, state } from './api/state.js';
+export { type GroupsPage, type ListAllOptions, type ListAllResult, type PageOptions, type Streams, stream } from './api/stream.js';
 export type {
   BatchOptions,
   BatchResult,
@@ -27,6 +27,6 @@ export type {
   VersionedItem,
   VersionedList,
   WriteOptions,
-} from './stream-options.js';
-export { TriggerAction, type TriggerActionType } from './trigger-action.js';
-export type * from './types.js';
+} from './api/stream-options.js';
+export { TriggerAction, type TriggerActionType } from './api/trigger-action.js';
+export type * from './api/types.js';

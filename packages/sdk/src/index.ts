@@ -1,3 +1,3 @@
+export { ChannelReader, ChannelWriter } from './channels/node-channel.js';
 export * from './exports.js';
-export { ChannelReader, ChannelWriter } from './node-channel.js';
-export { http, type ISdk, registerWorker } from './node-platform.js';
+export { http, type ISdk, registerWorker } from './node/node-platform.js';

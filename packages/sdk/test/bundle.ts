@@ -21,7 +21,10 @@ export async function bundleForBrowser(): Promise<Bundle> {
     platform: 'browser',
     resolve: {
       extensionAlias: { '.js': ['.ts', '.js'] },
-      alias: { '@rivulet/protocol': source('protocol/src/index.ts'), '@rivulet/client/connection': source('client/src/connection.ts') },
+      alias: {
+        '@rivulet/protocol': source('protocol/src/index.ts'),
+        '@rivulet/client/connection': source('client/src/connection/connection.ts'),
+      },
     },
     external: [/^node:/, 'ws'],
   });

@@ -1,5 +1,5 @@
+import { Truth } from '../history/group-truth.js';
 import type { FinalOp, Op, WriteOp } from '../history/op.js';
-import { Truth } from './group-truth.js';
 import type { Invariant, Report } from './invariant.js';
 
 /** Every acknowledged write is in the store at the end, or a later write of its item is. Jepsen: `lost-write`. */

@@ -1,5 +1,5 @@
+import { namesChange } from '../history/group-truth.js';
 import type { Op } from '../history/op.js';
-import { namesChange } from './group-truth.js';
 import type { Invariant } from './invariant.js';
 
 /** An offset of an epoch names one change, for everybody and for ever. Jepsen: `inconsistent-offsets`. */

@@ -1,5 +1,5 @@
+import { Truth } from '../history/group-truth.js';
 import type { CaughtUpOp, Op, RecvOp, ResumedOp, SnapshotOp } from '../history/op.js';
-import { Truth } from './group-truth.js';
 import type { Invariant, Report } from './invariant.js';
 
 interface Cursor {

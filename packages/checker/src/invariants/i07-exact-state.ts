@@ -1,6 +1,6 @@
+import { type GroupTruth, type KnownChange, Truth } from '../history/group-truth.js';
 import type { MirrorOp, Op, SnapshotOp } from '../history/op.js';
 import { hashOf } from '../state-hash.js';
-import { type GroupTruth, type KnownChange, Truth } from './group-truth.js';
 import type { Invariant, Report } from './invariant.js';
 
 type StateOp = SnapshotOp | MirrorOp;

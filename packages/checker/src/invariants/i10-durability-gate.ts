@@ -1,5 +1,5 @@
+import { namesChange, Truth } from '../history/group-truth.js';
 import type { FinalOp, Op } from '../history/op.js';
-import { namesChange, Truth } from './group-truth.js';
 import type { Invariant } from './invariant.js';
 
 /** Nothing is acknowledged or shown before it is durable, so no crash takes back what anybody saw. */

@@ -1,5 +1,5 @@
+import { Truth } from '../history/group-truth.js';
 import type { Op } from '../history/op.js';
-import { Truth } from './group-truth.js';
 import type { Invariant, Report } from './invariant.js';
 
 const LATEST_MICROSECONDS = 5_000_000;

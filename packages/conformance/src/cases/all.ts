@@ -1,20 +1,20 @@
-import type { Case } from '../case.js';
-import { channelCases } from './channels.js';
-import { backendCases } from './custom-backends.js';
-import { httpAnswerCases } from './http-answers.js';
-import { httpRequestCases } from './http-requests.js';
-import { rbacCallCases } from './rbac-calls.js';
-import { rbacRegistrationCases } from './rbac-registrations.js';
-import { stateCases } from './state-functions.js';
-import { stateTriggerCases } from './state-triggers.js';
-import { streamAuthCases } from './stream-auth.js';
-import { deliveryCases } from './stream-delivery.js';
-import { streamCases } from './stream-functions.js';
-import { joinCases } from './stream-joins.js';
-import { updateCases } from './update-operations.js';
-import { callCases } from './worker-calls.js';
-import { listCases } from './worker-lists.js';
-import { triggerCases } from './worker-triggers.js';
+import type { Case } from '../runner/case.js';
+import { httpAnswerCases } from './http/http-answers.js';
+import { httpRequestCases } from './http/http-requests.js';
+import { stateCases } from './state/state-functions.js';
+import { stateTriggerCases } from './state/state-triggers.js';
+import { backendCases } from './streams/custom-backends.js';
+import { streamAuthCases } from './streams/stream-auth.js';
+import { deliveryCases } from './streams/stream-delivery.js';
+import { streamCases } from './streams/stream-functions.js';
+import { joinCases } from './streams/stream-joins.js';
+import { updateCases } from './streams/update-operations.js';
+import { channelCases } from './workers/channels.js';
+import { rbacCallCases } from './workers/rbac-calls.js';
+import { rbacRegistrationCases } from './workers/rbac-registrations.js';
+import { callCases } from './workers/worker-calls.js';
+import { listCases } from './workers/worker-lists.js';
+import { triggerCases } from './workers/worker-triggers.js';
 
 export const CASES: readonly Case[] = [
   ...callCases,

@@ -2,9 +2,9 @@ import { join } from 'node:path';
 import { open } from 'lmdb';
 import { onTestFinished, vi } from 'vitest';
 import { type Logger, silentLogger } from '../../../engine/src/logging/logger.js';
-import { LmdbEnvironment, type Table } from '../../../engine/src/storage/lmdb-environment.js';
-import { createLmdbStore } from '../../../engine/src/store/store-lmdb.js';
-import { OpenStore } from '../../src/store-contract-factory.js';
+import { LmdbEnvironment, type Table } from '../../../engine/src/store/lmdb/env/environment.js';
+import { createLmdbStore } from '../../../engine/src/store/lmdb/lmdb-store.js';
+import { OpenStore } from '../../src/store-contract/factory.js';
 import { expireNow, lmdbFactory } from './store-factories.js';
 
 export const RETENTION = 1_000;

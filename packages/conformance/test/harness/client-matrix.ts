@@ -1,5 +1,5 @@
 import { TestRunner } from 'vitest';
-import type { Capability } from '../../../../scripts/client-matrix.mjs';
+import type { Capability } from '../../../../scripts/testing/client-matrix.mjs';
 
 declare module 'vitest' {
   interface TaskMeta {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
-import { PYTHON_SDKS, type PythonSdk, pythonClient, rustClient } from '../../../../scripts/language-clients.mjs';
+import { PYTHON_SDKS, type PythonSdk, pythonClient, rustClient } from '../../../../scripts/set-up/language-clients.mjs';
 import { Inbox } from './inbox.js';
 
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));

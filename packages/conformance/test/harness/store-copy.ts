@@ -2,8 +2,8 @@ import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger } from '../../../engine/src/logging/logger.js';
+import { createLmdbStore } from '../../../engine/src/store/lmdb/lmdb-store.js';
 import type { GroupRef } from '../../../engine/src/store/store.js';
-import { createLmdbStore } from '../../../engine/src/store/store-lmdb.js';
 
 export interface CopiedGroup {
   readonly epoch: string;

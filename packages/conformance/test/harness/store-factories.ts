@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import type { StoreFactory } from '@rivulet/conformance/store-contract';
 import type { StreamStore } from '@rivulet/engine/store';
 import { silentLogger } from '../../../engine/src/logging/logger.js';
-import { createLmdbStore } from '../../../engine/src/store/store-lmdb.js';
-import type { ViewLimits } from '../../../engine/src/store/store-lmdb-views.js';
-import { createMemoryStore } from '../../../engine/src/store/store-memory.js';
-import { createRedisStore, type RedisStoreOptions } from '../../../engine/src/store/store-redis.js';
+import { createLmdbStore } from '../../../engine/src/store/lmdb/lmdb-store.js';
+import type { ViewLimits } from '../../../engine/src/store/lmdb/reading/read-views.js';
+import { createMemoryStore } from '../../../engine/src/store/memory/memory-store.js';
+import { createRedisStore, type RedisStoreOptions } from '../../../engine/src/store/redis/redis-store.js';
 
 const WEEK = 7 * 86_400_000;
 

@@ -1,7 +1,7 @@
 import type { ParseArgsConfig } from 'node:util';
 import type { Config } from '../config/config.js';
 import { ConfigError, describeProblem } from '../config/config-error.js';
-import { loadConfig } from '../config/load-config.js';
+import { loadConfig } from '../config/loading/load-config.js';
 import { EXIT, type ExitCode } from './exit-codes.js';
 
 /** What a command may use of its process; tests bring their own. */

@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import { describeConfig } from '../config/describe-config.js';
+import { describeConfig } from '../config/loading/describe-config.js';
 import { CONFIG_OPTIONS, type Command, withConfig } from './command.js';
 import { EXIT } from './exit-codes.js';
 

@@ -1,26 +1,26 @@
 import { randomBytes } from 'node:crypto';
 import { type ErrorCode, field, isJsonObject, type JsonText, LIMITS } from '@rivulet/protocol';
 import type { HttpConfig } from '../config/config.js';
-import type { Channel, ChannelEnd } from '../core/channel.js';
-import { channelRef } from '../core/channel-functions.js';
-import type { Channels } from '../core/channels.js';
+import type { Channel, ChannelEnd } from '../core/channels/channel.js';
+import { channelRef } from '../core/channels/channel-functions.js';
+import type { Channels } from '../core/channels/channels.js';
+import type { Fabric, PendingCall } from '../core/fabric/fabric.js';
+import { type Failure, JsonPayload, type Outcome } from '../core/fabric/invocation.js';
 import { publicError } from '../core/fabric/public-error.js';
-import type { Fabric, PendingCall } from '../core/fabric.js';
-import { type Failure, JsonPayload, type Outcome } from '../core/invocation.js';
 import type { Logger } from '../logging/logger.js';
 import { systemClock } from '../structures/clock.js';
 import { TurnBudget } from '../structures/turn-budget.js';
-import type { Cors } from './cors.js';
-import { requestHeader, requestHeaders } from './headers.js';
 import type { HttpRequest } from './http-listener.js';
-import { type BodyFailure, type BodyIntakes, isJson, type JsonBody, RequestBody } from './request-body.js';
-import { queryParameters } from './request-target.js';
-import { jsonResponse, objectOf, readResponse, type ValueResponse } from './response-value.js';
-import type { Route } from './route.js';
-import { sendValue } from './send-value.js';
-import type { Slots } from './slots.js';
-import { StreamedResponse, type StreamedResponseOwner } from './streamed-response.js';
-import type { UnsentResponses } from './unsent-responses.js';
+import { type BodyFailure, type BodyIntakes, isJson, type JsonBody, RequestBody } from './request/request-body.js';
+import { queryParameters } from './request/request-target.js';
+import type { Slots } from './request-slots.js';
+import type { Cors } from './response/cors.js';
+import { requestHeader, requestHeaders } from './response/headers.js';
+import { jsonResponse, objectOf, readResponse, type ValueResponse } from './response/response-value.js';
+import { sendValue } from './response/send-value.js';
+import { StreamedResponse, type StreamedResponseOwner } from './response/streamed-response.js';
+import type { UnsentResponses } from './response/unsent-responses.js';
+import type { Route } from './routes/route.js';
 
 /** What all exchanges of a listener share. */
 export interface ExchangeRoom {

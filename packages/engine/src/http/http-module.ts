@@ -1,25 +1,25 @@
 import type { ServerResponse } from 'node:http';
 import { type ErrorCode, LIMITS } from '@rivulet/protocol';
 import type { HttpConfig } from '../config/config.js';
-import type { Channels } from '../core/channels.js';
-import type { Fabric, TriggerBinding, TriggerProvider } from '../core/fabric.js';
+import type { Channels } from '../core/channels/channels.js';
+import type { Fabric, TriggerBinding, TriggerProvider } from '../core/fabric/fabric.js';
 import type { EventCounters } from '../logging/event-counters.js';
 import type { Logger } from '../logging/logger.js';
 import type { Clock } from '../structures/clock.js';
 import type { DescriptorReserve } from '../transport/admission/descriptor-reserve.js';
 import { isHostAllowed } from '../transport/upgrade/host-check.js';
-import { BodyIntake } from './body-intake.js';
-import { Cors } from './cors.js';
 import { Exchange, type ExchangeRoom } from './exchange.js';
 import { HttpListener, type HttpRequest } from './http-listener.js';
-import { readRequestTarget, withoutPrefix } from './request-target.js';
-import { jsonResponse } from './response-value.js';
-import { type Route, readRoute } from './route.js';
-import { routeConfig } from './route-schemas.js';
-import { type RouteMatch, RouteTable } from './route-table.js';
-import { sendValue } from './send-value.js';
-import { Slots } from './slots.js';
-import { UnsentResponses } from './unsent-responses.js';
+import { BodyIntake } from './request/body-intake.js';
+import { readRequestTarget, withoutPrefix } from './request/request-target.js';
+import { Slots } from './request-slots.js';
+import { Cors } from './response/cors.js';
+import { jsonResponse } from './response/response-value.js';
+import { sendValue } from './response/send-value.js';
+import { UnsentResponses } from './response/unsent-responses.js';
+import { type Route, readRoute } from './routes/route.js';
+import { routeConfig } from './routes/route-schemas.js';
+import { type RouteMatch, RouteTable } from './routes/route-table.js';
 
 export interface HttpModuleOptions {
   readonly config: HttpConfig;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { BuiltinSchemas } from '../core/builtins/builtin-contract.js';
-import { json, optionalText } from '../core/builtins/fields.js';
+import type { BuiltinSchemas } from '../core/contracts/builtin-contract.js';
+import { json, optionalText } from '../core/contracts/fields.js';
 
 /** What `publish` takes and returns. A missing topic has a code of its own, `topic_not_set`. */
 export const PUBLISH_SCHEMAS: BuiltinSchemas = {

@@ -1,9 +1,9 @@
 import { field, isRegistryId, type JsonObject, LIMITS, RivuletError } from '@rivulet/protocol';
-import { mismatch, readData, readInput } from '../core/builtin-input.js';
-import { withoutCaller } from '../core/caller-data.js';
-import type { Fabric } from '../core/fabric.js';
-import { type Call, JsonPayload } from '../core/invocation.js';
-import { OrderedBindings, readConfigText } from '../core/ordered-bindings.js';
+import { mismatch, readData, readInput } from '../core/builtins/input.js';
+import type { Fabric } from '../core/fabric/fabric.js';
+import { type Call, JsonPayload } from '../core/fabric/invocation.js';
+import { OrderedBindings, readConfigText } from '../core/triggers/ordered-trigger.js';
+import { withoutCaller } from '../core/workers/caller-data.js';
 import type { Logger } from '../logging/logger.js';
 import { PUBLISH_SCHEMAS, subscribeConfig } from './topic-schemas.js';
 

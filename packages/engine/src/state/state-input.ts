@@ -1,9 +1,9 @@
 import { isJsonObject, type JsonObject, type JsonText, stringField } from '@rivulet/protocol';
-import { resultBytes } from '../core/builtin-answer.js';
-import { mismatch, readCount, readText, requireExact } from '../core/builtin-input.js';
-import type { Call } from '../core/invocation.js';
+import { resultBytes } from '../core/builtins/answer.js';
+import { mismatch, readCount, readText, requireExact } from '../core/builtins/input.js';
+import type { Call } from '../core/fabric/invocation.js';
 import type { NamesQuery } from '../store/callers/list-names.js';
-import { requireId } from '../store/ids.js';
+import { requireId } from '../store/shared/ids.js';
 import type { GroupRef } from '../store/store.js';
 
 /** State is one stream of its store: a scope is a group, a key an item. */

@@ -1,5 +1,5 @@
 import type { StateConfig } from '../config/config.js';
-import type { Fabric } from '../core/fabric.js';
+import type { Fabric } from '../core/fabric/fabric.js';
 import type { Logger } from '../logging/logger.js';
 import type { StreamStore } from '../store/store.js';
 import { registerStateFunctions } from './state-functions.js';

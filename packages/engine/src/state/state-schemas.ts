@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { BuiltinSchemas } from '../core/builtins/builtin-contract.js';
-import { count, flag, json, optionalText, text } from '../core/builtins/fields.js';
 import { updateErrors, updateOps } from '../core/builtins/update-schema.js';
+import type { BuiltinSchemas } from '../core/contracts/builtin-contract.js';
+import { count, flag, json, optionalText, text } from '../core/contracts/fields.js';
 
 const MOST_LISTED = 100_000;
 

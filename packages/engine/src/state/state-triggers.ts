@@ -1,6 +1,6 @@
-import type { Fabric, TriggerBinding, TriggerProvider } from '../core/fabric.js';
-import { JsonPayload } from '../core/invocation.js';
-import { OrderedBindings, readConfigText } from '../core/ordered-bindings.js';
+import type { Fabric, TriggerBinding, TriggerProvider } from '../core/fabric/fabric.js';
+import { JsonPayload } from '../core/fabric/invocation.js';
+import { OrderedBindings, readConfigText } from '../core/triggers/ordered-trigger.js';
 import type { Logger } from '../logging/logger.js';
 import type { Commit } from '../store/store.js';
 

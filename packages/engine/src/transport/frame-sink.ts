@@ -4,9 +4,9 @@ import type { Socket } from 'node:net';
 import { CLOSE_CODES, type CloseName } from '@rivulet/protocol';
 import { systemClock } from '../structures/clock.js';
 import { TurnBudget } from '../structures/turn-budget.js';
-import { encodeControlFrame, encodePong, PING_FRAME } from '../structures/websocket-frame.js';
 import { FrameSkipper } from './frame-skipper.js';
 import type { Liveness, Pingable } from './liveness.js';
+import { encodeControlFrame, encodePong, PING_FRAME } from './websocket-frame.js';
 
 const ACCEPT_SUFFIX = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 const KEY = /^[+/0-9A-Za-z]{22}==$/;

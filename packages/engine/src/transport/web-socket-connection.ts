@@ -4,11 +4,11 @@ import { WebSocket } from 'ws';
 import type { Logger } from '../logging/logger.js';
 import { systemClock } from '../structures/clock.js';
 import { TurnBudget } from '../structures/turn-budget.js';
-import { encodePong, PING_FRAME, PONG_FRAME } from '../structures/websocket-frame.js';
 import type { Connection, ConnectionOwner } from './connection.js';
 import type { InboundMeter } from './inbound-meter.js';
 import { LateFrames } from './late-frames.js';
 import type { Liveness, Pingable } from './liveness.js';
+import { encodePong, PING_FRAME, PONG_FRAME } from './websocket-frame.js';
 
 /** Codes of RFC 6455 for a Close frame without a code, and for a connection that ended without a Close frame. */
 const NO_CODE = 1005;

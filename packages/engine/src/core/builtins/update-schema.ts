@@ -1,6 +1,6 @@
 import { LIMITS } from '@rivulet/protocol';
 import { z } from 'zod';
-import { json, requiredJson } from './fields.js';
+import { json, requiredJson } from '../contracts/fields.js';
 
 const key = z.string({ error: 'path must be a string, or an array of strings for merge and append' }).nullish();
 const path = z

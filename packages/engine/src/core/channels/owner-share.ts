@@ -1,4 +1,4 @@
-import type { Channel, ChannelRoom } from '../channel.js';
+import type { Channel, ChannelRoom } from './channel.js';
 import { HighWater } from './high-water.js';
 
 export interface ShareBounds {

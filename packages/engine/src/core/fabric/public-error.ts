@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { ErrorBody } from '@rivulet/protocol';
 import type { Logger } from '../../logging/logger.js';
-import type { Failure } from '../invocation.js';
+import type { Failure } from './invocation.js';
 import { withoutNamespaces } from './not-found-text.js';
 
 /** Callers outside get this text in the place of a message that nobody wrote for them. docs/errors.md has it. */

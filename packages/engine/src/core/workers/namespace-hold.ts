@@ -1,5 +1,5 @@
 import { type InvokeFunction, LIMITS, type RegisterTrigger, type WorkerMessage } from '@rivulet/protocol';
-import { DEFAULT_NAMESPACE } from '../function-registry.js';
+import { DEFAULT_NAMESPACE } from '../fabric/function-registry.js';
 
 /** The session as the hold needs it. */
 export interface HoldingSession {

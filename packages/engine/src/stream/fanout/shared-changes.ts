@@ -2,12 +2,12 @@ import { LIMITS, type Position, type SyncReason } from '@rivulet/protocol';
 import type { Changes, StreamStore } from '../../store/store.js';
 import type { ByteBudget } from '../../structures/byte-budget.js';
 import type { Clock } from '../../structures/clock.js';
-import type { FrameEncoder } from '../frame-encoder.js';
-import { type GroupFanout, SEGMENT_BYTES } from '../group-fanout.js';
-import { BriefRead } from './brief-read.js';
-import { bytesOf, CompactedBlock, type Entry, type EntryFilter, encodeEntry } from './compacted-block.js';
-import type { Spool } from './spool.js';
-import type { SpooledFrames } from './spooled-frames.js';
+import { BriefRead } from '../frames/brief-read.js';
+import { bytesOf, CompactedBlock, type Entry, type EntryFilter, encodeEntry } from '../frames/compacted-block.js';
+import type { FrameEncoder } from '../frames/frame-encoder.js';
+import type { Spool } from '../frames/spool.js';
+import type { SpooledFrames } from '../frames/spooled-frames.js';
+import { type GroupFanout, SEGMENT_BYTES } from './group-fanout.js';
 
 /** The changed items of a group since one cursor, each once, true at exactly one position. It must be closed. */
 export interface GroupChanges {

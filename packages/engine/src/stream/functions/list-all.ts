@@ -1,7 +1,7 @@
 import { type JsonText, RivuletError } from '@rivulet/protocol';
 import { boundsOf, type NamesQuery, namesTooLarge, writeNames } from '../../store/callers/list-names.js';
 import type { NamesPage } from '../../store/store.js';
-import type { BackedStore } from '../backed-store.js';
+import type { BackedStore } from '../worker-store/worker-backed-store.js';
 
 /** Where a list of all streams goes on. */
 export interface GroupPlace {

@@ -1,5 +1,5 @@
 import { isJsonObject, type JsonObject } from '@rivulet/protocol';
-import type { Caller } from '../../invocation.js';
+import type { Caller } from '../../fabric/invocation.js';
 
 /** Members of a worker's row that describe its machine. */
 const MACHINE = ['ip_address', 'pid', 'os', 'isolation'] as const;

@@ -1,0 +1,86 @@
+import type { Clock } from '../connection/clock.js';
+
+/** Milliseconds after which `getToken` is called again when it failed or gave the token that the engine has already. */
+const AGAIN_MS = 5_000;
+/** Bounds of the pause between two renewals, in milliseconds. */
+const LEAST_PAUSE_MS = 1_000;
+const MOST_PAUSE_MS = 10_000;
+
+export interface RenewalLink {
+  readonly clock: Clock;
+  getToken(): string | undefined | Promise<string | undefined>;
+  /** Sends a token to the engine. */
+  send(token: string): void;
+  failed(cause: unknown): void;
+}
+
+/**
+ * Renews the token of one open connection. The engine says that a token expires as soon as it has less than 30 s left, which may be at
+ * once. So one renewal runs at a time, the next one begins after a pause, and a token that did not change is not sent again.
+ */
+export class TokenRenewal {
+  readonly #link: RenewalLink;
+  #known: string | undefined;
+  #running: Promise<void> | undefined;
+  #timer: unknown;
+  #last = Number.NEGATIVE_INFINITY;
+  #ended = false;
+
+  /** `known`: the token that the engine has. */
+  constructor(link: RenewalLink, known: string | undefined) {
+    this.#link = link;
+    this.#known = known;
+  }
+
+  /** Renews the token now, or at the end of the pause since the last renewal. `leftMs`: how long the token still counts. */
+  onExpiring(leftMs: number): void {
+    if (this.#running !== undefined || this.#timer !== undefined) return;
+    const pauseMs = Math.min(MOST_PAUSE_MS, Math.max(LEAST_PAUSE_MS, leftMs / 2 || 0));
+    const waitMs = this.#last + pauseMs - this.#link.clock.now();
+    if (waitMs > 0) this.#later(waitMs);
+    else this.#renewInBackground();
+  }
+
+  /** Renews the token at once and sends it, also when it is the same. Resolves when it was sent or could not be had. */
+  async renew(): Promise<void> {
+    await this.#running;
+    await this.#renew(true);
+  }
+
+  /** The connection is lost or closed: nothing is sent any more. */
+  end(): void {
+    this.#ended = true;
+    this.#link.clock.clearTimer(this.#timer);
+  }
+
+  #renew(always: boolean): Promise<void> {
+    this.#link.clock.clearTimer(this.#timer);
+    this.#timer = undefined;
+    this.#last = this.#link.clock.now();
+    this.#running = this.#ask(always).finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  async #ask(always: boolean): Promise<void> {
+    try {
+      const token = await this.#link.getToken();
+      if (this.#ended || !token) return;
+      if (token === this.#known && !always) return this.#later(AGAIN_MS);
+      this.#known = token;
+      this.#link.send(token);
+    } catch (error) {
+      this.#link.failed(error);
+      if (!this.#ended) this.#later(AGAIN_MS);
+    }
+  }
+
+  #later(ms: number): void {
+    this.#timer = this.#link.clock.setTimer(() => this.#renewInBackground(), ms);
+  }
+
+  #renewInBackground(): void {
+    this.#renew(false).catch((cause: unknown) => this.#link.failed(cause));
+  }
+}

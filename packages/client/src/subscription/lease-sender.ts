@@ -1,0 +1,53 @@
+import { LEASE_DATA_BYTES, utf8Length } from '@rivulet/protocol';
+import { StreamError } from '../access/stream-error.js';
+import type { Clock } from '../connection/clock.js';
+
+/** The engine takes ten a second (RV-42); the newest data counts, so what comes in between is left out. */
+const EVERY_MS = 125;
+
+/** The data of a lease: sent when it changes and each time that the join is made anew, at most eight times a second. */
+export class LeaseSender {
+  readonly #clock: Clock;
+  readonly #send: (text: string) => void;
+  #text: string | undefined;
+  #sentAt = Number.NEGATIVE_INFINITY;
+  #timer: unknown;
+
+  constructor(clock: Clock, send: (text: string) => void) {
+    this.#clock = clock;
+    this.#send = send;
+  }
+
+  /** Throws `VALUE_TOO_LARGE` above 16 KiB of JSON. */
+  set(subscriptionId: string, data: unknown): void {
+    const json = JSON.stringify(data ?? null);
+    if (utf8Length(json) > LEASE_DATA_BYTES)
+      throw new StreamError('VALUE_TOO_LARGE', `the data of a lease is at most ${LEASE_DATA_BYTES} bytes`);
+    this.#text = `{"type":"lease","data":{"subscriptionId":${JSON.stringify(subscriptionId)},"data":${json}}}`;
+    this.again();
+  }
+
+  /** Sends what was set last, if anything was. */
+  again(): void {
+    if (this.#text === undefined || this.#timer !== undefined) return;
+    const wait = this.#sentAt + EVERY_MS - this.#clock.now();
+    if (wait <= 0) this.#now(this.#text);
+    else {
+      this.#timer = this.#clock.setTimer(() => {
+        this.#timer = undefined;
+        if (this.#text !== undefined) this.#now(this.#text);
+      }, wait);
+    }
+  }
+
+  stop(): void {
+    this.#clock.clearTimer(this.#timer);
+    this.#timer = undefined;
+    this.#text = undefined;
+  }
+
+  #now(text: string): void {
+    this.#sentAt = this.#clock.now();
+    this.#send(text);
+  }
+}

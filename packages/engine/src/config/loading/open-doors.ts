@@ -1,0 +1,52 @@
+import { isLoopback } from '../../structures/ip-address.js';
+import type { HttpConfig, StreamConfig, WorkerManagerConfig } from '../config.js';
+import type { KeyPath } from './config-source.js';
+import type { Findings } from './findings.js';
+
+/** A listener of the configuration, and where its entry stands. */
+export type PlacedListener = { readonly path: KeyPath; readonly hostGiven: boolean } & (
+  | { readonly kind: 'worker'; readonly config: WorkerManagerConfig }
+  | { readonly kind: 'stream'; readonly config: StreamConfig }
+  | { readonly kind: 'http'; readonly config: HttpConfig }
+);
+
+const NAMES = { worker: 'worker', stream: 'stream', http: 'HTTP' } as const;
+
+/** Reports who can reach each listener: a note for a host that nobody wrote, a warning (or a refusal) for a port that is open to all. */
+export function reportOpenDoors(listeners: readonly PlacedListener[], requireAuth: boolean, findings: Findings): void {
+  for (const listener of listeners) {
+    if (!listener.hostGiven) noteLoopback(listener, findings);
+    const open = openDoor(listener);
+    if (open === undefined || isLoopback(listener.config.host)) continue;
+    if (requireAuth) findings.problem(listener.path, `require_auth is set, and ${open.message}`);
+    else findings.warn(open.code, listener.path, open.message, { host: listener.config.host, port: listener.config.port });
+  }
+}
+
+function noteLoopback({ kind, config, path }: PlacedListener, findings: Findings): void {
+  const message = `the ${NAMES[kind]} port ${config.port} listens on ${config.host} only, as the entry has no host`;
+  findings.note('loopback_only', path, `${message}; add host: 0.0.0.0 to be reached from other machines and containers`);
+}
+
+function openDoor(listener: PlacedListener): { readonly code: string; readonly message: string } | undefined {
+  if (listener.kind === 'http') return undefined;
+  const { host, port, allowAnonymous } = listener.config;
+  if (allowAnonymous) return undefined;
+  const who = `ANYONE who reaches ${host.includes(':') ? `[${host}]` : host}:${port} may`;
+  const meant = 'allow_anonymous: true says that this is meant';
+  if (listener.kind === 'stream') {
+    if (listener.config.authFunction !== undefined) return undefined;
+    return {
+      code: 'stream_without_auth',
+      message: `${who} read every stream: set auth_function of iii-stream, or host: 127.0.0.1; ${meant}`,
+    };
+  }
+  const { authToken, rbac } = listener.config;
+  if (rbac !== undefined && rbac.authFunction === undefined) {
+    const rights = 'call what expose_functions of rbac names, and register functions and triggers';
+    return { code: 'guest_port_open', message: `${who} ${rights}: set auth_function_id of rbac, or host: 127.0.0.1; ${meant}` };
+  }
+  if (rbac !== undefined || authToken !== undefined) return undefined;
+  const rights = 'call and replace every function, and read and write all streams and state';
+  return { code: 'worker_port_open', message: `${who} ${rights}: set auth_token or rbac, or host: 127.0.0.1; ${meant}` };
+}

@@ -1,0 +1,166 @@
+import { nearestName } from '@rivulet/protocol';
+import type { z } from 'zod';
+import type { StoreConfig } from '../config.js';
+import type { KeyPath } from './config-source.js';
+import type { Findings } from './findings.js';
+import { ADAPTERS, type AdapterOwner } from './known-names.js';
+import { isMapping, type Mapping, readSection, type Section, shown, warnOfChange } from './read-section.js';
+import { kvSchemas, redisSchemas, SAVE_INTERVAL_BOUND } from './worker-schemas.js';
+
+/** Workers that keep items in a store. */
+export type StoreOwner = 'stream' | 'state';
+
+export interface Adapter {
+  readonly name: string;
+  readonly config: Section;
+}
+
+const ADAPTER_KEYS = ['name', 'class', 'config'] as const;
+/** What the documentation of the original calls adapters; it is taken as a name too. */
+const SPOKEN_NAMES: Readonly<Record<string, string>> = { KvStore: 'kv', Redis: 'redis' };
+/** Of an adapter that is a file of the operator. */
+const MODULE_KEYS = ['module', 'config'] as const;
+const MAX_MODULE_CHARACTERS = 4_096;
+
+/** Which adapter a worker asks for, by its present name; absent and null mean the default one. */
+export function readAdapter(owner: AdapterOwner, section: Section, findings: Findings): Adapter | undefined {
+  const { value, path, form } = section;
+  const known = ADAPTERS[owner];
+  if (value === undefined || value === null) return { name: known.names[0], config: { ...section, value: undefined } };
+  if (!isMapping(value)) {
+    findings.problem(path, `${shown(value)} is not valid; expected a mapping with name and config`);
+    return undefined;
+  }
+  for (const key of Object.keys(value)) {
+    if (ADAPTER_KEYS.every((candidate) => candidate !== key)) findings.unknownKey(form, [...path, key], ADAPTER_KEYS);
+  }
+  const written = typeof value.name === 'string' && Object.hasOwn(SPOKEN_NAMES, value.name) ? SPOKEN_NAMES[value.name] : value.name;
+  const byName = written === undefined ? undefined : known.names.find((name) => name === written);
+  const byClass = typeof value.class === 'string' && Object.hasOwn(known.classes, value.class) ? known.classes[value.class] : undefined;
+  for (const [key, found, candidates] of [
+    ['name', byName, known.names],
+    ['class', byClass, Object.keys(known.classes)],
+  ] as const) {
+    if (value[key] === undefined || found !== undefined) continue;
+    const near = nearestName(typeof value[key] === 'string' ? value[key] : '', candidates);
+    const hint = near === undefined ? '' : `did you mean ${near}? `;
+    findings.problem([...path, key], `unknown ${owner} adapter ${shown(value[key])}; ${hint}known: ${candidates.join(', ')}`);
+    return undefined;
+  }
+  const name = byName ?? byClass;
+  if (name === undefined) {
+    findings.problem(path, `the adapter has no name; give one of: ${known.names.join(', ')}`);
+    return undefined;
+  }
+  if (byName !== undefined && byClass !== undefined && byName !== byClass) {
+    findings.problem(path, `name ${byName} and class ${String(value.class)} are different adapters; keep one of them`);
+    return undefined;
+  }
+  return { name, config: { value: value.config, path: [...path, 'config'], form } };
+}
+
+/**
+ * The store that a worker keeps its items in. `resolvePath` makes a path absolute. `undefined`: wrong or not to be had, and the findings
+ * say what.
+ */
+export function readStore(
+  owner: StoreOwner,
+  section: Section,
+  resolvePath: (path: string) => string,
+  findings: Findings,
+): StoreConfig | undefined {
+  if (isMapping(section.value) && section.value.module !== undefined) return readModule(section, section.value, resolvePath, findings);
+  const adapter = readAdapter(owner, section, findings);
+  if (adapter === undefined) return undefined;
+  const { path } = section;
+  if (adapter.name === 'bridge') {
+    findings.problem(
+      path,
+      `the ${owner} adapter "bridge" is not supported (see COMPATIBILITY.md); use "kv", or connect to the engine behind the bridge itself`,
+    );
+    return undefined;
+  }
+  if (adapter.name === 'redis') return readRedisStore(owner, adapter.config, findings);
+  const store = readKvStore(owner, adapter.config, resolvePath, findings);
+  if (store?.kind === 'memory') warnOfMemory(owner, path, findings);
+  return store;
+}
+
+function warnOfMemory(owner: StoreOwner, path: KeyPath, findings: Findings): void {
+  const what = owner === 'stream' ? 'streams are' : 'state is';
+  findings.warn(
+    'store_in_memory',
+    path,
+    `${what} kept in memory, restarts lose data; set store_method: file_based to keep ${owner === 'stream' ? 'them' : 'it'}`,
+  );
+}
+
+function readRedisStore(owner: StoreOwner, section: Section, findings: Findings): StoreConfig | undefined {
+  const redis = readSection(redisSchemas[owner], section, findings);
+  if (redis === undefined) return undefined;
+  const { mode, nodes } = redis;
+  if ((mode !== 'standalone') !== nodes.length > 0) {
+    findings.problem([...section.path, 'nodes'], 'nodes are those of mode: sentinel or mode: cluster; give both or neither');
+    return undefined;
+  }
+  // oxlint-disable-next-line eslint/no-restricted-globals -- the schema checked the address with canParse
+  if (mode === 'cluster' && !/^\/?0?$/.test(new URL(redis.redis_url).pathname)) {
+    findings.problem([...section.path, 'redis_url'], 'a Redis Cluster has no databases; leave the number out');
+    return undefined;
+  }
+  return {
+    kind: 'redis',
+    url: redis.redis_url,
+    ...(mode === 'sentinel' ? { servers: { kind: 'sentinels', nodes, name: redis.master_name } } : {}),
+    ...(mode === 'cluster' ? { servers: { kind: 'cluster', nodes } } : {}),
+    keyPrefix: redis.key_prefix,
+    commandTimeoutMs: redis.command_timeout_ms,
+    connectTimeoutMs: redis.connect_timeout_ms,
+  };
+}
+
+function readKvStore(
+  owner: StoreOwner,
+  section: Section,
+  resolvePath: (path: string) => string,
+  findings: Findings,
+): StoreConfig | undefined {
+  const kv = readSection(kvSchemas[owner], section, findings);
+  if (kv === undefined) return undefined;
+  warnOfChange(section, 'save_interval_ms', kv.save_interval_ms, `expected ${SAVE_INTERVAL_BOUND}`, findings);
+  if (kv.store_method === 'in_memory') return { kind: 'memory' };
+  return lmdbStore(kv, resolvePath(kv.file_path));
+}
+
+/** `path` is absolute. */
+export function lmdbStore(kv: z.output<(typeof kvSchemas)[StoreOwner]>, path: string): StoreConfig {
+  const space = { minFreeBytes: kv.min_free_bytes, minFreePercent: kv.min_free_percent, ballastBytes: kv.ballast_bytes };
+  return { kind: 'lmdb', path, durability: kv.durability, saveIntervalMs: kv.save_interval_ms, space };
+}
+
+/** The code in the file decides what its `config` may hold; here it is any mapping. */
+function readModule(
+  { path, form }: Section,
+  adapter: Mapping,
+  resolvePath: (path: string) => string,
+  findings: Findings,
+): StoreConfig | undefined {
+  for (const key of ['name', 'class']) {
+    if (adapter[key] === undefined) continue;
+    findings.problem([...path, key], `an adapter has a ${key} or a module, not both; remove one of them`);
+    return undefined;
+  }
+  for (const key of Object.keys(adapter)) {
+    if (MODULE_KEYS.every((candidate) => candidate !== key)) findings.unknownKey(form, [...path, key], MODULE_KEYS);
+  }
+  const { module, config = null } = adapter;
+  if (typeof module !== 'string' || module === '' || module.length > MAX_MODULE_CHARACTERS) {
+    findings.problem([...path, 'module'], `${shown(module)} is not valid; expected the path of a JavaScript file such as ./my-adapter.mjs`);
+    return undefined;
+  }
+  if (config !== null && !isMapping(config)) {
+    findings.problem([...path, 'config'], `${shown(config)} is not valid; expected a mapping of keys`);
+    return undefined;
+  }
+  return { kind: 'module', path: resolvePath(module), config: config ?? {} };
+}

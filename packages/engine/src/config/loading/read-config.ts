@@ -1,0 +1,234 @@
+import { nearestName, nearMiss } from '@rivulet/protocol';
+import type { Config, HttpConfig, LoggingConfig, StateConfig, StoreConfig, StreamConfig, WorkerManagerConfig } from '../config.js';
+import type { ConfigSource, KeyPath } from './config-source.js';
+import type { Findings } from './findings.js';
+import { ADAPTERS } from './known-names.js';
+import { type PlacedListener, reportOpenDoors } from './open-doors.js';
+import { readEntries, type WorkerEntry } from './read-entries.js';
+import { isMapping, type Mapping, shown } from './read-section.js';
+import {
+  adapterSection,
+  type PathResolver,
+  readHttp,
+  readLogging,
+  readPubsub,
+  readState,
+  readStream,
+  readWorkerManager,
+  workerManagerConfig,
+} from './read-workers.js';
+import { workerManagerSchema } from './worker-schemas.js';
+
+const TOP_LEVEL_KEYS = ['port', 'workers', 'modules', 'require_auth', 'registration_namespace_grace_ms', 'strict_payloads'];
+/** Keys that make the engine refuse what it takes without them. */
+const SAFETY_KEYS = ['require_auth', 'strict_payloads'];
+
+/** Without an observability entry the engine logs so. */
+export const DEFAULT_LOGGING: LoggingConfig = { level: 'info', format: 'default' };
+
+/** Listeners and stores that a file asks for; the rest of Config is known to the caller. */
+export type ReadConfig = Pick<
+  Config,
+  'workerManagers' | 'stream' | 'state' | 'pubsub' | 'http' | 'logging' | 'strictPayloads' | 'requireAuth'
+>;
+
+interface PlacedStore {
+  readonly store: StoreConfig;
+  readonly path: KeyPath;
+}
+
+/** Turns the values of a file into a configuration. Throws ConfigError with all problems at once. */
+export function readConfig(source: ConfigSource, resolvePath: PathResolver, findings: Findings): ReadConfig {
+  const root = source.root ?? {};
+  if (!isMapping(root)) findings.problem([], `${shown(root)} is not a configuration; expected a mapping with workers (or modules)`);
+  const top: Mapping = isMapping(root) ? root : {};
+  warnOfUnknownTopLevel(top, findings);
+  noteIgnoredTopLevel(top, findings);
+  const port = topLevelPort(top, findings);
+  const strictPayloads = readStrictPayloads(top, findings);
+  const workerManagers: WorkerManagerConfig[] = [];
+  const listeners: PlacedListener[] = [];
+  let stream: StreamConfig | undefined;
+  let state: StateConfig | undefined;
+  let pubsub = false;
+  const stores: PlacedStore[] = [];
+  let http: HttpConfig | undefined;
+  let logging = DEFAULT_LOGGING;
+  for (const entry of readEntries(top, findings)) {
+    if (entry.worker === 'iii-worker-manager') {
+      const manager = readWorkerManager(entry, findings);
+      if (manager !== undefined) {
+        workerManagers.push(manager);
+        listeners.push({ kind: 'worker', config: manager, path: entry.path, hostGiven: hasHost(entry) });
+      }
+    } else if (entry.worker === 'iii-stream') {
+      stream = readStream(entry, resolvePath, findings);
+      if (stream !== undefined) {
+        listeners.push({ kind: 'stream', config: stream, path: entry.path, hostGiven: hasHost(entry) });
+        stores.push({ store: stream.adapter, path: entry.path });
+      }
+    } else if (entry.worker === 'iii-state') {
+      state = readState(entry, resolvePath, findings);
+      if (state !== undefined) stores.push({ store: state.adapter, path: entry.path });
+    } else if (entry.worker === 'iii-pubsub') {
+      pubsub = true;
+      readPubsub(entry, findings);
+    } else if (entry.worker === 'iii-http') {
+      http = readHttp(entry, findings);
+      if (http !== undefined) listeners.push({ kind: 'http', config: http, path: entry.path, hostGiven: hasHost(entry) });
+    } else if (entry.worker === 'iii-observability') {
+      logging = readLogging(entry, logging, findings);
+    } else {
+      readOther(entry, findings);
+    }
+  }
+  const [main] = workerManagers;
+  if (main === undefined) {
+    const added = workerManagerConfig(workerManagerSchema.parse(port === undefined ? {} : { port }));
+    workerManagers.push(added);
+    listeners.push({ kind: 'worker', config: added, path: port === undefined ? [] : ['port'], hostGiven: false });
+  } else if (port !== undefined && port !== main.port) {
+    findings.warn('port_ignored', ['port'], `${port} is ignored, as the iii-worker-manager entry says ${main.port}; remove one of the two`);
+  }
+  refuseSharedPorts(listeners, findings);
+  const requireAuth = requiresAuth(top, findings);
+  reportOpenDoors(listeners, requireAuth, findings);
+  refuseSharedDirectory(stores, findings);
+  findings.finish();
+  return { workerManagers, stream, state, pubsub, http, logging, strictPayloads, requireAuth };
+}
+
+/** An unknown key is ignored, but for a misspelt one that would make the engine refuse something. */
+function warnOfUnknownTopLevel(top: Mapping, findings: Findings): void {
+  for (const key of Object.keys(top)) {
+    if (TOP_LEVEL_KEYS.includes(key)) continue;
+    const safety = nearMiss(key, SAFETY_KEYS);
+    if (safety !== undefined) {
+      findings.problem(
+        [key],
+        `unknown key "${key}"; did you mean "${safety}"? Without it the engine would start less strict than was meant`,
+      );
+      continue;
+    }
+    const near = nearestName(key, TOP_LEVEL_KEYS);
+    const remedy = near === undefined ? `known keys: ${TOP_LEVEL_KEYS.join(', ')}` : `did you mean "${near}"?`;
+    findings.warn('unknown_key', [key], `unknown key "${key}" is ignored; ${remedy}`);
+  }
+}
+
+/** Registrations wait a fixed time for their namespace. */
+function noteIgnoredTopLevel(top: Mapping, findings: Findings): void {
+  const key = 'registration_namespace_grace_ms';
+  if (top[key] !== undefined && top[key] !== null) findings.note('key_ignored', [key], `${key} is accepted from other engines and ignored`);
+}
+
+function readStrictPayloads(top: Mapping, findings: Findings): boolean {
+  const value = top.strict_payloads ?? false;
+  if (typeof value === 'boolean') return value;
+  findings.problem(['strict_payloads'], `${shown(value)} is not valid; expected true or false`);
+  return false;
+}
+
+/** The worker port as files before 0.11 give it. */
+function topLevelPort(top: Mapping, findings: Findings): number | undefined {
+  if (top.port === undefined || top.port === null) return undefined;
+  const parsed = workerManagerSchema.shape.port.safeParse(top.port);
+  if (parsed.success) return parsed.data;
+  const expected = workerManagerSchema.shape.port.description ?? 'a port';
+  findings.problem(['port'], `${shown(top.port)} is not valid; expected ${expected}`);
+  return undefined;
+}
+
+/** A value that can't be read counts as true. */
+function requiresAuth(top: Mapping, findings: Findings): boolean {
+  const { require_auth: value } = top;
+  if (value === undefined || value === false) return false;
+  if (value !== true) findings.problem(['require_auth'], `${shown(value)} is not valid; expected true or false`);
+  return true;
+}
+
+function hasHost({ config: { value } }: WorkerEntry): boolean {
+  return isMapping(value) && value.host !== undefined;
+}
+
+/** Workers without an effect so far: each says so once, and none of them listens. */
+function readOther(entry: WorkerEntry, findings: Findings): void {
+  const ignored = (consequence: string) => {
+    findings.warn('worker_ignored', entry.path, `${entry.written} is not built in this version; the entry is ignored, ${consequence}`);
+  };
+  switch (entry.worker) {
+    case 'iii-worker-manager':
+    case 'iii-stream':
+    case 'iii-state':
+    case 'iii-pubsub':
+    case 'iii-http':
+    case 'iii-observability':
+    case 'iii-engine-functions':
+      return;
+    case 'iii-queue':
+      warnOfAdapter('queue', entry, findings);
+      ignored('and enqueue answers enqueue_error');
+      return;
+    case 'iii-cron':
+      warnOfAdapter('cron', entry, findings);
+      ignored('and its triggers never fire');
+      return;
+    case 'iii-telemetry':
+      findings.warn('worker_ignored', entry.path, `${entry.written} is ignored: Rivulet sends no telemetry, ever`);
+      return;
+    case 'iii-http-functions':
+    case 'iii-exec':
+    case 'iii-bridge':
+    case 'configuration':
+    case 'iii-worker-ops':
+    case 'iii-sandbox':
+    case 'kv-server':
+      ignored('and nothing listens or runs for it');
+      return;
+    default:
+      entry.worker satisfies never;
+  }
+}
+
+/** Nothing is kept for an ignored worker, so a wrong adapter stops nothing. */
+function warnOfAdapter(owner: 'queue' | 'cron', entry: WorkerEntry, findings: Findings): void {
+  const { value, path } = adapterSection(entry);
+  if (value === undefined || value === null) return;
+  const { names, classes } = ADAPTERS[owner];
+  const written = isMapping(value) ? (value.name ?? value.class) : value;
+  const known = [...names, ...Object.keys(classes)];
+  if (known.some((name) => name === written)) return;
+  findings.warn(
+    'adapter_ignored',
+    path,
+    `unknown ${owner} adapter ${shown(written)} is ignored, as ${entry.written} is; known: ${known.join(', ')}`,
+  );
+}
+
+/** Two listeners on one port would fail at start; said here, before any port is opened. Port 0 is any free one. */
+function refuseSharedPorts(listeners: readonly PlacedListener[], findings: Findings): void {
+  for (const [index, { config, path }] of listeners.entries()) {
+    const clash = listeners.slice(0, index).some(({ config: other }) => other.port === config.port && mayClash(other.host, config.host));
+    if (clash && config.port !== 0) findings.problem(path, `port ${config.port} is taken by another entry; give each its own`);
+  }
+}
+
+/** Streams and state in one directory would take each other's items for their own. */
+function refuseSharedDirectory(stores: readonly PlacedStore[], findings: Findings): void {
+  const seen = new Set<string>();
+  for (const { store, path } of stores) {
+    if (store.kind !== 'lmdb') continue;
+    if (seen.has(store.path)) {
+      findings.problem(
+        [...path, 'config', 'adapter', 'config', 'file_path'],
+        `${store.path} is the directory of iii-stream and of iii-state; give each a file_path of its own`,
+      );
+    }
+    seen.add(store.path);
+  }
+}
+
+function mayClash(left: string, right: string): boolean {
+  const everywhere = ['0.0.0.0', '::'];
+  return left === right || everywhere.includes(left) || everywhere.includes(right);
+}

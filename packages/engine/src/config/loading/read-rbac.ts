@@ -1,0 +1,109 @@
+import { isNamespace } from '@rivulet/protocol';
+import type { z } from 'zod';
+import type { ExposeRule, MetadataCondition, RbacConfig } from '../config.js';
+import { hiddenEngineName } from '../engine-prefixes.js';
+import type { KeyPath } from './config-source.js';
+import type { Findings } from './findings.js';
+import { isMapping, readSection, shown } from './read-section.js';
+import { rbacSchema } from './worker-schemas.js';
+
+/** The namespace of a rule that names none. */
+const NAMESPACE = 'default';
+const RULES = 1_000;
+const PATTERN_CHARS = 1_024;
+const EXPECTED = 'match("pattern"), { match: pattern, namespace: name } or { metadata: { key: value } }';
+
+/**
+ * Rules of a listener. A key that is not known is an error in both formats and whatever the leniency: without it, more would be let in
+ * than was meant. `undefined`: wrong, and the findings say what.
+ */
+export function readRbac(value: unknown, path: KeyPath, findings: Findings): RbacConfig | undefined {
+  if (value === null) {
+    findings.problem(path, 'rbac is empty, which would trust whoever connects; write {} for rules that expose nothing, or remove the key');
+    return undefined;
+  }
+  const values = readSection(rbacSchema, { value, path, form: 'rules' }, findings);
+  if (values === undefined) return undefined;
+  const rules = values.expose_functions ?? [];
+  const rulesPath = [...path, 'expose_functions'];
+  if (rules.length > RULES) findings.problem(rulesPath, `there are more than ${RULES} rules; join some with *`);
+  const read = rules.slice(0, RULES).map((rule, index) => readRule(rule, [...rulesPath, index], findings));
+  for (const [index, rule] of read.entries()) if (rule !== undefined) noteHiddenNames(rule, [...rulesPath, index], findings);
+  return rbacConfig(
+    values,
+    read.filter((rule) => rule !== undefined),
+  );
+}
+
+/** Before, such a pattern let guests call functions of the engine too. Whoever relied on that has to name them. */
+function noteHiddenNames(rule: ExposeRule, path: KeyPath, findings: Findings): void {
+  const hidden = rule.kind === 'match' ? hiddenEngineName(rule.pattern) : undefined;
+  if (hidden === undefined) return;
+  const remedy = `if guests need one, add its id, such as match("${hidden}")`;
+  findings.note('engine_names_hidden', path, `this pattern exposes functions of workers, and none of the engine; ${remedy}`);
+}
+
+function rbacConfig(values: z.output<typeof rbacSchema>, exposeFunctions: readonly ExposeRule[]): RbacConfig {
+  return {
+    authFunction: values.auth_function_id,
+    authTimeoutMs: values.auth_timeout_ms,
+    authErrorFrame: values.auth_error_frame,
+    exposeFunctions,
+    onFunctionRegistration: values.on_function_registration_function_id,
+    onTriggerRegistration: values.on_trigger_registration_function_id,
+    onTriggerTypeRegistration: values.on_trigger_type_registration_function_id,
+    hookTimeoutMs: values.hook_timeout_ms,
+    allowedTriggerTypes: values.allowed_trigger_types,
+  };
+}
+
+function readRule(rule: unknown, path: KeyPath, findings: Findings): ExposeRule | undefined {
+  if (typeof rule === 'string') {
+    const pattern = matchPattern(rule);
+    if (pattern !== undefined) return { kind: 'match', pattern };
+  } else if (isMapping(rule)) {
+    const unknown = Object.keys(rule).filter((key) => key !== 'match' && key !== 'namespace' && key !== 'metadata');
+    for (const key of unknown) findings.problem([...path, key], `unknown key "${key}" of a rule; expected ${EXPECTED}`);
+    if (unknown.length > 0) return undefined;
+    if (Object.hasOwn(rule, 'match') && !Object.hasOwn(rule, 'metadata')) return readMatch(rule, path, findings);
+    if (isMapping(rule.metadata) && Object.keys(rule).length === 1) return readMetadata(rule.metadata, path, findings);
+  }
+  findings.problem(path, `${shown(rule)} is not valid; expected ${EXPECTED}`);
+  return undefined;
+}
+
+function readMatch(rule: Readonly<Record<string, unknown>>, path: KeyPath, findings: Findings): ExposeRule | undefined {
+  const { match, namespace = NAMESPACE } = rule;
+  if (typeof match !== 'string' || match === '' || match.length > PATTERN_CHARS) {
+    findings.problem([...path, 'match'], `${shown(match)} is not valid; expected a pattern of 1 to ${PATTERN_CHARS} characters`);
+    return undefined;
+  }
+  const pattern = matchPattern(match) ?? match;
+  if (namespace === NAMESPACE) return { kind: 'match', pattern };
+  if (!isNamespace(namespace)) {
+    findings.problem([...path, 'namespace'], `${shown(namespace)} is not valid; expected a name`);
+    return undefined;
+  }
+  return { kind: 'match', pattern, namespace };
+}
+
+/** No key would match every function. */
+function readMetadata(metadata: Readonly<Record<string, unknown>>, path: KeyPath, findings: Findings): ExposeRule | undefined {
+  const entries = Object.entries(metadata);
+  if (entries.length === 0) {
+    findings.problem([...path, 'metadata'], 'metadata without keys would expose every function; write match("*") if that is meant');
+    return undefined;
+  }
+  const conditions = entries.map(([key, value]): MetadataCondition => {
+    const pattern = typeof value === 'string' ? matchPattern(value) : undefined;
+    return pattern === undefined ? { key, equals: value } : { key, pattern };
+  });
+  return { kind: 'metadata', conditions };
+}
+
+/** The pattern inside `match("…")` or `match('…')`. */
+function matchPattern(text: string): string | undefined {
+  const found = /^\s*match\(\s*(?:"([^"]+)"|'([^']+)')\s*\)\s*$/.exec(text);
+  const pattern = found?.[1] ?? found?.[2];
+  return pattern !== undefined && pattern.length <= PATTERN_CHARS ? pattern : undefined;
+}

@@ -1,0 +1,259 @@
+import { LIMITS } from '@rivulet/protocol';
+import type { z } from 'zod';
+import type { HttpConfig, LoggingConfig, RbacConfig, StateConfig, StoreConfig, StreamConfig, WorkerManagerConfig } from '../config.js';
+import type { KeyPath } from './config-source.js';
+import type { Findings } from './findings.js';
+import { readAdapter, readStore } from './read-adapter.js';
+import type { WorkerEntry } from './read-entries.js';
+import { readRbac } from './read-rbac.js';
+import { isMapping, readSection, type Section, shown, warnOfChange, warnOfOrigins } from './read-section.js';
+import { httpSchema, LOG_FORMATS, LOG_LEVELS, stateSchema, streamSchema, TOKEN_BOUND, workerManagerSchema } from './worker-schemas.js';
+
+/** Makes a path of the file absolute: paths are relative to the working directory, not to the file. */
+export type PathResolver = (path: string) => string;
+
+/** What closing the clients may take, in milliseconds: with 10 s for calls in flight after it, a stop is done before its deadline of 28 s. */
+const MAX_DRAIN_MS = 16_000;
+
+export function workerManagerConfig(
+  values: z.output<typeof workerManagerSchema>,
+  { rbac, authToken }: { readonly rbac?: RbacConfig; readonly authToken?: string | undefined } = {},
+): WorkerManagerConfig {
+  return {
+    host: values.host,
+    port: values.port,
+    handshakeTimeoutMs: values.handshake_timeout_ms,
+    maxMessageBytes: values.max_message_bytes,
+    maxInFlightCalls: values.max_in_flight_calls,
+    maxFramesPerSecond: values.max_frames_per_second ?? undefined,
+    maxCallsPerSecond: values.max_calls_per_second ?? undefined,
+    maxBytesPerSecond: values.max_bytes_per_second ?? undefined,
+    allowedOrigins: values.allowed_origins,
+    trustedProxies: values.trusted_proxies,
+    allowedHosts: values.allowed_hosts,
+    pingIntervalMs: values.ping_interval_ms,
+    pongTimeoutMs: pongTimeout(values),
+    middlewareFunction: values.middleware_function_id ?? undefined,
+    exposeErrorMessages: values.expose_error_messages,
+    authToken,
+    allowAnonymous: values.allow_anonymous,
+    rbac,
+  };
+}
+
+export function streamConfig(values: z.output<typeof streamSchema>, adapter: StreamConfig['adapter']): StreamConfig {
+  return {
+    host: values.host,
+    port: values.port,
+    pathPrefix: values.path_prefix ?? undefined,
+    authFunction: values.auth_function ?? undefined,
+    authFailOpen: values.auth_fail_open,
+    authRejectMode: values.auth_reject_mode,
+    authTimeoutMs: values.auth_timeout_ms,
+    allowAnonymous: values.allow_anonymous,
+    joinFailClosed: values.join_fail_closed,
+    joinTimeoutMs: values.join_timeout_ms,
+    maxSubscriptionsPerConnection: values.max_subscriptions_per_connection,
+    maxFramesPerSecond: values.max_frames_per_second,
+    maxJoinsPerSecond: values.max_joins_per_second,
+    maxBytesPerSecond: values.max_bytes_per_second,
+    maxBufferedBytes: values.max_buffered_bytes,
+    maxMessageBytes: values.max_message_bytes,
+    allowedOrigins: values.allowed_origins,
+    trustedProxies: values.trusted_proxies,
+    allowedHosts: values.allowed_hosts,
+    pingIntervalMs: values.ping_interval_ms,
+    pongTimeoutMs: pongTimeout(values),
+    injectId: values.inject_id,
+    backendTimeoutMs: values.backend_timeout_ms,
+    backendGraceMs: values.backend_grace_ms,
+    backendFallback: values.backend_fallback,
+    logMaxChanges: values.log_max_changes,
+    logMaxAgeMs: values.log_max_age_ms,
+    logMaxBytes: values.log_max_bytes,
+    tombstoneRetentionMs: values.tombstone_retention_ms,
+    idempotencyRetentionMs: values.idempotency_retention_ms,
+    drainDelayMs: values.drain_delay_ms,
+    drainSpreadMs: values.drain_spread_ms,
+    adapter,
+  };
+}
+
+export function stateConfig(values: z.output<typeof stateSchema>, adapter: StoreConfig): StateConfig {
+  const { max_value_bytes: most } = values;
+  const maxValueBytes = most == null ? undefined : Math.min(most, LIMITS.valueBytes);
+  return { triggersEnabled: values.triggers_enabled, maxValueBytes, adapter };
+}
+
+/** A listener of the worker protocol. `undefined`: wrong, and the findings say what. */
+export function readWorkerManager(entry: WorkerEntry, findings: Findings): WorkerManagerConfig | undefined {
+  const values = readSection(workerManagerSchema, entry.config, findings);
+  if (values === undefined) return undefined;
+  if (values.handshake_timeout_ms > LONG_HANDSHAKE_MS) {
+    const time = `for ${values.handshake_timeout_ms} ms a peer may hold a connection without a whole request`;
+    findings.warn('handshake_timeout_long', [...entry.config.path, 'handshake_timeout_ms'], `${time}; ${LONG_HANDSHAKE_MS} is the default`);
+  }
+  warnOfPong(entry.config, values, findings);
+  warnOfOrigins(values.allowed_origins, entry.config.path, findings);
+  const authToken = readAuthToken(values.auth_token, [...entry.config.path, 'auth_token'], findings);
+  if (values.rbac === undefined) return workerManagerConfig(values, { authToken });
+  if (authToken !== undefined)
+    findings.problem([...entry.config.path, 'auth_token'], 'a listener with rbac asks its auth_function_id; remove one of the two');
+  const rbac = readRbac(values.rbac, [...entry.config.path, 'rbac'], findings);
+  if (rbac === undefined) return undefined;
+  const maxInFlightCalls = Math.min(values.max_in_flight_calls, LIMITS.guestInFlightCalls);
+  warnOfChange(entry.config, 'max_in_flight_calls', maxInFlightCalls, 'it is the most that a session with rules may have', findings);
+  const config = { ...workerManagerConfig(values, { rbac }), maxInFlightCalls };
+  const { value } = entry.config;
+  // A message is parsed in one go, so what a guest may send is what it may hold up the engine with.
+  return isMapping(value) && isPresent(value.max_message_bytes) ? config : { ...config, maxMessageBytes: LIMITS.guestMessageBytes };
+}
+
+type Pings = Pick<z.output<typeof streamSchema>, 'ping_interval_ms' | 'pong_timeout_ms'>;
+
+/** A pong is waited for until the next ping at most. */
+function pongTimeout(values: Pings): number {
+  return Math.min(values.pong_timeout_ms, values.ping_interval_ms);
+}
+
+function warnOfPong(section: Section, values: Pings, findings: Findings): void {
+  warnOfChange(section, 'pong_timeout_ms', pongTimeout(values), 'a pong must come before the next ping, see ping_interval_ms', findings);
+}
+
+const LONG_HANDSHAKE_MS = 5_000;
+const SHORT_TOKEN = 16;
+/** `print-config` writes it in place of every token. */
+export const HIDDEN_TOKEN = '***';
+
+/** No message shows the value, not even a wrong one. */
+function readAuthToken(value: unknown, path: KeyPath, findings: Findings): string | undefined {
+  if (value === undefined) return undefined;
+  if (value === null || value === '') {
+    findings.problem(path, 'auth_token is empty, which would let in whoever connects; give it a value, or remove the key');
+  } else if (typeof value !== 'string' || !/^[\x21-\x7e]{1,1024}$/.test(value) || value === HIDDEN_TOKEN) {
+    findings.problem(path, `this value is not valid; expected ${TOKEN_BOUND}`);
+  } else {
+    if (value.length < SHORT_TOKEN)
+      findings.warn('auth_token_short', path, `auth_token has fewer than ${SHORT_TOKEN} characters and can be guessed; use a random one`);
+    return value;
+  }
+  return undefined;
+}
+
+export function readStream(entry: WorkerEntry, resolvePath: PathResolver, findings: Findings): StreamConfig | undefined {
+  const values = readSection(streamSchema, entry.config, findings);
+  const store = readStore('stream', adapterSection(entry), resolvePath, findings);
+  if (values === undefined || store === undefined) return undefined;
+  warnOfPong(entry.config, values, findings);
+  warnOfOrigins(values.allowed_origins, entry.config.path, findings);
+  if (values.drain_delay_ms + values.drain_spread_ms > MAX_DRAIN_MS) {
+    const sum = `drain_delay_ms and drain_spread_ms together exceed ${MAX_DRAIN_MS}`;
+    findings.problem(entry.config.path, `${sum}, which leaves too little of the 28000 of an ordered stop; lower one of them`);
+  }
+  return streamConfig(values, store);
+}
+
+export function readState(entry: WorkerEntry, resolvePath: PathResolver, findings: Findings): StateConfig | undefined {
+  const values = readSection(stateSchema, entry.config, findings);
+  const store = readStore('state', adapterSection(entry), resolvePath, findings);
+  if (values === undefined || store === undefined) return undefined;
+  const config = stateConfig(values, withSaveInterval(store, entry, values.save_interval_ms));
+  const { maxValueBytes = LIMITS.valueBytes } = config;
+  warnOfChange(entry.config, 'max_value_bytes', maxValueBytes, 'it is the most that any item may have', findings);
+  return config;
+}
+
+/** The pause between flushes may stand beside the adapter too; what the adapter says of itself wins. */
+function withSaveInterval(store: StoreConfig, entry: WorkerEntry, saveIntervalMs: number): StoreConfig {
+  if (store.kind !== 'lmdb') return store;
+  const adapter = adapterSection(entry).value;
+  const own = isMapping(adapter) && isMapping(adapter.config) && isPresent(adapter.config.save_interval_ms);
+  return own ? store : { ...store, saveIntervalMs };
+}
+
+/** Publish and subscribe have one form, within this process; a file that may expect more is told. */
+export function readPubsub(entry: WorkerEntry, findings: Findings): void {
+  const adapter = readAdapter('pubsub', adapterSection(entry), findings);
+  if (adapter === undefined || (adapter.name === 'local' && entry.config.form === 'name')) return;
+  const instead = adapter.name === 'local' ? '' : `its adapter ${adapter.name} is not built: `;
+  findings.warn(
+    'pubsub_in_process',
+    entry.path,
+    `${entry.written} is minimal, ${instead}a topic reaches the workers that are connected to this engine now, and nothing is kept`,
+  );
+}
+
+export function httpConfig(values: z.output<typeof httpSchema>): HttpConfig {
+  const listOrAny = (list: readonly string[] | null | undefined) =>
+    list == null || list.length === 0 || list.includes('*') ? 'any' : list;
+  const { cors } = values;
+  return {
+    host: values.host,
+    port: values.port,
+    defaultTimeoutMs: values.default_timeout,
+    concurrentRequests: Math.max(1, values.concurrency_request_limit),
+    cors:
+      cors == null
+        ? undefined
+        : {
+            allowedOrigins: listOrAny(cors.allowed_origins),
+            allowedMethods: listOrAny(cors.allowed_methods),
+            credentials: cors.credentials,
+            maxAgeS: cors.max_age,
+          },
+    pathPrefix: values.path_prefix ?? undefined,
+    exposeErrorMessages: values.expose_error_messages,
+    trustedProxies: values.trusted_proxies,
+    allowedHosts: values.allowed_hosts,
+    middleware: values.middleware
+      .map(({ function_id: functionId, priority }) => ({ functionId, priority }))
+      .sort((left, right) => left.priority - right.priority),
+  };
+}
+
+export function readHttp(entry: WorkerEntry, findings: Findings): HttpConfig | undefined {
+  const values = readSection(httpSchema, entry.config, findings);
+  if (values === undefined) return undefined;
+  const config = httpConfig(values);
+  warnOfOrigins(config.cors?.allowedOrigins ?? 'any', [...entry.config.path, 'cors'], findings);
+  warnOfChange(entry.config, 'concurrency_request_limit', config.concurrentRequests, 'at least one request must be worked on', findings);
+  return config;
+}
+
+const LOGGING_KEYS = ['level', 'log_level', 'format'];
+
+/** Keys for exporters, metrics and sampling must not fail, whatever they hold; only those of logging are read. */
+export function readLogging(entry: WorkerEntry, before: LoggingConfig, findings: Findings): LoggingConfig {
+  const { value, path } = entry.config;
+  if (!isMapping(value)) return before;
+  if (Object.keys(value).some((key) => !LOGGING_KEYS.includes(key))) {
+    findings.warn(
+      'worker_ignored',
+      entry.path,
+      `${entry.written} is mostly ignored: only level, log_level and format are read, nothing is exported`,
+    );
+  }
+  const choose = <T extends string>(key: string, allowed: readonly T[], fallback: T): T => {
+    if (!isPresent(value[key])) return fallback;
+    const chosen = allowed.find((candidate) => candidate === String(value[key]).toLowerCase());
+    if (chosen === undefined) {
+      findings.warn(
+        'value_ignored',
+        [...path, key],
+        `${shown(value[key])} is not known, ${fallback} is used; known: ${allowed.join(', ')}`,
+      );
+    }
+    return chosen ?? fallback;
+  };
+  const levelKey = isPresent(value.level) ? 'level' : 'log_level';
+  return { level: choose(levelKey, LOG_LEVELS, before.level), format: choose('format', LOG_FORMATS, before.format) };
+}
+
+export function adapterSection(entry: WorkerEntry): Section {
+  const { value, path, form } = entry.config;
+  return { value: isMapping(value) ? value.adapter : undefined, path: [...path, 'adapter'], form };
+}
+
+function isPresent(value: unknown): boolean {
+  return value !== undefined && value !== null;
+}

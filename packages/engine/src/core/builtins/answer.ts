@@ -1,0 +1,42 @@
+import { type ErrorBody, type ErrorCode, type JsonText, LIMITS, RivuletError } from '@rivulet/protocol';
+import type { Logger } from '../../logging/logger.js';
+import type { Call, Outcome } from '../fabric/invocation.js';
+
+/** Left for the envelope of an answer when its result is measured against the caller's message limit. */
+const ENVELOPE_BYTES = 4_096;
+
+/** A failure in the words of a worker's function. Trusted callers get it as it is. */
+export class AnsweredError extends Error {
+  readonly body: ErrorBody;
+
+  constructor(body: ErrorBody) {
+    super(body.message);
+    this.name = 'AnsweredError';
+    this.body = body;
+  }
+}
+
+/**
+ * What a built-in function answers when `running` ends. A code of our own passes through; every other failure is `code`, that of the
+ * function, and its cause goes to the log as `event`.
+ */
+export function answerOf(running: Promise<JsonText | undefined>, code: ErrorCode, logger: Logger, event: string): Promise<Outcome> {
+  return running.then(
+    (text) => ({ kind: 'result', text }) as const,
+    (error: unknown) => {
+      if (error instanceof RivuletError) return { kind: 'error', error: error.toBody(), origin: 'engine' } as const;
+      if (error instanceof AnsweredError) return { kind: 'error', error: error.body, origin: 'function' } as const;
+      logger.error(event, { code, error: error instanceof Error ? error.stack : String(error) });
+      return {
+        kind: 'error',
+        error: { code, message: 'the store failed; the log of the engine has the cause' },
+        origin: 'engine',
+      } as const;
+    },
+  );
+}
+
+/** Bytes that the result of a call may have, so that its answer fits one message of the caller. */
+export function resultBytes(call: Call): number {
+  return (call.caller?.maxMessageBytes ?? LIMITS.workerMessageBytes) - ENVELOPE_BYTES;
+}

@@ -1,0 +1,32 @@
+import type { UpgradeRequest } from '../../transport/listener.js';
+import type { ChannelDirection } from './channel.js';
+
+export type ChannelTarget =
+  | { readonly kind: 'channel'; readonly id: string; readonly direction: ChannelDirection; readonly key: string }
+  /** It asks for a channel, without a usable key or direction. */
+  | { readonly kind: 'invalid' }
+  | { readonly kind: 'other' };
+
+const PREFIX = '/ws/channels/';
+const KEY_CHARS = 256;
+
+/**
+ * Which channel an upgrade asks for. SDKs append the path to the URL of the engine as text; when that has a query, path and key arrive
+ * inside it: `/?token=t/ws/channels/ID?key=K&dir=read` (spec RB §5.6).
+ */
+export function readChannelTarget({ path, rawQuery }: Pick<UpgradeRequest, 'path' | 'rawQuery'>): ChannelTarget {
+  const whole = path.replace(/^\/{2,}/, '/');
+  if (whole.startsWith(PREFIX)) return read(whole.slice(PREFIX.length), rawQuery);
+  const at = whole === '/' || whole === '' ? rawQuery.lastIndexOf(PREFIX) : -1;
+  if (at < 0) return { kind: 'other' };
+  const [id = '', query = ''] = rawQuery.slice(at + PREFIX.length).split('?', 2);
+  return read(id, query);
+}
+
+function read(id: string, query: string): ChannelTarget {
+  const parameters = new URLSearchParams(query);
+  const key = parameters.get('key') ?? '';
+  const direction = parameters.get('dir');
+  if (key === '' || key.length > KEY_CHARS || (direction !== 'read' && direction !== 'write')) return { kind: 'invalid' };
+  return { kind: 'channel', id, direction, key };
+}

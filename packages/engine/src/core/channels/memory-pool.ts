@@ -1,0 +1,133 @@
+import { RivuletError } from '@rivulet/protocol';
+import { Channel } from './channel.js';
+import { HighWater } from './high-water.js';
+import { OwnerShare, type ShareBounds, type SharedPool } from './owner-share.js';
+
+export interface PoolBounds {
+  /** Bytes that its channels hold together. */
+  readonly bytes: number;
+  /** Channels that owners have created and that are not over, of all together and of one. */
+  readonly channels: number;
+  readonly perOwner: number;
+  /** Bytes of the channels of one owner. */
+  readonly share: ShareBounds;
+}
+
+/** The table that all pools share. */
+export interface ChannelTable {
+  passed(bytes: number): void;
+  monotonic(): number;
+  remove(channel: Channel): void;
+}
+
+/**
+ * Channels of one kind of owner, which share what may be held; no kind takes from another. When it is used up, everybody who writes to one
+ * of them waits, but where the reader takes each message at once: so nobody who is read waits for those who are not.
+ */
+export class ChannelPool implements SharedPool {
+  readonly #table: ChannelTable;
+  readonly #bounds: PoolBounds;
+  readonly #channels = new Set<Channel>();
+  readonly #shares = new Map<string, OwnerShare>();
+  readonly #held: HighWater;
+  #ownedTotal = 0;
+
+  constructor(table: ChannelTable, bounds: PoolBounds) {
+    this.#table = table;
+    this.#bounds = bounds;
+    this.#held = new HighWater(
+      bounds.bytes,
+      () => this.#holdBack(),
+      () => this.#goOn(),
+    );
+  }
+
+  /** Bytes that its channels hold. */
+  get held(): number {
+    return this.#held.level;
+  }
+
+  get full(): boolean {
+    return this.#held.full;
+  }
+
+  /**
+   * Creates a channel that holds at most `messages`. Throws `OVERLOADED` when its owner has too many, or all owners together have. Those of
+   * the engine, which have no owner, are bounded by their purpose.
+   */
+  create(messages: number, owner: string | undefined): Channel {
+    const share = owner === undefined ? undefined : this.#shareOf(owner);
+    const channel = new Channel(share ?? this, messages, owner);
+    if (share !== undefined) {
+      share.add(channel);
+      this.#ownedTotal++;
+    }
+    this.#channels.add(channel);
+    return channel;
+  }
+
+  /** Returns the channels that the owner has created and that are not over. */
+  ownedBy(owner: string): readonly Channel[] {
+    return [...(this.#shares.get(owner)?.channels ?? [])];
+  }
+
+  // SharedPool
+
+  forget(share: OwnerShare): void {
+    if (this.#shares.get(share.owner) === share) this.#shares.delete(share.owner);
+  }
+
+  // ChannelRoom
+
+  hold(bytes: number): void {
+    this.#held.add(bytes);
+  }
+
+  mayDeliver(): boolean {
+    return true;
+  }
+
+  unsent(): void {}
+
+  passed(bytes: number): void {
+    this.#table.passed(bytes);
+  }
+
+  monotonic(): number {
+    return this.#table.monotonic();
+  }
+
+  remove(channel: Channel): void {
+    if (!this.#channels.delete(channel)) return;
+    this.#table.remove(channel);
+    if (channel.owner !== undefined) this.#ownedTotal--;
+  }
+
+  #shareOf(owner: string): OwnerShare {
+    const share = this.#shares.get(owner);
+    const count = share?.channels.size ?? 0;
+    if (this.#ownedTotal >= this.#bounds.channels || count >= this.#bounds.perOwner) {
+      const bound = count >= this.#bounds.perOwner ? `${count} channels of this worker` : `${this.#ownedTotal} channels`;
+      throw new RivuletError('OVERLOADED', `there are ${bound} that are not over; use or close them first`);
+    }
+    if (share !== undefined) return share;
+    const created = new OwnerShare(owner, this, this.#bounds.share);
+    this.#shares.set(owner, created);
+    return created;
+  }
+
+  #holdBack(): void {
+    for (const channel of this.#channels) channel.holdBack();
+  }
+
+  /** In turn: a channel that goes on is the last one of the next round. */
+  #goOn(): void {
+    const round = [...this.#channels];
+    for (const channel of round) {
+      if (this.full) return;
+      if (!channel.goOn()) continue;
+      this.#channels.delete(channel);
+      this.#channels.add(channel);
+    }
+  }
+}

@@ -1,0 +1,134 @@
+import type { Connection, ConnectionOwner } from '../../transport/connection.js';
+import { encodeFrameHead } from '../../transport/websocket-frame.js';
+import type { Channel, ChannelEnd, ChannelMessage, ChannelReader, ChannelWriter } from './channel.js';
+
+/** Unsent bytes beyond which a reader takes no more until all of them have left. */
+const READER_BYTES = 131_072;
+/** Closes by which a writer says that it is done. A page that is left closes with 1001, a socket that drops counts as 1006. */
+const DONE: ReadonlySet<number> = new Set([1000, 1005]);
+
+/** The socket that reads a channel. What it sends means nothing. */
+export class ReaderSocket implements ConnectionOwner, ChannelReader {
+  readonly #channel: Channel;
+  readonly #connection: Connection;
+  readonly #gone: () => void;
+  readonly #sent = () => {
+    if (this.#connected) this.#count(this.#connection.buffered);
+  };
+  /** Bytes to send that the channel knows of. */
+  #counted = 0;
+  #connected = true;
+
+  constructor(channel: Channel, connection: Connection, gone: () => void) {
+    this.#channel = channel;
+    this.#connection = connection;
+    this.#gone = gone;
+  }
+
+  /** `false`: the channel has a reader, or is over. */
+  attach(): boolean {
+    return this.#channel.attachReader(this);
+  }
+
+  get ready(): boolean {
+    const { open, buffered } = this.#connection;
+    return open && buffered < READER_BYTES && this.#channel.mayDeliver(buffered);
+  }
+
+  deliver({ data, binary }: ChannelMessage): void {
+    this.#connection.writeFrame(encodeFrameHead(data.length, binary), data, this.#sent);
+    this.#sent();
+  }
+
+  finish(end: ChannelEnd): void {
+    // Whoever has lost access gets nothing more, also nothing that waits for the kernel.
+    const unsent = (end === 'revoked' || end === 'expired') && this.#connection.buffered > 0;
+    this.#connection.close(end);
+    if (unsent) this.#connection.destroy();
+  }
+
+  onText(): void {}
+
+  onBinary(): void {}
+
+  onDrain(): void {
+    this.#channel.pump();
+  }
+
+  onClose(): void {
+    this.#channel.readerClosed();
+  }
+
+  onDisconnect(): void {
+    this.#connected = false;
+    this.#count(0);
+    this.#gone();
+  }
+
+  #count(buffered: number): void {
+    const more = buffered - this.#counted;
+    if (more === 0) return;
+    this.#counted = buffered;
+    this.#channel.unsent(more);
+  }
+}
+
+/** The socket that writes a channel. It isn't read while the channel is full, so that its peer feels it. */
+export class WriterSocket implements ConnectionOwner, ChannelWriter {
+  readonly #channel: Channel;
+  readonly #connection: Connection;
+  readonly #gone: () => void;
+
+  constructor(channel: Channel, connection: Connection, gone: () => void) {
+    this.#channel = channel;
+    this.#connection = connection;
+    this.#gone = gone;
+  }
+
+  /** `false`: the channel has a writer, or is over. */
+  attach(): boolean {
+    return this.#channel.attachWriter(this);
+  }
+
+  pause(): void {
+    this.#connection.pause();
+  }
+
+  resume(): void {
+    this.#connection.resume();
+  }
+
+  knock(): void {
+    this.#connection.knock();
+  }
+
+  finish(end: ChannelEnd): void {
+    this.#connection.close(end);
+  }
+
+  onText(text: string): void {
+    this.#channel.write({ data: Buffer.from(text), binary: false });
+  }
+
+  onBinary(data: Buffer): void {
+    this.#channel.write({ data, binary: true });
+  }
+
+  onDrain(): void {}
+
+  onClose(code: number): void {
+    this.#channel.writerClosed(!DONE.has(code));
+  }
+
+  onDisconnect(): void {
+    this.#gone();
+  }
+}
+
+const NOBODY: ConnectionOwner = { onText() {}, onBinary() {}, onDrain() {}, onClose() {} };
+
+/** For a socket whose end of the channel is taken. */
+export function refuseTaken(connection: Connection): ConnectionOwner {
+  connection.close('taken');
+  return NOBODY;
+}

@@ -1,0 +1,100 @@
+import { LIMITS } from '@rivulet/protocol';
+import type { Logger } from '../../logging/logger.js';
+import { engineTriggerConfig } from '../contracts/engine-schemas.js';
+import type { Fabric, TriggerBinding } from '../fabric/fabric.js';
+import { JsonPayload } from '../fabric/invocation.js';
+import type { WorkersEvent } from '../workers/worker-registry.js';
+import { EventFeed } from './event-feed.js';
+
+/** Registrations come in bursts; the list of functions is told once after this many milliseconds of them. So are announcements of a worker. */
+const DEBOUNCE_MS = 100;
+const FIRINGS_PER_TURN = 64;
+
+/** The engine's own trigger types: who can be called, and who is connected (spec WP §1.10). */
+export class EngineEvents {
+  readonly #rows: (workerId: string | undefined) => readonly unknown[];
+  readonly #functions: EventFeed;
+  readonly #workers: EventFeed;
+  #functionsTimer: NodeJS.Timeout | undefined;
+  #announcedTimer: NodeJS.Timeout | undefined;
+  /** Workers whose announcement was told a moment ago, and those of them that have announced themselves again since. */
+  #announced = new Set<string>();
+  #again = new Set<string>();
+
+  /** `rows`: what engine::functions::list shows that worker at that moment. */
+  constructor(fabric: Fabric, logger: Logger, rows: (workerId: string | undefined) => readonly unknown[]) {
+    this.#rows = rows;
+    // Each shows the whole, so only the latest counts; and each is a long list of its own.
+    this.#functions = new EventFeed({ fabric, logger, kept: 1, firingsPerTurn: 1 });
+    this.#workers = new EventFeed({ fabric, logger, kept: LIMITS.workerEvents, firingsPerTurn: FIRINGS_PER_TURN });
+    fabric.provideTriggerType('engine::functions-available', 'Fires when functions come or go.', this.#functions, engineTriggerConfig);
+    fabric.provideTriggerType(
+      'engine::workers-available',
+      'Fires when workers come, announce themselves or go.',
+      this.#workers,
+      engineTriggerConfig,
+    );
+  }
+
+  functionsChanged(): void {
+    if (this.#functionsTimer !== undefined) return;
+    this.#functionsTimer = setTimeout(() => {
+      this.#functionsTimer = undefined;
+      this.#functions.publish(this.#functionsEvent());
+    }, DEBOUNCE_MS);
+    this.#functionsTimer.unref();
+  }
+
+  workersChanged(event: WorkersEvent, workerId: string): void {
+    if (event === 'worker_metadata_updated') {
+      this.#workerAnnounced(workerId);
+      return;
+    }
+    if (event === 'worker_disconnected') this.#again.delete(workerId);
+    this.#tell(event, workerId);
+  }
+
+  close(): void {
+    clearTimeout(this.#functionsTimer);
+    clearTimeout(this.#announcedTimer);
+    this.#functionsTimer = undefined;
+    this.#functions.close();
+    this.#workers.close();
+  }
+
+  /** The list is made once for all bindings of a worker: they are told one after the other. */
+  #functionsEvent(): (binding: TriggerBinding) => JsonPayload {
+    let latest: { readonly workerId: string | undefined; readonly payload: JsonPayload } | undefined;
+    return ({ workerId }) => {
+      if (latest === undefined || latest.workerId !== workerId) {
+        const event = { event: 'functions_changed', functions: this.#rows(workerId) };
+        latest = { workerId, payload: JsonPayload.ofText(JSON.stringify(event)) };
+      }
+      return latest.payload;
+    };
+  }
+
+  #workerAnnounced(workerId: string): void {
+    if (this.#announced.has(workerId)) {
+      this.#again.add(workerId);
+      return;
+    }
+    this.#announced.add(workerId);
+    this.#tell('worker_metadata_updated', workerId);
+    this.#announcedTimer ??= setTimeout(() => this.#announceAgain(), DEBOUNCE_MS).unref();
+  }
+
+  #announceAgain(): void {
+    this.#announcedTimer = undefined;
+    const again = this.#again;
+    this.#announced = new Set();
+    this.#again = new Set();
+    for (const workerId of again) this.#workerAnnounced(workerId);
+  }
+
+  #tell(event: WorkersEvent, workerId: string): void {
+    if (this.#workers.empty) return;
+    const payload = JsonPayload.ofValue({ event, worker_id: workerId });
+    this.#workers.publish(() => payload);
+  }
+}

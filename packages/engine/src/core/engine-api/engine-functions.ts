@@ -1,0 +1,241 @@
+import { randomUUID } from 'node:crypto';
+import {
+  field,
+  isJsonObject,
+  isNamespace,
+  isRegistryId,
+  type JsonObject,
+  LIMITS,
+  namespaceRule,
+  optionalField,
+  RivuletError,
+  stringField,
+} from '@rivulet/protocol';
+import type { Logger } from '../../logging/logger.js';
+import type { Clock } from '../../structures/clock.js';
+import { resultBytes } from '../builtins/answer.js';
+import { boundedText } from '../builtins/bounded-text.js';
+import { ENGINE_SCHEMAS, INFO_BATCH } from '../contracts/engine-schemas.js';
+import type { FunctionFabric } from '../fabric/function-fabric.js';
+import { DEFAULT_NAMESPACE } from '../fabric/function-registry.js';
+import { type Call, type Caller, forbiddenText, type Outcome } from '../fabric/invocation.js';
+import { rowsFor } from '../workers/access/guest-rows.js';
+import { readAnnouncement, shorten } from '../workers/announcement.js';
+import type { WorkerRegistry } from '../workers/worker-registry.js';
+import { type Introspection, type Row, sightOf } from './introspection.js';
+import { WorkerLogs } from './worker-logs.js';
+
+interface Parts {
+  readonly fabric: FunctionFabric;
+  readonly workers: WorkerRegistry;
+  readonly introspection: Introspection;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+type Answer = (input: JsonObject, call: Call) => object | undefined;
+
+/** Registers the engine::* functions of spec WP §1.12. */
+export function registerEngineFunctions(parts: Parts): void {
+  const add = (id: string, description: string, answer: Answer) => {
+    parts.fabric.registerBuiltin(
+      id,
+      (call) => result(rowsFor(call.caller, answer(inputOf(call), call)), resultBytes(call)),
+      description,
+      ENGINE_SCHEMAS[id],
+    );
+  };
+  registerWorkerFunctions(parts, add);
+  registerFunctionFunctions(parts, add);
+  registerTriggerFunctions(parts, add);
+  const workerLogs = new WorkerLogs(parts.logger, parts.clock);
+  for (const level of ['trace', 'debug', 'info', 'warn', 'error'] as const) {
+    add(`engine::log::${level}`, `Writes a line to the engine's log at level ${level}.`, (input, call) => {
+      if (!workerLogs.mayWrite(call.caller)) return undefined;
+      const text = stringField(input, 'message') ?? '';
+      const message = shorten(text, LIMITS.workerLogChars);
+      parts.logger[level === 'trace' ? 'debug' : level]('worker_log', {
+        service: shorten(stringField(input, 'service_name') ?? '', LIMITS.labelChars) || undefined,
+        message,
+        ...(message === text ? {} : { shortened: true }),
+      });
+      return undefined;
+    });
+  }
+  add('engine::health::check', 'Answers while the engine runs.', () => ({ status: 'ok' }));
+}
+
+type Add = (id: string, description: string, answer: Answer) => void;
+
+function registerWorkerFunctions({ workers, introspection }: Parts, add: Add): void {
+  add('engine::workers::register', 'A worker says who it is.', (input, call) => {
+    const session = call.caller === undefined ? undefined : workers.get(call.caller.workerId);
+    session?.announce(readAnnouncement(input));
+    return { success: true };
+  });
+  add('engine::workers::list', 'Workers that are connected now.', (input, { caller }) => {
+    const workerId = stringField(input, 'worker_id');
+    const runtime = stringField(input, 'runtime');
+    const status = stringField(input, 'status');
+    const search = stringField(input, 'search');
+    const namespace = stringField(input, 'namespace');
+    const rows = introspection
+      .workers(sightOf(caller))
+      .filter((row) => namespace === undefined || row.namespace === namespace)
+      .filter((row) => workerId === undefined || row.id === workerId)
+      .filter((row) => runtime === undefined || row.runtime === runtime)
+      .filter((row) => status === undefined || row.status === status)
+      .filter((row) => matches(search, row.name));
+    return { workers: rows, timestamp: Date.now() };
+  });
+  add('engine::workers::info', 'One worker with its functions and triggers.', (input, { caller }) =>
+    found(introspection.worker(requiredText(input, 'name'), sightOf(caller), stringField(input, 'namespace')), 'worker'),
+  );
+}
+
+function registerFunctionFunctions({ introspection }: Parts, add: Add): void {
+  add('engine::functions::list', 'Functions that can be called now.', (input, { caller }) => {
+    const rows = introspection.functions(field(input, 'include_internal') === true, sightOf(caller));
+    return { functions: rows.filter(wantedBy(input, 'function_id')) };
+  });
+  add('engine::functions::info', 'One function, or several, in detail.', (input, { caller }) => {
+    const sight = sightOf(caller);
+    const id = stringField(input, 'function_id');
+    const ids = optionalField(input, 'function_ids');
+    if ((id === undefined) === (ids === undefined)) {
+      throw new RivuletError('INVALID_ARGUMENTS', 'give either function_id or function_ids');
+    }
+    const namespace = stringField(input, 'namespace');
+    const knows = (each: string) => sight.knows(each, namespace ?? DEFAULT_NAMESPACE);
+    if (id !== undefined && !knows(id)) throw new RivuletError('FORBIDDEN', forbiddenText(id));
+    if (id !== undefined) return found(introspection.functionDetail(id, sight, namespace), 'function');
+    if (!Array.isArray(ids) || ids.length > INFO_BATCH || !ids.every((each) => typeof each === 'string')) {
+      throw new RivuletError('INVALID_ARGUMENTS', `function_ids must be an array of at most ${INFO_BATCH} strings`);
+    }
+    const details = (ids as string[]).map((each) =>
+      knows(each)
+        ? (introspection.functionDetail(each, sight, namespace) ?? { function_id: each, error: 'not_found' })
+        : { function_id: each, error: 'forbidden' },
+    );
+    return { functions: details };
+  });
+}
+
+function registerTriggerFunctions({ fabric, introspection }: Parts, add: Add): void {
+  add('engine::triggers::list', 'Bindings for SDKs below 0.13, trigger types for the others.', (input, call) => {
+    const internal = field(input, 'include_internal') === true;
+    if (call.caller !== undefined && isBelow013(call.caller.version))
+      return {
+        triggers: introspection.bindings(internal, sightOf(call.caller)).filter(wantedBy(input, 'id', 'function_id', 'trigger_type')),
+      };
+    return { triggers: introspection.types(internal).filter(wantedBy(input, 'id')) };
+  });
+  add('engine::triggers::info', 'One trigger type.', (input) =>
+    found(introspection.type(requiredText(input, 'id'), stringField(input, 'namespace')), 'trigger type'),
+  );
+  add('engine::trigger-types::list', 'Trigger types.', (input) => ({
+    trigger_types: introspection.types(field(input, 'include_internal') === true).filter(wantedBy(input, 'id')),
+  }));
+  add('engine::registered-triggers::list', 'Bindings.', (input, { caller }) => {
+    const type = stringField(input, 'trigger_type');
+    const target = stringField(input, 'function_id');
+    const rows = introspection
+      .bindings(field(input, 'include_internal') === true, sightOf(caller))
+      .filter((row) => type === undefined || row.trigger_type === type)
+      .filter((row) => target === undefined || row.function_id === target)
+      .filter(wantedBy(input, 'id', 'function_id', 'trigger_type'));
+    return { registered_triggers: rows };
+  });
+  add('engine::registered-triggers::info', 'One binding.', (input, { caller }) =>
+    found(introspection.binding(requiredText(input, 'id'), sightOf(caller)), 'trigger'),
+  );
+  add('engine::register_trigger', 'Binds a trigger to a function for as long as the engine runs.', (input, { caller }) => {
+    refuseGated(caller);
+    const config = field(input, 'config') ?? {};
+    if (!isJsonObject(config)) throw new RivuletError('deserialization_error', 'config must be an object');
+    const id = randomUUID();
+    fabric.triggers.register({
+      id,
+      type: requiredText(input, 'trigger_type'),
+      functionId: requiredText(input, 'function_id'),
+      namespace: namespaceField(input, 'namespace'),
+      typeNamespace: namespaceField(input, 'trigger_namespace'),
+      config,
+      metadata: field(input, 'metadata') ?? undefined,
+      workerId: undefined,
+    });
+    return { id };
+  });
+  add('engine::unregister_trigger', 'Removes a binding.', (input, { caller }) => {
+    refuseGated(caller);
+    return { removed: fabric.triggers.unregister(requiredText(input, 'id')) };
+  });
+}
+
+/** Triggers that outlive their session pass no gate and no hook, and belong to everybody. */
+function refuseGated(caller: Caller | undefined): void {
+  if (caller?.access === undefined) return;
+  throw new RivuletError('FORBIDDEN', 'a session with rules registers and removes triggers with messages, not with this function');
+}
+
+function inputOf(call: Call): JsonObject {
+  const { value } = call.payload;
+  if (value === null) return {};
+  if (!isJsonObject(value)) throw new RivuletError('deserialization_error', 'the input must be an object');
+  return value;
+}
+
+function result(value: unknown, maxBytes: number): Outcome {
+  return { kind: 'result', text: isJsonObject(value) ? boundedText(value, maxBytes) : JSON.stringify(value) };
+}
+
+function requiredText(input: JsonObject, key: string): string {
+  const value = stringField(input, key);
+  if (value === undefined || !isRegistryId(value)) throw new RivuletError('deserialization_error', `${key} must be a string`);
+  return value;
+}
+
+function found(row: Row | undefined, what: string): Row {
+  if (row === undefined) throw new RivuletError('NOT_FOUND', `no such ${what}`);
+  return row;
+}
+
+/** Whether any of the values contains the text that is searched, in whatever case. */
+function matches(search: string | undefined, ...values: readonly unknown[]): boolean {
+  if (search === undefined) return true;
+  const wanted = search.toLowerCase();
+  return values.some((value) => typeof value === 'string' && value.toLowerCase().includes(wanted));
+}
+
+/** Whether a row has what `search`, `prefix`, `worker`, `workers` and `namespace` ask for. The first key is that of its id. */
+function wantedBy(input: JsonObject, id: string, ...searched: readonly string[]): (row: Row) => boolean {
+  const prefix = stringField(input, 'prefix');
+  const search = stringField(input, 'search');
+  const namespace = stringField(input, 'namespace');
+  const names = workerNames(input);
+  return (row) =>
+    (prefix === undefined || String(row[id]).startsWith(prefix)) &&
+    (names === undefined || names.has(String(row.worker_name))) &&
+    (namespace === undefined || row.namespace === namespace) &&
+    matches(search, row[id], ...searched.map((key) => row[key]));
+}
+
+function namespaceField(input: JsonObject, key: string): string | undefined {
+  const name = optionalField(input, key);
+  if (name !== undefined && !isNamespace(name)) throw new RivuletError('INVALID_NAMESPACE', namespaceRule(key));
+  return name;
+}
+
+function workerNames(input: JsonObject): Set<string> | undefined {
+  const one = stringField(input, 'worker');
+  const many = field(input, 'workers');
+  if (Array.isArray(many)) return new Set(many.filter((name): name is string => typeof name === 'string'));
+  return one === undefined ? undefined : new Set([one]);
+}
+
+/** `false` for versions that can't be read: newer shapes are the default. */
+function isBelow013(version: string | undefined): boolean {
+  const match = /^(\d{1,4})\.(\d{1,4})\./.exec(version ?? '');
+  if (match === null) return false;
+  return Number(match[1]) === 0 && Number(match[2]) < 13;
+}

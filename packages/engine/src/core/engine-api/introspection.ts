@@ -1,0 +1,232 @@
+import { isJsonObject } from '@rivulet/protocol';
+import type { TriggerBinding } from '../fabric/fabric.js';
+import type { FunctionFabric } from '../fabric/function-fabric.js';
+import { type Builtin, DEFAULT_NAMESPACE, namespaceOf, type Registration } from '../fabric/function-registry.js';
+import type { Caller } from '../fabric/invocation.js';
+import type { TriggerType } from '../fabric/trigger-registry.js';
+import type { WorkerRegistry } from '../workers/worker-registry.js';
+import type { WorkerSession } from '../workers/worker-session.js';
+
+export type Row = Readonly<Record<string, unknown>>;
+
+/** What somebody may know of. */
+export interface Sight {
+  readonly knows: (functionId: string, namespace: string) => boolean;
+  readonly sees: (binding: TriggerBinding) => boolean;
+}
+
+const EVERYTHING: Sight = { knows: () => true, sees: () => true };
+
+/** What the caller of an engine::* function may know of: the functions that it may call, and of triggers its own. */
+export function sightOf(caller: Caller | undefined): Sight {
+  const access = caller?.access;
+  if (caller === undefined || access === undefined) return EVERYTHING;
+  return {
+    knows: (functionId, namespace) => access.mayCall(functionId, namespace),
+    sees: (binding) => binding.workerId === caller.workerId,
+  };
+}
+
+/** Rows of the engine::* lists: the union of what old and new SDKs read (spec WP §1.12). */
+export class Introspection {
+  readonly #fabric: FunctionFabric;
+  readonly #workers: WorkerRegistry;
+  readonly #summaries = new WeakMap<TriggerBinding, string>();
+
+  constructor(fabric: FunctionFabric, workers: WorkerRegistry) {
+    this.#fabric = fabric;
+    this.#workers = workers;
+  }
+
+  functions(includeInternal: boolean, sight: Sight = EVERYTHING): Row[] {
+    return this.#fabric.functions
+      .list()
+      .filter((entry) => sight.knows(entry.id, namespaceOf(entry)))
+      .filter((entry) => includeInternal || !isInternal(entry))
+      .map((entry) => this.#functionRow(entry));
+  }
+
+  /** Without a namespace: of `default`, else of the namespace that has the function. */
+  functionDetail(id: string, sight: Sight, namespace?: string): Row | undefined {
+    const { functions } = this.#fabric;
+    const entry = functions.builtin(id) ?? functions.find(id, namespace) ?? this.#elsewhere(id, namespace);
+    if (entry === undefined || !sight.knows(id, namespaceOf(entry))) return undefined;
+    const bound = (row: Row) => row.function_id === id && row.namespace === namespaceOf(entry);
+    return {
+      ...this.#functionRow(entry),
+      registered_triggers: this.bindings(true, sight, ({ functionId }) => functionId === id).filter(bound),
+    };
+  }
+
+  /** Connected workers that announced a pid, then the engine itself. */
+  workers(sight: Sight = EVERYTHING): Row[] {
+    const announced = this.#workers.sessions().filter((session) => typeof session.announcement?.pid === 'number');
+    const names = new Map<string, number>();
+    for (const session of announced) names.set(nameKey(session), (names.get(nameKey(session)) ?? 0) + 1);
+    return [...announced.map((session) => workerRow(session, sight, names.get(nameKey(session)) ?? 1)), ENGINE_ROW];
+  }
+
+  worker(name: string, sight: Sight = EVERYTHING, namespace?: string): Row | undefined {
+    const wanted = (row: Row) => (row.name === name || row.id === name) && (namespace === undefined || row.namespace === namespace);
+    const worker = this.workers(sight).find(wanted);
+    if (worker === undefined) return undefined;
+    const ids = new Set(worker.functions as readonly string[]);
+    return {
+      worker,
+      functions: this.functions(true).filter((row) => ids.has(row.function_id as string) && row.namespace === worker.namespace),
+      trigger_types: this.types(true).filter((row) => row.worker_name === name && row.namespace === worker.namespace),
+      registered_triggers: this.bindings(true, sight).filter((row) => row.worker_name === name),
+    };
+  }
+
+  types(includeInternal: boolean): Row[] {
+    return this.#fabric.triggers
+      .types()
+      .filter((type) => includeInternal || !type.id.startsWith('engine::'))
+      .map((type) => this.#typeRow(type));
+  }
+
+  type(id: string, namespace?: string): Row | undefined {
+    const type = this.#fabric.triggers.type(id, namespace);
+    return type === undefined ? undefined : this.#typeRow(type);
+  }
+
+  bindings(includeInternal: boolean, sight: Sight = EVERYTHING, isWanted: (binding: TriggerBinding) => boolean = () => true): Row[] {
+    return this.#fabric.triggers
+      .bindings()
+      .filter(isWanted)
+      .filter(sight.sees)
+      .filter((binding) => includeInternal || !(binding.functionId.startsWith('engine::') || binding.type.startsWith('engine::')))
+      .map((binding) => this.#bindingRow(binding));
+  }
+
+  binding(id: string, sight: Sight = EVERYTHING): Row | undefined {
+    const binding = this.#fabric.triggers.binding(id);
+    if (binding === undefined || !sight.sees(binding)) return undefined;
+    return {
+      ...this.#bindingRow(binding),
+      metadata: binding.metadata ?? null,
+      trigger: this.type(binding.type, binding.typeNamespace) ?? null,
+      function: this.functionDetail(binding.functionId, sight, binding.namespace) ?? null,
+    };
+  }
+
+  /** The config may be long, and never changes. */
+  #summaryOf(binding: TriggerBinding): string {
+    let summary = this.#summaries.get(binding);
+    if (summary === undefined) {
+      // Flat, so that it does not keep the whole text.
+      summary = Buffer.from(JSON.stringify(binding.config).slice(0, 120)).toString();
+      this.#summaries.set(binding, summary);
+    }
+    return summary;
+  }
+
+  #functionRow(entry: Registration | Builtin): Row {
+    const registration = 'owner' in entry ? entry : undefined;
+    const contract = 'owner' in entry ? undefined : entry.contract;
+    const request = registration?.requestFormat ?? contract?.requestSchema ?? null;
+    const response = registration?.responseFormat ?? contract?.responseSchema ?? null;
+    return {
+      function_id: entry.id,
+      namespace: namespaceOf(entry),
+      worker_name: registration === undefined ? 'engine' : this.#workerName(registration.owner.workerId, entry.id),
+      description: entry.description,
+      request_schema: request,
+      response_schema: response,
+      request_format: request,
+      response_format: response,
+      metadata: registration?.metadata ?? null,
+    };
+  }
+
+  #typeRow(type: TriggerType): Row {
+    return {
+      id: type.id,
+      namespace: type.namespace,
+      worker_name: type.workerId === undefined ? 'engine' : this.#workerName(type.workerId, type.id),
+      description: type.description,
+      trigger_request_format: type.triggerRequestFormat,
+      call_request_format: type.callRequestFormat,
+    };
+  }
+
+  #bindingRow(binding: TriggerBinding): Row {
+    return {
+      id: binding.id,
+      trigger_type: binding.type,
+      function_id: binding.functionId,
+      namespace: binding.namespace ?? DEFAULT_NAMESPACE,
+      worker_name: binding.workerId === undefined ? 'engine' : this.#workerName(binding.workerId, binding.functionId),
+      state: this.#fabric.triggers.waits(binding.id) ? 'waiting' : 'live',
+      config: binding.config,
+      config_summary: this.#summaryOf(binding),
+      ...(binding.metadata === undefined ? {} : { metadata: binding.metadata }),
+    };
+  }
+
+  /** Of a worker that has announced no name: the first segment of the id. */
+  #workerName(workerId: string, id: string): string {
+    return this.#workers.get(workerId)?.announcement?.name ?? id.split('::', 1)[0] ?? id;
+  }
+
+  #elsewhere(id: string, namespace: string | undefined): Registration | undefined {
+    return namespace === undefined ? this.#fabric.functions.find(id, this.#fabric.functions.newestNamespace(id)) : undefined;
+  }
+}
+
+function isInternal(entry: Registration | Builtin): boolean {
+  if (entry.id.startsWith('engine::')) return true;
+  return 'owner' in entry && isJsonObject(entry.metadata) && entry.metadata.internal === true;
+}
+
+function nameKey({ namespace, announcement, workerId }: WorkerSession): string {
+  return JSON.stringify([namespace, announcement?.name ?? workerId]);
+}
+
+/** `instances`: connected workers of its namespace and name. */
+function workerRow(session: WorkerSession, sight: Sight, instances: number): Row {
+  const { announcement } = session;
+  const functions = session.functionIds.filter((id) => sight.knows(id, session.namespace));
+  return {
+    id: session.workerId,
+    name: announcement?.name ?? null,
+    namespace: session.namespace,
+    instance_count: instances,
+    description: announcement?.description ?? null,
+    runtime: announcement?.runtime ?? null,
+    version: announcement?.version ?? null,
+    os: announcement?.os ?? null,
+    ip_address: session.remoteAddress,
+    internal: false,
+    status: 'connected',
+    connected_at_ms: session.connectedAt,
+    function_count: functions.length,
+    functions,
+    active_invocations: session.runningCalls,
+    latest_metrics: null,
+    pid: announcement?.pid ?? null,
+    isolation: announcement?.isolation ?? null,
+  };
+}
+
+const ENGINE_ROW: Row = {
+  id: 'engine',
+  name: 'engine',
+  namespace: DEFAULT_NAMESPACE,
+  instance_count: 1,
+  description: 'Functions of the engine itself.',
+  runtime: 'engine',
+  version: null,
+  os: null,
+  ip_address: null,
+  internal: true,
+  status: 'connected',
+  connected_at_ms: null,
+  function_count: 0,
+  functions: [],
+  active_invocations: 0,
+  latest_metrics: null,
+  pid: process.pid,
+  isolation: 'in-process',
+};

@@ -1,0 +1,214 @@
+import { RivuletError } from '@rivulet/protocol';
+import { runInBackground } from '../../logging/background.js';
+import type { LogFields, Logger } from '../../logging/logger.js';
+import { RepeatedLine } from '../../logging/repeated-line.js';
+import { BuiltinContract, type BuiltinSchemas, type ConfigSchema, publishedSchema } from '../contracts/builtin-contract.js';
+import { IgnoredKeys } from '../contracts/ignored-keys.js';
+import { InputKeys, type KeyPolicy } from '../contracts/input-keys.js';
+import { decides } from './decision-triggers.js';
+import { HeldEvents } from './event-budget.js';
+import type { Fabric, FireOutcome, PendingCall, TriggerBinding, TriggerProvider } from './fabric.js';
+import { FiringTurns } from './firing-scheduler.js';
+import { DEFAULT_NAMESPACE, FunctionRegistry } from './function-registry.js';
+import { type BuiltinHandler, type Call, failure, type JsonPayload, type Outcome } from './invocation.js';
+import { notFoundText, notFoundTextForGuests } from './not-found-text.js';
+import { TriggerRegistry } from './trigger-registry.js';
+
+const NOTHING_PENDING: PendingCall = { cancel() {} };
+
+/** The fabric of one engine: resolves ids, runs built-ins, hands calls to workers, fires bindings. */
+export class FunctionFabric implements Fabric {
+  readonly functions: FunctionRegistry;
+  readonly triggers: TriggerRegistry;
+  readonly firing: Fabric['firing'];
+  readonly #logger: Logger;
+  /** Of bindings that have failed. */
+  readonly #failures = new WeakMap<TriggerBinding, Record<'condition_failed' | 'trigger_function_failed', RepeatedLine>>();
+
+  readonly #ignoredKeys: IgnoredKeys;
+  readonly #strict: boolean;
+
+  /** `onFunctionsChanged` runs after each change of who serves what. `strict`: unknown keys are refused, as by `strict_payloads`. */
+  constructor(logger: Logger, onFunctionsChanged: () => void = () => {}, strict = false) {
+    this.#logger = logger;
+    this.#strict = strict;
+    this.#ignoredKeys = new IgnoredKeys(logger);
+    this.firing = { turns: new FiringTurns(logger), events: new HeldEvents() };
+    this.functions = new FunctionRegistry(onFunctionsChanged);
+    this.triggers = new TriggerRegistry(logger);
+  }
+
+  registerBuiltin(id: string, handler: BuiltinHandler, description: string, schemas?: BuiltinSchemas): void {
+    if (schemas === undefined) return this.functions.addBuiltin({ id, handler, description, contract: undefined });
+    const contract = new BuiltinContract(schemas);
+    const checked: BuiltinHandler = (call) => {
+      contract.check(call.payload.value, this.#keyPolicy(call.caller?.workerId, id));
+      return handler(call);
+    };
+    this.functions.addBuiltin({ id, handler: checked, description, contract });
+  }
+
+  hasFunction(id: string, namespace?: string): boolean {
+    return this.functions.has(id, namespace);
+  }
+
+  newestNamespace(id: string): string | undefined {
+    return this.functions.newestNamespace(id);
+  }
+
+  onServed(listener: (id: string) => void): void {
+    this.functions.onServed(listener);
+  }
+
+  invoke(call: Call, done: (outcome: Outcome) => void): PendingCall {
+    const builtin = this.functions.builtin(call.functionId);
+    if (builtin !== undefined) return this.#run(builtin.handler, call, done);
+    const registration = this.functions.find(call.functionId, call.namespace, call.preferWorker, call.deciding);
+    if (registration === undefined) {
+      done(failure('function_not_found', this.#notFoundText(call)));
+      return NOTHING_PENDING;
+    }
+    if (registration.httpInvoked) {
+      done(failure('function_not_invokable', `function ${call.functionId} is HTTP-invoked, which this engine does not perform`));
+      return NOTHING_PENDING;
+    }
+    return registration.owner.dispatch(call, done);
+  }
+
+  request(call: Call, timeoutMs: number): Promise<Outcome | { readonly kind: 'timeout' }> {
+    return new Promise((resolve) => {
+      let pending: PendingCall | undefined;
+      const timer = setTimeout(() => {
+        pending?.cancel();
+        resolve({ kind: 'timeout' });
+      }, timeoutMs);
+      pending = this.invoke(call, (outcome) => {
+        clearTimeout(timer);
+        resolve(outcome);
+      });
+    });
+  }
+
+  provideTriggerType(id: string, description: string, provider: TriggerProvider, config?: ConfigSchema): void {
+    const keys = config === undefined ? undefined : InputKeys.of(config);
+    const checked: TriggerProvider = {
+      register: (binding) => {
+        const refusal = keys?.refusal(binding.config, this.#keyPolicy(binding.workerId, id));
+        if (refusal !== undefined) throw new RivuletError('trigger_registration_failed', `config of a ${id} trigger: ${refusal}`);
+        provider.register(binding);
+      },
+      unregister: (binding) => provider.unregister(binding),
+    };
+    this.triggers.addType({
+      id,
+      namespace: DEFAULT_NAMESPACE,
+      description,
+      triggerRequestFormat: config === undefined ? null : publishedSchema(config),
+      callRequestFormat: null,
+      provider: checked,
+      workerId: undefined,
+    });
+  }
+
+  async fire(binding: TriggerBinding, event: JsonPayload, timeoutMs?: number): Promise<FireOutcome> {
+    const deadline = timeoutMs === undefined ? undefined : performance.now() + timeoutMs;
+    const condition = binding.config.condition_function_id;
+    if (typeof condition === 'string' && condition !== '') {
+      const { namespace, workerId, gated } = binding;
+      const call = {
+        functionId: condition,
+        namespace,
+        payload: event,
+        preferWorker: workerId,
+        deciding: gated !== true,
+        from: 'trigger' as const,
+      };
+      const answer = await this.#ask(call, deadline);
+      if (answer.kind === 'timeout') return answer;
+      if (answer.kind === 'error') {
+        this.#warnOf(binding, 'condition_failed', { trigger: binding.id, function: condition, code: answer.error.code });
+        return { kind: 'skipped', reason: 'condition_failed' };
+      }
+      if (answer.text === 'false') return { kind: 'skipped', reason: 'condition' };
+    }
+    const { functionId, namespace, metadata, workerId } = binding;
+    const call = {
+      functionId,
+      namespace,
+      payload: event,
+      metadata,
+      preferWorker: workerId,
+      deciding: decides(binding),
+      from: 'trigger' as const,
+    };
+    const outcome = await this.#ask(call, deadline);
+    if (outcome.kind === 'error') {
+      const { code } = outcome.error;
+      this.#warnOf(binding, 'trigger_function_failed', { trigger: binding.id, type: binding.type, function: functionId, code });
+    }
+    return outcome;
+  }
+
+  /** At most one line a minute of each binding: what fires often fails often. */
+  #warnOf(binding: TriggerBinding, event: 'condition_failed' | 'trigger_function_failed', fields: LogFields): void {
+    let lines = this.#failures.get(binding);
+    if (lines === undefined) {
+      lines = { condition_failed: new RepeatedLine(), trigger_function_failed: new RepeatedLine() };
+      this.#failures.set(binding, lines);
+    }
+    lines[event].add((times) => this.#logger.warn(event, { ...fields, times }));
+  }
+
+  #ask(call: Call, deadline: number | undefined): Promise<Outcome | { readonly kind: 'timeout' }> {
+    if (deadline !== undefined) return this.request(call, Math.max(1, deadline - performance.now()));
+    return new Promise((resolve) => {
+      this.invoke(call, resolve);
+    });
+  }
+
+  #keyPolicy(worker: string | undefined, of: string): KeyPolicy {
+    return { strict: this.#strict, ignored: (key) => this.#ignoredKeys.add(worker, of, key) };
+  }
+
+  /** A guest learns of no namespace. */
+  #notFoundText({ functionId, namespace = DEFAULT_NAMESPACE, caller }: Call): string {
+    if (caller?.access !== undefined) return notFoundTextForGuests(functionId);
+    const { functions } = this;
+    return notFoundText({ functionId, namespace, elsewhere: functions.namespacesOf(functionId), known: functions.namespaces() });
+  }
+
+  #run(handler: BuiltinHandler, call: Call, done: (outcome: Outcome) => void): PendingCall {
+    let answer: Outcome | Promise<Outcome>;
+    try {
+      answer = handler(call);
+    } catch (error) {
+      done(this.#thrown(call, error));
+      return NOTHING_PENDING;
+    }
+    if (!(answer instanceof Promise)) {
+      done(answer);
+      return NOTHING_PENDING;
+    }
+    let cancelled = false;
+    const answered = answer.then(
+      (outcome) => {
+        if (!cancelled) done(outcome);
+      },
+      (error: unknown) => {
+        if (!cancelled) done(this.#thrown(call, error));
+      },
+    );
+    runInBackground(answered, this.#logger, 'builtin_answer');
+    return {
+      cancel: () => {
+        cancelled = true;
+      },
+    };
+  }
+
+  #thrown(call: Call, error: unknown): Outcome {
+    if (error instanceof RivuletError) return { kind: 'error', error: error.toBody(), origin: 'engine' };
+    this.#logger.error('builtin_failed', { function: call.functionId, error: error instanceof Error ? error.stack : String(error) });
+    return failure('invocation_error', `${call.functionId} failed inside the engine; its log has the cause`);
+  }
+}

@@ -1,0 +1,64 @@
+import type { Clock } from '../../structures/clock.js';
+
+/** A session whose access ends at a time. */
+export interface Expiring {
+  /** Notifies the peer that its access ends soon, at this time in Unix milliseconds. Returns false when it can't be notified yet. */
+  expiring(atMs: number): boolean;
+  expire(): void;
+}
+
+const LOOK_MS = 500;
+const WARN_MS = 30_000;
+
+interface Watched {
+  readonly atMs: number;
+  warned: boolean;
+}
+
+/**
+ * Ends sessions when their access expires, at most a second late. It notifies each of them 30 s before, or at once when less is left. One
+ * timer serves all sessions and runs only while one of them can expire. Times are those of the wall clock, as tokens have them. The watch
+ * compares them anew each time, so setting the clock has its effect.
+ */
+export class ExpiryWatch {
+  readonly #clock: Clock;
+  readonly #watched = new Map<Expiring, Watched>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Sets when a session expires; `undefined`: never, whatever was set before. */
+  set(who: Expiring, atMs: number | undefined): void {
+    if (atMs === undefined) {
+      this.delete(who);
+      return;
+    }
+    this.#watched.set(who, { atMs, warned: false });
+    this.#timer ??= setInterval(() => this.look(), LOOK_MS).unref();
+    this.#lookAt(who, this.#clock.now());
+  }
+
+  delete(who: Expiring): void {
+    if (!this.#watched.delete(who) || this.#watched.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  look(): void {
+    const now = this.#clock.now();
+    for (const who of Array.from(this.#watched.keys())) this.#lookAt(who, now);
+  }
+
+  #lookAt(who: Expiring, now: number): void {
+    const watched = this.#watched.get(who);
+    if (watched === undefined) return;
+    if (now >= watched.atMs) {
+      this.delete(who);
+      who.expire();
+    } else if (!watched.warned && now >= watched.atMs - WARN_MS) {
+      watched.warned = who.expiring(watched.atMs);
+    }
+  }
+}

@@ -1,0 +1,293 @@
+import {
+  field,
+  isRegistryId,
+  type RegisterFunction,
+  type RegisterTrigger,
+  type RegisterTriggerType,
+  RivuletError,
+  type WorkerMessage,
+} from '@rivulet/protocol';
+import { DECIDING_TYPES, decides, OPEN_TYPES } from '../../fabric/decision-triggers.js';
+import type { TriggerBinding } from '../../fabric/fabric.js';
+import type { FunctionFabric } from '../../fabric/function-fabric.js';
+import { DEFAULT_NAMESPACE } from '../../fabric/function-registry.js';
+import type { RegisteringWorker, WorkerRegistrations } from '../registrations.js';
+import { Renames } from './name-map.js';
+import type { HookOutcome, RegistrationHooks } from './registration-hooks.js';
+import type { SessionAccess } from './session-permissions.js';
+
+export interface GateParts {
+  readonly access: SessionAccess;
+  readonly hooks: RegistrationHooks;
+  readonly fabric: FunctionFabric;
+  readonly registrations: WorkerRegistrations;
+  readonly worker: RegisteringWorker;
+  /** Whether a connected worker is of a listener without rules. */
+  readonly isTrusted: (workerId: string) => boolean;
+  /** Returns whether a connected session belongs to another user: its auth answer names another identity, or only one of the two has one. */
+  readonly isAnother: (workerId: string) => boolean;
+  /** Functions that decide who gets in. A session may serve one only if its auth function names it in `allowed_functions`. */
+  readonly guards: ReadonlySet<string>;
+  /** Trigger types of the listener that guests may bind or provide; `undefined`: the auth answer alone decides. */
+  readonly listenerTypes?: ReadonlySet<string> | undefined;
+  /** Runs when the session has bound one of `OPEN_TYPES` and no list of trigger types names it. */
+  readonly onOpenTrigger: (type: string) => void;
+}
+
+const CONDITION = 'condition_function_id';
+const MIDDLEWARE = 'middleware_function_ids';
+const TRUSTED_SERVES = 'a worker of a trusted listener serves the id';
+const ANOTHER_USER = 'a session of another identity has registered the id';
+const WRONG_TYPE = 'triggers of its type may not be registered';
+/** Functions of the engine's own rooms: a worker that serves `stream::get(s)` holds the stream `s`. */
+const ENGINE_ROOMS = ['stream::', 'state::'];
+
+/**
+ * Registrations of a session with rules: each passes its gate, its hook and the checks below before it takes effect under the name that
+ * results (spec RB §5.5). The session goes on to use the names that it gave.
+ */
+export class GatedRegistrations {
+  readonly #parts: GateParts;
+  readonly #functions = new Renames();
+  readonly #triggers = new Renames();
+  readonly #types = new Renames();
+  /** Targets and conditions of its live triggers, by the trigger's registered id. */
+  readonly #called = new Map<string, readonly string[]>();
+  #closed = false;
+
+  constructor(parts: GateParts) {
+    this.#parts = parts;
+  }
+
+  /** The name that the session gave to what is registered as `id`. */
+  ownFunctionId(id: string): string {
+    return this.#functions.given(id);
+  }
+
+  /** A binding as the session knows it: its own trigger, or one of a type that it provides. */
+  asKnown(binding: Omit<TriggerBinding, 'metadata' | 'config' | 'workerId'>): { id: string; type: string; functionId: string } {
+    const own = this.#triggers.has(binding.id);
+    return {
+      id: this.#triggers.given(binding.id),
+      type: this.#types.given(binding.type),
+      functionId: own ? this.#functions.given(binding.functionId) : binding.functionId,
+    };
+  }
+
+  /** Under which id the trigger is registered that it gave this name. */
+  ownTriggerId(given: string): string | undefined {
+    return this.#triggers.registered(given);
+  }
+
+  /** Handles registrations and their removal. `false`: it is something else. A promise: a hook is asked; it never rejects. */
+  handle(message: WorkerMessage): Promise<void> | undefined | false {
+    const { hooks, access, registrations } = this.#parts;
+    const { context } = access.grant;
+    switch (message.type) {
+      case 'registerfunction':
+        if (!access.grant.mayRegisterFunctions) return this.#denied('function', message.id, 'functions may not be registered');
+        return this.#decide(hooks.onFunction(message, context), message, (decided) => this.#addFunction(message.id, decided));
+      case 'registertriggertype':
+        if (!access.grant.mayRegisterTriggerTypes) return this.#denied('trigger type', message.id, 'trigger types may not be registered');
+        return this.#decide(hooks.onTriggerType(message, context), message, (decided) => this.#addTriggerType(message.id, decided));
+      case 'registertrigger':
+        if (!this.#mayTrigger(message.trigger_type)) return this.#denied('trigger', message.id, WRONG_TYPE);
+        return this.#decide(hooks.onTrigger(message, context), message, (decided) => this.#addTrigger(message.id, decided));
+      case 'unregisterfunction':
+        this.#removeFunction(message.id);
+        return undefined;
+      case 'unregistertrigger':
+        this.#removeTrigger(message.id);
+        return undefined;
+      case 'unregistertriggertype': {
+        const id = this.#types.forget(message.id);
+        if (id !== undefined) registrations.removeTriggerType(id);
+        return undefined;
+      }
+      case 'invokefunction':
+      case 'invocationresult':
+      case 'registerservice':
+      case 'triggerregistrationresult':
+      case 'reattach':
+      case 'ping':
+      case 'pong':
+        return false;
+      default:
+        return message satisfies never;
+    }
+  }
+
+  /** A trusted worker serves the function from here on: the session's own goes, with the triggers that called it. */
+  displaced(id: string): void {
+    this.#denied('function', id, TRUSTED_SERVES);
+    this.#removeFunction(this.#functions.given(id));
+  }
+
+  /** What a hook allows from here on comes too late. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  #decide<Message extends WorkerMessage & { readonly id: string }>(
+    hook: Promise<HookOutcome<Message>> | undefined,
+    message: Message,
+    add: (decided: Message) => void,
+  ): Promise<void> | undefined {
+    if (hook === undefined) {
+      add(message);
+      return undefined;
+    }
+    return hook.then((outcome) => {
+      if (this.#closed) return;
+      if (outcome.kind === 'allowed') add(outcome.message);
+      else this.#denied(message.type, message.id, outcome.reason);
+    });
+  }
+
+  #addFunction(given: string, message: RegisterFunction): void {
+    const { registrations, worker } = this.#parts;
+    const id = this.#prefixed(message.id);
+    const refusal = this.#functionRefusal(id);
+    if (refusal !== undefined) return this.#denied('function', id, refusal);
+    const before = this.#functions.registered(given);
+    if (before !== undefined && before !== id) this.#removeFunction(given);
+    registrations.addFunction({ ...message, id });
+    if (registrations.serves(id)) this.#functions.add(given, id);
+    else worker.warnOnce('registration_denied', 'function not added', { of: 'function', id });
+  }
+
+  #functionRefusal(id: string): string | undefined {
+    const { access, fabric, guards, isTrusted, isAnother } = this.#parts;
+    if (!isRegistryId(id)) return 'the id is too long with its prefix';
+    if (!access.grant.allowedFunctions.has(id)) {
+      if (guards.has(id) || this.#decidesJoins(id)) return 'the function decides who gets in';
+      if (ENGINE_ROOMS.some((room) => id.startsWith(room))) return 'the function would serve a stream or state of everybody';
+    }
+    const owners = fabric.functions.owners(id);
+    if (owners.some((workerId) => isTrusted(workerId))) return TRUSTED_SERVES;
+    return owners.some((workerId) => isAnother(workerId)) ? ANOTHER_USER : undefined;
+  }
+
+  /** Whether a trigger of somebody trusted asks it who may join. It would not be asked anyway; so its worker hears of it. */
+  #decidesJoins(id: string): boolean {
+    const asks = (binding: TriggerBinding) => binding.functionId === id || binding.config[CONDITION] === id;
+    return this.#parts.fabric.triggers.bindings().some((binding) => decides(binding) && asks(binding));
+  }
+
+  #removeFunction(given: string): void {
+    const id = this.#functions.forget(given);
+    if (id === undefined) return;
+    this.#parts.registrations.removeFunction(id);
+    // Its triggers may not go on to call what somebody else serves under that id.
+    for (const [trigger, targets] of this.#called) {
+      if (targets.every((target) => this.#mayBind(target))) continue;
+      this.#removeTrigger(this.#triggers.given(trigger));
+    }
+  }
+
+  #addTrigger(given: string, message: RegisterTrigger): void {
+    const { access, registrations, worker, fabric, isTrusted, isAnother } = this.#parts;
+    const existing = fabric.triggers.binding(message.id);
+    if (existing !== undefined && (existing.workerId === undefined || isTrusted(existing.workerId)))
+      return this.#denied('trigger', message.id, 'the id is taken');
+    if (existing?.workerId !== undefined && isAnother(existing.workerId)) return this.#denied('trigger', message.id, ANOTHER_USER);
+    // A hook may have changed it.
+    if (!this.#mayTrigger(message.trigger_type)) return this.#denied('trigger', message.id, WRONG_TYPE);
+    if (message.trigger_namespace !== undefined && message.trigger_namespace !== DEFAULT_NAMESPACE)
+      return this.#denied('trigger', message.id, 'guests find trigger types in the namespace default only');
+    const { namespace = DEFAULT_NAMESPACE } = message;
+    const foreign = namespace !== DEFAULT_NAMESPACE;
+    // Its own functions are in `default`: in another namespace no name is one of its own.
+    const functionId = foreign ? message.function_id : this.#target(message.function_id);
+    const { config, functions } = foreign ? functionsOf(message.config) : this.#ownNames(message.config);
+    const targets = [functionId, ...functions];
+    const mayBind = (target: string) => (foreign ? access.mayCall(target, namespace) : this.#mayBind(target));
+    if (targets.some((target) => !isRegistryId(target) || !mayBind(target))) {
+      const text = `function ${message.function_id} is not allowed as the target of this trigger, or another that its config names`;
+      this.#denied('trigger', message.id, 'a function of it may not be called');
+      worker.sendGivenTriggerError(given, message.trigger_type, message.function_id, new RivuletError('FORBIDDEN', text).toBody());
+      return;
+    }
+    if (this.#triggers.registered(given) !== message.id) this.#removeTrigger(given);
+    // Known before it is registered, so that an error of its provider finds its way back.
+    this.#triggers.add(given, message.id);
+    if (!foreign) this.#called.set(message.id, targets);
+    registrations.addTrigger({ ...message, function_id: functionId, config });
+    if (fabric.triggers.binding(message.id)?.workerId === worker.workerId) {
+      const { onOpenTrigger, access } = this.#parts;
+      if (access.grant.allowedTriggerTypes === undefined && OPEN_TYPES.has(message.trigger_type)) onOpenTrigger(message.trigger_type);
+      return;
+    }
+    this.#triggers.forget(given);
+    this.#called.delete(message.id);
+  }
+
+  #removeTrigger(given: string): void {
+    const id = this.#triggers.forget(given);
+    if (id === undefined) return;
+    this.#called.delete(id);
+    const { fabric, registrations, worker } = this.#parts;
+    // A newer session may have registered it again.
+    if (fabric.triggers.binding(id)?.workerId === worker.workerId) registrations.removeTrigger(id);
+  }
+
+  #addTriggerType(given: string, message: RegisterTriggerType): void {
+    const { registrations, worker, fabric, listenerTypes, isTrusted, isAnother } = this.#parts;
+    if (listenerTypes?.has(message.id) === false) return this.#denied('trigger type', message.id, WRONG_TYPE);
+    const provider = fabric.triggers.type(message.id)?.workerId;
+    if (provider !== undefined && isTrusted(provider))
+      return this.#denied('trigger type', message.id, 'a worker of a trusted listener provides it');
+    if (provider !== undefined && isAnother(provider)) return this.#denied('trigger type', message.id, ANOTHER_USER);
+    this.#types.add(given, message.id);
+    registrations.addTriggerType(message);
+    if (fabric.triggers.type(message.id)?.workerId !== worker.workerId) this.#types.forget(given);
+  }
+
+  /** Functions that a trigger's config names are called too: those of the session itself go by their registered names. */
+  #ownNames(config: RegisterTrigger['config']): { config: RegisterTrigger['config']; functions: readonly string[] } {
+    return functionsOf(config, (id) => (this.#parts.registrations.serves(this.#target(id)) ? this.#target(id) : id));
+  }
+
+  #mayTrigger(type: string): boolean {
+    const { allowedTriggerTypes } = this.#parts.access.grant;
+    return allowedTriggerTypes === undefined ? !DECIDING_TYPES.has(type) : allowedTriggerTypes.has(type);
+  }
+
+  #mayBind(functionId: string): boolean {
+    return this.#parts.registrations.serves(functionId) || this.#parts.access.mayCall(functionId);
+  }
+
+  /** Where a trigger leads that names `id`: below the prefix, or to what a hook made of a function of that name. */
+  #target(id: string): string {
+    const prefixed = this.#prefixed(id);
+    return this.#parts.registrations.serves(prefixed) ? prefixed : (this.#functions.registered(id) ?? prefixed);
+  }
+
+  #prefixed(id: string): string {
+    const { prefix } = this.#parts.access.grant;
+    return prefix === undefined ? id : `${prefix}::${id}`;
+  }
+
+  #denied(of: string, id: string, reason: string): undefined {
+    this.#parts.worker.warnOnce('registration_denied', `${of} ${reason}`, { of, id, reason });
+    return undefined;
+  }
+}
+
+/** The functions that a trigger's config names, and the config with the names that `own` makes of them. */
+function functionsOf(
+  config: RegisterTrigger['config'],
+  own: (id: string) => string = (id) => id,
+): { config: RegisterTrigger['config']; functions: readonly string[] } {
+  const functions: string[] = [];
+  const named: Record<string, unknown> = {};
+  const condition = field(config, CONDITION);
+  if (typeof condition === 'string' && condition !== '') functions.push((named[CONDITION] = own(condition)) as string);
+  const middleware = field(config, MIDDLEWARE);
+  if (Array.isArray(middleware)) {
+    const ids = middleware.map((id: unknown) => (typeof id === 'string' ? own(id) : id));
+    named[MIDDLEWARE] = ids;
+    functions.push(...ids.filter((id) => typeof id === 'string'));
+  }
+  return { config: functions.length === 0 ? config : { ...config, ...named }, functions };
+}

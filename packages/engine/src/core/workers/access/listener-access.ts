@@ -1,0 +1,114 @@
+import type { RbacConfig } from '../../../config/config.js';
+import type { Logger } from '../../../logging/logger.js';
+import type { Clock } from '../../../structures/clock.js';
+import type { UpgradeRequest } from '../../../transport/listener.js';
+import type { FunctionFabric } from '../../fabric/function-fabric.js';
+import type { SessionDirectory } from '../../revocation/session-directory.js';
+import { Exposure } from './exposure.js';
+import type { Grant } from './grant.js';
+import type { GateParts } from './guest-registrations.js';
+import { RegistrationHooks } from './registration-hooks.js';
+import { SessionAccess } from './session-permissions.js';
+import { UpgradeAuth } from './upgrade-auth.js';
+
+export interface ListenerAccessOptions {
+  readonly rbac: RbacConfig;
+  readonly allowedOrigins: readonly string[];
+  readonly fabric: FunctionFabric;
+  readonly guards: ReadonlySet<string>;
+  /** Address of the listener as the configuration has it, for the log. */
+  readonly listener: string;
+  readonly sessions: SessionDirectory;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** What the rules of a listener and the auth function let one session do. */
+export type SessionRights = Pick<GateParts, 'access' | 'hooks' | 'guards' | 'onOpenTrigger' | 'listenerTypes'>;
+
+export type Entry =
+  /** `revoked`: the identity was disconnected while the auth function decided. Valid in the turn of the decision. */
+  | { readonly kind: 'granted'; readonly rights: SessionRights; readonly revoked: () => boolean }
+  | { readonly kind: 'refused'; readonly status: 401 | 503 };
+
+/** The rules of one listener: who may open a session, and with which rights. */
+export class ListenerAccess {
+  /** How a refused upgrade is answered: with a frame that says so, or with a status. */
+  readonly errorFrame: boolean;
+  readonly #auth: UpgradeAuth;
+  readonly #exposure: Exposure;
+  readonly #hooks: RegistrationHooks;
+  readonly #options: ListenerAccessOptions;
+  readonly #listenerTypes: ReadonlySet<string> | undefined;
+  #reportedOpenTrigger = false;
+
+  constructor(options: ListenerAccessOptions) {
+    const { fabric, rbac, allowedOrigins, clock, logger } = options;
+    this.errorFrame = rbac.authErrorFrame;
+    this.#listenerTypes = rbac.allowedTriggerTypes === undefined ? undefined : new Set(rbac.allowedTriggerTypes);
+    this.#options = options;
+    this.#auth = new UpgradeAuth(fabric, rbac, allowedOrigins, clock, logger);
+    this.#exposure = new Exposure(rbac.exposeFunctions);
+    this.#hooks = new RegistrationHooks(fabric, rbac);
+  }
+
+  async decide(request: UpgradeRequest): Promise<Entry> {
+    const { fabric, guards, sessions, clock, logger } = this.#options;
+    const { answer: decision, revoked } = await sessions.ask(() => this.#auth.decide(request));
+    if (decision.kind === 'refused') return decision;
+    const { identity, expiresAtMs } = decision.grant;
+    const expired = expiresAtMs !== undefined && expiresAtMs <= clock.now();
+    if (expired || revoked(identity)) {
+      logger.warn('auth_refused', {
+        reason: expired ? 'expired' : 'revoked',
+        function: this.#options.rbac.authFunction,
+        address: request.remoteAddress,
+      });
+      return { kind: 'refused', status: 401 };
+    }
+    return {
+      kind: 'granted',
+      revoked: () => revoked(identity),
+      rights: {
+        access: new SessionAccess(this.#narrowed(decision.grant), this.#exposure, fabric.functions),
+        hooks: this.#hooks,
+        guards,
+        listenerTypes: this.#listenerTypes,
+        onOpenTrigger: (type) => this.#reportOpenTrigger(type),
+      },
+    };
+  }
+
+  /** A trigger type must be in the list of the listener and in the list of the auth answer, as far as they exist. */
+  #narrowed(grant: Grant): Grant {
+    const { allowedTriggerTypes: most } = this.#options.rbac;
+    if (most === undefined) return grant;
+    const { allowedTriggerTypes } = grant;
+    const types = allowedTriggerTypes === undefined ? most : most.filter((type) => allowedTriggerTypes.has(type));
+    return { ...grant, allowedTriggerTypes: new Set(types) };
+  }
+
+  /** Warns once for each listener: guests can follow everybody's data through such a trigger. */
+  #reportOpenTrigger(type: string): void {
+    if (this.#reportedOpenTrigger) return;
+    this.#reportedOpenTrigger = true;
+    const { listener, logger } = this.#options;
+    logger.warn('guest_trigger_open', {
+      listener,
+      type,
+      reason: 'no rule names the trigger types of guests, so guests may bind stream, state, subscribe and http triggers',
+      remedy: 'set rbac.allowed_trigger_types for the listener, or answer allowed_trigger_types in the auth function',
+    });
+  }
+}
+
+/** Functions that decide who gets in to the listeners with these rules. */
+export function guardsOf(rules: readonly RbacConfig[]): string[] {
+  const ids = rules.flatMap((rbac) => [
+    rbac.authFunction,
+    rbac.onFunctionRegistration,
+    rbac.onTriggerRegistration,
+    rbac.onTriggerTypeRegistration,
+  ]);
+  return ids.filter((id) => id !== undefined);
+}

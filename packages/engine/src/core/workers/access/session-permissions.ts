@@ -1,0 +1,57 @@
+import { DISCONNECT_FUNCTION, isEngineName } from '../../fabric/engine-names.js';
+import { DEFAULT_NAMESPACE, type FunctionRegistry } from '../../fabric/function-registry.js';
+import type { Exposure } from './exposure.js';
+import type { Grant } from './grant.js';
+
+/** What every session may call, so that SDKs work: to name themselves, to log, to open channels (spec RB §5.3). */
+const INFRASTRUCTURE = new Set([
+  'engine::channels::create',
+  'engine::workers::register',
+  ...['info', 'warn', 'error', 'debug', 'trace'].map((level) => `engine::log::${level}`),
+  ...['get', 'set', 'get_all'].map((name) => `engine::baggage::${name}`),
+]);
+
+/** The rights of one session of a listener with rules. */
+export class SessionAccess {
+  readonly grant: Grant;
+  readonly #exposure: Exposure;
+  readonly #functions: FunctionRegistry;
+
+  constructor(grant: Grant, exposure: Exposure, functions: FunctionRegistry) {
+    this.grant = grant;
+    this.#exposure = exposure;
+    this.#functions = functions;
+  }
+
+  /** The five steps of spec RB §5.3; the same answer for an id that nobody registered as for one that is hidden. */
+  mayCall(functionId: string, namespace = DEFAULT_NAMESPACE): boolean {
+    if (namespace !== DEFAULT_NAMESPACE && this.#functions.builtin(functionId) === undefined) return this.#mayCallIn(functionId, namespace);
+    const { forbiddenFunctions, allowedFunctions, allowedPatterns } = this.grant;
+    if (functionId === DISCONNECT_FUNCTION) return this.names(functionId);
+    if (forbiddenFunctions.has(functionId)) return false;
+    if (allowedFunctions.has(functionId) || INFRASTRUCTURE.has(functionId)) return true;
+    const engineName = isEngineName(functionId, (id) => this.#functions.builtin(id));
+    if (allowedPatterns.some((pattern) => pattern.exposes(functionId, engineName))) return true;
+    return this.#exposure.covers(functionId, this.#functions.find(functionId)?.metadata, engineName);
+  }
+
+  /** Returns whether the auth answer or a rule names exactly this id. Functions that rule over other sessions need that. */
+  names(functionId: string): boolean {
+    const { forbiddenFunctions, allowedFunctions, allowedPatterns } = this.grant;
+    if (forbiddenFunctions.has(functionId)) return false;
+    return (
+      allowedFunctions.has(functionId) || allowedPatterns.some((pattern) => pattern.names(functionId)) || this.#exposure.names(functionId)
+    );
+  }
+
+  /** Only what names a namespace reaches into it: `namespaces` of the auth answer, and rules with `namespace`. */
+  #mayCallIn(functionId: string, namespace: string): boolean {
+    const { forbiddenFunctions, namespaces } = this.grant;
+    if (forbiddenFunctions.has(functionId)) return false;
+    const engineName = isEngineName(functionId, (id) => this.#functions.builtin(id));
+    const patterns = namespaces.get(namespace) ?? [];
+    return (
+      patterns.some((pattern) => pattern.exposes(functionId, engineName)) || this.#exposure.coversIn(namespace, functionId, engineName)
+    );
+  }
+}

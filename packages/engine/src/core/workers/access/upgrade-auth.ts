@@ -1,0 +1,66 @@
+import { parseJson } from '@rivulet/protocol';
+import type { RbacConfig } from '../../../config/config.js';
+import type { Logger } from '../../../logging/logger.js';
+import type { Clock } from '../../../structures/clock.js';
+import type { UpgradeRequest } from '../../../transport/listener.js';
+import { AuthQuestions, type CredentialMemory } from '../../../transport/upgrade/auth-questions.js';
+import { credentialDigest } from '../../../transport/upgrade/credential-digest.js';
+import { decodeQuery, headersForAuth } from '../../../transport/upgrade/upgrade-input.js';
+import type { Fabric } from '../../fabric/fabric.js';
+import { JsonPayload } from '../../fabric/invocation.js';
+import { type Grant, OPEN_GRANT, readGrant } from './grant.js';
+
+export type UpgradeDecision =
+  | { readonly kind: 'granted'; readonly grant: Grant }
+  /** 401: the function said no, or nothing that is a yes. 503: it did not answer in time, or was not asked. */
+  | { readonly kind: 'refused'; readonly status: 401 | 503 };
+
+/** Asks the auth function of a listener, once for each upgrade. Whatever is not a readable grant lets nobody in (spec RB §5.2). */
+export class UpgradeAuth {
+  readonly #fabric: Fabric;
+  readonly #rbac: RbacConfig;
+  readonly #allowedOrigins: readonly string[];
+  readonly #questions: AuthQuestions;
+  readonly #logger: Logger;
+
+  constructor(fabric: Fabric, rbac: RbacConfig, allowedOrigins: readonly string[], clock: Clock, logger: Logger) {
+    this.#fabric = fabric;
+    this.#rbac = rbac;
+    this.#allowedOrigins = allowedOrigins;
+    this.#questions = new AuthQuestions({ listener: 'worker', waitMs: rbac.authTimeoutMs, clock, logger });
+    this.#logger = logger;
+  }
+
+  async decide(request: UpgradeRequest): Promise<UpgradeDecision> {
+    const { authFunction: functionId } = this.#rbac;
+    if (functionId === undefined) return { kind: 'granted', grant: OPEN_GRANT };
+    const asked = await this.#questions.ask(request, credentialDigest(request), (memory) => this.#ask(functionId, request, memory));
+    if (asked.kind === 'answered') return asked.answer;
+    return { kind: 'refused', status: asked.kind === 'refused' ? 401 : 503 };
+  }
+
+  async #ask(functionId: string, request: UpgradeRequest, memory: CredentialMemory): Promise<UpgradeDecision> {
+    const payload = JsonPayload.ofValue({
+      headers: headersForAuth(request, this.#allowedOrigins),
+      query_params: decodeQuery(request.rawQuery),
+      ip_address: request.remoteAddress,
+    });
+    const outcome = await this.#fabric.request({ functionId, payload, deciding: true }, this.#rbac.authTimeoutMs);
+    if (outcome.kind === 'timeout') return this.#refuse(503, 'timeout', request);
+    if (outcome.kind === 'error') {
+      // In place of an answer of the function nothing is learned of who asked.
+      if (outcome.origin === 'function') memory.failed();
+      return this.#refuse(401, `function failed: ${outcome.error.code}`, request);
+    }
+    const reading = readGrant(outcome.text === undefined ? undefined : parseJson(outcome.text));
+    if (reading.kind === 'grant') return { kind: 'granted', grant: reading.grant };
+    memory.refused();
+    return this.#refuse(401, reading.reason, request);
+  }
+
+  #refuse(status: 401 | 503, reason: string, request: UpgradeRequest): UpgradeDecision {
+    const fields = { reason, function: this.#rbac.authFunction, address: request.remoteAddress };
+    this.#logger.warn(status === 503 ? 'auth_undecided' : 'auth_refused', fields);
+    return { kind: 'refused', status };
+  }
+}

@@ -1,0 +1,208 @@
+import { encodeError, encodeResult, type InvokeFunction, LIMITS } from '@rivulet/protocol';
+import type { LogFields, Logger } from '../../logging/logger.js';
+import type { PendingCall } from '../fabric/fabric.js';
+import type { FunctionFabric } from '../fabric/function-fabric.js';
+import { type Call, type Caller, type Failure, failure, forbiddenText, JsonPayload, type Outcome } from '../fabric/invocation.js';
+import { publicError } from '../fabric/public-error.js';
+import { withoutCaller } from './caller-data.js';
+
+export interface CallsRoom {
+  readonly fabric: FunctionFabric;
+  readonly maxInFlightCalls: number;
+  /** Gets the calls of the listener's sessions in place of their targets. */
+  readonly middlewareFunction: string | undefined;
+  /** Guests get errors of functions as they were thrown. */
+  readonly exposeErrorMessages?: boolean | undefined;
+  readonly logger: Logger;
+}
+
+/** The worker as its calls need it. */
+export interface CallingWorker extends Caller {
+  /** Calls that it is running for others. */
+  readonly runningCalls: number;
+  warnOnce(event: string, cause: string, fields: LogFields): void;
+  send(text: string): 'sent' | 'closed' | 'too_large';
+  /** Whether an answer of this length may be queued for it now. Default: always. */
+  mayAnswer?(chars: number): boolean;
+}
+
+/** Calls that one worker connection makes, up to their answers. */
+export class MadeCalls {
+  readonly #room: CallsRoom;
+  readonly #worker: CallingWorker;
+  readonly #pending = new Set<PendingCall>();
+  #inFlight = 0;
+  /** Length of the frames of these calls. */
+  #chars = 0;
+  #draining = false;
+  #idle: (() => void) | undefined;
+
+  constructor(room: CallsRoom, worker: CallingWorker) {
+    this.#room = room;
+    this.#worker = worker;
+  }
+
+  /** Calls that are not answered yet. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** `chars`: length of the frame's text. */
+  make(message: InvokeFunction, chars = 0): void {
+    // Names only: whoever waits for an answer must not hold on to what was sent.
+    const { action, invocation_id: invocationId, function_id: functionId, traceparent, baggage } = message;
+    const middleware = this.#middlewareFor(message);
+    const answers = invocationId !== undefined && (action === undefined || (middleware !== undefined && action.type === 'enqueue'));
+    const refusal = this.#refusal(message, chars, middleware);
+    if (refusal !== undefined) {
+      if (action?.type !== 'void' && invocationId !== undefined) this.#answer(invocationId, functionId, refusal, traceparent, baggage);
+      else this.#warnUnanswered(functionId, refusal, true);
+      return;
+    }
+    this.#inFlight++;
+    this.#chars += chars;
+    let ended = false;
+    let pending: PendingCall | undefined;
+    const call = middleware === undefined ? this.#callOf(message) : this.#middlewareCall(middleware, message);
+    pending = this.#room.fabric.invoke(call, (outcome) => {
+      ended = true;
+      if (pending !== undefined) this.#pending.delete(pending);
+      if (answers) this.#answer(invocationId, functionId, this.#forCaller(outcome, functionId, middleware), traceparent, baggage);
+      else if (outcome.kind === 'error') this.#warnUnanswered(functionId, outcome);
+      this.#inFlight--;
+      this.#chars -= chars;
+      if (this.#inFlight === 0) this.#idle?.();
+    });
+    if (!ended) this.#pending.add(pending);
+  }
+
+  /**
+   * From here on calls are refused, unless the worker makes them while it runs one. Resolves with true when all are answered, with false
+   * when the time is over. May be repeated when it has resolved.
+   */
+  async drain(timeoutMs: number): Promise<boolean> {
+    this.#draining = true;
+    if (this.#inFlight === 0) return true;
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        this.#room.logger.warn('calls_cut_off', { worker: this.#worker.workerId, calls: this.#inFlight });
+        resolve(false);
+      }, timeoutMs);
+      this.#idle = () => {
+        clearTimeout(timer);
+        resolve(true);
+      };
+    });
+  }
+
+  /** The worker is gone: nobody waits for the answers any more. */
+  forget(): void {
+    for (const pending of this.#pending) pending.cancel();
+    this.#pending.clear();
+  }
+
+  /** Whoever waits for the calls to end waits no longer. */
+  endDrain(): void {
+    this.#inFlight = 0;
+    this.#idle?.();
+  }
+
+  #callOf(message: InvokeFunction): Call {
+    return {
+      functionId: message.function_id,
+      namespace: message.namespace,
+      payload: JsonPayload.ofValue(message.data),
+      metadata: message.metadata,
+      traceparent: message.traceparent,
+      baggage: message.baggage,
+      caller: this.#worker,
+      inexactNumbers: message.inexactNumbers,
+    };
+  }
+
+  /** The engine's own functions are not handed to middleware (spec RB §5.4). */
+  #middlewareFor(message: InvokeFunction): string | undefined {
+    const { middlewareFunction } = this.#room;
+    return middlewareFunction === undefined || message.function_id.startsWith('engine::') ? undefined : middlewareFunction;
+  }
+
+  /** Made by the engine: it carries no caller, and is not checked again. */
+  #middlewareCall(functionId: string, message: InvokeFunction): Call {
+    const { function_id, data: payload, action = null, namespace } = message;
+    const context = this.#worker.access?.grant.context ?? {};
+    const { card } = this.#worker;
+    const known = {
+      function_id,
+      payload: withoutCaller(payload),
+      action,
+      context,
+      ...(card === undefined ? {} : { _caller: card.fields }),
+    };
+    const input = namespace === undefined ? known : { ...known, namespace };
+    const { metadata, traceparent, baggage } = message;
+    return { functionId, payload: JsonPayload.ofValue(input), metadata, traceparent, baggage, deciding: true };
+  }
+
+  /** Why a call is not made at all. */
+  #refusal(message: InvokeFunction, chars: number, middleware: string | undefined): Failure | undefined {
+    // Whoever runs somebody's call may need others to end it.
+    if (this.#draining && this.#worker.runningCalls === 0) {
+      return failure('ENGINE_STOPPING', 'the engine stops; call again when it is back');
+    }
+    if (this.#worker.access?.mayCall(message.function_id, message.namespace) === false)
+      return failure('FORBIDDEN', forbiddenText(message.function_id));
+    if (message.action?.type === 'enqueue' && middleware === undefined) {
+      return failure('enqueue_error', `no queue provider for queue ${JSON.stringify(message.action.queue)}; this engine has no queues`);
+    }
+    if (message.action?.type === 'unknown') return failure('invalid_action', `unknown action type ${JSON.stringify(message.action.name)}`);
+    const guest = this.#worker.access !== undefined;
+    const most = guest ? Math.min(this.#room.maxInFlightCalls, LIMITS.guestInFlightCalls) : this.#room.maxInFlightCalls;
+    if (this.#inFlight >= most) return failure('OVERLOADED', `more than ${most} calls in flight on this connection; wait for answers`);
+    if (guest && this.#inFlight > 0 && this.#chars + chars > LIMITS.guestInFlightChars) {
+      const text = `the calls in flight on this connection have more than ${LIMITS.guestInFlightChars} characters; wait for answers`;
+      return failure('OVERLOADED', text);
+    }
+    return undefined;
+  }
+
+  /** Returns the outcome as the caller may see it: guests get no raw errors, and no names of middleware. */
+  #forCaller(outcome: Outcome, functionId: string, middleware: string | undefined): Outcome {
+    if (outcome.kind === 'result' || this.#worker.access === undefined) return outcome;
+    const { exposeErrorMessages: expose = false, logger } = this.#room;
+    if (outcome.origin === 'engine' && middleware !== undefined && !expose) {
+      this.#worker.warnOnce('middleware_failed', outcome.error.code, { function: middleware, code: outcome.error.code });
+      return { ...outcome, error: { code: outcome.error.code, message: `the middleware of ${functionId} can't be called now` } };
+    }
+    const fields = { worker: this.#worker.workerId };
+    return { ...outcome, error: publicError(outcome, { functionId, expose, logger, fields }) };
+  }
+
+  /** With the trace of the outcome, else with that of the call. */
+  #answer(invocationId: string, functionId: string, outcome: Outcome, traceparent?: string, baggage?: string): void {
+    const frame = {
+      invocationId,
+      functionId,
+      traceparent: outcome.traceparent ?? traceparent,
+      baggage: outcome.baggage ?? baggage,
+    };
+    if (outcome.kind !== 'error' && this.#worker.mayAnswer?.(outcome.text?.length ?? 0) === false) {
+      const text = 'this client does not read its answers; read them before you call again. What the call wrote stays written';
+      this.#worker.send(encodeError({ invocationId, functionId }, failure('OVERLOADED', text).error));
+      return;
+    }
+    const sent = this.#worker.send(outcome.kind === 'error' ? encodeError(frame, outcome.error) : encodeResult(frame, outcome.text));
+    if (sent !== 'too_large') return;
+    const most = this.#worker.maxMessageBytes;
+    const text = `the answer is larger than the ${most} bytes that this client takes; what the call wrote stays written`;
+    // Without the trace, whose size is not bounded.
+    this.#worker.send(encodeError({ invocationId, functionId }, failure('RESULT_TOO_LARGE', text).error));
+  }
+
+  /** A call failed that wants no answer. Sessions fail as often as they like; what is refused, anybody does. */
+  #warnUnanswered(functionId: string, { error, origin }: Failure, refused = false): void {
+    const fields = { function: functionId, code: error.code };
+    if (refused || this.#worker.access !== undefined)
+      this.#worker.warnOnce('void_call_failed', origin === 'engine' ? error.code : 'of the function', fields);
+    else this.#room.logger.warn('void_call_failed', { worker: this.#worker.workerId, ...fields });
+  }
+}

@@ -1,0 +1,248 @@
+import { encodeAuthError, LIMITS } from '@rivulet/protocol';
+import type { WorkerManagerConfig } from '../../config/config.js';
+import type { EventCounters } from '../../logging/event-counters.js';
+import type { Logger } from '../../logging/logger.js';
+import { RepeatedLine } from '../../logging/repeated-line.js';
+import type { Clock } from '../../structures/clock.js';
+import type { DescriptorReserve } from '../../transport/admission/descriptor-reserve.js';
+import { InboundLimits, rateOf } from '../../transport/inbound-limits.js';
+import type { InboundRates } from '../../transport/inbound-meter.js';
+import { Listener, type UpgradeRequest, type Verdict } from '../../transport/listener.js';
+import { isLoopbackOrigin } from '../../transport/upgrade/origin-check.js';
+import { encodeTextFrame } from '../../transport/websocket-frame.js';
+import type { Channels } from '../channels/channels.js';
+import type { FunctionFabric } from '../fabric/function-fabric.js';
+import { ExpiryWatch } from '../revocation/expiry-watch.js';
+import type { SessionDirectory } from '../revocation/session-directory.js';
+import { ListenerAccess, type SessionRights } from './access/listener-access.js';
+import { WorkerToken } from './access/worker-token.js';
+import type { RegistrationBudgets } from './registration-budget.js';
+import type { WorkerRegistry } from './worker-registry.js';
+import { type WorkerRoom, WorkerSession } from './worker-session.js';
+
+export interface WorkerGatewayOptions {
+  readonly config: WorkerManagerConfig;
+  readonly fabric: FunctionFabric;
+  readonly workers: WorkerRegistry;
+  readonly channels: Channels;
+  /** Bounds of registrations, of all listeners together. */
+  readonly budgets?: RegistrationBudgets;
+  /** Functions that decide who gets in, of all listeners. */
+  readonly guards: ReadonlySet<string>;
+  readonly sessions: SessionDirectory;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly counters?: EventCounters;
+  readonly descriptors?: DescriptorReserve;
+}
+
+const AUTH_ERROR = encodeTextFrame(encodeAuthError('the auth function of this listener let nobody in with these credentials'));
+
+/** One worker-manager listener: worker sockets on `/`, the telemetry sink on `/otel`, channels on `/ws/channels/{id}`. */
+export class WorkerGateway {
+  readonly #options: WorkerGatewayOptions;
+  readonly #room: WorkerRoom;
+  readonly #listener: Listener;
+  readonly #sessions = new Set<WorkerSession>();
+  readonly #limits: InboundLimits;
+  #stopping = false;
+  readonly #access: ListenerAccess | undefined;
+  readonly #token: WorkerToken | undefined;
+  readonly #refusedTokens: RepeatedLine;
+  readonly #refusedOrigins: RepeatedLine;
+  #waiting: (() => void) | undefined;
+
+  constructor(options: WorkerGatewayOptions) {
+    const { config, clock, logger } = options;
+    this.#options = options;
+    this.#refusedTokens = new RepeatedLine(clock);
+    this.#refusedOrigins = new RepeatedLine(clock);
+    this.#room = {
+      fabric: options.fabric,
+      workers: options.workers,
+      channels: options.channels,
+      sessions: options.sessions,
+      expiry: new ExpiryWatch(clock),
+      budgets: options.budgets,
+      maxInFlightCalls: config.maxInFlightCalls,
+      maxMessageBytes: config.maxMessageBytes,
+      middlewareFunction: config.middlewareFunction,
+      exposeErrorMessages: config.exposeErrorMessages,
+      clock,
+      logger,
+    };
+    const { rbac } = config;
+    if (config.authToken !== undefined) this.#token = new WorkerToken(config.authToken);
+    if (rbac !== undefined)
+      this.#access = new ListenerAccess({
+        ...options,
+        rbac,
+        allowedOrigins: config.allowedOrigins,
+        listener: `${config.host}:${config.port}`,
+      });
+    this.#limits = new InboundLimits({
+      listener: 'worker',
+      rates: ratesOf(config),
+      requests: 'calls',
+      counters: options.counters,
+      clock,
+      logger,
+    });
+    this.#listener = new Listener({
+      name: 'worker',
+      host: config.host,
+      port: config.port,
+      trustedProxies: config.trustedProxies,
+      plain: { listener: rbac === undefined ? 'worker' : 'guest', paths: ['/'], status: 426 },
+      hosts: { allowed: config.allowedHosts, guardsLoopback: rbac === undefined },
+      maxMessageBytes: config.maxMessageBytes,
+      headersTimeoutMs: config.handshakeTimeoutMs,
+      pingIntervalMs: config.pingIntervalMs,
+      pongTimeoutMs: config.pongTimeoutMs,
+      // Its functions are needed: somebody else may serve them, and their callers wait.
+      spareSlowReaders: false,
+      route: (request) => this.#route(request),
+      clock,
+      logger,
+      ...(options.counters === undefined ? {} : { counters: options.counters }),
+      ...(options.descriptors === undefined ? {} : { descriptors: options.descriptors }),
+    });
+  }
+
+  /** Times that a connection was not read for a while, because it sent more than it may. */
+  get rateLimited(): number {
+    return this.#limits.pauses;
+  }
+
+  listen(): Promise<{ readonly host: string; readonly port: number }> {
+    return this.#listener.listen();
+  }
+
+  /** No new workers from here on: 503. Channels open still, as calls in flight may need them. */
+  stopAccepting(): void {
+    this.#stopping = true;
+  }
+
+  /**
+   * Lets the calls in flight end, and those that they make meanwhile. A worker is needed until the callers of its functions have their
+   * answers, so nobody is closed yet.
+   */
+  async drain(): Promise<void> {
+    const { clock } = this.#options;
+    const until = clock.monotonic() + LIMITS.drainMs;
+    let inTime: boolean;
+    do {
+      const left = Math.max(1, until - clock.monotonic());
+      const ends = await Promise.all([...this.#sessions].map((session) => session.drain(left)));
+      inTime = ends.every(Boolean);
+    } while (inTime && [...this.#sessions].some((session) => session.madeCalls > 0));
+  }
+
+  /** Closes every worker with 1012, then the port. */
+  async close(): Promise<void> {
+    this.#listener.stopAccepting();
+    for (const session of this.#sessions) session.restart();
+    await this.#closed();
+    this.#limits.close();
+    await this.#listener.close();
+  }
+
+  #route(request: UpgradeRequest): Verdict | Promise<Verdict> {
+    if (!this.#originAllowed(request)) {
+      const { logger } = this.#options;
+      this.#refusedOrigins.add((times) => logger.warn('origin_refused', { listener: 'worker', address: request.remoteAddress, times }));
+      return { kind: 'refuse', status: 403 };
+    }
+    const channel = this.#options.channels.route(request);
+    if (channel !== undefined) return channel;
+    if (this.#stopping) return { kind: 'refuse', status: 503 };
+    const protocol = request.protocols[0];
+    // Exporters send no credentials, so nobody is asked about them. One that is refused reconnects for ever and prints it (spec WP §1.14).
+    if (request.path === '/otel' || request.path === '/otel/') return { kind: 'sink', protocol };
+    if (request.path !== '/' && request.path !== '') return { kind: 'refuse', status: 404 };
+    if (this.#access !== undefined) return this.#decide(request, this.#access);
+    return this.#tokenAllows(request) ? this.#accept(request) : { kind: 'refuse', status: 401 };
+  }
+
+  async #decide(request: UpgradeRequest, access: ListenerAccess): Promise<Verdict> {
+    const protocol = request.protocols[0];
+    const entry = await access.decide(request);
+    if (entry.kind === 'granted')
+      return this.#stopping ? { kind: 'refuse', status: 503 } : this.#accept(request, entry.rights, entry.revoked);
+    if (!access.errorFrame) return { kind: 'refuse', status: entry.status };
+    const close = entry.status === 503 ? 'tryLater' : 'refused';
+    return { kind: 'accept_then_close', protocol, close, frame: AUTH_ERROR };
+  }
+
+  #accept({ protocols, remoteAddress }: UpgradeRequest, rights?: SessionRights, revoked: () => boolean = () => false): Verdict {
+    return {
+      kind: 'accept',
+      protocol: protocols[0],
+      open: (connection) => {
+        const meter = this.#limits.meter(rights?.access.grant.identity, remoteAddress);
+        const session: WorkerSession = new WorkerSession(this.#room, connection, () => this.#gone(session), rights, meter);
+        this.#sessions.add(session);
+        session.begin();
+        // The operator has withdrawn the access while the auth function decided.
+        if (revoked()) session.revoke();
+        return session;
+      },
+    };
+  }
+
+  /**
+   * Other programs send no Origin. A page may reach a port that asks nobody only from this machine or from an allowed origin; where an
+   * auth function decides, from anywhere unless origins are listed.
+   */
+  #originAllowed(request: UpgradeRequest): boolean {
+    const { origin } = request.headers;
+    const { allowedOrigins, rbac } = this.#options.config;
+    if (origin === undefined || allowedOrigins.includes(origin)) return true;
+    if (rbac?.authFunction !== undefined) return allowedOrigins.length === 0;
+    // oxlint-disable-next-line eslint/no-restricted-globals -- canParse decides before the constructor runs
+    return isLoopbackOrigin(origin);
+  }
+
+  #tokenAllows(request: UpgradeRequest): boolean {
+    const check = this.#token?.check(request) ?? 'right';
+    if (check === 'right') return true;
+    const { logger } = this.#options;
+    const fields = { reason: check, address: request.remoteAddress };
+    this.#refusedTokens.add((times) => logger.warn('worker_token_refused', { ...fields, times }));
+    return false;
+  }
+
+  #gone(session: WorkerSession): void {
+    this.#sessions.delete(session);
+    if (this.#sessions.size === 0) this.#waiting?.();
+  }
+
+  /** Close frames have been answered, or a second has passed. */
+  async #closed(): Promise<void> {
+    if (this.#sessions.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, 1_000);
+      this.#waiting = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+
+/** Defaults for sessions with rules, in a second. Trusted workers have none. */
+const GUEST_FRAMES = 2_000;
+const GUEST_CALLS = 1_000;
+const GUEST_BYTES = 8_388_608;
+
+function ratesOf(config: WorkerManagerConfig): InboundRates {
+  const guests = config.rbac !== undefined;
+  const frames = config.maxFramesPerSecond ?? (guests ? GUEST_FRAMES : 0);
+  const calls = config.maxCallsPerSecond ?? (guests ? GUEST_CALLS : 0);
+  const bytes = config.maxBytesPerSecond ?? (guests ? GUEST_BYTES : 0);
+  return {
+    frames: rateOf(frames, 5 * frames),
+    requests: rateOf(calls, 5 * calls),
+    bytes: rateOf(bytes, Math.max(4 * config.maxMessageBytes, 2 * bytes)),
+  };
+}

@@ -1,0 +1,64 @@
+import { timingSafeEqual } from 'node:crypto';
+import { LIMITS } from '@rivulet/protocol';
+import { DEFAULT_NAMESPACE } from '../fabric/function-registry.js';
+import type { WorkerSession } from './worker-session.js';
+
+export type WorkersEvent = 'worker_connected' | 'worker_disconnected' | 'worker_metadata_updated';
+
+/** The workers that are connected now. */
+export class WorkerRegistry {
+  readonly #sessions = new Map<string, WorkerSession>();
+  readonly #onEvent: (event: WorkersEvent, workerId: string) => void;
+
+  constructor(onEvent: (event: WorkersEvent, workerId: string) => void) {
+    this.#onEvent = onEvent;
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  get(workerId: string): WorkerSession | undefined {
+    return this.#sessions.get(workerId);
+  }
+
+  sessions(): WorkerSession[] {
+    return [...this.#sessions.values()];
+  }
+
+  add(session: WorkerSession): void {
+    this.#sessions.set(session.workerId, session);
+    this.#onEvent('worker_connected', session.workerId);
+  }
+
+  remove(session: WorkerSession): void {
+    if (this.#sessions.delete(session.workerId)) this.#onEvent('worker_disconnected', session.workerId);
+  }
+
+  /** Whether a worker may belong to this namespace: their number is bounded. */
+  mayOpen(namespace: string): boolean {
+    if (namespace === DEFAULT_NAMESPACE) return true;
+    const open = new Set<string>();
+    for (const session of this.#sessions.values()) open.add(session.namespace);
+    open.delete(DEFAULT_NAMESPACE);
+    return open.has(namespace) || open.size < LIMITS.namespaces;
+  }
+
+  announced(session: WorkerSession): void {
+    this.#onEvent('worker_metadata_updated', session.workerId);
+  }
+
+  /**
+   * A worker that came back names its old connection. With the right token that one is retired completely, before anything else of
+   * the new connection takes effect; a wrong one has no effect (spec WP §1.4). Returns the retired connection.
+   */
+  reattach(by: WorkerSession, previousId: string, token: string | undefined): WorkerSession | undefined {
+    const previous = this.#sessions.get(previousId);
+    if (previous === undefined || previous === by || token === undefined) return undefined;
+    const expected = Buffer.from(previous.reattachToken);
+    const given = Buffer.from(token);
+    if (given.length !== expected.length || !timingSafeEqual(given, expected)) return undefined;
+    previous.retire();
+    return previous;
+  }
+}

@@ -1,0 +1,116 @@
+import { type JsonText, type Position, RivuletError } from '@rivulet/protocol';
+import { systemClock } from '../../structures/clock.js';
+import { TurnBudget } from '../../structures/turn-budget.js';
+import { isValidId } from '../shared/ids.js';
+import type { GroupRef, Snapshot, StoredItem, StreamStore } from '../store.js';
+
+export interface ListOptions {
+  /** How an item is listed, as JSON. */
+  readonly row: (item: StoredItem, position: Position) => JsonText;
+  /** Items of a page. Without it the list is whole, or RESULT_TOO_LARGE. */
+  readonly limit: number | undefined;
+  /** Begin behind this item, in order of creation. */
+  readonly after: string | undefined;
+  /** The answer must fit the caller's message limit; a page ends there. */
+  readonly maxBytes: number;
+}
+
+export interface Listing {
+  /** A JSON array. */
+  readonly rows: JsonText;
+  /** Where the group stood. */
+  readonly position: Position;
+  /** The last item of the page when there are others behind. */
+  readonly next: string | undefined;
+}
+
+/** Reads the items of a group in order of creation, from one consistent view. The event loop turns meanwhile. */
+export async function listGroup(store: StreamStore, ref: GroupRef, options: ListOptions): Promise<Listing> {
+  const turns = TurnBudget.of(systemClock);
+  await turns.free();
+  const { snapshot, skipTo } = await begin(store, ref, options.after);
+  const { position } = snapshot;
+  const page = new Page(options, position, skipTo);
+  try {
+    for await (const chunk of snapshot.chunks()) {
+      if (!page.take(chunk)) break;
+      await turns.free();
+    }
+  } finally {
+    snapshot.close();
+  }
+  if (!page.begun) throw missing();
+  await turns.pay(page.bytes);
+  return { rows: `[${page.rows.join(',')}]`, position, next: page.next };
+}
+
+interface Begun {
+  readonly snapshot: Snapshot;
+  /** The item that the page begins behind, where the snapshot has those before it too. */
+  readonly skipTo: string | undefined;
+}
+
+async function begin(store: StreamStore, ref: GroupRef, after: string | undefined): Promise<Begun> {
+  // A store need not take such a text as a key: it may be longer than any.
+  if (after !== undefined && !isValidId(after)) throw missing();
+  if (after === undefined || store.snapshotAfter === undefined) return { snapshot: await store.snapshot(ref), skipTo: after };
+  const snapshot = await store.snapshotAfter(ref, after);
+  if (snapshot === undefined) throw missing();
+  return { snapshot, skipTo: undefined };
+}
+
+class Page {
+  readonly rows: JsonText[] = [];
+  next: string | undefined;
+  begun: boolean;
+  readonly #options: ListOptions;
+  readonly #position: Position;
+  readonly #skipTo: string | undefined;
+  #last: string | undefined;
+  bytes = 2;
+
+  constructor(options: ListOptions, position: Position, skipTo: string | undefined) {
+    this.#options = options;
+    this.#position = position;
+    this.#skipTo = skipTo;
+    this.begun = skipTo === undefined;
+  }
+
+  /** False when the page is full. Throws RESULT_TOO_LARGE as soon as that is known. */
+  take(items: readonly StoredItem[]): boolean {
+    const { row, limit, maxBytes } = this.#options;
+    for (const item of items) {
+      if (!this.begun) {
+        this.begun = item.item === this.#skipTo;
+        continue;
+      }
+      if (this.rows.length === limit) return this.#full();
+      const text = row(item, this.#position);
+      const bytes = this.bytes + Buffer.byteLength(text) + 1;
+      if (bytes > maxBytes + 1) {
+        if (limit !== undefined && this.#last !== undefined) return this.#full();
+        throw tooLarge(maxBytes);
+      }
+      this.bytes = bytes;
+      this.rows.push(text);
+      this.#last = item.item;
+    }
+    return true;
+  }
+
+  #full(): false {
+    this.next = this.#last;
+    return false;
+  }
+}
+
+function missing(): RivuletError {
+  return new RivuletError('INVALID_ARGUMENTS', 'after names nothing that is in the list');
+}
+
+function tooLarge(maxBytes: number): RivuletError {
+  return new RivuletError(
+    'RESULT_TOO_LARGE',
+    `the list is larger than the caller's message limit of ${maxBytes} bytes; page it with limit and after`,
+  );
+}

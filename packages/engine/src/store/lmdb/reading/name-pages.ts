@@ -1,0 +1,165 @@
+import { charsOf, type NamesPage, type PageBounds } from '../../../structures/sorted-names.js';
+import type { TurnBudget } from '../../../structures/turn-budget.js';
+import type { Table, View } from '../env/environment.js';
+import { decodeHead, headKey, splitHeadKey } from '../tables/records.js';
+
+/**
+ * LMDB sorts names by their bytes in UTF-8, which is the order of code points. Lists are sorted by UTF-16 code units. The two differ
+ * where one name has a code point beyond U+FFFF (UTF-8 begins with F0 to F4) and the other one from U+E000 on (EE or EF): in UTF-16 the
+ * first comes first.
+ */
+const FIRST_PRIVATE = 0xee;
+const FIRST_ASTRAL = 0xf0;
+const BEYOND = 0xf8;
+
+/** Keys from `start` to before `end`, in the order of bytes. */
+export interface KeyRange {
+  readonly start: Buffer;
+  readonly end: Buffer;
+  /** The names in it have the same bytes up to this one, and no other order of theirs depends on them. */
+  readonly depth: number;
+}
+
+/**
+ * The ranges that hold all names behind `after`, in the order of UTF-16 code units. Names of a range are in that order up to the first one
+ * that `splitAt` splits.
+ */
+export function rangesAfter(prefix: Buffer, after: string | undefined): KeyRange[] {
+  const end = above(prefix);
+  if (after === undefined) return [{ start: prefix, end, depth: prefix.length }];
+  const name = Buffer.concat([prefix, Buffer.from(after)]);
+  const ranges: KeyRange[] = [];
+  let start: Buffer = Buffer.concat([name, Buffer.from([0])]);
+  for (let at = name.length - 1; at >= prefix.length; at--) {
+    const byte = name[at] as number;
+    if (byte < FIRST_PRIVATE) continue;
+    const shared = name.subarray(0, at);
+    const isAstral = byte >= FIRST_ASTRAL;
+    ranges.push({ start, end: followedBy(shared, isAstral ? BEYOND : FIRST_ASTRAL), depth: at + 1 });
+    if (isAstral) ranges.push(privateRange(shared));
+    start = followedBy(shared, BEYOND);
+  }
+  ranges.push({ start, end, depth: prefix.length });
+  return ranges;
+}
+
+/**
+ * The ranges in the place of the rest of `range`, which begins with this key; `undefined` when the key is next in the order of
+ * UTF-16 too.
+ */
+export function splitAt(key: Buffer, range: KeyRange): KeyRange[] | undefined {
+  for (let at = range.depth; at < key.length; at++) {
+    if ((key[at] as number) < FIRST_PRIVATE) continue;
+    const shared = Buffer.from(key.subarray(0, at));
+    const astral = { start: followedBy(shared, FIRST_ASTRAL), end: followedBy(shared, BEYOND), depth: at + 1 };
+    return [astral, privateRange(shared), { start: followedBy(shared, BEYOND), end: range.end, depth: range.depth }];
+  }
+  return undefined;
+}
+
+function privateRange(shared: Buffer): KeyRange {
+  return { start: followedBy(shared, FIRST_PRIVATE), end: followedBy(shared, FIRST_ASTRAL), depth: shared.length + 1 };
+}
+
+function followedBy(shared: Buffer, byte: number): Buffer {
+  return Buffer.concat([shared, Buffer.from([byte])]);
+}
+
+/** Above every key that begins with it. */
+function above(prefix: Buffer): Buffer {
+  return prefix.length === 0 ? Buffer.from([0xff]) : Buffer.concat([prefix, Buffer.from([0xff])]);
+}
+
+export interface NamesSource {
+  readonly heads: Table;
+  readonly turns: TurnBudget;
+  /** A new view; the caller ends it. */
+  readonly view: () => View;
+}
+
+/** Groups of a stream that hold items, or the streams that have such groups, in the order of UTF-16 code units. The event loop turns meanwhile. */
+export async function readNames(source: NamesSource, stream: string | undefined, bounds: PageBounds): Promise<NamesPage> {
+  const scan = new NamesScan(stream, bounds);
+  for (;;) {
+    await source.turns.free();
+    const view = source.view();
+    try {
+      if (scan.run(source.heads, view, () => source.turns.over)) return scan.page;
+    } finally {
+      view.done();
+    }
+  }
+}
+
+/** Where a scan stands between two slices. */
+class NamesScan {
+  readonly #stream: string | undefined;
+  readonly #bounds: PageBounds;
+  readonly #names: string[] = [];
+  #ranges: KeyRange[];
+  #chars = 0;
+  #more = false;
+
+  constructor(stream: string | undefined, bounds: PageBounds) {
+    this.#stream = stream;
+    this.#bounds = bounds;
+    this.#ranges = rangesAfter(stream === undefined ? Buffer.alloc(0) : headKey(stream, ''), bounds.after);
+    // Its other groups belong to it too.
+    const [first] = this.#ranges;
+    if (stream === undefined && bounds.after !== undefined && first !== undefined)
+      this.#ranges[0] = { ...first, start: followedBy(Buffer.from(bounds.after), 1) };
+  }
+
+  get page(): NamesPage {
+    return { names: this.#names, more: this.#more };
+  }
+
+  /** Goes on until it is done (true) or `late`. */
+  run(heads: Table, view: View, late: () => boolean): boolean {
+    for (let range = this.#ranges[0]; range !== undefined; range = this.#ranges[0]) {
+      const step = this.#readRange(heads, view, range, late);
+      if (step === 'full') return true;
+      if (step === 'late') return false;
+      if (step === 'read') this.#ranges.shift();
+    }
+    return true;
+  }
+
+  #readRange(heads: Table, view: View, range: KeyRange, late: () => boolean): 'read' | 'moved' | 'late' | 'full' {
+    const goOn = (...ranges: readonly KeyRange[]) => {
+      this.#ranges = [...ranges, ...this.#ranges.slice(1)];
+    };
+    for (const { key, value } of heads.getRange({ start: range.start, end: range.end, transaction: view })) {
+      const place = Buffer.from(key);
+      const name = this.#stream === undefined ? place.subarray(0, place.indexOf(0)) : place;
+      const split = splitAt(name, range);
+      if (split !== undefined) {
+        goOn(...split);
+        return 'moved';
+      }
+      const isFilled = decodeHead(place, value).items > 0;
+      if (isFilled && !this.#take(place)) return 'full';
+      const behind = isFilled && this.#stream === undefined ? followedBy(name, 1) : followedBy(place, 0);
+      if (late()) {
+        goOn({ ...range, start: behind });
+        return 'late';
+      }
+      if (isFilled && this.#stream === undefined) {
+        goOn({ ...range, start: behind });
+        return 'moved';
+      }
+    }
+    return 'read';
+  }
+
+  /** False when the page is full. */
+  #take(key: Buffer): boolean {
+    const { stream, group } = splitHeadKey(key);
+    const name = this.#stream === undefined ? stream : group;
+    this.#chars += charsOf(name);
+    const { limit, chars } = this.#bounds;
+    this.#more = this.#names.length >= limit || (this.#names.length > 0 && this.#chars > chars);
+    if (!this.#more) this.#names.push(name);
+    return !this.#more;
+  }
+}

@@ -1,0 +1,333 @@
+import { randomUUID } from 'node:crypto';
+import { type Position, RivuletError } from '@rivulet/protocol';
+import { chunked } from '../../structures/chunked.js';
+import type { Clock } from '../../structures/clock.js';
+import { SteadyTime } from '../../structures/monotonic-wall-clock.js';
+import { EVERYTHING } from '../../structures/sorted-names.js';
+import { TurnBudget } from '../../structures/turn-budget.js';
+import { type Effect, effectOf } from '../shared/change-effect.js';
+import { charsOf } from '../shared/chars-of.js';
+import { requireId } from '../shared/ids.js';
+import { valueIdOf } from '../shared/value-id.js';
+import { expiryOf, planInSteps, requireIds } from '../shared/write-plan.js';
+import type {
+  ApplyResult,
+  Change,
+  ChangeEntry,
+  Changes,
+  Commit,
+  GroupRef,
+  ItemRead,
+  NamesPage,
+  PageBounds,
+  Snapshot,
+  StoredItem,
+  StoreEvents,
+  Unplaced,
+  WritableStore,
+  Write,
+  WriteChange,
+  WriteResult,
+} from '../store.js';
+import { Deadlines } from './deadlines.js';
+import { type Group, MemoryGroups } from './groups.js';
+import { MemoryKeys } from './idempotency-keys.js';
+import { SlicedWrites } from './sliced-writes.js';
+
+export interface MemoryStoreOptions {
+  readonly clock: Clock;
+  /** How long a delete stays known to `changes`, in milliseconds. */
+  readonly tombstoneRetentionMs: number;
+}
+
+const SWEEP_MS = 60_000;
+/** How often it is looked for items whose time has come, and how many of them one step deletes. */
+const EXPIRY_MS = 250;
+const EXPIRED_AT_ONCE = 100;
+const CHUNK_ITEMS = 256;
+
+type AnyChange = WriteChange | Unplaced<Extract<Change, { kind: 'external' }>>;
+/** Everything in this process's memory; the epoch ends with it. */
+export function createMemoryStore(options: MemoryStoreOptions): WritableStore {
+  return new MemoryStore(options);
+}
+
+class MemoryStore implements WritableStore {
+  readonly #clock: Clock;
+  readonly #retentionMs: number;
+  readonly #time: SteadyTime;
+  readonly #keys = new MemoryKeys();
+  readonly #deadlines = new Deadlines();
+  readonly #epoch = randomUUID();
+  readonly #groups = new MemoryGroups();
+  readonly #turns: TurnBudget;
+  readonly #writes: SlicedWrites;
+  #events: StoreEvents | undefined;
+  #timers: NodeJS.Timeout[] = [];
+
+  constructor(options: MemoryStoreOptions) {
+    this.#clock = options.clock;
+    this.#retentionMs = options.tombstoneRetentionMs;
+    this.#time = new SteadyTime(options.clock);
+    this.#turns = TurnBudget.of(options.clock);
+    this.#writes = new SlicedWrites(this.#turns);
+  }
+
+  start(events: StoreEvents): Promise<void> {
+    this.#events = events;
+    this.#timers = [
+      setInterval(() => this.#forget(), SWEEP_MS),
+      setInterval(() => {
+        // What fails is tried again the next time.
+        this.#expire().catch(() => {});
+      }, EXPIRY_MS),
+    ];
+    for (const timer of this.#timers) timer.unref();
+    return Promise.resolve();
+  }
+
+  apply(change: Change): Promise<ApplyResult> {
+    if (!this.#writes.free) return this.#writes.run({ next: () => ({ done: true, value: this.#apply(change) }) });
+    try {
+      return Promise.resolve(this.#apply(change));
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+  }
+
+  write(write: Write): Promise<WriteResult> {
+    return this.#writes.run(this.#writing(write));
+  }
+
+  get(ref: GroupRef, item: string): Promise<ItemRead> {
+    const group = this.#groups.get(ref);
+    const value = group?.items.get(item);
+    if (value !== undefined) this.#turns.charge(value.data.length);
+    return this.#reading(() => ({
+      value,
+      position: this.#position(group),
+      timestamp: group?.timestamp ?? this.#clock.now() - 1,
+    }));
+  }
+
+  snapshot(ref: GroupRef): Promise<Snapshot> {
+    return this.#reading(() => {
+      const group = this.#groups.get(ref);
+      const base = { position: this.#position(group), timestamp: group?.timestamp ?? this.#clock.now() - 1 };
+      if (group === undefined || group.items.size <= CHUNK_ITEMS) {
+        const items = group === undefined ? [] : [...group.items.values()];
+        return { ...base, chunks: () => chunked(items, CHUNK_ITEMS, () => {}, charsOf), close() {} };
+      }
+      const { items } = group;
+      group.readers++;
+      let open = true;
+      const close = () => {
+        // A writer that replaced the map meanwhile has begun a new count.
+        if (open && group.items === items) group.readers--;
+        open = false;
+      };
+      return { ...base, chunks: () => chunked(items.values(), CHUNK_ITEMS, close, charsOf), close };
+    });
+  }
+
+  changes(ref: GroupRef, since: Position): Promise<Changes> {
+    return this.#reading(() => {
+      const group = this.#groups.get(ref);
+      if (since.epoch !== this.#epoch) return { kind: 'stale', reason: 'epoch' };
+      if (since.offset < (group?.floor ?? this.#groups.firstOffset)) return { kind: 'stale', reason: 'floor' };
+      const entries: ChangeEntry[] = [];
+      for (const item of group?.items.values() ?? []) if (item.changed > since.offset) entries.push({ kind: 'item', ...item });
+      for (const { deletedAt: _, ...tombstone } of group?.tombstones.values() ?? [])
+        if (tombstone.changed > since.offset) entries.push(tombstone);
+      entries.sort((a, b) => a.changed - b.changed);
+      return {
+        kind: 'changes',
+        position: this.#position(group),
+        timestamp: group?.timestamp ?? this.#clock.now() - 1,
+        chunks: () => chunked(entries.values(), CHUNK_ITEMS, () => {}, charsOf),
+        close() {},
+      };
+    });
+  }
+
+  async groups(stream: string): Promise<readonly string[]> {
+    return (await this.groupsPage(stream, EVERYTHING)).names;
+  }
+
+  async streams(): Promise<readonly string[]> {
+    return (await this.streamsPage(EVERYTHING)).names;
+  }
+
+  groupsPage(stream: string, bounds: PageBounds): Promise<NamesPage> {
+    return this.#reading(() => this.#groups.namesIn(stream, bounds));
+  }
+
+  streamsPage(bounds: PageBounds): Promise<NamesPage> {
+    return this.#reading(() => this.#groups.streams(bounds));
+  }
+
+  watch(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  unwatch(): void {}
+
+  async close(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    await this.#writes.settled();
+    this.#events = undefined;
+  }
+
+  #opened(): StoreEvents {
+    if (this.#events === undefined) throw closedError();
+    return this.#events;
+  }
+
+  #forget(): void {
+    this.#keys.sweep(this.#time.now());
+    this.#groups.forget(this.#clock.now() - this.#retentionMs);
+  }
+
+  #reading<T>(read: () => T): Promise<T> {
+    if (this.#events === undefined) return Promise.reject(closedError());
+    return Promise.resolve(read());
+  }
+
+  #apply(change: Change): ApplyResult {
+    const events = this.#opened();
+    requireId(change.stream, 'stream_name');
+    requireId(change.group, 'group_id');
+    if (change.item !== undefined) requireId(change.item, 'item_id');
+    const known = this.#groups.get(change);
+    const stores = change.kind !== 'event' && change.kind !== 'external';
+    const old = stores ? known?.items.get(change.item)?.data : undefined;
+    const effect = effectOf(change, old);
+    if (effect.kind === 'none') return { kind: 'unchanged', old };
+    const commit = this.#perform(known ?? this.#groups.open(change), change, effect, undefined);
+    events.onCommit(commit);
+    // The caller gets both, and subscribers the new one.
+    this.#turns.charge((old?.length ?? 0) + 2 * commit.data.length);
+    return { kind: 'applied', old, new: effect.kind === 'write' ? effect.data : undefined, position: commit.position };
+  }
+
+  /** Steps while it is decided; then all of it is done in one. */
+  *#writing(write: Write): Generator<void, WriteResult> {
+    const events = this.#opened();
+    requireIds(write);
+    const { once } = write;
+    const now = this.#time.now();
+    const answer = once && this.#keys.find(write, once, now);
+    if (answer !== undefined) return { kind: 'replayed', answer };
+    let group = this.#groups.get(write);
+    const { offset } = this.#position(group);
+    const plan = yield* planInSteps(write, { epoch: this.#epoch, offset, read: (item) => group?.items.get(item) });
+    const key = once && this.#keys.prepare(write, once, once.answer(plan.result), now);
+    const commits: Commit[] = [];
+    for (const { change, effect } of plan.steps) {
+      if (effect.kind !== 'none') commits.push(this.#perform((group ??= this.#groups.open(write)), change, effect, plan.through));
+      else if (change.item !== undefined && expiryOf(change) !== undefined && group?.items.has(change.item)) this.#expires(group, change);
+    }
+    key?.remember();
+    for (const commit of commits) events.onCommit(commit);
+    return plan.result;
+  }
+
+  /** Takes the next offset and stores what there is to store. */
+  #perform(group: Group, change: AnyChange, effect: Exclude<Effect, { kind: 'none' }>, through: number | undefined): Commit {
+    const { item } = change;
+    const before = effect.kind === 'publish' || item === undefined ? undefined : group.items.get(item);
+    const offset = ++group.offset;
+    group.timestamp = Math.max(this.#clock.now(), group.timestamp + 1);
+    let created = before?.created ?? 0;
+    if (effect.kind === 'write' && item !== undefined) {
+      created = before?.created ?? offset;
+      if (group.items.size === 0) this.#groups.becameFilled(group);
+      this.#writable(group).set(item, { item, data: effect.data, created, changed: offset });
+      group.tombstones.delete(item);
+      this.#expires(group, change);
+    } else if (effect.kind === 'remove' && item !== undefined) {
+      this.#writable(group).delete(item);
+      if (group.items.size === 0) this.#groups.becameEmpty(group);
+      this.#bury(group, { item, data: effect.data, created, changed: offset });
+      this.#stays(group, item);
+    }
+    return {
+      stream: group.stream,
+      group: group.group,
+      item,
+      effect: effect.kind === 'remove' ? 'delete' : effect.effect,
+      position: { epoch: this.#epoch, offset },
+      timestamp: group.timestamp,
+      created,
+      data: effect.data,
+      old: before?.data,
+      eventType: change.kind === 'event' ? change.type : undefined,
+      through,
+    };
+  }
+
+  /** The item goes when its change says, or stays; an update that says nothing leaves that as it is. */
+  #expires(group: Group, change: AnyChange): void {
+    const expiry = expiryOf(change);
+    if (change.item === undefined || (expiry === undefined && change.kind === 'update')) return;
+    this.#stays(group, change.item);
+    // What is held goes after a restart, which nothing here outlives.
+    if (expiry?.kind !== 'ttl') return;
+    const deadline = { stream: group.stream, group: group.group, item: change.item, at: this.#time.now() + expiry.ms };
+    group.deadlines.set(change.item, deadline);
+    this.#deadlines.add(deadline);
+  }
+
+  #stays(group: Group, item: string): void {
+    const deadline = group.deadlines.size === 0 ? undefined : group.deadlines.get(item);
+    if (deadline === undefined) return;
+    group.deadlines.delete(item);
+    this.#deadlines.remove(deadline);
+  }
+
+  /** Deletes the items whose time has come, as the timer does four times a second. */
+  async expireNow(): Promise<void> {
+    await this.#expire();
+  }
+
+  #expire(): Promise<void> {
+    return this.#events === undefined ? Promise.resolve() : this.#writes.run(this.#expiring());
+  }
+
+  *#expiring(): Generator<void, void> {
+    for (;;) {
+      if (this.#events === undefined) return;
+      const due = this.#deadlines.due(this.#time.now(), EXPIRED_AT_ONCE);
+      for (const { stream, group, item } of due) this.#apply({ kind: 'delete', stream, group, item });
+      if (due.length < EXPIRED_AT_ONCE) return;
+      yield;
+    }
+  }
+
+  #bury(group: Group, item: StoredItem): void {
+    group.tombstones.set(item.item, {
+      kind: 'tombstone',
+      item: item.item,
+      changed: item.changed,
+      created: item.created,
+      valueId: valueIdOf(item.data),
+      deletedAt: this.#clock.now(),
+    });
+  }
+
+  #writable(group: Group): Map<string, StoredItem> {
+    if (group.readers > 0) {
+      group.items = new Map(group.items);
+      group.readers = 0;
+    }
+    return group.items;
+  }
+
+  #position(group: Group | undefined): Position {
+    return { epoch: this.#epoch, offset: group?.offset ?? this.#groups.firstOffset };
+  }
+}
+
+function closedError(): RivuletError {
+  return new RivuletError('STORE_UNAVAILABLE', 'the store is not open');
+}

@@ -1,0 +1,178 @@
+import { ERROR_CODES, type ErrorCode, LIMITS, type Position, RivuletError } from '@rivulet/protocol';
+import type { Logger } from '../../logging/logger.js';
+import { RepeatedLine } from '../../logging/repeated-line.js';
+import type {
+  ApplyResult,
+  Change,
+  Changes,
+  GroupRef,
+  ItemRead,
+  NamesPage,
+  PageBounds,
+  ReadPace,
+  Snapshot,
+  StoreEvents,
+  StreamStore,
+  Write,
+  WriteResult,
+} from '../store.js';
+
+/**
+ * A store whose code comes from a file of the operator. Its errors may be of another copy of the protocol package, and are told by their
+ * name and code; its start has a bound and fails with the name of the file. Nobody waits for `unwatch` or for the `close` of a read: what comes of them,
+ * also later, where the author wrote them as async functions, is a line in the log.
+ */
+export class LoadedStore implements StreamStore {
+  readonly #store: StreamStore;
+  readonly #path: string;
+  readonly #logger: Logger;
+  readonly #startMs: number;
+  readonly #failed = new RepeatedLine();
+  #started = false;
+  /** There when the store of the file has it. */
+  readonly write?: (write: Write) => Promise<WriteResult>;
+  readonly follow?: (stream: string | undefined) => void;
+  readonly unfollow?: (stream: string | undefined) => void;
+  readonly groupsPage?: (stream: string, bounds: PageBounds) => Promise<NamesPage>;
+  readonly streamsPage?: (bounds: PageBounds) => Promise<NamesPage>;
+  readonly snapshotAfter?: (ref: GroupRef, item: string) => Promise<Snapshot | undefined>;
+
+  /** `startMs`: how long `start` may take, and `close` when it never started. */
+  constructor(store: StreamStore, path: string, logger: Logger, startMs: number = LIMITS.adapterStartMs) {
+    this.#store = store;
+    this.#path = path;
+    this.#logger = logger;
+    this.#startMs = startMs;
+    const write = store.write?.bind(store);
+    if (write !== undefined) this.write = (changes) => told(() => write(changes));
+    const groupsPage = store.groupsPage?.bind(store);
+    const streamsPage = store.streamsPage?.bind(store);
+    const snapshotAfter = store.snapshotAfter?.bind(store);
+    if (groupsPage !== undefined) this.groupsPage = (stream, bounds) => told(() => groupsPage(stream, bounds));
+    if (streamsPage !== undefined) this.streamsPage = (bounds) => told(() => streamsPage(bounds));
+    if (snapshotAfter !== undefined)
+      this.snapshotAfter = (ref, item) =>
+        told(async () => {
+          const snapshot = await snapshotAfter(ref, item);
+          return snapshot && this.#snapshot(snapshot);
+        });
+    const follow = store.follow?.bind(store);
+    const unfollow = store.unfollow?.bind(store);
+    if (follow === undefined || unfollow === undefined) return;
+    this.follow = (stream) => this.#tidily('follow', () => follow(stream));
+    this.unfollow = (stream) => this.#tidily('unfollow', () => unfollow(stream));
+  }
+
+  async start(events: StoreEvents): Promise<void> {
+    await inTime(this.#path, 'start', this.#startMs, () => this.#store.start(events));
+    this.#started = true;
+  }
+
+  apply(change: Change): Promise<ApplyResult> {
+    return told(() => this.#store.apply(change));
+  }
+
+  get(ref: GroupRef, item: string): Promise<ItemRead> {
+    return told(() => this.#store.get(ref, item));
+  }
+
+  snapshot(ref: GroupRef, pace?: ReadPace): Promise<Snapshot> {
+    return told(async () => this.#snapshot(await this.#store.snapshot(ref, pace)));
+  }
+
+  #snapshot(snapshot: Snapshot): Snapshot {
+    const { position, timestamp, external = false } = snapshot;
+    return { position, timestamp, external, ...this.#read(snapshot) };
+  }
+
+  changes(ref: GroupRef, since: Position, pace?: ReadPace): Promise<Changes> {
+    return told(async () => {
+      const changes = await this.#store.changes(ref, since, pace);
+      if (changes.kind === 'stale') return changes;
+      const { kind, position, timestamp } = changes;
+      return { kind, position, timestamp, ...this.#read(changes) };
+    });
+  }
+
+  groups(stream: string): Promise<readonly string[]> {
+    return told(() => this.#store.groups(stream));
+  }
+
+  streams(): Promise<readonly string[]> {
+    return told(() => this.#store.streams());
+  }
+
+  watch(ref: GroupRef): Promise<void> {
+    return told(() => this.#store.watch(ref));
+  }
+
+  unwatch(ref: GroupRef): void {
+    this.#tidily('unwatch', () => this.#store.unwatch(ref));
+  }
+
+  close(): Promise<void> {
+    // The stop of a running engine has a deadline of its own, which leaves a store all the time there is to write.
+    if (this.#started) return told(() => this.#store.close());
+    return inTime(this.#path, 'close', this.#startMs, () => this.#store.close());
+  }
+
+  #read<T>(read: Read<T>): Read<T> {
+    return {
+      async *chunks() {
+        try {
+          yield* read.chunks();
+        } catch (error) {
+          throw ownError(error);
+        }
+      },
+      close: () => this.#tidily('close of a read', () => read.close()),
+    };
+  }
+
+  #tidily(step: string, run: () => unknown): void {
+    const running = (async () => await run())();
+    running.catch((error: unknown) =>
+      this.#failed.add((times) => this.#logger.warn('adapter_step_failed', { adapter: this.#path, step, error: String(error), times })),
+    );
+  }
+}
+
+/** What is iterated of a store and must be closed. */
+interface Read<T> {
+  chunks(): AsyncIterable<T>;
+  close(): void;
+}
+
+/** What `step` of an adapter answers. Rejects with its file and the step when it fails or takes longer than `milliseconds`. */
+export async function inTime<T>(path: string, step: string, milliseconds: number, run: () => T | Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`nothing came of it within ${milliseconds} ms`)), milliseconds);
+  });
+  try {
+    return await Promise.race([(async () => await run())(), late]);
+  } catch (error) {
+    throw new Error(`adapter ${path}: ${step} failed: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function told<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    throw ownError(error);
+  }
+}
+
+/** `instanceof` knows one copy of the class; a file elsewhere on the disk may have found another. */
+function ownError(error: unknown): unknown {
+  if (error instanceof RivuletError || !(error instanceof Error) || error.name !== 'RivuletError' || !('code' in error)) return error;
+  const { code } = error;
+  return isErrorCode(code) ? new RivuletError(code, error.message, { cause: error }) : error;
+}
+
+function isErrorCode(code: unknown): code is ErrorCode {
+  return typeof code === 'string' && Object.hasOwn(ERROR_CODES, code);
+}

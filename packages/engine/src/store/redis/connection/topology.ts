@@ -1,0 +1,181 @@
+import { SLOTS, slotOf } from './hash-slots.js';
+import { type Client, destroy, inTime, openClient } from './redis-client.js';
+
+/** How the servers are found. Nodes are `host:port`. */
+export type RedisServers =
+  /** One, at the address. */
+  | { readonly kind: 'single' }
+  /** Sentinels that know under `name` which server is the primary now. */
+  | { readonly kind: 'sentinels'; readonly nodes: readonly string[]; readonly name: string }
+  /** Some nodes of a Redis Cluster; it tells the others. */
+  | { readonly kind: 'cluster'; readonly nodes: readonly string[] };
+
+/** The servers that take writes, and what each of them has. */
+export interface Primaries {
+  /** Addresses as `host:port`. */
+  readonly all: readonly string[];
+  /** `undefined`: nobody has it now. */
+  readonly ownerOf: (key: string) => string | undefined;
+  /** Of each slot of a Cluster. */
+  readonly owners?: readonly (string | undefined)[];
+  /** Whom to ask when these have changed. */
+  readonly known: readonly string[];
+}
+
+/** Whether each server has the same in both. */
+export function isSame(a: Primaries, b: Primaries): boolean {
+  if (a.owners === undefined || b.owners === undefined) return a.all.length > 0 && a.all[0] === b.all[0];
+  return a.owners.every((owner, slot) => owner === b.owners?.[slot]);
+}
+
+/** Whether every key has a server. */
+export function isWhole({ all, owners }: Primaries): boolean {
+  return owners === undefined ? all.length > 0 : owners.every((owner) => owner !== undefined);
+}
+
+export interface Times {
+  readonly connectTimeoutMs: number;
+  readonly commandTimeoutMs: number;
+}
+
+/** Nodes of a cluster that are asked at once. */
+const MOST_ASKED = 16;
+/** When one has answered, others have so long to know better, in milliseconds. */
+const OTHERS_MS = 500;
+
+/** Rejects when nobody says where they are. `known`: what an earlier answer named. */
+export async function findPrimaries(servers: RedisServers, url: string, known: readonly string[], times: Times): Promise<Primaries> {
+  switch (servers.kind) {
+    case 'single':
+      return onlyOne(nodeOf(url));
+    case 'sentinels':
+      return onlyOne(await primaryOf(servers.nodes, servers.name, times));
+    case 'cluster':
+      // All that are known may be gone, and others stand in the configuration.
+      return clusterOf([...new Set([...known.slice(0, MOST_ASKED / 2), ...servers.nodes])].slice(0, MOST_ASKED), url, times);
+    default:
+      return servers satisfies never;
+  }
+}
+
+/** The address of a node, with everything else as `url` says. Throws when the node is none. */
+export function addressOf(url: string, node: string): string {
+  // oxlint-disable-next-line eslint/no-restricted-globals -- the configuration was checked with canParse
+  const at = new URL(url);
+  const colon = node.lastIndexOf(':');
+  const host = node.slice(0, colon).replace(/^\[|\]$/g, '');
+  const hostname = host.includes(':') ? `[${host}]` : host;
+  // What a URL can't have as its host it passes over without a word, and another server would be meant.
+  // oxlint-disable-next-line eslint/no-restricted-globals -- canParse never throws
+  if (host === '' || !URL.canParse(`redis://${hostname}:${node.slice(colon + 1)}`)) throw new Error(`"${node}" is no host and port`);
+  at.hostname = hostname;
+  at.port = node.slice(colon + 1);
+  return at.href;
+}
+
+function nodeOf(url: string): string {
+  // oxlint-disable-next-line eslint/no-restricted-globals -- the configuration was checked with canParse
+  const { hostname, port } = new URL(url);
+  return `${hostname.replace(/^\[|\]$/g, '')}:${port || '6379'}`;
+}
+
+function onlyOne(node: string): Primaries {
+  return { all: [node], ownerOf: () => node, known: [] };
+}
+
+/** The first sentinel that answers says it; the one beside a server that is gone may never. */
+async function primaryOf(nodes: readonly string[], name: string, times: Times): Promise<string> {
+  const why: string[] = [];
+  const asks = nodes.map((node) =>
+    asked(`redis://${node}`, times, async (client) => {
+      const found: unknown = await client.sendCommand(['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name]);
+      if (!Array.isArray(found)) throw new Error(`it knows no primary "${name}"`);
+      const [host, port] = found.map(String);
+      return `${host}:${port}`;
+    }).catch((error: unknown) => {
+      why.push(`${node}: ${messageOf(error)}`);
+      throw error;
+    }),
+  );
+  try {
+    return await Promise.any(asks);
+  } catch {
+    throw new Error(`no sentinel says where the primary is (${why.join('; ')})`);
+  }
+}
+
+/** One node's view of a cluster. */
+interface View {
+  /** The higher the newer. */
+  readonly epoch: number;
+  readonly owners: readonly (string | undefined)[];
+  readonly nodes: readonly string[];
+}
+
+/** A node that is cut off from the others believes in what was: of those that answer the newest view counts. */
+async function clusterOf(nodes: readonly string[], url: string, times: Times): Promise<Primaries> {
+  const views: View[] = [];
+  const why: string[] = [];
+  let first = () => {};
+  const some = new Promise<void>((resolve) => (first = resolve));
+  const all = Promise.all(
+    nodes.map((node) =>
+      asked(addressOf(url, node), times, (client) => viewOf(client, node)).then(
+        (view) => {
+          views.push(view);
+          first();
+        },
+        (error: unknown) => {
+          why.push(`${node}: ${messageOf(error)}`);
+        },
+      ),
+    ),
+  );
+  await Promise.race([all, some]);
+  await inTime(all, OTHERS_MS).catch(() => {});
+  const newest = views.sort((a, b) => b.epoch - a.epoch)[0];
+  if (newest === undefined) throw new Error(`no node of the cluster says which server has what (${why.join('; ')})`);
+  const { owners } = newest;
+  return {
+    all: [...new Set(owners)].filter((owner) => owner !== undefined),
+    ownerOf: (key) => owners[slotOf(key)],
+    owners,
+    known: newest.nodes,
+  };
+}
+
+type SlotServer = readonly [host: string | null, port: number];
+
+async function viewOf(client: Client, node: string): Promise<View> {
+  const [text, ranges] = await Promise.all([
+    client.sendCommand<string>(['CLUSTER', 'INFO']),
+    client.sendCommand<readonly (readonly [number, number, ...SlotServer[]])[]>(['CLUSTER', 'SLOTS']),
+  ]);
+  if (!text.includes('cluster_state:ok')) throw new Error('it is cut off from the cluster, or slots of it have no server');
+  const owners: (string | undefined)[] = Array.from({ length: SLOTS });
+  const nodes: string[] = [];
+  for (const [from, through, ...servers] of ranges) {
+    const names = servers.map((server) => nameOf(server, node));
+    nodes.push(...names);
+    owners.fill(names[0], from, through + 1);
+  }
+  return { epoch: Number(/cluster_current_epoch:(\d+)/.exec(text)?.[1] ?? 0), owners, nodes: [...new Set(nodes)] };
+}
+
+/** Without a host of its own it is where the answer came from. */
+function nameOf([host, port]: SlotServer, asked: string): string {
+  return `${host === null || host === '' || host === '?' ? asked.slice(0, asked.lastIndexOf(':')) : host}:${port}`;
+}
+
+async function asked<T>(address: string, { connectTimeoutMs, commandTimeoutMs }: Times, ask: (client: Client) => Promise<T>): Promise<T> {
+  const client = await openClient(address, connectTimeoutMs);
+  try {
+    return await inTime(ask(client), commandTimeoutMs);
+  } finally {
+    destroy(client);
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,126 @@
+import { formatPosition, type JsonText, LIMITS, RivuletError } from '@rivulet/protocol';
+import type { Change, ChangeResult, Condition, Expiry, Once, Unplaced, Write, WriteChange, WriteResult } from '../store.js';
+import { type Effect, effectOf } from './change-effect.js';
+import { requireId } from './ids.js';
+
+/** An item as far as conditions and changes look at it. */
+export interface Standing {
+  readonly data: JsonText;
+  /** Offset of its last change. */
+  readonly changed: number;
+}
+
+/** The group before the write. */
+export interface Ground {
+  readonly epoch: string;
+  readonly offset: number;
+  read(item: string): Standing | undefined;
+}
+
+/** What one change does, decided and not done. */
+export interface Step {
+  readonly change: WriteChange;
+  readonly effect: Effect;
+  /** Value before. */
+  readonly old: JsonText | undefined;
+  /** The offset that it takes; that of the step before when it has no effect. */
+  readonly offset: number;
+}
+
+export interface WritePlan {
+  readonly result: Exclude<WriteResult, { readonly kind: 'replayed' }>;
+  /** None when there is a conflict. */
+  readonly steps: readonly Step[];
+  /** Offset of the last of them, for the commits of a batch. */
+  readonly through: number | undefined;
+}
+
+/**
+ * Decides all of a write before anything of it is done, the same in every store: conditions, computations and offsets, each change on top
+ * of those before it. Throws what a `compute` throws, and VALUE_TOO_LARGE when the values of a batch are more than an answer may hold.
+ */
+export function planWrite(write: Write, ground: Ground): WritePlan {
+  const planning = planInSteps(write, ground);
+  for (;;) {
+    const step = planning.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** The same, one change at a time: the event loop may turn between two of them while nothing else changes the group. */
+export function* planInSteps(write: Write, ground: Ground): Generator<void, WritePlan> {
+  const steps: Step[] = [];
+  const results: ChangeResult[] = [];
+  /** What the steps so far have made of items; `undefined`: gone. */
+  const ahead = new Map<string, Standing | undefined>();
+  let { offset } = ground;
+  let characters = 0;
+  for (const [index, change] of write.changes.entries()) {
+    const before = change.kind === 'event' ? undefined : ahead.has(change.item) ? ahead.get(change.item) : ground.read(change.item);
+    if (change.kind !== 'event' && change.condition !== undefined && !holds(change.condition, before, ground.epoch)) {
+      return { result: conflictAt(index, ground, ground.read(change.item)), steps: [], through: undefined };
+    }
+    const old = before?.data;
+    const effect = effectOf(change, old);
+    if (effect.kind === 'none') {
+      const version = before && { epoch: ground.epoch, offset: before.changed };
+      results.push({ kind: 'unchanged', old, version });
+    } else {
+      offset++;
+      const after = effect.kind === 'write' ? effect.data : undefined;
+      results.push({ kind: 'applied', old, new: after, position: { epoch: ground.epoch, offset } });
+      if (change.kind !== 'event') ahead.set(change.item, after === undefined ? undefined : { data: after, changed: offset });
+    }
+    characters += (old?.length ?? 0) + (effect.kind === 'write' ? effect.data.length : 0);
+    if (write.batch && characters > LIMITS.batchChars) throw tooLarge();
+    steps.push({ change, effect, old, offset });
+    yield;
+  }
+  return { result: { kind: 'written', results }, steps, through: write.batch ? offset : undefined };
+}
+
+function holds(condition: Condition, before: Standing | undefined, epoch: string): boolean {
+  if (condition.kind === 'absent') return before === undefined;
+  return before !== undefined && condition.version === formatPosition({ epoch, offset: before.changed });
+}
+
+function conflictAt(index: number, { epoch }: Ground, item: Standing | undefined): WritePlan['result'] {
+  return { kind: 'conflict', index, value: item?.data, version: item && { epoch, offset: item.changed } };
+}
+
+export function tooLarge(): RivuletError {
+  return new RivuletError(
+    'VALUE_TOO_LARGE',
+    `the values before and after a batch may have ${LIMITS.batchChars} characters together; write it in parts`,
+  );
+}
+
+/** The time that a change gives its item; `undefined`: it says none. */
+export function expiryOf(change: WriteChange | Unplaced<Extract<Change, { kind: 'external' }>>): Expiry | undefined {
+  return change.kind === 'set' || change.kind === 'update' ? change.expiry : undefined;
+}
+
+/** Throws INVALID_ID. */
+export function requireIds(write: Write): void {
+  requireId(write.stream, 'stream_name');
+  requireId(write.group, 'group_id');
+  for (const { item } of write.changes) if (item !== undefined) requireId(item, 'item_id');
+}
+
+/** Throws INVALID_ARGUMENTS when the key stands for another write. */
+export function requireSame(once: Once, fingerprint: string): void {
+  if (once.fingerprint === fingerprint) return;
+  throw new RivuletError(
+    'INVALID_ARGUMENTS',
+    'this idempotency_key was used in this group for another function or item; use a new key for each write',
+  );
+}
+
+/** Throws OVERLOADED when a store that remembers `keys` keys of `bytes` bytes has no room for one more. */
+export function requireRoom(keys: number, bytes: number, more: number): void {
+  if (keys < LIMITS.idempotencyKeys && bytes + more <= LIMITS.idempotencyBytes) return;
+  throw new RivuletError(
+    'OVERLOADED',
+    `the store remembers ${keys} idempotency keys with answers of ${bytes} bytes and takes no more; write without a key, or try again later`,
+  );
+}

@@ -1,0 +1,39 @@
+import type { Fabric, TriggerBinding, TriggerProvider } from '../../core/fabric/fabric.js';
+import { JsonPayload } from '../../core/fabric/invocation.js';
+import { OrderedBindings } from '../../core/triggers/ordered-trigger.js';
+import type { Logger } from '../../logging/logger.js';
+import type { Commit } from '../../store/store.js';
+import { matches, readFilter, type TriggerFilter } from './trigger-filter.js';
+
+/**
+ * The `stream` trigger type: functions that run after a change. The writer never waits for them. Ordered for each (binding, stream,
+ * group, item), at most once, bounded (spec ST §2.7).
+ */
+export class ChangeTriggers implements TriggerProvider {
+  readonly #bindings: OrderedBindings<TriggerFilter>;
+
+  /** `onWanted` is told when the first binding wants a stream, or any (`undefined`), and when none does any more. */
+  constructor(fabric: Fabric, logger: Logger, onWanted: (stream: string | undefined, wanted: boolean) => void) {
+    this.#bindings = new OrderedBindings(fabric, logger, { read: readFilter, indexOf: (filter) => filter.stream, onWanted });
+  }
+
+  register(binding: TriggerBinding): void {
+    this.#bindings.register(binding);
+  }
+
+  unregister(binding: TriggerBinding): void {
+    this.#bindings.unregister(binding);
+  }
+
+  /** Whether any binding may want a change of this stream. */
+  wants(stream: string): boolean {
+    return this.#bindings.wants(stream);
+  }
+
+  /** Fires the bindings that match; `text` is the change as subscribers see it. */
+  publish(commit: Commit, text: string): void {
+    const { stream, group, item } = commit;
+    const wanted = (filter: TriggerFilter) => matches(filter, stream, group, item);
+    this.#bindings.publish(stream, wanted, () => JSON.stringify([stream, group, item ?? null]), JsonPayload.ofText(text));
+  }
+}

@@ -1,0 +1,42 @@
+import type { ErrorCode, JsonText } from '@rivulet/protocol';
+import { answerOf } from '../../core/builtins/answer.js';
+import type { Fabric } from '../../core/fabric/fabric.js';
+import type { Call } from '../../core/fabric/invocation.js';
+import type { Logger } from '../../logging/logger.js';
+import { PendingWrites } from '../../store/callers/pending-writes.js';
+import type { BackedStore } from '../worker-store/worker-backed-store.js';
+import { StreamReads } from './reads.js';
+import { STREAM_SCHEMAS } from './stream-schemas.js';
+import { StreamWrites } from './writes.js';
+
+interface Parts {
+  readonly fabric: Fabric;
+  readonly store: BackedStore;
+  readonly idempotencyRetentionMs: number;
+  readonly logger: Logger;
+}
+
+/** Registers the nine stream::* functions (spec ST §2.1). */
+export function registerStreamFunctions(parts: Parts): void {
+  const pending = new PendingWrites();
+  const reads = new StreamReads(parts.store, pending);
+  const writes = new StreamWrites(parts.store, pending, parts.idempotencyRetentionMs);
+  const add = (
+    id: keyof typeof STREAM_SCHEMAS,
+    error: ErrorCode,
+    description: string,
+    run: (call: Call) => Promise<JsonText | undefined>,
+  ) => {
+    const handler = (call: Call) => answerOf(run(call), error, parts.logger, 'stream_function_failed');
+    parts.fabric.registerBuiltin(id, handler, description, STREAM_SCHEMAS[id]);
+  };
+  add('stream::set', 'STREAM_SET_ERROR', 'Creates or replaces an item.', (call) => writes.set(call));
+  add('stream::get', 'STREAM_GET_ERROR', 'Reads an item.', (call) => reads.get(call));
+  add('stream::delete', 'STREAM_DELETE_ERROR', 'Removes an item.', (call) => writes.delete(call));
+  add('stream::list', 'STREAM_GET_GROUP_ERROR', 'Lists the values of a group.', (call) => reads.list(call));
+  add('stream::list_groups', 'STREAM_LIST_GROUPS_ERROR', 'Lists the groups of a stream.', (call) => reads.listGroups(call));
+  add('stream::list_all', 'STREAM_LIST_ALL_ERROR', 'Lists streams and their groups.', (call) => reads.listAll(call));
+  add('stream::send', 'STREAM_SEND_ERROR', 'Pushes an event to everyone who watches.', (call) => writes.send(call));
+  add('stream::update', 'STREAM_UPDATE_ERROR', 'Changes an item by operations, atomically.', (call) => writes.update(call));
+  add('stream::batch', 'STREAM_BATCH_ERROR', 'Changes several items of a group in one step.', (call) => writes.batch(call));
+}

@@ -1,0 +1,76 @@
+import { field, formatPosition, type JsonObject, type JsonText, RivuletError } from '@rivulet/protocol';
+import { mismatch, readData } from '../../core/builtins/input.js';
+import { requireStorable } from '../../core/builtins/stored-value.js';
+import { UpdateCall } from '../../core/builtins/update-call.js';
+import type { Call } from '../../core/fabric/invocation.js';
+import type { ChangeResult, WriteChange, WriteResult } from '../../store/store.js';
+import { readId } from './stream-input.js';
+import type { WriteTerms } from './write-options.js';
+
+export type OperationKind = 'set' | 'update' | 'delete';
+type ItemChange = Extract<WriteChange, { kind: OperationKind }>;
+
+/** One change of an item as a function or a batch asks for it, and how its result is told. */
+export interface Operation {
+  readonly change: ItemChange;
+  /** UTF-16 code units that it keeps of its call until it is answered. */
+  readonly chars: number;
+  /** An object as JSON text. */
+  result(result: ChangeResult): JsonText;
+}
+
+export function readKind(input: JsonObject): OperationKind {
+  const type = field(input, 'type');
+  if (type === 'set' || type === 'update' || type === 'delete') return type;
+  throw mismatch('type must be set, update or delete');
+}
+
+/** Throws deserialization_error, INVALID_ID or VALUE_TOO_LARGE. */
+export function readOperation(kind: OperationKind, call: Call, input: JsonObject, terms: WriteTerms | undefined): Operation {
+  const item = readId(input, 'item_id');
+  switch (kind) {
+    case 'set': {
+      const data = readData(call, input);
+      requireStorable(data);
+      const result = ({ old }: ChangeResult) => `{"old_value":${old ?? 'null'},"new_value":${data}}`;
+      return { change: { kind, item, data, ...terms }, chars: data.length, result };
+    }
+    case 'update': {
+      const update = new UpdateCall(call, input);
+      const result = (changed: ChangeResult) => update.result(changed.old, changed.kind === 'applied' ? changed.new : undefined);
+      return { change: { kind, item, compute: update.compute, ...terms }, chars: update.text.length, result };
+    }
+    case 'delete':
+      return { change: { kind, item, condition: terms?.condition }, chars: 0, result: ({ old }) => `{"old_value":${old ?? 'null'}}` };
+    default:
+      return kind satisfies never;
+  }
+}
+
+/** The result of an operation, with the version that the item has now if that was asked for. */
+export function resultText(operation: Operation, result: ChangeResult, versions: boolean): JsonText {
+  const text = operation.result(result);
+  if (!versions) return text;
+  const version = result.kind === 'applied' ? result.position : result.version;
+  return withMember(text, 'version', version === undefined ? 'null' : JSON.stringify(formatPosition(version)));
+}
+
+/** `more`: members before the value, each followed by a comma. */
+export function conflictText({ value, version }: Extract<WriteResult, { kind: 'conflict' }>, more = ''): JsonText {
+  const told = version === undefined ? 'null' : JSON.stringify(formatPosition(version));
+  return `{"conflict":{${more}"value":${value ?? 'null'},"version":${told}}}`;
+}
+
+/** An answer that was given before. */
+export function replayedText(answer: JsonText): JsonText {
+  return answer === 'null' ? '{"replayed":true}' : withMember(answer, 'replayed', 'true');
+}
+
+function withMember(object: JsonText, key: string, value: JsonText): JsonText {
+  return `${object.slice(0, -1)},"${key}":${value}}`;
+}
+
+/** What reading the write `index` of a batch threw, with its place. */
+export function placed(error: unknown, index: number): unknown {
+  return error instanceof RivuletError ? new RivuletError(error.code, `writes[${index}]: ${error.message}`, { cause: error }) : error;
+}

@@ -1,0 +1,183 @@
+import { createHash } from 'node:crypto';
+import { field, type JsonObject, type JsonText } from '@rivulet/protocol';
+import { mismatch, readData, readFlag, readInput, readText } from '../../core/builtins/input.js';
+import { requireStorable } from '../../core/builtins/stored-value.js';
+import { UpdateCall } from '../../core/builtins/update-call.js';
+import type { Call } from '../../core/fabric/invocation.js';
+import type { PendingWrites } from '../../store/callers/pending-writes.js';
+import { requireId } from '../../store/shared/ids.js';
+import type { ApplyResult, Change, ChangeResult, GroupRef, Once, WriteChange, WriteResult } from '../../store/store.js';
+import type { BackedStore } from '../worker-store/worker-backed-store.js';
+import { readGroup, readId } from './stream-input.js';
+import {
+  conflictText,
+  type Operation,
+  type OperationKind,
+  placed,
+  readKind,
+  readOperation,
+  replayedText,
+  resultText,
+} from './write-operations.js';
+import { readKey, readTerms, readWrites, type WriteTerms } from './write-options.js';
+
+/** What a single write asks for beyond itself. */
+interface Extras {
+  readonly terms: WriteTerms | undefined;
+  readonly key: string | undefined;
+  readonly versions: boolean;
+}
+
+/** A result that is not a replay of an earlier one. */
+type OwnResult = Exclude<WriteResult, { kind: 'replayed' }>;
+
+/** A write of the store with the answer that its caller gets. */
+interface Asked extends GroupRef {
+  readonly changes: readonly WriteChange[];
+  /** What they keep of the call until it is answered, in UTF-16 code units. */
+  readonly chars: number;
+  readonly batch: boolean;
+  readonly key: string | undefined;
+  /** Function and items, of which a key is. */
+  readonly names: readonly (string | undefined)[];
+  readonly answer: (result: OwnResult) => JsonText;
+}
+
+/** The stream::* functions that write. A write that asks for nothing beyond itself takes the short way through `apply`. */
+export class StreamWrites {
+  readonly #store: BackedStore;
+  readonly #pending: PendingWrites;
+  readonly #idempotencyRetentionMs: number;
+
+  constructor(store: BackedStore, pending: PendingWrites, idempotencyRetentionMs: number) {
+    this.#store = store;
+    this.#pending = pending;
+    this.#idempotencyRetentionMs = idempotencyRetentionMs;
+  }
+
+  async set(call: Call): Promise<JsonText> {
+    const input = readInput(call);
+    const ref = readGroup(input);
+    const extras = readExtras(input, 'set');
+    if (extras !== undefined) return this.#single(ref, readOperation('set', call, input, extras.terms), extras);
+    const change = { kind: 'set', ...ref, item: readId(input, 'item_id'), data: readData(call, input) } as const;
+    requireStorable(change.data);
+    const result = await this.#apply(change, change.data.length);
+    const after = result.kind === 'applied' ? result.new : undefined;
+    return `{"old_value":${result.old ?? 'null'},"new_value":${after ?? change.data}}`;
+  }
+
+  async delete(call: Call): Promise<JsonText> {
+    const input = readInput(call);
+    const ref = readGroup(input);
+    const extras = readExtras(input, 'delete');
+    if (extras !== undefined) return this.#single(ref, readOperation('delete', call, input, extras.terms), extras);
+    const result = await this.#apply({ kind: 'delete', ...ref, item: readId(input, 'item_id') }, 0);
+    return `{"old_value":${result.old ?? 'null'}}`;
+  }
+
+  async update(call: Call): Promise<JsonText> {
+    const input = readInput(call);
+    const ref = readGroup(input);
+    const extras = readExtras(input, 'update');
+    if (extras !== undefined) return this.#single(ref, readOperation('update', call, input, extras.terms), extras);
+    const update = new UpdateCall(call, input);
+    const item = readId(input, 'item_id');
+    if (this.#store.updates(ref.stream)) {
+      const { old, new: after } = await this.#pending.begin(ref, update.text.length, () => this.#store.update(ref, item, update.text));
+      return `{"old_value":${old ?? 'null'},"new_value":${after ?? 'null'}}`;
+    }
+    const result = await this.#apply({ kind: 'update', ...ref, item, compute: update.compute }, update.text.length);
+    return update.result(result.old, result.kind === 'applied' ? result.new : undefined);
+  }
+
+  async send(call: Call): Promise<JsonText> {
+    const input = readInput(call);
+    const type = field(input, 'type') ?? field(input, 'event_type') ?? 'message';
+    if (typeof type !== 'string') throw mismatch('type must be a string');
+    const id = field(input, 'id') ?? field(input, 'item_id') ?? undefined;
+    if (id !== undefined && typeof id !== 'string') throw mismatch('id must be a string');
+    // The empty id is that of a whole group everywhere on the wire.
+    const item = id === '' ? undefined : id;
+    if (item !== undefined) requireId(item, 'id');
+    const ref = readGroup(input);
+    const key = readKey(input);
+    const event = { kind: 'event', item, type, data: readData(call, input, 'null') } as const;
+    const chars = type.length + event.data.length;
+    if (key !== undefined)
+      return this.#ask({ ...ref, changes: [event], chars, batch: false, key, names: ['send', item], answer: () => 'null' });
+    await this.#apply({ ...ref, ...event }, chars);
+    return 'null';
+  }
+
+  async batch(call: Call): Promise<JsonText> {
+    const input = readInput(call);
+    const ref = readGroup(input);
+    const versions = readFlag(input, 'with_versions');
+    const operations = readWrites(input).map((write, index) => {
+      try {
+        if (readText(write, 'idempotency_key') !== undefined)
+          throw mismatch('idempotency_key is for the whole batch; give it beside writes');
+        const kind = readKind(write);
+        return readOperation(kind, call, write, readTerms(write, kind));
+      } catch (error) {
+        throw placed(error, index);
+      }
+    });
+    return this.#ask({
+      ...ref,
+      changes: operations.map(({ change }) => change),
+      chars: operations.reduce((sum, { chars }) => sum + chars, 0),
+      batch: true,
+      key: readKey(input),
+      names: ['batch', ...operations.flatMap(({ change }) => [change.kind, change.item])],
+      answer: (result) => {
+        if (result.kind === 'conflict') {
+          const item = operations[result.index]?.change.item;
+          return conflictText(result, `"index":${result.index},"item_id":${JSON.stringify(item)},`);
+        }
+        const texts = operations.map((operation, index) => resultText(operation, resultAt(result, index), versions));
+        return `{"results":[${texts.join(',')}]}`;
+      },
+    });
+  }
+
+  #single(ref: GroupRef, operation: Operation, { key, versions }: Extras): Promise<JsonText> {
+    const { change, chars } = operation;
+    const answer = (result: OwnResult) =>
+      result.kind === 'conflict' ? conflictText(result) : resultText(operation, resultAt(result, 0), versions);
+    return this.#ask({ ...ref, changes: [change], chars, batch: false, key, names: [change.kind, change.item], answer });
+  }
+
+  async #ask({ stream, group, changes, chars, batch, key, names, answer }: Asked): Promise<JsonText> {
+    const ref = { stream, group };
+    let once: Once | undefined;
+    if (key !== undefined) once = { key, retentionMs: this.#idempotencyRetentionMs, fingerprint: fingerprintOf(names), answer };
+    const result = await this.#pending.begin(ref, chars, () => this.#store.write({ kind: 'write', ...ref, changes, batch, once }));
+    return result.kind === 'replayed' ? replayedText(result.answer) : answer(result);
+  }
+
+  /** `chars`: what the write keeps of its call until it is answered. */
+  #apply(change: Change, chars: number): Promise<ApplyResult> {
+    return this.#pending.begin(change, chars, () => this.#store.apply(change));
+  }
+}
+
+/** `undefined` when the write asks for nothing beyond itself. */
+function readExtras(input: JsonObject, of: OperationKind): Extras | undefined {
+  const terms = readTerms(input, of);
+  const key = readKey(input);
+  const versions = readFlag(input, 'with_versions');
+  return terms === undefined && key === undefined && !versions ? undefined : { terms, key, versions };
+}
+
+function resultAt(result: Extract<OwnResult, { kind: 'written' }>, index: number): ChangeResult {
+  const found = result.results[index];
+  if (found === undefined) throw new Error(`the store answered no result for the change ${index} of a write`);
+  return found;
+}
+
+/** Of a fixed length, however many items there are. */
+function fingerprintOf(names: readonly (string | undefined)[]): string {
+  return createHash('sha256').update(JSON.stringify(names)).digest('base64url');
+}

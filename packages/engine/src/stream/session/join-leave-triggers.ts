@@ -1,0 +1,156 @@
+import { isJsonObject, parseJson } from '@rivulet/protocol';
+import type { Fabric, FireOutcome, TriggerBinding, TriggerProvider } from '../../core/fabric/fabric.js';
+import { JsonPayload } from '../../core/fabric/invocation.js';
+import { refuses } from '../../core/workers/access/auth-answer.js';
+import { runInBackground } from '../../logging/background.js';
+import type { Logger } from '../../logging/logger.js';
+import { matches, readFilter, type TriggerFilter } from '../functions/trigger-filter.js';
+import { readLeaseGrant } from '../leases/lease-grant.js';
+import type { LeaseGrant } from '../leases/leases.js';
+
+/** What the functions of `stream:join` and `stream:leave` get (spec ST §2.6). */
+export interface JoinEvent {
+  readonly subscription_id: string;
+  readonly stream_name: string;
+  readonly group_id: string;
+  readonly id: string | null;
+  readonly context: unknown;
+  /** Name of the user; absent when the auth function gives none. */
+  readonly identity?: string;
+}
+
+export interface JoinPolicy {
+  /** Errors and time-outs deny, and at least one live handler must match. */
+  readonly failClosed: boolean;
+  /** An auth function is configured: errors and time-outs deny. */
+  readonly authenticated: boolean;
+  readonly timeoutMs: number;
+}
+
+/** `lease`: an item that the client holds while it watches; the first function that gives one counts. */
+export type JoinDecision = { readonly allowed: false } | { readonly allowed: true; readonly lease: LeaseGrant | undefined };
+
+const DENIED: JoinDecision = { allowed: false };
+
+/** Bindings of one of the two trigger types. */
+class Bindings implements TriggerProvider {
+  readonly #entries = new Map<string, { readonly binding: TriggerBinding; readonly filter: TriggerFilter }>();
+
+  register(binding: TriggerBinding): void {
+    this.#entries.set(binding.id, { binding, filter: readFilter(binding.config) });
+  }
+
+  unregister(binding: TriggerBinding): void {
+    this.#entries.delete(binding.id);
+  }
+
+  get empty(): boolean {
+    return this.#entries.size === 0;
+  }
+
+  matching(event: JoinEvent): TriggerBinding[] {
+    const found: TriggerBinding[] = [];
+    for (const { binding, filter } of this.#entries.values()) {
+      if (matches(filter, event.stream_name, event.group_id, event.id ?? undefined)) found.push(binding);
+    }
+    return found;
+  }
+}
+
+/** Asks the `stream:join` functions whether a session may watch, and tells the `stream:leave` functions when it stops. */
+export class SubscriptionTriggers {
+  readonly joins: TriggerProvider;
+  readonly leaves: TriggerProvider;
+  readonly #joins = new Bindings();
+  readonly #leaves = new Bindings();
+  readonly #fabric: Fabric;
+  readonly #policy: JoinPolicy;
+  readonly #logger: Logger;
+
+  constructor(fabric: Fabric, policy: JoinPolicy, logger: Logger) {
+    this.#fabric = fabric;
+    this.#policy = policy;
+    this.#logger = logger;
+    this.joins = this.#joins;
+    this.leaves = this.#leaves;
+  }
+
+  /** True when nobody needs to be asked: the join is allowed at once. */
+  get open(): boolean {
+    return this.#joins.empty && !this.#policy.failClosed;
+  }
+
+  /** All matching functions run; one denial is enough. Those of sessions with rules may deny; being there, they allow and give nothing. */
+  async decide(event: JoinEvent): Promise<JoinDecision> {
+    const bindings = this.#joins.matching(event);
+    if (this.#policy.failClosed && !bindings.some((binding) => !binding.gated && this.#fabric.hasFunction(binding.functionId))) {
+      this.#logger.warn('join_denied', { reason: 'no_live_join_function', stream: event.stream_name, group: event.group_id });
+      return DENIED;
+    }
+    const payload = JsonPayload.ofValue(event);
+    const outcomes = await Promise.all(bindings.map((binding) => this.#fabric.fire(binding, payload, this.#policy.timeoutMs)));
+    if (outcomes.some((outcome, index) => this.#denies(outcome, bindings[index] as TriggerBinding))) return DENIED;
+    // A function whose condition was false has not decided, so it allows nothing when joins fail closed.
+    if (this.#policy.failClosed && !outcomes.some(({ kind }, index) => kind === 'result' && bindings[index]?.gated !== true)) {
+      this.#logger.warn('join_denied', { reason: 'no_join_function_decided', stream: event.stream_name, group: event.group_id });
+      return DENIED;
+    }
+    let lease: LeaseGrant | undefined;
+    for (const [index, outcome] of outcomes.entries()) {
+      const binding = bindings[index] as TriggerBinding;
+      if (binding.gated || outcome.kind !== 'result') continue;
+      const read = readLeaseGrant(outcome.text);
+      if (read === 'malformed') {
+        if (this.#denyFailures(binding, 'the lease can not be read')) return DENIED;
+      } else lease ??= read;
+    }
+    return { allowed: true, lease };
+  }
+
+  /** Runs the functions beside everything else; their results don't matter. */
+  left(event: JoinEvent): void {
+    if (this.#leaves.empty) return;
+    const payload = JsonPayload.ofValue(event);
+    for (const binding of this.#leaves.matching(event)) runInBackground(this.#tellLeft(binding, payload), this.#logger, 'stream_leave');
+  }
+
+  async #tellLeft(binding: TriggerBinding, payload: JsonPayload): Promise<void> {
+    const outcome = await this.#fabric.fire(binding, payload, this.#policy.timeoutMs);
+    if (outcome.kind === 'error' || outcome.kind === 'timeout') {
+      this.#logger.warn('leave_function_failed', { function: binding.functionId, reason: reasonOf(outcome) });
+    }
+  }
+
+  #denies(outcome: FireOutcome, binding: TriggerBinding): boolean {
+    switch (outcome.kind) {
+      case 'skipped':
+        return outcome.reason === 'condition_failed' && this.#denyFailures(binding, outcome.reason);
+      case 'result':
+        return this.#refusesJoin(outcome.text, binding);
+      case 'error':
+      case 'timeout':
+        return this.#denyFailures(binding, reasonOf(outcome));
+      default:
+        return outcome satisfies never;
+    }
+  }
+
+  /** Only an object without `unauthorized` allows; nothing and `null` do too, unless joins fail closed. */
+  #refusesJoin(text: string | undefined, binding: TriggerBinding): boolean {
+    const answer: unknown = text === undefined ? null : parseJson(text);
+    if (isJsonObject(answer)) return refuses(answer);
+    if (answer === null) return this.#policy.failClosed;
+    this.#logger.warn('join_answer_refused', { function: binding.functionId, reason: 'the answer is neither an object nor null' });
+    return true;
+  }
+
+  #denyFailures(binding: TriggerBinding, reason: string): boolean {
+    const denies = this.#policy.failClosed || this.#policy.authenticated;
+    this.#logger.warn('join_function_failed', { function: binding.functionId, reason, denies });
+    return denies;
+  }
+}
+
+function reasonOf(outcome: FireOutcome): string {
+  return outcome.kind === 'error' ? outcome.error.code : outcome.kind;
+}

@@ -1,0 +1,68 @@
+import { percentEncode } from '@rivulet/protocol';
+import type { SessionDirectory } from '../../core/revocation/session-directory.js';
+import type { UpgradeRequest } from '../../transport/listener.js';
+import { decodeQuery } from '../../transport/upgrade/upgrade-input.js';
+import type { AuthDecision, AuthGate } from './auth-gate.js';
+
+/** The identity was disconnected while the auth function decided. */
+export const REVOKED: AuthDecision = { kind: 'refused', status: 401, close: 'revoked', reason: 'revoked' };
+
+/** Asks the auth function again about one connection, with another token. */
+export type AskAgain = (token: string) => Promise<AuthDecision>;
+
+/** What a session may do, and how it asks for more time. */
+export interface SessionAccess {
+  readonly now: Extract<AuthDecision, { kind: 'allowed' }>;
+  /** Absent: nobody decides. */
+  readonly askAgain?: AskAgain;
+}
+
+/** The same upgrade with another token in the place of the one that it had (rule RV-14). */
+export function askAgain(gate: AuthGate, request: UpgradeRequest, directory: SessionDirectory): AskAgain {
+  const { token: _, ...others } = decodeQuery(request.rawQuery);
+  const rest = Object.entries(others).flatMap(([key, values]) => values.map((value) => pair(key, value)));
+  return async (token) => {
+    const rawQuery = [...rest, pair('token', token)].join('&');
+    const { answer, revoked } = await directory.ask(() => gate.decide({ ...request, rawQuery }));
+    // The operator has withdrawn the access while the auth function decided.
+    if (answer.kind === 'allowed' && revoked(answer.identity)) return REVOKED;
+    return answer;
+  };
+}
+
+function pair(key: string, value: string): string {
+  return `${percentEncode(key)}=${percentEncode(value)}`;
+}
+
+/** The refreshes of one session: one at a time; of the tokens that come meanwhile the newest counts. */
+export class Refreshes {
+  readonly #ask: AskAgain;
+  readonly #decided: (decision: AuthDecision) => void;
+  readonly #failed: (error: unknown) => void;
+  #running = false;
+  #next: string | undefined;
+
+  /** `failed` runs when nobody could decide; the session must end, because its old decision may be over. */
+  constructor(ask: AskAgain, decided: (decision: AuthDecision) => void, failed: (error: unknown) => void) {
+    this.#ask = ask;
+    this.#decided = decided;
+    this.#failed = failed;
+  }
+
+  refresh(token: string): void {
+    this.#next = token;
+    if (!this.#running) this.#run().catch(this.#failed);
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    try {
+      for (let token = this.#next; token !== undefined; token = this.#next) {
+        this.#next = undefined;
+        this.#decided(await this.#ask(token));
+      }
+    } finally {
+      this.#running = false;
+    }
+  }
+}

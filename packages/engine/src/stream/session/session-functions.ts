@@ -1,0 +1,49 @@
+import type { JsonText } from '@rivulet/protocol';
+import { answerOf } from '../../core/builtins/answer.js';
+import { readCount, readInput } from '../../core/builtins/input.js';
+import type { Fabric } from '../../core/fabric/fabric.js';
+import type { Call } from '../../core/fabric/invocation.js';
+import type { Logger } from '../../logging/logger.js';
+import { SESSION_SCHEMAS } from '../functions/stream-schemas.js';
+import type { StreamSession } from './stream-session.js';
+
+const MOST_LISTED = 10_000;
+const LISTED = 100;
+
+interface Parts {
+  readonly fabric: Fabric;
+  readonly sessions: () => ReadonlySet<StreamSession>;
+  readonly logger: Logger;
+}
+
+/** Registers `engine::stream-sessions::list`: who watches, and who is behind. */
+export function registerSessionFunctions({ fabric, sessions, logger }: Parts): void {
+  const list = (call: Call) => Promise.resolve(listSessions(sessions(), readCount(readInput(call), 'limit', MOST_LISTED) ?? LISTED));
+  fabric.registerBuiltin(
+    'engine::stream-sessions::list',
+    (call) => answerOf(list(call), 'invocation_error', logger, 'stream_function_failed'),
+    'Stream clients that are connected now, those furthest behind first.',
+    SESSION_SCHEMAS,
+  );
+}
+
+function listSessions(sessions: ReadonlySet<StreamSession>, limit: number): JsonText {
+  const rows = Array.from(sessions, (session) => ({
+    session,
+    address: session.remoteAddress,
+    subscriptions: session.subscriptions,
+    positions: session.positions,
+    lag: session.lag,
+    owned_bytes: session.ownedBytes,
+  })).sort((one, other) => other.lag - one.lag || other.owned_bytes - one.owned_bytes);
+  return JSON.stringify({
+    count: rows.length,
+    lagging: rows.filter(({ lag }) => lag > 0).length,
+    sessions: rows.slice(0, limit).map(shownRow),
+  });
+}
+
+/** A session gets its id when it is first listed. */
+function shownRow<Figures extends object>({ session, ...figures }: Figures & { readonly session: StreamSession }): object {
+  return { session_id: session.sessionId, identity: session.identity ?? null, ...figures };
+}

@@ -1,0 +1,153 @@
+import { LIMITS } from '@rivulet/protocol';
+import type { StreamConfig } from '../../config/config.js';
+import { SessionDirectory } from '../../core/revocation/session-directory.js';
+import type { EventCounters } from '../../logging/event-counters.js';
+import type { Logger } from '../../logging/logger.js';
+import type { Clock } from '../../structures/clock.js';
+import type { DescriptorReserve } from '../../transport/admission/descriptor-reserve.js';
+import { InboundLimits, rateOf } from '../../transport/inbound-limits.js';
+import type { InboundRates } from '../../transport/inbound-meter.js';
+import { Listener, type UpgradeRequest, type Verdict } from '../../transport/listener.js';
+import type { AuthGate } from './auth-gate.js';
+import { askAgain, REVOKED } from './session-auth.js';
+import { type SessionRoom, StreamSession } from './stream-session.js';
+import { plainPaths, readTarget, withoutPrefix } from './upgrade-target.js';
+
+export interface StreamGatewayOptions {
+  readonly config: StreamConfig;
+  readonly auth: AuthGate;
+  readonly room: Omit<SessionRoom, 'sessions'>;
+  /** Milliseconds without the store after which no more clients are taken. Default `LIMITS.cutOffRefuseMs`. */
+  readonly refuseMs?: number | undefined;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly counters?: EventCounters;
+  readonly descriptors?: DescriptorReserve;
+}
+
+/** Connections that a stop closes per second at least; fewer are not spread at all. */
+const CLOSED_PER_SECOND = 1_000;
+/** Told to who is refused because the store is away. */
+const RETRY_AFTER_S = 5;
+
+/** The stream listener: `/` and `/stream/{name}/{group}` (spec ST §2.3). */
+export class StreamGateway {
+  readonly #options: StreamGatewayOptions;
+  readonly #listener: Listener;
+  readonly #sessions = new Set<StreamSession>();
+  readonly #room: SessionRoom;
+  readonly #directory: SessionDirectory;
+  readonly #limits: InboundLimits;
+
+  constructor(options: StreamGatewayOptions) {
+    const { config, clock, logger } = options;
+    this.#options = options;
+    this.#directory = options.room.directory ?? new SessionDirectory();
+    this.#room = { ...options.room, directory: this.#directory, sessions: this.#sessions };
+    this.#limits = new InboundLimits({
+      listener: 'stream',
+      rates: ratesOf(config),
+      requests: 'joins',
+      counters: options.counters,
+      clock,
+      logger,
+    });
+    this.#listener = new Listener({
+      name: 'stream',
+      host: config.host,
+      port: config.port,
+      trustedProxies: config.trustedProxies,
+      plain: { listener: 'stream', paths: plainPaths(config.pathPrefix), status: 200 },
+      hosts: { allowed: config.allowedHosts, guardsLoopback: false },
+      maxMessageBytes: config.maxMessageBytes,
+      headersTimeoutMs: 5_000,
+      pingIntervalMs: config.pingIntervalMs,
+      pongTimeoutMs: config.pongTimeoutMs,
+      spareSlowReaders: true,
+      route: (request) => this.#route({ ...request, path: withoutPrefix(request.path, config.pathPrefix) }),
+      clock,
+      logger,
+      ...(options.counters === undefined ? {} : { counters: options.counters }),
+      ...(options.descriptors === undefined ? {} : { descriptors: options.descriptors }),
+    });
+  }
+
+  /** Times that a client was not read for a while, because it sent more than it may. */
+  get rateLimited(): number {
+    return this.#limits.pauses;
+  }
+
+  /** Sessions that are open now. */
+  get sessions(): ReadonlySet<StreamSession> {
+    return this.#sessions;
+  }
+
+  listen(): Promise<{ readonly host: string; readonly port: number }> {
+    return this.#listener.listen();
+  }
+
+  /** Stops accepting after the drain delay and closes the sessions with 1012, spread so that they do not all come back at once. */
+  async stop(): Promise<void> {
+    const { drainDelayMs, drainSpreadMs } = this.#options.config;
+    if (this.#sessions.size > 0) await pause(drainDelayMs);
+    this.#listener.stopAccepting();
+    const perTurn = Math.max(CLOSED_PER_SECOND, (this.#sessions.size * 1_000) / Math.max(1, drainSpreadMs)) / 20;
+    while (this.#sessions.size > 0) {
+      let closed = 0;
+      for (const session of this.#sessions) {
+        session.restart();
+        this.#sessions.delete(session);
+        if (++closed >= perTurn) break;
+      }
+      await pause(50);
+    }
+    this.#limits.close();
+    await this.#listener.close();
+  }
+
+  async #route(request: UpgradeRequest): Promise<Verdict> {
+    const target = readTarget(request.path, request.rawQuery);
+    if (target.kind === 'unknown') return { kind: 'refuse', status: 404 };
+    if (target.kind === 'invalid') return { kind: 'refuse', status: 400 };
+    const away = this.#room.hub.storeAwayMs > (this.#options.refuseMs ?? LIMITS.cutOffRefuseMs);
+    const protocol = request.protocols.includes('Authorization') ? 'Authorization' : request.protocols[0];
+    // Others may reach it: who balances, or comes again, goes there.
+    if (away && this.#options.config.authRejectMode === 'http') return { kind: 'refuse', status: 503, retryAfterS: RETRY_AFTER_S };
+    if (away) return { kind: 'accept_then_close', protocol, close: 'tryLater' };
+    const { answer, revoked } = await this.#directory.ask(() => this.#options.auth.decide(request));
+    const decision = answer.kind === 'allowed' && revoked(answer.identity) ? REVOKED : answer;
+    if (decision.kind === 'refused') {
+      if (this.#options.config.authRejectMode === 'http') return { kind: 'refuse', status: decision.status };
+      return { kind: 'accept_then_close', protocol, close: decision.close };
+    }
+    return {
+      kind: 'accept',
+      protocol,
+      open: (connection) => {
+        const asking =
+          this.#options.config.authFunction === undefined ? {} : { askAgain: askAgain(this.#options.auth, request, this.#directory) };
+        const meter = this.#limits.meter(decision.identity, request.remoteAddress);
+        const session = new StreamSession(this.#room, connection, { now: decision, ...asking }, meter);
+        // The operator has withdrawn the access while the auth function decided.
+        if (revoked(decision.identity)) session.revoke();
+        if (target.kind === 'join') session.joinByPath(target);
+        return session;
+      },
+    };
+  }
+}
+
+/** Rates of one stream client. The bursts let a client join everything that it may watch twice over, also with many small frames. */
+function ratesOf(config: StreamConfig): InboundRates {
+  const { maxJoinsPerSecond = 0, maxFramesPerSecond = 0, maxBytesPerSecond = 0 } = config;
+  const joins = Math.max(2 * config.maxSubscriptionsPerConnection, 5 * maxJoinsPerSecond);
+  return {
+    requests: rateOf(maxJoinsPerSecond, joins),
+    frames: rateOf(maxFramesPerSecond, Math.max(4 * joins, 5 * maxFramesPerSecond)),
+    bytes: rateOf(maxBytesPerSecond, Math.max(2_048 * joins, 4 * config.maxMessageBytes, 5 * maxBytesPerSecond)),
+  };
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

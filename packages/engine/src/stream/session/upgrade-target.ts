@@ -1,0 +1,44 @@
+import { percentDecode, readSince, type Since } from '@rivulet/protocol';
+import { isValidId } from '../../store/shared/ids.js';
+import { decodeQuery } from '../../transport/upgrade/upgrade-input.js';
+
+/** What the path of an upgrade asks for (spec ST §2.3). */
+export type UpgradeTarget =
+  /** `/`: the client will send its joins. */
+  { readonly kind: 'open' } | PathJoin | { readonly kind: 'invalid' } | { readonly kind: 'unknown' };
+
+/** `/stream/{name}/{group}` or `/stream/{name}/{group}/{item}`: joined on open. The query may say `positions=1` and `since` (rule RV-4). */
+export interface PathJoin {
+  readonly kind: 'join';
+  readonly stream: string;
+  readonly group: string;
+  readonly item: string | undefined;
+  readonly positions: boolean;
+  readonly since: Since | undefined;
+}
+
+/** The path as behind a proxy that strips the prefix. A path without it stays as it is, so that both kinds of proxies work. */
+export function withoutPrefix(path: string, prefix: string | undefined): string {
+  if (prefix === undefined || !path.startsWith(prefix)) return path;
+  const rest = path.slice(prefix.length);
+  return rest === '' || rest.startsWith('/') ? rest : path;
+}
+
+/** Where a plain `GET` may ask which listener this is. */
+export function plainPaths(prefix: string | undefined): readonly string[] {
+  return prefix === undefined ? ['/'] : ['/', prefix, `${prefix}/`];
+}
+
+export function readTarget(path: string, rawQuery = ''): UpgradeTarget {
+  if (path === '/' || path === '') return { kind: 'open' };
+  if (!path.startsWith('/stream/')) return { kind: 'unknown' };
+  const segments = path.slice('/stream/'.length).split('/');
+  if (segments.length > 2 && segments.at(-1) === '') segments.pop();
+  if (segments.length < 2 || segments.length > 3 || segments.includes('')) return { kind: 'unknown' };
+  const names = segments.map(percentDecode);
+  if (!names.every((name) => name !== undefined && isValidId(name))) return { kind: 'invalid' };
+  const [stream, group, item] = names as [string, string, string | undefined];
+  const query = decodeQuery(rawQuery);
+  const since = readSince(query['since']?.at(-1));
+  return { kind: 'join', stream, group, item, positions: since !== undefined || query['positions']?.at(-1) === '1', since };
+}

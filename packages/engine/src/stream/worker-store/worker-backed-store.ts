@@ -1,0 +1,409 @@
+import { field, isJsonObject, type JsonText, LIMITS, type Position, parseJson, RivuletError, type StreamEffect } from '@rivulet/protocol';
+import { requireStorable } from '../../core/builtins/stored-value.js';
+import type { Logger } from '../../logging/logger.js';
+import { groupsPage, sortedPage, streamsPage } from '../../store/callers/list-names.js';
+import { requireId } from '../../store/shared/ids.js';
+import type {
+  ApplyResult,
+  Change,
+  Changes,
+  GroupRef,
+  ItemRead,
+  NamesPage,
+  PageBounds,
+  ReadPace,
+  Snapshot,
+  StoredItem,
+  StoreEvents,
+  StreamStore,
+  Write,
+  WriteResult,
+} from '../../store/store.js';
+import { Rounds } from '../../structures/coalesced-reads.js';
+import { Lines } from '../../structures/keyed-serial-queue.js';
+import { pageOf } from '../../structures/sorted-names.js';
+import { Doubts } from './uncertain-groups.js';
+import { type BackendOperation, type Backends, type Part, WRITE_ERRORS } from './worker-backends.js';
+
+const ITEM_OPERATIONS = ['get', 'set', 'update', 'delete', 'list'] as const satisfies readonly BackendOperation[];
+
+type ItemChange = Extract<Change, { kind: 'set' | 'update' | 'delete' }>;
+type WriteKind = keyof typeof WRITE_ERRORS;
+type Applied = Extract<ApplyResult, { kind: 'applied' }>;
+
+/** A part of a write. */
+type WritePart = Required<Part> & { readonly of: WriteKind };
+
+/** What a backend has of a group. */
+interface Listed extends Pick<Snapshot, 'position' | 'timestamp'> {
+  readonly items: readonly StoredItem[];
+}
+
+/** What a backend says of a write. `old` undefined: there was nothing. */
+interface Written {
+  readonly old: JsonText | undefined;
+  readonly new: JsonText | undefined;
+}
+
+/**
+ * The store of the engine, with workers in its place for the streams that they serve. A worker's answer is the commit; the store then
+ * gives it an offset and a stamp and publishes it without keeping it, so fan-out, triggers and order are the same as ever (spec ST §2.9).
+ *
+ * Writes to one item run one after another. A snapshot is read from the worker and is true at no exact offset: its position is that of
+ * the moment before it was asked for, so a change may show twice, in it and after it, and none is missed.
+ */
+export class BackedStore implements StreamStore {
+  readonly #inner: StreamStore;
+  readonly #backends: Backends;
+  readonly #logger: Logger;
+  readonly #lines = new Lines();
+  readonly #lists = new Rounds<Listed>();
+  /** Groups whose worker may have stored what nobody was told of. */
+  readonly doubts = new Doubts();
+
+  constructor(inner: StreamStore, backends: Backends, logger: Logger) {
+    this.#inner = inner;
+    this.#backends = backends;
+    this.#logger = logger;
+  }
+
+  start(events: StoreEvents): Promise<void> {
+    return this.#inner.start(events);
+  }
+
+  /** Not an async function: for a stream of the store it costs one look-up. */
+  apply(change: Change): Promise<ApplyResult> {
+    try {
+      if (change.kind === 'event' || change.kind === 'external' || !this.#takes(change)) return this.#inner.apply(change);
+      requireId(change.group, 'group_id');
+      requireId(change.item, 'item_id');
+      return this.#inLine(change, (deadline) => this.#write(change, this.#part(change.kind, change, deadline)));
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+  }
+
+  /** Of a stream that the store keeps: a worker decides no conditions and remembers no keys. Events are always the store's. */
+  async write(write: Write): Promise<WriteResult> {
+    if (write.changes.some(({ kind }) => kind !== 'event')) this.requireOwn(write.stream);
+    if (this.#inner.write !== undefined) return this.#inner.write(write);
+    throw unsupported();
+  }
+
+  /** Throws INVALID_ARGUMENTS when items of the stream can't be held for a while. */
+  requireHolding(stream: string): void {
+    this.requireOwn(stream);
+    if (this.#inner.write === undefined) throw unsupported();
+  }
+
+  /** Throws INVALID_ARGUMENTS when a worker serves the stream: what is asked for only the store can tell. */
+  requireOwn(stream: string): void {
+    if (!ITEM_OPERATIONS.some((operation) => this.#backends.serves(operation, stream))) return;
+    throw new RivuletError(
+      'INVALID_ARGUMENTS',
+      `a worker serves the stream ${stream}, which has no versions, positions, conditions, idempotency keys, times to live and batches`,
+    );
+  }
+
+  /** Whether a worker computes updates of this stream itself. */
+  updates(stream: string): boolean {
+    return this.#backends.serves('update', stream);
+  }
+
+  /** An update that the worker of the stream computes from the operations. */
+  update(ref: GroupRef, item: string, ops: JsonText): Promise<Applied> {
+    return this.#inLine({ ...ref, item }, async (deadline) => {
+      const part = this.#part('update', ref, deadline);
+      const before = this.#backends.serves('get', ref.stream) ? await this.#before(ref, item, part) : undefined;
+      const answer = await this.#backends.call('update', ref.stream, itemInput(ref, item, `,"ops":${ops}`), part);
+      const written = readWritten('update', answer);
+      if (written?.new === undefined) {
+        this.doubts.add(ref);
+        throw jsonError('update', ref.stream, 'an object with new_value; the update may have taken effect');
+      }
+      return this.#publishWrite('update', ref, item, written.hadOld ? written.old : before, written.new);
+    });
+  }
+
+  /** The value after all writes of the item that were asked for until now; writes nothing. */
+  async getInLine(ref: GroupRef, item: string): Promise<JsonText | undefined> {
+    if (!this.#backends.serves('get', ref.stream))
+      return (await this.#inner.apply({ kind: 'update', ...ref, item, compute: () => undefined })).old;
+    return this.#inLine({ ...ref, item }, (deadline) => this.#read(ref, item, { of: 'get', deadline }));
+  }
+
+  async get(ref: GroupRef, item: string): Promise<ItemRead> {
+    const read = this.#backends.serves('get', ref.stream) ? () => this.#read(ref, item) : undefined;
+    const own = await this.#inner.get(ref, item);
+    if (read === undefined) return own;
+    const data = await read();
+    const { offset } = own.position;
+    return { ...own, value: data === undefined ? undefined : { item, data, created: 0, changed: offset } };
+  }
+
+  async snapshot(ref: GroupRef, pace?: ReadPace): Promise<Snapshot> {
+    if (!this.#backends.serves('list', ref.stream)) return this.#inner.snapshot(ref, pace);
+    // When a worker comes back, everybody who watches asks: thousands may share one answer.
+    const listed = await this.#lists.run(ref.stream, ref.group, () => this.#list(ref));
+    return {
+      ...listed,
+      external: true,
+      async *chunks() {
+        yield listed.items;
+      },
+      close() {},
+    };
+  }
+
+  /** What the items of a stream are listed from. */
+  listed(stream: string): StreamStore {
+    return this.keeps('list', stream) ? this.#inner : this;
+  }
+
+  async changes(ref: GroupRef, since: Position, pace?: ReadPace): Promise<Changes> {
+    // What changed since then only the worker could tell, and it isn't asked.
+    if (this.#backends.serves('list', ref.stream)) return { kind: 'stale', reason: 'backend' };
+    return this.#inner.changes(ref, since, pace);
+  }
+
+  async groups(stream: string): Promise<readonly string[]> {
+    if (!this.#backends.serves('list_groups', stream)) return this.#inner.groups(stream);
+    const answer = await this.#backends.call('list_groups', stream, `{"stream_name":${JSON.stringify(stream)}}`);
+    const groups: unknown = answer === undefined ? [] : parseJson(answer);
+    if (!Array.isArray(groups) || !groups.every((group) => typeof group === 'string')) {
+      throw jsonError('list_groups', stream, 'an array of strings');
+    }
+    return groups as string[];
+  }
+
+  async streams(): Promise<readonly string[]> {
+    return [...new Set([...(await this.#inner.streams()), ...this.#backends.streams])].sort();
+  }
+
+  /** A worker returns all of its groups; without bounds they stay in its order. */
+  async groupsPage(stream: string, bounds: PageBounds): Promise<NamesPage> {
+    if (this.keeps('list_groups', stream)) return groupsPage(this.#inner, stream, bounds);
+    return servedPage(await this.groups(stream), bounds);
+  }
+
+  async streamsPage(bounds: PageBounds): Promise<NamesPage> {
+    const page = await streamsPage(this.#inner, bounds);
+    const end = page.more ? page.names.at(-1) : undefined;
+    const served = this.#backends.streams.filter((name) => end === undefined || name <= end);
+    if (served.length === 0) return page;
+    const both = await sortedPage([...page.names, ...served], bounds);
+    return { names: both.names, more: both.more || page.more };
+  }
+
+  /** Whether the store of the engine does it, and no worker. */
+  keeps(operation: BackendOperation, stream: string): boolean {
+    return !this.#backends.serves(operation, stream);
+  }
+
+  /** As `groupsPage`. A stream whose worker fails has no groups, which is logged: the other streams are listed all the same. */
+  async listedPage(stream: string, bounds: PageBounds): Promise<NamesPage> {
+    const isServed = this.#backends.streams.includes(stream);
+    try {
+      return await this.groupsPage(stream, bounds);
+    } catch (error) {
+      if (!isServed) throw error;
+      return this.#notListed(stream, error);
+    }
+  }
+
+  /** Asks the workers of those streams that have one, all at once: one that does not answer costs its time once. */
+  askServed(streams: readonly string[]): ReadonlyMap<string, (bounds: PageBounds) => Promise<NamesPage>> {
+    const served = new Set(this.#backends.streams);
+    return new Map(
+      streams
+        .filter((stream) => served.has(stream))
+        .map((stream) => {
+          const asked = this.groups(stream).catch((error: unknown) => this.#notListed(stream, error).names);
+          return [stream, async (bounds: PageBounds) => servedPage(await asked, bounds)];
+        }),
+    );
+  }
+
+  #notListed(stream: string, error: unknown): NamesPage {
+    this.#logger.warn('stream_not_listed', { stream, error: String(error) });
+    return { names: [], more: false };
+  }
+
+  watch(ref: GroupRef): Promise<void> {
+    return this.#inner.watch(ref);
+  }
+
+  unwatch(ref: GroupRef): void {
+    this.#inner.unwatch(ref);
+  }
+
+  close(): Promise<void> {
+    return this.#inner.close();
+  }
+
+  #takes({ kind, stream }: ItemChange): boolean {
+    if (kind !== 'update') return this.#backends.serves(kind, stream);
+    return this.#backends.serves('set', stream) || this.#backends.serves('get', stream);
+  }
+
+  async #list(ref: GroupRef): Promise<Listed> {
+    // Before the question: whatever is committed from here on comes after the snapshot.
+    const { position, timestamp } = await this.#inner.get(ref, '');
+    const answer = await this.#backends.call('list', ref.stream, groupInput(ref));
+    return { position, timestamp, items: readItems(answer, ref.stream, position.offset) };
+  }
+
+  /** `work` has until its deadline, the time that it waits for its turn included: behind a worker that hangs all end at their time. */
+  #inLine<T>({ stream, group, item }: GroupRef & { readonly item: string }, work: (deadline: number) => Promise<T>): Promise<T> {
+    if (this.#lines.size >= LIMITS.backendWrites) {
+      throw new RivuletError('OVERLOADED', `more than ${LIMITS.backendWrites} writes wait for workers that serve streams; slow down`);
+    }
+    const { deadline } = this.#backends;
+    return this.#lines.run(JSON.stringify([stream, group, item]), () => work(deadline));
+  }
+
+  #write(change: ItemChange, part: WritePart): Promise<ApplyResult> {
+    switch (change.kind) {
+      case 'set':
+        return this.#set(change, change.item, change.data, part);
+      case 'update':
+        return this.#update(change, part);
+      case 'delete':
+        return this.#delete(change, change.item, part);
+      default:
+        return change satisfies never;
+    }
+  }
+
+  async #set(
+    ref: GroupRef,
+    item: string,
+    data: JsonText,
+    part: WritePart,
+    known?: { readonly old: JsonText | undefined },
+  ): Promise<Applied> {
+    // Asked before, as nobody can tell afterwards; used when the backend answers nothing of its own.
+    const before = known ?? { old: this.#backends.serves('get', ref.stream) ? await this.#before(ref, item, part) : undefined };
+    const answer = await this.#backends.call('set', ref.stream, itemInput(ref, item, `,"data":${data}`), part);
+    const written = readWritten('set', answer);
+    if (written === undefined) return this.#publishWrite(part.of, ref, item, before.old, data);
+    return this.#publishWrite(part.of, ref, item, written.hadOld ? written.old : before.old, written.new ?? data);
+  }
+
+  async #update(change: Extract<Change, { kind: 'update' }>, part: WritePart): Promise<ApplyResult> {
+    const { stream, item } = change;
+    const stored = this.#backends.serves('get', stream)
+      ? this.#before(change, item, part)
+      : this.#inner.get(change, item).then(({ value }) => value?.data);
+    const old = await stored;
+    const data = change.compute(old);
+    if (data === undefined) return { kind: 'unchanged', old };
+    requireStorable(data);
+    if (this.#backends.serves('set', stream)) return this.#set(change, item, data, part, { old });
+    return this.#inner.apply({ kind: 'set', stream, group: change.group, item, data });
+  }
+
+  async #delete(ref: GroupRef, item: string, part: WritePart): Promise<ApplyResult> {
+    const before = this.#backends.serves('get', ref.stream) ? await this.#before(ref, item, part) : undefined;
+    const answer = await this.#backends.call('delete', ref.stream, itemInput(ref, item, ''), part);
+    const written = readWritten('delete', answer);
+    const old = written?.hadOld === true ? written.old : before;
+    if (old === undefined) return { kind: 'unchanged', old };
+    return this.#publish(part.of, ref, item, 'delete', old, { old, new: undefined });
+  }
+
+  /** Of the change it keeps the group only: it may wait for a late answer. */
+  #part(of: WriteKind, { stream, group }: GroupRef, deadline: number): WritePart {
+    return { of, deadline, inDoubt: () => this.doubts.add({ stream, group }) };
+  }
+
+  /** The value before a write: to ask for it changes nothing. */
+  #before(ref: GroupRef, item: string, { of, deadline }: WritePart): Promise<JsonText | undefined> {
+    return this.#read(ref, item, { of, deadline });
+  }
+
+  #read(ref: GroupRef, item: string, part?: Part): Promise<JsonText | undefined> {
+    return this.#backends.call('get', ref.stream, itemInput(ref, item, ''), part);
+  }
+
+  #publishWrite(of: WriteKind, ref: GroupRef, item: string, old: JsonText | undefined, data: JsonText): Promise<Applied> {
+    return this.#publish(of, ref, item, old === undefined ? 'create' : 'update', data, { old, new: data });
+  }
+
+  /**
+   * Offset, stamp, fan-out and triggers of a change that the worker has stored. A failure is none of the write any more: whoever asked
+   * for it is told so, and who watches gets what the worker has.
+   */
+  async #publish(
+    of: WriteKind,
+    { stream, group }: GroupRef,
+    item: string,
+    effect: StreamEffect,
+    data: JsonText,
+    written: Written,
+  ): Promise<Applied> {
+    try {
+      if (effect !== 'delete') requireStorable(data);
+      const result = await this.#inner.apply({ kind: 'external', stream, group, item, effect, data });
+      if (result.kind !== 'applied') throw new Error(`an external change was not applied: ${result.kind}`);
+      return { ...result, ...written };
+    } catch (error) {
+      this.doubts.add({ stream, group });
+      const cause = error instanceof Error ? error.message : String(error);
+      throw new RivuletError(WRITE_ERRORS[of], `the worker of ${stream} has done it, but the change could not be published: ${cause}`, {
+        cause: error,
+      });
+    }
+  }
+}
+
+/** A page of what a worker has returned. */
+async function servedPage(names: readonly string[], bounds: PageBounds): Promise<NamesPage> {
+  const isWhole = bounds.after === undefined && bounds.limit === Number.POSITIVE_INFINITY;
+  return isWhole ? pageOf(names, bounds) : sortedPage(names, bounds);
+}
+
+function unsupported(): RivuletError {
+  return new RivuletError(
+    'INVALID_ARGUMENTS',
+    'the adapter of this engine offers no conditions, versions of writes, idempotency keys, times to live, leases and batches; write without them',
+  );
+}
+
+function groupInput({ stream, group }: GroupRef): JsonText {
+  return `{"stream_name":${JSON.stringify(stream)},"group_id":${JSON.stringify(group)}}`;
+}
+
+function itemInput(ref: GroupRef, item: string, more: string): JsonText {
+  return `${groupInput(ref).slice(0, -1)},"item_id":${JSON.stringify(item)}${more}}`;
+}
+
+/** `undefined`: the backend said nothing, which is a success. An `old_value` of `null` says that there was nothing. */
+function readWritten(operation: BackendOperation, answer: JsonText | undefined): (Written & { readonly hadOld: boolean }) | undefined {
+  const value: unknown = answer === undefined ? undefined : parseJson(answer);
+  // JavaScript backends answer whatever their last call gave, such as the boolean of a Map; that says nothing of the item.
+  if (!isJsonObject(value)) return undefined;
+  const old = field(value, 'old_value') ?? undefined;
+  const written = operation === 'delete' ? undefined : field(value, 'new_value');
+  return {
+    hadOld: Object.hasOwn(value, 'old_value'),
+    old: old === undefined ? undefined : JSON.stringify(old),
+    new: written === undefined ? undefined : JSON.stringify(written),
+  };
+}
+
+/** Values without ids: an item is known by the `id` member of its value, else by its place. */
+function readItems(answer: JsonText | undefined, stream: string, offset: number): readonly StoredItem[] {
+  const values: unknown = answer === undefined ? [] : parseJson(answer);
+  if (!Array.isArray(values)) throw jsonError('list', stream, 'an array');
+  return values.map((value: unknown, index) => {
+    const id = isJsonObject(value) ? field(value, 'id') : undefined;
+    // The place in the list, so that what is created later comes after all of it.
+    const created = offset - values.length + 1 + index;
+    return { item: typeof id === 'string' ? id : String(index), data: JSON.stringify(value), created, changed: offset };
+  });
+}
+
+function jsonError(operation: BackendOperation, stream: string, expected: string): RivuletError {
+  return new RivuletError('JSON_ERROR', `stream::${operation}(${stream}) must answer ${expected}`);
+}

@@ -1,0 +1,178 @@
+import { parseJson } from '../json/guards.js';
+import { field, isJsonObject, isRegistryId, type JsonObject, optionalField, stringField } from '../json/json-fields.js';
+import { exceedsDepth } from '../json/json-scan.js';
+import type { StreamServerMessage, SyncPosition } from '../messages/stream-frames.js';
+import { ID_BYTES, JSON_DEPTH, SERVER_FRAME_CHARS } from '../shared-limits.js';
+
+export type DecodedStreamFrame =
+  | { readonly kind: 'message'; readonly message: StreamServerMessage }
+  /** Lawful, and of a kind that this version does not know. */
+  | { readonly kind: 'ignored'; readonly type: string }
+  /** Not a frame of the protocol; `reason` holds nothing of it. */
+  | { readonly kind: 'invalid'; readonly reason: string };
+
+/** A value of the deepest nesting that a worker's message may have, in the frame around it. */
+const MOST_DEPTH = JSON_DEPTH + 4;
+
+/** UTF-16 code units of what is repeated of an unknown type or an error code. */
+const MOST_TYPE = 64;
+
+/** One text frame of an engine to a stream client. Total: answers for any string, never throws. `mostChars` bounds its length. */
+export function decodeStreamFrame(text: string, mostChars: number = SERVER_FRAME_CHARS): DecodedStreamFrame {
+  if (text.length > mostChars) return invalid('too large');
+  if (exceedsDepth(text, MOST_DEPTH)) return invalid('nested too deep');
+  const frame = parseJson(text);
+  if (frame === undefined) return invalid('not JSON');
+  if (!isJsonObject(frame)) return invalid('not a JSON object');
+  const type = stringField(frame, 'type');
+  const message = type === 'stream' ? readStream(frame) : readControl(type ?? '', frame);
+  if (message === 'unknown') return { kind: 'ignored', type: type?.slice(0, MOST_TYPE) ?? '' };
+  return message === undefined ? invalid('a member is missing or has the wrong shape') : { kind: 'message', message };
+}
+
+function readControl(type: string, frame: JsonObject): StreamServerMessage | 'unknown' | undefined {
+  const data = field(frame, 'data');
+  if (!isJsonObject(data)) return CONTROL_TYPES.has(type) ? undefined : 'unknown';
+  const subscriptionId = stringField(data, 'subscriptionId');
+  const named = subscriptionId !== undefined && isRegistryId(subscriptionId);
+  const epoch = readEpoch(data);
+  switch (type) {
+    case 'syncing':
+    case 'stale':
+      return named ? { type, subscriptionId } : undefined;
+    case 'resumed': {
+      const mode = stringField(data, 'mode');
+      const from = offsetField(data, 'from');
+      const to = offsetField(data, 'to');
+      if (!named || epoch === undefined || from === undefined || to === undefined || to < from) return undefined;
+      return mode === 'tail' || mode === 'changes' ? { type, subscriptionId, mode, epoch, from, to } : undefined;
+    }
+    case 'caught_up': {
+      const offset = offsetField(data, 'offset');
+      return named && epoch !== undefined && offset !== undefined ? { type, subscriptionId, epoch, offset } : undefined;
+    }
+    case 'gap': {
+      const after = offsetField(data, 'after');
+      const through = offsetField(data, 'through');
+      if (!named || after === undefined || through === undefined || through < after) return undefined;
+      return { type, subscriptionId, after, through, count: offsetField(data, 'count') };
+    }
+    case 'error': {
+      const code = stringField(data, 'code');
+      const message = stringField(data, 'message') ?? '';
+      return code === undefined
+        ? undefined
+        : { type, subscriptionId: named ? subscriptionId : undefined, code: code.slice(0, MOST_TYPE), message };
+    }
+    case 'refreshed':
+      return { type, expiresAtMs: offsetField(data, 'expiresAtMs') };
+    case 'expiring': {
+      const expiresAtMs = offsetField(data, 'expiresAtMs');
+      return expiresAtMs === undefined ? undefined : { type, expiresAtMs };
+    }
+    default:
+      return 'unknown';
+  }
+}
+
+const CONTROL_TYPES: ReadonlySet<string> = new Set(['syncing', 'stale', 'resumed', 'caught_up', 'gap', 'error', 'refreshed', 'expiring']);
+
+function readStream(frame: JsonObject): StreamServerMessage | 'unknown' | undefined {
+  const streamName = idField(frame, 'streamName');
+  const groupId = idField(frame, 'groupId');
+  const event = field(frame, 'event');
+  if (streamName === undefined || groupId === undefined || !isJsonObject(event)) return undefined;
+  const rawId = optionalField(frame, 'id');
+  if (rawId !== undefined && (typeof rawId !== 'string' || !isRegistryId(rawId))) return undefined;
+  const itemId = rawId === '' ? undefined : rawId;
+  const target = { streamName, groupId };
+  const type = stringField(event, 'type');
+  const offset = offsetField(frame, 'offset');
+  if (offset === undefined && field(frame, 'offset') !== undefined) return undefined;
+  switch (type) {
+    case 'create':
+    case 'update':
+    case 'delete': {
+      const created = offsetField(frame, 'created');
+      const through = offsetField(frame, 'through');
+      if (itemId === undefined || !Object.hasOwn(event, 'data') || !inOrder(created, offset) || !inOrder(offset, through)) return undefined;
+      return { ...target, type, itemId, data: event.data, offset, created, through };
+    }
+    case 'event': {
+      const custom = field(event, 'event');
+      const name = isJsonObject(custom) ? stringField(custom, 'type') : undefined;
+      return isJsonObject(custom) && name !== undefined
+        ? { ...target, type, itemId, name, data: field(custom, 'data'), offset }
+        : undefined;
+    }
+    case 'sync': {
+      const epoch = readEpoch(frame);
+      const position = offset === undefined || epoch === undefined ? undefined : { offset, epoch };
+      const created = offsetField(frame, 'created');
+      const reason = stringField(frame, 'reason');
+      if (itemId !== undefined)
+        return { ...target, type: 'item_sync', itemId, data: field(event, 'data') ?? null, created, position, reason };
+      return readGroupSync(target, frame, field(event, 'data'), position, reason);
+    }
+    case 'unauthorized':
+      return { ...target, type };
+    case undefined:
+      return undefined;
+    default:
+      return 'unknown';
+  }
+}
+
+function readGroupSync(
+  target: { readonly streamName: string; readonly groupId: string },
+  frame: JsonObject,
+  data: unknown,
+  position: SyncPosition | undefined,
+  reason: string | undefined,
+): StreamServerMessage | undefined {
+  if (!Array.isArray(data)) return undefined;
+  const ids = optionalField(frame, 'ids');
+  const created = optionalField(frame, 'created');
+  const part = offsetField(frame, 'part');
+  if (ids !== undefined && !isListOf(ids, data.length, isItemId)) return undefined;
+  if (created !== undefined && !isListOf(created, data.length, isOffset)) return undefined;
+  if (part !== undefined && (position === undefined || ids === undefined || created === undefined)) return undefined;
+  const last = part === undefined || field(frame, 'last') === true;
+  return { ...target, type: 'group_sync', data, ids, created, position, part, last, reason };
+}
+
+function isListOf<T>(list: unknown, length: number, holds: (value: unknown) => value is T): list is T[] {
+  return Array.isArray(list) && list.length === length && list.every(holds);
+}
+
+/** Whether `first` lies at or before `then`; what is absent breaks no order, but nothing is ordered before an absent offset. */
+function inOrder(first: number | undefined, then: number | undefined): boolean {
+  return first === undefined || then === undefined || first <= then;
+}
+
+function isOffset(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
+function isItemId(value: unknown): value is string {
+  return typeof value === 'string' && isRegistryId(value);
+}
+
+function idField(object: JsonObject, key: string): string | undefined {
+  const id = stringField(object, key);
+  return id !== undefined && isRegistryId(id) ? id : undefined;
+}
+
+function offsetField(object: JsonObject, key: string): number | undefined {
+  const value = field(object, key);
+  return isOffset(value) ? value : undefined;
+}
+
+function readEpoch(object: JsonObject): string | undefined {
+  const epoch = stringField(object, 'epoch');
+  return epoch !== undefined && epoch !== '' && epoch.length <= ID_BYTES ? epoch : undefined;
+}
+
+function invalid(reason: string): DecodedStreamFrame {
+  return { kind: 'invalid', reason };
+}

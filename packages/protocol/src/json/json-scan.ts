@@ -1,0 +1,121 @@
+import { JSON_DEPTH, JSON_NODES } from '../shared-limits.js';
+
+/** What one look at a JSON text tells before it is parsed. */
+export type JsonScan = { readonly kind: 'ok'; readonly inexactNumbers: boolean } | { readonly kind: 'refused'; readonly reason: string };
+
+export const QUOTE = 34;
+export const BACKSLASH = 92;
+export const COMMA = 44;
+export const OPEN_ARRAY = 91;
+export const CLOSE_ARRAY = 93;
+export const OPEN_OBJECT = 123;
+export const CLOSE_OBJECT = 125;
+export const PLUS = 43;
+export const MINUS = 45;
+export const ZERO = 48;
+export const NINE = 57;
+
+export const EXACT: JsonScan = { kind: 'ok', inexactNumbers: false };
+export const INEXACT: JsonScan = { kind: 'ok', inexactNumbers: true };
+export const TOO_DEEP: JsonScan = { kind: 'refused', reason: `nested deeper than ${JSON_DEPTH} levels` };
+export const TOO_MANY_VALUES: JsonScan = { kind: 'refused', reason: `more than ${JSON_NODES} values` };
+
+/**
+ * Bounds nesting and the number of values, and notices numbers that a double can't carry exactly, in one pass and without allocating.
+ * `JSON.parse` takes any depth and `JSON.stringify` overflows the stack near 10,000 levels, so this runs before either.
+ * It does not validate: a text that it passes may still be no JSON.
+ */
+export function scanJson(text: string): JsonScan {
+  return scan(text, JSON_NODES);
+}
+
+/** Whether a JSON text within the bounds of depth holds more values than that: objects, arrays and scalars. */
+export function exceedsNodes(text: string, most: number): boolean {
+  // Each value is written in at least one character.
+  return text.length > most && scan(text, most).kind === 'refused';
+}
+
+/** Whether a JSON text is nested deeper than `most` levels. */
+export function exceedsDepth(text: string, most: number): boolean {
+  return scan(text, Number.POSITIVE_INFINITY, most).kind === 'refused';
+}
+
+function scan(text: string, mostNodes: number, mostDepth: number = JSON_DEPTH): JsonScan {
+  let depth = 0;
+  let nodes = 1;
+  let inexact = false;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) {
+      at = endOfString(text, at);
+    } else if (code === OPEN_OBJECT || code === OPEN_ARRAY) {
+      if (++depth > mostDepth) return TOO_DEEP;
+      // The first child; the others follow commas. Both closing characters stand two behind their opening ones.
+      if (text.charCodeAt(at + 1) !== code + 2) nodes++;
+    } else if (code === CLOSE_OBJECT || code === CLOSE_ARRAY) {
+      depth--;
+    } else if (code === COMMA) {
+      nodes++;
+    } else if (code === MINUS || (code >= ZERO && code <= NINE)) {
+      const end = endOfNumber(text, at);
+      // Up to 15 characters every number is exact enough: integers below 10^15, exponents below 10^15's reach checked when present.
+      if (!inexact && isInexact(text, at, end)) inexact = true;
+      at = end - 1;
+    }
+    if (nodes > mostNodes) return { kind: 'refused', reason: `more than ${mostNodes} values` };
+  }
+  return inexact ? INEXACT : EXACT;
+}
+
+/** Index of the closing quote, or the length when there is none. */
+export function endOfString(text: string, open: number): number {
+  let close = text.indexOf('"', open + 1);
+  while (close >= 0) {
+    let backslashes = 0;
+    while (text.charCodeAt(close - 1 - backslashes) === BACKSLASH) backslashes++;
+    if (backslashes % 2 === 0) return close;
+    close = text.indexOf('"', close + 1);
+  }
+  return text.length;
+}
+
+/** Index after the characters that may belong to a number. */
+function endOfNumber(text: string, start: number): number {
+  let at = start + 1;
+  for (; at < text.length; at++) {
+    if (!isPartOfNumber(text.charCodeAt(at))) break;
+  }
+  return at;
+}
+
+/** Returns whether a character may belong to a number: a digit, or one of `.+-eE`. */
+export function isPartOfNumber(code: number): boolean {
+  return (code >= ZERO && code <= NINE) || code === 46 || code === PLUS || code === MINUS || code === 101 || code === 69;
+}
+
+function isInexact(text: string, start: number, end: number): boolean {
+  let plain = true;
+  for (let at = start; at < end; at++) {
+    const code = text.charCodeAt(at);
+    if (code === 46 || code === 101 || code === 69) plain = false;
+  }
+  return isInexactNumber(text, start, end, plain);
+}
+
+/** Returns whether a double can't carry a number of the text exactly. `plain`: it has no point and no exponent. */
+export function isInexactNumber(text: string, start: number, end: number, plain: boolean): boolean {
+  if (plain) return end - start > 15 && !Number.isSafeInteger(Number(text.slice(start, end)));
+  return end - start > 3 && !canBeSentBack(Number(text.slice(start, end)));
+}
+
+/** From here on JSON writes a number with an exponent. */
+const WRITTEN_WITH_EXPONENT = 1e21;
+
+/**
+ * Whether JSON can carry a number to the engine again. Infinity is no JSON. A number beyond ±(2^53−1) that JSON writes without an exponent looks
+ * like an integer that a double can't carry, which the engine refuses.
+ */
+export function canBeSentBack(value: number): boolean {
+  const size = Math.abs(value);
+  return Number.isFinite(value) && (size <= Number.MAX_SAFE_INTEGER || size >= WRITTEN_WITH_EXPONENT);
+}

@@ -1,0 +1,224 @@
+import { CHANNEL_FRAME_BYTES, channelUrl } from '../api/channel-ref.js';
+import { sdkError } from '../api/errors.js';
+import type { StreamChannelRef } from '../api/types.js';
+import { WaitingTexts } from './waiting-texts.js';
+
+/** Unsent bytes of a writer's socket beyond which a write waits. */
+const UNSENT_BYTES = 1_048_576;
+const UNSENT_CHECK_MS = 10;
+/** Received bytes that nobody has read: a browser can't stop its socket, so beyond them the channel is given up. */
+const UNREAD_BYTES = 16_777_216;
+/** Close code of a writer that gives up: any but those of an end. */
+const ABORTED = 4000;
+
+/** The writing end of a channel. Its socket opens with the first write. */
+export class ChannelWriter {
+  /** Bytes, sent in frames of at most 64 KiB. Fails with `CHANNEL_LOST`. */
+  readonly stream: WritableStream<Uint8Array>;
+  readonly #url: string;
+  readonly #ref: StreamChannelRef;
+  #opened: Promise<WebSocket> | undefined;
+  #closed: Promise<void> | undefined;
+  #last: Promise<void> = Promise.resolve();
+  readonly #texts = new WaitingTexts();
+  #aborted = false;
+
+  constructor(engineUrl: string, ref: StreamChannelRef) {
+    this.#url = channelUrl(engineUrl, ref);
+    this.#ref = ref;
+    this.stream = new WritableStream<Uint8Array>({
+      start: ({ signal }) => {
+        // `abort` itself is called only when the write that waits for the reader is over.
+        signal.addEventListener('abort', () => {
+          this.#aborted = true;
+        });
+      },
+      write: (chunk) => this.write(chunk),
+      close: () => this.close(),
+      abort: () => this.#abort(),
+    });
+  }
+
+  /** Resolves when the socket has room for more. */
+  write(bytes: Uint8Array): Promise<void> {
+    return this.#then(async (socket) => {
+      for (let at = 0; at < bytes.length; at += CHANNEL_FRAME_BYTES) {
+        while (socket.bufferedAmount > UNSENT_BYTES && socket.readyState === WebSocket.OPEN && !this.#aborted) await soon();
+        this.#send(socket, bytes.slice(at, at + CHANNEL_FRAME_BYTES));
+      }
+    });
+  }
+
+  /** Sends one text message, in order with the bytes. Throws `QUEUE_FULL` when 1,024 of them, or 16 Mi code units, wait. */
+  sendMessage(message: string): void {
+    const sent = this.#texts.add(message);
+    this.#then((socket) => this.#send(socket, message))
+      .catch(() => undefined)
+      .finally(sent);
+  }
+
+  /** Ends the channel after what was written. Rejects with `CHANNEL_LOST` when the channel was lost before. */
+  close(): Promise<void> {
+    if (this.#closed === undefined) {
+      this.#closed = this.#then((socket) => {
+        if (socket.readyState !== WebSocket.OPEN) throw sdkError('CHANNEL_LOST', 'the channel is closed');
+        socket.close(1000, 'stream_complete');
+      });
+      // Not everybody waits for it.
+      this.#closed.catch(() => undefined);
+    }
+    return this.#closed;
+  }
+
+  toJSON(): StreamChannelRef {
+    return this.#ref;
+  }
+
+  /** The reader must not take it for the end. */
+  async #abort(): Promise<void> {
+    (await this.#open()).close(ABORTED, 'aborted');
+  }
+
+  #send(socket: WebSocket, data: string | Uint8Array<ArrayBuffer>): void {
+    if (this.#aborted) throw sdkError('CHANNEL_LOST', 'the writer was aborted');
+    if (socket.readyState !== WebSocket.OPEN) throw sdkError('CHANNEL_LOST', 'the channel is closed');
+    socket.send(data);
+  }
+
+  #then(step: (socket: WebSocket) => void | Promise<void>): Promise<void> {
+    const done = this.#last.then(async () => step(await this.#open()));
+    this.#last = done.catch(() => undefined);
+    return done;
+  }
+
+  #open(): Promise<WebSocket> {
+    this.#opened ??= new Promise((resolve, reject) => {
+      const socket = new WebSocket(this.#url);
+      socket.onopen = () => resolve(socket);
+      socket.onclose = ({ code, reason }) => reject(sdkError('CHANNEL_LOST', `the channel closed with ${code} ${reason}`));
+    });
+    return this.#opened;
+  }
+}
+
+/** The reading end of a channel. Its socket opens when it is first read, or with the first `onMessage`. */
+export class ChannelReader implements AsyncIterable<Uint8Array> {
+  /** Bytes. Fails with `CHANNEL_LOST` if the writer was cut off, and with `QUEUE_FULL` if 16 MiB wait unread. */
+  readonly stream: ReadableStream<Uint8Array>;
+  readonly #url: string;
+  readonly #ref: StreamChannelRef;
+  readonly #callbacks: ((message: string) => void)[] = [];
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+  #socket: WebSocket | undefined;
+  #over = false;
+
+  constructor(engineUrl: string, ref: StreamChannelRef) {
+    this.#url = channelUrl(engineUrl, ref);
+    this.#ref = ref;
+    this.stream = new ReadableStream<Uint8Array>(
+      {
+        start: (controller) => {
+          this.#controller = controller;
+        },
+        pull: () => this.#connect(),
+        cancel: () => this.close(),
+      },
+      // The mark is a bound, not a goal: nothing is asked for before somebody reads.
+      { highWaterMark: 0, size: (chunk) => chunk.byteLength },
+    );
+  }
+
+  /** Calls back for each text message from now on. Text that comes while nobody asked for it is dropped. */
+  onMessage(callback: (message: string) => void): void {
+    this.#callbacks.push(callback);
+    this.#connect();
+  }
+
+  /** Whoever leaves the loop closes the channel. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    const reader = this.stream.getReader();
+    let over = false;
+    const read = async () => {
+      over = true;
+      const result = await reader.read();
+      over = result.done;
+      return result;
+    };
+    try {
+      for (let next = await read(); !next.done; next = await read()) yield next.value;
+    } finally {
+      if (!over) await reader.cancel();
+      reader.releaseLock();
+    }
+  }
+
+  /** All bytes to the end of the channel. */
+  async readAll(): Promise<Uint8Array> {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of this) chunks.push(chunk);
+    const all = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
+    let at = 0;
+    for (const chunk of chunks) {
+      all.set(chunk, at);
+      at += chunk.length;
+    }
+    return all;
+  }
+
+  close(): void {
+    this.#finish();
+    this.#socket?.close(1000, 'channel_close');
+  }
+
+  toJSON(): StreamChannelRef {
+    return this.#ref;
+  }
+
+  #connect(): void {
+    if (this.#socket !== undefined || this.#over) return;
+    const socket = new WebSocket(this.#url);
+    socket.binaryType = 'arraybuffer';
+    this.#socket = socket;
+    socket.onmessage = ({ data }) => {
+      if (typeof data === 'string') this.#tell(data);
+      else this.#push(new Uint8Array(data as ArrayBuffer), socket);
+    };
+    socket.onclose = ({ code, reason }) => {
+      if (code === 1000 || code === 1005) this.#finish();
+      else this.#finish(sdkError('CHANNEL_LOST', `the channel closed with ${code} ${reason}`));
+    };
+  }
+
+  /** A callback that throws at what a peer wrote ends this channel, and nothing else. */
+  #tell(text: string): void {
+    try {
+      for (const callback of this.#callbacks) callback(text);
+    } catch (error) {
+      this.#finish(error instanceof Error ? error : new Error(String(error)));
+      this.#socket?.close();
+    }
+  }
+
+  #push(chunk: Uint8Array, socket: WebSocket): void {
+    if (this.#over || this.#controller === undefined) return;
+    this.#controller.enqueue(chunk);
+    if (-(this.#controller.desiredSize ?? 0) <= UNREAD_BYTES) return;
+    this.#finish(sdkError('QUEUE_FULL', `more than ${UNREAD_BYTES} bytes of the channel wait unread`));
+    socket.close();
+  }
+
+  #finish(error?: Error): void {
+    if (this.#over) return;
+    this.#over = true;
+    try {
+      if (error === undefined) this.#controller?.close();
+      else this.#controller?.error(error);
+    } catch {
+      // The stream was cancelled by its reader: it is over already.
+    }
+  }
+}
+
+function soon(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, UNSENT_CHECK_MS));
+}

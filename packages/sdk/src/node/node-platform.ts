@@ -1,0 +1,34 @@
+import { arch, hostname, platform, release } from 'node:os';
+import { pingKeepAlive } from '@rivulet/client/connection';
+import { httpHandler } from '../api/http.js';
+import { logThrough } from '../api/logger.js';
+import type { InitOptions, Worker } from '../api/types.js';
+import { ChannelReader, ChannelWriter } from '../channels/node-channel.js';
+import type { Platform } from '../worker/platform.js';
+import { WorkerCore } from '../worker/worker-core.js';
+import { openNodeSocket } from './node-socket.js';
+
+export type ISdk = Worker<ChannelReader, ChannelWriter>;
+
+/** As the official SDK and the engine's other peers do. */
+const KEEP_ALIVE = pingKeepAlive({ everyMs: 20_000, silentMs: 60_000 });
+
+const NODE: Platform<ChannelReader, ChannelWriter> = {
+  runtime: 'node',
+  os: `${platform()} ${release()} (${arch()})`,
+  pid: process.pid,
+  defaultName: () => `${hostname()}:${process.pid}`,
+  openSocket: openNodeSocket,
+  keepAlive: KEEP_ALIVE,
+  openReader: (url, ref) => new ChannelReader(url, ref),
+  openWriter: (url, ref) => new ChannelWriter(url, ref),
+};
+
+/** A worker, which connects by itself and comes back by itself. `address`: `ws://…` of the engine's worker port. */
+export function registerWorker(address: string, options?: InitOptions): ISdk {
+  const worker = new WorkerCore(address, options ?? {}, NODE);
+  logThrough(worker);
+  return worker;
+}
+
+export const http = httpHandler<ChannelReader, NodeJS.WritableStream>;

@@ -1,0 +1,44 @@
+import { isRegistryId, LIMITS } from '@rivulet/protocol';
+import { sdkError } from '../api/errors.js';
+
+export function checkUrl(text: string): void {
+  let url: URL | undefined;
+  try {
+    // oxlint-disable-next-line eslint/no-restricted-globals -- inside a try; the application gave this address
+    url = new URL(text);
+  } catch {
+    // No URL at all: refused below, as one of another protocol.
+  }
+  if (url?.protocol !== 'ws:' && url?.protocol !== 'wss:')
+    throw sdkError('INVALID_ARGUMENTS', 'the address of the engine must be a ws:// or wss:// URL, such as ws://localhost:49134');
+  if (url.hash !== '') throw sdkError('INVALID_ARGUMENTS', 'the address of the engine must have no fragment (#)');
+}
+
+/** Whether everybody on the way can read along: a `ws:` address of another machine. The address must have passed `checkUrl`. */
+export function isReadableOnTheWay(text: string): boolean {
+  // oxlint-disable-next-line eslint/no-restricted-globals -- checkUrl has parsed the same text
+  const { protocol, hostname } = new URL(text);
+  return protocol === 'ws:' && !/^(127(\.\d+){3}|\[::1\]|(.+\.)?localhost)$/.test(hostname);
+}
+
+export function checkId(id: string): void {
+  if (typeof id !== 'string' || id.trim() === '') throw sdkError('INVALID_ARGUMENTS', 'id is required');
+  if (!isRegistryId(id)) throw sdkError('INVALID_ARGUMENTS', `the id is longer than ${LIMITS.registryIdBytes} bytes`);
+}
+
+/** Throws for a misspelt `config`: without its config a trigger fires for everything. */
+export function checkTriggerKeys(trigger: object): void {
+  const wrong = Object.keys(trigger).find((key) => key !== 'config' && /^conf/i.test(key));
+  if (wrong !== undefined) throw sdkError('INVALID_ARGUMENTS', `unknown key "${wrong}" of a trigger; did you mean "config"?`);
+}
+
+/** Of JavaScript, where the types say nothing. */
+export function checkHandler(handler: unknown): void {
+  if (typeof handler === 'function' || (typeof handler === 'object' && handler !== null && 'url' in handler)) return;
+  throw sdkError('INVALID_ARGUMENTS', 'the handler must be a function, or an object with the url to call');
+}
+
+export function checkBound(size: number, what: string): void {
+  if (size >= LIMITS.registrationsPerWorker)
+    throw sdkError('OVERLOADED', `a worker registers at most ${LIMITS.registrationsPerWorker} ${what}`);
+}

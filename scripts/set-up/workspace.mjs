@@ -1,0 +1,100 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { isBuilt, markBuilt, sourceFingerprint } from './build-stamp.mjs';
+import { isCommandMissing, run } from './child-process.mjs';
+import { canAdopt, isInstalled, markInstalled } from './install-stamp.mjs';
+
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** The engine, and the SDK for the first worker: enough for `npm start`. */
+export const START_PROJECTS = ['packages/protocol', 'packages/engine', 'packages/client', 'packages/sdk'];
+export const ALL_PROJECTS = [...START_PROJECTS, 'packages/conformance', 'packages/checker', 'bench', 'examples/chat-and-presence'];
+
+/** A failure with a message for the user; anything else is a bug of these scripts. */
+export class SetupError extends Error {}
+
+/** @param {string} message */
+export function say(message) {
+  process.stderr.write(`rivulet: ${message}\n`);
+}
+
+/**
+ * Installs what package-lock.json names, unless it is there already.
+ *
+ * @param {string} root
+ */
+export async function ensureInstalled(root) {
+  if (isInstalled(root)) return;
+  if (!canAdopt(root)) {
+    say('installing packages (npm ci), once');
+    const code = await runNpm(root, [
+      'ci',
+      '--include=dev',
+      '--include=optional',
+      '--include=peer',
+      '--no-audit',
+      '--no-fund',
+      '--loglevel=error',
+    ]);
+    if (code !== 0) throw new SetupError(`npm ci failed with exit code ${code}; its message is above`);
+  }
+  markInstalled(root);
+}
+
+/**
+ * Builds the given projects and those that they refer to, unless nothing changed since the last time.
+ *
+ * @param {string} root
+ * @param {readonly string[]} projects
+ */
+export async function ensureBuilt(root, projects) {
+  const fingerprints = projects.map((project) => ({ project, fingerprint: sourceFingerprint(root, project) }));
+  const stale = fingerprints.filter(({ project, fingerprint }) => !isBuilt(root, project, fingerprint));
+  if (stale.length === 0) return;
+  say(`building ${stale.map(({ project }) => project).join(', ')}`);
+  const code = await runTool(root, 'typescript/bin/tsc', ['-b', ...projects]);
+  if (code !== 0) throw new SetupError('the build failed; the messages of the compiler are above');
+  for (const { project, fingerprint } of stale) markBuilt(root, project, fingerprint);
+}
+
+/**
+ * Runs the program of an installed package on this Node, without the cost of npx.
+ *
+ * @param {string} root
+ * @param {string} program path below node_modules
+ * @param {readonly string[]} args
+ * @param {{ stdout?: 'stdout' | 'stderr', env?: NodeJS.ProcessEnv }} [options]
+ * @returns {Promise<number>}
+ */
+export function runTool(root, program, args, options = {}) {
+  return run(process.execPath, [join(root, 'node_modules', program), ...args], { cwd: root, ...options });
+}
+
+/**
+ * Says what went wrong in one line and ends the process. For the outermost level of a script.
+ *
+ * @param {unknown} error
+ * @returns {never}
+ */
+export function fail(error) {
+  if (!(error instanceof SetupError)) throw error;
+  say(error.message);
+  process.exit(1);
+}
+
+/**
+ * @param {string} root
+ * @param {readonly string[]} args
+ * @returns {Promise<number>}
+ */
+async function runNpm(root, args) {
+  // Under `npm start` this names the npm that runs us, which need not be the first one on the path.
+  const npm = process.env['npm_execpath'];
+  try {
+    if (npm?.endsWith('npm-cli.js')) return await run(process.execPath, [npm, ...args], { cwd: root });
+    return await run(process.platform === 'win32' ? 'npm.cmd' : 'npm', args, { cwd: root });
+  } catch (error) {
+    if (isCommandMissing(error)) throw new SetupError('npm was not found; it comes with Node, or install it and try again');
+    throw error;
+  }
+}
