@@ -13,6 +13,7 @@ import { guardsOf } from './core/workers/access/listener-access.js';
 import { RegistrationBudgets } from './core/workers/registration-budget.js';
 import { WorkerGateway } from './core/workers/worker-gateway.js';
 import { WorkerRegistry } from './core/workers/worker-registry.js';
+import type { WorkerSession } from './core/workers/worker-session.js';
 import { HttpModule } from './http/http-module.js';
 import { BoundedLogger } from './logging/bounded-logger.js';
 import { EventCounters } from './logging/event-counters.js';
@@ -130,7 +131,7 @@ class Engine implements RunningEngine {
     const counters = this.#counters;
     const descriptors = DescriptorReserve.ofProcess();
     const fabric = new FunctionFabric(logger, () => this.#events?.functionsChanged(), config.strictPayloads);
-    const workers = new WorkerRegistry((event, workerId) => this.#events?.workersChanged(event, workerId));
+    const workers = new WorkerRegistry<WorkerSession>((event, workerId) => this.#events?.workersChanged(event, workerId));
     const introspection = new Introspection(fabric, workers);
     const sessions = new SessionDirectory();
     sessions.findBy((id) => {

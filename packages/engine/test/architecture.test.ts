@@ -23,8 +23,9 @@ describe('the sources', () => {
     expect(violations(files)).toEqual([]);
   });
 
-  it('use each arrow of the tables', () => {
+  it('use each arrow of the tables, which have no circle', () => {
     expect(unusedEntries(['packages/engine/src'].flatMap(sourcesBelow))).toEqual([]);
+    expect(tableCycles()).toEqual([]);
   });
 });
 
@@ -70,6 +71,11 @@ describe('the dependency rule', () => {
     ['a name that says nothing', engine('stream/stream-utils.ts')],
   ])('is broken when %s', (_matter, file) => {
     expect(violations([file])).toHaveLength(1);
+  });
+
+  it('is broken by a circle of files, also of types alone', () => {
+    const found = violations([engine('core/fabric/call.ts', './fabric.js'), engine('core/fabric/fabric.ts', './call.js')]);
+    expect(found.filter((line) => line.startsWith('files in a cycle'))).toHaveLength(2);
   });
 
   it('is broken by a folder of more than 16 files', () => {

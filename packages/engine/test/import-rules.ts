@@ -33,7 +33,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
  */
 export const SUB_ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   config: { '.': [], loading: ['.'] },
-  transport: { '.': ['admission', 'upgrade'], admission: [], upgrade: ['.'] },
+  transport: { '.': ['admission', 'upgrade'], admission: [], upgrade: [] },
   core: {
     contracts: [],
     fabric: ['contracts'],
@@ -41,7 +41,7 @@ export const SUB_ROOMS: Readonly<Record<string, Readonly<Record<string, readonly
     triggers: ['fabric'],
     revocation: ['builtins', 'contracts', 'fabric'],
     channels: ['builtins', 'contracts', 'fabric'],
-    'workers/access': ['fabric', 'revocation', 'workers'],
+    'workers/access': ['fabric', 'revocation'],
     workers: ['channels', 'fabric', 'revocation', 'workers/access'],
     'engine-api': ['builtins', 'contracts', 'fabric', 'workers', 'workers/access'],
   },
@@ -69,7 +69,7 @@ export const SUB_ROOMS: Readonly<Record<string, Readonly<Record<string, readonly
     functions: ['worker-store'],
     session: ['fanout', 'frames', 'functions', 'leases'],
   },
-  http: { '.': ['request', 'response', 'routes'], request: ['.'], response: [], routes: ['request'] },
+  http: { '.': ['request', 'response', 'routes'], request: [], response: [], routes: ['request'] },
 };
 
 /** The largest number of files in one folder of sources. */
@@ -125,7 +125,7 @@ export function importsOf(source: string): string[] {
 export function violations(files: readonly SourceFile[]): string[] {
   const imports = files.flatMap((file) => file.imports.flatMap((specifier) => importViolation(file.path, specifier) ?? []));
   const names = files.flatMap(({ path }) => nameViolation(path) ?? []);
-  return [...imports, ...names, ...fullFolders(files)];
+  return [...imports, ...names, ...fullFolders(files), ...fileCycles(files)];
 }
 
 /** Returns the entries of the tables that no import of `files` needs, as `room -> room`. */
@@ -236,6 +236,14 @@ function fullFolders(files: readonly SourceFile[]): string[] {
   return [...counts]
     .filter(([, count]) => count > MOST_FILES)
     .map(([folder, count]) => `${folder} has ${count} files, more than ${MOST_FILES}`);
+}
+
+/** Returns the circles between files, type imports included, as `files in a cycle: a -> b -> a`. */
+function fileCycles(files: readonly SourceFile[]): string[] {
+  const edges = new Map<string, Set<string>>();
+  for (const { path, imports } of files)
+    edges.set(path, new Set(imports.filter((specifier) => specifier.startsWith('.')).map((specifier) => resolve(path, specifier))));
+  return cyclesOf(edges).map((cycle) => `files in a cycle: ${cycle}`);
 }
 
 /** Yields each import from one file of the engine to another; both are relative to its sources. */

@@ -25,7 +25,7 @@ it('a stop waits for calls in flight only so long, and says how many it cuts off
   const fabric = new FunctionFabric(logger);
   fabric.registerBuiltin('test::hang', () => new Promise(() => {}), 'Never answers.');
   const channels = new Channels(systemClock);
-  const workers = new WorkerRegistry(() => {});
+  const workers = new WorkerRegistry<WorkerSession>(() => {});
   const room = {
     fabric,
     workers,

@@ -47,7 +47,7 @@ export class SimEngine {
   readonly store: SimStore;
   readonly #options: SimEngineOptions;
   readonly #fabric: FunctionFabric;
-  readonly #workers = new WorkerRegistry(() => {});
+  readonly #workers = new WorkerRegistry<WorkerSession>(() => {});
   readonly #channels: Channels;
   readonly #hub: Hub;
   readonly #room: SessionRoom;

@@ -1,19 +1,19 @@
 import { FrameReader } from '../client/frame-reader.js';
 import { ReferenceClient, type Watched } from '../client/reference-client.js';
 import type { Peer, SimConnection } from './sim-connection.js';
-import type { Simulation } from './simulation.js';
+import type { SimWorld } from './sim-world.js';
 
 /** A stream client on simulated connections: it comes back whenever it is lost, with its positions. */
 export class SimReader implements Peer {
   readonly client: ReferenceClient;
-  readonly #simulation: Simulation;
+  readonly #simulation: SimWorld;
   readonly #watched: readonly Watched[];
   #frames = new FrameReader(() => {});
   #connection: SimConnection | undefined;
   #retired = false;
   #awayUntil = 0;
 
-  constructor(simulation: Simulation, name: string, who: string) {
+  constructor(simulation: SimWorld, name: string, who: string) {
     this.#simulation = simulation;
     this.#watched = this.#choose();
     this.client = new ReferenceClient(name, who, this.#watched, simulation.record);

@@ -1,16 +1,16 @@
 import { FrameReader } from '../client/frame-reader.js';
 import { WorkerClient } from '../client/worker-client.js';
 import type { Peer, SimConnection } from './sim-connection.js';
-import type { Simulation } from './simulation.js';
+import type { SimWorld } from './sim-world.js';
 
 /** A worker on simulated connections: it comes back whenever it is lost. */
 export class SimWorker implements Peer {
   readonly client: WorkerClient;
-  readonly #simulation: Simulation;
+  readonly #simulation: SimWorld;
   #frames = new FrameReader(() => {});
   #connection: SimConnection | undefined;
 
-  constructor(name: string, simulation: Simulation) {
+  constructor(name: string, simulation: SimWorld) {
     this.client = new WorkerClient(name, simulation.record);
     this.#simulation = simulation;
   }

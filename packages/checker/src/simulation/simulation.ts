@@ -3,12 +3,13 @@ import { Recorder } from '../history/recorder.js';
 import { Random } from '../random.js';
 import { type Faults, NO_FAULTS } from './faults.js';
 import { type Plan, planOf } from './plan.js';
-import { type LinkQuality, SimConnection } from './sim-connection.js';
+import { type LinkQuality, type Peer, SimConnection } from './sim-connection.js';
 import { SimDisk } from './sim-disk.js';
 import { SimEngine } from './sim-engine.js';
 import { SimReader } from './sim-reader.js';
 import type { SimStore, StoreMood } from './sim-store.js';
 import { SimWorker } from './sim-worker.js';
+import type { SimWorld } from './sim-world.js';
 import { VirtualTime } from './virtual-time.js';
 
 export interface Run {
@@ -42,7 +43,7 @@ export async function simulate(seed: number, faults: Faults = NO_FAULTS): Promis
   }
 }
 
-export class Simulation {
+export class Simulation implements SimWorld {
   readonly plan: Plan;
   readonly time: VirtualTime;
   readonly random: Random;
@@ -162,7 +163,7 @@ export class Simulation {
   }
 
   /** A connection of a stream client, or nothing while no engine is there. */
-  dialStream(reader: SimReader): SimConnection | undefined {
+  dialStream(reader: Peer & { readonly client: { readonly who: string } }): SimConnection | undefined {
     if (this.#engine === undefined) return undefined;
     const connection = new SimConnection(this.time, this.random, reader, this.quality());
     this.#engine.acceptStream(connection, reader.client.who);
@@ -211,7 +212,7 @@ export class Simulation {
   }
 
   /** A connection of a worker, or nothing while no engine is there. */
-  dialWorker(worker: SimWorker): SimConnection | undefined {
+  dialWorker(worker: Peer): SimConnection | undefined {
     if (this.#engine === undefined) return undefined;
     const quality = { latencyMs: this.random.pick([0, 1, 3]), chunkBytes: 100_000, windowBytes: 1_000_000, stalled: false };
     const connection = new SimConnection(this.time, this.random, worker, quality);

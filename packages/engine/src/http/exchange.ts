@@ -10,7 +10,7 @@ import { publicError } from '../core/fabric/public-error.js';
 import type { Logger } from '../logging/logger.js';
 import { systemClock } from '../structures/clock.js';
 import { TurnBudget } from '../structures/turn-budget.js';
-import type { HttpRequest } from './http-listener.js';
+import type { HttpRequest } from './request/http-request.js';
 import { type BodyFailure, type BodyIntakes, isJson, type JsonBody, RequestBody } from './request/request-body.js';
 import { queryParameters } from './request/request-target.js';
 import type { Slots } from './request-slots.js';

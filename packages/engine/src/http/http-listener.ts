@@ -9,6 +9,7 @@ import { AddressRanges } from '../structures/ip-address.js';
 import { ConnectionAdmission } from '../transport/admission/connection-admission.js';
 import type { DescriptorReserve } from '../transport/admission/descriptor-reserve.js';
 import { ListenError } from '../transport/listener.js';
+import type { HttpRequest } from './request/http-request.js';
 
 const HEADERS_TIMEOUT_MS = 5_000;
 const KEEP_ALIVE_MS = 65_000;
@@ -26,16 +27,6 @@ export interface HttpListenerOptions {
   readonly counters: EventCounters;
   readonly descriptors: DescriptorReserve;
   readonly onRequest: (request: HttpRequest) => void;
-}
-
-/** One request of a client, with what its connection needs to know. */
-export interface HttpRequest {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  /** The client has to send the next bytes of the body. Call it for each piece that came. */
-  readonly waitForClient: () => void;
-  /** The body is complete, or nobody reads it now. */
-  readonly engage: () => void;
 }
 
 /** The TCP port of HTTP triggers: bounds of heads, connections and waits. What a request means is its owner's business. */

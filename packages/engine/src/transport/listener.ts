@@ -1,4 +1,4 @@
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { CLOSE_CODES, type CloseName, LIMITS } from '@rivulet/protocol';
 import { type ServerOptions, WebSocketServer } from 'ws';
@@ -17,27 +17,8 @@ import { Liveness } from './liveness.js';
 import { clientAddress } from './upgrade/client-address.js';
 import { type HostRule, isHostAllowed } from './upgrade/host-check.js';
 import { answerPlain, type PlainAnswer } from './upgrade/plain-answer.js';
+import type { UpgradeRequest } from './upgrade/upgrade-request.js';
 import { WebSocketConnection } from './web-socket-connection.js';
-
-/** What a gateway may know of a WebSocket upgrade before it decides. */
-export interface UpgradeRequest {
-  /** Path as sent, still percent-encoded, without the query. */
-  readonly path: string;
-  /** Query as sent, without the question mark; never logged. */
-  readonly rawQuery: string;
-  readonly headers: IncomingHttpHeaders;
-  /** Sub-protocols in the order offered. */
-  readonly protocols: readonly string[];
-  /** The client that a trusted proxy names, else the peer of the socket. */
-  readonly remoteAddress: string;
-  readonly remotePort: number;
-  /** The key by which limits count clients, as in `ClientAddress`. */
-  readonly addressGroup: string;
-  /** How the client reached a trusted proxy; `undefined` when none says it. */
-  readonly scheme: 'http' | 'https' | undefined;
-  /** Calls back once when the client leaves; returns how to stop that. Absent where nobody can leave. */
-  readonly whenGone?: (callback: () => void) => () => void;
-}
 
 export type Verdict =
   | {

@@ -1,4 +1,10 @@
-import type { UpdateOp } from './stream.js';
+/** Path of an update: one key at the top, or (merge, append) a list of keys; `''`, or none for these two, is the whole value. */
+export type UpdateOp =
+  | { type: 'set'; path: string; value: unknown }
+  | { type: 'merge'; path?: string | string[]; value: object }
+  | { type: 'increment' | 'decrement'; path: string; by: number }
+  | { type: 'append'; path?: string | string[]; value: unknown }
+  | { type: 'remove'; path: string };
 
 interface Terms {
   /** Milliseconds, from 1,000 to 30 days, after which the item is deleted; a `set` without it makes the item permanent. */

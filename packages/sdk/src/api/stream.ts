@@ -12,10 +12,14 @@ import {
   payloadOf,
   type SendOptions,
   type StreamConflict,
+  type UpdateOp,
   type VersionedItem,
   type VersionedList,
   type WriteOptions,
 } from './stream-options.js';
+
+export type { UpdateOp } from './stream-options.js';
+
 import type { StreamDeleteResult, StreamSetResult } from './types.js';
 
 export type {
@@ -32,14 +36,6 @@ export type {
 interface Caller {
   trigger<TInput, TOutput>(request: { function_id: string; payload: TInput }): Promise<TOutput>;
 }
-
-/** Path of an update: one key at the top, or (merge, append) a list of keys; `''`, or none for these two, is the whole value. */
-export type UpdateOp =
-  | { type: 'set'; path: string; value: unknown }
-  | { type: 'merge'; path?: string | string[]; value: object }
-  | { type: 'increment' | 'decrement'; path: string; by: number }
-  | { type: 'append'; path?: string | string[]; value: unknown }
-  | { type: 'remove'; path: string };
 
 /** An operation that was skipped; the others are done. */
 export type UpdateOpError = { op_index: number; code: string; message: string; doc_url?: string };

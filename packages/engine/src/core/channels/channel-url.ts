@@ -1,4 +1,4 @@
-import type { UpgradeRequest } from '../../transport/listener.js';
+import type { UpgradeRequest } from '../../transport/upgrade/upgrade-request.js';
 import type { ChannelDirection } from './channel.js';
 
 export type ChannelTarget =

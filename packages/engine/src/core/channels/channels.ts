@@ -1,6 +1,7 @@
 import { LIMITS } from '@rivulet/protocol';
 import type { Clock } from '../../structures/clock.js';
-import type { UpgradeRequest, Verdict } from '../../transport/listener.js';
+import type { Verdict } from '../../transport/listener.js';
+import type { UpgradeRequest } from '../../transport/upgrade/upgrade-request.js';
 import type { Caller } from '../fabric/invocation.js';
 import type { Channel, ChannelDirection } from './channel.js';
 import { readChannelTarget } from './channel-url.js';

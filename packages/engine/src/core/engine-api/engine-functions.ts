@@ -22,12 +22,13 @@ import { type Call, type Caller, forbiddenText, type Outcome } from '../fabric/i
 import { rowsFor } from '../workers/access/guest-rows.js';
 import { readAnnouncement, shorten } from '../workers/announcement.js';
 import type { WorkerRegistry } from '../workers/worker-registry.js';
+import type { WorkerSession } from '../workers/worker-session.js';
 import { type Introspection, type Row, sightOf } from './introspection.js';
 import { WorkerLogs } from './worker-logs.js';
 
 interface Parts {
   readonly fabric: FunctionFabric;
-  readonly workers: WorkerRegistry;
+  readonly workers: WorkerRegistry<WorkerSession>;
   readonly introspection: Introspection;
   readonly clock: Clock;
   readonly logger: Logger;

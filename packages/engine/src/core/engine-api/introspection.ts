@@ -30,10 +30,10 @@ export function sightOf(caller: Caller | undefined): Sight {
 /** Rows of the engine::* lists: the union of what old and new SDKs read (spec WP §1.12). */
 export class Introspection {
   readonly #fabric: FunctionFabric;
-  readonly #workers: WorkerRegistry;
+  readonly #workers: WorkerRegistry<WorkerSession>;
   readonly #summaries = new WeakMap<TriggerBinding, string>();
 
-  constructor(fabric: FunctionFabric, workers: WorkerRegistry) {
+  constructor(fabric: FunctionFabric, workers: WorkerRegistry<WorkerSession>) {
     this.#fabric = fabric;
     this.#workers = workers;
   }

@@ -7,8 +7,9 @@ import type { Clock } from '../../structures/clock.js';
 import type { DescriptorReserve } from '../../transport/admission/descriptor-reserve.js';
 import { InboundLimits, rateOf } from '../../transport/inbound-limits.js';
 import type { InboundRates } from '../../transport/inbound-meter.js';
-import { Listener, type UpgradeRequest, type Verdict } from '../../transport/listener.js';
+import { Listener, type Verdict } from '../../transport/listener.js';
 import { isLoopbackOrigin } from '../../transport/upgrade/origin-check.js';
+import type { UpgradeRequest } from '../../transport/upgrade/upgrade-request.js';
 import { encodeTextFrame } from '../../transport/websocket-frame.js';
 import type { Channels } from '../channels/channels.js';
 import type { FunctionFabric } from '../fabric/function-fabric.js';
@@ -23,7 +24,7 @@ import { type WorkerRoom, WorkerSession } from './worker-session.js';
 export interface WorkerGatewayOptions {
   readonly config: WorkerManagerConfig;
   readonly fabric: FunctionFabric;
-  readonly workers: WorkerRegistry;
+  readonly workers: WorkerRegistry<WorkerSession>;
   readonly channels: Channels;
   /** Bounds of registrations, of all listeners together. */
   readonly budgets?: RegistrationBudgets;

@@ -1,13 +1,22 @@
 import { timingSafeEqual } from 'node:crypto';
 import { LIMITS } from '@rivulet/protocol';
 import { DEFAULT_NAMESPACE } from '../fabric/function-registry.js';
-import type { WorkerSession } from './worker-session.js';
 
 export type WorkersEvent = 'worker_connected' | 'worker_disconnected' | 'worker_metadata_updated';
 
+/** A connected worker, as the registry needs it. */
+export interface RegisteredWorker {
+  readonly workerId: string;
+  readonly namespace: string;
+  /** Secret of the session. A new connection presents it to take the place of this one. */
+  readonly reattachToken: string;
+  /** Ends the session, and removes all that it registered. */
+  retire(): void;
+}
+
 /** The workers that are connected now. */
-export class WorkerRegistry {
-  readonly #sessions = new Map<string, WorkerSession>();
+export class WorkerRegistry<Worker extends RegisteredWorker> {
+  readonly #sessions = new Map<string, Worker>();
   readonly #onEvent: (event: WorkersEvent, workerId: string) => void;
 
   constructor(onEvent: (event: WorkersEvent, workerId: string) => void) {
@@ -18,20 +27,20 @@ export class WorkerRegistry {
     return this.#sessions.size;
   }
 
-  get(workerId: string): WorkerSession | undefined {
+  get(workerId: string): Worker | undefined {
     return this.#sessions.get(workerId);
   }
 
-  sessions(): WorkerSession[] {
+  sessions(): Worker[] {
     return [...this.#sessions.values()];
   }
 
-  add(session: WorkerSession): void {
+  add(session: Worker): void {
     this.#sessions.set(session.workerId, session);
     this.#onEvent('worker_connected', session.workerId);
   }
 
-  remove(session: WorkerSession): void {
+  remove(session: Worker): void {
     if (this.#sessions.delete(session.workerId)) this.#onEvent('worker_disconnected', session.workerId);
   }
 
@@ -44,7 +53,7 @@ export class WorkerRegistry {
     return open.has(namespace) || open.size < LIMITS.namespaces;
   }
 
-  announced(session: WorkerSession): void {
+  announced(session: Worker): void {
     this.#onEvent('worker_metadata_updated', session.workerId);
   }
 
@@ -52,7 +61,7 @@ export class WorkerRegistry {
    * A worker that came back names its old connection. With the right token that one is retired completely, before anything else of
    * the new connection takes effect; a wrong one has no effect (spec WP §1.4). Returns the retired connection.
    */
-  reattach(by: WorkerSession, previousId: string, token: string | undefined): WorkerSession | undefined {
+  reattach(by: Worker, previousId: string, token: string | undefined): Worker | undefined {
     const previous = this.#sessions.get(previousId);
     if (previous === undefined || previous === by || token === undefined) return undefined;
     const expected = Buffer.from(previous.reattachToken);

@@ -44,7 +44,7 @@ import type { WorkerRegistry } from './worker-registry.js';
 /** What all sessions of a worker listener share. */
 export interface WorkerRoom {
   readonly fabric: FunctionFabric;
-  readonly workers: WorkerRegistry;
+  readonly workers: WorkerRegistry<WorkerSession>;
   readonly channels: Channels;
   /** Sessions by the identity of their user; absent in simulations. */
   readonly sessions?: SessionDirectory | undefined;

@@ -2,9 +2,9 @@ import type { IncomingMessage } from 'node:http';
 import { LIMITS } from '@rivulet/protocol';
 import type { Channel, ChannelWriter } from '../../core/channels/channel.js';
 import type { TurnBudget } from '../../structures/turn-budget.js';
-import type { HttpRequest } from '../http-listener.js';
 import { BodyBuffer } from './body-buffer.js';
 import type { ArrivingBody, BodyIntake } from './body-intake.js';
+import type { HttpRequest } from './http-request.js';
 import { type ReadJson, readLargeJson, readSmallJson } from './json-body.js';
 
 /** Readers take messages below 1 MiB; SDKs write this much at a time. */

@@ -1,6 +1,4 @@
 import { LIMITS, type Position } from '@rivulet/protocol';
-import type { Logger } from '../../logging/logger.js';
-import type { Clock } from '../../structures/clock.js';
 import { SteadyTime } from '../../structures/monotonic-wall-clock.js';
 import { EVERYTHING } from '../../structures/sorted-names.js';
 import { TurnBudget } from '../../structures/turn-budget.js';
@@ -27,32 +25,16 @@ import { LmdbEnvironment, TransactionAbortedError } from './env/environment.js';
 import { notOpen, refused, told, unavailable, untouched } from './errors.js';
 import { Upkeep } from './maintenance/maintenance.js';
 import { lastWrite, type Opened, openTables } from './open-tables.js';
-import type { ViewLimits } from './reading/read-views.js';
+import type { LmdbStoreOptions } from './options.js';
 import { LmdbReads } from './reading/reads.js';
 import { EVICTED_AT_ONCE, type Eviction, HeadCache } from './tables/head-cache.js';
 import type { StoreState } from './tables/store-meta.js';
 import { costOfWaiting } from './writing/admission.js';
-import { CHANGE_BYTES, RECORD_BYTES, type SpaceLimits, type StoreRoom, storeFull } from './writing/disk-space.js';
+import { CHANGE_BYTES, RECORD_BYTES, type StoreRoom, storeFull } from './writing/disk-space.js';
 import { ReservedOffsets } from './writing/reserved.js';
 import { settle, type Waiting } from './writing/waiting.js';
 import { Batch, type PlanAhead, type Planned, type PlannedWrite, TABLES, type Tables } from './writing/write-batch.js';
 import { WriteQueue } from './writing/write-queue.js';
-
-export interface LmdbStoreOptions {
-  /** Directory; created if missing. */
-  readonly path: string;
-  /** `commit`: acknowledged when on the disk. `relaxed`: acknowledged before, on the disk every `saveIntervalMs`, a new epoch after a crash. */
-  readonly durability: 'commit' | 'relaxed';
-  readonly saveIntervalMs: number;
-  /** How long a delete stays known to `changes`, in milliseconds. */
-  readonly tombstoneRetentionMs: number;
-  /** When a disk that fills up makes writes fail with STORE_FULL. Default: below 64 MiB or 2 percent free, 16 MiB kept for deletes. */
-  readonly space?: SpaceLimits;
-  /** When a view of a reader that is too slow ends. Default: `readViewMs` and `readViewBytes` of LIMITS. */
-  readonly views?: ViewLimits;
-  readonly clock: Clock;
-  readonly logger: Logger;
-}
 
 const SWEEP_MS = 60_000;
 /** How often it is looked for items whose time has come. */

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { LmdbEnvironment } from './env/environment.js';
 import { StoreOpenError } from './env/store-open-error.js';
-import type { LmdbStoreOptions } from './lmdb-store.js';
 import { anyHeld, firstExpiry } from './maintenance/expiry.js';
+import type { LmdbStoreOptions } from './options.js';
 import type { HeadCache } from './tables/head-cache.js';
 import { readState, type StoreState, writeState } from './tables/store-meta.js';
 import { CHANGE_BYTES, DEFAULT_SPACE, RECORD_BYTES, StoreRoom } from './writing/disk-space.js';

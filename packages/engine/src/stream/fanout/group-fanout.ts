@@ -1,28 +1,36 @@
 import type { Position, SyncReason } from '@rivulet/protocol';
 import type { Commit, GroupRef } from '../../store/store.js';
 import { GroupLog } from './group-log.js';
-import type { Subscription } from './subscription.js';
-import type { BuiltSyncs } from './sync-cache.js';
 
 /** Largest piece that is written to a socket at once, unless a single frame is larger. */
 export const SEGMENT_BYTES = 65_536;
 
-/** How a flush hands over what it can't serve with a shared batch. */
-export type StartCatchUp = (subscription: Subscription) => void;
+/** The cursor of one reader, as the fan-out needs it. `Subscription` is the only class that implements it. */
+export interface LiveReader {
+  state: 'live' | 'catching_up' | 'closed';
+  cursor: number;
+  readonly watchesGroup: boolean;
+  readonly items: Iterable<string>;
+  readonly onlyItem: string | undefined;
+  readonly subscriber: { readonly ready: boolean; write(frames: Buffer): void };
+}
+
+/** Takes over a reader that a flush can't serve with a shared batch. */
+export type StartCatchUp<Reader> = (reader: Reader) => void;
 
 /**
  * The fan-out of one group: its log, and the subscriptions that stand at its head. A flush encodes nothing and allocates nothing
  * for a subscriber: all of them get the same segments. Whoever is not exactly at the start of the batch, or can't take it now,
  * catches up on its own.
  */
-export class GroupFanout implements GroupRef {
+export class GroupFanout<Reader extends LiveReader = LiveReader> implements GroupRef {
   readonly stream: string;
   readonly group: string;
   readonly log = new GroupLog();
   /** Live subscriptions of the whole group. */
-  readonly #live = new Set<Subscription>();
+  readonly #live = new Set<Reader>();
   /** Live subscriptions of single items; absent until there is one. */
-  #itemLive: Map<string, Set<Subscription>> | undefined;
+  #itemLive: Map<string, Set<Reader>> | undefined;
   #flushed = 0;
   #members = 0;
   #appended: (() => void)[] | undefined;
@@ -41,8 +49,6 @@ export class GroupFanout implements GroupRef {
   readonly #watch: () => Promise<void>;
   #watching: Promise<void> | undefined;
   #watched = false;
-  /** What was built for those who joined, for others who need the same; absent until somebody does. */
-  built: BuiltSyncs | undefined;
 
   /** `watch`: the store's, for this group. */
   constructor(ref: GroupRef, watch: () => Promise<void>) {
@@ -91,7 +97,7 @@ export class GroupFanout implements GroupRef {
     this.#members++;
   }
 
-  exit(subscription: Subscription): void {
+  exit(subscription: Reader): void {
     this.#members--;
     this.#unlink(subscription);
   }
@@ -130,7 +136,7 @@ export class GroupFanout implements GroupRef {
   }
 
   /** The cursor is at the head: from now on it shares the batch. */
-  goLive(subscription: Subscription): void {
+  goLive(subscription: Reader): void {
     subscription.state = 'live';
     if (subscription.watchesGroup) {
       this.#live.add(subscription);
@@ -148,7 +154,7 @@ export class GroupFanout implements GroupRef {
   }
 
   /** Takes a live subscription out of the batch, its cursor stating exactly what it has. Call `catchUp` for it afterwards. */
-  leaveLive(subscription: Subscription): void {
+  leaveLive(subscription: Reader): void {
     if (subscription.state !== 'live') return;
     // A live item subscription does not move its cursor for changes of other items.
     if (!subscription.watchesGroup) subscription.cursor = Math.max(subscription.cursor, this.#flushed);
@@ -157,7 +163,7 @@ export class GroupFanout implements GroupRef {
   }
 
   /** Writes what was appended since the last flush to everyone who is live. Answers how many subscriptions it looked at. */
-  flush(catchUp: StartCatchUp): number {
+  flush(catchUp: StartCatchUp<Reader>): number {
     const from = this.#flushed;
     const head = this.log.head;
     if (from >= head) return 0;
@@ -178,7 +184,7 @@ export class GroupFanout implements GroupRef {
    * The history broke, and goes on at `position` where that is known: nobody's cursor means anything now. Those that lag or join find out
    * by `history`.
    */
-  restart(position: Position | undefined, reason: SyncReason, catchUp: StartCatchUp): void {
+  restart(position: Position | undefined, reason: SyncReason, catchUp: StartCatchUp<Reader>): void {
     this.history++;
     this.brokenBy = reason;
     if (position !== undefined) {
@@ -190,26 +196,26 @@ export class GroupFanout implements GroupRef {
   }
 
   /** Commits were missed: the log goes on at `position`, and those who stand before it catch up from the store. */
-  skipTo(position: Position, catchUp: StartCatchUp): void {
+  skipTo(position: Position, catchUp: StartCatchUp<Reader>): void {
     this.log.restart(position.offset);
     this.#wakeAll(catchUp);
     this.#flushed = position.offset;
   }
 
   /** Those who stand at the head, each once. */
-  live(): ReadonlySet<Subscription> {
+  live(): ReadonlySet<Reader> {
     const live = new Set(this.#live);
     for (const set of this.#itemLive?.values() ?? []) for (const subscription of set) live.add(subscription);
     return live;
   }
 
-  #wakeAll(catchUp: StartCatchUp): void {
+  #wakeAll(catchUp: StartCatchUp<Reader>): void {
     for (const subscription of this.live()) this.lag(subscription, catchUp);
     this.wake();
   }
 
-  #flushItems(from: number, head: number, lost: boolean, catchUp: StartCatchUp): number {
-    const itemLive = this.#itemLive as Map<string, Set<Subscription>>;
+  #flushItems(from: number, head: number, lost: boolean, catchUp: StartCatchUp<Reader>): number {
+    const itemLive = this.#itemLive as Map<string, Set<Reader>>;
     let visited = 0;
     for (const item of lost ? [...itemLive.keys()] : this.log.changedItems(from)) {
       const subscriptions = itemLive.get(item);
@@ -238,12 +244,12 @@ export class GroupFanout implements GroupRef {
   }
 
   /** It goes on by itself, as soon as its socket takes something. */
-  lag(subscription: Subscription, catchUp: StartCatchUp): void {
+  lag(subscription: Reader, catchUp: StartCatchUp<Reader>): void {
     this.leaveLive(subscription);
     catchUp(subscription);
   }
 
-  #unlink(subscription: Subscription): void {
+  #unlink(subscription: Reader): void {
     this.#live.delete(subscription);
     if (this.#itemLive === undefined) return;
     for (const item of subscription.items) {
@@ -264,7 +270,7 @@ interface Segment {
 const WHOLE = { maxBytes: SEGMENT_BYTES } as const;
 
 /** False when the subscription can't take the whole batch; its cursor then says how far it got. */
-function deliver(subscription: Subscription, from: number, segments: readonly Segment[]): boolean {
+function deliver(subscription: LiveReader, from: number, segments: readonly Segment[]): boolean {
   if (subscription.cursor !== from) return false;
   const { subscriber } = subscription;
   for (const segment of segments) {

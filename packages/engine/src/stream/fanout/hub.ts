@@ -51,17 +51,17 @@ export interface HubCounters {
  */
 export class Hub {
   readonly #options: HubOptions;
-  readonly #groups = new PairMap<GroupFanout>();
+  readonly #groups = new PairMap<GroupFanout<Subscription>>();
   readonly #catchUp: CatchUp;
   readonly #syncs: SyncBuilder;
   readonly #changes: SharedChanges;
-  readonly #idle = new Map<GroupFanout, number>();
+  readonly #idle = new Map<GroupFanout<Subscription>, number>();
   /** Groups with entries in their log, those changed longest ago first. */
-  readonly #logged = new Set<GroupFanout>();
+  readonly #logged = new Set<GroupFanout<Subscription>>();
   readonly #sweep: NodeJS.Timeout;
   readonly counters: HubCounters = { visited: 0, flushes: 0, appended: 0, evicted: 0 };
   readonly #evictedLine: RepeatedLine;
-  #dirty: GroupFanout[] = [];
+  #dirty: GroupFanout<Subscription>[] = [];
   #scheduled = false;
   #logBytes = 0;
   /** Monotonic milliseconds since which the store is away as a whole. */
@@ -202,7 +202,7 @@ export class Hub {
     this.#refresh(fanout);
   }
 
-  #refresh(fanout: GroupFanout): void {
+  #refresh(fanout: GroupFanout<Subscription>): void {
     this.#logBytes -= fanout.log.bytes;
     fanout.restart(fanout.position, 'backend', this.#start);
   }
@@ -211,7 +211,7 @@ export class Hub {
   open(subscriber: Subscriber, ref: GroupRef): Subscription {
     let fanout = this.#groups.get(ref.stream, ref.group);
     if (fanout === undefined) {
-      fanout = new GroupFanout(ref, async () => this.#options.store.watch(ref));
+      fanout = new GroupFanout<Subscription>(ref, async () => this.#options.store.watch(ref));
       this.#groups.set(ref.stream, ref.group, fanout);
     }
     this.#idle.delete(fanout);
@@ -299,7 +299,7 @@ export class Hub {
     this.#forget(oldest);
   }
 
-  #forget(fanout: GroupFanout): void {
+  #forget(fanout: GroupFanout<Subscription>): void {
     this.#idle.delete(fanout);
     if (fanout.awaySince !== undefined) this.#away--;
     this.#logged.delete(fanout);

@@ -31,7 +31,7 @@ export interface Subscriber {
  */
 export class Subscription {
   readonly subscriber: Subscriber;
-  readonly fanout: GroupFanout;
+  readonly fanout: GroupFanout<Subscription>;
   /** Everything up to here was written to the subscriber, or was part of a snapshot that was. */
   cursor = -1;
   state: 'live' | 'catching_up' | 'closed' = 'catching_up';
@@ -49,7 +49,7 @@ export class Subscription {
   history: number;
   pumping = false;
 
-  constructor(subscriber: Subscriber, fanout: GroupFanout) {
+  constructor(subscriber: Subscriber, fanout: GroupFanout<Subscription>) {
     this.subscriber = subscriber;
     this.fanout = fanout;
     this.history = fanout.history;

@@ -34,9 +34,6 @@ interface Sources {
 /** A group that was too large for memory is not tried there again for this time. */
 const LARGE_MS = 60_000;
 
-/** What a group keeps of what was built, by shape. */
-export type BuiltSyncs = Map<string, Built>;
-
 /**
  * Makes group syncs, each once for everyone who needs the same at the same time: who asks while one is built shares the next one. The engine
  * reads the store at its own speed and closes the view at once: frames are kept in memory, or in a file when they are many. One that
@@ -45,8 +42,8 @@ export type BuiltSyncs = Map<string, Built>;
 export class SyncBuilder {
   readonly #from: Sources;
   readonly #rounds = new Rounds<Built | undefined>();
-  /** Groups of which something is kept. */
-  readonly #keeping = new Set<GroupFanout>();
+  /** Syncs that are kept for the next reader, by group and shape. */
+  readonly #kept = new Map<GroupFanout, Map<string, Built>>();
   /** Groups whose `sync` is too large for memory, and until when that is believed, in monotonic milliseconds. */
   readonly #large = new WeakMap<GroupFanout, number>();
 
@@ -57,7 +54,7 @@ export class SyncBuilder {
   /** Not older than `atLeast`, the position of a reader that may be ahead of the log. */
   async groupSync(fanout: GroupFanout, shape: SyncShape, atLeast: number): Promise<GroupSync> {
     const key = `${shape.parts ? 'parts' : 'message'} ${shape.reason ?? ''}`;
-    const kept = fanout.built?.get(key);
+    const kept = this.#kept.get(fanout)?.get(key);
     if (kept?.isCurrent(fanout) === true && kept.position.offset >= atLeast) return kept.lend();
     if (!this.#isLarge(fanout) || this.#from.spool?.isFull === false) {
       const built = await this.#rounds.run(`${fanout.stream}\u0000${fanout.group}`, key, () => this.#build(fanout, shape, key));
@@ -68,21 +65,30 @@ export class SyncBuilder {
 
   /** Keeps nothing of a group any longer; who reads one goes on. */
   forget(fanout: GroupFanout): void {
-    this.#keeping.delete(fanout);
-    for (const built of fanout.built?.values() ?? []) built.drop();
-    fanout.built = undefined;
+    for (const built of this.#kept.get(fanout)?.values() ?? []) built.drop();
+    this.#kept.delete(fanout);
   }
 
   /** Drops what nobody reads or what is out of date; the hub calls it each second. */
   tidy(): void {
-    for (const fanout of Array.from(this.#keeping)) {
-      for (const [key, built] of fanout.built ?? []) {
+    for (const [fanout, shapes] of this.#kept) {
+      for (const [key, built] of shapes) {
         if (built.isRead && built.isCurrent(fanout)) continue;
         built.drop();
-        fanout.built?.delete(key);
+        shapes.delete(key);
       }
-      if (fanout.built?.size === 0) this.forget(fanout);
+      if (shapes.size === 0) this.#kept.delete(fanout);
     }
+  }
+
+  #keep(fanout: GroupFanout, key: string, built: Built): void {
+    let shapes = this.#kept.get(fanout);
+    if (shapes === undefined) {
+      shapes = new Map();
+      this.#kept.set(fanout, shapes);
+    }
+    shapes.get(key)?.drop();
+    shapes.set(key, built);
   }
 
   #isLarge(fanout: GroupFanout): boolean {
@@ -110,10 +116,7 @@ export class SyncBuilder {
       built.drop();
       return built;
     }
-    fanout.built?.get(key)?.drop();
-    fanout.built ??= new Map();
-    fanout.built.set(key, built);
-    this.#keeping.add(fanout);
+    this.#keep(fanout, key, built);
     return built;
   }
 

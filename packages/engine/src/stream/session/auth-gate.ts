@@ -5,10 +5,11 @@ import { JsonPayload } from '../../core/fabric/invocation.js';
 import { readExpiry, readIdentity, refuses } from '../../core/workers/access/auth-answer.js';
 import type { Logger } from '../../logging/logger.js';
 import type { Clock } from '../../structures/clock.js';
-import type { RefusalStatus, UpgradeRequest } from '../../transport/listener.js';
+import type { RefusalStatus } from '../../transport/listener.js';
 import { AuthQuestions, type CredentialMemory } from '../../transport/upgrade/auth-questions.js';
 import { credentialDigest } from '../../transport/upgrade/credential-digest.js';
 import { decodeQuery, headersForAuth } from '../../transport/upgrade/upgrade-input.js';
+import type { UpgradeRequest } from '../../transport/upgrade/upgrade-request.js';
 
 /** What the gate decided about an upgrade. `refused`: the answer was no; `undecided`: nobody could answer, try again later. */
 export type AuthDecision =

@@ -1,7 +1,7 @@
 import { percentEncode } from '@rivulet/protocol';
 import type { SessionDirectory } from '../../core/revocation/session-directory.js';
-import type { UpgradeRequest } from '../../transport/listener.js';
 import { decodeQuery } from '../../transport/upgrade/upgrade-input.js';
+import type { UpgradeRequest } from '../../transport/upgrade/upgrade-request.js';
 import type { AuthDecision, AuthGate } from './auth-gate.js';
 
 /** The identity was disconnected while the auth function decided. */

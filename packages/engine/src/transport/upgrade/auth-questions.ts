@@ -2,9 +2,9 @@ import { LIMITS } from '@rivulet/protocol';
 import type { Logger } from '../../logging/logger.js';
 import { RepeatedLine } from '../../logging/repeated-line.js';
 import type { Clock } from '../../structures/clock.js';
-import type { UpgradeRequest } from '../listener.js';
 import { FairLine } from './fair-line.js';
 import { RefusedCredentials } from './refused-credentials.js';
+import type { UpgradeRequest } from './upgrade-request.js';
 
 export interface AuthQuestionsOptions {
   /** For logs: `worker` or `stream`. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { UpgradeRequest } from '../listener.js';
+import type { UpgradeRequest } from './upgrade-request.js';
 
 /** Headers that differ from one request to the next of the same client, and so tell nothing of who it is. */
 const PER_REQUEST = new Set([

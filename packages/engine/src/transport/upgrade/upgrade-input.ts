@@ -1,5 +1,5 @@
 import { percentDecode } from '@rivulet/protocol';
-import type { UpgradeRequest } from '../listener.js';
+import type { UpgradeRequest } from './upgrade-request.js';
 
 /** Headers as an auth function gets them, names in lower case. Cookies only from pages of the listener's own host or of an allowed origin. */
 export function headersForAuth(request: UpgradeRequest, allowedOrigins: readonly string[]): Readonly<Record<string, string>> {

@@ -1,4 +1,5 @@
 import {
+  type ErrorBody,
   field,
   isRegistryId,
   type RegisterFunction,
@@ -7,21 +8,42 @@ import {
   RivuletError,
   type WorkerMessage,
 } from '@rivulet/protocol';
+import type { LogFields } from '../../../logging/logger.js';
 import { DECIDING_TYPES, decides, OPEN_TYPES } from '../../fabric/decision-triggers.js';
 import type { TriggerBinding } from '../../fabric/fabric.js';
 import type { FunctionFabric } from '../../fabric/function-fabric.js';
 import { DEFAULT_NAMESPACE } from '../../fabric/function-registry.js';
-import type { RegisteringWorker, WorkerRegistrations } from '../registrations.js';
 import { Renames } from './name-map.js';
 import type { HookOutcome, RegistrationHooks } from './registration-hooks.js';
 import type { SessionAccess } from './session-permissions.js';
+
+/** Registrations of the session, as the gate needs them. `WorkerRegistrations` implements it. */
+export interface SessionRegistrations {
+  /** Returns whether the session serves a function under this registered id. */
+  serves(id: string): boolean;
+  addFunction(message: RegisterFunction): void;
+  removeFunction(id: string): void;
+  addTrigger(message: RegisterTrigger): void;
+  removeTrigger(id: string): void;
+  addTriggerType(message: RegisterTriggerType): void;
+  removeTriggerType(id: string): void;
+}
+
+/** The session, as the gate needs it. */
+export interface GatedWorker {
+  readonly workerId: string;
+  /** Sends the registrant the error of a binding, under the names that the registrant gave. */
+  sendGivenTriggerError(id: string, type: string, functionId: string, error: ErrorBody): void;
+  /** Writes a line about the first occurrence of `cause` in this session. */
+  warnOnce(event: string, cause: string, fields: LogFields): void;
+}
 
 export interface GateParts {
   readonly access: SessionAccess;
   readonly hooks: RegistrationHooks;
   readonly fabric: FunctionFabric;
-  readonly registrations: WorkerRegistrations;
-  readonly worker: RegisteringWorker;
+  readonly registrations: SessionRegistrations;
+  readonly worker: GatedWorker;
   /** Whether a connected worker is of a listener without rules. */
   readonly isTrusted: (workerId: string) => boolean;
   /** Returns whether a connected session belongs to another user: its auth answer names another identity, or only one of the two has one. */

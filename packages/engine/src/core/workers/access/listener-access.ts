@@ -1,7 +1,7 @@
 import type { RbacConfig } from '../../../config/config.js';
 import type { Logger } from '../../../logging/logger.js';
 import type { Clock } from '../../../structures/clock.js';
-import type { UpgradeRequest } from '../../../transport/listener.js';
+import type { UpgradeRequest } from '../../../transport/upgrade/upgrade-request.js';
 import type { FunctionFabric } from '../../fabric/function-fabric.js';
 import type { SessionDirectory } from '../../revocation/session-directory.js';
 import { Exposure } from './exposure.js';

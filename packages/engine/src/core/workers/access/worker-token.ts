@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { UpgradeRequest } from '../../../transport/listener.js';
 import { decodeQuery } from '../../../transport/upgrade/upgrade-input.js';
+import type { UpgradeRequest } from '../../../transport/upgrade/upgrade-request.js';
 
 /** The secret that workers share with a listener without rules (`auth_token`). */
 export class WorkerToken {
