@@ -1,1 +1,1 @@
-module.exports = require('../dist/api/state.js');
+module.exports = require('../dist/state.js');

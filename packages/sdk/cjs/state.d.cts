@@ -1,7 +1,7 @@
 // CommonJS: Node 20.19 loads the module of the package with `require`. Every value of the package is named here; a test compares.
-import type * as esm from '../dist/api/state.js' with { 'resolution-mode': 'import' };
+import type * as esm from '../dist/state.js' with { 'resolution-mode': 'import' };
 
-export type * from '../dist/api/state.js' with { 'resolution-mode': 'import' };
+export type * from '../dist/state.js' with { 'resolution-mode': 'import' };
 
 export declare const StateEventType: typeof esm.StateEventType;
 export type StateEventType = esm.StateEventType;

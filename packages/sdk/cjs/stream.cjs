@@ -1,1 +1,1 @@
-module.exports = require('../dist/api/stream.js');
+module.exports = require('../dist/stream.js');

@@ -1,6 +1,6 @@
 // CommonJS: Node 20.19 loads the module of the package with `require`. Every value of the package is named here; a test compares.
-import type * as esm from '../dist/api/stream.js' with { 'resolution-mode': 'import' };
+import type * as esm from '../dist/stream.js' with { 'resolution-mode': 'import' };
 
-export type * from '../dist/api/stream.js' with { 'resolution-mode': 'import' };
+export type * from '../dist/stream.js' with { 'resolution-mode': 'import' };
 
 export declare const stream: typeof esm.stream;

@@ -12,8 +12,6 @@ export {
 } from './api/errors.js';
 export type { ApiResponse, HttpRequest, HttpRequest as ApiRequest, HttpResponse, InternalHttpRequest } from './api/http.js';
 export { Logger } from './api/logger.js';
-export { type States, state } from './api/state.js';
-export { type GroupsPage, type ListAllOptions, type ListAllResult, type PageOptions, type Streams, stream } from './api/stream.js';
 export type {
   BatchOptions,
   BatchResult,
@@ -30,3 +28,5 @@ export type {
 } from './api/stream-options.js';
 export { TriggerAction, type TriggerActionType } from './api/trigger-action.js';
 export type * from './api/types.js';
+export { type States, state } from './state.js';
+export { type GroupsPage, type ListAllOptions, type ListAllResult, type PageOptions, type Streams, stream } from './stream.js';

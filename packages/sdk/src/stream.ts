@@ -16,11 +16,11 @@ import {
   type VersionedItem,
   type VersionedList,
   type WriteOptions,
-} from './stream-options.js';
+} from './api/stream-options.js';
 
-export type { UpdateOp } from './stream-options.js';
+export type { UpdateOp } from './api/stream-options.js';
 
-import type { StreamDeleteResult, StreamSetResult } from './types.js';
+import type { StreamDeleteResult, StreamSetResult } from './api/types.js';
 
 export type {
   StreamBackend as IStream,
@@ -31,7 +31,7 @@ export type {
   StreamListInput,
   StreamSetInput,
   StreamSetResult,
-} from './types.js';
+} from './api/types.js';
 
 interface Caller {
   trigger<TInput, TOutput>(request: { function_id: string; payload: TInput }): Promise<TOutput>;

@@ -1,5 +1,5 @@
+import type { ListOptions } from './api/stream-options.js';
 import type { GroupsPage, PageOptions, UpdateOp, UpdateOpError } from './stream.js';
-import type { ListOptions } from './stream-options.js';
 
 interface Caller {
   trigger<TInput, TOutput>(request: { function_id: string; payload: TInput }): Promise<TOutput>;
