@@ -19,7 +19,10 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ['packages/*/test/**/*.test.ts', 'examples/*/test/**/*.test.ts', 'bench/test/**/*.test.ts', 'scripts/test/**/*.test.ts'],
+    projects: (['unit', 'integration', 'system'] as const).map((name) => ({
+      extends: true,
+      test: { name, include: [`{packages,examples}/*/test/${name}/**/*.test.ts`, `{bench,scripts}/test/${name}/**/*.test.ts`] },
+    })),
     // A test that was singled out while working must not hide the others.
     allowOnly: false,
     // Most of them wait most of the time: for deadlines, for reconnects, for processes to start.

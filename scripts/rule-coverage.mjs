@@ -14,7 +14,7 @@ const EACH_OF_NAME = /\.each\([^()]*(?:\([^()]*\)[^()]*)*\)\s*\(\s*(['"`])((?:\\
 const ROW = /(['"`])((?:WP|ST|SA|HT|RB|CF|SM)-\d+(?:[ ,](?:\\.|(?!\1)[^\\])*)?)\1/g;
 
 /** Its texts with ids are parameters and reports of the command under test, no titles. */
-const COMMAND_TEST = join(ROOT, 'packages/conformance/test/command.test.ts');
+const COMMAND_TEST = join(ROOT, 'packages/conformance/test/integration/command.test.ts');
 
 /** @returns {string[]} */
 function testFiles() {

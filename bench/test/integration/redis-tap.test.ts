@@ -2,10 +2,10 @@ import { EventEmitter, once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { createClient } from '@redis/client';
 import { expect, onTestFinished, test } from 'vitest';
-import { placesOf } from '../src/load/clients/places.js';
-import { RedisServer } from '../src/servers/redis-server.js';
-import { RedisTap } from '../src/servers/redis-tap.js';
-import { RespReader, type RespValue } from '../src/servers/resp.js';
+import { placesOf } from '../../src/load/clients/places.js';
+import { RedisServer } from '../../src/servers/redis-server.js';
+import { RedisTap } from '../../src/servers/redis-tap.js';
+import { RespReader, type RespValue } from '../../src/servers/resp.js';
 
 test('the tap passes on what both sides say, keeps the commands, and counts bytes and what was published', async () => {
   const redis = await RedisServer.start();

@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { WebSocketServer } from 'ws';
-import { LoadProcess } from '../dist/load/load-process.js';
-import { RedisServer } from '../dist/servers/redis-server.js';
-import { startServer } from '../dist/servers/server-process.js';
+import { LoadProcess } from '../../dist/load/load-process.js';
+import { RedisServer } from '../../dist/servers/redis-server.js';
+import { startServer } from '../../dist/servers/server-process.js';
 
 const ROUND = { kind: 'round', dialect: 'rivulet', group: 'room', groups: 100, inFlight: 7 } as const;
 

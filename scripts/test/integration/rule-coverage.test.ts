@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it, onTestFinished } from 'vitest';
 
-const SCRIPT = fileURLToPath(new URL('../rule-coverage.mjs', import.meta.url));
+const SCRIPT = fileURLToPath(new URL('../../rule-coverage.mjs', import.meta.url));
 const RULES = JSON.stringify(['WP-1', 'WP-2', 'ST-1', 'SA-4', 'SM-1'].map((id) => ({ id, title: `what ${id} says` })));
 
 function run(files: Readonly<Record<string, string>>) {
@@ -47,7 +47,7 @@ it('takes a line of COMPATIBILITY.md as an excuse', () => {
 it('does not take what is said about the command for titles of tests', () => {
   const { lines } = run({
     'packages/a/test/a.test.ts': TESTS,
-    'packages/conformance/test/command.test.ts': "it('x', () => expect(failing).toEqual(['SM-1']));",
+    'packages/conformance/test/integration/command.test.ts': "it('x', () => expect(failing).toEqual(['SM-1']));",
   });
   expect(lines[0]).toBe('4 of 5 rules have a test that names them');
 });

@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { run } from '../set-up/child-process.mjs';
+import { run } from '../../set-up/child-process.mjs';
 import {
   isOlder,
   markRustCompiled,
@@ -14,8 +14,8 @@ import {
   requirementsFile,
   rustClient,
   rustFingerprint,
-} from '../set-up/language-clients.mjs';
-import { ROOT } from '../set-up/workspace.mjs';
+} from '../../set-up/language-clients.mjs';
+import { ROOT } from '../../set-up/workspace.mjs';
 
 let root: string;
 
@@ -51,9 +51,9 @@ function markCompiled(): void {
 
 describe('a client of another language', () => {
   it('that was not prepared says which command does it', () => {
-    expect(pythonClient(root, '0.25.0')).toEqual({ missing: expect.stringMatching(/0\.25\.0 .*node scripts\/language-clients\.mjs/) });
+    expect(pythonClient(root, '0.25.0')).toEqual({ missing: expect.stringMatching(/0\.25\.0 .*node scripts\/set-up\/language-clients\.mjs/) });
     expect(rustClient(root, 'rust-worker')).toEqual({
-      missing: expect.stringMatching(/rust-worker .*node scripts\/language-clients\.mjs/),
+      missing: expect.stringMatching(/rust-worker .*node scripts\/set-up\/language-clients\.mjs/),
     });
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { collectCells, isDocumented, matrixTables } from '../testing/client-matrix.mjs';
+import { collectCells, isDocumented, matrixTables } from '../../testing/client-matrix.mjs';
 
 type Shown = readonly { client: string; capability: string }[];
 

@@ -6,7 +6,7 @@ interface LockedPackage {
 }
 
 it('the lock file names every platform build, so that npm ci passes on each platform and with a mirror that carries only some', () => {
-  const lock = JSON.parse(readFileSync(new URL('../../package-lock.json', import.meta.url), 'utf8')) as {
+  const lock = JSON.parse(readFileSync(new URL('../../../package-lock.json', import.meta.url), 'utf8')) as {
     packages: Record<string, LockedPackage>;
   };
   const missing: string[] = [];

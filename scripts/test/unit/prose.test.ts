@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { commentsOf } from '../prose/comments.mjs';
-import { proseFindings } from '../prose/rules.mjs';
+import { commentsOf } from '../../prose/comments.mjs';
+import { proseFindings } from '../../prose/rules.mjs';
 
 const rulesOf = (file: string, source: string) => proseFindings(file, source).map(({ line, rule }) => `${line}: ${rule}`);
 const LONG = `A client ${'is in '.repeat(15)}.`;

@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { isBuilt, markBuilt, sourceFingerprint } from '../set-up/build-stamp.mjs';
-import { canAdopt, isInstalled, markInstalled } from '../set-up/install-stamp.mjs';
+import { isBuilt, markBuilt, sourceFingerprint } from '../../set-up/build-stamp.mjs';
+import { canAdopt, isInstalled, markInstalled } from '../../set-up/install-stamp.mjs';
 
 let root: string;
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { countTests, summaryLine } from '../testing/test-summary.mjs';
+import { countTests, summaryLine } from '../../testing/test-summary.mjs';
 
 function module(state: string, ...tests: string[]) {
   return { state: () => state, children: { allTests: () => tests.map((test) => ({ result: () => ({ state: test }) })) } };

@@ -2,13 +2,13 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { EngineProcess } from '../../../packages/conformance/test/harness/engine-process.js';
-import { type Frame, RawWorker } from '../../../packages/conformance/test/harness/raw-worker.js';
-import { StreamSocket } from '../../../packages/conformance/test/harness/stream-socket.js';
-import { PYTHON_SDKS, pythonClient, rustClient } from '../../../scripts/set-up/language-clients.mjs';
+import { EngineProcess } from '../../../../packages/conformance/test/harness/engine-process.js';
+import { type Frame, RawWorker } from '../../../../packages/conformance/test/harness/raw-worker.js';
+import { StreamSocket } from '../../../../packages/conformance/test/harness/stream-socket.js';
+import { PYTHON_SDKS, pythonClient, rustClient } from '../../../../scripts/set-up/language-clients.mjs';
 
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-const file = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url));
+const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
+const file = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
 type Started = { readonly command: readonly string[] } | { readonly missing: string };
 

@@ -2,12 +2,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
-import { openPage } from '../../../packages/conformance/test/harness/browser.js';
-import { startTestEngine } from '../../../packages/conformance/test/harness/engine.js';
-import { RawWorker } from '../../../packages/conformance/test/harness/raw-worker.js';
-import { StreamSocket } from '../../../packages/conformance/test/harness/stream-socket.js';
+import { openPage } from '../../../../packages/conformance/test/harness/browser.js';
+import { startTestEngine } from '../../../../packages/conformance/test/harness/engine.js';
+import { RawWorker } from '../../../../packages/conformance/test/harness/raw-worker.js';
+import { StreamSocket } from '../../../../packages/conformance/test/harness/stream-socket.js';
 
-const SERVER = fileURLToPath(new URL('../server.mjs', import.meta.url));
+const SERVER = fileURLToPath(new URL('../../server.mjs', import.meta.url));
 
 /** The example as its README starts it, on free ports. Answers the address that it prints. */
 async function startExample(workerUrl: string, streamUrl: string): Promise<string> {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { Inbox } from '../../../packages/conformance/test/harness/inbox.js';
-import { atEveryEngine } from '../every-engine.mjs';
+import { Inbox } from '../../../../packages/conformance/test/harness/inbox.js';
+import { atEveryEngine } from '../../every-engine.mjs';
 
 /** A lookup that gives one answer after another, and then none for good. */
 function answering(...answers: readonly (readonly string[] | Error)[]) {

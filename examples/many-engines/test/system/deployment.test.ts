@@ -9,15 +9,15 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
-import { RedisServer } from '../../../packages/checker/src/live/redis-server.js';
-import { CLI } from '../../../packages/conformance/test/harness/engine-process.js';
-import { Inbox } from '../../../packages/conformance/test/harness/inbox.js';
-import { stablePorts } from '../../../packages/conformance/test/harness/stable-ports.js';
-import { commandOf, makeStage, readDockerfile, valueOf } from './dockerfile.js';
+import { RedisServer } from '../../../../packages/checker/src/live/redis-server.js';
+import { CLI } from '../../../../packages/conformance/test/harness/engine-process.js';
+import { Inbox } from '../../../../packages/conformance/test/harness/inbox.js';
+import { stablePorts } from '../../../../packages/conformance/test/harness/stable-ports.js';
+import { commandOf, makeStage, readDockerfile, valueOf } from '../dockerfile.js';
 
 const exec = promisify(execFile);
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const EXAMPLE = fileURLToPath(new URL('../', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
+const EXAMPLE = fileURLToPath(new URL('../../', import.meta.url));
 const read = (path: string) => readFileSync(join(EXAMPLE, path), 'utf8');
 
 interface Port {

@@ -4,12 +4,12 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Change } from '@rivulet/client';
 import { expect, onTestFinished, test } from 'vitest';
-import { Inbox } from '../../../packages/conformance/test/harness/inbox.js';
-import { RawWorker } from '../../../packages/conformance/test/harness/raw-worker.js';
-import { stablePorts } from '../../../packages/conformance/test/harness/stable-ports.js';
-import { watchBoard } from '../watch.mjs';
+import { Inbox } from '../../../../packages/conformance/test/harness/inbox.js';
+import { RawWorker } from '../../../../packages/conformance/test/harness/raw-worker.js';
+import { stablePorts } from '../../../../packages/conformance/test/harness/stable-ports.js';
+import { watchBoard } from '../../watch.mjs';
 
-const START = fileURLToPath(new URL('../start.mjs', import.meta.url));
+const START = fileURLToPath(new URL('../../start.mjs', import.meta.url));
 const KINDS = ['WORKER', 'STREAM', 'HTTP'] as const;
 const PORTS = ['REDIS_PORT', ...['', 'A_', 'B_', 'C_'].flatMap((of) => KINDS.map((kind) => `${of}${kind}_PORT`))];
 const GROUP = 'written-by-the-test';

@@ -1,10 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { EngineProcess } from '../../../packages/conformance/test/harness/engine-process.js';
-import { RawWorker } from '../../../packages/conformance/test/harness/raw-worker.js';
-import { StreamSocket } from '../../../packages/conformance/test/harness/stream-socket.js';
+import { EngineProcess } from '../../../../packages/conformance/test/harness/engine-process.js';
+import { RawWorker } from '../../../../packages/conformance/test/harness/raw-worker.js';
+import { StreamSocket } from '../../../../packages/conformance/test/harness/stream-socket.js';
 
-const MODULE = fileURLToPath(new URL('../redacting-adapter.mjs', import.meta.url));
+const MODULE = fileURLToPath(new URL('../../redacting-adapter.mjs', import.meta.url));
 const ITEM = { stream_name: 'orders', group_id: 'open', item_id: 'o1' };
 
 test('nobody gets a masked field or a dropped event, and the store has all', async () => {

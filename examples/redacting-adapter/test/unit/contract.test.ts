@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type StoreFactory, storeContract } from '@rivulet/conformance/store-contract';
 import type { Commit, StreamStore } from '@rivulet/engine/store';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { createStore } from '../redacting-adapter.mjs';
+import { createStore } from '../../redacting-adapter.mjs';
 
 const GROUP = { stream: 'orders', group: 'open' };
 const silent = { debug() {}, info() {}, warn() {}, error() {} };

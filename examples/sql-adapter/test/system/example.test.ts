@@ -2,11 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { EngineProcess } from '../../../packages/conformance/test/harness/engine-process.js';
-import { RawWorker } from '../../../packages/conformance/test/harness/raw-worker.js';
-import { StreamSocket } from '../../../packages/conformance/test/harness/stream-socket.js';
+import { EngineProcess } from '../../../../packages/conformance/test/harness/engine-process.js';
+import { RawWorker } from '../../../../packages/conformance/test/harness/raw-worker.js';
+import { StreamSocket } from '../../../../packages/conformance/test/harness/stream-socket.js';
 
-const MODULE = fileURLToPath(new URL('../sql-adapter.mjs', import.meta.url));
+const MODULE = fileURLToPath(new URL('../../sql-adapter.mjs', import.meta.url));
 const adapter = `{ module: ${JSON.stringify(MODULE)}, config: { file: ./kept/streams.sqlite } }`;
 
 test.each(['stop', 'kill'] as const)('streams are kept in SQL across a %s, and changes reach a WebSocket client', async (end) => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type StoreFactory, storeContract } from '@rivulet/conformance/store-contract';
 import type { StreamStore } from '@rivulet/engine/store';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { createStore } from '../sql-adapter.mjs';
+import { createStore } from '../../sql-adapter.mjs';
 
 const WEEK = 7 * 86_400_000;
 const GROUP = { stream: 'chat', group: 'room' };

@@ -2,11 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
-import { EngineProcess } from '../../../packages/conformance/test/harness/engine-process.js';
-import { RawWorker } from '../../../packages/conformance/test/harness/raw-worker.js';
-import { StreamSocket } from '../../../packages/conformance/test/harness/stream-socket.js';
+import { EngineProcess } from '../../../../packages/conformance/test/harness/engine-process.js';
+import { RawWorker } from '../../../../packages/conformance/test/harness/raw-worker.js';
+import { StreamSocket } from '../../../../packages/conformance/test/harness/stream-socket.js';
 
-const EXAMPLE = new URL('../', import.meta.url);
+const EXAMPLE = new URL('../../', import.meta.url);
 
 function run(file: string, engine: EngineProcess, args: readonly string[] = []): ChildProcess {
   const env = { ...process.env, III_URL: engine.workerUrl, OTEL_ENABLED: 'false' };

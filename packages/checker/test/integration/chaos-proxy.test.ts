@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { ChaosProxy, type Link } from '../src/live/chaos-proxy.js';
-import { Random } from '../src/random.js';
+import { ChaosProxy, type Link } from '../../src/live/chaos-proxy.js';
+import { Random } from '../../src/random.js';
 
 let server: Server;
 let proxy: ChaosProxy;

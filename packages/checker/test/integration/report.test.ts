@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { BUGS } from '../src/bugs/hunt.js';
-import { readArguments } from '../src/report/arguments.js';
-import { reliabilityPage } from '../src/report/reliability-page.js';
+import { BUGS } from '../../src/bugs/hunt.js';
+import { readArguments } from '../../src/report/arguments.js';
+import { reliabilityPage } from '../../src/report/reliability-page.js';
 
 it('the command reads its flags, and says which one is wrong', () => {
   expect(readArguments(['--seeds', '5', '--only', '7'])).toMatchObject({

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { BUGS, hunt } from '../src/bugs/hunt.js';
-import { INVARIANTS } from '../src/invariants/all.js';
-import { check, describeViolation } from '../src/invariants/invariant.js';
-import { simulate } from '../src/simulation/simulation.js';
+import { BUGS, hunt } from '../../src/bugs/hunt.js';
+import { INVARIANTS } from '../../src/invariants/all.js';
+import { check, describeViolation } from '../../src/invariants/invariant.js';
+import { simulate } from '../../src/simulation/simulation.js';
 
 /** Seeds that each bug is given. */
 const BUDGET = 60;

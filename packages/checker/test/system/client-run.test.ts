@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { runClients } from '../src/live/client-run.js';
+import { runClients } from '../../src/live/client-run.js';
 
 const DELIVERIES = Number(process.env.RIVULET_CLIENT_DELIVERIES ?? 40_000);
 

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
-import { writeHistory } from '../src/history/recorder.js';
-import { INVARIANTS } from '../src/invariants/all.js';
-import { check, describeViolation } from '../src/invariants/invariant.js';
-import { simulate } from '../src/simulation/simulation.js';
-import { VirtualTime } from '../src/simulation/virtual-time.js';
+import { writeHistory } from '../../src/history/recorder.js';
+import { INVARIANTS } from '../../src/invariants/all.js';
+import { check, describeViolation } from '../../src/invariants/invariant.js';
+import { simulate } from '../../src/simulation/simulation.js';
+import { VirtualTime } from '../../src/simulation/virtual-time.js';
 
 /** More on demand: `RIVULET_SEEDS=10000 npx vitest run packages/checker`, or `npm run reliability`. */
 const SEEDS = Number(process.env.RIVULET_SEEDS ?? 120);

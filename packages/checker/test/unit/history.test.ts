@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { decodeOp, readHistory } from '../src/history/decode-op.js';
-import { Recorder, writeHistory } from '../src/history/recorder.js';
-import { Random } from '../src/random.js';
-import { historyOf } from './history.js';
+import { decodeOp, readHistory } from '../../src/history/decode-op.js';
+import { Recorder, writeHistory } from '../../src/history/recorder.js';
+import { Random } from '../../src/random.js';
+import { historyOf } from '../history.js';
 
 const HISTORY = historyOf(
   { p: 'w0.l0', type: 'invoke', f: 'set', g: 's/g', k: 'i', v: 'w0.1' },

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { NewOp, ShownItem } from '../src/history/op.js';
-import { INVARIANTS } from '../src/invariants/all.js';
-import { check, describeViolation } from '../src/invariants/invariant.js';
-import { describeState } from '../src/state-hash.js';
-import { historyOf } from './history.js';
+import type { NewOp, ShownItem } from '../../src/history/op.js';
+import { INVARIANTS } from '../../src/invariants/all.js';
+import { check, describeViolation } from '../../src/invariants/invariant.js';
+import { describeState } from '../../src/state-hash.js';
+import { historyOf } from '../history.js';
 
 const G = { g: 's/g', e: 'e1' } as const;
 const join = (p = 'c0', more: { e?: string; s?: number; item?: string } = {}): NewOp => ({

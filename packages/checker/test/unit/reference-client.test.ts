@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { FrameReader } from '../src/client/frame-reader.js';
-import { ReferenceClient } from '../src/client/reference-client.js';
-import { decodeWireFrame } from '../src/client/wire-frame.js';
-import type { NewOp } from '../src/history/op.js';
+import { FrameReader } from '../../src/client/frame-reader.js';
+import { ReferenceClient } from '../../src/client/reference-client.js';
+import { decodeWireFrame } from '../../src/client/wire-frame.js';
+import type { NewOp } from '../../src/history/op.js';
 
 const GROUP = { streamName: 's', groupId: 'g' };
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { SocketEvents } from '../src/connection/socket.js';
-import { connect } from '../src/index.js';
-import { connectTo, errorOf, FakeEngine } from './fake-engine.js';
-import { create, failure, sync } from './frames.js';
-import { TestClock } from './test-clock.js';
+import type { SocketEvents } from '../../src/connection/socket.js';
+import { connect } from '../../src/index.js';
+import { connectTo, errorOf, FakeEngine } from '../fake-engine.js';
+import { create, failure, sync } from '../frames.js';
+import { TestClock } from '../test-clock.js';
 
 function start(random = 0.999) {
   const clock = new TestClock();

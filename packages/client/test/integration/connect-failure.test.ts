@@ -3,8 +3,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
-import { startTestEngine } from '../../conformance/test/harness/engine.js';
-import { connect, type StreamClient, type StreamError } from '../src/index.js';
+import { startTestEngine } from '../../../conformance/test/harness/engine.js';
+import { connect, type StreamClient, type StreamError } from '../../src/index.js';
 
 const random = () => 0;
 

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import type { PersistBatch, PersistStore } from '../src/index.js';
-import { PersistentCopy } from '../src/persistence/persistent-copy.js';
-import { Replica } from '../src/subscription/replica.js';
-import { connectTo, errorOf, FakeEngine } from './fake-engine.js';
-import { failure, resumed, sync, update } from './frames.js';
-import { TestClock } from './test-clock.js';
-import { type Chat, Told, texts } from './watch.js';
+import type { PersistBatch, PersistStore } from '../../src/index.js';
+import { PersistentCopy } from '../../src/persistence/persistent-copy.js';
+import { Replica } from '../../src/subscription/replica.js';
+import { connectTo, errorOf, FakeEngine } from '../fake-engine.js';
+import { failure, resumed, sync, update } from '../frames.js';
+import { TestClock } from '../test-clock.js';
+import { type Chat, Told, texts } from '../watch.js';
 
 /** Keeps records in memory, as IndexedDB would. */
 class MemoryStore implements PersistStore {

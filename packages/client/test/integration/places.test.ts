@@ -1,8 +1,8 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
-import { startTestEngine } from '../../conformance/test/harness/engine.js';
-import { SYSTEM_CLOCK } from '../src/connection/clock.js';
-import { connect, type StreamError } from '../src/index.js';
+import { startTestEngine } from '../../../conformance/test/harness/engine.js';
+import { SYSTEM_CLOCK } from '../../src/connection/clock.js';
+import { connect, type StreamError } from '../../src/index.js';
 
 /** Places of one connection. */
 const PLACES = 256;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { connectTo, FakeEngine } from './fake-engine.js';
-import { create, event, itemSync, plain, remove, sync, unauthorized, update } from './frames.js';
-import { type Chat, Told, texts } from './watch.js';
+import { connectTo, FakeEngine } from '../fake-engine.js';
+import { create, event, itemSync, plain, remove, sync, unauthorized, update } from '../frames.js';
+import { type Chat, Told, texts } from '../watch.js';
 
 /** Servers that send no positions: the original, and those that know the wire from its documentation. */
 describe('a server without positions', () => {

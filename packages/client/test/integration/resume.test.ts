@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { GroupView, StreamClient } from '../src/index.js';
-import { connectTo, errorOf, FakeEngine, type Message, type Peer } from './fake-engine.js';
-import { caughtUp, create, event, gap, itemSync, remove, resumed, stale, sync, update } from './frames.js';
-import { type Chat, Told, texts, whenView } from './watch.js';
+import type { GroupView, StreamClient } from '../../src/index.js';
+import { connectTo, errorOf, FakeEngine, type Message, type Peer } from '../fake-engine.js';
+import { caughtUp, create, event, gap, itemSync, remove, resumed, stale, sync, update } from '../frames.js';
+import { type Chat, Told, texts, whenView } from '../watch.js';
 
 interface Watching {
   readonly engine: FakeEngine;

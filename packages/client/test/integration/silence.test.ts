@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { probeKeepAlive } from '../src/connection/probe-keep-alive.js';
-import { connectTo, FakeEngine } from './fake-engine.js';
-import { failure, sync } from './frames.js';
-import { TestClock } from './test-clock.js';
-import type { Chat } from './watch.js';
+import { probeKeepAlive } from '../../src/connection/probe-keep-alive.js';
+import { connectTo, FakeEngine } from '../fake-engine.js';
+import { failure, sync } from '../frames.js';
+import { TestClock } from '../test-clock.js';
+import type { Chat } from '../watch.js';
 
 function start(answers: boolean) {
   const clock = new TestClock();

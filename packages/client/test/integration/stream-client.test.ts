@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { type ConnectOptions, connect } from '../src/index.js';
-import { connectTo, errorOf, FakeEngine } from './fake-engine.js';
-import { caughtUp, create, event, itemSync, remove, resumed, sync, update } from './frames.js';
-import { type Chat, Told, texts, whenView } from './watch.js';
+import { type ConnectOptions, connect } from '../../src/index.js';
+import { connectTo, errorOf, FakeEngine } from '../fake-engine.js';
+import { caughtUp, create, event, itemSync, remove, resumed, sync, update } from '../frames.js';
+import { type Chat, Told, texts, whenView } from '../watch.js';
 
 describe('a view of a group', () => {
   it('RV-1 RV-2 RV-4 shows the items in the order of creation, then every change, once', async () => {

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import { TokenRenewal } from '../src/access/token-renewal.js';
-import { SYSTEM_CLOCK } from '../src/connection/clock.js';
-import { connectTo, FakeEngine } from './fake-engine.js';
-import { TestClock } from './test-clock.js';
+import { TokenRenewal } from '../../src/access/token-renewal.js';
+import { SYSTEM_CLOCK } from '../../src/connection/clock.js';
+import { connectTo, FakeEngine } from '../fake-engine.js';
+import { TestClock } from '../test-clock.js';
 
 /** Resolves when the answers of `getToken` and of the engine have been handled. */
 const settled = async () => {

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { SYSTEM_CLOCK } from '../src/connection/clock.js';
-import { Listeners } from '../src/subscription/listeners.js';
-import { connectTo, errorOf, FakeEngine } from './fake-engine.js';
-import { create, failure, resumed, sync, unauthorized, update } from './frames.js';
-import { type Chat, texts, whenView } from './watch.js';
+import { SYSTEM_CLOCK } from '../../src/connection/clock.js';
+import { Listeners } from '../../src/subscription/listeners.js';
+import { connectTo, errorOf, FakeEngine } from '../fake-engine.js';
+import { create, failure, resumed, sync, unauthorized, update } from '../frames.js';
+import { type Chat, texts, whenView } from '../watch.js';
 
 afterEach(() => void vi.unstubAllGlobals());
 

@@ -1,11 +1,11 @@
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
-import { openPage, servePage } from '../../conformance/test/harness/browser.js';
-import { startTestEngine } from '../../conformance/test/harness/engine.js';
-import { RawWorker } from '../../conformance/test/harness/raw-worker.js';
-import type { GroupView } from '../src/index.js';
-import { bundle } from './bundle.js';
-import type * as page from './page.js';
+import { openPage, servePage } from '../../../conformance/test/harness/browser.js';
+import { startTestEngine } from '../../../conformance/test/harness/engine.js';
+import { RawWorker } from '../../../conformance/test/harness/raw-worker.js';
+import type { GroupView } from '../../src/index.js';
+import { bundle } from '../bundle.js';
+import type * as page from '../page.js';
 
 declare global {
   interface Window {

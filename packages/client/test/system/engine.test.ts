@@ -1,10 +1,10 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
-import { startTestEngine } from '../../conformance/test/harness/engine.js';
-import { EngineProcess } from '../../conformance/test/harness/engine-process.js';
-import { RawWorker } from '../../conformance/test/harness/raw-worker.js';
-import { connect, type StreamClient } from '../src/index.js';
-import { Told, texts, whenView } from './watch.js';
+import { startTestEngine } from '../../../conformance/test/harness/engine.js';
+import { EngineProcess } from '../../../conformance/test/harness/engine-process.js';
+import { RawWorker } from '../../../conformance/test/harness/raw-worker.js';
+import { connect, type StreamClient } from '../../src/index.js';
+import { Told, texts, whenView } from '../watch.js';
 
 interface Tapped {
   readonly client: StreamClient;

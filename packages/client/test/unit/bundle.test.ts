@@ -1,6 +1,6 @@
 import { isBuiltin } from 'node:module';
 import { expect, test } from 'vitest';
-import { bundle } from './bundle.js';
+import { bundle } from '../bundle.js';
 
 /** Bytes, minified and compressed: a page should not wait for it. */
 const MOST_GZIP_BYTES = 13_000;

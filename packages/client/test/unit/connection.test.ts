@@ -5,8 +5,8 @@ import {
   type ConnectionState,
   pingKeepAlive,
   type SocketEvents,
-} from '../src/connection/connection.js';
-import { TestClock } from './test-clock.js';
+} from '../../src/connection/connection.js';
+import { TestClock } from '../test-clock.js';
 
 interface TestSocket {
   readonly events: SocketEvents;

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 
 const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8');
-const docs = read('../../../docs/client.md');
+const docs = read('../../../../docs/client.md');
 
 /** First cells of the rows of a section, as names. */
 function rowsOf(title: string): string[] {
@@ -18,16 +18,16 @@ const membersOf = (source: string, type: string) => {
 };
 
 it('docs/client.md has every option, in order', () => {
-  expect(rowsOf('Options')).toEqual(membersOf(read('../src/client-options.ts'), 'ConnectOptions'));
+  expect(rowsOf('Options')).toEqual(membersOf(read('../../src/client-options.ts'), 'ConnectOptions'));
 });
 
 it('docs/client.md has every member of a view and every listener', () => {
-  const source = read('../src/subscription/view.ts');
+  const source = read('../../src/subscription/view.ts');
   const members = ['View<T>', 'GroupView<T>', 'ItemView<T>', 'ViewListeners<T>'].flatMap((type) => membersOf(source, type));
   expect(rowsOf('Views').sort()).toEqual(members.sort());
 });
 
 it('docs/client.md has every error of the client', () => {
-  const codes = [...read('../src/access/stream-error.ts').matchAll(/^ \* - `([A-Z_]+)`/gm)].map(([, code]) => code);
+  const codes = [...read('../../src/access/stream-error.ts').matchAll(/^ \* - `([A-Z_]+)`/gm)].map(([, code]) => code);
   expect(rowsOf('Errors')).toEqual(codes);
 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Connection, type ConnectionOptions, type Dropped, type SocketEvents } from '../src/connection/connection.js';
+import { Connection, type ConnectionOptions, type Dropped, type SocketEvents } from '../../src/connection/connection.js';
 
 function start(options: Partial<ConnectionOptions> = {}) {
   const sent: string[] = [];

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { it } from 'vitest';
-import type { Answer, Write } from './model-engine.js';
-import { type Step, Trial } from './trial.js';
+import type { Answer, Write } from '../model-engine.js';
+import { type Step, Trial } from '../trial.js';
 
 const ids = fc.constantFrom('a', 'b', 'c', 'd', 'e');
 const write: fc.Arbitrary<Write> = fc.oneof(

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
-import { startTestEngine } from './harness/engine.js';
-import { type Frame, RawWorker } from './harness/raw-worker.js';
+import { startTestEngine } from '../harness/engine.js';
+import { type Frame, RawWorker } from '../harness/raw-worker.js';
 
 type Schema = Parameters<typeof z.fromJSONSchema>[0];
 

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { type ChannelRef, channelPath, createChannel } from './harness/channel-end.js';
-import { startTestEngine } from './harness/engine.js';
-import { frame, OPCODE, RawSocket } from './harness/raw-socket.js';
-import { RawWorker } from './harness/raw-worker.js';
+import { type ChannelRef, channelPath, createChannel } from '../harness/channel-end.js';
+import { startTestEngine } from '../harness/engine.js';
+import { frame, OPCODE, RawSocket } from '../harness/raw-socket.js';
+import { RawWorker } from '../harness/raw-worker.js';
 
 const ROUNDS = 40;
 const CALLS = 10;

@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
-import { type EnginePorts, EngineProcess } from './harness/engine-process.js';
+import { type EnginePorts, EngineProcess } from '../harness/engine-process.js';
 
-const GUIDE = new URL('../../../docs/conformance.md', import.meta.url);
-const COMMAND = fileURLToPath(new URL('../bin/rivulet-conformance.js', import.meta.url));
+const GUIDE = new URL('../../../../docs/conformance.md', import.meta.url);
+const COMMAND = fileURLToPath(new URL('../../bin/rivulet-conformance.js', import.meta.url));
 
 interface Outcome {
   readonly code: number;

@@ -1,8 +1,8 @@
 import { LIMITS } from '@rivulet/protocol';
 import { expect, test } from 'vitest';
-import { startTestEngine, type TestEngineOptions } from './harness/engine.js';
-import { type Frame, RawWorker, WorkerError } from './harness/raw-worker.js';
-import { type StreamFrame, StreamSocket } from './harness/stream-socket.js';
+import { startTestEngine, type TestEngineOptions } from '../harness/engine.js';
+import { type Frame, RawWorker, WorkerError } from '../harness/raw-worker.js';
+import { type StreamFrame, StreamSocket } from '../harness/stream-socket.js';
 
 const G = { stream_name: 'notes', group_id: 'g' };
 const at = (item_id: string) => ({ ...G, item_id });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { startTestEngine, type TestEngineOptions } from './harness/engine.js';
-import { type Frame, RawWorker } from './harness/raw-worker.js';
+import { startTestEngine, type TestEngineOptions } from '../harness/engine.js';
+import { type Frame, RawWorker } from '../harness/raw-worker.js';
 
 type Gated = NonNullable<TestEngineOptions['gated']>;
 const match = (pattern: string) => ({ kind: 'match', pattern }) as const;

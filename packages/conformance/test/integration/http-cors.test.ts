@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { startHttpEngine } from './harness/http-engine.js';
+import { startHttpEngine } from '../harness/http-engine.js';
 
 const APP = 'https://app.example';
 const PREFLIGHT = {

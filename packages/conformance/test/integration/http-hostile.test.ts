@@ -4,9 +4,9 @@ import { type IncomingMessage, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { LIMITS } from '@rivulet/protocol';
 import { expect, it, onTestFinished } from 'vitest';
-import { ChannelEnd } from './harness/channel-end.js';
-import { type HttpInput, startHttpEngine } from './harness/http-engine.js';
-import { RawSocket } from './harness/raw-socket.js';
+import { ChannelEnd } from '../harness/channel-end.js';
+import { type HttpInput, startHttpEngine } from '../harness/http-engine.js';
+import { RawSocket } from '../harness/raw-socket.js';
 
 const control = (headers: object) => JSON.stringify({ type: 'set_headers', headers });
 const isFor = (path: string) => (frame: Readonly<Record<string, unknown>>) => (frame.data as HttpInput | null)?.path === path;

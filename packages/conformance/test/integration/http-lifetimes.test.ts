@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 import { expect, it, onTestFinished } from 'vitest';
-import { ChannelEnd } from './harness/channel-end.js';
-import { startTestEngine } from './harness/engine.js';
-import { heldBytes } from './harness/heap.js';
-import { type HttpInput, startHttpEngine } from './harness/http-engine.js';
-import { RawSocket } from './harness/raw-socket.js';
+import { ChannelEnd } from '../harness/channel-end.js';
+import { startTestEngine } from '../harness/engine.js';
+import { heldBytes } from '../harness/heap.js';
+import { type HttpInput, startHttpEngine } from '../harness/http-engine.js';
+import { RawSocket } from '../harness/raw-socket.js';
 
 /** One request over a kept connection; answers its status. */
 function get(agent: Agent, url: string, method = 'GET'): Promise<number | undefined> {

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { LIMITS } from '@rivulet/protocol';
 import { expect, it, onTestFinished } from 'vitest';
-import { ChannelEnd } from './harness/channel-end.js';
-import { startHttpEngine } from './harness/http-engine.js';
+import { ChannelEnd } from '../harness/channel-end.js';
+import { startHttpEngine } from '../harness/http-engine.js';
 
 interface Client {
   readonly socket: Socket;

@@ -1,8 +1,8 @@
 import { request } from 'node:http';
 import { expect, it } from 'vitest';
-import { ChannelEnd } from './harness/channel-end.js';
-import { type HttpInput, startHttpEngine } from './harness/http-engine.js';
-import { RawSocket } from './harness/raw-socket.js';
+import { ChannelEnd } from '../harness/channel-end.js';
+import { type HttpInput, startHttpEngine } from '../harness/http-engine.js';
+import { RawSocket } from '../harness/raw-socket.js';
 
 const echo = (input: HttpInput) => ({ body: { ...input, request_body: null, response: null } });
 const JSON_TYPE = { 'content-type': 'application/json' };
@@ -126,7 +126,7 @@ it.each([
   ['/p/%zz', { id: '%zz' }],
   ['/p/a%2Fb', { id: 'a/b' }],
   ['/p/%ff', { id: '%ff' }],
-  ['/p/..%2f..', { id: '../..' }],
+  ['/p/..%2f..', { id: '../../..' }],
   ['/p/__proto__', { id: '__proto__' }],
 ])('a parameter of %s is read without harm', async (path, params) => {
   const { serve, fetch } = await startHttpEngine();

@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { http } from '@iii-dev/helpers/http';
 import { expect, it, onTestFinished } from 'vitest';
-import { ChannelEnd } from './harness/channel-end.js';
-import { type HttpInput, startHttpEngine } from './harness/http-engine.js';
-import { connectOfficial } from './harness/official-worker.js';
-import { WorkerError } from './harness/raw-worker.js';
+import { ChannelEnd } from '../harness/channel-end.js';
+import { type HttpInput, startHttpEngine } from '../harness/http-engine.js';
+import { connectOfficial } from '../harness/official-worker.js';
+import { WorkerError } from '../harness/raw-worker.js';
 
 const respond = (url: string, { response }: HttpInput) => ChannelEnd.open(url, response);
 const control = (message: unknown) => JSON.stringify(message);

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, expect, it } from 'vitest';
-import { startTestEngine } from './harness/engine.js';
-import { type Frame, RawWorker } from './harness/raw-worker.js';
-import { StreamSocket } from './harness/stream-socket.js';
+import { startTestEngine } from '../harness/engine.js';
+import { type Frame, RawWorker } from '../harness/raw-worker.js';
+import { StreamSocket } from '../harness/stream-socket.js';
 
 const NAMES = ['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty'];
 /** Names that a careless encoding would join, split, decode or match. */

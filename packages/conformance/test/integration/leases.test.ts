@@ -1,9 +1,9 @@
 import { LIMITS } from '@rivulet/protocol';
 import { describe, expect, test } from 'vitest';
-import { startTestEngine, type TestEngineOptions } from './harness/engine.js';
-import { EngineProcess } from './harness/engine-process.js';
-import { RawWorker } from './harness/raw-worker.js';
-import { StreamSocket } from './harness/stream-socket.js';
+import { startTestEngine, type TestEngineOptions } from '../harness/engine.js';
+import { EngineProcess } from '../harness/engine-process.js';
+import { RawWorker } from '../harness/raw-worker.js';
+import { StreamSocket } from '../harness/stream-socket.js';
 
 const ROOM = { stream_name: 'presence', group_id: 'room' };
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { startTestEngine } from './harness/engine.js';
-import { RawWorker } from './harness/raw-worker.js';
-import { StreamSocket } from './harness/stream-socket.js';
+import { startTestEngine } from '../harness/engine.js';
+import { RawWorker } from '../harness/raw-worker.js';
+import { StreamSocket } from '../harness/stream-socket.js';
 
 const plain = (url: string, init: RequestInit = {}) => fetch(url.replace('ws:', 'http:'), init);
 

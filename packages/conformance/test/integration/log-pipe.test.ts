@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { EngineProcess } from './harness/engine-process.js';
-import { RawWorker } from './harness/raw-worker.js';
+import { EngineProcess } from '../harness/engine-process.js';
+import { RawWorker } from '../harness/raw-worker.js';
 
 const LOG_CALLS = 4_000;
 const REFUSED = 100;

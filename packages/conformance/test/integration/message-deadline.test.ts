@@ -1,9 +1,9 @@
 import { LIMITS } from '@rivulet/protocol';
 import { expect, onTestFinished, test } from 'vitest';
-import { startTestEngine } from './harness/engine.js';
-import { frame, OPCODE, RawSocket } from './harness/raw-socket.js';
-import { RawWorker } from './harness/raw-worker.js';
-import { StreamSocket } from './harness/stream-socket.js';
+import { startTestEngine } from '../harness/engine.js';
+import { frame, OPCODE, RawSocket } from '../harness/raw-socket.js';
+import { RawWorker } from '../harness/raw-worker.js';
+import { StreamSocket } from '../harness/stream-socket.js';
 
 /** How often a slow peer sends its next piece. */
 const DRIP_MS = 250;

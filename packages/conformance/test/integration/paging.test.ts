@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { startTestEngine, type TestEngineOptions } from './harness/engine.js';
-import { type Frame, RawWorker } from './harness/raw-worker.js';
+import { startTestEngine, type TestEngineOptions } from '../harness/engine.js';
+import { type Frame, RawWorker } from '../harness/raw-worker.js';
 
 const GROUPS = ['', 'Ａ', 'a', 'b:c', 'é', '🙂', 'z'].sort();
 

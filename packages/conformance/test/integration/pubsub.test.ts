@@ -1,10 +1,10 @@
 import { LIMITS } from '@rivulet/protocol';
 import { describe, expect, test } from 'vitest';
-import { startTestEngine } from './harness/engine.js';
-import { EngineProcess } from './harness/engine-process.js';
-import { Inbox } from './harness/inbox.js';
-import { connectOfficial, SDK_VERSIONS } from './harness/official-worker.js';
-import { RawWorker } from './harness/raw-worker.js';
+import { startTestEngine } from '../harness/engine.js';
+import { EngineProcess } from '../harness/engine-process.js';
+import { Inbox } from '../harness/inbox.js';
+import { connectOfficial, SDK_VERSIONS } from '../harness/official-worker.js';
+import { RawWorker } from '../harness/raw-worker.js';
 
 async function start() {
   const started = await startTestEngine();

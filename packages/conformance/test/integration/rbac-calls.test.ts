@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { startTestEngine, type TestEngineOptions } from './harness/engine.js';
-import { connectOfficial } from './harness/official-worker.js';
-import { type Frame, RawWorker, WorkerError } from './harness/raw-worker.js';
+import { startTestEngine, type TestEngineOptions } from '../harness/engine.js';
+import { connectOfficial } from '../harness/official-worker.js';
+import { type Frame, RawWorker, WorkerError } from '../harness/raw-worker.js';
 
 type Gated = NonNullable<TestEngineOptions['gated']>;
 

@@ -1,8 +1,8 @@
 import { LIMITS } from '@rivulet/protocol';
 import { expect, test } from 'vitest';
-import { ChannelEnd, type ChannelRef, createChannel } from './harness/channel-end.js';
-import { startTestEngine } from './harness/engine.js';
-import { RawWorker } from './harness/raw-worker.js';
+import { ChannelEnd, type ChannelRef, createChannel } from '../harness/channel-end.js';
+import { startTestEngine } from '../harness/engine.js';
+import { RawWorker } from '../harness/raw-worker.js';
 
 async function start() {
   const started = await startTestEngine({ gated: {} });

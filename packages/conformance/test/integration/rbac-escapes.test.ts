@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { startTestEngine, type TestEngineOptions } from './harness/engine.js';
-import { type Frame, RawWorker } from './harness/raw-worker.js';
-import { StreamSocket } from './harness/stream-socket.js';
+import { startTestEngine, type TestEngineOptions } from '../harness/engine.js';
+import { type Frame, RawWorker } from '../harness/raw-worker.js';
+import { StreamSocket } from '../harness/stream-socket.js';
 
 type Gated = NonNullable<TestEngineOptions['gated']>;
 const match = (pattern: string) => ({ kind: 'match', pattern }) as const;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { startTestEngine, type TestEngineOptions } from './harness/engine.js';
-import { type Frame, RawWorker, WorkerError } from './harness/raw-worker.js';
+import { startTestEngine, type TestEngineOptions } from '../harness/engine.js';
+import { type Frame, RawWorker, WorkerError } from '../harness/raw-worker.js';
 
 type Rbac = NonNullable<NonNullable<TestEngineOptions['gated']>['rbac']>;
 

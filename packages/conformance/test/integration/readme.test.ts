@@ -4,10 +4,10 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { openPage } from './harness/browser.js';
-import { startTestEngine } from './harness/engine.js';
+import { openPage } from '../harness/browser.js';
+import { startTestEngine } from '../harness/engine.js';
 
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
 const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
 const DEFAULT_WORKER = 'ws://127.0.0.1:49134';
 const DEFAULT_STREAM = 'ws://127.0.0.1:3112';

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { startTestEngine } from './harness/engine.js';
-import { type LanguageSdk, LanguageWorker, missingSdk } from './harness/language-worker.js';
-import { type Frame, RawWorker } from './harness/raw-worker.js';
-import { RecordingEngine } from './harness/recording-engine.js';
-import { StreamSocket } from './harness/stream-socket.js';
+import { startTestEngine } from '../harness/engine.js';
+import { type LanguageSdk, LanguageWorker, missingSdk } from '../harness/language-worker.js';
+import { type Frame, RawWorker } from '../harness/raw-worker.js';
+import { RecordingEngine } from '../harness/recording-engine.js';
+import { StreamSocket } from '../harness/stream-socket.js';
 
-const PROTOCOL = readFileSync(fileURLToPath(new URL('../../../PROTOCOL.md', import.meta.url)), 'utf8');
+const PROTOCOL = readFileSync(fileURLToPath(new URL('../../../../PROTOCOL.md', import.meta.url)), 'utf8');
 const SDKS_025 = ['python 0.25.0', 'rust 0.25.0'] as const satisfies readonly LanguageSdk[];
 const FEATURES = ['observe.v1', 'local-dispatch.v1', 'large-messages.v1'];
 const id = (n: number) => `00000000-0000-4000-8000-00000000000${n}`;

@@ -1,11 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { EngineProcess } from './harness/engine-process.js';
-import { HalfOpenProxy } from './harness/half-open-proxy.js';
-import { Inbox } from './harness/inbox.js';
-import { connectOfficial } from './harness/official-worker.js';
-import { RawWorker } from './harness/raw-worker.js';
-import type { StreamFrame } from './harness/stream-socket.js';
+import { EngineProcess } from '../harness/engine-process.js';
+import { HalfOpenProxy } from '../harness/half-open-proxy.js';
+import { Inbox } from '../harness/inbox.js';
+import { connectOfficial } from '../harness/official-worker.js';
+import { RawWorker } from '../harness/raw-worker.js';
+import type { StreamFrame } from '../harness/stream-socket.js';
 
 /** 0.22.1 ends a connection on which nothing came for 60 s, which it sees at a check that it makes every 20 s. */
 const IDLE_MS = 70_000;

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { shows } from './harness/client-matrix.js';
-import { startTestEngine } from './harness/engine.js';
-import { Inbox } from './harness/inbox.js';
-import { connectOfficial, type OfficialWorker, type ProvidedTrigger, SDK_VERSIONS, type SdkVersion } from './harness/official-worker.js';
-import { type StreamFrame, StreamSocket } from './harness/stream-socket.js';
+import { shows } from '../harness/client-matrix.js';
+import { startTestEngine } from '../harness/engine.js';
+import { Inbox } from '../harness/inbox.js';
+import { connectOfficial, type OfficialWorker, type ProvidedTrigger, SDK_VERSIONS, type SdkVersion } from '../harness/official-worker.js';
+import { type StreamFrame, StreamSocket } from '../harness/stream-socket.js';
 
 const room = { stream_name: 'chat', group_id: 'room-1' };
 

@@ -6,15 +6,15 @@ import { fileURLToPath } from 'node:url';
 import { CLOSE_CODES } from '@rivulet/protocol';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { Wildcard } from '../../engine/src/structures/wildcard.js';
-import { startTestEngine } from './harness/engine.js';
-import { type EnginePorts, EngineProcess } from './harness/engine-process.js';
-import { LoopSlices } from './harness/loop-slices.js';
-import { frame, OPCODE, RawSocket, upgradeHead } from './harness/raw-socket.js';
-import { RawWorker } from './harness/raw-worker.js';
-import { StreamSocket } from './harness/stream-socket.js';
+import { Wildcard } from '../../../engine/src/structures/wildcard.js';
+import { startTestEngine } from '../harness/engine.js';
+import { type EnginePorts, EngineProcess } from '../harness/engine-process.js';
+import { LoopSlices } from '../harness/loop-slices.js';
+import { frame, OPCODE, RawSocket, upgradeHead } from '../harness/raw-socket.js';
+import { RawWorker } from '../harness/raw-worker.js';
+import { StreamSocket } from '../harness/stream-socket.js';
 
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
 const PORTS = ['worker', 'gated', 'stream', 'http'] as const;
 
 const listeners = ({ worker, gated, stream, http }: EnginePorts) => `
@@ -64,15 +64,8 @@ describe('SECURITY.md', () => {
       const named = [...held.matchAll(/`([^`]+\.test\.ts)`: ([^;]+)/g)];
       if (named.length === 0) return /^(Does not apply|Not yet|By decision)/.test(held) ? [] : [`${id}: ${held}`];
       return named.flatMap(([, file = '', title = '']) => {
-        const path = [
-          'packages/conformance/test',
-          'packages/engine/test',
-          'packages/protocol/test',
-          'packages/client/test',
-          'packages/sdk/test',
-          'packages/checker/test',
-        ]
-          .map((folder) => join(ROOT, folder, file))
+        const path = ['conformance', 'engine', 'protocol', 'client', 'sdk', 'checker']
+          .flatMap((name) => ['unit', 'integration', 'system'].map((tier) => join(ROOT, 'packages', name, 'test', tier, file)))
           .find((candidate) => existsSync(candidate));
         if (path === undefined) return [`${id}: there is no ${file}`];
         return readFileSync(path, 'utf8').includes(title.trim()) ? [] : [`${id}: ${file} has no "${title.trim()}"`];

@@ -1,8 +1,8 @@
 import { LIMITS } from '@rivulet/protocol';
 import { describe, expect, test } from 'vitest';
-import { startTestEngine, type TestEngineOptions } from './harness/engine.js';
-import { connectOfficial } from './harness/official-worker.js';
-import { type Frame, RawWorker } from './harness/raw-worker.js';
+import { startTestEngine, type TestEngineOptions } from '../harness/engine.js';
+import { connectOfficial } from '../harness/official-worker.js';
+import { type Frame, RawWorker } from '../harness/raw-worker.js';
 
 const order = { scope: 'orders', key: 'o1' };
 

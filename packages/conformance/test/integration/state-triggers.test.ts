@@ -1,9 +1,9 @@
 import { LIMITS } from '@rivulet/protocol';
 import { describe, expect, test } from 'vitest';
-import { startTestEngine, type TestEngineOptions } from './harness/engine.js';
-import { Inbox } from './harness/inbox.js';
-import { connectOfficial } from './harness/official-worker.js';
-import { type Frame, RawWorker, WorkerError } from './harness/raw-worker.js';
+import { startTestEngine, type TestEngineOptions } from '../harness/engine.js';
+import { Inbox } from '../harness/inbox.js';
+import { connectOfficial } from '../harness/official-worker.js';
+import { type Frame, RawWorker, WorkerError } from '../harness/raw-worker.js';
 
 interface StateEvent {
   readonly type: string;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { GROUP } from '../src/store-contract/factory.js';
-import { aged, count, damage, faulty, RETENTION } from './harness/aged-store.js';
+import { GROUP } from '../../src/store-contract/factory.js';
+import { aged, count, damage, faulty, RETENTION } from '../harness/aged-store.js';
 
 test.each([
   {

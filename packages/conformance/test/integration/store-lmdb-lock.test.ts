@@ -4,8 +4,8 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { CLI, EngineProcess } from './harness/engine-process.js';
-import { RawWorker } from './harness/raw-worker.js';
+import { CLI, EngineProcess } from '../harness/engine-process.js';
+import { RawWorker } from '../harness/raw-worker.js';
 
 /** Each starts several engines. */
 const PATIENT_MS = 240_000;

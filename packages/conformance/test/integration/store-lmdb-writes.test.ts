@@ -1,10 +1,10 @@
 import { LIMITS } from '@rivulet/protocol';
 import { expect, test } from 'vitest';
-import { LmdbEnvironment } from '../../engine/src/store/lmdb/env/environment.js';
-import { decodeText, encodeText } from '../../engine/src/store/lmdb/tables/records.js';
-import { requireRoom } from '../../engine/src/store/shared/write-plan.js';
-import { once, set, writeTo } from '../src/store-contract/writes.js';
-import { aged, count, damage, faulty } from './harness/aged-store.js';
+import { LmdbEnvironment } from '../../../engine/src/store/lmdb/env/environment.js';
+import { decodeText, encodeText } from '../../../engine/src/store/lmdb/tables/records.js';
+import { requireRoom } from '../../../engine/src/store/shared/write-plan.js';
+import { once, set, writeTo } from '../../src/store-contract/writes.js';
+import { aged, count, damage, faulty } from '../harness/aged-store.js';
 
 const MINUTE = 60_000;
 const ttl = (ms: number) => ({ expiry: { kind: 'ttl', ms } }) as const;

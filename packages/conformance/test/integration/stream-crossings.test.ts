@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { startTestEngine, type TestEngineOptions } from './harness/engine.js';
-import { RawWorker } from './harness/raw-worker.js';
-import { type StreamFrame, StreamSocket } from './harness/stream-socket.js';
+import { startTestEngine, type TestEngineOptions } from '../harness/engine.js';
+import { RawWorker } from '../harness/raw-worker.js';
+import { type StreamFrame, StreamSocket } from '../harness/stream-socket.js';
 
 // Where two things of one socket cross: syncs of several groups, refusals, lagging cursors and new joins.
 

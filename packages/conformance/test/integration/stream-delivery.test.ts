@@ -1,8 +1,8 @@
 import { connect } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { startTestEngine, type TestEngineOptions } from './harness/engine.js';
-import { RawWorker } from './harness/raw-worker.js';
-import { type StreamFrame, StreamSocket } from './harness/stream-socket.js';
+import { startTestEngine, type TestEngineOptions } from '../harness/engine.js';
+import { RawWorker } from '../harness/raw-worker.js';
+import { type StreamFrame, StreamSocket } from '../harness/stream-socket.js';
 
 const room = { stream_name: 'chat', group_id: 'room-1' };
 

@@ -1,8 +1,8 @@
 import { LIMITS } from '@rivulet/protocol';
 import { describe, expect, test } from 'vitest';
-import { startTestEngine } from './harness/engine.js';
-import { RawWorker } from './harness/raw-worker.js';
-import { StreamSocket } from './harness/stream-socket.js';
+import { startTestEngine } from '../harness/engine.js';
+import { RawWorker } from '../harness/raw-worker.js';
+import { StreamSocket } from '../harness/stream-socket.js';
 
 const room = { stream_name: 'chat', group_id: 'room-1' };
 

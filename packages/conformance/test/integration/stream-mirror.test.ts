@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { startTestEngine } from './harness/engine.js';
-import { RawWorker } from './harness/raw-worker.js';
-import { type StreamFrame, StreamSocket } from './harness/stream-socket.js';
+import { startTestEngine } from '../harness/engine.js';
+import { RawWorker } from '../harness/raw-worker.js';
+import { type StreamFrame, StreamSocket } from '../harness/stream-socket.js';
 
 // Clients that join, leave, stop reading and read again while everything is written to: in the end each holds what the store holds, and no
 // value was ever followed by an older one. More seeds on demand: RIVULET_MIRROR_SEEDS=500.

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { startTestEngine, type TestEngineOptions } from './harness/engine.js';
-import { type Frame, RawWorker, WorkerError } from './harness/raw-worker.js';
-import { StreamSocket } from './harness/stream-socket.js';
+import { startTestEngine, type TestEngineOptions } from '../harness/engine.js';
+import { type Frame, RawWorker, WorkerError } from '../harness/raw-worker.js';
+import { StreamSocket } from '../harness/stream-socket.js';
 
 async function start(stream: NonNullable<TestEngineOptions['stream']> = {}) {
   const started = await startTestEngine({ stream });

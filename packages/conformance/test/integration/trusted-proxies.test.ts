@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { startTestEngine } from './harness/engine.js';
-import { RawWorker } from './harness/raw-worker.js';
-import { StreamSocket } from './harness/stream-socket.js';
+import { startTestEngine } from '../harness/engine.js';
+import { RawWorker } from '../harness/raw-worker.js';
+import { StreamSocket } from '../harness/stream-socket.js';
 
 const FORWARDED = { 'x-forwarded-for': '1.1.1.1, 2001:DB8::7', 'x-forwarded-proto': 'https' };
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { startTestEngine } from './harness/engine.js';
-import { RawWorker } from './harness/raw-worker.js';
+import { startTestEngine } from '../harness/engine.js';
+import { RawWorker } from '../harness/raw-worker.js';
 
 test('WP-16 a provider that was replaced can fail no binding; the one in its place can', async () => {
   const { workerUrl } = await startTestEngine();

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { startTestEngine } from './harness/engine.js';
-import { RawWorker } from './harness/raw-worker.js';
+import { startTestEngine } from '../harness/engine.js';
+import { RawWorker } from '../harness/raw-worker.js';
 
 const ITEM = { stream_name: 's', group_id: 'g', item_id: 'i' };
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { startTestEngine } from './harness/engine.js';
-import { type Frame, RawWorker, WorkerError } from './harness/raw-worker.js';
+import { startTestEngine } from '../harness/engine.js';
+import { type Frame, RawWorker, WorkerError } from '../harness/raw-worker.js';
 
 async function start() {
   const started = await startTestEngine();

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { AttackedEngine, crowd, later, MOST_SLICE_MS } from './harness/attacked-engine.js';
-import { frame, OPCODE, upgradeHead } from './harness/raw-socket.js';
-import { RawWorker } from './harness/raw-worker.js';
+import { AttackedEngine, crowd, later, MOST_SLICE_MS } from '../harness/attacked-engine.js';
+import { frame, OPCODE, upgradeHead } from '../harness/raw-socket.js';
+import { RawWorker } from '../harness/raw-worker.js';
 
 // The attacks of a security review, on an engine with a heap of 512 MiB, while an innocent worker writes and an innocent client watches.
 

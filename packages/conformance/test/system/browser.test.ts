@@ -1,9 +1,9 @@
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
-import { openPage, servePage } from './harness/browser.js';
-import { startTestEngine } from './harness/engine.js';
-import { RawWorker } from './harness/raw-worker.js';
-import type { StreamFrame } from './harness/stream-socket.js';
+import { openPage, servePage } from '../harness/browser.js';
+import { startTestEngine } from '../harness/engine.js';
+import { RawWorker } from '../harness/raw-worker.js';
+import type { StreamFrame } from '../harness/stream-socket.js';
 
 declare global {
   interface Window {

@@ -1,9 +1,9 @@
 import { connect, type Socket } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
-import { EngineProcess } from './harness/engine-process.js';
-import { upgradeHead } from './harness/raw-socket.js';
-import { RawWorker } from './harness/raw-worker.js';
-import { StreamSocket } from './harness/stream-socket.js';
+import { EngineProcess } from '../harness/engine-process.js';
+import { upgradeHead } from '../harness/raw-socket.js';
+import { RawWorker } from '../harness/raw-worker.js';
+import { StreamSocket } from '../harness/stream-socket.js';
 
 const LIMITED = ['/bin/sh', '-c', 'ulimit -n 120; exec "$@"', 'sh'];
 

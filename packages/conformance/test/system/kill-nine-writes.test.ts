@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { EngineProcess } from './harness/engine-process.js';
-import { RawWorker } from './harness/raw-worker.js';
+import { EngineProcess } from '../harness/engine-process.js';
+import { RawWorker } from '../harness/raw-worker.js';
 
-/** More on demand: `RIVULET_KILL_CYCLES=100 npx vitest run packages/conformance/test/kill-nine-writes.test.ts`. */
+/** More on demand: `RIVULET_KILL_CYCLES=100 npx vitest run packages/conformance/test/system/kill-nine-writes.test.ts`. */
 const CYCLES = Math.min(Number(process.env.RIVULET_KILL_CYCLES ?? 5), 200);
 const IN_FLIGHT = 32;
 const COUNTERS = 3;

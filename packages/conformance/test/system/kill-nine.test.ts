@@ -1,14 +1,14 @@
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { EngineProcess } from './harness/engine-process.js';
-import { KeptPositions } from './harness/kept-positions.js';
-import { type Found, KillLedger } from './harness/kill-ledger.js';
-import { type Target, watchUntilKilled, writeUntilKilled } from './harness/kill-writer.js';
-import { RawWorker } from './harness/raw-worker.js';
-import { readCopy } from './harness/store-copy.js';
+import { EngineProcess } from '../harness/engine-process.js';
+import { KeptPositions } from '../harness/kept-positions.js';
+import { type Found, KillLedger } from '../harness/kill-ledger.js';
+import { type Target, watchUntilKilled, writeUntilKilled } from '../harness/kill-writer.js';
+import { RawWorker } from '../harness/raw-worker.js';
+import { readCopy } from '../harness/store-copy.js';
 
-/** More on demand: `RIVULET_KILL_CYCLES=1000 npx vitest run packages/conformance/test/kill-nine.test.ts`. */
+/** More on demand: `RIVULET_KILL_CYCLES=1000 npx vitest run packages/conformance/test/system/kill-nine.test.ts`. */
 const CYCLES = Number(process.env.RIVULET_KILL_CYCLES ?? 60);
 /** Of one cycle; the most are twice as many. */
 const LEAST_ACKS = CYCLES < 1_000 ? 400 : 1_400;

@@ -7,11 +7,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { EngineProcess } from './harness/engine-process.js';
-import { LoopDelay } from './harness/loop-delay.js';
-import { RawWorker } from './harness/raw-worker.js';
+import { EngineProcess } from '../harness/engine-process.js';
+import { LoopDelay } from '../harness/loop-delay.js';
+import { RawWorker } from '../harness/raw-worker.js';
 
-const FILL = fileURLToPath(new URL('./harness/store-fill.mjs', import.meta.url));
+const FILL = fileURLToPath(new URL('../harness/store-fill.mjs', import.meta.url));
 const ITEMS = 1_000_000;
 /** Processor time from the spawn to the first answer, of all threads. */
 const GOAL_MS = 1_000;

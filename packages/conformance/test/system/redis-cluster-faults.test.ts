@@ -4,12 +4,12 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import type { Commit, StreamStore, WritableStore, WriteChange } from '@rivulet/engine/store';
 import { createRedisStore, type RedisStoreOptions } from '@rivulet/engine/stores';
 import { expect, onTestFinished, test } from 'vitest';
-import { RedisCluster } from '../../checker/src/live/redis-cluster.js';
-import { RedisServer } from '../../checker/src/live/redis-server.js';
-import { silentLogger } from '../../engine/src/logging/logger.js';
-import { slotOf } from '../../engine/src/store/redis/connection/hash-slots.js';
-import { addressOf } from '../../engine/src/store/redis/connection/topology.js';
-import { RedisKeys } from '../../engine/src/store/redis/keys.js';
+import { RedisCluster } from '../../../checker/src/live/redis-cluster.js';
+import { RedisServer } from '../../../checker/src/live/redis-server.js';
+import { silentLogger } from '../../../engine/src/logging/logger.js';
+import { slotOf } from '../../../engine/src/store/redis/connection/hash-slots.js';
+import { addressOf } from '../../../engine/src/store/redis/connection/topology.js';
+import { RedisKeys } from '../../../engine/src/store/redis/keys.js';
 
 const PREFIX = 'faults';
 const ref = (group: string) => ({ stream: 's', group });

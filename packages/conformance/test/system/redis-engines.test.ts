@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { RedisServer } from '../../checker/src/live/redis-server.js';
-import { connectionsOf } from './harness/connections.js';
-import { EngineProcess } from './harness/engine-process.js';
-import { Inbox } from './harness/inbox.js';
-import { RawWorker } from './harness/raw-worker.js';
+import { RedisServer } from '../../../checker/src/live/redis-server.js';
+import { connectionsOf } from '../harness/connections.js';
+import { EngineProcess } from '../harness/engine-process.js';
+import { Inbox } from '../harness/inbox.js';
+import { RawWorker } from '../harness/raw-worker.js';
 import {
   again,
   bound,
@@ -19,8 +19,8 @@ import {
   startPair,
   type Where,
   watchRoom,
-} from './harness/redis-nodes.js';
-import { type StreamFrame, StreamSocket } from './harness/stream-socket.js';
+} from '../harness/redis-nodes.js';
+import { type StreamFrame, StreamSocket } from '../harness/stream-socket.js';
 
 let server: RedisServer;
 beforeAll(async () => {

@@ -4,15 +4,15 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
-import { EngineProcess } from './harness/engine-process.js';
-import { RawWorker } from './harness/raw-worker.js';
+import { EngineProcess } from '../harness/engine-process.js';
+import { RawWorker } from '../harness/raw-worker.js';
 
 // Decision 21 is about minutes: `RIVULET_STALL_SECONDS=60 RIVULET_STALL_READERS=1,20,200 npx vitest run …` measures them.
 const SECONDS = Number(process.env.RIVULET_STALL_SECONDS ?? 3);
 const COUNTS = (process.env.RIVULET_STALL_READERS ?? '20').split(',').map(Number);
 /** A reader of the second kind takes one byte in this time. */
 const DRIP_SECONDS = SECONDS > 50 ? 50 : 1;
-const READERS = fileURLToPath(new URL('./harness/slow-readers.py', import.meta.url));
+const READERS = fileURLToPath(new URL('../harness/slow-readers.py', import.meta.url));
 const MIB = 1_048_576;
 const ITEMS = 100;
 const text = 'x'.repeat(200_000);

@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
-import { ONE_FILE_THREAD, underStrace } from './harness/disk-faults.js';
-import { EngineProcess, type EngineProcessOptions } from './harness/engine-process.js';
-import { RawWorker } from './harness/raw-worker.js';
-import { readCopy } from './harness/store-copy.js';
-import { StreamSocket } from './harness/stream-socket.js';
+import { ONE_FILE_THREAD, underStrace } from '../harness/disk-faults.js';
+import { EngineProcess, type EngineProcessOptions } from '../harness/engine-process.js';
+import { RawWorker } from '../harness/raw-worker.js';
+import { readCopy } from '../harness/store-copy.js';
+import { StreamSocket } from '../harness/stream-socket.js';
 
-const FAILING_STORE = fileURLToPath(new URL('./harness/failing-store.mjs', import.meta.url));
+const FAILING_STORE = fileURLToPath(new URL('../harness/failing-store.mjs', import.meta.url));
 
 const group = { stream_name: 's', group_id: 'g' };
 /** Each starts several engines. */

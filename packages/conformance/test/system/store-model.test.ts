@@ -15,11 +15,11 @@ import type {
 import { RivuletError } from '@rivulet/protocol';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { RedisServer } from '../../checker/src/live/redis-server.js';
-import { OpenStore } from '../src/store-contract/factory.js';
-import { expireNow, lmdbFactory, memoryFactory, redisFactory } from './harness/store-factories.js';
-import { StoreModel } from './harness/store-model.js';
-import { ModelWrites } from './harness/store-model-writes.js';
+import { RedisServer } from '../../../checker/src/live/redis-server.js';
+import { OpenStore } from '../../src/store-contract/factory.js';
+import { expireNow, lmdbFactory, memoryFactory, redisFactory } from '../harness/store-factories.js';
+import { StoreModel } from '../harness/store-model.js';
+import { ModelWrites } from '../harness/store-model-writes.js';
 
 /** Names that read the same when they are joined, and one that nobody writes to. */
 const GROUPS: readonly GroupRef[] = [

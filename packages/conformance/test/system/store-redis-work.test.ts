@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { RedisServer } from '../../checker/src/live/redis-server.js';
-import { EngineProcess } from './harness/engine-process.js';
-import { LoopSlices } from './harness/loop-slices.js';
-import { RawWorker } from './harness/raw-worker.js';
+import { RedisServer } from '../../../checker/src/live/redis-server.js';
+import { EngineProcess } from '../harness/engine-process.js';
+import { LoopSlices } from '../harness/loop-slices.js';
+import { RawWorker } from '../harness/raw-worker.js';
 
 let server: RedisServer;
 beforeAll(async () => {

@@ -1,8 +1,8 @@
 import { storeContract } from '@rivulet/conformance/store-contract';
 import { afterAll, beforeAll, describe, test } from 'vitest';
-import { RedisCluster } from '../../checker/src/live/redis-cluster.js';
-import { RedisServer } from '../../checker/src/live/redis-server.js';
-import { redisFactory } from './harness/store-factories.js';
+import { RedisCluster } from '../../../checker/src/live/redis-cluster.js';
+import { RedisServer } from '../../../checker/src/live/redis-server.js';
+import { redisFactory } from '../harness/store-factories.js';
 
 let server: RedisServer;
 let cluster: RedisCluster;

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
-import { startTestEngine, type TestEngine } from './harness/engine.js';
-import { heldBytes } from './harness/heap.js';
-import { frame, OPCODE, upgradeHead } from './harness/raw-socket.js';
-import { RawWorker } from './harness/raw-worker.js';
+import { startTestEngine, type TestEngine } from '../harness/engine.js';
+import { heldBytes } from '../harness/heap.js';
+import { frame, OPCODE, upgradeHead } from '../harness/raw-socket.js';
+import { RawWorker } from '../harness/raw-worker.js';
 
 const PEERS = 100;
 const MOST_BYTES = 262_144;

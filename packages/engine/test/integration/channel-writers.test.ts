@@ -1,9 +1,9 @@
 import { LIMITS } from '@rivulet/protocol';
 import { expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
-import { Channels } from '../src/core/channels/channels.js';
-import { silentLogger } from '../src/logging/logger.js';
-import { Listener } from '../src/transport/listener.js';
+import { Channels } from '../../src/core/channels/channels.js';
+import { silentLogger } from '../../src/logging/logger.js';
+import { Listener } from '../../src/transport/listener.js';
 
 it('a writer that is held back and dies is found out, though nothing is read of it', async () => {
   let now = 0;

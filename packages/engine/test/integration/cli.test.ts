@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import { parse } from 'yaml';
-import { ENGINE_VERSION } from '../src/config/engine-version.js';
-import { isLoopback } from '../src/structures/ip-address.js';
-import { CliProcess, run } from './cli-process.js';
-import { directoryWith, fixture, ROOT } from './config-files.js';
+import { ENGINE_VERSION } from '../../src/config/engine-version.js';
+import { isLoopback } from '../../src/structures/ip-address.js';
+import { CliProcess, run } from '../cli-process.js';
+import { directoryWith, fixture, ROOT } from '../config-files.js';
 
 const LOCAL = `workers:
   - name: iii-worker-manager

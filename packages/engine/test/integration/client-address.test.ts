@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { AddressRanges, addressGroup, isLoopback, plainAddress } from '../src/structures/ip-address.js';
-import { clientAddress } from '../src/transport/upgrade/client-address.js';
+import { AddressRanges, addressGroup, isLoopback, plainAddress } from '../../src/structures/ip-address.js';
+import { clientAddress } from '../../src/transport/upgrade/client-address.js';
 
 const PROXIES = new AddressRanges(['10.0.0.0/8', '127.0.0.1', 'fd00::/8', '192.0.2.128/25']);
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { describeConfig } from '../src/config/loading/describe-config.js';
-import { run } from './cli-process.js';
-import { directoryWith, load, problemsOf, warningCodes } from './config-files.js';
+import { describeConfig } from '../../src/config/loading/describe-config.js';
+import { run } from '../cli-process.js';
+import { directoryWith, load, problemsOf, warningCodes } from '../config-files.js';
 
 const worker = (config: string, more = '') => `${more}workers: [{ name: iii-worker-manager, config: { ${config} } }]`;
 const stream = (config: string) => `workers: [{ name: iii-stream, config: { ${config} } }]`;

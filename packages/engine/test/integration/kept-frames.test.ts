@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { Channels } from '../src/core/channels/channels.js';
-import { NonBlockingOutput } from '../src/logging/line-output.js';
-import { GroupLog } from '../src/stream/fanout/group-log.js';
-import { OutboundBatch } from '../src/transport/outbound-batch.js';
-import { encodeTextFrame } from '../src/transport/websocket-frame.js';
+import { Channels } from '../../src/core/channels/channels.js';
+import { NonBlockingOutput } from '../../src/logging/line-output.js';
+import { GroupLog } from '../../src/stream/fanout/group-log.js';
+import { OutboundBatch } from '../../src/transport/outbound-batch.js';
+import { encodeTextFrame } from '../../src/transport/websocket-frame.js';
 
 /** Node cuts small buffers from blocks of this size. */
 const POOL = Buffer.poolSize;

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { expect, test } from 'vitest';
-import { silentLogger } from '../src/logging/logger.js';
-import { Redis } from '../src/store/redis/connection/redis-pool.js';
+import { silentLogger } from '../../src/logging/logger.js';
+import { Redis } from '../../src/store/redis/connection/redis-pool.js';
 
 const connect = (port: number) =>
   Redis.connect({

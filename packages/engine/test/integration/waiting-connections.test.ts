@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { expect, it } from 'vitest';
-import { DescriptorReserve } from '../src/transport/admission/descriptor-reserve.js';
-import { WaitingConnections } from '../src/transport/admission/waiting-connections.js';
+import { DescriptorReserve } from '../../src/transport/admission/descriptor-reserve.js';
+import { WaitingConnections } from '../../src/transport/admission/waiting-connections.js';
 
 interface Peer {
   readonly name: string;

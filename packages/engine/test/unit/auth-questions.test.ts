@@ -1,10 +1,10 @@
 import { LIMITS } from '@rivulet/protocol';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type LogFields, silentLogger } from '../src/logging/logger.js';
-import { AuthQuestions, type CredentialMemory } from '../src/transport/upgrade/auth-questions.js';
-import { credentialDigest } from '../src/transport/upgrade/credential-digest.js';
-import { FairLine } from '../src/transport/upgrade/fair-line.js';
-import { RefusedCredentials } from '../src/transport/upgrade/refused-credentials.js';
+import { type LogFields, silentLogger } from '../../src/logging/logger.js';
+import { AuthQuestions, type CredentialMemory } from '../../src/transport/upgrade/auth-questions.js';
+import { credentialDigest } from '../../src/transport/upgrade/credential-digest.js';
+import { FairLine } from '../../src/transport/upgrade/fair-line.js';
+import { RefusedCredentials } from '../../src/transport/upgrade/refused-credentials.js';
 
 let now = 0;
 let questions: AuthQuestions;

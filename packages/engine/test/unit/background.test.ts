@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { runInBackground, runSafely } from '../src/logging/background.js';
-import type { LogFields, Logger } from '../src/logging/logger.js';
+import { runInBackground, runSafely } from '../../src/logging/background.js';
+import type { LogFields, Logger } from '../../src/logging/logger.js';
 
 function recorder() {
   const lines: [string, LogFields | undefined][] = [];

@@ -1,8 +1,8 @@
 import { LIMITS } from '@rivulet/protocol';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { WorkerLogs } from '../src/core/engine-api/worker-logs.js';
-import { BoundedLogger } from '../src/logging/bounded-logger.js';
-import { type LogFields, silentLogger } from '../src/logging/logger.js';
+import { WorkerLogs } from '../../src/core/engine-api/worker-logs.js';
+import { BoundedLogger } from '../../src/logging/bounded-logger.js';
+import { type LogFields, silentLogger } from '../../src/logging/logger.js';
 
 const RATES = { ofEvent: 10, ofDebugEvent: 100, special: { worker_log: 2_000 }, all: 4_000 };
 

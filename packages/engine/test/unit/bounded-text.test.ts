@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { boundedText } from '../src/core/builtins/bounded-text.js';
+import { boundedText } from '../../src/core/builtins/bounded-text.js';
 
 test('a bounded text is what JSON writes', () => {
   const member = fc.oneof(fc.jsonValue(), fc.constant(undefined), fc.array(fc.oneof(fc.jsonValue(), fc.constant(undefined))));

@@ -1,10 +1,10 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
-import { FunctionFabric } from '../src/core/fabric/function-fabric.js';
-import type { Call, Outcome } from '../src/core/fabric/invocation.js';
-import { MadeCalls } from '../src/core/workers/requested-calls.js';
-import { silentLogger } from '../src/logging/logger.js';
+import { FunctionFabric } from '../../src/core/fabric/function-fabric.js';
+import type { Call, Outcome } from '../../src/core/fabric/invocation.js';
+import { MadeCalls } from '../../src/core/workers/requested-calls.js';
+import { silentLogger } from '../../src/logging/logger.js';
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;

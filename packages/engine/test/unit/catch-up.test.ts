@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import type { Membership } from '../src/stream/fanout/subscription.js';
-import { GROUP, LARGE, REF, Socket, settled, World } from './hub-world.js';
+import type { Membership } from '../../src/stream/fanout/subscription.js';
+import { GROUP, LARGE, REF, Socket, settled, World } from '../hub-world.js';
 
 let world: World;
 beforeEach(() => {

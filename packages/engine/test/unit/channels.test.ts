@@ -1,11 +1,11 @@
 import { LIMITS, RivuletError } from '@rivulet/protocol';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { Channel, ChannelMessage, ChannelReader, ChannelWriter } from '../src/core/channels/channel.js';
-import { readChannelTarget } from '../src/core/channels/channel-url.js';
-import { Channels } from '../src/core/channels/channels.js';
-import { ReaderSocket } from '../src/core/channels/socket-endpoints.js';
-import type { Caller, CallerAccess } from '../src/core/fabric/invocation.js';
-import type { Connection } from '../src/transport/connection.js';
+import type { Channel, ChannelMessage, ChannelReader, ChannelWriter } from '../../src/core/channels/channel.js';
+import { readChannelTarget } from '../../src/core/channels/channel-url.js';
+import { Channels } from '../../src/core/channels/channels.js';
+import { ReaderSocket } from '../../src/core/channels/socket-endpoints.js';
+import type { Caller, CallerAccess } from '../../src/core/fabric/invocation.js';
+import type { Connection } from '../../src/transport/connection.js';
 
 type Owner = Pick<Caller, 'workerId' | 'access'>;
 const SESSION: CallerAccess = { mayCall: () => false, grant: { context: {} } };

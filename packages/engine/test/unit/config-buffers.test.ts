@@ -1,6 +1,6 @@
 import { getDefaultHighWaterMark } from 'node:stream';
 import { expect, it } from 'vitest';
-import { load, problemsOf } from './config-files.js';
+import { load, problemsOf } from '../config-files.js';
 
 const config = (bytes: number) => `workers: [{ name: iii-stream, config: { max_buffered_bytes: ${bytes} } }]`;
 

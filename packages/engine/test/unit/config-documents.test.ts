@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
-import { ENGINE_VERSION } from '../src/config/engine-version.js';
-import { describeConfig } from '../src/config/loading/describe-config.js';
-import { loadConfig } from '../src/config/loading/load-config.js';
+import { ENGINE_VERSION } from '../../src/config/engine-version.js';
+import { describeConfig } from '../../src/config/loading/describe-config.js';
+import { loadConfig } from '../../src/config/loading/load-config.js';
 import {
   httpSchema,
   kvSchemas,
@@ -15,8 +15,8 @@ import {
   stateSchema,
   streamSchema,
   workerManagerSchema,
-} from '../src/config/loading/worker-schemas.js';
-import { directoryWith, fixture, load, ROOT } from './config-files.js';
+} from '../../src/config/loading/worker-schemas.js';
+import { directoryWith, fixture, load, ROOT } from '../config-files.js';
 
 const SAMPLE = readFileSync(join(ROOT, 'iii-config.yaml'), 'utf8');
 const DOCUMENT = readFileSync(join(ROOT, 'docs/configuration.md'), 'utf8');

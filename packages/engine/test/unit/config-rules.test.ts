@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { describeConfig } from '../src/config/loading/describe-config.js';
-import { ADAPTERS, CLASSES, NAMES } from '../src/config/loading/known-names.js';
-import { DEFAULT_STORE_PATHS, kvSchemas } from '../src/config/loading/worker-schemas.js';
-import { load, problemsOf, warningCodes } from './config-files.js';
+import { describeConfig } from '../../src/config/loading/describe-config.js';
+import { ADAPTERS, CLASSES, NAMES } from '../../src/config/loading/known-names.js';
+import { DEFAULT_STORE_PATHS, kvSchemas } from '../../src/config/loading/worker-schemas.js';
+import { load, problemsOf, warningCodes } from '../config-files.js';
 
 const stream = (config: string) => `workers:\n  - name: iii-stream\n    config: ${config}\n`;
 const oldStream = (config: string) => `modules:\n  - class: modules::stream::StreamModule\n    config: ${config}\n`;

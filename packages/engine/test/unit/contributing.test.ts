@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
 
 /** Dependencies of one package.json, without our own packages. An alias such as `iii-sdk-0.3.0` counts as the package it stands for. */
 function dependenciesOf(path: string): string[] {

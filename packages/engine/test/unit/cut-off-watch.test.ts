@@ -1,6 +1,6 @@
 import { LIMITS } from '@rivulet/protocol';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { CutOffWatch, type Stranded } from '../src/stream/session/outage-eviction.js';
+import { CutOffWatch, type Stranded } from '../../src/stream/session/outage-eviction.js';
 
 let now = 0;
 const clock = { now: () => now, monotonic: () => now };

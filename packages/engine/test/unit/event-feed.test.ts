@@ -1,10 +1,10 @@
 import { LIMITS } from '@rivulet/protocol';
 import { expect, test } from 'vitest';
-import { EventFeed, type FeedOptions } from '../src/core/engine-api/event-feed.js';
-import type { TriggerBinding } from '../src/core/fabric/fabric.js';
-import { FunctionFabric } from '../src/core/fabric/function-fabric.js';
-import { JsonPayload } from '../src/core/fabric/invocation.js';
-import { silentLogger } from '../src/logging/logger.js';
+import { EventFeed, type FeedOptions } from '../../src/core/engine-api/event-feed.js';
+import type { TriggerBinding } from '../../src/core/fabric/fabric.js';
+import { FunctionFabric } from '../../src/core/fabric/function-fabric.js';
+import { JsonPayload } from '../../src/core/fabric/invocation.js';
+import { silentLogger } from '../../src/logging/logger.js';
 
 const binding = (id: string, workerId: string | undefined = id): TriggerBinding => ({
   id,

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { FrameSkipper } from '../src/transport/frame-skipper.js';
+import { FrameSkipper } from '../../src/transport/frame-skipper.js';
 
 const MASK = Buffer.from([1, 2, 3, 4]);
 

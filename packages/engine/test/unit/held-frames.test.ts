@@ -1,6 +1,6 @@
 import type { WorkerMessage } from '@rivulet/protocol';
 import { expect, test } from 'vitest';
-import { HeldFrames } from '../src/core/workers/access/frame-queue.js';
+import { HeldFrames } from '../../src/core/workers/access/frame-queue.js';
 
 const frame = (id: string): WorkerMessage => ({ type: 'unregisterfunction', id });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { WorkerToken } from '../src/core/workers/access/worker-token.js';
-import { isHostAllowed } from '../src/transport/upgrade/host-check.js';
-import { isLoopbackOrigin } from '../src/transport/upgrade/origin-check.js';
+import { WorkerToken } from '../../src/core/workers/access/worker-token.js';
+import { isHostAllowed } from '../../src/transport/upgrade/host-check.js';
+import { isLoopbackOrigin } from '../../src/transport/upgrade/origin-check.js';
 
 const host = (...values: string[]) => ({ rawHeaders: ['Accept', 'host', ...values.flatMap((value) => ['Host', value]), 'X', 'y'] });
 const GUARDED = { allowed: [], guardsLoopback: true };

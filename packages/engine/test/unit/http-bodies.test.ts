@@ -1,8 +1,8 @@
 import { LIMITS } from '@rivulet/protocol';
 import { expect, it, onTestFinished } from 'vitest';
-import { BodyBuffer } from '../src/http/request/body-buffer.js';
-import { BodyIntake } from '../src/http/request/body-intake.js';
-import { isJson } from '../src/http/request/request-body.js';
+import { BodyBuffer } from '../../src/http/request/body-buffer.js';
+import { BodyIntake } from '../../src/http/request/body-intake.js';
+import { isJson } from '../../src/http/request/request-body.js';
 
 function world(most = 1_000) {
   let now = 0;

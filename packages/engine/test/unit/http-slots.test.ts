@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { Slots } from '../src/http/request-slots.js';
+import { Slots } from '../../src/http/request-slots.js';
 
 it('a long line of requests that leave at once is worked off without deep recursion', () => {
   const slots = new Slots(1, 20_000);

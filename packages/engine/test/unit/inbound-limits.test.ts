@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { type LogFields, silentLogger } from '../src/logging/logger.js';
-import { InboundLimits } from '../src/transport/inbound-limits.js';
-import type { InboundRates } from '../src/transport/inbound-meter.js';
+import { type LogFields, silentLogger } from '../../src/logging/logger.js';
+import { InboundLimits } from '../../src/transport/inbound-limits.js';
+import type { InboundRates } from '../../src/transport/inbound-meter.js';
 
 class Reader {
   open = true;

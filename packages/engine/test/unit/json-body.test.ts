@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { readLargeJson, readSmallJson } from '../src/http/request/json-body.js';
-import { TurnBudget } from '../src/structures/turn-budget.js';
+import { readLargeJson, readSmallJson } from '../../src/http/request/json-body.js';
+import { TurnBudget } from '../../src/structures/turn-budget.js';
 
 const turns = new TurnBudget(() => performance.now());
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { type LostLines, NonBlockingOutput } from '../src/logging/line-output.js';
+import { type LostLines, NonBlockingOutput } from '../../src/logging/line-output.js';
 
 /** A pipe with room for `room` bytes; none is read unless a test makes room. */
 function pipe(room: number, bufferBytes = 20) {

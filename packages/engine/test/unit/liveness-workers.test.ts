@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { Liveness, type Pingable } from '../src/transport/liveness.js';
+import { Liveness, type Pingable } from '../../src/transport/liveness.js';
 
 /** A peer that never answers; `read` is what the kernel takes for it each second. */
 class SilentPeer implements Pingable {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Liveness, type LivenessOptions, type Pingable } from '../src/transport/liveness.js';
+import { Liveness, type LivenessOptions, type Pingable } from '../../src/transport/liveness.js';
 
 class FakeConnection implements Pingable {
   awaitsPong = false;

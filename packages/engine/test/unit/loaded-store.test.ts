@@ -1,12 +1,12 @@
 import { RivuletError } from '@rivulet/protocol';
 import { describe, expect, it } from 'vitest';
-import { type LogFields, silentLogger } from '../src/logging/logger.js';
-import { createMemoryStore } from '../src/store/memory/memory-store.js';
-import { loadStoreModule } from '../src/store/module/load-store-module.js';
-import { LoadedStore } from '../src/store/module/loaded-store.js';
-import type { StreamStore } from '../src/store/store.js';
-import { systemClock } from '../src/structures/clock.js';
-import { directoryWith } from './config-files.js';
+import { type LogFields, silentLogger } from '../../src/logging/logger.js';
+import { createMemoryStore } from '../../src/store/memory/memory-store.js';
+import { loadStoreModule } from '../../src/store/module/load-store-module.js';
+import { LoadedStore } from '../../src/store/module/loaded-store.js';
+import type { StreamStore } from '../../src/store/store.js';
+import { systemClock } from '../../src/structures/clock.js';
+import { directoryWith } from '../config-files.js';
 
 const GROUP = { stream: 'chat', group: 'room' };
 const EVENTS = { onCommit() {}, onBreak() {} };

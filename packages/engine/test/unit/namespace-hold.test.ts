@@ -1,6 +1,6 @@
 import { decodeWorkerMessage, LIMITS, type WorkerMessage } from '@rivulet/protocol';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { NamespaceHold } from '../src/core/workers/namespace-hold.js';
+import { NamespaceHold } from '../../src/core/workers/namespace-hold.js';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());

@@ -1,10 +1,10 @@
 import { LIMITS } from '@rivulet/protocol';
 import { describe, expect, it } from 'vitest';
-import { HeldEvents } from '../src/core/fabric/event-budget.js';
-import { FiringTurns } from '../src/core/fabric/firing-scheduler.js';
-import { OrderedFiring } from '../src/core/triggers/lane-queue.js';
-import { silentLogger } from '../src/logging/logger.js';
-import { countReleased } from './released.js';
+import { HeldEvents } from '../../src/core/fabric/event-budget.js';
+import { FiringTurns } from '../../src/core/fabric/firing-scheduler.js';
+import { OrderedFiring } from '../../src/core/triggers/lane-queue.js';
+import { silentLogger } from '../../src/logging/logger.js';
+import { countReleased } from '../released.js';
 
 /** Firings that end when the test says so. */
 class Runs {

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ParsedValues } from '../src/core/builtins/parsed-values.js';
-import { applyUpdateOps } from '../src/core/builtins/update-apply.js';
-import { parseUpdateOps, type UpdateOp } from '../src/core/builtins/update-ops.js';
-import { valueIdOf } from '../src/store/shared/value-id.js';
+import { ParsedValues } from '../../src/core/builtins/parsed-values.js';
+import { applyUpdateOps } from '../../src/core/builtins/update-apply.js';
+import { parseUpdateOps, type UpdateOp } from '../../src/core/builtins/update-ops.js';
+import { valueIdOf } from '../../src/store/shared/value-id.js';
 
 const PADDING = 'x'.repeat(5_000);
 

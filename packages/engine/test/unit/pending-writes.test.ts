@@ -1,6 +1,6 @@
 import { LIMITS } from '@rivulet/protocol';
 import { describe, expect, it } from 'vitest';
-import { PendingWrites } from '../src/store/callers/pending-writes.js';
+import { PendingWrites } from '../../src/store/callers/pending-writes.js';
 
 const GROUP = { stream: 'chat', group: 'room' };
 const afterTurn = () => new Promise<void>((resolve) => setImmediate(resolve));

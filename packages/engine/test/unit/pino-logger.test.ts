@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createLogger, type LoggerOptions } from '../src/logging/pino-logger.js';
+import { createLogger, type LoggerOptions } from '../../src/logging/pino-logger.js';
 
 function capture(options: LoggerOptions) {
   const lines: string[] = [];

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { silentLogger } from '../src/logging/logger.js';
-import type { RedisGroups, Standing } from '../src/store/redis/group-client.js';
-import { GroupFeed } from '../src/store/redis/group-feed.js';
-import { GroupsReturn } from '../src/store/redis/reconnect.js';
-import { readTold } from '../src/store/redis/records.js';
+import { silentLogger } from '../../src/logging/logger.js';
+import type { RedisGroups, Standing } from '../../src/store/redis/group-client.js';
+import { GroupFeed } from '../../src/store/redis/group-feed.js';
+import { GroupsReturn } from '../../src/store/redis/reconnect.js';
+import { readTold } from '../../src/store/redis/records.js';
 
 const REF = { stream: 's', group: 'g' };
 const EPOCH = 'e1';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { planOf } from '../src/store/redis/write-ops.js';
+import { planOf } from '../../src/store/redis/write-ops.js';
 
 const REF = { stream: 's', group: 'g' };
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { RepeatedLine } from '../src/logging/repeated-line.js';
+import { RepeatedLine } from '../../src/logging/repeated-line.js';
 
 it('a repeated line is written the first time, then once a minute with how often it happened', () => {
   let now = 5;

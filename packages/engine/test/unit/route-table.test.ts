@@ -1,8 +1,8 @@
 import { LIMITS } from '@rivulet/protocol';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type Route, readRoute } from '../src/http/routes/route.js';
-import { RouteTable } from '../src/http/routes/route-table.js';
+import { type Route, readRoute } from '../../src/http/routes/route.js';
+import { RouteTable } from '../../src/http/routes/route-table.js';
 
 let bindings = 0;
 function route(path: string, method = 'GET'): Route {

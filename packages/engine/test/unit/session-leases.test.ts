@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import type { Leases } from '../src/stream/leases/leases.js';
-import { SessionLeases } from '../src/stream/leases/session-leases.js';
+import type { Leases } from '../../src/stream/leases/leases.js';
+import { SessionLeases } from '../../src/stream/leases/session-leases.js';
 
 it.each([
   [1000, 'left'],

@@ -1,9 +1,9 @@
 import { LIMITS } from '@rivulet/protocol';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import type { ChangeEntry } from '../src/store/store.js';
-import type { Subscription } from '../src/stream/fanout/subscription.js';
-import { FrameEncoder } from '../src/stream/frames/frame-encoder.js';
-import { GROUP, REF, Socket, settled, World } from './hub-world.js';
+import type { ChangeEntry } from '../../src/store/store.js';
+import type { Subscription } from '../../src/stream/fanout/subscription.js';
+import { FrameEncoder } from '../../src/stream/frames/frame-encoder.js';
+import { GROUP, REF, Socket, settled, World } from '../hub-world.js';
 
 let world: World;
 beforeEach(() => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type PageBounds, pageOf, SortedNames } from '../src/structures/sorted-names.js';
+import { type PageBounds, pageOf, SortedNames } from '../../src/structures/sorted-names.js';
 
 const name = fc.string({ maxLength: 4, unit: fc.constantFrom('a', 'b', '\uE000', '\u{1F642}', '"') });
 const bounds = fc.record({

@@ -1,6 +1,6 @@
 import { LIMITS } from '@rivulet/protocol';
 import { afterEach, expect, it, vi } from 'vitest';
-import { GROUP, LARGE, REF, Socket, settled, World } from './hub-world.js';
+import { GROUP, LARGE, REF, Socket, settled, World } from '../hub-world.js';
 
 let world: World;
 afterEach(() => {

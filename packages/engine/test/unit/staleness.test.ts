@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { GROUP, REF, Socket, settled, World } from './hub-world.js';
+import { GROUP, REF, Socket, settled, World } from '../hub-world.js';
 
 let world: World;
 beforeEach(() => {

@@ -2,9 +2,9 @@ import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { silentLogger } from '../src/logging/logger.js';
-import { diskSpace } from '../src/store/lmdb/env/free-space.js';
-import { CHANGE_BYTES, StoreRoom } from '../src/store/lmdb/writing/disk-space.js';
+import { silentLogger } from '../../src/logging/logger.js';
+import { diskSpace } from '../../src/store/lmdb/env/free-space.js';
+import { CHANGE_BYTES, StoreRoom } from '../../src/store/lmdb/writing/disk-space.js';
 
 /** A room whose watermark lies `above` what is free now: negative is plenty of room. */
 function roomWith(above: number, reusable = 0, ballastBytes = 0) {

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import { collectYoungGarbage } from '../src/core/channels/collect-young-garbage.js';
-import { systemClock } from '../src/structures/clock.js';
-import { PairMap } from '../src/structures/pair-map.js';
-import { OutboundBatch } from '../src/transport/outbound-batch.js';
-import { encodeTextFragment, encodeTextFrame, PING_FRAME, textFrameBytes, writeTextFrame } from '../src/transport/websocket-frame.js';
+import { collectYoungGarbage } from '../../src/core/channels/collect-young-garbage.js';
+import { systemClock } from '../../src/structures/clock.js';
+import { PairMap } from '../../src/structures/pair-map.js';
+import { OutboundBatch } from '../../src/transport/outbound-batch.js';
+import { encodeTextFragment, encodeTextFrame, PING_FRAME, textFrameBytes, writeTextFrame } from '../../src/transport/websocket-frame.js';
 
 /** The next turn of the event loop, after everything that was put off to the end of this one. */
 const nextTurn = () => new Promise<void>((resolve) => setImmediate(() => setImmediate(resolve)));

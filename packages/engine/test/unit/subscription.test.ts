@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { GroupFanout } from '../src/stream/fanout/group-fanout.js';
-import { Membership, type Subscriber, Subscription } from '../src/stream/fanout/subscription.js';
+import { GroupFanout } from '../../src/stream/fanout/group-fanout.js';
+import { Membership, type Subscriber, Subscription } from '../../src/stream/fanout/subscription.js';
 
 const SILENT: Subscriber = {
   write() {},

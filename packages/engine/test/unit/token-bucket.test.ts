@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { TokenBucket } from '../src/structures/token-bucket.js';
+import { TokenBucket } from '../../src/structures/token-bucket.js';
 
 function bucket(perSecond: number, burst: number) {
   const time = { now: 5_000, reads: 0 };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { matches, readFilter } from '../src/stream/functions/trigger-filter.js';
+import { matches, readFilter } from '../../src/stream/functions/trigger-filter.js';
 
 describe('the filter of a stream trigger', () => {
   it('ST-16 absent, null and the empty text mean any', () => {

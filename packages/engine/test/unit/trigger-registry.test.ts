@@ -1,7 +1,7 @@
 import { LIMITS } from '@rivulet/protocol';
 import { expect, it } from 'vitest';
-import { TriggerRegistry } from '../src/core/fabric/trigger-registry.js';
-import { silentLogger } from '../src/logging/logger.js';
+import { TriggerRegistry } from '../../src/core/fabric/trigger-registry.js';
+import { silentLogger } from '../../src/logging/logger.js';
 
 const durable = (id: string) => ({ id, type: 'later', functionId: 'app::f', config: {}, metadata: undefined, workerId: undefined });
 

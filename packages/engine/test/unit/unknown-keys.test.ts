@@ -1,10 +1,10 @@
 import { LIMITS } from '@rivulet/protocol';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { z } from 'zod';
-import { IgnoredKeys } from '../src/core/contracts/ignored-keys.js';
-import { InputKeys } from '../src/core/contracts/input-keys.js';
-import { TriggerRegistry } from '../src/core/fabric/trigger-registry.js';
-import { silentLogger } from '../src/logging/logger.js';
+import { IgnoredKeys } from '../../src/core/contracts/ignored-keys.js';
+import { InputKeys } from '../../src/core/contracts/input-keys.js';
+import { TriggerRegistry } from '../../src/core/fabric/trigger-registry.js';
+import { silentLogger } from '../../src/logging/logger.js';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());

@@ -1,7 +1,7 @@
 import { decodeWorkerMessage, LIMITS } from '@rivulet/protocol';
 import { describe, expect, it } from 'vitest';
-import { applyUpdateOps } from '../src/core/builtins/update-apply.js';
-import { parseUpdateOps, type UpdateOp } from '../src/core/builtins/update-ops.js';
+import { applyUpdateOps } from '../../src/core/builtins/update-apply.js';
+import { parseUpdateOps, type UpdateOp } from '../../src/core/builtins/update-ops.js';
 
 type Raw = Readonly<Record<string, unknown>>;
 

@@ -1,8 +1,8 @@
 import { LIMITS } from '@rivulet/protocol';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { applyUpdateOps } from '../src/core/builtins/update-apply.js';
-import { parseUpdateOps, UPDATE_ERRORS_URL, type UpdateOp } from '../src/core/builtins/update-ops.js';
+import { applyUpdateOps } from '../../src/core/builtins/update-apply.js';
+import { parseUpdateOps, UPDATE_ERRORS_URL, type UpdateOp } from '../../src/core/builtins/update-ops.js';
 
 type Raw = Readonly<Record<string, unknown>>;
 

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { FunctionFabric } from '../src/core/fabric/function-fabric.js';
-import { failure, type Outcome } from '../src/core/fabric/invocation.js';
-import { UpgradeAuth } from '../src/core/workers/access/upgrade-auth.js';
-import { silentLogger } from '../src/logging/logger.js';
+import { FunctionFabric } from '../../src/core/fabric/function-fabric.js';
+import { failure, type Outcome } from '../../src/core/fabric/invocation.js';
+import { UpgradeAuth } from '../../src/core/workers/access/upgrade-auth.js';
+import { silentLogger } from '../../src/logging/logger.js';
 
 const ATTEMPTS = 1_000;
 const RBAC = {

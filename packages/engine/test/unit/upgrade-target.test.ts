@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { readTarget } from '../src/stream/session/upgrade-target.js';
-import { decodeQuery } from '../src/transport/upgrade/upgrade-input.js';
+import { readTarget } from '../../src/stream/session/upgrade-target.js';
+import { decodeQuery } from '../../src/transport/upgrade/upgrade-input.js';
 
 const join = (stream: string, group: string, item?: string) => ({ kind: 'join', stream, group, item, positions: false, since: undefined });
 const unknown = { kind: 'unknown' };

@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
-import { Channels } from '../src/core/channels/channels.js';
-import { FunctionFabric } from '../src/core/fabric/function-fabric.js';
-import { WorkerRegistry } from '../src/core/workers/worker-registry.js';
-import { WorkerSession } from '../src/core/workers/worker-session.js';
-import { type LogFields, silentLogger } from '../src/logging/logger.js';
-import { systemClock } from '../src/structures/clock.js';
+import { Channels } from '../../src/core/channels/channels.js';
+import { FunctionFabric } from '../../src/core/fabric/function-fabric.js';
+import { WorkerRegistry } from '../../src/core/workers/worker-registry.js';
+import { WorkerSession } from '../../src/core/workers/worker-session.js';
+import { type LogFields, silentLogger } from '../../src/logging/logger.js';
+import { systemClock } from '../../src/structures/clock.js';
 
 const NO_CONNECTION = {
   remoteAddress: '127.0.0.1',

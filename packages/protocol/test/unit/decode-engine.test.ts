@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeEngineMessage } from '../src/decode/decode-engine.js';
+import { decodeEngineMessage } from '../../src/decode/decode-engine.js';
 import {
   encodeError,
   encodeInvoke,
@@ -8,7 +8,7 @@ import {
   encodeResult,
   encodeUnregisterTrigger,
   encodeWorkerRegistered,
-} from '../src/encode/encode-worker.js';
+} from '../../src/encode/encode-worker.js';
 
 const decode = (frame: unknown) => decodeEngineMessage(JSON.stringify(frame));
 

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type DecodedStreamFrame, decodeStreamFrame } from '../src/decode/decode-stream-frame.js';
+import { type DecodedStreamFrame, decodeStreamFrame } from '../../src/decode/decode-stream-frame.js';
 import {
   encodeChange,
   encodeEvent,
@@ -8,8 +8,8 @@ import {
   encodeGroupSyncTail,
   encodeItemSync,
   encodeUnauthorized,
-} from '../src/encode/encode-stream.js';
-import { encodeControl } from '../src/messages/control-frames.js';
+} from '../../src/encode/encode-stream.js';
+import { encodeControl } from '../../src/messages/control-frames.js';
 
 const TARGET = { streamName: 'chat', groupId: 'r1' };
 const HEAD = { type: 'stream', timestamp: 1, ...TARGET };

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeStreamMessage } from '../src/decode/decode-stream.js';
-import type { Undecodable } from '../src/decode/decoded.js';
-import { isRegistryId } from '../src/json/json-fields.js';
-import { LIMITS } from '../src/limits.js';
+import { decodeStreamMessage } from '../../src/decode/decode-stream.js';
+import type { Undecodable } from '../../src/decode/decoded.js';
+import { isRegistryId } from '../../src/json/json-fields.js';
+import { LIMITS } from '../../src/limits.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 

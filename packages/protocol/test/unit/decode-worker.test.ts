@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeWorkerMessage } from '../src/decode/decode-worker.js';
-import type { Undecodable } from '../src/decode/decoded.js';
+import { decodeWorkerMessage } from '../../src/decode/decode-worker.js';
+import type { Undecodable } from '../../src/decode/decoded.js';
 import {
   encodeError,
   encodeInvoke,
@@ -11,11 +11,11 @@ import {
   encodeUnregisterTrigger,
   encodeWorkerRegistered,
   PONG_TEXT,
-} from '../src/encode/encode-worker.js';
-import { ERROR_CODES } from '../src/errors.js';
-import { isRegistryId, namespaceRule } from '../src/json/json-fields.js';
-import { LIMITS } from '../src/limits.js';
-import type { WorkerMessage } from '../src/messages/worker-messages.js';
+} from '../../src/encode/encode-worker.js';
+import { ERROR_CODES } from '../../src/errors.js';
+import { isRegistryId, namespaceRule } from '../../src/json/json-fields.js';
+import { LIMITS } from '../../src/limits.js';
+import type { WorkerMessage } from '../../src/messages/worker-messages.js';
 
 type Frame = Readonly<Record<string, unknown>>;
 

@@ -1,13 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { CLOSE_CODES } from '../src/close-codes.js';
-import { ERROR_CODES } from '../src/errors.js';
-import { LIMITS } from '../src/limits.js';
+import { CLOSE_CODES } from '../../src/close-codes.js';
+import { ERROR_CODES } from '../../src/errors.js';
+import { LIMITS } from '../../src/limits.js';
 
 /** Rows of the table with these columns, each row as its trimmed cells. */
 function tableOf(file: string, ...columns: readonly string[]): string[][] {
-  const lines = readFileSync(fileURLToPath(new URL(`../../../docs/${file}`, import.meta.url)), 'utf8').split('\n');
+  const lines = readFileSync(fileURLToPath(new URL(`../../../../docs/${file}`, import.meta.url)), 'utf8').split('\n');
   const header = lines.indexOf(`| ${columns.join(' | ')} |`);
   if (header < 0) throw new Error(`docs/${file} has no table with the columns ${columns.join(', ')}`);
   const rows: string[][] = [];
@@ -25,7 +25,7 @@ function tableOf(file: string, ...columns: readonly string[]): string[][] {
 
 /** The source files of the packages that speak for Rivulet, but for the table of codes itself. */
 function sources(): string[] {
-  return ['../src/', '../../engine/src/'].flatMap((folder) => {
+  return ['../../src/', '../../../engine/src/'].flatMap((folder) => {
     const path = fileURLToPath(new URL(folder, import.meta.url));
     const files = readdirSync(path, { recursive: true, encoding: 'utf8' });
     return files.filter((file) => file.endsWith('.ts') && file !== 'errors.ts').map((file) => readFileSync(path + file, 'utf8'));

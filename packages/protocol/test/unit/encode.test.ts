@@ -7,7 +7,7 @@ import {
   encodeGroupSyncTail,
   encodeItemSync,
   encodeUnauthorized,
-} from '../src/encode/encode-stream.js';
+} from '../../src/encode/encode-stream.js';
 import {
   encodeError,
   encodeInvoke,
@@ -17,8 +17,8 @@ import {
   encodeUnregisterTrigger,
   encodeWorkerRegistered,
   PONG_TEXT,
-} from '../src/encode/encode-worker.js';
-import type { JsonText } from '../src/json/json-text.js';
+} from '../../src/encode/encode-worker.js';
+import type { JsonText } from '../../src/json/json-text.js';
 
 const FRAME = { timestamp: 1700000000123, streamName: 'chat', groupId: 'room-1', id: 'm1', offset: 8 };
 const HEAD = '{"type":"stream","timestamp":1700000000123,"streamName":"chat","groupId":"room-1","id":"m1","event":';

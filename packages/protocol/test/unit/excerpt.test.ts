@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { decodeWorkerMessage } from '../src/index.js';
+import { decodeWorkerMessage } from '../../src/index.js';
 
 it('what is repeated to a sender is well-formed, wherever a long name is cut', () => {
   const name = `${'x'.repeat(63)}${'😀'.repeat(1_000)}`;

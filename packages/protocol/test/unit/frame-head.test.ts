@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeWorkerMessage } from '../src/decode/decode-worker.js';
-import { readFrameHead } from '../src/decode/frame-head.js';
-import { LIMITS } from '../src/limits.js';
+import { decodeWorkerMessage } from '../../src/decode/decode-worker.js';
+import { readFrameHead } from '../../src/decode/frame-head.js';
+import { LIMITS } from '../../src/limits.js';
 
 const KEYS = new Set(['type', 'id', 'action']);
 const head = (text: string) => ({ ...readFrameHead(text, KEYS) });

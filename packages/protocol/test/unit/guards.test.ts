@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseJson, percentDecode, percentEncode, wellFormed } from '../src/json/guards.js';
+import { parseJson, percentDecode, percentEncode, wellFormed } from '../../src/json/guards.js';
 
 const STRANGE = [
   '',

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { decodeStreamMessage, decodeWorkerMessage, exceedsKeys } from '../src/index.js';
+import { decodeStreamMessage, decodeWorkerMessage, exceedsKeys } from '../../src/index.js';
 
 const PADDING = ' '.repeat(17_000);
 const object = (from: number, to: number) => `{${Array.from({ length: to - from }, (_, n) => `"k${from + n}" : ${n}`).join()}}`;

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { field, isJsonObject, isRegistryId, optionalField, stringField, utf8Length } from '../src/json/json-fields.js';
-import { exceedsNodes, scanJson } from '../src/json/json-scan.js';
-import { LIMITS } from '../src/limits.js';
+import { field, isJsonObject, isRegistryId, optionalField, stringField, utf8Length } from '../../src/json/json-fields.js';
+import { exceedsNodes, scanJson } from '../../src/json/json-scan.js';
+import { LIMITS } from '../../src/limits.js';
 
 const EXACT = { kind: 'ok', inexactNumbers: false };
 const INEXACT = { kind: 'ok', inexactNumbers: true };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { nearMiss } from '../src/nearest-name.js';
-import { unknownOption } from '../src/unknown-option.js';
+import { nearMiss } from '../../src/nearest-name.js';
+import { unknownOption } from '../../src/unknown-option.js';
 
 const KEYS = ['stream_name', 'group_id', 'item_id', 'data', 'ttl_ms', 'if_version', 'id', 'ops'];
 

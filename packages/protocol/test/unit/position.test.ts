@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LIMITS } from '../src/limits.js';
-import { formatPosition, parsePosition } from '../src/position.js';
+import { LIMITS } from '../../src/limits.js';
+import { formatPosition, parsePosition } from '../../src/position.js';
 
 describe('a position', () => {
   it('is written as epoch, colon, offset', () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { exceedsKeys, LIMITS, SlicedJsonScan, scanJson } from '../src/index.js';
+import { exceedsKeys, LIMITS, SlicedJsonScan, scanJson } from '../../src/index.js';
 
 const MOST_KEYS = 100;
 

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { openPage, servePage } from '../../conformance/test/harness/browser.js';
-import { startTestEngine } from '../../conformance/test/harness/engine.js';
-import { bundleForBrowser } from './bundle.js';
-import { connectWorker } from './connect-worker.js';
+import { openPage, servePage } from '../../../conformance/test/harness/browser.js';
+import { startTestEngine } from '../../../conformance/test/harness/engine.js';
+import { bundleForBrowser } from '../bundle.js';
+import { connectWorker } from '../connect-worker.js';
 
 const TOKEN = 'a+secret/of=the-workers&co';
 

@@ -1,7 +1,7 @@
 import { expect, expectTypeOf, test } from 'vitest';
-import { startTestEngine } from '../../conformance/test/harness/engine.js';
-import { type FunctionCaller, type RemoteFunctionHandler } from '../src/index.js';
-import { connectWorker, settled } from './connect-worker.js';
+import { startTestEngine } from '../../../conformance/test/harness/engine.js';
+import { type FunctionCaller, type RemoteFunctionHandler } from '../../src/index.js';
+import { connectWorker, settled } from '../connect-worker.js';
 
 test('C6 a handler gets its caller as third argument, for every kind of caller', async () => {
   const { workerUrl, gatedUrl, httpUrl } = await startTestEngine({

@@ -1,9 +1,9 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
-import { startTestEngine } from '../../conformance/test/harness/engine.js';
-import { HalfOpenProxy } from '../../conformance/test/harness/half-open-proxy.js';
-import { ChannelReader, ChannelWriter, type InvocationError } from '../src/index.js';
-import { connectWorker } from './connect-worker.js';
+import { startTestEngine } from '../../../conformance/test/harness/engine.js';
+import { HalfOpenProxy } from '../../../conformance/test/harness/half-open-proxy.js';
+import { ChannelReader, ChannelWriter, type InvocationError } from '../../src/index.js';
+import { connectWorker } from '../connect-worker.js';
 
 const CHUNK = 65_536;
 const codeOf = (error: unknown) => (error as InvocationError).code;

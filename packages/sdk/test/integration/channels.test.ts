@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { startTestEngine } from '../../conformance/test/harness/engine.js';
-import { Inbox } from '../../conformance/test/harness/inbox.js';
-import { ChannelReader, ChannelWriter, type InvocationError } from '../src/index.js';
-import { connectWorker, settled } from './connect-worker.js';
+import { startTestEngine } from '../../../conformance/test/harness/engine.js';
+import { Inbox } from '../../../conformance/test/harness/inbox.js';
+import { ChannelReader, ChannelWriter, type InvocationError } from '../../src/index.js';
+import { connectWorker, settled } from '../connect-worker.js';
 
 async function pair() {
   const { workerUrl } = await startTestEngine();

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { startTestEngine } from '../../conformance/test/harness/engine.js';
-import { RawWorker } from '../../conformance/test/harness/raw-worker.js';
-import { InvocationError } from '../src/index.js';
-import { connectWorker, settled } from './connect-worker.js';
+import { startTestEngine } from '../../../conformance/test/harness/engine.js';
+import { RawWorker } from '../../../conformance/test/harness/raw-worker.js';
+import { InvocationError } from '../../src/index.js';
+import { connectWorker, settled } from '../connect-worker.js';
 
 class OwnError extends Error {
   readonly code = 'NOT_OWNER';

@@ -2,12 +2,12 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { startTestEngine } from '../../conformance/test/harness/engine.js';
-import { SDK_ERROR_CODES, stream } from '../src/index.js';
-import { connectWorker } from './connect-worker.js';
+import { startTestEngine } from '../../../conformance/test/harness/engine.js';
+import { SDK_ERROR_CODES, stream } from '../../src/index.js';
+import { connectWorker } from '../connect-worker.js';
 
 const read = (path: string) => readFileSync(fileURLToPath(new URL(path, import.meta.url)), 'utf8');
-const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
+const PACKAGE = fileURLToPath(new URL('../..', import.meta.url));
 
 /** The first program of a page, as a reader would copy it. It is run with the built package. */
 function firstProgram(page: string): string {
@@ -17,14 +17,14 @@ function firstProgram(page: string): string {
 }
 
 test('docs/sdk.md has one row for every code of the SDK, in order, and no other row', () => {
-  const table = read('../../../docs/sdk.md').split('| Code | When, and what to do |')[1]?.split('\n\n')[0] ?? '';
+  const table = read('../../../../docs/sdk.md').split('| Code | When, and what to do |')[1]?.split('\n\n')[0] ?? '';
   const rows = [...table.matchAll(/^\| `(\w+)` \| (.*) \|$/gm)].map(([, code, text]) => [code, text]);
   expect(rows).toEqual(Object.entries(SDK_ERROR_CODES));
 });
 
 test.each([
-  ['../../../docs/sdk.md', 'changed: create\nchanged: create\n'],
-  ['../README.md', "{ message: 'Hello, world!' }\n"],
+  ['../../../../docs/sdk.md', 'changed: create\nchanged: create\n'],
+  ['../../README.md', "{ message: 'Hello, world!' }\n"],
 ])('the program of %s runs and prints what it says', async (page, output) => {
   const { workerUrl } = await startTestEngine();
   const program = firstProgram(page).replace('ws://localhost:49134', workerUrl);
@@ -46,7 +46,7 @@ test.each([
 
 test('the program of docs/http.md posts a message, and streams events until the client leaves', async () => {
   const { workerUrl, httpUrl } = await startTestEngine({ http: {} });
-  const program = firstProgram('../../../docs/http.md').replace('ws://localhost:49134', workerUrl);
+  const program = firstProgram('../../../../docs/http.md').replace('ws://localhost:49134', workerUrl);
   // The end of the handler also tells what a write does then.
   const late = "setTimeout(() => console.log('late write:', typeof response.stream.write('x')), 0);\n  console.log('the client left');";
   const child = spawn(process.execPath, ['--input-type=module', '-e', program.replace("console.log('the client left');", late)], {
@@ -89,7 +89,7 @@ test('the program of docs/http.md posts a message, and streams events until the 
 
 test('the program of docs/adapters.md serves its stream', async () => {
   const { workerUrl } = await startTestEngine();
-  const program = firstProgram('../../../docs/adapters.md').replace('ws://localhost:49134', workerUrl);
+  const program = firstProgram('../../../../docs/adapters.md').replace('ws://localhost:49134', workerUrl);
   const child = spawn(process.execPath, ['--input-type=module', '-e', program], { cwd: PACKAGE, stdio: ['ignore', 'ignore', 'inherit'] });
   onTestFinished(() => {
     child.kill('SIGKILL');

@@ -1,9 +1,9 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { startTestEngine } from '../../conformance/test/harness/engine.js';
-import { HalfOpenProxy } from '../../conformance/test/harness/half-open-proxy.js';
-import { Inbox } from '../../conformance/test/harness/inbox.js';
-import type { InvocationError } from '../src/index.js';
-import { connectWorker, settled } from './connect-worker.js';
+import { startTestEngine } from '../../../conformance/test/harness/engine.js';
+import { HalfOpenProxy } from '../../../conformance/test/harness/half-open-proxy.js';
+import { Inbox } from '../../../conformance/test/harness/inbox.js';
+import type { InvocationError } from '../../src/index.js';
+import { connectWorker, settled } from '../connect-worker.js';
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 const codeOf = (error: InvocationError) => error.code;

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { startTestEngine } from '../../conformance/test/harness/engine.js';
-import { Inbox } from '../../conformance/test/harness/inbox.js';
-import { type Frame, RawWorker } from '../../conformance/test/harness/raw-worker.js';
-import { RecordingEngine } from '../../conformance/test/harness/recording-engine.js';
-import type { InvocationError } from '../src/index.js';
-import { connectWorker, settled } from './connect-worker.js';
+import { startTestEngine } from '../../../conformance/test/harness/engine.js';
+import { Inbox } from '../../../conformance/test/harness/inbox.js';
+import { type Frame, RawWorker } from '../../../conformance/test/harness/raw-worker.js';
+import { RecordingEngine } from '../../../conformance/test/harness/recording-engine.js';
+import type { InvocationError } from '../../src/index.js';
+import { connectWorker, settled } from '../connect-worker.js';
 
 const broken = new Proxy(
   {},

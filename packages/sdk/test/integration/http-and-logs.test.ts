@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { startTestEngine } from '../../conformance/test/harness/engine.js';
-import { http, Logger, stream } from '../src/index.js';
-import { connectWorker, settled } from './connect-worker.js';
+import { startTestEngine } from '../../../conformance/test/harness/engine.js';
+import { http, Logger, stream } from '../../src/index.js';
+import { connectWorker, settled } from '../connect-worker.js';
 
 test('HT-5 a handler of http() reads the request as a stream and streams the response', async () => {
   const { workerUrl, httpUrl } = await startTestEngine({ http: {} });

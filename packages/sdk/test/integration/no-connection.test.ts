@@ -1,10 +1,10 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { startTestEngine } from '../../conformance/test/harness/engine.js';
-import { Inbox } from '../../conformance/test/harness/inbox.js';
-import { type ConnectionState, type InitOptions, type InvocationError, registerWorker } from '../src/index.js';
-import { connectWorker, settled } from './connect-worker.js';
+import { startTestEngine } from '../../../conformance/test/harness/engine.js';
+import { Inbox } from '../../../conformance/test/harness/inbox.js';
+import { type ConnectionState, type InitOptions, type InvocationError, registerWorker } from '../../src/index.js';
+import { connectWorker, settled } from '../connect-worker.js';
 
 const call = { function_id: 'app::f', payload: 1 };
 const told = (error: InvocationError) => error.message;

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { startTestEngine } from '../../conformance/test/harness/engine.js';
-import { HalfOpenProxy } from '../../conformance/test/harness/half-open-proxy.js';
-import { Inbox } from '../../conformance/test/harness/inbox.js';
-import { RecordingEngine } from '../../conformance/test/harness/recording-engine.js';
-import type { ISdk, TriggerConfig } from '../src/index.js';
-import { connectWorker, settled } from './connect-worker.js';
+import { startTestEngine } from '../../../conformance/test/harness/engine.js';
+import { HalfOpenProxy } from '../../../conformance/test/harness/half-open-proxy.js';
+import { Inbox } from '../../../conformance/test/harness/inbox.js';
+import { RecordingEngine } from '../../../conformance/test/harness/recording-engine.js';
+import type { ISdk, TriggerConfig } from '../../src/index.js';
+import { connectWorker, settled } from '../connect-worker.js';
 
 interface Told {
   readonly told: string;

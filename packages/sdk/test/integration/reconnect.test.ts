@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import { startTestEngine } from '../../conformance/test/harness/engine.js';
-import { EngineProcess } from '../../conformance/test/harness/engine-process.js';
-import { HalfOpenProxy } from '../../conformance/test/harness/half-open-proxy.js';
-import { Inbox } from '../../conformance/test/harness/inbox.js';
-import { RawWorker } from '../../conformance/test/harness/raw-worker.js';
-import type { ConnectionState, InvocationError, ISdk } from '../src/index.js';
-import { connectWorker, settled } from './connect-worker.js';
+import { startTestEngine } from '../../../conformance/test/harness/engine.js';
+import { EngineProcess } from '../../../conformance/test/harness/engine-process.js';
+import { HalfOpenProxy } from '../../../conformance/test/harness/half-open-proxy.js';
+import { Inbox } from '../../../conformance/test/harness/inbox.js';
+import { RawWorker } from '../../../conformance/test/harness/raw-worker.js';
+import type { ConnectionState, InvocationError, ISdk } from '../../src/index.js';
+import { connectWorker, settled } from '../connect-worker.js';
 
 const set = (worker: ISdk, id: string) =>
   worker.trigger({ function_id: 'stream::set', payload: { stream_name: 'chat', group_id: 'r', item_id: id, data: { id } } });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { startTestEngine } from '../../conformance/test/harness/engine.js';
-import { stream } from '../src/index.js';
-import { connectWorker } from './connect-worker.js';
+import { startTestEngine } from '../../../conformance/test/harness/engine.js';
+import { stream } from '../../src/index.js';
+import { connectWorker } from '../connect-worker.js';
 
 interface Note {
   readonly n: number;

@@ -1,9 +1,9 @@
 import { expect, expectTypeOf, test } from 'vitest';
-import { startTestEngine } from '../../conformance/test/harness/engine.js';
-import { Inbox } from '../../conformance/test/harness/inbox.js';
-import type { StateEventData } from '../src/api/state.js';
-import { state, stream } from '../src/index.js';
-import { connectWorker, settled } from './connect-worker.js';
+import { startTestEngine } from '../../../conformance/test/harness/engine.js';
+import { Inbox } from '../../../conformance/test/harness/inbox.js';
+import { state, stream } from '../../src/index.js';
+import type { StateEventData } from '../../src/state.js';
+import { connectWorker, settled } from '../connect-worker.js';
 
 interface Item {
   n: number;

@@ -1,8 +1,8 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { startTestEngine } from '../../conformance/test/harness/engine.js';
-import { Inbox } from '../../conformance/test/harness/inbox.js';
-import { type InitOptions, type InvocationError, Logger, registerWorker, stream, TriggerAction } from '../src/index.js';
-import { connectWorker } from './connect-worker.js';
+import { startTestEngine } from '../../../conformance/test/harness/engine.js';
+import { Inbox } from '../../../conformance/test/harness/inbox.js';
+import { type InitOptions, type InvocationError, Logger, registerWorker, stream, TriggerAction } from '../../src/index.js';
+import { connectWorker } from '../connect-worker.js';
 
 /** Nothing listens there. */
 const NOWHERE = 'ws://127.0.0.1:9';

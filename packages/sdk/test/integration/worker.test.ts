@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { startTestEngine } from '../../conformance/test/harness/engine.js';
-import { Inbox } from '../../conformance/test/harness/inbox.js';
-import { connectOfficial } from '../../conformance/test/harness/official-worker.js';
-import { InvocationError, registerWorker, state, stream, TriggerAction } from '../src/index.js';
-import { connectWorker, settled } from './connect-worker.js';
+import { startTestEngine } from '../../../conformance/test/harness/engine.js';
+import { Inbox } from '../../../conformance/test/harness/inbox.js';
+import { connectOfficial } from '../../../conformance/test/harness/official-worker.js';
+import { InvocationError, registerWorker, state, stream, TriggerAction } from '../../src/index.js';
+import { connectWorker, settled } from '../connect-worker.js';
 
 async function failure(running: Promise<unknown>): Promise<InvocationError> {
   const error = await running.then(

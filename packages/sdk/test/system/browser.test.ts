@@ -1,12 +1,12 @@
 import { isBuiltin } from 'node:module';
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
-import { openPage, servePage } from '../../conformance/test/harness/browser.js';
-import { startTestEngine } from '../../conformance/test/harness/engine.js';
-import type * as sdk from '../src/browser.js';
-import type { ChannelWriter, InvocationError } from '../src/index.js';
-import { bundleForBrowser } from './bundle.js';
-import { connectWorker, settled } from './connect-worker.js';
+import { openPage, servePage } from '../../../conformance/test/harness/browser.js';
+import { startTestEngine } from '../../../conformance/test/harness/engine.js';
+import type * as sdk from '../../src/browser.js';
+import type { ChannelWriter, InvocationError } from '../../src/index.js';
+import { bundleForBrowser } from '../bundle.js';
+import { connectWorker, settled } from '../connect-worker.js';
 
 declare global {
   interface Window {

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { CHANNEL_LIVENESS, watch } from '../src/channels/channel-liveness.js';
+import { CHANNEL_LIVENESS, watch } from '../../src/channels/channel-liveness.js';
 
 function watched() {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
