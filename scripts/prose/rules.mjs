@@ -58,6 +58,9 @@ export function proseFindings(file, source) {
 const NAME = new RegExp(`(?<![\\w$-])(${Object.keys(RETIRED_NAMES).join('|')})(?![\\w$-])`, 'g');
 const PHRASE = new RegExp(`\\b(${RETIRED_PHRASES.join('|')})\\b`);
 
+/** Marks a public name that stays for one minor version: this line and the next one may use the old name. */
+const DEPRECATED = /@deprecated\b/;
+
 /**
  * Returns retired names in code, retired file names, and retired phrases in the texts of code: log events, errors and output.
  *
@@ -66,9 +69,12 @@ const PHRASE = new RegExp(`\\b(${RETIRED_PHRASES.join('|')})\\b`);
  * @returns {Finding[]}
  */
 function nameFindings(file, source) {
-  const lines = source.split('\n').flatMap((text, index) => {
+  const lines = source.split('\n').flatMap((text, index, all) => {
     const at = { file, line: index + 1 };
-    const names = [...text.matchAll(NAME)].map(([name]) => ({ ...at, rule: `retired name "${name}"`, text: `use ${RETIRED_NAMES[name]}` }));
+    const isAlias = DEPRECATED.test(text) || DEPRECATED.test(all[index - 1] ?? '');
+    const names = isAlias
+      ? []
+      : [...text.matchAll(NAME)].map(([name]) => ({ ...at, rule: `retired name "${name}"`, text: `use ${RETIRED_NAMES[name]}` }));
     const phrase = /['"`]/.test(text) ? PHRASE.exec(text)?.[1] : undefined;
     return phrase === undefined ? names : [...names, { ...at, rule: `retired phrase "${phrase}"`, text: text.trim() }];
   });

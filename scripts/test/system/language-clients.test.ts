@@ -51,7 +51,9 @@ function markCompiled(): void {
 
 describe('a client of another language', () => {
   it('that was not prepared says which command does it', () => {
-    expect(pythonClient(root, '0.25.0')).toEqual({ missing: expect.stringMatching(/0\.25\.0 .*node scripts\/set-up\/language-clients\.mjs/) });
+    expect(pythonClient(root, '0.25.0')).toEqual({
+      missing: expect.stringMatching(/0\.25\.0 .*node scripts\/set-up\/language-clients\.mjs/),
+    });
     expect(rustClient(root, 'rust-worker')).toEqual({
       missing: expect.stringMatching(/rust-worker .*node scripts\/set-up\/language-clients\.mjs/),
     });

@@ -37,6 +37,12 @@ describe('the rules of prose', () => {
     expect(rulesOf('a.ts', source)).toEqual(expected);
   });
 
+  it('let a deprecated alias keep its retired name', () => {
+    expect(rulesOf('a.ts', '/** @deprecated Use `UnlessLeased`. */\ntype UnlessHeld = 1;\ntype UnlessHeld2 = UnlessHeld;')).toEqual([
+      '3: retired name "UnlessHeld"',
+    ]);
+  });
+
   it('refuse a retired file name', () => {
     expect(rulesOf('packages/x/src/steady-time.ts', '')).toEqual(['1: retired file name']);
   });

@@ -86,7 +86,7 @@ export class SimEngine {
         this.#hub.publish(commit, frames.change(commit));
       },
       onBreak: (ref, reason, position) => this.#hub.restart(ref, reason, position),
-      onReach: (ref, reachable) => this.#hub.reach(ref, reachable),
+      onAvailability: (ref, available) => this.#hub.reach(ref, available),
     });
     started.catch(failRound);
   }

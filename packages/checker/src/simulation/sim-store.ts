@@ -75,7 +75,7 @@ export class SimStore implements StreamStore {
   cutOff(): void {
     if (this.crashed || this.#late !== undefined) return;
     this.#late = [];
-    for (const ref of this.#watched.values()) this.events?.onReach?.(ref, false);
+    for (const ref of this.#watched.values()) this.events?.onAvailability?.(ref, false);
   }
 
   back(): void {
@@ -83,7 +83,7 @@ export class SimStore implements StreamStore {
     if (this.crashed || late === undefined) return;
     this.#late = undefined;
     for (const report of late) report();
-    for (const ref of this.#watched.values()) this.events?.onReach?.(ref, true);
+    for (const ref of this.#watched.values()) this.events?.onAvailability?.(ref, true);
   }
 
   /** The process ends here and now. */

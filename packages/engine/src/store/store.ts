@@ -98,10 +98,13 @@ export interface StoreEvents {
   /** Continuity of a group was lost (`epoch`) or commits were missed (`gap`); `position` is where it stands now. */
   onBreak(ref: GroupRef, reason: 'gap' | 'epoch', position: Position): void;
   /**
-   * For stores that can be cut off from what they keep. A watched group can't be reached: nothing of it can be read or written, and what
-   * others write does not arrive. Or it can again, and all that was missed was reported, or told by `onBreak`. Only between a `watch` that
-   * resolved and its `unwatch`. `undefined` in the place of a group: the store as a whole, told before its groups.
+   * For stores that can lose the connection to their backend. `available: false` says that the watched group can be neither read nor written
+   * and that commits of other processes do not arrive. `available: true` follows when all missed commits were reported, or `onBreak` was
+   * called. A group gets these calls only between a `watch` that resolved and its `unwatch`. `ref` is `undefined` for the store as a whole;
+   * that call comes before the calls for its groups.
    */
+  onAvailability?(ref: GroupRef | undefined, available: boolean): void;
+  /** @deprecated Use `onAvailability`. */
   onReach?(ref: GroupRef | undefined, reachable: boolean): void;
   /** Others took this process for gone and gave up the items that it held (`Expiry` of kind `held`): hold again what is still wanted. */
   onReleased?(): void;
@@ -150,8 +153,11 @@ export type ApplyResult =
   /** Delete of a missing item, or an update that left the item as it was: no offset, no commit. */
   | { readonly kind: 'unchanged'; readonly old: JsonText | undefined };
 
-/** A change without its place. */
-export type Unplaced<C> = C extends unknown ? Omit<C, keyof GroupRef> : never;
+/** A change without the names of its stream and group. */
+export type WithoutGroup<C> = C extends unknown ? Omit<C, keyof GroupRef> : never;
+
+/** @deprecated Use `WithoutGroup`. */
+export type Unplaced<C> = WithoutGroup<C>;
 
 /** What must hold of an item when its change takes effect. */
 export type Condition =
@@ -170,22 +176,30 @@ export type Expiry =
  * `update` with it renews the time even if it leaves the value as it is.
  */
 export type WriteChange =
-  | (Unplaced<Extract<Change, { kind: 'set' | 'update' }>> & {
+  | (WithoutGroup<Extract<Change, { kind: 'set' | 'update' }>> & {
       readonly condition?: Condition | undefined;
       readonly expiry?: Expiry | undefined;
-      readonly unlessHeld?: UnlessHeld | undefined;
+      readonly unlessLeased?: UnlessLeased | undefined;
+      /** @deprecated Use `unlessLeased`. */
+      readonly unlessHeld?: UnlessLeased | undefined;
     })
-  | (Unplaced<Extract<Change, { kind: 'delete' }>> & {
+  | (WithoutGroup<Extract<Change, { kind: 'delete' }>> & {
       readonly condition?: Condition | undefined;
-      readonly unlessHeld?: UnlessHeld | undefined;
+      readonly unlessLeased?: UnlessLeased | undefined;
+      /** @deprecated Use `unlessLeased`. */
+      readonly unlessHeld?: UnlessLeased | undefined;
     })
-  | Unplaced<Extract<Change, { kind: 'event' }>>;
+  | WithoutGroup<Extract<Change, { kind: 'event' }>>;
 
 /**
- * For stores that several processes share, others pass over it: nothing is done, and the result is a conflict, when the item is held (`Expiry` of
- * kind `held`) by another process, or by any, this one too. Only of the one change of a write; `anywhere` only after `onReleased`.
+ * For stores that several processes share; other stores ignore it. The write does nothing and returns a conflict when the item is leased
+ * (`Expiry` of kind `held`) by another process (`elsewhere`), or by any process, this one included (`anywhere`). Allowed only when the write
+ * has one change; `anywhere` only after `onReleased`.
  */
-export type UnlessHeld = 'elsewhere' | 'anywhere';
+export type UnlessLeased = 'elsewhere' | 'anywhere';
+
+/** @deprecated Use `UnlessLeased`. */
+export type UnlessHeld = UnlessLeased;
 
 export interface Write extends GroupRef {
   readonly kind: 'write';

@@ -100,7 +100,7 @@ export class StreamModule {
     await store.start({
       onCommit: (commit) => this.#committed(commit),
       onBreak: (ref, reason, position) => this.hub.restart(ref, reason, position),
-      onReach: (ref, reachable) => this.#reach(ref, reachable),
+      onAvailability: (ref, available) => this.#reach(ref, available),
       onReleased: () => runInBackground(this.#leases.holdAgain(), logger, 'leases_hold_again'),
     });
     if (config.authFunction !== undefined && !fabric.hasFunction(config.authFunction)) {

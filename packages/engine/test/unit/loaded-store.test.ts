@@ -4,7 +4,7 @@ import { type LogFields, silentLogger } from '../../src/logging/logger.js';
 import { createMemoryStore } from '../../src/store/memory/memory-store.js';
 import { loadStoreModule } from '../../src/store/module/load-store-module.js';
 import { LoadedStore } from '../../src/store/module/loaded-store.js';
-import type { StreamStore } from '../../src/store/store.js';
+import type { StoreEvents, StreamStore, Write } from '../../src/store/store.js';
 import { systemClock } from '../../src/structures/clock.js';
 import { directoryWith } from '../config-files.js';
 
@@ -147,6 +147,20 @@ describe('a store from a file', () => {
     await store.close();
     const without = Object.defineProperty(memoryWith({}), 'write', { value: undefined });
     expect(new LoadedStore(without, '/srv/my.mjs', silentLogger).write).toBeUndefined();
+  });
+
+  it('works with a file that knows the names of the last minor version', async () => {
+    const available: unknown[] = [];
+    const written: unknown[] = [];
+    let given: StoreEvents | undefined;
+    const start = async (events: StoreEvents) => void (given = events);
+    const write = async (each: Write) => ({ kind: 'written', results: (written.push(each.changes), []) }) as const;
+    const store = new LoadedStore(memoryWith({ start, write }), '/srv/my.mjs', silentLogger);
+    await store.start({ ...EVENTS, onAvailability: (ref, is) => void available.push([ref, is]) });
+    given?.onReach?.(GROUP, false);
+    await store.write?.({ kind: 'write', ...GROUP, changes: [{ kind: 'delete', item: 'm', unlessLeased: 'anywhere' }], batch: false });
+    expect(available).toEqual([[GROUP, false]]);
+    expect(written).toEqual([[{ kind: 'delete', item: 'm', unlessLeased: 'anywhere', unlessHeld: 'anywhere' }]]);
   });
 
   it('is otherwise the store that it is', async () => {

@@ -94,7 +94,7 @@ function feedFor(server: Server): Fed {
         reported.breaks.push([reason, position.offset]);
         reported.commits.push(-position.offset);
       },
-      onReach: (_ref, reachable) => reported.reach.push([reachable, reported.commits.at(-1)]),
+      onAvailability: (_ref, available) => reported.reach.push([available, reported.commits.at(-1)]),
     },
     logger: silentLogger,
   });

@@ -23,7 +23,7 @@ import type {
   Snapshot,
   StoredItem,
   StoreEvents,
-  Unplaced,
+  WithoutGroup,
   WritableStore,
   Write,
   WriteChange,
@@ -46,7 +46,7 @@ const EXPIRY_MS = 250;
 const EXPIRED_AT_ONCE = 100;
 const CHUNK_ITEMS = 256;
 
-type AnyChange = WriteChange | Unplaced<Extract<Change, { kind: 'external' }>>;
+type AnyChange = WriteChange | WithoutGroup<Extract<Change, { kind: 'external' }>>;
 /** Everything in this process's memory; the epoch ends with it. */
 export function createMemoryStore(options: MemoryStoreOptions): WritableStore {
   return new MemoryStore(options);

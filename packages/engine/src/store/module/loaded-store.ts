@@ -14,6 +14,7 @@ import type {
   StoreEvents,
   StreamStore,
   Write,
+  WriteChange,
   WriteResult,
 } from '../store.js';
 
@@ -44,7 +45,7 @@ export class LoadedStore implements StreamStore {
     this.#logger = logger;
     this.#startMs = startMs;
     const write = store.write?.bind(store);
-    if (write !== undefined) this.write = (changes) => told(() => write(changes));
+    if (write !== undefined) this.write = (request) => told(() => write(withDeprecatedNames(request)));
     const groupsPage = store.groupsPage?.bind(store);
     const streamsPage = store.streamsPage?.bind(store);
     const snapshotAfter = store.snapshotAfter?.bind(store);
@@ -64,7 +65,11 @@ export class LoadedStore implements StreamStore {
   }
 
   async start(events: StoreEvents): Promise<void> {
-    await inTime(this.#path, 'start', this.#startMs, () => this.#store.start(events));
+    const { onAvailability } = events;
+    // A file of the last minor version calls the old name. A file that passes both names on to an inner store causes one call only.
+    // @deprecated
+    const known = onAvailability === undefined ? events : { ...events, onReach: onAvailability.bind(events) };
+    await inTime(this.#path, 'start', this.#startMs, () => this.#store.start(known));
     this.#started = true;
   }
 
@@ -135,6 +140,17 @@ export class LoadedStore implements StreamStore {
       this.#failed.add((times) => this.#logger.warn('adapter_step_failed', { adapter: this.#path, step, error: String(error), times })),
     );
   }
+}
+
+/** Repeats `unlessLeased` under the name that it had in the last minor version, for files that read the old one. */
+function withDeprecatedNames(write: Write): Write {
+  const isNew = (change: WriteChange) => change.kind !== 'event' && change.unlessLeased !== undefined;
+  if (!write.changes.some(isNew)) return write;
+  const changes = write.changes.map((change) =>
+    // @deprecated
+    change.kind === 'event' ? change : { ...change, unlessHeld: change.unlessLeased },
+  );
+  return { ...write, changes };
 }
 
 /** What is iterated of a store and must be closed. */

@@ -1,4 +1,5 @@
 import type { Logger } from '../../logging/logger.js';
+import { notifyAvailability } from '../shared/notify-availability.js';
 import type { GroupRef, StoreEvents } from '../store.js';
 import type { RedisGroups } from './group-client.js';
 import { commitOf, placeOf, readTold, type Told } from './records.js';
@@ -150,7 +151,7 @@ export class GroupFeed {
   }
 
   #tellReach(): void {
-    if (this.watched) this.#events.onReach?.(this.ref, !this.#away);
+    if (this.watched) notifyAvailability(this.#events, this.ref, !this.#away);
   }
 
   close(): void {

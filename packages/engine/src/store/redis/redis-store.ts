@@ -6,6 +6,7 @@ import { SteadyTime } from '../../structures/monotonic-wall-clock.js';
 import { PairMap } from '../../structures/pair-map.js';
 import { EVERYTHING } from '../../structures/sorted-names.js';
 import { requireId } from '../shared/ids.js';
+import { notifyAvailability } from '../shared/notify-availability.js';
 import { requireIds } from '../shared/write-plan.js';
 import type {
   ApplyResult,
@@ -363,7 +364,7 @@ class RedisStore implements WritableStore {
   #cameBack(concerns: Concerns): void {
     const run = this.#run;
     if (run === undefined) return;
-    if (this.#isAway) run.events.onReach?.(undefined, true);
+    if (this.#isAway) notifyAvailability(run.events, undefined, true);
     this.#isAway = false;
     if (concerns(this.#keys.nodes)) run.upkeep.onUp();
     // A slot may have moved between servers that were there all the time.
@@ -376,7 +377,7 @@ class RedisStore implements WritableStore {
     if (run === undefined) return;
     if (!run.groups.redis.up) {
       this.#isAway = true;
-      run.events.onReach?.(undefined, false);
+      notifyAvailability(run.events, undefined, false);
     }
     for (const { feed, channel } of this.#watched.values()) if (concerns(channel)) feed.interrupt(error);
     this.#return.begin(this.#reachable(run));

@@ -2,8 +2,8 @@ import type { JsonText, Position } from '@rivulet/protocol';
 import type { BatchLimits } from '../shared/batch-limits.js';
 import { effectOf } from '../shared/change-effect.js';
 import { valueIdOf } from '../shared/value-id.js';
-import { expiryOf, planInSteps as planWriteInSteps, type Standing } from '../shared/write-plan.js';
-import type { ApplyResult, Change, ChangeResult, Expiry, StoredItem, Unplaced, Write, WriteChange, WriteResult } from '../store.js';
+import { expiryOf, type ItemState, planInSteps as planWriteInSteps } from '../shared/write-plan.js';
+import type { ApplyResult, Change, ChangeResult, Expiry, StoredItem, WithoutGroup, Write, WriteChange, WriteResult } from '../store.js';
 import type { Told, ToldRecord } from './records.js';
 
 /** What waits to be written to one group. */
@@ -87,7 +87,7 @@ function isRead(asked: Asked, ground: Ground | undefined): boolean {
 /** Items that an asked one may look at. */
 export function itemsOf(asked: Asked): readonly string[] {
   if (asked.kind === 'due') return [];
-  const changes: readonly Unplaced<Change>[] = asked.kind === 'change' ? [asked.change] : asked.write.changes;
+  const changes: readonly WithoutGroup<Change>[] = asked.kind === 'change' ? [asked.change] : asked.write.changes;
   return changes.flatMap((change) => (change.kind === 'event' || change.kind === 'external' ? [] : [change.item]));
 }
 
@@ -95,7 +95,7 @@ class Planning {
   readonly expected = new Map<string, number>();
   readonly #ground: Ground | undefined;
   /** What the ops so far make of items; `undefined`: gone. */
-  readonly #ahead = new Map<string, Standing | undefined>();
+  readonly #ahead = new Map<string, ItemState | undefined>();
   #offset: number;
 
   constructor(ground: Ground | undefined) {
@@ -162,7 +162,7 @@ class Planning {
   }
 
   /** The item as it will be when this op is done; what is relied on must not change meanwhile. */
-  #look(item: string): Standing | undefined {
+  #look(item: string): ItemState | undefined {
     if (this.#ahead.has(item)) return this.#ahead.get(item);
     const known = this.#ground?.items.get(item);
     this.expected.set(item, known?.changed ?? 0);
@@ -196,7 +196,7 @@ function opOf(change: Exclude<Change, { kind: 'update' }>): Op {
 
 function stepOp(change: WriteChange, effect: { readonly kind: string; readonly data: JsonText }, batch: string): Op {
   if (change.kind === 'event') return { kind: 'event', item: change.item, data: change.data, extra: change.type, expiry: undefined, batch };
-  const extra = change.unlessHeld ?? '';
+  const extra = change.unlessLeased ?? '';
   if (effect.kind === 'remove') return { kind: 'delete', item: change.item, data: '', extra, expiry: undefined, batch };
   return { ...setOp(change.item, effect.data, expiryOf(change) ?? (change.kind === 'set' ? 'stay' : undefined), batch), extra };
 }
@@ -208,11 +208,11 @@ function heldBack({ changes: [change] }: Write, [record]: readonly ToldRecord[])
 
 /** Whether the script has the last word about it. */
 export function guardsHold(change: WriteChange | undefined): boolean {
-  return change !== undefined && change.kind !== 'event' && change.unlessHeld !== undefined;
+  return change !== undefined && change.kind !== 'event' && change.unlessLeased !== undefined;
 }
 
 /** A change that leaves the value as it is may give it another time. */
-function touchOp(change: Unplaced<WriteChange>): Op | undefined {
+function touchOp(change: WithoutGroup<WriteChange>): Op | undefined {
   const expiry = expiryOf(change as WriteChange);
   return expiry && { kind: 'touch', item: change.item, data: '', extra: '', expiry, batch: '' };
 }

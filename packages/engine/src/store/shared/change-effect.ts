@@ -1,5 +1,5 @@
 import type { JsonText, StreamEffect } from '@rivulet/protocol';
-import type { Change, Unplaced } from '../store.js';
+import type { Change, WithoutGroup } from '../store.js';
 
 /** What a change does to an item, decided from the value before; the same in every store. */
 export type Effect =
@@ -10,7 +10,7 @@ export type Effect =
   | { readonly kind: 'publish'; readonly effect: StreamEffect | 'event'; readonly data: JsonText };
 
 /** Runs the change's `compute`, so it may throw what that throws. */
-export function effectOf(change: Unplaced<Change>, old: JsonText | undefined): Effect {
+export function effectOf(change: WithoutGroup<Change>, old: JsonText | undefined): Effect {
   switch (change.kind) {
     case 'set':
       return write(old, change.data);

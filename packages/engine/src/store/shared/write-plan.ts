@@ -1,20 +1,20 @@
 import { formatPosition, type JsonText, LIMITS, RivuletError } from '@rivulet/protocol';
-import type { Change, ChangeResult, Condition, Expiry, Once, Unplaced, Write, WriteChange, WriteResult } from '../store.js';
+import type { Change, ChangeResult, Condition, Expiry, Once, WithoutGroup, Write, WriteChange, WriteResult } from '../store.js';
 import { type Effect, effectOf } from './change-effect.js';
 import { requireId } from './ids.js';
 
 /** An item as far as conditions and changes look at it. */
-export interface Standing {
+export interface ItemState {
   readonly data: JsonText;
   /** Offset of its last change. */
   readonly changed: number;
 }
 
 /** The group before the write. */
-export interface Ground {
+export interface GroupRead {
   readonly epoch: string;
   readonly offset: number;
-  read(item: string): Standing | undefined;
+  read(item: string): ItemState | undefined;
 }
 
 /** What one change does, decided and not done. */
@@ -39,7 +39,7 @@ export interface WritePlan {
  * Decides all of a write before anything of it is done, the same in every store: conditions, computations and offsets, each change on top
  * of those before it. Throws what a `compute` throws, and VALUE_TOO_LARGE when the values of a batch are more than an answer may hold.
  */
-export function planWrite(write: Write, ground: Ground): WritePlan {
+export function planWrite(write: Write, ground: GroupRead): WritePlan {
   const planning = planInSteps(write, ground);
   for (;;) {
     const step = planning.next();
@@ -48,11 +48,11 @@ export function planWrite(write: Write, ground: Ground): WritePlan {
 }
 
 /** The same, one change at a time: the event loop may turn between two of them while nothing else changes the group. */
-export function* planInSteps(write: Write, ground: Ground): Generator<void, WritePlan> {
+export function* planInSteps(write: Write, ground: GroupRead): Generator<void, WritePlan> {
   const steps: Step[] = [];
   const results: ChangeResult[] = [];
   /** What the steps so far have made of items; `undefined`: gone. */
-  const ahead = new Map<string, Standing | undefined>();
+  const ahead = new Map<string, ItemState | undefined>();
   let { offset } = ground;
   let characters = 0;
   for (const [index, change] of write.changes.entries()) {
@@ -79,12 +79,12 @@ export function* planInSteps(write: Write, ground: Ground): Generator<void, Writ
   return { result: { kind: 'written', results }, steps, through: write.batch ? offset : undefined };
 }
 
-function holds(condition: Condition, before: Standing | undefined, epoch: string): boolean {
+function holds(condition: Condition, before: ItemState | undefined, epoch: string): boolean {
   if (condition.kind === 'absent') return before === undefined;
   return before !== undefined && condition.version === formatPosition({ epoch, offset: before.changed });
 }
 
-function conflictAt(index: number, { epoch }: Ground, item: Standing | undefined): WritePlan['result'] {
+function conflictAt(index: number, { epoch }: GroupRead, item: ItemState | undefined): WritePlan['result'] {
   return { kind: 'conflict', index, value: item?.data, version: item && { epoch, offset: item.changed } };
 }
 
@@ -96,7 +96,7 @@ export function tooLarge(): RivuletError {
 }
 
 /** The time that a change gives its item; `undefined`: it says none. */
-export function expiryOf(change: WriteChange | Unplaced<Extract<Change, { kind: 'external' }>>): Expiry | undefined {
+export function expiryOf(change: WriteChange | WithoutGroup<Extract<Change, { kind: 'external' }>>): Expiry | undefined {
   return change.kind === 'set' || change.kind === 'update' ? change.expiry : undefined;
 }
 

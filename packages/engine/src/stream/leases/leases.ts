@@ -1,7 +1,7 @@
 import { type ErrorCode, type JsonText, LIMITS, RivuletError } from '@rivulet/protocol';
 import { runInBackground } from '../../logging/background.js';
 import type { Logger } from '../../logging/logger.js';
-import type { GroupRef, UnlessHeld, WriteChange } from '../../store/store.js';
+import type { GroupRef, UnlessLeased, WriteChange } from '../../store/store.js';
 import type { BackedStore } from '../worker-store/worker-backed-store.js';
 
 /** What a join function gives to whoever joins: an item that lives while the join does (rule RV-41). */
@@ -127,7 +127,7 @@ class LeasedItem {
   /** What is stored is not what is wanted. */
   #stale = false;
   /** Whose hold on the item keeps the next write from being done. */
-  #unlessHeld: UnlessHeld | undefined;
+  #unlessLeased: UnlessLeased | undefined;
   #writing: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -144,7 +144,7 @@ class LeasedItem {
   async holdAgain(): Promise<void> {
     if (!this.held) return;
     // What waits to be written holds it anyway.
-    if (!this.#stale) this.#unlessHeld = 'anywhere';
+    if (!this.#stale) this.#unlessLeased = 'anywhere';
     this.#stale = true;
     await this.#write();
   }
@@ -182,7 +182,7 @@ class LeasedItem {
   #want(wanted: { readonly data: JsonText; readonly graceMs: number } | undefined): void {
     this.#wanted = wanted;
     this.#stale = true;
-    this.#unlessHeld = wanted === undefined ? 'elsewhere' : undefined;
+    this.#unlessLeased = wanted === undefined ? 'elsewhere' : undefined;
     runInBackground(this.#write(), this.#around.logger, 'lease_write');
   }
 
@@ -199,9 +199,9 @@ class LeasedItem {
     while (this.#stale && !this.#around.closed()) {
       this.#stale = false;
       const wanted = this.#wanted;
-      const unlessHeld = this.#unlessHeld;
-      this.#unlessHeld = undefined;
-      const change = { item: this.#item, unlessHeld };
+      const unlessLeased = this.#unlessLeased;
+      this.#unlessLeased = undefined;
+      const change = { item: this.#item, unlessLeased };
       try {
         await this.#around.write(
           wanted === undefined
@@ -212,7 +212,7 @@ class LeasedItem {
         if (this.#around.closed()) break;
         this.#around.failed(error);
         // Nothing newer is wanted: by the time that this one is tried again it is old.
-        if (!this.#stale) this.#unlessHeld = unlessHeld ?? 'elsewhere';
+        if (!this.#stale) this.#unlessLeased = unlessLeased ?? 'elsewhere';
         this.#stale = true;
         await retryLater();
       }

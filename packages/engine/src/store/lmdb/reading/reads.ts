@@ -67,7 +67,7 @@ export class LmdbReads {
 
   get(ref: GroupRef, item: string): ItemRead {
     return this.#viewing((view) => {
-      const { head, position, timestamp } = this.#standing(ref, view);
+      const { head, position, timestamp } = this.#stateOf(ref, view);
       if (head === undefined) return { value: undefined, position, timestamp };
       const key = itemKey(head.number, item);
       const record = this.#from.tables.items.get(key, { transaction: view });
@@ -79,13 +79,13 @@ export class LmdbReads {
   }
 
   snapshot(ref: GroupRef, pace: ReadPace): Promise<Snapshot> {
-    return this.#streaming(pace, (view) => this.#snapshot(this.#standing(ref, view), 0, view));
+    return this.#streaming(pace, (view) => this.#snapshot(this.#stateOf(ref, view), 0, view));
   }
 
   /** The items created after this one; `undefined` when there is no such item. */
   snapshotAfter(ref: GroupRef, item: string): Promise<Snapshot | undefined> {
     return this.#streaming<Snapshot | undefined>('engine', (view) => {
-      const standing = this.#standing(ref, view);
+      const standing = this.#stateOf(ref, view);
       const key = standing.head && itemKey(standing.head.number, item);
       const record = key && this.#from.tables.items.get(key, { transaction: view });
       const stored = key && record && decodeItem(key, record);
@@ -93,7 +93,7 @@ export class LmdbReads {
     });
   }
 
-  #snapshot({ head, position, timestamp }: Standing, from: number, view: View): Looked<Snapshot> {
+  #snapshot({ head, position, timestamp }: GroupState, from: number, view: View): Looked<Snapshot> {
     // What is small is read at once.
     const whole = head === undefined ? [] : upTo(CHUNK_ITEMS, this.#itemsOf(head, view, from), charsOf);
     if (head === undefined || whole !== undefined) {
@@ -111,7 +111,7 @@ export class LmdbReads {
   async changes(ref: GroupRef, since: Position, pace: ReadPace): Promise<Changes> {
     if (since.epoch !== this.#from.state.epoch) return { kind: 'stale', reason: 'epoch' };
     return this.#streaming<Changes>(pace, (view) => {
-      const { head, position, timestamp } = this.#standing(ref, view);
+      const { head, position, timestamp } = this.#stateOf(ref, view);
       if (since.offset < (head?.floor ?? this.#from.state.removedOffset)) return { whole: { kind: 'stale', reason: 'floor' } };
       const first = head === undefined ? [] : upTo(CHUNK_ITEMS, this.#changesOf(head, since.offset, view), charsOf);
       if (head === undefined || first !== undefined) {
@@ -188,7 +188,7 @@ export class LmdbReads {
    * Where a group stands in this view. The heads in memory know events, which the disk does not; the disk may know a commit whose
    * `onCommit` has not run yet, and then its word counts, since the view shows that commit.
    */
-  #standing(ref: GroupRef, view: View): Standing {
+  #stateOf(ref: GroupRef, view: View): GroupState {
     const { state, heads, tables } = this.#from;
     const cached = heads.get(ref, view);
     const key = headKey(ref.stream, ref.group);
@@ -233,7 +233,7 @@ export class LmdbReads {
   }
 }
 
-interface Standing {
+interface GroupState {
   readonly head: Head | undefined;
   readonly position: Position;
   readonly timestamp: number;

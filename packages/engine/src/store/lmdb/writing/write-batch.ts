@@ -3,8 +3,8 @@ import { PairMap } from '../../../structures/pair-map.js';
 import type { BatchLimits } from '../../shared/batch-limits.js';
 import { type Effect, effectOf } from '../../shared/change-effect.js';
 import { valueIdOf } from '../../shared/value-id.js';
-import { expiryOf, type Ground, planInSteps, type WritePlan } from '../../shared/write-plan.js';
-import type { ApplyResult, Change, Commit, Expiry, GroupRef, Unplaced, Write, WriteChange, WriteResult } from '../../store.js';
+import { expiryOf, type GroupRead, planInSteps, type WritePlan } from '../../shared/write-plan.js';
+import type { ApplyResult, Change, Commit, Expiry, GroupRef, WithoutGroup, Write, WriteChange, WriteResult } from '../../store.js';
 import type { Table, View } from '../env/environment.js';
 import type { HeadCache } from '../tables/head-cache.js';
 import { KeyLedger } from '../tables/idempotency-keys.js';
@@ -68,7 +68,7 @@ export interface Moment {
 }
 
 /** What is carried out, without its place. */
-type AnyChange = WriteChange | Unplaced<Extract<Change, { kind: 'external' }>>;
+type AnyChange = WriteChange | WithoutGroup<Extract<Change, { kind: 'external' }>>;
 
 interface StagedHead extends GroupRef {
   readonly head: Head;
@@ -184,7 +184,7 @@ export class Batch {
   async planAhead(write: Write, view: View, turn: () => Promise<void>): Promise<PlanAhead> {
     const head = this.#heads.get(write, view);
     try {
-      const planning = planInSteps(write, this.#groundOf(head, view));
+      const planning = planInSteps(write, this.#groupRead(head, view));
       for (let step = planning.next(); ; step = planning.next()) {
         if (step.done === true) return { kind: 'planned', plan: step.value };
         await turn();
@@ -194,7 +194,7 @@ export class Batch {
     }
   }
 
-  #groundOf(head: Head | undefined, view?: View): Ground {
+  #groupRead(head: Head | undefined, view?: View): GroupRead {
     const read = (item: string) => {
       const record = head === undefined ? undefined : this.#read(itemKey(head.number, item), view);
       return record?.live === true ? record : undefined;
@@ -206,7 +206,7 @@ export class Batch {
   #decide(write: Write, head: Head | undefined, ahead: PlanAhead | undefined): WritePlan | undefined {
     if (ahead?.kind === 'failed') throw ahead.error;
     if (ahead?.kind === 'planned') return ahead.plan;
-    const planning = planInSteps(write, this.#groundOf(head));
+    const planning = planInSteps(write, this.#groupRead(head));
     for (;;) {
       const step = planning.next();
       if (step.done === true) return step.value;
