@@ -65,10 +65,9 @@ export class LoadedStore implements StreamStore {
   }
 
   async start(events: StoreEvents): Promise<void> {
-    const { onAvailability } = events;
     // A file of the last minor version calls the old name. A file that passes both names on to an inner store causes one call only.
     // @deprecated
-    const known = onAvailability === undefined ? events : { ...events, onReach: onAvailability.bind(events) };
+    const known: StoreEvents = { ...events, onReach: (ref, available) => events.onAvailability?.(ref, available) };
     await inTime(this.#path, 'start', this.#startMs, () => this.#store.start(known));
     this.#started = true;
   }
