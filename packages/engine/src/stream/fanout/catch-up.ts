@@ -333,7 +333,7 @@ export class CatchUp {
       if (!subscriber.ready) {
         if (!(await changesSoon(subscriber))) return false;
       } else if (subscription.cursor >= fanout.log.head) {
-        if (await Promise.race([fanout.whenAppended().then(() => true), delay(APPEND_MS).then(() => false)])) continue;
+        if (await fanout.whenAppended(APPEND_MS)) continue;
         // No change is on its way: the position of a group without items may rise without one.
         subscription.resync();
         return false;

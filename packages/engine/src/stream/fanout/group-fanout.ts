@@ -33,7 +33,8 @@ export class GroupFanout<Reader extends LiveReader = LiveReader> implements Grou
   #itemLive: Map<string, Set<Reader>> | undefined;
   #flushed = 0;
   #members = 0;
-  #appended: (() => void)[] | undefined;
+  /** Resolvers of those who wait for an append; absent when nobody does. */
+  #waiting: Set<() => void> | undefined;
   /** Grows when the history breaks: cursors of an earlier one mean nothing. */
   history = 0;
   /** Why it broke last. */
@@ -115,24 +116,38 @@ export class GroupFanout<Reader extends LiveReader = LiveReader> implements Grou
     const { epoch, offset } = position;
     if (!this.log.begun) this.begin({ epoch, offset: offset - 1 });
     if (!this.log.append(offset, item, frame, time, effect === 'event')) return false;
-    const waiting = this.#appended;
-    if (waiting !== undefined) {
-      this.#appended = undefined;
-      for (const wake of waiting) wake();
-    }
+    this.wake();
     return true;
   }
 
-  /** Resolves at the next append, or when `wake` runs. */
-  whenAppended(): Promise<void> {
+  /** Resolves with true at the next append or `wake`, and with false after `milliseconds` without one. */
+  whenAppended(milliseconds: number): Promise<boolean> {
     return new Promise((resolve) => {
-      this.#appended ??= [];
-      this.#appended.push(resolve);
+      const waiting = this.#waiting ?? new Set();
+      this.#waiting = waiting;
+      const wake = () => {
+        clearTimeout(timer);
+        resolve(true);
+      };
+      const timer = setTimeout(() => {
+        waiting.delete(wake);
+        if (waiting.size === 0 && this.#waiting === waiting) this.#waiting = undefined;
+        resolve(false);
+      }, milliseconds).unref();
+      waiting.add(wake);
     });
   }
 
+  /** Catch-ups that wait for the next append. */
+  get waiting(): number {
+    return this.#waiting?.size ?? 0;
+  }
+
   wake(): void {
-    for (const resolve of this.#appended?.splice(0) ?? []) resolve();
+    const waiting = this.#waiting;
+    if (waiting === undefined) return;
+    this.#waiting = undefined;
+    for (const wake of waiting) wake();
   }
 
   /** The cursor is at the head: from now on it shares the batch. */

@@ -148,6 +148,8 @@ export class Hub {
   restart(ref: GroupRef, reason: 'gap' | 'epoch', position: Position): void {
     const fanout = this.#groups.get(ref.stream, ref.group);
     if (fanout === undefined) return;
+    // What was appended in this turn is sent first: events are stored nowhere else.
+    if (fanout.dirty) this.flush();
     this.#logBytes -= fanout.log.bytes;
     if (reason === 'gap') fanout.skipTo(position, this.#start);
     else fanout.restart(position, reason, this.#start);

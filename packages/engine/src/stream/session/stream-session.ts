@@ -10,14 +10,16 @@ import type { Connection, ConnectionOwner } from '../../transport/connection.js'
 import type { InboundMeter } from '../../transport/inbound-meter.js';
 import { encodeTextFrame } from '../../transport/websocket-frame.js';
 import type { Hub } from '../fanout/hub.js';
-import type { Membership, Subscriber, Subscription } from '../fanout/subscription.js';
+import type { Membership, Subscriber } from '../fanout/subscription.js';
 import type { FrameEncoder } from '../frames/frame-encoder.js';
 import type { LeaseGrant, Leases } from '../leases/leases.js';
 import { NOT_HELD, type Refusal, SessionLeases } from '../leases/session-leases.js';
 import type { AuthDecision } from './auth-gate.js';
 import type { JoinEvent, SubscriptionTriggers } from './join-leave-triggers.js';
 import type { Stranded } from './outage-eviction.js';
+import { PendingJoins } from './pending-joins.js';
 import { Refreshes, type SessionAccess } from './session-auth.js';
+import { SessionMemberships } from './session-memberships.js';
 import type { PathJoin } from './upgrade-target.js';
 
 /** What all sessions of a gateway share; one object, since a session is paid for ten thousand times. */
@@ -37,12 +39,6 @@ export interface SessionRoom {
 /** Of a session that holds nothing. */
 const NO_LEASES = { update: (): Refusal => NOT_HELD };
 
-interface PendingJoin {
-  readonly message: StreamJoin;
-  /** The client left or closed before the join functions answered. */
-  cancelled: boolean;
-}
-
 /** One stream client: its joins in order, its memberships, and the socket that the hub writes to. */
 export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Revocable, Stranded {
   readonly meter: InboundMeter | undefined;
@@ -53,8 +49,8 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Rev
   #context: unknown;
   #identity: string | undefined;
   #sessionId: string | undefined;
-  #memberships: Map<string, Membership> | undefined;
-  #pending: PendingJoin[] | undefined;
+  #memberships: SessionMemberships | undefined;
+  #pending: PendingJoins | undefined;
   /** What its joins hold; absent until there is something. */
   #leases: SessionLeases | undefined;
   #waiting: (() => void)[] | undefined;
@@ -124,11 +120,11 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Rev
     this.#room.sessions.delete(this);
     this.#room.directory?.remove(this);
     this.#room.expiry.delete(this);
-    for (const pending of this.#pending ?? []) pending.cancelled = true;
+    this.#pending?.cancelAll();
     this.#leases?.closed(code);
     const memberships = this.#memberships;
     this.#memberships = undefined;
-    for (const [id, membership] of memberships ?? []) {
+    for (const [id, membership] of memberships?.entries() ?? []) {
       this.#room.hub.leave(membership);
       this.#room.triggers.left(this.#event(id, membership.subscription.fanout, membership.item));
     }
@@ -241,7 +237,7 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Rev
       return;
     }
     const limit = this.#room.config.maxSubscriptionsPerConnection;
-    const pending = this.#pending?.length ?? 0;
+    const pending = this.#pending?.size ?? 0;
     const replaces = this.#memberships?.has(message.subscriptionId) === true;
     if (pending >= limit || (!replaces && (this.#memberships?.size ?? 0) + pending >= limit)) {
       this.#ignore(message, 'TOO_MANY_SUBSCRIPTIONS', `a connection has at most ${limit} subscriptions; leave some, or open another`);
@@ -251,13 +247,10 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Rev
       this.#join(message);
       return;
     }
-    const join = { message, cancelled: false };
-    if (this.#pending !== undefined) {
-      this.#pending.push(join);
-      return;
-    }
-    this.#pending = [join];
-    this.#inBackground(this.#decide(), 'stream_join');
+    const isDeciding = this.#pending !== undefined;
+    this.#pending ??= new PendingJoins();
+    this.#pending.add(message);
+    if (!isDeciding) this.#inBackground(this.#decide(this.#pending), 'stream_join');
   }
 
   /** Told to clients that know positions; of others the operator is warned once for each connection, the rest are lines of level debug. */
@@ -366,23 +359,23 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Rev
     if (unsent) this.#connection.destroy();
   }
 
-  async #decide(): Promise<void> {
-    for (let next = this.#pending?.[0]; next !== undefined; next = this.#pending?.[0]) {
-      const { message } = next;
-      if (next.cancelled) {
+  async #decide(pending: PendingJoins): Promise<void> {
+    for (let message = pending.first; message !== undefined; message = pending.first) {
+      if (pending.isFirstCancelled) {
         // Nobody was asked, so nobody has to hear that it left.
-        this.#pending?.shift();
+        pending.shift();
         continue;
       }
-      const event = this.#event(message.subscriptionId, { stream: message.streamName, group: message.groupId }, message.itemId);
+      const { subscriptionId, streamName, groupId, itemId } = message;
+      const event = this.#event(subscriptionId, { stream: streamName, group: groupId }, itemId);
       const decision = await this.#room.triggers.decide(event);
-      this.#pending?.shift();
+      const cancelled = pending.isFirstCancelled;
+      pending.shift();
       if (!decision.allowed) {
-        const { subscriptionId } = message;
-        if (!next.cancelled) this.#end(subscriptionId);
+        if (!cancelled) this.#end(subscriptionId);
         this.#tell({ type: 'error', data: { subscriptionId, code: 'FORBIDDEN', message: 'the join was refused' } });
-        await this.#writeBetween(encodeTextFrame(this.#room.frames.unauthorized(message.streamName, message.groupId, message.itemId)));
-      } else if (next.cancelled) {
+        await this.#writeBetween(encodeTextFrame(this.#room.frames.unauthorized(streamName, groupId, itemId)));
+      } else if (cancelled) {
         this.#room.triggers.left(event);
       } else {
         this.#join(message, decision.lease);
@@ -403,22 +396,20 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Rev
       this.#leases ??= new SessionLeases(this.#room.leases);
       this.#complain(message.subscriptionId, this.#leases.replace(message.subscriptionId, ref, grant));
     }
-    this.#memberships ??= new Map();
+    this.#memberships ??= new SessionMemberships();
     const replaced = this.#memberships.get(message.subscriptionId);
-    const subscription = this.#subscriptionOf(ref) ?? this.#room.hub.open(this, ref);
+    const subscription = this.#memberships.subscriptionOf(ref) ?? this.#room.hub.open(this, ref);
     const { subscriptionId, itemId: item, since } = message;
     this.#memberships.set(subscriptionId, this.#room.hub.join(subscription, { subscriptionId, item, since }));
     if (replaced === undefined) return;
-    this.#room.hub.leave(replaced);
+    this.#leaveHub(replaced);
     const { fanout } = replaced.subscription;
     if (replaced.item === message.itemId && fanout.stream === ref.stream && fanout.group === ref.group) return;
     this.#room.triggers.left(this.#event(message.subscriptionId, fanout, replaced.item));
   }
 
   #leave(subscriptionId: string): void {
-    for (const pending of this.#pending ?? []) {
-      if (pending.message.subscriptionId === subscriptionId) pending.cancelled = true;
-    }
+    this.#pending?.cancel(subscriptionId);
     this.#end(subscriptionId);
   }
 
@@ -427,15 +418,12 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Rev
     if (membership === undefined) return;
     this.#memberships?.delete(subscriptionId);
     this.#leases?.leave(subscriptionId);
-    this.#room.hub.leave(membership);
+    this.#leaveHub(membership);
     this.#room.triggers.left(this.#event(subscriptionId, membership.subscription.fanout, membership.item));
   }
 
-  #subscriptionOf(ref: GroupRef): Subscription | undefined {
-    for (const { subscription } of this.#memberships?.values() ?? []) {
-      if (subscription.fanout.stream === ref.stream && subscription.fanout.group === ref.group) return subscription;
-    }
-    return undefined;
+  #leaveHub(membership: Membership): void {
+    if (this.#room.hub.leave(membership)) this.#memberships?.forget(membership.subscription);
   }
 
   #event(subscriptionId: string, ref: GroupRef, item: string | undefined): JoinEvent {
