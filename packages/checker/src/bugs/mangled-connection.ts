@@ -45,8 +45,8 @@ export class MangledConnection implements Connection {
     this.#inner.resume();
   }
 
-  knock(): void {
-    this.#inner.knock();
+  probePeer(): void {
+    this.#inner.probePeer();
   }
 
   close(name: CloseName): void {

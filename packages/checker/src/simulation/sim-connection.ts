@@ -77,7 +77,7 @@ export class SimConnection implements Connection {
 
   resume(): void {}
 
-  knock(): void {}
+  probePeer(): void {}
 
   close(_name: CloseName): void {
     if (this.#closing || !this.open) return;

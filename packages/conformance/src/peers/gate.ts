@@ -1,6 +1,6 @@
 import { Failure, type Frame, type Handler, type PeerWorker } from './peer-worker.js';
 
-/** What the gated worker listener is configured to ask, by what it asks for. */
+/** What the guest worker listener is configured to ask, by what it asks for. */
 export const GATE_FUNCTIONS = {
   auth: 'conformance::auth',
   middleware: 'conformance::middleware',
@@ -15,7 +15,7 @@ type Question = keyof typeof GATE_FUNCTIONS;
 export const STREAM_AUTH = 'conformance::stream-auth';
 
 /**
- * Decides for the gated listener. At first everybody gets in and may register everything, and the middleware passes calls on to their
+ * Decides for the guest listener. At first everybody gets in and may register everything, and the middleware passes calls on to their
  * targets with the rights of this worker.
  */
 export class Gate {

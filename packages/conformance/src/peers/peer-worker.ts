@@ -120,7 +120,7 @@ export class PeerWorker {
     return id;
   }
 
-  /** The server has handled every frame sent so far: a call of what does not exist is answered on every listener, gated or not. */
+  /** The server has handled every frame sent so far: a call of what does not exist is answered on every listener, guest or not. */
   async settled(): Promise<void> {
     await this.call(`conformance::nobody-serves-this::${randomUUID()}`, {});
   }

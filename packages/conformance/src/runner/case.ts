@@ -57,12 +57,12 @@ export class CaseContext {
     return worker;
   }
 
-  /** A worker that decides for the gated listener until the case is over. */
+  /** A worker that decides for the guest listener until the case is over. */
   async gate(): Promise<Gate> {
     return Gate.open(await this.worker());
   }
 
-  /** A session of the gated listener. Rejects with `UpgradeRefused` when the auth function lets it not in. */
+  /** A session of the guest listener. Rejects with `UpgradeRefused` when the auth function lets it not in. */
   async session(path = '/', socket: ClientOptions = {}): Promise<PeerWorker> {
     const session = await PeerWorker.connect(this.address('rbac') + path, this.patienceMs, socket);
     this.#ends.push(() => session.socket.terminate());

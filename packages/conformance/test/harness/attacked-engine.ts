@@ -13,14 +13,14 @@ const HEAP_MIB = 512;
 const MIB = 1_048_576;
 
 /** A configuration with every listener: trusted workers, guests with rules, streams and HTTP. */
-const listeners: NonNullable<EngineProcessOptions['config']> = ({ worker, gated, stream, http }) => `
+const listeners: NonNullable<EngineProcessOptions['config']> = ({ worker, guest, stream, http }) => `
 workers:
   - name: iii-worker-manager
     config: { host: 127.0.0.1, port: ${worker} }
   - name: iii-worker-manager
     config:
       host: 127.0.0.1
-      port: ${gated}
+      port: ${guest}
       rbac:
         expose_functions: [match("stream::*"), match("state::*"), match("engine::log::*"), match("engine::channels::*")]
   - name: iii-stream

@@ -11,8 +11,8 @@ import { stablePorts } from './stable-ports.js';
 export const CLI = fileURLToPath(new URL('../../../engine/dist/cli/main.js', import.meta.url));
 const READY_MS = 90_000;
 
-/** `gated` is that of a second worker listener, which only a `config` can have. */
-export type EnginePorts = Readonly<Record<'worker' | 'gated' | 'stream' | 'http', number>>;
+/** `guest` is that of a second worker listener, which only a `config` can have. */
+export type EnginePorts = Readonly<Record<'worker' | 'guest' | 'stream' | 'http', number>>;
 
 export interface EngineProcessOptions {
   /** The whole configuration, for these ports, in place of what the options below make. */
@@ -39,7 +39,7 @@ export class EngineProcess {
   readonly directory: string;
   readonly #options: EngineProcessOptions;
   #child: ChildProcess | undefined;
-  #ports: EnginePorts = { worker: 0, gated: 0, stream: 0, http: 0 };
+  #ports: EnginePorts = { worker: 0, guest: 0, stream: 0, http: 0 };
   /** Everything that it wrote to stderr. */
   log = '';
 
@@ -55,7 +55,7 @@ export class EngineProcess {
       await engine.kill();
       if (options.directory === undefined) await rm(engine.directory, { recursive: true, force: true });
     });
-    engine.#ports = await stablePorts(['worker', 'gated', 'stream', 'http']);
+    engine.#ports = await stablePorts(['worker', 'guest', 'stream', 'http']);
     await engine.start();
     return engine;
   }
@@ -68,8 +68,8 @@ export class EngineProcess {
     return `ws://127.0.0.1:${this.#ports.worker}`;
   }
 
-  get gatedUrl(): string {
-    return `ws://127.0.0.1:${this.#ports.gated}`;
+  get guestUrl(): string {
+    return `ws://127.0.0.1:${this.#ports.guest}`;
   }
 
   get streamUrl(): string {

@@ -22,7 +22,7 @@ export interface TestEngine {
   /** http://127.0.0.1:PORT; only with `http` in the options. */
   readonly httpUrl: string;
   /** Of the listener with rules; empty when there is none. */
-  readonly gatedUrl: string;
+  readonly guestUrl: string;
   readonly log: LogLine[];
   readonly stop: () => Promise<void>;
 }
@@ -40,7 +40,7 @@ export interface TestEngineOptions {
   /** Default: no HTTP listener. */
   readonly http?: Partial<HttpConfig>;
   /** A second worker listener, with rules: what is given, and else their defaults. */
-  readonly gated?: { readonly rbac?: Partial<RbacConfig>; readonly manager?: Partial<WorkerManagerConfig> };
+  readonly guest?: { readonly rbac?: Partial<RbacConfig>; readonly manager?: Partial<WorkerManagerConfig> };
   /** Worker listeners beside the main one, with the defaults. */
   readonly moreListeners?: number;
   readonly cutOff?: EngineOptions['cutOff'];
@@ -70,7 +70,7 @@ export async function startTestEngine(options: TestEngineOptions = {}): Promise<
       ...defaults,
       workerManagers: [
         { ...manager, port: 0, ...options.worker },
-        ...(options.gated === undefined ? [] : [gatedManager(manager, options.gated)]),
+        ...(options.guest === undefined ? [] : [guestManager(manager, options.guest)]),
         ...more,
       ],
       stream: { ...defaults.stream, port: 0, drainSpreadMs: 0, adapter: adapter('streams'), ...options.stream },
@@ -91,10 +91,10 @@ export async function startTestEngine(options: TestEngineOptions = {}): Promise<
   };
   onTestFinished(stop);
   const port = (name: string) => engine.listeners.find((listener) => listener.name === name)?.port;
-  const gated = options.gated === undefined ? undefined : engine.listeners.filter(({ name }) => name === 'worker')[1];
+  const guest = options.guest === undefined ? undefined : engine.listeners.filter(({ name }) => name === 'worker')[1];
   return {
     engine,
-    gatedUrl: gated === undefined ? '' : `ws://127.0.0.1:${gated.port}`,
+    guestUrl: guest === undefined ? '' : `ws://127.0.0.1:${guest.port}`,
     workerUrl: `ws://127.0.0.1:${port('worker')}`,
     streamUrl: `ws://127.0.0.1:${port('stream')}`,
     httpUrl: `http://127.0.0.1:${port('http')}`,
@@ -103,7 +103,7 @@ export async function startTestEngine(options: TestEngineOptions = {}): Promise<
   };
 }
 
-function gatedManager(manager: WorkerManagerConfig, gated: NonNullable<TestEngineOptions['gated']>): WorkerManagerConfig {
+function guestManager(manager: WorkerManagerConfig, guest: NonNullable<TestEngineOptions['guest']>): WorkerManagerConfig {
   const rbac: RbacConfig = {
     authFunction: undefined,
     authTimeoutMs: 10_000,
@@ -113,7 +113,7 @@ function gatedManager(manager: WorkerManagerConfig, gated: NonNullable<TestEngin
     onTriggerRegistration: undefined,
     onTriggerTypeRegistration: undefined,
     hookTimeoutMs: 10_000,
-    ...gated.rbac,
+    ...guest.rbac,
   };
-  return { ...manager, port: 0, rbac, ...gated.manager };
+  return { ...manager, port: 0, rbac, ...guest.manager };
 }

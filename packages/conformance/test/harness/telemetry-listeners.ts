@@ -22,7 +22,7 @@ export async function startBehindProxy(listener: (typeof TELEMETRY_LISTENERS)[nu
     return { engine, proxy, url: proxy.url, asked: () => 0 };
   }
   const exposeFunctions = [{ kind: 'match', pattern: 'engine::health::check' } as const, { kind: 'match', pattern: 'app::*' } as const];
-  const engine = await startTestEngine({ gated: { rbac: { authFunction: 'test::auth', exposeFunctions } } });
+  const engine = await startTestEngine({ guest: { rbac: { authFunction: 'test::auth', exposeFunctions } } });
   const trusted = await RawWorker.connect(engine.workerUrl);
   let asked = 0;
   await trusted.serve('test::auth', (data) => {
@@ -31,6 +31,6 @@ export async function startBehindProxy(listener: (typeof TELEMETRY_LISTENERS)[nu
     expect(query_params.token).toEqual(['good']);
     return {};
   });
-  const proxy = await HalfOpenProxy.to(engine.gatedUrl);
+  const proxy = await HalfOpenProxy.to(engine.guestUrl);
   return { engine, proxy, url: `${proxy.url}/?token=good`, asked: () => asked };
 }

@@ -128,11 +128,11 @@ test('C1 calls that the worker runs end with invocation_stopped when its Close f
 });
 
 test('C1 a Close frame in the middle of held frames: nothing that waits for a hook takes effect', async () => {
-  const { workerUrl, gatedUrl } = await startTestEngine({ gated: { rbac: { onFunctionRegistration: 'app::hook' } } });
+  const { workerUrl, guestUrl } = await startTestEngine({ guest: { rbac: { onFunctionRegistration: 'app::hook' } } });
   const worker = await RawWorker.connect(workerUrl);
   let decide = (_answer: unknown): void => {};
   await worker.serve('app::hook', () => new Promise((resolve) => (decide = resolve)));
-  const guest = await lingering(gatedUrl);
+  const guest = await lingering(guestUrl);
   send(guest, { type: 'registerfunction', id: 'guest::f' });
   send(guest, { type: 'registerfunction', id: 'guest::g' });
   await worker.take('invokefunction', ({ function_id }) => function_id === 'app::hook');

@@ -18,7 +18,7 @@ interface Outcome {
   readonly stderr: string;
 }
 
-type Addresses = Pick<EngineProcess, 'workerUrl' | 'gatedUrl' | 'streamUrl' | 'httpUrl'>;
+type Addresses = Pick<EngineProcess, 'workerUrl' | 'guestUrl' | 'streamUrl' | 'httpUrl'>;
 
 interface Report {
   readonly count: { readonly hold: number; readonly fail: number; readonly notTested: number };
@@ -39,14 +39,14 @@ function command(...parameters: string[]): Promise<Outcome> {
 }
 
 /** The file of the guide, on these ports. */
-function documentedConfig({ worker, gated, stream, http }: EnginePorts): string {
+function documentedConfig({ worker, guest, stream, http }: EnginePorts): string {
   const file = /```yaml\n([\s\S]*?)```/.exec(readFileSync(GUIDE, 'utf8'))?.[1] ?? '';
-  const ports: Readonly<Record<string, number>> = { 49134: worker, 49135: gated, 3112: stream, 3111: http };
+  const ports: Readonly<Record<string, number>> = { 49134: worker, 49135: guest, 3112: stream, 3111: http };
   return file.replaceAll(/port: (\d+)/g, (_found, documented: string) => `port: ${ports[documented]}`);
 }
 
-function addressesOf({ workerUrl, gatedUrl, streamUrl, httpUrl }: Addresses): string[] {
-  return ['--worker', workerUrl, '--rbac', gatedUrl, '--stream-auth', streamUrl, '--http', httpUrl];
+function addressesOf({ workerUrl, guestUrl, streamUrl, httpUrl }: Addresses): string[] {
+  return ['--worker', workerUrl, '--rbac', guestUrl, '--stream-auth', streamUrl, '--http', httpUrl];
 }
 
 const failing = (report: Report) => report.rules.filter(({ outcome }) => outcome === 'fails').map(({ id }) => id);
@@ -151,7 +151,7 @@ describe('rivulet-conformance', () => {
     const httpUrl = await tamperedHttp(engine.httpUrl, (status) => (status === 504 ? 500 : status));
     // Without those that a proxy in between shows differently: statuses of refused upgrades, close codes and sub-protocols.
     const only = 'SA,HT,ST-1,ST-2,ST-3,ST-4,ST-5,ST-6,ST-7,ST-13,ST-15,ST-16,ST-17,ST-18,ST-19,RB-1,RB-2,RB-3,RB-4,RB-7,RB-8,RB-9';
-    const addresses = addressesOf({ workerUrl, gatedUrl: engine.gatedUrl, streamUrl, httpUrl });
+    const addresses = addressesOf({ workerUrl, guestUrl: engine.guestUrl, streamUrl, httpUrl });
     const { code, stdout } = await command(...addresses, '--only', only, '--json');
     const report = JSON.parse(stdout) as Report;
     expect(failing(report)).toEqual(['ST-2', 'SA-4', 'HT-8', 'RB-1']);
@@ -162,7 +162,7 @@ describe('rivulet-conformance', () => {
 
   it('asks in --help for the configuration that the guide has as a file', async () => {
     const { code, stdout } = await command('--help');
-    const ports = { worker: 0, gated: 0, stream: 0, http: 0 };
+    const ports = { worker: 0, guest: 0, stream: 0, http: 0 };
     const wanted = documentedConfig(ports).match(/conformance::[\w-]+|match\("[^"]+"\)|\w+_timeout(?:_ms)?: \d+/g) ?? [];
     expect(wanted.length).toBeGreaterThanOrEqual(12);
     expect(wanted.filter((each) => !stdout.includes(each))).toEqual([]);

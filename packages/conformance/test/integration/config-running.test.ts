@@ -84,11 +84,11 @@ describe('worker managers', () => {
   - name: iii-worker-manager
     config: { port: 0, host: 127.0.0.1, rbac: { auth_function_id: "app::auth" } }
 `);
-    const [open = '', gated = ''] = await engine.ready();
-    expect(open).not.toBe(gated);
+    const [open = '', guest = ''] = await engine.ready();
+    expect(open).not.toBe(guest);
     const worker = await TestWorker.connect(open);
     expect(await worker.call('engine::functions::list', {})).toMatchObject({ type: 'invocationresult', result: expect.anything() });
-    expect(await refusal(gated)).toBe(401);
+    expect(await refusal(guest)).toBe(401);
     await engine.output('stderr', /warn auth_refused .*function_not_found/);
   });
 });

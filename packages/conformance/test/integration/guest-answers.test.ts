@@ -17,23 +17,23 @@ async function startAsking(options: TestEngineOptions) {
 }
 
 test.each(refusals)('D3 an auth answer {unauthorized: %j} refuses', async (unauthorized) => {
-  const { next, gatedUrl, streamUrl } = await startAsking({
-    gated: { rbac: { authFunction: 'app::auth' } },
+  const { next, guestUrl, streamUrl } = await startAsking({
+    guest: { rbac: { authFunction: 'app::auth' } },
     stream: { authFunction: 'app::auth', authRejectMode: 'http', authFailOpen: true },
   });
   next({ unauthorized });
-  await expect(RawWorker.connect(gatedUrl)).rejects.toThrow('HTTP 401');
+  await expect(RawWorker.connect(guestUrl)).rejects.toThrow('HTTP 401');
   await expect(StreamSocket.open(streamUrl + ROOM)).rejects.toThrow('HTTP 401');
 });
 
 test('D3 an object without unauthorized, or with false or null, lets in on both listeners', async () => {
-  const { next, gatedUrl, streamUrl } = await startAsking({
-    gated: { rbac: { authFunction: 'app::auth' } },
+  const { next, guestUrl, streamUrl } = await startAsking({
+    guest: { rbac: { authFunction: 'app::auth' } },
     stream: { authFunction: 'app::auth' },
   });
   for (const answer of allows) {
     next(answer);
-    await (await RawWorker.connect(gatedUrl)).take('workerregistered');
+    await (await RawWorker.connect(guestUrl)).take('workerregistered');
     await (await StreamSocket.open(streamUrl + ROOM)).take('sync');
   }
 });
@@ -41,12 +41,12 @@ test('D3 an object without unauthorized, or with false or null, lets in on both 
 const identities: readonly unknown[] = [1, {}, [], true, 'x'.repeat(257), 'ä'.repeat(129)];
 
 test.each(identities)('decision 2: an identity that is no string of at most 256 bytes refuses: %j', async (identity) => {
-  const { next, gatedUrl, streamUrl } = await startAsking({
-    gated: { rbac: { authFunction: 'app::auth' } },
+  const { next, guestUrl, streamUrl } = await startAsking({
+    guest: { rbac: { authFunction: 'app::auth' } },
     stream: { authFunction: 'app::auth', authRejectMode: 'http' },
   });
   next({ identity });
-  await expect(RawWorker.connect(gatedUrl)).rejects.toThrow('HTTP 401');
+  await expect(RawWorker.connect(guestUrl)).rejects.toThrow('HTTP 401');
   await expect(StreamSocket.open(streamUrl + ROOM)).rejects.toThrow('HTTP 401');
 });
 

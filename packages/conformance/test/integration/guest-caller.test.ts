@@ -5,13 +5,13 @@ import { type Frame, RawWorker } from '../harness/raw-worker.js';
 const match = (pattern: string) => ({ kind: 'match', pattern }) as const;
 const GRANT = { identity: 'ann', context: { role: 'reader' } };
 
-async function start(more: NonNullable<TestEngineOptions['gated']> = {}, grant: Frame = GRANT) {
+async function start(more: NonNullable<TestEngineOptions['guest']> = {}, grant: Frame = GRANT) {
   const rbac = { authFunction: 'app::auth', exposeFunctions: [match('app::*'), match('ui::*'), match('publish')], ...more.rbac };
-  const started = await startTestEngine({ http: {}, gated: { ...more, rbac } });
+  const started = await startTestEngine({ http: {}, guest: { ...more, rbac } });
   const worker = await RawWorker.connect(started.workerUrl);
   await worker.serve('app::auth', () => grant);
   await worker.serve('app::echo', (data) => data);
-  const guest = await RawWorker.connect(started.gatedUrl);
+  const guest = await RawWorker.connect(started.guestUrl);
   const id = await guest.workerId();
   const caller = { kind: 'guest', worker_id: id, session_id: id, identity: 'ann', context: { role: 'reader' } };
   return { ...started, worker, guest, id, caller };
@@ -112,8 +112,8 @@ test('S15 the frame of a call says whether a trusted worker, an HTTP request, a 
 });
 
 test('C6 a function that a guest serves gets the identity of another guest, and not its context', async () => {
-  const { guest, gatedUrl, caller } = await start();
-  const other = await RawWorker.connect(gatedUrl);
+  const { guest, guestUrl, caller } = await start();
+  const other = await RawWorker.connect(guestUrl);
   await other.serve('ui::echo', (data) => data);
   expect(await guest.result('ui::echo', {})).toMatchObject({ _caller: { ...caller, context: null } });
 });

@@ -5,11 +5,11 @@ import { type Frame, RawWorker, WorkerError } from '../harness/raw-worker.js';
 const match = (pattern: string) => ({ kind: 'match', pattern }) as const;
 const RAW = { code: 'invocation_failed', message: 'secret db password', stacktrace: 'Error: secret\n    at /home/app/secret.ts:1:1' };
 
-async function start(manager: NonNullable<TestEngineOptions['gated']>['manager'] = {}, rbac: object = {}) {
+async function start(manager: NonNullable<TestEngineOptions['guest']>['manager'] = {}, rbac: object = {}) {
   const exposeFunctions = [match('app::*'), match('stream::*')];
-  const started = await startTestEngine({ gated: { rbac: { exposeFunctions, ...rbac }, manager } });
+  const started = await startTestEngine({ guest: { rbac: { exposeFunctions, ...rbac }, manager } });
   const worker = await RawWorker.connect(started.workerUrl);
-  return { ...started, worker, guest: await RawWorker.connect(started.gatedUrl) };
+  return { ...started, worker, guest: await RawWorker.connect(started.guestUrl) };
 }
 
 const throwing = (body: Frame) => () => {

@@ -2,18 +2,18 @@ import { expect, test } from 'vitest';
 import { startTestEngine, type TestEngineOptions } from '../harness/engine.js';
 import { type Frame, RawWorker } from '../harness/raw-worker.js';
 
-type Gated = NonNullable<TestEngineOptions['gated']>;
+type GuestListener = NonNullable<TestEngineOptions['guest']>;
 const match = (pattern: string) => ({ kind: 'match', pattern }) as const;
 const everyTrigger = ['stream', 'state', 'subscribe', 'http'];
 
-async function start(rbac: Gated['rbac'], grant?: Frame) {
+async function start(rbac: GuestListener['rbac'], grant?: Frame) {
   const started = await startTestEngine({
     http: {},
-    gated: { rbac: { ...rbac, ...(grant === undefined ? {} : { authFunction: 'app::auth' }) } },
+    guest: { rbac: { ...rbac, ...(grant === undefined ? {} : { authFunction: 'app::auth' }) } },
   });
   const worker = await RawWorker.connect(started.workerUrl);
   if (grant !== undefined) await worker.serve('app::auth', () => grant);
-  return { ...started, worker, session: await RawWorker.connect(started.gatedUrl) };
+  return { ...started, worker, session: await RawWorker.connect(started.guestUrl) };
 }
 
 const ENGINE_IDS = ['stream::set', 'state::get', 'engine::functions::list', 'publish', 'stream::get(chat)', 'engine::sessions::disconnect'];
@@ -77,9 +77,9 @@ async function bindAll(session: RawWorker) {
 }
 
 test('D4 without a list a guest binds as before, and the log says so once for each listener', async () => {
-  const { worker, session, gatedUrl, log } = await start({}, {});
+  const { worker, session, guestUrl, log } = await start({}, {});
   await bindAll(session);
-  await bindAll(await RawWorker.connect(gatedUrl));
+  await bindAll(await RawWorker.connect(guestUrl));
   expect(new Set(await boundOf(worker))).toEqual(new Set(everyTrigger));
   const lines = log.filter(({ event }) => event === 'guest_trigger_open');
   expect(lines).toHaveLength(1);

@@ -8,13 +8,13 @@ const NO_RATES = { maxFramesPerSecond: 0, maxCallsPerSecond: 0, maxBytesPerSecon
 async function start(options: TestEngineOptions = {}) {
   const engine = await startTestEngine({
     ...options,
-    gated: {
-      rbac: { exposeFunctions: [{ kind: 'match', pattern: 'app::*' }], ...options.gated?.rbac },
-      manager: { ...NO_RATES, maxMessageBytes: LIMITS.guestMessageBytes, ...options.gated?.manager },
+    guest: {
+      rbac: { exposeFunctions: [{ kind: 'match', pattern: 'app::*' }], ...options.guest?.rbac },
+      manager: { ...NO_RATES, maxMessageBytes: LIMITS.guestMessageBytes, ...options.guest?.manager },
     },
   });
   const worker = await RawWorker.connect(engine.workerUrl);
-  const guest = () => RawWorker.connect(engine.gatedUrl);
+  const guest = () => RawWorker.connect(engine.guestUrl);
   const refusals = () => engine.log.filter(({ event, level }) => event === 'registration_refused' && level === 'warn');
   return { ...engine, worker, guest, refusals };
 }
@@ -105,7 +105,7 @@ test.each([
   ['state::set', 'state::update', { scope: 's', key: 'k' }, 'value'],
 ])('S20 a guest makes no item of more than 1 MiB, and changes none: %s, %s', async (set, update, item, field) => {
   const { worker, guest } = await start({
-    gated: { rbac: { exposeFunctions: ['stream::*', 'state::*'].map((pattern) => ({ kind: 'match', pattern })) } },
+    guest: { rbac: { exposeFunctions: ['stream::*', 'state::*'].map((pattern) => ({ kind: 'match', pattern })) } },
   });
   const one = await guest();
   const half = 'x'.repeat(600_000);

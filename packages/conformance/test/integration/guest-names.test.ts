@@ -4,7 +4,7 @@ import { type Frame, RawWorker } from '../harness/raw-worker.js';
 
 /** Guests give the token in the query as identity; `grant` is what else their auth answer has. */
 async function start(grant: (who: string | undefined) => Frame = () => ({})) {
-  const started = await startTestEngine({ gated: { rbac: { authFunction: 'app::auth', onFunctionRegistration: 'app::hook' } } });
+  const started = await startTestEngine({ guest: { rbac: { authFunction: 'app::auth', onFunctionRegistration: 'app::hook' } } });
   const worker = await RawWorker.connect(started.workerUrl);
   await worker.serve('app::auth', (data) => {
     const [who] = (data as { query_params: { who?: string[] } }).query_params.who ?? [];
@@ -12,7 +12,7 @@ async function start(grant: (who: string | undefined) => Frame = () => ({})) {
   });
   let renamed: string | undefined;
   await worker.serve('app::hook', () => (renamed === undefined ? {} : { function_id: renamed }));
-  const guest = (who?: string) => RawWorker.connect(started.gatedUrl + (who === undefined ? '' : `/?who=${who}`));
+  const guest = (who?: string) => RawWorker.connect(started.guestUrl + (who === undefined ? '' : `/?who=${who}`));
   return { ...started, worker, guest, rename: (id: string) => void (renamed = id) };
 }
 

@@ -14,13 +14,13 @@ async function start(more: TestEngineOptions = {}, answer: Frame = {}) {
   const started = await startTestEngine({
     ...more,
     stream: { authFunction: 'app::auth', ...more.stream },
-    gated: { rbac: { authFunction: 'app::auth', exposeFunctions: [match('app::*')], ...more.gated?.rbac } },
+    guest: { rbac: { authFunction: 'app::auth', exposeFunctions: [match('app::*')], ...more.guest?.rbac } },
   });
   const worker = await RawWorker.connect(started.workerUrl);
   const identityOf = (data: unknown) => (data as { query_params: { token: string[] } }).query_params.token[0];
   await worker.serve('app::auth', (data) => ({ identity: identityOf(data), ...answer }));
   const set = (item: string) => worker.result('stream::set', { stream_name: 'chat', group_id: 'room-1', item_id: item, data: item });
-  const guest = (who: string) => RawWorker.connect(`${started.gatedUrl}/?token=${who}`);
+  const guest = (who: string) => RawWorker.connect(`${started.guestUrl}/?token=${who}`);
   const page = async (who: string) => {
     const socket = await StreamSocket.open(`${started.streamUrl}${ROOM}?token=${who}`);
     await socket.take('sync');
@@ -70,7 +70,7 @@ test('D5 the functions, triggers and calls of a disconnected guest end with it',
 });
 
 test('D5 channels of a disconnected guest close with it', async () => {
-  const { worker, workerUrl, guest, gatedUrl } = await start();
+  const { worker, workerUrl, guest, guestUrl } = await start();
   const ann = await guest('ann');
   type Ref = { channel_id: string; access_key: string };
   const { reader, writer } = (await ann.result('engine::channels::create', {})) as { reader: Ref; writer: Ref };
@@ -79,7 +79,7 @@ test('D5 channels of a disconnected guest close with it', async () => {
     await new Promise((resolve) => socket.once('open', resolve));
     return socket;
   };
-  const reading = await open(gatedUrl, reader, 'read');
+  const reading = await open(guestUrl, reader, 'read');
   const writing = await open(workerUrl, writer, 'write');
   const closes = [closeOf(reading), closeOf(writing)];
   await worker.result(DISCONNECT, { identity: 'ann' });
@@ -122,8 +122,8 @@ async function startWaiting() {
 }
 
 test('D5 an auth answer that was asked for before a disconnect lets that identity in on no listener', async () => {
-  const { worker, gatedUrl, streamUrl, asked, answer } = await startWaiting();
-  const refused = RawWorker.connect(gatedUrl).catch((error: Error) => error.message);
+  const { worker, guestUrl, streamUrl, asked, answer } = await startWaiting();
+  const refused = RawWorker.connect(guestUrl).catch((error: Error) => error.message);
   await asked();
   await worker.result(DISCONNECT, { identity: 'ann' });
   answer({ identity: 'ann' });
@@ -136,12 +136,12 @@ test('D5 an auth answer that was asked for before a disconnect lets that identit
   const opened = await page;
   expect(await opened.closed).toBe(1008);
   expect(opened.inbox.all).toEqual([]);
-  const others = RawWorker.connect(gatedUrl);
+  const others = RawWorker.connect(guestUrl);
   await asked();
   await worker.result(DISCONNECT, { identity: 'ann' });
   answer({ identity: 'ben' });
   await (await others).take('workerregistered');
-  const again = RawWorker.connect(gatedUrl);
+  const again = RawWorker.connect(guestUrl);
   await asked();
   answer({ identity: 'ann' });
   await (await again).take('workerregistered');
@@ -203,12 +203,12 @@ test('D5 one session ends by its id, on either listener; a trusted worker has no
 });
 
 test('D5 S13 a guest may disconnect only where a rule names exactly that id', async () => {
-  const wide = await start({ gated: { rbac: { exposeFunctions: [match('engine::*'), match('*')] } } });
+  const wide = await start({ guest: { rbac: { exposeFunctions: [match('engine::*'), match('*')] } } });
   const ann = await wide.guest('ann');
   expect(await ann.errorCode(DISCONNECT, { identity: 'ben' })).toBe('FORBIDDEN');
   ann.send({ type: 'registertrigger', id: 't', trigger_type: 'subscribe', function_id: DISCONNECT, config: { topic: 't' } });
   expect(await ann.take('triggerregistrationresult')).toMatchObject({ error: { code: 'FORBIDDEN' } });
-  const named = await start({ gated: { rbac: { exposeFunctions: [match(DISCONNECT)] } } });
+  const named = await start({ guest: { rbac: { exposeFunctions: [match(DISCONNECT)] } } });
   const ben = await named.guest('ben');
   expect(await ben.result(DISCONNECT, { identity: 'ann' })).toEqual({ disconnected: 0 });
   // Its own session ends in the middle of its call.

@@ -41,13 +41,13 @@ test('S20 no message of a guest, of whatever shape, keeps the event loop longer 
   const slices = new LoopSlices();
   const engine = await EngineProcess.start({
     env: slices.env,
-    config: ({ worker, gated, stream }) =>
+    config: ({ worker, guest, stream }) =>
       JSON.stringify({
         workers: [
           { name: 'iii-worker-manager', config: { host: '127.0.0.1', port: worker } },
           {
             name: 'iii-worker-manager',
-            config: { host: '127.0.0.1', port: gated, max_bytes_per_second: 0, rbac: { expose_functions: ['match("app::*")'] } },
+            config: { host: '127.0.0.1', port: guest, max_bytes_per_second: 0, rbac: { expose_functions: ['match("app::*")'] } },
           },
           { name: 'iii-stream', config: { host: '127.0.0.1', port: stream, max_frames_per_second: 0 } },
         ],
@@ -60,7 +60,7 @@ test('S20 no message of a guest, of whatever shape, keeps the event loop longer 
     for (const [shape, json] of Object.entries(SHAPES)) {
       const text = message(json());
       expect(Buffer.byteLength(text)).toBeLessThanOrEqual(LIMITS.guestMessageBytes);
-      const guest = await RawSocket.upgrade(engine.gatedUrl);
+      const guest = await RawSocket.upgrade(engine.guestUrl);
       await guest.settled();
       // The first run of the code is slower than any other. Where other processes share the core, the best of some runs tells the work.
       const runs: number[] = [];
@@ -75,8 +75,8 @@ test('S20 no message of a guest, of whatever shape, keeps the event loop longer 
     }
   }
   for (const [what, url, payload] of [
-    ['messages of two bytes', engine.gatedUrl, '{}'],
-    ['pings', engine.gatedUrl, '{"type":"ping"}'],
+    ['messages of two bytes', engine.guestUrl, '{}'],
+    ['pings', engine.guestUrl, '{"type":"ping"}'],
     ['joins', engine.streamUrl, '{"type":"join","data":{"subscriptionId":"s","streamName":"c","groupId":"r"}}'],
   ] as const) {
     const flooder = await RawSocket.upgrade(url);

@@ -10,10 +10,10 @@ import { type Ending, frame, OPCODE, RawSocket, upgradeHead } from '../harness/r
 // Inputs that broke ws, engine.io, socket.io and undici, sent to our own listeners and to our SDK.
 
 async function start() {
-  const engine = await startTestEngine({ http: {}, gated: {} });
+  const engine = await startTestEngine({ http: {}, guest: {} });
   const bystanders = await Bystanders.of(engine);
-  const { workerUrl, streamUrl, gatedUrl, httpUrl } = engine;
-  return { bystanders, webSocketUrls: [workerUrl, streamUrl, gatedUrl], urls: [workerUrl, streamUrl, gatedUrl, httpUrl] };
+  const { workerUrl, streamUrl, guestUrl, httpUrl } = engine;
+  return { bystanders, webSocketUrls: [workerUrl, streamUrl, guestUrl], urls: [workerUrl, streamUrl, guestUrl, httpUrl] };
 }
 
 /** Sends `head`; resolves when the engine has answered or ended the connection. */

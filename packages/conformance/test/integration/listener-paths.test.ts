@@ -6,11 +6,11 @@ import { StreamSocket } from '../harness/stream-socket.js';
 const plain = (url: string, init: RequestInit = {}) => fetch(url.replace('ws:', 'http:'), init);
 
 test('C4 GET / names the listener to pages of any origin, and nothing more', async () => {
-  const { streamUrl, workerUrl, gatedUrl } = await startTestEngine({ gated: {} });
+  const { streamUrl, workerUrl, guestUrl } = await startTestEngine({ guest: {} });
   for (const [url, listener, status] of [
     [streamUrl, 'stream', 200],
     [workerUrl, 'worker', 426],
-    [gatedUrl, 'guest', 426],
+    [guestUrl, 'guest', 426],
   ] as const) {
     const answer = await plain(`${url}/?x=1`, { headers: { origin: 'https://app.example' } });
     expect([answer.status, await answer.json()]).toEqual([status, { listener, engine: 'rivulet' }]);

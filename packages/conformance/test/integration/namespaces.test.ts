@@ -152,10 +152,10 @@ it('a session with rules reaches another namespace only where a rule names it, a
     { kind: 'match', pattern: '*' },
     { kind: 'match', pattern: 'app::shared', namespace: 'tenant' },
   ] as const;
-  const { workerUrl, gatedUrl } = await startTestEngine({ gated: { rbac: { exposeFunctions } } });
+  const { workerUrl, guestUrl } = await startTestEngine({ guest: { rbac: { exposeFunctions } } });
   const tenant = await workerIn(workerUrl, 'tenant');
   for (const id of ['app::shared', 'app::own']) await tenant.serve(id, () => id);
-  const guest = await RawWorker.connect(gatedUrl);
+  const guest = await RawWorker.connect(guestUrl);
   expect((await guest.call('app::shared', {}, { namespace: 'tenant' })).result).toBe('app::shared');
   for (const namespace of ['tenant', 'nowhere']) {
     const error = errorOf(await guest.call('app::own', {}, { namespace }));

@@ -54,12 +54,12 @@ test('S21 pings count as messages', async () => {
 });
 
 test('S21 a guest that calls more than it may is not read for a while, and gets every answer', async () => {
-  const { engine, workerUrl, gatedUrl } = await startTestEngine({
-    gated: { rbac: { exposeFunctions: [{ kind: 'match', pattern: 'app::*' }] }, manager: { maxCallsPerSecond: 50 } },
+  const { engine, workerUrl, guestUrl } = await startTestEngine({
+    guest: { rbac: { exposeFunctions: [{ kind: 'match', pattern: 'app::*' }] }, manager: { maxCallsPerSecond: 50 } },
   });
   const worker = await RawWorker.connect(workerUrl);
   await worker.serve('app::f', () => 1);
-  const guest = await RawWorker.connect(gatedUrl);
+  const guest = await RawWorker.connect(guestUrl);
   const sent = Array.from({ length: 330 }, () => guest.call('app::f', {}));
   const answers = await Promise.all(sent);
   expect(answers.filter(({ result }) => result === 1)).toHaveLength(330);

@@ -91,7 +91,7 @@ class Tab {
 async function start() {
   const exposeFunctions = [{ kind: 'match', pattern: 'api::*' } as const];
   const manager = { pingIntervalMs: 50, pongTimeoutMs: 5_000 };
-  const engine = await startTestEngine({ gated: { manager, rbac: { authFunction: 'app::auth', exposeFunctions } } });
+  const engine = await startTestEngine({ guest: { manager, rbac: { authFunction: 'app::auth', exposeFunctions } } });
   const worker = await RawWorker.connect(engine.workerUrl);
   const asked: Frame[] = [];
   await worker.serve('app::auth', (data) => {
@@ -101,7 +101,7 @@ async function start() {
   await worker.serve('api::hello', (data) => data);
   await worker.serve('hidden', () => 'never');
   const set = (item: string) => worker.result('stream::set', { stream_name: 'chat', group_id: 'room-1', item_id: item, data: item });
-  return { ...engine, worker, asked, set, url: `${engine.gatedUrl}?api_key=k%2B%201` };
+  return { ...engine, worker, asked, set, url: `${engine.guestUrl}?api_key=k%2B%201` };
 }
 
 test.each(GENERATIONS)(
@@ -173,9 +173,9 @@ test.each(GENERATIONS)('a page with iii-browser-sdk $versions that comes back ta
 });
 
 test('a page with a wrong token, or none, gets no socket and no frame', async () => {
-  const { gatedUrl, worker } = await start();
+  const { guestUrl, worker } = await start();
   for (const query of ['', '?api_key=k%20+1', '?api_key=wrong', '?API_KEY=k%2B%201']) {
-    const tab = new Tab(gatedUrl + query);
+    const tab = new Tab(guestUrl + query);
     await expect(once(tab.socket, 'open')).rejects.toThrow('401');
     await tab.closed;
     expect(tab.inbox.all).toEqual([]);

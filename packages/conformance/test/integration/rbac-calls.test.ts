@@ -3,11 +3,11 @@ import { startTestEngine, type TestEngineOptions } from '../harness/engine.js';
 import { connectOfficial } from '../harness/official-worker.js';
 import { type Frame, RawWorker, WorkerError } from '../harness/raw-worker.js';
 
-type Gated = NonNullable<TestEngineOptions['gated']>;
+type GuestListener = NonNullable<TestEngineOptions['guest']>;
 
-async function start(gated: Gated, auth?: (data: unknown) => unknown) {
-  const rbac = { ...(auth === undefined ? {} : { authFunction: 'app::auth' }), ...gated.rbac };
-  const started = await startTestEngine({ gated: { ...gated, rbac } });
+async function start(guest: GuestListener, auth?: (data: unknown) => unknown) {
+  const rbac = { ...(auth === undefined ? {} : { authFunction: 'app::auth' }), ...guest.rbac };
+  const started = await startTestEngine({ guest: { ...guest, rbac } });
   const worker = await RawWorker.connect(started.workerUrl);
   if (auth !== undefined) await worker.serve('app::auth', auth);
   return { ...started, worker };
@@ -17,11 +17,11 @@ const match = (pattern: string) => ({ kind: 'match', pattern }) as const;
 
 test('RB-1 auth is called once per connection, with headers, decoded query and address, and nothing else', async () => {
   const inputs: Frame[] = [];
-  const { gatedUrl } = await start({}, (data) => {
+  const { guestUrl } = await start({}, (data) => {
     inputs.push(data as Frame);
     return {};
   });
-  await (await RawWorker.connect(`${gatedUrl}/?api_key=a%20b&api_key=c&flag`, { headers: { 'X-Test-Token': 'abc' } })).workerId();
+  await (await RawWorker.connect(`${guestUrl}/?api_key=a%20b&api_key=c&flag`, { headers: { 'X-Test-Token': 'abc' } })).workerId();
   expect(inputs).toEqual([
     {
       headers: expect.objectContaining({ 'x-test-token': 'abc' }),
@@ -29,18 +29,18 @@ test('RB-1 auth is called once per connection, with headers, decoded query and a
       ip_address: '127.0.0.1',
     },
   ]);
-  await (await RawWorker.connect(gatedUrl)).workerId();
+  await (await RawWorker.connect(guestUrl)).workerId();
   expect(inputs).toHaveLength(2);
 });
 
 test('RB-2 the five steps in order', async () => {
-  const { gatedUrl, worker } = await start({ rbac: { exposeFunctions: [match('api::*'), match('*::public')] } }, () => ({
+  const { guestUrl, worker } = await start({ rbac: { exposeFunctions: [match('api::*'), match('*::public')] } }, () => ({
     allowed_functions: ['secret::mine', 'api::off'],
     forbidden_functions: ['api::off', 'engine::channels::create'],
   }));
   for (const id of ['secret::mine', 'secret::other', 'api::off', 'api::deep::er', 'xapi::no', 'a::b::public', 'a::public::x'])
     await worker.serve(id, () => id);
-  const session = await RawWorker.connect(gatedUrl);
+  const session = await RawWorker.connect(guestUrl);
   const code = (id: string) => session.errorCode(id, {});
   expect(await code('api::off')).toBe('FORBIDDEN');
   expect(await code('engine::channels::create')).toBe('FORBIDDEN');
@@ -57,12 +57,12 @@ test('RB-2 keys of a metadata rule must all fit, any rule is enough', async () =
     { key: 'public', equals: true },
     { key: 'tier', pattern: 'pro*' },
   ] as const;
-  const { gatedUrl, worker } = await start({ rbac: { exposeFunctions: [{ kind: 'metadata', conditions }, match('other')] } });
+  const { guestUrl, worker } = await start({ rbac: { exposeFunctions: [{ kind: 'metadata', conditions }, match('other')] } });
   await worker.serve('both', () => 1, { metadata: { public: true, tier: 'pro-2' } });
   await worker.serve('one', () => 1, { metadata: { public: true } });
   await worker.serve('text', () => 1, { metadata: { public: 'true', tier: 'pro' } });
   await worker.serve('other', () => 1);
-  const session = await RawWorker.connect(gatedUrl);
+  const session = await RawWorker.connect(guestUrl);
   expect(await session.result('both', {})).toBe(1);
   expect(await session.result('other', {})).toBe(1);
   expect(await session.errorCode('one', {})).toBe('FORBIDDEN');
@@ -70,20 +70,20 @@ test('RB-2 keys of a metadata rule must all fit, any rule is enough', async () =
 });
 
 test.each(['0.11.6', '0.22.1'] as const)('RB-3 FORBIDDEN reaches iii-sdk %s as the code of its error', async (version) => {
-  const { gatedUrl, worker } = await start({ rbac: { exposeFunctions: [match('api::*'), match('engine::health::check')] } }, () => ({}));
+  const { guestUrl, worker } = await start({ rbac: { exposeFunctions: [match('api::*'), match('engine::health::check')] } }, () => ({}));
   await worker.serve('api::hello', () => 'hello');
   await worker.serve('hidden', () => 'never');
-  const sdk = await connectOfficial(version, gatedUrl);
+  const sdk = await connectOfficial(version, guestUrl);
   expect(await sdk.call('api::hello', {})).toBe('hello');
   await expect(sdk.call('hidden', {})).rejects.toMatchObject({ code: 'FORBIDDEN' });
   await expect(sdk.call('unknown', {})).rejects.toMatchObject({ code: 'FORBIDDEN' });
 });
 
 test('RB-4 and RB-5 infrastructure works with nothing exposed, and lists show what may be called', async () => {
-  const { gatedUrl, worker } = await start({ rbac: { exposeFunctions: [match('engine::functions::*'), match('api::*')] } });
+  const { guestUrl, worker } = await start({ rbac: { exposeFunctions: [match('engine::functions::*'), match('api::*')] } });
   for (const id of ['api::a', 'hidden']) await worker.serve(id, () => 1);
   await worker.serve('api::internal', () => 1, { metadata: { internal: true } });
-  const session = await RawWorker.connect(gatedUrl);
+  const session = await RawWorker.connect(guestUrl);
   expect(await session.result('engine::channels::create', {})).toHaveProperty('writer');
   const { functions } = (await session.result('engine::functions::list', {})) as { functions: { function_id: string }[] };
   expect(functions.map((row) => row.function_id)).toEqual(['api::a']);
@@ -98,11 +98,11 @@ test('RB-4 and RB-5 infrastructure works with nothing exposed, and lists show wh
 
 test('RB-6 middleware gets the call with its context, its answer is returned, built-ins pass by, void gets no frame', async () => {
   const manager = { middlewareFunction: 'app::mw' };
-  const { gatedUrl, worker } = await start({ manager, rbac: { exposeFunctions: [match('api::*')] } }, () => ({ context: { user: 'u1' } }));
+  const { guestUrl, worker } = await start({ manager, rbac: { exposeFunctions: [match('api::*')] } }, () => ({ context: { user: 'u1' } }));
   const seen: unknown[] = [];
   let ran = 0;
   await worker.serve('api::x', () => void ran++);
-  const session = await RawWorker.connect(gatedUrl);
+  const session = await RawWorker.connect(guestUrl);
   expect(await session.errorCode('api::x', { n: 0 })).toBe('function_not_found');
   await worker.serve('app::mw', (data) => {
     seen.push(data);
@@ -139,26 +139,26 @@ const refusals: readonly [string, (() => unknown) | undefined, number][] = [
 ];
 
 test.each(refusals)('RB-10 an auth function that %s lets nobody in: no frame, no row', async (_name, auth, status) => {
-  const { gatedUrl, worker } = await start({ rbac: { authFunction: 'app::auth', authTimeoutMs: 100 } }, auth);
+  const { guestUrl, worker } = await start({ rbac: { authFunction: 'app::auth', authTimeoutMs: 100 } }, auth);
   const connected: unknown[] = [];
   await worker.serve('app::connected', (event) => void connected.push(event));
   await worker.bind('engine::workers-available', 'app::connected', {});
-  await expect(RawWorker.connect(gatedUrl)).rejects.toThrow(`HTTP ${status}`);
+  await expect(RawWorker.connect(guestUrl)).rejects.toThrow(`HTTP ${status}`);
   await worker.settled();
   expect(connected).toEqual([]);
 });
 
 test('RB-10 with auth_error_frame the upgrade completes, says AUTH_ERROR and closes', async () => {
-  const { gatedUrl } = await start({ rbac: { authErrorFrame: true } }, () => null);
-  const session = await RawWorker.connect(gatedUrl);
+  const { guestUrl } = await start({ rbac: { authErrorFrame: true } }, () => null);
+  const session = await RawWorker.connect(guestUrl);
   expect((await session.closed).code).toBe(1008);
   expect(session.inbox.all).toEqual([{ type: 'error', error: { code: 'AUTH_ERROR', message: expect.any(String) } }]);
 });
 
 test('RB-11 telemetry on a listener with rules is accepted without asking', async () => {
   let asked = 0;
-  const { gatedUrl } = await start({}, () => void asked++);
-  const exporter = await RawWorker.connect(`${gatedUrl}/otel`);
+  const { guestUrl } = await start({}, () => void asked++);
+  const exporter = await RawWorker.connect(`${guestUrl}/otel`);
   exporter.sendText('OTLP{}');
   const answered = new Promise((resolve) => exporter.socket.once('pong', resolve));
   exporter.socket.ping();
@@ -168,8 +168,8 @@ test('RB-11 telemetry on a listener with rules is accepted without asking', asyn
 });
 
 test('calls of a session that want no answer and fail are told of with one warning each for what the engine says, and one for functions', async () => {
-  const { worker, gatedUrl, log } = await start({ rbac: { exposeFunctions: [match('api::*')] } }, () => ({}));
-  const session = await RawWorker.connect(gatedUrl);
+  const { worker, guestUrl, log } = await start({ rbac: { exposeFunctions: [match('api::*')] } }, () => ({}));
+  const session = await RawWorker.connect(guestUrl);
   let n = 0;
   await worker.serve('api::fails', () => {
     throw new WorkerError({ code: `code-${n++}`, message: 'no' });

@@ -5,26 +5,26 @@ import { startTestEngine } from '../harness/engine.js';
 import { RawWorker } from '../harness/raw-worker.js';
 
 async function start() {
-  const started = await startTestEngine({ gated: {} });
+  const started = await startTestEngine({ guest: {} });
   const worker = await RawWorker.connect(started.workerUrl);
-  const session = await RawWorker.connect(started.gatedUrl);
+  const session = await RawWorker.connect(started.guestUrl);
   return { ...started, worker, session };
 }
 
 test('sessions have a bound of channels of their own, which leaves those of workers alone', async () => {
-  const { worker, session, gatedUrl } = await start();
+  const { worker, session, guestUrl } = await start();
   const make = (from: RawWorker, times: number) => Promise.all(Array.from({ length: times }, () => createChannel(from)));
   await make(session, LIMITS.channelsPerSession);
   expect(await session.errorCode('engine::channels::create', {})).toBe('OVERLOADED');
   await make(worker, LIMITS.channelsPerSession + 1);
-  await make(await RawWorker.connect(gatedUrl), 1);
+  await make(await RawWorker.connect(guestUrl), 1);
 });
 
 /** Creates channels of a new session and sends messages into each. Nobody reads them. */
-async function fill(gatedUrl: string, count: number, message: Buffer, messages = 1) {
-  const session = await RawWorker.connect(gatedUrl);
+async function fill(guestUrl: string, count: number, message: Buffer, messages = 1) {
+  const session = await RawWorker.connect(guestUrl);
   const refs = await Promise.all(Array.from({ length: count }, () => createChannel(session)));
-  const writers = await Promise.all(refs.map(({ writer }) => ChannelEnd.open(gatedUrl, writer)));
+  const writers = await Promise.all(refs.map(({ writer }) => ChannelEnd.open(guestUrl, writer)));
   for (const { socket } of writers) {
     for (let n = 0; n < messages; n++) socket.send(message);
     socket.close(1000);
@@ -51,54 +51,54 @@ async function expectRead(url: string, readers: readonly ChannelRef[], bytes: nu
 }
 
 test('E8 channels of one session that nobody reads hold a bound; other sessions go on, and everything arrives once it is read', async () => {
-  const { engine, session, gatedUrl } = await start();
+  const { engine, session, guestUrl } = await start();
   const message = Buffer.alloc(100_000);
-  const readers = await fill(gatedUrl, 6, message, 20);
+  const readers = await fill(guestUrl, 6, message, 20);
   while (engine.figures().channelBytes < LIMITS.guestChannelBytes) await session.settled();
   for (let turn = 0; turn < 100; turn++) await session.settled();
   // Each writer may have a message on its way when the bound is reached.
   expect(engine.figures().channelBytes).toBeLessThan(LIMITS.guestChannelBytes + (readers.length + 1) * message.length);
   const held = engine.figures().channelBytes;
-  await fill(gatedUrl, 1, message);
+  await fill(guestUrl, 1, message);
   while (engine.figures().channelBytes < held + message.length) await session.settled();
-  await expectThrough(session, gatedUrl);
-  await expectRead(gatedUrl, readers, message.length, 20);
+  await expectThrough(session, guestUrl);
+  await expectRead(guestUrl, readers, message.length, 20);
 });
 
 test('channels of sessions that nobody reads hold a bound together; those of workers go on, and everything arrives once it is read', async () => {
-  const { engine, worker, session, gatedUrl, workerUrl } = await start();
+  const { engine, worker, session, guestUrl, workerUrl } = await start();
   const message = Buffer.alloc(1_000_000);
   const readers: ChannelRef[] = [];
   while (engine.figures().channelBytes < LIMITS.sessionChannelsBytes) {
-    readers.push(...(await fill(gatedUrl, 3, message)));
+    readers.push(...(await fill(guestUrl, 3, message)));
     const arrived = Math.min(readers.length * message.length, LIMITS.sessionChannelsBytes);
     while (engine.figures().channelBytes < arrived) await session.settled();
   }
-  readers.push(...(await fill(gatedUrl, 3, message)));
+  readers.push(...(await fill(guestUrl, 3, message)));
   for (let turn = 0; turn < 100; turn++) await session.settled();
   // Each of the three writers may have had a message on its way when the bound was reached.
   expect(engine.figures().channelBytes).toBeLessThan(LIMITS.sessionChannelsBytes + 3 * (message.length + 256));
   await expectThrough(worker, workerUrl);
-  await expectRead(gatedUrl, readers, message.length);
+  await expectRead(guestUrl, readers, message.length);
   expect(engine.figures().channelBytes).toBe(0);
 });
 
 test('E8 readers of one session that rest do not stop one that reads, and get everything when they read again', async () => {
-  const { session, gatedUrl } = await start();
+  const { session, guestUrl } = await start();
   const [count, message] = [160, Buffer.alloc(65_536)];
   const resting = await Promise.all(
     Array.from({ length: 12 }, async () => {
       const { writer, reader } = await createChannel(session);
-      const to = await ChannelEnd.open(gatedUrl, reader);
+      const to = await ChannelEnd.open(guestUrl, reader);
       to.socket.pause();
-      const { socket } = await ChannelEnd.open(gatedUrl, writer);
+      const { socket } = await ChannelEnd.open(guestUrl, writer);
       for (let n = 0; n < count; n++) socket.send(message);
       socket.close(1000);
       return to;
     }),
   );
   for (let turn = 0; turn < 100; turn++) await session.settled();
-  await expectThrough(session, gatedUrl);
+  await expectThrough(session, guestUrl);
   for (const { socket } of resting) socket.resume();
   for (const to of resting) {
     expect((await to.closed).code).toBe(1000);

@@ -14,7 +14,7 @@ const NO_OBJECT = [undefined, null, [], [{}], 'yes', 1, true];
 const match = (pattern: string) => ({ kind: 'match', pattern }) as const;
 
 /** What a client sees: how it was refused, or what it could read. Each comes from an address of its own, which no throttle knows. */
-function knock(url: string, n: number): Promise<string> {
+function openOnce(url: string, n: number): Promise<string> {
   return new Promise((resolve) => {
     const localAddress = `127.1.${(n >> 8) & 255}.${n & 255}`;
     const socket = new WebSocket(`${url}?n=${n}`, { perMessageDeflate: false, localAddress });
@@ -65,7 +65,7 @@ test(`${EACH} random failures of the auth function of streams let nobody in ${SE
   const seen = new Seen();
   const { right } = await chaos.run(EACH, async ({ n, mood, right }) => {
     moods.set(n, mood);
-    seen.add(right, await knock(`${streamUrl}/stream/chat/room`, n));
+    seen.add(right, await openOnce(`${streamUrl}/stream/chat/room`, n));
   });
   expect([...seen.wrong].sort()).toEqual(['closed 1008', 'closed 1013']);
   expect(seen.letIn('stream')).toBeGreaterThan(right * MOST);
@@ -111,8 +111,8 @@ test(`${EACH} random failures of join functions let nobody in ${SEED}`, async ()
 });
 
 test(`RB-10 ${EACH} random failures of the auth function of a listener with rules let nobody in ${SEED}`, async () => {
-  const { gatedUrl, workerUrl } = await startTestEngine({
-    gated: { rbac: { authFunction: 'app::auth', authTimeoutMs: CHAOS_TIMEOUT_MS } },
+  const { guestUrl, workerUrl } = await startTestEngine({
+    guest: { rbac: { authFunction: 'app::auth', authTimeoutMs: CHAOS_TIMEOUT_MS } },
   });
   const observer = await RawWorker.connect(workerUrl);
   const connected: Frame[] = [];
@@ -139,7 +139,7 @@ test(`RB-10 ${EACH} random failures of the auth function of a listener with rule
   const seen = new Seen();
   const { right } = await chaos.run(EACH, async ({ n, mood, right }) => {
     moods.set(n, mood);
-    seen.add(right, await knock(gatedUrl, n));
+    seen.add(right, await openOnce(guestUrl, n));
   });
   expect([...seen.wrong].sort()).toEqual(['HTTP 401', 'HTTP 503']);
   const letIn = seen.letIn('workerregistered');
@@ -178,7 +178,7 @@ test.each(Object.entries(HOOKS))(
       registertrigger: { onTriggerRegistration: hook },
       registertriggertype: { onTriggerTypeRegistration: hook },
     }[type];
-    const { gatedUrl, workerUrl } = await startTestEngine({ gated: { rbac: { ...rbac, ...hooks } } });
+    const { guestUrl, workerUrl } = await startTestEngine({ guest: { rbac: { ...rbac, ...hooks } } });
     const moods = new Map<string, Mood<object>>();
     const chaos = new Chaos<object>(workerUrl, [hook], [...NO_OBJECT, ...wrong], async (worker, answer) => {
       await worker.serve(hook, (data) => answer(moods.get(String((data as Frame)[idKey])) ?? (() => ({})), {}));
@@ -187,7 +187,7 @@ test.each(Object.entries(HOOKS))(
     let ran = 0;
     await trusted.serve('api::on', () => void ran++);
     await trusted.serve('hidden', () => void (ran += 1_000_000));
-    const sessions = await Promise.all(Array.from({ length: 50 }, () => RawWorker.connect(gatedUrl)));
+    const sessions = await Promise.all(Array.from({ length: 50 }, () => RawWorker.connect(guestUrl)));
     const config = { stream_name: 's' };
     const more = type === 'registertrigger' ? { trigger_type: 'stream', function_id: 'api::on', config } : { description: 'd' };
     const { right } = await chaos.run(THIRD, async ({ n, mood, right }) => {
@@ -215,7 +215,7 @@ test.each(Object.entries(HOOKS))(
 
 test(`${EACH} random failures of middleware run no target ${SEED}`, async () => {
   const manager = { middlewareFunction: 'app::mw' };
-  const { gatedUrl, workerUrl } = await startTestEngine({ gated: { manager, rbac: { exposeFunctions: [match('api::*')] } } });
+  const { guestUrl, workerUrl } = await startTestEngine({ guest: { manager, rbac: { exposeFunctions: [match('api::*')] } } });
   const trusted = await RawWorker.connect(workerUrl);
   const ran: number[] = [];
   await trusted.serve('api::target', (data) => {
@@ -231,7 +231,7 @@ test(`${EACH} random failures of middleware run no target ${SEED}`, async () => 
       return decided === payload && payload.n >= EACH ? worker.result(function_id, payload) : decided;
     });
   });
-  const sessions = await Promise.all(Array.from({ length: 20 }, () => RawWorker.connect(gatedUrl)));
+  const sessions = await Promise.all(Array.from({ length: 20 }, () => RawWorker.connect(guestUrl)));
   const seen = new Seen();
   const make = async ({ n, right }: Attempt<object>): Promise<unknown> => {
     const session = sessions[n % sessions.length] as RawWorker;

@@ -4,12 +4,12 @@ import { type Frame, RawWorker } from '../harness/raw-worker.js';
 import { StreamSocket } from '../harness/stream-socket.js';
 
 /** Functions that decide about others are never those of a session with rules, whoever was there first. */
-async function start(grant: Frame, { gated, ...more }: TestEngineOptions = {}) {
-  const rules = { ...gated, rbac: { authFunction: 'app::auth', ...gated?.rbac } };
-  const started = await startTestEngine({ ...more, gated: rules });
+async function start(grant: Frame, { guest, ...more }: TestEngineOptions = {}) {
+  const rules = { ...guest, rbac: { authFunction: 'app::auth', ...guest?.rbac } };
+  const started = await startTestEngine({ ...more, guest: rules });
   const worker = await RawWorker.connect(started.workerUrl);
   await worker.serve('app::auth', () => grant);
-  const session = await RawWorker.connect(started.gatedUrl);
+  const session = await RawWorker.connect(started.guestUrl);
   return { ...started, worker, session, status: async (path: string) => (await fetch(started.httpUrl + path)).status };
 }
 

@@ -3,15 +3,15 @@ import { startTestEngine, type TestEngineOptions } from '../harness/engine.js';
 import { type Frame, RawWorker } from '../harness/raw-worker.js';
 import { StreamSocket } from '../harness/stream-socket.js';
 
-type Gated = NonNullable<TestEngineOptions['gated']>;
+type GuestListener = NonNullable<TestEngineOptions['guest']>;
 const match = (pattern: string) => ({ kind: 'match', pattern }) as const;
 
 /** What a hostile page tries on a listener whose auth function answers `grant`. */
-async function start(grant: Frame, gated: Gated = {}, more: TestEngineOptions = {}) {
-  const started = await startTestEngine({ ...more, gated: { ...gated, rbac: { authFunction: 'app::auth', ...gated.rbac } } });
+async function start(grant: Frame, guest: GuestListener = {}, more: TestEngineOptions = {}) {
+  const started = await startTestEngine({ ...more, guest: { ...guest, rbac: { authFunction: 'app::auth', ...guest.rbac } } });
   const worker = await RawWorker.connect(started.workerUrl);
   await worker.serve('app::auth', () => grant);
-  const session = await RawWorker.connect(started.gatedUrl);
+  const session = await RawWorker.connect(started.guestUrl);
   return { ...started, worker, session, get: (path: string, init?: RequestInit) => fetch(started.httpUrl + path, init) };
 }
 
@@ -103,10 +103,10 @@ test('engine::register_trigger and engine::unregister_trigger are for trusted wo
 });
 
 test('of triggers a session sees its own, and unregisters nothing of others', async () => {
-  const { worker, session, gatedUrl } = await start({}, { rbac: { exposeFunctions: [match('engine::*'), match('api::*')] } });
+  const { worker, session, guestUrl } = await start({}, { rbac: { exposeFunctions: [match('engine::*'), match('api::*')] } });
   await worker.serve('api::f', () => 'there');
   const theirs = await worker.bind('state', 'api::f', { scope: 'secret-scope' });
-  const other = await RawWorker.connect(gatedUrl);
+  const other = await RawWorker.connect(guestUrl);
   await other.serve('ui::on', () => undefined);
   const tabs = await other.bind('stream', 'ui::on', { stream_name: 'secret-stream' });
   await session.serve('ui::on', () => undefined);
@@ -127,11 +127,11 @@ test('of triggers a session sees its own, and unregisters nothing of others', as
   // Its own went with its function.
   expect(left.map(({ id }) => id).sort()).toEqual([theirs, tabs].sort());
   expect(await worker.result('api::f', {})).toBe('there');
-  await RawWorker.connect(gatedUrl);
+  await RawWorker.connect(guestUrl);
 });
 
 test('a session takes over no trigger of a trusted worker, and no other connection by reattaching', async () => {
-  const { worker, session, gatedUrl } = await start({});
+  const { worker, session, guestUrl } = await start({});
   await worker.serve('app::on', () => undefined);
   const id = await worker.bind('stream', 'app::on', { stream_name: 's' });
   await session.serve('ui::on', () => undefined);
@@ -143,7 +143,7 @@ test('a session takes over no trigger of a trusted worker, and no other connecti
   await worker.result('stream::send', { stream_name: 's', group_id: 'g', type: 't', data: 1 });
   await worker.take('invokefunction', (frame) => frame.function_id === 'app::on');
   expect(session.inbox.all.filter(({ type }) => type === 'invokefunction')).toEqual([]);
-  await RawWorker.connect(gatedUrl);
+  await RawWorker.connect(guestUrl);
 });
 
 test('a session says nothing of who calls: not to functions, not to middleware', async () => {

@@ -14,7 +14,7 @@ function onPorts(ports: EnginePorts): string {
   const text = readFileSync(fixture('sdk-main.yaml'), 'utf8');
   const replaced = [
     ['port: 49199', `port: ${ports.worker}`],
-    ['port: 49135', `port: ${ports.gated}`],
+    ['port: 49135', `port: ${ports.guest}`],
     ['port: ${STREAMS_PORT:3112}', `port: ${ports.stream}`],
     ['port: 3199', `port: ${ports.http}`],
   ] as const;
@@ -52,7 +52,7 @@ test.each(['0.11.6', '0.22.1'] as const)(
     await plain.serve('test::by-metadata', () => 'by metadata', { metadata: { ew_public: true } });
     await trusted.settled();
 
-    const session = await connectOfficial(version, `${engine.gatedUrl}/?api_key=good`, 'page', 'engine::functions::list');
+    const session = await connectOfficial(version, `${engine.guestUrl}/?api_key=good`, 'page', 'engine::functions::list');
     const auths = calls.all.filter(({ of }) => of === 'auth').map(({ input }) => input);
     expect(auths).toMatchObject([{ query_params: { api_key: ['good'] }, ip_address: '127.0.0.1' }]);
     expect(await session.call('test::ew::public::echo', { n: 1 })).toEqual({ through: { id: 'test::ew::public::echo', n: 1 } });
@@ -93,7 +93,7 @@ test.each(['0.11.6', '0.22.1'] as const)(
 );
 
 test('RB-10 iii-sdk 0.22.1 that is refused asks more and more rarely, registers nothing, and gets in when it may', {}, async () => {
-  const { gatedUrl, workerUrl } = await startTestEngine({ gated: { rbac: { authFunction: 'app::auth' } } });
+  const { guestUrl, workerUrl } = await startTestEngine({ guest: { rbac: { authFunction: 'app::auth' } } });
   const worker = await RawWorker.connect(workerUrl);
   await worker.serve('app::workers', () => undefined);
   await worker.bind('engine::workers-available', 'app::workers', {});
@@ -102,7 +102,7 @@ test('RB-10 iii-sdk 0.22.1 that is refused asks more and more rarely, registers 
     asked.push({ at: performance.now() });
     return asked.all.length <= 3 ? null : {};
   });
-  const sdk = registerWorker(gatedUrl, { workerName: 'page', enableMetricsReporting: false, otel: { enabled: false } });
+  const sdk = registerWorker(guestUrl, { workerName: 'page', enableMetricsReporting: false, otel: { enabled: false } });
   onTestFinished(() => sdk.shutdown());
   sdk.registerFunction('page::f', async () => 'there');
   for (let n = 0; n < 3; n++) await asked.take(() => true, 'another attempt');

@@ -2,13 +2,13 @@ import { expect, test } from 'vitest';
 import { startTestEngine, type TestEngineOptions } from '../harness/engine.js';
 import { type Frame, RawWorker, WorkerError } from '../harness/raw-worker.js';
 
-type Rbac = NonNullable<NonNullable<TestEngineOptions['gated']>['rbac']>;
+type Rbac = NonNullable<NonNullable<TestEngineOptions['guest']>['rbac']>;
 
 async function start(rbac: Rbac, grant: Frame = {}) {
-  const started = await startTestEngine({ gated: { rbac: { authFunction: 'app::auth', ...rbac } } });
+  const started = await startTestEngine({ guest: { rbac: { authFunction: 'app::auth', ...rbac } } });
   const worker = await RawWorker.connect(started.workerUrl);
   await worker.serve('app::auth', () => grant);
-  return { ...started, worker, connect: () => RawWorker.connect(started.gatedUrl) };
+  return { ...started, worker, connect: () => RawWorker.connect(started.guestUrl) };
 }
 
 const set = (worker: RawWorker, n: number) =>

@@ -3,14 +3,14 @@ import { expect, test } from 'vitest';
 import { startTestEngine, type TestEngineOptions } from '../harness/engine.js';
 import { type Frame, RawWorker, WorkerError } from '../harness/raw-worker.js';
 
-type Gated = NonNullable<TestEngineOptions['gated']>;
+type GuestListener = NonNullable<TestEngineOptions['guest']>;
 const match = (pattern: string) => ({ kind: 'match', pattern }) as const;
 
-async function start(gated: Gated, grant: Frame = {}) {
-  const started = await startTestEngine({ gated: { ...gated, rbac: { authFunction: 'app::auth', ...gated.rbac } } });
+async function start(guest: GuestListener, grant: Frame = {}) {
+  const started = await startTestEngine({ guest: { ...guest, rbac: { authFunction: 'app::auth', ...guest.rbac } } });
   const worker = await RawWorker.connect(started.workerUrl);
   await worker.serve('app::auth', () => grant);
-  return { ...started, worker, connect: () => RawWorker.connect(started.gatedUrl) };
+  return { ...started, worker, connect: () => RawWorker.connect(started.guestUrl) };
 }
 
 test('RB-7 the hook of trigger types sees the context, renames and denies; the provider goes on to use its own name', async () => {
@@ -81,10 +81,10 @@ const page = (url: string, origin: string) => RawWorker.connect(url, { origin })
 
 test('origins: where an auth function decides pages come from anywhere, unless origins are listed', async () => {
   const open = await start({});
-  for (const origin of [ORIGIN, 'null', 'http://localhost:3000']) await page(open.gatedUrl, origin);
+  for (const origin of [ORIGIN, 'null', 'http://localhost:3000']) await page(open.guestUrl, origin);
   const listed = await start({ manager: { allowedOrigins: [ORIGIN] } });
-  await page(listed.gatedUrl, ORIGIN);
-  await (await RawWorker.connect(listed.gatedUrl)).workerId();
+  await page(listed.guestUrl, ORIGIN);
+  await (await RawWorker.connect(listed.guestUrl)).workerId();
   const others = [
     `${ORIGIN}:8443`,
     `${ORIGIN}.evil.example`,
@@ -94,15 +94,15 @@ test('origins: where an auth function decides pages come from anywhere, unless o
     'http://localhost',
   ];
   for (const origin of others) {
-    await expect(page(listed.gatedUrl, origin)).rejects.toThrow('HTTP 403');
-    await expect(page(`${listed.gatedUrl}/otel`, origin)).rejects.toThrow('HTTP 403');
+    await expect(page(listed.guestUrl, origin)).rejects.toThrow('HTTP 403');
+    await expect(page(`${listed.guestUrl}/otel`, origin)).rejects.toThrow('HTTP 403');
   }
 });
 
 test('origins: where nobody is asked pages come from this machine or a listed origin only, with rules and without', async () => {
-  const started = await startTestEngine({ gated: { rbac: {}, manager: { allowedOrigins: [ORIGIN] } } });
-  await page(started.gatedUrl, ORIGIN);
-  for (const url of [started.gatedUrl, started.workerUrl]) {
+  const started = await startTestEngine({ guest: { rbac: {}, manager: { allowedOrigins: [ORIGIN] } } });
+  await page(started.guestUrl, ORIGIN);
+  for (const url of [started.guestUrl, started.workerUrl]) {
     for (const origin of ['http://localhost:3000', 'http://127.0.0.1', 'http://[::1]:5173']) await page(url, origin);
     for (const origin of ['https://evil.example', 'null', 'http://localhost.evil.example', 'http://127.0.0.1.evil.example'])
       await expect(page(url, origin)).rejects.toThrow('HTTP 403');

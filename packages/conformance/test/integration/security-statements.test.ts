@@ -15,15 +15,15 @@ import { RawWorker } from '../harness/raw-worker.js';
 import { StreamSocket } from '../harness/stream-socket.js';
 
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
-const PORTS = ['worker', 'gated', 'stream', 'http'] as const;
+const PORTS = ['worker', 'guest', 'stream', 'http'] as const;
 
-const listeners = ({ worker, gated, stream, http }: EnginePorts) => `
+const listeners = ({ worker, guest, stream, http }: EnginePorts) => `
 log_level: trace
 workers:
   - name: iii-worker-manager
     config: { host: 127.0.0.1, port: ${worker} }
   - name: iii-worker-manager
-    config: { host: 127.0.0.1, port: ${gated}, rbac: { auth_function_id: app::guest, expose_functions: [match("app::echo")] } }
+    config: { host: 127.0.0.1, port: ${guest}, rbac: { auth_function_id: app::guest, expose_functions: [match("app::echo")] } }
   - name: iii-stream
     config: { host: 127.0.0.1, port: ${stream}, auth_function: app::auth, adapter: { name: kv, config: { store_method: in_memory } } }
   - name: iii-state
@@ -142,7 +142,7 @@ test('S10 no token, cookie, auth answer or item reaches the log at level trace',
     inQuery?.send({ type: 'refresh', data: { token: `canary-refresh-${n}` } });
     inQuery?.socket.send('{"type":"join","data":{"canary-frame":');
     inQuery?.socket.send('{"type":"canary-type"}');
-    const guest = await RawWorker.connect(`${engine.gatedUrl}/?api_key=${token}`, cookies).catch(() => undefined);
+    const guest = await RawWorker.connect(`${engine.guestUrl}/?api_key=${token}`, cookies).catch(() => undefined);
     guest?.sendText('{"type":"invokefunction","function_id":"canary-unreadable",');
     await guest?.call('app::echo', { password: 'canary-payload' });
     await guest?.call('stream::set', { password: 'canary-payload' });

@@ -16,7 +16,7 @@ async function start(options: TestEngineOptions = {}) {
     ...options,
     stream: { ...RATES, maxJoinsPerSecond: FAST, ...options.stream },
     http: { defaultTimeoutMs: 300, ...options.http },
-    gated: { ...options.gated, manager: { ...RATES, maxCallsPerSecond: FAST, ...options.gated?.manager } },
+    guest: { ...options.guest, manager: { ...RATES, maxCallsPerSecond: FAST, ...options.guest?.manager } },
   });
   const uncaught: unknown[] = [];
   const note = (error: unknown) => {
@@ -56,7 +56,7 @@ test('E1 a refresh with a lone surrogate is a question like any other: the auth 
 
 describe('S27 strange texts in every text field', () => {
   test('of a stream client', async () => {
-    const { streamUrl, worker, harmless } = await start({ stream: { authFunction: 'app::auth', joinTimeoutMs: 2_000 }, gated: {} });
+    const { streamUrl, worker, harmless } = await start({ stream: { authFunction: 'app::auth', joinTimeoutMs: 2_000 }, guest: {} });
     await worker.serve('app::join', () => ({ lease: { item_id: 'mine', client_data: true } }));
     await worker.bind('stream:join', 'app::join', { stream_name: 's' });
     const valid = { subscriptionId: 'a', streamName: 's', groupId: 'g', id: 'i', since: 'e:1', positions: true, token: 't', data: {} };
@@ -77,15 +77,15 @@ describe('S27 strange texts in every text field', () => {
   });
 
   test('of an upgrade: path, query, headers and sub-protocols, on every listener and for channels', async () => {
-    const { streamUrl, workerUrl, gatedUrl, worker, harmless } = await start({
+    const { streamUrl, workerUrl, guestUrl, worker, harmless } = await start({
       stream: { authFunction: 'app::auth' },
-      gated: { rbac: { authFunction: 'app::guest' } },
+      guest: { rbac: { authFunction: 'app::guest' } },
     });
     await worker.serve('app::guest', () => ({}));
     const { writer } = (await worker.result('engine::channels::create', {})) as {
       readonly writer: { readonly channel_id: string; readonly access_key: string };
     };
-    for (const url of [streamUrl, workerUrl, gatedUrl]) {
+    for (const url of [streamUrl, workerUrl, guestUrl]) {
       for (const text of STRANGE_STRINGS) {
         const inTarget = text.replace(/[^!-~]/g, (char) => `%${(char.charCodeAt(0) & 255).toString(16)}`).slice(0, 8_000);
         const inHeader = Buffer.from(text.slice(0, 4_000))
@@ -120,9 +120,9 @@ describe('S27 strange texts in every text field', () => {
     ['guest', 'memory'],
     ['worker', 'lmdb'],
   ])('of the frames of a %s, over a store in %s', async (who, store) => {
-    const { workerUrl, gatedUrl, worker, harmless } = await start({
+    const { workerUrl, guestUrl, worker, harmless } = await start({
       lmdb: store === 'lmdb',
-      gated: {
+      guest: {
         rbac: {
           authFunction: 'app::guest',
           onFunctionRegistration: 'app::hook',
@@ -136,7 +136,7 @@ describe('S27 strange texts in every text field', () => {
       allow_trigger_type_registration: true,
     }));
     await worker.serve('app::hook', () => ({}));
-    const url = who === 'worker' ? workerUrl : gatedUrl;
+    const url = who === 'worker' ? workerUrl : guestUrl;
     for (const [type, fields] of Object.entries(WORKER_FRAMES)) {
       const peer = await RawWorker.connect(url);
       for (const field of fields)
@@ -202,9 +202,9 @@ describe('S27 hostile answers', () => {
   const everywhere = (value: unknown, ...keys: string[]) => Object.fromEntries(keys.map((key) => [key, value]));
 
   test('of auth functions, hooks and middleware', async () => {
-    const { worker, streamUrl, gatedUrl, harmless } = await start({
+    const { worker, streamUrl, guestUrl, harmless } = await start({
       stream: { authFunction: 'app::auth' },
-      gated: {
+      guest: {
         rbac: {
           authFunction: 'app::guest',
           onFunctionRegistration: 'app::hook',
@@ -224,7 +224,7 @@ describe('S27 hostile answers', () => {
       // A refusal closes the connection before the pong.
       await Promise.race([client?.settled().catch(() => {}), client?.closed]);
       client?.socket.terminate();
-      const guest = await RawWorker.connect(`${gatedUrl}/?k=1`).catch(() => undefined);
+      const guest = await RawWorker.connect(`${guestUrl}/?k=1`).catch(() => undefined);
       if (guest === undefined) return;
       guest.send({ type: 'registerfunction', id: 'g::f' });
       guest.send({ type: 'registertriggertype', id: 'g-type', description: '' });

@@ -14,7 +14,7 @@ const ROUNDS = 2;
 
 /** An engine whose auth functions let in tokens that begin with `good`, and count their questions. */
 async function startGuarded() {
-  const engine = await startTestEngine({ stream: { authFunction: 'app::auth' }, gated: { rbac: { authFunction: 'app::auth' } } });
+  const engine = await startTestEngine({ stream: { authFunction: 'app::auth' }, guest: { rbac: { authFunction: 'app::auth' } } });
   const worker = await RawWorker.connect(engine.workerUrl);
   const asked = new Map<string, number>();
   await worker.serve('app::auth', (data) => {
@@ -62,7 +62,7 @@ test('a credential that was refused is refused again without a question, and nob
 
 test.each([
   ['the stream port', 'streamUrl', room],
-  ['a listener with rules', 'gatedUrl', '/'],
+  ['a listener with rules', 'guestUrl', '/'],
 ] as const)(
   'E6 200 of 200 good users get in at %s while 600 clients with expired tokens try from their address',
   async (_port, url, path) => {

@@ -16,7 +16,7 @@ async function engineBehind(trustedProxies: readonly string[]) {
   const engine = await startTestEngine({
     stream: { authFunction: 'app::auth', trustedProxies },
     worker: { trustedProxies },
-    gated: { rbac: { authFunction: 'app::auth' }, manager: { trustedProxies } },
+    guest: { rbac: { authFunction: 'app::auth' }, manager: { trustedProxies } },
   });
   const inputs: AuthInput[] = [];
   const worker = await RawWorker.connect(engine.workerUrl, { headers: FORWARDED });
@@ -32,17 +32,17 @@ async function addressesIn(answer: Promise<unknown>): Promise<string[]> {
 }
 
 test('the address that a trusted proxy names is that of auth inputs and lists of sessions', async () => {
-  const { streamUrl, gatedUrl, worker, inputs } = await engineBehind(['127.0.0.0/8']);
+  const { streamUrl, guestUrl, worker, inputs } = await engineBehind(['127.0.0.0/8']);
   await StreamSocket.open(streamUrl, [], { headers: FORWARDED });
-  await RawWorker.connect(gatedUrl, { headers: FORWARDED });
+  await RawWorker.connect(guestUrl, { headers: FORWARDED });
   expect(inputs.map(({ addr, ip_address }) => addr ?? ip_address)).toEqual(['[2001:db8::7]:0', '2001:db8::7']);
   expect(new Set(await addressesIn(worker.call('engine::stream-sessions::list', {})))).toEqual(new Set(['2001:db8::7']));
 });
 
 test('the same headers of any other peer count for nothing', async () => {
-  const { streamUrl, gatedUrl, worker, inputs, log } = await engineBehind(['10.0.0.0/8']);
+  const { streamUrl, guestUrl, worker, inputs, log } = await engineBehind(['10.0.0.0/8']);
   await StreamSocket.open(streamUrl, [], { headers: FORWARDED });
-  await RawWorker.connect(gatedUrl, { headers: FORWARDED });
+  await RawWorker.connect(guestUrl, { headers: FORWARDED });
   expect(inputs.map(({ addr, ip_address }) => (addr ?? ip_address)?.replace(/:\d+$/, ''))).toEqual(['127.0.0.1', '127.0.0.1']);
   expect(new Set(await addressesIn(worker.call('engine::stream-sessions::list', {})))).toEqual(new Set(['127.0.0.1']));
   expect(JSON.stringify(log)).not.toContain('2001:db8');

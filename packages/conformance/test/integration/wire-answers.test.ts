@@ -39,10 +39,10 @@ it.each([
 });
 
 it('a FORBIDDEN call names rbac.expose_functions, with the same text for a function that nobody has registered', async () => {
-  const { workerUrl, gatedUrl } = await startTestEngine({ gated: {} });
+  const { workerUrl, guestUrl } = await startTestEngine({ guest: {} });
   const worker = await RawWorker.connect(workerUrl);
   await worker.serve('app::there', () => 1);
-  const guest = await RawWorker.connect(gatedUrl);
+  const guest = await RawWorker.connect(guestUrl);
   const textOf = async (id: string, call: Promise<Frame>) => JSON.stringify((await call).error).replaceAll(id, 'ID');
   const texts = new Set<string>();
   for (const id of ['app::there', 'app::absent', 'stream::set']) texts.add(await textOf(id, guest.call(id, {})));

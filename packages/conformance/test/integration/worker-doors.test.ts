@@ -28,8 +28,8 @@ function statusOf(url: string, path: string, headers: readonly string[]): Promis
 }
 
 test('D2 a page that rebound its name to this machine does not reach the trusted worker port', async () => {
-  const { engine, workerUrl, gatedUrl, streamUrl, log } = await startTestEngine({
-    gated: {},
+  const { engine, workerUrl, guestUrl, streamUrl, log } = await startTestEngine({
+    guest: {},
     worker: { allowedHosts: ['engine.internal'] },
   });
   const { port } = new URL(workerUrl);
@@ -42,18 +42,18 @@ test('D2 a page that rebound its name to this machine does not reach the trusted
   expect(refusals).toMatchObject([{ level: 'warn', fields: { listener: 'worker', host: 'evil.example', times: 1 } }]);
   expect(engine.figures().events).toMatchObject({ host_refused: 5 });
   // Proxies on this machine pass on the public name.
-  expect(await statusOf(gatedUrl, '/', ['Host: app.example'])).toBe('101');
+  expect(await statusOf(guestUrl, '/', ['Host: app.example'])).toBe('101');
   expect(await statusOf(streamUrl, '/', ['Host: app.example'])).toBe('101');
 });
 
 test('D2 every listener checks Host when allowed_hosts is set', async () => {
   const allowedHosts = ['app.example'];
-  const { gatedUrl, streamUrl, httpUrl } = await startTestEngine({
-    gated: { manager: { allowedHosts } },
+  const { guestUrl, streamUrl, httpUrl } = await startTestEngine({
+    guest: { manager: { allowedHosts } },
     stream: { allowedHosts },
     http: { allowedHosts },
   });
-  for (const url of [gatedUrl, streamUrl]) {
+  for (const url of [guestUrl, streamUrl]) {
     expect(await statusOf(url, '/', ['Host: app.example'])).toBe('101');
     expect(await statusOf(url, '/', ['Host: evil.example'])).toBe('403');
   }

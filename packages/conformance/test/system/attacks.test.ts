@@ -66,7 +66,7 @@ describe('one peer alone', () => {
 
   test('E2 a guest that increments a large value 400 times holds nobody up', async () => {
     const attacked = await AttackedEngine.start();
-    const guest = await RawWorker.connect(attacked.engine.gatedUrl);
+    const guest = await RawWorker.connect(attacked.engine.guestUrl);
     const { grownMib } = await attacked.survives(async () => {
       const fields = Object.fromEntries(Array.from({ length: 8_000 }, (_, n) => [`k${n}`, 'x'.repeat(110)]));
       await guest.result('stream::set', { ...group, item_id: 'big', data: { ...fields, n: 0 } });
@@ -95,7 +95,7 @@ describe('one peer alone', () => {
       const { longestMs } = await attacked.survives(
         () =>
           crowd(6, 1, async () => {
-            const socket = await openSocket(attacked.engine.gatedUrl);
+            const socket = await openSocket(attacked.engine.guestUrl);
             const target = '"stream_name":"s","group_id":"g","item_id":"i"';
             socket.send(`{"type":"invokefunction","invocation_id":"i","function_id":"stream::set","data":{${target},"data":${data}}}`);
             socket.ping();
@@ -125,7 +125,7 @@ describe('one peer alone', () => {
 
   test('E8 a guest that registers large descriptions owns at most its share', async () => {
     const attacked = await AttackedEngine.start();
-    const guests = await crowd(10, 10, () => RawWorker.connect(attacked.engine.gatedUrl));
+    const guests = await crowd(10, 10, () => RawWorker.connect(attacked.engine.guestUrl));
     const { grownMib } = await attacked.survives(() =>
       Promise.all(
         guests.map(async (guest) => {
@@ -147,7 +147,7 @@ describe('one peer alone', () => {
           worker.result('stream::set', { stream_name: 'many', group_id: `group-${n * 1_000 + k}`, item_id: 'i', data: 1 }),
         ),
       );
-    const guest = await RawWorker.connect(attacked.engine.gatedUrl);
+    const guest = await RawWorker.connect(attacked.engine.guestUrl);
     await attacked.survives(async () => {
       await flood(guest, 15, 'stream::list_all', () => ({}));
       await flood(guest, 15, 'stream::list_groups', () => ({ stream_name: 'many', limit: 10 }));
@@ -156,7 +156,7 @@ describe('one peer alone', () => {
 
   test('E10 a guest that logs without end stops nobody, though nobody reads the log', async () => {
     const attacked = await AttackedEngine.start();
-    const guest = await RawWorker.connect(attacked.engine.gatedUrl);
+    const guest = await RawWorker.connect(attacked.engine.guestUrl);
     const { grownMib } = await attacked.survives(() =>
       flood(guest, 6_000, 'engine::log::info', (n) => ({ message: `line ${n} ${'x'.repeat(500)}` })),
     );
@@ -193,7 +193,7 @@ describe('a crowd', () => {
     );
   });
 
-  test.each(['stream', 'gated', 'worker', 'http'] as const)(
+  test.each(['stream', 'guest', 'worker', 'http'] as const)(
     'E5 peers that are not let in yet own at most 256 KiB each: %s',
     async (port) => {
       const attacked = await AttackedEngine.start();
@@ -219,7 +219,7 @@ describe('a crowd', () => {
   );
 
   test.each([
-    ['gated', '/otel'],
+    ['guest', '/otel'],
     ['stream', '/'],
     ['worker', '/'],
   ] as const)('pings in bunches hold nobody up: %s %s', async (port, path) => {

@@ -16,7 +16,7 @@ const LONG_HEADERS = Array.from({ length: 55 }, (_, n) => `x-${n}: ${'v'.repeat(
 async function hostedEngine(): Promise<TestEngine & { readonly worker: RawWorker }> {
   const engine = await startTestEngine({
     stream: { authFunction: 'test::auth', authTimeoutMs: 60_000 },
-    gated: { rbac: { authFunction: 'test::auth', authTimeoutMs: 60_000 } },
+    guest: { rbac: { authFunction: 'test::auth', authTimeoutMs: 60_000 } },
     http: { middleware: [{ functionId: 'test::mw', priority: 0 }], defaultTimeoutMs: 60_000 },
   });
   const worker = await RawWorker.connect(engine.workerUrl);
@@ -53,17 +53,17 @@ async function peers(count: number, url: string, parts: readonly (string | Buffe
 
 const SHAPES: readonly [string, (engine: TestEngine) => string, readonly (string | Buffer)[]][] = [
   ['half a head on the stream listener', ({ streamUrl }) => streamUrl, [`GET / HTTP/1.1\r\n${'x: y\r\n'.repeat(2_500)}`]],
-  ['half a head on the guest listener', ({ gatedUrl }) => gatedUrl, [`GET / HTTP/1.1\r\n${'x: y\r\n'.repeat(2_500)}`]],
+  ['half a head on the guest listener', ({ guestUrl }) => guestUrl, [`GET / HTTP/1.1\r\n${'x: y\r\n'.repeat(2_500)}`]],
   ['half a head on the HTTP listener', ({ httpUrl }) => httpUrl, [`GET / HTTP/1.1\r\n${'x: y\r\n'.repeat(2_500)}`]],
   ['data behind an upgrade of a stream client', ({ streamUrl }) => streamUrl, [upgradeHead('/', LONG_HEADERS), FILLER]],
-  ['data behind an upgrade of a guest', ({ gatedUrl }) => gatedUrl, [upgradeHead('/', LONG_HEADERS), FILLER]],
-  ['unfinished frames on /otel of the guest listener', ({ gatedUrl }) => gatedUrl, [upgradeHead('/otel'), BIG, FILLER]],
+  ['data behind an upgrade of a guest', ({ guestUrl }) => guestUrl, [upgradeHead('/', LONG_HEADERS), FILLER]],
+  ['unfinished frames on /otel of the guest listener', ({ guestUrl }) => guestUrl, [upgradeHead('/otel'), BIG, FILLER]],
   [
     'frames in pieces on /otel',
     ({ workerUrl }) => workerUrl,
     [upgradeHead('/otel'), frame({ fin: false }), frame({ opcode: 0, fin: false, payload: FILLER })],
   ],
-  ['channels with wrong keys', ({ gatedUrl }) => gatedUrl, [upgradeHead('/ws/channels/none?key=k&dir=write'), BIG, FILLER]],
+  ['channels with wrong keys', ({ guestUrl }) => guestUrl, [upgradeHead('/ws/channels/none?key=k&dir=write'), BIG, FILLER]],
   [
     'a request that waits for middleware, with its small body',
     ({ httpUrl }) => httpUrl,
@@ -107,7 +107,7 @@ it.each(SHAPES)(
 
 it.each<[string, Parameters<typeof startTestEngine>[0], (engine: TestEngine) => string]>([
   ['a stream client', { stream: { authFunction: 'test::auth' } }, ({ streamUrl }) => streamUrl],
-  ['a guest', { gated: { rbac: { authFunction: 'test::auth', authErrorFrame: true } } }, ({ gatedUrl }) => gatedUrl],
+  ['a guest', { guest: { rbac: { authFunction: 'test::auth', authErrorFrame: true } } }, ({ guestUrl }) => guestUrl],
 ])('S23 %s that is refused after its upgrade is not read into memory', async (_what, options, url) => {
   const engine = await startTestEngine(options);
   const worker = await RawWorker.connect(engine.workerUrl);

@@ -153,7 +153,7 @@ export class Exchange implements StreamedResponseOwner {
     const { slots, uploadSlots, intakes } = this.#room;
     const { extent } = this.#body;
     const middleware = this.#room.config.middleware.map(({ functionId }) => functionId);
-    const deciding = route.binding.gated !== true;
+    const deciding = route.binding.guest !== true;
     const json = isJson(this.#headers['content-type']);
     // Middleware of the route sees no body either; only a condition does, which comes before it.
     const later = route.condition === undefined ? [] : route.middleware;
@@ -207,8 +207,8 @@ export class Exchange implements StreamedResponseOwner {
 
   /** Middleware is found in the namespace of the route's function, else in `default`. A guest may call the first only, so no other is used. */
   #middlewareNamespace(functionId: string): string | undefined {
-    const { namespace, gated } = this.#routed.route.binding;
-    if (namespace === undefined || gated === true || this.#room.fabric.hasFunction(functionId, namespace)) return namespace;
+    const { namespace, guest } = this.#routed.route.binding;
+    if (namespace === undefined || guest === true || this.#room.fabric.hasFunction(functionId, namespace)) return namespace;
     return undefined;
   }
 

@@ -38,7 +38,7 @@ export class HttpModule implements TriggerProvider {
   readonly #listener: HttpListener;
   readonly #table = new RouteTable();
   /** Routes of sessions with rules serve what no other route does. */
-  readonly #gated = new RouteTable();
+  readonly #guest = new RouteTable();
   readonly #routes = new Map<TriggerBinding, Route>();
   readonly #exchanges = new Set<Exchange>();
 
@@ -161,12 +161,12 @@ export class HttpModule implements TriggerProvider {
   }
 
   #tableOf(binding: TriggerBinding): RouteTable {
-    return binding.gated ? this.#gated : this.#table;
+    return binding.guest ? this.#guest : this.#table;
   }
 
   #match(method: string, path: string): RouteMatch {
     const match = this.#table.match(method, path);
-    return match.kind === 'none' ? this.#gated.match(method, path) : match;
+    return match.kind === 'none' ? this.#guest.match(method, path) : match;
   }
 
   #refuse(response: ServerResponse, status: number, code: ErrorCode, message: string): void {

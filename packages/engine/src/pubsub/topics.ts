@@ -2,7 +2,7 @@ import { field, isRegistryId, type JsonObject, LIMITS, RivuletError } from '@riv
 import { mismatch, readData, readInput } from '../core/builtins/input.js';
 import type { Fabric } from '../core/fabric/fabric.js';
 import { type Call, JsonPayload } from '../core/fabric/invocation.js';
-import { OrderedBindings, readConfigText } from '../core/triggers/ordered-trigger.js';
+import { OrderedTrigger, readConfigText } from '../core/triggers/ordered-trigger.js';
 import { withoutCaller } from '../core/workers/caller-data.js';
 import type { Logger } from '../logging/logger.js';
 import { PUBLISH_SCHEMAS, subscribeConfig } from './topic-schemas.js';
@@ -12,7 +12,7 @@ import { PUBLISH_SCHEMAS, subscribeConfig } from './topic-schemas.js';
  * that moment, ordered for each binding, at most once, bounded. Nothing is kept, and other engines don't hear it.
  */
 export function provideTopics(fabric: Fabric, logger: Logger): void {
-  const bindings = new OrderedBindings(fabric, logger, {
+  const bindings = new OrderedTrigger(fabric, logger, {
     read: (config) => requireTopic(readConfigText(config, 'topic')),
     indexOf: (topic) => topic,
   });

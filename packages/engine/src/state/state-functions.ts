@@ -17,7 +17,7 @@ import { TurnBudget } from '../structures/turn-budget.js';
 import { MOST_LISTED, readName, readScope, readScopesQuery, readValue, STATE_STREAM } from './state-input.js';
 import { STATE_SCHEMAS } from './state-schemas.js';
 
-interface Parts {
+interface StateFunctionDeps {
   readonly fabric: Fabric;
   readonly store: StreamStore;
   /** In bytes of JSON; `undefined`: what any item may have. */
@@ -26,16 +26,16 @@ interface Parts {
 }
 
 /** Registers the six state::* functions (spec SA §3.1). */
-export function registerStateFunctions(parts: Parts): void {
-  const functions = new StateFunctions(parts);
+export function registerStateFunctions(deps: StateFunctionDeps): void {
+  const functions = new StateFunctions(deps);
   const add = (
     id: keyof typeof STATE_SCHEMAS,
     error: ErrorCode,
     description: string,
     run: (call: Call) => Promise<JsonText | undefined>,
   ) => {
-    const handler = (call: Call) => answerOf(run(call), error, parts.logger, 'state_function_failed');
-    parts.fabric.registerBuiltin(id, handler, description, STATE_SCHEMAS[id]);
+    const handler = (call: Call) => answerOf(run(call), error, deps.logger, 'state_function_failed');
+    deps.fabric.registerBuiltin(id, handler, description, STATE_SCHEMAS[id]);
   };
   add('state::set', 'SET_ERROR', 'Creates or replaces the value of a key.', (call) => functions.set(call));
   add('state::get', 'GET_ERROR', 'Reads the value of a key.', (call) => functions.get(call));
@@ -54,9 +54,9 @@ class StateFunctions {
   readonly #lists = new ListSlots();
   readonly #turns = TurnBudget.of(systemClock);
 
-  constructor(parts: Parts) {
-    this.#store = parts.store;
-    this.#maxValueBytes = parts.maxValueBytes;
+  constructor(deps: StateFunctionDeps) {
+    this.#store = deps.store;
+    this.#maxValueBytes = deps.maxValueBytes;
   }
 
   async set(call: Call): Promise<JsonText> {

@@ -1,6 +1,6 @@
 import type { Fabric, TriggerBinding, TriggerProvider } from '../core/fabric/fabric.js';
 import { JsonPayload } from '../core/fabric/invocation.js';
-import { OrderedBindings, readConfigText } from '../core/triggers/ordered-trigger.js';
+import { OrderedTrigger, readConfigText } from '../core/triggers/ordered-trigger.js';
 import type { Logger } from '../logging/logger.js';
 import type { Commit } from '../store/store.js';
 
@@ -17,12 +17,12 @@ const EVENT_TYPES = { create: 'state:created', update: 'state:updated', delete: 
  * scope, key), at most once, bounded.
  */
 export class StateTriggers implements TriggerProvider {
-  readonly #bindings: OrderedBindings<StateFilter>;
+  readonly #bindings: OrderedTrigger<StateFilter>;
 
   /** `onWanted` is told when the first binding comes, and when the last has gone. */
   constructor(fabric: Fabric, logger: Logger, onWanted: (wanted: boolean) => void) {
     let names = 0;
-    this.#bindings = new OrderedBindings(fabric, logger, {
+    this.#bindings = new OrderedTrigger(fabric, logger, {
       read: (config) => ({ scope: readConfigText(config, 'scope'), key: readConfigText(config, 'key') }),
       indexOf: (filter) => filter.scope,
       onWanted: (_scope, wanted) => {

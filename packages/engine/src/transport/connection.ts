@@ -35,8 +35,8 @@ export interface Connection {
    */
   pause(): void;
   resume(): void;
-  /** Sends something that means nothing: the kernel of a peer that has gone answers with a reset, seen at the next knock though nothing is read. */
-  knock(): void;
+  /** Sends something that means nothing: the kernel of a closed peer answers with a reset, which the next probe sees although nothing is read. */
+  probePeer(): void;
   /** Sends a close frame and ends the connection; destroyed if the peer doesn't answer in time. Idempotent. */
   close(name: CloseName): void;
   /** Drops the TCP connection at once. Idempotent. */

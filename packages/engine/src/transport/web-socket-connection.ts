@@ -148,7 +148,7 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
     super.pause();
   }
 
-  knock(): void {
+  probePeer(): void {
     if (this.buffered === 0) this.write(PONG_FRAME);
   }
 

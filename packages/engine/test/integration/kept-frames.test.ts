@@ -74,7 +74,7 @@ describe('the log of a group holds little more memory than it charges', () => {
 it('a channel holds little more memory for short messages than it charges', () => {
   const channels = new Channels({ now: () => 0, monotonic: () => 0 });
   const channel = channels.create(1_000);
-  channel.attachWriter({ pause: () => {}, resume: () => {}, knock: () => {}, finish: () => {} });
+  channel.attachWriter({ pause: () => {}, resume: () => {}, probePeer: () => {}, finish: () => {} });
   for (let n = 0; n < 500; n++) {
     workOfOthers();
     channel.write({ data: Buffer.from(`${n}`.padEnd(n % 2 === 0 ? 10 : 5_000)).subarray(0, 10), binary: true });

@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
 import { FunctionFabric } from '../../src/core/fabric/function-fabric.js';
 import type { Call, Outcome } from '../../src/core/fabric/invocation.js';
-import { MadeCalls } from '../../src/core/workers/requested-calls.js';
+import { RequestedCalls } from '../../src/core/workers/requested-calls.js';
 import { silentLogger } from '../../src/logging/logger.js';
 
 setFlagsFromString('--expose-gc');
@@ -28,7 +28,7 @@ test.each([undefined, 'app::middleware'])(
         responseFormat: null,
         metadata: undefined,
         httpInvoked: false,
-        gated: false,
+        guest: false,
         mayDecide: true,
       });
     }
@@ -44,7 +44,7 @@ test.each([undefined, 'app::middleware'])(
         return 'sent' as const;
       },
     };
-    const made = new MadeCalls({ fabric, maxInFlightCalls: 10, middlewareFunction, logger: silentLogger }, caller);
+    const made = new RequestedCalls({ fabric, maxInFlightCalls: 10, middlewareFunction, logger: silentLogger }, caller);
     const call = () => {
       const data = { much: 'x' };
       made.make({

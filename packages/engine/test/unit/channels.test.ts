@@ -44,7 +44,7 @@ class Writer implements ChannelWriter {
   knocks = 0;
   ended: string | undefined;
 
-  knock(): void {
+  probePeer(): void {
     this.knocks++;
   }
 
@@ -283,7 +283,7 @@ class SlowConnection implements Connection {
   write() {}
   pause() {}
   resume() {}
-  knock() {}
+  probePeer() {}
   destroy() {}
 }
 

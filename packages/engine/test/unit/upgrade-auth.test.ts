@@ -34,7 +34,7 @@ async function afterMany(outcome: Outcome) {
     responseFormat: null,
     metadata: undefined,
     httpInvoked: false,
-    gated: false,
+    guest: false,
     mayDecide: true,
   });
   const auth = new UpgradeAuth(fabric, RBAC, [], { now: () => 0, monotonic: () => 0 }, silentLogger);

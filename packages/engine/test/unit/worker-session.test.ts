@@ -14,7 +14,7 @@ const NO_CONNECTION = {
   open: true,
   pause() {},
   resume() {},
-  knock() {},
+  probePeer() {},
   close() {},
   destroy() {},
 };

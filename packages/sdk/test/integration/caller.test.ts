@@ -4,9 +4,9 @@ import { type FunctionCaller, type RemoteFunctionHandler } from '../../src/index
 import { connectWorker, settled } from '../connect-worker.js';
 
 test('C6 a handler gets its caller as third argument, for every kind of caller', async () => {
-  const { workerUrl, gatedUrl, httpUrl } = await startTestEngine({
+  const { workerUrl, guestUrl, httpUrl } = await startTestEngine({
     http: {},
-    gated: { rbac: { authFunction: 'app::auth', exposeFunctions: [{ kind: 'match', pattern: 'app::*' }] } },
+    guest: { rbac: { authFunction: 'app::auth', exposeFunctions: [{ kind: 'match', pattern: 'app::*' }] } },
   });
   const worker = connectWorker(workerUrl);
   worker.registerFunction('app::auth', (_input, _metadata, { caller }) => ({ identity: 'ann', context: { asked: caller.kind } }));
@@ -21,7 +21,7 @@ test('C6 a handler gets its caller as third argument, for every kind of caller',
   expect(await who({})).toEqual({ kind: 'worker', worker_id: worker.workerId });
   expect(await who(1)).toEqual({ kind: 'worker' });
   expect(await (await fetch(`${httpUrl}/who`)).json()).toEqual({ kind: 'http' });
-  const page = connectWorker(gatedUrl);
+  const page = connectWorker(guestUrl);
   for (const payload of [{}, { _caller: { identity: 'root' } }, [1]]) {
     const caller = await page.trigger({ function_id: 'app::who', payload });
     expect(caller).toEqual({

@@ -36,9 +36,9 @@ test.each(CHOSEN)('C5 the code and the message of %s arrive as they were', async
 });
 
 test('C5 a chosen code comes through nested calls and middleware once, to guests and over HTTP', async () => {
-  const { workerUrl, gatedUrl, httpUrl } = await startTestEngine({
+  const { workerUrl, guestUrl, httpUrl } = await startTestEngine({
     http: {},
-    gated: { rbac: { exposeFunctions: [{ kind: 'match', pattern: 'app::*' }] }, manager: { middlewareFunction: 'mw::all' } },
+    guest: { rbac: { exposeFunctions: [{ kind: 'match', pattern: 'app::*' }] }, manager: { middlewareFunction: 'mw::all' } },
   });
   const worker = connectWorker(workerUrl);
   worker.registerFunction('app::inner', rejecting(new InvocationError({ code: 'NOT_OWNER', message: 'not your order' })));
@@ -48,7 +48,7 @@ test('C5 a chosen code comes through nested calls and middleware once, to guests
   );
   worker.registerTrigger({ type: 'http', function_id: 'app::outer', config: { api_path: '/outer', http_method: 'GET' } });
   await settled(worker);
-  const guest = await RawWorker.connect(gatedUrl);
+  const guest = await RawWorker.connect(guestUrl);
   expect((await guest.call('app::outer', {})).error).toEqual({ code: 'NOT_OWNER', message: 'not your order' });
   const { error } = (await (await fetch(`${httpUrl}/outer`)).json()) as { error: unknown };
   expect(error).toMatchObject({ code: 'NOT_OWNER', message: 'not your order' });
@@ -65,17 +65,17 @@ const FAULTS: readonly (readonly [string, () => unknown])[] = [
 ];
 
 test.each(FAULTS)('D6 %s that a handler throws tells a guest nothing but an error_id', async (_name, make) => {
-  const { workerUrl, gatedUrl, log } = await startTestEngine({
-    gated: { rbac: { exposeFunctions: [{ kind: 'match', pattern: 'app::*' }] } },
+  const { workerUrl, guestUrl, log } = await startTestEngine({
+    guest: { rbac: { exposeFunctions: [{ kind: 'match', pattern: 'app::*' }] } },
   });
   const worker = connectWorker(workerUrl);
   worker.registerFunction('app::f', rejecting(await make()));
   await settled(worker);
-  const guest = await RawWorker.connect(gatedUrl);
+  const guest = await RawWorker.connect(guestUrl);
   const { error } = await guest.call('app::f', {});
   expect(error).toEqual({ code: 'invocation_failed', message: expect.any(String) as string, error_id: expect.any(String) as string });
   expect(JSON.stringify(error)).not.toMatch(/secret|\.ts|\bat /);
-  const page = connectWorker(gatedUrl);
+  const page = connectWorker(guestUrl);
   const failed = await page.trigger({ function_id: 'app::f', payload: {} }).catch((thrown: unknown) => thrown);
   expect(failed).toMatchObject({ code: 'invocation_failed', error_id: expect.any(String) as string });
   const ids = log.filter(({ event }) => event === 'function_failed').map(({ fields }) => fields.error_id);

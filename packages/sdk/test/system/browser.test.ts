@@ -130,9 +130,9 @@ test('in a page a loop over a reader that is left tells its writer', async () =>
 });
 
 /** A listener with rules, whose sessions need the key and may call `api::*`. */
-async function startGated() {
-  const { workerUrl, gatedUrl } = await startTestEngine({
-    gated: { rbac: { authFunction: 'app::auth', exposeFunctions: [{ kind: 'match', pattern: 'api::*' }] } },
+async function startGuestListener() {
+  const { workerUrl, guestUrl } = await startTestEngine({
+    guest: { rbac: { authFunction: 'app::auth', exposeFunctions: [{ kind: 'match', pattern: 'api::*' }] } },
   });
   const worker = connectWorker(workerUrl);
   worker.registerFunction('app::auth', ({ query_params }: { query_params: Record<string, string[]> }) => {
@@ -142,13 +142,13 @@ async function startGated() {
   worker.registerFunction('api::open', () => 'open');
   worker.registerFunction('app::hidden', () => 'hidden');
   await settled(worker);
-  return { worker, gatedUrl };
+  return { worker, guestUrl };
 }
 
 test('RB-3 a page behind rules calls an exposed function, is refused a hidden one, and moves bytes through a channel', async () => {
-  const { gatedUrl } = await startGated();
+  const { guestUrl } = await startGuestListener();
   const page = await openPage();
-  await openWorker(page, `${gatedUrl}/?api_key=good`);
+  await openWorker(page, `${guestUrl}/?api_key=good`);
   expect(await call(page, 'api::open', {})).toBe('open');
   expect(await call(page, 'app::hidden', {})).toEqual({ code: 'FORBIDDEN' });
   expect(await call(page, 'app::missing', {})).toEqual({ code: 'FORBIDDEN' });
@@ -161,9 +161,9 @@ test('RB-3 a page behind rules calls an exposed function, is refused a hidden on
 });
 
 test('RB-10 a page with a wrong key does not connect, and waits longer each time', async () => {
-  const { gatedUrl } = await startGated();
+  const { guestUrl } = await startGuestListener();
   const page = await openPage();
-  await openWorker(page, `${gatedUrl}/?api_key=bad`);
+  await openWorker(page, `${guestUrl}/?api_key=bad`);
   await page.waitForFunction(() => {
     const state = window.worker_.connectionState;
     return state.kind === 'waiting' && state.attempt >= 1;
@@ -172,11 +172,11 @@ test('RB-10 a page with a wrong key does not connect, and waits longer each time
 });
 
 test('two pages behind rules that register one function and one trigger each get their events', async () => {
-  const { worker, gatedUrl } = await startGated();
+  const { worker, guestUrl } = await startGuestListener();
   const page = await openPage();
   const other = await page.context().newPage();
   for (const tab of [page, other]) {
-    await openWorker(tab, `${gatedUrl}/?api_key=good`);
+    await openWorker(tab, `${guestUrl}/?api_key=good`);
     await tab.evaluate(() => {
       window.worker_.registerFunction('ui::on', ({ id }: { id: string }) => void window.events_.push(id));
       window.worker_.registerTrigger({ type: 'stream', function_id: 'ui::on', config: { stream_name: 'chat' } });

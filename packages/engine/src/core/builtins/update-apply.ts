@@ -121,7 +121,7 @@ function merge(value: unknown, path: readonly string[], fields: Fields): Step {
   if (path.length === 0 && !isFields(value)) return { failed: 'merge.target_not_object' };
   // Whatever stands in the way of a nested merge becomes an object, the root too.
   const root = isFields(value) ? value : {};
-  const target = reach(root, path);
+  const target = objectAt(root, path);
   for (const [key, next] of Object.entries(fields)) target[key] = copyOf(next);
   return { value: root };
 }
@@ -139,7 +139,7 @@ function append(value: unknown, path: readonly string[], addition: unknown, fres
   const next = typeof addition === 'string' && (leaf !== undefined || path.length < 2) ? `${textOf(leaf)}${addition}` : [copyOf(addition)];
   const key = path.at(-1);
   if (key === undefined) return { value: next };
-  reach(value as Fields, path.slice(0, -1))[key] = next;
+  objectAt(value as Fields, path.slice(0, -1))[key] = next;
   return { value };
 }
 
@@ -167,7 +167,7 @@ function find(root: unknown, path: readonly string[]): unknown {
  * The object at a path; on the way to it, what is missing or no object becomes an empty one. No key of a path or of a merge value is
  * `__proto__` ({@link exceededLimit}), so a plain assignment of it makes an own property.
  */
-function reach(root: Fields, path: readonly string[]): Fields {
+function objectAt(root: Fields, path: readonly string[]): Fields {
   let at = root;
   for (const key of path) {
     const next = Object.hasOwn(at, key) ? at[key] : undefined;

@@ -28,7 +28,7 @@ export interface ChannelWriter {
   pause(): void;
   resume(): void;
   /** It has waited for long: if its peer has gone, that is to be found out. */
-  knock(): void;
+  probePeer(): void;
   /** Nobody reads any more. Called at most once. */
   finish(end: ChannelEnd): void;
 }
@@ -37,7 +37,7 @@ export interface ChannelWriter {
 const MESSAGE_BYTES = 256;
 
 /** What a channel needs of those that it stands beside. */
-export interface ChannelRoom {
+export interface ChannelContext {
   /** What they hold together is used up. */
   readonly full: boolean;
   /** So many bytes more are held, or fewer. */
@@ -67,7 +67,7 @@ export class Channel {
   readonly keys: Readonly<Record<ChannelDirection, string>> = { read: randomUUID(), write: randomUUID() };
   /** The worker that created it; `undefined`: the engine. */
   readonly owner: string | undefined;
-  readonly #room: ChannelRoom;
+  readonly #context: ChannelContext;
   readonly #capacity: number;
   #messages: ChannelMessage[] = [];
   /** Place of the oldest message that was not delivered. */
@@ -84,11 +84,11 @@ export class Channel {
   /** When the last endpoint left; when it was created, before that. */
   #idleSince: number;
 
-  constructor(room: ChannelRoom, capacity: number, owner: string | undefined) {
-    this.#room = room;
+  constructor(context: ChannelContext, capacity: number, owner: string | undefined) {
+    this.#context = context;
     this.#capacity = capacity;
     this.owner = owner;
-    this.#idleSince = room.monotonic();
+    this.#idleSince = context.monotonic();
   }
 
   /** Messages that wait for the reader. */
@@ -117,8 +117,8 @@ export class Channel {
   }
 
   /** Asks after a writer that has been held back since then by a reader that never came. */
-  knock(before: number): void {
-    if (this.#readerState === 'free' && this.#pausedSince !== undefined && this.#pausedSince <= before) this.#writer?.knock();
+  probePeer(before: number): void {
+    if (this.#readerState === 'free' && this.#pausedSince !== undefined && this.#pausedSince <= before) this.#writer?.probePeer();
   }
 
   /** Whether the key opens that end. Takes the same time for every wrong key of the right length. */
@@ -148,10 +148,10 @@ export class Channel {
 
   write(message: ChannelMessage): void {
     if (this.#over || this.#writerState !== 'open') return;
-    this.#room.passed(message.data.length);
+    this.#context.passed(message.data.length);
     if (this.size === 0 && this.#reader?.ready === true) {
       this.#reader.deliver(message);
-      if (this.#room.full) this.holdBack();
+      if (this.#context.full) this.holdBack();
       return;
     }
     const { data, binary } = message;
@@ -163,7 +163,7 @@ export class Channel {
   /** The writer is to wait if the channel can't take more now, or all together can't. */
   holdBack(): void {
     if (this.#pausedSince !== undefined || this.#writer === undefined || !(this.#full || this.#crowded)) return;
-    this.#pausedSince = this.#room.monotonic();
+    this.#pausedSince = this.#context.monotonic();
     this.#writer.pause();
   }
 
@@ -194,12 +194,12 @@ export class Channel {
 
   /** Whether the sockets of readers leave room for a delivery to one that has `buffered` bytes to send. */
   mayDeliver(buffered: number): boolean {
-    return this.#room.mayDeliver(buffered);
+    return this.#context.mayDeliver(buffered);
   }
 
   /** The reader's socket has so many more bytes to send, or fewer; also after the channel is over. */
   unsent(bytes: number): void {
-    this.#room.unsent(bytes);
+    this.#context.unsent(bytes);
   }
 
   /** Delivers what waits for as long as the reader takes it. Returns whether it took any. */
@@ -231,7 +231,7 @@ export class Channel {
     const writer = this.#writer;
     this.#reader = undefined;
     this.#writer = undefined;
-    this.#room.remove(this);
+    this.#context.remove(this);
     reader?.finish(end);
     writer?.finish(end);
   }
@@ -242,7 +242,7 @@ export class Channel {
 
   /** All together hold what they may, and another message would be held. */
   get #crowded(): boolean {
-    return this.#room.full && !(this.size === 0 && this.#reader?.ready === true);
+    return this.#context.full && !(this.size === 0 && this.#reader?.ready === true);
   }
 
   /** Much is kept for a reader to come; one that is there needs no more than what bridges a moment. */
@@ -258,7 +258,7 @@ export class Channel {
 
   #hold(bytes: number): void {
     this.#bytes += bytes;
-    this.#room.hold(bytes);
+    this.#context.hold(bytes);
   }
 
   #trim(): void {
@@ -272,6 +272,6 @@ export class Channel {
   }
 
   #left(): void {
-    this.#idleSince = this.#room.monotonic();
+    this.#idleSince = this.#context.monotonic();
   }
 }

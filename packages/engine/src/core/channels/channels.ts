@@ -4,9 +4,9 @@ import type { Verdict } from '../../transport/listener.js';
 import type { UpgradeRequest } from '../../transport/upgrade/upgrade-request.js';
 import type { Caller } from '../fabric/invocation.js';
 import type { Channel, ChannelDirection } from './channel.js';
+import { ChannelPool, type ChannelTable } from './channel-pool.js';
 import { readChannelTarget } from './channel-url.js';
 import { collectYoungGarbage } from './collect-young-garbage.js';
-import { ChannelPool, type ChannelTable } from './memory-pool.js';
 import { ReaderSocket, refuseTaken, WriterSocket } from './socket-endpoints.js';
 
 const SWEEP_MS = 60_000;
@@ -119,7 +119,7 @@ export class Channels implements ChannelTable {
     for (const channel of this.#channels.values()) {
       const { idleSince } = channel;
       if (idleSince !== undefined && idleSince <= before) channel.end('readerGone');
-      else channel.knock(before);
+      else channel.probePeer(before);
     }
   }
 

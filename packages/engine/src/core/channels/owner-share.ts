@@ -1,4 +1,4 @@
-import type { Channel, ChannelRoom } from './channel.js';
+import type { Channel, ChannelContext } from './channel.js';
 import { HighWater } from './high-water.js';
 
 export interface ShareBounds {
@@ -9,7 +9,7 @@ export interface ShareBounds {
 }
 
 /** The pool that a share belongs to. */
-export interface SharedPool extends ChannelRoom {
+export interface SharedPool extends ChannelContext {
   /** Forgets a share that holds nothing any more. */
   forget(share: OwnerShare): void;
 }
@@ -18,7 +18,7 @@ export interface SharedPool extends ChannelRoom {
  * Holds the channels that one owner created and counts their bytes, beside the count of all owners together. Also counts what the sockets
  * of their readers have not sent. Writers of the owner's channels wait while either bound is reached; those of other owners do not.
  */
-export class OwnerShare implements ChannelRoom {
+export class OwnerShare implements ChannelContext {
   readonly owner: string;
   readonly #pool: SharedPool;
   readonly #bounds: ShareBounds;

@@ -98,8 +98,8 @@ export class WriterSocket implements ConnectionOwner, ChannelWriter {
     this.#connection.resume();
   }
 
-  knock(): void {
-    this.#connection.knock();
+  probePeer(): void {
+    this.#connection.probePeer();
   }
 
   finish(end: ChannelEnd): void {

@@ -26,7 +26,7 @@ import type { WorkerSession } from '../workers/worker-session.js';
 import { type Introspection, type Row, sightOf } from './introspection.js';
 import { WorkerLogs } from './worker-logs.js';
 
-interface Parts {
+interface EngineFunctionDeps {
   readonly fabric: FunctionFabric;
   readonly workers: WorkerRegistry<WorkerSession>;
   readonly introspection: Introspection;
@@ -37,25 +37,25 @@ interface Parts {
 type Answer = (input: JsonObject, call: Call) => object | undefined;
 
 /** Registers the engine::* functions of spec WP §1.12. */
-export function registerEngineFunctions(parts: Parts): void {
+export function registerEngineFunctions(deps: EngineFunctionDeps): void {
   const add = (id: string, description: string, answer: Answer) => {
-    parts.fabric.registerBuiltin(
+    deps.fabric.registerBuiltin(
       id,
       (call) => result(rowsFor(call.caller, answer(inputOf(call), call)), resultBytes(call)),
       description,
       ENGINE_SCHEMAS[id],
     );
   };
-  registerWorkerFunctions(parts, add);
-  registerFunctionFunctions(parts, add);
-  registerTriggerFunctions(parts, add);
-  const workerLogs = new WorkerLogs(parts.logger, parts.clock);
+  registerWorkerFunctions(deps, add);
+  registerFunctionFunctions(deps, add);
+  registerTriggerFunctions(deps, add);
+  const workerLogs = new WorkerLogs(deps.logger, deps.clock);
   for (const level of ['trace', 'debug', 'info', 'warn', 'error'] as const) {
     add(`engine::log::${level}`, `Writes a line to the engine's log at level ${level}.`, (input, call) => {
       if (!workerLogs.mayWrite(call.caller)) return undefined;
       const text = stringField(input, 'message') ?? '';
       const message = shorten(text, LIMITS.workerLogChars);
-      parts.logger[level === 'trace' ? 'debug' : level]('worker_log', {
+      deps.logger[level === 'trace' ? 'debug' : level]('worker_log', {
         service: shorten(stringField(input, 'service_name') ?? '', LIMITS.labelChars) || undefined,
         message,
         ...(message === text ? {} : { shortened: true }),
@@ -68,7 +68,7 @@ export function registerEngineFunctions(parts: Parts): void {
 
 type Add = (id: string, description: string, answer: Answer) => void;
 
-function registerWorkerFunctions({ workers, introspection }: Parts, add: Add): void {
+function registerWorkerFunctions({ workers, introspection }: EngineFunctionDeps, add: Add): void {
   add('engine::workers::register', 'A worker says who it is.', (input, call) => {
     const session = call.caller === undefined ? undefined : workers.get(call.caller.workerId);
     session?.announce(readAnnouncement(input));
@@ -94,7 +94,7 @@ function registerWorkerFunctions({ workers, introspection }: Parts, add: Add): v
   );
 }
 
-function registerFunctionFunctions({ introspection }: Parts, add: Add): void {
+function registerFunctionFunctions({ introspection }: EngineFunctionDeps, add: Add): void {
   add('engine::functions::list', 'Functions that can be called now.', (input, { caller }) => {
     const rows = introspection.functions(field(input, 'include_internal') === true, sightOf(caller));
     return { functions: rows.filter(wantedBy(input, 'function_id')) };
@@ -122,7 +122,7 @@ function registerFunctionFunctions({ introspection }: Parts, add: Add): void {
   });
 }
 
-function registerTriggerFunctions({ fabric, introspection }: Parts, add: Add): void {
+function registerTriggerFunctions({ fabric, introspection }: EngineFunctionDeps, add: Add): void {
   add('engine::triggers::list', 'Bindings for SDKs below 0.13, trigger types for the others.', (input, call) => {
     const internal = field(input, 'include_internal') === true;
     if (call.caller !== undefined && isBelow013(call.caller.version))
@@ -151,7 +151,7 @@ function registerTriggerFunctions({ fabric, introspection }: Parts, add: Add): v
     found(introspection.binding(requiredText(input, 'id'), sightOf(caller)), 'trigger'),
   );
   add('engine::register_trigger', 'Binds a trigger to a function for as long as the engine runs.', (input, { caller }) => {
-    refuseGated(caller);
+    refuseGuests(caller);
     const config = field(input, 'config') ?? {};
     if (!isJsonObject(config)) throw new RivuletError('deserialization_error', 'config must be an object');
     const id = randomUUID();
@@ -168,13 +168,13 @@ function registerTriggerFunctions({ fabric, introspection }: Parts, add: Add): v
     return { id };
   });
   add('engine::unregister_trigger', 'Removes a binding.', (input, { caller }) => {
-    refuseGated(caller);
+    refuseGuests(caller);
     return { removed: fabric.triggers.unregister(requiredText(input, 'id')) };
   });
 }
 
 /** Triggers that outlive their session pass no gate and no hook, and belong to everybody. */
-function refuseGated(caller: Caller | undefined): void {
+function refuseGuests(caller: Caller | undefined): void {
   if (caller?.access === undefined) return;
   throw new RivuletError('FORBIDDEN', 'a session with rules registers and removes triggers with messages, not with this function');
 }

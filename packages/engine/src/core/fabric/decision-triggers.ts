@@ -10,6 +10,6 @@ export const DECIDING_TYPES: ReadonlySet<string> = new Set(['stream:join', 'stre
 export const OPEN_TYPES: ReadonlySet<string> = new Set(['stream', 'state', 'subscribe', 'http']);
 
 /** Whether the function of the binding is asked as one that decides, as in `Call`. */
-export function decides({ type, gated }: TriggerBinding): boolean {
-  return gated !== true && DECIDING_TYPES.has(type);
+export function decides({ type, guest }: TriggerBinding): boolean {
+  return guest !== true && DECIDING_TYPES.has(type);
 }

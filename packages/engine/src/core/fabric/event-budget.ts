@@ -11,34 +11,34 @@ export interface EventQueue {
  * The text of the events that wait for bindings or are being handled, of the whole engine. An event counts once, however many bindings
  * have it. The one that waits longest anywhere goes for a new one.
  */
-export class HeldEvents {
-  readonly #room = new ByteBudget(LIMITS.heldTriggerChars);
+export class EventBudget {
+  readonly #bytes = new ByteBudget(LIMITS.heldTriggerChars);
   /** Those that wait with somebody, oldest first. */
-  readonly #waiting = new Set<HeldEvent>();
+  readonly #waiting = new Set<PendingEvent>();
 
   /** One hold on a new event of `chars` UTF-16 code units. `undefined`: what is being handled leaves no room for it. */
-  hold(chars: number): HeldEvent | undefined {
-    while (!this.#room.take(chars)) {
+  hold(chars: number): PendingEvent | undefined {
+    while (!this.#bytes.take(chars)) {
       const oldest = this.#waiting.values().next().value;
       if (oldest === undefined) return undefined;
       oldest.drop();
     }
-    return new HeldEvent(chars, this.#room, this.#waiting);
+    return new PendingEvent(chars, this.#bytes, this.#waiting);
   }
 }
 
 /** An event that is held by those who wait with it or handle it. */
-export class HeldEvent {
+export class PendingEvent {
   readonly chars: number;
-  readonly #room: ByteBudget;
-  readonly #allWaiting: Set<HeldEvent>;
+  readonly #bytes: ByteBudget;
+  readonly #allWaiting: Set<PendingEvent>;
   readonly #waitsWith = new Set<EventQueue>();
   #holds = 1;
 
-  /** Made by `HeldEvents`, with one hold. */
-  constructor(chars: number, room: ByteBudget, allWaiting: Set<HeldEvent>) {
+  /** Made by `EventBudget`, with one hold. */
+  constructor(chars: number, bytes: ByteBudget, allWaiting: Set<PendingEvent>) {
     this.chars = chars;
-    this.#room = room;
+    this.#bytes = bytes;
     this.#allWaiting = allWaiting;
   }
 
@@ -49,7 +49,7 @@ export class HeldEvent {
   /** Each hold is released once. */
   release(): void {
     this.#holds--;
-    if (this.#holds === 0) this.#room.give(this.chars);
+    if (this.#holds === 0) this.#bytes.give(this.chars);
   }
 
   /** It waits with `queue`, behind all that wait there. */

@@ -1,6 +1,6 @@
 import type { BuiltinSchemas, ConfigSchema } from '../contracts/builtin-contract.js';
-import type { HeldEvents } from './event-budget.js';
-import type { FiringTurns } from './firing-scheduler.js';
+import type { EventBudget } from './event-budget.js';
+import type { FiringScheduler } from './firing-scheduler.js';
 import type { BuiltinHandler, Call, JsonPayload, Outcome } from './invocation.js';
 
 /**
@@ -9,7 +9,7 @@ import type { BuiltinHandler, Call, JsonPayload, Outcome } from './invocation.js
  */
 export interface Fabric {
   /** What all bindings share that fire in order: turns, and room for the text of their events. */
-  readonly firing: { readonly turns: FiringTurns; readonly events: HeldEvents };
+  readonly firing: { readonly scheduler: FiringScheduler; readonly events: EventBudget };
   /** Adds an engine function. `schemas` check its input before the handler runs, and are published. Workers can't shadow it. Throws when the id is taken by another built-in. */
   registerBuiltin(id: string, handler: BuiltinHandler, description: string, schemas?: BuiltinSchemas): void;
   /** Whether a call of this id would find somebody now; `namespace` as in `Call`. */
@@ -56,7 +56,7 @@ export interface TriggerBinding {
   /** The worker that registered it; `undefined` for durable ones made by engine::register_trigger. */
   readonly workerId: string | undefined;
   /** Of a session with rules: it decides nothing about others and takes nothing from them. */
-  readonly gated?: boolean;
+  readonly guest?: boolean;
 }
 
 export interface TriggerProvider {

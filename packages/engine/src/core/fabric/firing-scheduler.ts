@@ -9,7 +9,7 @@ const STARTS_PER_TURN = 256;
  * at all its bindings before one of them can cause the next; and only so many in one turn of the event loop, so that bindings which set
  * off each other leave it to everybody else.
  */
-export class FiringTurns {
+export class FiringScheduler {
   readonly #logger: Logger;
   #due: (() => Promise<void>)[] = [];
   #left = STARTS_PER_TURN;

@@ -6,9 +6,9 @@ import { BuiltinContract, type BuiltinSchemas, type ConfigSchema, publishedSchem
 import { IgnoredKeys } from '../contracts/ignored-keys.js';
 import { InputKeys, type KeyPolicy } from '../contracts/input-keys.js';
 import { decides } from './decision-triggers.js';
-import { HeldEvents } from './event-budget.js';
+import { EventBudget } from './event-budget.js';
 import type { Fabric, FireOutcome, PendingCall, TriggerBinding, TriggerProvider } from './fabric.js';
-import { FiringTurns } from './firing-scheduler.js';
+import { FiringScheduler } from './firing-scheduler.js';
 import { DEFAULT_NAMESPACE, FunctionRegistry } from './function-registry.js';
 import { type BuiltinHandler, type Call, failure, type JsonPayload, type Outcome } from './invocation.js';
 import { notFoundText, notFoundTextForGuests } from './not-found-text.js';
@@ -33,7 +33,7 @@ export class FunctionFabric implements Fabric {
     this.#logger = logger;
     this.#strict = strict;
     this.#ignoredKeys = new IgnoredKeys(logger);
-    this.firing = { turns: new FiringTurns(logger), events: new HeldEvents() };
+    this.firing = { scheduler: new FiringScheduler(logger), events: new EventBudget() };
     this.functions = new FunctionRegistry(onFunctionsChanged);
     this.triggers = new TriggerRegistry(logger);
   }
@@ -114,13 +114,13 @@ export class FunctionFabric implements Fabric {
     const deadline = timeoutMs === undefined ? undefined : performance.now() + timeoutMs;
     const condition = binding.config.condition_function_id;
     if (typeof condition === 'string' && condition !== '') {
-      const { namespace, workerId, gated } = binding;
+      const { namespace, workerId, guest } = binding;
       const call = {
         functionId: condition,
         namespace,
         payload: event,
         preferWorker: workerId,
-        deciding: gated !== true,
+        deciding: guest !== true,
         from: 'trigger' as const,
       };
       const answer = await this.#ask(call, deadline);

@@ -27,7 +27,7 @@ export interface Registration {
   /** HTTP-invoked, which this engine does not perform. */
   readonly httpInvoked: boolean;
   /** Of a session with rules. It never stands beside a registration of somebody trusted. */
-  readonly gated: boolean;
+  readonly guest: boolean;
   /** May answer calls that decide about others: of somebody trusted, or named in the `allowed_functions` of its session. */
   readonly mayDecide: boolean;
 }
@@ -75,17 +75,17 @@ export class FunctionRegistry {
 
   /** `shadows`: the id belongs to the engine and stays its own. `took_over`: another live worker served it until now. */
   register(registration: Registration): 'registered' | 'took_over' | 'shadows' {
-    const { id, namespace, owner, gated } = registration;
+    const { id, namespace, owner, guest } = registration;
     if (id.startsWith('engine::') || this.#builtins.has(id)) return 'shadows';
-    const held = gated ? [] : (this.#functions.get(id, namespace) ?? []);
-    for (const other of held) if (other.gated) other.owner.displaced(id);
+    const held = guest ? [] : (this.#functions.get(id, namespace) ?? []);
+    for (const other of held) if (other.guest) other.owner.displaced(id);
     const before = this.#functions.get(id, namespace);
-    const others = before?.filter((other) => other.owner !== owner && (gated || !other.gated)) ?? [];
+    const others = before?.filter((other) => other.owner !== owner && (guest || !other.guest)) ?? [];
     const server = before?.at(-1)?.owner;
     this.#set(id, namespace, [...others, registration]);
     this.#serials.set(registration, ++this.#serial);
     this.#onChange();
-    if (server !== owner) this.#tellServed(id);
+    if (server !== owner) this.#notifyServed(id);
     return server === undefined || server === owner ? 'registered' : 'took_over';
   }
 
@@ -97,7 +97,7 @@ export class FunctionRegistry {
     const left = registrants.filter((other) => other !== own);
     this.#set(id, namespace, left);
     this.#onChange();
-    if (left.length > 0 && registrants.at(-1) === own) this.#tellServed(id);
+    if (left.length > 0 && registrants.at(-1) === own) this.#notifyServed(id);
     return own;
   }
 
@@ -160,8 +160,8 @@ export class FunctionRegistry {
     return this.#serials.get(registration) ?? 0;
   }
 
-  #tellServed(id: string): void {
-    for (const tell of this.#onServed) tell(id);
+  #notifyServed(id: string): void {
+    for (const listener of this.#onServed) listener(id);
   }
 }
 

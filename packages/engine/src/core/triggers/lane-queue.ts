@@ -1,28 +1,28 @@
 import { LIMITS } from '@rivulet/protocol';
-import type { EventQueue, HeldEvent } from '../fabric/event-budget.js';
-import type { FiringTurns } from '../fabric/firing-scheduler.js';
+import type { EventQueue, PendingEvent } from '../fabric/event-budget.js';
+import type { FiringScheduler } from '../fabric/firing-scheduler.js';
 
 /**
  * Runs asynchronous firings of one trigger binding: in order within a lane, lanes beside each other, at most once each. What runs and
  * what waits are bounded, in number and in the text of their events; the oldest waiting firing is dropped for a new one, counted, never
  * silently.
  */
-export class OrderedFiring implements EventQueue {
+export class LaneQueue implements EventQueue {
   /** Lanes that run, with what waits behind. */
   readonly #lanes = new Map<string, Firing[]>();
   /** Lanes that wait for room, in order of their turn; none is empty. */
   readonly #held = new Map<string, Firing[]>();
   /** Everything not started yet, oldest first. */
   readonly #waiting = new Set<Firing>();
-  readonly #turns: FiringTurns;
+  readonly #scheduler: FiringScheduler;
   readonly #onDrop: () => void;
   #runningChars = 0;
   #waitingChars = 0;
   #closed = false;
   dropped = 0;
 
-  constructor(turns: FiringTurns, onDrop: () => void) {
-    this.#turns = turns;
+  constructor(scheduler: FiringScheduler, onDrop: () => void) {
+    this.#scheduler = scheduler;
     this.#onDrop = onDrop;
   }
 
@@ -31,7 +31,7 @@ export class OrderedFiring implements EventQueue {
   }
 
   /** A failure of `run` is logged by the turns. It has a hold of its own on the event until it has ended, or is dropped. */
-  enqueue(lane: string, run: () => Promise<unknown>, event: HeldEvent): void {
+  enqueue(lane: string, run: () => Promise<unknown>, event: PendingEvent): void {
     if (this.#closed) return;
     const firing: Firing = { lane, run, event };
     event.hold();
@@ -80,7 +80,7 @@ export class OrderedFiring implements EventQueue {
   #start(firing: Firing, queue: Firing[]): void {
     this.#lanes.set(firing.lane, queue);
     this.#runningChars += firing.event.chars;
-    this.#turns.start(() => this.#run(firing, queue));
+    this.#scheduler.start(() => this.#run(firing, queue));
   }
 
   async #run({ lane, run, event }: Firing, queue: Firing[]): Promise<void> {
@@ -132,5 +132,5 @@ export class OrderedFiring implements EventQueue {
 interface Firing {
   readonly lane: string;
   readonly run: () => Promise<unknown>;
-  readonly event: HeldEvent;
+  readonly event: PendingEvent;
 }

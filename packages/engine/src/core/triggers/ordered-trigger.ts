@@ -3,12 +3,12 @@ import type { Logger } from '../../logging/logger.js';
 import { RepeatedLine } from '../../logging/repeated-line.js';
 import type { Fabric, TriggerBinding, TriggerProvider } from '../fabric/fabric.js';
 import type { JsonPayload } from '../fabric/invocation.js';
-import { OrderedFiring } from './lane-queue.js';
+import { LaneQueue } from './lane-queue.js';
 
 interface Watcher<Filter> {
   readonly binding: TriggerBinding;
   readonly filter: Filter;
-  readonly firing: OrderedFiring;
+  readonly firing: LaneQueue;
 }
 
 /** How a kind of trigger reads its config. */
@@ -25,7 +25,7 @@ export interface FilterOf<Filter> {
  * Bindings of functions that run after something happened. Whoever made it happen never waits for them. Ordered for each (binding,
  * lane), at most once, bounded (spec ST §2.7, SA §3.2).
  */
-export class OrderedBindings<Filter> implements TriggerProvider {
+export class OrderedTrigger<Filter> implements TriggerProvider {
   readonly #fabric: Fabric;
   readonly #logger: Logger;
   readonly #filterOf: FilterOf<Filter>;
@@ -43,7 +43,7 @@ export class OrderedBindings<Filter> implements TriggerProvider {
     const filter = this.#filterOf.read(binding.config);
     readConfigText(binding.config, 'condition_function_id');
     this.unregister(binding);
-    const firing = new OrderedFiring(this.#fabric.firing.turns, this.#overflowOf(binding));
+    const firing = new LaneQueue(this.#fabric.firing.scheduler, this.#overflowOf(binding));
     const watcher = { binding, filter, firing };
     this.#watchers.set(binding.id, watcher);
     const name = this.#filterOf.indexOf(filter);

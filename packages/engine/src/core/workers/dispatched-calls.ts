@@ -11,7 +11,7 @@ type Done = (outcome: Outcome) => void;
  * Calls that one worker is running, by the id that the engine gave each: a caller's own id is never forwarded, so a worker may call
  * itself and nobody can answer for another.
  */
-export class WorkerCalls {
+export class DispatchedCalls {
   readonly #logger: Logger;
   readonly #running = new Map<string, Done>();
 

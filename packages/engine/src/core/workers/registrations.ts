@@ -10,14 +10,14 @@ import type { LogFields, Logger } from '../../logging/logger.js';
 import type { TriggerProvider } from '../fabric/fabric.js';
 import type { FunctionFabric } from '../fabric/function-fabric.js';
 import { DEFAULT_NAMESPACE, type FunctionOwner } from '../fabric/function-registry.js';
-import type { SessionAccess } from './access/session-permissions.js';
+import type { SessionPermissions } from './access/session-permissions.js';
 import { type RegistrationBounds, type RegistrationBudget, RegistrationBudgets } from './registration-budget.js';
 
 /** The worker as its registrations need it. */
 export interface RegisteringWorker extends FunctionOwner, TriggerProvider {
   readonly workerId: string;
   /** `undefined`: it is trusted. */
-  readonly access: SessionAccess | undefined;
+  readonly access: SessionPermissions | undefined;
   /** Tells it, as registrant, that a binding failed, under the names that it gave. */
   sendGivenTriggerError(id: string, type: string, functionId: string, error: ErrorBody): void;
   /** As `sendGivenTriggerError`, with the names under which the binding is registered. */
@@ -102,7 +102,7 @@ export class WorkerRegistrations {
   addFunction(message: RegisterFunction): void {
     const { id, description, request_format, response_format, metadata } = message;
     const chars = this.#charsOf(id, description, request_format, response_format, metadata);
-    if (!this.#takeRoom('functions', this.#functions, id, chars)) return;
+    if (!this.#reserve('functions', this.#functions, id, chars)) return;
     const { access } = this.#worker;
     const outcome = this.#fabric.functions.register({
       id: message.id,
@@ -113,11 +113,11 @@ export class WorkerRegistrations {
       responseFormat: message.response_format,
       metadata: message.metadata,
       httpInvoked: message.invocation !== undefined,
-      gated: access !== undefined,
+      guest: access !== undefined,
       mayDecide: access === undefined || access.grant.allowedFunctions.has(id),
     });
     if (outcome === 'shadows') {
-      this.#giveBack('functions', id);
+      this.#release('functions', id);
       this.#worker.warnOnce('function_refused', '', { function: message.id, reason: 'the id belongs to the engine' });
       return;
     }
@@ -135,14 +135,14 @@ export class WorkerRegistrations {
 
   removeFunction(id: string): void {
     this.#functions.delete(id);
-    this.#giveBack('functions', id);
+    this.#release('functions', id);
     this.#fabric.functions.unregister(id, this.#namespace, this.#worker);
   }
 
   addTrigger(message: RegisterTrigger): void {
     const { id, trigger_type, function_id, config, metadata } = message;
     try {
-      if (!this.#takeRoom('triggers', this.#triggers, id, this.#charsOf(id, trigger_type, function_id, config, metadata)))
+      if (!this.#reserve('triggers', this.#triggers, id, this.#charsOf(id, trigger_type, function_id, config, metadata)))
         throw tooMany(this.#worker.access === undefined ? OF_WORKER : OF_GUEST);
       this.#register(message);
     } catch (error) {
@@ -169,27 +169,27 @@ export class WorkerRegistrations {
       config,
       metadata,
       workerId,
-      gated: access !== undefined,
+      guest: access !== undefined,
     };
     try {
       this.#fabric.triggers.register(binding, this.#namespace);
       this.#triggers.add(id);
     } catch (error) {
-      this.#giveBack('triggers', id);
+      this.#release('triggers', id);
       throw error;
     }
   }
 
   removeTrigger(id: string): void {
     this.#triggers.delete(id);
-    this.#giveBack('triggers', id);
+    this.#release('triggers', id);
     this.#fabric.triggers.unregister(id);
   }
 
   addTriggerType(message: RegisterTriggerType): void {
     const { id, description, trigger_request_format, call_request_format } = message;
     if (
-      !this.#takeRoom('trigger types', this.#triggerTypes, id, this.#charsOf(id, description, trigger_request_format, call_request_format))
+      !this.#reserve('trigger types', this.#triggerTypes, id, this.#charsOf(id, description, trigger_request_format, call_request_format))
     )
       return;
     try {
@@ -204,20 +204,20 @@ export class WorkerRegistrations {
       });
       this.#triggerTypes.add(message.id);
     } catch (error) {
-      this.#giveBack('trigger types', id);
+      this.#release('trigger types', id);
       this.#worker.warnOnce('trigger_type_refused', '', { type: message.id, error: String(error) });
     }
   }
 
   removeTriggerType(id: string): void {
     this.#triggerTypes.delete(id);
-    this.#giveBack('trigger types', id);
+    this.#release('trigger types', id);
     this.#fabric.triggers.removeType(id, this.#namespace, this.#worker.workerId);
   }
 
   /** Services group functions in a catalogue; nothing else is known of them. */
   addService(id: string): void {
-    if (this.#takeRoom('services', this.#services, id, id.length)) this.#services.add(id);
+    if (this.#reserve('services', this.#services, id, id.length)) this.#services.add(id);
   }
 
   /** What a newer connection has registered again is its own and stays. */
@@ -230,10 +230,10 @@ export class WorkerRegistrations {
     const { workerId } = this.#worker;
     for (const id of this.#triggers) if (this.#fabric.triggers.binding(id)?.workerId === workerId) this.#fabric.triggers.unregister(id);
     for (const id of this.#triggerTypes) this.#fabric.triggers.removeType(id, this.#namespace, workerId);
-    this.#giveBackAll();
+    this.#releaseAll();
   }
 
-  #takeRoom(of: string, registered: ReadonlySet<string>, id: string, chars: number): boolean {
+  #reserve(of: string, registered: ReadonlySet<string>, id: string, chars: number): boolean {
     const key = `${of} ${id}`;
     const before = this.#chars.get(key);
     const total = this.#totalChars - (before ?? 0) + chars;
@@ -262,7 +262,7 @@ export class WorkerRegistrations {
     return text.length + values * this.#charge;
   }
 
-  #giveBack(of: string, id: string): void {
+  #release(of: string, id: string): void {
     const key = `${of} ${id}`;
     const chars = this.#chars.get(key);
     if (chars === undefined) return;
@@ -271,7 +271,7 @@ export class WorkerRegistrations {
     this.#budget.take(-1, -chars);
   }
 
-  #giveBackAll(): void {
+  #releaseAll(): void {
     this.#budget.take(-this.#chars.size, -this.#totalChars);
     this.#chars.clear();
     this.#totalChars = 0;

@@ -6,7 +6,7 @@ import { type Call, type Caller, type Failure, failure, forbiddenText, JsonPaylo
 import { publicError } from '../fabric/public-error.js';
 import { withoutCaller } from './caller-data.js';
 
-export interface CallsRoom {
+export interface CallContext {
   readonly fabric: FunctionFabric;
   readonly maxInFlightCalls: number;
   /** Gets the calls of the listener's sessions in place of their targets. */
@@ -27,8 +27,8 @@ export interface CallingWorker extends Caller {
 }
 
 /** Calls that one worker connection makes, up to their answers. */
-export class MadeCalls {
-  readonly #room: CallsRoom;
+export class RequestedCalls {
+  readonly #context: CallContext;
   readonly #worker: CallingWorker;
   readonly #pending = new Set<PendingCall>();
   #inFlight = 0;
@@ -37,8 +37,8 @@ export class MadeCalls {
   #draining = false;
   #idle: (() => void) | undefined;
 
-  constructor(room: CallsRoom, worker: CallingWorker) {
-    this.#room = room;
+  constructor(context: CallContext, worker: CallingWorker) {
+    this.#context = context;
     this.#worker = worker;
   }
 
@@ -64,7 +64,7 @@ export class MadeCalls {
     let ended = false;
     let pending: PendingCall | undefined;
     const call = middleware === undefined ? this.#callOf(message) : this.#middlewareCall(middleware, message);
-    pending = this.#room.fabric.invoke(call, (outcome) => {
+    pending = this.#context.fabric.invoke(call, (outcome) => {
       ended = true;
       if (pending !== undefined) this.#pending.delete(pending);
       if (answers) this.#answer(invocationId, functionId, this.#forCaller(outcome, functionId, middleware), traceparent, baggage);
@@ -85,7 +85,7 @@ export class MadeCalls {
     if (this.#inFlight === 0) return true;
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
-        this.#room.logger.warn('calls_cut_off', { worker: this.#worker.workerId, calls: this.#inFlight });
+        this.#context.logger.warn('calls_cut_off', { worker: this.#worker.workerId, calls: this.#inFlight });
         resolve(false);
       }, timeoutMs);
       this.#idle = () => {
@@ -122,7 +122,7 @@ export class MadeCalls {
 
   /** The engine's own functions are not handed to middleware (spec RB §5.4). */
   #middlewareFor(message: InvokeFunction): string | undefined {
-    const { middlewareFunction } = this.#room;
+    const { middlewareFunction } = this.#context;
     return middlewareFunction === undefined || message.function_id.startsWith('engine::') ? undefined : middlewareFunction;
   }
 
@@ -156,7 +156,7 @@ export class MadeCalls {
     }
     if (message.action?.type === 'unknown') return failure('invalid_action', `unknown action type ${JSON.stringify(message.action.name)}`);
     const guest = this.#worker.access !== undefined;
-    const most = guest ? Math.min(this.#room.maxInFlightCalls, LIMITS.guestInFlightCalls) : this.#room.maxInFlightCalls;
+    const most = guest ? Math.min(this.#context.maxInFlightCalls, LIMITS.guestInFlightCalls) : this.#context.maxInFlightCalls;
     if (this.#inFlight >= most) return failure('OVERLOADED', `more than ${most} calls in flight on this connection; wait for answers`);
     if (guest && this.#inFlight > 0 && this.#chars + chars > LIMITS.guestInFlightChars) {
       const text = `the calls in flight on this connection have more than ${LIMITS.guestInFlightChars} characters; wait for answers`;
@@ -168,7 +168,7 @@ export class MadeCalls {
   /** Returns the outcome as the caller may see it: guests get no raw errors, and no names of middleware. */
   #forCaller(outcome: Outcome, functionId: string, middleware: string | undefined): Outcome {
     if (outcome.kind === 'result' || this.#worker.access === undefined) return outcome;
-    const { exposeErrorMessages: expose = false, logger } = this.#room;
+    const { exposeErrorMessages: expose = false, logger } = this.#context;
     if (outcome.origin === 'engine' && middleware !== undefined && !expose) {
       this.#worker.warnOnce('middleware_failed', outcome.error.code, { function: middleware, code: outcome.error.code });
       return { ...outcome, error: { code: outcome.error.code, message: `the middleware of ${functionId} can't be called now` } };
@@ -203,6 +203,6 @@ export class MadeCalls {
     const fields = { function: functionId, code: error.code };
     if (refused || this.#worker.access !== undefined)
       this.#worker.warnOnce('void_call_failed', origin === 'engine' ? error.code : 'of the function', fields);
-    else this.#room.logger.warn('void_call_failed', { worker: this.#worker.workerId, ...fields });
+    else this.#context.logger.warn('void_call_failed', { worker: this.#worker.workerId, ...fields });
   }
 }

@@ -15,11 +15,11 @@ import type { Channels } from '../channels/channels.js';
 import type { FunctionFabric } from '../fabric/function-fabric.js';
 import { ExpiryWatch } from '../revocation/expiry-watch.js';
 import type { SessionDirectory } from '../revocation/session-directory.js';
-import { ListenerAccess, type SessionRights } from './access/listener-access.js';
+import { type GuestAdmission, ListenerAccess } from './access/listener-access.js';
 import { WorkerToken } from './access/worker-token.js';
 import type { RegistrationBudgets } from './registration-budget.js';
 import type { WorkerRegistry } from './worker-registry.js';
-import { type WorkerRoom, WorkerSession } from './worker-session.js';
+import { type WorkerContext, WorkerSession } from './worker-session.js';
 
 export interface WorkerGatewayOptions {
   readonly config: WorkerManagerConfig;
@@ -42,7 +42,7 @@ const AUTH_ERROR = encodeTextFrame(encodeAuthError('the auth function of this li
 /** One worker-manager listener: worker sockets on `/`, the telemetry sink on `/otel`, channels on `/ws/channels/{id}`. */
 export class WorkerGateway {
   readonly #options: WorkerGatewayOptions;
-  readonly #room: WorkerRoom;
+  readonly #context: WorkerContext;
   readonly #listener: Listener;
   readonly #sessions = new Set<WorkerSession>();
   readonly #limits: InboundLimits;
@@ -58,7 +58,7 @@ export class WorkerGateway {
     this.#options = options;
     this.#refusedTokens = new RepeatedLine(clock);
     this.#refusedOrigins = new RepeatedLine(clock);
-    this.#room = {
+    this.#context = {
       fabric: options.fabric,
       workers: options.workers,
       channels: options.channels,
@@ -136,7 +136,7 @@ export class WorkerGateway {
       const left = Math.max(1, until - clock.monotonic());
       const ends = await Promise.all([...this.#sessions].map((session) => session.drain(left)));
       inTime = ends.every(Boolean);
-    } while (inTime && [...this.#sessions].some((session) => session.madeCalls > 0));
+    } while (inTime && [...this.#sessions].some((session) => session.requestedCalls > 0));
   }
 
   /** Closes every worker with 1012, then the port. */
@@ -169,19 +169,19 @@ export class WorkerGateway {
     const protocol = request.protocols[0];
     const entry = await access.decide(request);
     if (entry.kind === 'granted')
-      return this.#stopping ? { kind: 'refuse', status: 503 } : this.#accept(request, entry.rights, entry.revoked);
+      return this.#stopping ? { kind: 'refuse', status: 503 } : this.#accept(request, entry.admission, entry.revoked);
     if (!access.errorFrame) return { kind: 'refuse', status: entry.status };
     const close = entry.status === 503 ? 'tryLater' : 'refused';
     return { kind: 'accept_then_close', protocol, close, frame: AUTH_ERROR };
   }
 
-  #accept({ protocols, remoteAddress }: UpgradeRequest, rights?: SessionRights, revoked: () => boolean = () => false): Verdict {
+  #accept({ protocols, remoteAddress }: UpgradeRequest, admission?: GuestAdmission, revoked: () => boolean = () => false): Verdict {
     return {
       kind: 'accept',
       protocol: protocols[0],
       open: (connection) => {
-        const meter = this.#limits.meter(rights?.access.grant.identity, remoteAddress);
-        const session: WorkerSession = new WorkerSession(this.#room, connection, () => this.#gone(session), rights, meter);
+        const meter = this.#limits.meter(admission?.access.grant.identity, remoteAddress);
+        const session: WorkerSession = new WorkerSession(this.#context, connection, () => this.#gone(session), admission, meter);
         this.#sessions.add(session);
         session.begin();
         // The operator has withdrawn the access while the auth function decided.

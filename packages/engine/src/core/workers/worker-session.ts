@@ -29,20 +29,20 @@ import { type Call, type Caller, failure, type Outcome } from '../fabric/invocat
 import { publicError } from '../fabric/public-error.js';
 import type { Expiring, ExpiryWatch } from '../revocation/expiry-watch.js';
 import type { Revocable, SessionDirectory } from '../revocation/session-directory.js';
-import type { SessionRights } from './access/listener-access.js';
-import { SessionGate } from './access/session-gate.js';
-import type { SessionAccess } from './access/session-permissions.js';
+import { GuestGate } from './access/guest-gate.js';
+import type { GuestAdmission } from './access/listener-access.js';
+import type { SessionPermissions } from './access/session-permissions.js';
 import type { Announcement } from './announcement.js';
 import { type Callee, callerFor, dataFor } from './caller-data.js';
-import { WorkerCalls } from './dispatched-calls.js';
+import { DispatchedCalls } from './dispatched-calls.js';
 import { NamespaceHold } from './namespace-hold.js';
 import type { RegistrationBudgets } from './registration-budget.js';
 import { WorkerRegistrations } from './registrations.js';
-import { MadeCalls } from './requested-calls.js';
+import { RequestedCalls } from './requested-calls.js';
 import type { WorkerRegistry } from './worker-registry.js';
 
 /** What all sessions of a worker listener share. */
-export interface WorkerRoom {
+export interface WorkerContext {
   readonly fabric: FunctionFabric;
   readonly workers: WorkerRegistry<WorkerSession>;
   readonly channels: Channels;
@@ -82,51 +82,57 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
   /** As announced by engine::workers::register; `undefined` for sockets that never did, such as telemetry sockets. */
   announcement: Announcement | undefined;
   /** What it may call; `undefined`: everything, as on a listener without rules. */
-  readonly access: SessionAccess | undefined;
-  readonly #room: WorkerRoom;
+  readonly access: SessionPermissions | undefined;
+  readonly #context: WorkerContext;
   readonly #connection: Connection;
   readonly #outbound: OutboundBatch;
   readonly #gone: () => void;
-  readonly #running: WorkerCalls;
-  readonly #made: MadeCalls;
+  readonly #dispatched: DispatchedCalls;
+  readonly #requested: RequestedCalls;
   readonly #registrations: WorkerRegistrations;
   /** What was warned of: one entry for each event and cause, at most `MOST_CAUSES`. */
   readonly #warned = new Set<string>();
-  readonly #gate: SessionGate | undefined;
+  readonly #gate: GuestGate | undefined;
   /** Of a trusted session: what waits until its namespace is known. Guests belong to `default`. */
   readonly #hold: NamespaceHold | undefined;
   #state: 'open' | 'closed' = 'open';
   #card: CallerCard | undefined;
   readonly #callee: Callee;
 
-  /** `gone` runs once, when the connection has ended and everything of the worker was cleaned up. Without `rights` the session is trusted. */
-  constructor(room: WorkerRoom, connection: Connection, gone: () => void = () => {}, rights?: SessionRights, meter?: InboundMeter) {
+  /** `gone` runs once, when the connection has ended and everything of the worker was cleaned up. Without `admission` the session is trusted. */
+  constructor(
+    context: WorkerContext,
+    connection: Connection,
+    gone: () => void = () => {},
+    admission?: GuestAdmission,
+    meter?: InboundMeter,
+  ) {
     this.meter = meter;
-    this.#room = room;
+    this.#context = context;
     this.#gone = gone;
     this.#connection = connection;
-    this.connectedAt = room.clock.now();
-    this.access = rights?.access;
-    this.#callee = { guest: this.access !== undefined, cardOf: (sessionId) => room.workers.get(sessionId)?.card };
-    this.#registrations = new WorkerRegistrations(room, this);
-    this.#running = new WorkerCalls(room.logger);
-    this.#made = new MadeCalls(room, this);
-    if (rights === undefined) this.#hold = this.#newHold();
-    else this.#gate = this.#gateOf(rights);
+    this.connectedAt = context.clock.now();
+    this.access = admission?.access;
+    this.#callee = { guest: this.access !== undefined, cardOf: (sessionId) => context.workers.get(sessionId)?.card };
+    this.#registrations = new WorkerRegistrations(context, this);
+    this.#dispatched = new DispatchedCalls(context.logger);
+    this.#requested = new RequestedCalls(context, this);
+    if (admission === undefined) this.#hold = this.#newHold();
+    else this.#gate = this.#gateOf(admission);
     this.#outbound = new OutboundBatch(
       (frames) => connection.write(frames),
       () => connection.buffered > 0,
     );
     this.send(encodeWorkerRegistered(this.workerId, this.reattachToken));
-    room.workers.add(this);
+    context.workers.add(this);
   }
 
   /** Registers a session with rules where an operator and the clock can end it. Runs once, when its listener keeps the session. */
   begin(): void {
     if (this.access === undefined) return;
-    this.#room.sessions?.add(this);
+    this.#context.sessions?.add(this);
     const { expiresAtMs } = this.access.grant;
-    if (expiresAtMs !== undefined) this.#room.expiry?.set(this, expiresAtMs);
+    if (expiresAtMs !== undefined) this.#context.expiry?.set(this, expiresAtMs);
   }
 
   /** Names this guest to the functions that it calls; `undefined` for a trusted worker. */
@@ -147,7 +153,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
 
   get maxMessageBytes(): number {
     const { runtime, takesLargeMessages } = this.announcement ?? {};
-    return runtime === 'python' && takesLargeMessages !== true ? PYTHON_MESSAGE_BYTES : this.#room.maxMessageBytes;
+    return runtime === 'python' && takesLargeMessages !== true ? PYTHON_MESSAGE_BYTES : this.#context.maxMessageBytes;
   }
 
   get remoteAddress(): string {
@@ -161,7 +167,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
 
   /** Calls that it is running for others. */
   get runningCalls(): number {
-    return this.#running.size;
+    return this.#dispatched.size;
   }
 
   onText(text: string): void {
@@ -172,7 +178,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
       return;
     }
     if (decoded.kind === 'ignored') return;
-    this.#room.logger.debug('worker_frame_ignored', { worker: this.workerId, code: decoded.code, reason: decoded.reason });
+    this.#context.logger.debug('worker_frame_ignored', { worker: this.workerId, code: decoded.code, reason: decoded.reason });
     const { invocationId, functionId = '', answerTo, trigger } = decoded;
     if (decoded.code === 'INVALID_NAMESPACE') this.warnOnce('namespace_invalid', '', { reason: decoded.reason });
     const error = { code: decoded.code, message: decoded.reason };
@@ -224,7 +230,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
   #endAccess(because: 'revoked' | 'expired'): void {
     if (this.#state === 'closed') return;
     this.#cleanUp();
-    this.#room.channels.revoke(this.workerId, because);
+    this.#context.channels.revoke(this.workerId, because);
     const unsent = this.#connection.buffered > 0;
     this.#connection.close(because);
     if (unsent) this.#connection.destroy();
@@ -234,9 +240,9 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
   announce(announcement: Announcement): void {
     const { shortened, namespace = DEFAULT_NAMESPACE } = announcement;
     const first = this.announcement === undefined;
-    if (first && this.#hold !== undefined && !this.#room.workers.mayOpen(namespace)) {
+    if (first && this.#hold !== undefined && !this.#context.workers.mayOpen(namespace)) {
       const text = `workers use ${LIMITS.namespaces} namespaces already; put this one into one of them`;
-      this.#room.logger.warn('namespace_refused', { worker: this.workerId, limit: LIMITS.namespaces });
+      this.#context.logger.warn('namespace_refused', { worker: this.workerId, limit: LIMITS.namespaces });
       throw new RivuletError('OVERLOADED', text);
     }
     this.announcement = announcement;
@@ -249,17 +255,17 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
       this.warnOnce('namespace_ignored', '', { namespace, reason: 'the first announcement fixes the namespace' });
     }
     if (shortened.length > 0) this.warnOnce('announcement_shortened', '', { limit: LIMITS.labelChars, keys: shortened });
-    this.#room.workers.announced(this);
+    this.#context.workers.announced(this);
   }
 
   /** Calls that it made and that are not answered yet. */
-  get madeCalls(): number {
-    return this.#made.inFlight;
+  get requestedCalls(): number {
+    return this.#requested.inFlight;
   }
 
-  /** As `MadeCalls.drain`. */
+  /** As `RequestedCalls.drain`. */
   async drain(timeoutMs: number): Promise<boolean> {
-    return this.#state === 'closed' || this.#made.drain(timeoutMs);
+    return this.#state === 'closed' || this.#requested.drain(timeoutMs);
   }
 
   /** Sends what waits and closes with 1012: never 1000 or 1001, after which the Python SDK stays away (spec WP §1.4). */
@@ -271,7 +277,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
   // FunctionOwner: this worker runs a function for somebody.
 
   dispatch(call: Call, done: (outcome: Outcome) => void): PendingCall {
-    const { id, pending } = this.#running.begin(done);
+    const { id, pending } = this.#dispatched.begin(done);
     if (this.#unsentBytes > (this.access === undefined ? LIMITS.workerCallBacklogBytes : LIMITS.guestCallBacklogBytes)) {
       pending.cancel();
       done(failure('OVERLOADED', 'the worker that should run the function reads more slowly than it is called; call again later'));
@@ -322,7 +328,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
 
   /** Notifies this worker, as the registrant, that the provider of a trigger type refused its binding. */
   sendProviderError(binding: TriggerBinding, error: ErrorBody): void {
-    const { exposeErrorMessages: expose = false, logger } = this.#room;
+    const { exposeErrorMessages: expose = false, logger } = this.#context;
     const shown =
       this.access === undefined ? error : publicError({ error, origin: 'function' }, { functionId: binding.functionId, expose, logger });
     this.sendTriggerError(binding.id, binding.type, binding.functionId, shown);
@@ -343,17 +349,20 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
       settle: (namespace) => this.#registrations.moveTo(namespace),
       full: () => {
         const fields = { worker: this.workerId, limit: LIMITS.namespaceHeldFrames, bytes: LIMITS.namespaceHeldChars };
-        this.#room.logger.warn('namespace_wait_full', { ...fields, consequence: 'its registrations take effect before its announcement' });
+        this.#context.logger.warn('namespace_wait_full', {
+          ...fields,
+          consequence: 'its registrations take effect before its announcement',
+        });
       },
     });
   }
 
-  #gateOf(rights: SessionRights): SessionGate {
-    const { fabric, workers, logger } = this.#room;
+  #gateOf(admission: GuestAdmission): GuestGate {
+    const { fabric, workers, logger } = this.#context;
     const isTrusted = (workerId: string) => workers.get(workerId)?.access === undefined;
     const isAnother = (workerId: string) => workers.get(workerId)?.identity !== this.identity;
-    return new SessionGate(
-      { ...rights, fabric, registrations: this.#registrations, worker: this, isTrusted, isAnother },
+    return new GuestGate(
+      { ...admission, fabric, registrations: this.#registrations, worker: this, isTrusted, isAnother },
       {
         handle: (message, chars) => this.#handle(message, chars),
         full: () => {
@@ -374,9 +383,9 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     switch (message.type) {
       case 'invokefunction':
         this.meter?.request();
-        return this.#made.make(message, chars);
+        return this.#requested.make(message, chars);
       case 'invocationresult':
-        if (!this.#running.settle(message)) this.#room.logger.debug('result_ignored', { worker: this.workerId });
+        if (!this.#dispatched.settle(message)) this.#context.logger.debug('result_ignored', { worker: this.workerId });
         return;
       case 'registerfunction':
         return this.#registrations.addFunction(message);
@@ -408,12 +417,12 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
 
   /** The token proves that it is the same worker, so its registrations need not wait for the announcement. */
   #reattach({ previous_worker_id: id, reattach_token: token }: Reattach): void {
-    const previous = this.#room.workers.reattach(this, id, token);
+    const previous = this.#context.workers.reattach(this, id, token);
     if (previous !== undefined) this.#hold?.settle(previous.namespace);
   }
 
   #refuseAnswer(invocationId: string, { code, message }: ErrorBody): void {
-    if (this.#running.refuse(invocationId, { code, message: `the answer of the worker can't be read: ${message}` }))
+    if (this.#dispatched.refuse(invocationId, { code, message: `the answer of the worker can't be read: ${message}` }))
       this.warnOnce('answer_refused', message, { reason: message });
   }
 
@@ -422,12 +431,12 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
    * binding and reaches its registrant.
    */
   #providerAnswered(message: TriggerRegistrationResult): void {
-    const { triggers } = this.#room.fabric;
+    const { triggers } = this.#context.fabric;
     const own = this.#gate?.registrations.ownTriggerId(message.id) ?? message.id;
     const binding = triggers.providedBy(this, own) ?? triggers.providedBy(this, message.id);
     if (message.error === undefined || binding === undefined) return;
     triggers.park(binding.id);
-    const registrant = binding.workerId === undefined ? undefined : this.#room.workers.get(binding.workerId);
+    const registrant = binding.workerId === undefined ? undefined : this.#context.workers.get(binding.workerId);
     registrant?.sendProviderError(binding, message.error);
   }
 
@@ -437,7 +446,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     // Some causes come from the peer, so their number is bounded.
     const level = this.#warned.has(key) || this.#warned.size >= MOST_CAUSES ? 'debug' : 'warn';
     if (level === 'warn') this.#warned.add(key);
-    this.#room.logger[level](event, { worker: this.workerId, ...fields });
+    this.#context.logger[level](event, { worker: this.workerId, ...fields });
   }
 
   /** A guest that reads too slowly gets no large answers until it has read what waits for it. */
@@ -461,7 +470,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     }
     const limit = this.access === undefined ? LIMITS.workerOutboundBytes : LIMITS.guestOutboundBytes;
     if (this.#unsentBytes > limit) {
-      this.#room.logger.warn('worker_outbound_full', { worker: this.workerId, limit });
+      this.#context.logger.warn('worker_outbound_full', { worker: this.workerId, limit });
       this.#connection.close('tryLater');
       this.#connection.destroy();
       return 'closed';
@@ -474,17 +483,17 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
   #cleanUp(): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
-    this.#room.sessions?.remove(this);
-    this.#room.expiry?.delete(this);
+    this.#context.sessions?.remove(this);
+    this.#context.expiry?.delete(this);
     this.#gate?.close();
     this.#hold?.close();
     this.#registrations.dropFunctions();
-    this.#running.fail();
-    this.#made.forget();
+    this.#dispatched.fail();
+    this.#requested.forget();
     this.#registrations.dropTriggers();
-    this.#room.channels.ownerGone(this.workerId);
-    this.#room.workers.remove(this);
-    this.#made.endDrain();
+    this.#context.channels.ownerGone(this.workerId);
+    this.#context.workers.remove(this);
+    this.#requested.endDrain();
   }
 }
 

@@ -169,7 +169,7 @@ export class RequestBody implements ChannelWriter {
   }
 
   /** The time-out of the request ends a wait. */
-  knock(): void {}
+  probePeer(): void {}
 
   finish(): void {
     this.discard();

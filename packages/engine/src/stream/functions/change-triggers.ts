@@ -1,6 +1,6 @@
 import type { Fabric, TriggerBinding, TriggerProvider } from '../../core/fabric/fabric.js';
 import { JsonPayload } from '../../core/fabric/invocation.js';
-import { OrderedBindings } from '../../core/triggers/ordered-trigger.js';
+import { OrderedTrigger } from '../../core/triggers/ordered-trigger.js';
 import type { Logger } from '../../logging/logger.js';
 import type { Commit } from '../../store/store.js';
 import { matches, readFilter, type TriggerFilter } from './trigger-filter.js';
@@ -10,11 +10,11 @@ import { matches, readFilter, type TriggerFilter } from './trigger-filter.js';
  * group, item), at most once, bounded (spec ST §2.7).
  */
 export class ChangeTriggers implements TriggerProvider {
-  readonly #bindings: OrderedBindings<TriggerFilter>;
+  readonly #bindings: OrderedTrigger<TriggerFilter>;
 
   /** `onWanted` is told when the first binding wants a stream, or any (`undefined`), and when none does any more. */
   constructor(fabric: Fabric, logger: Logger, onWanted: (stream: string | undefined, wanted: boolean) => void) {
-    this.#bindings = new OrderedBindings(fabric, logger, { read: readFilter, indexOf: (filter) => filter.stream, onWanted });
+    this.#bindings = new OrderedTrigger(fabric, logger, { read: readFilter, indexOf: (filter) => filter.stream, onWanted });
   }
 
   register(binding: TriggerBinding): void {

@@ -83,7 +83,7 @@ export class SubscriptionTriggers {
   /** All matching functions run; one denial is enough. Those of sessions with rules may deny; being there, they allow and give nothing. */
   async decide(event: JoinEvent): Promise<JoinDecision> {
     const bindings = this.#joins.matching(event);
-    if (this.#policy.failClosed && !bindings.some((binding) => !binding.gated && this.#fabric.hasFunction(binding.functionId))) {
+    if (this.#policy.failClosed && !bindings.some((binding) => !binding.guest && this.#fabric.hasFunction(binding.functionId))) {
       this.#logger.warn('join_denied', { reason: 'no_live_join_function', stream: event.stream_name, group: event.group_id });
       return DENIED;
     }
@@ -91,14 +91,14 @@ export class SubscriptionTriggers {
     const outcomes = await Promise.all(bindings.map((binding) => this.#fabric.fire(binding, payload, this.#policy.timeoutMs)));
     if (outcomes.some((outcome, index) => this.#denies(outcome, bindings[index] as TriggerBinding))) return DENIED;
     // A function whose condition was false has not decided, so it allows nothing when joins fail closed.
-    if (this.#policy.failClosed && !outcomes.some(({ kind }, index) => kind === 'result' && bindings[index]?.gated !== true)) {
+    if (this.#policy.failClosed && !outcomes.some(({ kind }, index) => kind === 'result' && bindings[index]?.guest !== true)) {
       this.#logger.warn('join_denied', { reason: 'no_join_function_decided', stream: event.stream_name, group: event.group_id });
       return DENIED;
     }
     let lease: LeaseGrant | undefined;
     for (const [index, outcome] of outcomes.entries()) {
       const binding = bindings[index] as TriggerBinding;
-      if (binding.gated || outcome.kind !== 'result') continue;
+      if (binding.guest || outcome.kind !== 'result') continue;
       const read = readLeaseGrant(outcome.text);
       if (read === 'malformed') {
         if (this.#denyFailures(binding, 'the lease can not be read')) return DENIED;

@@ -11,7 +11,7 @@ export const REVOKED: AuthDecision = { kind: 'refused', status: 401, close: 'rev
 export type AskAgain = (token: string) => Promise<AuthDecision>;
 
 /** What a session may do, and how it asks for more time. */
-export interface SessionAccess {
+export interface SessionAuth {
   readonly now: Extract<AuthDecision, { kind: 'allowed' }>;
   /** Absent: nobody decides. */
   readonly askAgain?: AskAgain;

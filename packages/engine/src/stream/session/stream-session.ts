@@ -18,7 +18,7 @@ import type { AuthDecision } from './auth-gate.js';
 import type { JoinEvent, SubscriptionTriggers } from './join-leave-triggers.js';
 import type { Stranded } from './outage-eviction.js';
 import { PendingJoins } from './pending-joins.js';
-import { Refreshes, type SessionAccess } from './session-auth.js';
+import { Refreshes, type SessionAuth } from './session-auth.js';
 import { SessionMemberships } from './session-memberships.js';
 import type { PathJoin } from './upgrade-target.js';
 
@@ -44,7 +44,7 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Rev
   readonly meter: InboundMeter | undefined;
   readonly #room: SessionRoom;
   readonly #connection: Connection;
-  readonly #access: SessionAccess;
+  readonly #access: SessionAuth;
   /** From the auth function; handed to join and leave functions. */
   #context: unknown;
   #identity: string | undefined;
@@ -62,7 +62,7 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Rev
   open = true;
   positions = false;
 
-  constructor(room: SessionRoom, connection: Connection, access: SessionAccess, meter?: InboundMeter) {
+  constructor(room: SessionRoom, connection: Connection, access: SessionAuth, meter?: InboundMeter) {
     this.meter = meter;
     this.#room = room;
     this.#connection = connection;

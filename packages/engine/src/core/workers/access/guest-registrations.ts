@@ -13,9 +13,9 @@ import { DECIDING_TYPES, decides, OPEN_TYPES } from '../../fabric/decision-trigg
 import type { TriggerBinding } from '../../fabric/fabric.js';
 import type { FunctionFabric } from '../../fabric/function-fabric.js';
 import { DEFAULT_NAMESPACE } from '../../fabric/function-registry.js';
-import { Renames } from './name-map.js';
+import { NameMap } from './name-map.js';
 import type { HookOutcome, RegistrationHooks } from './registration-hooks.js';
-import type { SessionAccess } from './session-permissions.js';
+import type { SessionPermissions } from './session-permissions.js';
 
 /** Registrations of the session, as the gate needs them. `WorkerRegistrations` implements it. */
 export interface SessionRegistrations {
@@ -30,7 +30,7 @@ export interface SessionRegistrations {
 }
 
 /** The session, as the gate needs it. */
-export interface GatedWorker {
+export interface GuestWorker {
   readonly workerId: string;
   /** Sends the registrant the error of a binding, under the names that the registrant gave. */
   sendGivenTriggerError(id: string, type: string, functionId: string, error: ErrorBody): void;
@@ -38,12 +38,12 @@ export interface GatedWorker {
   warnOnce(event: string, cause: string, fields: LogFields): void;
 }
 
-export interface GateParts {
-  readonly access: SessionAccess;
+export interface GuestContext {
+  readonly access: SessionPermissions;
   readonly hooks: RegistrationHooks;
   readonly fabric: FunctionFabric;
   readonly registrations: SessionRegistrations;
-  readonly worker: GatedWorker;
+  readonly worker: GuestWorker;
   /** Whether a connected worker is of a listener without rules. */
   readonly isTrusted: (workerId: string) => boolean;
   /** Returns whether a connected session belongs to another user: its auth answer names another identity, or only one of the two has one. */
@@ -68,17 +68,17 @@ const ENGINE_ROOMS = ['stream::', 'state::'];
  * Registrations of a session with rules: each passes its gate, its hook and the checks below before it takes effect under the name that
  * results (spec RB §5.5). The session goes on to use the names that it gave.
  */
-export class GatedRegistrations {
-  readonly #parts: GateParts;
-  readonly #functions = new Renames();
-  readonly #triggers = new Renames();
-  readonly #types = new Renames();
+export class GuestRegistrations {
+  readonly #context: GuestContext;
+  readonly #functions = new NameMap();
+  readonly #triggers = new NameMap();
+  readonly #types = new NameMap();
   /** Targets and conditions of its live triggers, by the trigger's registered id. */
   readonly #called = new Map<string, readonly string[]>();
   #closed = false;
 
-  constructor(parts: GateParts) {
-    this.#parts = parts;
+  constructor(context: GuestContext) {
+    this.#context = context;
   }
 
   /** The name that the session gave to what is registered as `id`. */
@@ -103,7 +103,7 @@ export class GatedRegistrations {
 
   /** Handles registrations and their removal. `false`: it is something else. A promise: a hook is asked; it never rejects. */
   handle(message: WorkerMessage): Promise<void> | undefined | false {
-    const { hooks, access, registrations } = this.#parts;
+    const { hooks, access, registrations } = this.#context;
     const { context } = access.grant;
     switch (message.type) {
       case 'registerfunction':
@@ -167,7 +167,7 @@ export class GatedRegistrations {
   }
 
   #addFunction(given: string, message: RegisterFunction): void {
-    const { registrations, worker } = this.#parts;
+    const { registrations, worker } = this.#context;
     const id = this.#prefixed(message.id);
     const refusal = this.#functionRefusal(id);
     if (refusal !== undefined) return this.#denied('function', id, refusal);
@@ -179,7 +179,7 @@ export class GatedRegistrations {
   }
 
   #functionRefusal(id: string): string | undefined {
-    const { access, fabric, guards, isTrusted, isAnother } = this.#parts;
+    const { access, fabric, guards, isTrusted, isAnother } = this.#context;
     if (!isRegistryId(id)) return 'the id is too long with its prefix';
     if (!access.grant.allowedFunctions.has(id)) {
       if (guards.has(id) || this.#decidesJoins(id)) return 'the function decides who gets in';
@@ -193,13 +193,13 @@ export class GatedRegistrations {
   /** Whether a trigger of somebody trusted asks it who may join. It would not be asked anyway; so its worker hears of it. */
   #decidesJoins(id: string): boolean {
     const asks = (binding: TriggerBinding) => binding.functionId === id || binding.config[CONDITION] === id;
-    return this.#parts.fabric.triggers.bindings().some((binding) => decides(binding) && asks(binding));
+    return this.#context.fabric.triggers.bindings().some((binding) => decides(binding) && asks(binding));
   }
 
   #removeFunction(given: string): void {
     const id = this.#functions.forget(given);
     if (id === undefined) return;
-    this.#parts.registrations.removeFunction(id);
+    this.#context.registrations.removeFunction(id);
     // Its triggers may not go on to call what somebody else serves under that id.
     for (const [trigger, targets] of this.#called) {
       if (targets.every((target) => this.#mayBind(target))) continue;
@@ -208,7 +208,7 @@ export class GatedRegistrations {
   }
 
   #addTrigger(given: string, message: RegisterTrigger): void {
-    const { access, registrations, worker, fabric, isTrusted, isAnother } = this.#parts;
+    const { access, registrations, worker, fabric, isTrusted, isAnother } = this.#context;
     const existing = fabric.triggers.binding(message.id);
     if (existing !== undefined && (existing.workerId === undefined || isTrusted(existing.workerId)))
       return this.#denied('trigger', message.id, 'the id is taken');
@@ -236,7 +236,7 @@ export class GatedRegistrations {
     if (!foreign) this.#called.set(message.id, targets);
     registrations.addTrigger({ ...message, function_id: functionId, config });
     if (fabric.triggers.binding(message.id)?.workerId === worker.workerId) {
-      const { onOpenTrigger, access } = this.#parts;
+      const { onOpenTrigger, access } = this.#context;
       if (access.grant.allowedTriggerTypes === undefined && OPEN_TYPES.has(message.trigger_type)) onOpenTrigger(message.trigger_type);
       return;
     }
@@ -248,13 +248,13 @@ export class GatedRegistrations {
     const id = this.#triggers.forget(given);
     if (id === undefined) return;
     this.#called.delete(id);
-    const { fabric, registrations, worker } = this.#parts;
+    const { fabric, registrations, worker } = this.#context;
     // A newer session may have registered it again.
     if (fabric.triggers.binding(id)?.workerId === worker.workerId) registrations.removeTrigger(id);
   }
 
   #addTriggerType(given: string, message: RegisterTriggerType): void {
-    const { registrations, worker, fabric, listenerTypes, isTrusted, isAnother } = this.#parts;
+    const { registrations, worker, fabric, listenerTypes, isTrusted, isAnother } = this.#context;
     if (listenerTypes?.has(message.id) === false) return this.#denied('trigger type', message.id, WRONG_TYPE);
     const provider = fabric.triggers.type(message.id)?.workerId;
     if (provider !== undefined && isTrusted(provider))
@@ -267,31 +267,31 @@ export class GatedRegistrations {
 
   /** Functions that a trigger's config names are called too: those of the session itself go by their registered names. */
   #ownNames(config: RegisterTrigger['config']): { config: RegisterTrigger['config']; functions: readonly string[] } {
-    return functionsOf(config, (id) => (this.#parts.registrations.serves(this.#target(id)) ? this.#target(id) : id));
+    return functionsOf(config, (id) => (this.#context.registrations.serves(this.#target(id)) ? this.#target(id) : id));
   }
 
   #mayTrigger(type: string): boolean {
-    const { allowedTriggerTypes } = this.#parts.access.grant;
+    const { allowedTriggerTypes } = this.#context.access.grant;
     return allowedTriggerTypes === undefined ? !DECIDING_TYPES.has(type) : allowedTriggerTypes.has(type);
   }
 
   #mayBind(functionId: string): boolean {
-    return this.#parts.registrations.serves(functionId) || this.#parts.access.mayCall(functionId);
+    return this.#context.registrations.serves(functionId) || this.#context.access.mayCall(functionId);
   }
 
   /** Where a trigger leads that names `id`: below the prefix, or to what a hook made of a function of that name. */
   #target(id: string): string {
     const prefixed = this.#prefixed(id);
-    return this.#parts.registrations.serves(prefixed) ? prefixed : (this.#functions.registered(id) ?? prefixed);
+    return this.#context.registrations.serves(prefixed) ? prefixed : (this.#functions.registered(id) ?? prefixed);
   }
 
   #prefixed(id: string): string {
-    const { prefix } = this.#parts.access.grant;
+    const { prefix } = this.#context.access.grant;
     return prefix === undefined ? id : `${prefix}::${id}`;
   }
 
   #denied(of: string, id: string, reason: string): undefined {
-    this.#parts.worker.warnOnce('registration_denied', `${of} ${reason}`, { of, id, reason });
+    this.#context.worker.warnOnce('registration_denied', `${of} ${reason}`, { of, id, reason });
     return undefined;
   }
 }

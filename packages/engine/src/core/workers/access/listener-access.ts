@@ -6,9 +6,9 @@ import type { FunctionFabric } from '../../fabric/function-fabric.js';
 import type { SessionDirectory } from '../../revocation/session-directory.js';
 import { Exposure } from './exposure.js';
 import type { Grant } from './grant.js';
-import type { GateParts } from './guest-registrations.js';
+import type { GuestContext } from './guest-registrations.js';
 import { RegistrationHooks } from './registration-hooks.js';
-import { SessionAccess } from './session-permissions.js';
+import { SessionPermissions } from './session-permissions.js';
 import { UpgradeAuth } from './upgrade-auth.js';
 
 export interface ListenerAccessOptions {
@@ -24,14 +24,14 @@ export interface ListenerAccessOptions {
 }
 
 /** What the rules of a listener and the auth function let one session do. */
-export type SessionRights = Pick<GateParts, 'access' | 'hooks' | 'guards' | 'onOpenTrigger' | 'listenerTypes'>;
+export type GuestAdmission = Pick<GuestContext, 'access' | 'hooks' | 'guards' | 'onOpenTrigger' | 'listenerTypes'>;
 
 export type Entry =
   /** `revoked`: the identity was disconnected while the auth function decided. Valid in the turn of the decision. */
-  | { readonly kind: 'granted'; readonly rights: SessionRights; readonly revoked: () => boolean }
+  | { readonly kind: 'granted'; readonly admission: GuestAdmission; readonly revoked: () => boolean }
   | { readonly kind: 'refused'; readonly status: 401 | 503 };
 
-/** The rules of one listener: who may open a session, and with which rights. */
+/** The rules of one listener: who may open a session, and with which admission. */
 export class ListenerAccess {
   /** How a refused upgrade is answered: with a frame that says so, or with a status. */
   readonly errorFrame: boolean;
@@ -69,8 +69,8 @@ export class ListenerAccess {
     return {
       kind: 'granted',
       revoked: () => revoked(identity),
-      rights: {
-        access: new SessionAccess(this.#narrowed(decision.grant), this.#exposure, fabric.functions),
+      admission: {
+        access: new SessionPermissions(this.#narrowed(decision.grant), this.#exposure, fabric.functions),
         hooks: this.#hooks,
         guards,
         listenerTypes: this.#listenerTypes,

@@ -1,5 +1,5 @@
 /** Names that a session gave, and the ids under which what they name is registered. */
-export class Renames {
+export class NameMap {
   readonly #registered = new Map<string, string>();
   readonly #given = new Map<string, string>();
 

@@ -12,7 +12,7 @@ const INFRASTRUCTURE = new Set([
 ]);
 
 /** The rights of one session of a listener with rules. */
-export class SessionAccess {
+export class SessionPermissions {
   readonly grant: Grant;
   readonly #exposure: Exposure;
   readonly #functions: FunctionRegistry;

@@ -12,7 +12,7 @@ interface Held {
 const PASSING = new Set<WorkerMessage['type']>(['invocationresult', 'triggerregistrationresult', 'ping', 'pong', 'reattach']);
 
 /** Frames of one session in the order of arrival: while a hook decides about one, those behind it wait. */
-export class HeldFrames {
+export class PausedFrameQueue {
   readonly #handle: (message: WorkerMessage, units: number) => Promise<void> | undefined;
   readonly #onFull: () => void;
   readonly #onFailed: (error: unknown) => void;

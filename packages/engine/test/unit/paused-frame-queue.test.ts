@@ -1,6 +1,6 @@
 import type { WorkerMessage } from '@rivulet/protocol';
 import { expect, test } from 'vitest';
-import { HeldFrames } from '../../src/core/workers/access/frame-queue.js';
+import { PausedFrameQueue } from '../../src/core/workers/access/paused-frame-queue.js';
 
 const frame = (id: string): WorkerMessage => ({ type: 'unregisterfunction', id });
 
@@ -10,7 +10,7 @@ function start() {
   let decided: (error?: Error) => void = () => {};
   let failed: (error: unknown) => void = () => {};
   const failure = new Promise((resolve) => (failed = resolve));
-  const frames = new HeldFrames(
+  const frames = new PausedFrameQueue(
     (message) => {
       if (message.type !== 'unregisterfunction') return undefined;
       handled.push(message.id);

@@ -1,9 +1,9 @@
 import type { WorkerMessage } from '@rivulet/protocol';
-import { HeldFrames } from './frame-queue.js';
-import { GatedRegistrations, type GateParts } from './guest-registrations.js';
+import { type GuestContext, GuestRegistrations } from './guest-registrations.js';
+import { PausedFrameQueue } from './paused-frame-queue.js';
 
 /** The session as its gate needs it. */
-export interface GatedSession {
+export interface GuestSession {
   /** A frame may have its effect. `units`: length of its text. */
   handle(message: WorkerMessage, units: number): void;
   /** More frames wait than may. */
@@ -13,12 +13,12 @@ export interface GatedSession {
 }
 
 /** What stands between the frames of a session with rules and their effect. */
-export class SessionGate {
-  readonly registrations: GatedRegistrations;
-  readonly #frames: HeldFrames;
+export class GuestGate {
+  readonly registrations: GuestRegistrations;
+  readonly #frames: PausedFrameQueue;
 
-  constructor(parts: GateParts, session: GatedSession) {
-    const registrations = new GatedRegistrations(parts);
+  constructor(context: GuestContext, session: GuestSession) {
+    const registrations = new GuestRegistrations(context);
     const handle = (message: WorkerMessage, units: number) => {
       const handled = registrations.handle(message);
       if (handled !== false) return handled;
@@ -26,7 +26,7 @@ export class SessionGate {
       return undefined;
     };
     this.registrations = registrations;
-    this.#frames = new HeldFrames(
+    this.#frames = new PausedFrameQueue(
       handle,
       () => session.full(),
       (error) => session.failed(error),

@@ -77,7 +77,7 @@ export class ChannelPool implements SharedPool {
     if (this.#shares.get(share.owner) === share) this.#shares.delete(share.owner);
   }
 
-  // ChannelRoom
+  // ChannelContext
 
   hold(bytes: number): void {
     this.#held.add(bytes);

@@ -1,8 +1,8 @@
 import { LIMITS } from '@rivulet/protocol';
 import { describe, expect, it } from 'vitest';
-import { HeldEvents } from '../../src/core/fabric/event-budget.js';
-import { FiringTurns } from '../../src/core/fabric/firing-scheduler.js';
-import { OrderedFiring } from '../../src/core/triggers/lane-queue.js';
+import { EventBudget } from '../../src/core/fabric/event-budget.js';
+import { FiringScheduler } from '../../src/core/fabric/firing-scheduler.js';
+import { LaneQueue } from '../../src/core/triggers/lane-queue.js';
 import { silentLogger } from '../../src/logging/logger.js';
 import { countReleased } from '../released.js';
 
@@ -26,11 +26,11 @@ class Runs {
 }
 
 /** A binding, and the texts that its events hold with those of others. */
-class Binding extends OrderedFiring {
-  readonly #events: HeldEvents;
+class Binding extends LaneQueue {
+  readonly #events: EventBudget;
 
-  constructor(onDrop: () => void, events = new HeldEvents()) {
-    super(new FiringTurns(silentLogger), onDrop);
+  constructor(onDrop: () => void, events = new EventBudget()) {
+    super(new FiringScheduler(silentLogger), onDrop);
     this.#events = events;
   }
 
@@ -153,14 +153,14 @@ describe('ordered firing', () => {
   });
 
   it('starts nothing within the call that asks for it, and only so many in one turn of the event loop', async () => {
-    const turns = new FiringTurns(silentLogger);
+    const scheduler = new FiringScheduler(silentLogger);
     let started = 0;
     const cause = async () => {
       started++;
       // Each causes two more, for ever.
-      for (let n = 0; n < 2 && started < 5_000; n++) turns.start(cause);
+      for (let n = 0; n < 2 && started < 5_000; n++) scheduler.start(cause);
     };
-    turns.start(cause);
+    scheduler.start(cause);
     expect(started).toBe(0);
     let most = 0;
     for (let before = 0; started < 5_000; before = started) {
@@ -175,7 +175,7 @@ describe('the text of all events', () => {
   const half = LIMITS.pendingTriggerChars / 2;
 
   it('is bounded: the event that waits longest anywhere goes for a new one, and a new one when all of them run', async () => {
-    const events = new HeldEvents();
+    const events = new EventBudget();
     const runs = new Runs();
     const bindings = Array.from({ length: LIMITS.heldTriggerChars / half + 1 }, () => new Binding(() => {}, events));
     for (const [at, binding] of bindings.slice(0, -1).entries()) binding.add('a', runs.of(`a${at}`), at === 0 ? 0 : half);
@@ -199,7 +199,7 @@ describe('the text of all events', () => {
   });
 
   it('counts once for all who have the event, until the last of them has ended or dropped it', () => {
-    const events = new HeldEvents();
+    const events = new EventBudget();
     const bindings = Array.from({ length: 100 }, () => new Binding(() => {}, events));
     const event = events.hold(LIMITS.heldTriggerChars);
     if (event === undefined) throw new Error('no room');
