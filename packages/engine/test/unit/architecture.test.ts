@@ -1,8 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { importsOf, type SourceFile, tableCycles, unusedEntries, violations } from '../import-rules.js';
+import { importsOf, ROOMS, type SourceFile, SUB_ROOMS, tableCycles, unusedEntries, violations } from '../import-rules.js';
 
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
 
@@ -26,6 +26,44 @@ describe('the sources', () => {
   it('use each arrow of the tables, which have no circle', () => {
     expect(unusedEntries(['packages/engine/src'].flatMap(sourcesBelow))).toEqual([]);
     expect(tableCycles()).toEqual([]);
+  });
+});
+
+describe('ARCHITECTURE.md', () => {
+  const text = readFileSync(join(ROOT, 'ARCHITECTURE.md'), 'utf8');
+  const section = (title: string): string => text.split(/^## /m).find((part) => part.startsWith(`${title}\n`)) ?? '';
+  const rowsOf = (title: string): string[][] =>
+    [...section(title).matchAll(/^\| (.*) \|$/gm)].map(([, row = '']) => row.split(' | ')).slice(1);
+  const engineRoot = 'packages/engine/src';
+
+  it('names only paths that exist', () => {
+    const paths = [...text.matchAll(/(?<![\w@/:*-])(?:[a-z][a-z0-9-]*\/)+[a-z][a-z0-9.-]*[a-z0-9]|(?<=`)[a-z][a-z0-9-]*\.ts(?=`)/g)];
+    const known = sourcesBelow(engineRoot).map(({ path }) => path);
+    const missing = paths
+      .map(([path]) => path)
+      .filter((path) => {
+        if (!path.includes('/')) return !known.some((file) => file.endsWith(`/${path}`));
+        return !existsSync(join(ROOT, path)) && !existsSync(join(ROOT, engineRoot, path));
+      });
+    expect(paths.length).toBeGreaterThan(50);
+    expect(missing).toEqual([]);
+  });
+
+  it('has a row for each room and each sub-room, and for nothing else', () => {
+    const listed = rowsOf('Rooms of the engine').flatMap(([cell = '']) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name ?? ''));
+    const rooms = Object.entries(SUB_ROOMS).flatMap(([room, subRooms]) =>
+      Object.keys(subRooms).flatMap((name) => (name === '.' ? [] : `${room}/${name}`)),
+    );
+    // A room with files in its sub-rooms only has no row of its own.
+    const withFiles = Object.keys(ROOMS).filter((room) => SUB_ROOMS[room] === undefined || SUB_ROOMS[room]['.'] !== undefined);
+    expect(listed.toSorted()).toEqual([...withFiles, ...rooms].toSorted());
+  });
+
+  it('stays short: at most 120 lines, and 12 rows of where to add what', () => {
+    expect(text.trimEnd().split('\n').length).toBeLessThanOrEqual(120);
+    const rows = rowsOf('Where to add what').length;
+    expect(rows).toBeGreaterThan(0);
+    expect(rows).toBeLessThanOrEqual(12);
   });
 });
 
