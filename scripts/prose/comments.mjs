@@ -15,79 +15,101 @@ const KEYWORDS_BEFORE_REGEX = /\b(return|typeof|case|in|of|yield|await|throw|new
  */
 // oxlint-disable-next-line eslint/max-lines-per-function -- one pass over the characters, with one branch for each kind of text
 export function commentsOf(source) {
+  const scanner = new Scanner(source);
+  while (scanner.step());
+  return scanner.found.map(({ line, text }) => ({ line, text }));
+}
+
+/** Reads a source from its start to its end, one token in each step. */
+class Scanner {
   /** @type {(Block & { kind: 'line' | 'block', end: number, column: number })[]} */
-  const found = [];
-  let line = 1;
-  let lineStart = 0;
-  let code = '';
-  /** @type {number[]} */
-  const templates = [];
-  let braces = 0;
-  for (let at = 0; at < source.length; ) {
-    const char = source[at] ?? '';
-    const next = source[at + 1] ?? '';
-    if (char === '\n') {
-      line++;
-      at++;
-      lineStart = at;
-      continue;
-    }
-    if (char === '/' && next === '/') {
-      const end = endOf(source, '\n', at);
-      const text = source.slice(at + 2, end).trim();
-      const before = found.at(-1);
-      const alone = source.slice(lineStart, at).trim() === '';
-      if (before?.kind === 'line' && before.end === line - 1 && alone && before.column === at - lineStart) {
-        before.text += `\n${text}`;
-        before.end = line;
-      } else found.push({ kind: 'line', line, end: line, column: alone ? at - lineStart : -1, text });
-      at = end;
-      continue;
-    }
-    if (char === '/' && next === '*') {
-      const end = endOf(source, '*/', at + 2);
-      const text = source.slice(at + 2, end);
-      found.push({
-        kind: 'block',
-        line,
-        end: line,
-        column: -1,
-        text: text
-          .replaceAll(/^[ \t]*\*+ ?/gm, '')
-          .replace(/^\*/, '')
-          .trim(),
-      });
-      line += text.split('\n').length - 1;
-      at = end + 2;
-      lineStart = source.lastIndexOf('\n', at - 1) + 1;
-      continue;
-    }
-    if (char === "'" || char === '"') {
-      at = endOfString(source, at, char);
-      code = char;
-      continue;
-    }
-    if (char === '`' || (char === '}' && templates.at(-1) === braces)) {
-      if (char === '}') templates.pop();
-      const { end, opens } = endOfTemplate(source, at + 1);
-      line += source.slice(at, end).split('\n').length - 1;
-      lineStart = source.lastIndexOf('\n', end - 1) + 1;
-      if (opens) templates.push(braces);
-      at = end;
-      code = opens ? '(' : '`';
-      continue;
-    }
-    if (char === '/' && regexMayStand(code)) {
-      at = endOfRegex(source, at + 1);
-      code = '/';
-      continue;
-    }
-    if (char === '{') braces++;
-    if (char === '}') braces--;
-    if (/\S/.test(char)) code = /[\w$]/.test(char) && /[\w$]$/.test(code) && /[\w$]/.test(source[at - 1] ?? '') ? code + char : char;
-    at++;
+  found = [];
+  #at = 0;
+  #line = 1;
+  #lineStart = 0;
+  /** The last token of code; it decides whether a slash begins a regular expression. */
+  #code = '';
+  /** Depth of braces at which each open `${` began. @type {number[]} */
+  #templates = [];
+  #braces = 0;
+
+  /** @param {string} source */
+  constructor(source) {
+    this.source = source;
   }
-  return found.map(({ line: first, text }) => ({ line: first, text }));
+
+  /** Returns `false` at the end of the source. */
+  step() {
+    const { source } = this;
+    if (this.#at >= source.length) return false;
+    const char = source[this.#at] ?? '';
+    const next = source[this.#at + 1] ?? '';
+    if (char === '\n') this.#skipTo(this.#at + 1);
+    else if (char === '/' && next === '/') this.#lineComment();
+    else if (char === '/' && next === '*') this.#blockComment();
+    else if (char === "'" || char === '"') this.#token(endOfString(source, this.#at, char), char);
+    else if (char === '`' || (char === '}' && this.#templates.at(-1) === this.#braces)) this.#template(char);
+    else if (char === '/' && regexMayStand(this.#code)) this.#token(endOfRegex(source, this.#at + 1), '/');
+    else this.#plain(char);
+    return true;
+  }
+
+  /** Moves on and counts the lines between. @param {number} end */
+  #skipTo(end) {
+    for (let at = this.source.indexOf('\n', this.#at); at >= 0 && at < end; at = this.source.indexOf('\n', at + 1)) {
+      this.#line++;
+      this.#lineStart = at + 1;
+    }
+    this.#at = end;
+  }
+
+  /** @param {number} end @param {string} code */
+  #token(end, code) {
+    this.#skipTo(end);
+    this.#code = code;
+  }
+
+  #lineComment() {
+    const end = endOf(this.source, '\n', this.#at);
+    const text = this.source.slice(this.#at + 2, end).trim();
+    const before = this.found.at(-1);
+    const isAlone = this.source.slice(this.#lineStart, this.#at).trim() === '';
+    const column = isAlone ? this.#at - this.#lineStart : -1;
+    if (isAlone && before?.kind === 'line' && before.end === this.#line - 1 && before.column === column) {
+      before.text += `\n${text}`;
+      before.end = this.#line;
+    } else this.found.push({ kind: 'line', line: this.#line, end: this.#line, column, text });
+    this.#at = end;
+  }
+
+  #blockComment() {
+    const end = endOf(this.source, '*/', this.#at + 2);
+    const text = this.source
+      .slice(this.#at + 2, end)
+      .replaceAll(/^[ \t]*\*+ ?/gm, '')
+      .replace(/^\*/, '')
+      .trim();
+    this.found.push({ kind: 'block', line: this.#line, end: this.#line, column: -1, text });
+    this.#skipTo(end + 2);
+  }
+
+  /** @param {string} char  A back-quote, or the brace that ends an expression inside a template. */
+  #template(char) {
+    if (char === '}') this.#templates.pop();
+    const { end, opens } = endOfTemplate(this.source, this.#at + 1);
+    if (opens) this.#templates.push(this.#braces);
+    this.#token(end, opens ? '(' : '`');
+  }
+
+  /** @param {string} char */
+  #plain(char) {
+    if (char === '{') this.#braces++;
+    if (char === '}') this.#braces--;
+    const before = this.source[this.#at - 1] ?? '';
+    const goesOn = /[\w$]/.test(char) && /[\w$]$/.test(this.#code) && /[\w$]/.test(before);
+    if (/\S/.test(char)) this.#code = goesOn ? this.#code + char : char;
+    this.#at++;
+  }
 }
 
 /** @param {string} source @param {string} mark @param {number} from */
