@@ -13,7 +13,6 @@ const KEYWORDS_BEFORE_REGEX = /\b(return|typeof|case|in|of|yield|await|throw|new
  * @param {string} source
  * @returns {Block[]}
  */
-// oxlint-disable-next-line eslint/max-lines-per-function -- one pass over the characters, with one branch for each kind of text
 export function commentsOf(source) {
   const scanner = new Scanner(source);
   while (scanner.step());
