@@ -22,11 +22,19 @@ function inside(folder: string): string[] {
 }
 
 describe('CONTRIBUTING.md', () => {
-  const table = readFileSync(join(ROOT, 'CONTRIBUTING.md'), 'utf8');
-  const listed = [...table.matchAll(/^\| `([^`]+)` \|/gm)].map(([, name]) => name);
+  const text = readFileSync(join(ROOT, 'CONTRIBUTING.md'), 'utf8');
+  const dependencies = text.slice(text.indexOf('## Dependencies'));
+  const listed = [...dependencies.matchAll(/^\| `([^`]+)` \|/gm)].map(([, name]) => name);
 
   it('says of every dependency why it is here, and of nothing else', () => {
     const used = new Set(manifests.flatMap(dependenciesOf));
     expect([...listed].sort()).toEqual([...used].sort());
+  });
+
+  it('names only scripts that package.json has', () => {
+    const { scripts }: { scripts: Record<string, string> } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+    const named = [...text.matchAll(/npm (?:run ([a-z:]+)|(start|test)\b)/g)].map(([, run, alone]) => run ?? alone ?? '');
+    expect(named.length).toBeGreaterThan(5);
+    expect(named.filter((name) => scripts[name] === undefined)).toEqual([]);
   });
 });
