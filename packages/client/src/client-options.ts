@@ -39,19 +39,19 @@ export interface ConnectOptions {
   readonly runtime?: ClientRuntime;
 }
 
-/** The names of all options. The type keeps the list complete. */
-export const OPTION_NAMES = Object.keys({
-  token: true,
-  getToken: true,
-  tokenAs: true,
-  insecure: true,
-  WebSocket: true,
-  persist: true,
-  persistItems: true,
-  maxFrameChars: true,
-  silenceMs: true,
-  runtime: true,
-} satisfies Record<keyof ConnectOptions, true>);
+/** The type keeps the list of options complete. */
+export const OPTION_RULES = {
+  token: 'a string or null',
+  getToken: 'a function',
+  tokenAs: '"protocol" or "query"',
+  insecure: 'a boolean',
+  WebSocket: 'a class (a function)',
+  persist: 'a string or an object',
+  persistItems: 'a number from 0',
+  maxFrameChars: 'a number from 0',
+  silenceMs: 'a number from 0 to 2147483647',
+  runtime: 'an object',
+} satisfies Record<keyof ConnectOptions, string>;
 
 export interface ClientRuntime {
   readonly clock?: Clock;

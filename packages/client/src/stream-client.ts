@@ -1,9 +1,9 @@
-import { decodeStreamFrame, type StreamServerMessage, unknownOption } from '@rivulet/protocol';
-import { ConnectFailures, WORKER_PORT } from './access/connect-failure.js';
+import { decodeStreamFrame, type StreamServerMessage, wrongOption } from '@rivulet/protocol';
+import { ConnectFailures } from './access/connect-failure.js';
 import { readAddress } from './access/stream-address.js';
 import { StreamError } from './access/stream-error.js';
 import { TokenRenewal } from './access/token-renewal.js';
-import { type ConnectOptions, OPTION_NAMES, type TokenReason } from './client-options.js';
+import { type ConnectOptions, OPTION_RULES, type TokenReason } from './client-options.js';
 import { SYSTEM_CLOCK } from './connection/clock.js';
 import { Connection } from './connection/connection.js';
 import type { ConnectionState } from './connection/connection-state.js';
@@ -68,8 +68,8 @@ export class StreamClient {
   readonly counters = { holes: 0, duplicates: 0, connections: 0 };
 
   constructor(url: string, options: ConnectOptions) {
-    const unknown = unknownOption(options, OPTION_NAMES);
-    if (unknown !== undefined) throw new StreamError('INVALID_OPTIONS', unknown);
+    const wrong = wrongOption(options, OPTION_RULES);
+    if (wrong !== undefined) throw new StreamError('INVALID_OPTIONS', wrong);
     const { runtime = {}, persist, token, getToken } = options;
     if (token !== undefined && getToken !== undefined) throw new StreamError('INVALID_OPTIONS', 'give token or getToken, not both');
     this.#options = options;
@@ -180,8 +180,8 @@ export class StreamClient {
       shared.views.delete(view);
       if (shared.views.size === 0) this.#endTurnSoon();
     });
-    shared.views.add(view);
     view.on(listeners);
+    shared.views.add(view);
     return view;
   }
 
@@ -300,10 +300,12 @@ export class StreamClient {
 
   #read(text: string): void {
     const decoded = decodeStreamFrame(text, this.#options.maxFrameChars);
-    if (decoded.kind === 'message') this.#route(decoded.message);
-    else if (decoded.kind === 'ignored') {
+    if (decoded.kind === 'message') {
+      this.#failures.onStreamPort();
+      this.#route(decoded.message);
+    } else if (decoded.kind === 'ignored') {
       if (decoded.type !== 'workerregistered') return;
-      this.#report(WORKER_PORT());
+      this.#failures.onWorkerPort();
       this.#connection?.restart('the port of workers');
     } else if (decoded.kind === 'invalid') {
       // It may have been a change: going on would skip it.

@@ -22,4 +22,4 @@ export * from './messages/worker-messages.js';
 export * from './nearest-name.js';
 export * from './position.js';
 export * from './shared-limits.js';
-export * from './unknown-option.js';
+export * from './wrong-option.js';

@@ -212,18 +212,18 @@ export function stream<TData = unknown>(worker: Caller): Streams<TData> {
     worker.trigger<object, TOutput>({ function_id: `stream::${operation}`, payload });
   const item = (stream_name: string, group_id: string, item_id: string) => ({ stream_name, group_id, item_id });
   return {
-    set: (name, group, id, data, options) => call('set', { ...item(name, group, id), data, ...payloadOf(options) }),
+    set: async (name, group, id, data, options) => call('set', { ...item(name, group, id), data, ...payloadOf(options) }),
     get: (name, group, id) => call('get', item(name, group, id)),
     getVersioned: (name, group, id) => call('get', { ...item(name, group, id), with_versions: true }),
-    delete: (name, group, id, options) => call('delete', { ...item(name, group, id), ...payloadOf(options) }),
+    delete: async (name, group, id, options) => call('delete', { ...item(name, group, id), ...payloadOf(options) }),
     list: (stream_name, group_id, options) => call('list', { stream_name, group_id, ...options }),
     listVersioned: (stream_name, group_id, options) =>
       call('list', { stream_name, group_id, ...options, with_versions: true, with_position: true }),
     listGroups: (stream_name, options) => call('list_groups', { stream_name, ...options }),
     listGroupsPage: (stream_name, options) => call('list_groups', { stream_name, ...options, with_next: true }),
     listAll: (options) => call('list_all', { ...options }),
-    update: (name, group, id, ops, options) => call('update', { ...item(name, group, id), ops, ...payloadOf(options) }),
-    batch: (stream_name, group_id, writes, options) =>
+    update: async (name, group, id, ops, options) => call('update', { ...item(name, group, id), ops, ...payloadOf(options) }),
+    batch: async (stream_name, group_id, writes, options) =>
       call('batch', { stream_name, group_id, writes: writes.map(batchWrite), ...payloadOf(options) }),
     send: async (stream_name, group_id, type, data, id, options) => {
       await call('send', { stream_name, group_id, type, data, id, ...payloadOf(options) });

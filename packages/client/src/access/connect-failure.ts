@@ -6,7 +6,13 @@ const PROBE_MS = 5_000;
 /** Reason of an attempt that ended because `getToken` gave none. */
 export const NO_TOKEN = 'no token';
 
-/** Reports why sockets do not open: once for each cause, until one opens. */
+/** The cause while the client dials the worker port. The engine opens these sockets, so an open socket does not end this cause. */
+const WORKER_PORT = 'worker port';
+
+/**
+ * Reports why the client has no stream connection: once for each cause. The same cause is reported again after a connection was open. The
+ * worker port of an engine opens each connection and then says what it is, so that cause ends only when a stream frame comes.
+ */
 export class ConnectFailures {
   readonly #address: URL;
   readonly #report: (error: StreamError) => void;
@@ -24,6 +30,18 @@ export class ConnectFailures {
 
   onOpen(): void {
     this.#open = true;
+    if (this.#cause !== WORKER_PORT) this.#cause = undefined;
+  }
+
+  /** Reports, once, that the worker port of an engine has answered. */
+  onWorkerPort(): void {
+    if (this.#cause === WORKER_PORT) return;
+    this.#cause = WORKER_PORT;
+    this.#report(failed('this is the worker port of an engine: streams have port 3112 by default'));
+  }
+
+  /** Ends the cause, because a frame of a stream port has come. */
+  onStreamPort(): void {
     this.#cause = undefined;
   }
 
@@ -65,8 +83,6 @@ async function likelyCause({ protocol, host, pathname }: URL): Promise<string> {
   }
   return 'nobody listens there, the path or the port is wrong, the token is refused, or the browser blocks the connection';
 }
-
-export const WORKER_PORT = () => failed('this is the worker port of an engine: streams have port 3112 by default');
 
 function failed(message: string): StreamError {
   return new StreamError('CONNECT_FAILED', message);

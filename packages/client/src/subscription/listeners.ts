@@ -1,3 +1,5 @@
+import { StreamError } from '../access/stream-error.js';
+
 /** Ends what it was given for. Any number of calls is one. */
 export type Unsubscribe = () => void;
 
@@ -21,6 +23,7 @@ export class Listeners<Event> {
   }
 
   add(tell: (event: Event) => void): Unsubscribe {
+    if (typeof tell !== 'function') throw new StreamError('INVALID_OPTIONS', 'the listener must be a function');
     const entry = { tell };
     this.#all.add(entry);
     return () => {

@@ -1,4 +1,4 @@
-import type { Position } from '@rivulet/protocol';
+import { type Position, wrongOption } from '@rivulet/protocol';
 import { StreamError } from '../access/stream-error.js';
 import { Listeners, type Unsubscribe } from './listeners.js';
 import type { Item } from './mirror.js';
@@ -18,6 +18,16 @@ export interface ViewListeners<T> {
   readonly onStatus?: (status: Status) => void;
   readonly onError?: (error: StreamError) => void;
 }
+
+/** The type keeps the list of listeners complete. */
+const LISTENER_RULES = {
+  onChange: 'a function',
+  onEvent: 'a function',
+  onReset: 'a function',
+  onGap: 'a function',
+  onStatus: 'a function',
+  onError: 'a function',
+} satisfies Record<keyof ViewListeners<unknown>, string>;
 
 /**
  * A live look at a group or an item. `T` is what the application says of its values; it is not checked. Values are shared between the views of
@@ -102,7 +112,10 @@ export class TargetView<T> implements GroupView<T>, ItemView<T> {
     return this.#subscription.replica.mirror.get(id) as Item<T> | undefined;
   }
 
-  on({ onChange, onEvent, onReset, onGap, onStatus, onError }: ViewListeners<T>): Unsubscribe {
+  on(listeners: ViewListeners<T>): Unsubscribe {
+    const wrong = wrongOption(listeners, LISTENER_RULES);
+    if (wrong !== undefined) throw new StreamError('INVALID_OPTIONS', wrong);
+    const { onChange, onEvent, onReset, onGap, onStatus, onError } = listeners;
     const { replica, statuses, errors } = this.#subscription;
     const ends = [
       onChange && replica.changes.add(onChange as (change: Change<unknown>) => void),

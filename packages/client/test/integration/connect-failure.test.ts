@@ -71,6 +71,32 @@ describe('C4 the client says why it can not connect', () => {
     expect(error).toMatchObject({ code: 'CONNECT_FAILED', message: expect.stringMatching(/worker port.*3112/) });
   });
 
+  it('reports the worker port once, and again after a stream port was there', async () => {
+    const sockets = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+    onTestFinished(() => sockets.close());
+    await once(sockets, 'listening');
+    const frames = ['{"type":"workerregistered","worker_id":"w"}', '{"type":"refreshed","data":{}}'];
+    const ports = [0, 0, 0, 1, 0, 0];
+    let attempts = 0;
+    const all = new Promise<void>((resolve) =>
+      sockets.on('connection', (socket) => {
+        const port = ports[attempts++];
+        if (port === undefined) return resolve();
+        socket.send(frames[port] ?? '');
+        if (port === 1) socket.close();
+      }),
+    );
+    const client = connect(`ws://127.0.0.1:${(sockets.address() as AddressInfo).port}`, { WebSocket, runtime: { random } });
+    onTestFinished(() => client.close());
+    const errors: [string, number][] = [];
+    client.onError(({ code }) => errors.push([code, client.counters.connections]));
+    await all;
+    expect(errors).toEqual([
+      ['CONNECT_FAILED', 1],
+      ['CONNECT_FAILED', 5],
+    ]);
+  });
+
   it.each([
     ['the listener of another kind', '{"listener":"worker"}', /the worker listener has this port/],
     ['the stream listener', '{"listener":"stream"}', /a stream listener is there, so the token is refused/],

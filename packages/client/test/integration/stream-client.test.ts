@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type ConnectOptions, connect } from '../../src/index.js';
+import { type ConnectOptions, connect, type ViewListeners } from '../../src/index.js';
 import { connectTo, errorOf, FakeEngine } from '../fake-engine.js';
 import { caughtUp, create, event, itemSync, remove, resumed, sync, update } from '../frames.js';
 import { type Chat, Told, texts, whenView } from '../watch.js';
@@ -177,6 +177,49 @@ describe('arguments', () => {
     ['wss://example.com', { token: 'a', getToken: () => 'b' }, 'INVALID_OPTIONS'],
   ] as const)('that can not work are refused: %s', (url, options, code) => {
     expect(() => connect(url, options)).toThrow(expect.objectContaining({ code }));
+  });
+
+  it.each([
+    [{ silenceMs: '25000' }, 'silenceMs'],
+    [{ silenceMs: Number.POSITIVE_INFINITY }, 'silenceMs'],
+    [{ persistItems: Number.NaN }, 'persistItems'],
+    [{ maxFrameChars: -1 }, 'maxFrameChars'],
+    [{ getToken: 'token' }, 'getToken'],
+    [{ getToken: null }, 'getToken'],
+    [{ token: 1 }, 'token'],
+    [{ tokenAs: 'header' }, 'tokenAs'],
+    [{ insecure: 'yes' }, 'insecure'],
+    [{ WebSocket: {} }, 'WebSocket'],
+    [{ persist: true }, 'persist'],
+    [{ runtime: 1 }, 'runtime'],
+  ])('an option of a wrong type is refused by its name: %j', (options, name) => {
+    const wrong = options as unknown as ConnectOptions;
+    expect(() => connect('wss://example.com', wrong)).toThrow(
+      expect.objectContaining({ code: 'INVALID_OPTIONS', message: expect.stringContaining(`option "${name}" must be `) }),
+    );
+  });
+
+  it.each([
+    [{ onChange: 'log' }, 'option "onChange" must be a function'],
+    [{ onChnage: () => {} }, 'unknown option "onChnage"; did you mean "onChange"?'],
+  ])('a wrong listener of a view is refused, and watches nothing: %j', async (listeners, message) => {
+    const engine = await FakeEngine.start();
+    const client = await connectTo(engine);
+    const wrong = listeners as unknown as ViewListeners<Chat>;
+    const refusal = expect.objectContaining({ code: 'INVALID_OPTIONS', message });
+    expect(() => client.subscribeGroup<Chat>('chat', 'r1', wrong)).toThrow(refusal);
+    const peer = await engine.peer();
+    const view = client.subscribeGroup<Chat>('chat', 'r2');
+    expect((await peer.next('join')).groupId).toBe('r2');
+    expect(() => view.on(wrong)).toThrow(refusal);
+  });
+
+  it('a listener that is no function is refused', async () => {
+    const client = connect('wss://example.com');
+    const refusal = expect.objectContaining({ code: 'INVALID_OPTIONS', message: 'the listener must be a function' });
+    expect(() => client.onError('log' as never)).toThrow(refusal);
+    expect(() => client.onState(undefined as never)).toThrow(refusal);
+    await client.close();
   });
 
   it('C7 options that are null are none', async () => {

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { nearMiss } from '../../src/nearest-name.js';
-import { unknownOption } from '../../src/unknown-option.js';
 
 const KEYS = ['stream_name', 'group_id', 'item_id', 'data', 'ttl_ms', 'if_version', 'id', 'ops'];
 
@@ -27,10 +26,4 @@ describe('nearMiss', () => {
   it.each(['user', 'meta', 'room', 'ts', 'x', 'i', '', 'timestamp', '__proto__', 'y'.repeat(100_000)])('%s is none', (name) => {
     expect(nearMiss(name, KEYS)).toBeUndefined();
   });
-});
-
-it('an unknown option is named with the nearest known one, or with all', () => {
-  expect(unknownOption({ token: 1 }, ['token', 'persist'])).toBeUndefined();
-  expect(unknownOption({ tokn: 1 }, ['token', 'persist'])).toBe('unknown option "tokn"; did you mean "token"?');
-  expect(unknownOption({ zzzzz: undefined }, ['token', 'persist'])).toBe('unknown option "zzzzz"; known: token, persist');
 });

@@ -1,3 +1,6 @@
+import { wrongOption } from '@rivulet/protocol';
+import { sdkError } from './errors.js';
+
 /** Path of an update: one key at the top, or (merge, append) a list of keys; `''`, or none for these two, is the whole value. */
 export type UpdateOp =
   | { type: 'set'; path: string; value: unknown }
@@ -60,8 +63,20 @@ interface AnyOptions {
   withVersions?: boolean;
 }
 
-/** As the engine reads them; those that are not given are left out of the JSON. */
-export function payloadOf({ ifVersion, ifAbsent, ttlMs, idempotencyKey, withVersions }: AnyOptions = {}): object {
+/** A misspelt option must not be lost: without `ttlMs` an item would be permanent. The engine checks what the values mean. */
+const RULES = {
+  ifVersion: 'a string or null',
+  ifAbsent: 'a boolean or null',
+  ttlMs: 'a number from 0, or null',
+  idempotencyKey: 'a string or null',
+  withVersions: 'a boolean or null',
+} satisfies Record<keyof AnyOptions, string>;
+
+/** Returns the options as the engine reads them; JSON leaves out those that are not given. Throws `INVALID_ARGUMENTS` for a wrong one. */
+export function payloadOf(options: AnyOptions = {}): object {
+  const wrong = wrongOption(options, RULES);
+  if (wrong !== undefined) throw sdkError('INVALID_ARGUMENTS', wrong);
+  const { ifVersion, ifAbsent, ttlMs, idempotencyKey, withVersions } = options;
   return {
     if_version: ifVersion,
     if_absent: ifAbsent,
@@ -71,8 +86,8 @@ export function payloadOf({ ifVersion, ifAbsent, ttlMs, idempotencyKey, withVers
   };
 }
 
-export function batchWrite<TData>({ itemId, ...write }: BatchWrite<TData>): object {
-  const { type } = write;
-  const content = write.type === 'set' ? { data: write.data } : write.type === 'update' ? { ops: write.ops } : {};
-  return { type, item_id: itemId, ...content, ...payloadOf(write) };
+export function batchWrite<TData>(write: BatchWrite<TData>): object {
+  const { type, itemId, data, ops, ...options } = write as BatchWrite<TData> & { data?: TData; ops?: UpdateOp[] };
+  const content = type === 'set' ? { data } : type === 'update' ? { ops } : {};
+  return { type, item_id: itemId, ...content, ...payloadOf(options) };
 }

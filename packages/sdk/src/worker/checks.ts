@@ -38,6 +38,15 @@ export function checkHandler(handler: unknown): void {
   throw sdkError('INVALID_ARGUMENTS', 'the handler must be a function, or an object with the url to call');
 }
 
+export function checkCallback(name: string, callback: unknown): void {
+  if (typeof callback !== 'function') throw sdkError('INVALID_ARGUMENTS', `${name} must be a function`);
+}
+
+export function checkTimeout(timeoutMs: unknown, functionId?: string): void {
+  if (typeof timeoutMs === 'number' && !Number.isNaN(timeoutMs)) return;
+  throw sdkError('INVALID_ARGUMENTS', 'timeoutMs must be a number of milliseconds', functionId);
+}
+
 export function checkBound(size: number, what: string): void {
   if (size >= LIMITS.registrationsPerWorker)
     throw sdkError('OVERLOADED', `a worker registers at most ${LIMITS.registrationsPerWorker} ${what}`);

@@ -3,7 +3,7 @@ import { decodeEngineMessage, type EngineMessage, LIMITS, percentEncode, utf8Len
 import { InvocationError, messageOf, type SdkErrorCode, sdkError } from '../api/errors.js';
 import type { InitOptions, TriggerRequest } from '../api/types.js';
 import { Calls } from './calls.js';
-import { checkId, isReadableOnTheWay } from './checks.js';
+import { checkId, checkTimeout, isReadableOnTheWay } from './checks.js';
 import { NoConnection } from './no-connection.js';
 import type { Platform } from './platform.js';
 import { newUuid } from './uuid.js';
@@ -89,7 +89,7 @@ export class EngineLink {
     const { function_id, payload, action, metadata } = request;
     checkId(function_id);
     const timeoutMs = request.timeoutMs ?? this.#options.invocationTimeoutMs ?? DEFAULT_TIMEOUT_MS;
-    if (Number.isNaN(Number(timeoutMs))) throw sdkError('INVALID_ARGUMENTS', 'timeoutMs must be a number of milliseconds', function_id);
+    checkTimeout(timeoutMs, function_id);
     if (this.#closed) throw sdkError('WORKER_CLOSED', CLOSED, function_id);
     const isVoid = action?.type === 'void';
     const id = isVoid ? undefined : newUuid();

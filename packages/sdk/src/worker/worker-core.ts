@@ -27,10 +27,10 @@ import type {
   Worker,
   WorkerInfo,
 } from '../api/types.js';
-import { checkBound, checkHandler, checkId, checkTriggerKeys, checkUrl } from './checks.js';
+import { checkBound, checkCallback, checkHandler, checkId, checkTimeout, checkTriggerKeys, checkUrl } from './checks.js';
 import { DEFAULT_TIMEOUT_MS, type Demand, EngineLink, LONGEST_MS } from './engine-link.js';
 import { Executor } from './executor.js';
-import { unknownInitOption } from './option-names.js';
+import { checkInitOptions } from './option-rules.js';
 import type { Platform } from './platform.js';
 import { functionFrame, type Invocable, Registrations, serviceFrame, triggerFrame, triggerTypeFrame } from './registrations.js';
 import { newUuid } from './uuid.js';
@@ -59,8 +59,7 @@ export class WorkerCore<TReader, TWriter> implements Worker<TReader, TWriter>, L
 
   constructor(url: string, options: InitOptions, platform: Platform<TReader, TWriter>) {
     checkUrl(url);
-    const unknown = unknownInitOption(options);
-    if (unknown !== undefined) throw sdkError('INVALID_ARGUMENTS', unknown);
+    checkInitOptions(options);
     this.#url = url;
     this.#options = options;
     this.#platform = platform;
@@ -98,6 +97,7 @@ export class WorkerCore<TReader, TWriter> implements Worker<TReader, TWriter>, L
   }
 
   onConnectionState(listener: (state: ConnectionState) => void): () => void {
+    checkCallback('listener', listener);
     this.#listeners.add(listener);
     return () => {
       this.#listeners.delete(listener);
@@ -244,6 +244,7 @@ export class WorkerCore<TReader, TWriter> implements Worker<TReader, TWriter>, L
   }
 
   onFunctionsAvailable(callback: (functions: FunctionInfo[]) => void): () => void {
+    checkCallback('callback', callback);
     const id = `engine.on_functions_available.${newUuid()}`;
     const ref = this.registerFunction(id, ({ functions }: { functions?: FunctionInfo[] }) => callback(functions ?? []));
     const trigger = this.registerTrigger({ type: EngineTriggers.FUNCTIONS_AVAILABLE, function_id: id, config: {} });
@@ -253,10 +254,11 @@ export class WorkerCore<TReader, TWriter> implements Worker<TReader, TWriter>, L
     };
   }
 
-  drain(timeoutMs = DEFAULT_TIMEOUT_MS): Promise<void> {
+  async drain(timeoutMs = DEFAULT_TIMEOUT_MS): Promise<void> {
+    checkTimeout(timeoutMs);
     if (this.#intake === 'closed') return this.close();
     this.#draining ??= this.#drain(Math.min(timeoutMs, LONGEST_MS));
-    return this.#draining;
+    await this.#draining;
   }
 
   async #drain(timeoutMs: number): Promise<void> {
