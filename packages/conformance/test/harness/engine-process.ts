@@ -30,6 +30,8 @@ export interface EngineProcessOptions {
   readonly wrapper?: readonly string[];
   /** Beside those of the test. */
   readonly env?: Readonly<Record<string, string>>;
+  /** The main file of the command. Default: that of the engine in this repository. */
+  readonly cli?: string;
   /** Of another engine. Default: a new one, removed when the test ends. */
   readonly directory?: string;
 }
@@ -99,7 +101,7 @@ export class EngineProcess {
   async start(): Promise<void> {
     const file = join(this.directory, 'iii-config.yaml');
     await writeFile(file, this.#options.config?.(this.#ports) ?? this.#config());
-    const command = [...(this.#options.wrapper ?? []), process.execPath, CLI, 'start', '--config', file];
+    const command = [...(this.#options.wrapper ?? []), process.execPath, this.#options.cli ?? CLI, 'start', '--config', file];
     const child = spawn(command[0] as string, command.slice(1), {
       cwd: this.directory,
       env: { ...process.env, ...this.#options.env },

@@ -3,9 +3,9 @@ import { LIMITS, type Position, RivuletError } from '@rivulet/protocol';
 import type { GroupRef } from '../store.js';
 import type { RedisReply } from './connection/redis-client.js';
 import type { Redis } from './connection/redis-pool.js';
-import type { RedisScript } from './connection/server-connection.js';
+import type { ServerFacts } from './connection/server-info.js';
 import { type GroupKeys, LAYOUT, PARTITIONS, type RedisKeys } from './keys.js';
-import { ADOPT, LOG, PAGE, READ, RENEW } from './scripts.js';
+import { ADOPT, type ArgsOf, encodeArgs, encodeKeys, type KeysOf, LOG, type NamedScript, PAGE, READ, RENEW } from './scripts.js';
 
 /** Where a group stands, and the rest of what a script answers. */
 export interface Standing {
@@ -26,6 +26,8 @@ const MOST_READ_BYTES = 4 * LIMITS.batchChars;
 /** So often a script is asked again that found another run of the server. */
 const MOST_FENCES = 5;
 
+type OpeningArg = 'run' | 'freshEpoch' | 'now';
+
 /** Runs the scripts of groups, and decides whether a history goes on after the server began anew. */
 export class RedisGroups {
   readonly redis: Redis;
@@ -39,22 +41,26 @@ export class RedisGroups {
     this.#now = now;
   }
 
-  /** Runs a script that begins with a look at the run of the server. */
-  async run(
-    script: RedisScript,
-    keys: GroupKeys,
-    names: readonly string[],
-    args: readonly (string | Buffer)[],
+  /** Runs a script that begins with opening.lua. `further` follows the named arguments. */
+  async run<Key extends string, Arg extends string>(
+    script: NamedScript<Key, Arg>,
+    keys: KeysOf<Key> & { readonly partition: string },
+    args: Omit<ArgsOf<Arg>, OpeningArg>,
+    further: readonly string[] = [],
   ): Promise<readonly RedisReply[]> {
-    const all = [keys.shared.partition, keys.head, ...names];
+    const { partition } = keys;
+    const names = encodeKeys(script, keys);
     for (let tries = 0; tries < MOST_FENCES; tries++) {
-      const reply = await this.redis.run(script, all, ({ run }) => [run, randomUUID(), String(this.#now()), ...args]);
+      const reply = await this.redis.run(script, names, ({ run }) => {
+        const all = { ...args, run, freshEpoch: randomUUID(), now: this.#now() } as unknown as ArgsOf<Arg>;
+        return encodeArgs(script, all, further);
+      });
       if (!Array.isArray(reply)) throw unreadable();
       const list = reply as readonly RedisReply[];
       if (textOf(list[0]) !== 'fence') return list;
-      // It may be this node that does not know what the server has become meanwhile.
-      if (tries === 0) await this.redis.askAgain(keys.shared.partition);
-      else await this.#adopt(keys.shared.partition);
+      // This node may have missed that the server got another history: read its facts first.
+      if (tries === 0) await this.redis.askAgain(partition);
+      else await this.#adopt(partition);
     }
     throw new RivuletError('STORE_UNAVAILABLE', 'Redis begins anew over and over again; find out what ends it');
   }
@@ -65,8 +71,9 @@ export class RedisGroups {
    */
   read(ref: GroupRef, items: readonly string[], once?: string, least = items.length): Promise<Standing> {
     const keys = this.keys.of(ref);
-    const bounds = [least, READ_BYTES, MOST_READ_BYTES].map(String);
-    return this.#standing(READ, keys, [keys.values, keys.metas, ...(once === undefined ? [] : [keys.once(once)])], [...bounds, ...items]);
+    const bounds = { least, mostBytes: READ_BYTES, mostBytesOfAll: MOST_READ_BYTES };
+    const names = { ...keys, ...keys.shared, once: once === undefined ? undefined : keys.once(once) };
+    return this.run(READ, names, bounds, items).then(standingOf);
   }
 
   /** Items created after an offset: id, value and meta of each. */
@@ -82,27 +89,27 @@ export class RedisGroups {
   /** The last commits as they were published. */
   log(ref: GroupRef): Promise<Standing> {
     const keys = this.keys.of(ref);
-    return this.#standing(LOG, keys, [keys.log], []);
+    return this.run(LOG, { ...keys, ...keys.shared }, {}).then(standingOf);
   }
 
   /** Ends the history that has this epoch: the server has less than it had. */
   async renew(ref: GroupRef, epoch: string): Promise<void> {
-    await this.redis.run(RENEW, [this.keys.of(ref).shared.partition], () => [epoch, randomUUID()]);
+    const { partition } = this.keys.of(ref).shared;
+    await this.call(RENEW, { partition }, () => ({ lostEpoch: epoch, freshEpoch: randomUUID() }));
   }
 
-  #page(keys: GroupKeys, index: 'created' | 'changed', after: number, { items, bytes }: Page): Promise<Standing> {
-    return this.#standing(PAGE, keys, [keys.values, keys.metas, keys[index], keys.tombstones], [after, items, bytes].map(String));
+  /** Runs a script that does not begin with opening.lua. */
+  call<Key extends string, Arg extends string>(
+    script: NamedScript<Key, Arg>,
+    keys: KeysOf<Key>,
+    args: (server: ServerFacts) => ArgsOf<Arg>,
+  ): Promise<RedisReply> {
+    return this.redis.run(script, encodeKeys(script, keys), (server) => encodeArgs(script, args(server)));
   }
 
-  async #standing(script: RedisScript, keys: GroupKeys, names: readonly string[], args: readonly string[]): Promise<Standing> {
-    const [, epoch, offset, stamp, floor, unwritten, ...rest] = await this.run(script, keys, names, args);
-    return {
-      position: { epoch: textOf(epoch), offset: Number(textOf(offset)) },
-      timestamp: Number(textOf(stamp)),
-      floor: Number(textOf(floor)),
-      unwritten: textOf(unwritten) === '1',
-      rest: rest as readonly (Buffer | null)[],
-    };
+  async #page(keys: GroupKeys, index: 'created' | 'changed', after: number, { items, bytes }: Page): Promise<Standing> {
+    const names = { ...keys, ...keys.shared, index: keys[index] };
+    return standingOf(await this.run(PAGE, names, { after, most: items, mostBytes: bytes }));
   }
 
   /** Rejects when another version of this software shares the keys that writes them in a way that this one can't read. */
@@ -125,7 +132,7 @@ export class RedisGroups {
 
   /** Another run has what it acknowledged only if it was written through to its disk each time. */
   async #adopt(partition: string): Promise<void> {
-    await this.redis.run(ADOPT, [partition], ({ run, durable }) => [run, randomUUID(), durable ? '1' : '0']);
+    await this.call(ADOPT, { partition }, ({ run, durable }) => ({ run, freshEpoch: randomUUID(), isDurable: durable ? 1 : 0 }));
   }
 }
 
@@ -133,6 +140,16 @@ export class RedisGroups {
 export interface Page {
   readonly items: number;
   readonly bytes: number;
+}
+
+function standingOf([, epoch, offset, timestamp, floor, unwritten, ...rest]: readonly RedisReply[]): Standing {
+  return {
+    position: { epoch: textOf(epoch), offset: Number(textOf(offset)) },
+    timestamp: Number(textOf(timestamp)),
+    floor: Number(textOf(floor)),
+    unwritten: textOf(unwritten) === '1',
+    rest: rest as readonly (Buffer | null)[],
+  };
 }
 
 export function textOf(reply: RedisReply | undefined): string {

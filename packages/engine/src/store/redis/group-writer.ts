@@ -14,6 +14,7 @@ import { WRITE } from './scripts.js';
 import {
   type Answer,
   type Asked,
+  encodeOp,
   type Ground,
   guardsHold,
   itemsOf,
@@ -22,7 +23,6 @@ import {
   type Outcome,
   type Plan,
   planInSteps,
-  wordsOf,
 } from './write-ops.js';
 
 /** Changes of one script. */
@@ -32,10 +32,10 @@ const BATCH_CHARS = 4_194_304;
 /** So often something is decided anew because another node wrote meanwhile. */
 const MOST_TRIES = 200;
 /** Commits that the log of a group keeps, and for how many milliseconds after the last one. */
-const LOG_COMMITS = '128';
+const LOG_COMMITS = 128;
 /** Bytes of one; a larger one ends the log, and is told as a gap to whom its message was lost. */
-const LOG_COMMIT_BYTES = '65536';
-const LOG_LINGER_MS = '120000';
+const LOG_COMMIT_BYTES = 65_536;
+const LOG_LINGER_MS = 120_000;
 
 const TURNS = TurnBudget.of(systemClock);
 
@@ -216,37 +216,32 @@ export class GroupQueue {
     const [first] = outcomes;
     const remembered =
       once === undefined || first?.kind !== 'planned' || ground === undefined ? undefined : rememberedOf(once, first, ground, steady);
-    const items = [keys.values, keys.metas, keys.created, keys.changed, keys.tombstones, keys.buried, keys.deadlines, keys.holders];
-    const { streams, due, fading, absent, held } = keys.shared;
-    const [, told] = await groups
-      .run(
-        WRITE,
-        keys,
-        [...items, keys.log, keys.groups, streams, due, fading, absent, ...(once === undefined ? [] : [keys.once(once.key)])],
-        [
-          String(steady),
-          node,
-          keys.name,
-          stream,
-          group,
-          held,
-          keys.channel,
-          groups.redis.clustered ? '1' : '0',
-          ...keys.followed,
-          LOG_COMMITS,
-          LOG_COMMIT_BYTES,
-          LOG_LINGER_MS,
-          ground?.position.epoch ?? '',
-          remembered === undefined ? '' : String(ground?.position.offset),
-          String(expected.size),
-          ...[...expected].flatMap(([item, changed]) => [item, String(changed)]),
-          remembered ?? '',
-          String(once?.retentionMs ?? 0),
-          String(ops.length),
-          ...ops.flatMap((op) => wordsOf(op, steady)),
-        ],
-      )
-      .then((reply) => (textOf(reply[0]) === 'done' ? reply : []));
+    const [streamChannel, allChannel] = keys.followed;
+    const names = { ...keys, ...keys.shared, once: once === undefined ? undefined : keys.once(once.key) };
+    const args = {
+      steadyNow: steady,
+      node,
+      name: keys.name,
+      stream,
+      group,
+      held: keys.shared.held,
+      channel: keys.channel,
+      isClustered: groups.redis.clustered ? 1 : 0,
+      streamChannel,
+      allChannel,
+      logCommits: LOG_COMMITS,
+      logCommitBytes: LOG_COMMIT_BYTES,
+      logLingerMs: LOG_LINGER_MS,
+      expectedEpoch: ground?.position.epoch ?? '',
+      expectedOffset: remembered === undefined ? '' : (ground?.position.offset ?? ''),
+      onceAnswer: remembered ?? '',
+      onceRetentionMs: once?.retentionMs ?? 0,
+      expectedCount: expected.size,
+      changeCount: ops.length,
+    };
+    const further = [...[...expected].flatMap(([item, changed]) => [item, String(changed)]), ...ops.flatMap((op) => encodeOp(op, steady))];
+    const [status, told] = await groups.run(WRITE, names, args, further);
+    if (textOf(status) !== 'done') return undefined;
     return Buffer.isBuffer(told) ? readTold(told) : undefined;
   }
 }

@@ -32,7 +32,7 @@ export interface GroupKeys {
   readonly changed: string;
   readonly tombstones: string;
   /** Tombstones by the stamp of the delete. */
-  readonly buried: string;
+  readonly tombstonesByTime: string;
   /** Items by when they go. */
   readonly deadlines: string;
   /** Items that a node holds. */
@@ -54,7 +54,7 @@ export interface PartitionKeys {
   /** Groups by when the first of their items goes. */
   readonly due: string;
   /** Groups by when something of them may be forgotten. */
-  readonly fading: string;
+  readonly gcIndex: string;
   /** Never there: while its slot moves to another server, nothing that needs what is not there is begun, and nothing ends half-way. */
   readonly absent: string;
   /** Prefix of what a node holds. */
@@ -98,7 +98,7 @@ export class RedisKeys {
       partition: `${base}partition`,
       streams: `${base}streams`,
       due: `${base}due`,
-      fading: `${base}fading`,
+      gcIndex: `${base}fading`,
       absent: `${base}absent`,
       held: `${base}held:`,
     };
@@ -145,7 +145,7 @@ export class RedisKeys {
       created: key('created'),
       changed: key('changed'),
       tombstones: key('tombstones'),
-      buried: key('buried'),
+      tombstonesByTime: key('buried'),
       deadlines: key('deadlines'),
       holders: key('holders'),
       log: key('log'),

@@ -59,7 +59,7 @@ export class RedisUpkeep {
   /** Tells that the node is there, and takes over what nodes held that are gone. */
   async beat(): Promise<void> {
     const { groups, node, clock, released } = this.#options;
-    const reply = await groups.redis.run(BEAT, [groups.keys.nodes], () => [node, String(GONE_MS)]);
+    const reply = await groups.call(BEAT, { nodes: groups.keys.nodes }, () => ({ node, silenceMs: GONE_MS }));
     const [left, silent, found] = Array.isArray(reply) ? (reply as readonly RedisReply[]).map(listOf) : [];
     if (this.#beaten && found?.[0] !== 'known') released();
     this.#beaten = true;
@@ -85,14 +85,13 @@ export class RedisUpkeep {
     const oldest = String(clock.now() - tombstoneRetentionMs);
     const found = await this.#overdue(
       Array.from({ length: PARTITIONS }, (_, partition) => partition),
-      'fading',
+      'gcIndex',
       oldest,
     );
     await this.#each(found, async (name) => {
       const keys = groups.keys.of(refOf(name));
-      const { partition, fading, absent } = keys.shared;
-      const names = [partition, keys.head, keys.values, keys.changed, keys.tombstones, keys.buried, fading, absent];
-      while ((await groups.redis.run(FORGET, names, () => [name, oldest])) === 1) await new Promise((resolve) => setImmediate(resolve));
+      const forget = () => groups.call(FORGET, { ...keys, ...keys.shared }, () => ({ name, oldest }));
+      while ((await forget()) === 1) await new Promise((resolve) => setImmediate(resolve));
     });
   }
 
@@ -149,7 +148,7 @@ export class RedisUpkeep {
   }
 
   /** Groups of which something is overdue, at most so many of each partition. */
-  async #overdue(partitions: readonly number[], index: 'due' | 'fading', until: string): Promise<readonly string[]> {
+  async #overdue(partitions: readonly number[], index: 'due' | 'gcIndex', until: string): Promise<readonly string[]> {
     const { keys, redis } = this.#options.groups;
     const limit = ['LIMIT', '0', String(GROUPS_AT_ONCE)];
     const found = await Promise.allSettled(
@@ -165,8 +164,8 @@ export class RedisUpkeep {
     this.#told.add(node);
     const partitions = Array.from({ length: PARTITIONS }, (_, partition) => groups.keys.partition(partition));
     const isBuried = await this.#each(partitions, async ({ base, held, due, absent }) => {
-      const names = [`${held}${node}`, due, absent];
-      while (Number(await groups.redis.run(ORPHAN, names, () => [base, String(time.now())])) > 0);
+      const keys = { heldByNode: `${held}${node}`, due, absent };
+      while (Number(await groups.call(ORPHAN, keys, () => ({ base, steadyNow: time.now() }))) > 0);
     });
     if (!isBuried) return;
     await groups.redis.command('ZREM', groups.keys.nodes, node);

@@ -5,6 +5,7 @@ import { valueIdOf } from '../shared/value-id.js';
 import { expiryOf, type ItemState, planInSteps as planWriteInSteps } from '../shared/write-plan.js';
 import type { ApplyResult, Change, ChangeResult, Expiry, StoredItem, WithoutGroup, Write, WriteChange, WriteResult } from '../store.js';
 import type { Told, ToldRecord } from './records.js';
+import { CHANGE_FIELDS } from './scripts.js';
 
 /** What waits to be written to one group. */
 export type Asked =
@@ -244,16 +245,25 @@ function movedBy(result: Exclude<WriteResult, { kind: 'replayed' }>, by: number,
   return { ...result, results };
 }
 
-/** The arguments of one op. */
-export function wordsOf({ kind, item, data, extra, expiry, batch }: Op, steadyNow: number): string[] {
-  const [word, time] =
-    expiry === undefined
-      ? ['', '0']
-      : expiry === 'stay'
-        ? ['stay', '0']
-        : expiry.kind === 'ttl'
-          ? ['ttl', String(steadyNow + expiry.ms)]
-          : ['held', String(expiry.graceMs)];
+/** Returns the fields of one change in the order of CHANGE_FIELDS. `steadyNow`: monotonic wall clock, in milliseconds. */
+export function encodeOp({ kind, item, data, extra, expiry, batch }: Op, steadyNow: number): string[] {
   const id = kind === 'set' ? (valueIdOf(data) ?? '') : kind === 'event' && item === undefined ? 'group' : '';
-  return [kind, item ?? '', data, extra, id, word, time, batch];
+  const fields: Readonly<Record<(typeof CHANGE_FIELDS)[number], string>> = {
+    kind,
+    item: item ?? '',
+    data,
+    extra,
+    id,
+    ...encodeExpiry(expiry, steadyNow),
+    batch,
+  };
+  return CHANGE_FIELDS.map((field) => fields[field]);
+}
+
+/** `time` is the deadline for `ttl`, and the grace time for `held`. */
+function encodeExpiry(expiry: Op['expiry'], steadyNow: number): { readonly expiry: string; readonly time: string } {
+  if (expiry === undefined) return { expiry: '', time: '0' };
+  if (expiry === 'stay') return { expiry: 'stay', time: '0' };
+  if (expiry.kind === 'ttl') return { expiry: 'ttl', time: String(steadyNow + expiry.ms) };
+  return { expiry: 'held', time: String(expiry.graceMs) };
 }

@@ -1,0 +1,48 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { RedisServer } from '../../../checker/src/live/redis-server.js';
+import { EngineProcess } from '../harness/engine-process.js';
+import { RawWorker } from '../harness/raw-worker.js';
+
+const ROOT = join(import.meta.dirname, '../../../..');
+const PACKED = ['protocol', 'engine'];
+
+/** Installs the packed engine into an empty folder, as npm would, and returns its command. Its dependencies come from this repository. */
+function installPacked(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'rivulet-packed-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const modules = join(folder, 'node_modules');
+  for (const name of PACKED) {
+    const source = join(ROOT, 'packages', name);
+    const installed = join(modules, '@rivulet', name);
+    mkdirSync(installed, { recursive: true });
+    execFileSync('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', folder], { cwd: source, stdio: 'ignore' });
+    const tarball = readdirSync(folder).find((file) => file.startsWith(`rivulet-${name}-`) && file.endsWith('.tgz')) ?? '';
+    execFileSync('tar', ['-xzf', join(folder, tarball), '-C', installed, '--strip-components=1']);
+    const { dependencies = {} } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as {
+      readonly dependencies?: Readonly<Record<string, string>>;
+    };
+    for (const dependency of Object.keys(dependencies).filter((each) => !each.startsWith('@rivulet/'))) {
+      mkdirSync(dirname(join(modules, dependency)), { recursive: true });
+      symlinkSync(join(ROOT, 'node_modules', dependency), join(modules, dependency));
+    }
+  }
+  return join(modules, '@rivulet/engine/bin/rivulet.js');
+}
+
+test('the packed engine has everything that it needs to run over a Redis', async () => {
+  const server = await RedisServer.start();
+  onTestFinished(() => server.dispose());
+  const engine = await EngineProcess.start({
+    cli: installPacked(),
+    adapter: `{ name: redis, config: { redis_url: "${server.url}" } }`,
+  });
+  const worker = await RawWorker.connect(engine.workerUrl);
+  const item = { stream_name: 'chat', group_id: 'room', item_id: 'm1' };
+  await worker.result('stream::set', { ...item, data: { text: 'hello' } });
+  expect(await worker.result('stream::get', item)).toEqual({ text: 'hello' });
+  expect(await worker.result('stream::delete', item)).toMatchObject({ old_value: { text: 'hello' } });
+});
