@@ -162,7 +162,11 @@ it('a session with rules reaches another namespace only where a rule names it, a
     expect(error.code).toBe('FORBIDDEN');
     expect(error.message).not.toContain('known namespaces');
   }
-  expect(errorOf(await guest.call('app::absent', {})).message).not.toContain('tenant');
+  // Decision 12: an id that a rule exposes and nobody serves reads as one that no rule exposes.
+  const absent = errorOf(await guest.call('app::absent', {}));
+  expect(absent.code).toBe('FORBIDDEN');
+  const hidden = errorOf(await guest.call('engine::hidden', {}));
+  expect(absent.message).toBe(hidden.message.replace('engine::hidden', 'app::absent'));
   // What it announces moves nothing: its functions stay in `default`.
   announce(guest, 'tenant');
   await guest.serve('app::page', () => 1);

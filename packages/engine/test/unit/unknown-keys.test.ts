@@ -1,6 +1,7 @@
 import { LIMITS } from '@rivulet/protocol';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { z } from 'zod';
+import { updateOps } from '../../src/core/builtins/update-schema.js';
 import { IgnoredKeys } from '../../src/core/contracts/ignored-keys.js';
 import { InputKeys } from '../../src/core/contracts/input-keys.js';
 import { TriggerRegistry } from '../../src/core/fabric/trigger-registry.js';
@@ -43,6 +44,28 @@ it.each(['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty', 
   expect(keys?.refusal(value, policy)).toBeUndefined();
   expect(seen).toEqual([key, key]);
   expect(keys?.refusal(value, { ...policy, strict: true })).toContain('unknown key');
+});
+
+it.each([
+  [{ type: 'set', path: 'n', by: 1 }, 'by'],
+  [{ type: 'increment', path: 'n', by: 1, value: 2 }, 'value'],
+  [{ type: 'remove', path: 'n', value: 2 }, 'value'],
+])('C7 the operation %j has a key of another operation: strict payloads refuse it, otherwise the engine reports it', (op, key) => {
+  const keys = InputKeys.of(z.object({ ops: updateOps }));
+  const seen: string[] = [];
+  const policy = { strict: false, ignored: (each: string) => void seen.push(each) };
+  expect(keys?.refusal({ ops: [op] }, policy)).toBeUndefined();
+  expect(seen).toEqual([key]);
+  expect(keys?.refusal({ ops: [op] }, { ...policy, strict: true })).toBe(
+    `ops[0]: unknown key ${JSON.stringify(key)}; known are ${op.type === 'increment' ? 'type, path, by' : op.type === 'set' ? 'type, path, value' : 'type, path'}`,
+  );
+});
+
+it('an operation of an unknown type may have the keys of every operation', () => {
+  const keys = InputKeys.of(z.object({ ops: updateOps }));
+  const policy = { strict: true, ignored: () => {} };
+  expect(keys?.refusal({ ops: [{ type: 'sett', path: 'n', by: 1, value: 2 }] }, policy)).toBeUndefined();
+  expect(keys?.refusal({ ops: [{ path: 'n', other: 1 }] }, policy)).toContain('unknown key "other"');
 });
 
 it('a trigger that waits for a type is reported once, with the nearest known type', () => {

@@ -13,8 +13,9 @@ import {
 } from '@rivulet/protocol';
 import type { Logger } from '../../logging/logger.js';
 import type { Clock } from '../../structures/clock.js';
+import { TurnBudget } from '../../structures/turn-budget.js';
 import { resultBytes } from '../builtins/answer.js';
-import { boundedText } from '../builtins/bounded-text.js';
+import { boundedText, boundedTextInTurns } from '../builtins/bounded-text.js';
 import { ENGINE_SCHEMAS, INFO_BATCH } from '../contracts/engine-schemas.js';
 import type { FunctionFabric } from '../fabric/function-fabric.js';
 import { DEFAULT_NAMESPACE } from '../fabric/function-registry.js';
@@ -34,17 +35,17 @@ interface EngineFunctionDeps {
   readonly logger: Logger;
 }
 
+/** Rows of a list from which on its answer is written in several turns. */
+const LONG_LIST = 1_000;
+
 type Answer = (input: JsonObject, call: Call) => object | undefined;
 
 /** Registers the engine::* functions of spec WP §1.12. */
 export function registerEngineFunctions(deps: EngineFunctionDeps): void {
+  const turns = TurnBudget.of(deps.clock);
   const add = (id: string, description: string, answer: Answer) => {
-    deps.fabric.registerBuiltin(
-      id,
-      (call) => result(rowsFor(call.caller, answer(inputOf(call), call)), resultBytes(call)),
-      description,
-      ENGINE_SCHEMAS[id],
-    );
+    const handler = (call: Call) => result(rowsFor(call.caller, answer(inputOf(call), call)), resultBytes(call), turns);
+    deps.fabric.registerBuiltin(id, handler, description, ENGINE_SCHEMAS[id]);
   };
   registerWorkerFunctions(deps, add);
   registerFunctionFunctions(deps, add);
@@ -186,8 +187,12 @@ function inputOf(call: Call): JsonObject {
   return value;
 }
 
-function result(value: unknown, maxBytes: number): Outcome {
-  return { kind: 'result', text: isJsonObject(value) ? boundedText(value, maxBytes) : JSON.stringify(value) };
+/** Returns the outcome at once, or a promise of it when the value has a long list: that is written in several turns of the event loop. */
+function result(value: unknown, maxBytes: number, turns: TurnBudget): Outcome | Promise<Outcome> {
+  if (!isJsonObject(value)) return { kind: 'result', text: JSON.stringify(value) };
+  const isLong = Object.values(value).some((member) => Array.isArray(member) && member.length > LONG_LIST);
+  if (!isLong) return { kind: 'result', text: boundedText(value, maxBytes) };
+  return boundedTextInTurns(value, maxBytes, turns).then((text) => ({ kind: 'result', text }));
 }
 
 function requiredText(input: JsonObject, key: string): string {

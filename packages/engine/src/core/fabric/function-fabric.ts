@@ -10,8 +10,8 @@ import { EventBudget } from './event-budget.js';
 import type { Fabric, FireOutcome, PendingCall, TriggerBinding, TriggerProvider } from './fabric.js';
 import { FiringScheduler } from './firing-scheduler.js';
 import { DEFAULT_NAMESPACE, FunctionRegistry } from './function-registry.js';
-import { type BuiltinHandler, type Call, failure, type JsonPayload, type Outcome } from './invocation.js';
-import { notFoundText, notFoundTextForGuests } from './not-found-text.js';
+import { type BuiltinHandler, type Call, failure, forbiddenText, type JsonPayload, type Outcome } from './invocation.js';
+import { notFoundText } from './not-found-text.js';
 import { TriggerRegistry } from './trigger-registry.js';
 
 const NOTHING_PENDING: PendingCall = { cancel() {} };
@@ -65,7 +65,7 @@ export class FunctionFabric implements Fabric {
     if (builtin !== undefined) return this.#run(builtin.handler, call, done);
     const registration = this.functions.find(call.functionId, call.namespace, call.preferWorker, call.deciding);
     if (registration === undefined) {
-      done(failure('function_not_found', this.#notFoundText(call)));
+      done(this.#notFound(call));
       return NOTHING_PENDING;
     }
     if (registration.httpInvoked) {
@@ -170,11 +170,12 @@ export class FunctionFabric implements Fabric {
     return { strict: this.#strict, ignored: (key) => this.#ignoredKeys.add(worker, of, key) };
   }
 
-  /** A guest learns of no namespace. */
-  #notFoundText({ functionId, namespace = DEFAULT_NAMESPACE, caller }: Call): string {
-    if (caller?.access !== undefined) return notFoundTextForGuests(functionId);
+  /** Returns the failure of a call whose function is missing. A guest learns neither that it is missing nor the names of namespaces. */
+  #notFound({ functionId, namespace = DEFAULT_NAMESPACE, caller }: Call): Outcome {
+    if (caller?.access !== undefined) return failure('FORBIDDEN', forbiddenText(functionId));
     const { functions } = this;
-    return notFoundText({ functionId, namespace, elsewhere: functions.namespacesOf(functionId), known: functions.namespaces() });
+    const text = notFoundText({ functionId, namespace, elsewhere: functions.namespacesOf(functionId), known: functions.namespaces() });
+    return failure('function_not_found', text);
   }
 
   #run(handler: BuiltinHandler, call: Call, done: (outcome: Outcome) => void): PendingCall {

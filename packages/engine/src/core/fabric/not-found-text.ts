@@ -2,6 +2,8 @@
 const NAMES_SHOWN = 16;
 const REMEDY = 'start the worker that provides it, connected to this engine';
 const PLACE = ' is not registered in namespace ';
+/** Replaces the place and the list in a message that guests get. */
+const PLACELESS = ` is not registered at this engine; ${REMEDY}`;
 const LIST = '; known namespaces: ';
 
 export interface NotFound {
@@ -18,21 +20,12 @@ export function notFoundText({ functionId, namespace, elsewhere, known }: NotFou
   return `function ${functionId}${PLACE}${JSON.stringify(namespace)} of this engine; ${hint}${LIST}${listed(known)}`;
 }
 
-/** Returns the message of `function_not_found` for a guest: it names no namespace. */
-export function notFoundTextForGuests(functionId: string): string {
-  return `function ${functionId}${withoutPlace()}`;
-}
-
 /** Removes the namespaces from a message that has the text for trusted workers in it, also when a worker repeats that text. */
 export function withoutNamespaces(message: string): string {
   const list = message.indexOf(LIST);
   if (list < 0) return message;
   const place = message.lastIndexOf(PLACE, list);
-  return place < 0 ? message.slice(0, list) : `${message.slice(0, place)}${withoutPlace()}`;
-}
-
-function withoutPlace(): string {
-  return ` is not registered at this engine; ${REMEDY}`;
+  return place < 0 ? message.slice(0, list) : `${message.slice(0, place)}${PLACELESS}`;
 }
 
 function listed(names: readonly string[]): string {
