@@ -47,6 +47,11 @@ export function encodeTextFragment(text: string, place: { readonly first: boolea
   return encode((place.last ? FIN : 0) | (place.first ? TEXT : CONTINUATION), text);
 }
 
+/** Returns whether a frame ends its message. */
+export function isFinalFrame(frame: Buffer): boolean {
+  return ((frame[0] ?? 0) & FIN) !== 0;
+}
+
 /** Bytes of `encodeTextFrame` of a text of so many UTF-8 bytes. */
 export function textFrameBytes(payloadBytes: number): number {
   return headerBytes(payloadBytes) + payloadBytes;

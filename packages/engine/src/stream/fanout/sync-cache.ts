@@ -8,14 +8,16 @@ import type { FrameEncoder } from '../frames/frame-encoder.js';
 import { ReadEndedError } from '../frames/read-ended.js';
 import type { Spool } from '../frames/spool.js';
 import type { SpooledFrames } from '../frames/spooled-frames.js';
-import { type Piece, renderGroupSync, type SyncShape } from '../frames/sync-frames.js';
+import { renderGroupSync, type SyncShape } from '../frames/sync-frames.js';
 import type { GroupFanout } from './group-fanout.js';
 
 /** The frames of a group `sync`, true at exactly one position, for one reader. It must be closed. */
 export interface GroupSync {
   readonly position: Position;
+  /** Whether a client can begin again in the middle: the `sync` comes in parts. */
+  readonly parts: boolean;
   /** Throws ReadEndedError when the reader was too slow for what is kept for it. */
-  pieces(): Iterable<Piece> | AsyncIterable<Piece>;
+  pieces(): Iterable<Buffer> | AsyncIterable<Buffer>;
   /** The engine keeps a file or a view of the store until it is closed: it must not wait for a reader for long. */
   readonly pinned: boolean;
   close(): void;
@@ -55,10 +57,10 @@ export class SyncBuilder {
   async groupSync(fanout: GroupFanout, shape: SyncShape, atLeast: number): Promise<GroupSync> {
     const key = `${shape.parts ? 'parts' : 'message'} ${shape.reason ?? ''}`;
     const kept = this.#kept.get(fanout)?.get(key);
-    if (kept?.isCurrent(fanout) === true && kept.position.offset >= atLeast) return kept.lend();
+    if (kept?.isCurrent(fanout) === true && kept.position.offset >= atLeast) return kept.lend(shape.parts);
     if (!this.#isLarge(fanout) || this.#from.spool?.isFull === false) {
       const built = await this.#rounds.run(`${fanout.stream}\u0000${fanout.group}`, key, () => this.#build(fanout, shape, key));
-      if (built !== undefined) return built.lend();
+      if (built !== undefined) return built.lend(shape.parts);
     }
     return this.#streamed(fanout, shape);
   }
@@ -110,7 +112,7 @@ export class SyncBuilder {
     }
     const built = new Built({ position: snapshot.position, history, held });
     // Everyone who waits for this build takes it in this turn.
-    const taken = built.lend();
+    const taken = built.lend(shape.parts);
     setImmediate(() => taken.close());
     if (fanout.history !== history || snapshot.external === true) {
       built.drop();
@@ -121,9 +123,9 @@ export class SyncBuilder {
   }
 
   /** In memory while there is room, then all of it in a file. Throws ReadEndedError when neither has room. */
-  async #hold(fanout: GroupFanout, source: AsyncIterable<Piece>): Promise<Held> {
+  async #hold(fanout: GroupFanout, source: AsyncIterable<Buffer>): Promise<Held> {
     const { budget, spool, clock } = this.#from;
-    let pieces: Piece[] = [];
+    let pieces: Buffer[] = [];
     let bytes = 0;
     let file: SpooledFrames | undefined;
     let done = false;
@@ -133,7 +135,7 @@ export class SyncBuilder {
     };
     try {
       for await (const piece of source) {
-        const more = piece.frame.length;
+        const more = piece.length;
         if (file === undefined && !this.#isLarge(fanout) && bytes + more <= LIMITS.builtSyncBytes && budget.take(more)) {
           bytes += more;
           pieces.push(piece);
@@ -143,11 +145,11 @@ export class SyncBuilder {
           this.#large.set(fanout, clock.monotonic() + LARGE_MS);
           if (spool === undefined) throw new ReadEndedError('there is no room for it in memory');
           file = await spool.open();
-          for (const { frame } of pieces) await file.add(frame);
+          for (const frame of pieces) await file.add(frame);
           pieces = [];
           giveBack();
         }
-        await file.add(piece.frame);
+        await file.add(piece);
       }
       await file?.seal();
       done = true;
@@ -168,6 +170,7 @@ export class SyncBuilder {
     const read = new BriefRead(() => snapshot.close());
     return {
       position: snapshot.position,
+      parts: shape.parts,
       pieces: () => read.pieces(renderGroupSync(this.#from.frames, fanout, snapshot, shape)),
       pinned: true,
       close: () => read.close(),
@@ -175,15 +178,14 @@ export class SyncBuilder {
   }
 }
 
-/** Only a large `sync` is spooled, so no piece is all of it; a single large value is. */
-async function* spooledPieces(frames: SpooledFrames): AsyncIterable<Piece> {
-  for (let index = 0; index < frames.length; index++) yield { frame: await frames.read(index), whole: frames.length === 1 };
+async function* spooledPieces(frames: SpooledFrames): AsyncIterable<Buffer> {
+  for (let index = 0; index < frames.length; index++) yield await frames.read(index);
 }
 
 /** Finished frames, in memory or in a file. */
 interface Held {
   readonly pinned: boolean;
-  pieces(): Iterable<Piece> | AsyncIterable<Piece>;
+  pieces(): Iterable<Buffer> | AsyncIterable<Buffer>;
   giveBack(): void;
 }
 
@@ -212,11 +214,12 @@ class Built {
     return this.#history === fanout.history && this.position.offset >= fanout.log.head;
   }
 
-  lend(): GroupSync {
+  lend(parts: boolean): GroupSync {
     this.#readers++;
     let open = true;
     return {
       position: this.position,
+      parts,
       pieces: () => this.#held.pieces(),
       pinned: this.#held.pinned,
       close: () => {

@@ -1,6 +1,6 @@
 import { LIMITS, type Position } from '@rivulet/protocol';
 import type { StreamStore } from '../../store/store.js';
-import { encodeTextFrame } from '../../transport/websocket-frame.js';
+import { encodeTextFrame, isFinalFrame } from '../../transport/websocket-frame.js';
 import type { FrameEncoder } from '../frames/frame-encoder.js';
 import { ReadEndedError } from '../frames/read-ended.js';
 import { SharedFrames } from '../frames/shared-frames.js';
@@ -41,7 +41,7 @@ export async function readSync(sources: Sources, subscription: Subscription, tar
   const parts = subscriber.positions;
   const sync = await sources.syncs.groupSync(fanout, { parts, reason }, subscription.cursor);
   const { turns } = sources;
-  const writeTo = (to: Subscriber, named: Buffer) => (parts ? writeParts(to, named, sync, turns) : writeMessage(to, named, sync, turns));
+  const writeTo = (to: Subscriber, named: Buffer) => writePieces(to, named, sync, turns);
   return { position: sync.position, writeTo, close: () => sync.close() };
 }
 
@@ -79,58 +79,47 @@ function writeAll(subscriber: Subscriber, frames: Frames): void {
   else for (const each of frames) subscriber.write(each);
 }
 
-/** Each part stands for itself: other frames of the socket may come between, and a reader that takes nothing is asked to begin again. */
-async function writeParts(subscriber: Subscriber, named: Buffer, sync: GroupSync, turns: SharedTurn): Promise<Written> {
-  if (!(await (sync.pinned ? writeSoon(subscriber, named) : writeWhole(subscriber, named)))) return 'nothing';
-  const pieces = iterate(sync.pieces());
-  try {
-    // A piece is read when the socket has room for it, so a reader that stalls holds none.
-    while (await (sync.pinned ? readySoon(subscriber) : readyAgain(subscriber))) {
-      const next = await pieces.next();
-      if (next.done === true) return 'whole';
-      await turns.take(next.value.frame.length);
-      if (!(await writeWhole(subscriber, next.value.frame))) return 'begun';
-    }
-    return 'begun';
-  } catch (error) {
-    if (error instanceof ReadEndedError) return 'begun';
-    throw error;
-  } finally {
-    await pieces.return?.();
-  }
-}
-
 /**
- * One message, whose fragments hold the socket: nothing else may be written between them. Another join may have said meanwhile that the client
- * knows positions: then it is told whom the message is for.
+ * Writes the frames of a group `sync`. Between two messages other frames of the socket may come. While a message of several fragments is
+ * under way, it holds the socket, since nothing else may be written between its fragments.
  */
-async function writeMessage(subscriber: Subscriber, named: Buffer, sync: GroupSync, turns: SharedTurn): Promise<Written> {
+async function writePieces(subscriber: Subscriber, named: Buffer, sync: GroupSync, turns: SharedTurn): Promise<Written> {
+  const { pinned } = sync;
   const pieces = iterate(sync.pieces());
+  let begun = false;
   let holds = false;
+  const ended = (): Written => (begun ? 'begun' : 'nothing');
   try {
     for (;;) {
-      if (holds && !(await hasRoom(subscriber, sync.pinned))) return 'begun';
-      // The holder is alone with the socket: it keeps its room while it waits below.
+      // A piece is read when the socket has room for it, so that a reader that stalls owns none.
+      const free = await (holds ? hasRoom(subscriber, pinned) : (pinned ? readySoon : readyAgain)(subscriber));
+      if (!free) return ended();
       const next = await pieces.next();
       if (next.done === true) return 'whole';
-      const { frame, whole } = next.value;
+      const frame = next.value;
       await turns.take(frame.length);
-      if (whole) {
-        const message = () => (subscriber.positions ? Buffer.concat([named, frame]) : frame);
-        return (await writeWhole(subscriber, message)) ? 'whole' : 'nothing';
+      // Another join may have said meanwhile that the client knows positions: then the client learns whom the message is for.
+      const written = () => (begun || !subscriber.positions ? frame : [named, frame]);
+      if (holds) {
+        subscriber.write(frame);
+      } else if (isFinalFrame(frame)) {
+        if (!(await (pinned ? writeSoon : writeWhole)(subscriber, written))) return ended();
+      } else {
+        holds = await hold(subscriber, pinned);
+        if (!holds) return ended();
+        writeAll(subscriber, written);
       }
-      if (!holds) {
-        holds = await hold(subscriber, sync.pinned);
-        if (!holds) return 'nothing';
-        if (subscriber.positions) subscriber.write(named);
+      begun = true;
+      if (holds && isFinalFrame(frame)) {
+        holds = false;
+        subscriber.release();
       }
-      subscriber.write(frame);
     }
   } catch (error) {
-    const ended = error instanceof ReadEndedError;
-    // A message of which a part was sent can't be ended early.
-    if (holds || ended) subscriber.fail(ended ? 'tryLater' : 'internal');
-    if (ended) return holds ? 'begun' : 'nothing';
+    const isEnded = error instanceof ReadEndedError;
+    // Without parts the client can't begin again. A message of which a fragment was sent can't be ended early.
+    if (holds || (isEnded && !sync.parts)) subscriber.fail(isEnded ? 'tryLater' : 'internal');
+    if (isEnded) return ended();
     throw error;
   } finally {
     if (holds) subscriber.release();
