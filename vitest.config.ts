@@ -16,6 +16,7 @@ export default defineConfig({
       { find: '@rivulet/client', replacement: source('./packages/client/src/index.ts') },
       { find: '@rivulet/sdk', replacement: source('./packages/sdk/src/index.ts') },
       { find: '@rivulet/conformance/store-contract', replacement: source('./packages/conformance/src/store-contract/store-contract.ts') },
+      { find: /^@rivulet\/testkit\/(.*)$/, replacement: `${source('./packages/testkit/src')}/$1.ts` },
     ],
   },
   test: {

@@ -8,7 +8,14 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** The engine, and the SDK for the first worker: enough for `npm start`. */
 export const START_PROJECTS = ['packages/protocol', 'packages/engine', 'packages/client', 'packages/sdk'];
-export const ALL_PROJECTS = [...START_PROJECTS, 'packages/conformance', 'packages/checker', 'bench', 'examples/chat-and-presence'];
+export const ALL_PROJECTS = [
+  ...START_PROJECTS,
+  'packages/conformance',
+  'packages/testkit',
+  'packages/checker',
+  'bench',
+  'examples/chat-and-presence',
+];
 
 /** A failure with a message for the user; anything else is a bug of these scripts. */
 export class SetupError extends Error {}

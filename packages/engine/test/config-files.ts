@@ -1,26 +1,10 @@
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { onTestFinished } from 'vitest';
+import { directoryWith } from '@rivulet/testkit/directory-with';
 import type { Config } from '../src/config/config.js';
 import { ConfigError, type ConfigProblem } from '../src/config/config-error.js';
 import { loadConfig } from '../src/config/loading/load-config.js';
 
 export const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-
-export const fixture = (name: string): string => fileURLToPath(new URL(`fixtures/config/${name}`, import.meta.url));
-
-/** A directory of the running test, removed when it ends, with these files in it. */
-export function directoryWith(files: Readonly<Record<string, string>> = {}): string {
-  const directory = realpathSync(mkdtempSync(join(tmpdir(), 'rivulet-config-')));
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
-  for (const [name, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(directory, name)), { recursive: true });
-    writeFileSync(join(directory, name), text);
-  }
-  return directory;
-}
 
 interface TextOptions {
   readonly env?: Readonly<Record<string, string>>;

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { EngineProcess } from '@rivulet/testkit/engines/engine-process';
+import { type Frame, RawWorker } from '@rivulet/testkit/peers/raw-worker';
+import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { EngineProcess } from '../../../../packages/conformance/test/harness/engine-process.js';
-import { type Frame, RawWorker } from '../../../../packages/conformance/test/harness/raw-worker.js';
-import { StreamSocket } from '../../../../packages/conformance/test/harness/stream-socket.js';
 import { PYTHON_SDKS, pythonClient, rustClient } from '../../../../scripts/set-up/language-clients.mjs';
 
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));

@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { openPage } from '@rivulet/testkit/browser';
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
+import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { expect, onTestFinished, test } from 'vitest';
-import { openPage } from '../../../../packages/conformance/test/harness/browser.js';
-import { startTestEngine } from '../../../../packages/conformance/test/harness/engine.js';
-import { RawWorker } from '../../../../packages/conformance/test/harness/raw-worker.js';
-import { StreamSocket } from '../../../../packages/conformance/test/harness/stream-socket.js';
 
 const SERVER = fileURLToPath(new URL('../../server.mjs', import.meta.url));
 

@@ -1,5 +1,5 @@
+import { Inbox } from '@rivulet/testkit/inbox';
 import { expect, test } from 'vitest';
-import { Inbox } from '../../../../packages/conformance/test/harness/inbox.js';
 import { atEveryEngine } from '../../every-engine.mjs';
 
 /** A lookup that gives one answer after another, and then none for good. */

@@ -7,12 +7,12 @@ import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { CLI } from '@rivulet/testkit/engines/engine-process';
+import { stablePorts } from '@rivulet/testkit/engines/stable-ports';
+import { Inbox } from '@rivulet/testkit/inbox';
+import { RedisServer } from '@rivulet/testkit/redis/redis-server';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
-import { RedisServer } from '../../../../packages/checker/src/live/redis-server.js';
-import { CLI } from '../../../../packages/conformance/test/harness/engine-process.js';
-import { Inbox } from '../../../../packages/conformance/test/harness/inbox.js';
-import { stablePorts } from '../../../../packages/conformance/test/harness/stable-ports.js';
 import { commandOf, makeStage, readDockerfile, valueOf } from '../dockerfile.js';
 
 const exec = promisify(execFile);

@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Change } from '@rivulet/client';
+import { stablePorts } from '@rivulet/testkit/engines/stable-ports';
+import { Inbox } from '@rivulet/testkit/inbox';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { expect, onTestFinished, test } from 'vitest';
-import { Inbox } from '../../../../packages/conformance/test/harness/inbox.js';
-import { RawWorker } from '../../../../packages/conformance/test/harness/raw-worker.js';
-import { stablePorts } from '../../../../packages/conformance/test/harness/stable-ports.js';
 import { watchBoard } from '../../watch.mjs';
 
 const START = fileURLToPath(new URL('../../start.mjs', import.meta.url));

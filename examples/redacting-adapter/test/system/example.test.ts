@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
+import { EngineProcess } from '@rivulet/testkit/engines/engine-process';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
+import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { expect, test } from 'vitest';
-import { EngineProcess } from '../../../../packages/conformance/test/harness/engine-process.js';
-import { RawWorker } from '../../../../packages/conformance/test/harness/raw-worker.js';
-import { StreamSocket } from '../../../../packages/conformance/test/harness/stream-socket.js';
 
 const MODULE = fileURLToPath(new URL('../../redacting-adapter.mjs', import.meta.url));
 const ITEM = { stream_name: 'orders', group_id: 'open', item_id: 'o1' };

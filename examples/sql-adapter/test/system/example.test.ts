@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { EngineProcess } from '@rivulet/testkit/engines/engine-process';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
+import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { expect, test } from 'vitest';
-import { EngineProcess } from '../../../../packages/conformance/test/harness/engine-process.js';
-import { RawWorker } from '../../../../packages/conformance/test/harness/raw-worker.js';
-import { StreamSocket } from '../../../../packages/conformance/test/harness/stream-socket.js';
 
 const MODULE = fileURLToPath(new URL('../../sql-adapter.mjs', import.meta.url));
 const adapter = `{ module: ${JSON.stringify(MODULE)}, config: { file: ./kept/streams.sqlite } }`;

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { EngineProcess } from '@rivulet/testkit/engines/engine-process';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
+import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { expect, onTestFinished, test } from 'vitest';
-import { EngineProcess } from '../../../../packages/conformance/test/harness/engine-process.js';
-import { RawWorker } from '../../../../packages/conformance/test/harness/raw-worker.js';
-import { StreamSocket } from '../../../../packages/conformance/test/harness/stream-socket.js';
 
 const EXAMPLE = new URL('../../', import.meta.url);
 

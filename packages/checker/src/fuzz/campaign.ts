@@ -1,4 +1,4 @@
-import { Random } from '../random.js';
+import { Random } from '@rivulet/testkit/random';
 import { HostileWorker } from './hostile-worker.js';
 import { Innocent } from './innocent.js';
 import { type StoreKind, Target } from './target.js';

@@ -1,4 +1,4 @@
-import type { Random } from '../random.js';
+import type { Random } from '@rivulet/testkit/random';
 
 export const OPCODE = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
 

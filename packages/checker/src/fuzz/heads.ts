@@ -1,5 +1,5 @@
 import { percentEncode } from '@rivulet/protocol';
-import type { Random } from '../random.js';
+import type { Random } from '@rivulet/testkit/random';
 import { randomBytes } from './frames.js';
 import { CALL_SEEDS } from './seeds.js';
 import { mutated, STRANGE_STRINGS } from './strange.js';

@@ -1,4 +1,4 @@
-import type { Random } from '../random.js';
+import type { Random } from '@rivulet/testkit/random';
 import { strangeJson, strangeValue } from './strange.js';
 
 /** What each function answers when it means no harm. */

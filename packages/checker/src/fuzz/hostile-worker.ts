@@ -1,5 +1,5 @@
+import type { Random } from '@rivulet/testkit/random';
 import { WebSocket } from 'ws';
-import type { Random } from '../random.js';
 import { answerTo, HOSTILE_FUNCTIONS } from './hostile-answers.js';
 import { strangeValue } from './strange.js';
 

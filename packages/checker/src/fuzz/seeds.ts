@@ -1,4 +1,4 @@
-import type { Random } from '../random.js';
+import type { Random } from '@rivulet/testkit/random';
 import type { Seed } from './strange.js';
 
 /** Few names, so that messages meet, and what the engine keeps of them stays bounded. None is a name of the innocent client. */

@@ -1,4 +1,4 @@
-import type { Random } from '../random.js';
+import type { Random } from '@rivulet/testkit/random';
 
 /** Texts that have broken servers before: each kind in its shortest form. */
 export const STRANGE_STRINGS: readonly string[] = [

@@ -4,8 +4,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { RedisServer } from '@rivulet/testkit/redis/redis-server';
 import { SAMPLED_NODE, sampleProcess } from '../live/process-sample.js';
-import { RedisServer } from '../live/redis-server.js';
 import { nodeArgumentsOf } from './faults.js';
 
 const CLI = fileURLToPath(new URL('../../../engine/dist/cli/main.js', import.meta.url));

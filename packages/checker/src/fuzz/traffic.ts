@@ -1,4 +1,4 @@
-import type { Random } from '../random.js';
+import type { Random } from '@rivulet/testkit/random';
 import { broken, message, pingFrame, randomBytes } from './frames.js';
 import { brokenRequest, httpRequest, upgradeHead } from './heads.js';
 import type { HostileWorker } from './hostile-worker.js';

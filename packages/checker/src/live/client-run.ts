@@ -1,6 +1,6 @@
 import { connect, type GroupView, type StreamClient } from '@rivulet/client';
+import { Random } from '@rivulet/testkit/random';
 import { WebSocket } from 'ws';
-import { Random } from '../random.js';
 import { Bell } from './bell.js';
 import { EngineProcess } from './engine-process.js';
 import { scanStore } from './final-scan.js';

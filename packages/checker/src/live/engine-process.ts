@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Random } from '../random.js';
+import type { Random } from '@rivulet/testkit/random';
 import { SAMPLED_NODE, sampleProcess } from './process-sample.js';
 
 const OWN_CHECKOUT = fileURLToPath(new URL('../../../..', import.meta.url));

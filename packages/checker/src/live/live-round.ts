@@ -1,18 +1,18 @@
+import { ChaosProxy } from '@rivulet/testkit/links/chaos-proxy';
+import { Random } from '@rivulet/testkit/random';
+import { RedisCluster } from '@rivulet/testkit/redis/redis-cluster';
+import { RedisServer } from '@rivulet/testkit/redis/redis-server';
 import type { NemesisVerb, NewOp, Op } from '../history/op.js';
 import { Recorder } from '../history/recorder.js';
 import { INVARIANTS } from '../invariants/all.js';
 import { Check, type Invariant, type Violation } from '../invariants/invariant.js';
-import { Random } from '../random.js';
 import { Bell } from './bell.js';
-import { ChaosProxy } from './chaos-proxy.js';
 import { EngineProcess } from './engine-process.js';
 import { scanStore } from './final-scan.js';
 import { LiveReaders } from './live-readers.js';
 import { LiveWriters, MARK } from './live-writers.js';
 import { disturb } from './nemesis.js';
-import { RedisCluster } from './redis-cluster.js';
 import { cutOff, disturbCluster, disturbRedis, REDIS_OPTIONS, REDIS_PREFIX } from './redis-nemesis.js';
-import { RedisServer } from './redis-server.js';
 
 export interface RoundOptions {
   readonly seed: number;

@@ -1,5 +1,5 @@
+import type { Random } from '@rivulet/testkit/random';
 import { WebSocket } from 'ws';
-import type { Random } from '../random.js';
 
 /** Who speaks over the socket. */
 export interface Speaker {

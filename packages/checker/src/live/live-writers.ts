@@ -1,6 +1,6 @@
+import type { Random } from '@rivulet/testkit/random';
 import { WorkerClient } from '../client/worker-client.js';
 import type { NewOp } from '../history/op.js';
-import type { Random } from '../random.js';
 import type { Bell } from './bell.js';
 import { LiveSocket } from './live-socket.js';
 

@@ -1,6 +1,6 @@
+import type { ChaosProxy } from '@rivulet/testkit/links/chaos-proxy';
+import type { Random } from '@rivulet/testkit/random';
 import type { NemesisVerb } from '../history/op.js';
-import type { Random } from '../random.js';
-import type { ChaosProxy } from './chaos-proxy.js';
 import type { EngineProcess } from './engine-process.js';
 
 export interface Disturbed {

@@ -1,8 +1,8 @@
+import type { ChaosProxy } from '@rivulet/testkit/links/chaos-proxy';
+import type { Random } from '@rivulet/testkit/random';
+import type { RedisCluster } from '@rivulet/testkit/redis/redis-cluster';
+import type { RedisServer } from '@rivulet/testkit/redis/redis-server';
 import type { NemesisVerb } from '../history/op.js';
-import type { Random } from '../random.js';
-import type { ChaosProxy } from './chaos-proxy.js';
-import type { RedisCluster } from './redis-cluster.js';
-import type { RedisServer } from './redis-server.js';
 
 /** Begins the keys of the engines of a round: each has a server of its own. */
 export const REDIS_PREFIX = 'checker';

@@ -1,5 +1,5 @@
 import type { StreamConfig } from '@rivulet/engine/parts';
-import { Random } from '../random.js';
+import { Random } from '@rivulet/testkit/random';
 
 /** Everything about a run that its seed decides before it begins. */
 export interface Plan {

@@ -1,6 +1,6 @@
 import type { Connection, ConnectionOwner } from '@rivulet/engine/parts';
 import type { CloseName } from '@rivulet/protocol';
-import type { Random } from '../random.js';
+import type { Random } from '@rivulet/testkit/random';
 import type { VirtualTime } from './virtual-time.js';
 
 /** The far end of a connection: a client or a worker. */

@@ -20,8 +20,8 @@ import {
 } from '@rivulet/engine/parts';
 import type { Commit } from '@rivulet/engine/stores';
 import { RivuletError } from '@rivulet/protocol';
+import type { Random } from '@rivulet/testkit/random';
 import type { NewOp } from '../history/op.js';
-import type { Random } from '../random.js';
 import { failRound } from './fail-round.js';
 import type { Faults } from './faults.js';
 import type { SimConnection } from './sim-connection.js';

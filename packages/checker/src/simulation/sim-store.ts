@@ -13,8 +13,8 @@ import type {
   WriteResult,
 } from '@rivulet/engine/stores';
 import { type Position, RivuletError } from '@rivulet/protocol';
+import type { Random } from '@rivulet/testkit/random';
 import type { NewOp } from '../history/op.js';
-import type { Random } from '../random.js';
 import { failRound } from './fail-round.js';
 import type { AnyWrite, SimDisk, Written } from './sim-disk.js';
 import type { VirtualTime } from './virtual-time.js';

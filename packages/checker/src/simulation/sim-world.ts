@@ -1,5 +1,5 @@
+import type { Random } from '@rivulet/testkit/random';
 import type { NemesisVerb, NewOp } from '../history/op.js';
-import type { Random } from '../random.js';
 import type { Plan } from './plan.js';
 import type { Peer, SimConnection } from './sim-connection.js';
 import type { VirtualTime } from './virtual-time.js';

@@ -1,6 +1,6 @@
+import { Random } from '@rivulet/testkit/random';
 import type { NemesisVerb, NewOp, Op } from '../history/op.js';
 import { Recorder } from '../history/recorder.js';
-import { Random } from '../random.js';
 import { type Faults, NO_FAULTS } from './faults.js';
 import { type Plan, planOf } from './plan.js';
 import { type LinkQuality, type Peer, SimConnection } from './sim-connection.js';

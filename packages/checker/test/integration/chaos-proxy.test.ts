@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { ChaosProxy, type Link } from '@rivulet/testkit/links/chaos-proxy';
+import { Random } from '@rivulet/testkit/random';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { ChaosProxy, type Link } from '../../src/live/chaos-proxy.js';
-import { Random } from '../../src/random.js';
 
 let server: Server;
 let proxy: ChaosProxy;

@@ -1,3 +1,4 @@
+import { Random } from '@rivulet/testkit/random';
 import { describe, expect, it } from 'vitest';
 import { readFuzzArguments } from '../../src/fuzz/arguments.js';
 import { type CampaignOptions, runCampaign } from '../../src/fuzz/campaign.js';
@@ -6,7 +7,6 @@ import { httpRequest, upgradeHead } from '../../src/fuzz/heads.js';
 import { STREAM_SEEDS, WORKER_SEEDS } from '../../src/fuzz/seeds.js';
 import { mutated } from '../../src/fuzz/strange.js';
 import { STORES } from '../../src/fuzz/target.js';
-import { Random } from '../../src/random.js';
 
 const campaign = (options: Partial<CampaignOptions>) =>
   runCampaign({ seed: 1, from: 0, messages: 50_000, roundMessages: 25_000, stores: STORES, say: () => {}, ...options });

@@ -1,8 +1,8 @@
+import { Random } from '@rivulet/testkit/random';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { decodeOp, readHistory } from '../../src/history/decode-op.js';
 import { Recorder, writeHistory } from '../../src/history/recorder.js';
-import { Random } from '../../src/random.js';
 import { historyOf } from '../history.js';
 
 const HISTORY = historyOf(

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
-import { startTestEngine } from '../../../conformance/test/harness/engine.js';
 import { connect, type StreamClient, type StreamError } from '../../src/index.js';
 
 const random = () => 0;

@@ -1,6 +1,6 @@
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
 import { expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
-import { startTestEngine } from '../../../conformance/test/harness/engine.js';
 import { SYSTEM_CLOCK } from '../../src/connection/clock.js';
 import { connect, type StreamError } from '../../src/index.js';
 

@@ -1,8 +1,8 @@
+import { openPage, servePage } from '@rivulet/testkit/browser';
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
-import { openPage, servePage } from '../../../conformance/test/harness/browser.js';
-import { startTestEngine } from '../../../conformance/test/harness/engine.js';
-import { RawWorker } from '../../../conformance/test/harness/raw-worker.js';
 import type { GroupView } from '../../src/index.js';
 import { bundle } from '../bundle.js';
 import type * as page from '../page.js';

@@ -1,8 +1,8 @@
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { EngineProcess } from '@rivulet/testkit/engines/engine-process';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
-import { startTestEngine } from '../../../conformance/test/harness/engine.js';
-import { EngineProcess } from '../../../conformance/test/harness/engine-process.js';
-import { RawWorker } from '../../../conformance/test/harness/raw-worker.js';
 import { connect, type StreamClient } from '../../src/index.js';
 import { Told, texts, whenView } from '../watch.js';
 

@@ -1,9 +1,9 @@
 import { deepEqual, doesNotMatch, ok } from 'node:assert/strict';
+import { EngineProcess, type EngineProcessOptions } from '@rivulet/testkit/engines/engine-process';
+import { LoopSlices } from '@rivulet/testkit/measures/loop-slices';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
+import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { onTestFinished } from 'vitest';
-import { EngineProcess, type EngineProcessOptions } from './engine-process.js';
-import { LoopSlices } from './loop-slices.js';
-import { RawWorker } from './raw-worker.js';
-import { StreamSocket } from './stream-socket.js';
 
 const ROOM = { stream_name: 'innocent', group_id: 'room' };
 /** Processor time of the main thread in one go that one peer may cause, in milliseconds. */

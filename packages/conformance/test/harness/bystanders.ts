@@ -1,7 +1,7 @@
 import { deepEqual, ok } from 'node:assert/strict';
-import type { TestEngine } from './engine.js';
-import { RawWorker } from './raw-worker.js';
-import { StreamSocket } from './stream-socket.js';
+import type { TestEngine } from '@rivulet/testkit/engines/engine';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
+import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 
 const ROOM = { stream_name: 'calm', group_id: 'room' };
 

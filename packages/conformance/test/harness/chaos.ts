@@ -1,4 +1,4 @@
-import { RawWorker, WorkerError } from './raw-worker.js';
+import { RawWorker, WorkerError } from '@rivulet/testkit/peers/raw-worker';
 
 /** Given in the titles of the tests, so that a failure names it. */
 export const CHAOS_SEED = Number(process.env.RIVULET_CHAOS_SEED ?? Date.now() % 2 ** 32);

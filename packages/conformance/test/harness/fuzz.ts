@@ -1,4 +1,4 @@
-import { frame, OPCODE } from './raw-socket.js';
+import { frame, OPCODE } from '@rivulet/testkit/peers/raw-socket';
 
 /** Numbers that look random and repeat for the same seed (mulberry32). */
 export class Dice {

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import type { StreamFrame } from '@rivulet/testkit/peers/stream-socket';
 import { expect } from 'vitest';
 import { WebSocket } from 'ws';
 import { type KillLedger, PAD } from './kill-ledger.js';
-import type { StreamFrame } from './stream-socket.js';
 
 const IN_FLIGHT = 16;
 const ITEMS = 12;

@@ -1,12 +1,12 @@
+import { startTestEngine, type TestEngineOptions } from '@rivulet/testkit/engines/engine';
+import { EngineProcess } from '@rivulet/testkit/engines/engine-process';
+import { Inbox } from '@rivulet/testkit/inbox';
+import { connectOfficial, type ProvidedTrigger, SDK_VERSIONS } from '@rivulet/testkit/peers/official-worker';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
+import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { shows } from './client-matrix.js';
-import { startTestEngine, type TestEngineOptions } from './engine.js';
-import { EngineProcess } from './engine-process.js';
-import { Inbox } from './inbox.js';
 import { type LanguageError, type LanguageSdk, LanguageWorker, missingSdk } from './language-worker.js';
-import { connectOfficial, type ProvidedTrigger, SDK_VERSIONS } from './official-worker.js';
-import { RawWorker } from './raw-worker.js';
-import { StreamSocket } from './stream-socket.js';
 import { startBehindProxy, TELEMETRY_LISTENERS } from './telemetry-listeners.js';
 
 const room = { stream_name: 'chat', group_id: 'room-1' };

@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { Inbox } from '@rivulet/testkit/inbox';
 import { onTestFinished } from 'vitest';
 import { PYTHON_SDKS, type PythonSdk, pythonClient, rustClient } from '../../../../scripts/set-up/language-clients.mjs';
-import { Inbox } from './inbox.js';
 
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
 const PYTHON_WORKER = fileURLToPath(new URL('./python-worker.py', import.meta.url));

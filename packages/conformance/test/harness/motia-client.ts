@@ -1,10 +1,10 @@
 import { Stream as BrowserStream } from '@motiadev/stream-client-browser';
 import { Stream as NodeStream } from '@motiadev/stream-client-node';
+import { Inbox } from '@rivulet/testkit/inbox';
 import { Stream as BrowserStream_0_6_4 } from 'stream-client-browser-0.6.4';
 import { Stream as BrowserStream_0_17_14 } from 'stream-client-browser-0.17.14';
 import { onTestFinished, vi } from 'vitest';
 import { WebSocket } from 'ws';
-import { Inbox } from './inbox.js';
 
 /** An element of a group as these clients want it: they tell elements apart by `id`. */
 export interface Item {

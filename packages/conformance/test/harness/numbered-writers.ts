@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import { RawWorker } from './raw-worker.js';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 
 /** What became of each numbered value that writers sent. Values are unique, so each that is seen names its write. */
 export interface Ledger {

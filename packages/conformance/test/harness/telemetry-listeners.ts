@@ -1,7 +1,7 @@
+import { startTestEngine, type TestEngine } from '@rivulet/testkit/engines/engine';
+import { HalfOpenProxy } from '@rivulet/testkit/links/half-open-proxy';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { expect } from 'vitest';
-import { startTestEngine, type TestEngine } from './engine.js';
-import { HalfOpenProxy } from './half-open-proxy.js';
-import { RawWorker } from './raw-worker.js';
 
 export const TELEMETRY_LISTENERS = ['without rules', 'with rules'] as const;
 

@@ -1,8 +1,8 @@
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { type Frame, RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
-import { startTestEngine } from '../harness/engine.js';
-import { type Frame, RawWorker } from '../harness/raw-worker.js';
 
 type Schema = Parameters<typeof z.fromJSONSchema>[0];
 

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { EngineProcess } from '@rivulet/testkit/engines/engine-process';
+import { ChannelEnd, createChannel } from '@rivulet/testkit/peers/channel-end';
+import { RawSocket } from '@rivulet/testkit/peers/raw-socket';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { registerWorker } from 'iii-sdk-0.22.1';
 import { createChannel as createChannel_0_22_1 } from 'iii-sdk-0.22.1/helpers';
 import { expect, it, onTestFinished } from 'vitest';
-import { ChannelEnd, createChannel } from '../harness/channel-end.js';
-import { startTestEngine } from '../harness/engine.js';
-import { EngineProcess } from '../harness/engine-process.js';
-import { RawSocket } from '../harness/raw-socket.js';
-import { RawWorker } from '../harness/raw-worker.js';
 
 const MIB = 1_048_576;
 const BYTES = 100 * MIB;

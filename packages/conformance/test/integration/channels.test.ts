@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { ChannelEnd, type ChannelRefs, createChannel } from '@rivulet/testkit/peers/channel-end';
+import { RawSocket, upgradeHead } from '@rivulet/testkit/peers/raw-socket';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { expect, it, test } from 'vitest';
 import type { WebSocket } from 'ws';
-import { ChannelEnd, type ChannelRefs, createChannel } from '../harness/channel-end.js';
-import { startTestEngine } from '../harness/engine.js';
-import { RawSocket, upgradeHead } from '../harness/raw-socket.js';
-import { RawWorker } from '../harness/raw-worker.js';
 
 const UUID = /^[0-9a-f-]{36}$/;
 

@@ -1,8 +1,8 @@
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { type ChannelRef, channelPath, createChannel } from '@rivulet/testkit/peers/channel-end';
+import { frame, OPCODE, RawSocket } from '@rivulet/testkit/peers/raw-socket';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { expect, test } from 'vitest';
-import { type ChannelRef, channelPath, createChannel } from '../harness/channel-end.js';
-import { startTestEngine } from '../harness/engine.js';
-import { frame, OPCODE, RawSocket } from '../harness/raw-socket.js';
-import { RawWorker } from '../harness/raw-worker.js';
 
 const ROUNDS = 40;
 const CALLS = 10;

@@ -5,9 +5,9 @@ import { createServer, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type EnginePorts, EngineProcess } from '@rivulet/testkit/engines/engine-process';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
-import { type EnginePorts, EngineProcess } from '../harness/engine-process.js';
 
 const GUIDE = new URL('../../../../docs/conformance.md', import.meta.url);
 const COMMAND = fileURLToPath(new URL('../../bin/rivulet-conformance.js', import.meta.url));

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
+import { directoryWith } from '@rivulet/testkit/directory-with';
+import { CliProcess } from '@rivulet/testkit/engines/cli-process';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
-import { CliProcess } from '../../../engine/test/cli-process.js';
-import { directoryWith } from '../../../engine/test/config-files.js';
 
 type Json = Readonly<Record<string, unknown>>;
 

@@ -1,8 +1,8 @@
 import { LIMITS } from '@rivulet/protocol';
+import { startTestEngine, type TestEngineOptions } from '@rivulet/testkit/engines/engine';
+import { type Frame, RawWorker, WorkerError } from '@rivulet/testkit/peers/raw-worker';
+import { type StreamFrame, StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { expect, test } from 'vitest';
-import { startTestEngine, type TestEngineOptions } from '../harness/engine.js';
-import { type Frame, RawWorker, WorkerError } from '../harness/raw-worker.js';
-import { type StreamFrame, StreamSocket } from '../harness/stream-socket.js';
 
 const G = { stream_name: 'notes', group_id: 'g' };
 const at = (item_id: string) => ({ ...G, item_id });

@@ -1,10 +1,10 @@
+import { startTestEngine, type TestEngineOptions } from '@rivulet/testkit/engines/engine';
+import { connectOfficial, SDK_VERSIONS, type StreamBackend } from '@rivulet/testkit/peers/official-worker';
+import { type Frame, RawWorker, WorkerError } from '@rivulet/testkit/peers/raw-worker';
+import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { expect, test } from 'vitest';
 import { shows } from '../harness/client-matrix.js';
-import { startTestEngine, type TestEngineOptions } from '../harness/engine.js';
 import { Motia } from '../harness/motia-client.js';
-import { connectOfficial, SDK_VERSIONS, type StreamBackend } from '../harness/official-worker.js';
-import { type Frame, RawWorker, WorkerError } from '../harness/raw-worker.js';
-import { StreamSocket } from '../harness/stream-socket.js';
 
 const G = { stream_name: 'notes', group_id: 'g' };
 const at = (item_id: string) => ({ ...G, item_id });

@@ -1,6 +1,6 @@
+import { startTestEngine, type TestEngineOptions } from '@rivulet/testkit/engines/engine';
+import { type Frame, RawWorker, WorkerError } from '@rivulet/testkit/peers/raw-worker';
 import { expect, test } from 'vitest';
-import { startTestEngine, type TestEngineOptions } from '../harness/engine.js';
-import { type Frame, RawWorker, WorkerError } from '../harness/raw-worker.js';
 
 const match = (pattern: string) => ({ kind: 'match', pattern }) as const;
 const RAW = { code: 'invocation_failed', message: 'secret db password', stacktrace: 'Error: secret\n    at /home/app/secret.ts:1:1' };

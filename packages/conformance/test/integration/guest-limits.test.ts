@@ -1,7 +1,7 @@
 import { LIMITS } from '@rivulet/protocol';
+import { startTestEngine, type TestEngineOptions } from '@rivulet/testkit/engines/engine';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { expect, test } from 'vitest';
-import { startTestEngine, type TestEngineOptions } from '../harness/engine.js';
-import { RawWorker } from '../harness/raw-worker.js';
 
 const NO_RATES = { maxFramesPerSecond: 0, maxCallsPerSecond: 0, maxBytesPerSecond: 0 };
 

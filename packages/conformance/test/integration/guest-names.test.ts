@@ -1,6 +1,6 @@
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { type Frame, RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { expect, test } from 'vitest';
-import { startTestEngine } from '../harness/engine.js';
-import { type Frame, RawWorker } from '../harness/raw-worker.js';
 
 /** Guests give the token in the query as identity; `grant` is what else their auth answer has. */
 async function start(grant: (who: string | undefined) => Frame = () => ({})) {

@@ -1,9 +1,9 @@
 import { LIMITS } from '@rivulet/protocol';
+import { EngineProcess } from '@rivulet/testkit/engines/engine-process';
+import { LoopSlices } from '@rivulet/testkit/measures/loop-slices';
+import { frame, OPCODE, RawSocket } from '@rivulet/testkit/peers/raw-socket';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { expect, test } from 'vitest';
-import { EngineProcess } from '../harness/engine-process.js';
-import { LoopSlices } from '../harness/loop-slices.js';
-import { frame, OPCODE, RawSocket } from '../harness/raw-socket.js';
-import { RawWorker } from '../harness/raw-worker.js';
 
 /** Milliseconds of the main thread's processor time in one go; the clock of the kernel adds up to 4. */
 const MOST_MS = 50 + 4;

@@ -1,12 +1,12 @@
 import { ERROR_CODES, LIMITS } from '@rivulet/protocol';
+import { startTestEngine, type TestEngineOptions } from '@rivulet/testkit/engines/engine';
+import { type Ending, frame, OPCODE, RawSocket, upgradeHead } from '@rivulet/testkit/peers/raw-socket';
+import { type Frame, RawWorker } from '@rivulet/testkit/peers/raw-worker';
+import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Bystanders } from '../harness/bystanders.js';
-import { startTestEngine, type TestEngineOptions } from '../harness/engine.js';
 import { Dice, Fuzz } from '../harness/fuzz.js';
 import { FUNCTION_FIELDS, HEADS, JOIN_FIELDS, NO_MESSAGES, NOT_TEXT, WORKER_FRAMES } from '../harness/hostile-corpus.js';
-import { type Ending, frame, OPCODE, RawSocket, upgradeHead } from '../harness/raw-socket.js';
-import { type Frame, RawWorker } from '../harness/raw-worker.js';
-import { StreamSocket } from '../harness/stream-socket.js';
 
 type Port = 'worker' | 'stream';
 const BOTH_PORTS: readonly { readonly port: Port }[] = [{ port: 'worker' }, { port: 'stream' }];

@@ -1,5 +1,5 @@
+import { startHttpEngine } from '@rivulet/testkit/engines/http-engine';
 import { expect, it } from 'vitest';
-import { startHttpEngine } from '../harness/http-engine.js';
 
 const APP = 'https://app.example';
 const PREFLIGHT = {

@@ -1,7 +1,7 @@
+import { startHttpEngine } from '@rivulet/testkit/engines/http-engine';
+import { RawSocket } from '@rivulet/testkit/peers/raw-socket';
+import { type Frame, RawWorker, WorkerError } from '@rivulet/testkit/peers/raw-worker';
 import { expect, it } from 'vitest';
-import { startHttpEngine } from '../harness/http-engine.js';
-import { RawSocket } from '../harness/raw-socket.js';
-import { type Frame, RawWorker, WorkerError } from '../harness/raw-worker.js';
 
 const ERROR_ID = expect.stringMatching(/^[0-9a-f]{16}$/);
 

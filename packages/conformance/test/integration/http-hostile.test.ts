@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { LIMITS } from '@rivulet/protocol';
+import { type HttpInput, startHttpEngine } from '@rivulet/testkit/engines/http-engine';
+import { ChannelEnd } from '@rivulet/testkit/peers/channel-end';
+import { RawSocket } from '@rivulet/testkit/peers/raw-socket';
 import { expect, it, onTestFinished } from 'vitest';
-import { ChannelEnd } from '../harness/channel-end.js';
-import { type HttpInput, startHttpEngine } from '../harness/http-engine.js';
-import { RawSocket } from '../harness/raw-socket.js';
 
 const control = (headers: object) => JSON.stringify({ type: 'set_headers', headers });
 const isFor = (path: string) => (frame: Readonly<Record<string, unknown>>) => (frame.data as HttpInput | null)?.path === path;

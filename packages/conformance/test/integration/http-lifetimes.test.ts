@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { type HttpInput, startHttpEngine } from '@rivulet/testkit/engines/http-engine';
+import { heldBytes } from '@rivulet/testkit/measures/heap';
+import { ChannelEnd } from '@rivulet/testkit/peers/channel-end';
+import { RawSocket } from '@rivulet/testkit/peers/raw-socket';
 import { expect, it, onTestFinished } from 'vitest';
-import { ChannelEnd } from '../harness/channel-end.js';
-import { startTestEngine } from '../harness/engine.js';
-import { heldBytes } from '../harness/heap.js';
-import { type HttpInput, startHttpEngine } from '../harness/http-engine.js';
-import { RawSocket } from '../harness/raw-socket.js';
 
 /** One request over a kept connection; answers its status. */
 function get(agent: Agent, url: string, method = 'GET'): Promise<number | undefined> {

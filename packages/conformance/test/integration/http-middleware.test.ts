@@ -1,6 +1,6 @@
+import { startHttpEngine } from '@rivulet/testkit/engines/http-engine';
+import { WorkerError } from '@rivulet/testkit/peers/raw-worker';
 import { expect, it } from 'vitest';
-import { startHttpEngine } from '../harness/http-engine.js';
-import { WorkerError } from '../harness/raw-worker.js';
 
 it('HT-10 middleware of the listener, condition, middleware of the route and function run in this order, with their inputs', async () => {
   const { serve, worker, fetch } = await startHttpEngine({ middleware: [{ functionId: 'mw::global', priority: 0 }] });

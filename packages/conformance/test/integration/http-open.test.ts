@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { LIMITS } from '@rivulet/protocol';
+import { startHttpEngine } from '@rivulet/testkit/engines/http-engine';
+import { ChannelEnd } from '@rivulet/testkit/peers/channel-end';
 import { expect, it, onTestFinished } from 'vitest';
-import { ChannelEnd } from '../harness/channel-end.js';
-import { startHttpEngine } from '../harness/http-engine.js';
 
 interface Client {
   readonly socket: Socket;

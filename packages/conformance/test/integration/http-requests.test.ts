@@ -1,8 +1,8 @@
 import { request } from 'node:http';
+import { type HttpInput, startHttpEngine } from '@rivulet/testkit/engines/http-engine';
+import { ChannelEnd } from '@rivulet/testkit/peers/channel-end';
+import { RawSocket } from '@rivulet/testkit/peers/raw-socket';
 import { expect, it } from 'vitest';
-import { ChannelEnd } from '../harness/channel-end.js';
-import { type HttpInput, startHttpEngine } from '../harness/http-engine.js';
-import { RawSocket } from '../harness/raw-socket.js';
 
 const echo = (input: HttpInput) => ({ body: { ...input, request_body: null, response: null } });
 const JSON_TYPE = { 'content-type': 'application/json' };

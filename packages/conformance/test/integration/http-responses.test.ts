@@ -1,7 +1,7 @@
 import { type IncomingMessage, request } from 'node:http';
+import { startHttpEngine } from '@rivulet/testkit/engines/http-engine';
+import { RawSocket } from '@rivulet/testkit/peers/raw-socket';
 import { expect, it } from 'vitest';
-import { startHttpEngine } from '../harness/http-engine.js';
-import { RawSocket } from '../harness/raw-socket.js';
 
 async function answerTo(result: unknown): Promise<Response> {
   const { serve, fetch } = await startHttpEngine();

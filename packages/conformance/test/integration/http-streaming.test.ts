@@ -2,11 +2,11 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { http } from '@iii-dev/helpers/http';
+import { type HttpInput, startHttpEngine } from '@rivulet/testkit/engines/http-engine';
+import { ChannelEnd } from '@rivulet/testkit/peers/channel-end';
+import { connectOfficial } from '@rivulet/testkit/peers/official-worker';
+import { WorkerError } from '@rivulet/testkit/peers/raw-worker';
 import { expect, it, onTestFinished } from 'vitest';
-import { ChannelEnd } from '../harness/channel-end.js';
-import { type HttpInput, startHttpEngine } from '../harness/http-engine.js';
-import { connectOfficial } from '../harness/official-worker.js';
-import { WorkerError } from '../harness/raw-worker.js';
 
 const respond = (url: string, { response }: HttpInput) => ChannelEnd.open(url, response);
 const control = (message: unknown) => JSON.stringify(message);

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { type Frame, RawWorker } from '@rivulet/testkit/peers/raw-worker';
+import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { afterEach, expect, it } from 'vitest';
-import { startTestEngine } from '../harness/engine.js';
-import { type Frame, RawWorker } from '../harness/raw-worker.js';
-import { StreamSocket } from '../harness/stream-socket.js';
 
 const NAMES = ['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty'];
 /** Names that a careless encoding would join, split, decode or match. */

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { registerWorker } from '@rivulet/sdk';
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { type Ending, frame, OPCODE, RawSocket, upgradeHead } from '@rivulet/testkit/peers/raw-socket';
 import { expect, onTestFinished, test } from 'vitest';
 import { Bystanders } from '../harness/bystanders.js';
-import { startTestEngine } from '../harness/engine.js';
-import { type Ending, frame, OPCODE, RawSocket, upgradeHead } from '../harness/raw-socket.js';
 
 // Inputs that broke ws, engine.io, socket.io and undici, sent to our own listeners and to our SDK.
 

@@ -1,9 +1,9 @@
 import { LIMITS } from '@rivulet/protocol';
+import { startTestEngine, type TestEngineOptions } from '@rivulet/testkit/engines/engine';
+import { EngineProcess } from '@rivulet/testkit/engines/engine-process';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
+import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { describe, expect, test } from 'vitest';
-import { startTestEngine, type TestEngineOptions } from '../harness/engine.js';
-import { EngineProcess } from '../harness/engine-process.js';
-import { RawWorker } from '../harness/raw-worker.js';
-import { StreamSocket } from '../harness/stream-socket.js';
 
 const ROOM = { stream_name: 'presence', group_id: 'room' };
 

@@ -4,10 +4,10 @@ import { closeSync, constants, openSync, readFileSync, readSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { EngineProcess } from '@rivulet/testkit/engines/engine-process';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { EngineProcess } from '../harness/engine-process.js';
-import { RawWorker } from '../harness/raw-worker.js';
 
 const LOG_CALLS = 4_000;
 const REFUSED = 100;

@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { Inbox } from '@rivulet/testkit/inbox';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { shows } from '../harness/client-matrix.js';
-import { startTestEngine } from '../harness/engine.js';
-import { Inbox } from '../harness/inbox.js';
 import { MOTIA_CLIENTS, MOTIA_CLIENTS_WITH_PROTOCOLS, Motia } from '../harness/motia-client.js';
-import { RawWorker } from '../harness/raw-worker.js';
 
 const CHILD = fileURLToPath(new URL('harness/motia-node-child.mjs', import.meta.url));
 const room = { stream_name: 'chat', group_id: 'room-1' };

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { type Frame, RawWorker } from '@rivulet/testkit/peers/raw-worker';
+import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { expect, it } from 'vitest';
-import { startTestEngine } from '../harness/engine.js';
-import { type Frame, RawWorker } from '../harness/raw-worker.js';
-import { StreamSocket } from '../harness/stream-socket.js';
 
 /** A worker that announces this namespace as its first frame, as SDK 0.25 does. */
 async function workerIn(url: string, namespace: string): Promise<RawWorker> {

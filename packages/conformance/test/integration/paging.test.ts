@@ -1,6 +1,6 @@
+import { startTestEngine, type TestEngineOptions } from '@rivulet/testkit/engines/engine';
+import { type Frame, RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { describe, expect, test } from 'vitest';
-import { startTestEngine, type TestEngineOptions } from '../harness/engine.js';
-import { type Frame, RawWorker } from '../harness/raw-worker.js';
 
 const GROUPS = ['', 'Ａ', 'a', 'b:c', 'é', '🙂', 'z'].sort();
 

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { frame, OPCODE, RawSocket } from '@rivulet/testkit/peers/raw-socket';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { expect, test } from 'vitest';
-import { startTestEngine } from '../harness/engine.js';
-import { frame, OPCODE, RawSocket } from '../harness/raw-socket.js';
-import { RawWorker } from '../harness/raw-worker.js';
 
 const ping = (payload: string) => frame({ opcode: OPCODE.ping, payload });
 

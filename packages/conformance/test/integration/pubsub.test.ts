@@ -1,10 +1,10 @@
 import { LIMITS } from '@rivulet/protocol';
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { EngineProcess } from '@rivulet/testkit/engines/engine-process';
+import { Inbox } from '@rivulet/testkit/inbox';
+import { connectOfficial, SDK_VERSIONS } from '@rivulet/testkit/peers/official-worker';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { describe, expect, test } from 'vitest';
-import { startTestEngine } from '../harness/engine.js';
-import { EngineProcess } from '../harness/engine-process.js';
-import { Inbox } from '../harness/inbox.js';
-import { connectOfficial, SDK_VERSIONS } from '../harness/official-worker.js';
-import { RawWorker } from '../harness/raw-worker.js';
 
 async function start() {
   const started = await startTestEngine();

@@ -1,9 +1,9 @@
 import { LIMITS } from '@rivulet/protocol';
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { frame, OPCODE, RawSocket } from '@rivulet/testkit/peers/raw-socket';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
+import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { expect, test } from 'vitest';
-import { startTestEngine } from '../harness/engine.js';
-import { frame, OPCODE, RawSocket } from '../harness/raw-socket.js';
-import { RawWorker } from '../harness/raw-worker.js';
-import { StreamSocket } from '../harness/stream-socket.js';
 
 const join = (n: number) => JSON.stringify({ type: 'join', data: { subscriptionId: 's', streamName: 'chat', groupId: `room-${n}` } });
 const leave = (n: number) => JSON.stringify({ type: 'leave', data: { subscriptionId: 's', streamName: 'chat', groupId: `room-${n}` } });

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { Inbox } from '@rivulet/testkit/inbox';
+import { type Frame, RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { startTestEngine } from '../harness/engine.js';
-import { Inbox } from '../harness/inbox.js';
-import { type Frame, RawWorker } from '../harness/raw-worker.js';
 
 // `iii-browser-sdk` can't be installed. What is known of its wire (spec RB §5.7) is replayed here as text, generation by generation.
 

@@ -1,7 +1,7 @@
+import { startTestEngine, type TestEngineOptions } from '@rivulet/testkit/engines/engine';
+import { connectOfficial } from '@rivulet/testkit/peers/official-worker';
+import { type Frame, RawWorker, WorkerError } from '@rivulet/testkit/peers/raw-worker';
 import { expect, test } from 'vitest';
-import { startTestEngine, type TestEngineOptions } from '../harness/engine.js';
-import { connectOfficial } from '../harness/official-worker.js';
-import { type Frame, RawWorker, WorkerError } from '../harness/raw-worker.js';
 
 type GuestListener = NonNullable<TestEngineOptions['guest']>;
 

@@ -1,8 +1,8 @@
 import { LIMITS } from '@rivulet/protocol';
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { ChannelEnd, type ChannelRef, createChannel } from '@rivulet/testkit/peers/channel-end';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { expect, test } from 'vitest';
-import { ChannelEnd, type ChannelRef, createChannel } from '../harness/channel-end.js';
-import { startTestEngine } from '../harness/engine.js';
-import { RawWorker } from '../harness/raw-worker.js';
 
 async function start() {
   const started = await startTestEngine({ guest: {} });

@@ -1,9 +1,9 @@
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { type Frame, RawWorker } from '@rivulet/testkit/peers/raw-worker';
+import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { type Attempt, CHAOS_COUNT, CHAOS_SEED, CHAOS_TIMEOUT_MS, Chaos, type Mood } from '../harness/chaos.js';
-import { startTestEngine } from '../harness/engine.js';
-import { type Frame, RawWorker } from '../harness/raw-worker.js';
-import { StreamSocket } from '../harness/stream-socket.js';
 
 const EACH = Math.ceil(CHAOS_COUNT / 5);
 const THIRD = Math.ceil(EACH / 3);

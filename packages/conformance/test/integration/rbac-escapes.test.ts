@@ -1,7 +1,7 @@
+import { startTestEngine, type TestEngineOptions } from '@rivulet/testkit/engines/engine';
+import { type Frame, RawWorker } from '@rivulet/testkit/peers/raw-worker';
+import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { expect, test } from 'vitest';
-import { startTestEngine, type TestEngineOptions } from '../harness/engine.js';
-import { type Frame, RawWorker } from '../harness/raw-worker.js';
-import { StreamSocket } from '../harness/stream-socket.js';
 
 type GuestListener = NonNullable<TestEngineOptions['guest']>;
 const match = (pattern: string) => ({ kind: 'match', pattern }) as const;

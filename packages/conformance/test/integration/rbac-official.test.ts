@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
+import { fixture } from '@rivulet/testkit/config-fixtures';
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { type EnginePorts, EngineProcess } from '@rivulet/testkit/engines/engine-process';
+import { Inbox } from '@rivulet/testkit/inbox';
+import { connectOfficial, type SdkVersion } from '@rivulet/testkit/peers/official-worker';
+import { type Frame, RawWorker } from '@rivulet/testkit/peers/raw-worker';
+import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { registerWorker } from 'iii-sdk-0.22.1';
 import { expect, onTestFinished, test } from 'vitest';
-import { fixture } from '../../../engine/test/config-files.js';
-import { startTestEngine } from '../harness/engine.js';
-import { type EnginePorts, EngineProcess } from '../harness/engine-process.js';
-import { Inbox } from '../harness/inbox.js';
-import { connectOfficial, type SdkVersion } from '../harness/official-worker.js';
-import { type Frame, RawWorker } from '../harness/raw-worker.js';
-import { StreamSocket } from '../harness/stream-socket.js';
 
 /** The file as the suites have it, but for its ports, which must be free here. */
 function onPorts(ports: EnginePorts): string {

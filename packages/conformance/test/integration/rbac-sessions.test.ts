@@ -1,7 +1,7 @@
 import { LIMITS } from '@rivulet/protocol';
+import { startTestEngine, type TestEngineOptions } from '@rivulet/testkit/engines/engine';
+import { type Frame, RawWorker, WorkerError } from '@rivulet/testkit/peers/raw-worker';
 import { expect, test } from 'vitest';
-import { startTestEngine, type TestEngineOptions } from '../harness/engine.js';
-import { type Frame, RawWorker, WorkerError } from '../harness/raw-worker.js';
 
 type GuestListener = NonNullable<TestEngineOptions['guest']>;
 const match = (pattern: string) => ({ kind: 'match', pattern }) as const;

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { openPage } from '@rivulet/testkit/browser';
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
 import { expect, test } from 'vitest';
-import { openPage } from '../harness/browser.js';
-import { startTestEngine } from '../harness/engine.js';
 
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
 const README = readFileSync(join(ROOT, 'README.md'), 'utf8');

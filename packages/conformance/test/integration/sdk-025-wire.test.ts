@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { RecordingEngine } from '@rivulet/testkit/engines/recording-engine';
+import { type Frame, RawWorker } from '@rivulet/testkit/peers/raw-worker';
+import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { startTestEngine } from '../harness/engine.js';
 import { type LanguageSdk, LanguageWorker, missingSdk } from '../harness/language-worker.js';
-import { type Frame, RawWorker } from '../harness/raw-worker.js';
-import { RecordingEngine } from '../harness/recording-engine.js';
-import { StreamSocket } from '../harness/stream-socket.js';
 
 const PROTOCOL = readFileSync(fileURLToPath(new URL('../../../../PROTOCOL.md', import.meta.url)), 'utf8');
 const SDKS_025 = ['python 0.25.0', 'rust 0.25.0'] as const satisfies readonly LanguageSdk[];

@@ -1,11 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { EngineProcess } from '@rivulet/testkit/engines/engine-process';
+import { Inbox } from '@rivulet/testkit/inbox';
+import { HalfOpenProxy } from '@rivulet/testkit/links/half-open-proxy';
+import { connectOfficial } from '@rivulet/testkit/peers/official-worker';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
+import type { StreamFrame } from '@rivulet/testkit/peers/stream-socket';
 import { expect, test } from 'vitest';
-import { EngineProcess } from '../harness/engine-process.js';
-import { HalfOpenProxy } from '../harness/half-open-proxy.js';
-import { Inbox } from '../harness/inbox.js';
-import { connectOfficial } from '../harness/official-worker.js';
-import { RawWorker } from '../harness/raw-worker.js';
-import type { StreamFrame } from '../harness/stream-socket.js';
 
 /** 0.22.1 ends a connection on which nothing came for 60 s, which it sees at a check that it makes every 20 s. */
 const IDLE_MS = 70_000;

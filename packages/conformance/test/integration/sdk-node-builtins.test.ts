@@ -1,7 +1,7 @@
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { Inbox } from '@rivulet/testkit/inbox';
+import { connectOfficial, SDK_VERSIONS, type SdkVersion } from '@rivulet/testkit/peers/official-worker';
 import { expect, test } from 'vitest';
-import { startTestEngine } from '../harness/engine.js';
-import { Inbox } from '../harness/inbox.js';
-import { connectOfficial, SDK_VERSIONS, type SdkVersion } from '../harness/official-worker.js';
 
 const announcesPid = (version: SdkVersion) => version !== '0.2.1' && version !== '0.3.0';
 

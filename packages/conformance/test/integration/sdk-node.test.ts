@@ -1,9 +1,15 @@
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { Inbox } from '@rivulet/testkit/inbox';
+import {
+  connectOfficial,
+  type OfficialWorker,
+  type ProvidedTrigger,
+  SDK_VERSIONS,
+  type SdkVersion,
+} from '@rivulet/testkit/peers/official-worker';
+import { type StreamFrame, StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { describe, expect, test } from 'vitest';
 import { shows } from '../harness/client-matrix.js';
-import { startTestEngine } from '../harness/engine.js';
-import { Inbox } from '../harness/inbox.js';
-import { connectOfficial, type OfficialWorker, type ProvidedTrigger, SDK_VERSIONS, type SdkVersion } from '../harness/official-worker.js';
-import { type StreamFrame, StreamSocket } from '../harness/stream-socket.js';
 
 const room = { stream_name: 'chat', group_id: 'room-1' };
 

@@ -1,12 +1,12 @@
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { EngineProcess } from '@rivulet/testkit/engines/engine-process';
+import { Inbox } from '@rivulet/testkit/inbox';
+import { HalfOpenProxy } from '@rivulet/testkit/links/half-open-proxy';
+import { connectOfficial, type OfficialWorker, type ProvidedTrigger, SDK_VERSIONS } from '@rivulet/testkit/peers/official-worker';
+import { type Frame, RawWorker } from '@rivulet/testkit/peers/raw-worker';
+import { type StreamFrame, StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { describe, expect, test } from 'vitest';
 import { shows } from '../harness/client-matrix.js';
-import { startTestEngine } from '../harness/engine.js';
-import { EngineProcess } from '../harness/engine-process.js';
-import { HalfOpenProxy } from '../harness/half-open-proxy.js';
-import { Inbox } from '../harness/inbox.js';
-import { connectOfficial, type OfficialWorker, type ProvidedTrigger, SDK_VERSIONS } from '../harness/official-worker.js';
-import { type Frame, RawWorker } from '../harness/raw-worker.js';
-import { type StreamFrame, StreamSocket } from '../harness/stream-socket.js';
 
 const room = { stream_name: 'chat', group_id: 'room-1' };
 const set = (worker: OfficialWorker, id: string) => worker.call('stream::set', { ...room, item_id: id, data: { id } });

@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { Inbox } from '@rivulet/testkit/inbox';
+import { SDK_VERSIONS, type SdkVersion } from '@rivulet/testkit/peers/official-worker';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { expect, onTestFinished, test } from 'vitest';
 import { shows } from '../harness/client-matrix.js';
-import { Inbox } from '../harness/inbox.js';
-import { SDK_VERSIONS, type SdkVersion } from '../harness/official-worker.js';
-import { RawWorker } from '../harness/raw-worker.js';
 import { startBehindProxy, TELEMETRY_LISTENERS } from '../harness/telemetry-listeners.js';
 
 const CHILD = fileURLToPath(new URL('harness/telemetry-child.mjs', import.meta.url));

@@ -3,11 +3,11 @@ import { statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { slowLink } from '@rivulet/testkit/links/slow-link';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
+import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { expect, onTestFinished, test } from 'vitest';
-import { startTestEngine } from '../harness/engine.js';
-import { RawWorker } from '../harness/raw-worker.js';
-import { slowLink } from '../harness/slow-link.js';
-import { StreamSocket } from '../harness/stream-socket.js';
 
 const room = { stream_name: 'chat', group_id: 'room-1' };
 const eager = { pingIntervalMs: 1_000, pongTimeoutMs: 1_000 };

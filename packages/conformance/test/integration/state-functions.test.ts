@@ -1,8 +1,8 @@
 import { LIMITS } from '@rivulet/protocol';
+import { startTestEngine, type TestEngineOptions } from '@rivulet/testkit/engines/engine';
+import { connectOfficial } from '@rivulet/testkit/peers/official-worker';
+import { type Frame, RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { describe, expect, test } from 'vitest';
-import { startTestEngine, type TestEngineOptions } from '../harness/engine.js';
-import { connectOfficial } from '../harness/official-worker.js';
-import { type Frame, RawWorker } from '../harness/raw-worker.js';
 
 const order = { scope: 'orders', key: 'o1' };
 

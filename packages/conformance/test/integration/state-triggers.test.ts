@@ -1,9 +1,9 @@
 import { LIMITS } from '@rivulet/protocol';
+import { startTestEngine, type TestEngineOptions } from '@rivulet/testkit/engines/engine';
+import { Inbox } from '@rivulet/testkit/inbox';
+import { connectOfficial } from '@rivulet/testkit/peers/official-worker';
+import { type Frame, RawWorker, WorkerError } from '@rivulet/testkit/peers/raw-worker';
 import { describe, expect, test } from 'vitest';
-import { startTestEngine, type TestEngineOptions } from '../harness/engine.js';
-import { Inbox } from '../harness/inbox.js';
-import { connectOfficial } from '../harness/official-worker.js';
-import { type Frame, RawWorker, WorkerError } from '../harness/raw-worker.js';
 
 interface StateEvent {
   readonly type: string;

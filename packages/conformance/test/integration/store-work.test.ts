@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { EngineProcess } from '@rivulet/testkit/engines/engine-process';
+import { LoopSlices, type Slices } from '@rivulet/testkit/measures/loop-slices';
+import { type Frame, RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { afterAll, describe, expect, test } from 'vitest';
-import { EngineProcess } from '../harness/engine-process.js';
-import { LoopSlices, type Slices } from '../harness/loop-slices.js';
-import { type Frame, RawWorker } from '../harness/raw-worker.js';
 
 /** A value of almost 1 MiB as JSON: 9,000 members of objects, numbers and texts. */
 const LARGE = Object.fromEntries(Array.from({ length: 9_000 }, (_, n) => [`k${String(n).padStart(5, '0')}`, n % 2 ? n : member(n)]));

@@ -1,11 +1,11 @@
+import { startTestEngine, type TestEngineOptions } from '@rivulet/testkit/engines/engine';
+import { RawSocket, upgradeHead } from '@rivulet/testkit/peers/raw-socket';
+import { type Frame, RawWorker, WorkerError } from '@rivulet/testkit/peers/raw-worker';
+import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Bystanders } from '../harness/bystanders.js';
-import { startTestEngine, type TestEngineOptions } from '../harness/engine.js';
 import { FUNCTION_FIELDS, WORKER_FRAMES } from '../harness/hostile-corpus.js';
-import { RawSocket, upgradeHead } from '../harness/raw-socket.js';
-import { type Frame, RawWorker, WorkerError } from '../harness/raw-worker.js';
 import { STRANGE_STRINGS, STRANGE_VALUES } from '../harness/strange-strings.js';
-import { StreamSocket } from '../harness/stream-socket.js';
 
 const FAST = 1_000_000;
 const RATES = { maxFramesPerSecond: FAST, maxBytesPerSecond: 2 ** 30 };

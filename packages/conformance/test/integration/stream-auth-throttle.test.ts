@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { LIMITS } from '@rivulet/protocol';
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
+import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { expect, test } from 'vitest';
-import { startTestEngine } from '../harness/engine.js';
-import { RawWorker } from '../harness/raw-worker.js';
-import { StreamSocket } from '../harness/stream-socket.js';
 
 const room = '/stream/chat/room-1';
 const HAMMERERS = 600;

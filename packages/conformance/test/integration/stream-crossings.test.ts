@@ -1,7 +1,7 @@
+import { startTestEngine, type TestEngineOptions } from '@rivulet/testkit/engines/engine';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
+import { type StreamFrame, StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { expect, test } from 'vitest';
-import { startTestEngine, type TestEngineOptions } from '../harness/engine.js';
-import { RawWorker } from '../harness/raw-worker.js';
-import { type StreamFrame, StreamSocket } from '../harness/stream-socket.js';
 
 // Where two things of one socket cross: syncs of several groups, refusals, lagging cursors and new joins.
 

@@ -1,8 +1,8 @@
 import { connect } from 'node:net';
+import { startTestEngine, type TestEngineOptions } from '@rivulet/testkit/engines/engine';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
+import { type StreamFrame, StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { startTestEngine, type TestEngineOptions } from '../harness/engine.js';
-import { RawWorker } from '../harness/raw-worker.js';
-import { type StreamFrame, StreamSocket } from '../harness/stream-socket.js';
 
 const room = { stream_name: 'chat', group_id: 'room-1' };
 

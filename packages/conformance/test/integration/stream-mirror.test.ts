@@ -1,7 +1,7 @@
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
+import { type StreamFrame, StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { expect, test } from 'vitest';
-import { startTestEngine } from '../harness/engine.js';
-import { RawWorker } from '../harness/raw-worker.js';
-import { type StreamFrame, StreamSocket } from '../harness/stream-socket.js';
 
 // Clients that join, leave, stop reading and read again while everything is written to: in the end each holds what the store holds, and no
 // value was ever followed by an older one. More seeds on demand: RIVULET_MIRROR_SEEDS=500.

@@ -1,8 +1,8 @@
 import { LIMITS } from '@rivulet/protocol';
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { type Frame, RawWorker } from '@rivulet/testkit/peers/raw-worker';
+import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { describe, expect, test } from 'vitest';
-import { startTestEngine } from '../harness/engine.js';
-import { type Frame, RawWorker } from '../harness/raw-worker.js';
-import { StreamSocket } from '../harness/stream-socket.js';
 
 const room = { stream_name: 'chat', group_id: 'room-1' };
 const at = (item_id: string) => ({ ...room, item_id });

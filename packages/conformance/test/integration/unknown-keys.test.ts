@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { connect } from '@rivulet/client';
 import { loadConfig, startEngine } from '@rivulet/engine';
 import { registerWorker } from '@rivulet/sdk';
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { type Frame, RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { expect, it, onTestFinished } from 'vitest';
-import { startTestEngine } from '../harness/engine.js';
-import { type Frame, RawWorker } from '../harness/raw-worker.js';
 
 const item = { stream_name: 's', group_id: 'g', item_id: 'i' };
 const key = { scope: 's', key: 'k' };

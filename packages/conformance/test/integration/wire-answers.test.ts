@@ -1,7 +1,7 @@
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { type Frame, RawWorker } from '@rivulet/testkit/peers/raw-worker';
+import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { expect, it } from 'vitest';
-import { startTestEngine } from '../harness/engine.js';
-import { type Frame, RawWorker } from '../harness/raw-worker.js';
-import { StreamSocket } from '../harness/stream-socket.js';
 
 const OPS = [
   { type: 'increment', path: 'a "b"', by: 1 },

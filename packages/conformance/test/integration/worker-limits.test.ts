@@ -1,7 +1,7 @@
 import { LIMITS } from '@rivulet/protocol';
+import { type LogLine, startTestEngine } from '@rivulet/testkit/engines/engine';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { expect, test } from 'vitest';
-import { type LogLine, startTestEngine } from '../harness/engine.js';
-import { RawWorker } from '../harness/raw-worker.js';
 
 async function start(options: Parameters<typeof startTestEngine>[0] = {}) {
   const started = await startTestEngine(options);

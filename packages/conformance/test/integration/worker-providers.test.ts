@@ -1,6 +1,6 @@
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { expect, test } from 'vitest';
-import { startTestEngine } from '../harness/engine.js';
-import { RawWorker } from '../harness/raw-worker.js';
 
 test('WP-16 a provider that was replaced can fail no binding; the one in its place can', async () => {
   const { workerUrl } = await startTestEngine();

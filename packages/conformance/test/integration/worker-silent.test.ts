@@ -1,6 +1,6 @@
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { expect, test } from 'vitest';
-import { startTestEngine } from '../harness/engine.js';
-import { RawWorker } from '../harness/raw-worker.js';
 
 const eager = { pingIntervalMs: 1_000, pongTimeoutMs: 500 };
 const megabyte = 'x'.repeat(1_000_000);

@@ -1,6 +1,6 @@
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { type Frame, RawWorker, WorkerError } from '@rivulet/testkit/peers/raw-worker';
 import { expect, test } from 'vitest';
-import { startTestEngine } from '../harness/engine.js';
-import { type Frame, RawWorker, WorkerError } from '../harness/raw-worker.js';
 
 async function start() {
   const started = await startTestEngine();

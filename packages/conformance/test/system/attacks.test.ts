@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { frame, OPCODE, upgradeHead } from '@rivulet/testkit/peers/raw-socket';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { AttackedEngine, crowd, later, MOST_SLICE_MS } from '../harness/attacked-engine.js';
-import { frame, OPCODE, upgradeHead } from '../harness/raw-socket.js';
-import { RawWorker } from '../harness/raw-worker.js';
 
 // The attacks of a security review, on an engine with a heap of 512 MiB, while an innocent worker writes and an innocent client watches.
 

@@ -1,9 +1,9 @@
+import { openPage, servePage } from '@rivulet/testkit/browser';
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
+import type { StreamFrame } from '@rivulet/testkit/peers/stream-socket';
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
-import { openPage, servePage } from '../harness/browser.js';
-import { startTestEngine } from '../harness/engine.js';
-import { RawWorker } from '../harness/raw-worker.js';
-import type { StreamFrame } from '../harness/stream-socket.js';
 
 declare global {
   interface Window {

@@ -1,9 +1,9 @@
 import { connect, type Socket } from 'node:net';
+import { EngineProcess } from '@rivulet/testkit/engines/engine-process';
+import { upgradeHead } from '@rivulet/testkit/peers/raw-socket';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
+import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { expect, it, onTestFinished } from 'vitest';
-import { EngineProcess } from '../harness/engine-process.js';
-import { upgradeHead } from '../harness/raw-socket.js';
-import { RawWorker } from '../harness/raw-worker.js';
-import { StreamSocket } from '../harness/stream-socket.js';
 
 const LIMITED = ['/bin/sh', '-c', 'ulimit -n 120; exec "$@"', 'sh'];
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { EngineProcess } from '@rivulet/testkit/engines/engine-process';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { expect, test } from 'vitest';
-import { EngineProcess } from '../harness/engine-process.js';
-import { RawWorker } from '../harness/raw-worker.js';
 
 /** More on demand: `RIVULET_KILL_CYCLES=100 npx vitest run packages/conformance/test/system/kill-nine-writes.test.ts`. */
 const CYCLES = Math.min(Number(process.env.RIVULET_KILL_CYCLES ?? 5), 200);

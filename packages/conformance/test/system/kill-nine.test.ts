@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { EngineProcess } from '@rivulet/testkit/engines/engine-process';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { expect, test } from 'vitest';
-import { EngineProcess } from '../harness/engine-process.js';
 import { KeptPositions } from '../harness/kept-positions.js';
 import { type Found, KillLedger } from '../harness/kill-ledger.js';
 import { type Target, watchUntilKilled, writeUntilKilled } from '../harness/kill-writer.js';
-import { RawWorker } from '../harness/raw-worker.js';
 import { readCopy } from '../harness/store-copy.js';
 
 /** More on demand: `RIVULET_KILL_CYCLES=1000 npx vitest run packages/conformance/test/system/kill-nine.test.ts`. */

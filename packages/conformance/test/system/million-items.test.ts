@@ -5,11 +5,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { EngineProcess } from '@rivulet/testkit/engines/engine-process';
+import { LoopDelay } from '@rivulet/testkit/measures/loop-delay';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { EngineProcess } from '../harness/engine-process.js';
-import { LoopDelay } from '../harness/loop-delay.js';
-import { RawWorker } from '../harness/raw-worker.js';
 
 const FILL = fileURLToPath(new URL('../harness/store-fill.mjs', import.meta.url));
 const ITEMS = 1_000_000;

@@ -1,12 +1,12 @@
+import { startTestEngine, type TestEngineOptions } from '@rivulet/testkit/engines/engine';
+import { EngineProcess } from '@rivulet/testkit/engines/engine-process';
+import { Inbox } from '@rivulet/testkit/inbox';
+import { HalfOpenProxy } from '@rivulet/testkit/links/half-open-proxy';
+import { slowLink } from '@rivulet/testkit/links/slow-link';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { describe, expect, test } from 'vitest';
 import { shows } from '../harness/client-matrix.js';
-import { startTestEngine, type TestEngineOptions } from '../harness/engine.js';
-import { EngineProcess } from '../harness/engine-process.js';
-import { HalfOpenProxy } from '../harness/half-open-proxy.js';
-import { Inbox } from '../harness/inbox.js';
 import { type Item, MOTIA_CLIENTS, Motia, type MotiaClient } from '../harness/motia-client.js';
-import { RawWorker } from '../harness/raw-worker.js';
-import { slowLink } from '../harness/slow-link.js';
 
 const room = { stream_name: 'chat', group_id: 'room-1' };
 

@@ -2,10 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { EngineProcess } from '@rivulet/testkit/engines/engine-process';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
+import { RedisServer } from '@rivulet/testkit/redis/redis-server';
 import { expect, onTestFinished, test } from 'vitest';
-import { RedisServer } from '../../../checker/src/live/redis-server.js';
-import { EngineProcess } from '../harness/engine-process.js';
-import { RawWorker } from '../harness/raw-worker.js';
 
 const ROOT = join(import.meta.dirname, '../../../..');
 const PACKED = ['protocol', 'engine'];

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import { EngineProcess } from '@rivulet/testkit/engines/engine-process';
+import { Inbox } from '@rivulet/testkit/inbox';
+import { connectionsOf } from '@rivulet/testkit/measures/connections';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
+import { type StreamFrame, StreamSocket } from '@rivulet/testkit/peers/stream-socket';
+import { RedisServer } from '@rivulet/testkit/redis/redis-server';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { RedisServer } from '../../../checker/src/live/redis-server.js';
-import { connectionsOf } from '../harness/connections.js';
-import { EngineProcess } from '../harness/engine-process.js';
-import { Inbox } from '../harness/inbox.js';
-import { RawWorker } from '../harness/raw-worker.js';
 import {
   again,
   bound,
@@ -20,7 +21,6 @@ import {
   type Where,
   watchRoom,
 } from '../harness/redis-nodes.js';
-import { type StreamFrame, StreamSocket } from '../harness/stream-socket.js';
 
 let server: RedisServer;
 beforeAll(async () => {

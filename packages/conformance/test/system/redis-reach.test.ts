@@ -1,16 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { connect, type StreamClient } from '@rivulet/client';
 import type { EngineOptions } from '@rivulet/engine';
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { balance } from '@rivulet/testkit/links/balancer';
+import { ChaosProxy } from '@rivulet/testkit/links/chaos-proxy';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
+import { type StreamFrame, StreamSocket } from '@rivulet/testkit/peers/stream-socket';
+import { Random } from '@rivulet/testkit/random';
+import { RedisServer } from '@rivulet/testkit/redis/redis-server';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { ChaosProxy } from '../../../checker/src/live/chaos-proxy.js';
-import { RedisServer } from '../../../checker/src/live/redis-server.js';
-import { Random } from '../../../checker/src/random.js';
-import { balance } from '../harness/balancer.js';
-import { startTestEngine } from '../harness/engine.js';
 import { type Item, Motia } from '../harness/motia-client.js';
-import { RawWorker } from '../harness/raw-worker.js';
-import { type StreamFrame, StreamSocket } from '../harness/stream-socket.js';
 
 const ROOM = { stream_name: 'chat', group_id: 'room' };
 const PATH = '/stream/chat/room';

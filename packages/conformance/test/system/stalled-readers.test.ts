@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { EngineProcess } from '@rivulet/testkit/engines/engine-process';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { expect, onTestFinished, test } from 'vitest';
-import { EngineProcess } from '../harness/engine-process.js';
-import { RawWorker } from '../harness/raw-worker.js';
 
 // Decision 21 is about minutes: `RIVULET_STALL_SECONDS=60 RIVULET_STALL_READERS=1,20,200 npx vitest run …` measures them.
 const SECONDS = Number(process.env.RIVULET_STALL_SECONDS ?? 3);

@@ -4,12 +4,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { EngineProcess, type EngineProcessOptions } from '@rivulet/testkit/engines/engine-process';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
+import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { expect, onTestFinished, test } from 'vitest';
 import { ONE_FILE_THREAD, underStrace } from '../harness/disk-faults.js';
-import { EngineProcess, type EngineProcessOptions } from '../harness/engine-process.js';
-import { RawWorker } from '../harness/raw-worker.js';
 import { readCopy } from '../harness/store-copy.js';
-import { StreamSocket } from '../harness/stream-socket.js';
 
 const FAILING_STORE = fileURLToPath(new URL('../harness/failing-store.mjs', import.meta.url));
 

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { EngineProcess } from '@rivulet/testkit/engines/engine-process';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
+import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { expect, test } from 'vitest';
-import { EngineProcess } from '../harness/engine-process.js';
 import { NumberedWriters, newLedger, storedNumbers } from '../harness/numbered-writers.js';
-import { RawWorker } from '../harness/raw-worker.js';
 import { cannotMount, type FileSystem, SmallDisk } from '../harness/small-disk.js';
-import { StreamSocket } from '../harness/stream-socket.js';
 
 const noDisk = cannotMount();
 if (noDisk !== undefined) process.stderr.write(`the tests of a full disk are skipped: ${noDisk}\n`);

@@ -13,9 +13,9 @@ import type {
   WriteResult,
 } from '@rivulet/engine/store';
 import { RivuletError } from '@rivulet/protocol';
+import { RedisServer } from '@rivulet/testkit/redis/redis-server';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { RedisServer } from '../../../checker/src/live/redis-server.js';
 import { OpenStore } from '../../src/store-contract/factory.js';
 import { expireNow, lmdbFactory, memoryFactory, redisFactory } from '../harness/store-factories.js';
 import { StoreModel } from '../harness/store-model.js';

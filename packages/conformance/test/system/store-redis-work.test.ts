@@ -1,8 +1,8 @@
+import { EngineProcess } from '@rivulet/testkit/engines/engine-process';
+import { LoopSlices } from '@rivulet/testkit/measures/loop-slices';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
+import { RedisServer } from '@rivulet/testkit/redis/redis-server';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { RedisServer } from '../../../checker/src/live/redis-server.js';
-import { EngineProcess } from '../harness/engine-process.js';
-import { LoopSlices } from '../harness/loop-slices.js';
-import { RawWorker } from '../harness/raw-worker.js';
 
 let server: RedisServer;
 beforeAll(async () => {

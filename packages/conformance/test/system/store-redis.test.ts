@@ -1,7 +1,7 @@
 import { storeContract } from '@rivulet/conformance/store-contract';
+import { RedisCluster } from '@rivulet/testkit/redis/redis-cluster';
+import { RedisServer } from '@rivulet/testkit/redis/redis-server';
 import { afterAll, beforeAll, describe, test } from 'vitest';
-import { RedisCluster } from '../../../checker/src/live/redis-cluster.js';
-import { RedisServer } from '../../../checker/src/live/redis-server.js';
 import { redisFactory } from '../harness/store-factories.js';
 
 let server: RedisServer;

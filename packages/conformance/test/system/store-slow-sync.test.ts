@@ -1,11 +1,11 @@
 import { setTimeout } from 'node:timers/promises';
 import { LIMITS } from '@rivulet/protocol';
+import { EngineProcess } from '@rivulet/testkit/engines/engine-process';
+import { LoopDelay } from '@rivulet/testkit/measures/loop-delay';
+import { type Frame, RawWorker } from '@rivulet/testkit/peers/raw-worker';
+import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { expect, onTestFinished, test } from 'vitest';
 import { endFaults, ONE_FILE_THREAD, underPassingStrace, underStrace } from '../harness/disk-faults.js';
-import { EngineProcess } from '../harness/engine-process.js';
-import { LoopDelay } from '../harness/loop-delay.js';
-import { type Frame, RawWorker } from '../harness/raw-worker.js';
-import { StreamSocket } from '../harness/stream-socket.js';
 
 const SYNC_MS = 5_000;
 /** Past the start, then now and then. */

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { startTestEngine, type TestEngine } from '@rivulet/testkit/engines/engine';
+import { heldBytes } from '@rivulet/testkit/measures/heap';
+import { frame, OPCODE, upgradeHead } from '@rivulet/testkit/peers/raw-socket';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { expect, it, onTestFinished } from 'vitest';
-import { startTestEngine, type TestEngine } from '../harness/engine.js';
-import { heldBytes } from '../harness/heap.js';
-import { frame, OPCODE, upgradeHead } from '../harness/raw-socket.js';
-import { RawWorker } from '../harness/raw-worker.js';
 
 const PEERS = 100;
 const MOST_BYTES = 262_144;

@@ -3,13 +3,15 @@ import { once } from 'node:events';
 import { copyFileSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { fixture } from '@rivulet/testkit/config-fixtures';
+import { directoryWith } from '@rivulet/testkit/directory-with';
+import { CliProcess, run } from '@rivulet/testkit/engines/cli-process';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import { parse } from 'yaml';
 import { ENGINE_VERSION } from '../../src/config/engine-version.js';
 import { isLoopback } from '../../src/structures/ip-address.js';
-import { CliProcess, run } from '../cli-process.js';
-import { directoryWith, fixture, ROOT } from '../config-files.js';
+import { ROOT } from '../config-files.js';
 
 const LOCAL = `workers:
   - name: iii-worker-manager

@@ -1,10 +1,11 @@
 import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
+import { directoryWith } from '@rivulet/testkit/directory-with';
+import { CliProcess, run } from '@rivulet/testkit/engines/cli-process';
 import { describe, expect, it } from 'vitest';
 import { describeConfig } from '../../src/config/loading/describe-config.js';
 import { loadConfig } from '../../src/config/loading/load-config.js';
-import { CliProcess, run } from '../cli-process.js';
-import { directoryWith, load, problemsOf } from '../config-files.js';
+import { load, problemsOf } from '../config-files.js';
 
 const workers = (adapter: string, owner = 'iii-stream', config = 'host: 127.0.0.1, port: 0, ') =>
   `workers:\n  - { name: iii-worker-manager, config: { host: 127.0.0.1, port: 0 } }\n  - name: ${owner}\n    config: { ${config}adapter: ${adapter} }\n`;

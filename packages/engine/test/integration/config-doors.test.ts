@@ -1,8 +1,9 @@
+import { directoryWith } from '@rivulet/testkit/directory-with';
+import { run } from '@rivulet/testkit/engines/cli-process';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { describeConfig } from '../../src/config/loading/describe-config.js';
-import { run } from '../cli-process.js';
-import { directoryWith, load, problemsOf, warningCodes } from '../config-files.js';
+import { load, problemsOf, warningCodes } from '../config-files.js';
 
 const worker = (config: string, more = '') => `${more}workers: [{ name: iii-worker-manager, config: { ${config} } }]`;
 const stream = (config: string) => `workers: [{ name: iii-stream, config: { ${config} } }]`;

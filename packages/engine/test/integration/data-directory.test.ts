@@ -1,11 +1,12 @@
 import { chmodSync, mkdirSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { directoryWith } from '@rivulet/testkit/directory-with';
+import { CliProcess, run } from '@rivulet/testkit/engines/cli-process';
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../src/config/config-error.js';
 import { loadConfig } from '../../src/config/loading/load-config.js';
 import { closeStoreDirectories, inspectStoreDirectories } from '../../src/config/store-directories.js';
-import { CliProcess, run } from '../cli-process.js';
-import { directoryWith, problemsOf } from '../config-files.js';
+import { problemsOf } from '../config-files.js';
 
 const FILE = `workers:
   - name: iii-worker-manager

@@ -1,8 +1,8 @@
+import { directoryWith } from '@rivulet/testkit/directory-with';
 import { expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/loading/load-config.js';
 import { startEngine } from '../../src/engine.js';
 import { type LogFields, silentLogger } from '../../src/logging/logger.js';
-import { directoryWith } from '../config-files.js';
 
 const ADAPTER = `
 const no = async () => {};

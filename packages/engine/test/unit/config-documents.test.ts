@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fixture } from '@rivulet/testkit/config-fixtures';
+import { directoryWith } from '@rivulet/testkit/directory-with';
 import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { ENGINE_VERSION } from '../../src/config/engine-version.js';
@@ -16,7 +18,7 @@ import {
   streamSchema,
   workerManagerSchema,
 } from '../../src/config/loading/worker-schemas.js';
-import { directoryWith, fixture, load, ROOT } from '../config-files.js';
+import { load, ROOT } from '../config-files.js';
 
 const SAMPLE = readFileSync(join(ROOT, 'iii-config.yaml'), 'utf8');
 const DOCUMENT = readFileSync(join(ROOT, 'docs/configuration.md'), 'utf8');

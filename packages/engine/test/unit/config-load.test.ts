@@ -1,11 +1,13 @@
 import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fixture } from '@rivulet/testkit/config-fixtures';
+import { directoryWith } from '@rivulet/testkit/directory-with';
 import { describe, expect, it } from 'vitest';
 import type { Config } from '../../src/config/config.js';
 import { ConfigError } from '../../src/config/config-error.js';
 import { loadConfig } from '../../src/config/loading/load-config.js';
 import { inspectStoreDirectories } from '../../src/config/store-directories.js';
-import { directoryWith, fixture, load, problemsOf, warningCodes } from '../config-files.js';
+import { load, problemsOf, warningCodes } from '../config-files.js';
 
 const effective = ({ workerManagers, stream, state, pubsub, logging }: Config) => ({ workerManagers, stream, state, pubsub, logging });
 const loadFixture = (name: string) => loadConfig({ file: fixture(name), cwd: '/srv', env: {}, lenient: false });

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
+import { directoryWith } from '@rivulet/testkit/directory-with';
 import { describe, expect, it } from 'vitest';
 import { describeConfig } from '../../src/config/loading/describe-config.js';
 import { loadConfig } from '../../src/config/loading/load-config.js';
-import { directoryWith, load, problemsOf, warningCodes } from '../config-files.js';
+import { load, problemsOf, warningCodes } from '../config-files.js';
 
 const SPACE_KEYS = 'min_free_bytes: 1024, min_free_percent: 0, ballast_bytes: 512';
 const SPACE = { minFreeBytes: 1_024, minFreePercent: 0, ballastBytes: 512 };

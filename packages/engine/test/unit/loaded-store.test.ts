@@ -1,4 +1,5 @@
 import { RivuletError } from '@rivulet/protocol';
+import { directoryWith } from '@rivulet/testkit/directory-with';
 import { describe, expect, it } from 'vitest';
 import { type LogFields, silentLogger } from '../../src/logging/logger.js';
 import { createMemoryStore } from '../../src/store/memory/memory-store.js';
@@ -6,7 +7,6 @@ import { loadStoreModule } from '../../src/store/module/load-store-module.js';
 import { LoadedStore } from '../../src/store/module/loaded-store.js';
 import type { StoreEvents, StreamStore, Write } from '../../src/store/store.js';
 import { systemClock } from '../../src/structures/clock.js';
-import { directoryWith } from '../config-files.js';
 
 const GROUP = { stream: 'chat', group: 'room' };
 const EVENTS = { onCommit() {}, onBreak() {} };

@@ -1,6 +1,6 @@
+import { openPage, servePage } from '@rivulet/testkit/browser';
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
 import { expect, test } from 'vitest';
-import { openPage, servePage } from '../../../conformance/test/harness/browser.js';
-import { startTestEngine } from '../../../conformance/test/harness/engine.js';
 import { bundleForBrowser } from '../bundle.js';
 import { connectWorker } from '../connect-worker.js';
 

@@ -1,5 +1,5 @@
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
 import { expect, expectTypeOf, test } from 'vitest';
-import { startTestEngine } from '../../../conformance/test/harness/engine.js';
 import { type FunctionCaller, type RemoteFunctionHandler } from '../../src/index.js';
 import { connectWorker, settled } from '../connect-worker.js';
 

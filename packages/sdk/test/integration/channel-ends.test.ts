@@ -1,7 +1,7 @@
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { HalfOpenProxy } from '@rivulet/testkit/links/half-open-proxy';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
-import { startTestEngine } from '../../../conformance/test/harness/engine.js';
-import { HalfOpenProxy } from '../../../conformance/test/harness/half-open-proxy.js';
 import { ChannelReader, ChannelWriter, type InvocationError } from '../../src/index.js';
 import { connectWorker } from '../connect-worker.js';
 

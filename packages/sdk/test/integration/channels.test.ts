@@ -1,6 +1,6 @@
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { Inbox } from '@rivulet/testkit/inbox';
 import { expect, test } from 'vitest';
-import { startTestEngine } from '../../../conformance/test/harness/engine.js';
-import { Inbox } from '../../../conformance/test/harness/inbox.js';
 import { ChannelReader, ChannelWriter, type InvocationError } from '../../src/index.js';
 import { connectWorker, settled } from '../connect-worker.js';
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { expect, test } from 'vitest';
-import { startTestEngine } from '../../../conformance/test/harness/engine.js';
-import { RawWorker } from '../../../conformance/test/harness/raw-worker.js';
 import { InvocationError } from '../../src/index.js';
 import { connectWorker, settled } from '../connect-worker.js';
 

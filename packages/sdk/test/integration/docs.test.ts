@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { startTestEngine } from '../../../conformance/test/harness/engine.js';
 import { SDK_ERROR_CODES, stream } from '../../src/index.js';
 import { connectWorker } from '../connect-worker.js';
 

@@ -1,7 +1,7 @@
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { Inbox } from '@rivulet/testkit/inbox';
+import { HalfOpenProxy } from '@rivulet/testkit/links/half-open-proxy';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { startTestEngine } from '../../../conformance/test/harness/engine.js';
-import { HalfOpenProxy } from '../../../conformance/test/harness/half-open-proxy.js';
-import { Inbox } from '../../../conformance/test/harness/inbox.js';
 import type { InvocationError } from '../../src/index.js';
 import { connectWorker, settled } from '../connect-worker.js';
 

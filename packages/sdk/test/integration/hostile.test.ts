@@ -1,8 +1,8 @@
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { RecordingEngine } from '@rivulet/testkit/engines/recording-engine';
+import { Inbox } from '@rivulet/testkit/inbox';
+import { type Frame, RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { expect, test } from 'vitest';
-import { startTestEngine } from '../../../conformance/test/harness/engine.js';
-import { Inbox } from '../../../conformance/test/harness/inbox.js';
-import { type Frame, RawWorker } from '../../../conformance/test/harness/raw-worker.js';
-import { RecordingEngine } from '../../../conformance/test/harness/recording-engine.js';
 import type { InvocationError } from '../../src/index.js';
 import { connectWorker, settled } from '../connect-worker.js';
 

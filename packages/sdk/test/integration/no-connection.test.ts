@@ -1,8 +1,8 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { Inbox } from '@rivulet/testkit/inbox';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { startTestEngine } from '../../../conformance/test/harness/engine.js';
-import { Inbox } from '../../../conformance/test/harness/inbox.js';
 import { type ConnectionState, type InitOptions, type InvocationError, registerWorker } from '../../src/index.js';
 import { connectWorker, settled } from '../connect-worker.js';
 

@@ -1,8 +1,8 @@
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { RecordingEngine } from '@rivulet/testkit/engines/recording-engine';
+import { Inbox } from '@rivulet/testkit/inbox';
+import { HalfOpenProxy } from '@rivulet/testkit/links/half-open-proxy';
 import { expect, test } from 'vitest';
-import { startTestEngine } from '../../../conformance/test/harness/engine.js';
-import { HalfOpenProxy } from '../../../conformance/test/harness/half-open-proxy.js';
-import { Inbox } from '../../../conformance/test/harness/inbox.js';
-import { RecordingEngine } from '../../../conformance/test/harness/recording-engine.js';
 import type { ISdk, TriggerConfig } from '../../src/index.js';
 import { connectWorker, settled } from '../connect-worker.js';
 

@@ -1,9 +1,9 @@
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { EngineProcess } from '@rivulet/testkit/engines/engine-process';
+import { Inbox } from '@rivulet/testkit/inbox';
+import { HalfOpenProxy } from '@rivulet/testkit/links/half-open-proxy';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { expect, test } from 'vitest';
-import { startTestEngine } from '../../../conformance/test/harness/engine.js';
-import { EngineProcess } from '../../../conformance/test/harness/engine-process.js';
-import { HalfOpenProxy } from '../../../conformance/test/harness/half-open-proxy.js';
-import { Inbox } from '../../../conformance/test/harness/inbox.js';
-import { RawWorker } from '../../../conformance/test/harness/raw-worker.js';
 import type { ConnectionState, InvocationError, ISdk } from '../../src/index.js';
 import { connectWorker, settled } from '../connect-worker.js';
 

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import { Inbox } from '@rivulet/testkit/inbox';
 import * as official from 'iii-sdk-0.11.6';
 import { expect, onTestFinished, test } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { Inbox } from '../../../conformance/test/harness/inbox.js';
 import * as ours from '../../src/index.js';
 import { type Sdk, startCompatibleWorker } from '../compatible-worker.js';
 

@@ -1,6 +1,6 @@
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { Inbox } from '@rivulet/testkit/inbox';
 import { expect, expectTypeOf, test } from 'vitest';
-import { startTestEngine } from '../../../conformance/test/harness/engine.js';
-import { Inbox } from '../../../conformance/test/harness/inbox.js';
 import { state, stream } from '../../src/index.js';
 import type { StateEventData } from '../../src/state.js';
 import { connectWorker, settled } from '../connect-worker.js';

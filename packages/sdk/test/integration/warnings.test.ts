@@ -1,6 +1,6 @@
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { Inbox } from '@rivulet/testkit/inbox';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { startTestEngine } from '../../../conformance/test/harness/engine.js';
-import { Inbox } from '../../../conformance/test/harness/inbox.js';
 import { type InitOptions, type InvocationError, Logger, registerWorker, stream, TriggerAction } from '../../src/index.js';
 import { connectWorker } from '../connect-worker.js';
 

@@ -1,7 +1,7 @@
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { Inbox } from '@rivulet/testkit/inbox';
+import { connectOfficial } from '@rivulet/testkit/peers/official-worker';
 import { expect, test } from 'vitest';
-import { startTestEngine } from '../../../conformance/test/harness/engine.js';
-import { Inbox } from '../../../conformance/test/harness/inbox.js';
-import { connectOfficial } from '../../../conformance/test/harness/official-worker.js';
 import { InvocationError, registerWorker, state, stream, TriggerAction } from '../../src/index.js';
 import { connectWorker, settled } from '../connect-worker.js';
 

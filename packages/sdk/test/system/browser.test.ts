@@ -1,8 +1,8 @@
 import { isBuiltin } from 'node:module';
+import { openPage, servePage } from '@rivulet/testkit/browser';
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
-import { openPage, servePage } from '../../../conformance/test/harness/browser.js';
-import { startTestEngine } from '../../../conformance/test/harness/engine.js';
 import type * as sdk from '../../src/browser.js';
 import type { ChannelWriter, InvocationError } from '../../src/index.js';
 import { bundleForBrowser } from '../bundle.js';

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
-import { PATIENCE_MS } from './inbox.js';
+import { PATIENCE_MS } from '../inbox.js';
 
-const PROBE = fileURLToPath(new URL('./loop-slices-probe.mjs', import.meta.url));
+const PROBE = fileURLToPath(new URL('../../probes/loop-slices-probe.mjs', import.meta.url));
 
 /** Processor time of the main thread of an engine, in milliseconds. */
 export interface Slices {

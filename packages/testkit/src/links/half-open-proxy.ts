@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
-import { Inbox } from './inbox.js';
+import { Inbox } from '../inbox.js';
 
 interface Link {
   readonly client: Socket;

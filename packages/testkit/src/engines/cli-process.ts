@@ -1,9 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { ROOT } from './config-files.js';
-
-export const MAIN = join(ROOT, 'packages/engine/dist/cli/main.js');
+import { CLI } from './engine-process.js';
 
 export interface Finished {
   readonly code: number | null;
@@ -24,7 +21,7 @@ export class CliProcess {
 
   constructor(args: readonly string[], cwd: string, env: Readonly<Record<string, string>> = {}) {
     const started = performance.now();
-    this.#child = spawn(process.execPath, [MAIN, ...args], {
+    this.#child = spawn(process.execPath, [CLI, ...args], {
       cwd,
       env: { PATH: process.env.PATH, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],

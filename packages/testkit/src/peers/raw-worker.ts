@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { onTestFinished } from 'vitest';
 import { type ClientOptions, WebSocket } from 'ws';
-import { Inbox } from './inbox.js';
+import { Inbox } from '../inbox.js';
 
 export type Frame = Readonly<Record<string, unknown>>;
 

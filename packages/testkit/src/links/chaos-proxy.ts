@@ -1,5 +1,4 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import type { NemesisVerb } from '../history/op.js';
 import type { Random } from '../random.js';
 
 /** Seen from the client: `down` is what it gets, `up` what it sends. */
@@ -15,8 +14,11 @@ interface Weather {
   readonly swallowed: Set<Direction>;
 }
 
+/** What the proxy can do to its links. */
+export type LinkVerb = 'latency' | 'bandwidth' | 'slice' | 'blackhole' | 'reset' | 'cut-after' | 'refuse' | 'heal';
+
 /** Told of every change, so that the history has the whole schedule. */
-export type OnVerb = (verb: NemesisVerb, on: string, how: string) => void;
+export type OnVerb = (verb: LinkVerb, on: string, how: string) => void;
 
 /** Bytes that one direction holds before its source is read no further. */
 const MOST_HELD = 1_048_576;
@@ -114,7 +116,7 @@ export class ChaosProxy {
     return link === undefined ? [...this.links] : [link];
   }
 
-  #set(verb: NemesisVerb, how: string, link: Link | undefined, change: (weather: Weather) => void): void {
+  #set(verb: LinkVerb, how: string, link: Link | undefined, change: (weather: Weather) => void): void {
     this.#onVerb(verb, nameOf(link), how);
     if (link === undefined) change(this.#weather);
     for (const each of this.#chosen(link)) each.set(change);

@@ -4,8 +4,8 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { Inbox } from './inbox.js';
-import type { Frame } from './raw-worker.js';
+import { Inbox } from '../inbox.js';
+import type { Frame } from '../peers/raw-worker.js';
 
 export interface Recorded {
   /** Which connection of this engine, from 0. */

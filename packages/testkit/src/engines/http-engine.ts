@@ -1,6 +1,6 @@
 import type { HttpConfig } from '@rivulet/engine';
+import { RawWorker } from '../peers/raw-worker.js';
 import { startTestEngine, type TestEngine } from './engine.js';
-import { RawWorker } from './raw-worker.js';
 
 export interface HttpEngine extends TestEngine {
   readonly worker: RawWorker;

@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest';
 import { type ClientOptions, WebSocket } from 'ws';
-import { Inbox } from './inbox.js';
+import { Inbox } from '../inbox.js';
 
 export interface StreamFrame {
   readonly type: string;

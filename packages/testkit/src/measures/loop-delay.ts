@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
-import { PATIENCE_MS } from './inbox.js';
+import { PATIENCE_MS } from '../inbox.js';
 
-const PROBE = fileURLToPath(new URL('./loop-delay-probe.mjs', import.meta.url));
+const PROBE = fileURLToPath(new URL('../../probes/loop-delay-probe.mjs', import.meta.url));
 
 export interface LoopFigures {
   /** Lateness of the event loop on the wall clock, in milliseconds. Other processes on the machine add to it. */
