@@ -1,8 +1,5 @@
-import { fileURLToPath, pathToFileURL } from 'node:url';
-
-const DIST = fileURLToPath(new URL('../../../engine/dist/', import.meta.url));
-
-const urlOf = (file: string) => JSON.stringify(pathToFileURL(`${DIST}${file}`).href);
+/** The built entry that exports the classes below. A module of a `data:` URL can import no package by its name. */
+const PARTS = JSON.stringify(new URL('../../../engine/dist/parts.js', import.meta.url).href);
 
 /**
  * Deliberate faults, each one that the fuzzer must find. They are put into the process of the engine before it starts, so that the product
@@ -11,7 +8,7 @@ const urlOf = (file: string) => JSON.stringify(pathToFileURL(`${DIST}${file}`).h
 export const FAULTS: Readonly<Record<string, string>> = {
   /** E1 as it was: a throw on a lone surrogate, in a promise that nobody awaits. */
   'unhandled-rejection': `
-    import { StreamSession } from ${urlOf('stream/stream-session.js')};
+    import { StreamSession } from ${PARTS};
     const { onText } = StreamSession.prototype;
     StreamSession.prototype.onText = function (text) {
       if (text.includes('"refresh"') && /\\\\ud[89a-f]/i.test(text)) void (async () => encodeURIComponent('\\ud800'))();
@@ -19,7 +16,7 @@ export const FAULTS: Readonly<Record<string, string>> = {
     };`,
   /** One change in fifty is never written to anybody. */
   'lost-change': `
-    import { Hub } from ${urlOf('stream/hub.js')};
+    import { Hub } from ${PARTS};
     const { publish } = Hub.prototype;
     let n = 0;
     Hub.prototype.publish = function (commit, text) {
@@ -28,7 +25,7 @@ export const FAULTS: Readonly<Record<string, string>> = {
     };`,
   /** Every frame of a stream client is kept. */
   leak: `
-    import { StreamSession } from ${urlOf('stream/stream-session.js')};
+    import { StreamSession } from ${PARTS};
     const { onText } = StreamSession.prototype;
     const kept = (globalThis.kept = []);
     StreamSession.prototype.onText = function (text) {
@@ -37,7 +34,7 @@ export const FAULTS: Readonly<Record<string, string>> = {
     };`,
   /** A frame that names a prototype makes its reader throw, inside the boundary of the connection. */
   'caught-throw': `
-    import { WorkerSession } from ${urlOf('core/worker-session.js')};
+    import { WorkerSession } from ${PARTS};
     const { onText } = WorkerSession.prototype;
     WorkerSession.prototype.onText = function (text) {
       if (text.includes('"__proto__"')) throw new TypeError('a deliberate fault');
