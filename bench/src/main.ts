@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { markdown, surroundings } from './measure/report.js';
+import { benchEnvironment, markdown } from './measure/report.js';
 import type { Effort, Scenario, ScenarioResult } from './scenario.js';
 import { avalanche } from './scenarios/avalanche.js';
 import { calls } from './scenarios/calls.js';
@@ -68,7 +68,7 @@ if (wanted.some(({ needsRedis = false }) => needsRedis)) RedisServer.require();
 const results: ScenarioResult[] = [];
 for (const scenario of wanted) results.push(await scenario.run(effort, (line) => void process.stderr.write(`${line}\n`)));
 
-const where = surroundings(['npm run bench', ...process.argv.slice(2)].join(' '));
+const where = benchEnvironment(['npm run bench', ...process.argv.slice(2)].join(' '));
 const table = markdown(results, where);
 mkdirSync(values.out, { recursive: true });
 writeFileSync(`${values.out}/latest.json`, `${JSON.stringify({ ...where, effort, results }, undefined, 2)}\n`);

@@ -3,7 +3,7 @@ import { cpus, release, totalmem } from 'node:os';
 import type { Figure, ScenarioResult, Target } from '../scenario.js';
 
 /** What a figure depends on besides the code. */
-export interface Surroundings {
+export interface BenchEnvironment {
   readonly date: string;
   readonly commit: string;
   readonly command: string;
@@ -14,7 +14,7 @@ export interface Surroundings {
   readonly memoryGiB: number;
 }
 
-export function surroundings(command: string): Surroundings {
+export function benchEnvironment(command: string): BenchEnvironment {
   return {
     date: new Date().toISOString(),
     commit: commitOfHead(),
@@ -35,7 +35,7 @@ function commitOfHead(): string {
   }
 }
 
-export function markdown(results: readonly ScenarioResult[], where: Surroundings): string {
+export function markdown(results: readonly ScenarioResult[], where: BenchEnvironment): string {
   const lines = [
     '# Benchmarks',
     '',

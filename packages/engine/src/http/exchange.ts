@@ -23,7 +23,7 @@ import type { UnsentResponses } from './response/unsent-responses.js';
 import type { Route } from './routes/route.js';
 
 /** What all exchanges of a listener share. */
-export interface ExchangeRoom {
+export interface ExchangeContext {
   readonly config: HttpConfig;
   readonly fabric: Fabric;
   readonly channels: Channels;
@@ -65,7 +65,7 @@ const NO_BODY: ParsedBody = { kind: 'body', text: 'null', inexact: false };
  * the client leaves. Then the call in flight is forgotten and both channels are freed, whatever stage it was in.
  */
 export class Exchange implements StreamedResponseOwner {
-  readonly #room: ExchangeRoom;
+  readonly #room: ExchangeContext;
   readonly #routed: RoutedRequest;
   readonly #ended: () => void;
   readonly #body: RequestBody;
@@ -87,7 +87,7 @@ export class Exchange implements StreamedResponseOwner {
   #over = false;
 
   /** `ended` runs once, when nothing of the exchange is left but bytes on their way. */
-  constructor(room: ExchangeRoom, routed: RoutedRequest, ended: () => void) {
+  constructor(room: ExchangeContext, routed: RoutedRequest, ended: () => void) {
     this.#room = room;
     this.#routed = routed;
     this.#ended = ended;

@@ -8,7 +8,7 @@ import type { Logger } from '../logging/logger.js';
 import type { Clock } from '../structures/clock.js';
 import type { DescriptorReserve } from '../transport/admission/descriptor-reserve.js';
 import { isHostAllowed } from '../transport/upgrade/host-check.js';
-import { Exchange, type ExchangeRoom } from './exchange.js';
+import { Exchange, type ExchangeContext } from './exchange.js';
 import { HttpListener } from './http-listener.js';
 import { BodyIntake } from './request/body-intake.js';
 import type { HttpRequest } from './request/http-request.js';
@@ -34,7 +34,7 @@ export interface HttpModuleOptions {
 
 /** `http` triggers: the port, the routes, and the requests that are under way (spec HT). */
 export class HttpModule implements TriggerProvider {
-  readonly #room: ExchangeRoom;
+  readonly #room: ExchangeContext;
   readonly #listener: HttpListener;
   readonly #table = new RouteTable();
   /** Routes of sessions with rules serve what no other route does. */

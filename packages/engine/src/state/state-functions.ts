@@ -12,7 +12,7 @@ import { ListSlots } from '../store/callers/list-slots.js';
 import { PendingWrites } from '../store/callers/pending-writes.js';
 import type { ApplyResult, Change, StoredItem, StreamStore } from '../store/store.js';
 import { systemClock } from '../structures/clock.js';
-import { Rounds } from '../structures/coalesced-reads.js';
+import { CoalescedReads } from '../structures/coalesced-reads.js';
 import { TurnBudget } from '../structures/turn-budget.js';
 import { MOST_LISTED, readName, readScope, readScopesQuery, readValue, STATE_STREAM } from './state-input.js';
 import { STATE_SCHEMAS } from './state-schemas.js';
@@ -50,7 +50,7 @@ class StateFunctions {
   readonly #maxValueBytes: number | undefined;
   readonly #writes = new PendingWrites();
   /** Callers that want the same list at the same time share it. */
-  readonly #names = new Rounds<JsonText>();
+  readonly #names = new CoalescedReads<JsonText>();
   readonly #lists = new ListSlots();
   readonly #turns = TurnBudget.of(systemClock);
 

@@ -1,4 +1,4 @@
-/** Bytes that many may hold together. */
+/** Bounds the bytes that all users of one budget hold together. */
 export class ByteBudget {
   readonly #most: number;
   #held = 0;
@@ -7,13 +7,14 @@ export class ByteBudget {
     this.#most = most;
   }
 
-  /** `false`: there is no room for them, and nothing was taken. */
+  /** Takes bytes from the budget. Returns `false`, and takes nothing, when fewer are free. */
   take(bytes: number): boolean {
     if (this.#held + bytes > this.#most) return false;
     this.#held += bytes;
     return true;
   }
 
+  /** Returns bytes to the budget. */
   give(bytes: number): void {
     this.#held -= bytes;
   }

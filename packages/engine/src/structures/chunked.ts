@@ -1,9 +1,10 @@
-/** Weight at which a chunk ends, before it has `size` entries. */
+/** Weight at which a chunk ends, even if it has fewer entries than its size. */
 export const MOST_WEIGHT = 262_144;
 
 /**
- * Reads a source in chunks of `size`, or of fewer entries that are heavy; the event loop may run between two of them. `done` runs when the last was taken, or the reader stops.
- * An empty source yields no chunk.
+ * Yields the entries of a source in chunks, and lets the event loop turn between two chunks. A chunk has `size` entries, or fewer when
+ * their weight exceeds `MOST_WEIGHT`. An empty source yields no chunk. The generator calls `done` after the last chunk, or when its reader
+ * stops.
  */
 export async function* chunked<T>(
   source: Iterable<T>,

@@ -1,6 +1,8 @@
-/** Time, injected. `now` is Unix milliseconds and may jump; `monotonic` is milliseconds that never do, for intervals and deadlines. */
+/** Time. Tests and simulations inject their own clock. */
 export interface Clock {
+  /** Returns Unix milliseconds. They jump when somebody sets the clock of the machine. */
   now(): number;
+  /** Returns milliseconds since an arbitrary start. They never jump, so intervals and deadlines use them. */
   monotonic(): number;
 }
 

@@ -1,32 +1,34 @@
 import { PairMap } from './pair-map.js';
 
-interface Round<T> {
+interface Run<T> {
   readonly running: Promise<T>;
   next: Promise<T> | undefined;
 }
 
 /**
- * Reads of things with two names, one at a time for each thing. Whoever asks while one runs shares the next with all who ask until it
- * begins: an answer is never older than its question, and any number of questions cost two reads.
+ * Shares reads between callers that want the same thing, which two names identify. At most one read of a thing runs at a time. Calls that
+ * arrive during a read share the next one. So a result is never older than the call that receives it, and any number of calls that arrive
+ * together cost at most two reads.
  */
-export class Rounds<T> {
-  readonly #rounds = new PairMap<Round<T>>();
+export class CoalescedReads<T> {
+  readonly #runs = new PairMap<Run<T>>();
 
+  /** Resolves with the result of a read that began after this call. Rejects if that read fails. */
   run(first: string, second: string, read: () => Promise<T>): Promise<T> {
-    const round = this.#rounds.get(first, second);
-    if (round === undefined) return this.#begin(first, second, read);
+    const run = this.#runs.get(first, second);
+    if (run === undefined) return this.#begin(first, second, read);
     const next = () => this.#begin(first, second, read);
-    round.next ??= round.running.then(next, next);
-    return round.next;
+    run.next ??= run.running.then(next, next);
+    return run.next;
   }
 
   #begin(first: string, second: string, read: () => Promise<T>): Promise<T> {
-    const round: Round<T> = { running: read(), next: undefined };
-    this.#rounds.set(first, second, round);
+    const run: Run<T> = { running: read(), next: undefined };
+    this.#runs.set(first, second, run);
     const ended = () => {
-      if (round.next === undefined) this.#rounds.delete(first, second);
+      if (run.next === undefined) this.#runs.delete(first, second);
     };
-    round.running.then(ended, ended);
-    return round.running;
+    run.running.then(ended, ended);
+    return run.running;
   }
 }

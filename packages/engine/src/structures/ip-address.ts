@@ -1,9 +1,9 @@
 import { isIPv4, isIPv6 } from 'node:net';
 
-/** Bits of an IPv6 address that one customer of a provider usually owns. */
+/** Leading 16-bit groups of an IPv6 address that a provider usually gives to one customer (a /64 network). */
 const CUSTOMER_GROUPS = 4;
 
-/** The 8 groups of an IPv6 address, or the 4 bytes of an IPv4 address; `undefined` for any other text. */
+/** Returns the 8 groups of an IPv6 address, or the 4 bytes of an IPv4 address. Returns `undefined` for any other text. */
 function partsOf(address: string): readonly number[] | undefined {
   if (isIPv4(address)) return address.split('.').map(Number);
   if (!isIPv6(address)) return undefined;
@@ -26,21 +26,21 @@ function readGroups(text: string): number[] {
   return text === '' ? [] : text.split(':').map((group) => Number.parseInt(group, 16));
 }
 
-/** `::ffff:a.b.c.d` is how a socket of IPv6 shows a peer of IPv4. */
+/** Returns the IPv4 address inside `::ffff:a.b.c.d`. An IPv6 socket shows an IPv4 peer by such an address. */
 function unmapped(groups: readonly number[]): readonly number[] {
   const [a, b, c, d, e, mark, high = 0, low = 0] = groups;
   if (a !== 0 || b !== 0 || c !== 0 || d !== 0 || e !== 0 || mark !== 0xffff) return groups;
   return [high >> 8, high & 255, low >> 8, low & 255];
 }
 
-/** An address in one spelling: an IPv4 address as such, also where a listener speaks IPv6. Other text stays as it is. */
+/** Returns an address in its one spelling. A mapped IPv4 address becomes plain IPv4. A text that is no address stays as it is. */
 export function plainAddress(address: string): string {
   const parts = partsOf(address);
   if (parts === undefined) return address;
   return parts.length === 4 ? parts.join('.') : address.toLowerCase();
 }
 
-/** The key by which limits count an address: an IPv4 address itself, the /64 network of an IPv6 address. */
+/** Returns the key by which limits count an address: the IPv4 address itself, or the /64 network of an IPv6 address. */
 export function addressGroup(address: string): string {
   const parts = partsOf(address);
   if (parts === undefined) return address;
@@ -49,7 +49,7 @@ export function addressGroup(address: string): string {
   return `${network.join(':')}::/64`;
 }
 
-/** Whether packets of this address never leave the machine. `host` may be the name `localhost`. */
+/** Returns whether packets to this host never leave the machine. `host` is an address or the name `localhost`. */
 export function isLoopback(host: string): boolean {
   if (host.toLowerCase() === 'localhost') return true;
   const parts = partsOf(host);
@@ -66,15 +66,17 @@ interface Range {
 export class AddressRanges {
   readonly #ranges: readonly Range[];
 
-  /** Ignores what `isRange` refuses. */
+  /** Ignores every text that `isRange` refuses. */
   constructor(ranges: readonly string[]) {
     this.#ranges = ranges.map(readRange).filter((range) => range !== undefined);
   }
 
+  /** Returns whether a text is an address or a CIDR range. */
   static isRange(text: string): boolean {
     return readRange(text) !== undefined;
   }
 
+  /** Returns whether the address lies in one of the ranges. */
   contains(address: string): boolean {
     if (this.#ranges.length === 0) return false;
     const parts = partsOf(address);
@@ -88,7 +90,7 @@ function readRange(text: string): Range | undefined {
   if (parts === undefined || more !== undefined) return undefined;
   const most = parts.length === 4 ? 32 : 128;
   if (length === undefined) return { parts, bits: most };
-  // The length of a mapped range counts the 96 bits in front of the IPv4 address.
+  // The prefix length of a mapped range includes the 96 bits in front of the IPv4 address.
   const bits = /^\d{1,3}$/.test(length) ? Number(length) - (parts.length === 4 && address.includes(':') ? 96 : 0) : -1;
   return bits < 0 || bits > most ? undefined : { parts, bits };
 }

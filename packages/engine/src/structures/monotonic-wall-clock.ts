@@ -1,10 +1,11 @@
 import type { Clock } from './clock.js';
 
 /**
- * Unix milliseconds that never jump: the wall clock as it was when this was made, and from then on what the monotonic clock says. For
- * deadlines that outlive the process: within a run a jump of the wall clock moves none, the next run begins from the wall clock again.
+ * Returns Unix milliseconds that never jump. It reads the wall clock once, when it is created, and adds the progress of the monotonic
+ * clock. Stores use it for deadlines that outlive the process. A jump of the wall clock moves no deadline until the next start of the
+ * engine.
  */
-export class SteadyTime {
+export class MonotonicWallClock {
   readonly #clock: Clock;
   readonly #base: number;
 
@@ -13,6 +14,7 @@ export class SteadyTime {
     this.#base = clock.now() - clock.monotonic();
   }
 
+  /** Returns Unix milliseconds, rounded to whole ones. */
   now(): number {
     return Math.round(this.#base + this.#clock.monotonic());
   }

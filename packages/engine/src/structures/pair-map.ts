@@ -1,8 +1,12 @@
-/** A map keyed by two strings, without joining them: no separator can be forged, and a look-up allocates nothing. */
+/**
+ * A map with two strings as its key. It never joins the strings, so no value can imitate another key with a separator, and a look-up
+ * allocates nothing.
+ */
 export class PairMap<V> {
   readonly #outer = new Map<string, Map<string, V>>();
   #size = 0;
 
+  /** Number of pairs. */
   get size(): number {
     return this.#size;
   }
@@ -21,6 +25,7 @@ export class PairMap<V> {
     inner.set(second, value);
   }
 
+  /** Returns whether the pair existed. */
   delete(first: string, second: string): boolean {
     const inner = this.#outer.get(first);
     if (inner === undefined || !inner.delete(second)) return false;
@@ -29,7 +34,7 @@ export class PairMap<V> {
     return true;
   }
 
-  /** What is held under a first key. */
+  /** Yields the values whose keys begin with `first`. */
   *valuesOf(first: string): IterableIterator<V> {
     yield* this.#outer.get(first)?.values() ?? [];
   }

@@ -1,31 +1,36 @@
+/** Names above which a block is split in two. */
 const MOST_IN_BLOCK = 512;
 
-/** A part of a sorted list. */
+/** One page of a sorted list of names. */
 export interface NamesPage {
   readonly names: readonly string[];
-  /** There are others behind. */
+  /** Whether the list goes on after this page. */
   readonly more: boolean;
 }
 
 export interface PageBounds {
-  /** The page begins behind this name, which need not exist; `undefined`: with the first. */
+  /** The page begins with the first name after this one, which need not exist. `undefined` means from the start. */
   readonly after: string | undefined;
-  /** Names of the page. */
+  /** Largest number of names in the page. */
   readonly limit: number;
-  /** UTF-16 code units that they take as a JSON array, commas included and escapes left out. The first name always fits. */
+  /** Largest size as a JSON array, in UTF-16 code units, with commas and without escapes. The first name always fits. */
   readonly chars: number;
 }
 
+/** Bounds of a page that holds all names. */
 export const EVERYTHING: PageBounds = { after: undefined, limit: Number.POSITIVE_INFINITY, chars: Number.POSITIVE_INFINITY };
 
-/** Names sorted by UTF-16 code units, in blocks: to add, to remove and to find one costs little, however many there are. */
+/**
+ * A set of names, sorted by UTF-16 code units. It keeps them in blocks of at most `MOST_IN_BLOCK`, so an insertion moves few names even
+ * when the set is large.
+ */
 export class SortedNames {
   readonly #kept: PageBounds | undefined;
   #blocks: string[][] = [];
   #size = 0;
   #chars = 0;
 
-  /** With bounds it keeps only what a page of them needs: one name more than the page. */
+  /** With bounds, the set keeps only the names of that page and one more, which shows that the list goes on. */
   constructor(kept?: PageBounds) {
     this.#kept = kept;
   }
@@ -34,6 +39,7 @@ export class SortedNames {
     return this.#size;
   }
 
+  /** Adds a name. A name that is present already changes nothing. */
   add(name: string): void {
     if (this.#kept?.after !== undefined && name <= this.#kept.after) return;
     const size = this.#size;
@@ -58,6 +64,7 @@ export class SortedNames {
     if (block.length > MOST_IN_BLOCK) this.#blocks.splice(at + 1, 0, block.splice(MOST_IN_BLOCK / 2));
   }
 
+  /** Deletes a name, if it is present. */
   delete(name: string): void {
     const at = this.#blockOf(name);
     const block = this.#blocks[at];
@@ -74,14 +81,14 @@ export class SortedNames {
     for (;;) {
       const last = this.#blocks.at(-1)?.at(-1);
       if (last === undefined) return;
-      // Without the last one there would still be more than a page.
+      // The set holds more than the page and one name, so the last name is not needed.
       const isEnough = this.#size - 1 > limit || (this.#size > 2 && this.#chars - charsOf(last) > chars);
       if (!isEnough) return;
       this.delete(last);
     }
   }
 
-  /** The names behind `after`, in order. The list must not change meanwhile. */
+  /** Yields the names after `after`, in order. The set must not change during the iteration. */
   *from(after: string | undefined): IterableIterator<string> {
     let at = after === undefined ? 0 : this.#blockOf(after);
     const first = this.#blocks[at];
@@ -93,11 +100,12 @@ export class SortedNames {
     }
   }
 
+  /** Returns one page of the names. */
   page(bounds: PageBounds): NamesPage {
     return pageOf(this.from(bounds.after), bounds);
   }
 
-  /** Index of the block that has the name, or to which it belongs. */
+  /** Returns the index of the block that contains the name, or into which it belongs. */
   #blockOf(name: string): number {
     let low = 0;
     let high = this.#blocks.length - 1;
@@ -110,7 +118,7 @@ export class SortedNames {
   }
 }
 
-/** Takes from sorted names what a page may have. */
+/** Returns the first page of sorted names. */
 export function pageOf(names: Iterable<string>, { limit, chars }: PageBounds): NamesPage {
   const page: string[] = [];
   let used = 0;
@@ -122,12 +130,12 @@ export function pageOf(names: Iterable<string>, { limit, chars }: PageBounds): N
   return { names: page, more: false };
 }
 
-/** UTF-16 code units of a name in a JSON array, without escapes. */
+/** Returns the UTF-16 code units of a name in a JSON array: the name, two quotes and a comma, without escapes. */
 export function charsOf(name: string): number {
   return name.length + 3;
 }
 
-/** Index of a name in a sorted array, or of the first greater one. */
+/** Returns the index of a name in a sorted array, or of the first greater name. */
 function placeIn(names: readonly string[], name: string): number {
   let low = 0;
   let high = names.length;

@@ -1,16 +1,17 @@
 import type { Clock } from './clock.js';
 
-/** How often something may happen. */
+/** A bound on how often something may happen. */
 export interface Rate {
-  /** Tokens that come back each second. */
+  /** Tokens that the bucket gains in a second. */
   readonly perSecond: number;
-  /** Tokens of a full bucket. */
+  /** Tokens in a full bucket. */
   readonly burst: number;
 }
 
 /**
- * Holds tokens that come back with time. It begins full and has no timer. The clock is read only when the tokens run out, so that a take
- * from a bucket with tokens costs one comparison. A quiet peer may therefore use up to two bursts in a row.
+ * Limits a rate. The bucket begins full, each event takes tokens, and the bucket gains `perSecond` tokens in a second. It has no timer. It
+ * reads the clock only when its tokens run out, so most takes cost one comparison. A peer that was quiet may therefore use two bursts in a
+ * row.
  */
 export class TokenBucket {
   readonly #rate: Rate;
@@ -25,7 +26,7 @@ export class TokenBucket {
     this.#filledAt = clock.monotonic();
   }
 
-  /** Takes `amount` tokens, or none when there are fewer. Answers whether it took them. */
+  /** Takes `amount` tokens and returns `true`, or takes none and returns `false` when the bucket has fewer. */
   take(amount = 1): boolean {
     if (this.#tokens < amount) this.#fill();
     if (this.#tokens < amount) return false;
@@ -33,7 +34,7 @@ export class TokenBucket {
     return true;
   }
 
-  /** Takes `amount` tokens in any case; the bucket may owe some then. Answers whether it owes none. */
+  /** Takes `amount` tokens in any case, even below zero. Returns whether the bucket is still at zero or above. */
   spend(amount = 1): boolean {
     this.#tokens -= amount;
     if (this.#tokens >= 0) return true;
@@ -41,7 +42,7 @@ export class TokenBucket {
     return this.#tokens >= 0;
   }
 
-  /** Milliseconds until `amount` tokens are there; 0 when they are. An amount above the burst counts as the burst. */
+  /** Returns the milliseconds until the bucket has `amount` tokens, or 0 if it has them. An amount above the burst counts as the burst. */
   waitMs(amount = 1): number {
     const missing = Math.min(amount, this.#rate.burst) - this.#tokens;
     if (missing <= 0) return 0;

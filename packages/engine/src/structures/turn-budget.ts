@@ -1,17 +1,17 @@
-/** UTF-16 code units that are copied and encoded in a millisecond, about. */
+/** UTF-16 code units that the engine copies and encodes in a millisecond, roughly. */
 const CHARS_PER_MS = 700_000;
 
-/** Milliseconds of work after which other work of the same turn waits for the next one. */
+/** Milliseconds of work in one turn of the event loop, after which deferrable work waits for a later turn. */
 const TURN_MS = 8;
 
-/** What is shorter costs nearly nothing. */
+/** Texts below this length, in UTF-16 code units, are not charged. Their cost is negligible. */
 const LEAST_CHARGE = 4_096;
 
 type Now = () => number;
 
 /**
- * Measures how long the main thread has worked since the event loop turned last. Work that may be put off asks before it begins, and
- * waits for the next turn when this one was long. Everybody who measures with the same clock shares one budget.
+ * Spreads work over turns of the event loop. It measures how long the main thread has worked in this turn. Deferrable work awaits `free()`
+ * before it begins, and so waits for a later turn when this turn has used up `TURN_MS`. All users of one clock share one budget.
  */
 export class TurnBudget {
   static readonly #budgets = new WeakMap<object, TurnBudget>();
@@ -25,6 +25,7 @@ export class TurnBudget {
     this.#now = now;
   }
 
+  /** Returns the budget that all users of this clock share. */
   static of(clock: { monotonic(): number }): TurnBudget {
     let budget = TurnBudget.#budgets.get(clock);
     if (budget === undefined) {
@@ -34,24 +35,24 @@ export class TurnBudget {
     return budget;
   }
 
-  /** Whether work that may be put off must wait: the turn was long, or others wait already. */
+  /** Whether deferrable work must wait, because this turn has used up its time or other work waits already. */
   get spent(): boolean {
     return this.#waiting.length > this.#released || this.over;
   }
 
-  /** Whether this turn was long. Its first question begins the measurement. */
+  /** Whether this turn has used up its time. The first read in a turn begins the measurement. */
   get over(): boolean {
     return this.#used() >= TURN_MS;
   }
 
-  /** Resolves in a later turn, in the order of the calls: as soon as that turn has time. */
+  /** Resolves in a later turn that has time. Calls resolve in their order. */
   next(): Promise<void> {
-    // The end of the measurement wakes who waits.
+    // This begins a measurement. Its end wakes the callers that wait.
     this.#used();
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /** Waits only if it must. */
+  /** Resolves at once when this turn has time, otherwise in a later turn. */
   async free(): Promise<void> {
     if (this.spent) await this.next();
   }
@@ -63,14 +64,14 @@ export class TurnBudget {
     return 0;
   }
 
-  /** A text of this length will be copied and encoded in this turn, such as an answer: that counts as done. */
+  /** Counts the cost of a text that the engine will copy and encode in this turn. `chars` is its length in UTF-16 code units. */
   charge(chars: number): void {
     if (chars < LEAST_CHARGE) return;
     this.#used();
     this.#charged += chars / CHARS_PER_MS;
   }
 
-  /** Waits for a turn that has time, in which such a text may be handed out. */
+  /** Waits for a turn that has time, then charges it for a text of this length. */
   async pay(chars: number): Promise<void> {
     await this.free();
     this.charge(chars);
@@ -82,7 +83,7 @@ export class TurnBudget {
     this.#release();
   }
 
-  /** Wakes one after the other, each when the work of the one before it in this turn has ended. */
+  /** Wakes the waiting callers one by one. Each wakes after the previous one has done its work in this turn. */
   #release(): void {
     const wake = this.#waiting[this.#released];
     if (wake === undefined) {
@@ -93,7 +94,7 @@ export class TurnBudget {
     if (this.over) return;
     this.#released++;
     wake();
-    // A tick that is asked for by a promise runs when no promise has anything left to do.
+    // The tick is scheduled from a microtask, so it runs after all pending promise callbacks. These include the work of the woken caller.
     queueMicrotask(() => process.nextTick(() => this.#release()));
   }
 }

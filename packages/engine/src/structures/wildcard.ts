@@ -1,11 +1,11 @@
 /**
- * A pattern in which `*` stands for any run of characters, `::` included; it must cover the whole text. Takes the leftmost place of each
- * part, so no pattern makes it try again.
+ * A pattern in which `*` matches any characters, including `::`. The pattern must match the whole text. The matcher takes the leftmost
+ * position of each literal part and never goes back, so no pattern is slow.
  */
 export class Wildcard {
   readonly #head: string;
   readonly #middle: readonly string[];
-  /** `undefined`: there is no `*`, the head is the whole text. */
+  /** The text after the last `*`. `undefined` means that the pattern has no `*`, and `#head` is the whole text. */
   readonly #tail: string | undefined;
 
   constructor(pattern: string) {

@@ -1,4 +1,4 @@
-/** Runs at most some things at once; others wait in the order of their calls. */
+/** Runs at most `slots` tasks at a time. Further tasks wait in the order of their calls. */
 export class WorkSlots {
   readonly #slots: number;
   readonly #mostWaiting: number;
@@ -10,18 +10,19 @@ export class WorkSlots {
     this.#mostWaiting = mostWaiting;
   }
 
-  /** No more may wait. */
+  /** Whether the queue is full. `run` does not check this, so a caller that must be bounded checks it first. */
   get full(): boolean {
     return this.#waiting.length >= this.#mostWaiting;
   }
 
+  /** Runs `work` as soon as a slot is free. Settles as `work` settles. */
   async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.#running < this.#slots) this.#running++;
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));
     try {
       return await work();
     } finally {
-      // The next one takes over the slot.
+      // The next task takes over this slot, so the number of running tasks stays the same.
       const next = this.#waiting.shift();
       if (next === undefined) this.#running--;
       else next();

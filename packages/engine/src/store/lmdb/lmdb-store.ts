@@ -1,5 +1,5 @@
 import { LIMITS, type Position } from '@rivulet/protocol';
-import { SteadyTime } from '../../structures/monotonic-wall-clock.js';
+import { MonotonicWallClock } from '../../structures/monotonic-wall-clock.js';
 import { EVERYTHING } from '../../structures/sorted-names.js';
 import { TurnBudget } from '../../structures/turn-budget.js';
 import { BatchLimits } from '../shared/batch-limits.js';
@@ -61,7 +61,7 @@ class LmdbStore implements WritableStore {
   #state: StoreState | undefined;
   #events: StoreEvents | undefined;
   #upkeep: Upkeep | undefined;
-  #time: SteadyTime | undefined;
+  #time: MonotonicWallClock | undefined;
   readonly #queue = new WriteQueue();
   #writing: Promise<void> | undefined;
   #closing = false;
@@ -114,7 +114,7 @@ class LmdbStore implements WritableStore {
       monotonic: () => clock.monotonic(),
     });
     this.#events = events;
-    const time = new SteadyTime(clock);
+    const time = new MonotonicWallClock(clock);
     this.#time = time;
     this.#upkeep = new Upkeep({
       environment,

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type Position, RivuletError } from '@rivulet/protocol';
 import { chunked } from '../../structures/chunked.js';
 import type { Clock } from '../../structures/clock.js';
-import { SteadyTime } from '../../structures/monotonic-wall-clock.js';
+import { MonotonicWallClock } from '../../structures/monotonic-wall-clock.js';
 import { EVERYTHING } from '../../structures/sorted-names.js';
 import { TurnBudget } from '../../structures/turn-budget.js';
 import { type Effect, effectOf } from '../shared/change-effect.js';
@@ -55,7 +55,7 @@ export function createMemoryStore(options: MemoryStoreOptions): WritableStore {
 class MemoryStore implements WritableStore {
   readonly #clock: Clock;
   readonly #retentionMs: number;
-  readonly #time: SteadyTime;
+  readonly #time: MonotonicWallClock;
   readonly #keys = new MemoryKeys();
   readonly #deadlines = new Deadlines();
   readonly #epoch = randomUUID();
@@ -68,7 +68,7 @@ class MemoryStore implements WritableStore {
   constructor(options: MemoryStoreOptions) {
     this.#clock = options.clock;
     this.#retentionMs = options.tombstoneRetentionMs;
-    this.#time = new SteadyTime(options.clock);
+    this.#time = new MonotonicWallClock(options.clock);
     this.#turns = TurnBudget.of(options.clock);
     this.#writes = new SlicedWrites(this.#turns);
   }

@@ -2,7 +2,7 @@ import { LIMITS, RivuletError } from '@rivulet/protocol';
 import { runInBackground } from '../../logging/background.js';
 import type { Logger } from '../../logging/logger.js';
 import { systemClock } from '../../structures/clock.js';
-import type { SteadyTime } from '../../structures/monotonic-wall-clock.js';
+import type { MonotonicWallClock } from '../../structures/monotonic-wall-clock.js';
 import { TurnBudget } from '../../structures/turn-budget.js';
 import { BatchLimits } from '../shared/batch-limits.js';
 import { requireSame, tooLarge } from '../shared/write-plan.js';
@@ -47,7 +47,7 @@ interface Waiting {
 
 export interface QueueOptions {
   readonly groups: RedisGroups;
-  readonly time: SteadyTime;
+  readonly time: MonotonicWallClock;
   readonly node: string;
   /** Reports what was done; resolves when it and everything before it is reported. */
   readonly told: (ref: GroupRef, told: Told) => Promise<void>;

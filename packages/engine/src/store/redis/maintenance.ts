@@ -1,6 +1,6 @@
 import type { Logger } from '../../logging/logger.js';
 import type { Clock } from '../../structures/clock.js';
-import type { SteadyTime } from '../../structures/monotonic-wall-clock.js';
+import type { MonotonicWallClock } from '../../structures/monotonic-wall-clock.js';
 import type { GroupRef } from '../store.js';
 import type { RedisReply } from './connection/redis-client.js';
 import { listOf, type RedisGroups } from './group-client.js';
@@ -20,7 +20,7 @@ const ITEMS_AT_ONCE = 1_000;
 export interface UpkeepOptions {
   readonly groups: RedisGroups;
   readonly clock: Clock;
-  readonly time: SteadyTime;
+  readonly time: MonotonicWallClock;
   readonly node: string;
   readonly tombstoneRetentionMs: number;
   readonly logger: Logger;

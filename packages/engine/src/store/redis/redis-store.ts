@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type Position, RivuletError } from '@rivulet/protocol';
 import type { Logger } from '../../logging/logger.js';
 import type { Clock } from '../../structures/clock.js';
-import { SteadyTime } from '../../structures/monotonic-wall-clock.js';
+import { MonotonicWallClock } from '../../structures/monotonic-wall-clock.js';
 import { PairMap } from '../../structures/pair-map.js';
 import { EVERYTHING } from '../../structures/sorted-names.js';
 import { requireId } from '../shared/ids.js';
@@ -83,7 +83,7 @@ class RedisStore implements WritableStore {
   readonly #options: RedisStoreOptions;
   readonly #node = randomUUID();
   readonly #keys: RedisKeys;
-  readonly #time: SteadyTime;
+  readonly #time: MonotonicWallClock;
   readonly #queues = new PairMap<GroupQueue>();
   readonly #watched = new PairMap<Watched>();
   /** Streams that are followed, and how often. */
@@ -101,7 +101,7 @@ class RedisStore implements WritableStore {
   constructor(options: RedisStoreOptions) {
     this.#options = options;
     this.#keys = new RedisKeys(options.keyPrefix, databaseOf(options.url));
-    this.#time = new SteadyTime(options.clock);
+    this.#time = new MonotonicWallClock(options.clock);
     this.#return = new GroupsReturn(options.logger);
     this.#checks = new FeedChecks(options.logger);
   }

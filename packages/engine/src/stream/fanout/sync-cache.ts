@@ -2,7 +2,7 @@ import { LIMITS, type Position } from '@rivulet/protocol';
 import type { StreamStore } from '../../store/store.js';
 import type { ByteBudget } from '../../structures/byte-budget.js';
 import type { Clock } from '../../structures/clock.js';
-import { Rounds } from '../../structures/coalesced-reads.js';
+import { CoalescedReads } from '../../structures/coalesced-reads.js';
 import { BriefRead } from '../frames/brief-read.js';
 import type { FrameEncoder } from '../frames/frame-encoder.js';
 import { ReadEndedError } from '../frames/read-ended.js';
@@ -43,7 +43,7 @@ const LARGE_MS = 60_000;
  */
 export class SyncBuilder {
   readonly #from: Sources;
-  readonly #rounds = new Rounds<Built | undefined>();
+  readonly #rounds = new CoalescedReads<Built | undefined>();
   /** Syncs that are kept for the next reader, by group and shape. */
   readonly #kept = new Map<GroupFanout, Map<string, Built>>();
   /** Groups whose `sync` is too large for memory, and until when that is believed, in monotonic milliseconds. */

@@ -9,7 +9,7 @@ import type { PendingWrites } from '../../store/callers/pending-writes.js';
 import { requireId } from '../../store/shared/ids.js';
 import type { GroupRef, StoredItem } from '../../store/store.js';
 import { systemClock } from '../../structures/clock.js';
-import { Rounds } from '../../structures/coalesced-reads.js';
+import { CoalescedReads } from '../../structures/coalesced-reads.js';
 import { TurnBudget } from '../../structures/turn-budget.js';
 import type { BackedStore } from '../worker-store/worker-backed-store.js';
 import { type GroupPlace, listAll } from './list-all.js';
@@ -20,8 +20,8 @@ export class StreamReads {
   readonly #store: BackedStore;
   readonly #pending: PendingWrites;
   /** Callers that want the same list at the same time share it. */
-  readonly #names = new Rounds<NamesList>();
-  readonly #all = new Rounds<JsonText>();
+  readonly #names = new CoalescedReads<NamesList>();
+  readonly #all = new CoalescedReads<JsonText>();
   readonly #lists = new ListSlots();
   readonly #turns = TurnBudget.of(systemClock);
   /** Apart, since these wait for the workers that serve streams. */

@@ -9,7 +9,7 @@ import { StreamReads } from './reads.js';
 import { STREAM_SCHEMAS } from './stream-schemas.js';
 import { StreamWrites } from './writes.js';
 
-interface Parts {
+interface StreamFunctionDeps {
   readonly fabric: Fabric;
   readonly store: BackedStore;
   readonly idempotencyRetentionMs: number;
@@ -17,7 +17,7 @@ interface Parts {
 }
 
 /** Registers the nine stream::* functions (spec ST §2.1). */
-export function registerStreamFunctions(parts: Parts): void {
+export function registerStreamFunctions(parts: StreamFunctionDeps): void {
   const pending = new PendingWrites();
   const reads = new StreamReads(parts.store, pending);
   const writes = new StreamWrites(parts.store, pending, parts.idempotencyRetentionMs);

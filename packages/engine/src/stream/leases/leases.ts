@@ -110,7 +110,7 @@ export class Leases {
   }
 }
 
-interface Surroundings {
+interface LeaseDeps {
   readonly write: (change: WriteChange) => Promise<unknown>;
   readonly failed: (error: unknown) => void;
   readonly gone: () => void;
@@ -121,7 +121,7 @@ interface Surroundings {
 /** One item: who holds it, what it should be, and the writer that makes it so. */
 class LeasedItem {
   readonly #item: string;
-  readonly #around: Surroundings;
+  readonly #around: LeaseDeps;
   readonly #holders = new Set<Lease>();
   #wanted: { readonly data: JsonText; readonly graceMs: number } | undefined;
   /** What is stored is not what is wanted. */
@@ -131,7 +131,7 @@ class LeasedItem {
   #writing: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(item: string, around: Surroundings) {
+  constructor(item: string, around: LeaseDeps) {
     this.#item = item;
     this.#around = around;
   }

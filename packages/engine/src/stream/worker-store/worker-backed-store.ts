@@ -19,8 +19,8 @@ import type {
   Write,
   WriteResult,
 } from '../../store/store.js';
-import { Rounds } from '../../structures/coalesced-reads.js';
-import { Lines } from '../../structures/keyed-serial-queue.js';
+import { CoalescedReads } from '../../structures/coalesced-reads.js';
+import { KeyedSerialQueue } from '../../structures/keyed-serial-queue.js';
 import { pageOf } from '../../structures/sorted-names.js';
 import { Doubts } from './uncertain-groups.js';
 import { type BackendOperation, type Backends, type Part, WRITE_ERRORS } from './worker-backends.js';
@@ -56,8 +56,8 @@ export class BackedStore implements StreamStore {
   readonly #inner: StreamStore;
   readonly #backends: Backends;
   readonly #logger: Logger;
-  readonly #lines = new Lines();
-  readonly #lists = new Rounds<Listed>();
+  readonly #lines = new KeyedSerialQueue();
+  readonly #lists = new CoalescedReads<Listed>();
   /** Groups whose worker may have stored what nobody was told of. */
   readonly doubts = new Doubts();
 

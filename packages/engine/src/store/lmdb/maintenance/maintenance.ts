@@ -1,7 +1,7 @@
 import { LIMITS } from '@rivulet/protocol';
 import type { Logger } from '../../../logging/logger.js';
 import type { Clock } from '../../../structures/clock.js';
-import type { SteadyTime } from '../../../structures/monotonic-wall-clock.js';
+import type { MonotonicWallClock } from '../../../structures/monotonic-wall-clock.js';
 import type { Change } from '../../store.js';
 import { type LmdbEnvironment, ReadViewError, TransactionAbortedError } from '../env/environment.js';
 import type { HeadCache } from '../tables/head-cache.js';
@@ -14,13 +14,13 @@ import { SWEPT_AT_ONCE, type Sweep, sweepTombstones } from './tombstone-sweep.js
 
 const SILENCE_MS = 60_000;
 
-interface Parts {
+interface MaintenanceDeps {
   readonly environment: LmdbEnvironment;
   readonly tables: Tables;
   readonly heads: HeadCache;
   readonly state: StoreState;
   readonly room: StoreRoom;
-  readonly time: SteadyTime;
+  readonly time: MonotonicWallClock;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly path: string;
@@ -40,7 +40,7 @@ interface Parts {
  * forgets tombstones and idempotency keys whose time is over.
  */
 export class Upkeep {
-  readonly #parts: Parts;
+  readonly #parts: MaintenanceDeps;
   readonly #startedAt: number;
   #sweepDue = false;
   #expiryDue = false;
@@ -51,7 +51,7 @@ export class Upkeep {
   /** Where the next sweep goes on in the heads. */
   #nextHead: Buffer | undefined;
 
-  constructor(parts: Parts) {
+  constructor(parts: MaintenanceDeps) {
     this.#parts = parts;
     this.#startedAt = parts.time.now();
     this.#nextExpiry = parts.firstExpiry;
