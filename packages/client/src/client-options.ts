@@ -1,6 +1,6 @@
 import type { Clock } from './connection/clock.js';
 import type { OpenSocket } from './connection/socket.js';
-import type { Awakening } from './connection/wake-source.js';
+import type { WakeSource } from './connection/wake-source.js';
 import type { WebSocketConstructor } from './connection/web-socket.js';
 import type { PersistStore } from './persistence/persist-store.js';
 
@@ -57,5 +57,7 @@ export interface ClientRuntime {
   readonly clock?: Clock;
   readonly random?: () => number;
   readonly openSocket?: OpenSocket;
-  readonly awakening?: Awakening;
+  readonly wakeSource?: WakeSource;
+  /** @deprecated Use `wakeSource`. */
+  readonly awakening?: WakeSource;
 }

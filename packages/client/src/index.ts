@@ -12,7 +12,7 @@ export type { StreamClient } from './stream-client.js';
 export type { Unsubscribe } from './subscription/listeners.js';
 export type { Item } from './subscription/mirror.js';
 export type { Change, Gap, Reset, StreamEvent } from './subscription/replica.js';
-export type { Status } from './subscription/subscription.js';
+export type { Status } from './subscription/subscription-phase.js';
 export type { GroupView, ItemView, View, ViewListeners } from './subscription/view.js';
 
 /**

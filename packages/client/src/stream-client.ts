@@ -10,7 +10,7 @@ import type { ConnectionState } from './connection/connection-state.js';
 import { pingKeepAlive } from './connection/keep-alive.js';
 import { probeKeepAlive } from './connection/probe-keep-alive.js';
 import type { Closed } from './connection/socket.js';
-import { type Awakening, pageAwakening } from './connection/wake-source.js';
+import { pageWakeSource, type WakeSource } from './connection/wake-source.js';
 import { canPing, openSocketOf, type WebSocketConstructor } from './connection/web-socket.js';
 import { indexedDbStore } from './persistence/indexed-db.js';
 import type { PersistStore } from './persistence/persist-store.js';
@@ -23,7 +23,6 @@ import { openWithToken } from './token-socket.js';
 
 /** First try within a second, then waits that double from half a second to 20 s; each anywhere below its bound. */
 const BACKOFF = { initialDelayMs: 500, firstDelayMs: 1_000, maxDelayMs: 20_000, multiplier: 2 };
-const PING = { everyMs: 10_000, silentMs: 25_000 };
 /** Milliseconds between a wake-up of the page and the attempt: a whole office is back on line at the same moment. */
 const WAKE_SPREAD_MS = 250;
 const PERSIST_CHARS = 8_388_608;
@@ -53,6 +52,8 @@ export class StreamClient {
   #connection: Connection | undefined;
   #state: ConnectionState = { kind: 'connecting', attempt: 0 };
   #send: ((text: string) => void) | undefined;
+  /** Whether the server of this connection has shown positions. Only such a server answers the probe. */
+  #hasPositions = false;
   #ids = 0;
   /** Of the attempt under way, and of the next one. */
   #tokenReason: TokenReason = 'connect';
@@ -82,22 +83,24 @@ export class StreamClient {
     const random = runtime.random ?? Math.random;
     this.#link = { clock, random, send: (text) => this.#send?.(text), counters: this.counters, report: (error) => this.#report(error) };
     this.#store = typeof persist === 'string' ? (typeof indexedDB === 'undefined' ? undefined : indexedDbStore(persist)) : persist;
-    const awakening = runtime.awakening ?? pageAwakening;
-    const spread: Awakening = (wake) =>
-      awakening(() => {
+    // @deprecated `awakening`
+    const wakeSource = runtime.wakeSource ?? runtime.awakening ?? pageWakeSource;
+    const spread: WakeSource = (wake) =>
+      wakeSource(() => {
         clock.setTimer(wake, random() * WAKE_SPREAD_MS);
       });
     this.#connect = () => {
       const { WebSocket: given = globalThis.WebSocket as WebSocketConstructor | undefined, silenceMs } = options;
-      if (given === undefined && runtime.openSocket === undefined)
+      const openSocket = runtime.openSocket ?? (given && this.#openSocket(given));
+      if (openSocket === undefined)
         throw new StreamError('INVALID_OPTIONS', 'this runtime has no WebSocket: give the one of `ws` as option WebSocket');
-      const probe = probeKeepAlive(silenceMs ?? 25_000, () => this.#probe(), awakening);
+      const probe = probeKeepAlive(silenceMs ?? 25_000, () => this.#probe(), wakeSource);
       const keepAlive = given !== undefined && canPing(given) ? pingKeepAlive(pingTimes(silenceMs)) : probe;
       return new Connection({
         url: this.#address.href,
-        openSocket: runtime.openSocket ?? this.#openSocket(given),
+        openSocket,
         backoff: BACKOFF,
-        awakening: spread,
+        wakeSource: spread,
         clock,
         random,
         owner: {
@@ -154,15 +157,12 @@ export class StreamClient {
     await Promise.all([this.#connection?.close(), ...all.map(({ copy }) => copy?.close())]);
   }
 
-  #openSocket(constructor: WebSocketConstructor | undefined) {
+  #openSocket(constructor: WebSocketConstructor) {
     return openWithToken(
       this.#address,
       this.#options,
       () => this.#tokenReason,
-      (url, protocols, events) => {
-        if (constructor === undefined) throw new StreamError('INVALID_OPTIONS', 'there is no WebSocket');
-        return openSocketOf(constructor, url, protocols, events);
-      },
+      (url, protocols, events) => openSocketOf(constructor, url, protocols, events),
       (token) => {
         this.#token = token;
       },
@@ -197,11 +197,13 @@ export class StreamClient {
     this.#endTurnSoon();
     if (copy === undefined) subscription.release();
     else
-      this.#inBackground(
-        copy.restore().finally(() => subscription.release()),
-        'PERSIST_FAILED',
-        'the copy could not be restored',
-      );
+      copy
+        .restore()
+        .finally(() => {
+          subscription.release();
+          this.#endTurnSoon();
+        })
+        .catch(this.#persistFailed);
     return shared;
   }
 
@@ -209,9 +211,7 @@ export class StreamClient {
     if (this.#store === undefined) return undefined;
     const { host, pathname } = this.#address;
     const bounds = { items: this.#options.persistItems ?? 10_000, chars: PERSIST_CHARS };
-    return new PersistentCopy(this.#store, `${host}${pathname} ${key}`, replica, this.#link.clock, bounds, (cause) =>
-      this.#report(new StreamError('PERSIST_FAILED', 'the copy in the store of the browser can not be used', { cause })),
-    );
+    return new PersistentCopy(this.#store, `${host}${pathname} ${key}`, replica, this.#link.clock, bounds, this.#persistFailed);
   }
 
   #endTurnSoon(): void {
@@ -245,7 +245,7 @@ export class StreamClient {
     if (this.#shared.get(key) === shared) this.#shared.delete(key);
     this.#byId.delete(subscription.id);
     subscription.close();
-    if (copy !== undefined) this.#inBackground(copy.close(), 'PERSIST_FAILED', 'the copy could not be saved');
+    copy?.close().catch(this.#persistFailed);
   }
 
   #opened(send: (text: string) => void): void {
@@ -269,6 +269,7 @@ export class StreamClient {
 
   #lost({ code }: Closed): void {
     this.#send = undefined;
+    this.#hasPositions = false;
     this.#renewal?.end();
     this.#renewal = undefined;
     this.#next = code === REFUSED ? 'refused' : 'connect';
@@ -290,12 +291,9 @@ export class StreamClient {
   }
 
   #probe(): boolean {
-    for (const { subscription } of this.#shared.values()) {
-      if (!subscription.positioned) continue;
-      this.#send?.(JSON.stringify({ type: 'join', data: PROBE }));
-      return true;
-    }
-    return false;
+    if (!this.#hasPositions || this.#shared.size === 0) return false;
+    this.#send?.(JSON.stringify({ type: 'join', data: PROBE }));
+    return true;
   }
 
   #read(text: string): void {
@@ -336,12 +334,14 @@ export class StreamClient {
         }
         return;
       case 'syncing':
+        this.#hasPositions = true;
         this.#byId.get(message.subscriptionId)?.subscription.onSyncing();
         return;
       case 'stale':
         this.#byId.get(message.subscriptionId)?.subscription.onStale();
         return;
       case 'resumed':
+        this.#hasPositions = true;
         this.#byId.get(message.subscriptionId)?.subscription.onResumed(message);
         return;
       case 'caught_up':
@@ -370,16 +370,14 @@ export class StreamClient {
     return this.#shared.get(targetKey({ stream, group, item }))?.subscription;
   }
 
-  /** Reports the failure of a task that nobody awaits. */
-  #inBackground(task: Promise<void>, code: 'TOKEN_FAILED' | 'PERSIST_FAILED', message: string): void {
-    task.catch((cause: unknown) => this.#report(new StreamError(code, message, { cause })));
-  }
+  readonly #persistFailed = (cause: unknown) =>
+    this.#report(new StreamError('PERSIST_FAILED', 'the copy in the store of the browser can not be used', { cause }));
 
   #report(error: StreamError): void {
     this.#errors.emit(error);
   }
 }
 
-function pingTimes(silenceMs: number | undefined) {
-  return silenceMs === undefined ? PING : { everyMs: silenceMs, silentMs: silenceMs * 2.5 };
+function pingTimes(everyMs = 10_000) {
+  return { everyMs, silentMs: everyMs * 2.5 };
 }

@@ -18,7 +18,7 @@ export class Trial {
   readonly #clock = new TestClock();
   readonly #client = connect('ws://localhost', {
     silenceMs: 0,
-    runtime: { clock: this.#clock, random: () => 0.5, openSocket: this.#engine.openSocket, awakening: () => () => {} },
+    runtime: { clock: this.#clock, random: () => 0.5, openSocket: this.#engine.openSocket, wakeSource: () => () => {} },
   });
   /** What somebody holds who only listens. */
   #derived = new Map<string, string>();

@@ -6,7 +6,7 @@ export interface Chat {
 }
 
 /** What a view has been told, one line each, and a way to wait for more. */
-export class Told {
+export class ViewLog {
   readonly lines: string[] = [];
   readonly #waiting: { readonly count: number; readonly resolve: () => void }[] = [];
 

@@ -3,16 +3,22 @@ import { type Clock, SYSTEM_CLOCK } from './clock.js';
 import type { ConnectionState } from './connection-state.js';
 import type { KeepAlive, KeepAliveRun } from './keep-alive.js';
 import { type Dropped, type OutboundBounds, OutboundQueue } from './outbound-queue.js';
-import { type Closed, type OpenSocket, openWebSocket, type Socket } from './socket.js';
-import { type Awakening, pageAwakening } from './wake-source.js';
+import type { Closed, OpenSocket, Socket } from './socket.js';
+import { pageWakeSource, type WakeSource } from './wake-source.js';
+import { openWebSocket } from './web-socket.js';
 
 export { type BackoffOptions, DEFAULT_BACKOFF } from './backoff.js';
 export { type Clock, SYSTEM_CLOCK } from './clock.js';
 export type { ConnectionState } from './connection-state.js';
 export { type KeepAlive, type KeepAliveRun, type Link, pingKeepAlive } from './keep-alive.js';
 export { type Dropped, type OutboundBounds, OutboundQueue } from './outbound-queue.js';
-export { type Closed, type OpenSocket, openWebSocket, type Socket, type SocketEvents } from './socket.js';
-export type { Awakening } from './wake-source.js';
+export type { Closed, OpenSocket, Socket, SocketEvents } from './socket.js';
+export type {
+  WakeSource,
+  /** @deprecated Use `WakeSource`. */
+  WakeSource as Awakening,
+} from './wake-source.js';
+export { openWebSocket } from './web-socket.js';
 
 /** Sends on the connection that has just opened. */
 export type Send = (text: string) => void;
@@ -49,7 +55,7 @@ export interface ConnectionOptions {
   /** Default: none; a browser can't ping, and the peer does. */
   readonly keepAlive?: KeepAlive;
   /** Default: `online` and `visibilitychange` where they exist. */
-  readonly awakening?: Awakening;
+  readonly wakeSource?: WakeSource;
   readonly clock?: Clock;
   /** In [0, 1). */
   readonly random?: () => number;
@@ -89,13 +95,13 @@ export class Connection {
       provenAfterMs: 5_000,
       outbound: { messages: 10_000, units: 16_777_216 },
       maxBufferedBytes: 67_108_864,
-      awakening: pageAwakening,
+      wakeSource: pageWakeSource,
       clock: SYSTEM_CLOCK,
       random: Math.random,
       ...options,
     };
     this.#queue = new OutboundQueue(this.#options.outbound);
-    this.#stopListening = this.#options.awakening(() => this.#wake());
+    this.#stopListening = this.#options.wakeSource(() => this.#wake());
     try {
       this.#connect();
     } catch (error) {

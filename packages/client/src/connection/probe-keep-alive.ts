@@ -1,5 +1,5 @@
 import type { KeepAlive } from './keep-alive.js';
-import type { Awakening } from './wake-source.js';
+import type { WakeSource } from './wake-source.js';
 
 /** Milliseconds that an answer may take. */
 const ANSWER_MS = 10_000;
@@ -10,7 +10,7 @@ const LATE_MS = 2_000;
  * For sockets that can't ping: asks for a sign of life after `silenceMs` without one, and when the page wakes up, and drops a connection that
  * stays silent for another 10 s. `probe` sends the question; false: the server has no answer to it, so its silence says nothing.
  */
-export function probeKeepAlive(silenceMs: number, probe: () => boolean, awakening: Awakening): KeepAlive {
+export function probeKeepAlive(silenceMs: number, probe: () => boolean, wakeSource: WakeSource): KeepAlive {
   return (link) => {
     const { clock } = link;
     let heardAt = clock.now();
@@ -35,7 +35,7 @@ export function probeKeepAlive(silenceMs: number, probe: () => boolean, awakenin
         else link.drop(`nothing came for ${silenceMs + ANSWER_MS} ms`);
       }, ANSWER_MS);
     };
-    const stopListening = awakening(ask);
+    const stopListening = wakeSource(ask);
     rest();
     return {
       heard: () => {

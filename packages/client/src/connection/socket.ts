@@ -30,22 +30,3 @@ export interface Socket {
 
 /** Opens a socket and tells its events, never before it has returned. May throw for a URL that can't be used. */
 export type OpenSocket = (url: string, events: SocketEvents) => Socket;
-
-/** The `WebSocket` of browsers, which Node has too since version 22. It can send no headers and no pings. */
-export const openWebSocket: OpenSocket = (url, events) => {
-  const socket = new WebSocket(url);
-  socket.onopen = () => events.onOpen();
-  socket.onmessage = ({ data }) => {
-    if (typeof data === 'string') events.onText(data);
-    else events.onActivity();
-  };
-  socket.onclose = ({ code, reason }) => events.onClose({ code, reason });
-  return {
-    send: (text) => socket.send(text),
-    get bufferedAmount() {
-      return socket.bufferedAmount;
-    },
-    close: (code, reason) => socket.close(code, reason),
-    terminate: () => socket.close(),
-  };
-};

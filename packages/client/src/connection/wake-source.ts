@@ -1,5 +1,5 @@
 /** Calls back when the runtime says that a connection may work again: the network is back, or the page is looked at. */
-export type Awakening = (wake: () => void) => () => void;
+export type WakeSource = (wake: () => void) => () => void;
 
 interface EventSource {
   addEventListener(type: string, listener: () => void): void;
@@ -7,7 +7,7 @@ interface EventSource {
 }
 
 /** `online` of the window and `visibilitychange` of the document, where those exist; elsewhere nothing ever happens. */
-export const pageAwakening: Awakening = (wake) => {
+export const pageWakeSource: WakeSource = (wake) => {
   const scope: { readonly document?: EventSource & { readonly visibilityState: string } } & Partial<EventSource> = globalThis as never;
   const { document } = scope;
   const onVisible = () => {

@@ -1,4 +1,4 @@
-import type { Socket, SocketEvents } from './socket.js';
+import type { OpenSocket, Socket, SocketEvents } from './socket.js';
 
 /** What the classes of browsers, of Node 22 and of `ws` have in common. */
 export interface WebSocketLike {
@@ -55,3 +55,6 @@ export function openSocketOf(constructor: WebSocketConstructor, url: string, pro
     },
   };
 }
+
+/** Opens the global `WebSocket`, which browsers have and Node has since version 22. It can send no headers and no pings. */
+export const openWebSocket: OpenSocket = (url, events) => openSocketOf(WebSocket as unknown as WebSocketConstructor, url, [], events);

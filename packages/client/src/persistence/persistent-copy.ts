@@ -1,3 +1,4 @@
+import { isOffset } from '@rivulet/protocol';
 import type { Clock } from '../connection/clock.js';
 import type { Item } from '../subscription/mirror.js';
 import type { Journal, Replica } from '../subscription/replica.js';
@@ -141,7 +142,7 @@ export class PersistentCopy implements Journal {
     const fits = mirror.size <= this.#bounds.items;
     const puts: PersistedItem[] = [];
     const removes: string[] = [];
-    for (const id of !fits ? [] : whole ? [...mirror.values()].map((item) => item.id) : dirty) {
+    for (const id of !fits ? [] : whole ? mirror.items.map((item) => item.id) : dirty) {
       const item = mirror.get(id);
       const text = item === undefined ? undefined : JSON.stringify(item.data);
       this.#measure(id, text?.length);
@@ -205,8 +206,4 @@ function readItem(value: unknown): Item<unknown> | undefined {
   } catch {
     return undefined;
   }
-}
-
-function isOffset(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }

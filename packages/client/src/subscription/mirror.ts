@@ -29,10 +29,6 @@ export class Mirror<T> {
     return this.#items.get(id);
   }
 
-  values(): Iterable<Item<T>> {
-    return this.#items.values();
-  }
-
   /** The same array until something changes. */
   get items(): readonly Item<T>[] {
     this.#array ??= this.#build();

@@ -41,8 +41,6 @@ export interface Journal {
   moved(): void;
 }
 
-type Told = { readonly change: Change<unknown> } | { readonly event: StreamEvent };
-
 /** What the client holds of one target, and who is told. Everything that belongs together is applied before anyone is told of any of it. */
 export class Replica {
   readonly changes = new Listeners<Change<unknown>>();
@@ -83,18 +81,19 @@ export class Replica {
 
   /** One step. Frames in ascending order; `offset` becomes the position, unless it lies before it. */
   apply(frames: readonly (StreamChangeFrame | StreamEventFrame)[], offset: number): void {
-    const told = frames.flatMap((frame) => (frame.type === 'event' ? eventOf(frame) : (this.#change(frame, frame.offset ?? offset) ?? [])));
+    const changes = frames.map((frame) => (frame.type === 'event' ? undefined : this.#change(frame, frame.offset ?? offset)));
     const position = this.#position;
     if (position !== undefined && offset > position.offset) this.#position = { epoch: position.epoch, offset };
     this.journal?.moved();
     this.#changed();
-    for (const each of told) {
-      if ('change' in each) this.changes.emit(each.change);
-      else this.events.emit(each.event);
+    for (const [index, frame] of frames.entries()) {
+      const change = changes[index];
+      if (change !== undefined) this.changes.emit(change);
+      else if (frame.type === 'event') this.events.emit({ name: frame.name, data: frame.data, id: frame.itemId, offset: frame.offset });
     }
   }
 
-  #change(frame: StreamChangeFrame, offset: number): Told | undefined {
+  #change(frame: StreamChangeFrame, offset: number): Change<unknown> | undefined {
     const { itemId: id, data, type } = frame;
     const old = this.mirror.get(id);
     if (type === 'delete') {
@@ -102,16 +101,11 @@ export class Replica {
       if (old === undefined) return undefined;
       this.mirror.delete(id);
       this.journal?.changed(id);
-      return { change: { type, id, old: old.data, offset } };
+      return { type, id, old: old.data, offset };
     }
     const created = frame.created ?? (type === 'update' ? old?.created : undefined) ?? offset;
     this.mirror.set({ id, data, created, offset });
     this.journal?.changed(id);
-    if (old === undefined) return { change: { type: 'create', id, data, offset } };
-    return { change: { type: 'update', id, data, old: old.data, offset } };
+    return old === undefined ? { type: 'create', id, data, offset } : { type: 'update', id, data, old: old.data, offset };
   }
-}
-
-function eventOf({ name, data, itemId, offset }: StreamEventFrame): Told {
-  return { event: { name, data, id: itemId, offset } };
 }

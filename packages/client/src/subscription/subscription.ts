@@ -1,148 +1,131 @@
-import {
-  BATCH_WRITES,
-  type GroupSyncFrame,
-  type ItemSyncFrame,
-  type Position,
-  type StreamChangeFrame,
-  type StreamErrorFrame,
-  type StreamGapFrame,
-  type StreamResumedFrame,
+import type {
+  GroupSyncFrame,
+  ItemSyncFrame,
+  Position,
+  StreamChangeFrame,
+  StreamErrorFrame,
+  StreamGapFrame,
+  StreamResumedFrame,
 } from '@rivulet/protocol';
 import { StreamError } from '../access/stream-error.js';
-import { type BackoffOptions, backoffDelay } from '../connection/backoff.js';
 import type { Clock } from '../connection/clock.js';
+import { CoalescedNotifier } from './coalesced-notifier.js';
+import { coveredOffset, nextStep } from './frame-sequence.js';
 import { encodeJoin, encodeLeave, type Target } from './join.js';
+import { JoinRetry } from './join-retry.js';
 import { LeaseSender } from './lease-sender.js';
 import { Listeners } from './listeners.js';
-import { Notice } from './notice.js';
 import { Replica } from './replica.js';
-import { APART, type Frame, isAnswered, LIVE, type Phase, stage } from './subscription-phase.js';
+import { batchOf, type Frame, isAnswered, isJoined, isOutdated, type Phase, type Status, stage, statusOf } from './subscription-phase.js';
 import { itemsOfGroup, itemsOfItem, SyncParts } from './sync-parts.js';
 
-/**
- * - `connecting`: nothing is known yet.
- * - `live`: every change is shown as it comes.
- * - `stale`: the last known state is shown; changes are missing, or being caught up with, or the engine can't reach its store.
- * - `closed`: for good.
- */
-export type Status = 'connecting' | 'live' | 'stale' | 'closed';
-
-/** What a subscription needs of the client. */
+/** The services of the client that a subscription needs. */
 export interface SubscriptionLink {
   readonly clock: Clock;
   readonly random: () => number;
-  /** Sends on the open connection; without one nothing is sent. */
+  /** Sends a text on the open connection. Without an open connection it drops the text. */
   send(text: string): void;
   readonly counters: { holes: number; duplicates: number };
   report(error: StreamError): void;
 }
 
-/** Milliseconds without an answer after which a join is made again: servers that fail to read a group say nothing. */
+/** Milliseconds without an answer after which the client sends the join again. A server that fails to read a group may send nothing. */
 const ANSWER_MS = 60_000;
-/** Milliseconds of being live after which trouble counts as new. */
-const PROVEN_MS = 5_000;
-/** Holes in a row after which it begins anew from a `sync`. */
-const MOST_HOLES = 3;
-/** Frames that are held until the `sync` of a server without positions comes. */
+/** Frames that the client holds until the `sync` of a server without positions comes. */
 const MOST_EARLY = 10_000;
-/** Gaps that wait for the changes that they come with. */
-const MOST_GAPS = 1_024;
-const AGAIN: BackoffOptions = { initialDelayMs: 1_000, firstDelayMs: 0, maxDelayMs: 20_000, multiplier: 2 };
-const REFUSED: BackoffOptions = { initialDelayMs: 2_000, maxDelayMs: 60_000, multiplier: 2 };
+/** Reports of lost events that wait for the changes that come with them. */
+const MOST_EVENT_GAPS = 1_024;
+const OFFLINE: Phase = { kind: 'offline' };
 
-/** One join on the wire and the replica that follows it, however many views look at it. Comes back with each connection, from where it was. */
+/**
+ * One join on the wire, and the replica that follows it. Several views may share it. The client calls its `on…` methods with the events of the
+ * connection and with the frames of its target. {@link Phase} shows the life of a join.
+ *
+ * Data flow: frame → `on…` → phase → `Replica` → listeners of views.
+ *
+ * Invariants:
+ * - The replica is always true at exactly its position. Frames that belong together are applied in one step.
+ * - The offsets of a group have no holes. If a frame is missing, the subscription joins again from its position. It never skips a frame.
+ * - `#enter` changes the phase first, then applies the step, and notifies last. A listener that ran earlier would see a status that does not
+ *   fit the items.
+ */
 export class Subscription {
   readonly id: string;
   readonly target: Target;
-  readonly replica = new Replica(() => this.#notice.request());
+  readonly replica = new Replica(() => this.#notifier.request());
   readonly statuses = new Listeners<Status>();
   readonly errors = new Listeners<StreamError>();
-  /** Something to see has changed; coalesced. */
+  /** Notifies after anything that a view can read has changed. Coalesced. */
   readonly notices = new Listeners<void>();
-  readonly #notice: Notice;
+  readonly #notifier: CoalescedNotifier;
   readonly #link: SubscriptionLink;
   readonly #lease: LeaseSender;
-  /** A persistent copy is being read: joining waits for its position. */
-  #held = true;
-  #connected = false;
-  #phase: Phase = APART;
-  /** The next `sync` with a position is for it; others are for others on this connection (RV-16). */
-  #named = false;
-  /** The engine can't tell what happens (RV-17). */
-  #outdated = false;
-  /** Frames of a batch whose last one is not there yet. */
-  #batch: Frame[] = [];
+  readonly #retry = new JoinRetry();
+  #phase: Phase = { kind: 'restoring' };
   #status: Status = 'connecting';
+  /** Ends the phase `joining` or `waiting`. */
   #timer: unknown;
-  #strikes = 0;
-  #holes = 0;
-  #liveAt = 0;
-  /** Counts what a server without positions does not: its items have no `created`. */
+  /** Numbers the items and changes of a server without positions. */
   #count = 0;
-  /** The server of this connection has shown positions. */
-  positioned = false;
-  /** It has joined on this connection, and has to leave. */
-  #asked = false;
-  /** Of the last refusal or failure; `undefined` once live. */
+  /** The last refusal or failure; `undefined` once the subscription is live. */
   error: StreamError | undefined;
 
   constructor(id: string, target: Target, link: SubscriptionLink) {
     this.id = id;
     this.target = target;
     this.#link = link;
-    this.#notice = new Notice(link.clock, () => this.notices.emit());
+    this.#notifier = new CoalescedNotifier(link.clock, () => this.notices.emit());
     this.#lease = new LeaseSender(link.clock, (text) => {
       if (this.#phase.kind === 'live') link.send(text);
     });
+  }
+
+  get phase(): Phase['kind'] {
+    return this.#phase.kind;
   }
 
   get status(): Status {
     return this.#status;
   }
 
-  /** Nothing is to be read any more before it joins. */
+  /** Lets the next `onOpen` join. The client calls this when the persistent copy is read, or when there is none. */
   release(): void {
-    this.#held = false;
-    if (this.#connected) this.#join();
+    if (this.#phase.kind === 'restoring') this.#enter(OFFLINE);
   }
 
+  /** Sends the join, unless it is sent. The client calls this at the end of a turn while a connection is open. */
   onOpen(): void {
-    if (this.#connected) return;
-    this.#connected = true;
-    this.#strikes = this.#holes = 0;
-    if (!this.#held) this.#join();
+    if (this.#phase.kind !== 'offline') return;
+    this.#retry.reset();
+    this.#join();
   }
 
   onLost(): void {
-    if (this.#status === 'closed') return;
-    this.#connected = false;
-    this.positioned = false;
-    this.#asked = false;
-    this.#enter(APART);
+    if (isJoined(this.#phase)) this.#enter(OFFLINE);
   }
 
-  /** The connection had no place for it. */
+  /** Whether the engine refused the join because the connection has no place for it. */
   get isTurnedAway(): boolean {
-    return this.#phase.kind === 'waiting' && this.error?.code === 'TOO_MANY_SUBSCRIPTIONS';
+    return this.#phase.kind === 'waiting' && this.#phase.cause === 'no place';
   }
 
-  /** Joins now, because a place is free. */
+  /** Sends the join again, because another subscription of the connection has left. */
   onPlaceFree(): void {
     if (this.isTurnedAway) this.#join();
   }
 
-  /** What refused it may have changed. */
+  /** Sends a refused join again, because the engine has a new token. */
   onRefreshed(): void {
-    if (this.#phase.kind === 'waiting' && this.#phase.refused) this.#join();
+    if (this.#phase.kind === 'waiting' && this.#phase.cause !== 'gap') this.#join();
   }
 
   close(): void {
-    if (this.#status === 'closed') return;
-    if (this.#asked) this.#link.send(encodeLeave(this.id, this.target));
+    if (this.#phase.kind === 'closed') return;
+    if (isJoined(this.#phase)) this.#link.send(encodeLeave(this.id, this.target));
     this.#end();
   }
 
-  /** Throws `VALUE_TOO_LARGE`. Sent when it is live. */
+  /** Replaces the data of the lease. The data is sent while the subscription is live. Throws `VALUE_TOO_LARGE`. */
   lease(data: unknown): void {
     this.#lease.set(this.id, data);
   }
@@ -154,11 +137,11 @@ export class Subscription {
   onError({ code, message }: StreamErrorFrame): void {
     const error = new StreamError(code, message);
     if (code === 'INVALID_ID') {
-      this.#tell(error);
+      this.#fail(error);
       this.#end();
     } else if (code === 'FORBIDDEN' || code === 'TOO_MANY_SUBSCRIPTIONS') {
       if (this.#phase.kind !== 'waiting') this.#refuse(error);
-    } else this.#tell(error);
+    } else this.#fail(error);
   }
 
   onFrame(frame: Frame): void {
@@ -168,21 +151,23 @@ export class Subscription {
     }
     const phase = this.#phase;
     switch (phase.kind) {
-      // Of another subscription to the same group; the answer to the own join is still to come.
-      case 'apart':
+      // The frame is for another subscription to the same group, or for an earlier join.
+      case 'restoring':
+      case 'offline':
       case 'joining':
       case 'waiting':
+      case 'closed':
         return;
-      case 'parts':
-        if (frame.offset > phase.parts.position.offset) this.#hole('a change came inside a sync in parts');
+      case 'syncing':
+        if (frame.offset > phase.parts.position.offset) this.#onSequenceGap('a change came inside a sync in parts');
         return;
       case 'changes':
-        if (frame.offset > phase.to) this.#hole('a change came before everything before it');
+        if (frame.offset > phase.to) this.#onSequenceGap('a change came before everything before it');
         else if (frame.type !== 'event') stage(phase.staged, frame);
         return;
       case 'tail':
       case 'live':
-        // Compacted changes are for another subscription of the group: this one has them, or will.
+        // Only compacted changes have `created`. They are for another subscription of the group, and this one follows the log.
         if (frame.type === 'event' || frame.created === undefined) this.#follow(frame, frame.offset);
         return;
       default:
@@ -191,236 +176,208 @@ export class Subscription {
   }
 
   onSyncing(): void {
-    if (this.#phase.kind === 'apart') return;
-    this.positioned = true;
-    this.#named = true;
+    if (isJoined(this.#phase)) this.#phase = { ...this.#phase, isSyncNamed: true };
   }
 
   onGroupSync(frame: GroupSyncFrame): void {
-    if (this.#phase.kind === 'apart') return;
+    const phase = this.#phase;
+    if (!isJoined(phase)) return;
     const { position, ids, created } = frame;
     if (position === undefined) {
       this.#plainSync(itemsOfGroup(frame.data, () => this.#count++));
       return;
     }
-    if (!this.#named) return;
+    if (!phase.isSyncNamed) return;
     if (ids === undefined || created === undefined) {
-      this.#hole('a sync with a position does not name its items');
+      this.#onSequenceGap('a sync with a position does not name its items');
       return;
     }
-    let { parts, gaps } = this.#phase.kind === 'parts' ? this.#phase : { parts: undefined, gaps: [] };
+    let { parts, gaps } = phase.kind === 'syncing' ? phase : { parts: undefined, gaps: [] };
     if (parts === undefined || !parts.add(frame, ids, created)) {
       if ((frame.part ?? 0) > 0) {
-        this.#hole('parts of a sync are missing');
+        this.#onSequenceGap('parts of a sync are missing');
         return;
       }
       parts = new SyncParts(frame, position, ids, created);
       gaps = [];
     }
     if (frame.last) this.#sync(parts.items(), position, parts.reason, gaps);
-    else this.#enter({ kind: 'parts', parts, gaps });
+    else this.#enter({ kind: 'syncing', isSyncNamed: true, isOutdated: isOutdated(phase), parts, gaps });
   }
 
   onItemSync(frame: ItemSyncFrame): void {
-    if (this.#phase.kind === 'apart') return;
+    const phase = this.#phase;
+    if (!isJoined(phase)) return;
     if (frame.position === undefined) {
       this.#plainSync(frame.data === null ? [] : itemsOfItem(frame, this.#count++));
       return;
     }
-    if (!this.#named) return;
-    const missing = frame.data === null && frame.created === undefined;
-    this.#sync(missing ? [] : itemsOfItem(frame, frame.created ?? frame.position.offset), frame.position, frame.reason, []);
+    if (!phase.isSyncNamed) return;
+    const isMissing = frame.data === null && frame.created === undefined;
+    this.#sync(isMissing ? [] : itemsOfItem(frame, frame.created ?? frame.position.offset), frame.position, frame.reason, []);
   }
 
   onResumed({ mode, epoch, from, to }: StreamResumedFrame): void {
-    if (this.#phase.kind === 'apart') return;
-    this.positioned = true;
+    const phase = this.#phase;
+    if (!isJoined(phase)) return;
     const known = this.replica.position;
-    // Of the group an item gets only its own changes: a server that goes on from its place in the group may be ahead of the last of them.
-    const ahead = this.target.item !== undefined && this.#phase.kind === 'live';
-    if (known === undefined || known.epoch !== epoch || (!ahead && from > this.#covered(known))) {
-      this.#hole('what is resumed does not meet what is known');
+    const batch = batchOf(phase);
+    // A subscription to an item gets only the changes of that item. The engine resumes from its place in the group, which may be ahead.
+    const isAhead = this.target.item !== undefined && phase.kind === 'live';
+    if (known === undefined || known.epoch !== epoch || (!isAhead && from > coveredOffset(batch, known.offset))) {
+      this.#onSequenceGap('what is resumed does not meet what is known');
       return;
     }
+    const outdated = isOutdated(phase);
     if (mode === 'changes') {
       const staged = new Map<string, StreamChangeFrame>();
-      // The rest of a batch may come compacted.
-      for (const frame of this.#batch) if (frame.type !== 'event') stage(staged, frame);
-      this.#batch = [];
-      this.#enter({ kind: 'changes', to, staged, gaps: [] });
-      // The position of an item is not known to be `to` before something says so; it shows what it has meanwhile.
-    } else if (this.target.item === undefined && to > known.offset) this.#enter({ kind: 'tail', to });
-    else this.#enter(LIVE);
+      // The rest of an open batch may come compacted.
+      for (const frame of batch) if (frame.type !== 'event') stage(staged, frame);
+      this.#enter({ kind: 'changes', isSyncNamed: false, isOutdated: outdated, to, staged, gaps: [] });
+      // Nothing says when an item has passed `to`. So its subscription is live at once.
+    } else if (this.target.item === undefined && to > known.offset)
+      this.#enter({ kind: 'tail', isSyncNamed: false, isOutdated: outdated, batch, to });
+    else this.#enterLive(outdated, batch);
   }
 
-  /** Before the join is answered it is about an earlier one. */
+  /** Marks the view as outdated. Before the join is answered, the frame is about an earlier join. */
   onStale(): void {
-    if (!isAnswered(this.#phase)) return;
-    this.#outdated = true;
-    this.#enter(this.#phase);
+    if (isAnswered(this.#phase)) this.#enter({ ...this.#phase, isOutdated: true });
   }
 
   onCaughtUp(epoch: string, offset: number): void {
     const phase = this.#phase;
     const known = this.replica.position;
-    if (known === undefined) return;
-    if (this.#outdated && (phase.kind === 'live' || phase.kind === 'tail')) {
-      this.#outdated = false;
-      // An item gets its own changes only: it is behind the group.
-      if (epoch === known.epoch && (this.target.item !== undefined || offset <= this.#covered(known))) this.#enter(LIVE);
-      else this.#hole('it caught up with what is not here');
+    if (known === undefined || !isAnswered(phase)) return;
+    if ('batch' in phase) {
+      if (!phase.isOutdated) return;
+      // An item gets only its own changes, so its position is behind that of the group.
+      const isMet = this.target.item !== undefined || offset <= coveredOffset(phase.batch, known.offset);
+      if (epoch === known.epoch && isMet) this.#enterLive(false, phase.batch);
+      else this.#onSequenceGap('it caught up with what is not here');
       return;
     }
     if (phase.kind !== 'changes') return;
     if (offset !== phase.to || epoch !== known.epoch) {
-      this.#hole('it caught up with something else');
+      this.#onSequenceGap('it caught up with something else');
       return;
     }
     const frames = [...phase.staged.values()].filter((frame) => (frame.offset ?? 0) > known.offset);
     frames.sort((a, b) => (a.offset ?? 0) - (b.offset ?? 0));
-    this.#outdated = false;
-    // Before anyone is told: who is told sees a status that fits what it sees.
-    this.#enter(LIVE, () => this.replica.apply(frames, offset));
-    this.#tellGaps(phase.gaps);
+    this.#enterLive(false, [], () => this.replica.apply(frames, offset));
+    this.#notifyGaps(phase.gaps);
   }
 
+  /** Reports lost events: at once, or together with the state that they come with. */
   onGap(gap: StreamGapFrame): void {
-    if (this.#phase.kind === 'changes' || this.#phase.kind === 'parts') {
-      if (this.#phase.gaps.push(gap) > MOST_GAPS) this.#hole('gaps do not end');
-    } else if (this.#phase.kind !== 'apart') this.#tellGaps([gap]);
-  }
-
-  /** The offset up to which everything is here, be it in a batch that is not complete. */
-  #covered(known: Position): number {
-    return this.#batch.at(-1)?.offset ?? known.offset;
+    const phase = this.#phase;
+    if ('gaps' in phase) {
+      if (phase.gaps.push(gap) > MOST_EVENT_GAPS) this.#onSequenceGap('gaps do not end');
+    } else if (isJoined(phase)) this.#notifyGaps([gap]);
   }
 
   #follow(frame: Frame, offset: number): void {
+    const phase = this.#phase;
     const known = this.replica.position;
     if (known === undefined) return;
-    const covered = this.#covered(known);
-    if (offset <= covered) {
-      this.#link.counters.duplicates++;
-      return;
+    // A subscription to an item sees only some of the offsets of the group, so no offset is missing and no batch is complete.
+    const step = this.target.item !== undefined && offset > known.offset ? [frame] : nextStep(batchOf(phase), known.offset, frame, offset);
+    if (step === 'duplicate') this.#link.counters.duplicates++;
+    else if (step !== 'incomplete') {
+      if ('gap' in step) this.#onSequenceGap(step.gap);
+      else if (phase.kind === 'tail' && offset >= phase.to) this.#enterLive(phase.isOutdated, [], () => this.replica.apply(step, offset));
+      else this.replica.apply(step, offset);
     }
-    // An item gets the changes of the item only: others take offsets too, and the last one of a batch may be another's.
-    if (this.target.item !== undefined) {
-      this.replica.apply([frame], offset);
-      return;
-    }
-    const through = frame.type === 'event' ? undefined : frame.through;
-    const open = this.#batch[0];
-    const fits = open === undefined || open.type === 'event' || open.through === through;
-    if (offset !== covered + 1 || !fits) {
-      this.#hole(`offset ${offset} came after ${covered}`);
-      return;
-    }
-    if (through !== undefined && through > offset) {
-      if (this.#batch.push(frame) >= BATCH_WRITES) this.#hole('a batch does not end');
-      return;
-    }
-    const step = [...this.#batch, frame];
-    this.#batch = [];
-    const phase = this.#phase;
-    if (phase.kind === 'tail' && offset >= phase.to) this.#enter(LIVE, () => this.replica.apply(step, offset));
-    else this.replica.apply(step, offset);
   }
 
   #sync(items: ReturnType<SyncParts['items']>, position: Position, reason: string | undefined, gaps: readonly StreamGapFrame[]): void {
-    this.#batch = [];
-    this.#outdated = false;
-    this.#enter(LIVE, () => this.replica.replace(items, position, reason));
-    this.#tellGaps(gaps);
+    this.#enterLive(false, [], () => this.replica.replace(items, position, reason));
+    this.#notifyGaps(gaps);
   }
 
-  /** Servers without positions may send changes before the `sync` that holds them already; applied again behind it they do no harm. */
+  /**
+   * Applies a frame of a server without positions. Such a server may send changes before the `sync` that already holds them. They are applied
+   * again behind the `sync`, which does no harm.
+   */
   #plain(frame: Frame): void {
     const phase = this.#phase;
     if (phase.kind === 'joining') {
-      if (phase.early.push(frame) > MOST_EARLY) this.#again(AGAIN, false);
+      if (phase.early.push(frame) > MOST_EARLY) this.#joinLater('gap');
     } else if (phase.kind === 'live' && this.replica.position === undefined) this.replica.apply([frame], this.#count++);
   }
 
   #plainSync(items: ReturnType<SyncParts['items']>): void {
     const early = this.#phase.kind === 'joining' ? this.#phase.early : [];
-    this.#enter(LIVE, () => this.replica.replace(items, undefined, undefined));
+    this.#enterLive(false, [], () => this.replica.replace(items, undefined, undefined));
     for (const frame of early) this.replica.apply([frame], this.#count++);
   }
 
-  #tellGaps(gaps: readonly StreamGapFrame[]): void {
+  #notifyGaps(gaps: readonly StreamGapFrame[]): void {
     for (const { after, through, count } of gaps) this.replica.gaps.emit({ after, through, count });
   }
 
-  #hole(what: string): void {
+  /** Joins again from the known position, because frames are missing. */
+  #onSequenceGap(what: string): void {
     this.#link.counters.holes++;
-    if (this.#phase.kind === 'live' && this.#link.clock.now() - this.#liveAt > PROVEN_MS) this.#strikes = this.#holes = 0;
-    this.#holes++;
-    this.#tell(new StreamError('HOLE', what));
-    this.#again(AGAIN, false);
+    this.#retry.countGap(this.#phase.kind === 'live' ? this.#link.clock.now() - this.#phase.since : 0);
+    this.#fail(new StreamError('HOLE', what));
+    this.#joinLater('gap');
   }
 
   #refuse(error: StreamError): void {
-    this.#tell(error);
-    this.#again(REFUSED, true);
+    this.#fail(error);
+    this.#joinLater(error.code === 'TOO_MANY_SUBSCRIPTIONS' ? 'no place' : 'refused');
   }
 
-  #again(backoff: BackoffOptions, refused: boolean): void {
-    const delay = backoffDelay(this.#strikes++, this.#link.random(), backoff);
-    this.#enter({ kind: 'waiting', refused });
-    if (delay === 0) this.#join();
-    else this.#timer = this.#link.clock.setTimer(() => this.#join(), delay);
+  #joinLater(cause: 'gap' | 'refused' | 'no place'): void {
+    if (this.#phase.kind === 'closed') return;
+    const delayMs = this.#retry.delayMs(cause !== 'gap', this.#link.random());
+    this.#enter({ kind: 'waiting', isSyncNamed: false, cause });
+    // A listener of the status may have closed the client.
+    if (this.#phase.kind !== 'waiting') return;
+    if (delayMs === 0) this.#join();
+    else this.#timer = this.#link.clock.setTimer(() => this.#join(), delayMs);
   }
 
   #join(): void {
-    if (this.#status === 'closed') return;
-    const since = this.#holes < MOST_HOLES ? this.replica.position : undefined;
-    this.#enter({ kind: 'joining', early: [] });
-    this.#timer = this.#link.clock.setTimer(() => this.#again(AGAIN, false), ANSWER_MS);
-    this.#asked = true;
-    this.#link.send(encodeJoin(this.id, this.target, since));
+    if (this.#phase.kind === 'closed') return;
+    this.#enter({ kind: 'joining', isSyncNamed: false, early: [] });
+    if (this.#phase.kind !== 'joining') return;
+    this.#timer = this.#link.clock.setTimer(() => this.#joinLater('gap'), ANSWER_MS);
+    this.#link.send(encodeJoin(this.id, this.target, this.#retry.startsAnew ? undefined : this.replica.position));
   }
 
   #end(): void {
-    this.#link.clock.clearTimer(this.#timer);
-    this.#phase = APART;
-    this.#batch = [];
     this.#lease.stop();
-    this.#status = 'closed';
-    this.#tellStatus('closed');
+    this.#enter({ kind: 'closed' });
   }
 
-  /** `step` is what brings it there: done after the change of phase and before anyone hears of either. */
+  #enterLive(isOutdated: boolean, batch: Frame[], step?: () => void): void {
+    const since = this.#phase.kind === 'live' ? this.#phase.since : this.#link.clock.now();
+    this.#enter({ kind: 'live', isSyncNamed: false, isOutdated, batch, since }, step);
+  }
+
+  /** Enters a phase. `step` applies what leads there, after the phase has changed and before any listener runs. */
   #enter(phase: Phase, step?: () => void): void {
     this.#link.clock.clearTimer(this.#timer);
     this.#timer = undefined;
-    if (phase.kind !== 'live' && phase.kind !== 'tail') this.#batch = [];
-    if (phase.kind !== 'parts') this.#named = false;
-    if (!isAnswered(phase)) this.#outdated = false;
     const wasLive = this.#phase.kind === 'live';
-    this.#phase = phase;
-    const isLive = phase.kind === 'live';
-    if (isLive) this.error = undefined;
     const before = this.#status;
-    const status = isLive && !this.#outdated ? 'live' : this.replica.known ? 'stale' : 'connecting';
-    this.#status = status;
+    this.#phase = phase;
+    if (phase.kind === 'live') this.error = undefined;
+    this.#status = statusOf(phase, this.replica.known);
     step?.();
-    // Who was told of the step may have closed it.
-    if (this.#status !== status) return;
-    if (isLive && !wasLive) {
-      this.#liveAt = this.#link.clock.now();
-      this.#lease.again();
-    }
-    if (before !== status) this.#tellStatus(status);
+    // A listener of the step may have closed the client.
+    if (this.#phase !== phase) return;
+    if (phase.kind === 'live' && !wasLive) this.#lease.again();
+    if (before === this.#status) return;
+    this.#notifier.request();
+    this.statuses.emit(this.#status);
   }
 
-  #tellStatus(status: Status): void {
-    this.#notice.request();
-    this.statuses.emit(status);
-  }
-
-  #tell(error: StreamError): void {
+  #fail(error: StreamError): void {
     this.error = error;
-    this.#notice.request();
+    this.#notifier.request();
     this.errors.emit(error);
     this.#link.report(error);
   }

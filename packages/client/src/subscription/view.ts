@@ -3,7 +3,8 @@ import { StreamError } from '../access/stream-error.js';
 import { Listeners, type Unsubscribe } from './listeners.js';
 import type { Item } from './mirror.js';
 import type { Change, Gap, Reset, StreamEvent } from './replica.js';
-import type { Status, Subscription } from './subscription.js';
+import type { Subscription } from './subscription.js';
+import type { Status } from './subscription-phase.js';
 
 /** What a view may be told of. Listeners are called one after another, after everything that belongs together has been applied. */
 export interface ViewListeners<T> {

@@ -14,7 +14,7 @@ function start(random = 0.999) {
     runtime: {
       clock,
       random: () => random,
-      awakening: (listener) => {
+      wakeSource: (listener) => {
         wake = listener;
         return () => {};
       },

@@ -5,7 +5,7 @@ import { Replica } from '../../src/subscription/replica.js';
 import { connectTo, errorOf, FakeEngine } from '../fake-engine.js';
 import { failure, resumed, sync, update } from '../frames.js';
 import { TestClock } from '../test-clock.js';
-import { type Chat, Told, texts } from '../watch.js';
+import { type Chat, texts, ViewLog } from '../watch.js';
 
 /** Keeps records in memory, as IndexedDB would. */
 class MemoryStore implements PersistStore {
@@ -170,14 +170,14 @@ describe('a client with a persistent store', () => {
     await before.subscribeGroup('chat', 'r1').whenLive();
     await before.close();
     const client = await connectTo(engine, { persist: store });
-    const told = new Told();
-    const view = client.subscribeGroup<Chat>('chat', 'r1', told.listeners);
+    const log = new ViewLog();
+    const view = client.subscribeGroup<Chat>('chat', 'r1', log.listeners);
     const peer = await engine.peer();
     const join = await peer.next('join');
     expect([join.since, view.status, texts(view)]).toEqual(['e1:4', 'stale', ['m1:one']]);
     peer.send(resumed(join.subscriptionId, 'tail', 4, 5), update(5, 'm1', 'ONE'));
-    await told.until(2);
-    expect(told.lines).toEqual(['reset restored 4', '5 update m1 one>ONE']);
+    await log.until(2);
+    expect(log.lines).toEqual(['reset restored 4', '5 update m1 one>ONE']);
   });
 
   it('RV-13 keeps nothing of a group that may not be watched any more', async () => {

@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { connectTo, FakeEngine } from '../fake-engine.js';
 import { create, event, itemSync, plain, remove, sync, unauthorized, update } from '../frames.js';
-import { type Chat, Told, texts } from '../watch.js';
+import { type Chat, texts, ViewLog } from '../watch.js';
 
 /** Servers that send no positions: the original, and those that know the wire from its documentation. */
 describe('a server without positions', () => {
   it('is followed: a sync, then changes by the id of the item', async () => {
     const engine = await FakeEngine.start();
     const client = await connectTo(engine);
-    const told = new Told();
-    const view = client.subscribeGroup<Chat>('chat', 'r1', told.listeners);
+    const log = new ViewLog();
+    const view = client.subscribeGroup<Chat>('chat', 'r1', log.listeners);
     const peer = await engine.peer();
     await peer.next('join');
     peer.send(
@@ -21,8 +21,8 @@ describe('a server without positions', () => {
       ),
     );
     peer.send(plain(update(0, 'm1', 'ONE')), plain(create(0, 'm3', 'three')), plain(event(0, 'typing')), plain(remove(0, 'm2')));
-    await told.until(5);
-    expect(told.lines.map((line) => line.replace(/^\d+ /, ''))).toEqual([
+    await log.until(5);
+    expect(log.lines.map((line) => line.replace(/^\d+ /, ''))).toEqual([
       'reset first -',
       'update m1 one>ONE',
       'create m3 three',
@@ -35,8 +35,8 @@ describe('a server without positions', () => {
   it('is asked for everything anew after each reconnect, and may send changes before the sync', async () => {
     const engine = await FakeEngine.start();
     const client = await connectTo(engine);
-    const told = new Told();
-    const view = client.subscribeGroup<Chat>('chat', 'r1', told.listeners);
+    const log = new ViewLog();
+    const view = client.subscribeGroup<Chat>('chat', 'r1', log.listeners);
     const first = await engine.peer();
     await first.next('join');
     first.send(plain(sync(0, [['m1', 'one', 0]])));
@@ -45,8 +45,8 @@ describe('a server without positions', () => {
     const peer = await engine.peer();
     expect((await peer.next('join')).since).toBeUndefined();
     peer.send(plain(create(0, 'm5', 'early')), plain(sync(0, [['m1', 'two', 0]])), plain(update(0, 'm1', 'three')));
-    await told.until(4);
-    expect(told.lines[1]).toBe('reset sync -');
+    await log.until(4);
+    expect(log.lines[1]).toBe('reset sync -');
     expect(texts(view)).toEqual(['m1:three', 'm5:early']);
   });
 

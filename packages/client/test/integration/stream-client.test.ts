@@ -2,14 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { type ConnectOptions, connect, type ViewListeners } from '../../src/index.js';
 import { connectTo, errorOf, FakeEngine } from '../fake-engine.js';
 import { caughtUp, create, event, itemSync, remove, resumed, sync, update } from '../frames.js';
-import { type Chat, Told, texts, whenView } from '../watch.js';
+import { type Chat, texts, ViewLog, whenView } from '../watch.js';
 
 describe('a view of a group', () => {
   it('RV-1 RV-2 RV-4 shows the items in the order of creation, then every change, once', async () => {
     const engine = await FakeEngine.start();
     const client = await connectTo(engine);
-    const told = new Told();
-    const view = client.subscribeGroup<Chat>('chat', 'r1', told.listeners);
+    const log = new ViewLog();
+    const view = client.subscribeGroup<Chat>('chat', 'r1', log.listeners);
     expect([view.status, view.items, view.position]).toEqual(['connecting', [], undefined]);
     const peer = await engine.peer();
     const join = await peer.next('join');
@@ -26,8 +26,8 @@ describe('a view of a group', () => {
     expect(view.items).toBe(view.items);
     const before = view.items;
     peer.send(update(8, 'm2', 'TWO'), create(9, 'm3', 'three'), event(10, 'typing', { user: 'ann' }), remove(11, 'm1'));
-    await told.until(5);
-    expect(told.lines).toEqual([
+    await log.until(5);
+    expect(log.lines).toEqual([
       'reset first 7',
       '8 update m2 two>TWO',
       '9 create m3 three',
@@ -45,8 +45,8 @@ describe('a view of a group', () => {
   it('is one join for all views of a target, which ends with the last of them', async () => {
     const engine = await FakeEngine.start();
     const client = await connectTo(engine);
-    const told = new Told();
-    const first = client.subscribeGroup<Chat>('chat', 'r1', told.listeners);
+    const log = new ViewLog();
+    const first = client.subscribeGroup<Chat>('chat', 'r1', log.listeners);
     const second = client.subscribeGroup<Chat>('chat', 'r1');
     const item = client.subscribeItem<Chat>('chat', 'r1', 'm1');
     const peer = await engine.peer();
@@ -59,7 +59,7 @@ describe('a view of a group', () => {
     peer.send(update(2, 'm1', 'ONE'));
     await whenView(item, ({ item: now }) => now?.data.text === 'ONE');
     expect(texts(second)).toEqual(['m1:ONE']);
-    expect(told.lines).toEqual(['reset first 1']);
+    expect(log.lines).toEqual(['reset first 1']);
     second.close();
     expect(await peer.next('leave')).toEqual({ subscriptionId: join.subscriptionId, streamName: 'chat', groupId: 'r1' });
     peer.send(update(3, 'm1', 'more'));
@@ -88,8 +88,8 @@ describe('a view of a group', () => {
   it('tells of a burst once a turn, whatever is told one by one', async () => {
     const engine = await FakeEngine.start();
     const client = await connectTo(engine);
-    const told = new Told();
-    const view = client.subscribeGroup<Chat>('chat', 'r1', told.listeners);
+    const log = new ViewLog();
+    const view = client.subscribeGroup<Chat>('chat', 'r1', log.listeners);
     const peer = await engine.peer();
     await peer.next('join');
     peer.send(sync(0, []));
@@ -97,7 +97,7 @@ describe('a view of a group', () => {
     let notices = 0;
     view.subscribe(() => void notices++);
     peer.send(...Array.from({ length: 500 }, (_, at) => create(at + 1, `m${at}`, 'x')));
-    await told.until(501);
+    await log.until(501);
     await whenView(view, ({ size }) => size === 500);
     expect(notices).toBeLessThan(100);
   });
@@ -107,20 +107,20 @@ describe('a view of an item', () => {
   it('RV-2 shows the item, its changes, and that it is gone', async () => {
     const engine = await FakeEngine.start();
     const client = await connectTo(engine);
-    const told = new Told();
-    const view = client.subscribeItem<Chat>('chat', 'r1', 'm1', told.listeners);
+    const log = new ViewLog();
+    const view = client.subscribeItem<Chat>('chat', 'r1', 'm1', log.listeners);
     const peer = await engine.peer();
     expect((await peer.next('join')).id).toBe('m1');
     peer.send(itemSync(4, 'm1', undefined));
     await view.whenLive();
     expect(view.item).toBeUndefined();
     peer.send(create(6, 'm1', 'one'), create(7, 'm2', 'not mine'), update(9, 'm1', 'two', { through: 12 }));
-    await told.until(3);
+    await log.until(3);
     expect(view.item).toEqual({ id: 'm1', data: { id: 'm1', text: 'two' }, created: 6, offset: 9 });
     expect(view.item).toBe(view.item);
     peer.send(update(9, 'm1', 'again'), remove(13, 'm1'));
-    await told.until(4);
-    expect(told.lines).toEqual(['reset first 4', '6 create m1 one', '9 update m1 one>two', '13 delete m1 two']);
+    await log.until(4);
+    expect(log.lines).toEqual(['reset first 4', '6 create m1 one', '9 update m1 one>two', '13 delete m1 two']);
     expect([view.item, client.counters.duplicates]).toEqual([undefined, 1]);
   });
 

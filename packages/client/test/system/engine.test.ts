@@ -4,7 +4,7 @@ import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import { connect, type StreamClient } from '../../src/index.js';
-import { Told, texts, whenView } from '../watch.js';
+import { texts, ViewLog, whenView } from '../watch.js';
 
 interface Tapped {
   readonly client: StreamClient;
@@ -63,19 +63,19 @@ it('RV-6 a client of the real engine that was cut off gets the tail, and nothing
   const writing = await writer(engine);
   await writing.set('m1', 'one');
   const { client, frames, cut } = tap(engine.streamUrl);
-  const told = new Told();
-  const view = client.subscribeGroup<{ id: string; text: string }>('chat', 'r1', told.listeners);
+  const log = new ViewLog();
+  const view = client.subscribeGroup<{ id: string; text: string }>('chat', 'r1', log.listeners);
   await view.whenLive();
   await writing.set('m2', 'two');
-  await told.until(2);
+  await log.until(2);
   const line = cut();
   await whenView(view, ({ status }) => status === 'stale');
   await writing.set('m1', 'ONE');
   await writing.say('typing');
   await writing.remove('m2');
   line.open();
-  await told.until(5);
-  expect(told.lines.map((text) => text.replace(/^\d+ /, ''))).toEqual([
+  await log.until(5);
+  expect(log.lines.map((text) => text.replace(/^\d+ /, ''))).toEqual([
     expect.stringMatching(/^reset first/),
     'create m2 two',
     'update m1 one>ONE',
@@ -92,8 +92,8 @@ it('RV-7 a client of the real engine that was killed meanwhile gets what changed
   let writing = await writer(engine);
   for (const id of ['a', 'b', 'c', 'd']) await writing.set(id, '1');
   const { client, frames, cut } = tap(engine.streamUrl);
-  const told = new Told();
-  const view = client.subscribeGroup<{ id: string; text: string }>('chat', 'r1', told.listeners);
+  const log = new ViewLog();
+  const view = client.subscribeGroup<{ id: string; text: string }>('chat', 'r1', log.listeners);
   const item = client.subscribeItem<{ id: string; text: string }>('chat', 'r1', 'b');
   await Promise.all([view.whenLive(), item.whenLive()]);
   const before = view.position;
@@ -111,7 +111,7 @@ it('RV-7 a client of the real engine that was killed meanwhile gets what changed
   await Promise.all([whenView(view, ({ status }) => status === 'live'), whenView(item, ({ status }) => status === 'live')]);
   expect(texts(view)).toEqual(['b:3', 'd:1', 'c:again']);
   expect(item.item?.data.text).toBe('3');
-  const lines = told.lines.slice(1).map((text) => text.replace(/^\d+ /, ''));
+  const lines = log.lines.slice(1).map((text) => text.replace(/^\d+ /, ''));
   expect(lines.slice(0, 3)).toEqual(['delete a 1', 'update b 1>3', 'update c 1>again']);
   expect(lines.slice(3).filter((line) => !line.startsWith('gap'))).toEqual([]);
   expect(view.position?.epoch).toBe(before?.epoch);
@@ -140,15 +140,15 @@ it('RV-33 a batch of the real engine is shown in one step', async () => {
   const { streamUrl, workerUrl } = await startTestEngine();
   const worker = await RawWorker.connect(workerUrl);
   const { client } = tap(streamUrl);
-  const told = new Told();
-  const view = client.subscribeGroup<{ id: string; text: string }>('chat', 'r1', told.listeners);
+  const log = new ViewLog();
+  const view = client.subscribeGroup<{ id: string; text: string }>('chat', 'r1', log.listeners);
   const item = client.subscribeItem<{ id: string; text: string }>('chat', 'r1', 'b');
   await Promise.all([view.whenLive(), item.whenLive()]);
   const seen: string[] = [];
   view.on({ onChange: () => void seen.push(texts(view).join()) });
   const writes = ['a', 'b', 'c'].map((id) => ({ type: 'set', item_id: id, data: { id, text: id } }));
   await worker.result('stream::batch', { stream_name: 'chat', group_id: 'r1', writes });
-  await told.until(4);
+  await log.until(4);
   expect(seen).toEqual(Array.from({ length: 3 }, () => 'a:a,b:b,c:c'));
   await whenView(item, ({ item: now }) => now?.data.text === 'b');
   expect(client.counters.holes).toBe(0);

@@ -52,7 +52,7 @@ function start(options: Partial<ConnectionOptions> = {}) {
         },
       };
     },
-    awakening: (callback) => {
+    wakeSource: (callback) => {
       wake = callback;
       return () => {
         wake = () => {};

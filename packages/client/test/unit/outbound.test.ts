@@ -11,7 +11,7 @@ function start(options: Partial<ConnectionOptions> = {}) {
       events.push(told);
       return { send: (text) => void sent.push(text), bufferedAmount: 0, close: () => {}, terminate: () => {} };
     },
-    awakening: () => () => {},
+    wakeSource: () => () => {},
     ...options,
   });
   return { connection, sent, open: () => events.at(-1)?.onOpen(), fail: () => events.at(-1)?.onClose({ code: 1006, reason: '' }) };
@@ -60,7 +60,7 @@ test('a socket that can not be made leaves nothing behind', () => {
       openSocket: () => {
         throw new SyntaxError('no such URL');
       },
-      awakening: () => {
+      wakeSource: () => {
         listeners++;
         return () => void listeners--;
       },

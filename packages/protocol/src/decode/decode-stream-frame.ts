@@ -31,8 +31,9 @@ export function decodeStreamFrame(text: string, mostChars: number = SERVER_FRAME
 }
 
 function readControl(type: string, frame: JsonObject): StreamServerMessage | 'unknown' | undefined {
-  const data = field(frame, 'data');
-  if (!isJsonObject(data)) return CONTROL_TYPES.has(type) ? undefined : 'unknown';
+  const given = field(frame, 'data');
+  // Without data each known type lacks a member, and an unknown type stays unknown.
+  const data = isJsonObject(given) ? given : {};
   const subscriptionId = stringField(data, 'subscriptionId');
   const named = subscriptionId !== undefined && isRegistryId(subscriptionId);
   const epoch = readEpoch(data);
@@ -65,7 +66,7 @@ function readControl(type: string, frame: JsonObject): StreamServerMessage | 'un
         : { type, subscriptionId: named ? subscriptionId : undefined, code: code.slice(0, MOST_TYPE), message };
     }
     case 'refreshed':
-      return { type, expiresAtMs: offsetField(data, 'expiresAtMs') };
+      return data === given ? { type, expiresAtMs: offsetField(data, 'expiresAtMs') } : undefined;
     case 'expiring': {
       const expiresAtMs = offsetField(data, 'expiresAtMs');
       return expiresAtMs === undefined ? undefined : { type, expiresAtMs };
@@ -75,15 +76,13 @@ function readControl(type: string, frame: JsonObject): StreamServerMessage | 'un
   }
 }
 
-const CONTROL_TYPES: ReadonlySet<string> = new Set(['syncing', 'stale', 'resumed', 'caught_up', 'gap', 'error', 'refreshed', 'expiring']);
-
 function readStream(frame: JsonObject): StreamServerMessage | 'unknown' | undefined {
   const streamName = idField(frame, 'streamName');
   const groupId = idField(frame, 'groupId');
   const event = field(frame, 'event');
   if (streamName === undefined || groupId === undefined || !isJsonObject(event)) return undefined;
   const rawId = optionalField(frame, 'id');
-  if (rawId !== undefined && (typeof rawId !== 'string' || !isRegistryId(rawId))) return undefined;
+  if (rawId !== undefined && !isId(rawId)) return undefined;
   const itemId = rawId === '' ? undefined : rawId;
   const target = { streamName, groupId };
   const type = stringField(event, 'type');
@@ -134,7 +133,7 @@ function readGroupSync(
   const ids = optionalField(frame, 'ids');
   const created = optionalField(frame, 'created');
   const part = offsetField(frame, 'part');
-  if (ids !== undefined && !isListOf(ids, data.length, isItemId)) return undefined;
+  if (ids !== undefined && !isListOf(ids, data.length, isId)) return undefined;
   if (created !== undefined && !isListOf(created, data.length, isOffset)) return undefined;
   if (part !== undefined && (position === undefined || ids === undefined || created === undefined)) return undefined;
   const last = part === undefined || field(frame, 'last') === true;
@@ -150,17 +149,18 @@ function inOrder(first: number | undefined, then: number | undefined): boolean {
   return first === undefined || then === undefined || first <= then;
 }
 
-function isOffset(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+/** Returns whether a value is an offset of a group: a whole number from 0 that a double carries exactly. */
+export function isOffset(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-function isItemId(value: unknown): value is string {
+function isId(value: unknown): value is string {
   return typeof value === 'string' && isRegistryId(value);
 }
 
 function idField(object: JsonObject, key: string): string | undefined {
-  const id = stringField(object, key);
-  return id !== undefined && isRegistryId(id) ? id : undefined;
+  const id = field(object, key);
+  return isId(id) ? id : undefined;
 }
 
 function offsetField(object: JsonObject, key: string): number | undefined {
