@@ -65,23 +65,31 @@ class RedactingStore {
     });
   }
 
-  /** @param {import('@rivulet/engine/store').Change} change @returns {Promise<import('@rivulet/engine/store').ApplyResult>} */
-  async apply(change) {
+  /**
+   * @param {import('@rivulet/engine/store').Change} change
+   * @param {string} [origin]
+   * @returns {Promise<import('@rivulet/engine/store').ApplyResult>}
+   */
+  async apply(change, origin) {
     // Before it takes an offset: one that were swallowed behind the store would be a hole in the history.
     if (change.kind === 'event' && this.#dropped.has(change.type)) return { kind: 'unchanged', old: undefined };
-    const result = await this.#store.apply(change);
+    const result = await this.#store.apply(change, origin);
     const old = this.#mask(result.old);
     return result.kind === 'applied' ? { ...result, old, new: this.#mask(result.new) } : { ...result, old };
   }
 
-  /** @param {import('@rivulet/engine/store').Write} write @returns {Promise<import('@rivulet/engine/store').WriteResult>} */
-  async write(write) {
+  /**
+   * @param {import('@rivulet/engine/store').Write} write
+   * @param {string} [origin]
+   * @returns {Promise<import('@rivulet/engine/store').WriteResult>}
+   */
+  async write(write, origin) {
     const { once } = write;
     const [first] = write.changes;
     if (first?.kind === 'event' && this.#dropped.has(first.type)) return { kind: 'written', results: [DROPPED] };
     // What is remembered is what was answered: masked.
     const masked = once && { ...once, answer: (/** @type {OwnResult} */ result) => once.answer(this.#maskedResult(result)) };
-    const result = await this.#store.write({ ...write, once: masked });
+    const result = await this.#store.write({ ...write, once: masked }, origin);
     return result.kind === 'replayed' ? result : this.#maskedResult(result);
   }
 

@@ -55,7 +55,7 @@ export const SUB_ROOMS: Readonly<Record<string, Readonly<Record<string, readonly
     'lmdb/env': [],
     'lmdb/tables': ['.', 'shared', 'lmdb/env'],
     'lmdb/writing': ['.', 'shared', 'lmdb/env', 'lmdb/tables'],
-    'lmdb/reading': ['.', 'shared', 'lmdb/env', 'lmdb/tables', 'lmdb/writing'],
+    'lmdb/reading': ['.', 'shared', 'lmdb/env', 'lmdb/tables'],
     'lmdb/maintenance': ['.', 'lmdb/env', 'lmdb/tables', 'lmdb/writing'],
     redis: ['.', 'shared', 'redis/connection'],
     'redis/connection': [],

@@ -2,7 +2,7 @@ import { LIMITS } from '@rivulet/protocol';
 import { expect, test } from 'vitest';
 import { LmdbEnvironment } from '../../../engine/src/store/lmdb/env/environment.js';
 import { decodeText, encodeText } from '../../../engine/src/store/lmdb/tables/records.js';
-import { requireRoom } from '../../../engine/src/store/shared/write-plan.js';
+import { requireCapacity } from '../../../engine/src/store/shared/write-plan.js';
 import { once, set, writeTo } from '../../src/store-contract/writes.js';
 import { aged, count, damage, faulty } from '../harness/aged-store.js';
 
@@ -55,8 +55,8 @@ test('RV-32 a sweep forgets all keys whose time is over and counts them off; tho
 });
 
 test('RV-32 a store that remembers as much as it may refuses a write with a key, and writes nothing of it', async () => {
-  expect(() => requireRoom(LIMITS.idempotencyKeys - 1, 0, 1)).not.toThrow();
-  expect(() => requireRoom(LIMITS.idempotencyKeys, 0, 1)).toThrow(expect.objectContaining({ code: 'OVERLOADED' }));
+  expect(() => requireCapacity(LIMITS.idempotencyKeys - 1, 0, 1)).not.toThrow();
+  expect(() => requireCapacity(LIMITS.idempotencyKeys, 0, 1)).toThrow(expect.objectContaining({ code: 'OVERLOADED' }));
   const { path, start } = await aged();
   let opened = await start();
   await opened.store.close();

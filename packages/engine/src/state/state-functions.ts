@@ -64,7 +64,7 @@ class StateFunctions {
     const change = { kind: 'set', ...readScope(input), item: readName(input, 'key'), data: readValue(call, input) } as const;
     requireStorable(change.data);
     this.#requireAllowed(change.data);
-    const result = await this.#apply(change, change.data.length);
+    const result = await this.#apply(call, change, change.data.length);
     return `{"old_value":${result.old ?? 'null'},"new_value":${change.data}}`;
   }
 
@@ -74,12 +74,12 @@ class StateFunctions {
     const item = readName(input, 'key');
     if (!this.#writes.has(ref)) return (await this.#store.get(ref, item)).value?.data;
     // Writes that were asked for before it are on their way: it stands in line with them, and writes nothing.
-    return (await this.#store.apply({ kind: 'update', ...ref, item, compute: () => undefined })).old;
+    return (await this.#store.apply({ kind: 'update', ...ref, item, compute: () => undefined }, call.caller?.workerId)).old;
   }
 
   async delete(call: Call): Promise<JsonText | undefined> {
     const input = readInput(call);
-    return (await this.#apply({ kind: 'delete', ...readScope(input), item: readName(input, 'key') }, 0)).old;
+    return (await this.#apply(call, { kind: 'delete', ...readScope(input), item: readName(input, 'key') }, 0)).old;
   }
 
   async list(call: Call): Promise<JsonText> {
@@ -113,13 +113,13 @@ class StateFunctions {
   async update(call: Call): Promise<JsonText> {
     const input = readInput(call);
     const update = new UpdateCall(call, input, (text) => this.#requireAllowed(text));
-    const change = { kind: 'update', ...readScope(input), item: readName(input, 'key'), compute: update.compute } as const;
-    return update.result((await this.#apply(change, update.text.length)).old);
+    const change = { kind: 'update', ...readScope(input), item: readName(input, 'key'), ...update.change } as const;
+    return update.result((await this.#apply(call, change, update.text.length)).old);
   }
 
   /** `chars`: what the write keeps of its call until it is answered. */
-  #apply(change: Change, chars: number): Promise<ApplyResult> {
-    return this.#writes.begin(change, chars, () => this.#store.apply(change));
+  #apply(call: Call, change: Change, chars: number): Promise<ApplyResult> {
+    return this.#writes.begin(change, chars, () => this.#store.apply(change, call.caller?.workerId));
   }
 
   #requireAllowed(text: JsonText): void {

@@ -19,13 +19,17 @@ import type { NamesPage, PageBounds } from '../structures/sorted-names.js';
 export interface StreamStore {
   /** Opens the store. Called once, before anything but `close`. */
   start(events: StoreEvents): Promise<void>;
-  apply(change: Change): Promise<ApplyResult>;
+  /**
+   * Executes one change. `origin` names the session that wants it, `undefined` the engine itself: a store may let origins take turns, so that
+   * one session with many expensive changes delays others little. The changes of one origin keep their order.
+   */
+  apply(change: Change, origin?: string): Promise<ApplyResult>;
   /**
    * Changes of one group as one step, in line with those of `apply`: all of them or none, at consecutive offsets, with conditions that are
    * decided in the same step, and remembered under a key if it has one. Its commits reach `onCommit` in one synchronous run.
    * Optional: without it, the engine refuses what would need it (INVALID_ARGUMENTS), and everything else is as ever.
    */
-  write?(write: Write): Promise<WriteResult>;
+  write?(write: Write, origin?: string): Promise<WriteResult>;
   get(ref: GroupRef, item: string): Promise<ItemRead>;
   /** All items in order of creation, from one consistent view. The caller must `close` it. */
   snapshot(ref: GroupRef, pace?: ReadPace): Promise<Snapshot>;
@@ -120,6 +124,11 @@ export type Change =
       readonly item: string;
       /** Pure; may run more than once. Answers the new value, or `undefined` to leave the item as it is. */
       readonly compute: (old: JsonText | undefined) => JsonText | undefined;
+      /**
+       * Pure. Throws when `compute` would throw for every old value of this many UTF-8 bytes. A store may call it before it reads a large
+       * value; a store that does not call it loses only time.
+       */
+      readonly requireSize?: ((oldBytes: number) => void) | undefined;
     }
   | { readonly kind: 'delete'; readonly stream: string; readonly group: string; readonly item: string }
   /** Takes an offset and is published; not stored. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { silentLogger } from '../../src/logging/logger.js';
 import { diskSpace } from '../../src/store/lmdb/env/free-space.js';
-import { CHANGE_BYTES, StoreRoom } from '../../src/store/lmdb/writing/disk-space.js';
+import { CHANGE_BYTES, DiskBudget } from '../../src/store/lmdb/writing/disk-space.js';
 
 /** A room whose watermark lies `above` what is free now: negative is plenty of room. */
 function roomWith(above: number, reusable = 0, ballastBytes = 0) {
@@ -12,7 +12,7 @@ function roomWith(above: number, reusable = 0, ballastBytes = 0) {
   onTestFinished(() => rmSync(path, { recursive: true, force: true }));
   const minFreeBytes = (diskSpace(path)?.freeBytes ?? 0) + above;
   const limits = { minFreeBytes, minFreePercent: 0, ballastBytes };
-  const room = new StoreRoom({ path, limits, reusableBytes: () => reusable, monotonic: () => performance.now(), logger: silentLogger });
+  const room = new DiskBudget({ path, limits, reusableBytes: () => reusable, monotonic: () => performance.now(), logger: silentLogger });
   onTestFinished(() => room.close());
   return { path, room };
 }

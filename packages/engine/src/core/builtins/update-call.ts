@@ -35,6 +35,11 @@ export class UpdateCall {
     this.#guestBytes = caller?.access === undefined ? undefined : caller.maxMessageBytes;
   }
 
+  /** Returns what an `update` of a store needs beside the names of its item. */
+  get change(): { readonly compute: UpdateCall['compute']; readonly requireSize: ((bytes: number) => void) | undefined } {
+    return { compute: this.compute, requireSize: this.#guestBytes === undefined ? undefined : (bytes) => this.#requireGuestBytes(bytes) };
+  }
+
   /** For a store: the new value, or `undefined` to leave the item as it is. May run more than once; the last run counts. */
   readonly compute = (old: JsonText | undefined): JsonText | undefined => {
     // Before it is parsed: a guest must not hold up the engine with a value that a worker has written.
@@ -51,7 +56,12 @@ export class UpdateCall {
 
   #requireGuestMay(text: JsonText): void {
     const most = this.#guestBytes;
-    if (most === undefined || text.length * MOST_BYTES_PER_UNIT <= most || Buffer.byteLength(text) <= most) return;
+    if (most !== undefined && text.length * MOST_BYTES_PER_UNIT > most) this.#requireGuestBytes(Buffer.byteLength(text));
+  }
+
+  #requireGuestBytes(bytes: number): void {
+    const most = this.#guestBytes;
+    if (most === undefined || bytes <= most) return;
     throw new RivuletError('VALUE_TOO_LARGE', `a session with rules changes items of at most ${most} bytes, as its messages have`);
   }
 

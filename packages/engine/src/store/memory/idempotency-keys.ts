@@ -1,4 +1,4 @@
-import { requireRoom, requireSame } from '../shared/write-plan.js';
+import { requireCapacity, requireSame } from '../shared/write-plan.js';
 import type { GroupRef, Once } from '../store.js';
 
 interface Remembered {
@@ -25,7 +25,7 @@ export class MemoryKeys {
   prepare(ref: GroupRef, once: Once, answer: string, now: number): { remember(): void } {
     const name = nameOf(ref, once);
     const bytes = Buffer.byteLength(name) + Buffer.byteLength(answer);
-    requireRoom(this.#keys.size, this.#bytes, bytes);
+    requireCapacity(this.#keys.size, this.#bytes, bytes);
     return {
       remember: () => {
         this.#forget(name);

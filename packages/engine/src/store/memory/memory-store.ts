@@ -45,6 +45,8 @@ const SWEEP_MS = 60_000;
 const EXPIRY_MS = 250;
 const EXPIRED_AT_ONCE = 100;
 const CHUNK_ITEMS = 256;
+/** Expiry touches many groups, so it waits in the queue under a name that no group has. */
+const EVERYWHERE: GroupRef = { stream: '', group: '' };
 
 type AnyChange = WriteChange | WithoutGroup<Extract<Change, { kind: 'external' }>>;
 /** Everything in this process's memory; the epoch ends with it. */
@@ -86,8 +88,8 @@ class MemoryStore implements WritableStore {
     return Promise.resolve();
   }
 
-  apply(change: Change): Promise<ApplyResult> {
-    if (!this.#writes.free) return this.#writes.run({ next: () => ({ done: true, value: this.#apply(change) }) });
+  apply(change: Change, origin?: string): Promise<ApplyResult> {
+    if (!this.#writes.isFree) return this.#writes.run({ next: () => ({ done: true, value: this.#apply(change) }) }, change, origin);
     try {
       return Promise.resolve(this.#apply(change));
     } catch (error) {
@@ -95,8 +97,8 @@ class MemoryStore implements WritableStore {
     }
   }
 
-  write(write: Write): Promise<WriteResult> {
-    return this.#writes.run(this.#writing(write));
+  write(write: Write, origin?: string): Promise<WriteResult> {
+    return this.#writes.run(this.#writing(write), write, origin);
   }
 
   get(ref: GroupRef, item: string): Promise<ItemRead> {
@@ -291,7 +293,7 @@ class MemoryStore implements WritableStore {
   }
 
   #expire(): Promise<void> {
-    return this.#events === undefined ? Promise.resolve() : this.#writes.run(this.#expiring());
+    return this.#events === undefined ? Promise.resolve() : this.#writes.run(this.#expiring(), EVERYWHERE, undefined);
   }
 
   *#expiring(): Generator<void, void> {

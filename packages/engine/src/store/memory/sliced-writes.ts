@@ -1,39 +1,44 @@
 import type { TurnBudget } from '../../structures/turn-budget.js';
+import { FairQueue, type Queued } from '../shared/fair-queue.js';
+import type { GroupRef } from '../store.js';
 
-/** Each call does one step. */
+/** A write that is executed in steps: each call of `next` executes one. */
 interface Work<T> {
   next(): IteratorResult<void, T>;
 }
 
-interface Waiting {
+interface QueuedWork extends Queued {
   readonly work: Work<unknown>;
   readonly resolve: (result: never) => void;
   readonly reject: (error: unknown) => void;
 }
 
 /**
- * Runs writes in the order of their calls. Those that find time in this turn run at once; what is left when the turn was long runs in later
- * ones. A write that is half done keeps those behind it waiting.
+ * Executes writes in the order of a `FairQueue`. Writes run at once while this turn of the event loop has time; the others run in later
+ * turns. A write that is half done goes on before all others.
  */
 export class SlicedWrites {
   readonly #turns: TurnBudget;
-  #waiting: Waiting[] = [];
+  readonly #queue = new FairQueue<QueuedWork>();
+  /** The write that is half done. */
+  #current: QueuedWork | undefined;
   #running: Promise<void> | undefined;
-  #advancing = false;
+  #isAdvancing = false;
 
   constructor(turns: TurnBudget) {
     this.#turns = turns;
   }
 
-  /** Whether a write may run at once. */
-  get free(): boolean {
-    return this.#running === undefined && !this.#advancing && !this.#turns.over;
+  /** Nothing waits and this turn has time, so a write may run at once. */
+  get isFree(): boolean {
+    return this.#running === undefined && !this.#isAdvancing && !this.#turns.over;
   }
 
-  run<T>(work: Work<T>): Promise<T> {
+  /** Resolves with the result of the write to the group `ref`, for the session `origin`. */
+  run<T>(work: Work<T>, ref: GroupRef, origin: string | undefined): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      this.#waiting.push({ work, resolve, reject });
-      if (this.#running !== undefined || this.#advancing || this.#advance()) return;
+      this.#queue.add({ work, ref, origin, resolve, reject });
+      if (this.#running !== undefined || this.#isAdvancing || this.#advance()) return;
       this.#running = this.#rest();
     });
   }
@@ -49,21 +54,20 @@ export class SlicedWrites {
     this.#running = undefined;
   }
 
-  /** True when everything is done; false when the turn was long. */
+  /** Executes writes until this turn has no time (false) or nothing is left (true). A write may add others meanwhile. */
   #advance(): boolean {
-    this.#advancing = true;
-    let done = 0;
-    // What a write causes may be pushed meanwhile.
-    for (const waiting of this.#waiting) {
-      if (!this.#finish(waiting)) break;
-      done++;
+    this.#isAdvancing = true;
+    for (;;) {
+      this.#current ??= this.#queue.shift();
+      if (this.#current === undefined || !this.#finish(this.#current)) break;
+      this.#current = undefined;
     }
-    this.#waiting = this.#waiting.slice(done);
-    this.#advancing = false;
-    return this.#waiting.length === 0;
+    this.#isAdvancing = false;
+    return this.#current === undefined;
   }
 
-  #finish({ work, resolve, reject }: Waiting): boolean {
+  /** Executes steps of a write. Returns false when this turn has no time for the next one. */
+  #finish({ work, resolve, reject }: QueuedWork): boolean {
     try {
       for (;;) {
         if (this.#turns.over) return false;

@@ -31,7 +31,7 @@ export class LoadedStore implements StreamStore {
   readonly #failed = new RepeatedLine();
   #started = false;
   /** There when the store of the file has it. */
-  readonly write?: (write: Write) => Promise<WriteResult>;
+  readonly write?: (write: Write, origin?: string) => Promise<WriteResult>;
   readonly follow?: (stream: string | undefined) => void;
   readonly unfollow?: (stream: string | undefined) => void;
   readonly groupsPage?: (stream: string, bounds: PageBounds) => Promise<NamesPage>;
@@ -45,7 +45,7 @@ export class LoadedStore implements StreamStore {
     this.#logger = logger;
     this.#startMs = startMs;
     const write = store.write?.bind(store);
-    if (write !== undefined) this.write = (request) => told(() => write(withDeprecatedNames(request)));
+    if (write !== undefined) this.write = (request, origin) => told(() => write(withDeprecatedNames(request), origin));
     const groupsPage = store.groupsPage?.bind(store);
     const streamsPage = store.streamsPage?.bind(store);
     const snapshotAfter = store.snapshotAfter?.bind(store);
@@ -72,8 +72,8 @@ export class LoadedStore implements StreamStore {
     this.#started = true;
   }
 
-  apply(change: Change): Promise<ApplyResult> {
-    return told(() => this.#store.apply(change));
+  apply(change: Change, origin?: string): Promise<ApplyResult> {
+    return told(() => this.#store.apply(change, origin));
   }
 
   get(ref: GroupRef, item: string): Promise<ItemRead> {

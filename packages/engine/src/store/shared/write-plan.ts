@@ -14,7 +14,8 @@ export interface ItemState {
 export interface GroupRead {
   readonly epoch: string;
   readonly offset: number;
-  read(item: string): ItemState | undefined;
+  /** `change`: why the value is read. Throws what `requireSize` of an update throws. */
+  read(item: string, change?: WriteChange): ItemState | undefined;
 }
 
 /** What one change does, decided and not done. */
@@ -39,8 +40,8 @@ export interface WritePlan {
  * Decides all of a write before anything of it is done, the same in every store: conditions, computations and offsets, each change on top
  * of those before it. Throws what a `compute` throws, and VALUE_TOO_LARGE when the values of a batch are more than an answer may hold.
  */
-export function planWrite(write: Write, ground: GroupRead): WritePlan {
-  const planning = planInSteps(write, ground);
+export function planWrite(write: Write, group: GroupRead): WritePlan {
+  const planning = planInSteps(write, group);
   for (;;) {
     const step = planning.next();
     if (step.done === true) return step.value;
@@ -48,27 +49,27 @@ export function planWrite(write: Write, ground: GroupRead): WritePlan {
 }
 
 /** The same, one change at a time: the event loop may turn between two of them while nothing else changes the group. */
-export function* planInSteps(write: Write, ground: GroupRead): Generator<void, WritePlan> {
+export function* planInSteps(write: Write, group: GroupRead): Generator<void, WritePlan> {
   const steps: Step[] = [];
   const results: ChangeResult[] = [];
   /** What the steps so far have made of items; `undefined`: gone. */
   const ahead = new Map<string, ItemState | undefined>();
-  let { offset } = ground;
+  let { offset } = group;
   let characters = 0;
   for (const [index, change] of write.changes.entries()) {
-    const before = change.kind === 'event' ? undefined : ahead.has(change.item) ? ahead.get(change.item) : ground.read(change.item);
-    if (change.kind !== 'event' && change.condition !== undefined && !holds(change.condition, before, ground.epoch)) {
-      return { result: conflictAt(index, ground, ground.read(change.item)), steps: [], through: undefined };
+    const before = change.kind === 'event' ? undefined : ahead.has(change.item) ? ahead.get(change.item) : readFor(change, group);
+    if (change.kind !== 'event' && change.condition !== undefined && !holds(change.condition, before, group.epoch)) {
+      return { result: conflictAt(index, group, group.read(change.item)), steps: [], through: undefined };
     }
     const old = before?.data;
     const effect = effectOf(change, old);
     if (effect.kind === 'none') {
-      const version = before && { epoch: ground.epoch, offset: before.changed };
+      const version = before && { epoch: group.epoch, offset: before.changed };
       results.push({ kind: 'unchanged', old, version });
     } else {
       offset++;
       const after = effect.kind === 'write' ? effect.data : undefined;
-      results.push({ kind: 'applied', old, new: after, position: { epoch: ground.epoch, offset } });
+      results.push({ kind: 'applied', old, new: after, position: { epoch: group.epoch, offset } });
       if (change.kind !== 'event') ahead.set(change.item, after === undefined ? undefined : { data: after, changed: offset });
     }
     characters += (old?.length ?? 0) + (effect.kind === 'write' ? effect.data.length : 0);
@@ -77,6 +78,11 @@ export function* planInSteps(write: Write, ground: GroupRead): Generator<void, W
     yield;
   }
   return { result: { kind: 'written', results }, steps, through: write.batch ? offset : undefined };
+}
+
+/** A conflict is found before a value is refused for its size. */
+function readFor(change: Exclude<WriteChange, { kind: 'event' }>, group: GroupRead): ItemState | undefined {
+  return group.read(change.item, change.condition === undefined ? change : undefined);
 }
 
 function holds(condition: Condition, before: ItemState | undefined, epoch: string): boolean {
@@ -117,7 +123,7 @@ export function requireSame(once: Once, fingerprint: string): void {
 }
 
 /** Throws OVERLOADED when a store that remembers `keys` keys of `bytes` bytes has no room for one more. */
-export function requireRoom(keys: number, bytes: number, more: number): void {
+export function requireCapacity(keys: number, bytes: number, more: number): void {
   if (keys < LIMITS.idempotencyKeys && bytes + more <= LIMITS.idempotencyBytes) return;
   throw new RivuletError(
     'OVERLOADED',

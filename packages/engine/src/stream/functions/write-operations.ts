@@ -38,7 +38,7 @@ export function readOperation(kind: OperationKind, call: Call, input: JsonObject
     case 'update': {
       const update = new UpdateCall(call, input);
       const result = (changed: ChangeResult) => update.result(changed.old, changed.kind === 'applied' ? changed.new : undefined);
-      return { change: { kind, item, compute: update.compute, ...terms }, chars: update.text.length, result };
+      return { change: { kind, item, ...update.change, ...terms }, chars: update.text.length, result };
     }
     case 'delete':
       return { change: { kind, item, condition: terms?.condition }, chars: 0, result: ({ old }) => `{"old_value":${old ?? 'null'}}` };

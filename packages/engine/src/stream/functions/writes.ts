@@ -59,10 +59,10 @@ export class StreamWrites {
     const input = readInput(call);
     const ref = readGroup(input);
     const extras = readExtras(input, 'set');
-    if (extras !== undefined) return this.#single(ref, readOperation('set', call, input, extras.terms), extras);
+    if (extras !== undefined) return this.#single(call, ref, readOperation('set', call, input, extras.terms), extras);
     const change = { kind: 'set', ...ref, item: readId(input, 'item_id'), data: readData(call, input) } as const;
     requireStorable(change.data);
-    const result = await this.#apply(change, change.data.length);
+    const result = await this.#apply(call, change, change.data.length);
     const after = result.kind === 'applied' ? result.new : undefined;
     return `{"old_value":${result.old ?? 'null'},"new_value":${after ?? change.data}}`;
   }
@@ -71,8 +71,8 @@ export class StreamWrites {
     const input = readInput(call);
     const ref = readGroup(input);
     const extras = readExtras(input, 'delete');
-    if (extras !== undefined) return this.#single(ref, readOperation('delete', call, input, extras.terms), extras);
-    const result = await this.#apply({ kind: 'delete', ...ref, item: readId(input, 'item_id') }, 0);
+    if (extras !== undefined) return this.#single(call, ref, readOperation('delete', call, input, extras.terms), extras);
+    const result = await this.#apply(call, { kind: 'delete', ...ref, item: readId(input, 'item_id') }, 0);
     return `{"old_value":${result.old ?? 'null'}}`;
   }
 
@@ -80,14 +80,14 @@ export class StreamWrites {
     const input = readInput(call);
     const ref = readGroup(input);
     const extras = readExtras(input, 'update');
-    if (extras !== undefined) return this.#single(ref, readOperation('update', call, input, extras.terms), extras);
+    if (extras !== undefined) return this.#single(call, ref, readOperation('update', call, input, extras.terms), extras);
     const update = new UpdateCall(call, input);
     const item = readId(input, 'item_id');
     if (this.#store.updates(ref.stream)) {
       const { old, new: after } = await this.#pending.begin(ref, update.text.length, () => this.#store.update(ref, item, update.text));
       return `{"old_value":${old ?? 'null'},"new_value":${after ?? 'null'}}`;
     }
-    const result = await this.#apply({ kind: 'update', ...ref, item, compute: update.compute }, update.text.length);
+    const result = await this.#apply(call, { kind: 'update', ...ref, item, ...update.change }, update.text.length);
     return update.result(result.old, result.kind === 'applied' ? result.new : undefined);
   }
 
@@ -105,8 +105,8 @@ export class StreamWrites {
     const event = { kind: 'event', item, type, data: readData(call, input, 'null') } as const;
     const chars = type.length + event.data.length;
     if (key !== undefined)
-      return this.#ask({ ...ref, changes: [event], chars, batch: false, key, names: ['send', item], answer: () => 'null' });
-    await this.#apply({ ...ref, ...event }, chars);
+      return this.#ask(call, { ...ref, changes: [event], chars, batch: false, key, names: ['send', item], answer: () => 'null' });
+    await this.#apply(call, { ...ref, ...event }, chars);
     return 'null';
   }
 
@@ -124,7 +124,7 @@ export class StreamWrites {
         throw placed(error, index);
       }
     });
-    return this.#ask({
+    return this.#ask(call, {
       ...ref,
       changes: operations.map(({ change }) => change),
       chars: operations.reduce((sum, { chars }) => sum + chars, 0),
@@ -142,24 +142,25 @@ export class StreamWrites {
     });
   }
 
-  #single(ref: GroupRef, operation: Operation, { key, versions }: Extras): Promise<JsonText> {
+  #single(call: Call, ref: GroupRef, operation: Operation, { key, versions }: Extras): Promise<JsonText> {
     const { change, chars } = operation;
     const answer = (result: OwnResult) =>
       result.kind === 'conflict' ? conflictText(result) : resultText(operation, resultAt(result, 0), versions);
-    return this.#ask({ ...ref, changes: [change], chars, batch: false, key, names: [change.kind, change.item], answer });
+    return this.#ask(call, { ...ref, changes: [change], chars, batch: false, key, names: [change.kind, change.item], answer });
   }
 
-  async #ask({ stream, group, changes, chars, batch, key, names, answer }: Asked): Promise<JsonText> {
+  async #ask(call: Call, { stream, group, changes, chars, batch, key, names, answer }: Asked): Promise<JsonText> {
     const ref = { stream, group };
     let once: Once | undefined;
     if (key !== undefined) once = { key, retentionMs: this.#idempotencyRetentionMs, fingerprint: fingerprintOf(names), answer };
-    const result = await this.#pending.begin(ref, chars, () => this.#store.write({ kind: 'write', ...ref, changes, batch, once }));
+    const write = { kind: 'write', ...ref, changes, batch, once } as const;
+    const result = await this.#pending.begin(ref, chars, () => this.#store.write(write, call.caller?.workerId));
     return result.kind === 'replayed' ? replayedText(result.answer) : answer(result);
   }
 
   /** `chars`: what the write keeps of its call until it is answered. */
-  #apply(change: Change, chars: number): Promise<ApplyResult> {
-    return this.#pending.begin(change, chars, () => this.#store.apply(change));
+  #apply(call: Call, change: Change, chars: number): Promise<ApplyResult> {
+    return this.#pending.begin(change, chars, () => this.#store.apply(change, call.caller?.workerId));
   }
 }
 

@@ -72,9 +72,9 @@ export class BackedStore implements StreamStore {
   }
 
   /** Not an async function: for a stream of the store it costs one look-up. */
-  apply(change: Change): Promise<ApplyResult> {
+  apply(change: Change, origin?: string): Promise<ApplyResult> {
     try {
-      if (change.kind === 'event' || change.kind === 'external' || !this.#takes(change)) return this.#inner.apply(change);
+      if (change.kind === 'event' || change.kind === 'external' || !this.#takes(change)) return this.#inner.apply(change, origin);
       requireId(change.group, 'group_id');
       requireId(change.item, 'item_id');
       return this.#inLine(change, (deadline) => this.#write(change, this.#part(change.kind, change, deadline)));
@@ -84,9 +84,9 @@ export class BackedStore implements StreamStore {
   }
 
   /** Of a stream that the store keeps: a worker decides no conditions and remembers no keys. Events are always the store's. */
-  async write(write: Write): Promise<WriteResult> {
+  async write(write: Write, origin?: string): Promise<WriteResult> {
     if (write.changes.some(({ kind }) => kind !== 'event')) this.requireOwn(write.stream);
-    if (this.#inner.write !== undefined) return this.#inner.write(write);
+    if (this.#inner.write !== undefined) return this.#inner.write(write, origin);
     throw unsupported();
   }
 

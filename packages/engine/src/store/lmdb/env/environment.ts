@@ -115,7 +115,7 @@ export class LmdbEnvironment {
       if (marker !== undefined) requireData(options.path, marker);
       const lockFile = join(options.path, LOCK_FILE);
       const allocated = isAllocated(lockFile);
-      if (marker === undefined || !allocated) requireRoom(options.path);
+      if (marker === undefined || !allocated) requireDiskSpace(options.path);
       if (!allocated) allocateFile(lockFile, LOCK_BYTES);
       this.#root = open<Buffer, Buffer>({
         path: options.path,
@@ -161,7 +161,7 @@ export class LmdbEnvironment {
     this.#settled = settled;
     let failed = false;
     try {
-      await this.#carryOut(write);
+      await this.#execute(write);
     } catch (error) {
       failed = !(error instanceof TransactionAbortedError);
       throw error;
@@ -235,7 +235,7 @@ export class LmdbEnvironment {
     } catch {}
   }
 
-  async #carryOut(write: () => void): Promise<void> {
+  async #execute(write: () => void): Promise<void> {
     let thrown: { readonly cause: unknown } | undefined;
     this.#written.bytes += TRANSACTION_BYTES;
     try {
@@ -276,7 +276,7 @@ export class LmdbEnvironment {
    */
   async close(last: (() => void) | undefined): Promise<void> {
     try {
-      if (last !== undefined && !this.#failed) await this.#carryOut(last);
+      if (last !== undefined && !this.#failed) await this.#execute(last);
       if (!this.#failed) await this.sync();
     } finally {
       if (this.#failed) failedHere.add(realpathSync(this.#path));
@@ -294,7 +294,7 @@ function pagesOf({ treeBranchPageCount, treeLeafPageCount, overflowPages }: Page
 }
 
 /** LMDB writes to its files as memory: with no place for them on the disk that would end the process. */
-function requireRoom(directory: string): void {
+function requireDiskSpace(directory: string): void {
   const hasRoom = () => (diskSpace(directory)?.freeBytes ?? NEW_BYTES) >= NEW_BYTES;
   if (hasRoom() || (releaseBallastIn(directory) && hasRoom())) return;
   throw diskFull(directory);

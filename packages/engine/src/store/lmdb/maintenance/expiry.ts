@@ -7,47 +7,54 @@ import {
   encodeItem,
   encodeText,
   expiryKey,
+  type ItemRecord,
   itemKey,
   LAST_NUMBER,
   numberAt,
   numbersKey,
   type RecordedExpiry,
 } from '../tables/records.js';
-import type { Tables } from '../writing/write-batch.js';
+import type { Tables } from '../tables/tables.js';
 
-/** Items that one part deletes, or gives a time. */
+/** Items that one slice deletes, or releases. */
 export const EXPIRED_AT_ONCE = 1_000;
 
 type Delete = Extract<Change, { kind: 'delete' }>;
 
-export interface Due {
-  /** Those whose record says the same, in order of their time. */
+export interface DueItems {
+  /** Expired items whose record confirms the index, in order of their time. */
   readonly items: readonly { readonly place: Buffer; readonly change: Delete }[];
-  /** Places in the index that stand for nothing. */
+  /** Keys of index entries without an item. */
   readonly stray: readonly Buffer[];
-  /** How many of them are damaged, or stand for a record that is. */
+  /** Number of entries that are damaged, or that stand for a damaged record. */
   readonly damaged: number;
 }
 
-/** When the next item goes; `Infinity`: none will, by what is known now. Inside a write transaction it needs no view. */
+/** The record of an item that does not exist. */
+const NO_ITEM: ItemRecord = { live: false, created: 0, changed: 0, expiry: undefined, data: '' };
+
+/**
+ * Returns the time at which the first item expires, in Unix milliseconds; infinite when the index is empty. `view` is needed outside a
+ * write transaction.
+ */
 export function firstExpiry(tables: Tables, view?: View): number {
   const range = { end: numbersKey(LAST_NUMBER), limit: 1, ...(view === undefined ? {} : { transaction: view }) };
   for (const { key } of tables.expiries.getRange(range)) return numberAt(key, 0);
   return Number.POSITIVE_INFINITY;
 }
 
-/** Whether items were held in an earlier run. */
-export function anyHeld(tables: Tables, run: number, view: View): boolean {
-  for (const _ of tables.expiries.getRange({ ...heldBefore(run), limit: 1, transaction: view })) return true;
+/** Returns whether a run before `run` leased items that are still leased. */
+export function hasOldLeases(tables: Tables, run: number, view: View): boolean {
+  for (const _ of tables.expiries.getRange({ ...leasesBefore(run), limit: 1, transaction: view })) return true;
   return false;
 }
 
-function heldBefore(run: number): { readonly start: Buffer; readonly end: Buffer } {
+function leasesBefore(run: number): { readonly start: Buffer; readonly end: Buffer } {
   return { start: numbersKey(LAST_NUMBER, 0), end: numbersKey(LAST_NUMBER, run) };
 }
 
-/** The items whose time has come, those due first first; a part of them. */
-export function dueItems(tables: Tables, now: number, view: View): Due {
+/** Returns up to `EXPIRED_AT_ONCE` items whose time to live has ended at `now`, earliest first. */
+export function dueItems(tables: Tables, now: number, view: View): DueItems {
   const items: { place: Buffer; change: Delete }[] = [];
   const stray: Buffer[] = [];
   let damaged = 0;
@@ -57,7 +64,7 @@ export function dueItems(tables: Tables, now: number, view: View): Due {
       const { stream, group, item } = nameIn(place, value);
       const itemPlace = itemKey(numberAt(place, 1), item);
       const record = tables.items.get(itemPlace, { transaction: view });
-      const { live, expiry } = record === undefined ? GONE : decodeItem(itemPlace, record);
+      const { live, expiry } = record === undefined ? NO_ITEM : decodeItem(itemPlace, record);
       if (live && expiry?.kind === 'ttl' && expiry.at === numberAt(place, 0))
         items.push({ place, change: { kind: 'delete', stream, group, item } });
       else stray.push(place);
@@ -71,24 +78,24 @@ export function dueItems(tables: Tables, now: number, view: View): Due {
 }
 
 /**
- * Inside a write transaction: what was held in an earlier run goes `graceMs` after `startedAt`, a part of it; `more`: there may be other
- * items.
+ * Gives up to `atOnce` items that a run before `run` leased a time to live: they expire `graceMs` after `startedAt`. Call it inside a write
+ * transaction. `more` says that others may be left.
  */
-export function releaseHeld(
+export function releaseLeases(
   tables: Tables,
   run: number,
   startedAt: number,
   atOnce: number,
 ): { readonly damaged: number; readonly more: boolean } {
-  const held = [...tables.expiries.getRange({ ...heldBefore(run), limit: atOnce })];
+  const leases = [...tables.expiries.getRange({ ...leasesBefore(run), limit: atOnce })];
   let damaged = 0;
-  for (const { key, value } of held) {
+  for (const { key, value } of leases) {
     tables.expiries.remove(key);
     try {
       const { stream, group, item } = nameIn(key, value);
       const place = itemKey(numberAt(key, 2), item);
       const record = tables.items.get(place);
-      const before = record === undefined ? GONE : decodeItem(place, record);
+      const before = record === undefined ? NO_ITEM : decodeItem(place, record);
       if (!before.live || before.expiry?.kind !== 'held' || before.expiry.run !== numberAt(key, 1)) continue;
       const expiry: RecordedExpiry = { kind: 'ttl', at: startedAt + before.expiry.graceMs };
       const index = expiryKey(expiry, numberAt(key, 2), before.created);
@@ -99,20 +106,20 @@ export function releaseHeld(
       damaged++;
     }
   }
-  return { damaged, more: held.length === atOnce };
+  return { damaged, more: leases.length === atOnce };
 }
-
-const GONE = { live: false, created: 0, changed: 0, expiry: undefined, data: '' } as const;
 
 function nameIn(key: Buffer, value: Buffer): { readonly stream: string; readonly group: string; readonly item: string } {
   const [stream = '', group = '', item = ''] = decodeText(key, value).split('\u0000');
   return { stream, group, item };
 }
 
+/** Returns whether the error says that a record fails its checksum. */
 export function isDamage(error: unknown): boolean {
   return error instanceof RivuletError && error.code === 'CORRUPT_ITEM';
 }
 
-function requireDamage(error: unknown): void {
+/** Throws every error that is not one of a damaged record. */
+export function requireDamage(error: unknown): void {
   if (!isDamage(error)) throw error;
 }

@@ -7,78 +7,92 @@ import { type LmdbEnvironment, ReadViewError, TransactionAbortedError } from '..
 import type { HeadCache } from '../tables/head-cache.js';
 import { KeyLedger } from '../tables/idempotency-keys.js';
 import { type StoreState, writeState } from '../tables/store-meta.js';
-import { CHANGE_BYTES, costOf, type StoreRoom } from '../writing/disk-space.js';
-import type { Tables } from '../writing/write-batch.js';
-import { type Due, dueItems, EXPIRED_AT_ONCE, firstExpiry, isDamage, releaseHeld } from './expiry.js';
+import type { Tables } from '../tables/tables.js';
+import { CHANGE_BYTES, costOf, type DiskBudget } from '../writing/disk-space.js';
+import { type DueItems, dueItems, EXPIRED_AT_ONCE, firstExpiry, isDamage, releaseLeases } from './expiry.js';
+import { type Progress, TaskQueue } from './task-queue.js';
 import { SWEPT_AT_ONCE, type Sweep, sweepTombstones } from './tombstone-sweep.js';
 
+/** Between two log lines about expiry that fails: it is tried again four times a second. */
 const SILENCE_MS = 60_000;
 
-interface MaintenanceDeps {
+export interface MaintenanceContext {
   readonly environment: LmdbEnvironment;
   readonly tables: Tables;
   readonly heads: HeadCache;
   readonly state: StoreState;
-  readonly room: StoreRoom;
+  readonly disk: DiskBudget;
   readonly time: MonotonicWallClock;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly path: string;
+  /** Age at which tombstones are swept, in milliseconds. */
   readonly tombstoneRetentionMs: number;
-  /** When the first item goes, as it was at the start. */
+  /** Time at which the first item expires, as it was at the start; infinite when none does. */
   readonly firstExpiry: number;
-  /** Whether items were held in an earlier run. */
-  readonly held: boolean;
-  /** Writes as `apply` does, ahead of what is queued; answers what each of them failed with, if it did. Never rejects. */
+  /** Items are leased that an earlier run of the store leased. */
+  readonly hasOldLeases: boolean;
+  /** Writes ahead of the queue. Returns for each change its error, or `undefined`. Never rejects. */
   readonly write: (changes: readonly Change[]) => Promise<readonly unknown[]>;
-  /** The store can't be written to any more. */
+  /** Makes the store read-only. */
   readonly onFailure: (error: unknown) => void;
 }
 
 /**
- * What the store does by itself between the batches of others, a bounded part at a time: it deletes items whose time has come, and
- * forgets tombstones and idempotency keys whose time is over.
+ * `release-leases` gives the items that an earlier run leased a time to live. `expire` deletes items whose time to live has ended.
+ * `sweep` removes old tombstones and idempotency keys.
  */
-export class Upkeep {
-  readonly #parts: MaintenanceDeps;
+type Task = 'release-leases' | 'expire' | 'sweep';
+
+/** The work that the store does by itself. The writer runs it between its transactions, one bounded slice at a time. */
+export class Maintenance {
+  readonly #context: MaintenanceContext;
   readonly #startedAt: number;
-  #sweepDue = false;
-  #expiryDue = false;
-  #heldDue: boolean;
-  /** Nothing goes before; a store without times to live is not looked at. */
+  readonly #due = new TaskQueue<Task>();
+  #hasOldLeases: boolean;
+  /** No item expires before this time, so a store without times to live is never read for them. */
   #nextExpiry: number;
   #silentUntil = Number.NEGATIVE_INFINITY;
-  /** Where the next sweep goes on in the heads. */
+  /** The head at which the next sweep goes on; `undefined` at the first one. */
   #nextHead: Buffer | undefined;
 
-  constructor(parts: MaintenanceDeps) {
-    this.#parts = parts;
-    this.#startedAt = parts.time.now();
-    this.#nextExpiry = parts.firstExpiry;
-    this.#heldDue = parts.held;
+  constructor(context: MaintenanceContext) {
+    this.#context = context;
+    this.#startedAt = context.time.now();
+    this.#nextExpiry = context.firstExpiry;
+    this.#hasOldLeases = context.hasOldLeases;
   }
 
-  get due(): boolean {
-    return this.#sweepDue || this.#expiryDue;
+  /** A task is due. */
+  get isDue(): boolean {
+    return !this.#due.isEmpty;
   }
 
-  /** Tombstones and keys are looked at. */
+  /** Makes a sweep due. */
   sweep(): void {
-    this.#sweepDue = true;
+    this.#due.add('sweep');
   }
 
-  /** An item goes at this time. */
+  /** Takes note of an item that expires at this time, in Unix milliseconds. */
   expects(at: number): void {
     this.#nextExpiry = Math.min(this.#nextExpiry, at);
   }
 
-  /** Whether there is something to expire. */
-  look(): boolean {
-    const { environment, tables, time } = this.#parts;
-    this.#expiryDue ||= this.#heldDue;
-    if (this.#expiryDue) return true;
-    const now = time.now();
-    if (this.#nextExpiry > now) return false;
+  /** Makes expiry due if an item may have expired. Returns whether a task of it is due. */
+  checkDue(): boolean {
+    if (this.#hasOldLeases) this.#due.add('release-leases');
+    if (this.#nextExpiry <= this.#context.time.now() && this.#readNextExpiry() <= this.#context.time.now()) this.#due.add('expire');
+    return this.#due.has('release-leases') || this.#due.has('expire');
+  }
+
+  /** Runs one slice of the first due task. Never rejects. */
+  runSlice(): Promise<void> {
+    return this.#due.runNext((task) => this.#guarded(task));
+  }
+
+  /** Returns the time at which the first item expires, from the index; infinite when all places for readers are taken. */
+  #readNextExpiry(): number {
+    const { environment, tables } = this.#context;
     try {
       const view = environment.readView();
       try {
@@ -86,57 +100,76 @@ export class Upkeep {
       } finally {
         view.done();
       }
+      return this.#nextExpiry;
     } catch (error) {
-      // All places for readers are taken; there is a next time.
+      // The next check tries again.
       if (!(error instanceof ReadViewError)) throw error;
-      return false;
+      return Number.POSITIVE_INFINITY;
     }
-    this.#expiryDue = this.#nextExpiry <= now;
-    return this.#expiryDue;
   }
 
-  /** One part of what is due; more of it is due while there may be more. Never rejects. */
-  async part(): Promise<void> {
-    if (this.#expiryDue) await this.#guarded('store_expiry_failed', () => this.#expire());
-    if (this.#sweepDue) await this.#guarded('store_sweep_failed', () => this.#sweep());
+  #run(task: Task): Promise<Progress> {
+    switch (task) {
+      case 'release-leases':
+        return this.#releaseLeases();
+      case 'expire':
+        return this.#expire();
+      case 'sweep':
+        return this.#sweep();
+      default:
+        return task satisfies never;
+    }
   }
 
-  async #expire(): Promise<void> {
-    this.#expiryDue = false;
+  async #releaseLeases(): Promise<Progress> {
+    const { environment, tables, state } = this.#context;
+    const atOnce = this.#expiredAtOnce();
+    // Without disk space, the next check tries again.
+    if (atOnce === 0) return 'done';
+    let released = { damaged: 0, more: false };
+    await environment.transaction(() => {
+      released = releaseLeases(tables, state.run, this.#startedAt, atOnce);
+    });
+    this.#hasOldLeases = released.more;
     this.#nextExpiry = Number.NEGATIVE_INFINITY;
-    const { environment, tables, state, room, write } = this.#parts;
-    const atOnce = this.#atOnce(room.forDeletes(), costOf(LIMITS.leaseDataBytes), EXPIRED_AT_ONCE);
-    // Without room there is a next time.
-    if (atOnce === 0) return;
-    if (this.#heldDue) {
-      let held = { damaged: 0, more: false };
-      await environment.transaction(() => {
-        held = releaseHeld(tables, state.run, this.#startedAt, atOnce);
-      });
-      this.#heldDue = held.more;
-      this.#tellDamage('expiries', held.damaged);
-    }
+    this.#due.add('expire');
+    this.#logDamage('expiries', released.damaged);
+    return released.more ? 'more' : 'done';
+  }
+
+  async #expire(): Promise<Progress> {
+    // The next check reads the index again, also after a failure.
+    this.#nextExpiry = Number.NEGATIVE_INFINITY;
+    const { environment, tables, write } = this.#context;
+    if (this.#expiredAtOnce() === 0) return 'done';
     const { items, stray, damaged } = this.#dueItems();
     const errors = await write(items.map(({ change }) => change));
-    // They would be met again and again, before those behind them.
+    // The entry of a damaged item leaves the index; otherwise each slice would find it again, before all later items.
     const lost = items.filter((_, index) => isDamage(errors[index])).map(({ place }) => place);
-    this.#expiryDue = this.#heldDue || (items.length + stray.length > 0 && errors.every((error) => error === undefined || isDamage(error)));
-    if (stray.length + lost.length === 0) return;
-    await environment.transaction(() => {
-      for (const place of [...stray, ...lost]) tables.expiries.remove(place);
-    });
-    this.#tellDamage('expiries', damaged + lost.length);
+    if (stray.length + lost.length > 0) {
+      await environment.transaction(() => {
+        for (const place of [...stray, ...lost]) tables.expiries.remove(place);
+      });
+      this.#logDamage('expiries', damaged + lost.length);
+    }
+    const succeeded = errors.every((error) => error === undefined || isDamage(error));
+    return items.length + stray.length > 0 && succeeded ? 'more' : 'done';
   }
 
-  /** How many of what costs `each` bytes may be written now; their room is taken. */
-  #atOnce(budget: number, each: number, most: number): number {
+  /** Reserves disk space for the deletes of one slice, and returns their number. */
+  #expiredAtOnce(): number {
+    return this.#reserve(this.#context.disk.forDeletes(), costOf(LIMITS.leaseDataBytes), EXPIRED_AT_ONCE);
+  }
+
+  /** Returns how many records of `each` bytes may be written now, at most `most`, and reserves their space. */
+  #reserve(budget: number, each: number, most: number): number {
     const atOnce = Math.min(most, Math.floor(budget / each));
-    this.#parts.room.spend(atOnce * each);
+    this.#context.disk.spend(atOnce * each);
     return atOnce;
   }
 
-  #dueItems(): Due {
-    const { environment, tables, time } = this.#parts;
+  #dueItems(): DueItems {
+    const { environment, tables, time } = this.#context;
     const view = environment.readView();
     try {
       return dueItems(tables, time.now(), view);
@@ -145,12 +178,11 @@ export class Upkeep {
     }
   }
 
-  async #sweep(): Promise<void> {
-    this.#sweepDue = false;
-    const { environment, tables, heads, state, room, time, clock, tombstoneRetentionMs } = this.#parts;
-    // Two things are removed at once.
-    const atOnce = this.#atOnce(room.forNext(), 2 * CHANGE_BYTES, SWEPT_AT_ONCE);
-    if (atOnce === 0) return;
+  async #sweep(): Promise<Progress> {
+    const { environment, tables, heads, state, disk, time, clock, tombstoneRetentionMs } = this.#context;
+    // A slice removes tombstones and keys, so it may change twice the number of records.
+    const atOnce = this.#reserve(disk.forNext(), 2 * CHANGE_BYTES, SWEPT_AT_ONCE);
+    if (atOnce === 0) return 'done';
     let swept: Sweep | undefined;
     const ledger = new KeyLedger(tables, state);
     let keys = { damaged: 0, more: false };
@@ -159,45 +191,49 @@ export class Upkeep {
       keys = ledger.sweep(time.now(), atOnce);
       if (ledger.changed) writeState(tables.meta, { ...state, ...swept.state, ...ledger.totals });
     });
-    if (swept === undefined) return;
-    swept.adopt();
+    if (swept === undefined) return 'done';
+    swept.commitHeads();
     Object.assign(state, ledger.totals);
     this.#nextHead = swept.nextHead;
-    this.#sweepDue = swept.more || keys.more;
-    this.#tellDamage('tombstones', swept.damaged);
-    this.#tellDamage('keys', keys.damaged);
+    this.#logDamage('tombstones', swept.damaged);
+    this.#logDamage('keys', keys.damaged);
+    return swept.more || keys.more ? 'more' : 'done';
   }
 
-  async #guarded(event: string, work: () => Promise<void>): Promise<void> {
+  async #guarded(task: Task): Promise<Progress> {
     try {
-      await work();
+      return await this.#run(task);
     } catch (error) {
-      if (!(error instanceof ReadViewError || error instanceof TransactionAbortedError)) this.#parts.onFailure(error);
-      else this.#tellFailure(event, error);
+      if (!(error instanceof ReadViewError || error instanceof TransactionAbortedError)) this.#context.onFailure(error);
+      else if (task === 'sweep') this.#logFailure('store_sweep_failed', error, 'tried again in a minute');
+      else this.#logExpiryFailure(error);
+      return 'done';
     }
   }
 
-  /** Expiry is tried again four times a second, and said once a minute. */
-  #tellFailure(event: string, error: Error): void {
-    const { path, logger, clock } = this.#parts;
-    const now = clock.monotonic();
-    if (event === 'store_expiry_failed' && now < this.#silentUntil) return;
-    if (event === 'store_expiry_failed') this.#silentUntil = now + SILENCE_MS;
-    const consequence = event === 'store_sweep_failed' ? 'tried again in a minute' : 'tried again at once';
+  #logExpiryFailure(error: Error): void {
+    const now = this.#context.clock.monotonic();
+    if (now < this.#silentUntil) return;
+    this.#silentUntil = now + SILENCE_MS;
+    this.#logFailure('store_expiry_failed', error, 'tried again at once');
+  }
+
+  #logFailure(event: string, error: Error, consequence: string): void {
+    const { path, logger } = this.#context;
     logger.error(event, { path, error: String(error), cause: String(error.cause), consequence });
   }
 
-  #tellDamage(where: string, records: number): void {
+  #logDamage(where: 'expiries' | 'keys' | 'tombstones', records: number): void {
     if (records === 0) return;
-    const { path, logger } = this.#parts;
-    const consequence =
-      where === 'expiries' ? 'these items stay' : where === 'keys' ? 'these keys are forgotten' : 'these deletes stay known';
-    logger.error('store_records_damaged', {
-      path,
-      code: 'CORRUPT_ITEM',
-      records,
-      where,
-      consequence: `${consequence}; restore the store from a backup`,
-    });
+    const { path, logger } = this.#context;
+    const consequence = `${DAMAGE[where]}; restore the store from a backup`;
+    logger.error('store_records_damaged', { path, code: 'CORRUPT_ITEM', records, where, consequence });
   }
 }
+
+/** Consequences of damaged records. */
+const DAMAGE = {
+  expiries: 'these items stay',
+  keys: 'these keys are forgotten',
+  tombstones: 'these deletes stay known',
+} as const;

@@ -1,4 +1,3 @@
-import { RivuletError } from '@rivulet/protocol';
 import type { GroupRef } from '../../store.js';
 import type { HeadCache } from '../tables/head-cache.js';
 import {
@@ -15,33 +14,39 @@ import {
   splitHeadKey,
 } from '../tables/records.js';
 import { type StoreState, writeState } from '../tables/store-meta.js';
-import type { Tables } from '../writing/write-batch.js';
+import type { Tables } from '../tables/tables.js';
+import { requireDamage } from './expiry.js';
 
-/** Tombstones that one sweep removes, and heads that it looks at. */
+/** Tombstones that one slice of a sweep removes, and heads that it reads. */
 export const SWEPT_AT_ONCE = 2_000;
 
 export interface Sweep {
-  /** Runs after the commit: the new heads are the heads now. */
-  readonly adopt: () => void;
-  /** What the store keeps beside groups, after it. */
+  /** Takes the new heads over into memory. Call it when the transaction is durable. */
+  readonly commitHeads: () => void;
+  /** The state of the store after the sweep. */
   readonly state: StoreState;
-  /** Records that failed their checksum. */
+  /** Number of records that failed their checksum. */
   readonly damaged: number;
-  /** As many tombstones were found as one sweep takes: there may be others. */
+  /** Other old tombstones may be left. */
   readonly more: boolean;
-  /** The head at which the next sweep begins; `undefined`: at the first. */
+  /** The head at which the next sweep begins; `undefined`: at the first one. */
   readonly nextHead: Buffer | undefined;
 }
 
-interface Gone extends GroupRef {
+interface GroupHead extends GroupRef {
   readonly head: Head;
 }
 
 /**
- * Inside a write transaction: removes tombstones of deletes before `oldest` and raises the floor of their groups; a head goes with
- * its last tombstone when no items are left, and the store remembers how far it had come. So does, a part of the heads at each sweep, that
- * of a group which never held an item, such as one of events. A damaged record takes nothing with it: the entry of the sweep goes, so
- * that it is met once, and what it should have led to stays as it is. `atOnce`: tombstones, and heads, at most.
+ * Removes up to `atOnce` tombstones of deletes before `oldest` (Unix milliseconds) and raises the floors of their groups. Call it inside a
+ * write transaction.
+ *
+ * A group without items loses its head together with its last tombstone. Groups that never held an item, such as groups of events only, are
+ * checked in turn: each sweep reads `atOnce` heads from `firstHead` on. The store remembers the highest offset and timestamp of removed
+ * heads, so that a group that comes back never uses an offset twice.
+ *
+ * When a record is damaged, its entry in the list of tombstones is removed, so that no later sweep finds it again. The records that the
+ * entry should have led to stay.
  */
 export function sweepTombstones(
   tables: Tables,
@@ -51,11 +56,11 @@ export function sweepTombstones(
   firstHead: Buffer | undefined,
   atOnce = SWEPT_AT_ONCE,
 ): Sweep {
-  const touched = new Map<string, { stream: string; group: string; head: Head }>();
+  const touched = new Map<string, GroupHead>();
   const end = numbersKey(Math.max(0, oldest), 0, 0);
-  const graves = [...tables.tombstones.getRange({ end, limit: atOnce })];
+  const tombstones = [...tables.tombstones.getRange({ end, limit: atOnce })];
   let damaged = 0;
-  for (const { key, value } of graves) {
+  for (const { key, value } of tombstones) {
     tables.tombstones.remove(key);
     try {
       const name = decodeText(key, value);
@@ -70,60 +75,60 @@ export function sweepTombstones(
       tables.versions.remove(found.version);
       if (found.marker !== undefined) tables.items.remove(found.marker);
     } catch (error) {
-      if (!(error instanceof RivuletError) || error.code !== 'CORRUPT_ITEM') throw error;
+      requireDamage(error);
       damaged++;
     }
   }
   const next = { ...state };
-  const gone: Gone[] = [];
-  const kept: Gone[] = [];
-  for (const entry of touched.values()) (entry.head.items === 0 && !hasVersions(tables, entry.head.number) ? gone : kept).push(entry);
+  const removed: GroupHead[] = [];
+  const kept: GroupHead[] = [];
+  for (const entry of touched.values()) (entry.head.items === 0 && !hasVersions(tables, entry.head.number) ? removed : kept).push(entry);
   for (const { stream, group, head } of kept) {
     const key = headKey(stream, group);
     tables.heads.put(key, encodeHead(key, head));
   }
   const idle = idleHeads(tables, heads, oldest, firstHead, atOnce);
-  gone.push(...idle.gone.filter(({ stream, group }) => !touched.has(headKey(stream, group).toString())));
-  for (const { stream, group, head } of gone) {
+  removed.push(...idle.found.filter(({ stream, group }) => !touched.has(headKey(stream, group).toString())));
+  for (const { stream, group, head } of removed) {
     tables.heads.remove(headKey(stream, group));
     next.removedOffset = Math.max(next.removedOffset, head.offset, head.reserved);
     next.removedTimestamp = Math.max(next.removedTimestamp, head.timestamp);
   }
-  if (gone.length > 0) writeState(tables.meta, next);
-  const adopt = () => {
+  if (removed.length > 0) writeState(tables.meta, next);
+  const commitHeads = () => {
     Object.assign(state, next);
-    for (const entry of gone) heads.forget(entry);
+    for (const entry of removed) heads.forget(entry);
     for (const entry of kept) heads.set(entry, entry.head, true);
   };
-  return { adopt, state: next, damaged, more: graves.length === atOnce, nextHead: idle.next };
+  return { commitHeads, state: next, damaged, more: tombstones.length === atOnce, nextHead: idle.next };
 }
 
-/** Groups without items or tombstones whose last event is older than `oldest`. */
+/** Returns groups without items and tombstones whose last event is older than `oldest`, among `atOnce` heads from `start` on. */
 function idleHeads(
   tables: Tables,
   heads: HeadCache,
   oldest: number,
   start: Buffer | undefined,
   atOnce: number,
-): { readonly gone: readonly Gone[]; readonly next: Buffer | undefined } {
+): { readonly found: readonly GroupHead[]; readonly next: Buffer | undefined } {
   const records = [...tables.heads.getRange({ limit: atOnce, ...(start === undefined ? {} : { start }) })];
-  const gone: Gone[] = [];
+  const found: GroupHead[] = [];
   for (const { key, value } of records) {
     const ref = splitHeadKey(key);
     try {
-      // What is in memory is newer: events change the record only now and then.
+      // The head in memory is newer, because most events do not change the record.
       const head = heads.cached(ref) ?? decodeHead(key, value);
-      if (head.items === 0 && head.timestamp <= oldest && !hasVersions(tables, head.number)) gone.push({ ...ref, head });
+      if (head.items === 0 && head.timestamp <= oldest && !hasVersions(tables, head.number)) found.push({ ...ref, head });
     } catch (error) {
-      if (!(error instanceof RivuletError) || error.code !== 'CORRUPT_ITEM') throw error;
-      // Whoever opens the group is told.
+      // The next caller who opens the group gets the error.
+      requireDamage(error);
     }
   }
   const last = records.at(-1)?.key;
-  return { gone, next: last === undefined || records.length < atOnce ? undefined : Buffer.from(last) };
+  return { found, next: last === undefined || records.length < atOnce ? undefined : Buffer.from(last) };
 }
 
-/** What a delete has left; nothing when it was followed by a new item of the same id. */
+/** Returns the records of a delete; `marker` is `undefined` when an item of the same id was created after the delete. */
 function findTombstone(tables: Tables, group: number, changed: number): { version: Buffer; marker: Buffer | undefined } | undefined {
   const version = numbersKey(group, changed);
   const record = tables.versions.get(version);

@@ -19,7 +19,7 @@ import {
   numbersKey,
 } from '../tables/records.js';
 import type { StoreState } from '../tables/store-meta.js';
-import type { Tables } from '../writing/write-batch.js';
+import type { Tables } from '../tables/tables.js';
 import { readNames } from './name-pages.js';
 import { type Pin, PinnedViews, type ViewLimits } from './read-views.js';
 

@@ -1,5 +1,5 @@
 import { PairMap } from '../../../structures/pair-map.js';
-import type { GroupRef } from '../../store.js';
+import type { Change, GroupRef } from '../../store.js';
 import type { Table, View } from '../env/environment.js';
 import { decodeHead, encodeHead, type Head, headKey } from './records.js';
 
@@ -125,5 +125,29 @@ export class HeadCache {
   #keep(cached: Cached): void {
     this.#cached.set(cached.stream, cached.group, cached);
     this.#used.add(cached);
+  }
+}
+
+/**
+ * Counts the offsets that events of one batch may take without a write to the disk. The stored head of a group reserves them. Create one
+ * instance for each batch.
+ */
+export class ReservedOffsets {
+  readonly #heads: HeadCache;
+  readonly #spare = new Map<object, number>();
+
+  constructor(heads: HeadCache) {
+    this.#heads = heads;
+  }
+
+  /** Takes an offset and returns true when the change touches no table; returns false otherwise. */
+  take(change: Change): boolean {
+    if (change.kind !== 'event' && change.kind !== 'external') return false;
+    const head = this.#heads.cached(change);
+    if (head === undefined) return false;
+    const left = this.#spare.get(head) ?? head.reserved - head.offset;
+    if (left <= 0) return false;
+    this.#spare.set(head, left - 1);
+    return true;
   }
 }

@@ -1,5 +1,5 @@
 import { RivuletError } from '@rivulet/protocol';
-import { requireRoom, requireSame } from '../../shared/write-plan.js';
+import { requireCapacity, requireSame } from '../../shared/write-plan.js';
 import type { GroupRef, Once } from '../../store.js';
 import type { Table } from '../env/environment.js';
 import { decodeKey, encodeKey, encodeText, LAST_NUMBER, numberAt, numbersKey } from './records.js';
@@ -48,7 +48,7 @@ export class KeyLedger {
     const key = keyOf(ref, once.key);
     const until = Math.min(now + once.retentionMs, LAST_NUMBER - 1);
     const record = encodeKey(key, { until, fingerprint: once.fingerprint, answer });
-    requireRoom(this.totals.keys, this.totals.keyBytes, record.length);
+    requireCapacity(this.totals.keys, this.totals.keyBytes, record.length);
     return { remember: () => this.#put(key, record, until) };
   }
 

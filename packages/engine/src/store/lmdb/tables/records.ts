@@ -125,6 +125,13 @@ export function encodeItem(key: Buffer, item: ItemRecord): Buffer {
   return seal(key, record);
 }
 
+/** Returns the UTF-8 bytes of the value in a record without a look at its checksum; 0 for a tombstone. */
+export function dataBytesIn(record: Buffer): number {
+  const flags = record[CRC_BYTES];
+  const numbers = flags === TTL || flags === HELD ? 4 : 2;
+  return Math.max(0, record.length - CRC_BYTES - 1 - numbers * NUMBER_BYTES);
+}
+
 export function decodeItem(key: Buffer, record: Buffer): ItemRecord {
   const body = unseal(key, record);
   const flags = body[0] ?? LIVE;

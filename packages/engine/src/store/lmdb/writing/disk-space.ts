@@ -4,39 +4,39 @@ import type { Logger } from '../../../logging/logger.js';
 import { Ballast } from '../env/ballast-file.js';
 import { type DiskSpace, diskSpace } from '../env/free-space.js';
 
-/** When a store on a disk that fills up refuses writes. */
+/** When a store refuses writes because its disk is nearly full. */
 export interface SpaceLimits {
-  /** Below it writes are refused, in bytes. 0: never for this reason. */
+  /** The store refuses writes below this much free space, in bytes. 0: no such limit. */
   readonly minFreeBytes: number;
-  /** The same in percent of the whole disk; the larger of the two counts. */
+  /** The same in percent of the whole disk. The larger limit counts. */
   readonly minFreePercent: number;
-  /** Room that is kept for deletes, in bytes. 0: none. */
+  /** Size of the ballast file, in bytes: its space is kept for deletes on a full disk. 0: no ballast. */
   readonly ballastBytes: number;
 }
 
 export const DEFAULT_SPACE: SpaceLimits = { minFreeBytes: 67_108_864, minFreePercent: 2, ballastBytes: 16_777_216 };
 
-/** More than one change can add to the data file, its value aside: a path of pages in each table that it touches. */
+/** An upper bound for what one change adds to the data file, without its value: a path of pages in each table that it changes. */
 export const CHANGE_BYTES = 131_072;
-/** The same of a record that is written alone, such as the head of a group. */
+/** The same for a record that is written alone, such as the head of a group. */
 export const RECORD_BYTES = 16_384;
-/** A value is written once, or twice with what is kept for repeated calls; UTF-16 code units may take three bytes. */
+/** The store may write a value twice, and a UTF-16 code unit takes up to three bytes. */
 const BYTES_PER_CHARACTER = 6;
 
-/** How long a look at the disk counts while there is plenty of room. */
-const LOOK_MS = 250;
-/** Less than any disk takes in that time: with less above the watermark, each transaction looks. */
+/** How long a measurement of the disk counts while there is plenty of space. */
+const MEASURE_MS = 250;
+/** More than any disk can write within `MEASURE_MS`. With less above the watermark, each transaction measures. */
 const PLENTY_BYTES = 4_294_967_296;
-/** With less above the watermark the ballast is laid before the store opens, else soon after. */
+/** With less above the watermark, the store writes the ballast file before it opens; otherwise soon after. */
 const NEAR_BYTES = 1_073_741_824;
 
-/** A transaction takes one at most: the store of streams and that of state may write to one disk at once, and others do too. */
+/** A transaction takes at most this part of the free space: two stores and other programs may write to the same disk at the same time. */
 const SHARES = 3;
 
-/** The most that any margin around the watermark takes: on a large disk a share of the watermark would be much. */
+/** The largest margin around the watermark: on a large disk, a share of the watermark would be too much. */
 const MARGIN_BYTES = 67_108_864;
 
-/** What a change of a value of this many UTF-16 code units can add to the data file at most. */
+/** Returns an upper bound for what a change of a value of this many UTF-16 code units adds to the data file, in bytes. */
 export function costOf(characters: number): number {
   return CHANGE_BYTES + characters * BYTES_PER_CHARACTER;
 }
@@ -45,70 +45,78 @@ export function storeFull(): RivuletError {
   return new RivuletError('STORE_FULL', 'the disk of the store is nearly full, nothing was written; give it room or delete items');
 }
 
-export interface StoreRoomOptions {
+export interface DiskBudgetOptions {
   readonly path: string;
   readonly limits: SpaceLimits;
-  /** Bytes of the data file that hold nothing and are used before it grows. */
+  /** Returns the bytes of the data file that hold nothing. LMDB uses them before the file grows. */
   readonly reusableBytes: () => number;
+  /** Returns monotonic milliseconds. */
   readonly monotonic: () => number;
   readonly logger: Logger;
 }
 
 /**
- * Sees to it that the environment never meets a full disk, which it would not survive: refuses in time, and holds each transaction to
- * a share of what is free. Room that deletes have made inside the data file counts, as the file never shrinks.
+ * Keeps the environment away from a full disk, on which LMDB would crash the process. It refuses writes before the disk is full, and limits
+ * each transaction to a share of the free space. The data file never shrinks, so space that deletes have freed inside the file counts too.
+ *
+ * | State | Enters when | Writes | Deletes |
+ * |---|---|---|---|
+ * | has space | free space is above the watermark and a margin | yes | yes |
+ * | full | free and reusable space are below the watermark | STORE_FULL | yes |
+ * | full, ballast released | a delete finds no space | STORE_FULL | yes, until the space of the ballast is used |
  */
-export class StoreRoom {
-  readonly #options: StoreRoomOptions;
+export class DiskBudget {
+  readonly #options: DiskBudgetOptions;
   readonly #ballast: Ballast;
   #space: DiskSpace | undefined;
   #watermark = 0;
-  #lookedAt = Number.NEGATIVE_INFINITY;
+  #measuredAt = Number.NEGATIVE_INFINITY;
+  /** Bytes that transactions may have added since the measurement. */
   #spent = 0;
   #full = false;
-  /** The ballast was let go in this shortage, which isn't over before there is room for it again. */
+  /** Size of the ballast when this shortage has released it. The shortage ends only when the disk has space for the ballast again. */
   #lent = 0;
 
-  constructor(options: StoreRoomOptions) {
+  constructor(options: DiskBudgetOptions) {
     this.#options = options;
     this.#ballast = new Ballast(options.path, options.limits.ballastBytes);
-    this.#look();
+    this.#measure();
   }
 
-  /** Only what makes room is written. */
+  /** The store takes only writes that free space. */
   get full(): boolean {
     return this.#full;
   }
 
-  /** Before a transaction: what it may add to the data file at most, in bytes. While the store is full it is for what makes room. */
+  /** Returns how many bytes the next transaction may add to the data file. While the store is full, only deletes may use them. */
   forNext(): number {
-    if (this.#isDue()) this.#look();
+    if (this.#isDue()) this.#measure();
     return this.#budget();
   }
 
-  /** The same for what makes room: lets the ballast go when there is no other. */
+  /** Returns the same for writes that free space. Releases the ballast when the disk has no other space. */
   forDeletes(): number {
-    this.#look();
+    this.#measure();
     if (this.#budget() < CHANGE_BYTES && this.#ballast.release()) {
       this.#lent = this.#ballast.bytes;
       this.#options.logger.warn('store_ballast_released', { path: this.#options.path, consequence: 'deletes go on for a while' });
-      this.#look();
+      this.#measure();
     }
     return this.#budget();
   }
 
-  /** A transaction may have added this much. */
+  /** Counts bytes that a transaction may have added. A negative number gives back bytes that it did not use. */
   spend(bytes: number): void {
     this.#spent += bytes;
   }
 
-  /** From time to time, so that the end of a shortage is noticed and the ballast is laid again. Never throws. */
+  /** Notices the end of a shortage, and writes the ballast file again. A timer calls it. Never throws. */
   tick(): void {
-    this.#look();
+    this.#measure();
     if (this.#mayLay()) runInBackground(this.#ballast.lay(), this.#options.logger, 'store_ballast');
   }
 
-  /** Before the store opens. */
+  /** Writes the ballast file when the disk is nearly full. Call it before the store opens. */
   async prepare(): Promise<void> {
     if (this.#mayLay() && (this.#space?.freeBytes ?? 0) - this.#watermark < NEAR_BYTES) await this.#ballast.lay();
   }
@@ -128,23 +136,23 @@ export class StoreRoom {
   }
 
   #isDue(): boolean {
-    if (this.#options.monotonic() - this.#lookedAt >= LOOK_MS) return true;
+    if (this.#options.monotonic() - this.#measuredAt >= MEASURE_MS) return true;
     if (this.#space === undefined || (this.#full && this.#spent === 0)) return false;
     const above = this.#space.freeBytes - this.#watermark;
     return above < PLENTY_BYTES || this.#spent > above / 4;
   }
 
-  #look(): void {
+  #measure(): void {
     const { path, limits, monotonic } = this.#options;
     this.#space = diskSpace(path);
-    this.#lookedAt = monotonic();
+    this.#measuredAt = monotonic();
     this.#spent = 0;
     if (this.#space === undefined) return this.#become(false);
     const { freeBytes, totalBytes } = this.#space;
     this.#watermark = Math.max(limits.minFreeBytes, (totalBytes * limits.minFreePercent) / 100);
-    // What is reusable may lie in pieces too small for a value, so some of it must be free on the disk all the same.
+    // Reusable space may consist of pieces that are too small for a value, so some space on the disk must be free too.
     const floor = Math.min(this.#watermark / 4, MARGIN_BYTES);
-    // So that a store on the edge doesn't change its mind at each look.
+    // A store at the watermark must not change its state with each measurement.
     const edge = this.#full ? Math.min(this.#watermark / 16, MARGIN_BYTES) : 0;
     const needed = this.#watermark + this.#lent + edge;
     if (freeBytes >= needed) return this.#become(false);

@@ -1,188 +1,100 @@
-import type { JsonText } from '@rivulet/protocol';
-import { PairMap } from '../../../structures/pair-map.js';
 import type { BatchLimits } from '../../shared/batch-limits.js';
 import { type Effect, effectOf } from '../../shared/change-effect.js';
-import { valueIdOf } from '../../shared/value-id.js';
 import { expiryOf, type GroupRead, planInSteps, type WritePlan } from '../../shared/write-plan.js';
-import type { ApplyResult, Change, Commit, Expiry, GroupRef, WithoutGroup, Write, WriteChange, WriteResult } from '../../store.js';
-import type { Table, View } from '../env/environment.js';
+import type { ApplyResult, Change, Commit, WithoutGroup, Write, WriteChange, WriteResult } from '../../store.js';
+import type { View } from '../env/environment.js';
 import type { HeadCache } from '../tables/head-cache.js';
 import { KeyLedger } from '../tables/idempotency-keys.js';
-import {
-  decodeItem,
-  encodeHead,
-  encodeItem,
-  encodeText,
-  encodeVersion,
-  expiryKey,
-  type Head,
-  headKey,
-  type ItemRecord,
-  itemKey,
-  LAST_NUMBER,
-  numbersKey,
-  type RecordedExpiry,
-} from '../tables/records.js';
+import { dataBytesIn, decodeItem, type Head, type ItemRecord, itemKey, type RecordedExpiry } from '../tables/records.js';
 import { type StoreState, writeState } from '../tables/store-meta.js';
+import type { Tables } from '../tables/tables.js';
 import { costOf, storeFull } from './disk-space.js';
+import { ItemWriter, type Moment } from './item-writer.js';
+import { type StagedHead, StagedHeads } from './staged-heads.js';
 
-export interface Tables {
-  readonly heads: Table;
-  readonly items: Table;
-  readonly order: Table;
-  readonly versions: Table;
-  readonly tombstones: Table;
-  readonly expiries: Table;
-  readonly keys: Table;
-  readonly key_ages: Table;
-  readonly meta: Table;
-}
-
-export const TABLES = [
-  'heads',
-  'items',
-  'order',
-  'versions',
-  'tombstones',
-  'expiries',
-  'keys',
-  'key_ages',
-  'meta',
-] as const satisfies readonly (keyof Tables)[];
-
+/** What the transaction did with a change: its result and commit, or the error of its caller. */
 export type Planned = { readonly result: ApplyResult; readonly commit: Commit | undefined } | { readonly error: unknown };
+/** The same for a write of several changes. */
 export type PlannedWrite = { readonly result: WriteResult; readonly commits: readonly Commit[] } | { readonly error: unknown };
 
-/** A write that is decided before its transaction, because that takes long. */
+/** The decision about a write that takes too long for a transaction; the store makes it before the transaction. */
 export type PlanAhead =
   | { readonly kind: 'wanted' }
   | { readonly kind: 'planned'; readonly plan: WritePlan }
   | { readonly kind: 'failed'; readonly error: unknown };
 
-/** When a batch is written. */
-export interface Moment {
-  /** For timestamps and tombstones, in Unix milliseconds. */
-  readonly now: number;
-  /** For what has a time to live: the same, but for jumps of the wall clock. */
-  readonly steady: number;
-}
-
-/** What is carried out, without its place. */
+/** Any change, without the names of its group. */
 type AnyChange = WriteChange | WithoutGroup<Extract<Change, { kind: 'external' }>>;
+type RealEffect = Exclude<Effect, { kind: 'none' }>;
 
-interface StagedHead extends GroupRef {
-  readonly head: Head;
-  /** Must be written with this batch. */
-  dirty: boolean;
-}
-
-/** Offsets that events of a group may take before its head is written again. */
+/** Offsets that events of a group may take before the head of the group is written again. */
 const RESERVE = 2 ** 20;
 
+export interface BatchOptions {
+  readonly tables: Tables;
+  readonly heads: HeadCache;
+  readonly state: StoreState;
+  readonly moment: Moment;
+  readonly limits: BatchLimits;
+  /** Bytes that the batch may add to the data file. */
+  readonly budget: number;
+}
+
 /**
- * Carries out changes inside one write transaction, in order. Heads are staged, and written once for each group; nothing outside the
- * transaction changes until `adopt`, so a failed commit leaves no trace.
+ * The changes of one write transaction. Use it in this order:
+ *
+ * 1. `execute` and `executeWrite` inside the transaction, once for each change or write, in their order.
+ * 2. `seal` as the last step inside the transaction.
+ * 3. `commitHeads` when the transaction is durable. Nothing outside the transaction changes before, so a failed commit leaves no trace.
  */
 export class Batch {
-  readonly #tables: Tables;
-  readonly #heads: HeadCache;
-  readonly #state: StoreState;
-  readonly #moment: Moment;
+  readonly #options: BatchOptions;
   readonly #keys: KeyLedger;
-  /** What may still be added to the data file, in bytes. */
-  #room: number;
-  readonly #staged = new PairMap<StagedHead>();
-  #nextGroup: number;
-  /** When the first of the items goes that got a time in this batch. */
-  firstExpiry = Number.POSITIVE_INFINITY;
-  /** The change that is carried out has had effects in the transaction. */
+  readonly #staged: StagedHeads;
+  readonly #items: ItemWriter;
+  /** Bytes that may still be added to the data file. */
+  #budget: number;
+  /** The current change has written to the transaction. */
   #begun = false;
-  /** Something is held from now on. */
-  #holds = false;
 
-  readonly #limits: BatchLimits;
-
-  /** `room`: what may be added to the data file, in bytes. */
-  constructor(tables: Tables, heads: HeadCache, state: StoreState, moment: Moment, limits: BatchLimits, room: number) {
-    this.#tables = tables;
-    this.#heads = heads;
-    this.#state = state;
-    this.#moment = moment;
+  constructor(options: BatchOptions) {
+    this.#options = options;
+    const { tables, heads, state, moment, budget } = options;
     this.#keys = new KeyLedger(tables, state);
-    this.#limits = limits;
-    this.#room = room;
-    this.#nextGroup = state.nextGroup;
+    this.#staged = new StagedHeads(heads, state);
+    this.#items = new ItemWriter(tables, moment, state.run);
+    this.#budget = budget;
   }
 
-  /** Time of its changes, in Unix milliseconds. */
+  /** Wall clock of its changes, in Unix milliseconds. */
   get now(): number {
-    return this.#moment.now;
+    return this.#options.moment.now;
   }
 
-  /** A failure before anything was written, such as a `compute` that throws, concerns this change alone; a later one is thrown. */
-  carryOut(change: Change): Planned {
-    this.#begun = false;
-    try {
-      return this.#carryOut(change);
-    } catch (error) {
-      if (this.#begun) throw error;
-      return { error };
-    }
+  /** The earliest time at which an item of this batch expires, in Unix milliseconds; infinite when none does. */
+  get firstExpiry(): number {
+    return this.#items.firstExpiry;
   }
 
   /**
-   * The same for a write of several changes, of which nothing is done before all is decided. `postponed`: that takes longer than a
-   * transaction may, and nothing was done; `planAhead` decides it.
+   * Executes one change. A failure before the change wrote anything, such as a `compute` that throws, concerns this change alone and is
+   * returned. Any later failure is thrown and must abort the transaction.
    */
-  carryOutWrite(write: Write, ahead?: PlanAhead): PlannedWrite | 'postponed' {
-    this.#begun = false;
-    try {
-      return this.#carryOutWrite(write, ahead);
-    } catch (error) {
-      if (this.#begun) throw error;
-      return { error };
-    }
+  execute(change: Change): Planned {
+    return this.#guarded(() => this.#execute(change));
   }
 
-  /** Writes the staged heads; the last thing inside the transaction. */
-  seal(): void {
-    for (const staged of this.#staged.values()) {
-      if (!staged.dirty) continue;
-      const key = headKey(staged.stream, staged.group);
-      this.#tables.heads.put(key, encodeHead(key, staged.head));
-    }
-    if (this.#nextGroup !== this.#state.nextGroup || this.#keys.changed || (this.#holds && !this.#state.runSaved))
-      writeState(this.#tables.meta, { ...this.#state, ...this.#keys.totals, nextGroup: this.#nextGroup });
+  /**
+   * Executes a write of several changes. All of it is decided before anything of it is written; failures are as for `execute`. Returns
+   * `postponed`, and does nothing, when the decision takes longer than a transaction may: call `planAhead` and pass its result next time.
+   */
+  executeWrite(write: Write, ahead?: PlanAhead): PlannedWrite | 'postponed' {
+    return this.#guarded(() => this.#executeWrite(write, ahead));
   }
 
-  /** The transaction is durable: the staged heads are the heads now. */
-  adopt(): void {
-    this.#state.nextGroup = this.#nextGroup;
-    if (this.#holds) this.#state.runSaved = true;
-    if (this.#keys.changed) Object.assign(this.#state, this.#keys.totals);
-    for (const staged of this.#staged.values()) this.#heads.set(staged, staged.head, staged.dirty);
-  }
-
-  #carryOut(change: Change): Planned {
-    const stores = change.kind !== 'event' && change.kind !== 'external';
-    const known = this.#known(change);
-    const key = stores && known !== undefined ? itemKey(known.head.number, change.item) : undefined;
-    const before = key === undefined ? undefined : this.#read(key);
-    const old = before?.live === true ? before.data : undefined;
-    const effect = effectOf(change, old);
-    if (effect.kind === 'none') return { result: { kind: 'unchanged', old }, commit: undefined };
-    this.#takeRooms(charactersOf(effect));
-    if (effect.kind !== 'remove') this.#limits.add(effect.data.length);
-    this.#begun = true;
-    const staged = known ?? this.#create(change);
-    const commit = this.#perform(staged, change, effect, before, key, undefined);
-    const after = effect.kind === 'write' ? effect.data : undefined;
-    return { result: { kind: 'applied', old, new: after, position: commit.position }, commit };
-  }
-
-  /** Before a transaction, whose first write this one is: decides what the write does, while the event loop turns. */
+  /** Decides a write before the transaction of which it is the first write. The event loop may turn in `turn` meanwhile. */
   async planAhead(write: Write, view: View, turn: () => Promise<void>): Promise<PlanAhead> {
-    const head = this.#heads.get(write, view);
+    const head = this.#options.heads.get(write, view);
     try {
       const planning = planInSteps(write, this.#groupRead(head, view));
       for (let step = planning.next(); ; step = planning.next()) {
@@ -194,46 +106,71 @@ export class Batch {
     }
   }
 
-  #groupRead(head: Head | undefined, view?: View): GroupRead {
-    const read = (item: string) => {
-      const record = head === undefined ? undefined : this.#read(itemKey(head.number, item), view);
-      return record?.live === true ? record : undefined;
-    };
-    return { epoch: this.#state.epoch, offset: head?.offset ?? this.#state.removedOffset, read };
+  /** Writes what the whole batch changed once: heads, and the state of the store. */
+  seal(): void {
+    const { tables, state } = this.#options;
+    this.#staged.write(tables.heads);
+    const { nextGroup } = this.#staged;
+    if (nextGroup !== state.nextGroup || this.#keys.changed || (this.#items.hasLeases && !state.runSaved))
+      writeState(tables.meta, { ...state, ...this.#keys.totals, nextGroup });
   }
 
-  /** `undefined`: it takes too long to decide it within a transaction. */
-  #decide(write: Write, head: Head | undefined, ahead: PlanAhead | undefined): WritePlan | undefined {
-    if (ahead?.kind === 'failed') throw ahead.error;
-    if (ahead?.kind === 'planned') return ahead.plan;
-    const planning = planInSteps(write, this.#groupRead(head));
-    for (;;) {
-      const step = planning.next();
-      if (step.done === true) return step.value;
-      if (write.changes.length > 1 && this.#limits.late) return undefined;
+  /** Takes over into memory what the transaction made durable. */
+  commitHeads(): void {
+    const { state } = this.#options;
+    if (this.#items.hasLeases) state.runSaved = true;
+    if (this.#keys.changed) Object.assign(state, this.#keys.totals);
+    this.#staged.commitHeads();
+  }
+
+  #guarded<T>(run: () => T): T | { readonly error: unknown } {
+    this.#begun = false;
+    try {
+      return run();
+    } catch (error) {
+      if (this.#begun) throw error;
+      return { error };
     }
   }
 
-  #carryOutWrite(write: Write, ahead: PlanAhead | undefined): PlannedWrite | 'postponed' {
+  #execute(change: Change): Planned {
+    const known = this.#staged.get(change);
+    const isStored = change.kind !== 'event' && change.kind !== 'external';
+    const key = isStored && known !== undefined ? itemKey(known.head.number, change.item) : undefined;
+    const before = key === undefined ? undefined : this.#read(key, undefined, change);
+    const old = before?.live === true ? before.data : undefined;
+    const effect = effectOf(change, old);
+    if (effect.kind === 'none') return { result: { kind: 'unchanged', old }, commit: undefined };
+    this.#spend(charactersOf(effect));
+    if (effect.kind !== 'remove') this.#options.limits.add(effect.data.length);
+    this.#begun = true;
+    const staged = known ?? this.#staged.create(change);
+    const commit = this.#perform(staged, change, effect, before, key, undefined);
+    const after = effect.kind === 'write' ? effect.data : undefined;
+    return { result: { kind: 'applied', old, new: after, position: commit.position }, commit };
+  }
+
+  #executeWrite(write: Write, ahead: PlanAhead | undefined): PlannedWrite | 'postponed' {
+    const { steady } = this.#options.moment;
     const { once } = write;
-    const answer = once && this.#keys.find(write, once, this.#moment.steady);
+    const answer = once && this.#keys.find(write, once, steady);
     if (answer !== undefined) return { result: { kind: 'replayed', answer }, commits: [] };
-    const known = this.#known(write);
+    const known = this.#staged.get(write);
     const plan = this.#decide(write, known?.head, ahead);
     if (plan === undefined) return 'postponed';
     const answered = once && once.answer(plan.result);
-    const key = once && answered !== undefined ? this.#keys.prepare(write, once, answered, this.#moment.steady) : undefined;
-    this.#takeRooms([...plan.steps.flatMap(({ effect }) => charactersOf(effect)), ...(answered === undefined ? [] : [answered.length])]);
+    const key = once && answered !== undefined ? this.#keys.prepare(write, once, answered, steady) : undefined;
+    this.#spend([...plan.steps.flatMap(({ effect }) => charactersOf(effect)), ...(answered === undefined ? [] : [answered.length])]);
     this.#begun = true;
     const commits: Commit[] = [];
     let staged = known;
     for (const { change, effect } of plan.steps) {
-      if (effect.kind !== 'none') this.#limits.add(effect.data.length);
       if (effect.kind === 'none') {
         if (staged !== undefined) this.#renew(staged, change);
         continue;
       }
-      staged ??= this.#create(write);
+      this.#options.limits.add(effect.data.length);
+      staged ??= this.#staged.create(write);
       const place = change.kind === 'event' ? undefined : itemKey(staged.head.number, change.item);
       const before = place === undefined ? undefined : this.#read(place);
       commits.push(this.#perform(staged, change, effect, before, place, plan.through));
@@ -242,26 +179,46 @@ export class Batch {
     return { result: plan.result, commits };
   }
 
-  /** Takes the next offset and stores what there is to store. `before` may be a tombstone. */
+  /** Returns the plan of a write; `undefined` when the decision takes too long for a transaction. */
+  #decide(write: Write, head: Head | undefined, ahead: PlanAhead | undefined): WritePlan | undefined {
+    if (ahead?.kind === 'failed') throw ahead.error;
+    if (ahead?.kind === 'planned') return ahead.plan;
+    const planning = planInSteps(write, this.#groupRead(head));
+    for (;;) {
+      const step = planning.next();
+      if (step.done === true) return step.value;
+      if (write.changes.length > 1 && this.#options.limits.late) return undefined;
+    }
+  }
+
+  #groupRead(head: Head | undefined, view?: View): GroupRead {
+    const { state } = this.#options;
+    const read = (item: string, change?: WriteChange) => {
+      const record = head === undefined ? undefined : this.#read(itemKey(head.number, item), view, change);
+      return record?.live === true ? record : undefined;
+    };
+    return { epoch: state.epoch, offset: head?.offset ?? state.removedOffset, read };
+  }
+
+  /** Takes the next offset and stores the effect. `before` may be a tombstone. */
   #perform(
     staged: StagedHead,
     change: AnyChange,
-    effect: Exclude<Effect, { kind: 'none' }>,
+    effect: RealEffect,
     before: ItemRecord | undefined,
     key: Buffer | undefined,
     through: number | undefined,
   ): Commit {
     const { head } = staged;
-    const offset = head.offset + 1;
-    head.offset = offset;
-    head.timestamp = Math.max(this.#moment.now, head.timestamp + 1);
-    const created = this.#store(staged, change, effect, before, key, offset);
+    head.offset++;
+    head.timestamp = Math.max(this.now, head.timestamp + 1);
+    const created = this.#store(staged, change, effect, before, key);
     return {
       stream: staged.stream,
       group: staged.group,
       item: change.item,
       effect: effect.kind === 'remove' ? 'delete' : effect.effect,
-      position: { epoch: this.#state.epoch, offset },
+      position: { epoch: this.#options.state.epoch, offset: head.offset },
       timestamp: head.timestamp,
       created,
       data: effect.data,
@@ -271,16 +228,10 @@ export class Batch {
     };
   }
 
-  /** Answers the offset of creation; 0 for what is only published. */
-  #store(
-    staged: StagedHead,
-    change: AnyChange,
-    effect: Exclude<Effect, { kind: 'none' }>,
-    before: ItemRecord | undefined,
-    knownKey: Buffer | undefined,
-    offset: number,
-  ): number {
+  /** Returns the offset at which the item was created; 0 for an effect that is only published. */
+  #store(staged: StagedHead, change: AnyChange, effect: RealEffect, before: ItemRecord | undefined, knownKey: Buffer | undefined): number {
     const { head } = staged;
+    const { offset } = head;
     if (effect.kind === 'publish') {
       if (offset > head.reserved) {
         head.reserved = offset + RESERVE;
@@ -292,126 +243,45 @@ export class Batch {
     head.reserved = Math.max(head.reserved, offset);
     const item = change.item as string;
     const key = knownKey ?? itemKey(head.number, item);
-    if (before !== undefined) this.#tables.versions.remove(numbersKey(head.number, before.changed));
-    if (effect.kind === 'remove') {
-      const created = before?.created ?? offset;
-      if (before?.expiry !== undefined) this.#tables.expiries.remove(expiryKey(before.expiry, head.number, created));
-      this.#bury(staged, key, { item, created, offset, data: effect.data });
-      return created;
-    }
-    const created = before?.live === true ? before.created : offset;
-    if (created === offset) {
-      const place = numbersKey(head.number, created);
-      this.#tables.order.put(place, encodeText(place, item));
-      head.items++;
-    }
-    const expiry = this.#expiry(change, before);
-    if (before?.expiry !== undefined || expiry !== undefined) this.#index(staged, item, created, before?.expiry, expiry);
-    this.#tables.items.put(key, encodeItem(key, { live: true, created, changed: offset, expiry, data: effect.data }));
-    const version = numbersKey(head.number, offset);
-    this.#tables.versions.put(version, encodeVersion(version, { live: true, created, item, valueId: undefined }));
-    return created;
+    const { data } = effect;
+    if (effect.kind === 'remove') return this.#items.writeTombstone(staged, key, { item, data, offset, before });
+    return this.#items.write(staged, key, { item, data, offset, expiry: this.#expiry(change, before), before });
   }
 
-  /** An `update` without one leaves the time as it is. */
+  /** An `update` that names no expiry keeps that of the item. */
   #expiry(change: AnyChange, before: ItemRecord | undefined): RecordedExpiry | undefined {
-    const said = expiryOf(change);
-    if (said === undefined) return change.kind === 'update' ? before?.expiry : undefined;
-    return this.#recorded(said);
+    const named = expiryOf(change);
+    if (named !== undefined) return this.#items.recorded(named);
+    return change.kind === 'update' ? before?.expiry : undefined;
   }
 
-  #recorded(expiry: Expiry): RecordedExpiry {
-    if (expiry.kind === 'held') {
-      this.#holds = true;
-      return { kind: 'held', run: this.#state.run, graceMs: expiry.graceMs };
-    }
-    const at = Math.min(this.#moment.steady + expiry.ms, LAST_NUMBER - 1);
-    this.firstExpiry = Math.min(this.firstExpiry, at);
-    return { kind: 'ttl', at };
-  }
-
-  /** Another time for an item that stays as it is: no offset, no commit. */
+  /** An update that leaves the value as it is may still renew the time to live. */
   #renew(staged: StagedHead, change: AnyChange): void {
-    const said = expiryOf(change);
-    if (said === undefined || change.item === undefined) return;
-    const key = itemKey(staged.head.number, change.item);
-    const before = this.#read(key);
-    if (before?.live !== true) return;
-    const expiry = this.#recorded(said);
-    this.#index(staged, change.item, before.created, before.expiry, expiry);
-    this.#tables.items.put(key, encodeItem(key, { ...before, expiry }));
+    const named = expiryOf(change);
+    if (named === undefined || change.item === undefined) return;
+    const before = this.#read(itemKey(staged.head.number, change.item));
+    if (before?.live === true) this.#items.renew(staged, change.item, before, named);
   }
 
-  #index(
-    { stream, group, head }: StagedHead,
-    item: string,
-    created: number,
-    before: RecordedExpiry | undefined,
-    after: RecordedExpiry | undefined,
-  ): void {
-    if (before === after) return;
-    if (before !== undefined) this.#tables.expiries.remove(expiryKey(before, head.number, created));
-    if (after === undefined) return;
-    const place = expiryKey(after, head.number, created);
-    this.#tables.expiries.put(place, encodeText(place, `${stream}\u0000${group}\u0000${item}`));
-  }
-
-  #bury(staged: StagedHead, key: Buffer, gone: { item: string; created: number; offset: number; data: JsonText }): void {
-    const { head } = staged;
-    const { item, created, offset } = gone;
-    this.#tables.order.remove(numbersKey(head.number, created));
-    head.items--;
-    this.#tables.items.put(key, encodeItem(key, { live: false, created, changed: offset, expiry: undefined, data: '' }));
-    const version = numbersKey(head.number, offset);
-    this.#tables.versions.put(version, encodeVersion(version, { live: false, created, item, valueId: valueIdOf(gone.data) }));
-    const grave = numbersKey(this.#moment.now, head.number, offset);
-    this.#tables.tombstones.put(grave, encodeText(grave, `${staged.stream}\u0000${staged.group}`));
-  }
-
-  /** How large the values of updates are shows only here. All of them, or STORE_FULL. */
-  #takeRooms(characters: readonly number[]): void {
+  /** Only here is the size of computed values known. Spends disk space for all of them, or throws STORE_FULL and spends nothing. */
+  #spend(characters: readonly number[]): void {
     const cost = characters.reduce((sum, each) => sum + costOf(each), 0);
-    if (cost > this.#room) throw storeFull();
-    this.#room -= cost;
+    if (cost > this.#budget) throw storeFull();
+    this.#budget -= cost;
   }
 
-  #read(key: Buffer, view?: View): ItemRecord | undefined {
-    const record = view === undefined ? this.#tables.items.get(key) : this.#tables.items.get(key, { transaction: view });
+  /** `change`: the update for which the value is read. If it does not take a value of this size, the value is not decoded. */
+  #read(key: Buffer, view?: View, change?: WithoutGroup<Change>): ItemRecord | undefined {
+    const { tables, limits } = this.#options;
+    const record = view === undefined ? tables.items.get(key) : tables.items.get(key, { transaction: view });
     if (record === undefined) return undefined;
-    this.#limits.add(record.length);
+    if (change?.kind === 'update') change.requireSize?.(dataBytesIn(record));
+    limits.add(record.length);
     return decodeItem(key, record);
-  }
-
-  #known(ref: GroupRef): StagedHead | undefined {
-    const staged = this.#staged.get(ref.stream, ref.group);
-    if (staged !== undefined) return staged;
-    const head = this.#heads.get(ref);
-    return head === undefined ? undefined : this.#stage(ref, { ...head });
-  }
-
-  #create(ref: GroupRef): StagedHead {
-    const { removedOffset, removedTimestamp } = this.#state;
-    const head: Head = {
-      number: this.#nextGroup++,
-      offset: removedOffset,
-      timestamp: removedTimestamp,
-      reserved: removedOffset,
-      floor: removedOffset,
-      items: 0,
-    };
-    const staged = this.#stage(ref, head);
-    staged.dirty = true;
-    return staged;
-  }
-
-  #stage(ref: GroupRef, head: Head): StagedHead {
-    const staged = { stream: ref.stream, group: ref.group, head, dirty: false };
-    this.#staged.set(ref.stream, ref.group, staged);
-    return staged;
   }
 }
 
-/** UTF-16 code units of the value that an effect writes; none when it touches no item. */
+/** Returns the UTF-16 code units of the value that an effect writes; nothing when it touches no item. */
 function charactersOf(effect: Effect): readonly number[] {
   if (effect.kind === 'write') return [effect.data.length];
   return effect.kind === 'remove' ? [0] : [];
