@@ -8,7 +8,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { shows } from '../harness/client-matrix.js';
 import { MOTIA_CLIENTS, MOTIA_CLIENTS_WITH_PROTOCOLS, Motia } from '../harness/motia-client.js';
 
-const CHILD = fileURLToPath(new URL('harness/motia-node-child.mjs', import.meta.url));
+const CHILD = fileURLToPath(new URL('../harness/motia-node-child.mjs', import.meta.url));
 const room = { stream_name: 'chat', group_id: 'room-1' };
 const HANGS = () => new Promise<never>(() => {});
 

@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { shows } from '../harness/client-matrix.js';
 import { startBehindProxy, TELEMETRY_LISTENERS } from '../harness/telemetry-listeners.js';
 
-const CHILD = fileURLToPath(new URL('harness/telemetry-child.mjs', import.meta.url));
+const CHILD = fileURLToPath(new URL('../harness/telemetry-child.mjs', import.meta.url));
 
 /** A worker in a process of its own, with the telemetry that is on by default. */
 function runWorker(version: SdkVersion, url: string) {
