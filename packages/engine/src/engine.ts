@@ -69,6 +69,8 @@ export interface EngineFigures {
   readonly requests: number;
   /** Bytes that wait in them. */
   readonly channelBytes: number;
+  /** Bytes of messages that writers of guests have begun and not finished. */
+  readonly unfinishedChannelBytes: number;
   /** How often each coded event has happened, such as `idle_connection_evicted`; an event that never happened is absent. */
   readonly events: Readonly<Record<string, number>>;
   /** The most bytes that one stream session owns now. */
@@ -142,7 +144,7 @@ class Engine implements RunningEngine {
       const reader = id === undefined ? undefined : workers.get(id);
       return introspection.functions(false, sightOf(reader)).map((row) => rowFor(reader, row));
     });
-    this.#channels = new Channels(clock);
+    this.#channels = new Channels(clock, logger);
     registerChannelFunctions(fabric, this.#channels);
     registerEngineFunctions({ fabric, workers, introspection, clock, logger });
     registerDisconnect(fabric, sessions, logger);
@@ -214,6 +216,7 @@ class Engine implements RunningEngine {
       requests: this.#http?.requests ?? 0,
       channels: this.#channels.size,
       channelBytes: this.#channels.held,
+      unfinishedChannelBytes: this.#channels.unfinishedBytes,
       rateLimited: this.#workers.reduce((sum, { rateLimited }) => sum + rateLimited, this.#streams?.gateway.rateLimited ?? 0),
       evictedGroups: hub?.counters.evicted ?? 0,
       logLinesLeftOut: this.#logger.linesLeftOut,

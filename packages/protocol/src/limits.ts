@@ -194,6 +194,8 @@ export const LIMITS = {
   guestChannelBytes: 2_097_152,
   /** Bytes that the sockets of readers have not sent, of all channels that one session with rules created. */
   guestChannelUnsentBytes: 2_097_152,
+  /** Bytes of messages that the writers of the channels of one guest session have begun and not finished. */
+  guestChannelUnfinishedBytes: 4_194_304,
   /** Channels that trusted workers have created and that are not over, of all together and of one. */
   channels: 65_536,
   channelsPerWorker: 16_384,

@@ -45,6 +45,10 @@ export class MangledConnection implements Connection {
     this.#inner.resume();
   }
 
+  watchUnfinished(changed: (bytes: number) => void): void {
+    this.#inner.watchUnfinished(changed);
+  }
+
   probePeer(): void {
     this.#inner.probePeer();
   }

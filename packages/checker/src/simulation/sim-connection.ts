@@ -77,6 +77,8 @@ export class SimConnection implements Connection {
 
   resume(): void {}
 
+  watchUnfinished(): void {}
+
   probePeer(): void {}
 
   close(_name: CloseName): void {

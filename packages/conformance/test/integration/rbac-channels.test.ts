@@ -1,6 +1,7 @@
 import { LIMITS } from '@rivulet/protocol';
 import { startTestEngine } from '@rivulet/testkit/engines/engine';
-import { ChannelEnd, type ChannelRef, createChannel } from '@rivulet/testkit/peers/channel-end';
+import { ChannelEnd, type ChannelRef, channelPath, createChannel } from '@rivulet/testkit/peers/channel-end';
+import { frame, OPCODE, RawSocket } from '@rivulet/testkit/peers/raw-socket';
 import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { expect, test } from 'vitest';
 
@@ -104,4 +105,51 @@ test('E8 readers of one session that rest do not stop one that reads, and get ev
     expect((await to.closed).code).toBe(1000);
     expect(to.inbox.all).toHaveLength(count);
   }
+});
+
+test('E8 unfinished messages of one session hold a bound: its writers take turns, other sessions go on, and everything arrives', async () => {
+  const { engine, session, guestUrl, log } = await start();
+  const [count, bytes] = [40, 1_000_000];
+  const message = frame({ opcode: OPCODE.binary, payload: Buffer.alloc(bytes) });
+  const ends = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const { writer, reader } = await createChannel(session);
+      const raw = await RawSocket.upgrade(guestUrl, channelPath(writer));
+      raw.write(message.subarray(0, 900_000));
+      return { raw, reader };
+    }),
+  );
+  while (engine.figures().unfinishedChannelBytes < LIMITS.guestChannelUnfinishedBytes) await session.settled();
+  for (let turn = 0; turn < 200; turn++) await session.settled();
+  // One writer reads on to the end of what its peer sent.
+  const most = LIMITS.guestChannelUnfinishedBytes + bytes;
+  expect(engine.figures().unfinishedChannelBytes).toBeLessThan(most);
+  expect(log.filter(({ event }) => event === 'channel_writers_take_turns')).toHaveLength(1);
+  await expectThrough(await RawWorker.connect(guestUrl), guestUrl);
+  for (const { raw } of ends) raw.write(message.subarray(900_000));
+  await Promise.all(
+    ends.map(async ({ raw, reader }) => {
+      const to = await ChannelEnd.open(guestUrl, reader);
+      expect((await to.take()).data).toHaveLength(bytes);
+      raw.write(frame({ opcode: OPCODE.close, payload: Buffer.from([3, 232]) }));
+      expect((await to.closed).code).toBe(1000);
+    }),
+  );
+  expect(engine.figures()).toMatchObject({ unfinishedChannelBytes: 0, channelBytes: 0 });
+});
+
+test('E8 writers of one session that end in the middle of a message give their turn to the others', async () => {
+  const { engine, session, guestUrl } = await start();
+  const message = frame({ opcode: OPCODE.binary, payload: Buffer.alloc(1_000_000) });
+  const begin = async () => {
+    const { writer, reader } = await createChannel(session);
+    const raw = await RawSocket.upgrade(guestUrl, channelPath(writer));
+    raw.write(message.subarray(0, 900_000));
+    return { raw, reader };
+  };
+  const ends = await Promise.all(Array.from({ length: 12 }, begin));
+  while (engine.figures().unfinishedChannelBytes < LIMITS.guestChannelUnfinishedBytes) await session.settled();
+  for (const { raw } of ends) raw.socket.destroy();
+  while (engine.figures().unfinishedChannelBytes > 0) await session.settled();
+  await expectThrough(session, guestUrl);
 });

@@ -35,6 +35,8 @@ export interface Connection {
    */
   pause(): void;
   resume(): void;
+  /** Calls `changed` after each read with the bytes that were read of a message which is not whole; 0 when there is none. */
+  watchUnfinished(changed: (bytes: number) => void): void;
   /** Sends something that means nothing: the kernel of a closed peer answers with a reset, which the next probe sees although nothing is read. */
   probePeer(): void;
   /** Sends a close frame and ends the connection; destroyed if the peer doesn't answer in time. Idempotent. */

@@ -33,12 +33,22 @@ interface Parser {
   readonly _fragmented: number;
   /** Replaced when a message is whole. */
   readonly _fragments: object;
+  /** Bytes of the fragments that are whole. */
+  readonly _messageLength: number;
+  /** Bytes that were read and not parsed. */
+  readonly _bufferedBytes: number;
 }
 
-/** Of a Node socket: what was handed to libuv, and how much of it libuv has not handed to the kernel yet. */
+/** The handle of a Node socket. */
 interface Handle {
+  /** Bytes that Node has given to libuv. */
   readonly bytesWritten: number;
+  /** Bytes that libuv has not given to the kernel yet. */
   readonly writeQueueSize: number;
+  /** True while libuv reads the socket. Node sets it too. */
+  reading: boolean;
+  readStart(): number;
+  readStop(): number;
 }
 
 /** Pongs that leave together when the bytes of one read are handled: a write for each ping would hold up the event loop. */
@@ -85,6 +95,8 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
   #pongs: PongBatch | undefined;
   /** The socket is not read until the next turn. */
   #resting = false;
+  /** The kernel is not asked for more bytes until `resume`. */
+  #readStopped = false;
   /** Frames that wait for a later turn; `undefined`: none do. */
   #late: LateFrames | undefined;
   mayRest = false;
@@ -125,10 +137,14 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
     return this.#raw?.writableLength ?? 0;
   }
 
+  get #handle(): Handle | null {
+    return ((this.#raw ?? {}) as { readonly _handle?: Handle | null })._handle ?? null;
+  }
+
   get left(): number {
-    const { _handle: handle } = (this.#raw ?? {}) as { readonly _handle?: Handle | null };
+    const handle = this.#handle;
     // A large message counts as buffered until all of it has left; the handle knows of its parts.
-    return handle == null ? 0 : handle.bytesWritten - handle.writeQueueSize;
+    return handle === null ? 0 : handle.bytesWritten - handle.writeQueueSize;
   }
 
   write(frames: Buffer): void {
@@ -146,6 +162,30 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
   override pause(): void {
     this.awaitsPong = false;
     super.pause();
+    // A paused socket of Node still reads 64 KiB. Hundreds of paused writers of one guest would hold that much each.
+    const handle = this.#handle;
+    if (!this.mayRest || handle?.reading !== true) return;
+    handle.reading = false;
+    handle.readStop();
+    this.#readStopped = true;
+  }
+
+  override resume(): void {
+    super.resume();
+    const handle = this.#handle;
+    if (!this.#readStopped || handle === null) return;
+    this.#readStopped = false;
+    if (handle.reading) return;
+    handle.reading = true;
+    handle.readStart();
+  }
+
+  watchUnfinished(changed: (bytes: number) => void): void {
+    // `ws` has parsed the bytes when this listener runs, because it was added later.
+    this.#raw?.on('data', () => {
+      const parser = this._receiver;
+      if (parser !== null) changed(parser._messageLength + parser._bufferedBytes);
+    });
   }
 
   probePeer(): void {

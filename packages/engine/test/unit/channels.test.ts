@@ -283,6 +283,7 @@ class SlowConnection implements Connection {
   write() {}
   pause() {}
   resume() {}
+  watchUnfinished() {}
   probePeer() {}
   destroy() {}
 }

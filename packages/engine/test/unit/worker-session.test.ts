@@ -14,6 +14,7 @@ const NO_CONNECTION = {
   open: true,
   pause() {},
   resume() {},
+  watchUnfinished() {},
   probePeer() {},
   close() {},
   destroy() {},

@@ -18,6 +18,8 @@ export interface ChannelTable {
   passed(bytes: number): void;
   monotonic(): number;
   remove(channel: Channel): void;
+  /** Reports that the writers of an owner have reached the bound of unfinished messages. */
+  takesTurns(owner: string): void;
 }
 
 /**
@@ -45,6 +47,11 @@ export class ChannelPool implements SharedPool {
   /** Bytes that its channels hold. */
   get held(): number {
     return this.#held.level;
+  }
+
+  /** Bytes of messages that the writers of all owners have begun and not finished. */
+  get unfinishedBytes(): number {
+    return Array.from(this.#shares.values()).reduce((sum, share) => sum + share.unfinishedBytes, 0);
   }
 
   get full(): boolean {
@@ -77,6 +84,10 @@ export class ChannelPool implements SharedPool {
     if (this.#shares.get(share.owner) === share) this.#shares.delete(share.owner);
   }
 
+  takesTurns(owner: string): void {
+    this.#table.takesTurns(owner);
+  }
+
   // ChannelContext
 
   hold(bytes: number): void {
@@ -88,6 +99,12 @@ export class ChannelPool implements SharedPool {
   }
 
   unsent(): void {}
+
+  unfinished(): void {}
+
+  writerAttached(): void {}
+
+  heldBackChanged(): void {}
 
   passed(bytes: number): void {
     this.#table.passed(bytes);

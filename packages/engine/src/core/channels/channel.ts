@@ -1,6 +1,7 @@
 import { randomUUID, timingSafeEqual } from 'node:crypto';
 import { type CloseName, LIMITS } from '@rivulet/protocol';
 import { inOwnMemory } from '../../structures/own-memory.js';
+import type { MessageWriter } from './message-turns.js';
 
 /** What goes through a channel: one WebSocket message, as its writer sent it. */
 export interface ChannelMessage {
@@ -48,6 +49,12 @@ export interface ChannelContext {
   unsent(bytes: number): void;
   /** So many bytes have come in. */
   passed(bytes: number): void;
+  /** The writer has begun messages that are not whole, and these have so many bytes. */
+  unfinished(channel: Channel, bytes: number): void;
+  /** A writer has connected. */
+  writerAttached(channel: Channel): void;
+  /** The writer is held back now, or is no longer. */
+  heldBackChanged(): void;
   monotonic(): number;
   /** The channel is over. */
   remove(channel: Channel): void;
@@ -61,7 +68,7 @@ type EndpointState = 'free' | 'open' | 'closed';
  *
  * It is over when its reader has gone, or when its writer has closed and everything was delivered.
  */
-export class Channel {
+export class Channel implements MessageWriter {
   readonly id = randomUUID();
   /** The capabilities. They differ, so that who may read can't write. */
   readonly keys: Readonly<Record<ChannelDirection, string>> = { read: randomUUID(), write: randomUUID() };
@@ -79,6 +86,8 @@ export class Channel {
   #writerState: EndpointState = 'free';
   /** Since when the writer is held back; `undefined`: it isn't. */
   #pausedSince: number | undefined;
+  /** The writer waits until other writers of the owner have finished their messages. */
+  #waitsForTurn = false;
   #lost = false;
   #over = false;
   /** When the last endpoint left; when it was created, before that. */
@@ -142,6 +151,7 @@ export class Channel {
     if (this.#over || this.#writerState !== 'free') return false;
     this.#writerState = 'open';
     this.#writer = writer;
+    this.#context.writerAttached(this);
     this.holdBack();
     return true;
   }
@@ -165,14 +175,35 @@ export class Channel {
     if (this.#pausedSince !== undefined || this.#writer === undefined || !(this.#full || this.#crowded)) return;
     this.#pausedSince = this.#context.monotonic();
     this.#writer.pause();
+    this.#context.heldBackChanged();
   }
 
   /** The writer need not wait any longer, if that is so; answers whether it is. */
   goOn(): boolean {
     if (this.#pausedSince === undefined || !this.#emptied || this.#crowded) return false;
     this.#pausedSince = undefined;
-    this.#writer?.resume();
+    if (!this.#waitsForTurn) this.#writer?.resume();
+    this.#context.heldBackChanged();
     return true;
+  }
+
+  get heldBack(): boolean {
+    return this.#pausedSince !== undefined;
+  }
+
+  waitForTurn(): void {
+    this.#waitsForTurn = true;
+    this.#writer?.pause();
+  }
+
+  takeTurn(): void {
+    this.#waitsForTurn = false;
+    if (this.#pausedSince === undefined) this.#writer?.resume();
+  }
+
+  /** Counts the bytes of a message that has begun and is not whole. 0 when the message is whole. */
+  unfinished(bytes: number): void {
+    if (!this.#over && this.#writerState === 'open') this.#context.unfinished(this, bytes);
   }
 
   /** The writer is gone; `lost`: without having said that it is done. Idempotent. */
@@ -180,6 +211,7 @@ export class Channel {
     if (this.#writerState === 'closed') return;
     this.#writerState = 'closed';
     this.#writer = undefined;
+    this.#context.unfinished(this, 0);
     this.#lost = lost;
     this.#left();
     if (this.size === 0 && this.#reader !== undefined) this.end(lost ? 'writerLost' : 'done');
@@ -231,6 +263,7 @@ export class Channel {
     const writer = this.#writer;
     this.#reader = undefined;
     this.#writer = undefined;
+    this.#context.unfinished(this, 0);
     this.#context.remove(this);
     reader?.finish(end);
     writer?.finish(end);

@@ -1,4 +1,6 @@
 import { LIMITS } from '@rivulet/protocol';
+import { type Logger, silentLogger } from '../../logging/logger.js';
+import { RepeatedLine } from '../../logging/repeated-line.js';
 import type { Clock } from '../../structures/clock.js';
 import type { Verdict } from '../../transport/listener.js';
 import type { UpgradeRequest } from '../../transport/upgrade/upgrade-request.js';
@@ -14,7 +16,7 @@ const CLOSE_MS = 1_000;
 /** Bytes of all channels together after which the buffers that they came in are freed. */
 const COLLECT_EVERY_BYTES = 8_388_608;
 /** Trusted workers have a bound in total only. */
-const UNBOUNDED = { bytes: Number.POSITIVE_INFINITY, unsent: Number.POSITIVE_INFINITY };
+const UNBOUNDED = { bytes: Number.POSITIVE_INFINITY, unsent: Number.POSITIVE_INFINITY, unfinished: Number.POSITIVE_INFINITY };
 
 /** The channels of an engine. Every worker listener serves all of them: the key in a reference is the right to use it (spec RB §5.6). */
 export class Channels implements ChannelTable {
@@ -35,16 +37,24 @@ export class Channels implements ChannelTable {
     bytes: LIMITS.sessionChannelsBytes,
     channels: LIMITS.sessionChannels,
     perOwner: LIMITS.channelsPerSession,
-    share: { bytes: LIMITS.guestChannelBytes, unsent: LIMITS.guestChannelUnsentBytes },
+    share: {
+      bytes: LIMITS.guestChannelBytes,
+      unsent: LIMITS.guestChannelUnsentBytes,
+      unfinished: LIMITS.guestChannelUnfinishedBytes,
+    },
   });
   readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #takingTurns: RepeatedLine;
   readonly #timer: NodeJS.Timeout;
   #sockets = 0;
   #uncollected = 0;
   #allClosed: (() => void) | undefined;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, logger: Logger = silentLogger) {
     this.#clock = clock;
+    this.#logger = logger;
+    this.#takingTurns = new RepeatedLine(clock);
     this.#timer = setInterval(() => this.sweep(), SWEEP_MS);
     this.#timer.unref();
   }
@@ -57,6 +67,11 @@ export class Channels implements ChannelTable {
   /** Bytes that they hold, and 256 more for each message. */
   get held(): number {
     return this.#ofEngine.held + this.#ofWorkers.held + this.#ofSessions.held;
+  }
+
+  /** Bytes of messages that writers of guests have begun and not finished. */
+  get unfinishedBytes(): number {
+    return this.#ofSessions.unfinishedBytes;
   }
 
   /**
@@ -150,6 +165,11 @@ export class Channels implements ChannelTable {
 
   remove(channel: Channel): void {
     this.#channels.delete(channel.id);
+  }
+
+  takesTurns(owner: string): void {
+    const limit = LIMITS.guestChannelUnfinishedBytes;
+    this.#takingTurns.add((times) => this.#logger.warn('channel_writers_take_turns', { worker: owner, limit, times }));
   }
 
   /** Strangers take nothing from workers, and requests nothing from either. */

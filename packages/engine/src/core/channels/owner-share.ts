@@ -1,17 +1,22 @@
 import type { Channel, ChannelContext } from './channel.js';
 import { HighWater } from './high-water.js';
+import { MessageTurns } from './message-turns.js';
 
 export interface ShareBounds {
   /** Bytes that the channels of one owner hold. */
   readonly bytes: number;
   /** Bytes that the sockets of their readers have not sent. */
   readonly unsent: number;
+  /** Bytes of messages that their writers have begun and not finished. */
+  readonly unfinished: number;
 }
 
 /** The pool that a share belongs to. */
 export interface SharedPool extends ChannelContext {
   /** Forgets a share that holds nothing any more. */
   forget(share: OwnerShare): void;
+  /** Reports that the writers of an owner have reached the bound of unfinished messages. */
+  takesTurns(owner: string): void;
 }
 
 /**
@@ -24,6 +29,7 @@ export class OwnerShare implements ChannelContext {
   readonly #bounds: ShareBounds;
   readonly #channels = new Set<Channel>();
   readonly #held: HighWater;
+  readonly #turns: MessageTurns;
   #unsent = 0;
   /** A reader was refused because of what the sockets have not sent. */
   #refused = false;
@@ -38,6 +44,11 @@ export class OwnerShare implements ChannelContext {
       () => this.#holdBack(),
       () => this.#goOn(),
     );
+    this.#turns = new MessageTurns(
+      bounds.unfinished,
+      () => this.#channels,
+      () => pool.takesTurns(owner),
+    );
   }
 
   get channels(): ReadonlySet<Channel> {
@@ -46,6 +57,11 @@ export class OwnerShare implements ChannelContext {
 
   get full(): boolean {
     return this.#held.full || this.#pool.full;
+  }
+
+  /** Bytes of messages that the writers have begun and not finished. */
+  get unfinishedBytes(): number {
+    return this.#turns.total;
   }
 
   add(channel: Channel): void {
@@ -69,6 +85,18 @@ export class OwnerShare implements ChannelContext {
     this.#unsent += bytes;
     if (bytes < 0) this.#wake();
     this.#leave();
+  }
+
+  unfinished(channel: Channel, bytes: number): void {
+    this.#turns.report(channel, bytes);
+  }
+
+  writerAttached(channel: Channel): void {
+    this.#turns.join(channel);
+  }
+
+  heldBackChanged(): void {
+    this.#turns.heldBackChanged();
   }
 
   passed(bytes: number): void {

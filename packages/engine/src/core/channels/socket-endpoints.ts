@@ -87,7 +87,9 @@ export class WriterSocket implements ConnectionOwner, ChannelWriter {
 
   /** `false`: the channel has a writer, or is over. */
   attach(): boolean {
-    return this.#channel.attachWriter(this);
+    if (!this.#channel.attachWriter(this)) return false;
+    this.#connection.watchUnfinished((bytes) => this.#channel.unfinished(bytes));
+    return true;
   }
 
   pause(): void {
