@@ -4,42 +4,71 @@ import type { WakeSource } from './connection/wake-source.js';
 import type { WebSocketConstructor } from './connection/web-socket.js';
 import type { PersistStore } from './persistence/persist-store.js';
 
-/** Why a token is asked for. After `refused` a cached one is no use; after `failed` the last attempt did not open, for whatever reason. */
+/**
+ * Why the client calls `getToken`.
+ *
+ * - `connect`: the client connects.
+ * - `refused`: the engine refused the last token, so a cached token is of no use.
+ * - `failed`: the last attempt did not open. The cause is unknown.
+ * - `expiring`: the token of the open connection expires.
+ */
 export type TokenReason = 'connect' | 'refused' | 'failed' | 'expiring';
 
 export interface ConnectOptions {
-  /** For the auth function of the engine. Not with `getToken`. */
+  /**
+   * A token for the auth function of the engine. It can't be combined with `getToken`.
+   * @default none
+   */
   readonly token?: string;
   /**
-   * Asked before each attempt to connect, and when the engine says that the token expires in 30 s; then the new one is sent in-band and nothing
-   * is interrupted. `undefined`: connect without one. A failure, or no answer in 10 s, is a failed attempt: it is asked again, later each time.
+   * Returns a token, or `undefined` to connect without one. The client calls it before each attempt to connect, and when the token expires
+   * within 30 s. In the second case it sends the new token on the open connection, and nothing is interrupted. If the function fails, or
+   * does not answer in 10 s, the attempt has failed. The client tries again, after longer and longer delays.
+   * @default none
    */
   readonly getToken?: (reason: TokenReason) => string | undefined | Promise<string | undefined>;
   /**
-   * How the token travels with the handshake. `protocol`: as sub-protocol `['Authorization', token]`, which stays out of access logs. `query`:
-   * as `?token=`. Default: `protocol` if the token consists of letters, digits and ``!#$%&'*+-.^_`|~``, else `query`.
+   * * How the token travels with the handshake. `protocol`: as sub-protocol `['Authorization', token]`, which stays out of access logs.
+   * `query`: as `?token=`.
+   * @default `protocol` if the token consists of letters, digits and ``!#$%&'*+-.^_`|~``; otherwise `query`
    */
   readonly tokenAs?: 'protocol' | 'query';
-  /** Allows `ws:` to another host than this machine, where everybody on the way can read along. Default false: such a URL is refused. */
+  /**
+   * Allows `ws:` to another machine. Everybody on the way can read such a connection. Without this option the client refuses the URL.
+   * @default false
+   */
   readonly insecure?: boolean;
-  /** The class to connect with. Default: the global `WebSocket` of browsers and Node 22; in Node 20 give that of `ws`, which can ping besides. */
+  /**
+   * The class of the sockets. Node 20 has no global class: give the class of the package `ws`, whose sockets can also ping.
+   * @default the global `WebSocket` of browsers and Node 22
+   */
   readonly WebSocket?: WebSocketConstructor;
   /**
-   * Keeps a copy of positions and items, so that a page that is loaded again shows it at once (`stale`) and gets only what changed. A name: in
-   * IndexedDB, where there is one. Default: none.
+   * * Keeps a copy of positions and items. A page that is loaded again shows the copy at once (`stale`) and gets only the changes. A name
+   * means IndexedDB; where there is none, nothing is kept.
+   * @default none
    */
   readonly persist?: string | PersistStore;
-  /** Items of one target that are kept at most; of a larger one nothing is. Default 10,000. */
+  /**
+   * The most items of one target that the copy holds. A larger target is not kept at all.
+   * @default 10,000
+   */
   readonly persistItems?: number;
-  /** UTF-16 code units of one frame. Default 67,108,864. */
+  /**
+   * The most UTF-16 code units of one frame of the server. A longer frame is reported as `INVALID_FRAME`.
+   * @default 67,108,864
+   */
   readonly maxFrameChars?: number;
-  /** Milliseconds without a sign of life from the server after which one is asked for. Default 25,000 (with pings: 10,000). 0: never. */
+  /**
+   * Milliseconds without a sign of life from the server after which the client requests one. 0: never.
+   * @default 25,000; with sockets that can ping, 10,000
+   */
   readonly silenceMs?: number;
-  /** Time, chance and sockets of tests. */
+  /** The clock, the random numbers and the sockets of tests. */
   readonly runtime?: ClientRuntime;
 }
 
-/** The type keeps the list of options complete. */
+/** The rules for the values of the options. The type keeps the list complete. */
 export const OPTION_RULES = {
   token: 'a string or null',
   getToken: 'a function',

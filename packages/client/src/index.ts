@@ -16,8 +16,9 @@ export type { Status } from './subscription/subscription-phase.js';
 export type { GroupView, ItemView, View, ViewListeners } from './subscription/view.js';
 
 /**
- * Connects to the stream listener of an engine, at once and again whenever the connection is lost, until it is closed. Throws a `StreamError` for
- * arguments that can't work (`INVALID_URL`, `INSECURE_URL`, `INVALID_OPTIONS`), and for nothing else.
+ * Connects to the stream listener of an engine. The client connects at once, and again whenever the connection is lost, until `close` is
+ * called. Throws a `StreamError` only for arguments that can't work: `INVALID_URL`, `INSECURE_URL` or `INVALID_OPTIONS`. Connection
+ * failures are reported to `onError`.
  */
 export function connect(url: string, options?: ConnectOptions): StreamClient {
   return new StreamClient(url, options ?? {});

@@ -15,12 +15,12 @@ import type { GroupView, Item, ItemView, Status, StreamClient, StreamError, View
 
 const ClientContext = createContext<StreamClient | undefined>(undefined);
 
-/** Gives a client to the hooks below it. Whoever makes the client closes it: once for the whole page, as a rule. */
+/** Gives a client to the hooks below it. The provider does not close the client. Usually one client serves the whole page. */
 export function StreamProvider({ client, children }: { readonly client: StreamClient; readonly children?: ReactNode }): ReactElement {
   return createElement(ClientContext.Provider, { value: client }, children);
 }
 
-/** The client of the nearest `StreamProvider`; throws where there is none. */
+/** Returns the client of the nearest `StreamProvider`. Throws if there is none. */
 export function useStreamClient(): StreamClient {
   const client = useContext(ClientContext);
   if (client === undefined) throw new Error('useStreamGroup and useStreamItem need a StreamProvider around them');
@@ -28,11 +28,11 @@ export function useStreamClient(): StreamClient {
 }
 
 export interface StreamGroup<T> {
-  /** In the order of creation. The same array until something changes. */
+  /** The items in the order of creation. It is the same array until an item changes. */
   readonly items: readonly Item<T>[];
   readonly status: Status;
   readonly error: StreamError | undefined;
-  /** For `lease`, `get` and more; `undefined` in the first render and on servers. */
+  /** The view, for `lease`, `get` and more. `undefined` in the first render and on servers. */
   readonly view: GroupView<T> | undefined;
 }
 
@@ -44,8 +44,8 @@ export interface StreamItem<T> {
 }
 
 /**
- * All items of a group, live while the component is mounted. Components that watch the same group share one join. The listeners of the last
- * render are the ones that are called; they need not be memoized.
+ * Returns all items of a group, live while the component is mounted. Components that watch the same group share one join. The hook calls
+ * the listeners of the last render, so they need not be memoized.
  */
 export function useStreamGroup<T = unknown>(stream: string, group: string, listeners: ViewListeners<T> = {}): StreamGroup<T> {
   const client = useStreamClient();
@@ -56,7 +56,7 @@ export function useStreamGroup<T = unknown>(stream: string, group: string, liste
   return useStore(store, listeners);
 }
 
-/** One item, live while the component is mounted. */
+/** Returns one item, live while the component is mounted. */
 export function useStreamItem<T = unknown>(stream: string, group: string, item: string, listeners: ViewListeners<T> = {}): StreamItem<T> {
   const client = useStreamClient();
   const store = useMemo(
@@ -82,7 +82,7 @@ interface Store<T, Snapshot> {
   readonly listen: (listeners: () => ViewListeners<T>) => (() => void) | undefined;
 }
 
-/** A view that exists while somebody is subscribed: never made by a render, which may be thrown away. */
+/** Opens a view while a component is subscribed. A render never opens one, because React may throw the render away. */
 class ViewStore<T, V extends View<T>, Snapshot extends object> implements Store<T, Snapshot> {
   readonly #open: () => V;
   readonly #read: (view: V | undefined) => Snapshot;
@@ -108,7 +108,7 @@ class ViewStore<T, V extends View<T>, Snapshot extends object> implements Store<
     };
   };
 
-  /** The same object while all that it would hold is the same. */
+  /** Returns the same object while all of its members are the same. */
   readonly snapshot = (): Snapshot => {
     const next = this.#read(this.#view);
     if (!isSame(this.#snapshot, next)) this.#snapshot = next;
@@ -137,7 +137,7 @@ function useStore<T, Snapshot>(store: Store<T, Snapshot>, listeners: ViewListene
   useEffect(() => {
     latest.current = listeners;
   });
-  // Behind the subscription, whose effect runs first.
+  // The effect of `useSyncExternalStore` runs first and opens the view.
   useEffect(() => store.listen(() => latest.current), [store]);
   return snapshot;
 }

@@ -21,41 +21,48 @@ import { Subscription, type SubscriptionLink } from './subscription/subscription
 import { type GroupView, type ItemView, TargetView, type ViewListeners } from './subscription/view.js';
 import { openWithToken } from './token-socket.js';
 
-/** First try within a second, then waits that double from half a second to 20 s; each anywhere below its bound. */
+/** The first retry comes within a second. The bounds of the next ones double up to 20 s. Each wait is anywhere below its bound. */
 const BACKOFF = { initialDelayMs: 500, firstDelayMs: 1_000, maxDelayMs: 20_000, multiplier: 2 };
-/** Milliseconds between a wake-up of the page and the attempt: a whole office is back on line at the same moment. */
+/** The most milliseconds between a wake-up of the page and the attempt. A whole office may be back on line at the same moment. */
 const WAKE_SPREAD_MS = 250;
 const PERSIST_CHARS = 8_388_608;
-/** No stream has this name, so it is answered with an error, before anything else is asked. */
+/** A join to a name that no stream can have. The engine answers it with an error at once and calls no function. */
 const PROBE = { subscriptionId: 'probe', streamName: '\u0000', groupId: '\u0000', positions: true };
+/** The close code of an engine that refuses the token. */
 const REFUSED = 1008;
 
+/** A subscription and the views that share it. */
 interface Shared {
   readonly subscription: Subscription;
   readonly views: Set<{ close(): void }>;
   readonly copy: PersistentCopy | undefined;
 }
 
-/** One connection and the views over it. */
+/**
+ * One connection and the views over it. The client decodes each frame and routes it to the subscription of its target.
+ *
+ * Views that are opened and closed in one turn take effect at its end. So a page that closes a view and opens the same view again sends
+ * nothing.
+ */
 export class StreamClient {
   readonly #options: ConnectOptions;
   readonly #link: SubscriptionLink;
   readonly #errors = new Listeners<StreamError>();
   readonly #states = new Listeners<ConnectionState>();
-  /** By target. */
+  /** The subscriptions by `targetKey`. */
   readonly #shared = new Map<string, Shared>();
   readonly #byId = new Map<string, Shared>();
   readonly #store: PersistStore | undefined;
   readonly #address: URL;
   readonly #connect: () => Connection;
-  /** Without a `WebSocket` of the page or of the options it is made with the first view, so that a server can import and render. */
+  /** On a server the connection is made with the first view. So a module that calls `connect` can be imported and rendered there. */
   #connection: Connection | undefined;
   #state: ConnectionState = { kind: 'connecting', attempt: 0 };
   #send: ((text: string) => void) | undefined;
   /** Whether the server of this connection has shown positions. Only such a server answers the probe. */
   #hasPositions = false;
   #ids = 0;
-  /** Of the attempt under way, and of the next one. */
+  /** The reason for `getToken`: for the current attempt, and for the next one. */
   #tokenReason: TokenReason = 'connect';
   #next: TokenReason = 'connect';
   #token: string | undefined;
@@ -63,8 +70,8 @@ export class StreamClient {
   #turn: unknown;
   readonly #failures: ConnectFailures;
   /**
-   * Since the client was made. `holes`: frames were missing without an announcement, and were fetched. `duplicates`: frames that had been applied
-   * already and were dropped. `connections`: sockets that opened.
+   * Counts since the client was made. `holes`: gaps in the sequence of frames, after which the client joined again. `duplicates`: frames
+   * that the client dropped because it had applied them before. `connections`: sockets that opened.
    */
   readonly counters = { holes: 0, duplicates: 0, connections: 0 };
 
@@ -117,36 +124,43 @@ export class StreamClient {
       this.#connection = this.#connect();
   }
 
-  /** Of the connection; views have a status of their own. */
+  /** The state of the connection. Each view has a status of its own. */
   get state(): ConnectionState {
     return this.#state;
   }
 
-  /** A live view of all items of a group. Views of one target share one join. Throws `CLOSED` after `close`. */
+  /**
+   * Returns a live view of all items of a group. Views of one target share one join. Throws `CLOSED` after `close`, and `INVALID_OPTIONS`
+   * for a wrong listener or without a `WebSocket` class.
+   */
   subscribeGroup<T = unknown>(stream: string, group: string, listeners: ViewListeners<T> = {}): GroupView<T> {
     return this.#view({ stream, group, item: undefined }, listeners);
   }
 
-  /** A live view of one item. */
+  /** Returns a live view of one item. Throws as `subscribeGroup` does. */
   subscribeItem<T = unknown>(stream: string, group: string, item: string, listeners: ViewListeners<T> = {}): ItemView<T> {
     return this.#view({ stream, group, item }, listeners);
   }
 
-  /** Everything that goes wrong, of all views and of the connection. Nothing of it needs an answer. */
+  /** Adds a listener for the errors of all views and of the connection. The client goes on by itself after each of them. */
   onError(listener: (error: StreamError) => void): Unsubscribe {
     return this.#errors.add(listener);
   }
 
+  /** Adds a listener for changes of the connection. */
   onState(listener: (state: ConnectionState) => void): Unsubscribe {
     return this.#states.add(listener);
   }
 
-  /** Asks `getToken` for a token (`expiring`) and sends it in-band: later joins get what it allows. Views stay as they are. */
+  /**
+   * Calls `getToken` with `expiring` and sends the token on the open connection. Later joins get what the new token allows. Views stay as
+   * they are.
+   */
   async refreshToken(): Promise<void> {
     await this.#renewal?.renew();
   }
 
-  /** Closes all views and the connection, for good. Resolves when the socket is closed, at most 2 s later, and copies are saved. */
+  /** Closes all views and the connection for good. Resolves when the copies are saved and the socket is closed, which takes at most 2 s. */
   async close(): Promise<void> {
     const all = [...this.#shared.values()];
     for (const shared of all) {
@@ -219,8 +233,8 @@ export class StreamClient {
   }
 
   /**
-   * Tells the engine what became of the views in this turn. A page that draws anew may close and open the same view, which changes
-   * nothing. Leaves come first, so that joins find the places that these free; subscriptions that the engine turned away come before new ones.
+   * Sends the leaves and joins of this turn. Leaves come first, so that joins find the places that they free. Then come subscriptions that
+   * the engine turned away, and new subscriptions last.
    */
   #endTurn(): void {
     this.#link.clock.clearTimer(this.#turn);
@@ -281,7 +295,7 @@ export class StreamClient {
   #entered(state: ConnectionState): void {
     if (state.kind === 'connecting') {
       this.#tokenReason = this.#next;
-      // Should it not open: a browser can't tell a refusal by HTTP status from a network that is down.
+      // If the socket does not open, a browser does not say whether the token was refused or the network is down.
       this.#next = 'failed';
       this.#failures.onAttempt();
     }
@@ -306,7 +320,7 @@ export class StreamClient {
       this.#failures.onWorkerPort();
       this.#connection?.restart('the port of workers');
     } else if (decoded.kind === 'invalid') {
-      // It may have been a change: going on would skip it.
+      // The frame may have been a change. The client must not skip it, so it connects again and resumes.
       this.#report(new StreamError('INVALID_FRAME', `the server sent a frame that can't be read: ${decoded.reason}`));
       this.#connection?.restart('a frame that can not be read');
     }

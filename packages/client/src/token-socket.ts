@@ -3,7 +3,10 @@ import { addressWith } from './access/stream-address.js';
 import type { ConnectOptions, TokenReason } from './client-options.js';
 import type { OpenSocket, Socket, SocketEvents } from './connection/socket.js';
 
-/** Opens a socket once it has the token. Until then the socket is there, and not open. */
+/**
+ * Returns a function that opens a socket with a token. With `getToken` the real socket is made when the token is there. The socket that the
+ * function returns stands for it and is not open until then.
+ */
 export function openWithToken(
   url: URL,
   { getToken, token, tokenAs }: ConnectOptions,
@@ -21,11 +24,11 @@ export function openWithToken(
   return (_url, events) => {
     let socket: Socket | undefined;
     let ended = false;
-    const ask = async () => {
+    const request = async () => {
       const given = await getToken(reason());
       if (!ended) socket = openWith(given, events);
     };
-    ask().catch((error: unknown) => {
+    request().catch((error: unknown) => {
       if (ended) return;
       failed(error);
       events.onClose({ code: 1006, reason: NO_TOKEN });

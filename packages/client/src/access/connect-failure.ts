@@ -1,9 +1,9 @@
 import type { Closed } from '../connection/socket.js';
 import { StreamError } from './stream-error.js';
 
-/** Milliseconds in which the engine must answer the question which listener it is. */
+/** Milliseconds in which a listener must answer what it is. */
 const PROBE_MS = 5_000;
-/** Reason of an attempt that ended because `getToken` gave none. */
+/** The close reason of an attempt that ended because `getToken` failed. */
 export const NO_TOKEN = 'no token';
 
 /** The cause while the client dials the worker port. The engine opens these sockets, so an open socket does not end this cause. */
@@ -45,9 +45,9 @@ export class ConnectFailures {
     this.#cause = undefined;
   }
 
-  /** An attempt or a connection is over. */
+  /** Reports the cause if a socket ended before it opened. */
   onEnd(closed: Closed): void {
-    // Without a token there was no attempt, and the client has reported that.
+    // Without a token there was no attempt, and the client has reported the failure of `getToken`.
     if (this.#open || closed.reason === NO_TOKEN) return;
     const cause = closed.cause ?? closed.reason;
     if (this.#cause === cause) return;
@@ -59,7 +59,9 @@ export class ConnectFailures {
   }
 }
 
-/** Says why a socket did not open. Node names the cause. Browsers hide it, so one plain request asks what listens there. */
+/**
+ * Returns why a socket did not open. Node names the cause. Browsers hide it, so the client sends one plain HTTP request to the listener.
+ */
 async function explain(address: URL, { cause, reason }: Closed): Promise<StreamError> {
   const { host, pathname } = address;
   const status = Number(/response: (\d+)/.exec(cause ?? '')?.[1]);
@@ -79,7 +81,7 @@ async function likelyCause({ protocol, host, pathname }: URL): Promise<string> {
     if (listener === 'stream') return 'a stream listener is there, so the token is refused, or it is busy';
     if (typeof listener === 'string') return `the ${listener.slice(0, 40)} listener has this port: streams have port 3112 by default`;
   } catch {
-    // No answer that a page may read: the sentence below lists what that can mean.
+    // The page can't read an answer. The text below lists the causes that are left.
   }
   return 'nobody listens there, the path or the port is wrong, the token is refused, or the browser blocks the connection';
 }

@@ -1,9 +1,12 @@
 import { StreamError } from './stream-error.js';
 
-/** RFC 9110's token: what browsers take as a sub-protocol. */
+/** The `token` of RFC 9110. Browsers accept only such a text as a sub-protocol. */
 const TOKEN = /^[\w!#$%&'*+\-.^`|~]+$/;
 
-/** Throws `INVALID_URL`, or `INSECURE_URL` for a `ws:` that leaves this machine. `http:` and `https:` mean `ws:` and `wss:`. */
+/**
+ * Reads the address of the stream listener. `http:` and `https:` mean `ws:` and `wss:`. Throws `INVALID_URL` for a text that is no such
+ * URL, and `INSECURE_URL` for a `ws:` address of another machine unless `insecure` is set.
+ */
 export function readAddress(text: string, insecure: boolean): URL {
   let url: URL;
   try {
@@ -25,13 +28,13 @@ function isLoopback(host: string): boolean {
   return /^(127(\.\d+){3}|\[::1\]|(.+\.)?localhost)$/.test(host);
 }
 
-/** What a socket is opened with. */
+/** Returns the URL and the sub-protocols with which a socket is opened. They carry the token. */
 export function addressWith(
   url: URL,
   token: string | undefined,
   as: 'protocol' | 'query' | undefined,
 ): { readonly url: string; readonly protocols: string[] } {
-  // Pages without types give `null`, as their storage returns it. It must not travel as the text "null".
+  // A page may give `null`, which its storage returns for an absent token. It must not travel as the text "null".
   if (!token) return { url: url.href, protocols: [] };
   if (as === 'protocol' || (as === undefined && TOKEN.test(token))) return { url: url.href, protocols: ['Authorization', token] };
   // oxlint-disable-next-line eslint/no-restricted-globals -- the application gave this address; a throw reaches its call of connect

@@ -1,12 +1,14 @@
 /**
- * Codes of the client itself; others come from the engine as they are (docs/errors.md).
- * - `CONNECT_FAILED`: the connection did not open; the message names the likely cause, and the client retries.
- * - `UNAUTHORIZED`: the engine refused the connection (1008, or 401 where the runtime shows it); the client asks for a token again and retries.
- * - `TOKEN_FAILED`: `getToken` failed; the client retries.
- * - `FORBIDDEN`: the group may not be watched; the client asks again, later each time.
- * - `INVALID_FRAME`: the server sent what is no frame of the protocol; the client connects anew.
- * - `HOLE`: frames were missing without an announcement; the client joins again from where it is.
- * - `PERSIST_FAILED`: the store of the browser failed, or its record could not be used; the client goes on without it.
+ * The codes of the client itself. Other codes come from the engine unchanged (docs/errors.md).
+ *
+ * - `CONNECT_FAILED`: the connection did not open. The message names the likely cause, and the client retries.
+ * - `UNAUTHORIZED`: the engine refused the connection, with 1008, or with 401 where the runtime shows it. The client requests another token
+ *   and retries.
+ * - `TOKEN_FAILED`: `getToken` failed. The client retries.
+ * - `FORBIDDEN`: the client may not watch the group. It joins again, after longer and longer delays.
+ * - `INVALID_FRAME`: the server sent a text that is no frame of the protocol. The client connects again.
+ * - `HOLE`: frames are missing and the server did not announce it. The client joins again from its position.
+ * - `PERSIST_FAILED`: the store of the browser failed, or its record can't be used. The client goes on without it.
  */
 export type StreamErrorCode =
   | 'CONNECT_FAILED'
@@ -18,7 +20,7 @@ export type StreamErrorCode =
   | 'PERSIST_FAILED'
   | (string & NonNullable<unknown>);
 
-/** What went wrong. Only wrong arguments are thrown; everything else is told to `onError`, and the client goes on by itself. */
+/** An error of the client. The client throws errors for wrong arguments only. It reports all others to `onError` and goes on by itself. */
 export class StreamError extends Error {
   readonly code: StreamErrorCode;
 

@@ -1,6 +1,6 @@
 import type { Clock } from '../connection/clock.js';
 
-/** Milliseconds after which `getToken` is called again when it failed or gave the token that the engine has already. */
+/** Milliseconds until the client calls `getToken` again, after it failed or returned the token that the engine has. */
 const AGAIN_MS = 5_000;
 /** Bounds of the pause between two renewals, in milliseconds. */
 const LEAST_PAUSE_MS = 1_000;
@@ -11,12 +11,13 @@ export interface RenewalLink {
   getToken(): string | undefined | Promise<string | undefined>;
   /** Sends a token to the engine. */
   send(token: string): void;
+  /** Reports that `getToken` failed. */
   failed(cause: unknown): void;
 }
 
 /**
- * Renews the token of one open connection. The engine says that a token expires as soon as it has less than 30 s left, which may be at
- * once. So one renewal runs at a time, the next one begins after a pause, and a token that did not change is not sent again.
+ * Renews the token of one open connection. The engine sends `expiring` as soon as a token has less than 30 s left, which may be at once. To
+ * avoid a storm of renewals, only one runs at a time, the next one begins after a pause, and an unchanged token is not sent again.
  */
 export class TokenRenewal {
   readonly #link: RenewalLink;
@@ -26,13 +27,13 @@ export class TokenRenewal {
   #last = Number.NEGATIVE_INFINITY;
   #ended = false;
 
-  /** `known`: the token that the engine has. */
+  /** `known`: the token that the engine already has. */
   constructor(link: RenewalLink, known: string | undefined) {
     this.#link = link;
     this.#known = known;
   }
 
-  /** Renews the token now, or at the end of the pause since the last renewal. `leftMs`: how long the token still counts. */
+  /** Renews the token now, or at the end of the pause since the last renewal. `leftMs`: the milliseconds until the token expires. */
   onExpiring(leftMs: number): void {
     if (this.#running !== undefined || this.#timer !== undefined) return;
     const pauseMs = Math.min(MOST_PAUSE_MS, Math.max(LEAST_PAUSE_MS, leftMs / 2 || 0));
@@ -41,13 +42,13 @@ export class TokenRenewal {
     else this.#renewInBackground();
   }
 
-  /** Renews the token at once and sends it, also when it is the same. Resolves when it was sent or could not be had. */
+  /** Renews the token at once and sends it, even if it did not change. Resolves when the token is sent, or when `getToken` has failed. */
   async renew(): Promise<void> {
     await this.#running;
     await this.#renew(true);
   }
 
-  /** The connection is lost or closed: nothing is sent any more. */
+  /** Ends all renewals, because the connection is lost or closed. */
   end(): void {
     this.#ended = true;
     this.#link.clock.clearTimer(this.#timer);
@@ -57,13 +58,13 @@ export class TokenRenewal {
     this.#link.clock.clearTimer(this.#timer);
     this.#timer = undefined;
     this.#last = this.#link.clock.now();
-    this.#running = this.#ask(always).finally(() => {
+    this.#running = this.#request(always).finally(() => {
       this.#running = undefined;
     });
     return this.#running;
   }
 
-  async #ask(always: boolean): Promise<void> {
+  async #request(always: boolean): Promise<void> {
     try {
       const token = await this.#link.getToken();
       if (this.#ended || !token) return;

@@ -1,18 +1,22 @@
 export interface BackoffOptions {
-  /** Milliseconds: the wait before the first retry is below this. */
+  /** The bound of the wait before the first retry, in milliseconds. */
   readonly initialDelayMs: number;
-  /** The same in place of `initialDelayMs` for the very first one; the others follow as if there were none. */
+  /**
+   * The bound of the first wait only, in milliseconds. The bounds of the other waits still follow from `initialDelayMs`.
+   * @default `initialDelayMs`
+   */
   readonly firstDelayMs?: number;
-  /** Milliseconds: no wait is longer. */
+  /** The bound of every wait, in milliseconds. */
   readonly maxDelayMs: number;
+  /** The factor between the bounds of two waits. */
   readonly multiplier: number;
 }
 
 export const DEFAULT_BACKOFF: BackoffOptions = { initialDelayMs: 1_000, maxDelayMs: 30_000, multiplier: 2 };
 
 /**
- * Milliseconds to wait before retry `attempt` (from 0). Full jitter, anywhere between nothing and the bound of that attempt, so that
- * clients which lost one server at the same moment do not come back at the same moment. `random` is in [0, 1).
+ * Returns the milliseconds to wait before the retry `attempt`, which counts from 0. `random` is in [0, 1). The wait has full jitter: it is
+ * anywhere between 0 and the bound of the attempt. So clients that lost one server at the same moment do not come back at the same moment.
  */
 export function backoffDelay(attempt: number, random: number, options: BackoffOptions): number {
   const { initialDelayMs, firstDelayMs = initialDelayMs, maxDelayMs, multiplier } = options;

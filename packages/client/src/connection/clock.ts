@@ -1,6 +1,6 @@
-/** Time, so that tests can make their own. */
+/** The source of time. Tests have a clock of their own. */
 export interface Clock {
-  /** Milliseconds; only differences count. */
+  /** Returns milliseconds since any fixed moment. Only differences count. */
   now(): number;
   setTimer(run: () => void, ms: number): unknown;
   clearTimer(timer: unknown): void;

@@ -1,11 +1,11 @@
 import type { Closed } from './socket.js';
 
-/** Where a connection is. `waiting` and `connecting` count the attempts since it last proved itself. */
+/** The state of a connection. `attempt` counts the attempts since a connection last stayed open long enough, from 0. */
 export type ConnectionState =
   | { readonly kind: 'connecting'; readonly attempt: number }
   | { readonly kind: 'open' }
-  /** Between two attempts; `delayMs` from the moment of the change. */
+  /** The connection waits between two attempts. `delayMs` counts from the change to this state. */
   | { readonly kind: 'waiting'; readonly attempt: number; readonly delayMs: number; readonly last: Closed }
   | { readonly kind: 'closing' }
-  /** For good: closed by its owner, or out of attempts. */
+  /** The connection is closed for good: by its owner, or because no attempt is left. */
   | { readonly kind: 'closed'; readonly by: 'owner' | 'attempts'; readonly last: Closed };

@@ -20,54 +20,77 @@ export type {
 } from './wake-source.js';
 export { openWebSocket } from './web-socket.js';
 
-/** Sends on the connection that has just opened. */
+/** Sends a text on the connection that has just opened. After the connection is lost it does nothing. */
 export type Send = (text: string) => void;
 
-/** Who uses a connection. The methods must not throw. */
+/** The owner of a connection, which gets its events. The methods must not throw. */
 export interface ConnectionOwner {
-  /** A socket is open. What is sent here goes out before everything that waited. */
+  /** Called when a socket is open. Texts that are sent in this call go out before the queue. */
   onOpen(send: Send): void;
-  /** Everything that waited has been handed to the socket. */
+  /** Called when all texts of the queue have been handed to the socket. */
   onFlushed(send: Send): void;
   onText(text: string): void;
-  /** An open socket is lost, or closed. */
+  /** Called when an open socket is lost or closed. */
   onLost(closed: Closed): void;
-  /** After every change, the ones above included. */
+  /** Called after every change of the state. */
   onState(state: ConnectionState): void;
 }
 
 export interface ConnectionOptions {
   readonly url: string;
   readonly owner: ConnectionOwner;
-  /** Default: the global `WebSocket`. */
+  /** @default sockets of the global `WebSocket` */
   readonly openSocket?: OpenSocket;
+  /** @default `DEFAULT_BACKOFF` */
   readonly backoff?: BackoffOptions;
-  /** Attempts in a row that may fail before it gives up. Default: no bound. */
+  /**
+   * The attempts in a row that may fail before the connection closes for good.
+   * @default no bound
+   */
   readonly maxAttempts?: number;
-  /** Milliseconds in which a socket must open. Default 10,000. */
+  /**
+   * The milliseconds in which a socket must open.
+   * @default 10,000
+   */
   readonly connectTimeoutMs?: number;
-  /** Milliseconds of being open after which the backoff begins anew: a peer that accepts and closes at once is not hammered. Default 5,000. */
+  /**
+   * The milliseconds for which a socket must stay open before the backoff begins again from the shortest wait. Otherwise the client would
+   * hammer a peer that accepts connections and closes them at once.
+   * @default 5,000
+   */
   readonly provenAfterMs?: number;
-  /** Of what waits while there is no connection. Default 10,000 messages and 16 Mi code units. */
+  /**
+   * The bounds of the queue of texts that wait for a connection.
+   * @default 10,000 texts and 16,777,216 code units
+   */
   readonly outbound?: OutboundBounds;
-  /** Bytes that an open socket may hold unsent before `send` refuses. Default 64 MiB. */
+  /**
+   * The unsent bytes of an open socket above which `send` refuses.
+   * @default 64 MiB
+   */
   readonly maxBufferedBytes?: number;
-  /** Default: none; a browser can't ping, and the peer does. */
+  /**
+   * The policy that finds dead connections.
+   * @default none
+   */
   readonly keepAlive?: KeepAlive;
-  /** Default: `online` and `visibilitychange` where they exist. */
+  /** @default `online` and `visibilitychange` of the page, where they exist */
   readonly wakeSource?: WakeSource;
   readonly clock?: Clock;
-  /** In [0, 1). */
+  /** Returns a number in [0, 1). */
   readonly random?: () => number;
 }
 
-/** `full`: a bound was hit, nothing was taken. `closed`: it will never be sent. */
+/**
+ * The fate of a text. `full`: a bound is reached and the text was not accepted. `closed`: the connection is closed and never sends the
+ * text.
+ */
 export type Sending = 'sent' | 'queued' | 'full' | 'closed';
 
 const CLOSE_TIMEOUT_MS = 2_000;
 const NO_STATUS: Closed = { code: 1005, reason: '' };
 
-/** The socket of the moment; events of an earlier one are nobody's. */
+/** The current socket. The connection ignores events of earlier sockets. */
 interface Current {
   readonly socket: Socket;
   opened: boolean;
@@ -75,7 +98,12 @@ interface Current {
   timer: unknown;
 }
 
-/** One WebSocket that comes back by itself until it is closed. It connects when it is made, which throws what `openSocket` throws. */
+/**
+ * One WebSocket that connects again by itself until it is closed. The constructor connects, and throws what `openSocket` throws.
+ *
+ * The order of events after a socket opens is fixed: `onOpen`, the texts of the queue, `onFlushed`, and the state `open`. The owner relies
+ * on it: registrations that it sends in `onOpen` arrive before the calls that waited.
+ */
 export class Connection {
   readonly #options: Required<Omit<ConnectionOptions, 'keepAlive'>> & Pick<ConnectionOptions, 'keepAlive'>;
   readonly #queue: OutboundQueue;
@@ -114,14 +142,14 @@ export class Connection {
     return this.#state;
   }
 
-  /** Messages that wait for a connection. */
+  /** The number of texts that wait for a connection. */
   get queued(): number {
     return this.#queue.length;
   }
 
   /**
-   * Sends now or, while there is no connection, when it is back, unless `wanted` says then that nobody waits any more. `dropped` is told,
-   * at most once, that what was `queued` is never sent; it must not throw.
+   * Sends a text now or, while there is no connection, when one opens. Before it sends a queued text it calls `wanted`, and drops the text
+   * if the answer is false. `dropped` is called at most once, when a `queued` text will never be sent. It must not throw.
    */
   send(text: string, wanted?: () => boolean, dropped?: (why: Dropped) => void): Sending {
     if (this.#state.kind === 'closed' || this.#state.kind === 'closing') return 'closed';
@@ -132,13 +160,16 @@ export class Connection {
     return 'sent';
   }
 
-  /** Ends the socket of the moment and opens another. For an owner that finds it unusable. */
+  /** Ends the current socket and opens another one. An owner calls it when it can't use the socket any more. */
   restart(reason: string): void {
     const current = this.#current;
     if (current !== undefined) this.#lose(current, { code: 1006, reason });
   }
 
-  /** Closes for good. Resolves when the socket is closed, after at most 2 s. What waited is dropped, and told so. Any number of calls is one. */
+  /**
+   * Closes the connection for good and drops the queue. Resolves when the socket is closed, after at most `CLOSE_TIMEOUT_MS`. Further calls
+   * do nothing more.
+   */
   close(code = 1000, reason = ''): Promise<void> {
     if (this.#state.kind === 'closed') return Promise.resolve();
     const closed = new Promise<void>((resolve) => this.#closedWaiters.push(resolve));
@@ -159,7 +190,7 @@ export class Connection {
   #connect(): void {
     const { url, openSocket, connectTimeoutMs, clock } = this.#options;
     this.#enter({ kind: 'connecting', attempt: this.#attempt });
-    // Who hears of it may have closed.
+    // The owner may have closed the connection in `onState`.
     if (this.state.kind !== 'connecting') return;
     const events = {
       onOpen: () => this.#opened(current),
@@ -192,13 +223,13 @@ export class Connection {
       if (this.#current === current) socket.send(text);
     };
     owner.onOpen(send);
-    // Who hears that something was dropped may add something.
+    // A sender that hears of a dropped text may add another one.
     while (this.#queue.length > 0) for (const text of this.#queue.take()) socket.send(text);
     owner.onFlushed(send);
     if (this.#state.kind === 'connecting' && this.#current === current) this.#enter({ kind: 'open' });
   }
 
-  /** The peer is given up; its socket may tell its end much later, or never. */
+  /** Ends the current socket without waiting for its close event, which may come much later or never. */
   #lose(current: Current, closed: Closed): void {
     current.socket.terminate();
     this.#gone(current, closed);
@@ -227,7 +258,7 @@ export class Connection {
     this.#connect();
   }
 
-  /** The network is back or somebody looks: no reason to wait any longer. */
+  /** Ends the wait, because the network is back or the user sees the page. */
   #wake(): void {
     if (this.#state.kind === 'waiting') this.#retry();
   }
@@ -242,7 +273,7 @@ export class Connection {
     }
     this.#stopListening();
     this.#enter({ kind: 'closed', by, last });
-    // After the change, so that nothing is added any more.
+    // The queue is cleared after the change of state, so that no sender adds a text any more.
     this.#queue.clear();
     for (const resolve of this.#closedWaiters.splice(0)) resolve();
   }

@@ -1,24 +1,27 @@
 import type { Clock } from './clock.js';
 
-/** What a keep-alive policy may do to an open connection. */
+/** The open connection that a keep-alive policy watches. */
 export interface Link {
   readonly clock: Clock;
-  /** Sends a WebSocket ping where the runtime can. */
+  /** Sends a WebSocket ping. Without support of the runtime it does nothing. */
   ping(): void;
-  /** The peer counts as dead: the connection is ended and opened again. */
+  /** Ends the connection, because the peer counts as dead. The client then connects again. */
   drop(reason: string): void;
 }
 
 export interface KeepAliveRun {
-  /** Anything came from the peer. */
+  /** Records a sign of life of the peer. */
   heard(): void;
   stop(): void;
 }
 
-/** Started for each connection that opens, stopped when it closes. */
+/** Starts a keep-alive policy for a connection that has opened. The connection stops it when it closes. */
 export type KeepAlive = (link: Link) => KeepAliveRun;
 
-/** Pings every `everyMs`, and drops a connection on which nothing came for `silentMs`. For sockets that can ping. */
+/**
+ * Returns a policy for sockets that can ping. It sends a ping every `everyMs` milliseconds, and drops a connection on which nothing came
+ * for `silentMs` milliseconds.
+ */
 export function pingKeepAlive({ everyMs, silentMs }: { readonly everyMs: number; readonly silentMs: number }): KeepAlive {
   return (link) => {
     let heardAt = link.clock.now();

@@ -1,10 +1,15 @@
+/** The bounds of a queue of texts. */
 export interface OutboundBounds {
+  /** The most texts. */
   readonly messages: number;
-  /** UTF-16 code units, all messages together. */
+  /** The most UTF-16 code units of all texts together. */
   readonly units: number;
 }
 
-/** Why what waited is never sent: nobody wanted it any more when its turn came or its place was needed; or the connection is closed for good. */
+/**
+ * Why a text is never sent. `unwanted`: its sender no longer waited when its turn came, or when the queue needed its place. `closed`: the
+ * connection is closed for good.
+ */
 export type Dropped = 'unwanted' | 'closed';
 
 interface Queued {
@@ -13,7 +18,7 @@ interface Queued {
   readonly dropped: (why: Dropped) => void;
 }
 
-/** What is to be sent once there is a connection: first in, first out, and bounded. */
+/** Holds texts until there is a connection. It is bounded, and sends the oldest text first. */
 export class OutboundQueue {
   readonly #bounds: OutboundBounds;
   #queued: Queued[] = [];
@@ -27,7 +32,10 @@ export class OutboundQueue {
     return this.#queued.length;
   }
 
-  /** `false`: no room, even without what nobody wants any more; then `dropped` is not called. */
+  /**
+   * Adds a text. Returns false, and never calls `dropped`, if the queue is full even after it removed all unwanted texts. `wanted` says
+   * whether the sender still waits. `dropped` is called at most once, when the text will never be sent.
+   */
   add(text: string, wanted: () => boolean = () => true, dropped: (why: Dropped) => void = () => {}): boolean {
     if (!this.#fits(text)) this.#sweep();
     if (!this.#fits(text)) return false;
@@ -36,7 +44,7 @@ export class OutboundQueue {
     return true;
   }
 
-  /** Takes everything that is still wanted, and tells the rest. */
+  /** Removes all texts. Returns those that are still wanted, and calls `dropped` for the others. */
   take(): string[] {
     const texts: string[] = [];
     for (const { text, wanted, dropped } of this.#empty()) {
@@ -46,7 +54,7 @@ export class OutboundQueue {
     return texts;
   }
 
-  /** Tells everything that it is never sent. */
+  /** Removes all texts, and calls `dropped` for each of them. */
   clear(): void {
     for (const { dropped } of this.#empty()) dropped('closed');
   }
@@ -66,7 +74,7 @@ export class OutboundQueue {
     const unwanted: Queued[] = [];
     this.#queued = this.#queued.filter((each) => each.wanted() || (unwanted.push(each), false));
     this.#units = this.#queued.reduce((sum, { text }) => sum + text.length, 0);
-    // Told last: who hears of it may add something.
+    // Called last, because a sender that hears of it may add a text.
     for (const { dropped } of unwanted) dropped('unwanted');
   }
 }

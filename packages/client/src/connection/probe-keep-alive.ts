@@ -1,14 +1,15 @@
 import type { KeepAlive } from './keep-alive.js';
 import type { WakeSource } from './wake-source.js';
 
-/** Milliseconds that an answer may take. */
+/** The milliseconds that an answer may take. */
 const ANSWER_MS = 10_000;
-/** Milliseconds by which a timer may be late before the whole page is taken to have stood still meanwhile. */
+/** The milliseconds by which a timer may be late. A later timer means that the whole page was suspended. */
 const LATE_MS = 2_000;
 
 /**
- * For sockets that can't ping: asks for a sign of life after `silenceMs` without one, and when the page wakes up, and drops a connection that
- * stays silent for another 10 s. `probe` sends the question; false: the server has no answer to it, so its silence says nothing.
+ * Returns a policy for sockets that can't ping. It probes the server after `silenceMs` milliseconds without a sign of life, and when the
+ * page wakes up. It drops a connection that stays silent for another `ANSWER_MS`. `probe` sends a message that the server must answer. It
+ * returns false if the server has no answer to it. Then the silence of the server proves nothing, and the connection stays.
  */
 export function probeKeepAlive(silenceMs: number, probe: () => boolean, wakeSource: WakeSource): KeepAlive {
   return (link) => {
@@ -19,23 +20,23 @@ export function probeKeepAlive(silenceMs: number, probe: () => boolean, wakeSour
       clock.clearTimer(timer);
       timer = clock.setTimer(run, ms);
     };
-    const rest = () => later(look, Math.max(heardAt + silenceMs - clock.now(), 0));
-    const look = () => {
+    const rest = () => later(check, Math.max(heardAt + silenceMs - clock.now(), 0));
+    const check = () => {
       if (clock.now() - heardAt < silenceMs) rest();
-      else ask();
+      else probeNow();
     };
-    const ask = () => {
-      const askedAt = clock.now();
-      const asked = probe();
+    const probeNow = () => {
+      const probedAt = clock.now();
+      const isAnswered = probe();
       later(() => {
-        if (heardAt >= askedAt || !asked) {
-          heardAt = Math.max(heardAt, askedAt);
+        if (heardAt >= probedAt || !isAnswered) {
+          heardAt = Math.max(heardAt, probedAt);
           rest();
-        } else if (clock.now() - askedAt > ANSWER_MS + LATE_MS) ask();
+        } else if (clock.now() - probedAt > ANSWER_MS + LATE_MS) probeNow();
         else link.drop(`nothing came for ${silenceMs + ANSWER_MS} ms`);
       }, ANSWER_MS);
     };
-    const stopListening = wakeSource(ask);
+    const stopListening = wakeSource(probeNow);
     rest();
     return {
       heard: () => {

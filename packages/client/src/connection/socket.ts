@@ -1,32 +1,32 @@
-/** How and why a connection ended: a WebSocket close code, or 1006 where there was no close frame. */
+/** How a connection ended. `code` is the WebSocket close code, or 1006 without a close frame. */
 export interface Closed {
   readonly code: number;
   readonly reason: string;
-  /** Why it did not open, as the runtime says it. Browsers never do. */
+  /** Why the connection did not open, in the words of the runtime. Browsers give no cause. */
   readonly cause?: string;
 }
 
-/** What a socket tells. After `onClose` it tells nothing more; before it, at most one `onOpen`. */
+/** The events of a socket. `onOpen` comes at most once. No event comes after `onClose`. */
 export interface SocketEvents {
   onOpen(): void;
   onText(text: string): void;
-  /** A sign of life that is no text frame, such as a pong. */
+  /** Called for a sign of life that is no text frame, such as a pong. */
   onActivity(): void;
   onClose(closed: Closed): void;
 }
 
-/** One WebSocket, of whatever runtime. Its methods do not throw. */
+/** One WebSocket of any runtime. Its methods do not throw. */
 export interface Socket {
   send(text: string): void;
-  /** Bytes handed over and not yet sent. */
+  /** The bytes that were handed over and are not sent yet. */
   readonly bufferedAmount: number;
-  /** Begins a close handshake. */
+  /** Begins the close handshake. */
   close(code: number, reason: string): void;
-  /** Ends it at once, as far as the runtime can. */
+  /** Ends the socket at once. A runtime that can't do that begins the close handshake. */
   terminate(): void;
-  /** A WebSocket ping; absent where the runtime has none to offer (browsers). */
+  /** Sends a WebSocket ping. Absent where the runtime can't ping, as in browsers. */
   readonly ping?: () => void;
 }
 
-/** Opens a socket and tells its events, never before it has returned. May throw for a URL that can't be used. */
+/** Opens a socket. Its events come after the function has returned. May throw for a URL that can't be used. */
 export type OpenSocket = (url: string, events: SocketEvents) => Socket;

@@ -1,4 +1,7 @@
-/** Calls back when the runtime says that a connection may work again: the network is back, or the page is looked at. */
+/**
+ * Calls `wake` when the runtime says that a connection may work again: the network is back, or the user sees the page again. Returns a
+ * function that ends the calls.
+ */
 export type WakeSource = (wake: () => void) => () => void;
 
 interface EventSource {
@@ -6,7 +9,7 @@ interface EventSource {
   removeEventListener(type: string, listener: () => void): void;
 }
 
-/** `online` of the window and `visibilitychange` of the document, where those exist; elsewhere nothing ever happens. */
+/** The wake source of pages: `online` of the window and `visibilitychange` of the document. Where they do not exist, it never calls. */
 export const pageWakeSource: WakeSource = (wake) => {
   const scope: { readonly document?: EventSource & { readonly visibilityState: string } } & Partial<EventSource> = globalThis as never;
   const { document } = scope;

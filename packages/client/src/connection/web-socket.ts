@@ -1,6 +1,6 @@
 import type { OpenSocket, Socket, SocketEvents } from './socket.js';
 
-/** What the classes of browsers, of Node 22 and of `ws` have in common. */
+/** The members that the sockets of browsers, of Node 22 and of `ws` have in common. */
 export interface WebSocketLike {
   readonly bufferedAmount: number;
   send(data: string): void;
@@ -9,7 +9,7 @@ export interface WebSocketLike {
 
 export type WebSocketConstructor = new (url: string, protocols?: string[]) => WebSocketLike;
 
-/** What some have besides: handlers as properties all of them, the rest `ws` only. */
+/** The members that the client uses. All classes have the handlers as properties. Only `ws` has the optional members. */
 interface Wire extends WebSocketLike {
   onopen: (() => void) | null;
   onerror: ((event: { readonly message?: string; readonly error?: { readonly code?: string } }) => void) | null;
@@ -23,16 +23,17 @@ interface Wire extends WebSocketLike {
 
 const OPEN = 1;
 
-/** Whether sockets of this class can ping, as those of `ws` can. */
+/** Returns whether the sockets of a class can ping, as those of `ws` can. */
 export function canPing(constructor: WebSocketConstructor): boolean {
   return 'ping' in constructor.prototype;
 }
 
+/** Opens a socket of a class. */
 export function openSocketOf(constructor: WebSocketConstructor, url: string, protocols: string[], events: SocketEvents): Socket {
   const socket = new constructor(url, protocols) as Wire;
   socket.onopen = () => events.onOpen();
   let cause: string | undefined;
-  // `onclose` follows. Without a handler `ws` throws the error.
+  // `onclose` follows and reports the end. Without this handler `ws` would throw the error.
   socket.onerror = ({ message, error }) => {
     cause = message || error?.code;
   };

@@ -1,6 +1,6 @@
 import type { PersistBatch, PersistedHead, PersistStore } from './persist-store.js';
 
-/** Targets that are kept; the one that was saved longest ago goes first. */
+/** The most targets that are kept. The target that was saved longest ago is deleted first. */
 const MOST_TARGETS = 64;
 const HEADS = 'heads';
 const ITEMS = 'items';
@@ -19,14 +19,14 @@ function ended(transaction: IDBTransaction): Promise<void> {
   });
 }
 
-/** All items of a key: a list sorts behind its first member, and texts before lists. */
+/** Returns the range of all items of a key. IndexedDB sorts `[key, id]` after `[key]`, and texts before lists. */
 function itemsOf(key: string): IDBKeyRange {
   return IDBKeyRange.bound([key], [key, []]);
 }
 
 /**
- * Keeps copies in the database `rivulet:<name>` of this origin, of at most 64 targets. Give each user of a shared browser a name, and delete the
- * database (`indexedDB.deleteDatabase`) when one signs out: values are kept as they came.
+ * Returns a store that keeps the copies of at most 64 targets in the database `rivulet:<name>` of this origin. The values are kept as they
+ * came. So give each user of a shared browser a name, and delete the database with `indexedDB.deleteDatabase` when the user signs out.
  */
 export function indexedDbStore(name: string): PersistStore {
   let opening: Promise<IDBDatabase> | undefined;
@@ -41,7 +41,7 @@ export function indexedDbStore(name: string): PersistStore {
       opening = undefined;
     };
     database.onclose = forget;
-    // Somebody deletes it; the next save makes a new one.
+    // Another page deletes the database. The next save makes a new one.
     database.onversionchange = () => {
       database.close();
       forget();
@@ -67,13 +67,13 @@ export function indexedDbStore(name: string): PersistStore {
     async save(key, batch, mayWrite) {
       const transaction = await begin('readwrite');
       const end = ended(transaction);
-      // A failing request is told first, by itself.
+      // A request that fails rejects first. This rejection must not stay unhandled.
       end.catch(() => {});
       const heads = transaction.objectStore(HEADS);
       if (!mayWrite(await done<unknown>(heads.get(key)))) return end.then(() => false);
       write(transaction.objectStore(ITEMS), key, batch);
       heads.put(batch.head, key);
-      if (batch.whole) await makeRoom(transaction);
+      if (batch.whole) await deleteOldest(transaction);
       await end;
       return true;
     },
@@ -91,7 +91,7 @@ function write(items: IDBObjectStore, key: string, { whole, puts, removes }: Per
   for (const item of puts) items.put(item, [key, item.id]);
 }
 
-async function makeRoom(transaction: IDBTransaction): Promise<void> {
+async function deleteOldest(transaction: IDBTransaction): Promise<void> {
   const heads = transaction.objectStore(HEADS);
   const keys = await done(heads.getAllKeys());
   if (keys.length <= MOST_TARGETS) return;

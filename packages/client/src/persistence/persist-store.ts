@@ -1,43 +1,45 @@
-/** One item as it is kept. */
+/** One item as a store keeps it. */
 export interface PersistedItem {
   readonly id: string;
   readonly created: number;
   readonly offset: number;
-  /** JSON. */
+  /** The data as JSON. */
   readonly text: string;
 }
 
-/** What is kept of one target beside its items. */
+/** The record of one target beside its items. */
 export interface PersistedHead {
-  /** Of this layout; a record of another one is dropped. */
+  /** The version of the layout. The client discards a record of another version. */
   readonly version: number;
-  /** Who writes: one of several pages with the same target. */
+  /** The page that writes this record. Several pages may show the same target, and one of them writes. */
   readonly writer: string;
   readonly epoch: string;
   readonly offset: number;
-  /** Unix milliseconds. */
+  /** The time of the save, in Unix milliseconds. */
   readonly savedAt: number;
 }
 
+/** One save of a target. */
 export interface PersistBatch {
   readonly head: PersistedHead;
-  /** Replaces everything that is kept of the target; otherwise it is the difference to what this writer saved last. */
+  /** Whether the batch replaces all items of the target. Otherwise it holds the difference to the last save of this writer. */
   readonly whole: boolean;
   readonly puts: readonly PersistedItem[];
   readonly removes: readonly string[];
 }
 
 /**
- * Keeps a copy of what views show, so that a page that is loaded again continues from it. What it answers is checked; a store that fails, lies
- * or forgets costs a `sync`, nothing else. Calls for one key come one after another.
+ * Keeps a copy of what views show, so that a page that is loaded again continues from it. The client checks every record. A store that
+ * fails, lies or forgets costs a `sync` and nothing else. The client makes the calls for one key one after another.
  */
 export interface PersistStore {
-  /** `undefined` when nothing is kept under the key. */
+  /** Returns the record of a key, or `undefined` if there is none. */
   load(key: string): Promise<{ readonly head: unknown; readonly items: readonly unknown[] } | undefined>;
   /**
-   * In one step, or not at all. Answers false, and does nothing, when `mayWrite` says so of the head that is kept: another page keeps this
-   * target.
+   * Saves a batch in one step, or not at all. The store calls `mayWrite` with the head that it keeps. If the answer is false, another page
+   * keeps this target: the store saves nothing and returns false.
    */
   save(key: string, batch: PersistBatch, mayWrite: (kept: unknown) => boolean): Promise<boolean>;
+  /** Deletes the record of a key. */
   discard(key: string): Promise<void>;
 }

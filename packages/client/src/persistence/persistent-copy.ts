@@ -5,21 +5,26 @@ import type { Journal, Replica } from '../subscription/replica.js';
 import type { PersistBatch, PersistedHead, PersistedItem, PersistStore } from './persist-store.js';
 
 const VERSION = 1;
-/** Milliseconds from a change to its being saved: what comes in between is saved with it. */
+/** Milliseconds from a change to its save. Changes in between are saved with it. */
 const SAVE_AFTER_MS = 1_000;
-/** Milliseconds for which a page that has saved is taken to be alive. */
+/** Milliseconds after a save in which the page that saved counts as alive. */
 const OTHER_ALIVE_MS = 10_000;
-/** Milliseconds that reading may hold up the join. */
+/** Milliseconds for which reading the copy may delay the join. */
 const LOAD_MS = 2_000;
 
+/** The bounds of the copy of one target. A larger target is not kept at all. */
 export interface PersistBounds {
-  /** Items of one target that are kept; of a larger one nothing is. */
+  /** The most items. */
   readonly items: number;
-  /** UTF-16 code units of their values as JSON. */
+  /** The most UTF-16 code units of all values as JSON. */
   readonly chars: number;
 }
 
-/** Follows a replica behind its back: one save at a time, each of a state that was true at one position. */
+/**
+ * Saves the state of a replica. It makes one save at a time, and each save is a state that was true at one position.
+ *
+ * Several pages may show the same target. One of them saves. Another page takes over when that page has not saved for `OTHER_ALIVE_MS`.
+ */
 export class PersistentCopy implements Journal {
   readonly #store: PersistStore;
   readonly #key: string;
@@ -28,12 +33,14 @@ export class PersistentCopy implements Journal {
   readonly #bounds: PersistBounds;
   readonly #failed: (cause: unknown) => void;
   readonly #writer = `${Date.now()}.${Math.random()}`;
-  /** Length of what is kept of each item, as far as this page knows. */
+  /** The length of each saved item, as far as this page knows. */
   readonly #lengths = new Map<string, number>();
   #chars = 0;
+  /** The items that changed since the last save. */
   #dirty = new Set<string>();
+  /** The next save replaces the whole record. */
   #whole = true;
-  /** It does not fit: nothing is kept until everything is replaced. */
+  /** The target is too large. Nothing is saved until all items are replaced. */
   #tooLarge = false;
   #timer: unknown;
   #saving: Promise<void> = Promise.resolve();
@@ -48,7 +55,10 @@ export class PersistentCopy implements Journal {
     this.#failed = failed;
   }
 
-  /** Fills the replica with what is kept, if that can be used, and follows it from then on. Takes at most 2 s. */
+  /**
+   * Fills the replica from the store, and saves its changes from then on. A record that can't be used is discarded and reported. Takes at
+   * most `LOAD_MS`, and never rejects.
+   */
   async restore(): Promise<void> {
     let timer: unknown;
     const late = new Promise<undefined>((resolve) => {
@@ -85,7 +95,7 @@ export class PersistentCopy implements Journal {
     if (!this.#tooLarge) this.#later(SAVE_AFTER_MS);
   }
 
-  /** Saves what is not saved yet, and follows no more. */
+  /** Makes the last save and ends. */
   async close(): Promise<void> {
     if (this.#stopped) return this.#saving;
     this.#stop();
@@ -93,7 +103,7 @@ export class PersistentCopy implements Journal {
     await this.#saving;
   }
 
-  /** The group may not be watched any more: nothing of it stays. */
+  /** Deletes the record and ends, because the client may not watch the target any more. */
   forget(): void {
     this.#stop();
     this.#saving = this.#saving.then(() => this.#store.discard(this.#key)).catch(this.#failed);
@@ -115,7 +125,7 @@ export class PersistentCopy implements Journal {
 
   #save(): void {
     this.#saving = this.#saving.then(async () => {
-      // Taken only now, in one turn: a state of one position.
+      // The batch is taken in one turn, so it is the state of one position.
       const batch = this.#take();
       if (batch === undefined) return;
       const saved = await this.#store.save(this.#key, batch, (kept) => mayWrite(kept, batch));
@@ -150,7 +160,7 @@ export class PersistentCopy implements Journal {
       else puts.push({ id, created: item.created, offset: item.offset, text });
     }
     const head = { version: VERSION, writer: this.#writer, epoch: position.epoch, offset: position.offset, savedAt: Date.now() };
-    // Too large: an empty record that resumes nothing, so that no older one does.
+    // A target that is too large gets an empty record of version 0. Otherwise a page would resume from an older record.
     this.#tooLarge = this.#whole = !fits || this.#chars > this.#bounds.chars;
     if (this.#tooLarge) return { head: { ...head, version: 0 }, whole: true, puts: [], removes: [] };
     return { head, whole, puts, removes };
@@ -163,7 +173,7 @@ export class PersistentCopy implements Journal {
   }
 }
 
-/** The same page goes on from its own; another one takes over what nobody keeps. */
+/** Returns whether this page may save. It may replace its own record, and the record of a page that no longer saves. */
 function mayWrite(kept: unknown, { head, whole }: PersistBatch): boolean {
   const other = readHead(kept);
   if (other === undefined) return whole;
@@ -171,6 +181,7 @@ function mayWrite(kept: unknown, { head, whole }: PersistBatch): boolean {
   return whole && Math.abs(head.savedAt - other.savedAt) > OTHER_ALIVE_MS;
 }
 
+/** Returns the checked record. `undefined`: the target was too large. `unusable`: the record is damaged or has another layout. */
 function readRecord(record: {
   readonly head: unknown;
   readonly items: readonly unknown[];

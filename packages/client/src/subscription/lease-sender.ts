@@ -2,10 +2,13 @@ import { LEASE_DATA_BYTES, utf8Length } from '@rivulet/protocol';
 import { StreamError } from '../access/stream-error.js';
 import type { Clock } from '../connection/clock.js';
 
-/** The engine takes ten a second (RV-42); the newest data counts, so what comes in between is left out. */
+/**
+ * The least milliseconds between two messages. The engine accepts ten a second (RV-42). Only the newest data counts, so older data is
+ * dropped.
+ */
 const EVERY_MS = 125;
 
-/** The data of a lease: sent when it changes and each time that the join is made anew, at most eight times a second. */
+/** Sends the data of a lease: when it changes, and each time that the join is made again. */
 export class LeaseSender {
   readonly #clock: Clock;
   readonly #send: (text: string) => void;
@@ -18,7 +21,7 @@ export class LeaseSender {
     this.#send = send;
   }
 
-  /** Throws `VALUE_TOO_LARGE` above 16 KiB of JSON. */
+  /** Replaces the data. Throws `VALUE_TOO_LARGE` above `LEASE_DATA_BYTES` of JSON. */
   set(subscriptionId: string, data: unknown): void {
     const json = JSON.stringify(data ?? null);
     if (utf8Length(json) > LEASE_DATA_BYTES)
@@ -27,7 +30,7 @@ export class LeaseSender {
     this.again();
   }
 
-  /** Sends what was set last, if anything was. */
+  /** Sends the newest data again. Without data it does nothing. */
   again(): void {
     if (this.#text === undefined || this.#timer !== undefined) return;
     const wait = this.#sentAt + EVERY_MS - this.#clock.now();

@@ -1,9 +1,12 @@
 import { StreamError } from '../access/stream-error.js';
 
-/** Ends what it was given for. Any number of calls is one. */
+/** Ends a subscription to changes, or removes a listener. Further calls do nothing. */
 export type Unsubscribe = () => void;
 
-/** A failing listener must stop neither the others nor the application of frames: its error is thrown where nobody but the runtime catches it. */
+/**
+ * Calls a listener. If it throws, the error is thrown again in a microtask, where the runtime reports it. So a listener that fails stops
+ * neither the other listeners nor the application of frames.
+ */
 export function callListener(run: () => void): void {
   try {
     run();
@@ -14,17 +17,21 @@ export function callListener(run: () => void): void {
   }
 }
 
-/** Functions that are told of one kind of thing, in the order in which they were added. One that is added or removed meanwhile counts from the next. */
+/**
+ * The listeners for one kind of event. They are called in the order in which they were added. A listener that is added during an event is
+ * called from the next event on. A listener that is removed during an event is not called any more.
+ */
 export class Listeners<Event> {
-  readonly #all = new Set<{ readonly tell: (event: Event) => void }>();
+  readonly #all = new Set<{ readonly notify: (event: Event) => void }>();
 
   get size(): number {
     return this.#all.size;
   }
 
-  add(tell: (event: Event) => void): Unsubscribe {
-    if (typeof tell !== 'function') throw new StreamError('INVALID_OPTIONS', 'the listener must be a function');
-    const entry = { tell };
+  /** Adds a listener. Throws `INVALID_OPTIONS` if it is no function. */
+  add(notify: (event: Event) => void): Unsubscribe {
+    if (typeof notify !== 'function') throw new StreamError('INVALID_OPTIONS', 'the listener must be a function');
+    const entry = { notify };
     this.#all.add(entry);
     return () => {
       this.#all.delete(entry);
@@ -33,7 +40,7 @@ export class Listeners<Event> {
 
   emit(event: Event): void {
     for (const entry of Array.from(this.#all)) {
-      if (this.#all.has(entry)) callListener(() => entry.tell(event));
+      if (this.#all.has(entry)) callListener(() => entry.notify(event));
     }
   }
 

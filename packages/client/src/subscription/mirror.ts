@@ -1,23 +1,25 @@
-/** One item of a group as the client holds it. Never changed: a change makes a new one. */
+/** One item of a group as the client holds it. The object never changes. A change of the item makes a new object. */
 export interface Item<T> {
   readonly id: string;
   readonly data: T;
-  /** Offset of its creation: items are ordered by it. A count of the client's own with servers that have no positions. */
+  /**
+   * The offset at which the item was created. Items are sorted by it. With a server without positions, the client counts the items itself.
+   */
   readonly created: number;
-  /** Offset of its last change that the client knows of. */
+  /** The offset of the last change that the client knows. */
   readonly offset: number;
 }
 
 const NONE: readonly never[] = [];
 
 /**
- * The items of one target in the order of creation. A change costs the same whatever the size; the array is built when it is read, once per
- * state.
+ * The items of one target in the order of creation. The cost of a change does not depend on the number of items. The array is built when it
+ * is read, once for each state.
  */
 export class Mirror<T> {
   #items = new Map<string, Item<T>>();
   #array: readonly Item<T>[] | undefined = NONE;
-  /** Whether the order of the map is that of creation. */
+  /** Whether the map has the order of creation. If not, `#build` sorts it. */
   #ordered = true;
   #newest = -1;
 
@@ -29,7 +31,7 @@ export class Mirror<T> {
     return this.#items.get(id);
   }
 
-  /** The same array until something changes. */
+  /** The same array until an item changes. */
   get items(): readonly Item<T>[] {
     this.#array ??= this.#build();
     return this.#array;
@@ -42,7 +44,7 @@ export class Mirror<T> {
       this.#items.set(item.id, item);
       return;
     }
-    // Deleted and created anew meanwhile: its place is that of the new one.
+    // The item was deleted and created again in between, so it moves to the place of the new item.
     if (old !== undefined) this.#items.delete(item.id);
     this.#items.set(item.id, item);
     if (item.created < this.#newest) this.#ordered = false;

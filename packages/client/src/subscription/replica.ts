@@ -2,46 +2,64 @@ import type { Position, StreamChangeFrame, StreamEventFrame } from '@rivulet/pro
 import { Listeners } from './listeners.js';
 import { type Item, Mirror } from './mirror.js';
 
-/** What happened to one item, told once, in the order of offsets. While catching up one change may stand for several: the newest value counts. */
+/**
+ * A change of one item. Each change is reported once, in the order of offsets. While the client catches up, one change may stand for
+ * several changes of the item. It then has the newest value.
+ */
 export type Change<T> =
   | { readonly type: 'create'; readonly id: string; readonly data: T; readonly offset: number }
-  /** `old`: what the client held before. */
+  /** `old`: the value that the client held before. */
   | { readonly type: 'update'; readonly id: string; readonly data: T; readonly old: T; readonly offset: number }
   | { readonly type: 'delete'; readonly id: string; readonly old: T; readonly offset: number };
 
-/** Sent with `stream::send`. It is nowhere kept: who is not connected may miss it, which `onGap` tells. */
+/**
+ * An event that a worker sent with `stream::send`. It is not stored, so a client without a connection may miss it. `onGap` reports that.
+ */
 export interface StreamEvent {
   readonly name: string;
   readonly data: unknown;
-  /** Of the item that it was addressed to. */
+  /** The item that the event was addressed to. `undefined`: the whole group. */
   readonly id: string | undefined;
-  /** Absent with servers that have no positions. */
+  /** `undefined` with a server without positions. */
   readonly offset: number | undefined;
 }
 
-/** All items were replaced at once; what was derived from changes is to be derived anew from `items`. */
+/** A replacement of all items at once. Values that you derived from changes must be derived again from `items`. */
 export interface Reset {
-  /** `first`: nothing was known before. `restored`: from the persistent store. `sync`: a server without positions. Else why the server could not continue (RV-8). */
+  /**
+   * - `first`: the client knew nothing before.
+   * - `restored`: the items come from the persistent copy.
+   * - `sync`: the server has no positions.
+   * - Any other value is the reason why the server could not continue (RV-8).
+   */
   readonly reason: 'first' | 'restored' | 'sync' | (string & NonNullable<unknown>);
   readonly position: Position | undefined;
 }
 
-/** Events with offsets in (`after`, `through`] were lost, `count` of them if that is known; or, without a count, may have been. */
+/**
+ * Lost events. Their offsets are above `after` and at most `through`. `count` is the number of lost events. Without a count, events may
+ * have been lost or not.
+ */
 export interface Gap {
   readonly after: number;
   readonly through: number;
   readonly count: number | undefined;
 }
 
-/** Hears what a persistent copy has to follow. */
+/** Receives what a persistent copy must save. */
 export interface Journal {
+  /** Called when all items were replaced. */
   replaced(): void;
+  /** Called when one item was changed or deleted. */
   changed(id: string): void;
-  /** The position has changed, after everything that leads to it. */
+  /** Called when the position has changed, after all changes that lead to it. */
   moved(): void;
 }
 
-/** What the client holds of one target, and who is told. Everything that belongs together is applied before anyone is told of any of it. */
+/**
+ * The state that the client holds of one target, and the listeners for its changes. Frames that belong together are applied in one step,
+ * and the listeners run after the step. So a listener never sees half of a batch.
+ */
 export class Replica {
   readonly changes = new Listeners<Change<unknown>>();
   readonly events = new Listeners<StreamEvent>();
@@ -53,21 +71,22 @@ export class Replica {
   #known = false;
   journal: Journal | undefined;
 
-  /** `changed` is called after each step, before it is told. */
+  /** `changed` is called after each step, before the listeners run. */
   constructor(changed: () => void) {
     this.#changed = changed;
   }
 
-  /** Everything up to its offset is in here. Absent with servers that have no positions. */
+  /** The position at which the items are true. `undefined` before the first state, and with a server without positions. */
   get position(): Position | undefined {
     return this.#position;
   }
 
-  /** Whether it holds a state at all, be it an old one. */
+  /** Whether the replica holds a state, which may be an old one. */
   get known(): boolean {
     return this.#known;
   }
 
+  /** Replaces all items. Without `reason` the server has no positions. */
   replace(items: Iterable<Item<unknown>>, position: Position | undefined, reason: string | undefined): void {
     const why = reason ?? (this.#known ? 'sync' : 'first');
     this.mirror.clear();
@@ -79,7 +98,7 @@ export class Replica {
     this.resets.emit({ reason: why, position });
   }
 
-  /** One step. Frames in ascending order; `offset` becomes the position, unless it lies before it. */
+  /** Applies frames in one step. They must be in ascending order. `offset` becomes the position, unless the position is ahead of it. */
   apply(frames: readonly (StreamChangeFrame | StreamEventFrame)[], offset: number): void {
     const changes = frames.map((frame) => (frame.type === 'event' ? undefined : this.#change(frame, frame.offset ?? offset)));
     const position = this.#position;
@@ -97,7 +116,7 @@ export class Replica {
     const { itemId: id, data, type } = frame;
     const old = this.mirror.get(id);
     if (type === 'delete') {
-      // Created and deleted while nobody looked.
+      // The item was created and deleted while the client was not connected.
       if (old === undefined) return undefined;
       this.mirror.delete(id);
       this.journal?.changed(id);

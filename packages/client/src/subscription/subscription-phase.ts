@@ -33,8 +33,11 @@ interface Following extends Answered {
 }
 
 /**
- * The conversation about one join. The client sends a join and the engine answers it in one of three ways: with the frames that the client
- * missed (`tail`), with the newest frame of each changed item (`changes`), or with the whole state (`syncing`). Each of them ends in `live`.
+ * The conversation about one join. The client sends a join, and the engine answers in one of three ways. Each of them ends in `live`:
+ *
+ * - `tail`: the engine sends the frames that the client missed.
+ * - `changes`: the engine sends the newest frame of each item that changed.
+ * - `syncing`: the engine sends the whole state.
  *
  * ```
  *   restoring ──► offline ──► joining ──► tail | changes | syncing ──► live
@@ -44,8 +47,8 @@ interface Following extends Answered {
  *                    └── connection lost, from any phase that has joined
  * ```
  *
- * `closed` follows from every phase and is the last one. `live` goes back to `tail`, `changes` or `syncing` when the engine says so, for instance
- * because the client read too slowly. The unit test `subscription-phase.test.ts` walks all transitions.
+ * `closed` follows from every phase and is the last one. `live` goes back to `tail`, `changes` or `syncing` when the engine says so, for
+ * instance because the client read too slowly. The unit test `subscription-phase.test.ts` walks all transitions.
  */
 export type Phase =
   /** The persistent copy is being read. The join waits for it, because the copy may have a position. */
@@ -58,7 +61,9 @@ export type Phase =
   | (Joined & { readonly kind: 'waiting'; readonly cause: 'gap' | 'refused' | 'no place' })
   /** The engine sends the missed frames up to the offset `to`. */
   | (Following & { readonly kind: 'tail'; readonly to: number })
-  /** The engine sends the newest frame of each changed item, and then `caught_up` with the offset `to`. The client applies them together. */
+  /**
+   * The engine sends the newest frame of each changed item, and then `caught_up` with the offset `to`. The client applies them together.
+   */
   | (Answered & {
       readonly kind: 'changes';
       readonly to: number;

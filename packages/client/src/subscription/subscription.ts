@@ -38,16 +38,16 @@ const MOST_EVENT_GAPS = 1_024;
 const OFFLINE: Phase = { kind: 'offline' };
 
 /**
- * One join on the wire, and the replica that follows it. Several views may share it. The client calls its `on…` methods with the events of the
- * connection and with the frames of its target. {@link Phase} shows the life of a join.
+ * One join on the wire, and the replica that follows it. Several views may share it. The client calls its `on…` methods with the events of
+ * the connection and with the frames of its target. {@link Phase} shows the life of a join.
  *
  * Data flow: frame → `on…` → phase → `Replica` → listeners of views.
  *
  * Invariants:
  * - The replica is always true at exactly its position. Frames that belong together are applied in one step.
  * - The offsets of a group have no holes. If a frame is missing, the subscription joins again from its position. It never skips a frame.
- * - `#enter` changes the phase first, then applies the step, and notifies last. A listener that ran earlier would see a status that does not
- *   fit the items.
+ * - `#enter` changes the phase first, then applies the step, and notifies last. A listener that ran earlier would see a status that does
+ *   not fit the items.
  */
 export class Subscription {
   readonly id: string;
@@ -296,8 +296,8 @@ export class Subscription {
   }
 
   /**
-   * Applies a frame of a server without positions. Such a server may send changes before the `sync` that already holds them. They are applied
-   * again behind the `sync`, which does no harm.
+   * Applies a frame of a server without positions. Such a server may send changes before the `sync` that already holds them. They are
+   * applied again behind the `sync`, which does no harm.
    */
   #plain(frame: Frame): void {
     const phase = this.#phase;

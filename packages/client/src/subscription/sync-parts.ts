@@ -1,7 +1,7 @@
 import type { GroupSyncFrame, ItemSyncFrame, Position } from '@rivulet/protocol';
 import type { Item } from './mirror.js';
 
-/** The state of a group that comes in parts (RV-11). One that comes whole is its own only part. */
+/** Collects the state of a group, which the engine sends in parts (RV-11). A state in one frame has one part. */
 export class SyncParts {
   readonly position: Position;
   readonly reason: string | undefined;
@@ -14,7 +14,7 @@ export class SyncParts {
     this.#push(first, ids, created);
   }
 
-  /** False when it is not the next part of the same state. */
+  /** Adds the next part. Returns false, and adds nothing, if the frame is not the next part of the same state. */
   add(frame: GroupSyncFrame, ids: readonly string[], created: readonly number[]): boolean {
     const { position } = frame;
     if (frame.part !== this.#next || position?.offset !== this.position.offset || position.epoch !== this.position.epoch) return false;
@@ -34,8 +34,8 @@ export class SyncParts {
 }
 
 /**
- * The items of a `sync` that names none: the member `id` of a value does, as existing clients have it. Values without one can't be told apart
- * later and get names that no item has.
+ * Returns the items of a `sync` that has no ids. The member `id` of a value is its id, as the official clients have it. A value without
+ * this member gets an id that no other item can have, so later frames never match it.
  */
 export function itemsOfGroup(data: readonly unknown[], count: () => number): readonly Item<unknown>[] {
   return data.map((value) => {
@@ -46,6 +46,7 @@ export function itemsOfGroup(data: readonly unknown[], count: () => number): rea
   });
 }
 
+/** Returns the item of a `sync` to a single item. */
 export function itemsOfItem({ itemId, data, position }: ItemSyncFrame, created: number): readonly Item<unknown>[] {
   return [{ id: itemId, data, created, offset: position?.offset ?? created }];
 }

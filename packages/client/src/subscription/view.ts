@@ -6,17 +6,54 @@ import type { Change, Gap, Reset, StreamEvent } from './replica.js';
 import type { Subscription } from './subscription.js';
 import type { Status } from './subscription-phase.js';
 
-/** What a view may be told of. Listeners are called one after another, after everything that belongs together has been applied. */
+/*
+ * Views are what an application holds: live copies of groups and items.
+ *
+ * Data flow
+ *
+ * socket ──► StreamClient ──► Subscription ──► Replica ──► listeners of views
+ *              (decodes and     (one join)       (the items)
+ *               routes frames)
+ *
+ * All views of one target share one subscription and so one join on the wire. A view adds its own listeners and its own `close`.
+ *
+ * Invariants
+ *
+ * 1. The items of a view are true at exactly one position of the group. Frames that belong together (a batch, a `sync`, the changes since
+ *    the
+ *    last connection) are applied in one step.
+ * 2. A view reports each change once, in the order of offsets. When changes can't be reported one by one, it reports `onReset`.
+ * 3. The client never skips a frame. If a frame is missing, the client joins again from the position of the view.
+ * 4. Values are shared between the views of a target. An application must not change them.
+ *
+ * Example
+ *
+ * const room = client.subscribeGroup('chat', 'room-1', { onChange: ({ type, id }) => console.log(type, id) }); await room.whenLive(); const
+ * end = room.subscribe(() => draw(room.items, room.status)); room.close();
+ *
+ * The order within a step is fixed: phase, items, position, coalesced notice, listeners, status. If listeners ran before the items changed,
+ * they would read values from before the change that they are called for. If the status changed before the items, a page would draw old
+ * items as `live`.
+ */
+
+/**
+ * The listeners of a view. The client calls them one after another, after it has applied all frames that belong together. A listener that
+ * throws does not stop the others. The runtime reports its error.
+ */
 export interface ViewListeners<T> {
-  /** Each change once, in the order of offsets. Not called for what a `sync` brings: `onReset` is. */
+  /** Called for each change, once, in the order of offsets. A `sync` calls `onReset` in its place. */
   readonly onChange?: (change: Change<T>) => void;
-  /** `stream::send`. */
+  /** Called for each event that a worker sent with `stream::send`. */
   readonly onEvent?: (event: StreamEvent) => void;
-  /** Everything was replaced: the first `sync`, what was restored, or a `sync` because the server could not continue. */
+  /**
+   * Called when all items were replaced: by the first `sync`, by the persistent copy, or by a `sync` because the server could not continue.
+   */
   readonly onReset?: (reset: Reset) => void;
-  /** Events are lost, or may be. Items never are. */
+  /** Called when events are lost, or may be lost. Items are never lost. */
   readonly onGap?: (gap: Gap) => void;
+  /** Called after each change of the status. */
   readonly onStatus?: (status: Status) => void;
+  /** Called for each error of this target. The client goes on by itself. */
   readonly onError?: (error: StreamError) => void;
 }
 
@@ -30,47 +67,46 @@ const LISTENER_RULES = {
   onError: 'a function',
 } satisfies Record<keyof ViewListeners<unknown>, string>;
 
-/**
- * A live look at a group or an item. `T` is what the application says of its values; it is not checked. Values are shared between the views of
- * one target: don't change them.
- */
+/** A live copy of a group or an item. `T` is the type that the application expects of the values. Nothing checks it. */
 export interface View<T> {
   readonly status: Status;
-  /** Where the view is; what it shows is true at exactly this position. `undefined` before the first state, and with servers that have none. */
+  /** The position at which the items are true. `undefined` before the first state, and with a server without positions. */
   readonly position: Position | undefined;
-  /** The last trouble while it lasts; `undefined` when live. */
+  /** The last error while it lasts; `undefined` when the view is live. */
   readonly error: StreamError | undefined;
   get(id: string): Item<T> | undefined;
-  /** Adds listeners, which are told from now on. */
+  /**
+   * Adds listeners. Throws `INVALID_OPTIONS` for an unknown listener, or for one that is no function. Returns a function that removes them.
+   */
   on(listeners: ViewListeners<T>): Unsubscribe;
   /**
-   * Calls `listener` when anything that can be read here has changed: at the end of the turn, and in a burst at most every 16 ms. For
-   * `useSyncExternalStore` and its like.
+   * Calls `listener` when anything that can be read here has changed: at the end of the turn, and in a burst at most every 16 ms. It fits
+   * `useSyncExternalStore` and similar functions.
    */
   subscribe(listener: () => void): Unsubscribe;
-  /** Resolves when it is live; rejects with `CLOSED` when it is closed first. */
+  /** Resolves when the view is live. Rejects with `CLOSED` if the view is closed first. */
   whenLive(): Promise<void>;
   /**
-   * Replaces the data of the lease that the engine's `stream:join` function gave to this join (`client_data: true`), now and after each
-   * reconnect. At most 16 KiB of JSON (`VALUE_TOO_LARGE` is thrown); sent at most eight times a second, the newest counts.
+   * Replaces the data of the lease that a `stream:join` function gave to this join with `client_data: true`. The client sends the data now
+   * and after each reconnect, at most eight times a second. Only the newest data counts. Throws `VALUE_TOO_LARGE` above 16 KiB of JSON.
    */
   lease(data: unknown): void;
-  /** Ends the view. The last view of a target leaves on the wire, at the end of the turn. */
+  /** Closes the view. When the last view of a target is closed, the client sends a leave at the end of the turn. */
   close(): void;
 }
 
 export interface GroupView<T> extends View<T> {
-  /** All items in the order of creation: the same array until something changes, built when it is read. */
+  /** All items in the order of creation. It is the same array until an item changes, and it is built when it is read. */
   readonly items: readonly Item<T>[];
   readonly size: number;
 }
 
 export interface ItemView<T> extends View<T> {
-  /** `undefined` when there is no such item, or nothing is known yet. The same object until it changes. */
+  /** The item. It is the same object until the item changes. `undefined` if the item does not exist, or if the client knows nothing yet. */
   readonly item: Item<T> | undefined;
 }
 
-/** Both kinds of view: a handle with listeners of its own on a subscription that others may share. */
+/** Both kinds of view. It has listeners of its own, and may share its subscription with other views of the target. */
 export class TargetView<T> implements GroupView<T>, ItemView<T> {
   readonly #subscription: Subscription;
   readonly #ended: () => void;
@@ -78,7 +114,7 @@ export class TargetView<T> implements GroupView<T>, ItemView<T> {
   readonly #closing = new Listeners<void>();
   #closed = false;
 
-  /** `ended` is called once, when the view is closed by its owner. */
+  /** `ended` is called once, when the owner closes the view. */
   constructor(subscription: Subscription, ended: () => void) {
     this.#subscription = subscription;
     this.#ended = ended;
@@ -138,15 +174,15 @@ export class TargetView<T> implements GroupView<T>, ItemView<T> {
   whenLive(): Promise<void> {
     return new Promise((resolve, reject) => {
       const ends: Unsubscribe[] = [];
-      const look = () => {
+      const check = () => {
         const { status } = this;
         if (status !== 'live' && status !== 'closed') return;
         for (const end of ends) end();
         if (status === 'live') resolve();
         else reject(new StreamError('CLOSED', 'the view was closed before it was live'));
       };
-      ends.push(this.#subscription.statuses.add(look), this.#closing.add(look));
-      look();
+      ends.push(this.#subscription.statuses.add(check), this.#closing.add(check));
+      check();
     });
   }
 
