@@ -6,14 +6,14 @@ const file = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 export interface Bundle {
   readonly code: string;
-  /** Every module that is in it. */
+  /** The modules of the bundle. */
   readonly modules: readonly string[];
-  /** What it imports from outside: nothing, if it is to run in a page. */
+  /** The modules that the bundle imports. A bundle for pages must import none. */
   readonly imports: readonly string[];
   readonly gzipBytes: number;
 }
 
-/** `entry`, relative to this folder, as a bundler for pages packs it: minified, one script that sets `globalThis[name]`. */
+/** Packs `entry`, a path relative to this folder, as a bundler for pages does: minified, in one script that sets `globalThis[name]`. */
 export async function bundle(entry: string, name: string, external: readonly string[] = []): Promise<Bundle> {
   const build = await rolldown({
     input: file(entry),

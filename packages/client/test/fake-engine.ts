@@ -11,7 +11,7 @@ export interface Message {
   readonly data: JsonObject & { readonly subscriptionId?: string; readonly since?: string };
 }
 
-/** Hands things out in the order in which they came, to whoever waits or will wait. */
+/** A queue of values. `next` resolves with the oldest value, now or when one comes. */
 export class Inbox<T> {
   readonly #here: T[] = [];
   readonly #waiting: ((value: T) => void)[] = [];
@@ -31,13 +31,13 @@ export class Inbox<T> {
   }
 }
 
-/** The server's end of one connection, played by the test. */
+/** The end of the server on one connection. The test plays it. */
 export class Peer {
   readonly socket: WebSocket;
   readonly url: string;
   readonly protocols: string;
   readonly inbox = new Inbox<Message>();
-  /** Subscription of the newest join of each target. */
+  /** The id of the subscription of the newest join, by target. */
   readonly #joined = new Map<string, unknown>();
 
   constructor(socket: WebSocket, url: string, protocols: string) {
@@ -52,14 +52,14 @@ export class Peer {
     });
   }
 
-  /** The next message, which must be of this type. */
+  /** Resolves with the next message. Throws if it has another type. */
   async next(type: string): Promise<Message['data']> {
     const message = await this.inbox.next();
     if (message.type !== type) throw new Error(`${message.type} came, not ${type}`);
     return message.data;
   }
 
-  /** Before a `sync` with a position comes whom it is for (RV-16). */
+  /** Sends frames. Before the first part of a `sync` with a position it sends `syncing`, as an engine does (RV-16). */
   send(...frames: readonly object[]): void {
     for (const frame of frames) {
       const { event, offset, part, streamName, groupId, id } = frame as Record<string, unknown> & { event?: { type?: unknown } };
@@ -82,7 +82,7 @@ export class Peer {
   }
 }
 
-/** A stream listener that says exactly what the test tells it to, over real sockets. */
+/** A stream listener over real sockets that sends only the frames of the test. */
 export class FakeEngine {
   readonly #server: WebSocketServer;
   readonly #peers = new Inbox<Peer>();
@@ -108,13 +108,13 @@ export class FakeEngine {
     return `ws://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** The next connection that opens. */
+  /** Resolves with the next connection that opens. */
   peer(): Promise<Peer> {
     return this.#peers.next();
   }
 }
 
-/** A client without waits between attempts, closed when the test ends. */
+/** Returns a client that does not wait between attempts. It is closed when the test ends. */
 export async function connectTo(engine: FakeEngine, options: ConnectOptions = {}): Promise<StreamClient> {
   const { WebSocket } = await import('ws');
   const client = connect(engine.url, { WebSocket, runtime: { random: () => 0 }, ...options });
@@ -122,7 +122,7 @@ export async function connectTo(engine: FakeEngine, options: ConnectOptions = {}
   return client;
 }
 
-/** Resolves with the next error that has this code. */
+/** Resolves with the next error that has the code. */
 export function errorOf(client: StreamClient, code: string): Promise<StreamError> {
   return new Promise((resolve) => {
     const end = client.onError((error) => {

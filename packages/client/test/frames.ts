@@ -1,4 +1,4 @@
-/** Frames of an engine for the group `chat`/`r1`, as the wire has them. */
+/** The frames of an engine for the group `chat`/`r1`, as they are on the wire. */
 
 const STREAM = { type: 'stream', timestamp: 1, streamName: 'chat', groupId: 'r1' } as const;
 
@@ -37,7 +37,7 @@ export const event = (offset: number, name: string, data: unknown = null, id: st
   offset,
 });
 
-/** Rows are `[id, text, created]`. */
+/** Returns a `sync`. A row is `[id, text, created]`. */
 export const sync = (offset: number, rows: readonly (readonly [string, string, number])[], extra: Extra = {}) => ({
   ...STREAM,
   id: null,
@@ -82,7 +82,7 @@ export const failure = (code: string, subscriptionId?: unknown) => ({ type: 'err
 
 export const unauthorized = () => ({ ...STREAM, id: null, event: { type: 'unauthorized' } });
 
-/** The same frame as a server without positions sends it. */
+/** Returns a frame as a server without positions sends it. */
 export function plain({ offset: _offset, ids: _ids, created: _created, epoch: _epoch, ...frame }: Record<string, unknown>): object {
   return frame;
 }

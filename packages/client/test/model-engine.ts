@@ -16,7 +16,7 @@ interface ModelItem {
 }
 
 export type Write = { readonly set: string } | { readonly remove: string } | { readonly say: string };
-/** How a reader that brings a position, or lost its place, is answered. */
+/** The way in which the model answers a reader that has a position, or that read too slowly. */
 export type Answer = 'tail' | 'changes' | 'sync' | 'parts';
 
 interface Member {
@@ -26,35 +26,35 @@ interface Member {
 
 interface Queued {
   readonly frame: object;
-  /** May be lost or repeated by a server that misbehaves. */
+  /** The entry of a live frame. A faulty server may lose or repeat it. */
   readonly live: Entry | undefined;
 }
 
-/** What an item view shows, or a group view: one text, equal for equal states. */
+/** Returns the state of a view as a text. Equal states have equal texts. */
 export const show = (rows: Iterable<readonly [string, string]>) => [...rows].map(([id, text]) => `${id}=${text}`).join(' ');
 
 /**
- * An engine of one group, without time or sockets: what was sent waits in a queue until the test delivers it, and every state that ever was is
- * remembered by its position.
+ * A model of an engine with one group. It has no clock and no sockets. The frames that it sends wait in a queue until the test delivers
+ * them. The model remembers every state of the group by its position.
  */
 export class ModelEngine {
   #epoch = 1;
   #head = 0;
   #items = new Map<string, ModelItem>();
-  #gone = new Map<string, { readonly created: number; readonly offset: number }>();
+  #removed = new Map<string, { readonly created: number; readonly offset: number }>();
   #log: Entry[] = [];
   #values = 0;
   #session: { readonly events: SocketEvents; readonly members: Member[]; open: boolean } | undefined;
   #queue: Queued[] = [];
-  /** Where the writing to a reader that is too slow stopped. */
+  /** The offset up to which the model has sent frames to a reader that reads too slowly. */
   #lagging: number | undefined;
-  /** The store is out of reach, and whom that was told. */
-  #away = false;
+  /** Whether the store is unavailable, and the subscriptions that the model has notified of it. */
+  #unavailable = false;
   #outdated = new Set<string>();
   answer: Answer = 'tail';
-  /** By `<epoch>:<offset>`: states that a client may show. Those inside of a batch are not among them. */
+  /** The states that a client may show, by `<epoch>:<offset>`. States inside a batch are not among them. */
   readonly states = new Map<string, string>();
-  /** `<epoch>:<offset>` and name of every event. */
+  /** The name of every event, by `<epoch>:<offset>`. */
   readonly said = new Map<string, string>();
 
   constructor() {
@@ -113,11 +113,11 @@ export class ModelEngine {
     session?.events.onClose({ code: 1006, reason: '' });
   }
 
-  /** Another history begins: what was written stays, positions don't. */
+  /** Begins another history. The items stay, and old positions are void. */
   breakHistory(): void {
     this.#epoch++;
     this.#log = [];
-    this.#gone = new Map();
+    this.#removed = new Map();
     this.#remember();
     this.drop();
   }
@@ -125,7 +125,7 @@ export class ModelEngine {
   write(writes: readonly Write[]): void {
     const batch = writes.length > 1 ? writes.filter((write) => !('say' in write)) : writes;
     const effective = batch.filter((write) => !('remove' in write) || this.#items.has(write.remove));
-    // A second write to one item could turn a removal that has an effect into one that has none.
+    // A second write to one item could make an effective removal ineffective.
     const distinct = effective.filter((write, at) => at === 0 || !('remove' in write));
     const through = distinct.length > 1 ? this.#head + distinct.length : undefined;
     for (const write of distinct) this.#append(write, through);
@@ -140,14 +140,17 @@ export class ModelEngine {
     }
   }
 
-  /** Loses one change of a group on its way. Not one of the item `spared`: nobody could notice. */
+  /**
+   * Loses one change of the group on its way. It never loses a change of the item `spared`, because a view of an item could not notice
+   * that.
+   */
   lose(at: number, spared: string): void {
     const loseable = this.#queue.filter(({ live }) => live !== undefined && live.id !== spared);
     const lost = loseable[at % Math.max(1, loseable.length)];
     this.#queue = this.#queue.filter((queued) => queued !== lost);
   }
 
-  /** Sends again what was sent already. */
+  /** Sends a frame a second time. */
   repeat(count: number): void {
     if (this.#lagging !== undefined || this.#session?.members.length === 0) return;
     for (const entry of this.#log.slice(-count)) this.#send(entry.frame(), undefined);
@@ -162,23 +165,23 @@ export class ModelEngine {
     this.#lagging = undefined;
     if (from === undefined) return;
     if (from !== this.#head && this.answer === 'tail') this.#tail(from, undefined);
-    else if (from !== this.#head) for (const member of this.#session?.members ?? []) this.#bring(member, from, 'floor');
-    this.#tellReach();
+    else if (from !== this.#head) for (const member of this.#session?.members ?? []) this.#sendState(member, from, 'floor');
+    this.#notifyAvailability();
   }
 
-  /** The store can't be reached, or can again; what is written meanwhile is as if others had written it. */
-  reach(reachable: boolean): void {
-    this.#away = !reachable;
-    this.#tellReach();
+  /** Makes the store unavailable, or available again. Writes in between count as writes of other engines. */
+  setAvailable(available: boolean): void {
+    this.#unavailable = !available;
+    this.#notifyAvailability();
   }
 
-  #tellReach(): void {
+  #notifyAvailability(): void {
     if (this.#lagging !== undefined) return;
     for (const { id } of this.#session?.members ?? []) {
-      if (this.#outdated.has(id) === this.#away) continue;
-      if (this.#away) this.#outdated.add(id);
+      if (this.#outdated.has(id) === this.#unavailable) continue;
+      if (this.#unavailable) this.#outdated.add(id);
       else this.#outdated.delete(id);
-      this.#send(this.#away ? frames.stale(id) : frames.caughtUp(id, this.#head, `e${this.#epoch}`), undefined);
+      this.#send(this.#unavailable ? frames.stale(id) : frames.caughtUp(id, this.#head, `e${this.#epoch}`), undefined);
     }
   }
 
@@ -206,7 +209,7 @@ export class ModelEngine {
     }
     if ('remove' in write) {
       const id = write.remove;
-      this.#gone.set(id, { created: this.#items.get(id)?.created ?? 0, offset });
+      this.#removed.set(id, { created: this.#items.get(id)?.created ?? 0, offset });
       this.#items.delete(id);
       return { offset, id, kind: 'delete', through, frame: (more) => frames.remove(offset, id, { ...extra, ...more }) };
     }
@@ -214,7 +217,7 @@ export class ModelEngine {
     const text = `v${++this.#values}`;
     const old = this.#items.get(id);
     this.#items.set(id, { text, created: old?.created ?? offset, changed: offset });
-    this.#gone.delete(id);
+    this.#removed.delete(id);
     const make = old === undefined ? frames.create : frames.update;
     return {
       offset,
@@ -239,11 +242,11 @@ export class ModelEngine {
     const [epoch, offset] = since?.split(':') ?? [];
     if (since === undefined) this.#sync({ id, item }, undefined);
     else if (epoch !== `e${this.#epoch}`) this.#sync({ id, item }, 'epoch');
-    else this.#bring({ id, item }, Number(offset), 'floor');
-    this.#tellReach();
+    else this.#sendState({ id, item }, Number(offset), 'floor');
+    this.#notifyAvailability();
   }
 
-  #bring(member: Member, from: number, reason: string): void {
+  #sendState(member: Member, from: number, reason: string): void {
     if (this.answer === 'sync' || this.answer === 'parts') {
       this.#sync(member, reason);
       this.#gap(member, from);
@@ -263,7 +266,7 @@ export class ModelEngine {
   #changes(member: Member, from: number): void {
     const changed = [
       ...[...this.#items].map(([id, { created, changed: offset, text }]) => ({ id, created, offset, text })),
-      ...[...this.#gone].map(([id, { created, offset }]) => ({ id, created, offset, text: undefined })),
+      ...[...this.#removed].map(([id, { created, offset }]) => ({ id, created, offset, text: undefined })),
     ].filter(({ offset, id }) => offset > from && (member.item === undefined || id === member.item));
     for (const { id, created, offset, text } of changed.sort((a, b) => a.offset - b.offset)) {
       const extra = { created };

@@ -3,7 +3,7 @@ import { createRoot } from 'react-dom/client';
 import { connect, type StreamClient } from '../src/index.js';
 import { StreamProvider, useStreamGroup, useStreamItem } from '../src/react.js';
 
-/** What the pages of the tests are made of. */
+/** The values of the test pages. */
 export { connect } from '../src/index.js';
 
 interface Chat {
@@ -11,7 +11,7 @@ interface Chat {
   readonly text: string;
 }
 
-/** Renders, with what was shown by each; a child that tears (two values in one render) would show in it. */
+/** Records the values of each render. If two components show different values in one render, the record has both. */
 export const shown: string[] = [];
 export const heard: string[] = [];
 let toggle: (on: boolean) => void = () => {};
@@ -38,7 +38,7 @@ function App() {
   ]);
 }
 
-/** Twice the same room, in StrictMode, which mounts everything twice. */
+/** Shows the same room twice. StrictMode mounts everything twice. */
 export function show(client: StreamClient): void {
   const root = document.createElement('div');
   document.body.append(root);
@@ -49,7 +49,7 @@ export function mounted(on: boolean): void {
   toggle(on);
 }
 
-/** A client whose frames are counted. */
+/** Returns a client whose frames are counted. */
 export function tapped(
   url: string,
   persist?: string,

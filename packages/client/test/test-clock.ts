@@ -1,6 +1,6 @@
 import type { Clock } from '../src/connection/clock.js';
 
-/** Time that passes when the test says so. */
+/** A clock that the test moves. */
 export class TestClock implements Clock {
   #now = 0;
   #timers = new Map<number, { readonly at: number; readonly run: () => void }>();

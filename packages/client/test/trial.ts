@@ -7,12 +7,12 @@ import type { Chat } from './watch.js';
 export type Step =
   | { readonly do: 'write'; readonly writes: readonly Write[] }
   | { readonly do: 'deliver' | 'lose' | 'repeat' | 'pass'; readonly count: number }
-  | { readonly do: 'drop' | 'accept' | 'lag' | 'break' | 'away' | 'reach' }
+  | { readonly do: 'drop' | 'accept' | 'lag' | 'break' | 'unavailable' | 'available' }
   | { readonly do: 'catchUp' | 'answer'; readonly answer: Answer };
 
 const ITEM = 'a';
 
-/** A client beside the model, which checks after each frame what it shows and what it told. */
+/** A client that is connected to the model. After each frame the trial checks the items and the events of its views. */
 export class Trial {
   readonly #engine = new ModelEngine();
   readonly #clock = new TestClock();
@@ -20,18 +20,18 @@ export class Trial {
     silenceMs: 0,
     runtime: { clock: this.#clock, random: () => 0.5, openSocket: this.#engine.openSocket, wakeSource: () => () => {} },
   });
-  /** What somebody holds who only listens. */
+  /** The items as a listener of changes derives them. */
   #derived = new Map<string, string>();
   #last = -1;
   readonly #events: string[] = [];
-  /** Positions of events that may be lost, as it was told. */
+  /** The positions of events that the client reported as lost. */
   readonly #lost = new Set<string>();
   #failure: Error | undefined;
-  /** Events up to here were before the first state of an epoch. */
+  /** The offset of the first state of each epoch. The client need not report earlier events. */
   readonly #begins = new Map<string, number>();
   readonly #group = this.#client.subscribeGroup<Chat>('chat', 'r1', {
     onChange: this.#guarded((change) => {
-      assert.ok(change.offset > this.#last, 'told twice or out of order');
+      assert.ok(change.offset > this.#last, 'reported twice or out of order');
       this.#last = change.offset;
       const held = this.#derived.get(change.id);
       if (change.type === 'create') assert.equal(held, undefined);
@@ -47,7 +47,7 @@ export class Trial {
       this.#check();
     }),
     onEvent: this.#guarded(({ name, offset }) => {
-      assert.ok((offset ?? -1) > this.#last, 'told twice or out of order');
+      assert.ok((offset ?? -1) > this.#last, 'reported twice or out of order');
       this.#last = offset ?? -1;
       this.#events.push(name);
     }),
@@ -58,7 +58,7 @@ export class Trial {
   });
   readonly #item = this.#client.subscribeItem<Chat>('chat', 'r1', ITEM);
 
-  /** A listener can't fail the client, so what fails in one is kept. */
+  /** The first error of a listener. It can't fail the client, so the trial keeps it and throws it later. */
   #guarded<E>(listener: (event: E) => void): (event: E) => void {
     return (event) => {
       try {
@@ -102,9 +102,9 @@ export class Trial {
         return this.#engine.drop();
       case 'lag':
         return this.#engine.lag();
-      case 'away':
-      case 'reach':
-        return this.#engine.reach(each.do === 'reach');
+      case 'unavailable':
+      case 'available':
+        return this.#engine.setAvailable(each.do === 'available');
       case 'break':
         return this.#engine.breakHistory();
       case 'accept':
@@ -132,7 +132,7 @@ export class Trial {
     return position === undefined ? undefined : `${position.epoch}:${position.offset}`;
   }
 
-  /** What is shown was the state at exactly the position that is shown with it, and never the inside of a batch. */
+  /** Checks that the items were the state at exactly the position of the view. A state inside a batch fails the check. */
   #check(): void {
     if (this.#failure !== undefined) throw this.#failure;
     const place = this.#place();
@@ -141,18 +141,18 @@ export class Trial {
 
   #heal(): void {
     this.#engine.answer = 'tail';
-    this.#engine.reach(true);
+    this.#engine.setAvailable(true);
     for (let round = 0; round < 30; round++) {
       this.#clock.pass(20_000);
       this.#engine.accept();
       this.#engine.catchUp();
-      // What was lost is noticed when something comes behind it.
+      // The client notices a lost frame when a later frame comes.
       if (round < 2) this.#engine.write([{ set: 'z' }]);
       while (!this.#engine.idle) this.#deliver(1);
     }
   }
 
-  /** Each event was told once, in order, or announced as lost, or was before the client knew anything of its epoch. */
+  /** Checks each event: reported once and in order, reported as lost, or older than the first state of its epoch. */
   #checkEvents(): void {
     const order = [...this.#engine.said.values()];
     const places = this.#events.map((name) => order.indexOf(name));
@@ -165,7 +165,7 @@ export class Trial {
       const [epoch = '', offset] = place.split(':');
       const begin = this.#begins.get(epoch);
       const wasOver = begin === undefined || Number(offset) <= begin || epoch !== this.#group.position?.epoch;
-      assert.ok(wasOver, `${name} at ${place} was told, or announced as lost`);
+      assert.ok(wasOver, `${name} at ${place} was reported, or announced as lost`);
     }
   }
 }

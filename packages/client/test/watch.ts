@@ -5,7 +5,7 @@ export interface Chat {
   readonly text: string;
 }
 
-/** What a view has been told, one line each, and a way to wait for more. */
+/** Records the events of a view, one line each. */
 export class ViewLog {
   readonly lines: string[] = [];
   readonly #waiting: { readonly count: number; readonly resolve: () => void }[] = [];
@@ -17,7 +17,7 @@ export class ViewLog {
     onGap: ({ after, through, count }) => this.#add(`gap ${after} ${through} ${count ?? '?'}`),
   };
 
-  /** Resolves when this many lines are there. */
+  /** Resolves when the log has `count` lines. */
   until(count: number): Promise<void> {
     return this.lines.length >= count ? Promise.resolve() : new Promise((resolve) => this.#waiting.push({ count, resolve }));
   }
@@ -37,7 +37,7 @@ function describeChange(change: Change<Chat>): string {
 
 export const texts = (view: GroupView<Chat>) => view.items.map(({ id, data }) => `${id}:${data.text}`);
 
-/** Resolves once `holds`, which is asked again whenever the view says that something has changed. */
+/** Resolves when `holds` returns true. The function is called again after each change of the view. */
 export function whenView<V extends GroupView<unknown> | ItemView<unknown>>(view: V, holds: (view: V) => boolean): Promise<void> {
   return new Promise((resolve) => {
     const look = () => {

@@ -18,7 +18,7 @@ async function listen(server: Server): Promise<string> {
   return `ws://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** Answers each upgrade with this status, and `GET /` with this body. */
+/** Starts a server that answers each upgrade with `status`, and `GET /` with `body`. Returns its URL. */
 function answering(status: number, body = ''): Promise<string> {
   const server = createServer((_request, response) => {
     response.setHeader('access-control-allow-origin', '*');
@@ -35,7 +35,7 @@ function firstError(client: StreamClient): Promise<StreamError> {
   return new Promise((resolve) => client.onError(resolve));
 }
 
-/** Hides why it did not open, as the classes of browsers do. */
+/** A socket that hides why it did not open, as the sockets of browsers do. */
 class SilentSocket extends WebSocket {
   constructor(url: string, protocols?: string[]) {
     super(url, protocols);

@@ -7,7 +7,7 @@ import { failure, resumed, sync, update } from '../frames.js';
 import { TestClock } from '../test-clock.js';
 import { type Chat, texts, ViewLog } from '../watch.js';
 
-/** Keeps records in memory, as IndexedDB would. */
+/** A store that keeps records in memory, with the rules of IndexedDB. */
 class MemoryStore implements PersistStore {
   readonly records = new Map<string, { head: unknown; items: Map<string, unknown> }>();
   readonly batches: PersistBatch[] = [];
@@ -46,7 +46,7 @@ async function copyOf(store: PersistStore, failed: (cause: unknown) => void = ()
   return { clock, replica, copy };
 }
 
-/** Everything that was begun on a store without delays is done. */
+/** Resolves when all work on a store without delays is done. */
 const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
 const item = (id: string, created: number, data: unknown = id) => ({ id, data, created, offset: created });
 const set = (id: string, offset: number, data: unknown = offset) =>
@@ -98,7 +98,7 @@ describe('a persistent copy', () => {
       [true, 5],
       [true, 6],
     ]);
-    // What the first one would add to its own would not fit to what is there now.
+    // The difference of the first page does not fit the record of the second page.
     first.replica.apply([set('a', 7)], 7);
     first.clock.pass(1_000);
     await settled();

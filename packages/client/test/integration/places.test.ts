@@ -4,9 +4,9 @@ import { WebSocket } from 'ws';
 import { SYSTEM_CLOCK } from '../../src/connection/clock.js';
 import { connect, type StreamError } from '../../src/index.js';
 
-/** Places of one connection. */
+/** The subscriptions that one connection may have. */
 const PLACES = 256;
-/** Only timers without a wait fire: nothing that is retried later can help. */
+/** A clock whose timers fire only without a wait. So a later retry can't make the test pass. */
 const clock = { ...SYSTEM_CLOCK, setTimer: (run: () => void, ms: number) => (ms === 0 ? SYSTEM_CLOCK.setTimer(run, 0) : undefined) };
 
 async function start() {

@@ -3,7 +3,7 @@ import { connectTo, FakeEngine } from '../fake-engine.js';
 import { create, event, itemSync, plain, remove, sync, unauthorized, update } from '../frames.js';
 import { type Chat, texts, ViewLog } from '../watch.js';
 
-/** Servers that send no positions: the original, and those that know the wire from its documentation. */
+/** Servers without positions: the original engine, and servers that follow its documentation. */
 describe('a server without positions', () => {
   it('is followed: a sync, then changes by the id of the item', async () => {
     const engine = await FakeEngine.start();

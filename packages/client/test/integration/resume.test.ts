@@ -13,7 +13,7 @@ interface Watching {
   readonly join: Message['data'];
 }
 
-/** A live view of m1 and m2 at offset 4. */
+/** Returns a live view of m1 and m2 at offset 4. */
 async function watch(): Promise<Watching> {
   const engine = await FakeEngine.start();
   const client = await connectTo(engine);
@@ -32,7 +32,7 @@ async function watch(): Promise<Watching> {
   return { engine, client, view, log, peer, join };
 }
 
-/** The same after a lost connection, with the join that came over the next one. */
+/** Returns the same view after a lost connection, and the join that came over the next connection. */
 async function comeBack(from?: Watching): Promise<Watching> {
   const watching = from ?? (await watch());
   watching.peer.drop();
@@ -124,7 +124,7 @@ describe('coming back', () => {
     expect(texts(view)).toEqual(['m1:one', 'm3:three']);
   });
 
-  it('RV-9 tells of events that are gone, after what came before them', async () => {
+  it('RV-9 reports lost events, after what came before them', async () => {
     const { view, log, peer, join } = await comeBack();
     peer.send(resumed(join.subscriptionId, 'changes', 4, 9), gap(join.subscriptionId, 4, 9, 3), update(9, 'm1', 'ONE', { created: 1 }));
     peer.send(caughtUp(join.subscriptionId, 9), gap(join.subscriptionId, 9, 9), gap('another', 1, 2));
@@ -252,7 +252,7 @@ describe('a batch', () => {
 });
 
 describe('RV-17 an engine that can not reach its store', () => {
-  /** A live view whose engine has said so. */
+  /** Returns a live view after the engine has sent `stale`. */
   async function outdated() {
     const watching = await watch();
     const statuses: string[] = [];
@@ -329,7 +329,7 @@ describe('several subscriptions over one socket', () => {
       ['r2', undefined, 'e1:70'],
       ['r1', 'm1', 'e1:4'],
     ]);
-    // The item's answer comes first; the group is not taken in by its frames.
+    // The answer for the item comes first. Its frames must not change the view of the group.
     peer.send(
       resumed(joins[2]?.subscriptionId, 'changes', 4, 9),
       update(9, 'm1', 'ONE', { created: 1 }),

@@ -73,14 +73,14 @@ describe('half-open connections', () => {
     await peer.next('join');
     peer.send(sync(4, []));
     await view.whenLive();
-    // It reads nothing any more, so it answers no ping.
+    // The socket reads nothing any more, so it answers no ping.
     peer.socket.pause();
     expect((await (await engine.peer()).next('join')).since).toBe('e1:4');
   });
 
   it('RV-13 are noticed without pings by a question that an engine refuses at once', async () => {
     const engine = await FakeEngine.start();
-    /** As in a browser: no pings. */
+    /** A socket class that can't ping, as in a browser. */
     class PlainSocket {
       readonly #socket: WebSocket;
       constructor(url: string, protocols?: string[]) {

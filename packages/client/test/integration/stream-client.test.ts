@@ -85,7 +85,7 @@ describe('a view of a group', () => {
     expect(texts(second)).toEqual(['m1:one']);
   });
 
-  it('tells of a burst once a turn, whatever is told one by one', async () => {
+  it('notifies of a burst once a turn, whatever is reported one by one', async () => {
     const engine = await FakeEngine.start();
     const client = await connectTo(engine);
     const log = new ViewLog();
@@ -104,7 +104,7 @@ describe('a view of a group', () => {
 });
 
 describe('a view of an item', () => {
-  it('RV-2 shows the item, its changes, and that it is gone', async () => {
+  it('RV-2 shows the item, its changes, and that it was deleted', async () => {
     const engine = await FakeEngine.start();
     const client = await connectTo(engine);
     const log = new ViewLog();

@@ -4,12 +4,12 @@ import { SYSTEM_CLOCK } from '../../src/connection/clock.js';
 import { connectTo, FakeEngine } from '../fake-engine.js';
 import { TestClock } from '../test-clock.js';
 
-/** Resolves when the answers of `getToken` and of the engine have been handled. */
+/** Resolves when the client has handled the answers of `getToken` and of the engine. */
 const settled = async () => {
   for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
 };
 
-/** An engine that says of each token at once that it expires, as it does of tokens with less than 30 s left. */
+/** An engine that sends `expiring` for each token at once, as the real engine does for a token with less than 30 s left. */
 function shortTokens(tokens: (n: number) => string | undefined, leftMs: number) {
   const clock = new TestClock();
   const sent: string[] = [];
@@ -88,7 +88,7 @@ it('C2 an engine that repeats expiring without end gets one refresh while no tim
   peer.send(expiring);
   expect(await peer.next('refresh')).toEqual({ token: 't2' });
   for (let n = 0; n < 200; n++) peer.send({ type: 'refreshed', data: expiring.data }, expiring);
-  // The client reads frames in order: its leave comes behind whatever these made it send.
+  // The client reads frames in order. So its leave comes after its answers to these frames.
   client.subscribeGroup('chat', 'r2');
   await peer.next('join');
   expect(calls).toBe(2);

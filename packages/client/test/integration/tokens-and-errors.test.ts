@@ -84,7 +84,7 @@ describe('a refused join', () => {
 
   it('RV-14 is asked for again at once when the token was refreshed', async () => {
     const engine = await FakeEngine.start();
-    // No timer ever fires, so that only the refreshed token can make the client join again.
+    // No timer fires, so only the refreshed token can make the client join again.
     const clock = { ...SYSTEM_CLOCK, setTimer: () => undefined };
     const client = await connectTo(engine, { getToken: () => 'token', runtime: { clock } });
     client.subscribeGroup<Chat>('chat', 'r1');
@@ -111,7 +111,7 @@ describe('a refused join', () => {
     expect([view.status, view.error?.code]).toEqual(['closed', 'INVALID_ID']);
   });
 
-  it('RV-13 errors of the connection are told', async () => {
+  it('RV-13 errors of the connection are reported', async () => {
     const engine = await FakeEngine.start();
     const client = await connectTo(engine);
     const error = errorOf(client, 'SOMETHING_NEW');

@@ -17,7 +17,7 @@ declare global {
   }
 }
 
-/** An engine with a writer. */
+/** Starts an engine and a worker that writes. */
 async function start() {
   const { streamUrl, workerUrl } = await startTestEngine();
   const worker = await RawWorker.connect(workerUrl);
@@ -34,7 +34,7 @@ const addScript = async (tab: Page) => {
   await tab.addScriptTag({ content: (await bundle('./page.ts', 'page')).code });
 };
 
-/** Watches `chat`/`r1` with a copy in IndexedDB. */
+/** Opens a page that watches `chat`/`r1` with a copy in IndexedDB. */
 async function watch(tab: Page, url: string): Promise<void> {
   await addScript(tab);
   await tab.evaluate((address) => {
@@ -62,7 +62,7 @@ async function saved(tab: Page): Promise<void> {
         const heads = database.transaction('heads').objectStore('heads').getAll();
         heads.onsuccess = () => resolve((heads.result as { offset: number }[])[0]?.offset);
       });
-    // A store says nothing when another connection has written.
+    // IndexedDB does not report writes of another connection, so the test polls.
     while ((await offset()) !== window.view.position?.offset) await new Promise((resolve) => requestAnimationFrame(resolve));
     database.close();
   });

@@ -8,13 +8,13 @@ import { texts, ViewLog, whenView } from '../watch.js';
 
 interface Tapped {
   readonly client: StreamClient;
-  /** Types of frames that came, with the mode of a `resumed` and the part of a `sync`. */
+  /** The types of the received frames, with the mode of a `resumed` and the part of a `sync`. */
   readonly frames: string[];
-  /** Ends the connection, and lets the client come back when `open` is called. */
+  /** Ends the connection. The client can connect again after `open`. */
   readonly cut: () => { open(): void };
 }
 
-/** A client of the real engine whose line the test can cut. */
+/** Returns a client of the real engine. The test can cut its connection. */
 function tap(url: string): Tapped {
   const frames: string[] = [];
   let gate = Promise.resolve();
@@ -158,7 +158,7 @@ it('RV-41 RV-42 presence needs no code beyond a join function: the client is the
   const { streamUrl, workerUrl } = await startTestEngine();
   const worker = await RawWorker.connect(workerUrl);
   await worker.serve('app::join', (join) =>
-    // Who watches one item is not there.
+    // A client that watches one item gets no lease.
     (join as { id: unknown }).id === null ? { lease: { item_id: 'ann', data: { typing: false }, client_data: true } } : {},
   );
   await worker.bind('stream:join', 'app::join', { stream_name: 'presence' });

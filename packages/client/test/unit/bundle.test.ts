@@ -2,7 +2,7 @@ import { isBuiltin } from 'node:module';
 import { expect, test } from 'vitest';
 import { bundle } from '../bundle.js';
 
-/** Bytes, minified and compressed: a page should not wait for it. */
+/** The bound for the minified and compressed client. A page should not wait for it. */
 const MOST_GZIP_BYTES = 13_000;
 
 test('the client for pages holds nothing of Node or React, and stays small, connection and persistence included', async () => {

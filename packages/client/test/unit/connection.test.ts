@@ -114,7 +114,7 @@ describe('a connection that fails', () => {
     expect(states.at(-1)).toEqual({ kind: 'connecting', attempt: 1 });
   });
 
-  it('is tried at once when the network is back or the page is looked at, and only then', () => {
+  it('is tried at once when the network is back or the page is visible, and only then', () => {
     const { socket, sockets, wake } = start();
     wake();
     expect(sockets).toHaveLength(1);

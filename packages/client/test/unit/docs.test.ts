@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8');
 const docs = read('../../../../docs/client.md');
 
-/** First cells of the rows of a section, as names. */
+/** Returns the names in the first cells of the tables of a section. */
 function rowsOf(title: string): string[] {
   const section = docs.slice(docs.indexOf(`## ${title}`)).split('\n## ')[0] ?? '';
   return [...section.matchAll(/^\| ((?:`[^`]+`(?:, )?)+) \|/gm)].flatMap(([, cell = '']) =>

@@ -17,7 +17,7 @@ function start(options: Partial<ConnectionOptions> = {}) {
   return { connection, sent, open: () => events.at(-1)?.onOpen(), fail: () => events.at(-1)?.onClose({ code: 1006, reason: '' }) };
 }
 
-test('what waited and is never sent is told once, each with why', () => {
+test('a text that waited and is never sent is reported once, with the reason', () => {
   const { connection, sent, open } = start({ outbound: { messages: 2, units: 100 } });
   const dropped: string[] = [];
   const note = (text: string) => (why: Dropped) => void dropped.push(`${text} ${why}`);
@@ -32,7 +32,7 @@ test('what waited and is never sent is told once, each with why', () => {
   expect(dropped).toEqual(['a unwanted', 'c unwanted']);
 });
 
-test.each(['close', 'attempts'] as const)('what waits at the end (%s) is told, and nothing can be added then', async (by) => {
+test.each(['close', 'attempts'] as const)('a text that waits at the end (%s) is reported, and nothing can be added then', async (by) => {
   const { connection, fail } = start({ maxAttempts: 0 });
   const seen: string[] = [];
   connection.send('a', undefined, (why) => seen.push(why, connection.send('b')));

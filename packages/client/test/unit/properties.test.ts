@@ -15,7 +15,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 12, arbitrary: fc.nat(6).map((count) => ({ do: 'deliver' as const, count })) },
   { weight: 3, arbitrary: fc.constantFrom('drop' as const, 'lag' as const).map((what) => ({ do: what })) },
   { weight: 5, arbitrary: fc.constant({ do: 'accept' as const }) },
-  { weight: 3, arbitrary: fc.constantFrom('away' as const, 'reach' as const).map((what) => ({ do: what })) },
+  { weight: 3, arbitrary: fc.constantFrom('unavailable' as const, 'available' as const).map((what) => ({ do: what })) },
   { weight: 1, arbitrary: fc.constant({ do: 'break' as const }) },
   { weight: 3, arbitrary: fc.nat(3).map((count) => ({ do: 'repeat' as const, count })) },
   { weight: 1, arbitrary: fc.nat(3).map((count) => ({ do: 'lose' as const, count })) },
