@@ -25,7 +25,7 @@ import { createMemoryStore } from './store/memory/memory-store.js';
 import { loadStoreModule } from './store/module/load-store-module.js';
 import { createRedisStore } from './store/redis/redis-store.js';
 import type { StoreFactoryOptions, StreamStore } from './store/store.js';
-import type { CutOffTimes } from './stream/session/outage-eviction.js';
+import type { OutageTimes } from './stream/session/outage-eviction.js';
 import { StreamModule } from './stream/stream-module.js';
 import { type Clock, systemClock } from './structures/clock.js';
 import { DescriptorReserve } from './transport/admission/descriptor-reserve.js';
@@ -35,8 +35,8 @@ export interface EngineOptions {
   readonly logger?: Logger;
   /** Default: the system's. */
   readonly clock?: Clock;
-  /** How long stream clients are kept, and taken, while the store is out of reach. Default: `cutOff…` of docs/limits.md. */
-  readonly cutOff?: CutOffTimes;
+  /** How long stream clients are kept, and taken, while the store is out of reach. Default: `outage…` of docs/limits.md. */
+  readonly outage?: OutageTimes;
 }
 
 export interface BoundListener {
@@ -94,7 +94,7 @@ export interface RunningEngine {
 export async function startEngine(config: Config, options: EngineOptions = {}): Promise<RunningEngine> {
   const { clock = systemClock } = options;
   const logger = new BoundedLogger(options.logger ?? silentLogger, clock, LINE_RATES);
-  const engine = new Engine(config, await createStores(config, clock, logger), logger, clock, options.cutOff);
+  const engine = new Engine(config, await createStores(config, clock, logger), logger, clock, options.outage);
   try {
     await engine.start();
   } catch (error) {
@@ -128,7 +128,7 @@ class Engine implements RunningEngine {
   readonly listeners: BoundListener[] = [];
   #stopping: Promise<void> | undefined;
 
-  constructor(config: Config, stores: Stores, logger: BoundedLogger, clock: Clock, cutOff: CutOffTimes | undefined) {
+  constructor(config: Config, stores: Stores, logger: BoundedLogger, clock: Clock, outage: OutageTimes | undefined) {
     this.#logger = logger;
     const counters = this.#counters;
     const descriptors = DescriptorReserve.ofProcess();
@@ -154,7 +154,7 @@ class Engine implements RunningEngine {
         config: stream,
         fabric,
         store: stores.stream,
-        cutOff,
+        outage,
         clock,
         logger,
         directory: sessions,

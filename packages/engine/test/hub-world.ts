@@ -33,13 +33,13 @@ export class Socket implements Subscriber {
     this.written.push(frames.toString('latin1'));
   }
 
-  tryHold(): boolean {
+  tryLock(): boolean {
     if (!this.ready) return false;
     this.#held = true;
     return true;
   }
 
-  release(): void {
+  unlock(): void {
     this.#held = false;
     this.drain();
   }

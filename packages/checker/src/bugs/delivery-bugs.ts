@@ -79,15 +79,15 @@ export const DELIVERY_BUGS: readonly Bug[] = [
           },
       ),
   })),
-  bug('caught-up-before-it-is-sent', 'I4', 'who was out of reach is told of a position before what was missed is sent', () => ({
+  bug('caught-up-before-it-is-sent', 'I4', 'who was out of setAvailable is told of a position before what was missed is sent', () => ({
     install: () =>
       replaced(
         Hub.prototype,
-        'reach',
-        (reach) =>
+        'setAvailable',
+        (setAvailable) =>
           function hasty(this: Hub, ref, reachable) {
             this.flush = () => {};
-            reach.call(this, ref, reachable);
+            setAvailable.call(this, ref, reachable);
             Reflect.deleteProperty(this, 'flush');
           },
       ),

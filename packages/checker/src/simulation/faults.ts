@@ -1,4 +1,4 @@
-import type { Connection, SubscriptionTriggers } from '@rivulet/engine/parts';
+import type { Connection, JoinLeaveTriggers } from '@rivulet/engine/parts';
 import type { StreamStore } from '@rivulet/engine/stores';
 import { SimStore, type SimStoreParts } from './sim-store.js';
 
@@ -15,7 +15,7 @@ export interface Faults {
   connection(connection: Connection): Connection;
   /** Between a worker session and its socket. */
   workerConnection(connection: Connection): Connection;
-  triggers(triggers: SubscriptionTriggers): SubscriptionTriggers;
+  triggers(triggers: JoinLeaveTriggers): JoinLeaveTriggers;
   /** Replaces methods for the time of a run; answers what puts them back. */
   install(): () => void;
 }

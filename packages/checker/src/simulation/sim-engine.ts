@@ -1,20 +1,20 @@
 import {
-  BackedStore,
-  Backends,
   Channels,
   ExpiryWatch,
   FrameEncoder,
   FunctionFabric,
   Hub,
   type JoinEvent,
+  JoinLeaveTriggers,
   Leases,
   type Logger,
   registerStreamFunctions,
-  type SessionRoom,
   type StreamConfig,
   StreamSession,
-  SubscriptionTriggers,
+  type StreamSessionContext,
   silentLogger,
+  WorkerBackedStore,
+  WorkerBackends,
   WorkerRegistry,
   WorkerSession,
 } from '@rivulet/engine/parts';
@@ -50,7 +50,7 @@ export class SimEngine {
   readonly #workers = new WorkerRegistry<WorkerSession>(() => {});
   readonly #channels: Channels;
   readonly #hub: Hub;
-  readonly #room: SessionRoom;
+  readonly #sessionContext: StreamSessionContext;
   readonly #leases: Leases;
   readonly #connections = new Set<SimConnection>();
   #killed = false;
@@ -61,15 +61,15 @@ export class SimEngine {
     this.store = options.store;
     this.#fabric = new FunctionFabric(logger);
     this.#channels = new Channels(clock);
-    const store = new BackedStore(faults.store(options.store), new Backends(this.#fabric, config, clock, logger), logger);
+    const store = new WorkerBackedStore(faults.store(options.store), new WorkerBackends(this.#fabric, config, clock, logger), logger);
     const frames = new FrameEncoder(clock, config.injectId);
     this.#hub = new Hub({ store, frames, limits: config, clock, logger });
     const policy = { failClosed: false, authenticated: options.rights !== undefined, timeoutMs: config.joinTimeoutMs };
-    const triggers = faults.triggers(new SubscriptionTriggers(this.#fabric, policy, logger));
+    const triggers = faults.triggers(new JoinLeaveTriggers(this.#fabric, policy, logger));
     registerStreamFunctions({ fabric: this.#fabric, store, idempotencyRetentionMs: config.idempotencyRetentionMs, logger });
     if (options.rights !== undefined) this.#guard(triggers, options.rights);
     this.#leases = new Leases(store, logger);
-    this.#room = {
+    this.#sessionContext = {
       hub: this.#hub,
       triggers,
       leases: this.#leases,
@@ -79,27 +79,27 @@ export class SimEngine {
       sessions: new Set(),
       expiry: new ExpiryWatch(clock),
     };
-    store.doubts.onDoubt((ref) => this.#hub.refreshGroup(ref));
+    store.uncertainGroups.onUncertain((ref) => this.#hub.refreshGroup(ref));
     const started = store.start({
       onCommit: (commit: Commit) => {
         if (!this.#hub.watches(commit.stream, commit.group)) return;
         this.#hub.publish(commit, frames.change(commit));
       },
       onBreak: (ref, reason, position) => this.#hub.restart(ref, reason, position),
-      onAvailability: (ref, available) => this.#hub.reach(ref, available),
+      onAvailability: (ref, available) => this.#hub.setAvailable(ref, available),
     });
     started.catch(failRound);
   }
 
   /** Figures that must come back to where they were. */
   get figures(): Readonly<Record<string, number>> {
-    return { sessions: this.#room.sessions.size, groups: this.#hub.groupCount, workers: this.#workers.size };
+    return { sessions: this.#sessionContext.sessions.size, groups: this.#hub.groupCount, workers: this.#workers.size };
   }
 
   acceptStream(connection: SimConnection, who: string): void {
     this.#accept(connection);
     const access = { now: { kind: 'allowed', context: { who }, expiresAtMs: undefined } } as const;
-    connection.own(new StreamSession(this.#room, this.#options.faults.connection(connection), access));
+    connection.own(new StreamSession(this.#sessionContext, this.#options.faults.connection(connection), access));
   }
 
   acceptWorker(connection: SimConnection): void {
@@ -134,7 +134,7 @@ export class SimEngine {
   }
 
   /** Join and leave functions: they take their time, and say no by an answer or by failing. */
-  #guard(triggers: SubscriptionTriggers, rights: ReadonlySet<string>): void {
+  #guard(triggers: JoinLeaveTriggers, rights: ReadonlySet<string>): void {
     const { time, random, record } = this.#options;
     this.#fabric.registerBuiltin(
       'authz::join',

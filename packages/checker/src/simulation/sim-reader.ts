@@ -66,7 +66,7 @@ export class SimReader implements Peer {
   }
 
   /** The engine ends its connection. */
-  sendAway(): void {
+  evict(): void {
     this.#connection?.close('refused');
   }
 

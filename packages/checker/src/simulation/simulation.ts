@@ -279,7 +279,7 @@ export class Simulation implements SimWorld {
       const granted = random.chance(0.5);
       this.right(reader.client.who, random.pick(this.plan.groups), granted);
       // Who loses a right is sent away, as by an operator; what it may still read it asks for again.
-      if (!granted) reader.sendAway();
+      if (!granted) reader.evict();
     }
   }
 
@@ -313,7 +313,7 @@ export class Simulation implements SimWorld {
   /** Connections come and go; what an engine keeps of them must not. */
   async #probe(): Promise<void> {
     for (let round = 0; round < 6; round++) {
-      for (const reader of this.readers) reader.sendAway();
+      for (const reader of this.readers) reader.evict();
       await this.time.runUntil(this.time.monotonic() + 3_000);
       this.record({ p: 'engine', type: 'ok', f: 'sample', values: { ...this.#engine?.figures, timers: this.time.pending } });
     }

@@ -17,18 +17,18 @@ import { registerStreamFunctions } from './functions/stream-functions.js';
 import { streamTriggerConfig } from './functions/stream-schemas.js';
 import { Leases } from './leases/leases.js';
 import { AuthGate } from './session/auth-gate.js';
-import { SubscriptionTriggers } from './session/join-leave-triggers.js';
-import { type CutOffTimes, CutOffWatch } from './session/outage-eviction.js';
+import { JoinLeaveTriggers } from './session/join-leave-triggers.js';
+import { OutageEviction, type OutageTimes } from './session/outage-eviction.js';
 import { registerSessionFunctions } from './session/session-functions.js';
 import { StreamGateway } from './session/stream-gateway.js';
-import { BackedStore } from './worker-store/worker-backed-store.js';
-import { Backends } from './worker-store/worker-backends.js';
+import { WorkerBackedStore } from './worker-store/worker-backed-store.js';
+import { WorkerBackends } from './worker-store/worker-backends.js';
 
 export interface StreamModuleOptions {
   readonly config: StreamConfig;
   readonly fabric: Fabric;
   readonly store: StreamStore;
-  readonly cutOff?: CutOffTimes | undefined;
+  readonly outage?: OutageTimes | undefined;
   /** Sessions of all listeners by the identity of their user. */
   readonly directory?: SessionDirectory;
   readonly clock: Clock;
@@ -46,12 +46,12 @@ export class StreamModule {
   readonly #frames: FrameEncoder;
   readonly #changes: ChangeTriggers;
   readonly #leases: Leases;
-  readonly #cutOff: CutOffWatch;
+  readonly #outage: OutageEviction;
 
   constructor(options: StreamModuleOptions) {
     const { config, fabric, clock, logger, directory = new SessionDirectory() } = options;
-    const backends = new Backends(fabric, config, clock, logger);
-    const store = new BackedStore(options.store, backends, logger);
+    const backends = new WorkerBackends(fabric, config, clock, logger);
+    const store = new WorkerBackedStore(options.store, backends, logger);
     this.#options = options;
     this.#frames = new FrameEncoder(clock, config.injectId);
     this.#changes = new ChangeTriggers(fabric, logger, (stream, wanted) =>
@@ -63,10 +63,10 @@ export class StreamModule {
     this.hub = new Hub({ store, frames: this.#frames, limits: config, clock, logger, spool: this.spool });
     // Those who watch since before hold what was there: as after a restart of the engine what the store has, which is nothing.
     backends.onMove((stream) => this.hub.refresh(stream));
-    store.doubts.onDoubt((ref) => this.hub.refreshGroup(ref));
+    store.uncertainGroups.onUncertain((ref) => this.hub.refreshGroup(ref));
     const policy = { failClosed: config.joinFailClosed, authenticated: config.authFunction !== undefined, timeoutMs: config.joinTimeoutMs };
     this.#leases = new Leases(store, logger);
-    const triggers = new SubscriptionTriggers(fabric, policy, logger);
+    const triggers = new JoinLeaveTriggers(fabric, policy, logger);
     registerStreamFunctions({ fabric, store, idempotencyRetentionMs: config.idempotencyRetentionMs, logger });
     fabric.provideTriggerType('stream', 'Fires after a change of a stream.', this.#changes, streamTriggerConfig);
     fabric.provideTriggerType('stream:join', 'Asked before a client may watch.', triggers.joins, streamTriggerConfig);
@@ -74,7 +74,7 @@ export class StreamModule {
     this.gateway = new StreamGateway({
       config,
       auth: new AuthGate(fabric, config, clock, logger),
-      room: {
+      sessionContext: {
         hub: this.hub,
         triggers,
         leases: this.#leases,
@@ -84,13 +84,13 @@ export class StreamModule {
         expiry: new ExpiryWatch(clock),
         directory,
       },
-      refuseMs: options.cutOff?.refuseMs,
+      refuseMs: options.outage?.refuseMs,
       clock,
       logger,
       ...(options.counters === undefined ? {} : { counters: options.counters }),
       ...(options.descriptors === undefined ? {} : { descriptors: options.descriptors }),
     });
-    this.#cutOff = new CutOffWatch({ ...options.cutOff, connections: () => this.gateway.sessions, clock, logger });
+    this.#outage = new OutageEviction({ ...options.outage, connections: () => this.gateway.sessions, clock, logger });
     directory.findBy((id) => Array.from(this.gateway.sessions).find((session) => session.hasSessionId(id)));
     registerSessionFunctions({ fabric, sessions: () => this.gateway.sessions, logger });
   }
@@ -100,7 +100,7 @@ export class StreamModule {
     await store.start({
       onCommit: (commit) => this.#committed(commit),
       onBreak: (ref, reason, position) => this.hub.restart(ref, reason, position),
-      onAvailability: (ref, available) => this.#reach(ref, available),
+      onAvailability: (ref, available) => this.#setAvailable(ref, available),
       onReleased: () => runInBackground(this.#leases.holdAgain(), logger, 'leases_hold_again'),
     });
     if (config.authFunction !== undefined && !fabric.hasFunction(config.authFunction)) {
@@ -113,16 +113,16 @@ export class StreamModule {
 
   /** Closes the clients first, then the store, when nothing can write any more. */
   async stop(): Promise<void> {
-    this.#cutOff.end();
+    this.#outage.end();
     this.hub.stop();
     this.#leases.close();
     await this.#options.store.close();
   }
 
-  #reach(ref: GroupRef | undefined, reachable: boolean): void {
-    this.hub.reach(ref, reachable);
-    if (this.hub.anythingAway) this.#cutOff.begin();
-    else this.#cutOff.end();
+  #setAvailable(ref: GroupRef | undefined, reachable: boolean): void {
+    this.hub.setAvailable(ref, reachable);
+    if (this.hub.isAnythingUnavailable) this.#outage.begin();
+    else this.#outage.end();
   }
 
   #committed(commit: Commit): void {

@@ -186,13 +186,13 @@ it('no snapshot is opened for a reader that takes nothing, nor kept while it wai
   await settled();
   expect(opened).not.toHaveBeenCalled();
   // Another message takes the socket between the look at it and the first fragment.
-  world.onSnapshot = () => socket.tryHold();
+  world.onSnapshot = () => socket.tryLock();
   socket.hasRoom = true;
   socket.drain();
   await expect.poll(() => world.spool?.bytes).toBeGreaterThan(20_000_000);
   await expect.poll(() => world.openSnapshots).toBe(0);
   world.onSnapshot = () => {};
-  socket.release();
+  socket.unlock();
   await expect.poll(() => values(socket)).toBe(200);
 });
 

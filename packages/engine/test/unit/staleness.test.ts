@@ -40,12 +40,12 @@ describe('RV-17', () => {
     written();
     const commit = (offset: number) => world.publish(offset);
     commit(101);
-    world.hub.reach(REF, false);
-    world.hub.reach(REF, false);
+    world.hub.setAvailable(REF, false);
+    world.hub.setAvailable(REF, false);
     expect(written()).toEqual(['update 101', 'stale s1', 'stale s2']);
     commit(102);
-    world.hub.reach(REF, true);
-    world.hub.reach(REF, true);
+    world.hub.setAvailable(REF, true);
+    world.hub.setAvailable(REF, true);
     expect(written()).toEqual(['update 102', 'caught_up s1 102', 'caught_up s2 102']);
   });
 
@@ -53,17 +53,17 @@ describe('RV-17', () => {
     await join();
     world.flushes = false;
     world.publish(101);
-    world.hub.reach(REF, false);
+    world.hub.setAvailable(REF, false);
     world.publish(102);
-    world.hub.reach(REF, true);
+    world.hub.setAvailable(REF, true);
     expect(written()).toEqual(['update 101', 'stale s1', 'update 102', 'caught_up s1 102']);
   });
 
   it('who knows no positions gets nothing of it', async () => {
     world.socket.positions = false;
     await join();
-    world.hub.reach(REF, false);
-    world.hub.reach(REF, true);
+    world.hub.setAvailable(REF, false);
+    world.hub.setAvailable(REF, true);
     await settled();
     expect(written()).toEqual([]);
   });
@@ -75,7 +75,7 @@ describe('RV-17', () => {
     await join({}, slower);
     for (const each of [slow, slower]) each.hasRoom = false;
     world.publish(101);
-    world.hub.reach(REF, false);
+    world.hub.setAvailable(REF, false);
     await settled();
     expect([written(slow), written(slower)]).toEqual([[], []]);
     slow.hasRoom = true;
@@ -84,7 +84,7 @@ describe('RV-17', () => {
     expect(written(slow)).toEqual(['update 101', 'stale s1']);
     slow.hasRoom = false;
     world.publish(102);
-    world.hub.reach(REF, true);
+    world.hub.setAvailable(REF, true);
     for (const each of [slow, slower]) {
       each.hasRoom = true;
       each.drain();
@@ -97,7 +97,7 @@ describe('RV-17', () => {
   it('who stood at the head with a full socket is told as soon as it takes something', async () => {
     await join();
     world.socket.hasRoom = false;
-    world.hub.reach(REF, false);
+    world.hub.setAvailable(REF, false);
     world.socket.hasRoom = true;
     world.socket.drain();
     await settled();
@@ -107,23 +107,23 @@ describe('RV-17', () => {
   it('who joins meanwhile and can be answered from the log is told behind its answer', async () => {
     await join();
     world.publish(101);
-    world.hub.reach(REF, false);
+    world.hub.setAvailable(REF, false);
     const late = new Socket();
     late.positions = true;
     world.hub.join(world.hub.open(late, REF), { subscriptionId: 'late', item: undefined, since: { epoch: 'e', offset: 100 } });
     await settled();
     expect(written(late)).toEqual(['resumed late', 'update 101', 'stale late']);
-    world.hub.reach(REF, true);
+    world.hub.setAvailable(REF, true);
     expect(written(late)).toEqual(['caught_up late 101']);
   });
 
   it('a sync ends it, and nothing else is said', async () => {
     await join();
-    world.hub.reach(REF, false);
+    world.hub.setAvailable(REF, false);
     world.offset = 5;
     world.epoch = 'f';
     world.hub.restart(REF, 'epoch', { epoch: 'f', offset: 5 });
-    world.hub.reach(REF, true);
+    world.hub.setAvailable(REF, true);
     await settled();
     world.publish(6);
     expect(written()).toEqual(['stale s1', 'syncing s1', 'sync 5', 'update 6']);
@@ -138,7 +138,7 @@ describe('RV-17', () => {
     };
     world.hub.restart(REF, 'gap', { epoch: 'e', offset: 110 });
     world.offset = 110;
-    world.hub.reach(REF, false);
+    world.hub.setAvailable(REF, false);
     world.socket.hasRoom = true;
     world.socket.drain();
     await settled();
@@ -147,12 +147,16 @@ describe('RV-17', () => {
 
   it('the store and its groups are known to be away for as long as they are', async () => {
     const subscription = await join();
-    world.hub.reach(REF, false);
-    expect([world.hub.anythingAway, world.hub.awaySince(subscription) !== undefined]).toEqual([true, true]);
-    world.hub.reach(undefined, false);
-    expect(world.hub.storeAwayMs).toBeGreaterThanOrEqual(0);
-    world.hub.reach(undefined, true);
-    world.hub.reach(REF, true);
-    expect([world.hub.anythingAway, world.hub.awaySince(subscription), world.hub.storeAwayMs]).toEqual([false, undefined, 0]);
+    world.hub.setAvailable(REF, false);
+    expect([world.hub.isAnythingUnavailable, world.hub.unavailableSince(subscription) !== undefined]).toEqual([true, true]);
+    world.hub.setAvailable(undefined, false);
+    expect(world.hub.storeUnavailableMs).toBeGreaterThanOrEqual(0);
+    world.hub.setAvailable(undefined, true);
+    world.hub.setAvailable(REF, true);
+    expect([world.hub.isAnythingUnavailable, world.hub.unavailableSince(subscription), world.hub.storeUnavailableMs]).toEqual([
+      false,
+      undefined,
+      0,
+    ]);
   });
 });

@@ -9,8 +9,8 @@ const SILENT: Subscriber = {
   positions: false,
   hasRoom: true,
   whenChanged: () => Promise.resolve(),
-  tryHold: () => true,
-  release() {},
+  tryLock: () => true,
+  unlock() {},
   fail() {},
 };
 

@@ -43,7 +43,7 @@ export interface TestEngineOptions {
   readonly guest?: { readonly rbac?: Partial<RbacConfig>; readonly manager?: Partial<WorkerManagerConfig> };
   /** Worker listeners beside the main one, with the defaults. */
   readonly moreListeners?: number;
-  readonly cutOff?: EngineOptions['cutOff'];
+  readonly outage?: EngineOptions['outage'];
   /** Default: the in-memory stores. */
   readonly lmdb?: boolean;
 }
@@ -79,7 +79,7 @@ export async function startTestEngine(options: TestEngineOptions = {}): Promise<
     },
     {
       logger: { debug: record('debug'), info: record('info'), warn: record('warn'), error: record('error') },
-      ...(options.cutOff === undefined ? {} : { cutOff: options.cutOff }),
+      ...(options.outage === undefined ? {} : { outage: options.outage }),
     },
   );
   let stopped = false;

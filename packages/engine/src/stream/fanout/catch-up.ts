@@ -8,10 +8,10 @@ import type { SharedTurn } from '../frames/shared-turn.js';
 import { type CompactedRead, EVERY_ITEM, gapFrame, readCompacted, readCompactedItem } from './compacted-changes.js';
 import { type GroupFanout, SEGMENT_BYTES } from './group-fanout.js';
 import type { SharedChanges } from './shared-changes.js';
-import { tellReach, tellStranded } from './staleness.js';
+import { notifyAvailability, notifyUnavailable } from './staleness.js';
 import { Membership, type Subscription, type SyncTarget } from './subscription.js';
 import { changesSoon, readSync, writeWhole } from './sync.js';
-import type { SyncBuilder } from './sync-cache.js';
+import type { SyncCache } from './sync-cache.js';
 
 /** A commit that a snapshot shows reaches the log within a turn of the event loop. */
 const APPEND_MS = 1_000;
@@ -25,7 +25,7 @@ const WARN_MS = 60_000;
 export interface CatchUpOptions {
   readonly store: StreamStore;
   readonly frames: FrameEncoder;
-  readonly syncs: SyncBuilder;
+  readonly syncs: SyncCache;
   readonly changes: SharedChanges;
   readonly turns: SharedTurn;
   /** The store answers from another history than the log has, and has not said so. */
@@ -67,7 +67,7 @@ export class CatchUp {
       } catch (error) {
         // The store can't be read now. Nothing is sent instead: a wrong `sync` would be believed.
         this.#warn(subscription, error);
-        tellStranded(subscription, this.#options.frames);
+        notifyUnavailable(subscription, this.#options.frames);
         await delay(retryMs);
         retryMs = Math.min(retryMs * 2, LAST_RETRY_MS);
       }
@@ -102,7 +102,7 @@ export class CatchUp {
         continue;
       }
       if (subscription.cursor >= fanout.log.head) {
-        tellReach(subscription, this.#options.frames);
+        notifyAvailability(subscription, this.#options.frames);
         fanout.goLive(subscription);
         return;
       }
@@ -220,7 +220,7 @@ export class CatchUp {
       if (written !== 'whole') return;
       this.compacted++;
       // Even if the cursor was lost meanwhile: the client has its answer, and is one of those who are lost.
-      subscription.reach(offset, history);
+      subscription.noteShown(offset, history);
       this.#answered(subscription, member);
     } finally {
       result.close();
@@ -237,7 +237,7 @@ export class CatchUp {
       this.#options.frames.control({ type: 'resumed', data: { subscriptionId, mode: 'tail', ...epochOf(since), from: since.offset, to } }),
     );
     if (fresh) {
-      subscription.reach(since.offset, fanout.history);
+      subscription.noteShown(since.offset, fanout.history);
       return this.#answered(subscription, member);
     }
     // What the socket watches already stands at the cursor: only the new one gets the frames up to there.
@@ -289,7 +289,7 @@ export class CatchUp {
       if (written !== 'whole') return;
       for (const member of subscription.receivers(target)) member.outdated = false;
       if (target.gapAfter !== undefined) await this.#tellGap(subscription, target, target.gapAfter, offset);
-      subscription.reach(offset, history);
+      subscription.noteShown(offset, history);
       if (subscription.nextSync === target) subscription.syncDone();
     } finally {
       sync.close();

@@ -8,7 +8,7 @@ import type { SharedTurn } from '../frames/shared-turn.js';
 import { type GroupFanout, SEGMENT_BYTES } from './group-fanout.js';
 import type { SharedChanges } from './shared-changes.js';
 import type { Membership, Subscriber } from './subscription.js';
-import { type Written, writeSoon, writeWhole } from './sync.js';
+import { type WriteOutcome, writeSoon, writeWhole } from './sync.js';
 
 /** Pieces below this size are copied into one buffer; larger ones are written as they are. */
 const JOINED_BYTES = 16_384;
@@ -20,7 +20,7 @@ export interface Compacted {
    * Writes the wanted changes, between the frames that begin and end them for `members`. The frame that announces lost events is written
    * together with the end. The result is as for a `sync`.
    */
-  writeTo(to: Reader): Promise<Written>;
+  writeTo(to: Reader): Promise<WriteOutcome>;
   close(): void;
 }
 
@@ -35,7 +35,7 @@ export const EVERY_ITEM: EntryFilter = { wantsAll: true, wants: () => true };
 
 export type CompactedRead = { readonly kind: 'stale'; readonly reason: SyncReason } | ({ readonly kind: 'compacted' } & Compacted);
 
-interface Sources {
+interface CompactedDeps {
   readonly store: StreamStore;
   readonly frames: FrameEncoder;
   readonly changes: SharedChanges;
@@ -43,7 +43,11 @@ interface Sources {
 }
 
 /** Reads what changed in a group since a position. */
-export async function readCompacted({ frames, changes, turns }: Sources, fanout: GroupFanout, since: Position): Promise<CompactedRead> {
+export async function readCompacted(
+  { frames, changes, turns }: CompactedDeps,
+  fanout: GroupFanout,
+  since: Position,
+): Promise<CompactedRead> {
   const read = await changes.read(fanout, since);
   if (read.kind === 'stale') return read;
   const { position, pinned } = read;
@@ -54,7 +58,7 @@ export async function readCompacted({ frames, changes, turns }: Sources, fanout:
       const write = (pieces: readonly Buffer[]) => (pinned ? writeSoon : writeWhole)(subscriber, joined(pieces));
       let pending = members.map((member) => begin(frames, member, since, position));
       let bytes = 0;
-      let begun: Written = 'nothing';
+      let begun: WriteOutcome = 'nothing';
       try {
         for await (const piece of read.pieces(filter)) {
           if (bytes > 0 && bytes + piece.length > SEGMENT_BYTES) {
@@ -81,7 +85,7 @@ export async function readCompacted({ frames, changes, turns }: Sources, fanout:
 
 /** Of one item: its newest value tells all. */
 export async function readCompactedItem(
-  { store, frames }: Pick<Sources, 'store' | 'frames'>,
+  { store, frames }: Pick<CompactedDeps, 'store' | 'frames'>,
   fanout: GroupFanout,
   item: string,
   since: Position,

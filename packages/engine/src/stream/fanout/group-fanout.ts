@@ -46,7 +46,7 @@ export class GroupFanout<Reader extends LiveReader = LiveReader> implements Grou
   /** Monotonic milliseconds of the last line about a failed read; none was written yet. */
   warnedAt = Number.NEGATIVE_INFINITY;
   /** Monotonic milliseconds since which the store can't reach the group, as it has said. */
-  awaySince: number | undefined;
+  unavailableSince: number | undefined;
   readonly #watch: () => Promise<void>;
   #watching: Promise<void> | undefined;
   #watched = false;

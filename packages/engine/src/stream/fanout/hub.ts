@@ -13,9 +13,9 @@ import type { Spool } from '../frames/spool.js';
 import { CatchUp } from './catch-up.js';
 import { GroupFanout } from './group-fanout.js';
 import { SharedChanges } from './shared-changes.js';
-import { tellReach } from './staleness.js';
+import { notifyAvailability } from './staleness.js';
 import { type JoinRequest, Membership, type Subscriber, Subscription } from './subscription.js';
-import { SyncBuilder } from './sync-cache.js';
+import { SyncCache } from './sync-cache.js';
 
 /** How long the log of a group outlives its last subscription: a client that reconnects finds it. */
 const LINGER_MS = 60_000;
@@ -53,7 +53,7 @@ export class Hub {
   readonly #options: HubOptions;
   readonly #groups = new PairMap<GroupFanout<Subscription>>();
   readonly #catchUp: CatchUp;
-  readonly #syncs: SyncBuilder;
+  readonly #syncs: SyncCache;
   readonly #changes: SharedChanges;
   readonly #idle = new Map<GroupFanout<Subscription>, number>();
   /** Groups with entries in their log, those changed longest ago first. */
@@ -65,9 +65,9 @@ export class Hub {
   #scheduled = false;
   #logBytes = 0;
   /** Monotonic milliseconds since which the store is away as a whole. */
-  #storeAwaySince: number | undefined;
+  #storeUnavailableSince: number | undefined;
   /** Groups that are away. */
-  #away = 0;
+  #unavailable = 0;
 
   constructor(options: HubOptions) {
     this.#options = options;
@@ -75,7 +75,7 @@ export class Hub {
     const { store, frames, clock, logger } = options;
     const budget = new ByteBudget(LIMITS.builtSyncsBytes);
     const { spool } = options;
-    this.#syncs = new SyncBuilder({ store, frames, clock, budget, spool });
+    this.#syncs = new SyncCache({ store, frames, clock, budget, spool });
     this.#changes = new SharedChanges({ store, frames, clock, budget, spool });
     const turns = new SharedTurn(SHARED_TURN_BYTES);
     const onOtherEpoch = (ref: GroupRef, position: Position) => this.restart(ref, 'epoch', position);
@@ -156,37 +156,37 @@ export class Hub {
   }
 
   /** A watched group can't be reached, or can again; `undefined`: the store as a whole. As in `StoreEvents`. */
-  reach(ref: GroupRef | undefined, reachable: boolean): void {
+  setAvailable(ref: GroupRef | undefined, reachable: boolean): void {
     const since = reachable ? undefined : this.#options.clock.monotonic();
     if (ref === undefined) {
-      this.#storeAwaySince = since;
+      this.#storeUnavailableSince = since;
       return;
     }
     const fanout = this.#groups.get(ref.stream, ref.group);
-    if (fanout === undefined || (fanout.awaySince === undefined) === reachable) return;
+    if (fanout === undefined || (fanout.unavailableSince === undefined) === reachable) return;
     // What was appended in this turn stands before it.
     this.flush();
-    fanout.awaySince = since;
-    this.#away += reachable ? -1 : 1;
+    fanout.unavailableSince = since;
+    this.#unavailable += reachable ? -1 : 1;
     for (const subscription of fanout.live()) {
-      if (subscription.subscriber.ready) tellReach(subscription, this.#options.frames);
+      if (subscription.subscriber.ready) notifyAvailability(subscription, this.#options.frames);
       else if (subscription.subscriber.positions) fanout.lag(subscription, this.#start);
     }
   }
 
   /** Whether the store, or a group of it, can't be reached. */
-  get anythingAway(): boolean {
-    return this.#storeAwaySince !== undefined || this.#away > 0;
+  get isAnythingUnavailable(): boolean {
+    return this.#storeUnavailableSince !== undefined || this.#unavailable > 0;
   }
 
   /** Milliseconds for which the store has been away as a whole; 0: it is there. */
-  get storeAwayMs(): number {
-    return this.#storeAwaySince === undefined ? 0 : this.#options.clock.monotonic() - this.#storeAwaySince;
+  get storeUnavailableMs(): number {
+    return this.#storeUnavailableSince === undefined ? 0 : this.#options.clock.monotonic() - this.#storeUnavailableSince;
   }
 
   /** Monotonic milliseconds since which nothing of it can be read; `undefined`: it can be reached. Of one that never was: since the store is away. */
-  awaySince({ fanout }: Subscription): number | undefined {
-    return fanout.awaySince ?? (fanout.isWatched ? undefined : this.#storeAwaySince);
+  unavailableSince({ fanout }: Subscription): number | undefined {
+    return fanout.unavailableSince ?? (fanout.isWatched ? undefined : this.#storeUnavailableSince);
   }
 
   /** The groups of a stream are read elsewhere from now on: everybody gets a `sync` of what is there. */
@@ -303,7 +303,7 @@ export class Hub {
 
   #forget(fanout: GroupFanout<Subscription>): void {
     this.#idle.delete(fanout);
-    if (fanout.awaySince !== undefined) this.#away--;
+    if (fanout.unavailableSince !== undefined) this.#unavailable--;
     this.#logged.delete(fanout);
     this.#syncs.forget(fanout);
     this.#changes.forget(fanout);

@@ -22,7 +22,7 @@ export interface GroupChanges {
 
 export type ChangesRead = { readonly kind: 'stale'; readonly reason: SyncReason } | GroupChanges;
 
-interface Sources {
+interface SharedChangesDeps {
   readonly store: StreamStore;
   readonly frames: FrameEncoder;
   readonly clock: Clock;
@@ -32,7 +32,7 @@ interface Sources {
   readonly spool: Spool | undefined;
 }
 
-interface Waiting {
+interface WaitingCursor {
   readonly since: Position;
   readonly resolve: (read: ChangesRead | Promise<ChangesRead>) => void;
   readonly reject: (error: unknown) => void;
@@ -47,22 +47,22 @@ const LARGE_MS = 60_000;
  * a moment and serves until something changes. An answer that is too large to be kept is read by each reader for itself.
  */
 export class SharedChanges {
-  readonly #from: Sources;
+  readonly #deps: SharedChangesDeps;
   /** Cursors that wait for the next read of a group; present while a read of the group runs. */
-  readonly #lines = new Map<GroupFanout, Waiting[]>();
+  readonly #lines = new Map<GroupFanout, WaitingCursor[]>();
   readonly #kept = new Map<GroupFanout, BuiltChanges>();
   /** Cursors at or below `from` have too much to be shared; believed until a monotonic time. */
   readonly #large = new WeakMap<GroupFanout, { readonly from: number; readonly until: number }>();
 
-  constructor(sources: Sources) {
-    this.#from = sources;
+  constructor(sources: SharedChangesDeps) {
+    this.#deps = sources;
   }
 
   read(fanout: GroupFanout, since: Position): Promise<ChangesRead> {
     const kept = this.#kept.get(fanout);
     if (kept?.serves(fanout, since) === true) return Promise.resolve(kept.lend(since));
     const large = this.#large.get(fanout);
-    if (large !== undefined && since.offset <= large.from && large.until > this.#from.clock.monotonic())
+    if (large !== undefined && since.offset <= large.from && large.until > this.#deps.clock.monotonic())
       return this.#streamed(fanout, since);
     return new Promise((resolve, reject) => {
       const waiting = { since, resolve, reject };
@@ -83,7 +83,7 @@ export class SharedChanges {
     for (const [fanout, built] of this.#kept) if (!built.isRead || !built.isCurrent(fanout)) this.forget(fanout);
   }
 
-  async #serveLine(fanout: GroupFanout, line: Waiting[]): Promise<void> {
+  async #serveLine(fanout: GroupFanout, line: WaitingCursor[]): Promise<void> {
     this.#lines.set(fanout, line);
     try {
       while (line.length > 0) await this.#serve(fanout, line.splice(0));
@@ -93,8 +93,8 @@ export class SharedChanges {
   }
 
   /** Settles every one of `asked`, whatever happens. */
-  async #serve(fanout: GroupFanout, asked: readonly Waiting[]): Promise<void> {
-    const byEpoch = new Map<string, Waiting[]>();
+  async #serve(fanout: GroupFanout, asked: readonly WaitingCursor[]): Promise<void> {
+    const byEpoch = new Map<string, WaitingCursor[]>();
     for (const waiting of asked) {
       const { epoch } = waiting.since;
       const same = byEpoch.get(epoch);
@@ -111,7 +111,7 @@ export class SharedChanges {
     }
   }
 
-  async #serveEpoch(fanout: GroupFanout, same: readonly Waiting[]): Promise<void> {
+  async #serveEpoch(fanout: GroupFanout, same: readonly WaitingCursor[]): Promise<void> {
     let rest = same.toSorted((a, b) => a.since.offset - b.since.offset);
     for (let oldest = rest[0]; oldest !== undefined; oldest = rest[0]) {
       const { since } = oldest;
@@ -133,7 +133,7 @@ export class SharedChanges {
   }
 
   async #build(fanout: GroupFanout, since: Position): Promise<BuiltChanges | { readonly kind: 'large' } | StaleRead> {
-    const { store, frames, budget, clock } = this.#from;
+    const { store, frames, budget, clock } = this.#deps;
     const { history } = fanout;
     const changes = await store.changes(fanout, since);
     if (changes.kind === 'stale') return changes;
@@ -177,7 +177,7 @@ export class SharedChanges {
 
   /** For one reader: the engine writes all of it to a file, or the reader reads the store itself for a short time. */
   async #streamed(fanout: GroupFanout, since: Position): Promise<ChangesRead> {
-    const { store, spool } = this.#from;
+    const { store, spool } = this.#deps;
     const spools = spool !== undefined && !spool.isFull;
     const changes = await store.changes(fanout, since, spools ? 'engine' : 'reader');
     if (changes.kind === 'stale') return changes;
@@ -214,7 +214,7 @@ export class SharedChanges {
     for await (const chunk of changes.chunks()) {
       for (const entry of chunk) {
         if (!filter.wantsAll && !filter.wants(entry.item)) continue;
-        const { frame } = encodeEntry(this.#from.frames, fanout, entry, since.offset, changes.timestamp);
+        const { frame } = encodeEntry(this.#deps.frames, fanout, entry, since.offset, changes.timestamp);
         if (bytes > 0 && bytes + frame.length > SEGMENT_BYTES) {
           yield Buffer.concat(pending);
           pending = [];
@@ -233,7 +233,7 @@ type StaleRead = Extract<ChangesRead, { kind: 'stale' }>;
 
 const AHEAD: StaleRead = { kind: 'stale', reason: 'ahead' };
 
-interface BuiltParts {
+interface BuiltChangesData {
   readonly position: Position;
   /** Cursors at or after this offset are served. */
   readonly from: number;
@@ -245,14 +245,14 @@ interface BuiltParts {
 /** Finished frames for all cursors between two offsets. Their bytes are given back when they are kept no longer and nobody reads them. */
 class BuiltChanges {
   readonly kind = 'changes';
-  readonly #made: BuiltParts;
+  readonly #made: BuiltChangesData;
   readonly #giveBack: () => void;
   /** The builder counts as a reader until all who waited have theirs. */
   #readers = 1;
   #kept = true;
   #given = false;
 
-  constructor(made: BuiltParts, giveBack: () => void) {
+  constructor(made: BuiltChangesData, giveBack: () => void) {
     this.#made = made;
     this.#giveBack = giveBack;
   }

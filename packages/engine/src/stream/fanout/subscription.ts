@@ -15,12 +15,12 @@ export interface Subscriber {
   /** Below the watermark; what the holder of the socket looks at between fragments. */
   readonly hasRoom: boolean;
   /**
-   * Takes the socket for one message in several fragments: `ready` is false for everyone until `release`. False while it is not `ready`.
+   * Takes the socket for one message in several fragments: `ready` is false for everyone until `unlock`. False while it is not `ready`.
    * Looking and taking are one step, since another pump of the same socket may run between two steps.
    */
-  tryHold(): boolean;
+  tryLock(): boolean;
   /** Only by who took it. */
-  release(): void;
+  unlock(): void;
   /** Ends the connection: what was begun on it can't be completed, because of an error or because the reader takes nothing. */
   fail(because: 'internal' | 'tryLater'): void;
 }
@@ -100,7 +100,7 @@ export class Subscription {
    * Something was shown as it is at `offset`, in the history that the fan-out had then. Who drops what it has by offset goes on from what is
    * furthest behind, whatever was left meanwhile.
    */
-  reach(offset: number, history: number): void {
+  noteShown(offset: number, history: number): void {
     if (this.cursor < 0) {
       this.cursor = offset;
       this.history = history;

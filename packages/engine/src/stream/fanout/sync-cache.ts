@@ -23,7 +23,7 @@ export interface GroupSync {
   close(): void;
 }
 
-interface Sources {
+interface SyncCacheDeps {
   readonly store: StreamStore;
   readonly frames: FrameEncoder;
   readonly clock: Clock;
@@ -41,16 +41,16 @@ const LARGE_MS = 60_000;
  * reads the store at its own speed and closes the view at once: frames are kept in memory, or in a file when they are many. One that
  * nothing has happened after is kept a moment for those who join later.
  */
-export class SyncBuilder {
-  readonly #from: Sources;
+export class SyncCache {
+  readonly #deps: SyncCacheDeps;
   readonly #rounds = new CoalescedReads<Built | undefined>();
   /** Syncs that are kept for the next reader, by group and shape. */
   readonly #kept = new Map<GroupFanout, Map<string, Built>>();
   /** Groups whose `sync` is too large for memory, and until when that is believed, in monotonic milliseconds. */
   readonly #large = new WeakMap<GroupFanout, number>();
 
-  constructor(sources: Sources) {
-    this.#from = sources;
+  constructor(sources: SyncCacheDeps) {
+    this.#deps = sources;
   }
 
   /** Not older than `atLeast`, the position of a reader that may be ahead of the log. */
@@ -58,7 +58,7 @@ export class SyncBuilder {
     const key = `${shape.parts ? 'parts' : 'message'} ${shape.reason ?? ''}`;
     const kept = this.#kept.get(fanout)?.get(key);
     if (kept?.isCurrent(fanout) === true && kept.position.offset >= atLeast) return kept.lend(shape.parts);
-    if (!this.#isLarge(fanout) || this.#from.spool?.isFull === false) {
+    if (!this.#isLarge(fanout) || this.#deps.spool?.isFull === false) {
       const built = await this.#rounds.run(`${fanout.stream}\u0000${fanout.group}`, key, () => this.#build(fanout, shape, key));
       if (built !== undefined) return built.lend(shape.parts);
     }
@@ -94,16 +94,16 @@ export class SyncBuilder {
   }
 
   #isLarge(fanout: GroupFanout): boolean {
-    return (this.#large.get(fanout) ?? 0) > this.#from.clock.monotonic();
+    return (this.#large.get(fanout) ?? 0) > this.#deps.clock.monotonic();
   }
 
   /** `undefined`: there is room for it nowhere. */
   async #build(fanout: GroupFanout, shape: SyncShape, key: string): Promise<Built | undefined> {
     const { history } = fanout;
-    const snapshot = await this.#from.store.snapshot(fanout);
+    const snapshot = await this.#deps.store.snapshot(fanout);
     let held: Held;
     try {
-      held = await this.#hold(fanout, renderGroupSync(this.#from.frames, fanout, snapshot, shape));
+      held = await this.#hold(fanout, renderGroupSync(this.#deps.frames, fanout, snapshot, shape));
     } catch (error) {
       if (error instanceof ReadEndedError) return undefined;
       throw error;
@@ -124,7 +124,7 @@ export class SyncBuilder {
 
   /** In memory while there is room, then all of it in a file. Throws ReadEndedError when neither has room. */
   async #hold(fanout: GroupFanout, source: AsyncIterable<Buffer>): Promise<Held> {
-    const { budget, spool, clock } = this.#from;
+    const { budget, spool, clock } = this.#deps;
     let pieces: Buffer[] = [];
     let bytes = 0;
     let file: SpooledFrames | undefined;
@@ -166,12 +166,12 @@ export class SyncBuilder {
 
   /** Read from the store at the speed of one reader, for a short time. */
   async #streamed(fanout: GroupFanout, shape: SyncShape): Promise<GroupSync> {
-    const snapshot = await this.#from.store.snapshot(fanout, 'reader');
+    const snapshot = await this.#deps.store.snapshot(fanout, 'reader');
     const read = new BriefRead(() => snapshot.close());
     return {
       position: snapshot.position,
       parts: shape.parts,
-      pieces: () => read.pieces(renderGroupSync(this.#from.frames, fanout, snapshot, shape)),
+      pieces: () => read.pieces(renderGroupSync(this.#deps.frames, fanout, snapshot, shape)),
       pinned: true,
       close: () => read.close(),
     };

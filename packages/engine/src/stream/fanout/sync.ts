@@ -7,10 +7,10 @@ import { SharedFrames } from '../frames/shared-frames.js';
 import type { SharedTurn } from '../frames/shared-turn.js';
 import type { GroupFanout } from './group-fanout.js';
 import type { Subscriber, Subscription, SyncTarget } from './subscription.js';
-import type { GroupSync, SyncBuilder } from './sync-cache.js';
+import type { GroupSync, SyncCache } from './sync-cache.js';
 
 /** What came of writing an answer: all of it, a part that counts for nothing, or nothing of it. */
-export type Written = 'whole' | 'begun' | 'nothing';
+export type WriteOutcome = 'whole' | 'begun' | 'nothing';
 
 /** A `sync` ready to be written: the state of a group or an item, true at exactly one position. */
 export interface Sync {
@@ -19,21 +19,21 @@ export interface Sync {
    * Behind `named`, the frames that say whom it is for; only who knows positions gets those. Not `whole`: the session closed, or the socket
    * was not free for so long that a newer state should be read.
    */
-  writeTo(subscriber: Subscriber, named: Buffer): Promise<Written>;
+  writeTo(subscriber: Subscriber, named: Buffer): Promise<WriteOutcome>;
   close(): void;
 }
 
 /** The frames of large items that are on their way to clients. */
 const ITEM_FRAMES = new SharedFrames();
 
-interface Sources {
+interface SyncDeps {
   readonly store: StreamStore;
   readonly frames: FrameEncoder;
-  readonly syncs: SyncBuilder;
+  readonly syncs: SyncCache;
   readonly turns: SharedTurn;
 }
 
-export async function readSync(sources: Sources, subscription: Subscription, target: SyncTarget): Promise<Sync> {
+export async function readSync(sources: SyncDeps, subscription: Subscription, target: SyncTarget): Promise<Sync> {
   const { fanout, subscriber } = subscription;
   const reason = subscriber.positions ? target.reason : undefined;
   if (target.item !== undefined) return readItemSync(sources, fanout, target.item, reason);
@@ -45,7 +45,7 @@ export async function readSync(sources: Sources, subscription: Subscription, tar
   return { position: sync.position, writeTo, close: () => sync.close() };
 }
 
-async function readItemSync({ store, frames }: Sources, fanout: GroupFanout, item: string, reason: SyncTarget['reason']): Promise<Sync> {
+async function readItemSync({ store, frames }: SyncDeps, fanout: GroupFanout, item: string, reason: SyncTarget['reason']): Promise<Sync> {
   const read = await store.get(fanout, item);
   return {
     position: read.position,
@@ -83,12 +83,12 @@ function writeAll(subscriber: Subscriber, frames: Frames): void {
  * Writes the frames of a group `sync`. Between two messages other frames of the socket may come. While a message of several fragments is
  * under way, it holds the socket, since nothing else may be written between its fragments.
  */
-async function writePieces(subscriber: Subscriber, named: Buffer, sync: GroupSync, turns: SharedTurn): Promise<Written> {
+async function writePieces(subscriber: Subscriber, named: Buffer, sync: GroupSync, turns: SharedTurn): Promise<WriteOutcome> {
   const { pinned } = sync;
   const pieces = iterate(sync.pieces());
   let begun = false;
   let holds = false;
-  const ended = (): Written => (begun ? 'begun' : 'nothing');
+  const ended = (): WriteOutcome => (begun ? 'begun' : 'nothing');
   try {
     for (;;) {
       // A piece is read when the socket has room for it, so that a reader that stalls owns none.
@@ -112,7 +112,7 @@ async function writePieces(subscriber: Subscriber, named: Buffer, sync: GroupSyn
       begun = true;
       if (holds && isFinalFrame(frame)) {
         holds = false;
-        subscriber.release();
+        subscriber.unlock();
       }
     }
   } catch (error) {
@@ -122,7 +122,7 @@ async function writePieces(subscriber: Subscriber, named: Buffer, sync: GroupSyn
     if (isEnded) return ended();
     throw error;
   } finally {
-    if (holds) subscriber.release();
+    if (holds) subscriber.unlock();
     await pieces.return?.();
   }
 }
@@ -134,7 +134,7 @@ function iterate<T>(source: Iterable<T> | AsyncIterable<T>): AsyncIterator<T> | 
 /** False when the session closed, or the socket did not become free in time. */
 async function hold(subscriber: Subscriber, pinned: boolean): Promise<boolean> {
   while (subscriber.open) {
-    if (subscriber.tryHold()) return true;
+    if (subscriber.tryLock()) return true;
     if (!pinned) await subscriber.whenChanged();
     else if (!(await changesSoon(subscriber))) return false;
   }

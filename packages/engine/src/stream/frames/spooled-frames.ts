@@ -2,7 +2,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { LIMITS } from '@rivulet/protocol';
 import { ReadEndedError } from './read-ended.js';
 
-export interface Ground {
+export interface SpoolAccount {
   /** Throws ReadEndedError when so much more has no room. */
   reserve(bytes: number): Promise<void>;
   /** Counts and logs a failure of the disk, and returns the error to throw. */
@@ -24,7 +24,7 @@ const LEAST_RATE = 16_384;
  */
 export class SpooledFrames {
   readonly #file: FileHandle;
-  readonly #ground: Ground;
+  readonly #account: SpoolAccount;
   /** Where each frame ends in the file. */
   readonly #ends: number[] = [];
   #pending: Buffer[] = [];
@@ -37,9 +37,9 @@ export class SpooledFrames {
   readonly #shared = new Map<number, WeakRef<Buffer>>();
   readonly #reading = new Map<number, Promise<Buffer>>();
 
-  constructor(file: FileHandle, ground: Ground) {
+  constructor(file: FileHandle, account: SpoolAccount) {
     this.#file = file;
-    this.#ground = ground;
+    this.#account = account;
   }
 
   get length(): number {
@@ -84,8 +84,8 @@ export class SpooledFrames {
     this.#pending = [];
     this.#shared.clear();
     const closed = () => {
-      this.#ground.release(this.#reserved);
-      this.#ground.closed();
+      this.#account.release(this.#reserved);
+      this.#account.closed();
     };
     // It waits for reads and writes that are under way.
     this.#file.close().then(closed, closed);
@@ -102,7 +102,7 @@ export class SpooledFrames {
       }
     } catch (error) {
       this.#requireOpen();
-      throw this.#ground.failed(error);
+      throw this.#account.failed(error);
     }
     this.#shared.set(index, new WeakRef(frame));
     return frame;
@@ -113,8 +113,8 @@ export class SpooledFrames {
     this.#pending = [];
     this.#pendingBytes = 0;
     this.#requireOpen();
-    await this.#ground.reserve(bytes.length);
-    if (this.#ended) this.#ground.release(bytes.length);
+    await this.#account.reserve(bytes.length);
+    if (this.#ended) this.#account.release(bytes.length);
     this.#requireOpen();
     this.#reserved += bytes.length;
     try {
@@ -125,7 +125,7 @@ export class SpooledFrames {
       }
     } catch (error) {
       this.#requireOpen();
-      throw this.#ground.failed(error);
+      throw this.#account.failed(error);
     }
   }
 

@@ -1,7 +1,7 @@
 import { type JsonText, RivuletError } from '@rivulet/protocol';
 import { boundsOf, type NamesQuery, namesTooLarge, writeNames } from '../../store/callers/list-names.js';
 import type { NamesPage } from '../../store/store.js';
-import type { BackedStore } from '../worker-store/worker-backed-store.js';
+import type { WorkerBackedStore } from '../worker-store/worker-backed-store.js';
 
 /** Where a list of all streams goes on. */
 export interface GroupPlace {
@@ -22,7 +22,7 @@ const ENVELOPE_BYTES = 128;
  * The streams that have groups, with their groups, as the answer of `stream::list_all`. `limit` counts groups; a stream that does
  * not fit as a whole goes on in the next page.
  */
-export async function listAll(store: BackedStore, query: AllQuery): Promise<JsonText> {
+export async function listAll(store: WorkerBackedStore, query: AllQuery): Promise<JsonText> {
   const { after, limit, maxBytes } = query;
   const rows: JsonText[] = [];
   let last: GroupPlace | undefined;
@@ -64,7 +64,10 @@ export async function listAll(store: BackedStore, query: AllQuery): Promise<Json
 type List = (query: NamesQuery) => Promise<NamesPage>;
 
 /** The streams from that of `after` on, each with a way to its groups. Workers that serve some of them are asked at once. */
-async function* streamsFrom(store: BackedStore, { after, limit }: AllQuery): AsyncIterable<{ readonly id: string; readonly list: List }> {
+async function* streamsFrom(
+  store: WorkerBackedStore,
+  { after, limit }: AllQuery,
+): AsyncIterable<{ readonly id: string; readonly list: List }> {
   if (after !== undefined) yield { id: after.stream, list: (query) => store.listedPage(after.stream, boundsOf(query)) };
   for (let behind = after?.stream; ; ) {
     const { names, more } = await store.streamsPage({ after: behind, limit: STREAMS_AT_ONCE, chars: Number.POSITIVE_INFINITY });

@@ -11,13 +11,13 @@ import type { GroupRef, StoredItem } from '../../store/store.js';
 import { systemClock } from '../../structures/clock.js';
 import { CoalescedReads } from '../../structures/coalesced-reads.js';
 import { TurnBudget } from '../../structures/turn-budget.js';
-import type { BackedStore } from '../worker-store/worker-backed-store.js';
+import type { WorkerBackedStore } from '../worker-store/worker-backed-store.js';
 import { type GroupPlace, listAll } from './list-all.js';
 import { MOST_LISTED, readGroup, readId, readNamesQuery } from './stream-input.js';
 
 /** The stream::* functions that read. Each sees what was written before it was called. */
 export class StreamReads {
-  readonly #store: BackedStore;
+  readonly #store: WorkerBackedStore;
   readonly #pending: PendingWrites;
   /** Callers that want the same list at the same time share it. */
   readonly #names = new CoalescedReads<NamesList>();
@@ -27,7 +27,7 @@ export class StreamReads {
   /** Apart, since these wait for the workers that serve streams. */
   readonly #allLists = new ListSlots();
 
-  constructor(store: BackedStore, pending: PendingWrites) {
+  constructor(store: WorkerBackedStore, pending: PendingWrites) {
     this.#store = store;
     this.#pending = pending;
   }

@@ -4,31 +4,31 @@ import type { Fabric } from '../../core/fabric/fabric.js';
 import type { Call } from '../../core/fabric/invocation.js';
 import type { Logger } from '../../logging/logger.js';
 import { PendingWrites } from '../../store/callers/pending-writes.js';
-import type { BackedStore } from '../worker-store/worker-backed-store.js';
+import type { WorkerBackedStore } from '../worker-store/worker-backed-store.js';
 import { StreamReads } from './reads.js';
 import { STREAM_SCHEMAS } from './stream-schemas.js';
 import { StreamWrites } from './writes.js';
 
-interface StreamFunctionDeps {
+interface StreamFunctionsDeps {
   readonly fabric: Fabric;
-  readonly store: BackedStore;
+  readonly store: WorkerBackedStore;
   readonly idempotencyRetentionMs: number;
   readonly logger: Logger;
 }
 
 /** Registers the nine stream::* functions (spec ST §2.1). */
-export function registerStreamFunctions(parts: StreamFunctionDeps): void {
+export function registerStreamFunctions(deps: StreamFunctionsDeps): void {
   const pending = new PendingWrites();
-  const reads = new StreamReads(parts.store, pending);
-  const writes = new StreamWrites(parts.store, pending, parts.idempotencyRetentionMs);
+  const reads = new StreamReads(deps.store, pending);
+  const writes = new StreamWrites(deps.store, pending, deps.idempotencyRetentionMs);
   const add = (
     id: keyof typeof STREAM_SCHEMAS,
     error: ErrorCode,
     description: string,
     run: (call: Call) => Promise<JsonText | undefined>,
   ) => {
-    const handler = (call: Call) => answerOf(run(call), error, parts.logger, 'stream_function_failed');
-    parts.fabric.registerBuiltin(id, handler, description, STREAM_SCHEMAS[id]);
+    const handler = (call: Call) => answerOf(run(call), error, deps.logger, 'stream_function_failed');
+    deps.fabric.registerBuiltin(id, handler, description, STREAM_SCHEMAS[id]);
   };
   add('stream::set', 'STREAM_SET_ERROR', 'Creates or replaces an item.', (call) => writes.set(call));
   add('stream::get', 'STREAM_GET_ERROR', 'Reads an item.', (call) => reads.get(call));

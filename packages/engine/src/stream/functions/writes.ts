@@ -7,7 +7,7 @@ import type { Call } from '../../core/fabric/invocation.js';
 import type { PendingWrites } from '../../store/callers/pending-writes.js';
 import { requireId } from '../../store/shared/ids.js';
 import type { ApplyResult, Change, ChangeResult, GroupRef, Once, WriteChange, WriteResult } from '../../store/store.js';
-import type { BackedStore } from '../worker-store/worker-backed-store.js';
+import type { WorkerBackedStore } from '../worker-store/worker-backed-store.js';
 import { readGroup, readId } from './stream-input.js';
 import {
   conflictText,
@@ -32,7 +32,7 @@ interface Extras {
 type OwnResult = Exclude<WriteResult, { kind: 'replayed' }>;
 
 /** A write of the store with the answer that its caller gets. */
-interface Asked extends GroupRef {
+interface AnsweredWrite extends GroupRef {
   readonly changes: readonly WriteChange[];
   /** What they keep of the call until it is answered, in UTF-16 code units. */
   readonly chars: number;
@@ -45,11 +45,11 @@ interface Asked extends GroupRef {
 
 /** The stream::* functions that write. A write that asks for nothing beyond itself takes the short way through `apply`. */
 export class StreamWrites {
-  readonly #store: BackedStore;
+  readonly #store: WorkerBackedStore;
   readonly #pending: PendingWrites;
   readonly #idempotencyRetentionMs: number;
 
-  constructor(store: BackedStore, pending: PendingWrites, idempotencyRetentionMs: number) {
+  constructor(store: WorkerBackedStore, pending: PendingWrites, idempotencyRetentionMs: number) {
     this.#store = store;
     this.#pending = pending;
     this.#idempotencyRetentionMs = idempotencyRetentionMs;
@@ -149,7 +149,7 @@ export class StreamWrites {
     return this.#ask(call, { ...ref, changes: [change], chars, batch: false, key, names: [change.kind, change.item], answer });
   }
 
-  async #ask(call: Call, { stream, group, changes, chars, batch, key, names, answer }: Asked): Promise<JsonText> {
+  async #ask(call: Call, { stream, group, changes, chars, batch, key, names, answer }: AnsweredWrite): Promise<JsonText> {
     const ref = { stream, group };
     let once: Once | undefined;
     if (key !== undefined) once = { key, retentionMs: this.#idempotencyRetentionMs, fingerprint: fingerprintOf(names), answer };

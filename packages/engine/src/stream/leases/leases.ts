@@ -2,7 +2,7 @@ import { type ErrorCode, type JsonText, LIMITS, RivuletError } from '@rivulet/pr
 import { runInBackground } from '../../logging/background.js';
 import type { Logger } from '../../logging/logger.js';
 import type { GroupRef, UnlessLeased, WriteChange } from '../../store/store.js';
-import type { BackedStore } from '../worker-store/worker-backed-store.js';
+import type { WorkerBackedStore } from '../worker-store/worker-backed-store.js';
 
 /** What a join function gives to whoever joins: an item that lives while the join does (rule RV-41). */
 export interface LeaseGrant {
@@ -37,7 +37,7 @@ const WARN_MS = 60_000;
  * meanwhile a client may have gone there.
  */
 export class Leases {
-  readonly #store: BackedStore;
+  readonly #store: WorkerBackedStore;
   readonly #logger: Logger;
   readonly #items = new Map<string, LeasedItem>();
   #closed = false;
@@ -45,7 +45,7 @@ export class Leases {
   #released = 0;
   #warnedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(store: BackedStore, logger: Logger) {
+  constructor(store: WorkerBackedStore, logger: Logger) {
     this.#store = store;
     this.#logger = logger;
   }
@@ -110,7 +110,7 @@ export class Leases {
   }
 }
 
-interface LeaseDeps {
+interface LeasedItemDeps {
   readonly write: (change: WriteChange) => Promise<unknown>;
   readonly failed: (error: unknown) => void;
   readonly gone: () => void;
@@ -121,7 +121,7 @@ interface LeaseDeps {
 /** One item: who holds it, what it should be, and the writer that makes it so. */
 class LeasedItem {
   readonly #item: string;
-  readonly #around: LeaseDeps;
+  readonly #deps: LeasedItemDeps;
   readonly #holders = new Set<Lease>();
   #wanted: { readonly data: JsonText; readonly graceMs: number } | undefined;
   /** What is stored is not what is wanted. */
@@ -131,9 +131,9 @@ class LeasedItem {
   #writing: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(item: string, around: LeaseDeps) {
+  constructor(item: string, deps: LeasedItemDeps) {
     this.#item = item;
-    this.#around = around;
+    this.#deps = deps;
   }
 
   get held(): boolean {
@@ -183,11 +183,11 @@ class LeasedItem {
     this.#wanted = wanted;
     this.#stale = true;
     this.#unlessLeased = wanted === undefined ? 'elsewhere' : undefined;
-    runInBackground(this.#write(), this.#around.logger, 'lease_write');
+    runInBackground(this.#write(), this.#deps.logger, 'lease_write');
   }
 
   #write(): Promise<void> {
-    if (this.#around.closed()) return Promise.resolve();
+    if (this.#deps.closed()) return Promise.resolve();
     this.#writing ??= this.#writeAll().catch((error: unknown) => {
       this.#writing = undefined;
       throw error;
@@ -196,21 +196,21 @@ class LeasedItem {
   }
 
   async #writeAll(): Promise<void> {
-    while (this.#stale && !this.#around.closed()) {
+    while (this.#stale && !this.#deps.closed()) {
       this.#stale = false;
       const wanted = this.#wanted;
       const unlessLeased = this.#unlessLeased;
       this.#unlessLeased = undefined;
       const change = { item: this.#item, unlessLeased };
       try {
-        await this.#around.write(
+        await this.#deps.write(
           wanted === undefined
             ? { ...change, kind: 'delete' }
             : { ...change, kind: 'set', data: wanted.data, expiry: { kind: 'held', graceMs: wanted.graceMs } },
         );
       } catch (error) {
-        if (this.#around.closed()) break;
-        this.#around.failed(error);
+        if (this.#deps.closed()) break;
+        this.#deps.failed(error);
         // Nothing newer is wanted: by the time that this one is tried again it is old.
         if (!this.#stale) this.#unlessLeased = unlessLeased ?? 'elsewhere';
         this.#stale = true;
@@ -219,7 +219,7 @@ class LeasedItem {
     }
     // In one step with the last look at what is wanted.
     this.#writing = undefined;
-    if (this.#wanted === undefined && this.#holders.size === 0) this.#around.gone();
+    if (this.#wanted === undefined && this.#holders.size === 0) this.#deps.gone();
   }
 }
 

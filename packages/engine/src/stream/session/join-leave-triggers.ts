@@ -32,8 +32,8 @@ export type JoinDecision = { readonly allowed: false } | { readonly allowed: tru
 
 const DENIED: JoinDecision = { allowed: false };
 
-/** Bindings of one of the two trigger types. */
-class Bindings implements TriggerProvider {
+/** FilteredBindings of one of the two trigger types. */
+class FilteredBindings implements TriggerProvider {
   readonly #entries = new Map<string, { readonly binding: TriggerBinding; readonly filter: TriggerFilter }>();
 
   register(binding: TriggerBinding): void {
@@ -58,11 +58,11 @@ class Bindings implements TriggerProvider {
 }
 
 /** Asks the `stream:join` functions whether a session may watch, and tells the `stream:leave` functions when it stops. */
-export class SubscriptionTriggers {
+export class JoinLeaveTriggers {
   readonly joins: TriggerProvider;
   readonly leaves: TriggerProvider;
-  readonly #joins = new Bindings();
-  readonly #leaves = new Bindings();
+  readonly #joins = new FilteredBindings();
+  readonly #leaves = new FilteredBindings();
   readonly #fabric: Fabric;
   readonly #policy: JoinPolicy;
   readonly #logger: Logger;

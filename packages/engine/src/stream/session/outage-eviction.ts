@@ -3,14 +3,14 @@ import type { Logger } from '../../logging/logger.js';
 import type { Clock } from '../../structures/clock.js';
 
 /** A connection that may have become of no use. */
-export interface Stranded {
+export interface EvictableConnection {
   /** Monotonic milliseconds since which nothing that it watches can be reached; `undefined`: something can, or it watches nothing. */
-  readonly cutOffSince: number | undefined;
+  readonly unavailableSince: number | undefined;
   /** Ends the connection, so that its client goes to another engine. */
-  sendAway(): void;
+  evict(): void;
 }
 
-export interface CutOffTimes {
+export interface OutageTimes {
   /** Milliseconds for which a connection is kept. Default `LIMITS.cutOffMs`. */
   readonly keepMs?: number | undefined;
   /** Milliseconds over which the ends are spread behind that. Default `LIMITS.cutOffSpreadMs`. */
@@ -19,8 +19,8 @@ export interface CutOffTimes {
   readonly refuseMs?: number | undefined;
 }
 
-export interface CutOffOptions extends CutOffTimes {
-  readonly connections: () => Iterable<Stranded>;
+export interface OutageEvictionOptions extends OutageTimes {
+  readonly connections: () => Iterable<EvictableConnection>;
   readonly clock: Clock;
   /** In [0, 1). */
   readonly random?: () => number;
@@ -34,8 +34,8 @@ const MOST_LOOK_MS = 500;
  * Sends clients away that have been cut off for long, each anywhere within the spread, so that they don't all come to another engine at once.
  * It looks only while something is away.
  */
-export class CutOffWatch {
-  readonly #options: CutOffOptions;
+export class OutageEviction {
+  readonly #options: OutageEvictionOptions;
   readonly #keepMs: number;
   readonly #spreadMs: number;
   readonly #lookMs: number;
@@ -43,7 +43,7 @@ export class CutOffWatch {
   #looked = 0;
   #warned = false;
 
-  constructor(options: CutOffOptions) {
+  constructor(options: OutageEvictionOptions) {
     this.#options = options;
     this.#keepMs = options.keepMs ?? LIMITS.cutOffMs;
     this.#spreadMs = options.spreadMs ?? LIMITS.cutOffSpreadMs;
@@ -71,10 +71,10 @@ export class CutOffWatch {
     const passed = now - this.#looked;
     this.#looked = now;
     for (const connection of Array.from(connections())) {
-      const since = connection.cutOffSince;
+      const since = connection.unavailableSince;
       if (since === undefined || !this.#isOver(now - since - this.#keepMs, passed)) continue;
       this.#warn();
-      connection.sendAway();
+      connection.evict();
     }
   }
 

@@ -10,14 +10,14 @@ import type { StreamSession } from './stream-session.js';
 const MOST_LISTED = 10_000;
 const LISTED = 100;
 
-interface SessionFunctionDeps {
+interface SessionFunctionsDeps {
   readonly fabric: Fabric;
   readonly sessions: () => ReadonlySet<StreamSession>;
   readonly logger: Logger;
 }
 
 /** Registers `engine::stream-sessions::list`: who watches, and who is behind. */
-export function registerSessionFunctions({ fabric, sessions, logger }: SessionFunctionDeps): void {
+export function registerSessionFunctions({ fabric, sessions, logger }: SessionFunctionsDeps): void {
   const list = (call: Call) => Promise.resolve(listSessions(sessions(), readCount(readInput(call), 'limit', MOST_LISTED) ?? LISTED));
   fabric.registerBuiltin(
     'engine::stream-sessions::list',

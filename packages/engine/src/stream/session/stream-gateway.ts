@@ -11,13 +11,13 @@ import { Listener, type Verdict } from '../../transport/listener.js';
 import type { UpgradeRequest } from '../../transport/upgrade/upgrade-request.js';
 import type { AuthGate } from './auth-gate.js';
 import { askAgain, REVOKED } from './session-auth.js';
-import { type SessionRoom, StreamSession } from './stream-session.js';
+import { StreamSession, type StreamSessionContext } from './stream-session.js';
 import { plainPaths, readTarget, withoutPrefix } from './upgrade-target.js';
 
 export interface StreamGatewayOptions {
   readonly config: StreamConfig;
   readonly auth: AuthGate;
-  readonly room: Omit<SessionRoom, 'sessions'>;
+  readonly sessionContext: Omit<StreamSessionContext, 'sessions'>;
   /** Milliseconds without the store after which no more clients are taken. Default `LIMITS.cutOffRefuseMs`. */
   readonly refuseMs?: number | undefined;
   readonly clock: Clock;
@@ -36,15 +36,15 @@ export class StreamGateway {
   readonly #options: StreamGatewayOptions;
   readonly #listener: Listener;
   readonly #sessions = new Set<StreamSession>();
-  readonly #room: SessionRoom;
+  readonly #sessionContext: StreamSessionContext;
   readonly #directory: SessionDirectory;
   readonly #limits: InboundLimits;
 
   constructor(options: StreamGatewayOptions) {
     const { config, clock, logger } = options;
     this.#options = options;
-    this.#directory = options.room.directory ?? new SessionDirectory();
-    this.#room = { ...options.room, directory: this.#directory, sessions: this.#sessions };
+    this.#directory = options.sessionContext.directory ?? new SessionDirectory();
+    this.#sessionContext = { ...options.sessionContext, directory: this.#directory, sessions: this.#sessions };
     this.#limits = new InboundLimits({
       listener: 'stream',
       rates: ratesOf(config),
@@ -110,7 +110,7 @@ export class StreamGateway {
     const target = readTarget(request.path, request.rawQuery);
     if (target.kind === 'unknown') return { kind: 'refuse', status: 404 };
     if (target.kind === 'invalid') return { kind: 'refuse', status: 400 };
-    const away = this.#room.hub.storeAwayMs > (this.#options.refuseMs ?? LIMITS.cutOffRefuseMs);
+    const away = this.#sessionContext.hub.storeUnavailableMs > (this.#options.refuseMs ?? LIMITS.cutOffRefuseMs);
     const protocol = request.protocols.includes('Authorization') ? 'Authorization' : request.protocols[0];
     // Others may reach it: who balances, or comes again, goes there.
     if (away && this.#options.config.authRejectMode === 'http') return { kind: 'refuse', status: 503, retryAfterS: RETRY_AFTER_S };
@@ -128,7 +128,7 @@ export class StreamGateway {
         const asking =
           this.#options.config.authFunction === undefined ? {} : { askAgain: askAgain(this.#options.auth, request, this.#directory) };
         const meter = this.#limits.meter(decision.identity, request.remoteAddress);
-        const session = new StreamSession(this.#room, connection, { now: decision, ...asking }, meter);
+        const session = new StreamSession(this.#sessionContext, connection, { now: decision, ...asking }, meter);
         // The operator has withdrawn the access while the auth function decided.
         if (revoked(decision.identity)) session.revoke();
         if (target.kind === 'join') session.joinByPath(target);

@@ -15,17 +15,17 @@ import type { FrameEncoder } from '../frames/frame-encoder.js';
 import type { LeaseGrant, Leases } from '../leases/leases.js';
 import { NOT_HELD, type Refusal, SessionLeases } from '../leases/session-leases.js';
 import type { AuthDecision } from './auth-gate.js';
-import type { JoinEvent, SubscriptionTriggers } from './join-leave-triggers.js';
-import type { Stranded } from './outage-eviction.js';
+import type { JoinEvent, JoinLeaveTriggers } from './join-leave-triggers.js';
+import type { EvictableConnection } from './outage-eviction.js';
 import { PendingJoins } from './pending-joins.js';
 import { Refreshes, type SessionAuth } from './session-auth.js';
 import { SessionMemberships } from './session-memberships.js';
 import type { PathJoin } from './upgrade-target.js';
 
 /** What all sessions of a gateway share; one object, since a session is paid for ten thousand times. */
-export interface SessionRoom {
+export interface StreamSessionContext {
   readonly hub: Hub;
-  readonly triggers: SubscriptionTriggers;
+  readonly triggers: JoinLeaveTriggers;
   readonly leases: Leases;
   readonly frames: FrameEncoder;
   readonly config: Pick<StreamConfig, 'maxBufferedBytes' | 'maxSubscriptionsPerConnection'>;
@@ -40,13 +40,13 @@ export interface SessionRoom {
 const NO_LEASES = { update: (): Refusal => NOT_HELD };
 
 /** One stream client: its joins in order, its memberships, and the socket that the hub writes to. */
-export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Revocable, Stranded {
+export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Revocable, EvictableConnection {
   readonly meter: InboundMeter | undefined;
-  readonly #room: SessionRoom;
+  readonly #context: StreamSessionContext;
   readonly #connection: Connection;
   readonly #access: SessionAuth;
   /** From the auth function; handed to join and leave functions. */
-  #context: unknown;
+  #authContext: unknown;
   #identity: string | undefined;
   #sessionId: string | undefined;
   #memberships: SessionMemberships | undefined;
@@ -62,16 +62,16 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Rev
   open = true;
   positions = false;
 
-  constructor(room: SessionRoom, connection: Connection, access: SessionAuth, meter?: InboundMeter) {
+  constructor(context: StreamSessionContext, connection: Connection, access: SessionAuth, meter?: InboundMeter) {
     this.meter = meter;
-    this.#room = room;
+    this.#context = context;
     this.#connection = connection;
     this.#access = access;
-    this.#context = access.now.context;
+    this.#authContext = access.now.context;
     this.#identity = access.now.identity;
-    room.sessions.add(this);
-    room.directory?.add(this);
-    if (access.now.expiresAtMs !== undefined) room.expiry.set(this, access.now.expiresAtMs);
+    context.sessions.add(this);
+    context.directory?.add(this);
+    if (access.now.expiresAtMs !== undefined) context.expiry.set(this, access.now.expiresAtMs);
   }
 
   /** Joins as if the client had asked (the path form of the URL). */
@@ -83,7 +83,7 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Rev
   onText(text: string): void {
     const decoded = decodeStreamMessage(text);
     if (decoded.kind !== 'message') {
-      if (decoded.kind === 'invalid') this.#room.logger.debug('stream_frame_ignored', { code: decoded.code, reason: decoded.reason });
+      if (decoded.kind === 'invalid') this.#context.logger.debug('stream_frame_ignored', { code: decoded.code, reason: decoded.reason });
       return;
     }
     const { message } = decoded;
@@ -117,16 +117,16 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Rev
   onClose(code: number): void {
     if (!this.open) return;
     this.open = false;
-    this.#room.sessions.delete(this);
-    this.#room.directory?.remove(this);
-    this.#room.expiry.delete(this);
+    this.#context.sessions.delete(this);
+    this.#context.directory?.remove(this);
+    this.#context.expiry.delete(this);
     this.#pending?.cancelAll();
     this.#leases?.closed(code);
     const memberships = this.#memberships;
     this.#memberships = undefined;
     for (const [id, membership] of memberships?.entries() ?? []) {
-      this.#room.hub.leave(membership);
-      this.#room.triggers.left(this.#event(id, membership.subscription.fanout, membership.item));
+      this.#context.hub.leave(membership);
+      this.#context.triggers.left(this.#event(id, membership.subscription.fanout, membership.item));
     }
     this.#wake();
   }
@@ -138,11 +138,11 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Rev
   }
 
   get ready(): boolean {
-    return !this.#held && this.#connection.buffered <= this.#room.config.maxBufferedBytes;
+    return !this.#held && this.#connection.buffered <= this.#context.config.maxBufferedBytes;
   }
 
   get hasRoom(): boolean {
-    return this.#connection.buffered <= this.#room.config.maxBufferedBytes;
+    return this.#connection.buffered <= this.#context.config.maxBufferedBytes;
   }
 
   /** Bytes owned by this session: what its socket has not taken yet. */
@@ -157,19 +157,19 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Rev
     return lag;
   }
 
-  // Stranded: nothing of what it watches can be reached.
+  // EvictableConnection: nothing of what it watches can be reached.
 
-  get cutOffSince(): number | undefined {
+  get unavailableSince(): number | undefined {
     let since: number | undefined;
     for (const { subscription } of this.#memberships?.values() ?? []) {
-      const away = this.#room.hub.awaySince(subscription);
+      const away = this.#context.hub.unavailableSince(subscription);
       if (away === undefined) return undefined;
       since = Math.max(since ?? away, away);
     }
     return since;
   }
 
-  sendAway(): void {
+  evict(): void {
     this.#connection.close('tryLater');
   }
 
@@ -189,19 +189,19 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Rev
     });
   }
 
-  tryHold(): boolean {
+  tryLock(): boolean {
     if (!this.ready) return false;
     this.#held = true;
     return true;
   }
 
-  release(): void {
+  unlock(): void {
     this.#held = false;
     this.#wake();
   }
 
   fail(because: 'internal' | 'tryLater'): void {
-    if (because === 'tryLater') this.#room.logger.warn('snapshot_abandoned', { address: this.#connection.remoteAddress });
+    if (because === 'tryLater') this.#context.logger.warn('snapshot_abandoned', { address: this.#connection.remoteAddress });
     this.#connection.close(because);
   }
 
@@ -216,7 +216,7 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Rev
   }
 
   #failed(task: string, error: unknown): void {
-    this.#room.logger.error('background_failed', { task, error, address: this.#connection.remoteAddress });
+    this.#context.logger.error('background_failed', { task, error, address: this.#connection.remoteAddress });
     this.#connection.close('internal');
   }
 
@@ -236,14 +236,14 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Rev
       this.#ignore(message, 'INVALID_ID', 'stream, group and item are at most 256 bytes of UTF-8 without control characters');
       return;
     }
-    const limit = this.#room.config.maxSubscriptionsPerConnection;
+    const limit = this.#context.config.maxSubscriptionsPerConnection;
     const pending = this.#pending?.size ?? 0;
     const replaces = this.#memberships?.has(message.subscriptionId) === true;
     if (pending >= limit || (!replaces && (this.#memberships?.size ?? 0) + pending >= limit)) {
       this.#ignore(message, 'TOO_MANY_SUBSCRIPTIONS', `a connection has at most ${limit} subscriptions; leave some, or open another`);
       return;
     }
-    if (this.#pending === undefined && this.#room.triggers.open) {
+    if (this.#pending === undefined && this.#context.triggers.open) {
       this.#join(message);
       return;
     }
@@ -255,7 +255,7 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Rev
 
   /** Told to clients that know positions; of others the operator is warned once for each connection, the rest are lines of level debug. */
   #ignore({ subscriptionId }: StreamJoin, code: ErrorCode, message: string): void {
-    this.#room.logger[this.#warnedJoin || this.positions ? 'debug' : 'warn']('join_ignored', {
+    this.#context.logger[this.#warnedJoin || this.positions ? 'debug' : 'warn']('join_ignored', {
       code,
       message,
       address: this.#connection.remoteAddress,
@@ -266,9 +266,9 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Rev
 
   /** A control frame, for those who know them. A client that provokes more than it reads is not told of all. */
   #tell(frame: ControlFrame): void {
-    if (!this.positions || this.#owed >= this.#room.config.maxSubscriptionsPerConnection) return;
+    if (!this.positions || this.#owed >= this.#context.config.maxSubscriptionsPerConnection) return;
     this.#owed++;
-    this.#inBackground(this.#owe(this.#room.frames.control(frame)), 'stream_control_frame');
+    this.#inBackground(this.#owe(this.#context.frames.control(frame)), 'stream_control_frame');
   }
 
   async #owe(frame: Buffer): Promise<void> {
@@ -305,16 +305,16 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Rev
     const { identity } = decision;
     // What the session watches was allowed to its first user; another one must connect anew.
     if (identity !== undefined && this.#identity !== undefined && identity !== this.#identity) {
-      this.#room.logger.warn('refresh_refused', { reason: 'another identity', address: this.#connection.remoteAddress });
+      this.#context.logger.warn('refresh_refused', { reason: 'another identity', address: this.#connection.remoteAddress });
       this.#endAccess('refused');
       return;
     }
     if (identity !== undefined && this.#identity === undefined) {
       this.#identity = identity;
-      this.#room.directory?.add(this);
+      this.#context.directory?.add(this);
     }
-    this.#context = decision.context;
-    this.#room.expiry.set(this, decision.expiresAtMs);
+    this.#authContext = decision.context;
+    this.#context.expiry.set(this, decision.expiresAtMs);
     this.#tell({ type: 'refreshed', data: { expiresAtMs: decision.expiresAtMs ?? null } });
   }
 
@@ -368,15 +368,15 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Rev
       }
       const { subscriptionId, streamName, groupId, itemId } = message;
       const event = this.#event(subscriptionId, { stream: streamName, group: groupId }, itemId);
-      const decision = await this.#room.triggers.decide(event);
+      const decision = await this.#context.triggers.decide(event);
       const cancelled = pending.isFirstCancelled;
       pending.shift();
       if (!decision.allowed) {
         if (!cancelled) this.#end(subscriptionId);
         this.#tell({ type: 'error', data: { subscriptionId, code: 'FORBIDDEN', message: 'the join was refused' } });
-        await this.#writeBetween(encodeTextFrame(this.#room.frames.unauthorized(streamName, groupId, itemId)));
+        await this.#writeBetween(encodeTextFrame(this.#context.frames.unauthorized(streamName, groupId, itemId)));
       } else if (cancelled) {
-        this.#room.triggers.left(event);
+        this.#context.triggers.left(event);
       } else {
         this.#join(message, decision.lease);
       }
@@ -393,19 +393,19 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Rev
   #join(message: StreamJoin, grant?: LeaseGrant): void {
     const ref = { stream: message.streamName, group: message.groupId };
     if (grant !== undefined || this.#leases !== undefined) {
-      this.#leases ??= new SessionLeases(this.#room.leases);
+      this.#leases ??= new SessionLeases(this.#context.leases);
       this.#complain(message.subscriptionId, this.#leases.replace(message.subscriptionId, ref, grant));
     }
     this.#memberships ??= new SessionMemberships();
     const replaced = this.#memberships.get(message.subscriptionId);
-    const subscription = this.#memberships.subscriptionOf(ref) ?? this.#room.hub.open(this, ref);
+    const subscription = this.#memberships.subscriptionOf(ref) ?? this.#context.hub.open(this, ref);
     const { subscriptionId, itemId: item, since } = message;
-    this.#memberships.set(subscriptionId, this.#room.hub.join(subscription, { subscriptionId, item, since }));
+    this.#memberships.set(subscriptionId, this.#context.hub.join(subscription, { subscriptionId, item, since }));
     if (replaced === undefined) return;
     this.#leaveHub(replaced);
     const { fanout } = replaced.subscription;
     if (replaced.item === message.itemId && fanout.stream === ref.stream && fanout.group === ref.group) return;
-    this.#room.triggers.left(this.#event(message.subscriptionId, fanout, replaced.item));
+    this.#context.triggers.left(this.#event(message.subscriptionId, fanout, replaced.item));
   }
 
   #leave(subscriptionId: string): void {
@@ -419,11 +419,11 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Rev
     this.#memberships?.delete(subscriptionId);
     this.#leases?.leave(subscriptionId);
     this.#leaveHub(membership);
-    this.#room.triggers.left(this.#event(subscriptionId, membership.subscription.fanout, membership.item));
+    this.#context.triggers.left(this.#event(subscriptionId, membership.subscription.fanout, membership.item));
   }
 
   #leaveHub(membership: Membership): void {
-    if (this.#room.hub.leave(membership)) this.#memberships?.forget(membership.subscription);
+    if (this.#context.hub.leave(membership)) this.#memberships?.forget(membership.subscription);
   }
 
   #event(subscriptionId: string, ref: GroupRef, item: string | undefined): JoinEvent {
@@ -432,7 +432,7 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Rev
       stream_name: ref.stream,
       group_id: ref.group,
       id: item ?? null,
-      context: this.#context ?? null,
+      context: this.#authContext ?? null,
       ...(this.#identity === undefined ? {} : { identity: this.#identity }),
     };
   }

@@ -5,25 +5,25 @@ import type { Call, Outcome } from '../../core/fabric/invocation.js';
 type InTime = Outcome | { readonly kind: 'timeout' };
 
 /** Calls with a deadline whose late answers are waited for, as long as there are not too many of them. */
-export class LateAnswers {
+export class LateReplies {
   /** Calls whose time is over and that may still be answered. */
   waiting = 0;
 
   /** As `request` of the fabric. `late` gets what comes after the timeout; `undefined`: it is not waited for. */
   ask(fabric: Fabric, call: Call, timeoutMs: number, late: (outcome: Outcome | undefined) => void): Promise<InTime> {
-    const asked = new Asked(this, timeoutMs, late);
-    asked.pending = fabric.invoke(call, asked.end);
-    return asked.inTime;
+    const reply = new PendingReply(this, timeoutMs, late);
+    reply.pending = fabric.invoke(call, reply.end);
+    return reply.inTime;
   }
 }
 
 /** Apart from the call, which may be large and is not kept while it waits for a late answer. */
-class Asked {
+class PendingReply {
   readonly inTime: Promise<InTime>;
   readonly end: (outcome: Outcome) => void;
   pending: PendingCall | undefined;
 
-  constructor(answers: LateAnswers, timeoutMs: number, late: (outcome: Outcome | undefined) => void) {
+  constructor(answers: LateReplies, timeoutMs: number, late: (outcome: Outcome | undefined) => void) {
     let resolve: (outcome: InTime) => void = () => {};
     this.inTime = new Promise((settle) => {
       resolve = settle;

@@ -5,13 +5,13 @@ import { PairMap } from '../../structures/pair-map.js';
 const GATHER_MS = 100;
 
 /** Groups of which nobody knows whether their worker has stored a write: what is shown of them may not be what it has. */
-export class Doubts {
+export class UncertainGroups {
   readonly #groups = new PairMap<GroupRef>();
-  #onDoubt: (ref: GroupRef) => void = () => {};
+  #onUncertain: (ref: GroupRef) => void = () => {};
 
   /** `listener` runs once for each group, at most 100 ms after a doubt of it came up. It must not throw. */
-  onDoubt(listener: (ref: GroupRef) => void): void {
-    this.#onDoubt = listener;
+  onUncertain(listener: (ref: GroupRef) => void): void {
+    this.#onUncertain = listener;
   }
 
   add({ stream, group }: GroupRef): void {
@@ -22,6 +22,6 @@ export class Doubts {
   #tell(): void {
     const groups = [...this.#groups.values()];
     for (const { stream, group } of groups) this.#groups.delete(stream, group);
-    for (const ref of groups) this.#onDoubt(ref);
+    for (const ref of groups) this.#onUncertain(ref);
   }
 }

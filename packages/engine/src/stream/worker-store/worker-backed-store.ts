@@ -22,8 +22,8 @@ import type {
 import { CoalescedReads } from '../../structures/coalesced-reads.js';
 import { KeyedSerialQueue } from '../../structures/keyed-serial-queue.js';
 import { pageOf } from '../../structures/sorted-names.js';
-import { Doubts } from './uncertain-groups.js';
-import { type BackendOperation, type Backends, type Part, WRITE_ERRORS } from './worker-backends.js';
+import { UncertainGroups } from './uncertain-groups.js';
+import { type BackendOperation, type CallOptions, type WorkerBackends, WRITE_ERRORS } from './worker-backends.js';
 
 const ITEM_OPERATIONS = ['get', 'set', 'update', 'delete', 'list'] as const satisfies readonly BackendOperation[];
 
@@ -32,7 +32,7 @@ type WriteKind = keyof typeof WRITE_ERRORS;
 type Applied = Extract<ApplyResult, { kind: 'applied' }>;
 
 /** A part of a write. */
-type WritePart = Required<Part> & { readonly of: WriteKind };
+type WriteCall = Required<CallOptions> & { readonly of: WriteKind };
 
 /** What a backend has of a group. */
 interface Listed extends Pick<Snapshot, 'position' | 'timestamp'> {
@@ -40,7 +40,7 @@ interface Listed extends Pick<Snapshot, 'position' | 'timestamp'> {
 }
 
 /** What a backend says of a write. `old` undefined: there was nothing. */
-interface Written {
+interface WorkerWrite {
   readonly old: JsonText | undefined;
   readonly new: JsonText | undefined;
 }
@@ -52,16 +52,16 @@ interface Written {
  * Writes to one item run one after another. A snapshot is read from the worker and is true at no exact offset: its position is that of
  * the moment before it was asked for, so a change may show twice, in it and after it, and none is missed.
  */
-export class BackedStore implements StreamStore {
+export class WorkerBackedStore implements StreamStore {
   readonly #inner: StreamStore;
-  readonly #backends: Backends;
+  readonly #backends: WorkerBackends;
   readonly #logger: Logger;
   readonly #lines = new KeyedSerialQueue();
   readonly #lists = new CoalescedReads<Listed>();
   /** Groups whose worker may have stored what nobody was told of. */
-  readonly doubts = new Doubts();
+  readonly uncertainGroups = new UncertainGroups();
 
-  constructor(inner: StreamStore, backends: Backends, logger: Logger) {
+  constructor(inner: StreamStore, backends: WorkerBackends, logger: Logger) {
     this.#inner = inner;
     this.#backends = backends;
     this.#logger = logger;
@@ -118,7 +118,7 @@ export class BackedStore implements StreamStore {
       const answer = await this.#backends.call('update', ref.stream, itemInput(ref, item, `,"ops":${ops}`), part);
       const written = readWritten('update', answer);
       if (written?.new === undefined) {
-        this.doubts.add(ref);
+        this.uncertainGroups.add(ref);
         throw jsonError('update', ref.stream, 'an object with new_value; the update may have taken effect');
       }
       return this.#publishWrite('update', ref, item, written.hadOld ? written.old : before, written.new);
@@ -262,7 +262,7 @@ export class BackedStore implements StreamStore {
     return this.#lines.run(JSON.stringify([stream, group, item]), () => work(deadline));
   }
 
-  #write(change: ItemChange, part: WritePart): Promise<ApplyResult> {
+  #write(change: ItemChange, part: WriteCall): Promise<ApplyResult> {
     switch (change.kind) {
       case 'set':
         return this.#set(change, change.item, change.data, part);
@@ -279,7 +279,7 @@ export class BackedStore implements StreamStore {
     ref: GroupRef,
     item: string,
     data: JsonText,
-    part: WritePart,
+    part: WriteCall,
     known?: { readonly old: JsonText | undefined },
   ): Promise<Applied> {
     // Asked before, as nobody can tell afterwards; used when the backend answers nothing of its own.
@@ -290,7 +290,7 @@ export class BackedStore implements StreamStore {
     return this.#publishWrite(part.of, ref, item, written.hadOld ? written.old : before.old, written.new ?? data);
   }
 
-  async #update(change: Extract<Change, { kind: 'update' }>, part: WritePart): Promise<ApplyResult> {
+  async #update(change: Extract<Change, { kind: 'update' }>, part: WriteCall): Promise<ApplyResult> {
     const { stream, item } = change;
     const stored = this.#backends.serves('get', stream)
       ? this.#before(change, item, part)
@@ -303,7 +303,7 @@ export class BackedStore implements StreamStore {
     return this.#inner.apply({ kind: 'set', stream, group: change.group, item, data });
   }
 
-  async #delete(ref: GroupRef, item: string, part: WritePart): Promise<ApplyResult> {
+  async #delete(ref: GroupRef, item: string, part: WriteCall): Promise<ApplyResult> {
     const before = this.#backends.serves('get', ref.stream) ? await this.#before(ref, item, part) : undefined;
     const answer = await this.#backends.call('delete', ref.stream, itemInput(ref, item, ''), part);
     const written = readWritten('delete', answer);
@@ -313,16 +313,16 @@ export class BackedStore implements StreamStore {
   }
 
   /** Of the change it keeps the group only: it may wait for a late answer. */
-  #part(of: WriteKind, { stream, group }: GroupRef, deadline: number): WritePart {
-    return { of, deadline, inDoubt: () => this.doubts.add({ stream, group }) };
+  #part(of: WriteKind, { stream, group }: GroupRef, deadline: number): WriteCall {
+    return { of, deadline, onUncertain: () => this.uncertainGroups.add({ stream, group }) };
   }
 
   /** The value before a write: to ask for it changes nothing. */
-  #before(ref: GroupRef, item: string, { of, deadline }: WritePart): Promise<JsonText | undefined> {
+  #before(ref: GroupRef, item: string, { of, deadline }: WriteCall): Promise<JsonText | undefined> {
     return this.#read(ref, item, { of, deadline });
   }
 
-  #read(ref: GroupRef, item: string, part?: Part): Promise<JsonText | undefined> {
+  #read(ref: GroupRef, item: string, part?: CallOptions): Promise<JsonText | undefined> {
     return this.#backends.call('get', ref.stream, itemInput(ref, item, ''), part);
   }
 
@@ -340,7 +340,7 @@ export class BackedStore implements StreamStore {
     item: string,
     effect: StreamEffect,
     data: JsonText,
-    written: Written,
+    written: WorkerWrite,
   ): Promise<Applied> {
     try {
       if (effect !== 'delete') requireStorable(data);
@@ -348,7 +348,7 @@ export class BackedStore implements StreamStore {
       if (result.kind !== 'applied') throw new Error(`an external change was not applied: ${result.kind}`);
       return { ...result, ...written };
     } catch (error) {
-      this.doubts.add({ stream, group });
+      this.uncertainGroups.add({ stream, group });
       const cause = error instanceof Error ? error.message : String(error);
       throw new RivuletError(WRITE_ERRORS[of], `the worker of ${stream} has done it, but the change could not be published: ${cause}`, {
         cause: error,
@@ -379,7 +379,7 @@ function itemInput(ref: GroupRef, item: string, more: string): JsonText {
 }
 
 /** `undefined`: the backend said nothing, which is a success. An `old_value` of `null` says that there was nothing. */
-function readWritten(operation: BackendOperation, answer: JsonText | undefined): (Written & { readonly hadOld: boolean }) | undefined {
+function readWritten(operation: BackendOperation, answer: JsonText | undefined): (WorkerWrite & { readonly hadOld: boolean }) | undefined {
   const value: unknown = answer === undefined ? undefined : parseJson(answer);
   // JavaScript backends answer whatever their last call gave, such as the boolean of a Map; that says nothing of the item.
   if (!isJsonObject(value)) return undefined;

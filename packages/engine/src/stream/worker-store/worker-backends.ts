@@ -4,7 +4,7 @@ import type { Fabric } from '../../core/fabric/fabric.js';
 import { JsonPayload, type Outcome } from '../../core/fabric/invocation.js';
 import type { Logger } from '../../logging/logger.js';
 import type { Clock } from '../../structures/clock.js';
-import { LateAnswers } from './late-replies.js';
+import { LateReplies } from './late-replies.js';
 
 /** What a worker can serve of a stream, each as a function `stream::<operation>(<stream>)` (spec ST §2.9). */
 export type BackendOperation = 'get' | 'set' | 'delete' | 'list' | 'list_groups' | 'update';
@@ -27,7 +27,7 @@ const TIMEOUT_ERRORS = {
 } as const satisfies Record<BackendOperation, ErrorCode>;
 
 /** A call that is a part of what a caller asked for. */
-export interface Part {
+export interface CallOptions {
   readonly of: BackendOperation;
   /** In monotonic milliseconds. Default: `backendTimeoutMs` from now. */
   readonly deadline?: number;
@@ -35,7 +35,7 @@ export interface Part {
    * Runs when the worker may have done what it was asked though the call failed: it answers after its time, or what can't be read. One
    * that refuses or is gone has not; when it comes back, `onMove` tells.
    */
-  readonly inDoubt?: () => void;
+  readonly onUncertain?: () => void;
 }
 
 /** Of what a `sync` is read from. */
@@ -52,7 +52,7 @@ interface Served {
  * Which streams are served by workers, and the calls to them. It is decided for each operation: one that no worker has registered is the
  * store's. One that a worker has served is never taken over silently by the store, which doesn't have what the worker holds.
  */
-export class Backends {
+export class WorkerBackends {
   readonly #fabric: Fabric;
   readonly #limits: BackendLimits;
   readonly #clock: Clock;
@@ -60,7 +60,7 @@ export class Backends {
   readonly #served = new Map<string, Served>();
   /** In this turn. */
   readonly #moved = new Set<string>();
-  readonly #late = new LateAnswers();
+  readonly #late = new LateReplies();
   #onMove: (stream: string) => void = () => {};
 
   constructor(fabric: Fabric, limits: BackendLimits, clock: Clock, logger: Logger) {
@@ -111,20 +111,25 @@ export class Backends {
    * Calls the worker; answers its result as JSON text, `undefined` for no result and for `null`, which mean the same here. After the
    * deadline it isn't called any more. `part.of`: what the caller asked for, whose error a failure is.
    */
-  async call(operation: BackendOperation, stream: string, input: JsonText, part: Part = { of: operation }): Promise<JsonText | undefined> {
+  async call(
+    operation: BackendOperation,
+    stream: string,
+    input: JsonText,
+    part: CallOptions = { of: operation },
+  ): Promise<JsonText | undefined> {
     const id = functionId(operation, stream);
-    const { of, deadline = this.deadline, inDoubt } = part;
+    const { of, deadline = this.deadline, onUncertain } = part;
     const left = deadline - this.#clock.monotonic();
     const late = `${id} did not answer within ${this.#limits.backendTimeoutMs} ms`;
     if (left <= 0) throw new RivuletError(TIMEOUT_ERRORS[of], `${late}: it was not asked, as calls before it took all the time`);
     // The namespace of the provider: a stream belongs to no namespace.
     const asked = { functionId: id, namespace: this.#fabric.newestNamespace(id), payload: JsonPayload.ofText(input) };
-    const outcome = await (inDoubt === undefined
+    const outcome = await (onUncertain === undefined
       ? this.#fabric.request(asked, left)
-      : this.#late.ask(this.#fabric, asked, left, lateOf(inDoubt)));
+      : this.#late.ask(this.#fabric, asked, left, lateOf(onUncertain)));
     if (outcome.kind === 'result') return outcome.text === 'null' ? undefined : outcome.text;
     if (outcome.kind === 'timeout') throw new RivuletError(TIMEOUT_ERRORS[of], late);
-    if (mayHaveBeenDone(outcome)) inDoubt?.();
+    if (mayHaveBeenDone(outcome)) onUncertain?.();
     throw failure(of, id, outcome.error);
   }
 
@@ -172,9 +177,9 @@ function mayHaveBeenDone(outcome: Outcome): boolean {
 }
 
 /** Apart from the call: nothing of it is kept for a late answer. */
-function lateOf(inDoubt: () => void): (outcome: Outcome | undefined) => void {
+function lateOf(onUncertain: () => void): (outcome: Outcome | undefined) => void {
   return (outcome) => {
-    if (outcome === undefined || mayHaveBeenDone(outcome)) inDoubt();
+    if (outcome === undefined || mayHaveBeenDone(outcome)) onUncertain();
   };
 }
 

@@ -1,23 +1,23 @@
 import { LIMITS } from '@rivulet/protocol';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { CutOffWatch, type Stranded } from '../../src/stream/session/outage-eviction.js';
+import { type EvictableConnection, OutageEviction } from '../../src/stream/session/outage-eviction.js';
 
 let now = 0;
 const clock = { now: () => now, monotonic: () => now };
 const lines: string[] = [];
 const logger = { debug() {}, info() {}, warn: (event: string) => void lines.push(event), error() {} };
 
-class Connection implements Stranded {
-  cutOffSince: number | undefined;
+class Connection implements EvictableConnection {
+  unavailableSince: number | undefined;
   endedAt: number | undefined;
 
   constructor(since: number | undefined) {
-    this.cutOffSince = since;
+    this.unavailableSince = since;
   }
 
-  sendAway(): void {
+  evict(): void {
     this.endedAt = now;
-    this.cutOffSince = undefined;
+    this.unavailableSince = undefined;
   }
 }
 
@@ -40,7 +40,7 @@ function pass(milliseconds: number): void {
 it('F45 who is cut off is kept for 30 s, and ends at some moment of the 10 s after, all of them as likely', () => {
   const connections = Array.from({ length: 2_000 }, () => new Connection(0));
   const spared = [new Connection(undefined), new Connection(20_000)];
-  const watch = new CutOffWatch({ connections: () => [...connections, ...spared], clock, logger });
+  const watch = new OutageEviction({ connections: () => [...connections, ...spared], clock, logger });
   watch.begin();
   pass(LIMITS.cutOffMs);
   expect(connections.filter(({ endedAt }) => endedAt !== undefined)).toEqual([]);
@@ -61,14 +61,14 @@ it('F45 who is cut off is kept for 30 s, and ends at some moment of the 10 s aft
 
 it('nobody is sent away when it ends before, and it is told once for each time', () => {
   const connection = new Connection(0);
-  const watch = new CutOffWatch({ connections: () => [connection], spreadMs: 0, clock, logger });
+  const watch = new OutageEviction({ connections: () => [connection], spreadMs: 0, clock, logger });
   watch.begin();
   pass(29_000);
   watch.end();
   pass(60_000);
   expect([connection.endedAt, vi.getTimerCount()]).toEqual([undefined, 0]);
   for (let time = 0; time < 2; time++) {
-    connection.cutOffSince = now;
+    connection.unavailableSince = now;
     watch.begin();
     pass(31_000);
     watch.end();

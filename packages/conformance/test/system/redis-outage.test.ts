@@ -30,17 +30,17 @@ interface Node {
 
 interface NodeOptions {
   readonly url?: string;
-  readonly cutOff?: EngineOptions['cutOff'];
+  readonly outage?: EngineOptions['outage'];
   readonly authRejectMode?: 'http';
 }
 
-async function node(keyPrefix: string, { url = server.url, cutOff, authRejectMode }: NodeOptions = {}): Promise<Node> {
+async function node(keyPrefix: string, { url = server.url, outage, authRejectMode }: NodeOptions = {}): Promise<Node> {
   const adapter = (of: string) =>
     ({ kind: 'redis', url, keyPrefix: `${keyPrefix}:${of}`, commandTimeoutMs: 2_000, connectTimeoutMs: 5_000 }) as const;
   const { workerUrl, streamUrl, log } = await startTestEngine({
     stream: { adapter: adapter('streams'), ...(authRejectMode === undefined ? {} : { authRejectMode }) },
     state: { adapter: adapter('state') },
-    ...(cutOff === undefined ? {} : { cutOff }),
+    ...(outage === undefined ? {} : { outage }),
   });
   const worker = await RawWorker.connect(workerUrl);
   const set = (item_id: string, data: unknown = { id: item_id }) => worker.result('stream::set', { ...ROOM, item_id, data });
@@ -164,8 +164,8 @@ async function again(call: () => Promise<unknown>): Promise<void> {
 }
 
 test('F45 clients of an engine that stays cut off are sent away with 1013, spread, and go on at another; it takes none until it is back', async () => {
-  const cutOff = { keepMs: 2_500, spreadMs: 2_000, refuseMs: 1_500 };
-  const { a, b, silence, heal } = await pair({ cutOff });
+  const outage = { keepMs: 2_500, spreadMs: 2_000, refuseMs: 1_500 };
+  const { a, b, silence, heal } = await pair({ outage });
   const strict = await balance([a.streamUrl]);
   const balanced = await balance([a.streamUrl, a.streamUrl, b.streamUrl]);
   const official = new Motia('stream-client-node 0.17.6', balanced).group('chat', 'room');
@@ -188,7 +188,7 @@ test('F45 clients of an engine that stays cut off are sent away with 1013, sprea
   await stale(clients[1] as StreamSocket, 's1');
   // What it wants was never reached.
   lost.join('s1', 'chat', 'never');
-  // cut-off-watch.test.ts holds when and how spread they are closed, on a clock of its own.
+  // outage-eviction.test.ts holds when and how spread they are closed, on a clock of its own.
   for (const { closed } of [...clients, lost]) expect(await closed).toBe(1013);
   expect(a.log.filter(({ event }) => event === 'stream_clients_sent_away')).toHaveLength(1);
   expect(await (await StreamSocket.open(a.streamUrl)).closed).toBe(1013);
@@ -223,7 +223,7 @@ test('RV-41 an item whose client drops at one engine and joins at another is hel
 });
 
 test('RV-41 F45 an engine that was taken for gone holds again what its clients hold, but for what is held elsewhere', async () => {
-  const { a, b, silence, heal } = await pair({ cutOff: { refuseMs: 1_000 }, authRejectMode: 'http' });
+  const { a, b, silence, heal } = await pair({ outage: { refuseMs: 1_000 }, authRejectMode: 'http' });
   for (const each of [a, b]) await admit(each, { stays: 5_000, returns: 300, moves: 5_000 });
   const watcher = await StreamSocket.open(`${b.streamUrl}${PATH}`);
   await watcher.take('sync');
