@@ -16,10 +16,10 @@ const ref = (group: string) => ({ stream: 's', group });
 const keysOf = (group: string) => new RedisKeys(PREFIX, '0').of(ref(group));
 const slotOfGroup = (group: string) => slotOf(keysOf(group).channel);
 
-type Told = { readonly breaks: string[]; readonly commits: Commit[] };
+type GroupStep = { readonly breaks: string[]; readonly commits: Commit[] };
 
-async function open(where: Pick<RedisStoreOptions, 'url' | 'servers'>): Promise<WritableStore & Told> {
-  const told: Told = { breaks: [], commits: [] };
+async function open(where: Pick<RedisStoreOptions, 'url' | 'servers'>): Promise<WritableStore & GroupStep> {
+  const told: GroupStep = { breaks: [], commits: [] };
   const store = createRedisStore({
     ...where,
     keyPrefix: PREFIX,

@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { expect, test } from 'vitest';
 import { silentLogger } from '../../src/logging/logger.js';
-import { Redis } from '../../src/store/redis/connection/redis-pool.js';
+import { RedisPool } from '../../src/store/redis/connection/redis-pool.js';
 
 const connect = (port: number) =>
-  Redis.connect({
+  RedisPool.connect({
     url: `redis://127.0.0.1:${port}`,
     servers: { kind: 'single' },
     connectTimeoutMs: 200,

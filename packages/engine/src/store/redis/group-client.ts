@@ -2,40 +2,40 @@ import { randomUUID } from 'node:crypto';
 import { LIMITS, type Position, RivuletError } from '@rivulet/protocol';
 import type { GroupRef } from '../store.js';
 import type { RedisReply } from './connection/redis-client.js';
-import type { Redis } from './connection/redis-pool.js';
+import type { RedisPool } from './connection/redis-pool.js';
 import type { ServerFacts } from './connection/server-info.js';
 import { type GroupKeys, LAYOUT, PARTITIONS, type RedisKeys } from './keys.js';
-import { ADOPT, type ArgsOf, encodeArgs, encodeKeys, type KeysOf, LOG, type NamedScript, PAGE, READ, RENEW } from './scripts.js';
+import { ACCEPT_RUN, type ArgsOf, encodeArgs, encodeKeys, type KeysOf, LOG, type NamedScript, PAGE, READ, RENEW } from './scripts.js';
 
-/** Where a group stands, and the rest of what a script answers. */
-export interface Standing {
+/** The first values of a script's reply: the position of the group. `rest` has the other values. */
+export interface GroupState {
   readonly position: Position;
   readonly timestamp: number;
-  /** `changes` can't answer below it. */
+  /** Lowest offset from which `changes` can answer: tombstones before it are removed. */
   readonly floor: number;
-  /** It has no history, and stands where the last group that was forgotten stood. */
+  /** Whether the group has no history. Its position is then the largest one of all deleted groups of its partition. */
   readonly unwritten: boolean;
   readonly rest: readonly (Buffer | null)[];
 }
 
-/** Bytes of values after which a script reads no further item for other writes. */
+/** Bytes of values after which a script reads no items for further writes. */
 const READ_BYTES = 4_194_304;
-/** Bytes of the values of one write: more than these have more characters than a batch may have. */
+/** Bytes of values that one write may read. More bytes always exceed the characters that a batch may have. */
 const MOST_READ_BYTES = 4 * LIMITS.batchChars;
 
-/** So often a script is asked again that found another run of the server. */
+/** Times that a script runs again because it found another run of the server. */
 const MOST_FENCES = 5;
 
 type OpeningArg = 'run' | 'freshEpoch' | 'now';
 
-/** Runs the scripts of groups, and decides whether a history goes on after the server began anew. */
-export class RedisGroups {
-  readonly redis: Redis;
+/** Runs the scripts of groups. After a restart of the server it decides whether the history of a partition goes on (accept-run.lua). */
+export class GroupClient {
+  readonly redis: RedisPool;
   readonly keys: RedisKeys;
   readonly #now: () => number;
 
   /** `now`: Unix milliseconds. */
-  constructor(redis: Redis, keys: RedisKeys, now: () => number) {
+  constructor(redis: RedisPool, keys: RedisKeys, now: () => number) {
     this.redis = redis;
     this.keys = keys;
     this.#now = now;
@@ -59,40 +59,41 @@ export class RedisGroups {
       const list = reply as readonly RedisReply[];
       if (textOf(list[0]) !== 'fence') return list;
       // This node may have missed that the server got another history: read its facts first.
-      if (tries === 0) await this.redis.askAgain(partition);
-      else await this.#adopt(partition);
+      if (tries === 0) await this.redis.refreshFacts(partition);
+      else await this.#acceptRun(partition);
     }
-    throw new RivuletError('STORE_UNAVAILABLE', 'Redis begins anew over and over again; find out what ends it');
+    throw new RivuletError('STORE_UNAVAILABLE', 'Redis restarts again and again; find out what ends it');
   }
 
   /**
-   * Items of a group, and under `once` what that key stands for. The first `least` items are read, and others while the values are few bytes: those
-   * at the end may be missing. Of the first ones too, when they are more than any write may have.
+   * Reads items, and the answer remembered under the key `once`. `rest` begins with that answer, then value and meta of each item.
+   *
+   * The first `least` items are read up to MOST_READ_BYTES, the other ones up to READ_BYTES. Items beyond that are missing at the end.
    */
-  read(ref: GroupRef, items: readonly string[], once?: string, least = items.length): Promise<Standing> {
+  read(ref: GroupRef, items: readonly string[], once?: string, least = items.length): Promise<GroupState> {
     const keys = this.keys.of(ref);
     const bounds = { least, mostBytes: READ_BYTES, mostBytesOfAll: MOST_READ_BYTES };
     const names = { ...keys, ...keys.shared, once: once === undefined ? undefined : keys.once(once) };
-    return this.run(READ, names, bounds, items).then(standingOf);
+    return this.run(READ, names, bounds, items).then(groupStateOf);
   }
 
-  /** Items created after an offset: id, value and meta of each. */
-  created(ref: GroupRef, after: number, page: Page): Promise<Standing> {
+  /** Reads items that were created after an offset. `rest` has id, value and meta of each. */
+  created(ref: GroupRef, after: number, page: Page): Promise<GroupState> {
     return this.#page(this.keys.of(ref), 'created', after, page);
   }
 
-  /** What changed after an offset: id, value and meta of each; of what is gone no value, and the tombstone. */
-  changed(ref: GroupRef, after: number, page: Page): Promise<Standing> {
+  /** Reads items that changed after an offset. `rest` has id, value and meta of each; a deleted item has no value and its tombstone. */
+  changed(ref: GroupRef, after: number, page: Page): Promise<GroupState> {
     return this.#page(this.keys.of(ref), 'changed', after, page);
   }
 
-  /** The last commits as they were published. */
-  log(ref: GroupRef): Promise<Standing> {
+  /** Reads the last steps of the group as they were published, the oldest first. */
+  log(ref: GroupRef): Promise<GroupState> {
     const keys = this.keys.of(ref);
-    return this.run(LOG, { ...keys, ...keys.shared }, {}).then(standingOf);
+    return this.run(LOG, { ...keys, ...keys.shared }, {}).then(groupStateOf);
   }
 
-  /** Ends the history that has this epoch: the server has less than it had. */
+  /** Begins a new epoch in place of this one, because the server lost acknowledged writes. */
   async renew(ref: GroupRef, epoch: string): Promise<void> {
     const { partition } = this.keys.of(ref).shared;
     await this.call(RENEW, { partition }, () => ({ lostEpoch: epoch, freshEpoch: randomUUID() }));
@@ -107,12 +108,12 @@ export class RedisGroups {
     return this.redis.run(script, encodeKeys(script, keys), (server) => encodeArgs(script, args(server)));
   }
 
-  async #page(keys: GroupKeys, index: 'created' | 'changed', after: number, { items, bytes }: Page): Promise<Standing> {
+  async #page(keys: GroupKeys, index: 'created' | 'changed', after: number, { items, bytes }: Page): Promise<GroupState> {
     const names = { ...keys, ...keys.shared, index: keys[index] };
-    return standingOf(await this.run(PAGE, names, { after, most: items, mostBytes: bytes }));
+    return groupStateOf(await this.run(PAGE, names, { after, most: items, mostBytes: bytes }));
   }
 
-  /** Rejects when another version of this software shares the keys that writes them in a way that this one can't read. */
+  /** Rejects with STORE_UNAVAILABLE when the keys have the layout of another version, which this version cannot read. */
   async requireLayout(): Promise<void> {
     const { layout } = this.keys;
     let found = textOf(await this.redis.command('GET', layout));
@@ -121,28 +122,28 @@ export class RedisGroups {
       found = textOf(await this.redis.command('GET', layout));
     }
     if (found === LAYOUT || found === '') return;
-    const advice = 'start the version that wrote it, or give another key_prefix';
+    const advice = 'start the version of that layout, or set another key_prefix';
     throw new RivuletError('STORE_UNAVAILABLE', `the keys in Redis have the layout ${found}, and this version knows ${LAYOUT}; ${advice}`);
   }
 
-  /** Every partition has a history from now on, so that none has to begin when there is no room. */
+  /** Begins an epoch in every partition now. Later the server may have no memory for it. */
   async begin(): Promise<void> {
-    await Promise.all(Array.from({ length: PARTITIONS }, (_, partition) => this.#adopt(this.keys.partition(partition).partition)));
+    await Promise.all(Array.from({ length: PARTITIONS }, (_, partition) => this.#acceptRun(this.keys.partition(partition).partition)));
   }
 
-  /** Another run has what it acknowledged only if it was written through to its disk each time. */
-  async #adopt(partition: string): Promise<void> {
-    await this.call(ADOPT, { partition }, ({ run, durable }) => ({ run, freshEpoch: randomUUID(), isDurable: durable ? 1 : 0 }));
+  /** Goes on with the history of a partition if the server is durable, and otherwise begins a new epoch. */
+  async #acceptRun(partition: string): Promise<void> {
+    await this.call(ACCEPT_RUN, { partition }, ({ run, durable }) => ({ run, freshEpoch: randomUUID(), isDurable: durable ? 1 : 0 }));
   }
 }
 
-/** How much one script reads at most. */
+/** Bounds of one script that reads a page. */
 export interface Page {
   readonly items: number;
   readonly bytes: number;
 }
 
-function standingOf([, epoch, offset, timestamp, floor, unwritten, ...rest]: readonly RedisReply[]): Standing {
+function groupStateOf([, epoch, offset, timestamp, floor, unwritten, ...rest]: readonly RedisReply[]): GroupState {
   return {
     position: { epoch: textOf(epoch), offset: Number(textOf(offset)) },
     timestamp: Number(textOf(timestamp)),
@@ -152,19 +153,21 @@ function standingOf([, epoch, offset, timestamp, floor, unwritten, ...rest]: rea
   };
 }
 
+/** Returns a value of a reply as text; empty when it is missing. */
 export function textOf(reply: RedisReply | undefined): string {
   return Buffer.isBuffer(reply) ? reply.toString() : typeof reply === 'string' ? reply : '';
 }
 
+/** Returns a list of a reply as texts; empty when it is none. */
 export function listOf(reply: RedisReply): string[] {
   return Array.isArray(reply) ? (reply as readonly RedisReply[]).map(textOf) : [];
 }
 
-/** Without memory for a key the engine can read all the same. */
+/** Ignores STORE_FULL: a Redis without memory can still be read. */
 function orFull(error: unknown): void {
   if (!(error instanceof RivuletError) || error.code !== 'STORE_FULL') throw error;
 }
 
 function unreadable(): RivuletError {
-  return new RivuletError('STORE_UNAVAILABLE', 'Redis answered something else than the script says');
+  return new RivuletError('STORE_UNAVAILABLE', 'the reply of Redis is not one of this script');
 }

@@ -1,25 +1,27 @@
 import type { Logger } from '../../logging/logger.js';
 import { notifyAvailability } from '../shared/notify-availability.js';
 import type { GroupRef, StoreEvents } from '../store.js';
-import type { RedisGroups } from './group-client.js';
-import { commitOf, placeOf, readTold, type Told } from './records.js';
+import { type FeedEvent, type FeedState, nextState, placeOf } from './feed-state.js';
+import type { GroupClient } from './group-client.js';
+import { commitOf, type GroupStep, readSpan, readStep } from './records.js';
 
-/** What is missing may still be on its way on the other connection. */
+/** A missing step may still arrive on the other connection within this time, in milliseconds. */
 const PATIENCE_MS = 20;
-/** A feed that begins with what this process wrote waits so long for the message of it. */
-const BEGIN_MS = 100;
-/** Steps that wait for what is missing; beyond it is fetched at once. */
+/** A feed that begins with a local step waits this long for the message of that step, in milliseconds. */
+const FIRST_STEP_MS = 100;
+/** Steps that wait for a missing one. Beyond this number the feed reads the log at once. */
 const MOST_HELD = 1_024;
-/** Histories that have ended: what comes late of them is dropped. */
-const MOST_PAST = 16;
+/** Epochs that ended and are remembered: the feed drops late steps of them. */
+const MOST_ENDED_EPOCHS = 16;
 
 export interface FeedOptions {
-  readonly groups: RedisGroups;
+  readonly groups: GroupClient;
   readonly events: StoreEvents;
   readonly logger: Logger;
 }
 
-interface Waiting {
+/** A local step that is written and not reported yet. */
+interface UnreportedStep {
   readonly epoch: string;
   readonly offset: number;
   readonly resolve: () => void;
@@ -27,274 +29,315 @@ interface Waiting {
 }
 
 /**
- * Brings the commits of a watched group into one order, whoever wrote them and on whichever connection they come. Offsets prove that none is
- * missing: what does not come in time is fetched from the log, and if it is not there either, the loss is told.
+ * Reports the steps of one group in offset order, each once, for writes of all engines.
+ *
+ * Steps arrive on two ways: a local write returns its step on the connection for commands (`onLocalStep`), and Redis publishes every step
+ * on the connection for messages (`onMessage`). Offsets are dense, so a gap between two offsets proves that a step is missing. The feed
+ * holds the later steps for PATIENCE_MS. If the missing step does not arrive, the feed reads the log of the group. If the log no longer has
+ * it, the feed reports a break (`onBreak`) and goes on behind the gap.
+ *
+ * Example: the feed is at offset 4 and gets step 6. It holds 6. Then step 5 arrives, and the feed reports 5 and 6.
+ *
+ * feed-state.ts has the states and their transitions.
  */
 export class GroupFeed {
   readonly ref: GroupRef;
-  readonly #groups: RedisGroups;
+  /** Whether a caller of `watch` gets notified about the availability of the group. */
+  watched = false;
+  readonly #groups: GroupClient;
   readonly #events: StoreEvents;
   readonly #logger: Logger;
-  /** Everything up to here was reported. */
-  #epoch: string | undefined;
-  #at = 0;
-  #eager = false;
-  readonly #held = new Map<number, Told>();
-  readonly #past: string[] = [];
-  #waiting: Waiting[] = [];
-  #timer: NodeJS.Timeout | undefined;
-  #beginning: NodeJS.Timeout | undefined;
-  #filling: Promise<void> | undefined;
-  /** The server was lost, and not everything that was missed is reported. */
-  #away = false;
-  /** How often the server was lost. */
+  #state: FeedState = { kind: 'opening' };
+  /** Steps that cannot be reported yet, by the offset before them. */
+  readonly #held = new Map<number, GroupStep>();
+  readonly #endedEpochs: string[] = [];
+  #unreported: UnreportedStep[] = [];
+  /** Reads the log when it fires. */
+  #refillTimer: NodeJS.Timeout | undefined;
+  /** Begins with the first held local step when it fires. Only in the state `awaiting-step`. */
+  #firstStepTimer: NodeJS.Timeout | undefined;
+  #refilling: Promise<void> | undefined;
+  /** Counts the losses of the server, so that `resume` notices one that happens while it reads. */
   #losses = 0;
-  #closed = false;
-  /** Somebody watches, who is told whether the group can be reached. */
-  watched = false;
 
-  constructor(ref: GroupRef, options: FeedOptions) {
-    const { groups, events, logger } = options;
+  constructor(ref: GroupRef, { groups, events, logger }: FeedOptions) {
     this.ref = ref;
     this.#groups = groups;
     this.#events = events;
     this.#logger = logger;
   }
 
-  /** Everything after the position that the group has now is reported. */
+  get state(): FeedState {
+    return this.#state;
+  }
+
+  /** Whether the server was lost and `resume` has not succeeded since. */
+  get isUnavailable(): boolean {
+    return this.#state.kind === 'unavailable';
+  }
+
+  /** Resolves when every step after the present position of the group will be reported. Rejects when that position cannot be read. */
   async open(): Promise<void> {
-    if (this.#epoch !== undefined) return this.check();
+    if (placeOf(this.#state) !== undefined) return this.check();
     const { position } = await this.#groups.read(this.ref, []);
-    if (this.#epoch !== undefined) return this.check();
-    this.#epoch = position.epoch;
-    this.#at = position.offset;
-    this.#drain();
+    if (placeOf(this.#state) !== undefined) return this.check();
+    this.#begin(position.epoch, position.offset);
   }
 
-  /** Everything from the next step on is reported, whichever that is. */
+  /** Begins the report with the next step, without reading the position of the group. */
   beginWithNext(): void {
-    this.#eager = true;
+    this.#enter({ kind: 'await-step' });
   }
 
-  /** A message as it was published. */
+  /** Takes a message as Redis published it. A message that cannot be read makes the feed read the log. */
   onMessage(bytes: Buffer): void {
     try {
-      // What was told on another way already is not read again.
-      const { epoch, to } = placeOf(bytes);
-      if (epoch !== this.#epoch || to > this.#at) this.#take(readTold(bytes));
+      // Most steps of this process were reported already: skip them without decoding their records.
+      const { epoch, to } = readSpan(bytes);
+      const place = placeOf(this.#state);
+      if (place === undefined || epoch !== place.epoch || to > place.at) this.#take(readStep(bytes));
     } catch (error) {
       this.#logger.warn('redis_message_unreadable', { ...this.ref, error });
-      this.#fillSoon(0);
+      this.#refillSoon(0);
     }
   }
 
   /**
-   * What this process wrote. Resolves when it and everything before it was reported; rejects when the server is lost before, although it is
-   * written.
+   * Takes a step of a write of this process. Resolves when it and everything before it was reported. Rejects when the server is lost before
+   * that, although the step is written.
    */
-  wrote(told: Told): Promise<void> {
-    if (this.#epoch === undefined && !this.#eager) {
-      // Nothing was promised yet about its place among others.
-      this.#report(told, told.from);
+  onLocalStep(step: GroupStep): Promise<void> {
+    if (this.#state.kind === 'opening') {
+      // The feed promises no order with the steps of other engines yet.
+      this.#report(step, step.from);
       return Promise.resolve();
     }
-    if (this.#epoch === undefined) {
-      // What others wrote before may still be on its way: messages come in the order of the group.
-      this.#hold(told);
-      this.#beginning ??= setTimeout(() => this.#begin([...this.#held.values()][0]), BEGIN_MS);
-    } else this.#take(told);
-    if (this.#closed || (this.#epoch !== undefined && (this.#epoch !== told.epoch || this.#at >= told.to))) return Promise.resolve();
-    if (this.#epoch !== undefined) this.#fillSoon(PATIENCE_MS);
-    return new Promise((resolve, reject) => this.#waiting.push({ epoch: told.epoch, offset: told.to, resolve, reject }));
+    if (this.#state.kind === 'awaiting-step') {
+      // An earlier step of another engine may still be on its way. Messages arrive in the order of the group, so wait for the first one.
+      this.#hold(step);
+      this.#firstStepTimer ??= setTimeout(() => this.#beginWithHeld(), FIRST_STEP_MS);
+    } else this.#take(step);
+    const place = placeOf(this.#state);
+    if (this.#state.kind === 'closed') return Promise.resolve();
+    if (place !== undefined && (place.epoch !== step.epoch || place.at >= step.to)) return Promise.resolve();
+    if (place !== undefined) this.#refillSoon(PATIENCE_MS);
+    return new Promise((resolve, reject) => this.#unreported.push({ epoch: step.epoch, offset: step.to, resolve, reject }));
   }
 
-  /** Looks whether something was missed. */
+  /** Compares the report with the server, and reads the log if a step is missing. Rejects when the server cannot be read. */
   async check(): Promise<void> {
-    if (this.#epoch === undefined || this.#closed) return;
-    const before = this.#at;
+    const place = placeOf(this.#state);
+    if (place === undefined) return;
+    const before = place.at;
     const { position } = await this.#groups.read(this.ref, []);
-    if (position.epoch !== this.#epoch || position.offset < before) await this.#fill();
-    else if (position.offset > this.#at) this.#fillSoon(PATIENCE_MS, position.offset);
+    if (placeOf(this.#state) === undefined) return;
+    if (position.epoch !== place.epoch || position.offset < before) await this.#refill();
+    else if (position.offset > place.at) this.#refillSoon(PATIENCE_MS, position.offset);
   }
 
-  /** The server was lost, and `resume` has not ended well since. */
-  get away(): boolean {
-    return this.#away;
-  }
-
-  /** The server is lost: what is missing can't be fetched now. */
+  /** Notes that the server was lost: the feed cannot read missing steps now. Rejects every local step that waits for its report. */
   interrupt(error: Error): void {
-    for (const { reject } of this.#waiting.splice(0)) reject(error);
+    for (const { reject } of this.#unreported.splice(0)) reject(error);
     this.#losses++;
-    // Of one that is being opened nothing was promised.
-    if (this.#epoch === undefined || this.#away) return;
-    this.#away = true;
-    this.#tellReach();
+    const wasUnavailable = this.isUnavailable;
+    this.#enter({ kind: 'lose' });
+    if (this.isUnavailable && !wasUnavailable) this.#notifyAvailability();
   }
 
-  /** The server is back: reports what was missed, and tells that the group can be reached. Rejects when that can't be read; nothing is told then. */
+  /**
+   * Reports what was missed while the server was unavailable, and then that the group is available. Rejects when that cannot be read. Does
+   * nothing when the server is lost again meanwhile.
+   */
   async resume(): Promise<void> {
     const losses = this.#losses;
-    const lost = () => this.#closed || !this.#away || this.#losses !== losses;
-    const before = this.#at;
+    const isObsolete = () => !this.isUnavailable || this.#losses !== losses;
+    const place = placeOf(this.#state);
+    const before = place?.at ?? 0;
     const { position } = await this.#groups.read(this.ref, []);
-    if (lost()) return;
-    if (position.epoch !== this.#epoch || position.offset < before || position.offset > this.#at) {
-      // One that is under way may have begun before the server was lost.
-      await this.#filling?.catch(() => {});
-      if (lost()) return;
-      await this.#fill();
-      if (lost()) return;
+    if (isObsolete()) return;
+    if (position.epoch !== place?.epoch || position.offset < before || position.offset > place.at) {
+      // A read of the log that is under way may have begun before the loss: wait for it, and read again.
+      await this.#refilling?.catch(() => {});
+      if (isObsolete()) return;
+      await this.#refill();
+      if (isObsolete()) return;
     }
-    this.#away = false;
-    this.#tellReach();
-  }
-
-  #tellReach(): void {
-    if (this.watched) notifyAvailability(this.#events, this.ref, !this.#away);
+    this.#enter({ kind: 'resume' });
+    this.#notifyAvailability();
   }
 
   close(): void {
-    this.#closed = true;
-    clearTimeout(this.#timer);
-    clearTimeout(this.#beginning);
+    this.#enter({ kind: 'close' });
+    clearTimeout(this.#refillTimer);
     this.#held.clear();
-    for (const { resolve } of this.#waiting.splice(0)) resolve();
+    for (const { resolve } of this.#unreported.splice(0)) resolve();
   }
 
-  #take(told: Told): void {
-    if (this.#closed || told.from === told.to || this.#past.includes(told.epoch)) return;
-    if (this.#epoch === undefined && this.#eager) this.#begin(told);
-    if (this.#epoch === undefined) {
-      this.#hold(told);
-      return;
-    }
-    if (told.epoch !== this.#epoch) this.#turn(told.epoch, told.from);
-    if (told.to <= this.#at) return;
-    if (told.from > this.#at) {
-      this.#hold(told);
-      this.#fillSoon(this.#held.size > MOST_HELD ? 0 : PATIENCE_MS);
-      return;
-    }
-    this.#report(told, this.#at);
-    this.#at = told.to;
+  #enter(event: FeedEvent): void {
+    this.#state = nextState(this.#state, event);
+    if (this.#state.kind === 'awaiting-step') return;
+    clearTimeout(this.#firstStepTimer);
+    this.#firstStepTimer = undefined;
+  }
+
+  #notifyAvailability(): void {
+    if (this.watched) notifyAvailability(this.#events, this.ref, !this.isUnavailable);
+  }
+
+  #begin(epoch: string, at: number): void {
+    this.#enter({ kind: 'begin', place: { epoch, at } });
     this.#drain();
   }
 
-  #begin(first: Told | undefined): void {
-    clearTimeout(this.#beginning);
-    this.#beginning = undefined;
-    if (first === undefined || this.#epoch !== undefined || this.#closed) return;
-    this.#epoch = first.epoch;
-    this.#at = first.from;
+  #beginWithHeld(): void {
+    const [first] = this.#held.values();
+    if (first !== undefined) this.#begin(first.epoch, first.from);
+  }
+
+  #take(step: GroupStep): void {
+    if (this.#state.kind === 'closed' || step.from === step.to || this.#endedEpochs.includes(step.epoch)) return;
+    if (this.#state.kind === 'awaiting-step') this.#begin(step.epoch, step.from);
+    const place = placeOf(this.#state);
+    if (place === undefined) {
+      this.#hold(step);
+      return;
+    }
+    if (step.epoch !== place.epoch) this.#beginEpoch(step.epoch, step.from);
+    if (step.to <= place.at) return;
+    if (step.from > place.at) {
+      this.#hold(step);
+      this.#refillSoon(this.#held.size > MOST_HELD ? 0 : PATIENCE_MS);
+      return;
+    }
+    this.#report(step, place.at);
+    place.at = step.to;
     this.#drain();
   }
 
-  /** At most so many: what is dropped here is fetched. */
-  #hold(told: Told): void {
-    if (this.#held.size <= MOST_HELD) this.#held.set(told.from, told);
+  /** Holds at most MOST_HELD steps. Further ones are dropped here and read from the log later. */
+  #hold(step: GroupStep): void {
+    if (this.#held.size <= MOST_HELD) this.#held.set(step.from, step);
   }
 
+  /** Reports the held steps that follow on the report, and drops the outdated ones. */
   #drain(): void {
-    for (const told of [...this.#held.values()].sort((a, b) => a.from - b.from)) {
-      if (told.epoch === this.#epoch && told.from > this.#at) break;
-      this.#held.delete(told.from);
-      if (told.epoch !== this.#epoch || told.to <= this.#at) continue;
-      this.#report(told, this.#at);
-      this.#at = told.to;
+    const place = placeOf(this.#state);
+    if (place === undefined) return;
+    for (const step of [...this.#held.values()].sort((a, b) => a.from - b.from)) {
+      if (step.epoch === place.epoch && step.from > place.at) break;
+      this.#held.delete(step.from);
+      if (step.epoch !== place.epoch || step.to <= place.at) continue;
+      this.#report(step, place.at);
+      place.at = step.to;
     }
     if (this.#held.size === 0) {
-      clearTimeout(this.#timer);
-      this.#timer = undefined;
+      clearTimeout(this.#refillTimer);
+      this.#refillTimer = undefined;
     }
-    this.#wake();
+    this.#resolveReported();
   }
 
-  #report(told: Told, after: number): void {
-    for (const record of told.records) {
-      if (record.effect !== 'none' && record.offset > after) this.#events.onCommit(commitOf(this.ref, told.epoch, record));
+  #report(step: GroupStep, after: number): void {
+    for (const record of step.records) {
+      if (record.effect !== 'none' && record.offset > after) this.#events.onCommit(commitOf(this.ref, step.epoch, record));
     }
   }
 
-  /** Another history. */
-  #turn(epoch: string, offset: number): void {
-    if (this.#epoch !== undefined) this.#past.push(this.#epoch);
-    if (this.#past.length > MOST_PAST) this.#past.shift();
-    this.#epoch = epoch;
-    this.#at = offset;
+  /** Goes on in another epoch, and reports the break. */
+  #beginEpoch(epoch: string, offset: number): void {
+    const place = placeOf(this.#state);
+    if (place === undefined) return;
+    this.#endedEpochs.push(place.epoch);
+    if (this.#endedEpochs.length > MOST_ENDED_EPOCHS) this.#endedEpochs.shift();
+    place.epoch = epoch;
+    place.at = offset;
     this.#events.onBreak(this.ref, 'epoch', { epoch, offset });
-    this.#wake();
+    this.#resolveReported();
   }
 
-  #wake(): void {
-    if (this.#waiting.length === 0) return;
-    const still: Waiting[] = [];
-    for (const waiting of this.#waiting) {
-      if (waiting.epoch === this.#epoch && waiting.offset > this.#at) still.push(waiting);
-      else waiting.resolve();
+  /** Resolves the local steps that are reported, or that belong to an epoch that ended. */
+  #resolveReported(): void {
+    if (this.#unreported.length === 0) return;
+    const place = placeOf(this.#state);
+    const left: UnreportedStep[] = [];
+    for (const step of this.#unreported) {
+      if (place !== undefined && step.epoch === place.epoch && step.offset > place.at) left.push(step);
+      else step.resolve();
     }
-    this.#waiting = still;
+    this.#unreported = left;
   }
 
-  /** `through`: what is known to be there, beside what waits. */
-  #fillSoon(delayMs: number, through = 0): void {
-    if (this.#timer !== undefined && delayMs > 0) return;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      if (this.#held.size === 0 && this.#waiting.length === 0 && delayMs > 0 && this.#at >= through) return;
-      // It is looked at again when the server is back.
-      this.#fill().catch((error: unknown) => this.#logger.warn('redis_log_unread', { ...this.ref, error }));
+  /** Reads the log after a delay, unless nothing is missing by then. `through`: an offset that the server has, even if no step waits. */
+  #refillSoon(delayMs: number, through = 0): void {
+    if (this.#refillTimer !== undefined && delayMs > 0) return;
+    clearTimeout(this.#refillTimer);
+    this.#refillTimer = setTimeout(() => {
+      this.#refillTimer = undefined;
+      const at = placeOf(this.#state)?.at ?? 0;
+      if (this.#held.size === 0 && this.#unreported.length === 0 && delayMs > 0 && at >= through) return;
+      // `resume` reads again when the server is back.
+      this.#refill().catch((error: unknown) => this.#logger.warn('redis_log_unread', { ...this.ref, error }));
     }, delayMs);
   }
 
-  /** Fetches what is missing; while that is under way it is not begun again. */
-  #fill(): Promise<void> {
-    this.#filling ??= this.#fetch().finally(() => {
-      this.#filling = undefined;
+  /** Reads the log and reports what is missing. One read at a time: callers share it. */
+  #refill(): Promise<void> {
+    this.#refilling ??= this.#readLog().finally(() => {
+      this.#refilling = undefined;
     });
-    return this.#filling;
+    return this.#refilling;
   }
 
-  async #fetch(): Promise<void> {
-    if (this.#closed) return;
-    // What comes while it is asked is newer than its answer.
-    const before = this.#at;
-    const asked = this.#epoch;
+  async #readLog(): Promise<void> {
+    const begun = placeOf(this.#state);
+    if (begun === undefined) return;
+    // The report may advance while the server answers: compare the answer with the place before.
+    const { epoch, at: before } = begun;
     const { position, rest, unwritten } = await this.#groups.log(this.ref);
-    if (this.#closed || this.#epoch !== asked) return;
-    if (position.epoch !== this.#epoch) {
-      // The server knows which history goes on.
-      if (this.#past.includes(position.epoch)) this.#past.splice(this.#past.indexOf(position.epoch), 1);
-      this.#turn(position.epoch, position.offset);
+    const place = placeOf(this.#state);
+    if (place === undefined || place.epoch !== epoch) return;
+    if (position.epoch !== place.epoch) {
+      // The server decides which epoch goes on, even one that ended before.
+      const ended = this.#endedEpochs.indexOf(position.epoch);
+      if (ended >= 0) this.#endedEpochs.splice(ended, 1);
+      this.#beginEpoch(position.epoch, position.offset);
     } else if (position.offset < before) {
-      // It has less than it had, in the same history.
-      this.#logger.error('redis_lost_writes', { ...this.ref, epoch: position.epoch, through: before, from: position.offset + 1 });
-      await this.#groups.renew(this.ref, position.epoch);
-      const { position: now } = await this.#groups.read(this.ref, []);
-      if (!this.#closed && now.epoch !== this.#epoch) this.#turn(now.epoch, now.offset);
+      await this.#renewEpoch(position.epoch, before, position.offset);
       return;
     }
-    this.#refill([...rest.flatMap((bytes) => (bytes === null ? [] : [readTold(bytes)])), ...this.#held.values()]);
-    // A group without history stands where one that was forgotten stood: nothing happened.
-    if (unwritten) this.#at = Math.max(this.#at, position.offset);
-    else if (this.#at < position.offset) this.#skipTo(position.offset);
+    this.#reportAll([...rest.flatMap((bytes) => (bytes === null ? [] : [readStep(bytes)])), ...this.#held.values()]);
+    // A group without history begins where a deleted group ended: no step is missing.
+    if (unwritten) place.at = Math.max(place.at, position.offset);
+    else if (place.at < position.offset) this.#skipTo(position.offset);
     this.#drain();
-    if (this.#held.size > 0) this.#fillSoon(PATIENCE_MS);
+    if (this.#held.size > 0) this.#refillSoon(PATIENCE_MS);
   }
 
-  /** Reports what is there; a hole among it is told, and what is behind the hole reported all the same. */
-  #refill(all: readonly Told[]): void {
-    for (const told of [...all].sort((a, b) => a.from - b.from)) {
-      if (told.epoch !== this.#epoch || told.to <= this.#at) continue;
-      if (told.from > this.#at) this.#skipTo(told.from);
-      this.#report(told, this.#at);
-      this.#at = told.to;
+  /** Begins a new epoch, because the server lost acknowledged steps of this one. */
+  async #renewEpoch(epoch: string, through: number, offset: number): Promise<void> {
+    this.#logger.error('redis_lost_writes', { ...this.ref, epoch, through, from: offset + 1 });
+    await this.#groups.renew(this.ref, epoch);
+    const { position } = await this.#groups.read(this.ref, []);
+    const place = placeOf(this.#state);
+    if (place !== undefined && place.epoch !== position.epoch) this.#beginEpoch(position.epoch, position.offset);
+  }
+
+  /** Reports all these steps in offset order. A gap between them is reported as a break, and the steps behind it all the same. */
+  #reportAll(steps: readonly GroupStep[]): void {
+    const place = placeOf(this.#state);
+    if (place === undefined) return;
+    for (const step of [...steps].sort((a, b) => a.from - b.from)) {
+      if (step.epoch !== place.epoch || step.to <= place.at) continue;
+      if (step.from > place.at) this.#skipTo(step.from);
+      this.#report(step, place.at);
+      place.at = step.to;
     }
   }
 
   #skipTo(offset: number): void {
-    this.#at = offset;
-    if (this.#epoch !== undefined) this.#events.onBreak(this.ref, 'gap', { epoch: this.#epoch, offset });
+    const place = placeOf(this.#state);
+    if (place === undefined) return;
+    place.at = offset;
+    this.#events.onBreak(this.ref, 'gap', { epoch: place.epoch, offset });
   }
 }

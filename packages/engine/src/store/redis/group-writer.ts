@@ -7,140 +7,152 @@ import { TurnBudget } from '../../structures/turn-budget.js';
 import { BatchLimits } from '../shared/batch-limits.js';
 import { requireSame, tooLarge } from '../shared/write-plan.js';
 import type { GroupRef, Once } from '../store.js';
-import { type RedisGroups, textOf } from './group-client.js';
+import { type GroupClient, textOf } from './group-client.js';
 import type { GroupKeys } from './keys.js';
-import { itemOf, readTold, type Told } from './records.js';
+import { type GroupStep, itemOf, readStep } from './records.js';
 import { WRITE } from './scripts.js';
 import {
   type Answer,
-  type Asked,
   encodeOp,
-  type Ground,
-  guardsHold,
+  type GroupItems,
+  isGuarded,
   itemsOf,
   itemsToRead,
   type Op,
   type Outcome,
+  type PendingWrite,
   type Plan,
   planInSteps,
 } from './write-ops.js';
 
+export type { Answer } from './write-ops.js';
+
 /** Changes of one script. */
 const BATCH_CHANGES = 512;
-/** UTF-16 code units of the values of one script; one that is larger alone is carried alone. */
+/** UTF-16 code units of the values of one script. A larger single value gets a script of its own. */
 const BATCH_CHARS = 4_194_304;
-/** So often something is decided anew because another node wrote meanwhile. */
+/** Attempts of one batch. Each attempt but the last failed because another engine changed an item that the plan relied on. */
 const MOST_TRIES = 200;
-/** Commits that the log of a group keeps, and for how many milliseconds after the last one. */
+/** Steps in the log of a group. */
 const LOG_COMMITS = 128;
-/** Bytes of one; a larger one ends the log, and is told as a gap to whom its message was lost. */
+/** Bytes of one step in the log. A larger step deletes the log: an engine that misses a message then reports a gap. */
 const LOG_COMMIT_BYTES = 65_536;
+/** How long the log lives after the last step, in milliseconds. */
 const LOG_LINGER_MS = 120_000;
 
 const TURNS = TurnBudget.of(systemClock);
 
-interface Waiting {
-  readonly asked: Asked;
+interface QueuedWrite {
+  readonly pending: PendingWrite;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: unknown) => void;
 }
 
-export interface QueueOptions {
-  readonly groups: RedisGroups;
+export interface GroupWriterOptions {
+  readonly groups: GroupClient;
   readonly time: MonotonicWallClock;
+  /** Names this process for the other engines. */
   readonly node: string;
-  /** Reports what was done; resolves when it and everything before it is reported. */
-  readonly told: (ref: GroupRef, told: Told) => Promise<void>;
-  readonly idle: (queue: GroupQueue) => void;
+  /** Reports a step. Resolves when it and every step before it was reported. */
+  readonly onStep: (ref: GroupRef, step: GroupStep) => Promise<void>;
+  /** Called when the queue is empty. */
+  readonly onIdle: (writer: GroupWriter) => void;
   readonly logger: Logger;
 }
 
 /**
- * The writes of one group by this process, in the order in which they were asked for: what comes while a script runs goes with the next one.
+ * Writes the changes of this process to one group, in the order of their calls.
+ *
+ * One script runs at a time. Writes that are called meanwhile wait and share the next script. A batch goes through four steps:
+ * 1. Read the items that its writes look at (`itemsToRead`). Plain sets and deletes read nothing.
+ * 2. Plan: decide conditions and compute values, each write on top of those before it (write-ops.ts).
+ * 3. Run write.lua with the plan and the expected offsets of the items that were read.
+ * 4. If another engine changed one of these items, begin again with step 1. Otherwise report the step, then resolve the callers.
  */
-export class GroupQueue {
+export class GroupWriter {
   readonly ref: GroupRef;
-  readonly #options: QueueOptions;
+  readonly #options: GroupWriterOptions;
   readonly #keys: GroupKeys;
-  #waiting: Waiting[] = [];
-  #running = false;
+  #queue: QueuedWrite[] = [];
+  #isRunning = false;
 
-  constructor(ref: GroupRef, options: QueueOptions) {
+  constructor(ref: GroupRef, options: GroupWriterOptions) {
     this.ref = ref;
     this.#options = options;
     this.#keys = options.groups.keys.of(ref);
   }
 
-  ask(asked: Asked): Promise<Answer> {
+  /** Resolves with the answer when the write is stored and reported. Rejects when it is not written, or when its fate is unknown. */
+  enqueue(pending: PendingWrite): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ asked, resolve, reject });
-      if (this.#running) return;
-      this.#running = true;
-      // What else is asked for in this turn comes along.
+      this.#queue.push({ pending, resolve, reject });
+      if (this.#isRunning) return;
+      this.#isRunning = true;
+      // Writes of the same turn of the event loop share the first script.
       queueMicrotask(() => runInBackground(this.#run(), this.#options.logger, 'redis_write_queue'));
     });
   }
 
   async #run(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const batch = this.#take();
+    while (this.#queue.length > 0) {
+      const batch = this.#takeBatch();
       try {
-        await this.#carry(batch);
+        await this.#execute(batch);
       } catch (error) {
-        // A delete may find room where a set does not.
-        if (batch.length > 1 && error instanceof RivuletError && error.code === 'STORE_FULL') await this.#carryEach(batch);
+        // A full Redis refuses the whole script. Alone, a delete still succeeds where a set fails.
+        if (batch.length > 1 && error instanceof RivuletError && error.code === 'STORE_FULL') await this.#executeEach(batch);
         else for (const { reject } of batch) reject(error);
       }
     }
-    this.#running = false;
-    this.#options.idle(this);
+    this.#isRunning = false;
+    this.#options.onIdle(this);
   }
 
-  async #carryEach(batch: readonly Waiting[]): Promise<void> {
-    for (const waiting of batch) await this.#carry([waiting]).catch((error: unknown) => waiting.reject(error));
+  async #executeEach(batch: readonly QueuedWrite[]): Promise<void> {
+    for (const queued of batch) await this.#execute([queued]).catch((error: unknown) => queued.reject(error));
   }
 
-  /** A write with a key goes alone: what it answers must be known before it is written. So does what the script alone decides. */
-  #take(): Waiting[] {
+  /** Removes the next batch from the queue, within BATCH_CHANGES and BATCH_CHARS. */
+  #takeBatch(): QueuedWrite[] {
     let changes = 0;
     let chars = 0;
     let count = 0;
-    for (const { asked } of this.#waiting) {
-      if (count > 0 && (goesAlone(asked) || changes >= BATCH_CHANGES || chars >= BATCH_CHARS)) break;
+    for (const { pending } of this.#queue) {
+      if (count > 0 && (goesAlone(pending) || changes >= BATCH_CHANGES || chars >= BATCH_CHARS)) break;
       count++;
-      changes += sizeOf(asked);
-      chars += charsOf(asked);
-      if (goesAlone(asked)) break;
+      changes += sizeOf(pending);
+      chars += charsOf(pending);
+      if (goesAlone(pending)) break;
     }
-    return this.#waiting.splice(0, count);
+    return this.#queue.splice(0, count);
   }
 
-  async #carry(batch: readonly Waiting[]): Promise<void> {
-    const asked = batch.map((waiting) => waiting.asked);
-    const once = asked[0] === undefined ? undefined : onceOf(asked[0]);
-    const items = itemsToRead(asked);
-    const least = asked[0] === undefined ? 0 : new Set(itemsOf(asked[0])).size;
+  async #execute(batch: readonly QueuedWrite[]): Promise<void> {
+    const writes = batch.map(({ pending }) => pending);
+    const once = writes[0] === undefined ? undefined : onceOf(writes[0]);
+    const items = itemsToRead(writes);
+    const least = writes[0] === undefined ? 0 : new Set(itemsOf(writes[0])).size;
     for (let tries = 0; tries < MOST_TRIES; tries++) {
-      const ground = items.length === 0 && once === undefined ? undefined : await this.#read(items, least, once);
-      if (ground?.answer !== undefined) {
-        batch[0]?.resolve({ kind: 'replayed', answer: ground.answer });
+      const read = items.length === 0 && once === undefined ? undefined : await this.#read(items, least, once);
+      if (read?.answer !== undefined) {
+        batch[0]?.resolve({ kind: 'replayed', answer: read.answer });
         return;
       }
-      const { outcomes, expected } = await this.#plan(asked, ground);
+      const { outcomes, expected } = await this.#plan(writes, read);
       const planned = batch.slice(0, outcomes.length);
-      if (!(await this.#commit(planned, outcomes, expected, ground, once))) continue;
-      // What is left comes first again.
-      this.#waiting = [...batch.slice(outcomes.length), ...this.#waiting];
+      if (!(await this.#commit(planned, outcomes, expected, read, once))) continue;
+      // A plan may end early. The rest of the batch goes first in the next one.
+      this.#queue = [...batch.slice(outcomes.length), ...this.#queue];
       return;
     }
-    throw new RivuletError('OVERLOADED', `other nodes changed what was written ${MOST_TRIES} times meanwhile; try again later`);
+    throw new RivuletError('OVERLOADED', `other engines changed these items during each of ${MOST_TRIES} attempts; try again later`);
   }
 
-  /** Others may write to the group meanwhile: the script finds that out. */
-  async #plan(asked: readonly Asked[], ground: Ground | undefined): Promise<Plan> {
+  /** Plans in slices, so that the event loop runs in between. If another engine writes meanwhile, the script notices it. */
+  async #plan(writes: readonly PendingWrite[], read: GroupItems | undefined): Promise<Plan> {
     const limits = new BatchLimits(() => performance.now());
     limits.begin();
-    const steps = planInSteps(asked, ground, limits);
+    const steps = planInSteps(writes, read, limits);
     for (;;) {
       const step = steps.next();
       if (step.done === true) return step.value;
@@ -148,7 +160,11 @@ export class GroupQueue {
     }
   }
 
-  async #read(items: readonly string[], least: number, once: Once | undefined): Promise<Ground & { readonly answer: string | undefined }> {
+  async #read(
+    items: readonly string[],
+    least: number,
+    once: Once | undefined,
+  ): Promise<GroupItems & { readonly answer: string | undefined }> {
     const { position, rest } = await this.#options.groups.read(this.ref, items, once?.key, least);
     const [used, ...found] = rest;
     const read = found.length / 2;
@@ -159,11 +175,14 @@ export class GroupQueue {
         return value === null || value === undefined ? [] : [[item, itemOf(item, value, found[index * 2 + 1])] as const];
       }),
     );
-    return { position, items: known, unread: new Set(items.slice(read)), answer: once && this.#answerOf(once, textOf(used)) };
+    return { position, items: known, unread: new Set(items.slice(read)), answer: once && this.#rememberedAnswer(once, textOf(used)) };
   }
 
-  /** `<until> <length of the fingerprint> <fingerprint><answer>` */
-  #answerOf(once: Once, used: string): string | undefined {
+  /**
+   * Returns the answer that is remembered under the key, or `undefined` when there is none or its time is over. Throws INVALID_ARGUMENTS
+   * when the key belongs to another write. `used` is `<until> <length of the fingerprint> <fingerprint><answer>`.
+   */
+  #rememberedAnswer(once: Once, used: string): string | undefined {
     const [, until, length] = /^(\d+) (\d+) /.exec(used) ?? [];
     if (until === undefined || length === undefined || Number(until) <= this.#options.time.now()) return undefined;
     const begin = until.length + length.length + 2;
@@ -171,33 +190,32 @@ export class GroupQueue {
     return used.slice(begin + Number(length));
   }
 
-  /** False when something was not as expected: nothing was done. */
+  /** Resolves to `false` when something was not as expected: then nothing was written. */
   async #commit(
-    batch: readonly Waiting[],
+    batch: readonly QueuedWrite[],
     outcomes: readonly Outcome[],
     expected: ReadonlyMap<string, number>,
-    ground: Ground | undefined,
+    read: GroupItems | undefined,
     once: Once | undefined,
   ): Promise<boolean> {
     const ops = outcomes.flatMap((outcome) => (outcome.kind === 'planned' ? outcome.ops : []));
-    const planned = outcomes.some(({ kind }) => kind === 'planned');
-    const touches = batch.some(({ asked }) => asked.kind === 'due');
-    const nothing = nowhere(ground);
-    // Nothing to write, nothing to remember: what was read was true at one position.
-    const told =
-      !planned || (ops.length === 0 && once === undefined && !touches) ? nothing : await this.#write(ops, outcomes, expected, ground, once);
-    if (told === undefined) return false;
-    await this.#options.told(this.ref, told);
+    const hasPlan = outcomes.some(({ kind }) => kind === 'planned');
+    const hasDue = batch.some(({ pending }) => pending.kind === 'due');
+    // Without ops and without a key there is nothing to write: the answers are true at the position that was read.
+    const needsScript = hasPlan && (ops.length > 0 || once !== undefined || hasDue);
+    const step = needsScript ? await this.#write(ops, outcomes, expected, read, once) : emptyStep(read);
+    if (step === undefined) return false;
+    await this.#options.onStep(this.ref, step);
     let at = 0;
     for (const [index, outcome] of outcomes.entries()) {
-      const { resolve, reject } = batch[index] as Waiting;
+      const { resolve, reject } = batch[index] as QueuedWrite;
       if (outcome.kind === 'failed') {
         reject(outcome.error);
         continue;
       }
-      const own = told.records.slice(at, at + outcome.ops.length);
+      const own = step.records.slice(at, at + outcome.ops.length);
       at += outcome.ops.length;
-      resolve(outcome.answer(told, own));
+      resolve(outcome.answer(step, own));
     }
     return true;
   }
@@ -206,20 +224,20 @@ export class GroupQueue {
     ops: readonly Op[],
     outcomes: readonly Outcome[],
     expected: ReadonlyMap<string, number>,
-    ground: Ground | undefined,
+    read: GroupItems | undefined,
     once: Once | undefined,
-  ): Promise<Told | undefined> {
+  ): Promise<GroupStep | undefined> {
     const { groups, time, node } = this.#options;
     const keys = this.#keys;
     const { stream, group } = this.ref;
-    const steady = time.now();
+    const steadyNow = time.now();
     const [first] = outcomes;
-    const remembered =
-      once === undefined || first?.kind !== 'planned' || ground === undefined ? undefined : rememberedOf(once, first, ground, steady);
+    const onceAnswer =
+      once === undefined || first?.kind !== 'planned' || read === undefined ? undefined : onceAnswerOf(once, first, read, steadyNow);
     const [streamChannel, allChannel] = keys.followed;
     const names = { ...keys, ...keys.shared, once: once === undefined ? undefined : keys.once(once.key) };
     const args = {
-      steadyNow: steady,
+      steadyNow,
       node,
       name: keys.name,
       stream,
@@ -232,54 +250,63 @@ export class GroupQueue {
       logCommits: LOG_COMMITS,
       logCommitBytes: LOG_COMMIT_BYTES,
       logLingerMs: LOG_LINGER_MS,
-      expectedEpoch: ground?.position.epoch ?? '',
-      expectedOffset: remembered === undefined ? '' : (ground?.position.offset ?? ''),
-      onceAnswer: remembered ?? '',
+      expectedEpoch: read?.position.epoch ?? '',
+      // The remembered answer names offsets, so it is only true when the group has not moved.
+      expectedOffset: onceAnswer === undefined ? '' : (read?.position.offset ?? ''),
+      onceAnswer: onceAnswer ?? '',
       onceRetentionMs: once?.retentionMs ?? 0,
       expectedCount: expected.size,
       changeCount: ops.length,
     };
-    const further = [...[...expected].flatMap(([item, changed]) => [item, String(changed)]), ...ops.flatMap((op) => encodeOp(op, steady))];
-    const [status, told] = await groups.run(WRITE, names, args, further);
-    if (textOf(status) !== 'done') return undefined;
-    return Buffer.isBuffer(told) ? readTold(told) : undefined;
+    const further = [
+      ...[...expected].flatMap(([item, changed]) => [item, String(changed)]),
+      ...ops.flatMap((op) => encodeOp(op, steadyNow)),
+    ];
+    const [status, step] = await groups.run(WRITE, names, args, further);
+    return textOf(status) === 'done' && Buffer.isBuffer(step) ? readStep(step) : undefined;
   }
 }
 
-function rememberedOf(once: Once, { answer, ops }: Extract<Outcome, { kind: 'planned' }>, ground: Ground, steady: number): string {
+/** Returns what Redis remembers under the key, before the write: the script has no answer yet, but its offsets are known. */
+function onceAnswerOf(once: Once, { answer, ops }: Extract<Outcome, { kind: 'planned' }>, read: GroupItems, steadyNow: number): string {
   const { fingerprint, retentionMs } = once;
-  const { epoch, offset } = ground.position;
+  const { epoch, offset } = read.position;
   const result = answer({ node: '', epoch, from: offset, to: offset + ops.length, records: [] }, []);
   if (result === undefined || (result.kind !== 'written' && result.kind !== 'conflict')) throw new TypeError('only a write has a key');
-  return `${steady + retentionMs} ${fingerprint.length} ${fingerprint}${once.answer(result)}`;
+  return `${steadyNow + retentionMs} ${fingerprint.length} ${fingerprint}${once.answer(result)}`;
 }
 
-/** What a script that did nothing would tell. */
-function nowhere(ground: Ground | undefined): Told {
-  const { epoch, offset } = ground?.position ?? { epoch: '', offset: 0 };
+/** Returns the step of a script that would change nothing. */
+function emptyStep(read: GroupItems | undefined): GroupStep {
+  const { epoch, offset } = read?.position ?? { epoch: '', offset: 0 };
   return { node: '', epoch, from: offset, to: offset, records: [] };
 }
 
-function onceOf(asked: Asked): Once | undefined {
-  return asked.kind === 'write' ? asked.write.once : undefined;
+function onceOf(pending: PendingWrite): Once | undefined {
+  return pending.kind === 'write' ? pending.write.once : undefined;
 }
 
-function goesAlone(asked: Asked): boolean {
-  return asked.kind === 'due' || onceOf(asked) !== undefined || (asked.kind === 'write' && asked.write.changes.some(guardsHold));
+/**
+ * Whether the write needs a script of its own. A write with a key does, because its answer must be known before it is written. A guarded
+ * write and a deletion of due items do, because only the script can decide them.
+ */
+function goesAlone(pending: PendingWrite): boolean {
+  return pending.kind === 'due' || onceOf(pending) !== undefined || (pending.kind === 'write' && pending.write.changes.some(isGuarded));
 }
 
-export function sizeOf(asked: Asked): number {
-  return asked.kind === 'write' ? asked.write.changes.length : asked.kind === 'due' ? asked.items.length : 1;
+/** Returns the number of changes. */
+export function sizeOf(pending: PendingWrite): number {
+  return pending.kind === 'write' ? pending.write.changes.length : pending.kind === 'due' ? pending.items.length : 1;
 }
 
-function charsOf(asked: Asked): number {
-  if (asked.kind === 'due') return 0;
-  const changes = asked.kind === 'write' ? asked.write.changes : [asked.change];
+function charsOf(pending: PendingWrite): number {
+  if (pending.kind === 'due') return 0;
+  const changes = pending.kind === 'write' ? pending.write.changes : [pending.change];
   return changes.reduce((sum, change) => sum + ('data' in change ? change.data.length : 0), 0);
 }
 
-/** Throws OVERLOADED when `changes` changes more than wait already are too many. */
-export function requireQueueRoom(waiting: number, changes: number): void {
-  if (waiting + changes > LIMITS.queuedWrites)
+/** Throws OVERLOADED when the queues of the store have no capacity for `changes` more changes. */
+export function requireQueueCapacity(queued: number, changes: number): void {
+  if (queued + changes > LIMITS.queuedWrites)
     throw new RivuletError('OVERLOADED', `more than ${LIMITS.queuedWrites} writes wait; slow down`);
 }

@@ -3,94 +3,99 @@ import { PairMap } from '../../structures/pair-map.js';
 import type { GroupRef } from '../store.js';
 
 /**
- * All keys of a partition share a hash tag, so that one script may touch a group and the indexes that it is in, also in a Cluster. The number
- * is part of the layout: another one finds nothing.
+ * Number of partitions. All keys of a partition share a hash tag, so that one script may use a group and its indexes in a Cluster too. The
+ * number is part of the layout: with another number the store would not find its groups.
  */
 export const PARTITIONS = 256;
-/** Grows when an earlier version can't read any more what this one writes. */
+/** Version of keys and values. It changes when an older version can no longer read what this version writes. */
 export const LAYOUT = '1';
-/** Groups whose keys are kept. */
+/** Groups whose key names are cached. */
 const MOST_KNOWN = 16_384;
 
-/** Names of the keys of one group, and of what it shares with the others of its partition. */
+/** The keys of one group. `shared` has the keys that it shares with the other groups of its partition. */
 export interface GroupKeys {
-  /** Of the group, unique within its partition; `refOf` reads it. */
+  /** Name of the group, unique within its partition. `refOf` decodes it. */
   readonly name: string;
-  /** Where its commits are published. */
+  /** Channel on which write.lua publishes the steps of the group. */
   readonly channel: string;
-  /** Where they are published in a Cluster for who follows its stream, and for who follows all streams. */
+  /** Channels of a Cluster for engines that follow the stream, and for engines that follow all streams. */
   readonly followed: readonly [string, string];
-  /** Position, stamp and floor. */
+  /** Hash with offset, timestamp and floor. */
   readonly head: string;
-  /** Value of each item. */
+  /** Hash with the value of each item. */
   readonly values: string;
-  /** Offsets of creation and last change of each item, and the `id` of its value. */
+  /** Hash with `<offset of creation> <offset of last change> <id of the value>` of each item. */
   readonly metas: string;
-  /** Items by the offset of their creation. */
+  /** Sorted set of items by the offset of their creation. */
   readonly created: string;
-  /** Items and tombstones by the offset of their last change. */
+  /** Sorted set of items and tombstones by the offset of their last change. */
   readonly changed: string;
+  /** Hash with the tombstone of each deleted item. */
   readonly tombstones: string;
-  /** Tombstones by the stamp of the delete. */
+  /** Sorted set of tombstones by the timestamp of the delete. */
   readonly tombstonesByTime: string;
-  /** Items by when they go. */
+  /** Sorted set of items by their deadline. */
   readonly deadlines: string;
-  /** Items that a node holds. */
+  /** Hash with the node of each leased item. */
   readonly holders: string;
-  /** The last commits, as they were published. */
+  /** List of the last steps, as they were published. */
   readonly log: string;
-  /** What an idempotency key stands for. */
+  /** Returns the key of the answer that is remembered under an idempotency key. */
   once(key: string): string;
-  /** Groups of the stream, of this partition, that have items. */
+  /** Set of the groups of the stream in this partition that have items. */
   readonly groups: string;
   readonly shared: PartitionKeys;
 }
 
 export interface PartitionKeys {
-  /** Epoch, the run of the server that it belongs to, and where a group begins that has no head. */
+  /** Hash with the epoch, the run of the server that it belongs to, and the position at which a group without head begins. */
   readonly partition: string;
-  /** Streams that have groups with items. */
+  /** Set of the streams that have groups with items. */
   readonly streams: string;
-  /** Groups by when the first of their items goes. */
+  /** Sorted set of groups by their earliest deadline. */
   readonly due: string;
-  /** Groups by when something of them may be forgotten. */
+  /** Sorted set of groups by the timestamp of their oldest tombstone, or of their last change. */
   readonly gcIndex: string;
-  /** Never there: while its slot moves to another server, nothing that needs what is not there is begun, and nothing ends half-way. */
+  /**
+   * A key that never exists. While a slot moves to another server, Redis refuses a script whose keys do not all exist on the old one. A
+   * script that names this key therefore never runs on a part of its keys.
+   */
   readonly absent: string;
-  /** Prefix of what a node holds. */
+  /** Prefix of the sorted sets of leased items, one for each node. */
   readonly held: string;
-  /** Prefix of the keys of a group by kind and name. */
+  /** Prefix of the keys of a group. Kind and name follow it. */
   readonly base: string;
 }
 
 export class RedisKeys {
   readonly #prefix: string;
-  /** Of channels, which all databases of a server share. */
+  /** Prefix of channels. It names the database, because all databases of a server share the channels. */
   readonly #channels: string;
-  /** Made once for a group: they are many, and long. */
+  /** The keys of recent groups. */
   #known = new PairMap<GroupKeys>();
 
-  /** `prefix` holds neither braces nor `@`. */
+  /** `prefix` must contain no braces and no `@`. */
   constructor(prefix: string, database: string) {
     this.#prefix = prefix;
     this.#channels = database === '0' ? prefix : `${prefix}@${database}`;
   }
 
-  /** Which layout of keys and values this is. */
+  /** Key with the version of the layout. */
   get layout(): string {
     return `${this.#prefix}:layout`;
   }
 
-  /** Nodes by when they were last heard of. */
+  /** Sorted set of nodes by the time of their last heartbeat. */
   get nodes(): string {
     return `${this.#prefix}:nodes`;
   }
 
-  /** Channel of one engine alone; `tag` decides in a Cluster which server has it. */
+  /** Returns the canary channel of one engine. In a Cluster, `tag` decides which server has it. */
   canary(tag: string, node: string): string {
     return `${this.#prefix}:{${tag}}:canary:${node}`;
   }
 
+  /** Returns the keys that all groups of a partition share. */
   partition(partition: number): PartitionKeys {
     const base = `${this.#prefix}:{${partition}}:`;
     return {
@@ -104,23 +109,25 @@ export class RedisKeys {
     };
   }
 
+  /** Returns the key of the groups of a stream in one partition. */
   groups(partition: number, stream: string): string {
     return `${this.partition(partition).base}groups:${percentEncode(stream)}`;
   }
 
-  /** What matches the channels of all groups of a stream, or of all streams. */
+  /** Returns the pattern of the channels of all groups of a stream, or of all streams. */
   channelsOf(stream: string | undefined): string {
-    // Of what stands for something in a pattern the encoding leaves only this.
+    // `*` is the only special character of patterns that percent encoding leaves as it is.
     const name = stream === undefined ? '*' : percentEncode(stream).replaceAll('*', '\\*');
     return `${this.#channels}:{*}:commits:${name}:*`;
   }
 
-  /** In a Cluster channels have no patterns: where the commits of a partition are published for who follows a stream, or all. */
+  /** Returns the channel of a Cluster with the steps of all groups of a stream, or of all streams, in one partition. */
   followed(partition: number, stream: string | undefined): string {
     const base = `${this.#channels}:{${partition}}:followed`;
     return stream === undefined ? base : `${base}:${percentEncode(stream)}`;
   }
 
+  /** Returns the keys of a group. */
   of(ref: GroupRef): GroupKeys {
     const known = this.#known.get(ref.stream, ref.group);
     if (known !== undefined) return known;
@@ -156,27 +163,28 @@ export class RedisKeys {
   }
 }
 
-/** Ids are well-formed, so each has an encoding of its own, without a colon. */
+/** Returns the name of a group. Two groups never share one, because ids are well-formed and their encoding has no colon. */
 function nameOf({ stream, group }: GroupRef): string {
   return `${percentEncode(stream)}:${percentEncode(group)}`;
 }
 
-/** The group whose commits are published there. */
+/** Returns the group of a channel. */
 export function refOfChannel(channel: string): GroupRef {
   return refOf(channel.slice(channel.indexOf('}:commits:') + '}:commits:'.length));
 }
 
+/** Returns the group with this name. */
 export function refOf(name: string): GroupRef {
   const at = name.indexOf(':');
   return { stream: decoded(name.slice(0, at)), group: decoded(name.slice(at + 1)) };
 }
 
-/** Another program may publish on such a channel; its name then names a group that nobody watches. */
+/** Decodes a part of a name. Another program may publish on such a channel: a malformed part stays as it is, and nobody watches it. */
 function decoded(text: string): string {
   return percentDecode(text) ?? text;
 }
 
-/** FNV-1a. */
+/** Returns the FNV-1a hash of the UTF-16 code units. */
 function hashOf(text: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);

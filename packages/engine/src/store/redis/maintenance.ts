@@ -3,83 +3,90 @@ import type { Clock } from '../../structures/clock.js';
 import type { MonotonicWallClock } from '../../structures/monotonic-wall-clock.js';
 import type { GroupRef } from '../store.js';
 import type { RedisReply } from './connection/redis-client.js';
-import { listOf, type RedisGroups } from './group-client.js';
+import { type GroupClient, listOf } from './group-client.js';
 import { PARTITIONS, refOf } from './keys.js';
 import { BEAT, FORGET, ORPHAN } from './scripts.js';
 
+/** Pause between two sweeps for due items, in milliseconds. */
 const EXPIRY_MS = 250;
-/** Each partition is looked at once a second. */
+/** Partitions of one sweep: each partition has its turn once a second. */
 const PARTITIONS_AT_ONCE = PARTITIONS / 4;
+/** Pause between two removals of old tombstones, in milliseconds. */
 const FORGET_MS = 60_000;
+/** Pause between two heartbeats, in milliseconds. */
 const BEAT_MS = 1_000;
-/** A node that was not heard of for so long is gone. */
-const GONE_MS = 5_000;
+/** A node without a heartbeat for this long is dead, in milliseconds. */
+const SILENCE_MS = 5_000;
+/** Groups that are read from the index of one partition at once. */
 const GROUPS_AT_ONCE = 100;
+/** Due items that one write of a group deletes at most. */
 const ITEMS_AT_ONCE = 1_000;
 
-export interface UpkeepOptions {
-  readonly groups: RedisGroups;
+export interface MaintenanceOptions {
+  readonly groups: GroupClient;
   readonly clock: Clock;
   readonly time: MonotonicWallClock;
   readonly node: string;
   readonly tombstoneRetentionMs: number;
   readonly logger: Logger;
-  /** Deletes those of the items whose time has come, in line with the writes of the group. */
-  readonly due: (ref: GroupRef, items: readonly string[]) => Promise<void>;
-  /** Others took this node for gone, or may have begun to: they gave up what it held. */
-  readonly released: () => void;
+  /** Deletes those of the items that are due, in the queue of the group's writes. */
+  readonly deleteDue: (ref: GroupRef, items: readonly string[]) => Promise<void>;
+  /** Called when other engines took this node for dead, or may have: they ended its leases. */
+  readonly onReleased: () => void;
 }
 
 /**
- * What happens by itself: items whose time has come, deletes that are old enough to be forgotten, and nodes that are gone. Every node does all of
- * it for all; the scripts see to it that each thing happens once.
+ * Does what no caller asks for: deletes due items, removes old tombstones, sends heartbeats and ends the leases of dead nodes.
+ *
+ * Every engine does all of it for all groups. The scripts make sure that each thing happens once.
  */
-export class RedisUpkeep {
-  readonly #options: UpkeepOptions;
+export class RedisMaintenance {
+  readonly #options: MaintenanceOptions;
   readonly #timers: NodeJS.Timeout[];
+  /** First partition of the next sweep. */
   #next = 0;
-  #busy = false;
-  #beaten = false;
-  /** Nodes that are gone and not buried yet. */
-  readonly #told = new Set<string>();
-  /** Monotonic milliseconds since which the server has been there without a break. */
+  #isSweeping = false;
+  #hasBeaten = false;
+  /** Dead nodes that are logged, and whose leases are not all ended. */
+  readonly #deadNodes = new Set<string>();
+  /** Monotonic milliseconds since which the server has been connected without interruption. */
   #upSince: number;
 
-  constructor(options: UpkeepOptions) {
+  constructor(options: MaintenanceOptions) {
     this.#options = options;
     this.#upSince = options.clock.monotonic();
     const every = (milliseconds: number, run: () => Promise<void>) =>
       setInterval(() => {
-        // The server is away: the next time will do.
+        // The server is unavailable: the next run makes up for it.
         run().catch((error: unknown) => options.logger.debug('redis_upkeep_failed', { error }));
       }, milliseconds).unref();
     this.#timers = [every(EXPIRY_MS, () => this.#sweep()), every(FORGET_MS, () => this.forget()), every(BEAT_MS, () => this.beat())];
   }
 
-  /** Tells that the node is there, and takes over what nodes held that are gone. */
+  /** Sends a heartbeat, and ends the leases of dead nodes. */
   async beat(): Promise<void> {
-    const { groups, node, clock, released } = this.#options;
-    const reply = await groups.call(BEAT, { nodes: groups.keys.nodes }, () => ({ node, silenceMs: GONE_MS }));
+    const { groups, node, clock, onReleased } = this.#options;
+    const reply = await groups.call(BEAT, { nodes: groups.keys.nodes }, () => ({ node, silenceMs: SILENCE_MS }));
     const [left, silent, found] = Array.isArray(reply) ? (reply as readonly RedisReply[]).map(listOf) : [];
-    if (this.#beaten && found?.[0] !== 'known') released();
-    this.#beaten = true;
-    // While the server was away nobody was heard of.
-    const known = clock.monotonic() - this.#upSince > GONE_MS + BEAT_MS;
-    for (const other of [...(left ?? []), ...(known ? (silent ?? []) : [])]) if (other !== node) await this.#bury(other);
+    if (this.#hasBeaten && found?.[0] !== 'known') onReleased();
+    this.#hasBeaten = true;
+    // While the server was unavailable no node could send heartbeats: wait until each has had time for one.
+    const isSilenceKnown = clock.monotonic() - this.#upSince > SILENCE_MS + BEAT_MS;
+    for (const other of [...(left ?? []), ...(isSilenceKnown ? (silent ?? []) : [])]) if (other !== node) await this.#endLeases(other);
   }
 
-  /** The server is back. */
-  onUp(): void {
+  /** Notes that the server with the heartbeats is connected again. */
+  onServerUp(): void {
     this.#upSince = this.#options.clock.monotonic();
     this.beat().catch((error: unknown) => this.#options.logger.debug('redis_upkeep_failed', { error }));
   }
 
-  /** Deletes all items whose time has come. */
+  /** Deletes all due items of all partitions. */
   async expire(): Promise<void> {
     await this.#expire(Array.from({ length: PARTITIONS }, (_, partition) => partition));
   }
 
-  /** Forgets the deletes that are old enough, and groups of which nothing is left. */
+  /** Removes tombstones older than the retention time, and then empty groups. */
   async forget(): Promise<void> {
     const { groups, clock, tombstoneRetentionMs } = this.#options;
     const oldest = String(clock.now() - tombstoneRetentionMs);
@@ -95,7 +102,7 @@ export class RedisUpkeep {
     });
   }
 
-  /** Others take over what it holds at once. */
+  /** Marks this node as one that left in order. The other engines then end its leases at once. */
   async leave(): Promise<void> {
     this.stop();
     const { groups, node } = this.#options;
@@ -107,33 +114,35 @@ export class RedisUpkeep {
   }
 
   async #sweep(): Promise<void> {
-    if (this.#busy) return;
-    this.#busy = true;
+    if (this.#isSweeping) return;
+    this.#isSweeping = true;
     try {
       const partitions = Array.from({ length: PARTITIONS_AT_ONCE }, (_, at) => (this.#next + at) % PARTITIONS);
       this.#next = (this.#next + PARTITIONS_AT_ONCE) % PARTITIONS;
       await this.#expire(partitions);
     } finally {
-      this.#busy = false;
+      this.#isSweeping = false;
     }
   }
 
   async #expire(partitions: readonly number[]): Promise<void> {
-    const { groups, time, due } = this.#options;
+    const { groups, time, deleteDue } = this.#options;
     const now = String(time.now());
     const expire = async (name: string) => {
       const ref = refOf(name);
       const { deadlines } = groups.keys.of(ref);
       for (let more = true; more; ) {
         const items = listOf(await groups.redis.command('ZRANGEBYSCORE', deadlines, '-inf', now, 'LIMIT', '0', String(ITEMS_AT_ONCE)));
-        await due(ref, items);
+        await deleteDue(ref, items);
         more = items.length === ITEMS_AT_ONCE;
       }
     };
     await this.#each(await this.#overdue(partitions, 'due', now), expire);
   }
 
-  /** One after another; what a server has that is away holds up nothing of the others. */
+  /**
+   * Works through all of them, one after another. A failure skips one and does not stop the rest. Resolves to `false` after any failure.
+   */
   async #each<T>(all: Iterable<T>, work: (one: T) => Promise<void>): Promise<boolean> {
     let isDone = true;
     for (const one of all) {
@@ -147,7 +156,7 @@ export class RedisUpkeep {
     return isDone;
   }
 
-  /** Groups of which something is overdue, at most so many of each partition. */
+  /** Returns groups whose time in the index is at most `until`, up to GROUPS_AT_ONCE of each partition. */
   async #overdue(partitions: readonly number[], index: 'due' | 'gcIndex', until: string): Promise<readonly string[]> {
     const { keys, redis } = this.#options.groups;
     const limit = ['LIMIT', '0', String(GROUPS_AT_ONCE)];
@@ -157,18 +166,18 @@ export class RedisUpkeep {
     return found.flatMap((each) => (each.status === 'fulfilled' ? listOf(each.value) : []));
   }
 
-  /** Again with the next beat, as long as a server is away that has something of it. */
-  async #bury(node: string): Promise<void> {
+  /** Ends the leases of a dead node in all partitions. When a server is unavailable, the next heartbeat tries again. */
+  async #endLeases(node: string): Promise<void> {
     const { groups, time, logger } = this.#options;
-    if (!this.#told.has(node)) logger.info('redis_node_gone', { node });
-    this.#told.add(node);
+    if (!this.#deadNodes.has(node)) logger.info('redis_node_gone', { node });
+    this.#deadNodes.add(node);
     const partitions = Array.from({ length: PARTITIONS }, (_, partition) => groups.keys.partition(partition));
-    const isBuried = await this.#each(partitions, async ({ base, held, due, absent }) => {
+    const isEverywhereDone = await this.#each(partitions, async ({ base, held, due, absent }) => {
       const keys = { heldByNode: `${held}${node}`, due, absent };
       while (Number(await groups.call(ORPHAN, keys, () => ({ base, steadyNow: time.now() }))) > 0);
     });
-    if (!isBuried) return;
+    if (!isEverywhereDone) return;
     await groups.redis.command('ZREM', groups.keys.nodes, node);
-    this.#told.delete(node);
+    this.#deadNodes.delete(node);
   }
 }

@@ -4,30 +4,33 @@ import { type NamesPage, type PageBounds, SortedNames } from '../../structures/s
 import { charsOf } from '../shared/chars-of.js';
 import type { ChangeEntry, Changes, GroupRef, ItemRead, Snapshot, StoredItem } from '../store.js';
 import type { RedisReply } from './connection/redis-client.js';
-import { listOf, type Page, type RedisGroups, type Standing, textOf } from './group-client.js';
+import { type GroupClient, type GroupState, listOf, type Page, textOf } from './group-client.js';
 import { PARTITIONS } from './keys.js';
 import { itemOf, tombstoneOf } from './records.js';
 
-/** What one script reads: it holds up everybody else for so long. */
+/** Bounds of one script. Redis runs one script at a time, so a larger page would delay all other commands. */
 const PAGE: Page = { items: 512, bytes: 1_048_576 };
 const CHUNK_ITEMS = 256;
-/** Members of an index that one command looks at, and partitions that are looked at together. */
+/** Members of an index that one command reads, and partitions that are read at the same time. */
 const SCAN_MEMBERS = '1000';
 const SCANS_AT_ONCE = 32;
-/** So often a read begins again because the history it read ended meanwhile. */
+/** Attempts of a read. Each attempt but the last failed because the epoch or the floor changed meanwhile. */
 const MOST_TRIES = 5;
 
-export async function readItem(groups: RedisGroups, ref: GroupRef, item: string): Promise<ItemRead> {
+/** Reads one item. */
+export async function readItem(groups: GroupClient, ref: GroupRef, item: string): Promise<ItemRead> {
   const { position, timestamp, rest } = await groups.read(ref, [item]);
   const [, value, meta] = rest;
   return { value: value ? itemOf(item, value, meta) : undefined, position, timestamp };
 }
 
 /**
- * All items as they are at one position. Redis keeps no old values: a group of several pages is read page by page, and then what changed
- * meanwhile, until nothing more has. So it is in memory as a whole when it is there.
+ * Reads all items as they are at one position.
+ *
+ * Redis keeps no old values. A group of several pages is read page by page, and then the changes since the first page, so that all items
+ * are true at the last position. The whole group is in memory at the end.
  */
-export async function readSnapshot(groups: RedisGroups, ref: GroupRef): Promise<Snapshot> {
+export async function readSnapshot(groups: GroupClient, ref: GroupRef): Promise<Snapshot> {
   for (let tries = 0; tries < MOST_TRIES; tries++) {
     const items = new Map<string, StoredItem>();
     let last = await groups.created(ref, 0, PAGE);
@@ -40,13 +43,13 @@ export async function readSnapshot(groups: RedisGroups, ref: GroupRef): Promise<
     }
     let { position, timestamp } = last;
     if (position.epoch === epoch && position.offset !== offset) {
-      const meanwhile = await readEntries(groups, ref, { epoch, offset });
-      if (meanwhile === 'floor' || meanwhile === 'epoch') continue;
-      for (const entry of meanwhile.entries) {
+      const changes = await readEntries(groups, ref, { epoch, offset });
+      if (changes === 'floor' || changes === 'epoch') continue;
+      for (const entry of changes.entries) {
         if (entry.kind === 'item') items.set(entry.item, entry);
         else items.delete(entry.item);
       }
-      ({ position, timestamp } = meanwhile);
+      ({ position, timestamp } = changes);
     }
     if (position.epoch !== epoch) continue;
     const ordered = [...items.values()].sort((a, b) => a.created - b.created);
@@ -56,10 +59,10 @@ export async function readSnapshot(groups: RedisGroups, ref: GroupRef): Promise<
 }
 
 /**
- * A page of the members of an index that every partition has a part of: page by page, of some partitions at once. Every member is read, and only
- * what the page may have is kept. What is there all the time is found.
+ * Reads one page of an index that is spread over all partitions. It reads every member and keeps only those of the page. A member that
+ * exists during the whole read is found.
  */
-export async function readUnion({ redis }: RedisGroups, keyOf: (partition: number) => string, bounds: PageBounds): Promise<NamesPage> {
+export async function readUnion({ redis }: GroupClient, keyOf: (partition: number) => string, bounds: PageBounds): Promise<NamesPage> {
   const found = new SortedNames(bounds);
   const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition).values();
   const scan = async () => {
@@ -76,7 +79,8 @@ export async function readUnion({ redis }: RedisGroups, keyOf: (partition: numbe
   return found.page(bounds);
 }
 
-export async function readChanges(groups: RedisGroups, ref: GroupRef, since: Position): Promise<Changes> {
+/** Reads the items that changed after a position, and the tombstones of deleted ones. */
+export async function readChanges(groups: GroupClient, ref: GroupRef, since: Position): Promise<Changes> {
   const read = await readEntries(groups, ref, since);
   if (read === 'epoch' || read === 'floor') return { kind: 'stale', reason: read };
   const { position, timestamp, entries } = read;
@@ -92,12 +96,12 @@ export async function readChanges(groups: RedisGroups, ref: GroupRef, since: Pos
 interface Entries {
   readonly position: Position;
   readonly timestamp: number;
-  /** In the order of their changes. */
+  /** Entries in the order of their changes. */
   readonly entries: readonly ChangeEntry[];
 }
 
-/** Page by page: what changes meanwhile comes again behind, and its last state counts. */
-async function readEntries(groups: RedisGroups, ref: GroupRef, since: Position): Promise<Entries | 'epoch' | 'floor'> {
+/** Reads changes page by page. An item that changes meanwhile comes again on a later page, and its last state counts. */
+async function readEntries(groups: GroupClient, ref: GroupRef, since: Position): Promise<Entries | 'epoch' | 'floor'> {
   const entries = new Map<string, ChangeEntry>();
   for (let after = since.offset; ; ) {
     const page = await groups.changed(ref, after, PAGE);
@@ -113,18 +117,18 @@ async function readEntries(groups: RedisGroups, ref: GroupRef, since: Position):
   }
 }
 
-/** Whether a page held everything that there was. */
+/** Whether the page was the last one. */
 function isLast(items: number, bytes: number): boolean {
   return items < PAGE.items && bytes < PAGE.bytes;
 }
 
-function bytesOf({ rest }: Standing): number {
+function bytesOf({ rest }: GroupState): number {
   let bytes = 0;
   for (let at = 1; at < rest.length; at += 3) bytes += rest[at]?.length ?? 0;
   return bytes;
 }
 
-function itemsOf({ rest }: Standing): StoredItem[] {
+function itemsOf({ rest }: GroupState): StoredItem[] {
   const items: StoredItem[] = [];
   for (let at = 0; at < rest.length; at += 3) {
     const [item, value, meta] = [rest[at], rest[at + 1], rest[at + 2]];
@@ -133,7 +137,7 @@ function itemsOf({ rest }: Standing): StoredItem[] {
   return items;
 }
 
-function entriesOf({ rest }: Standing): ChangeEntry[] {
+function entriesOf({ rest }: GroupState): ChangeEntry[] {
   const entries: ChangeEntry[] = [];
   for (let at = 0; at < rest.length; at += 3) {
     const [name, value, meta] = [rest[at], rest[at + 1], rest[at + 2]];
@@ -145,5 +149,5 @@ function entriesOf({ rest }: Standing): ChangeEntry[] {
 }
 
 function tooOften(): RivuletError {
-  return new RivuletError('STORE_UNAVAILABLE', 'the group changed its history while it was read, several times; try again');
+  return new RivuletError('STORE_UNAVAILABLE', 'the epoch of the group changed during each of several reads; try again');
 }

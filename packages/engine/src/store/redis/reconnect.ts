@@ -2,42 +2,46 @@ import { runInBackground } from '../../logging/background.js';
 import type { Logger } from '../../logging/logger.js';
 import type { GroupFeed } from './group-feed.js';
 
-/** Groups that are brought back at the same time. */
-const AT_ONCE = 256;
+/** Groups that are resumed at the same time. */
+const GROUPS_AT_ONCE = 256;
+/** Pause before the groups that failed are tried again, in milliseconds. */
 const RETRY_MS = 500;
 
-/** Brings groups back when their server is: a bounded number at a time, each again until it worked or the server is lost again. */
-export class GroupsReturn {
+/**
+ * Resumes unavailable groups when their server is back, a bounded number at a time. It tries a group again until that works, or until the
+ * next `begin` or `stop`.
+ */
+export class GroupReconnector {
   readonly #logger: Logger;
   #timer: NodeJS.Timeout | undefined;
-  /** Counts beginnings and ends: what was begun before the last one is over. */
-  #turn = 0;
+  /** Counts the calls of `begin` and `stop`: work that began under an earlier number ends. */
+  #generation = 0;
 
   constructor(logger: Logger) {
     this.#logger = logger;
   }
 
-  /** Those of `feeds` that are away, in the place of those before. */
+  /** Resumes the unavailable ones of these feeds, in place of those of the call before. */
   begin(feeds: Iterable<GroupFeed>): void {
     this.stop();
-    const away = Array.from(feeds).filter((feed) => feed.away);
-    if (away.length > 0) this.#start(away, this.#turn);
+    const unavailable = Array.from(feeds).filter((feed) => feed.isUnavailable);
+    if (unavailable.length > 0) this.#start(unavailable, this.#generation);
   }
 
-  /** Nobody wants them any more. */
+  /** Resumes no further group. */
   stop(): void {
-    this.#turn++;
+    this.#generation++;
     clearTimeout(this.#timer);
   }
 
-  #start(away: GroupFeed[], turn: number): void {
-    runInBackground(this.#run(away, turn), this.#logger, 'redis_groups_return');
+  #start(feeds: GroupFeed[], generation: number): void {
+    runInBackground(this.#run(feeds, generation), this.#logger, 'redis_groups_return');
   }
 
-  async #run(away: GroupFeed[], turn: number): Promise<void> {
+  async #run(feeds: GroupFeed[], generation: number): Promise<void> {
     const failed: GroupFeed[] = [];
-    const next = () => (this.#turn === turn ? away.pop() : undefined);
-    const work = async () => {
+    const next = () => (this.#generation === generation ? feeds.pop() : undefined);
+    const resumeEach = async () => {
       for (let feed = next(); feed !== undefined; feed = next()) {
         try {
           await feed.resume();
@@ -47,9 +51,9 @@ export class GroupsReturn {
         }
       }
     };
-    await Promise.all(Array.from({ length: AT_ONCE }, work));
-    if (this.#turn !== turn || failed.length === 0) return;
-    this.#timer = setTimeout(() => this.#start(failed, turn), RETRY_MS);
+    await Promise.all(Array.from({ length: GROUPS_AT_ONCE }, resumeEach));
+    if (this.#generation !== generation || failed.length === 0) return;
+    this.#timer = setTimeout(() => this.#start(failed, generation), RETRY_MS);
     this.#timer.unref();
   }
 }

@@ -1,24 +1,29 @@
 import { type JsonText, RivuletError, type StreamEffect } from '@rivulet/protocol';
 import type { ChangeEntry, Commit, GroupRef, StoredItem } from '../store.js';
 
-/** What one step of a group did, as the script told it: to its caller, to everybody who watches, and to the log. */
-export interface Told {
-  /** Who asked for it. */
+/**
+ * The changes that one run of write.lua made to a group. The script returns them as text, publishes that text, and keeps it in the log.
+ *
+ * The text begins with the line `<node> <epoch> <from> <to> <count>`. One line for each record follows, with its numbers and the lengths of
+ * its texts in bytes. Then come all texts without separators. An event of the whole group has an item of length -1.
+ */
+export interface GroupStep {
+  /** Names the engine of the write. */
   readonly node: string;
   readonly epoch: string;
-  /** The group stood at `from` before it, and at `to` after. */
+  /** Offsets of the group before and after the step. */
   readonly from: number;
   readonly to: number;
-  readonly records: readonly ToldRecord[];
+  readonly records: readonly StepRecord[];
 }
 
-export interface ToldRecord {
-  /** `none`: nothing was to be done. */
+export interface StepRecord {
+  /** `none`: the change had no effect and took no offset. */
   readonly effect: StreamEffect | 'event' | 'none';
-  /** The one before when there was no effect. */
+  /** Offset of the change; of the change before it when there was no effect. */
   readonly offset: number;
   readonly created: number;
-  readonly stamp: number;
+  readonly timestamp: number;
   readonly through: number | undefined;
   readonly item: string | undefined;
   readonly data: JsonText;
@@ -29,11 +34,11 @@ export interface ToldRecord {
 const LINE_FEED = 0x0a;
 const EFFECTS: ReadonlySet<string> = new Set(['create', 'update', 'delete', 'event', 'none']);
 
-/** Throws CORRUPT_ITEM when the bytes are not what the script writes. */
-export function readTold(bytes: Buffer): Told {
+/** Decodes a step. Throws CORRUPT_ITEM when write.lua did not make these bytes. */
+export function readStep(bytes: Buffer): GroupStep {
   const end = bytes.indexOf(LINE_FEED);
   const [node = '', epoch = '', from, to, count] = bytes.toString('latin1', 0, Math.max(0, end)).split(' ');
-  const told = { node, epoch, from: whole(from), to: whole(to) };
+  const step = { node, epoch, from: whole(from), to: whole(to) };
   const lines: string[][] = [];
   let at = end + 1;
   for (let line = 0; line < whole(count); line++) {
@@ -42,7 +47,7 @@ export function readTold(bytes: Buffer): Told {
     lines.push(bytes.toString('latin1', at, next).split(' '));
     at = next + 1;
   }
-  // An empty list of lines ends with a line feed all the same.
+  // Without records there is still the line feed that ends the list.
   if (lines.length === 0) at++;
   const take = (length: string | undefined): string => {
     const begin = at;
@@ -50,13 +55,13 @@ export function readTold(bytes: Buffer): Told {
     if (at > bytes.length) throw corrupt();
     return bytes.toString('utf8', begin, at);
   };
-  const records = lines.map(([effect = '', offset, created, stamp, through, item, data, old, type]): ToldRecord => {
+  const records = lines.map(([effect = '', offset, created, timestamp, through, item, data, old, type]): StepRecord => {
     if (!EFFECTS.has(effect)) throw corrupt();
     return {
-      effect: effect as ToldRecord['effect'],
+      effect: effect as StepRecord['effect'],
       offset: whole(offset),
       created: whole(created),
-      stamp: whole(stamp),
+      timestamp: whole(timestamp),
       through: whole(through) || undefined,
       item: item === '-1' ? undefined : take(item),
       data: take(data),
@@ -65,18 +70,19 @@ export function readTold(bytes: Buffer): Told {
     };
   });
   if (at !== bytes.length) throw corrupt();
-  return { ...told, records };
+  return { ...step, records };
 }
 
-/** Where a step stands, without what it did. */
-export function placeOf(bytes: Buffer): Omit<Told, 'records'> {
+/** Decodes the first line of a step, without its records. */
+export function readSpan(bytes: Buffer): Omit<GroupStep, 'records'> {
   const end = bytes.indexOf(LINE_FEED);
   const [node = '', epoch = '', from, to] = bytes.toString('latin1', 0, Math.max(0, end)).split(' ');
   return { node, epoch, from: whole(from), to: whole(to) };
 }
 
-export function commitOf({ stream, group }: GroupRef, epoch: string, record: ToldRecord): Commit {
-  const { effect, offset, created, stamp, through, item, data, old, type } = record;
+/** Returns the record as a commit. Throws TypeError for a record without effect. */
+export function commitOf({ stream, group }: GroupRef, epoch: string, record: StepRecord): Commit {
+  const { effect, offset, created, timestamp, through, item, data, old, type } = record;
   if (effect === 'none') throw new TypeError('no commit');
   return {
     stream,
@@ -84,7 +90,7 @@ export function commitOf({ stream, group }: GroupRef, epoch: string, record: Tol
     item,
     effect,
     position: { epoch, offset },
-    timestamp: stamp,
+    timestamp,
     created,
     data,
     old,
@@ -93,17 +99,17 @@ export function commitOf({ stream, group }: GroupRef, epoch: string, record: Tol
   };
 }
 
-/** `meta`: offsets of creation and last change. */
+/** `meta` is `<offset of creation> <offset of last change> <id of the value>`. */
 export function itemOf(item: string, value: Buffer, meta: Buffer | null | undefined): StoredItem {
   const [created, changed] = meta?.toString('latin1').split(' ', 2) ?? [];
   return { item, data: value.toString(), created: whole(created), changed: whole(changed) };
 }
 
-/** `meta`: offsets of creation and delete, the stamp of the delete, and the `id` of the value. */
+/** `meta` is `<offset of creation> <offset of delete> <timestamp of delete> <id of the value>`. */
 export function tombstoneOf(item: string, meta: Buffer | null | undefined): Extract<ChangeEntry, { kind: 'tombstone' }> {
   const text = meta?.toString() ?? '';
-  const [created, changed, stamp = ''] = text.split(' ', 3);
-  const valueId = text.slice(`${created} ${changed} ${stamp} `.length);
+  const [created, changed, timestamp = ''] = text.split(' ', 3);
+  const valueId = text.slice(`${created} ${changed} ${timestamp} `.length);
   return { kind: 'tombstone', item, created: whole(created), changed: whole(changed), valueId: valueId === '' ? undefined : valueId };
 }
 

@@ -7,7 +7,7 @@ import type { RedisScript } from './connection/server-connection.js';
  * The Lua scripts of the store, and the names of their arguments.
  *
  * Each script is a file in `lua/`. Its header gives every key and argument a name: `local values = KEYS[3]`. The lists below repeat these
- * names in the same order, and a unit test compares both. Callers pass keys and arguments by name, so only the header knows positions.
+ * names in the same order, and a unit test compares both. Callers pass keys and arguments by name, so only the header has their order.
  *
  * The compiler copies no Lua. The path below is right from `src` and from `dist`, and the npm package ships the folder `lua/` too.
  */
@@ -44,7 +44,7 @@ export function encodeArgs<Arg extends string>(
   return [...script.args.map((name) => String(args[name])), ...further];
 }
 
-/** Keys and arguments of opening.lua, with which every script of a group begins. RedisGroups fills them in. */
+/** Keys and arguments of opening.lua, with which every script of a group begins. GroupClient fills them in. */
 const OPENING_KEYS = ['partition', 'head'] as const;
 const OPENING_ARGS = ['run', 'freshEpoch', 'now'] as const;
 
@@ -77,7 +77,7 @@ export const PAGE = define(['opening', 'page'], {
 
 export const LOG = define(['opening', 'log'], { keys: [...OPENING_KEYS, 'log'], args: OPENING_ARGS });
 
-export const ADOPT = define(['adopt'], { keys: ['partition'], args: ['run', 'freshEpoch', 'isDurable'] });
+export const ACCEPT_RUN = define(['accept-run'], { keys: ['partition'], args: ['run', 'freshEpoch', 'isDurable'] });
 
 export const RENEW = define(['renew'], { keys: ['partition'], args: ['lostEpoch', 'freshEpoch'] });
 
@@ -90,7 +90,7 @@ export const ORPHAN = define(['orphan'], { keys: ['heldByNode', 'due', 'absent']
 
 export const BEAT = define(['beat'], { keys: ['nodes'], args: ['node', 'silenceMs'] });
 
-export const SCRIPTS: readonly NamedScript[] = [WRITE, READ, PAGE, LOG, ADOPT, RENEW, FORGET, ORPHAN, BEAT];
+export const SCRIPTS: readonly NamedScript[] = [WRITE, READ, PAGE, LOG, ACCEPT_RUN, RENEW, FORGET, ORPHAN, BEAT];
 
 /** Reads the files when the text is first needed: an engine without Redis reads none. */
 function define<const Key extends string, const Arg extends string>(

@@ -4,60 +4,62 @@ import { effectOf } from '../shared/change-effect.js';
 import { valueIdOf } from '../shared/value-id.js';
 import { expiryOf, type ItemState, planInSteps as planWriteInSteps } from '../shared/write-plan.js';
 import type { ApplyResult, Change, ChangeResult, Expiry, StoredItem, WithoutGroup, Write, WriteChange, WriteResult } from '../store.js';
-import type { Told, ToldRecord } from './records.js';
+import type { GroupStep, StepRecord } from './records.js';
 import { CHANGE_FIELDS } from './scripts.js';
 
-/** What waits to be written to one group. */
-export type Asked =
+/** One call that waits in the queue of a group. */
+export type PendingWrite =
   | { readonly kind: 'change'; readonly change: Change }
   | { readonly kind: 'write'; readonly write: Write }
-  /** Items whose time may have come; without any, only the index of such groups is put right. */
+  /**
+   * Deletes those of the items whose deadline is over. Without items, the script only repairs the entry of the group in the index `due`.
+   */
   | { readonly kind: 'due'; readonly items: readonly string[] };
 
-/** One change as the script takes it. */
+/** One change as write.lua takes it. */
 export interface Op {
   readonly kind: 'set' | 'delete' | 'event' | 'external' | 'due' | 'touch';
   readonly item: string | undefined;
   readonly data: JsonText;
-  /** Effect of an external change, type of an event; of others whose hold on the item keeps it from being done. */
+  /** The effect of an external change, the type of an event, or the guard `unlessLeased` of another change. */
   readonly extra: string;
   readonly expiry: Expiry | 'stay' | undefined;
-  /** Ops of one batch have the same. */
+  /** Names the batch of the change. Empty: it belongs to none. */
   readonly batch: string;
 }
 
 export type Answer = ApplyResult | WriteResult | undefined;
 
-/** What comes of one that was asked, as soon as the script has told what it did. */
+/** The plan of one pending write. */
 export type Outcome =
   | { readonly kind: 'failed'; readonly error: unknown }
-  /** `told`: its records, in the order of its ops. */
-  | { readonly kind: 'planned'; readonly ops: readonly Op[]; readonly answer: (told: Told, own: readonly ToldRecord[]) => Answer };
+  /** `answer` makes the answer from the step of the script; `own` has the records of these ops, in their order. */
+  | { readonly kind: 'planned'; readonly ops: readonly Op[]; readonly answer: (step: GroupStep, own: readonly StepRecord[]) => Answer };
 
 export interface Plan {
   readonly outcomes: readonly Outcome[];
-  /** Items that must not have changed since they were read, with the offset of their last change; 0: there was none. */
+  /** Items that the plan relies on, with the offset of their last change. 0: the item did not exist. The script checks them. */
   readonly expected: ReadonlyMap<string, number>;
 }
 
-/** The group as it was read. */
-export interface Ground {
+/** Position and items of the group, as one read returned them. */
+export interface GroupItems {
   readonly position: Position;
-  /** Of the items that `itemsToRead` names. */
+  /** The existing ones of the items that `itemsToRead` names. */
   readonly items: ReadonlyMap<string, StoredItem>;
-  /** Items that were left out because those before them are large. */
+  /** Items that the read left out, because the values before them are large. */
   readonly unread?: ReadonlySet<string>;
 }
 
-/** What must be read before it can be decided what to write; none: the script decides alone. */
-export function itemsToRead(batch: readonly Asked[]): readonly string[] {
-  if (!batch.some((asked) => asked.kind === 'write' || (asked.kind === 'change' && asked.change.kind === 'update'))) return [];
+/** Returns the items that must be read before the batch can be planned. Empty: the script decides everything. */
+export function itemsToRead(batch: readonly PendingWrite[]): readonly string[] {
+  if (!batch.some((pending) => pending.kind === 'write' || (pending.kind === 'change' && pending.change.kind === 'update'))) return [];
   return [...new Set(batch.flatMap(itemsOf))];
 }
 
-/** Decides what the script does. Pure; runs again with another ground when that has changed meanwhile. */
-export function planOf(batch: readonly Asked[], ground: Ground | undefined): Plan {
-  const steps = planInSteps(batch, ground);
+/** Decides what the script does. Pure: when the group has changed meanwhile, it runs again with a newer read. */
+export function planOf(batch: readonly PendingWrite[], read: GroupItems | undefined): Plan {
+  const steps = planInSteps(batch, read);
   for (;;) {
     const step = steps.next();
     if (step.done === true) return step.value;
@@ -65,15 +67,15 @@ export function planOf(batch: readonly Asked[], ground: Ground | undefined): Pla
 }
 
 /**
- * The same, one change at a time: the event loop may turn between two of them. Ends early when `limits` are reached, or with the first that needs
- * an item that was not read: the outcomes are those of the first ones.
+ * Does the same as `planOf`, one change at a time, so that the event loop may run in between. Ends early when `limits` are reached, or
+ * before the first write that needs an unread item: the plan then covers only the first writes.
  */
-export function* planInSteps(batch: readonly Asked[], ground: Ground | undefined, limits?: BatchLimits): Generator<void, Plan> {
-  const planning = new Planning(ground);
+export function* planInSteps(batch: readonly PendingWrite[], read: GroupItems | undefined, limits?: BatchLimits): Generator<void, Plan> {
+  const planning = new Planning(read);
   const outcomes: Outcome[] = [];
-  for (const [index, asked] of batch.entries()) {
-    if (index > 0 && (limits?.reached === true || !isRead(asked, ground))) break;
-    const outcome = yield* planning.plan(asked, String(index));
+  for (const [index, pending] of batch.entries()) {
+    if (index > 0 && (limits?.reached === true || !isRead(pending, read))) break;
+    const outcome = yield* planning.plan(pending, String(index));
     outcomes.push(outcome);
     if (outcome.kind === 'planned') for (const { data } of outcome.ops) limits?.add(data.length);
     yield;
@@ -81,33 +83,33 @@ export function* planInSteps(batch: readonly Asked[], ground: Ground | undefined
   return { outcomes, expected: planning.expected };
 }
 
-function isRead(asked: Asked, ground: Ground | undefined): boolean {
-  return ground?.unread === undefined || itemsOf(asked).every((item) => ground.unread?.has(item) !== true);
+function isRead(pending: PendingWrite, read: GroupItems | undefined): boolean {
+  return read?.unread === undefined || itemsOf(pending).every((item) => read.unread?.has(item) !== true);
 }
 
-/** Items that an asked one may look at. */
-export function itemsOf(asked: Asked): readonly string[] {
-  if (asked.kind === 'due') return [];
-  const changes: readonly WithoutGroup<Change>[] = asked.kind === 'change' ? [asked.change] : asked.write.changes;
+/** Returns the items that a pending write may look at. */
+export function itemsOf(pending: PendingWrite): readonly string[] {
+  if (pending.kind === 'due') return [];
+  const changes: readonly WithoutGroup<Change>[] = pending.kind === 'change' ? [pending.change] : pending.write.changes;
   return changes.flatMap((change) => (change.kind === 'event' || change.kind === 'external' ? [] : [change.item]));
 }
 
 class Planning {
   readonly expected = new Map<string, number>();
-  readonly #ground: Ground | undefined;
-  /** What the ops so far make of items; `undefined`: gone. */
+  readonly #read: GroupItems | undefined;
+  /** Items as the ops so far leave them. `undefined`: deleted. */
   readonly #ahead = new Map<string, ItemState | undefined>();
   #offset: number;
 
-  constructor(ground: Ground | undefined) {
-    this.#ground = ground;
-    this.#offset = ground?.position.offset ?? 0;
+  constructor(read: GroupItems | undefined) {
+    this.#read = read;
+    this.#offset = read?.position.offset ?? 0;
   }
 
-  *plan(asked: Asked, batch: string): Generator<void, Outcome> {
+  *plan(pending: PendingWrite, batch: string): Generator<void, Outcome> {
     try {
-      if (asked.kind === 'due') return this.#due(asked.items);
-      return asked.kind === 'change' ? this.#change(asked.change) : yield* this.#write(asked.write, batch);
+      if (pending.kind === 'due') return this.#due(pending.items);
+      return pending.kind === 'change' ? this.#change(pending.change) : yield* this.#write(pending.write, batch);
     } catch (error) {
       return { kind: 'failed', error };
     }
@@ -119,60 +121,60 @@ class Planning {
   }
 
   #change(change: Change): Outcome {
-    // Whether it takes an offset decides where what is planned behind it stands.
-    if (change.kind === 'delete' && this.#ground !== undefined) this.#look(change.item);
+    // A delete takes an offset only if the item exists, and the offsets of later writes depend on that.
+    if (change.kind === 'delete' && this.#read !== undefined) this.#readItem(change.item);
     const op = change.kind === 'update' ? this.#computed(change) : opOf(change);
-    if ('kind' in op) this.#note(op);
+    if ('kind' in op) this.#addOp(op);
     else return { kind: 'planned', ops: [], answer: () => ({ kind: 'unchanged', old: op.old }) };
     return { kind: 'planned', ops: [op], answer: ({ epoch }, [record]) => answerOf(epoch, record) };
   }
 
   #computed(change: Extract<Change, { kind: 'update' }>): Op | { readonly old: JsonText | undefined } {
-    const old = this.#look(change.item)?.data;
+    const old = this.#readItem(change.item)?.data;
     const effect = effectOf(change, old);
     return effect.kind === 'none' ? { old } : setOp(change.item, effect.data, undefined, '');
   }
 
   *#write(write: Write, batch: string): Generator<void, Outcome> {
-    const ground = this.#ground as Ground;
+    const { position } = this.#read as GroupItems;
     const before = this.#offset;
     const { result, steps } = yield* planWriteInSteps(write, {
-      epoch: ground.position.epoch,
+      epoch: position.epoch,
       offset: before,
-      read: (item) => this.#look(item),
+      read: (item) => this.#readItem(item),
     });
     const ops: Op[] = [];
     for (const { change, effect } of steps) {
       const op = effect.kind === 'none' ? touchOp(change) : stepOp(change, effect, write.batch ? batch : '');
       if (op === undefined) continue;
-      this.#note(op);
+      this.#addOp(op);
       ops.push(op);
     }
     return {
       kind: 'planned',
       ops,
-      answer: ({ from }, own) =>
-        movedBy(heldBack(write, own) ? this.#conflict(write) : result, from - ground.position.offset, ground.position.offset),
+      answer: ({ from }, own) => movedBy(isBlocked(write, own) ? this.#conflict(write) : result, from - position.offset, position.offset),
     };
   }
 
   #conflict({ changes: [change] }: Write): Exclude<WriteResult, { kind: 'replayed' }> {
-    const { position, items } = this.#ground as Ground;
+    const { position, items } = this.#read as GroupItems;
     const item = items.get(change?.item ?? '');
     return { kind: 'conflict', index: 0, value: item?.data, version: item && { epoch: position.epoch, offset: item.changed } };
   }
 
-  /** The item as it will be when this op is done; what is relied on must not change meanwhile. */
-  #look(item: string): ItemState | undefined {
+  /** Returns the item as the ops so far leave it. The plan then relies on the read item, so the script must find it unchanged. */
+  #readItem(item: string): ItemState | undefined {
     if (this.#ahead.has(item)) return this.#ahead.get(item);
-    const known = this.#ground?.items.get(item);
+    const known = this.#read?.items.get(item);
     this.expected.set(item, known?.changed ?? 0);
     return known;
   }
 
-  #note({ kind, item, data }: Op): void {
+  /** Adds the effect of an op to the items and the offset, for the writes planned after it. */
+  #addOp({ kind, item, data }: Op): void {
     if (kind === 'touch') return;
-    const exists = item !== undefined && (this.#ahead.has(item) ? this.#ahead.get(item) !== undefined : this.#ground?.items.has(item));
+    const exists = item !== undefined && (this.#ahead.has(item) ? this.#ahead.get(item) !== undefined : this.#read?.items.has(item));
     if (kind !== 'delete' || exists === true) this.#offset++;
     if (item === undefined || (kind !== 'set' && kind !== 'delete')) return;
     this.#ahead.set(item, kind === 'set' ? { data, changed: this.#offset } : undefined);
@@ -202,17 +204,17 @@ function stepOp(change: WriteChange, effect: { readonly kind: string; readonly d
   return { ...setOp(change.item, effect.data, expiryOf(change) ?? (change.kind === 'set' ? 'stay' : undefined), batch), extra };
 }
 
-/** The script found that somebody holds the item; where that matters a write goes alone. */
-function heldBack({ changes: [change] }: Write, [record]: readonly ToldRecord[]): boolean {
-  return guardsHold(change) && record?.effect === 'none';
+/** Whether a lease stopped the change. A guarded write goes alone, so its record is the only one. */
+function isBlocked({ changes: [change] }: Write, [record]: readonly StepRecord[]): boolean {
+  return isGuarded(change) && record?.effect === 'none';
 }
 
-/** Whether the script has the last word about it. */
-export function guardsHold(change: WriteChange | undefined): boolean {
+/** Whether the change has a guard, which only the script can check. */
+export function isGuarded(change: WriteChange | undefined): boolean {
   return change !== undefined && change.kind !== 'event' && change.unlessLeased !== undefined;
 }
 
-/** A change that leaves the value as it is may give it another time. */
+/** Returns an op for a change that keeps the value and renews the expiry, or `undefined` when it does not even do that. */
 function touchOp(change: WithoutGroup<WriteChange>): Op | undefined {
   const expiry = expiryOf(change as WriteChange);
   return expiry && { kind: 'touch', item: change.item, data: '', extra: '', expiry, batch: '' };
@@ -222,7 +224,7 @@ function setOp(item: string, data: JsonText, expiry: Op['expiry'], batch: string
   return { kind: 'set', item, data, extra: '', expiry, batch };
 }
 
-function answerOf(epoch: string, record: ToldRecord | undefined): ApplyResult {
+function answerOf(epoch: string, record: StepRecord | undefined): ApplyResult {
   if (record === undefined || record.effect === 'none') return { kind: 'unchanged', old: record?.old };
   return {
     kind: 'applied',
@@ -232,7 +234,7 @@ function answerOf(epoch: string, record: ToldRecord | undefined): ApplyResult {
   };
 }
 
-/** Others wrote to the group between the read and the script: what was planned behind `base` came that much later. */
+/** Moves every position behind `base` by as many offsets as other engines took between the read and the script. */
 function movedBy(result: Exclude<WriteResult, { kind: 'replayed' }>, by: number, base: number): WriteResult {
   if (by === 0) return result;
   const move = <P extends Position | undefined>(position: P): P =>

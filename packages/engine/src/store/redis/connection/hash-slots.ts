@@ -7,7 +7,7 @@ const CRC = Uint16Array.from({ length: 256 }, (_, byte) => {
   return crc & 0xffff;
 });
 
-/** Where a key or a sharded channel lives: what stands in its first braces decides, if anything does. */
+/** Returns the slot of a key or a sharded channel. If the first pair of braces has text in it, only that text decides. */
 export function slotOf(key: string): number {
   const open = key.indexOf('{');
   const end = open < 0 ? -1 : key.indexOf('}', open);

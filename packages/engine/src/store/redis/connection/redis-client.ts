@@ -1,6 +1,6 @@
 import { createClient, RESP_TYPES } from '@redis/client';
 
-/** One value of an answer: bytes are always bytes. */
+/** One value of a reply. Strings come as bytes. */
 export type RedisReply = Buffer | number | null | boolean | readonly RedisReply[];
 
 export type Client = ReturnType<typeof makeClient>;
@@ -9,10 +9,10 @@ const BYTES = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } } as const;
 
 const TIMED_OUT = new Error('no answer in time');
 
-/** Connects once, and never again by itself. When it gives up in time it leaves no socket behind. */
+/** Connects once, and does not reconnect by itself. Rejects after `connectTimeoutMs` and leaves no open socket. */
 export async function openClient(url: string, connectTimeoutMs: number): Promise<Client> {
   const client = makeClient(url, connectTimeoutMs);
-  // Whoever waits for something is told so; without a listener it would end the process.
+  // The commands reject by themselves. Without a listener an error event would end the process.
   client.on('error', () => {});
   let hasSocket = false;
   let gaveUp = false;
@@ -25,21 +25,23 @@ export async function openClient(url: string, connectTimeoutMs: number): Promise
     return client;
   } catch (error) {
     gaveUp = true;
-    // Before it has a socket there is nothing that could be destroyed.
+    // Without a socket there is nothing to destroy yet: the listener above does it later.
     if (hasSocket) destroy(client);
     throw error;
   }
 }
 
-/** As often as wanted. */
+/** Closes the client. May be called again. */
 export function destroy(client: Client): void {
   if (client.isOpen) client.destroy();
 }
 
+/** Sends one command. The strings of its reply are buffers. */
 export async function sendBytes(client: Client, words: readonly (string | Buffer)[]): Promise<RedisReply> {
   return (await client.sendCommand(words as (string | Buffer)[], BYTES)) as RedisReply;
 }
 
+/** Resolves or rejects as `answer` does, and rejects after the given time. */
 export async function inTime<T>(answer: Promise<T>, milliseconds: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
@@ -56,7 +58,7 @@ function makeClient(url: string, connectTimeout: number) {
   return createClient({
     url,
     disableOfflineQueue: true,
-    // Else a server may send the connection to another one unseen, which does not have what this one has acknowledged.
+    // Otherwise a server may move the connection to another server, which may lack acknowledged writes.
     maintNotifications: 'disabled',
     commandOptions: { timeout: 0 },
     socket: { connectTimeout, reconnectStrategy: false },

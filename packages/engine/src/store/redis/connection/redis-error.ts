@@ -1,9 +1,9 @@
 import { RivuletError } from '@rivulet/protocol';
 
-/** What the server says when its memory is full. */
+/** Matches the error of a server whose memory is full. */
 const FULL = /^OOM /;
 
-/** A failure of the server or of the way to it, as the code of ours that fits. */
+/** Returns the error as STORE_FULL or STORE_UNAVAILABLE. Errors of the engine stay as they are. */
 export function redisError(error: unknown): RivuletError {
   if (error instanceof RivuletError) return error;
   const text = error instanceof Error ? error.message : String(error);
@@ -12,5 +12,5 @@ export function redisError(error: unknown): RivuletError {
 }
 
 export function unavailable(why: string): RivuletError {
-  return new RivuletError('STORE_UNAVAILABLE', `Redis does not answer (${why}); a write that was on its way may have been carried out`);
+  return new RivuletError('STORE_UNAVAILABLE', `Redis does not answer (${why}); a write that was on its way may have been executed`);
 }

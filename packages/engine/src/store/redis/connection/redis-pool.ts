@@ -1,263 +1,278 @@
 import type { Logger } from '../../../logging/logger.js';
 import { inTime, type RedisReply } from './redis-client.js';
 import { redisError, unavailable } from './redis-error.js';
-import { type Listener, nameOf, RedisLink, type RedisScript, type Topic } from './server-connection.js';
+import { type Listener, nameOf, type RedisScript, ServerConnection, type Topic } from './server-connection.js';
 import type { ServerFacts } from './server-info.js';
 import { addressOf, findPrimaries, isSame, isWhole, type Primaries, type RedisServers } from './topology.js';
 
 export interface RedisOptions {
-  /** What is not found by it says everything but host and port. */
+  /** Address with user, password, database and TLS. `servers` may replace its host and port. */
   readonly url: string;
   readonly servers: RedisServers;
   readonly connectTimeoutMs: number;
-  /** After which a command has failed, in milliseconds. */
+  /** Longest time for one command, in milliseconds. */
   readonly commandTimeoutMs: number;
   readonly scripts: readonly RedisScript[];
-  /** Channel of this process alone, by which it notices that nothing arrives any more. `tag` stands in braces in the name. */
+  /**
+   * Returns the name of a channel that only this process uses. It publishes there to notice when messages stop arriving. The name contains
+   * `{tag}`, which decides in a Cluster which server has the channel.
+   */
   readonly canary: (tag: string) => string;
   readonly logger: Logger;
-  /** Commands for these keys are taken again, and what is subscribed to arrives, from now on: what was published meanwhile is lost. */
-  readonly onUp: (concerns: Concerns) => void;
-  readonly onDown: (error: Error, concerns: Concerns) => void;
+  /** Called when the servers of these keys take commands and send messages again. Messages published before are lost. */
+  readonly onUp: (isAffected: IsAffected) => void;
+  /** Called when the servers of these keys are lost. */
+  readonly onDown: (error: Error, isAffected: IsAffected) => void;
 }
 
-/** Whether a key, or a sharded channel, is meant. */
-export type Concerns = (key: string) => boolean;
+/** Whether a call of `onUp` or `onDown` is about this key or sharded channel. */
+export type IsAffected = (key: string) => boolean;
 
+/** First pause before the servers are tried again, in milliseconds. It doubles with each attempt, up to LAST_RETRY_MS. */
 const FIRST_RETRY_MS = 50;
 const LAST_RETRY_MS = 1_000;
-/** So often a command follows what the servers say about who has the key. */
+/** Times that one command follows a key to another server. */
 const MOST_REDIRECTS = 3;
-/** Subscriptions that are made at the same time when a server is back. */
+/** Subscriptions that are made at the same time after a reconnect. */
 const TOPICS_AT_ONCE = 1_024;
-/** What in braces is tried to find a name that a server has. */
+/** Tags that are tried to find a canary channel for a server. */
 const MOST_TAGS = 65_536;
-/** Another server has the slot of the key; nothing was carried out. */
+/** Another server has the slot of the key. The command was not executed. */
 const MOVED = /^MOVED /;
-/** The server does not reach the others, or they do not have all slots. */
-const CUT_OFF = /^CLUSTERDOWN /;
+/** The server does not reach the other ones, or some slots have no server. */
+const CLUSTER_DOWN = /^CLUSTERDOWN /;
 
 /**
- * The way to all servers that share the keys: one, or those of a Cluster. What belongs to a server that is lost fails at once, and nothing is
- * queued. It comes back by itself.
+ * The connections to all servers that share the keys: one server, or those of a Cluster.
+ *
+ * When a connection is lost, every command for its server fails at once: nothing is queued. The pool finds the servers again by itself,
+ * connects, and restores all subscriptions before it calls `onUp`.
  */
-export class Redis {
+export class RedisPool {
   readonly #options: RedisOptions;
-  /** What shall arrive. */
+  /** All subscriptions that callers asked for, also those whose server is lost. */
   readonly #wanted = new Map<Topic, Listener>();
-  readonly #links = new Map<string, RedisLink>();
-  /** Of which owners each link has what is wanted. */
-  readonly #served = new WeakMap<RedisLink, Primaries>();
-  readonly #bringing = new Map<string, Promise<void>>();
+  readonly #connections = new Map<string, ServerConnection>();
+  /** The owners of slots for which a connection has all its subscriptions. */
+  readonly #served = new WeakMap<ServerConnection, Primaries>();
+  readonly #connecting = new Map<string, Promise<void>>();
   #primaries: Primaries = { all: [], ownerOf: () => undefined, known: [] };
   #finding: Promise<void> | undefined;
   #retry: NodeJS.Timeout | undefined;
   #retryMs = FIRST_RETRY_MS;
-  #started = false;
-  #closed = false;
-  #why = 'it was never there';
+  #isStarted = false;
+  #isClosed = false;
+  /** Why a server is not connected, for error messages. */
+  #reason = 'it was never connected';
 
   private constructor(options: RedisOptions) {
     this.#options = options;
   }
 
-  /** Rejects with STORE_UNAVAILABLE when not all servers can be reached now. */
-  static async connect(options: RedisOptions): Promise<Redis> {
-    const redis = new Redis(options);
+  /** Connects to all servers. Rejects with STORE_UNAVAILABLE when one of them cannot be reached now. */
+  static async connect(options: RedisOptions): Promise<RedisPool> {
+    const redis = new RedisPool(options);
     try {
-      await redis.#look();
+      await redis.#connectAll();
     } catch (error) {
       redis.close();
       throw redisError(error);
     }
-    redis.#started = true;
-    redis.#againIfMissing();
+    redis.#isStarted = true;
+    redis.#retryIfMissing();
     return redis;
   }
 
-  /** Whether the servers are a Cluster: then all keys of a script share what stands in their braces, channels are sharded, and have no patterns. */
+  /**
+   * Whether the servers are a Cluster. There, all keys of a script must have the same text in braces, and channels are sharded and have no
+   * patterns.
+   */
   get clustered(): boolean {
     return this.#options.servers.kind === 'cluster';
   }
 
-  /** Whether any server is there. */
+  /** Whether any server is connected. */
   get up(): boolean {
-    return this.#links.size > 0;
+    return this.#connections.size > 0;
   }
 
-  /** Whether the server that has the key is there. */
+  /** Whether the server of the key is connected. */
   reaches(key: string): boolean {
-    return this.#linkOf(key) !== undefined;
+    return this.#connectionOf(key) !== undefined;
   }
 
-  /** Runs a script where its keys are. */
+  /** Runs a script on the server of its first key. Rejects with STORE_UNAVAILABLE or STORE_FULL. */
   async run(
     script: RedisScript,
     keys: readonly string[],
     args: (server: ServerFacts) => readonly (string | Buffer)[],
   ): Promise<RedisReply> {
-    return this.#at(keys[0] ?? '', (link) => link.run(script, keys, args(link.facts)));
+    return this.#at(keys[0] ?? '', (connection) => connection.run(script, keys, args(connection.facts)));
   }
 
-  /** The server of the key says anew what it is. */
-  async askAgain(key: string): Promise<void> {
-    await this.#at(key, (link) => link.askAgain());
+  /** Reads the facts of the key's server again. */
+  async refreshFacts(key: string): Promise<void> {
+    await this.#at(key, (connection) => connection.refreshFacts());
   }
 
-  /** Rejects with STORE_UNAVAILABLE or STORE_FULL. */
+  /** Sends one command to the server of the key. Rejects with STORE_UNAVAILABLE or STORE_FULL. */
   async command(name: string, key: string, ...words: readonly string[]): Promise<RedisReply> {
-    return this.#at(key, (link) => link.ask([name, key, ...words]));
+    return this.#at(key, (connection) => connection.send([name, key, ...words]));
   }
 
-  /** Resolves when every later message of the channel arrives, as long as its server is there. */
+  /** Resolves when every later message of the channel arrives, as long as its server stays connected. */
   async subscribe(channel: string, listener: Listener): Promise<void> {
-    this.#wanted.set(`channel ${channel}`, listener);
+    const topic: Topic = `channel ${channel}`;
+    this.#wanted.set(topic, listener);
     try {
-      await this.#at(channel, (link) => link.bring(`channel ${channel}`, this.#wanted.get(`channel ${channel}`)));
+      await this.#at(channel, (connection) => connection.applySubscription(topic, this.#wanted.get(topic)));
     } catch (error) {
       throw redisError(error);
     }
   }
 
   unsubscribe(channel: string): void {
-    this.#drop(`channel ${channel}`);
+    this.#removeTopic(`channel ${channel}`);
   }
 
-  /** As `subscribe`, but nothing waits for it: while its server is away this is made up for when it comes back. */
+  /** Subscribes without a result. If the server is unavailable, the subscription is made when it is back. */
   subscribeSoon(channel: string, listener: Listener): void {
     this.subscribe(channel, listener).catch(() => {});
   }
 
-  /** Messages of all channels that match, as long as the server is there; nothing waits for that. Not in a Cluster. */
+  /** Subscribes to all channels that match a pattern, without a result. A Cluster has no patterns. */
   follow(pattern: string, listener: Listener): void {
-    this.#wanted.set(`pattern ${pattern}`, listener);
-    this.#at(pattern, (link) => link.bring(`pattern ${pattern}`, this.#wanted.get(`pattern ${pattern}`))).catch(() => {});
+    const topic: Topic = `pattern ${pattern}`;
+    this.#wanted.set(topic, listener);
+    this.#at(pattern, (connection) => connection.applySubscription(topic, this.#wanted.get(topic))).catch(() => {});
   }
 
   unfollow(pattern: string): void {
-    this.#drop(`pattern ${pattern}`);
+    this.#removeTopic(`pattern ${pattern}`);
   }
 
   close(): void {
-    this.#closed = true;
-    this.#why = 'it is closed';
+    this.#isClosed = true;
+    this.#reason = 'it is closed';
     clearTimeout(this.#retry);
-    for (const link of this.#links.values()) link.close(this.#why);
-    this.#links.clear();
+    for (const connection of this.#connections.values()) connection.close(this.#reason);
+    this.#connections.clear();
   }
 
-  #drop(topic: Topic): void {
+  #removeTopic(topic: Topic): void {
     this.#wanted.delete(topic);
-    // While its server is away there is nothing to undo.
-    this.#linkOf(nameOf(topic))
-      ?.bring(topic, undefined)
+    // A lost connection has no subscriptions that could end.
+    this.#connectionOf(nameOf(topic))
+      ?.applySubscription(topic, undefined)
       .catch(() => {});
   }
 
-  #linkOf(key: string): RedisLink | undefined {
-    return this.#links.get(this.#primaries.ownerOf(key) ?? '');
+  #connectionOf(key: string): ServerConnection | undefined {
+    return this.#connections.get(this.#primaries.ownerOf(key) ?? '');
   }
 
-  async #at<T>(key: string, ask: (link: RedisLink) => Promise<T>): Promise<T> {
+  /** Calls `use` with the connection of the key. Follows the key to another server when its slot has moved. */
+  async #at<T>(key: string, use: (connection: ServerConnection) => Promise<T>): Promise<T> {
     const until = performance.now() + this.#options.commandTimeoutMs;
     for (let redirects = 0; ; redirects++) {
-      const link = this.#linkOf(key);
-      if (link === undefined) {
-        // Nobody had it when that was asked last.
-        if (this.#started) this.#again();
-        throw unavailable(this.#why);
+      const connection = this.#connectionOf(key);
+      if (connection === undefined) {
+        // The slot had no server when the pool read the topology: read it again soon.
+        if (this.#isStarted) this.#retryLater();
+        throw unavailable(this.#reason);
       }
       try {
-        return await ask(link);
+        return await use(connection);
       } catch (error) {
         const text = error instanceof Error ? error.message : '';
-        // Others may have another server in its place.
-        if (CUT_OFF.test(text)) this.#again();
+        // The other servers may have replaced this one.
+        if (CLUSTER_DOWN.test(text)) this.#retryLater();
         if (!MOVED.test(text) || redirects >= MOST_REDIRECTS || performance.now() >= until) throw redisError(error);
       }
       await inTime(this.#redirect(key), until - performance.now()).catch(() => {});
     }
   }
 
-  /** Finds out who has the key now. Servers that have nothing to do with it are not waited for. */
+  /** Finds the server that has the key now, and connects to it. Does not wait for the other servers. */
   async #redirect(key: string): Promise<void> {
-    this.#look().catch(() => {});
+    this.#connectAll().catch(() => {});
     await this.#finding;
     const owner = this.#primaries.ownerOf(key);
-    if (owner !== undefined) await this.#bring(owner);
+    if (owner !== undefined) await this.#connect(owner);
   }
 
-  /** Finds out who has what, and brings the way to each of them about. Rejects when some of it is missing, and tries again by itself. */
-  async #look(): Promise<void> {
+  /** Reads the topology and connects to every server. Rejects when one is missing; after the start it then tries again by itself. */
+  async #connectAll(): Promise<void> {
     try {
-      this.#finding ??= this.#find().finally(() => (this.#finding = undefined));
+      this.#finding ??= this.#findServers().finally(() => (this.#finding = undefined));
       await this.#finding;
-      // One that does not answer may have got a successor while it is waited for.
-      this.#againIfMissing();
-      const results = await Promise.allSettled(this.#primaries.all.map((node) => this.#bring(node)));
+      // A server that does not answer may get a successor while the pool waits for it.
+      this.#retryIfMissing();
+      const results = await Promise.allSettled(this.#primaries.all.map((node) => this.#connect(node)));
       for (const result of results) if (result.status === 'rejected') throw result.reason;
     } catch (error) {
-      this.#why = messageOf(error);
-      if (this.#started) this.#again();
+      this.#reason = messageOf(error);
+      if (this.#isStarted) this.#retryLater();
       throw error;
     }
     if (isWhole(this.#primaries)) this.#retryMs = FIRST_RETRY_MS;
-    this.#againIfMissing();
+    this.#retryIfMissing();
   }
 
-  async #find(): Promise<void> {
+  async #findServers(): Promise<void> {
     const { servers, url } = this.#options;
     const before = this.#primaries;
     const found = await findPrimaries(servers, url, before.known, this.#options);
-    if (this.#closed || isSame(before, found)) return;
+    if (this.#isClosed || isSame(before, found)) return;
     this.#primaries = found;
-    for (const [node, link] of this.#links) {
+    for (const [node, connection] of this.#connections) {
       if (found.all.includes(node)) continue;
-      this.#links.delete(node);
-      link.close('others have what it had');
-      if (this.#started) this.#options.onDown(unavailable('another server takes its place'), (key) => before.ownerOf(key) === node);
+      this.#connections.delete(node);
+      connection.close('other servers have its slots now');
+      if (this.#isStarted) this.#options.onDown(unavailable('another server takes its place'), (key) => before.ownerOf(key) === node);
     }
   }
 
-  /** Once at a time for each server: one that does not answer holds up no other. */
-  async #bring(node: string): Promise<void> {
-    const bringing = this.#bringing.get(node) ?? this.#bringAbout(node).finally(() => this.#bringing.delete(node));
-    this.#bringing.set(node, bringing);
-    await bringing;
-    const link = this.#links.get(node);
-    // Slots have moved meanwhile.
-    if (link !== undefined && this.#served.get(link) !== this.#primaries) await this.#bring(node);
+  /** Connects to one server, once at a time for each: a server that does not answer holds up no other one. */
+  async #connect(node: string): Promise<void> {
+    const connecting = this.#connecting.get(node) ?? this.#connectServer(node).finally(() => this.#connecting.delete(node));
+    this.#connecting.set(node, connecting);
+    await connecting;
+    const connection = this.#connections.get(node);
+    // Slots have moved meanwhile: apply the subscriptions again.
+    if (connection !== undefined && this.#served.get(connection) !== this.#primaries) await this.#connect(node);
   }
 
-  async #bringAbout(node: string): Promise<void> {
-    const there = this.#links.get(node);
-    const link = there ?? (await this.#open(node));
+  /** Opens the connection if there is none, restores its subscriptions, and calls `onUp` for the keys that it newly serves. */
+  async #connectServer(node: string): Promise<void> {
+    const existing = this.#connections.get(node);
+    const connection = existing ?? (await this.#open(node));
     let primaries = this.#primaries;
     try {
-      if (primaries.ownerOf(link.canary) !== node) await link.useCanary(canaryAt(node, primaries, this.#options.canary));
-      // More may be wanted, or less, while that is on the way.
-      for (let topics = this.#unlike(node, link); topics.length > 0; topics = this.#unlike(node, link)) {
+      if (primaries.ownerOf(connection.canary) !== node) await connection.useCanary(canaryAt(node, primaries, this.#options.canary));
+      // Callers may subscribe and unsubscribe meanwhile: repeat until nothing differs.
+      for (let topics = this.#topicsToChange(node, connection); topics.length > 0; topics = this.#topicsToChange(node, connection)) {
         primaries = this.#primaries;
         for (const some of chunksOf(topics, TOPICS_AT_ONCE))
-          await Promise.all(some.map((topic) => link.bring(topic, this.#wantedAt(node, topic))));
+          await Promise.all(some.map((topic) => connection.applySubscription(topic, this.#wantedAt(node, topic))));
       }
-      if (link.over) throw new Error('the connection has ended');
-      if (this.#closed || !this.#primaries.all.includes(node)) throw new Error('it is not needed any more');
+      if (connection.over) throw new Error('the connection has ended');
+      if (this.#isClosed || !this.#primaries.all.includes(node)) throw new Error('it is not needed any more');
     } catch (error) {
-      if (there === undefined) link.close(messageOf(error));
+      if (existing === undefined) connection.close(messageOf(error));
       throw error;
     }
-    this.#links.set(node, link);
-    const served = this.#served.get(link);
-    this.#served.set(link, primaries);
-    if (!this.#started || served === primaries) return;
-    if (there === undefined) this.#options.logger.info('redis_back', { server: node });
+    this.#connections.set(node, connection);
+    const served = this.#served.get(connection);
+    this.#served.set(connection, primaries);
+    if (!this.#isStarted || served === primaries) return;
+    if (existing === undefined) this.#options.logger.info('redis_back', { server: node });
     this.#options.onUp((key) => primaries.ownerOf(key) === node && served?.ownerOf(key) !== node);
   }
 
-  #open(node: string): Promise<RedisLink> {
+  #open(node: string): Promise<ServerConnection> {
     const { url, servers, connectTimeoutMs, commandTimeoutMs, scripts, canary } = this.#options;
-    const opened = RedisLink.open({
+    const opened = ServerConnection.open({
       url: servers.kind === 'single' ? url : addressOf(url, node),
       clustered: this.clustered,
       alone: servers.kind === 'single',
@@ -266,20 +281,19 @@ export class Redis {
       scripts,
       canary: canaryAt(node, this.#primaries, canary),
       onLost: (why) => {
-        opened.then((link) => this.#lost(node, link, why)).catch(() => {});
+        opened.then((connection) => this.#onLost(node, connection, why)).catch(() => {});
       },
       onMoved: () => {
-        // The watch on the servers looks again, and reports what it finds.
-        this.#look().catch(() => {});
+        this.#connectAll().catch(() => {});
       },
     });
     return opened;
   }
 
-  /** What arrives from a server although it should not, and the other way round. */
-  #unlike(node: string, link: RedisLink): Topic[] {
-    return [...new Set([...this.#wanted.keys(), ...link.topics.keys()])].filter(
-      (topic) => link.topics.get(topic) !== this.#wantedAt(node, topic),
+  /** Returns the topics whose subscription at the server differs from the one that callers asked for. */
+  #topicsToChange(node: string, connection: ServerConnection): Topic[] {
+    return [...new Set([...this.#wanted.keys(), ...connection.topics.keys()])].filter(
+      (topic) => connection.topics.get(topic) !== this.#wantedAt(node, topic),
     );
   }
 
@@ -287,36 +301,36 @@ export class Redis {
     return this.#primaries.ownerOf(nameOf(topic)) === node ? this.#wanted.get(topic) : undefined;
   }
 
-  #lost(node: string, link: RedisLink, why: string): void {
-    if (this.#closed || this.#links.get(node) !== link) return;
-    this.#links.delete(node);
-    this.#why = why;
+  #onLost(node: string, connection: ServerConnection, why: string): void {
+    if (this.#isClosed || this.#connections.get(node) !== connection) return;
+    this.#connections.delete(node);
+    this.#reason = why;
     const { ownerOf } = this.#primaries;
     this.#options.logger.warn('redis_lost', {
       server: node,
       reason: why,
-      consequence: 'writes and reads of what it has are refused until it is back',
+      consequence: 'writes and reads of its keys are refused until it is back',
     });
     this.#options.onDown(unavailable(why), (key) => ownerOf(key) === node);
-    this.#again();
+    this.#retryLater();
   }
 
-  /** It may have been lost while something else was looked at. */
-  #againIfMissing(): void {
-    if (this.#started && this.#primaries.all.some((node) => !this.#links.has(node))) this.#again();
+  /** Tries again if a server is missing: a connection may have been lost while the pool connected another one. */
+  #retryIfMissing(): void {
+    if (this.#isStarted && this.#primaries.all.some((node) => !this.#connections.has(node))) this.#retryLater();
   }
 
-  #again(): void {
-    if (this.#closed || this.#retry !== undefined) return;
+  #retryLater(): void {
+    if (this.#isClosed || this.#retry !== undefined) return;
     this.#retry = setTimeout(() => {
       this.#retry = undefined;
-      this.#look().catch(() => {});
+      this.#connectAll().catch(() => {});
     }, this.#retryMs);
     this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS);
   }
 }
 
-/** A canary whose channel the server has. */
+/** Returns a canary channel that belongs to the server. */
 function canaryAt(node: string, { ownerOf }: Primaries, canary: RedisOptions['canary']): string {
   for (let tag = 0; tag < MOST_TAGS; tag++) if (ownerOf(`{${tag}}`) === node) return canary(String(tag));
   return canary('0');

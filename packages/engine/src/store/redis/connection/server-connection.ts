@@ -1,6 +1,6 @@
 import { type Client, destroy, inTime, openClient, type RedisReply, sendBytes } from './redis-client.js';
 import { unavailable } from './redis-error.js';
-import { askServer, type ServerFacts } from './server-info.js';
+import { readServerFacts, type ServerFacts } from './server-info.js';
 
 export interface RedisScript {
   readonly name: string;
@@ -10,74 +10,81 @@ export interface RedisScript {
 
 export type Listener = (message: Buffer, channel: Buffer) => void;
 
-export interface LinkOptions {
+export interface ServerConnectionOptions {
   readonly url: string;
-  /** Whether the server belongs to a Cluster: then channels are sharded. */
+  /** Whether the server belongs to a Cluster. Its channels are then sharded. */
   readonly clustered: boolean;
   /** Whether no other server can take its place. */
   readonly alone: boolean;
   readonly connectTimeoutMs: number;
-  /** After which a command has failed, in milliseconds. */
+  /** Longest time for one command, in milliseconds. */
   readonly commandTimeoutMs: number;
   readonly scripts: readonly RedisScript[];
-  /** A channel that the server has and nobody else uses. */
+  /** A channel of this server that no other process uses. */
   readonly canary: string;
-  /** It is of no use any more. Called at most once, and not after `close`. */
+  /** Called when the connection ends by itself: at most once, and never after `close`. */
   readonly onLost: (why: string) => void;
-  /** The server has given a channel away to another one. */
+  /** Called when a subscribed channel has moved to another server. */
   readonly onMoved: () => void;
 }
 
+/** Pause between two canary messages, in milliseconds. */
 const CANARY_MS = 1_000;
-/** A command fails that much after its time at most. */
-const WATCH_MS = 100;
-/** Nonces in a row that did not come back. */
+/** Pause between two checks of the oldest command, in milliseconds. A command fails at most this much too late. */
+const CHECK_MS = 100;
+/** Canary messages in a row that may be missing. */
 const MOST_MISSED = 3;
-/** Commands that are not answered yet. */
+/** Commands without an answer. Further ones are refused. */
 const MOST_COMMANDS = 65_536;
 
-/** What may be subscribed to: a channel, or all that match a pattern. */
+/** A subscription: one channel, or all channels that match a pattern. */
 export type Topic = `channel ${string}` | `pattern ${string}`;
 
 /**
- * The way to one server: a connection for commands and one for what is published. It is there when both are; when either is lost it is over,
- * and everything that waits fails.
+ * The connection to one server: a socket for commands and a socket for messages. When one of them is lost, both end, and every command
+ * without an answer fails.
+ *
+ * Two checks find a dead server whose sockets stay open. A command may get no answer in time. Or this process does not receive the canary
+ * messages that it publishes to itself.
  */
-export class RedisLink {
+export class ServerConnection {
   #facts: ServerFacts;
-  #asking: Promise<void> | undefined;
-  readonly #options: LinkOptions;
+  #refreshing: Promise<void> | undefined;
+  readonly #options: ServerConnectionOptions;
   readonly #commands: Client;
   readonly #messages: Client;
-  /** What is subscribed to, and what of that is about to change. */
+  /** Subscriptions that the server has confirmed. */
   readonly #made = new Map<Topic, Listener>();
+  /** The last change of each subscription that is under way. */
   readonly #settling = new Map<Topic, Promise<void>>();
-  /** When each command that is not answered was sent, in monotonic milliseconds; the oldest first. */
+  /** Commands without an answer, the oldest first, with their monotonic time in milliseconds. */
   readonly #sent = new Map<object, number>();
   readonly #timers: readonly NodeJS.Timeout[];
   #canary: string;
+  /** Canary messages in a row that did not arrive. */
   #missed = 0;
+  /** Why the connection is over. */
   #over: string | undefined;
 
-  private constructor(options: LinkOptions, [commands, messages]: readonly [Client, Client], facts: ServerFacts) {
+  private constructor(options: ServerConnectionOptions, [commands, messages]: readonly [Client, Client], facts: ServerFacts) {
     this.#options = options;
     this.#commands = commands;
     this.#messages = messages;
     this.#facts = facts;
     this.#canary = options.canary;
     for (const client of [commands, messages]) {
-      client.on('error', (error: Error) => this.#lost(error.message));
-      client.on('end', () => this.#lost('the connection has ended'));
+      client.on('error', (error: Error) => this.#endWith(error.message));
+      client.on('end', () => this.#endWith('the connection has ended'));
     }
     messages.on('sharded-channel-moved', (channel: unknown) => {
       this.#made.delete(`channel ${String(channel)}`);
       options.onMoved();
     });
-    this.#timers = [setInterval(() => this.#sing(), CANARY_MS).unref(), setInterval(() => this.#lookAtOldest(), WATCH_MS).unref()];
+    this.#timers = [setInterval(() => this.#publishCanary(), CANARY_MS).unref(), setInterval(() => this.#checkOldest(), CHECK_MS).unref()];
   }
 
-  /** Rejects when the server can't be reached or used. */
-  static async open(options: LinkOptions): Promise<RedisLink> {
+  /** Rejects when the server cannot be reached, or is not one that the store can use (server-info.ts). */
+  static async open(options: ServerConnectionOptions): Promise<ServerConnection> {
     const { url, clustered, alone, connectTimeoutMs, commandTimeoutMs, scripts, canary } = options;
     const opened = await Promise.allSettled([openClient(url, connectTimeoutMs), openClient(url, connectTimeoutMs)]);
     const clients = opened.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
@@ -85,14 +92,14 @@ export class RedisLink {
     try {
       for (const each of opened) if (each.status === 'rejected') throw each.reason;
       if (commands === undefined || messages === undefined) throw new Error('it has no connections');
-      const facts = await inTime(askServer(commands, clustered, alone), commandTimeoutMs);
+      const facts = await inTime(readServerFacts(commands, clustered, alone), commandTimeoutMs);
       await inTime(Promise.all(scripts.map(({ text }) => commands.sendCommand(['SCRIPT', 'LOAD', text]))), commandTimeoutMs);
-      const link = new RedisLink(options, [commands, messages], facts);
+      const link = new ServerConnection(options, [commands, messages], facts);
       await inTime(
         link.#subscribe(`channel ${canary}`, () => (link.#missed = 0)),
         commandTimeoutMs,
       );
-      // Either may have gone while the rest was asked.
+      // A socket may have closed meanwhile.
       if (!clients.every((client) => client.isReady)) throw new Error('the connection has ended');
       return link;
     } catch (error) {
@@ -105,23 +112,23 @@ export class RedisLink {
     return this.#facts;
   }
 
-  /** Asks the server anew what it is: its history gets another name with its first replica, too, while the connection stays. */
-  askAgain(): Promise<void> {
+  /** Reads the facts of the server again. The name of its history changes without a reconnect when it gets its first replica. */
+  refreshFacts(): Promise<void> {
     const { clustered, alone, commandTimeoutMs } = this.#options;
-    this.#asking ??= inTime(askServer(this.#commands, clustered, alone), commandTimeoutMs)
+    this.#refreshing ??= inTime(readServerFacts(this.#commands, clustered, alone), commandTimeoutMs)
       .then((facts) => {
         this.#facts = facts;
       })
-      .finally(() => (this.#asking = undefined));
-    return this.#asking;
+      .finally(() => (this.#refreshing = undefined));
+    return this.#refreshing;
   }
 
   get over(): boolean {
     return this.#over !== undefined;
   }
 
-  /** Rejects with the words of the server, or with STORE_UNAVAILABLE. */
-  async ask(words: readonly (string | Buffer)[]): Promise<RedisReply> {
+  /** Sends one command. Rejects with the error of the server, or with STORE_UNAVAILABLE when the connection is over. */
+  async send(words: readonly (string | Buffer)[]): Promise<RedisReply> {
     if (this.#over !== undefined) throw unavailable(this.#over);
     if (this.#sent.size >= MOST_COMMANDS) throw unavailable(`${MOST_COMMANDS} commands wait for their answer`);
     const command = {};
@@ -129,8 +136,8 @@ export class RedisLink {
     try {
       return await sendBytes(this.#commands, words);
     } catch (error) {
-      // Another server has become the primary.
-      if (error instanceof Error && error.message.startsWith('READONLY')) this.#lost('it has become a replica');
+      // Another server has become the primary, and this one its replica.
+      if (error instanceof Error && error.message.startsWith('READONLY')) this.#endWith('it has become a replica');
       if (this.#over !== undefined) throw unavailable(this.#over);
       throw error;
     } finally {
@@ -138,16 +145,16 @@ export class RedisLink {
     }
   }
 
-  /** `keys` are of this server. */
+  /** Runs a script. All keys must belong to this server. */
   async run(script: RedisScript, keys: readonly string[], args: readonly (string | Buffer)[]): Promise<RedisReply> {
     const words = [script.sha, String(keys.length), ...keys, ...args];
     try {
-      return await this.ask(['EVALSHA', ...words]);
+      return await this.send(['EVALSHA', ...words]);
     } catch (error) {
       if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-      // It was flushed: nothing was carried out.
-      await this.ask(['SCRIPT', 'LOAD', script.text]);
-      return this.ask(['EVALSHA', ...words]);
+      // The script cache of the server was flushed, so nothing was executed.
+      await this.send(['SCRIPT', 'LOAD', script.text]);
+      return this.send(['EVALSHA', ...words]);
     }
   }
 
@@ -155,7 +162,7 @@ export class RedisLink {
     return this.#canary;
   }
 
-  /** Takes this channel for it from now on: another server may have the one before. */
+  /** Uses another canary channel, because the slot of the one before has moved to another server. */
   async useCanary(canary: string): Promise<void> {
     await inTime(
       this.#subscribe(`channel ${canary}`, () => (this.#missed = 0)),
@@ -164,17 +171,17 @@ export class RedisLink {
     this.#canary = canary;
   }
 
-  /** What arrives, the canary aside. */
+  /** Confirmed subscriptions with their listeners, without the canary. */
   get topics(): ReadonlyMap<Topic, Listener> {
     return this.#made;
   }
 
   /**
-   * Resolves when messages of the topic go to the listener, or none do. One step after the other for each topic: the client forgets a
-   * subscription that is made while its end is on the way.
+   * Resolves when the listener gets the messages of the topic; without a listener, when the subscription has ended. Changes of one topic
+   * run one after another, because the client library loses a subscription that is made while it is being ended.
    */
-  bring(topic: Topic, listener: Listener | undefined): Promise<void> {
-    const settled = (this.#settling.get(topic) ?? Promise.resolve()).catch(() => {}).then(() => this.#bring(topic, listener));
+  applySubscription(topic: Topic, listener: Listener | undefined): Promise<void> {
+    const settled = (this.#settling.get(topic) ?? Promise.resolve()).catch(() => {}).then(() => this.#setSubscription(topic, listener));
     this.#settling.set(topic, settled);
     const end = () => {
       if (this.#settling.get(topic) === settled) this.#settling.delete(topic);
@@ -183,7 +190,7 @@ export class RedisLink {
     return inTime(settled, this.#options.commandTimeoutMs);
   }
 
-  /** Nothing that waits is answered any more. */
+  /** Ends both sockets. Every command without an answer fails. */
   close(why: string): void {
     if (this.#over !== undefined) return;
     this.#over = why;
@@ -192,18 +199,18 @@ export class RedisLink {
     destroy(this.#messages);
   }
 
-  #lost(why: string): void {
+  #endWith(why: string): void {
     if (this.#over !== undefined) return;
     this.close(why);
     this.#options.onLost(why);
   }
 
-  async #bring(topic: Topic, listener: Listener | undefined): Promise<void> {
+  async #setSubscription(topic: Topic, listener: Listener | undefined): Promise<void> {
     const have = this.#made.get(topic);
     if (have === listener) return;
     if (have !== undefined) {
       await this.#unsubscribe(topic).catch((error: unknown) => {
-        // Another server has it: this one has ended it already.
+        // The channel belongs to another server, so this one has ended the subscription already.
         if (!(error instanceof Error) || !error.message.startsWith('MOVED ')) throw error;
       });
       this.#made.delete(topic);
@@ -227,27 +234,27 @@ export class RedisLink {
     else await this.#messages.unsubscribe(name);
   }
 
-  /** Answers come in order: when the oldest command has none, nor has any other. One timer for all, since there are many. */
-  #lookAtOldest(): void {
+  /** Ends the connection when the oldest command is late. Answers come in order, so one timer serves all commands. */
+  #checkOldest(): void {
     const { commandTimeoutMs } = this.#options;
     const late = () => {
       const [oldest] = this.#sent.values();
       return oldest !== undefined && performance.now() - oldest > commandTimeoutMs;
     };
     if (!late()) return;
-    // After a stall of this process the answer may lie unread in the socket.
+    // After a pause of this process the answer may wait unread in the socket: read the socket once before the connection ends.
     setImmediate(() => {
-      if (late()) this.#lost(`no answer within ${commandTimeoutMs} ms`);
+      if (late()) this.#endWith(`no answer within ${commandTimeoutMs} ms`);
     });
   }
 
-  /** A connection that is subscribed and gets nothing looks like a quiet one: so something is published to it. */
-  #sing(): void {
+  /** Publishes a canary message. Without it, a broken subscription would look like one without messages. */
+  #publishCanary(): void {
     if (this.#missed++ >= MOST_MISSED) {
-      this.#lost('what is published does not arrive');
+      this.#endWith('published messages do not arrive');
       return;
     }
-    this.ask([this.#options.clustered ? 'SPUBLISH' : 'PUBLISH', this.#canary, '']).catch(() => {});
+    this.send([this.#options.clustered ? 'SPUBLISH' : 'PUBLISH', this.#canary, '']).catch(() => {});
   }
 }
 

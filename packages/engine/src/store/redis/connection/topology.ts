@@ -1,28 +1,28 @@
 import { SLOTS, slotOf } from './hash-slots.js';
 import { type Client, destroy, inTime, openClient } from './redis-client.js';
 
-/** How the servers are found. Nodes are `host:port`. */
+/** How the servers are found. Each node is `host:port`. */
 export type RedisServers =
-  /** One, at the address. */
+  /** One server, at `url`. */
   | { readonly kind: 'single' }
-  /** Sentinels that know under `name` which server is the primary now. */
+  /** Sentinels that watch the primary under the name `name`. */
   | { readonly kind: 'sentinels'; readonly nodes: readonly string[]; readonly name: string }
-  /** Some nodes of a Redis Cluster; it tells the others. */
+  /** Some nodes of a Redis Cluster. They name the other ones. */
   | { readonly kind: 'cluster'; readonly nodes: readonly string[] };
 
-/** The servers that take writes, and what each of them has. */
+/** The servers that take writes, and the keys of each. */
 export interface Primaries {
   /** Addresses as `host:port`. */
   readonly all: readonly string[];
-  /** `undefined`: nobody has it now. */
+  /** Returns the server of a key; `undefined` when its slot has no server now. */
   readonly ownerOf: (key: string) => string | undefined;
-  /** Of each slot of a Cluster. */
+  /** The server of each slot. Only in a Cluster. */
   readonly owners?: readonly (string | undefined)[];
-  /** Whom to ask when these have changed. */
+  /** Nodes that the next search asks first. */
   readonly known: readonly string[];
 }
 
-/** Whether each server has the same in both. */
+/** Whether each server has the same keys in both. */
 export function isSame(a: Primaries, b: Primaries): boolean {
   if (a.owners === undefined || b.owners === undefined) return a.all.length > 0 && a.all[0] === b.all[0];
   return a.owners.every((owner, slot) => owner === b.owners?.[slot]);
@@ -38,12 +38,12 @@ export interface Times {
   readonly commandTimeoutMs: number;
 }
 
-/** Nodes of a cluster that are asked at once. */
+/** Nodes of a Cluster that are asked at once. */
 const MOST_ASKED = 16;
-/** When one has answered, others have so long to know better, in milliseconds. */
+/** After the first answer, the other nodes have this long to give a newer view, in milliseconds. */
 const OTHERS_MS = 500;
 
-/** Rejects when nobody says where they are. `known`: what an earlier answer named. */
+/** Finds the servers. Rejects when no node answers. `known` are nodes that an earlier answer named. */
 export async function findPrimaries(servers: RedisServers, url: string, known: readonly string[], times: Times): Promise<Primaries> {
   switch (servers.kind) {
     case 'single':
@@ -51,23 +51,23 @@ export async function findPrimaries(servers: RedisServers, url: string, known: r
     case 'sentinels':
       return onlyOne(await primaryOf(servers.nodes, servers.name, times));
     case 'cluster':
-      // All that are known may be gone, and others stand in the configuration.
+      // All known nodes may have been replaced, so ask some of the configured ones too.
       return clusterOf([...new Set([...known.slice(0, MOST_ASKED / 2), ...servers.nodes])].slice(0, MOST_ASKED), url, times);
     default:
       return servers satisfies never;
   }
 }
 
-/** The address of a node, with everything else as `url` says. Throws when the node is none. */
+/** Returns `url` with host and port of the node. Throws when `node` is not `host:port`. */
 export function addressOf(url: string, node: string): string {
   // oxlint-disable-next-line eslint/no-restricted-globals -- the configuration was checked with canParse
   const at = new URL(url);
   const colon = node.lastIndexOf(':');
   const host = node.slice(0, colon).replace(/^\[|\]$/g, '');
   const hostname = host.includes(':') ? `[${host}]` : host;
-  // What a URL can't have as its host it passes over without a word, and another server would be meant.
+  // The setters of URL silently ignore an invalid host, and the address would then name another server.
   // oxlint-disable-next-line eslint/no-restricted-globals -- canParse never throws
-  if (host === '' || !URL.canParse(`redis://${hostname}:${node.slice(colon + 1)}`)) throw new Error(`"${node}" is no host and port`);
+  if (host === '' || !URL.canParse(`redis://${hostname}:${node.slice(colon + 1)}`)) throw new Error(`"${node}" is not host:port`);
   at.hostname = hostname;
   at.port = node.slice(colon + 1);
   return at.href;
@@ -83,11 +83,11 @@ function onlyOne(node: string): Primaries {
   return { all: [node], ownerOf: () => node, known: [] };
 }
 
-/** The first sentinel that answers says it; the one beside a server that is gone may never. */
+/** Returns the primary that the first sentinel names. A sentinel on a dead machine may never answer, so all are asked at once. */
 async function primaryOf(nodes: readonly string[], name: string, times: Times): Promise<string> {
   const why: string[] = [];
   const asks = nodes.map((node) =>
-    asked(`redis://${node}`, times, async (client) => {
+    askNode(`redis://${node}`, times, async (client) => {
       const found: unknown = await client.sendCommand(['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name]);
       if (!Array.isArray(found)) throw new Error(`it knows no primary "${name}"`);
       const [host, port] = found.map(String);
@@ -100,19 +100,19 @@ async function primaryOf(nodes: readonly string[], name: string, times: Times): 
   try {
     return await Promise.any(asks);
   } catch {
-    throw new Error(`no sentinel says where the primary is (${why.join('; ')})`);
+    throw new Error(`no sentinel names the primary (${why.join('; ')})`);
   }
 }
 
 /** One node's view of a cluster. */
 interface View {
-  /** The higher the newer. */
+  /** Grows with each change of the Cluster: a higher epoch is a newer view. */
   readonly epoch: number;
   readonly owners: readonly (string | undefined)[];
   readonly nodes: readonly string[];
 }
 
-/** A node that is cut off from the others believes in what was: of those that answer the newest view counts. */
+/** Returns the newest view of those nodes that answer. A node that is isolated from the other ones still has an old view. */
 async function clusterOf(nodes: readonly string[], url: string, times: Times): Promise<Primaries> {
   const views: View[] = [];
   const why: string[] = [];
@@ -120,7 +120,7 @@ async function clusterOf(nodes: readonly string[], url: string, times: Times): P
   const some = new Promise<void>((resolve) => (first = resolve));
   const all = Promise.all(
     nodes.map((node) =>
-      asked(addressOf(url, node), times, (client) => viewOf(client, node)).then(
+      askNode(addressOf(url, node), times, (client) => viewOf(client, node)).then(
         (view) => {
           views.push(view);
           first();
@@ -151,7 +151,7 @@ async function viewOf(client: Client, node: string): Promise<View> {
     client.sendCommand<string>(['CLUSTER', 'INFO']),
     client.sendCommand<readonly (readonly [number, number, ...SlotServer[]])[]>(['CLUSTER', 'SLOTS']),
   ]);
-  if (!text.includes('cluster_state:ok')) throw new Error('it is cut off from the cluster, or slots of it have no server');
+  if (!text.includes('cluster_state:ok')) throw new Error('it is isolated from the cluster, or some slots have no server');
   const owners: (string | undefined)[] = Array.from({ length: SLOTS });
   const nodes: string[] = [];
   for (const [from, through, ...servers] of ranges) {
@@ -162,12 +162,12 @@ async function viewOf(client: Client, node: string): Promise<View> {
   return { epoch: Number(/cluster_current_epoch:(\d+)/.exec(text)?.[1] ?? 0), owners, nodes: [...new Set(nodes)] };
 }
 
-/** Without a host of its own it is where the answer came from. */
-function nameOf([host, port]: SlotServer, asked: string): string {
-  return `${host === null || host === '' || host === '?' ? asked.slice(0, asked.lastIndexOf(':')) : host}:${port}`;
+/** Returns `host:port` of a server. A server without a host in the answer has the host that answered. */
+function nameOf([host, port]: SlotServer, answeredBy: string): string {
+  return `${host === null || host === '' || host === '?' ? answeredBy.slice(0, answeredBy.lastIndexOf(':')) : host}:${port}`;
 }
 
-async function asked<T>(address: string, { connectTimeoutMs, commandTimeoutMs }: Times, ask: (client: Client) => Promise<T>): Promise<T> {
+async function askNode<T>(address: string, { connectTimeoutMs, commandTimeoutMs }: Times, ask: (client: Client) => Promise<T>): Promise<T> {
   const client = await openClient(address, connectTimeoutMs);
   try {
     return await inTime(ask(client), commandTimeoutMs);

@@ -2,7 +2,8 @@
 -- the position of the group.
 --
 -- An epoch belongs to one run of the server, because a server that starts again may have lost acknowledged writes. When the run differs,
--- the script returns {'fence'}, reads nothing and writes nothing. The engine then calls adopt.lua, which decides whether the history goes on.
+-- the script returns {'fence'}, reads nothing and writes nothing. The engine then calls accept-run.lua, which decides whether the history
+-- goes on.
 local partition = KEYS[1]
 local head = KEYS[2]
 local run = ARGV[1]

@@ -1,7 +1,7 @@
--- Takes over a partition after a new run of the server began. Returns the epoch of the partition from now on.
+-- Accepts a new run of the server for a partition. Returns the epoch of the partition from now on.
 --
 -- The history goes on when the server lost nothing (`isDurable`). Otherwise a new epoch begins. Does nothing when another engine has
--- already adopted this run.
+-- already accepted this run.
 local partition = KEYS[1]
 local run = ARGV[1]
 local freshEpoch = ARGV[2]
