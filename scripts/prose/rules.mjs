@@ -55,7 +55,8 @@ export function proseFindings(file, source) {
   return file.endsWith('.md') ? markdownFindings(file, source) : [...commentFindings(file, source), ...nameFindings(file, source)];
 }
 
-const NAME = new RegExp(`(?<![\\w$-])(${Object.keys(RETIRED_NAMES).join('|')})(?![\\w$-])`, 'g');
+/** A name after `}` continues a composed text, for instance a key that stays as it is on the wire. */
+const NAME = new RegExp(`(?<![\\w$}-])(${Object.keys(RETIRED_NAMES).join('|')})(?![\\w$-])`, 'g');
 const PHRASE = new RegExp(`\\b(${RETIRED_PHRASES.join('|')})\\b`);
 
 /** Marks a public name that stays for one minor version: this line and the next one may use the old name. */

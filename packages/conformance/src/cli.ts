@@ -38,7 +38,7 @@ Exit code: 0 every rule that was tested holds, 1 some fail, 2 it could not be ru
 const NEEDS: readonly Need[] = ['worker', 'stream', 'http', 'rbac', 'stream-auth'];
 const PROTOCOLS: Readonly<Record<Need, string>> = { worker: 'ws:', stream: 'ws:', http: 'http:', rbac: 'ws:', 'stream-auth': 'ws:' };
 
-/** Ends the command with code 2. The message says what to do. */
+/** Ends the command with code 2. Its message says what the user must do. */
 class Refusal extends Error {}
 
 function addressOf(need: Need, text: string): string {
@@ -48,8 +48,8 @@ function addressOf(need: Need, text: string): string {
   return `${url.protocol}//${url.host}`;
 }
 
-/** The server must be there before the cases run: else each of them would say so. */
-async function reach(need: Need, address: string): Promise<void> {
+/** Rejects when nothing listens at the address. Otherwise every case would fail with the same message. */
+async function requireListener(need: Need, address: string): Promise<void> {
   const url = new URL(address);
   await new Promise<void>((resolve, reject) => {
     const refuse = (what: string) =>
@@ -98,7 +98,7 @@ async function main(): Promise<number> {
   const given = NEEDS.flatMap((need) => (values[need] === undefined ? [] : [[need, addressOf(need, values[need])] as const]));
   if (given.length === 0) throw new Refusal(`no address is given\n\n${USAGE}`);
   const found: Addresses = Object.fromEntries(given);
-  for (const [need, address] of given) await reach(need, address);
+  for (const [need, address] of given) await requireListener(need, address);
   const stream = found.stream ?? found['stream-auth'];
   const addresses = stream === undefined ? found : { ...found, stream };
   const rules = await runCases(CASES, { addresses, timeoutMs, only });

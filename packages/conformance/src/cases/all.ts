@@ -12,7 +12,7 @@ import { updateCases } from './streams/update-operations.js';
 import { channelCases } from './workers/channels.js';
 import { rbacCallCases } from './workers/rbac-calls.js';
 import { rbacRegistrationCases } from './workers/rbac-registrations.js';
-import { callCases } from './workers/worker-calls.js';
+import { callCases } from './workers/function-calls.js';
 import { listCases } from './workers/worker-lists.js';
 import { triggerCases } from './workers/worker-triggers.js';
 

@@ -1,6 +1,6 @@
 import { Failure, type Frame, type Handler, type PeerWorker } from './peer-worker.js';
 
-/** What the guest worker listener is configured to ask, by what it asks for. */
+/** The functions that the guest worker listener is configured to call, by their purpose. */
 export const GATE_FUNCTIONS = {
   auth: 'conformance::auth',
   middleware: 'conformance::middleware',
@@ -9,18 +9,18 @@ export const GATE_FUNCTIONS = {
   onTriggerType: 'conformance::on-trigger-type',
 } as const;
 
-type Question = keyof typeof GATE_FUNCTIONS;
+type GateQuestion = keyof typeof GATE_FUNCTIONS;
 
-/** What the stream listener is configured to ask at each connection. */
+/** The function that the stream listener is configured to call for each connection. */
 export const STREAM_AUTH = 'conformance::stream-auth';
 
 /**
- * Decides for the guest listener. At first everybody gets in and may register everything, and the middleware passes calls on to their
- * targets with the rights of this worker.
+ * Serves the functions of the guest listener. By default it admits every guest and allows every registration, and its middleware calls the
+ * target with the permissions of this worker.
  */
 export class Gate {
   readonly worker: PeerWorker;
-  readonly #answers: Record<Question, Handler>;
+  readonly #answers: Record<GateQuestion, Handler>;
 
   private constructor(worker: PeerWorker) {
     this.worker = worker;
@@ -30,17 +30,17 @@ export class Gate {
 
   static async open(worker: PeerWorker): Promise<Gate> {
     const gate = new Gate(worker);
-    const questions = Object.keys(GATE_FUNCTIONS) as Question[];
+    const questions = Object.keys(GATE_FUNCTIONS) as GateQuestion[];
     for (const question of questions) await worker.serve(GATE_FUNCTIONS[question], (data, frame) => gate.#answers[question](data, frame));
     return gate;
   }
 
-  /** From now on; the handlers of a case that is over are never asked, since its worker has gone. */
-  answer(question: Question, handler: Handler): void {
+  /** Answers this question with the handler from now on. The worker ends with its case, so a later case never meets this handler. */
+  answer(question: GateQuestion, handler: Handler): void {
     this.#answers[question] = handler;
   }
 
-  /** Everyone who connects from now on gets this. */
+  /** Gives this auth result to every guest that connects from now on. */
   grant(result: Frame): void {
     this.answer('auth', () => result);
   }

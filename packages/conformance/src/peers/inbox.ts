@@ -6,10 +6,10 @@ interface Waiter<T> {
   readonly timer: NodeJS.Timeout;
 }
 
-/** How many messages are kept for the report and for late takers; older ones are let go. */
+/** Messages that the inbox keeps for the report and for later calls of `take`. It drops older ones. */
 const MOST_KEPT = 20_000;
 
-/** The messages of one socket as they came, and cases that wait for one. */
+/** Keeps the messages of one socket in their order, and lets a case wait for one of them. */
 export class Inbox<T extends object> {
   readonly all: T[] = [];
   readonly #patienceMs: number;
@@ -31,7 +31,7 @@ export class Inbox<T extends object> {
     waiter.resolve(message);
   }
 
-  /** The first message that fits and was not taken before. Rejects with a `Mismatch` when none comes in time. */
+  /** Resolves with the first message that fits and was not taken before. Rejects with a `Mismatch` when none comes in time. */
   take(wanted: (message: T) => boolean, what: string): Promise<T> {
     const there = this.all.find((message) => !this.#taken.has(message) && wanted(message));
     if (there !== undefined) {

@@ -17,7 +17,7 @@ export function channelPath({ channel_id, access_key, direction }: ChannelRef): 
   return `/ws/channels/${channel_id}?key=${access_key}&dir=${direction}`;
 }
 
-/** One end of a channel. A text keeps its form, binary data is shown in hexadecimal after `#`. */
+/** One end of a channel. The inbox has texts as they came, and binary data in hexadecimal after `#`. */
 export class PeerChannel {
   readonly socket: WebSocket;
   readonly inbox: Inbox<{ readonly text: string }>;
@@ -45,7 +45,8 @@ export class PeerChannel {
     );
     return new PeerChannel(socket, inbox, closed ?? Promise.reject(new Error('never')));
   }
-  /** Resolves when the other side was written to the end; answers the binary data that came. */
+
+  /** Resolves with all binary data when the other end has closed the channel. */
   async rest(patienceMs: number): Promise<Buffer> {
     await within(this.closed, patienceMs, 'the end of the channel');
     return Buffer.concat(this.inbox.all.filter(({ text }) => text.startsWith('#')).map(({ text }) => Buffer.from(text.slice(1), 'hex')));

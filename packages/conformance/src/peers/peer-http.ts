@@ -1,10 +1,10 @@
 import type { ChannelRef } from './peer-channel.js';
 import type { Frame, PeerWorker } from './peer-worker.js';
 
-/** What the HTTP listener is configured to ask before every trigger. */
+/** The middleware function that the HTTP listener is configured to call before every trigger. */
 export const HTTP_MIDDLEWARE = 'conformance::http-middleware';
 
-/** The request as a function gets it. */
+/** The input of a function that serves a request. */
 export interface HttpInput {
   readonly query_params: Frame;
   readonly path_params: Frame;
@@ -23,7 +23,7 @@ export interface Serving {
   readonly metadata?: unknown;
 }
 
-/** The HTTP listener under a path that nobody else has, and a worker that serves functions there. */
+/** A client of the HTTP listener under a path that no other case uses, and a worker that serves functions there. */
 export class PeerHttp {
   readonly worker: PeerWorker;
   readonly #base: string;
@@ -38,18 +38,18 @@ export class PeerHttp {
     this.#patienceMs = patienceMs;
   }
 
-  /** The registered form of a path that starts with a slash. */
+  /** Returns a path as triggers register it. The argument begins with a slash. */
   pattern(path: string): string {
     return new URL(this.#base).pathname + path;
   }
 
-  /** Binds what an unserved function, or another worker, is to answer. */
+  /** Binds a path to a function of another worker, or to one that no worker serves. */
   bind(functionId: string, path: string, { method, config, metadata }: Serving = {}): Promise<string> {
     const trigger = { api_path: this.pattern(path), ...(method === undefined ? {} : { http_method: method }), ...config };
     return this.worker.bind('http', functionId, trigger, metadata === undefined ? {} : { metadata });
   }
 
-  /** Serves a function under a path; answers the id of the trigger. */
+  /** Serves a function under a path. Resolves with the id of the trigger. */
   async serve(path: string, handler: (input: HttpInput, frame: Frame) => unknown, serving: Serving = {}): Promise<string> {
     const id = `${this.#functions}-${++this.#served}`;
     await this.worker.serve(id, (data, frame) => handler(data as HttpInput, frame));

@@ -1,6 +1,6 @@
 import { type ClientOptions, WebSocket } from 'ws';
 
-/** An upgrade that the server answered with a status instead. */
+/** The server answered an upgrade with an HTTP status. */
 export class UpgradeRefused extends Error {
   readonly status: number;
 
@@ -10,12 +10,12 @@ export class UpgradeRefused extends Error {
   }
 }
 
-/** The largest message that a peer takes; a server that sends more is closed with 1009. */
+/** The largest message that a peer takes, in bytes. A larger one closes the socket with 1009. */
 const MAX_PAYLOAD = 64 * 1_024 * 1_024;
 
 /**
- * A socket to the server under test. `prepare` runs before the handshake, so that no first frame is missed. Rejects with `UpgradeRefused`,
- * or with the error of the connection.
+ * Opens a socket to the server under test. `prepare` runs before the handshake and adds the listeners, so that they miss no frame. Rejects
+ * with `UpgradeRefused`, or with the error of the connection.
  */
 export function openSocket(
   url: string,
@@ -39,7 +39,7 @@ export function openSocket(
   });
 }
 
-/** A ping and its pong: what the server wrote before has come. */
+/** Resolves with the milliseconds between a ping and its pong. All frames that the server sent before have arrived then. */
 export function roundTrip(socket: WebSocket, patienceMs: number): Promise<number> {
   const start = performance.now();
   return new Promise((resolve, reject) => {
@@ -58,7 +58,7 @@ export function jsonOf(data: unknown): Readonly<Record<string, unknown>> {
     const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Readonly<Record<string, unknown>>;
   } catch {
-    // Shown as it is: the case that waits for a frame says what came.
+    // The value below shows the text in the message of the case that waits for a frame.
   }
   return { 'not an object': text.slice(0, 200) };
 }
@@ -68,7 +68,7 @@ export interface Closing {
   readonly reason: string;
 }
 
-/** Resolves when the socket is closed; rejects with what was awaited when it is not in time. */
+/** Resolves as the promise does. Rejects with the name of the awaited event when it is not in time. */
 export async function within<T>(promise: Promise<T>, patienceMs: number, what: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {

@@ -3,7 +3,7 @@ import { Inbox } from './inbox.js';
 import { type Closing, jsonOf, openSocket, roundTrip } from './peer-socket.js';
 import type { Frame } from './peer-worker.js';
 
-/** What a stream frame says happened: `sync`, `create`, `update`, `delete`, `event` or `unauthorized`. */
+/** The event of a stream frame: `sync`, `create`, `update`, `delete`, `event` or `unauthorized`. */
 export function kindOf(frame: Frame): unknown {
   return (frame.event as Frame | undefined)?.type;
 }
@@ -12,7 +12,7 @@ export function dataOf(frame: Frame): unknown {
   return (frame.event as Frame | undefined)?.data;
 }
 
-/** A stream client made of a bare WebSocket. */
+/** A stream client on a plain WebSocket, without a client library. */
 export class PeerStream {
   readonly socket: WebSocket;
   readonly inbox: Inbox<Frame>;

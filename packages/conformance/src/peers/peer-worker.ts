@@ -7,7 +7,7 @@ import { type Closing, jsonOf, openSocket, within } from './peer-socket.js';
 export type Frame = Readonly<Record<string, unknown>>;
 export type Handler = (data: unknown, frame: Frame) => unknown;
 
-/** Thrown by a handler: the body becomes the error of the call as it is. */
+/** A handler throws it to fail a call: the body becomes the error without a change. */
 export class Failure extends Error {
   readonly body: Frame;
 
@@ -17,7 +17,7 @@ export class Failure extends Error {
   }
 }
 
-/** A worker made of a bare WebSocket: it sends what a case says and keeps every frame that comes. */
+/** A worker on a plain WebSocket, without a client library. It sends the frames of a case and keeps every frame that arrives. */
 export class PeerWorker {
   readonly socket: WebSocket;
   readonly inbox: Inbox<Frame>;
@@ -67,12 +67,12 @@ export class PeerWorker {
     return this.inbox.take((frame) => frame.type === type && also(frame), `a frame "${type}"`);
   }
 
-  /** The invocation of one function, when nothing serves it. */
+  /** Resolves with the next invocation of a function that this worker registered and does not serve. */
   takeCall(functionId: string): Promise<Frame> {
     return this.take('invokefunction', (frame) => frame.function_id === functionId);
   }
 
-  /** Sends a call and answers its `invocationresult`. */
+  /** Sends a call. Resolves with its `invocationresult`. */
   call(functionId: string, data: unknown, more: Frame = {}): Promise<Frame> {
     const id = randomUUID();
     this.send({ type: 'invokefunction', invocation_id: id, function_id: functionId, data, ...more });
@@ -86,13 +86,14 @@ export class PeerWorker {
     this.send({ type: 'invokefunction', function_id: functionId, data, action: { type: 'void' } });
   }
 
-  /** The result of a call that must succeed. */
+  /** Resolves with the result of a call. Rejects with a `Mismatch` when the call fails. */
   async result(functionId: string, data: unknown): Promise<unknown> {
     const answer = await this.call(functionId, data);
     if (answer.error !== undefined) throw new Mismatch(`${functionId} succeeds`, 'a result', `the error ${show(answer.error)}`);
     return answer.result;
   }
 
+  /** Resolves with the error of a call. Rejects with a `Mismatch` when the call succeeds. */
   async errorOf(functionId: string, data: unknown, more: Frame = {}): Promise<Frame> {
     const answer = await this.call(functionId, data, more);
     if (typeof answer.error !== 'object' || answer.error === null)
@@ -112,7 +113,7 @@ export class PeerWorker {
     await this.settled();
   }
 
-  /** Binds a trigger and answers its id. */
+  /** Binds a trigger. Resolves with its id. */
   async bind(type: string, functionId: string, config?: unknown, more: Frame = {}): Promise<string> {
     const id = randomUUID();
     this.send({ type: 'registertrigger', id, trigger_type: type, function_id: functionId, config, ...more });
@@ -120,7 +121,7 @@ export class PeerWorker {
     return id;
   }
 
-  /** The server has handled every frame sent so far: a call of what does not exist is answered on every listener, guest or not. */
+  /** Resolves when the server has handled every frame sent so far. It calls a missing function, which every listener answers. */
   async settled(): Promise<void> {
     await this.call(`conformance::nobody-serves-this::${randomUUID()}`, {});
   }
@@ -133,7 +134,7 @@ export class PeerWorker {
     return String((await this.registration()).worker_id);
   }
 
-  /** How many calls of a function have come. */
+  /** Returns the calls of a function that have arrived. */
   callsOf(functionId: string): Frame[] {
     return this.inbox.all.filter((frame) => frame.type === 'invokefunction' && frame.function_id === functionId);
   }

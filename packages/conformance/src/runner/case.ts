@@ -6,28 +6,28 @@ import { PeerHttp } from '../peers/peer-http.js';
 import { PeerStream } from '../peers/peer-stream.js';
 import { type Handler, PeerWorker } from '../peers/peer-worker.js';
 
-/** The address that a case cannot do without. What each listener is configured with is in docs/conformance.md. */
+/** A listener that a case needs. docs/conformance.md has the configuration of each listener. */
 export type Need = 'http' | 'rbac' | 'stream' | 'stream-auth' | 'worker';
 
-/** Where the server under test listens. Addresses without a slash at their end. */
+/** Addresses of the server under test, without a slash at the end. */
 export type Addresses = Readonly<Partial<Record<Need, string>>>;
 
-/** One thing that a server must do, shown over sockets only. */
+/** One behaviour of a server, tested over sockets only. */
 export interface Case {
-  /** Ids of rules.json that fail when this does. */
+  /** Ids of rules.json that fail when the case fails. */
   readonly rules: readonly string[];
-  /** What holds, as a statement. */
+  /** The behaviour as a statement. */
   readonly title: string;
   readonly needs: readonly Need[];
-  /** Throws when it does not hold. */
+  /** Rejects when the server behaves otherwise. */
   run(context: CaseContext): Promise<void>;
 }
 
 type StreamOptions = ClientOptions & { readonly protocols?: readonly string[] };
 
-/** What one run of a case uses. Everything that it opens is closed by `end`. */
+/** Gives one run of a case its peers and names. `end` closes everything that the case opened. */
 export class CaseContext {
-  /** How long to wait for what should come at once, in milliseconds. */
+  /** Longest wait for something that a server does at once, in milliseconds. */
   readonly patienceMs: number;
   readonly #addresses: Addresses;
   readonly #ends: (() => unknown)[] = [];
@@ -39,7 +39,7 @@ export class CaseContext {
     this.patienceMs = patienceMs;
   }
 
-  /** A name that nothing on the server has. */
+  /** Returns a name that nothing on the server has. */
   name(what: string): string {
     return `conformance-${this.#token}-${what}`;
   }
@@ -57,19 +57,19 @@ export class CaseContext {
     return worker;
   }
 
-  /** A worker that decides for the guest listener until the case is over. */
+  /** Connects a worker that serves the functions of the guest listener until the case ends. */
   async gate(): Promise<Gate> {
     return Gate.open(await this.worker());
   }
 
-  /** A session of the guest listener. Rejects with `UpgradeRefused` when the auth function lets it not in. */
+  /** Connects a guest. Rejects with `UpgradeRefused` when the auth function refuses it. */
   async session(path = '/', socket: ClientOptions = {}): Promise<PeerWorker> {
     const session = await PeerWorker.connect(this.address('rbac') + path, this.patienceMs, socket);
     this.#ends.push(() => session.socket.terminate());
     return session;
   }
 
-  /** Answers what the stream listener asks at each connection, until the case is over. */
+  /** Serves the auth function of the stream listener until the case ends. */
   async streamAuth(handler: Handler): Promise<PeerWorker> {
     const worker = await this.worker();
     await worker.serve(STREAM_AUTH, handler);
@@ -77,13 +77,13 @@ export class CaseContext {
     return worker;
   }
 
-  /** A client of the stream listener. When that asks who may connect and the case has no answer of its own, everyone may. */
+  /** Connects a stream client. If the listener has an auth function that the case does not serve, every client may connect. */
   async stream(path = '/', socket: StreamOptions = {}): Promise<PeerStream> {
     if (!this.#decidesForStreams && this.address('stream') === this.#addresses['stream-auth']) await this.streamAuth(() => ({}));
     return this.#streamOf('stream', path, socket);
   }
 
-  /** A client of the stream listener with an auth function, which the case has to answer itself (`streamAuth`). */
+  /** Connects a stream client to the listener with an auth function. The case must serve that function (`streamAuth`). */
   async authorised(path = '/', socket: StreamOptions = {}): Promise<PeerStream> {
     return this.#streamOf('stream-auth', path, socket);
   }
@@ -94,7 +94,7 @@ export class CaseContext {
     return stream;
   }
 
-  /** The HTTP listener with a worker of its own, which also serves the middleware that the listener asks. */
+  /** Returns a client of the HTTP listener with its own worker. The worker also serves the middleware of the listener. */
   async http(): Promise<PeerHttp> {
     const http = new PeerHttp(await this.worker(), `${this.address('http')}/${this.name('path')}`, this.name('http'), this.patienceMs);
     await http.answerMiddleware(() => ({ action: 'continue' }));
@@ -107,7 +107,7 @@ export class CaseContext {
     return end;
   }
 
-  /** Runs when the case is over, however it ended; the last one first, before sockets that were opened earlier are closed. */
+  /** Runs `work` when the case ends, also after a failure. Work that was added last runs first, and sockets close in the same order. */
   atEnd(work: () => unknown): void {
     this.#ends.push(work);
   }
@@ -117,13 +117,13 @@ export class CaseContext {
       try {
         await work();
       } catch {
-        // What is left behind has names that nobody else uses; the outcome of the case says what happened.
+        // Nothing else uses the names of this case, so leftovers do no harm. The outcome of the case reports the failure itself.
       }
     }
   }
 }
 
-/** Waits until `check` answers true; its last answer decides when time is up. */
+/** Waits until `check` returns true. Resolves to its last result when the time is over. */
 export async function eventually(patienceMs: number, check: () => Promise<boolean> | boolean): Promise<boolean> {
   const until = performance.now() + patienceMs;
   while (!(await check())) {

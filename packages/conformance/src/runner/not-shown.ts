@@ -1,9 +1,9 @@
-/** Why rules can't be shown by this command on a running server; the test suite of this repository shows them. */
+/** Rules that this command cannot test on a running server, with the reason. The tests of this repository cover them. */
 export const NOT_SHOWN: Readonly<Record<string, string>> = {
   'WP-20': 'needs a stop of the server',
   'ST-21': 'needs the processor time of the server; see bench',
   'ST-24': 'needs a restart of the server',
-  'SA-10': 'needs a look into the process',
+  'SA-10': 'needs the internals of the process',
   'HT-12': 'needs the memory of the server',
   'CF-1': 'needs the program of the engine',
   'CF-2': 'needs the program of the engine',

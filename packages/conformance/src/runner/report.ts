@@ -11,7 +11,7 @@ export function count(rules: readonly RuleOutcome[]): Count {
   return { hold: of('ok'), fail: of('fails'), notTested: of('not tested') };
 }
 
-/** One line per rule; under a rule that fails, each case with what was expected and seen. */
+/** Returns one line for each rule. Under a rule that fails, each failed case follows with its expected and its seen text. */
 export function asText(rules: readonly RuleOutcome[]): string {
   const { hold, fail, notTested } = count(rules);
   const total = `${hold} hold, ${fail} fail, ${notTested} not tested here`;

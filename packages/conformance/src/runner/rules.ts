@@ -5,5 +5,5 @@ export interface Rule {
   readonly title: string;
 }
 
-/** Every rule of the protocol, in order. The same list counts the rules that have a test (`npm run rules`). */
+/** All rules of the protocol in order. `npm run rules` uses the same list to find rules without a test. */
 export const RULES: readonly Rule[] = JSON.parse(readFileSync(new URL('../../rules.json', import.meta.url), 'utf8')) as readonly Rule[];

@@ -7,35 +7,38 @@ export interface CaseOutcome {
   readonly title: string;
   readonly rules: readonly string[];
   readonly outcome: 'fails' | 'ok' | 'skipped';
-  /** What was expected and seen, or why it was skipped. */
+  /** Only of a failed case. */
   readonly expected?: string;
+  /** Only of a failed case. */
   readonly seen?: string;
+  /** The message of the failure, or why the case was skipped. */
   readonly why?: string;
 }
 
 export interface RuleOutcome {
   readonly id: string;
   readonly title: string;
-  /** `fails` when any case of it fails, `ok` when one held and none failed. */
+  /** `fails` when any case fails; `ok` when at least one case passed and none failed. */
   readonly outcome: 'fails' | 'not tested' | 'ok';
   readonly cases: readonly CaseOutcome[];
-  /** Why it was not tested, or not in all of its cases. */
+  /** Why the rule was not tested, or which cases were skipped. */
   readonly why?: string;
 }
 
 export interface RunOptions {
   readonly addresses: Addresses;
-  /** For one case as a whole, in milliseconds. */
+  /** Longest time of one case, in milliseconds. */
   readonly timeoutMs: number;
-  /** Rules by id or by the start of their ids. Empty: all. */
+  /** Rules by their id (`WP-4`) or their family (`WP`). Empty: all rules. */
   readonly only: readonly string[];
 }
 
+/** Whether the option `only` selects a rule. */
 export function isWanted(id: string, only: readonly string[]): boolean {
   return only.length === 0 || only.some((wanted) => id === wanted || (!wanted.includes('-') && id.startsWith(`${wanted}-`)));
 }
 
-/** Runs the cases one after another. Never rejects for what the server does. */
+/** Runs the cases one after another. A misbehaving server never makes it reject. */
 export async function runCases(cases: readonly Case[], options: RunOptions): Promise<RuleOutcome[]> {
   const outcomes: CaseOutcome[] = [];
   for (const each of cases) {
@@ -59,7 +62,7 @@ async function runCase(each: Case, { addresses, timeoutMs }: RunOptions): Promis
   const { title, rules } = each;
   const missing = each.needs.filter((need) => addresses[need] === undefined);
   if (missing.length > 0) return { title, rules, outcome: 'skipped', why: `needs --${missing.join(', --')}` };
-  // A wait inside a case ends before the case does, and says what it waited for.
+  // A wait inside a case ends before the case, so that its message names the awaited event.
   const context = new CaseContext(addresses, Math.floor(timeoutMs / 2));
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {

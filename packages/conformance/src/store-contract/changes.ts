@@ -10,7 +10,7 @@ function positionOf(open: OpenStore, index: number): Position {
   return commit.position;
 }
 
-/** The compacted feed: each changed item once, and what was deleted. */
+/** Clauses about `changes`: each changed item once, with its last value, and a tombstone for each deleted one. */
 export const changeClauses: readonly StoreClause[] = [
   clause('changes answers each item changed since once, with its newest value, in order of the change', async (open) => {
     for (const item of ['a', 'b', 'c']) await open.set(item, '1');

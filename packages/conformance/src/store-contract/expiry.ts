@@ -7,8 +7,10 @@ const DAY = 86_400_000;
 const ttl = (ms: number) => ({ expiry: { kind: 'ttl', ms } }) as const;
 const held = (graceMs: number) => ({ expiry: { kind: 'held', graceMs } }) as const;
 
-/** Resolves with the deletes after the first `from` commits, as soon as there are `count` of them. By default it counts from this call on. */
-function gone(open: OpenStore, count: number, from = open.commits.length): Promise<readonly Commit[]> {
+/**
+ * Resolves with the deletes after the first `from` commits, as soon as there are `count` of them. By default, it counts from this call on.
+ */
+function deletesOf(open: OpenStore, count: number, from = open.commits.length): Promise<readonly Commit[]> {
   const deletes = () => open.commits.slice(from).filter(({ effect }) => effect === 'delete');
   return new Promise((resolve) => {
     const check = () => {
@@ -33,13 +35,13 @@ function persistentClause(title: string, run: (factory: StoreFactory) => Promise
   };
 }
 
-/** Items that go by themselves. A store without `write` passes. */
+/** Clauses about items that the store deletes by itself. A store without `write` passes. */
 export const expiryClauses: readonly StoreClause[] = [
   writeClause('RV-40 an item with a time to live is deleted in time, as by a delete, those due earlier first, once', async (open) => {
     const begun = performance.now();
     await writeTo(open, [{ ...set('slow', '{"id":"s"}'), ...ttl(1_000) }]);
     await writeTo(open, [{ ...set('fast', '{"id":"f"}'), ...ttl(100) }]);
-    const commits = await gone(open, 2);
+    const commits = await deletesOf(open, 2);
     const took = performance.now() - begun;
     ok(took >= 999, `the last item ended ${took} ms after the first write, before its time`);
     deepEqual(
@@ -81,7 +83,7 @@ export const expiryClauses: readonly StoreClause[] = [
       await open.delete('again');
       await open.set('again', '3');
       await open.delete('gone');
-      const commits = await gone(open, 1);
+      const commits = await deletesOf(open, 1);
       deepEqual(
         commits.map(({ item, data }) => [item, data]),
         [['left', '2']],
@@ -99,7 +101,7 @@ export const expiryClauses: readonly StoreClause[] = [
         Array.from({ length: 1_000 }, (_, n) => writeTo(open, [{ ...set(`m${n}`, String(n)), ...ttl(50) }], { stream: 'many', group })),
       ),
     );
-    const all = gone(open, 3_000 - open.commits.filter(({ effect }) => effect === 'delete').length);
+    const all = deletesOf(open, 3_000 - open.commits.filter(({ effect }) => effect === 'delete').length);
     await open.set('kept', '1');
     await all;
     deepEqual(await open.store.groups('many'), []);
@@ -117,13 +119,13 @@ export const expiryClauses: readonly StoreClause[] = [
         await writeTo(open, [{ ...set('soon', '1'), ...ttl(300) }]);
         now += DAY;
         deepEqual(
-          (await gone(open, 1)).map(({ item }) => item),
+          (await deletesOf(open, 1)).map(({ item }) => item),
           ['soon'],
         );
         await writeTo(open, [{ ...set('soon', '2'), ...ttl(300) }]);
         now -= 10 * DAY;
         deepEqual(
-          (await gone(open, 1)).map(({ item }) => item),
+          (await deletesOf(open, 1)).map(({ item }) => item),
           ['soon'],
         );
         equal(await open.value('late'), '1');
@@ -154,7 +156,7 @@ export const expiryClauses: readonly StoreClause[] = [
       const begun = performance.now();
       const again = await OpenStore.start(await factory.reopen(() => now));
       // The store may delete the overdue item while it starts.
-      const both = gone(again, 2, 0);
+      const both = deletesOf(again, 2, 0);
       await writeTo(again, [{ kind: 'update', item: 'taken', compute: () => undefined, ...held(1_500) }]);
       await again.set('freed', '2');
       deepEqual(
@@ -180,7 +182,7 @@ export const expiryClauses: readonly StoreClause[] = [
     let again = await OpenStore.start(await factory.reopen(() => now));
     deepEqual(await writeTo(again, [set('m', '2')], { once: once('k') }), { kind: 'replayed', answer: JSON.stringify(first) });
     await again.store.close();
-    // The key expires 600 s after the first write. Real time passes too, so the test stays far from that moment.
+    // The key expires 600 s after the first write. Real time passes too, so the clause stays far from that moment.
     now += 360_000;
     again = await OpenStore.start(await factory.reopen(() => now));
     equal((await writeTo(again, [set('m', '2')], { once: once('k') })).kind, 'written');

@@ -1,31 +1,31 @@
 import type { Change, ChangeEntry, Commit, GroupRef, StoredItem, StreamStore } from '@rivulet/engine/store';
 import type { JsonText, Position } from '@rivulet/protocol';
 
-/** How the suite gets stores. `now` is the clock that the store must use for timestamps, in Unix milliseconds. */
+/** Makes the stores of the suite. A store must take its timestamps from `now`, in Unix milliseconds. */
 export interface StoreFactory {
-  /** Whether `reopen` finds what was written. */
+  /** Whether `reopen` finds the data of the store before. */
   readonly persistent: boolean;
-  /** A new, empty store that is not started yet. */
+  /** Returns a new, empty store that is not started. */
   create(now: () => number): Promise<StreamStore>;
-  /** Closes nothing by itself: the suite has closed the last store. Opens the same data again; only for persistent stores. */
+  /** Returns a store over the same data, not started. The suite has closed the store before. Only persistent stores need it. */
   reopen(now: () => number): Promise<StreamStore>;
-  /** Removes what `create` made. */
+  /** Removes the data of the last store. */
   dispose(): Promise<void>;
 }
 
 export interface StoreClause {
   readonly title: string;
-  /** Only stores that keep their data across a restart are asked. */
+  /** Whether the clause applies only to stores that keep their data across a restart. */
   readonly persistent: boolean;
   run(factory: StoreFactory): Promise<void>;
 }
 
-/** A started store with everything it reported. */
+/** A started store with everything that it reported. */
 export class OpenStore {
   readonly store: StreamStore;
   readonly commits: Commit[] = [];
   readonly breaks: string[] = [];
-  /** Runs inside `onCommit`. */
+  /** Called inside the `onCommit` of the store. */
   onCommit: ((commit: Commit) => void) | undefined;
 
   private constructor(store: StreamStore) {
@@ -72,7 +72,7 @@ export class OpenStore {
     return { items, position: snapshot.position };
   }
 
-  /** `stale`, or the entries. */
+  /** Resolves with all entries, or with `stale`. */
   async changes(since: Position, ref: GroupRef = GROUP): Promise<'stale' | ChangeEntry[]> {
     const changes = await this.store.changes(ref, since);
     if (changes.kind === 'stale') return 'stale';
@@ -83,10 +83,10 @@ export class OpenStore {
   }
 }
 
-/** The group that clauses write to unless they say otherwise. */
+/** The default group of all clauses. */
 export const GROUP: GroupRef = { stream: 'chat', group: 'room-1' };
 
-/** A clause over one fresh store, closed and removed afterwards. */
+/** Returns a clause that runs on a new store. The store is closed and its data removed afterwards. */
 export function clause(title: string, run: (open: OpenStore, factory: StoreFactory) => Promise<void>, persistent = false): StoreClause {
   return {
     title,

@@ -3,7 +3,7 @@ import { clause, GROUP, OpenStore, type StoreClause } from './factory.js';
 
 const OTHER = { stream: 'chat', group: 'room-2' };
 
-/** The history of a group: offsets, stamps, events, and what readers see of it. */
+/** Clauses about the history of a group: offsets, timestamps, events and reads. */
 export const historyClauses: readonly StoreClause[] = [
   clause('commits arrive in the order of their calls, offsets are dense, and onCommit runs before apply resolves', async (open) => {
     const resolved: number[] = [];
@@ -90,7 +90,7 @@ export const historyClauses: readonly StoreClause[] = [
       const { items, position } = await open.items();
       const expected = new Map<string, string>();
       for (const commit of open.commits) if (commit.position.offset <= position.offset) expected.set(commit.item ?? '', commit.data);
-      // A commit that the snapshot holds may be reported an instant later: then its values are newer than those reported so far.
+      // The store may report a commit just after the snapshot that contains it. The snapshot is then newer than the reports so far.
       const newest = open.commits.at(-1)?.position.offset ?? position.offset;
       if (newest >= position.offset) deepEqual(new Map(items.map((item) => [item.item, item.data])), expected);
       ok(items.every((item) => item.changed <= position.offset));

@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { clause, GROUP, type StoreClause } from './factory.js';
 
-/** What an item is, and what one change does to it. */
+/** Clauses about items and single changes. */
 export const itemClauses: readonly StoreClause[] = [
   clause('a change answers the value before and after, and whether there was one', async (open) => {
     const created = await open.set('m', '1');

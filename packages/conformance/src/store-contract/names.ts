@@ -3,7 +3,7 @@ import type { NamesPage, PageBounds, StreamStore } from '@rivulet/engine/store';
 import { clause, type OpenStore } from './factory.js';
 
 const ALL = Number.POSITIVE_INFINITY;
-/** UTF-8 sorts some of them in another order than UTF-16 does. */
+/** Names whose order in UTF-8 differs from their order in UTF-16. */
 const NAMES = [
   '',
   'a',
@@ -22,7 +22,7 @@ const NAMES = [
 
 type ReadPage = (bounds: PageBounds) => Promise<NamesPage>;
 
-/** Reads page by page until there are no more; fails when a page has more than it may or does not go on. */
+/** Reads all pages. Fails when a page is larger than `most`, or when it does not continue after the page before. */
 async function walk(read: ReadPage, after: string | undefined, limit: number, chars: number): Promise<string[]> {
   const names: string[] = [];
   for (let behind = after; ; ) {
@@ -48,7 +48,7 @@ async function requirePages(read: ReadPage, sorted: readonly string[]): Promise<
     [2, 12],
   ] as const)
     deepEqual(await walk(read, undefined, limit, chars), sorted, `pages of ${limit} names and ${chars} characters`);
-  // Behind a name that is there, and behind one that is not.
+  // A page may begin after a name that exists, and after one that does not.
   for (const after of sorted) {
     const behind = sorted.filter((name) => name > after);
     deepEqual(await walk(read, after, 3, ALL), behind, `behind ${JSON.stringify(after)}`);
@@ -64,7 +64,7 @@ async function fill(open: OpenStore): Promise<void> {
     await open.set('m', '1', { stream: name, group: 'g' });
   }
   await open.set('m', '1', { stream: 'a', group: 'other' });
-  // What holds nothing is in no page.
+  // Groups and streams without items are in no page.
   for (const gone of ['0', 'a!', '\u{1F643}', 'z']) {
     await open.set('m', '1', { stream: 'paged', group: gone });
     await open.delete('m', { stream: 'paged', group: gone });

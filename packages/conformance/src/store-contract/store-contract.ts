@@ -9,8 +9,11 @@ import { writeClauses } from './writes.js';
 export type { OpenStore, StoreClause, StoreFactory } from './factory.js';
 
 /**
- * What every `StreamStore` owes the engine, as runnable clauses without a test runner: each throws when the store breaks it. Run all
- * of them with a factory of your own to prove an adapter. Those of `write`, which is optional, pass for a store without it.
+ * The contract of every `StreamStore` (store.ts of the engine) as clauses that can run without a test runner. A clause rejects when the
+ * store breaks it.
+ *
+ * To test an adapter, run all clauses with your own factory: `for (const clause of storeContract) await clause.run(factory)`. `write` is
+ * optional: its clauses pass for a store without it.
  */
 export const storeContract: readonly StoreClause[] = [
   ...itemClauses,

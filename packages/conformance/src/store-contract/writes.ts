@@ -11,7 +11,7 @@ export function writeTo(open: OpenStore, changes: readonly WriteChange[], more: 
   return store.write({ kind: 'write', ...GROUP, changes, batch: changes.length > 1, ...more });
 }
 
-/** A clause that asks nothing of a store without `write`. */
+/** Returns a clause that passes for a store without `write`. */
 export function writeClause(title: string, run: (open: OpenStore) => Promise<void>): StoreClause {
   return clause(title, async (open) => (open.store.write === undefined ? undefined : run(open)));
 }
@@ -35,7 +35,7 @@ function head(open: OpenStore): Position | undefined {
   return open.commits.at(-1)?.position;
 }
 
-/** Conditions, batches and keys: what `write` adds to `apply`. A store without it passes. */
+/** Clauses about conditions, batches and idempotency keys, which `write` adds to `apply`. A store without `write` passes. */
 export const writeClauses: readonly StoreClause[] = [
   writeClause('RV-30 a version lets a change through while it is that of the last change of the item', async (open) => {
     const created = await writeTo(open, [set('m', '1')]);
@@ -106,7 +106,7 @@ export const writeClauses: readonly StoreClause[] = [
     });
     equal(open.commits.length, 1);
   }),
-  writeClause('RV-33 a batch takes consecutive offsets, is told in one run, and each commit says how far it goes', async (open) => {
+  writeClause('RV-33 a batch takes consecutive offsets, is reported in one run, and each commit names the last offset', async (open) => {
     await open.set('gone', '0');
     let turn = 0;
     const turns: number[] = [];

@@ -18,7 +18,7 @@ function newFeed(): GroupFeed {
   return new GroupFeed({ stream: 's', group: 'g' }, { groups, events, logger: silentLogger });
 }
 
-/** The calls that bring a new feed into each state. */
+/** The calls that put a new feed into each state. */
 const REACH: Readonly<Record<FeedState['kind'], (feed: GroupFeed) => Promise<void> | void>> = {
   opening: () => {},
   'awaiting-step': (feed) => feed.beginWithNext(),

@@ -120,7 +120,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-it('F43 messages that are lost, doubled or out of order are put right, or the loss is told', async () => {
+it('F43 messages that are lost, doubled or out of order are put right, or the loss is reported', async () => {
   const fate = fc.constantFrom('comes', 'comes', 'comes', 'late', 'lost', 'twice', 'own');
   const step = fc.record({ count: fc.integer({ min: 1, max: 4 }), fate, waits: fc.boolean() });
   await fc.assert(
@@ -165,7 +165,7 @@ it('what a write left out waits for what is before it, and no longer than the se
   const ends: string[] = [];
   const own = readStep(server.write(1));
   void feed.onLocalStep(own).then(
-    () => ends.push('told'),
+    () => ends.push('reported'),
     (error: Error) => ends.push(error.message),
   );
   await vi.advanceTimersByTimeAsync(5);
@@ -178,16 +178,16 @@ it('what a write left out waits for what is before it, and no longer than the se
   feed.close();
 });
 
-it('a feed that begins with the next step begins with what others wrote before what this process wrote', async () => {
+it('a feed that begins with the next step reports the steps of others before those of this process', async () => {
   const server = new Server(0);
   const { feed, reported } = feedFor(server);
   feed.beginWithNext();
   const [theirs, ours] = [server.write(1), server.write(1)];
-  const told = feed.onLocalStep(readStep(ours));
+  const done = feed.onLocalStep(readStep(ours));
   await vi.advanceTimersByTimeAsync(50);
   expect(reported.commits).toEqual([]);
   feed.onMessage(theirs);
-  await told;
+  await done;
   expect([reported.commits, reported.breaks]).toEqual([[1, 2], []]);
   // If no message arrives, the feed stops waiting after a while.
   const alone = feedFor(server);
@@ -234,7 +234,7 @@ async function interrupted(kept: number): Promise<Fed & { readonly server: Serve
   return { server, feed, reported };
 }
 
-it('F45 a group can be reached again when all that was missed is reported, or told as a break', async () => {
+it('F45 a group can be reached again when all that was missed is reported, or reported as a break', async () => {
   const known = await interrupted(10);
   await known.feed.resume();
   expect(known.reported.availability).toEqual([
@@ -250,7 +250,7 @@ it('F45 a group can be reached again when all that was missed is reported, or to
   expect([other.reported.availability.at(-1), other.reported.breaks]).toEqual([[true, -1], [['epoch', 1]]]);
 });
 
-it('F45 nothing is told of a group that was lost again meanwhile, that nobody watches, or that is forgotten', async () => {
+it('F45 nothing is reported for a group that was lost again meanwhile, that nobody watches, or that is forgotten', async () => {
   const again = await interrupted(10);
   again.server.onRead = () => again.feed.interrupt(new Error('lost again'));
   await again.feed.resume();

@@ -75,7 +75,7 @@ export const stateTriggerCases: readonly Case[] = [
       for (const [what, times] of Object.entries(expected)) {
         for (let n = 0; n < times; n++) await worker.takeCall(context.name(what));
       }
-      // A second change of the same key comes after all that the first one fired.
+      // Triggers of one key fire in order: when the second change has fired, the first one has fired everything.
       await worker.result('state::delete', { scope, key: 'a' });
       for (const what of ['both', 'then-null']) await worker.takeCall(context.name(what));
       await worker.settled();

@@ -11,7 +11,7 @@ interface Request {
   readonly data: unknown;
 }
 
-/** Groups of items in a worker; `set` and `delete` answer nothing, as in the reference example, or all that they know. */
+/** A backend that keeps its groups in memory. `set` and `delete` return nothing, as in the reference example, or the old and new value. */
 class Backend {
   readonly groups = new Map<string, Map<string, unknown>>();
   readonly asked: (readonly [string, Frame])[] = [];

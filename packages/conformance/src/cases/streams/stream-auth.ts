@@ -92,7 +92,10 @@ export const streamAuthCases: readonly Case[] = [
   },
 ];
 
-/** The upgrade is refused, or the socket closed without a frame. Each attempt has a credential of its own, so that none is put off. */
+/**
+ * Resolves when the server refuses the upgrade, or closes the socket without a frame. Each attempt has its own credential, because the
+ * server delays a credential that it refused lately.
+ */
 async function refused(context: CaseContext, what: string): Promise<void> {
   const title = `an auth function that ${what} lets nobody in`;
   let stream: Awaited<ReturnType<CaseContext['authorised']>>;

@@ -6,10 +6,10 @@ import type { Case } from '../../runner/case.js';
 
 const needs = ['worker', 'stream'] as const;
 
-/** Beyond what any server takes: 64 MiB is the most that the original does. */
+/** Bytes of a frame that no server takes. The original engine takes at most 64 MiB. */
 export const OVERSIZED = 64 * 1_024 * 1_024 + 1;
 
-/** What a client holds that does as frames say: the values of the last `sync`, changed by what came after it. */
+/** Returns the values that a client has: those of the last `sync`, changed by the frames after it. */
 function mirror(stream: PeerStream): unknown[] {
   const items = new Map<unknown, unknown>();
   for (const frame of stream.inbox.all) {

@@ -2,10 +2,10 @@ import { same } from '../../peers/check.js';
 import type { Frame } from '../../peers/peer-worker.js';
 import type { Case } from '../../runner/case.js';
 
-/** What is there before an operation; `undefined` is nothing. */
+/** The value before an operation; `undefined` when the item does not exist. */
 const BEFORE: Readonly<Record<string, unknown>> = { nothing: undefined, object: { k: 1 }, array: [1], text: 's', number: 7, null: null };
 
-/** An error of the operation: the value stays. */
+/** The operation fails, and the value stays as it is. */
 class Fails {
   readonly code: string;
 
@@ -20,7 +20,7 @@ const everywhere = (after: unknown) => Object.fromEntries(Object.keys(BEFORE).ma
 const failsBut = (code: string, after: Frame) => ({ ...everywhere(new Fails(code)), ...after });
 const x1 = { x: 1 };
 
-/** One row per operation and kind of path; kinds that are left out are not told by the protocol. */
+/** One row for each operation and kind of path. The protocol does not define the kinds that are missing here. */
 const ROWS: readonly Row[] = [
   [{ type: 'set', path: '', value: 'v' }, everywhere('v')],
   [{ type: 'set', path: 'k', value: 'v' }, failsBut('set.target_not_object', { nothing: { k: 'v' }, object: { k: 'v' } })],
@@ -55,7 +55,7 @@ const ROWS: readonly Row[] = [
   ],
 ];
 
-/** The kinds of a field that is there already. */
+/** The kinds of an existing field. */
 const FIELDS = { text: 'a', list: [1], n: 1, none: null };
 const LEAVES: readonly (readonly [operation: Frame, after: unknown])[] = [
   [{ type: 'append', path: 'text', value: 'b' }, 'ab'],

@@ -6,7 +6,7 @@ import { Failure, type Frame, type Handler } from '../../peers/peer-worker.js';
 import type { Case, CaseContext } from '../../runner/case.js';
 
 const needs = ['worker', 'rbac'] as const;
-/** What metadata a function must have so that the listener exposes it, beside ids that match its patterns. */
+/** Metadata of a function that the listener exposes. It also exposes ids that match its patterns. */
 const EXPOSED = { conformance_exposed: true, conformance_tier: 'pro-2' };
 
 export const rbacCallCases: readonly Case[] = [
@@ -180,7 +180,10 @@ function fail(): never {
   throw new Failure({ code: 'mine', message: 'no' });
 }
 
-/** The upgrade is refused, or completes with an error frame and a close. Each attempt has a credential of its own, so that none is put off. */
+/**
+ * Resolves when the server refuses the upgrade, or completes it with an error frame and a close. Each attempt has its own credential,
+ * because the server delays a credential that it refused lately.
+ */
 async function refused(context: CaseContext, what: string): Promise<void> {
   const title = `an auth function that ${what} lets nobody in`;
   let session: Awaited<ReturnType<CaseContext['session']>>;

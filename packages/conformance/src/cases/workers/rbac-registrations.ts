@@ -8,7 +8,7 @@ const needs = ['worker', 'rbac'] as const;
 const missing = async (worker: PeerWorker, id: string) =>
   same((await worker.errorOf(id, {})).code, 'function_not_found', `a call of ${id}`);
 
-/** Trigger types and bindings of this case, as the trusted listener lists them. */
+/** Returns the trigger types and bindings of this case, as the trusted listener lists them. */
 async function bound(worker: PeerWorker, functionId: string): Promise<unknown[]> {
   const list = (await worker.result('engine::registered-triggers::list', {})) as { registered_triggers: Frame[] };
   return list.registered_triggers.filter(({ function_id }) => function_id === functionId).map(({ trigger_type }) => trigger_type);
@@ -172,7 +172,7 @@ export const rbacRegistrationCases: readonly Case[] = [
         into.socket.close();
         await within(out.closed, context.patienceMs, 'the end of a writer whose reader has left');
       }
-      // Clients add the path to the end of an address that has a query.
+      // Some clients append the path behind the query of their address.
       const { writer, reader } = (await worker.result('engine::channels::create', {})) as ChannelRefs;
       const out = await context.channel(`/?api_key=k${channelPath(writer)}`, 'rbac');
       out.socket.send('late');

@@ -7,14 +7,14 @@ import { OVERSIZED } from '../streams/stream-joins.js';
 const needs = ['worker'] as const;
 const MIB = 1_048_576;
 
-/** How a client of the old generation tells about itself, beside its name. */
+/** The announcement of a client of the old generation, without its name. */
 const OLD = { runtime: 'node', version: '0.11.6', os: 'linux', pid: 4_321, isolation: null };
 
 async function rows(worker: PeerWorker, id: string, key: string): Promise<Frame[]> {
   return ((await worker.result(id, {})) as Readonly<Record<string, Frame[]>>)[key] ?? [];
 }
 
-/** The keys of `wanted` as they are in the row. */
+/** Returns the values of the row under the keys of `wanted`. */
 const part = (row: Frame | undefined, wanted: Frame) => Object.fromEntries(Object.keys(wanted).map((key) => [key, row?.[key]]));
 
 export const listCases: readonly Case[] = [

@@ -16,16 +16,16 @@ export const triggerCases: readonly Case[] = [
       const id = await binder.bind(type, context.name('f'), { a: 1 }, { metadata: { k: 1 } });
       const expected = { id, trigger_type: type, function_id: context.name('f'), config: { a: 1 }, metadata: { k: 1 } };
       provider.send({ type: 'registertriggertype', id: type, description: '' });
-      // A registration waits up to 5 s for the announcement of its worker (V25-7), unless a call without a namespace comes first.
+      // A registration waits up to 5 s for the announcement of its worker (V25-7). A call without a namespace ends the wait.
       await provider.settled();
       const { type: _type, ...first } = await provider.take('registertrigger');
-      same(first, expected, 'what the provider is told');
+      same(first, expected, 'the registration that the provider gets');
       await provider.drop();
       const again = await context.worker();
       again.send({ type: 'registertriggertype', id: type, description: '' });
       await again.settled();
       const { type: _again, ...second } = await again.take('registertrigger');
-      same(second, expected, 'what the next provider is told');
+      same(second, expected, 'the registration that the next provider gets');
       binder.send({ type: 'unregistertrigger', id });
       same((await again.take('unregistertrigger')).id, id, 'the binding that ends');
     },

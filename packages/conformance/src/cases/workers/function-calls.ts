@@ -88,7 +88,7 @@ export const callCases: readonly Case[] = [
       worker.send({ type: 'invokefunction', function_id: id, data: {} });
       await worker.takeCall(id);
       await worker.takeCall(id);
-      // A result that came for a void call would come before that of this one, which takes the same way.
+      // Results come in the order of the calls: a result of the void call would come before this one.
       same(await worker.result(id, {}), 'an answer', 'an ordinary call');
       await worker.settled();
       const answers = worker.inbox.all.filter(
