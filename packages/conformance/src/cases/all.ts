@@ -10,9 +10,9 @@ import { streamCases } from './streams/stream-functions.js';
 import { joinCases } from './streams/stream-joins.js';
 import { updateCases } from './streams/update-operations.js';
 import { channelCases } from './workers/channels.js';
+import { callCases } from './workers/function-calls.js';
 import { rbacCallCases } from './workers/rbac-calls.js';
 import { rbacRegistrationCases } from './workers/rbac-registrations.js';
-import { callCases } from './workers/function-calls.js';
 import { listCases } from './workers/worker-lists.js';
 import { triggerCases } from './workers/worker-triggers.js';
 
