@@ -15,6 +15,10 @@ export default defineConfig({
       { find: '@rivulet/client/connection', replacement: source('./packages/client/src/connection/connection.ts') },
       { find: '@rivulet/client', replacement: source('./packages/client/src/index.ts') },
       { find: '@rivulet/sdk', replacement: source('./packages/sdk/src/index.ts') },
+      {
+        find: /^@rivulet\/conformance\/store-contract\/(.*)$/,
+        replacement: `${source('./packages/conformance/src/store-contract')}/$1.ts`,
+      },
       { find: '@rivulet/conformance/store-contract', replacement: source('./packages/conformance/src/store-contract/store-contract.ts') },
       { find: /^@rivulet\/testkit\/(.*)$/, replacement: `${source('./packages/testkit/src')}/$1.ts` },
     ],

@@ -25,4 +25,5 @@ export { StreamSession, type StreamSessionContext } from './stream/session/strea
 export { WorkerBackedStore } from './stream/worker-store/worker-backed-store.js';
 export { WorkerBackends } from './stream/worker-store/worker-backends.js';
 export type { Clock } from './structures/clock.js';
+export { Wildcard } from './structures/wildcard.js';
 export type { Connection, ConnectionOwner } from './transport/connection.js';

@@ -153,6 +153,7 @@ export function tableCycles(rooms = ROOMS, subRooms = SUB_ROOMS): string[] {
 
 function importViolation(path: string, specifier: string): string | undefined {
   const says = (rule: string) => `${path} imports ${specifier}: ${rule}`;
+  if (leavesItsPackage(path, specifier)) return says('a package imports another by its name');
   if (path.startsWith('packages/protocol/src/'))
     return isInside(path, specifier, 'packages/protocol/src/') ? undefined : says('protocol imports nothing');
   if (path.startsWith('packages/conformance/src/')) {
@@ -184,7 +185,6 @@ function engineRule(file: string, path: string, specifier: string): string | und
     return mayImport(file) ? undefined : `${specifier} does not belong here`;
   }
   const target = resolve(path, specifier);
-  if (!target.startsWith(ENGINE_SOURCE)) return 'a package imports another by its name';
   return relativeRule(file, target.slice(ENGINE_SOURCE.length));
 }
 
@@ -199,6 +199,17 @@ function relativeRule(file: string, target: string): string | undefined {
   const [from, to] = [subRoomOf(file), subRoomOf(target)];
   if (from === to || subRooms?.[from]?.includes(to) === true) return undefined;
   return `in ${room}, ${from} does not import ${to}`;
+}
+
+/** Returns whether a relative specifier leads into another package. The scripts at the root belong to no package. */
+function leavesItsPackage(path: string, specifier: string): boolean {
+  const target = packageOf(specifier.startsWith('.') ? resolve(path, specifier) : path);
+  return target !== undefined && target !== packageOf(path);
+}
+
+/** Returns the folder of the package that a file belongs to; undefined for a file of no package. */
+function packageOf(path: string): string | undefined {
+  return /^(packages\/[^/]+|examples\/[^/]+|bench)\//.exec(path)?.[1];
 }
 
 /** Returns whether a file belongs to a store of one kind. */

@@ -1,7 +1,7 @@
 // Writes to the store in the given directory until a write fails, closes the store, and tells what can be done with the directory then.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { createLmdbStore } from '../../../engine/dist/store/lmdb/lmdb-store.js';
+import { createLmdbStore } from '@rivulet/engine/stores';
 
 const [, , path] = process.argv;
 const silent = () => {};

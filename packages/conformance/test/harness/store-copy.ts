@@ -1,9 +1,9 @@
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { silentLogger } from '../../../engine/src/logging/logger.js';
-import { createLmdbStore } from '../../../engine/src/store/lmdb/lmdb-store.js';
-import type { GroupRef } from '../../../engine/src/store/store.js';
+import { silentLogger } from '@rivulet/engine/parts';
+import type { GroupRef } from '@rivulet/engine/store';
+import { createLmdbStore } from '@rivulet/engine/stores';
 
 export interface CopiedGroup {
   readonly epoch: string;

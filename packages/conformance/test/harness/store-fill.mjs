@@ -1,5 +1,5 @@
 // Fills one group of the store in the given directory with as many items as asked for, each `{"n":N}` under `i` and N in seven digits; then it is killed.
-import { createLmdbStore } from '../../../engine/dist/store/lmdb/lmdb-store.js';
+import { createLmdbStore } from '@rivulet/engine/stores';
 
 const [, , path, count] = process.argv;
 const silent = () => {};

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Wildcard } from '@rivulet/engine/parts';
 import { CLOSE_CODES } from '@rivulet/protocol';
 import { startTestEngine } from '@rivulet/testkit/engines/engine';
 import { type EnginePorts, EngineProcess } from '@rivulet/testkit/engines/engine-process';
@@ -12,7 +13,6 @@ import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { Wildcard } from '../../../engine/src/structures/wildcard.js';
 
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
 const PORTS = ['worker', 'guest', 'stream', 'http'] as const;

@@ -1,7 +1,7 @@
 import type { Change, WritableStore } from '@rivulet/engine/store';
 import { RivuletError } from '@rivulet/protocol';
+import { lmdbFactory, memoryFactory } from '@rivulet/testkit/stores/store-factories';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { lmdbFactory, memoryFactory } from '../harness/store-factories.js';
 
 /** A clock that only the writes move: one of them takes longer than a transaction may. */
 const SLOW_MS = 40;

@@ -4,8 +4,6 @@ import { Inbox } from '@rivulet/testkit/inbox';
 import { connectionsOf } from '@rivulet/testkit/measures/connections';
 import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { type StreamFrame, StreamSocket } from '@rivulet/testkit/peers/stream-socket';
-import { RedisServer } from '@rivulet/testkit/redis/redis-server';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   again,
   bound,
@@ -20,7 +18,9 @@ import {
   startPair,
   type Where,
   watchRoom,
-} from '../harness/redis-nodes.js';
+} from '@rivulet/testkit/redis/redis-nodes';
+import { RedisServer } from '@rivulet/testkit/redis/redis-server';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 let server: RedisServer;
 beforeAll(async () => {

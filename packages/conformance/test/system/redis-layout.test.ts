@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
+import { changesOf, ROOM, ROOM_PATH, startNode, startPair, watchRoom } from '@rivulet/testkit/redis/redis-nodes';
 import { RedisServer } from '@rivulet/testkit/redis/redis-server';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { changesOf, ROOM, ROOM_PATH, startNode, startPair, watchRoom } from '../harness/redis-nodes.js';
 
 /** What the first version with this layout has saved: of keys that begin with `layout-1`, with an item whose time has come since. */
 const FIRST = gunzipSync(readFileSync(new URL('../fixtures/redis-layout-1.rdb.gz', import.meta.url)));

@@ -14,10 +14,10 @@ import type {
 } from '@rivulet/engine/store';
 import { RivuletError } from '@rivulet/protocol';
 import { RedisServer } from '@rivulet/testkit/redis/redis-server';
+import { expireNow, lmdbFactory, memoryFactory, redisFactory } from '@rivulet/testkit/stores/store-factories';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { OpenStore } from '../../src/store-contract/factory.js';
-import { expireNow, lmdbFactory, memoryFactory, redisFactory } from '../harness/store-factories.js';
 import { StoreModel } from '../harness/store-model.js';
 import { ModelWrites } from '../harness/store-model-writes.js';
 

@@ -1,8 +1,8 @@
 import { storeContract } from '@rivulet/conformance/store-contract';
 import { RedisCluster } from '@rivulet/testkit/redis/redis-cluster';
 import { RedisServer } from '@rivulet/testkit/redis/redis-server';
+import { redisFactory } from '@rivulet/testkit/stores/store-factories';
 import { afterAll, beforeAll, describe, test } from 'vitest';
-import { redisFactory } from '../harness/store-factories.js';
 
 let server: RedisServer;
 let cluster: RedisCluster;

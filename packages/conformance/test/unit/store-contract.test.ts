@@ -1,6 +1,6 @@
 import { storeContract } from '@rivulet/conformance/store-contract';
+import { lmdbFactory, memoryFactory } from '@rivulet/testkit/stores/store-factories';
 import { describe, test } from 'vitest';
-import { lmdbFactory, memoryFactory } from '../harness/store-factories.js';
 
 const stores = [
   { name: 'memory', factory: memoryFactory },

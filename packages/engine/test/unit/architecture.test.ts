@@ -73,6 +73,8 @@ describe('the dependency rule', () => {
     ['protocol imports the engine', { path: 'packages/protocol/src/position.ts', imports: ['../../engine/src/index.js'] }],
     ['the engine imports another of our packages', engine('core/call.ts', '@rivulet/conformance/store-contract')],
     ['the engine reaches into another package', engine('core/call.ts', '../../../protocol/src/limits.js')],
+    ['a test reaches into another package', { path: 'packages/client/test/a.test.ts', imports: ['../../engine/src/index.js'] }],
+    ['an example reaches into a package', { path: 'examples/chat/test/a.test.ts', imports: ['../../../packages/testkit/src/inbox.js'] }],
     ['the engine imports an unknown package', engine('core/call.ts', 'lodash')],
     ['structures import another room', engine('structures/clock.ts', '../logging/logger.js')],
     ['structures import the protocol', engine('structures/clock.ts', '@rivulet/protocol')],
@@ -134,6 +136,7 @@ describe('the dependency rule', () => {
       'a backend opens its environment',
       engine('store/lmdb/lmdb-store.ts', './env/environment.js', '../store.js', './tables/records.js', 'lmdb'),
     ],
+    ['a test imports a script', { path: 'packages/conformance/test/a.test.ts', imports: ['../../../scripts/testing/client-matrix.mjs'] }],
     ['config parses YAML', engine('config/loading/config-file.ts', 'yaml', 'zod', 'node:fs', '../config.js')],
     ['transport imports ws', engine('transport/listener.ts', 'ws', '@rivulet/protocol', '../structures/clock.js')],
   ])('is kept when %s', (_matter, file) => {

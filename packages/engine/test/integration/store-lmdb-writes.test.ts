@@ -1,10 +1,10 @@
+import { once, set, writeTo } from '@rivulet/conformance/store-contract/writes';
 import { LIMITS } from '@rivulet/protocol';
 import { expect, test } from 'vitest';
-import { LmdbEnvironment } from '../../../engine/src/store/lmdb/env/environment.js';
-import { decodeText, encodeText } from '../../../engine/src/store/lmdb/tables/records.js';
-import { requireCapacity } from '../../../engine/src/store/shared/write-plan.js';
-import { once, set, writeTo } from '../../src/store-contract/writes.js';
-import { aged, count, damage, faulty } from '../harness/aged-store.js';
+import { LmdbEnvironment } from '../../src/store/lmdb/env/environment.js';
+import { decodeText, encodeText } from '../../src/store/lmdb/tables/records.js';
+import { requireCapacity } from '../../src/store/shared/write-plan.js';
+import { aged, count, damage, faulty } from '../aged-store.js';
 
 const MINUTE = 60_000;
 const ttl = (ms: number) => ({ expiry: { kind: 'ttl', ms } }) as const;

@@ -3,12 +3,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { StoreFactory } from '@rivulet/conformance/store-contract';
+import { silentLogger } from '@rivulet/engine/parts';
 import type { StreamStore } from '@rivulet/engine/store';
-import { silentLogger } from '../../../engine/src/logging/logger.js';
-import { createLmdbStore } from '../../../engine/src/store/lmdb/lmdb-store.js';
-import type { ViewLimits } from '../../../engine/src/store/lmdb/reading/read-views.js';
-import { createMemoryStore } from '../../../engine/src/store/memory/memory-store.js';
-import { createRedisStore, type RedisStoreOptions } from '../../../engine/src/store/redis/redis-store.js';
+import {
+  createLmdbStore,
+  createMemoryStore,
+  createRedisStore,
+  type LmdbStoreOptions,
+  type RedisStoreOptions,
+} from '@rivulet/engine/stores';
 
 const WEEK = 7 * 86_400_000;
 
@@ -21,7 +24,7 @@ export function memoryFactory(monotonic = () => performance.now()): StoreFactory
 export function lmdbFactory(
   durability: 'commit' | 'relaxed' = 'commit',
   monotonic = () => performance.now(),
-  views?: ViewLimits,
+  views?: LmdbStoreOptions['views'],
 ): StoreFactory & { readonly directory: () => string } {
   let directory = '';
   const open = (now: () => number) =>

@@ -1,6 +1,6 @@
+import { GROUP } from '@rivulet/conformance/store-contract/factory';
 import { expect, test } from 'vitest';
-import { GROUP } from '../../src/store-contract/factory.js';
-import { aged, count, damage, faulty, RETENTION } from '../harness/aged-store.js';
+import { aged, count, damage, faulty, RETENTION } from '../aged-store.js';
 
 test.each([
   {

@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { GROUP, OpenStore } from '@rivulet/conformance/store-contract/factory';
+import { lmdbFactory } from '@rivulet/testkit/stores/store-factories';
 import { expect, onTestFinished, test } from 'vitest';
-import type { ViewLimits } from '../../../engine/src/store/lmdb/reading/read-views.js';
-import { GROUP, OpenStore } from '../../src/store-contract/factory.js';
-import { lmdbFactory } from '../harness/store-factories.js';
+import type { ViewLimits } from '../../src/store/lmdb/reading/read-views.js';
 
 const BIG = { stream: 'chat', group: 'big' };
 const ITEMS = 300;
@@ -96,7 +96,7 @@ test('a store that closes ends the reads that hold a view and those that wait fo
 
 test('when no view can be opened a write fails and may be repeated; the store is not read-only', async () => {
   const { factory, opened } = await openStore();
-  const hog = spawn(process.execPath, [fileURLToPath(new URL('../harness/lmdb-view-hog.mjs', import.meta.url)), factory.directory()], {
+  const hog = spawn(process.execPath, [fileURLToPath(new URL('../children/lmdb-view-hog.mjs', import.meta.url)), factory.directory()], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const [taken] = (await once(hog.stdout, 'data')) as [Buffer];

@@ -6,10 +6,10 @@ import { createRedisStore, type RedisStoreOptions } from '@rivulet/engine/stores
 import { RedisCluster } from '@rivulet/testkit/redis/redis-cluster';
 import { RedisServer } from '@rivulet/testkit/redis/redis-server';
 import { expect, onTestFinished, test } from 'vitest';
-import { silentLogger } from '../../../engine/src/logging/logger.js';
-import { slotOf } from '../../../engine/src/store/redis/connection/hash-slots.js';
-import { addressOf } from '../../../engine/src/store/redis/connection/topology.js';
-import { RedisKeys } from '../../../engine/src/store/redis/keys.js';
+import { silentLogger } from '../../src/logging/logger.js';
+import { slotOf } from '../../src/store/redis/connection/hash-slots.js';
+import { addressOf } from '../../src/store/redis/connection/topology.js';
+import { RedisKeys } from '../../src/store/redis/keys.js';
 
 const PREFIX = 'faults';
 const ref = (group: string) => ({ stream: 's', group });

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { RedisStoreOptions } from '@rivulet/engine/stores';
-import { startTestEngine } from '@rivulet/testkit/engines/engine';
-import { Inbox } from '@rivulet/testkit/inbox';
-import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
-import { type StreamFrame, StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { expect } from 'vitest';
+import { startTestEngine } from '../engines/engine.js';
+import { Inbox } from '../inbox.js';
+import { RawWorker } from '../peers/raw-worker.js';
+import { type StreamFrame, StreamSocket } from '../peers/stream-socket.js';
 
 export const ROOM = { stream_name: 'chat', group_id: 'room' };
 export const ROOM_PATH = '/stream/chat/room';

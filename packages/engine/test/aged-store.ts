@@ -1,11 +1,11 @@
 import { join } from 'node:path';
+import { OpenStore } from '@rivulet/conformance/store-contract/factory';
+import { expireNow, lmdbFactory } from '@rivulet/testkit/stores/store-factories';
 import { open } from 'lmdb';
 import { onTestFinished, vi } from 'vitest';
-import { type Logger, silentLogger } from '../../../engine/src/logging/logger.js';
-import { LmdbEnvironment, type Table } from '../../../engine/src/store/lmdb/env/environment.js';
-import { createLmdbStore } from '../../../engine/src/store/lmdb/lmdb-store.js';
-import { OpenStore } from '../../src/store-contract/factory.js';
-import { expireNow, lmdbFactory } from './store-factories.js';
+import { type Logger, silentLogger } from '../src/logging/logger.js';
+import { LmdbEnvironment, type Table } from '../src/store/lmdb/env/environment.js';
+import { createLmdbStore } from '../src/store/lmdb/lmdb-store.js';
 
 export const RETENTION = 1_000;
 

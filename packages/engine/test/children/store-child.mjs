@@ -1,5 +1,5 @@
 // Writes to the store in the given directory until it is killed, and prints every acknowledgement.
-import { createLmdbStore } from '../../../engine/dist/store/lmdb/lmdb-store.js';
+import { createLmdbStore } from '../../dist/store/lmdb/lmdb-store.js';
 
 const silent = () => {};
 const store = createLmdbStore({

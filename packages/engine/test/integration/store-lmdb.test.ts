@@ -4,10 +4,10 @@ import { chmod, mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { GROUP, OpenStore } from '@rivulet/conformance/store-contract/factory';
+import { lmdbFactory } from '@rivulet/testkit/stores/store-factories';
 import { expect, onTestFinished, test } from 'vitest';
-import { LmdbEnvironment } from '../../../engine/src/store/lmdb/env/environment.js';
-import { GROUP, OpenStore } from '../../src/store-contract/factory.js';
-import { lmdbFactory } from '../harness/store-factories.js';
+import { LmdbEnvironment } from '../../src/store/lmdb/env/environment.js';
 
 async function openStore() {
   const factory = lmdbFactory();
@@ -139,8 +139,8 @@ test('a read never shows a change that onCommit has not reported', async () => {
   await writer;
 });
 
-const PROBE = fileURLToPath(new URL('../harness/lmdb-sync-probe.mjs', import.meta.url));
-const CHILD = fileURLToPath(new URL('../harness/store-child.mjs', import.meta.url));
+const PROBE = fileURLToPath(new URL('../children/lmdb-sync-probe.mjs', import.meta.url));
+const CHILD = fileURLToPath(new URL('../children/store-child.mjs', import.meta.url));
 
 test('F1 after kill -9 every acknowledged write is there and no offset is used twice, those of events included', async () => {
   const { factory, opened, restart } = await openStore();

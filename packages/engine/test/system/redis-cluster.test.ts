@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { RedisCluster } from '@rivulet/testkit/redis/redis-cluster';
+import { again, bound, changesOf, numberOf, ROOM, seenBy, startNode, startPair, type Where } from '@rivulet/testkit/redis/redis-nodes';
 import { RedisServer } from '@rivulet/testkit/redis/redis-server';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { slotOf } from '../../../engine/src/store/redis/connection/hash-slots.js';
-import { findPrimaries } from '../../../engine/src/store/redis/connection/topology.js';
-import { RedisKeys } from '../../../engine/src/store/redis/keys.js';
-import { again, bound, changesOf, numberOf, ROOM, seenBy, startNode, startPair, type Where } from '../harness/redis-nodes.js';
+import { slotOf } from '../../src/store/redis/connection/hash-slots.js';
+import { findPrimaries } from '../../src/store/redis/connection/topology.js';
+import { RedisKeys } from '../../src/store/redis/keys.js';
 
 const whereOf = ({ nodes }: RedisCluster): Where => ({
   url: 'redis://127.0.0.1',

@@ -1,10 +1,10 @@
 import { mkdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { OpenStore } from '@rivulet/conformance/store-contract/factory';
+import { lmdbFactory } from '@rivulet/testkit/stores/store-factories';
 import { open } from 'lmdb';
 import { expect, onTestFinished, test } from 'vitest';
-import { usedBytes } from '../../../engine/src/store/lmdb/env/store-marker.js';
-import { OpenStore } from '../../src/store-contract/factory.js';
-import { lmdbFactory } from '../harness/store-factories.js';
+import { usedBytes } from '../../src/store/lmdb/env/store-marker.js';
 
 async function closedStore() {
   const factory = lmdbFactory();
