@@ -27,7 +27,7 @@ it('a stop waits for calls in flight only so long, and says how many it cuts off
   fabric.registerBuiltin('test::hang', () => new Promise(() => {}), 'Never answers.');
   const channels = new Channels(systemClock);
   const workers = new WorkerRegistry<WorkerSession>(() => {});
-  const room = {
+  const context = {
     fabric,
     workers,
     channels,
@@ -37,7 +37,7 @@ it('a stop waits for calls in flight only so long, and says how many it cuts off
     clock: systemClock,
     logger,
   };
-  const session = new WorkerSession(room, NO_CONNECTION);
+  const session = new WorkerSession(context, NO_CONNECTION);
   for (const invocation_id of ['a', 'b']) {
     session.onText(JSON.stringify({ type: 'invokefunction', invocation_id, function_id: 'test::hang', data: null }));
   }

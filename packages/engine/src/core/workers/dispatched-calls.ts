@@ -1,49 +1,63 @@
 import { randomUUID } from 'node:crypto';
-import type { ErrorBody, InvocationResult } from '@rivulet/protocol';
+import { type ErrorBody, encodeInvoke, type InvocationResult } from '@rivulet/protocol';
 import { runSafely } from '../../logging/background.js';
 import type { Logger } from '../../logging/logger.js';
 import type { PendingCall } from '../fabric/fabric.js';
-import { failure, type Outcome } from '../fabric/invocation.js';
+import { type Call, failure, type Outcome } from '../fabric/invocation.js';
+import type { NameMap } from './access/name-map.js';
+import { type Callee, callerFor, dataFor } from './caller-data.js';
+import type { WorkerOutbound } from './worker-outbound.js';
 
 type Done = (outcome: Outcome) => void;
 
+export interface DispatchContext {
+  readonly outbound: WorkerOutbound;
+  /** The names under which the worker knows its functions. */
+  readonly names: NameMap;
+  readonly callee: Callee;
+  /** Returns the largest message that the worker takes now, in bytes. */
+  readonly maxMessageBytes: () => number;
+  readonly logger: Logger;
+}
+
 /**
- * Calls that one worker is running, by the id that the engine gave each: a caller's own id is never forwarded, so a worker may call
- * itself and nobody can answer for another.
+ * The calls that one worker runs for others. The engine gives each call an id of its own and never forwards the id of the caller. A worker
+ * may therefore call itself, and no worker can answer a call that another one runs.
  */
 export class DispatchedCalls {
-  readonly #logger: Logger;
+  readonly #context: DispatchContext;
+  /** Callbacks of the calls that the worker has not answered, by the engine's id. */
   readonly #running = new Map<string, Done>();
 
-  constructor(logger: Logger) {
-    this.#logger = logger;
+  constructor(context: DispatchContext) {
+    this.#context = context;
   }
 
+  /** Calls that the worker has not answered. */
   get size(): number {
     return this.#running.size;
   }
 
-  begin(done: Done): { readonly id: string; readonly pending: PendingCall } {
+  /** Sends a call to the worker. `done` runs once, perhaps before this returns, unless the call is cancelled first. */
+  dispatch(call: Call, done: Done): PendingCall {
     const id = randomUUID();
     this.#running.set(id, done);
-    return { id, pending: { cancel: () => this.#forget(id) } };
+    const pending = {
+      cancel: () => {
+        this.#running.delete(id);
+      },
+    };
+    const refusal = this.#send(id, call);
+    if (refusal === undefined) return pending;
+    pending.cancel();
+    done(refusal);
+    return pending;
   }
 
-  #forget(id: string): void {
-    this.#running.delete(id);
-  }
-
-  /** Runs the caller's code; what it throws must not end the worker that answered. */
-  #end(done: Done, outcome: Outcome): void {
-    runSafely(() => done(outcome), this.#logger, 'call_answer');
-  }
-
-  /** Late, duplicate and foreign answers are ignored; answers whether this one was awaited. */
+  /** Ends a call with the worker's answer. Returns false for late, duplicate and foreign answers, which have no effect. */
   settle(result: InvocationResult): boolean {
-    const id = result.invocation_id;
-    const done = id === undefined ? undefined : this.#running.get(id);
-    if (id === undefined || done === undefined) return false;
-    this.#running.delete(id);
+    const done = this.#take(result.invocation_id);
+    if (done === undefined) return false;
     const trace = {
       ...(result.traceparent === undefined ? {} : { traceparent: result.traceparent }),
       ...(result.baggage === undefined ? {} : { baggage: result.baggage }),
@@ -53,20 +67,54 @@ export class DispatchedCalls {
     return true;
   }
 
-  /** The worker answered with what can't be read. It will not answer again; answers whether the call was awaited. */
+  /** Fails a call whose answer the engine can't read, because no other answer will come. Returns whether the call was running. */
   refuse(invocationId: string, error: ErrorBody): boolean {
-    const done = this.#running.get(invocationId);
+    const done = this.#take(invocationId);
     if (done === undefined) return false;
-    this.#running.delete(invocationId);
     this.#end(done, { kind: 'error', error, origin: 'engine' });
     return true;
   }
 
-  /** The worker is gone: everybody who waits hears of it. */
+  /** Fails all running calls, because the worker has disconnected. */
   fail(): void {
     const waiting = [...this.#running.values()];
     this.#running.clear();
     for (const done of waiting)
       this.#end(done, failure('invocation_stopped', 'the worker that ran the function disconnected before it answered'));
+  }
+
+  /** Sends the frame of a call and returns why it failed; `undefined` when it was sent. */
+  #send(id: string, call: Call): Outcome | undefined {
+    const { outbound, names, callee, maxMessageBytes } = this.#context;
+    if (outbound.isBacklogged)
+      return failure('OVERLOADED', 'the worker that should run the function reads more slowly than it is called; call again later');
+    const frame = encodeInvoke({
+      invocationId: id,
+      functionId: names.given('function', call.functionId),
+      data: dataFor(call, callee),
+      caller: callerFor(call, callee),
+      metadata: call.metadata,
+      traceparent: call.traceparent,
+      baggage: call.baggage,
+    });
+    switch (outbound.send(frame)) {
+      case 'sent':
+        return undefined;
+      case 'too_large':
+        return failure('MESSAGE_TOO_LARGE', `the call is larger than the ${maxMessageBytes()} bytes that the worker of the function takes`);
+      case 'closed':
+        return failure('channel_send_failed', 'the worker that should run the function can take no more messages');
+    }
+  }
+
+  #take(id: string | undefined): Done | undefined {
+    const done = id === undefined ? undefined : this.#running.get(id);
+    if (id !== undefined) this.#running.delete(id);
+    return done;
+  }
+
+  /** Runs the caller's code. An error of that code must not end the session of the worker that answered. */
+  #end(done: Done, outcome: Outcome): void {
+    runSafely(() => done(outcome), this.#context.logger, 'call_answer');
   }
 }

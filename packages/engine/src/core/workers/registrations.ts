@@ -10,6 +10,7 @@ import type { LogFields, Logger } from '../../logging/logger.js';
 import type { TriggerProvider } from '../fabric/fabric.js';
 import type { FunctionFabric } from '../fabric/function-fabric.js';
 import { DEFAULT_NAMESPACE, type FunctionOwner } from '../fabric/function-registry.js';
+import type { BindingNames, NameMap } from './access/name-map.js';
 import type { SessionPermissions } from './access/session-permissions.js';
 import { type RegistrationBounds, type RegistrationBudget, RegistrationBudgets } from './registration-budget.js';
 
@@ -18,10 +19,10 @@ export interface RegisteringWorker extends FunctionOwner, TriggerProvider {
   readonly workerId: string;
   /** `undefined`: it is trusted. */
   readonly access: SessionPermissions | undefined;
-  /** Tells it, as registrant, that a binding failed, under the names that it gave. */
-  sendGivenTriggerError(id: string, type: string, functionId: string, error: ErrorBody): void;
-  /** As `sendGivenTriggerError`, with the names under which the binding is registered. */
-  sendTriggerError(id: string, type: string, functionId: string, error: ErrorBody): void;
+  /** The names that the worker gave. */
+  readonly names: NameMap;
+  /** Sends the error of a binding to this worker as its registrant. `names` are those that the worker gave. */
+  sendTriggerError(names: BindingNames, error: ErrorBody): void;
   warnOnce(event: string, cause: string, fields: LogFields): void;
 }
 
@@ -146,7 +147,8 @@ export class WorkerRegistrations {
         throw tooMany(this.#worker.access === undefined ? OF_WORKER : OF_GUEST);
       this.#register(message);
     } catch (error) {
-      this.#worker.sendTriggerError(id, trigger_type, function_id, this.#triggerError(id, error));
+      const names = this.#worker.names.binding({ id, type: trigger_type, functionId: function_id });
+      this.#worker.sendTriggerError(names, this.#triggerError(id, error));
     }
   }
 

@@ -18,8 +18,9 @@ import type { SessionDirectory } from '../revocation/session-directory.js';
 import { type GuestAdmission, ListenerAccess } from './access/listener-access.js';
 import { WorkerToken } from './access/worker-token.js';
 import type { RegistrationBudgets } from './registration-budget.js';
+import type { WorkerContext } from './worker-context.js';
 import type { WorkerRegistry } from './worker-registry.js';
-import { type WorkerContext, WorkerSession } from './worker-session.js';
+import { WorkerSession } from './worker-session.js';
 
 export interface WorkerGatewayOptions {
   readonly config: WorkerManagerConfig;
@@ -42,7 +43,7 @@ const AUTH_ERROR = encodeTextFrame(encodeAuthError('the auth function of this li
 /** One worker-manager listener: worker sockets on `/`, the telemetry sink on `/otel`, channels on `/ws/channels/{id}`. */
 export class WorkerGateway {
   readonly #options: WorkerGatewayOptions;
-  readonly #context: WorkerContext;
+  readonly #context: WorkerContext<WorkerSession>;
   readonly #listener: Listener;
   readonly #sessions = new Set<WorkerSession>();
   readonly #limits: InboundLimits;

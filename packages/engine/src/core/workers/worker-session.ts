@@ -3,7 +3,6 @@ import {
   decodeWorkerMessage,
   type ErrorBody,
   encodeError,
-  encodeInvoke,
   encodeRegisterTrigger,
   encodeTriggerResult,
   encodeUnregisterTrigger,
@@ -15,119 +14,102 @@ import {
   type TriggerRegistrationResult,
   type WorkerMessage,
 } from '@rivulet/protocol';
-import type { LogFields, Logger } from '../../logging/logger.js';
-import type { Clock } from '../../structures/clock.js';
+import type { LogFields } from '../../logging/logger.js';
 import type { Connection, ConnectionOwner } from '../../transport/connection.js';
 import type { InboundMeter } from '../../transport/inbound-meter.js';
-import { OutboundBatch } from '../../transport/outbound-batch.js';
-import type { Channels } from '../channels/channels.js';
 import { type CallerCard, callerCard } from '../fabric/caller-card.js';
 import type { PendingCall, TriggerBinding, TriggerProvider } from '../fabric/fabric.js';
-import type { FunctionFabric } from '../fabric/function-fabric.js';
 import { DEFAULT_NAMESPACE, type FunctionOwner } from '../fabric/function-registry.js';
-import { type Call, type Caller, failure, type Outcome } from '../fabric/invocation.js';
+import type { Call, Caller, Outcome } from '../fabric/invocation.js';
 import { publicError } from '../fabric/public-error.js';
-import type { Expiring, ExpiryWatch } from '../revocation/expiry-watch.js';
-import type { Revocable, SessionDirectory } from '../revocation/session-directory.js';
-import { GuestGate } from './access/guest-gate.js';
+import type { Expiring } from '../revocation/expiry-watch.js';
+import type { Revocable } from '../revocation/session-directory.js';
 import type { GuestAdmission } from './access/listener-access.js';
+import { type BindingNames, NameMap } from './access/name-map.js';
 import type { SessionPermissions } from './access/session-permissions.js';
 import type { Announcement } from './announcement.js';
-import { type Callee, callerFor, dataFor } from './caller-data.js';
 import { DispatchedCalls } from './dispatched-calls.js';
-import { NamespaceHold } from './namespace-hold.js';
-import type { RegistrationBudgets } from './registration-budget.js';
 import { WorkerRegistrations } from './registrations.js';
 import { RequestedCalls } from './requested-calls.js';
-import type { WorkerRegistry } from './worker-registry.js';
+import { entryOf, type SessionEntry } from './session-entry.js';
+import { SessionWarnings } from './session-warnings.js';
+import type { WorkerContext } from './worker-context.js';
+import { type Sent, WorkerOutbound } from './worker-outbound.js';
 
-/** What all sessions of a worker listener share. */
-export interface WorkerContext {
-  readonly fabric: FunctionFabric;
-  readonly workers: WorkerRegistry<WorkerSession>;
-  readonly channels: Channels;
-  /** Sessions by the identity of their user; absent in simulations. */
-  readonly sessions?: SessionDirectory | undefined;
-  /** Ends sessions whose access expires; absent in simulations. */
-  readonly expiry?: ExpiryWatch | undefined;
-  /** Bounds of registrations, of all listeners together; absent in simulations. */
-  readonly budgets?: RegistrationBudgets | undefined;
-  readonly maxInFlightCalls: number;
-  readonly maxMessageBytes: number;
-  /** Gets the calls of the sessions in place of their targets. */
-  readonly middlewareFunction: string | undefined;
-  /** Guests get errors of functions as they were thrown. */
-  readonly exposeErrorMessages?: boolean | undefined;
-  readonly clock: Clock;
-  readonly logger: Logger;
-}
-
-/** Python's client below 0.25 closes on a message beyond this (spec WP §1.1). */
+/** Largest message in bytes that Python's client below 0.25 takes. It closes on a larger one (spec WP §1.1). */
 const PYTHON_MESSAGE_BYTES = 1_048_576;
-/** Causes of warnings that a session remembers. */
-const MOST_CAUSES = 100;
-/** Answers of a guest up to this size count only for the bound of its whole queue. */
-const LARGE_ANSWER_CHARS = 16_384;
+/** First characters of the binary frames that carry telemetry. */
 const TELEMETRY = new Set(['OTLP', 'MTRC', 'LOGS']);
 
 /**
- * One worker connection. Frames take effect in the order in which they arrive: each is handled to the point where a built-in has
- * queued its effect, or the frame for another worker is queued, before the next is looked at (spec WP §1.8).
+ * One worker connection: a trusted worker, or a guest of a listener with rules.
+ *
+ * A frame travels connection → entry stage → handler. Frames take effect in the order of their arrival. The session handles a frame up to
+ * the point where a built-in has queued its effect, or where the frame for another worker is queued. Only then does it read the next one
+ * (spec WP §1.8). Otherwise a call could overtake the registration that it needs.
+ *
+ * Everything that the session owns ends with it, in the order of `#cleanUp`.
  */
 export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, TriggerProvider, Revocable, Expiring {
   readonly meter: InboundMeter | undefined;
   readonly workerId = randomUUID();
   readonly reattachToken = randomUUID();
   readonly connectedAt: number;
-  /** As announced by engine::workers::register; `undefined` for sockets that never did, such as telemetry sockets. */
+  /** Data of engine::workers::register; `undefined` for sockets that never call it, such as telemetry sockets. */
   announcement: Announcement | undefined;
-  /** What it may call; `undefined`: everything, as on a listener without rules. */
+  /** Permissions of a guest; `undefined` for a trusted worker, which may call everything. */
   readonly access: SessionPermissions | undefined;
-  readonly #context: WorkerContext;
+  /** Names that the session gave to its registrations. It stays empty for a trusted worker. */
+  readonly names = new NameMap();
+  readonly #context: WorkerContext<WorkerSession>;
   readonly #connection: Connection;
-  readonly #outbound: OutboundBatch;
-  readonly #gone: () => void;
+  readonly #warnings: SessionWarnings;
+  readonly #outbound: WorkerOutbound;
+  readonly #onEnded: () => void;
+  /** Calls that the worker runs for others. */
   readonly #dispatched: DispatchedCalls;
+  /** Calls that the worker made. */
   readonly #requested: RequestedCalls;
   readonly #registrations: WorkerRegistrations;
-  /** What was warned of: one entry for each event and cause, at most `MOST_CAUSES`. */
-  readonly #warned = new Set<string>();
-  readonly #gate: GuestGate | undefined;
-  /** Of a trusted session: what waits until its namespace is known. Guests belong to `default`. */
-  readonly #hold: NamespaceHold | undefined;
+  readonly #entry: SessionEntry;
   #state: 'open' | 'closed' = 'open';
   #card: CallerCard | undefined;
-  readonly #callee: Callee;
 
-  /** `gone` runs once, when the connection has ended and everything of the worker was cleaned up. Without `admission` the session is trusted. */
+  /**
+   * @param onEnded Runs once, when the TCP connection has ended and everything of the session is removed.
+   * @param admission What the listener's rules and its auth function allow a guest. Without it the session is trusted.
+   */
   constructor(
-    context: WorkerContext,
+    context: WorkerContext<WorkerSession>,
     connection: Connection,
-    gone: () => void = () => {},
+    onEnded: () => void = () => {},
     admission?: GuestAdmission,
     meter?: InboundMeter,
   ) {
+    const { clock, logger, workers } = context;
+    const { workerId } = this;
+    const maxMessageBytes = () => this.maxMessageBytes;
     this.meter = meter;
     this.#context = context;
-    this.#gone = gone;
+    this.#onEnded = onEnded;
     this.#connection = connection;
-    this.connectedAt = context.clock.now();
+    this.connectedAt = clock.now();
     this.access = admission?.access;
-    this.#callee = { guest: this.access !== undefined, cardOf: (sessionId) => context.workers.get(sessionId)?.card };
+    const guest = admission !== undefined;
+    this.#warnings = new SessionWarnings(logger, workerId);
+    this.#outbound = new WorkerOutbound({ connection, workerId, guest, maxMessageBytes, warnings: this.#warnings, logger });
     this.#registrations = new WorkerRegistrations(context, this);
-    this.#dispatched = new DispatchedCalls(context.logger);
+    const callee = { guest, cardOf: (sessionId: string) => workers.get(sessionId)?.card };
+    this.#dispatched = new DispatchedCalls({ outbound: this.#outbound, names: this.names, callee, maxMessageBytes, logger });
     this.#requested = new RequestedCalls(context, this);
-    if (admission === undefined) this.#hold = this.#newHold();
-    else this.#gate = this.#gateOf(admission);
-    this.#outbound = new OutboundBatch(
-      (frames) => connection.write(frames),
-      () => connection.buffered > 0,
-    );
-    this.send(encodeWorkerRegistered(this.workerId, this.reattachToken));
-    context.workers.add(this);
+    const handle = (message: WorkerMessage, chars: number) => this.#handle(message, chars);
+    const { fabric } = context;
+    this.#entry = entryOf({ session: this, connection, registrations: this.#registrations, fabric, workers, logger, handle }, admission);
+    this.send(encodeWorkerRegistered(workerId, this.reattachToken));
+    workers.add(this);
   }
 
-  /** Registers a session with rules where an operator and the clock can end it. Runs once, when its listener keeps the session. */
+  /** Registers a guest where an operator and the clock can end its session. Runs once, when the listener keeps the session. */
   begin(): void {
     if (this.access === undefined) return;
     this.#context.sessions?.add(this);
@@ -160,21 +142,33 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     return this.#connection.remoteAddress;
   }
 
-  /** Ids that it registered, serving or standing by. */
+  /** The namespace of its functions and trigger types. */
+  get namespace(): string {
+    return this.#registrations.namespace;
+  }
+
+  /** Ids of the functions that it registered, sorted. Another worker may serve them now. */
   get functionIds(): string[] {
     return this.#registrations.functionIds;
   }
 
-  /** Calls that it is running for others. */
+  /** Calls that it runs for others. */
   get runningCalls(): number {
     return this.#dispatched.size;
   }
+
+  /** Calls that it made and that have no answer yet. */
+  get requestedCalls(): number {
+    return this.#requested.inFlight;
+  }
+
+  // ConnectionOwner: frames of the peer, and the end of its connection.
 
   onText(text: string): void {
     if (this.#state === 'closed') return;
     const decoded = decodeWorkerMessage(text, this.access === undefined ? undefined : LIMITS.guestKeys);
     if (decoded.kind === 'message') {
-      (this.#gate ?? this.#hold)?.take(decoded.message, text.length);
+      this.#entry.stage.take(decoded.message, text.length);
       return;
     }
     if (decoded.kind === 'ignored') return;
@@ -184,10 +178,10 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     const error = { code: decoded.code, message: decoded.reason };
     if (answerTo !== undefined) this.#refuseAnswer(answerTo, error);
     if (invocationId !== undefined) this.send(encodeError({ invocationId, functionId }, error));
-    if (trigger !== undefined) this.sendGivenTriggerError(trigger.id, trigger.type, trigger.functionId, error);
+    if (trigger !== undefined) this.sendTriggerError(trigger, error);
   }
 
-  /** Telemetry is dropped; anything else is tried as JSON text (spec WP §1.1). */
+  /** Drops telemetry and reads any other binary frame as JSON text (spec WP §1.1). */
   onBinary(data: Buffer): void {
     if (!TELEMETRY.has(data.toString('latin1', 0, 4))) this.onText(data.toString());
   }
@@ -199,25 +193,22 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
   }
 
   onDisconnect(): void {
-    this.#gone();
+    this.#onEnded();
   }
 
-  /** Its worker came back on another connection: this one ends now, with the same clean-up as a disconnect. */
+  // Ends of the session that the engine decides.
+
+  /** Ends this session, because its worker came back on another connection. The clean-up is that of a disconnect. */
   retire(): void {
     this.#cleanUp();
     this.#connection.destroy();
-  }
-
-  /** The namespace of its functions and trigger types. */
-  get namespace(): string {
-    return this.#registrations.namespace;
   }
 
   revoke(): void {
     this.#endAccess('revoked');
   }
 
-  /** Workers have no frame for it. */
+  /** Returns true at once: the worker protocol has no frame that says when access ends. */
   expiring(): boolean {
     return true;
   }
@@ -226,30 +217,42 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     this.#endAccess('expired');
   }
 
-  /** The session and the channels that it made end now. What the kernel has not taken yet is dropped, so nothing more is delivered. */
+  /** Sends what waits and closes with 1012. After 1000 or 1001 the Python SDK would not reconnect (spec WP §1.4). */
+  restart(): void {
+    this.#outbound.flush();
+    this.#connection.close('restart');
+  }
+
+  /** Refuses new calls and waits for the calls in flight, as `RequestedCalls.drain`. */
+  async drain(timeoutMs: number): Promise<boolean> {
+    return this.#state === 'closed' || this.#requested.drain(timeoutMs);
+  }
+
+  /** Ends the session and its channels now. Bytes that the kernel has not taken are dropped, so that nothing more reaches the peer. */
   #endAccess(because: 'revoked' | 'expired'): void {
     if (this.#state === 'closed') return;
     this.#cleanUp();
     this.#context.channels.revoke(this.workerId, because);
-    const unsent = this.#connection.buffered > 0;
+    const hasUnsentBytes = this.#connection.buffered > 0;
     this.#connection.close(because);
-    if (unsent) this.#connection.destroy();
+    if (hasUnsentBytes) this.#connection.destroy();
   }
 
-  /** The first announcement fixes the namespace. Throws OVERLOADED for a namespace too many. */
+  /** Takes an announcement. The first one fixes the namespace. Throws OVERLOADED when there are too many namespaces. */
   announce(announcement: Announcement): void {
     const { shortened, namespace = DEFAULT_NAMESPACE } = announcement;
-    const first = this.announcement === undefined;
-    if (first && this.#hold !== undefined && !this.#context.workers.mayOpen(namespace)) {
+    const entry = this.#entry;
+    const isFirst = this.announcement === undefined;
+    if (isFirst && entry.kind === 'trusted' && !this.#context.workers.mayOpen(namespace)) {
       const text = `workers use ${LIMITS.namespaces} namespaces already; put this one into one of them`;
       this.#context.logger.warn('namespace_refused', { worker: this.workerId, limit: LIMITS.namespaces });
       throw new RivuletError('OVERLOADED', text);
     }
     this.announcement = announcement;
-    if (this.#hold === undefined) {
+    if (entry.kind === 'guest') {
       if (namespace !== DEFAULT_NAMESPACE) this.warnOnce('namespace_ignored', '', { namespace, reason: 'guests belong to default' });
-    } else if (first) {
-      this.#hold.settle(namespace);
+    } else if (isFirst) {
+      entry.stage.settle(namespace);
       this.#registrations.moveTo(namespace);
     } else if (namespace !== this.namespace) {
       this.warnOnce('namespace_ignored', '', { namespace, reason: 'the first announcement fixes the namespace' });
@@ -258,124 +261,53 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     this.#context.workers.announced(this);
   }
 
-  /** Calls that it made and that are not answered yet. */
-  get requestedCalls(): number {
-    return this.#requested.inFlight;
-  }
-
-  /** As `RequestedCalls.drain`. */
-  async drain(timeoutMs: number): Promise<boolean> {
-    return this.#state === 'closed' || this.#requested.drain(timeoutMs);
-  }
-
-  /** Sends what waits and closes with 1012: never 1000 or 1001, after which the Python SDK stays away (spec WP §1.4). */
-  restart(): void {
-    this.#outbound.flush();
-    this.#connection.close('restart');
-  }
-
-  // FunctionOwner: this worker runs a function for somebody.
+  // FunctionOwner: this worker runs functions for others.
 
   dispatch(call: Call, done: (outcome: Outcome) => void): PendingCall {
-    const { id, pending } = this.#dispatched.begin(done);
-    if (this.#unsentBytes > (this.access === undefined ? LIMITS.workerCallBacklogBytes : LIMITS.guestCallBacklogBytes)) {
-      pending.cancel();
-      done(failure('OVERLOADED', 'the worker that should run the function reads more slowly than it is called; call again later'));
-      return pending;
-    }
-    const frame = encodeInvoke({
-      invocationId: id,
-      functionId: this.#gate?.registrations.ownFunctionId(call.functionId) ?? call.functionId,
-      data: dataFor(call, this.#callee),
-      caller: callerFor(call, this.#callee),
-      metadata: call.metadata,
-      traceparent: call.traceparent,
-      baggage: call.baggage,
-    });
-    const sent = this.send(frame);
-    if (sent === 'sent') return pending;
-    pending.cancel();
-    if (sent === 'too_large')
-      done(failure('MESSAGE_TOO_LARGE', `the call is larger than the ${this.maxMessageBytes} bytes that the worker of the function takes`));
-    else done(failure('channel_send_failed', 'the worker that should run the function can take no more messages'));
-    return pending;
+    return this.#dispatched.dispatch(call, done);
   }
 
   displaced(id: string): void {
-    this.#gate?.registrations.displaced(id);
+    if (this.#entry.kind === 'guest') this.#entry.stage.registrations.displaced(id);
   }
 
   // TriggerProvider: this worker provides a trigger type.
 
   register(binding: TriggerBinding): void {
-    if (this.send(encodeRegisterTrigger(this.#asKnown(binding))) === 'too_large') {
-      const most = this.maxMessageBytes;
-      throw new RivuletError(
-        'trigger_registration_failed',
-        `the trigger is larger than the ${most} bytes that the provider of its type takes`,
-      );
-    }
+    if (this.send(encodeRegisterTrigger(this.names.binding(binding))) !== 'too_large') return;
+    const text = `the trigger is larger than the ${this.maxMessageBytes} bytes that the provider of its type takes`;
+    throw new RivuletError('trigger_registration_failed', text);
   }
 
   unregister(binding: TriggerBinding): void {
-    this.send(encodeUnregisterTrigger(this.#asKnown(binding)));
+    this.send(encodeUnregisterTrigger(this.names.binding(binding)));
   }
 
-  sendTriggerError(id: string, type: string, functionId: string, error: ErrorBody): void {
-    const known = this.#asKnown({ id, type, functionId });
-    this.sendGivenTriggerError(known.id, known.type, known.functionId, error);
-  }
-
-  /** Notifies this worker, as the registrant, that the provider of a trigger type refused its binding. */
-  sendProviderError(binding: TriggerBinding, error: ErrorBody): void {
-    const { exposeErrorMessages: expose = false, logger } = this.#context;
-    const shown =
-      this.access === undefined ? error : publicError({ error, origin: 'function' }, { functionId: binding.functionId, expose, logger });
-    this.sendTriggerError(binding.id, binding.type, binding.functionId, shown);
-  }
-
-  sendGivenTriggerError(id: string, type: string, functionId: string, error: ErrorBody): void {
+  /** Sends the error of a binding to this worker as its registrant. `names` are those that the worker gave. */
+  sendTriggerError({ id, type, functionId }: BindingNames, error: ErrorBody): void {
     this.send(encodeTriggerResult(id, type, functionId, error));
   }
 
-  /** A binding under the names that this worker gave, where a hook or a prefix changed them. */
-  #asKnown<Binding extends Pick<TriggerBinding, 'id' | 'type' | 'functionId'>>(binding: Binding): Binding {
-    return this.#gate === undefined ? binding : { ...binding, ...this.#gate.registrations.asKnown(binding) };
+  /** Sends the refusal of a trigger type's provider to this worker as the registrant. A guest gets no raw error. */
+  sendProviderError(binding: TriggerBinding, error: ErrorBody): void {
+    const { exposeErrorMessages: expose = false, logger } = this.#context;
+    const { functionId } = binding;
+    const shown = this.access === undefined ? error : publicError({ error, origin: 'function' }, { functionId, expose, logger });
+    this.sendTriggerError(this.names.binding(binding), shown);
   }
 
-  #newHold(): NamespaceHold {
-    return new NamespaceHold({
-      handle: (message, chars) => this.#handle(message, chars),
-      settle: (namespace) => this.#registrations.moveTo(namespace),
-      full: () => {
-        const fields = { worker: this.workerId, limit: LIMITS.namespaceHeldFrames, bytes: LIMITS.namespaceHeldChars };
-        this.#context.logger.warn('namespace_wait_full', {
-          ...fields,
-          consequence: 'its registrations take effect before its announcement',
-        });
-      },
-    });
-  }
-
-  #gateOf(admission: GuestAdmission): GuestGate {
-    const { fabric, workers, logger } = this.#context;
-    const isTrusted = (workerId: string) => workers.get(workerId)?.access === undefined;
-    const isAnother = (workerId: string) => workers.get(workerId)?.identity !== this.identity;
-    return new GuestGate(
-      { ...admission, fabric, registrations: this.#registrations, worker: this, isTrusted, isAnother },
-      {
-        handle: (message, chars) => this.#handle(message, chars),
-        full: () => {
-          logger.warn('held_frames_full', { worker: this.workerId, limit: LIMITS.heldFrames, bytes: LIMITS.heldFrameChars });
-          this.#connection.close('tryLater');
-          this.#connection.destroy();
-        },
-        failed: (error) => {
-          logger.error('connection_failed', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
-          this.#connection.close('internal');
-        },
-      },
-    );
+  /**
+   * Parks a binding that its provider refused and sends the error to the registrant. It ignores the provider of a type that another
+   * provider has replaced (spec WP §1.11).
+   */
+  #onProviderAnswer(message: TriggerRegistrationResult): void {
+    const { triggers } = this.#context.fabric;
+    const registered = this.names.registered('trigger', message.id) ?? message.id;
+    const binding = triggers.providedBy(this, registered) ?? triggers.providedBy(this, message.id);
+    if (message.error === undefined || binding === undefined) return;
+    triggers.park(binding.id);
+    const registrant = binding.workerId === undefined ? undefined : this.#context.workers.get(binding.workerId);
+    registrant?.sendProviderError(binding, message.error);
   }
 
   /** `chars`: length of the frame's text. */
@@ -402,7 +334,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
       case 'registerservice':
         return this.#registrations.addService(message.id);
       case 'triggerregistrationresult':
-        return this.#providerAnswered(message);
+        return this.#onProviderAnswer(message);
       case 'reattach':
         return this.#reattach(message);
       case 'ping':
@@ -415,10 +347,10 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     }
   }
 
-  /** The token proves that it is the same worker, so its registrations need not wait for the announcement. */
+  /** Takes the place of the worker's old connection. The token proves the namespace too, so registrations need not wait for it. */
   #reattach({ previous_worker_id: id, reattach_token: token }: Reattach): void {
     const previous = this.#context.workers.reattach(this, id, token);
-    if (previous !== undefined) this.#hold?.settle(previous.namespace);
+    if (previous !== undefined && this.#entry.kind === 'trusted') this.#entry.stage.settle(previous.namespace);
   }
 
   #refuseAnswer(invocationId: string, { code, message }: ErrorBody): void {
@@ -426,67 +358,32 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
       this.warnOnce('answer_refused', message, { reason: message });
   }
 
-  /**
-   * A provider's word counts only for bindings of types that it provides now; it may have been replaced (spec WP §1.11). An error parks the
-   * binding and reaches its registrant.
-   */
-  #providerAnswered(message: TriggerRegistrationResult): void {
-    const { triggers } = this.#context.fabric;
-    const own = this.#gate?.registrations.ownTriggerId(message.id) ?? message.id;
-    const binding = triggers.providedBy(this, own) ?? triggers.providedBy(this, message.id);
-    if (message.error === undefined || binding === undefined) return;
-    triggers.park(binding.id);
-    const registrant = binding.workerId === undefined ? undefined : this.#context.workers.get(binding.workerId);
-    registrant?.sendProviderError(binding, message.error);
-  }
-
-  /** A warning the first time that this connection gives this cause, a line for debugging after that: no peer fills the log. */
+  /** Writes a warning about the first occurrence of a cause in this session. */
   warnOnce(event: string, cause: string, fields: LogFields): void {
-    const key = `${event} ${cause}`;
-    // Some causes come from the peer, so their number is bounded.
-    const level = this.#warned.has(key) || this.#warned.size >= MOST_CAUSES ? 'debug' : 'warn';
-    if (level === 'warn') this.#warned.add(key);
-    this.#context.logger[level](event, { worker: this.workerId, ...fields });
+    this.#warnings.add(event, cause, fields);
   }
 
-  /** A guest that reads too slowly gets no large answers until it has read what waits for it. */
+  /** Returns whether an answer of this length may be queued, as `WorkerOutbound.mayAnswer`. */
   mayAnswer(chars: number): boolean {
-    if (this.access === undefined || chars <= LARGE_ANSWER_CHARS) return true;
-    const may = this.#unsentBytes + chars <= LIMITS.guestAnswerBytes;
-    if (!may) this.warnOnce('answers_unread', '', { limit: LIMITS.guestAnswerBytes });
-    return may;
+    return this.#outbound.mayAnswer(chars);
   }
 
-  get #unsentBytes(): number {
-    return this.#outbound.waiting + this.#connection.buffered;
+  /** Queues a frame for the peer, as `WorkerOutbound.send`. */
+  send(text: string): Sent {
+    return this.#outbound.send(text);
   }
 
-  /** The one way out. A connection that has too much queued is closed; a frame for which the client would close is not sent. */
-  send(text: string): 'sent' | 'closed' | 'too_large' {
-    if (this.#state === 'closed' || !this.#connection.open) return 'closed';
-    if (isLonger(text, this.maxMessageBytes)) {
-      this.warnOnce('frame_too_large', '', { limit: this.maxMessageBytes });
-      return 'too_large';
-    }
-    const limit = this.access === undefined ? LIMITS.workerOutboundBytes : LIMITS.guestOutboundBytes;
-    if (this.#unsentBytes > limit) {
-      this.#context.logger.warn('worker_outbound_full', { worker: this.workerId, limit });
-      this.#connection.close('tryLater');
-      this.#connection.destroy();
-      return 'closed';
-    }
-    this.#outbound.add(text);
-    return 'sent';
-  }
-
-  /** Order as in spec WP §1.9. Runs once; what a newer connection has registered again is its own and stays. */
+  /**
+   * Removes everything that the session owns, once, in the order of spec WP §1.9. Functions go first, so that no new call reaches the
+   * worker. Running calls fail before its triggers go. A registration that a newer connection has repeated belongs to that one and stays.
+   */
   #cleanUp(): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
+    this.#outbound.close();
     this.#context.sessions?.remove(this);
     this.#context.expiry?.delete(this);
-    this.#gate?.close();
-    this.#hold?.close();
+    this.#entry.stage.close();
     this.#registrations.dropFunctions();
     this.#dispatched.fail();
     this.#requested.forget();
@@ -495,9 +392,4 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     this.#context.workers.remove(this);
     this.#requested.endDrain();
   }
-}
-
-/** Whether a text has more UTF-8 bytes than that; they are counted only when its length leaves it open. */
-function isLonger(text: string, bytes: number): boolean {
-  return text.length * 3 > bytes && Buffer.byteLength(text) > bytes;
 }

@@ -13,7 +13,7 @@ import { DECIDING_TYPES, decides, OPEN_TYPES } from '../../fabric/decision-trigg
 import type { TriggerBinding } from '../../fabric/fabric.js';
 import type { FunctionFabric } from '../../fabric/function-fabric.js';
 import { DEFAULT_NAMESPACE } from '../../fabric/function-registry.js';
-import { NameMap } from './name-map.js';
+import type { BindingNames, NameMap } from './name-map.js';
 import type { HookOutcome, RegistrationHooks } from './registration-hooks.js';
 import type { SessionPermissions } from './session-permissions.js';
 
@@ -32,8 +32,8 @@ export interface SessionRegistrations {
 /** The session, as the gate needs it. */
 export interface GuestWorker {
   readonly workerId: string;
-  /** Sends the registrant the error of a binding, under the names that the registrant gave. */
-  sendGivenTriggerError(id: string, type: string, functionId: string, error: ErrorBody): void;
+  /** Sends the error of a binding to this session as its registrant. `names` are those that the session gave. */
+  sendTriggerError(names: BindingNames, error: ErrorBody): void;
   /** Writes a line about the first occurrence of `cause` in this session. */
   warnOnce(event: string, cause: string, fields: LogFields): void;
 }
@@ -43,6 +43,8 @@ export interface GuestContext {
   readonly hooks: RegistrationHooks;
   readonly fabric: FunctionFabric;
   readonly registrations: SessionRegistrations;
+  /** The names that the session gave. */
+  readonly names: NameMap;
   readonly worker: GuestWorker;
   /** Whether a connected worker is of a listener without rules. */
   readonly isTrusted: (workerId: string) => boolean;
@@ -70,35 +72,14 @@ const ENGINE_ROOMS = ['stream::', 'state::'];
  */
 export class GuestRegistrations {
   readonly #context: GuestContext;
-  readonly #functions = new NameMap();
-  readonly #triggers = new NameMap();
-  readonly #types = new NameMap();
+  readonly #names: NameMap;
   /** Targets and conditions of its live triggers, by the trigger's registered id. */
   readonly #called = new Map<string, readonly string[]>();
   #closed = false;
 
   constructor(context: GuestContext) {
     this.#context = context;
-  }
-
-  /** The name that the session gave to what is registered as `id`. */
-  ownFunctionId(id: string): string {
-    return this.#functions.given(id);
-  }
-
-  /** A binding as the session knows it: its own trigger, or one of a type that it provides. */
-  asKnown(binding: Omit<TriggerBinding, 'metadata' | 'config' | 'workerId'>): { id: string; type: string; functionId: string } {
-    const own = this.#triggers.has(binding.id);
-    return {
-      id: this.#triggers.given(binding.id),
-      type: this.#types.given(binding.type),
-      functionId: own ? this.#functions.given(binding.functionId) : binding.functionId,
-    };
-  }
-
-  /** Under which id the trigger is registered that it gave this name. */
-  ownTriggerId(given: string): string | undefined {
-    return this.#triggers.registered(given);
+    this.#names = context.names;
   }
 
   /** Handles registrations and their removal. `false`: it is something else. A promise: a hook is asked; it never rejects. */
@@ -122,7 +103,7 @@ export class GuestRegistrations {
         this.#removeTrigger(message.id);
         return undefined;
       case 'unregistertriggertype': {
-        const id = this.#types.forget(message.id);
+        const id = this.#names.forget('trigger type', message.id);
         if (id !== undefined) registrations.removeTriggerType(id);
         return undefined;
       }
@@ -142,7 +123,7 @@ export class GuestRegistrations {
   /** A trusted worker serves the function from here on: the session's own goes, with the triggers that called it. */
   displaced(id: string): void {
     this.#denied('function', id, TRUSTED_SERVES);
-    this.#removeFunction(this.#functions.given(id));
+    this.#removeFunction(this.#names.given('function', id));
   }
 
   /** What a hook allows from here on comes too late. */
@@ -171,10 +152,10 @@ export class GuestRegistrations {
     const id = this.#prefixed(message.id);
     const refusal = this.#functionRefusal(id);
     if (refusal !== undefined) return this.#denied('function', id, refusal);
-    const before = this.#functions.registered(given);
+    const before = this.#names.registered('function', given);
     if (before !== undefined && before !== id) this.#removeFunction(given);
     registrations.addFunction({ ...message, id });
-    if (registrations.serves(id)) this.#functions.add(given, id);
+    if (registrations.serves(id)) this.#names.add('function', given, id);
     else worker.warnOnce('registration_denied', 'function not added', { of: 'function', id });
   }
 
@@ -197,13 +178,13 @@ export class GuestRegistrations {
   }
 
   #removeFunction(given: string): void {
-    const id = this.#functions.forget(given);
+    const id = this.#names.forget('function', given);
     if (id === undefined) return;
     this.#context.registrations.removeFunction(id);
     // Its triggers may not go on to call what somebody else serves under that id.
     for (const [trigger, targets] of this.#called) {
       if (targets.every((target) => this.#mayBind(target))) continue;
-      this.#removeTrigger(this.#triggers.given(trigger));
+      this.#removeTrigger(this.#names.given('trigger', trigger));
     }
   }
 
@@ -227,12 +208,13 @@ export class GuestRegistrations {
     if (targets.some((target) => !isRegistryId(target) || !mayBind(target))) {
       const text = `function ${message.function_id} is not allowed as the target of this trigger, or another that its config names`;
       this.#denied('trigger', message.id, 'a function of it may not be called');
-      worker.sendGivenTriggerError(given, message.trigger_type, message.function_id, new RivuletError('FORBIDDEN', text).toBody());
+      const names = { id: given, type: message.trigger_type, functionId: message.function_id };
+      worker.sendTriggerError(names, new RivuletError('FORBIDDEN', text).toBody());
       return;
     }
-    if (this.#triggers.registered(given) !== message.id) this.#removeTrigger(given);
+    if (this.#names.registered('trigger', given) !== message.id) this.#removeTrigger(given);
     // Known before it is registered, so that an error of its provider finds its way back.
-    this.#triggers.add(given, message.id);
+    this.#names.add('trigger', given, message.id);
     if (!foreign) this.#called.set(message.id, targets);
     registrations.addTrigger({ ...message, function_id: functionId, config });
     if (fabric.triggers.binding(message.id)?.workerId === worker.workerId) {
@@ -240,12 +222,12 @@ export class GuestRegistrations {
       if (access.grant.allowedTriggerTypes === undefined && OPEN_TYPES.has(message.trigger_type)) onOpenTrigger(message.trigger_type);
       return;
     }
-    this.#triggers.forget(given);
+    this.#names.forget('trigger', given);
     this.#called.delete(message.id);
   }
 
   #removeTrigger(given: string): void {
-    const id = this.#triggers.forget(given);
+    const id = this.#names.forget('trigger', given);
     if (id === undefined) return;
     this.#called.delete(id);
     const { fabric, registrations, worker } = this.#context;
@@ -260,9 +242,9 @@ export class GuestRegistrations {
     if (provider !== undefined && isTrusted(provider))
       return this.#denied('trigger type', message.id, 'a worker of a trusted listener provides it');
     if (provider !== undefined && isAnother(provider)) return this.#denied('trigger type', message.id, ANOTHER_USER);
-    this.#types.add(given, message.id);
+    this.#names.add('trigger type', given, message.id);
     registrations.addTriggerType(message);
-    if (fabric.triggers.type(message.id)?.workerId !== worker.workerId) this.#types.forget(given);
+    if (fabric.triggers.type(message.id)?.workerId !== worker.workerId) this.#names.forget('trigger type', given);
   }
 
   /** Functions that a trigger's config names are called too: those of the session itself go by their registered names. */
@@ -282,7 +264,7 @@ export class GuestRegistrations {
   /** Where a trigger leads that names `id`: below the prefix, or to what a hook made of a function of that name. */
   #target(id: string): string {
     const prefixed = this.#prefixed(id);
-    return this.#context.registrations.serves(prefixed) ? prefixed : (this.#functions.registered(id) ?? prefixed);
+    return this.#context.registrations.serves(prefixed) ? prefixed : (this.#names.registered('function', id) ?? prefixed);
   }
 
   #prefixed(id: string): string {

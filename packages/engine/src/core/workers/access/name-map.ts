@@ -1,34 +1,64 @@
-/** Names that a session gave, and the ids under which what they name is registered. */
+import type { TriggerBinding } from '../../fabric/fabric.js';
+
+export type NameKind = 'function' | 'trigger' | 'trigger type';
+
+/** The names in a trigger binding. */
+export type BindingNames = Pick<TriggerBinding, 'id' | 'type' | 'functionId'>;
+
+interface Names {
+  /** Registered ids by given names. */
+  readonly registered: Map<string, string>;
+  /** Given names by registered ids. */
+  readonly given: Map<string, string>;
+}
+
+const newNames = (): Names => ({ registered: new Map(), given: new Map() });
+
+/**
+ * The names that one session gave to its registrations, and the ids under which the engine registered them. A hook or a prefix of the auth
+ * answer may change a name. The session never learns the changed one.
+ *
+ * The map of a trusted session stays empty: each id is its own name.
+ */
 export class NameMap {
-  readonly #registered = new Map<string, string>();
-  readonly #given = new Map<string, string>();
+  readonly #names: Readonly<Record<NameKind, Names>> = { function: newNames(), trigger: newNames(), 'trigger type': newNames() };
 
-  add(given: string, registered: string): void {
-    this.forget(given);
-    this.#registered.set(given, registered);
-    this.#given.set(registered, given);
+  /** Adds a pair. It replaces the pair that had this given name. */
+  add(kind: NameKind, given: string, registered: string): void {
+    this.forget(kind, given);
+    this.#names[kind].registered.set(given, registered);
+    this.#names[kind].given.set(registered, given);
   }
 
-  has(registered: string): boolean {
-    return this.#given.has(registered);
+  /** Returns the id that is registered under a given name; `undefined` when the session gave no such name. */
+  registered(kind: NameKind, given: string): string | undefined {
+    return this.#names[kind].registered.get(given);
   }
 
-  registered(given: string): string | undefined {
-    return this.#registered.get(given);
+  /** Returns the name that the session gave to a registered id, or the id itself. */
+  given(kind: NameKind, registered: string): string {
+    return this.#names[kind].given.get(registered) ?? registered;
   }
 
-  /** The id itself when the session gave it no name. */
-  given(registered: string): string {
-    return this.#given.get(registered) ?? registered;
+  /** Returns a binding under the names that the session gave. The session knows the target of its own triggers only. */
+  binding<Binding extends BindingNames>(binding: Binding): Binding {
+    const isOwn = this.#names.trigger.given.has(binding.id);
+    return {
+      ...binding,
+      id: this.given('trigger', binding.id),
+      type: this.given('trigger type', binding.type),
+      functionId: isOwn ? this.given('function', binding.functionId) : binding.functionId,
+    };
   }
 
-  /** Answers the id under which it was registered; `undefined` when it was not, or was taken over by another name since. */
-  forget(given: string): string | undefined {
-    const registered = this.#registered.get(given);
+  /** Removes a given name and returns its registered id; `undefined` when there is none, or when another name has taken over the id. */
+  forget(kind: NameKind, given: string): string | undefined {
+    const names = this.#names[kind];
+    const registered = names.registered.get(given);
     if (registered === undefined) return undefined;
-    this.#registered.delete(given);
-    if (this.#given.get(registered) !== given) return undefined;
-    this.#given.delete(registered);
+    names.registered.delete(given);
+    if (names.given.get(registered) !== given) return undefined;
+    names.given.delete(registered);
     return registered;
   }
 }
