@@ -1,11 +1,11 @@
 /**
- * WebSocket close codes that Rivulet sends. docs/errors.md holds the same rows; a test compares the two in both directions.
- * Codes below 4000 are those of RFC 6455 and the IANA registry. 1000 and 1001 are sent on channels only, never to workers: the Python SDK does
- * not reconnect after them.
+ * A WebSocket close code that Rivulet sends. docs/errors.md has the same rows, and a test compares both in both directions. Codes below
+ * 4000 are those of RFC 6455 and the IANA registry. Rivulet sends 1000 and 1001 on channels only, because the Python SDK does not reconnect
+ * after them.
  */
 export interface CloseCodeEntry {
   readonly code: number;
-  /** The reason string that goes with it; one of a closed list, never peer input. */
+  /** The reason text of the close frame. It comes from this table, never from the input of a peer. */
   readonly reason: string;
   readonly when: string;
   readonly reconnect: boolean;

@@ -1,9 +1,9 @@
 /**
- * Every error code that Rivulet itself puts on the wire. Codes that workers produce pass through untouched and are not listed.
- * docs/errors.md holds the same rows; a test compares the two in both directions.
+ * An error code that Rivulet itself puts on the wire. Codes of workers pass through unchanged and are not in the table. docs/errors.md has
+ * the same rows, and a test compares both in both directions.
  */
 export interface ErrorEntry {
-  /** When the code is sent. */
+  /** The situation in which the code is sent. */
   readonly when: string;
   /** Whether the same request may succeed later without a change by the caller. */
   readonly retryable: boolean;
@@ -60,7 +60,7 @@ export const ERROR_CODES = {
     retryable: false,
   },
   RESULT_TOO_LARGE: {
-    when: 'The answer is larger than the message limit of the caller; what the call wrote stays written.',
+    when: 'The answer is larger than the message limit of the caller; the writes of the call stay.',
     retryable: false,
   },
   STREAM_BACKEND_UNAVAILABLE: {
@@ -103,11 +103,11 @@ export interface ErrorBody {
   readonly code: string;
   readonly message: string;
   readonly stacktrace?: string;
-  /** Id under which the log of the engine has the cause, where the message hides it. */
+  /** The id of the log line with the cause, if the message hides the cause. */
   readonly error_id?: string;
 }
 
-/** The only exception that crosses a room of the engine. `code` comes from {@link ERROR_CODES}; the message says what to do. */
+/** The only exception that crosses the border between two folders of the engine. The message says what to do. */
 export class RivuletError extends Error {
   readonly code: ErrorCode;
 

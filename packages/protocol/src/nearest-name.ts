@@ -1,18 +1,18 @@
-/** Longer names are compared with nothing: the comparison is quadratic. */
+/** The longest name that is compared. The comparison takes quadratic time. */
 const COMPARED_CHARS = 100;
-/** Names up to this length may differ in one place only: two of four characters would make `meta` a mistake for `data`. */
+/** The longest name that may differ in one place only. With two places, `meta` would count as a mistake for `data`. */
 const SHORT = 4;
-/** A shorter beginning says nothing. */
+/** The shortest beginning that counts. */
 const LEAST_PREFIX = 3;
 
-/** Returns the known name that a misspelt one most likely means; `undefined` when none is near. */
+/** Returns the known name that a misspelt name most likely means, or `undefined` if no name is near. */
 export function nearestName(name: string, known: Iterable<string>): string | undefined {
   return nearestWithin(name, known, () => Math.max(2, Math.floor(name.length / 4)));
 }
 
 /**
- * Returns the known name that another one was probably meant to be; `undefined` when there is none. That is one which differs in at most
- * two places (in one, for short names), or which begins with it or the other way round. Case does not count.
+ * Returns the known name that an unknown name probably means, or `undefined` if there is none. A known name is near if it differs in at
+ * most two places (in one place for short names), or if one of the two names begins with the other. Case does not count.
  */
 export function nearMiss(name: string, known: Iterable<string>): string | undefined {
   const candidates = [...known];
@@ -20,7 +20,7 @@ export function nearMiss(name: string, known: Iterable<string>): string | undefi
   return near ?? candidates.find((candidate) => isBeginning(name, candidate) || isBeginning(candidate, name));
 }
 
-/** How many places may differ in a name of this length: never all of them. */
+/** Returns in how many places a name of this length may differ. It is always fewer than all of them. */
 function placesOf(length: number): number {
   return length > SHORT ? 2 : Math.min(1, length - 1);
 }
@@ -43,7 +43,7 @@ function nearestWithin(name: string, known: Iterable<string>, most: (candidate: 
   return best;
 }
 
-/** Insertions, deletions, replacements and swaps of neighbours that turn one text into the other. */
+/** Returns the least number of insertions, deletions, replacements and swaps of neighbours that turn one text into the other. */
 function editDistance(left: string, right: string): number {
   if (left.length > COMPARED_CHARS || right.length > COMPARED_CHARS) return Number.POSITIVE_INFINITY;
   let beforeLast: readonly number[] = [];

@@ -1,20 +1,20 @@
 import { ID_BYTES } from './shared-limits.js';
 
 /**
- * A place in the history of one group. `offset` grows by one with every change and event of the group; `epoch` names an unbroken
- * history and changes only when continuity can't be proven. Offsets of different epochs say nothing about each other.
+ * A position in the history of one group. `offset` grows by one with each change and event of the group. `epoch` names an unbroken history.
+ * It changes only when the engine can't prove that the history is unbroken. Offsets of different epochs can't be compared.
  */
 export interface Position {
   readonly epoch: string;
   readonly offset: number;
 }
 
-/** The opaque string form, `<epoch>:<offset>`. */
+/** Returns a position as text, `<epoch>:<offset>`. Clients treat the text as opaque. */
 export function formatPosition(position: Position): string {
   return `${position.epoch}:${position.offset}`;
 }
 
-/** Reads the string form; `undefined` when it is malformed. */
+/** Reads the text of a position. Returns `undefined` if it is malformed. */
 export function parsePosition(text: string): Position | undefined {
   const colon = text.lastIndexOf(':');
   if (colon <= 0 || text.length > ID_BYTES) return undefined;
@@ -24,10 +24,10 @@ export function parsePosition(text: string): Position | undefined {
   return Number.isSafeInteger(offset) ? { epoch: text.slice(0, colon), offset } : undefined;
 }
 
-/** Where a client says that it stands. One that can't be read is answered as a position that can't be honoured. */
+/** The position that a client sends in `since`. The engine answers a malformed one like a position from which it can't continue. */
 export type Since = Position | 'malformed';
 
-/** What a client says in `since`: absent, a position, or something that is none. */
+/** Reads the value of `since`. Returns `undefined` if it is absent. */
 export function readSince(value: unknown): Since | undefined {
   if (value === undefined || value === null) return undefined;
   return typeof value === 'string' ? (parsePosition(value) ?? 'malformed') : 'malformed';

@@ -1,4 +1,4 @@
-/** Those of `LIMITS` that pages need too, each by itself: a bundler leaves the others out. */
+/** The members of `LIMITS` that pages need too. Each is a constant of its own, so a bundler leaves the others out. */
 export const ID_BYTES = 256;
 export const JSON_DEPTH = 64;
 export const JSON_NODES = 100_000;

@@ -9,8 +9,8 @@
 export type OptionRules = Readonly<Record<string, string>>;
 
 /**
- * Returns what is wrong with the first unknown or wrong option, or `undefined` if all of them are right. An option that is `undefined` counts
- * as absent. Pages load this code, so it is small.
+ * Returns what is wrong with the first unknown or wrong option, or `undefined` if all of them are right. An option that is `undefined`
+ * counts as absent. Pages load this code, so it is small.
  */
 export function wrongOption(options: object, rules: OptionRules): string | undefined {
   for (const [name, value] of Object.entries(options) as [string, unknown][]) {

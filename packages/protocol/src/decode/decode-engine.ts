@@ -6,12 +6,15 @@ import { JSON_DEPTH } from '../shared-limits.js';
 import { decodeErrorBody } from './decode-error-body.js';
 import type { Decoded } from './decoded.js';
 
-/** An engine wraps what it was given, such as a value into the event of its change: it answers deeper than it takes. */
+/**
+ * An engine puts values into other values, for instance an item into the event of its change. So its frames may be deeper than those it
+ * accepts.
+ */
 const MOST_LEVELS = JSON_DEPTH * 2;
 
 /**
- * One text frame of an engine, as a worker reads it. Total: answers for any string, never throws. The number of values is not bounded,
- * since a list may hold more than one message to the engine could; the size of a frame is the socket's business.
+ * Decodes one text frame of an engine for a worker. Returns a result for any string, and never throws. The number of values is not bounded,
+ * because a list may be larger than a message to the engine. The socket bounds the size of a frame.
  */
 export function decodeEngineMessage(text: string): Decoded<EngineMessage> {
   if (text.trim() === '') return { kind: 'ignored', reason: 'blank' };
@@ -118,7 +121,7 @@ function configOf(frame: JsonObject): JsonObject {
   return isJsonObject(config) ? config : {};
 }
 
-/** Engines of 0.23 name the function beside the code, with no text. */
+/** Returns the error of a rejection. Engines of 0.23 send the id of the function beside the code, and no message. */
 function rejection(frame: JsonObject): JsonObject {
   const functionId = stringField(frame, 'function_id');
   const named = functionId === undefined ? 'the worker' : `the function ${excerpt(functionId)}`;

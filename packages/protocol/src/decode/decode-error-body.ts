@@ -1,7 +1,7 @@
 import type { ErrorBody } from '../errors.js';
 import { field, isJsonObject, stringField } from '../json/json-fields.js';
 
-/** `code` and `message` become strings whatever the peer sent. */
+/** Reads an error. `code` and `message` become strings for any input. */
 export function decodeErrorBody(error: unknown): ErrorBody {
   if (!isJsonObject(error)) return { code: 'UNKNOWN', message: typeof error === 'string' ? error : JSON.stringify(error) };
   const code = field(error, 'code');

@@ -6,18 +6,21 @@ import { ID_BYTES, JSON_DEPTH, SERVER_FRAME_CHARS } from '../shared-limits.js';
 
 export type DecodedStreamFrame =
   | { readonly kind: 'message'; readonly message: StreamServerMessage }
-  /** Lawful, and of a kind that this version does not know. */
+  /** A valid frame of a kind that this version does not know. */
   | { readonly kind: 'ignored'; readonly type: string }
-  /** Not a frame of the protocol; `reason` holds nothing of it. */
+  /** Not a frame of the protocol. `reason` contains no text of the frame. */
   | { readonly kind: 'invalid'; readonly reason: string };
 
-/** A value of the deepest nesting that a worker's message may have, in the frame around it. */
+/** The deepest nesting: a value as deep as a message of a worker may be, inside a frame. */
 const MOST_DEPTH = JSON_DEPTH + 4;
 
-/** UTF-16 code units of what is repeated of an unknown type or an error code. */
+/** The most UTF-16 code units of an unknown type or an error code that the result repeats. */
 const MOST_TYPE = 64;
 
-/** One text frame of an engine to a stream client. Total: answers for any string, never throws. `mostChars` bounds its length. */
+/**
+ * Decodes one text frame of an engine for a stream client. Returns a result for any string, and never throws. `mostChars`: the longest
+ * frame.
+ */
 export function decodeStreamFrame(text: string, mostChars: number = SERVER_FRAME_CHARS): DecodedStreamFrame {
   if (text.length > mostChars) return invalid('too large');
   if (exceedsDepth(text, MOST_DEPTH)) return invalid('nested too deep');
@@ -144,7 +147,7 @@ function isListOf<T>(list: unknown, length: number, holds: (value: unknown) => v
   return Array.isArray(list) && list.length === length && list.every(holds);
 }
 
-/** Whether `first` lies at or before `then`; what is absent breaks no order, but nothing is ordered before an absent offset. */
+/** Returns whether `first` is at or before `then`. The order holds if either is absent. */
 function inOrder(first: number | undefined, then: number | undefined): boolean {
   return first === undefined || then === undefined || first <= then;
 }

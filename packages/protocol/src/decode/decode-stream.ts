@@ -7,7 +7,7 @@ import type { StreamClientMessage } from '../messages/stream-messages.js';
 import { readSince } from '../position.js';
 import type { Decoded } from './decoded.js';
 
-/** One text or binary frame of a stream client. Total: answers for any string, never throws. */
+/** Decodes one text or binary frame of a stream client. Returns a result for any string, and never throws. */
 export function decodeStreamMessage(text: string): Decoded<StreamClientMessage> {
   if (text.trim() === '') return { kind: 'ignored', reason: 'blank' };
   const scan = scanJson(text);
@@ -43,7 +43,7 @@ function readSubscription(type: 'join' | 'leave', data: JsonObject): Decoded<Str
   };
 }
 
-/** Data that is too large is a matter of its own: the client is told. */
+/** Reads the data of a lease. Data that is too large has an error of its own, which the client gets. */
 function readLease(data: JsonObject): Decoded<StreamClientMessage> {
   const subscriptionId = stringField(data, 'subscriptionId');
   if (subscriptionId === undefined || !isRegistryId(subscriptionId)) return invalid('subscriptionId must be a string within bounds');

@@ -19,9 +19,9 @@ import type { Decoded, RefusedTrigger, Undecodable } from './decoded.js';
 import { readFrameHead } from './frame-head.js';
 
 /**
- * One text frame of a worker. Total: answers for any string, never throws. Lenient where the published SDKs need it (spec WP §1.2):
- * absent and `null` are the same wherever a key is optional, unknown keys and their order mean nothing. `mostKeys`: as `most` of `exceedsKeys`,
- * for messages of guests; by default keys are not counted.
+ * Decodes one text frame of a worker. Returns a result for any string, and never throws. It is lenient where the published SDKs need it
+ * (spec WP §1.2): for an optional key, absent and `null` are the same, and unknown keys are ignored. `mostKeys` bounds the keys in messages
+ * of guests, as `most` of `exceedsKeys` does. By default keys are not counted.
  */
 export function decodeWorkerMessage(text: string, mostKeys?: number): Decoded<WorkerMessage> {
   if (text.trim() === '') return { kind: 'ignored', reason: 'blank' };
@@ -58,7 +58,7 @@ const DECODERS: ReadonlyMap<string, (frame: JsonObject) => Decoded<WorkerMessage
 
 const HEAD = new Set(['type', 'invocation_id', 'function_id', 'action', 'id', 'trigger_type']);
 
-/** A frame that is not parsed. Somebody may wait for it: a caller for its answer, a registrant for a word on its trigger. */
+/** Returns the result for a frame that can't be parsed. It names the caller or the registrant that waits for an answer, if there is one. */
 function unreadable(text: string, reason: string): Undecodable {
   const head = readFrameHead(text, HEAD);
   const type = stringField(head, 'type');
@@ -70,7 +70,7 @@ function unreadable(text: string, reason: string): Undecodable {
   return type === 'registertrigger' ? refusedTrigger(head, reason) : invalid('deserialization_error', reason);
 }
 
-/** The answer goes to a caller that waits for one, and repeats no id without bound. */
+/** Returns the result for a refused call. It names the caller that waits for an answer. The ids in it are bounded. */
 function refusedInvoke(frame: JsonObject, reason: string, code: ErrorCode = 'deserialization_error'): Undecodable {
   const invocationId = registryId(frame, 'invocation_id');
   const functionId = stringField(frame, 'function_id');
@@ -213,7 +213,7 @@ function withId(frame: JsonObject, build: (id: string) => WorkerMessage): Decode
   return message(build(id));
 }
 
-/** A string within the bounds of an id; `undefined` for anything else. */
+/** Returns a text within the bounds of an id, or `undefined` for any other value. */
 function registryId(frame: JsonObject, key: string): string | undefined {
   const id = stringField(frame, key);
   return id !== undefined && isRegistryId(id) ? id : undefined;

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../errors.js';
 
-/** Why a frame is not a message. `ignored` frames are lawful but mean nothing here (blank text, unknown type). */
+/** The reason why a frame is no message. `ignored`: the frame is valid and has no effect, for instance a blank text or an unknown type. */
 export type Undecodable =
   | { readonly kind: 'ignored'; readonly reason: 'blank' | 'unknown_type'; readonly type?: string }
   | {
@@ -9,12 +9,12 @@ export type Undecodable =
       readonly reason: string;
       readonly invocationId?: string;
       readonly functionId?: string;
-      /** The frame was the answer to this call, which will get no other. */
+      /** The frame was the answer to this call. The call gets no other answer. */
       readonly answerTo?: string;
       readonly trigger?: RefusedTrigger;
     };
 
-/** The registration of a trigger that was refused. What could not be read of it, within bounds, is empty. */
+/** The registration of a trigger that was refused. A member that could not be read, or is too long, is empty. */
 export interface RefusedTrigger {
   readonly id: string;
   readonly type: string;

@@ -2,7 +2,10 @@ import { parseJson } from '../json/guards.js';
 import type { JsonObject } from '../json/json-fields.js';
 import { endOfString } from '../json/json-scan.js';
 
-/** Longest value, in UTF-16 code units, that is read from a frame that can't be parsed: an id of any allowed length, fully escaped. */
+/**
+ * The longest value, in UTF-16 code units, that is read from a frame. An id of the longest allowed length fits, even if it is fully
+ * escaped.
+ */
 const VALUE_UNITS = 8_192;
 const KEY_UNITS = 256;
 
@@ -11,9 +14,9 @@ const COMMA = 44;
 const COLON = 58;
 
 /**
- * The values of some keys at the top of an object whose text is refused or is no JSON: enough to tell whoever waits for it. One pass
- * without recursion; nothing nested is looked at, values beyond a bound are left out, and of a key that is repeated the last counts,
- * as in `JSON.parse`. Empty for a text that is not one whole object.
+ * Returns the values of some keys at the top of a JSON object. It works for a text that is refused or is no JSON, so that the engine can
+ * answer the peer that waits. It makes one pass without recursion. It skips nested values and values above a bound. The last value of a
+ * repeated key counts, as in `JSON.parse`. The result is empty for a text that is not one whole object.
  */
 export function readFrameHead(text: string, keys: ReadonlySet<string>): JsonObject {
   const none = Object.create(null) as Record<string, unknown>;
@@ -22,7 +25,7 @@ export function readFrameHead(text: string, keys: ReadonlySet<string>): JsonObje
   const head = Object.create(null) as Record<string, unknown>;
   let depth = 0;
   let key: string | undefined;
-  /** Where the value of a wanted key begins; −1 while a key is read, or when the value is not wanted. */
+  /** The index at which the value of a wanted key begins. −1 while a key is read, and for a value that is not wanted. */
   let value = -1;
   let ended = false;
   const take = (end: number) => {
@@ -61,7 +64,7 @@ function parse(text: string, units: number, most: number): unknown {
   return units > most ? undefined : parseJson(text);
 }
 
-/** Objects and arrays: `{` and `[`, `}` and `]` differ in one bit. */
+/** Returns whether a character opens an object or an array. `{` and `[` differ in one bit, and so do `}` and `]`. */
 function isOpening(code: number): boolean {
   return (code | 32) === 123;
 }

@@ -2,17 +2,17 @@ import type { JsonText } from '../json/json-text.js';
 import type { StreamEffect, SyncReason } from '../messages/stream-messages.js';
 
 /**
- * Frames of the engine to stream clients, as JSON text: the keys of spec ST §2.2, then those of PROTOCOL.md, which clients that know no
- * positions ignore.
+ * This file writes the frames of the engine to stream clients as JSON text. The keys of spec ST §2.2 come first, then those of PROTOCOL.md.
+ * Clients that are not position-aware ignore the latter.
  */
 
-/** `id` `undefined` is written as null. */
+/** Returns the beginning of a frame. It writes `null` for an `id` that is `undefined`. */
 function head(timestamp: number, streamName: string, groupId: string, id: string | undefined): string {
   const item = id === undefined ? 'null' : JSON.stringify(id);
   return `{"type":"stream","timestamp":${timestamp},"streamName":${JSON.stringify(streamName)},"groupId":${JSON.stringify(groupId)},"id":${item},"event":`;
 }
 
-/** Whose state or change a frame shows. */
+/** The stream, group and item of a frame. */
 export interface FrameHead {
   readonly timestamp: number;
   readonly streamName: string;
@@ -22,9 +22,9 @@ export interface FrameHead {
 
 export interface ChangeFrame extends FrameHead {
   readonly offset: number;
-  /** Offset of the creation of the item, in a compacted history only: elsewhere the client knows it. */
+  /** The offset at which the item was created. Only compacted changes have it, because otherwise the client knows it. */
   readonly created?: number;
-  /** Offset of the last change of the batch that this one is of; absent for one that stands alone. */
+  /** The offset of the last change of the batch. Absent for a change that is not part of a batch. */
   readonly through?: number | undefined;
 }
 
@@ -42,23 +42,25 @@ export function encodeEvent(frame: ChangeFrame, type: string, data: JsonText): s
   return `${headOf(frame)}{"type":"event","event":{"type":${JSON.stringify(type)},"data":${data}}}${changeTail(frame)}`;
 }
 
-/** `created` `undefined`: there is no item, and `data` is `null`. */
+/** Writes a `sync` of one item. `created` is `undefined` if the item does not exist; then `data` is `null`. */
 export function encodeItemSync(frame: SyncFrame, data: JsonText, created: number | undefined): string {
   return `${headOf(frame)}{"type":"sync","data":${data}}${created === undefined ? '' : `,"created":${created}`}${syncTail(frame)}`;
 }
 
-/** Everything of a group `sync` before its first value; values follow, separated by commas, then {@link encodeGroupSyncTail}. */
+/**
+ * Writes the text of a group `sync` before its first value. The values follow, separated by commas, and then {@link encodeGroupSyncTail}.
+ */
 export function encodeGroupSyncHead(timestamp: number, streamName: string, groupId: string): string {
   return `${head(timestamp, streamName, groupId, undefined)}{"type":"sync","data":[`;
 }
 
-/** What stands beside the values of a group `sync`, parallel to them: JSON strings and numbers, separated by commas. */
+/** The lists beside the values of a group `sync`, in the same order: JSON strings and numbers, separated by commas. */
 export interface SyncColumns {
   readonly ids: string;
   readonly created: string;
 }
 
-/** A piece of a `sync` that is sent in several messages. */
+/** One part of a `sync` that the engine sends in several messages. */
 export interface SyncPart {
   readonly part: number;
   readonly last: boolean;
@@ -74,7 +76,7 @@ export function encodeGroupSyncTail(
   return `]}${beside}${piece}${syncTail(frame)}`;
 }
 
-/** `id`: the item that the join named; `undefined`: the group. */
+/** Writes an `unauthorized`. `id` is the item of the join; `undefined` means the group. */
 export function encodeUnauthorized(timestamp: number, streamName: string, groupId: string, id?: string): string {
   return `${head(timestamp, streamName, groupId, id)}{"type":"unauthorized"}}`;
 }

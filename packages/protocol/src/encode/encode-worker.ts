@@ -1,7 +1,7 @@
 import type { ErrorBody } from '../errors.js';
 import type { JsonText } from '../json/json-text.js';
 
-/** Frames of the engine to a worker, as JSON text. `JsonText` parts are spliced in without a parse. */
+/** This file writes the frames of the engine to a worker as JSON text. It inserts values of the type `JsonText` without parsing them. */
 
 export function encodeWorkerRegistered(workerId: string, reattachToken: string): string {
   return JSON.stringify({ type: 'workerregistered', worker_id: workerId, reattach_token: reattachToken });
@@ -12,13 +12,13 @@ export interface InvokeFrame {
   readonly functionId: string;
   readonly data: JsonText;
   readonly metadata?: unknown;
-  /** Who calls, sent as `_caller`; absent for a trusted worker. SDK 0.25 has a `caller` of its own, so the name must differ. */
+  /** The caller, sent as `_caller`. Absent for a trusted worker. SDK 0.25 has a `caller` of its own, so the name must differ. */
   readonly caller?: JsonText | undefined;
   readonly traceparent?: string | undefined;
   readonly baggage?: string | undefined;
 }
 
-/** Always with `data`: Rust peers parse strictly (spec WP §1.2). */
+/** Writes a call. It always has `data`, because Rust peers parse strictly (spec WP §1.2). */
 export function encodeInvoke(frame: InvokeFrame): string {
   let text = `{"type":"invokefunction","invocation_id":${JSON.stringify(frame.invocationId)},"function_id":${JSON.stringify(frame.functionId)},"data":${frame.data}`;
   text += trace(frame);
@@ -34,7 +34,7 @@ export interface ResultFrame {
   readonly baggage?: string | undefined;
 }
 
-/** `result` undefined: no `result` key at all, which SDKs read as `undefined`. */
+/** Writes the answer to a call. If `result` is `undefined`, the frame has no `result`, which SDKs read as `undefined`. */
 export function encodeResult(frame: ResultFrame, result: JsonText | undefined): string {
   const text = resultHead(frame);
   return `${result === undefined ? text : `${text},"result":${result}`}${trace(frame)}}`;
@@ -55,12 +55,12 @@ function trace(frame: { readonly traceparent?: string | undefined; readonly bagg
   return text;
 }
 
-/** A binding on its way to the provider of its trigger type. */
+/** A binding that the engine sends to the provider of the trigger type. */
 export interface BindingFrame {
   readonly id: string;
   readonly type: string;
   readonly functionId: string;
-  /** The namespace of the function; `default` is left out. */
+  /** The namespace of the function. Absent for `default`. */
   readonly namespace?: string | undefined;
   readonly config: Readonly<Record<string, unknown>>;
   readonly metadata: unknown;
@@ -90,7 +90,7 @@ export function encodeTriggerResult(id: string, triggerType: string, functionId:
   return JSON.stringify({ type: 'triggerregistrationresult', id, trigger_type: triggerType, function_id: functionId, error });
 }
 
-/** Told to a client whose upgrade was completed only to be refused (spec RB §5.2). */
+/** Writes the refusal for a client whose upgrade was completed only to send this frame (spec RB §5.2). */
 export function encodeAuthError(message: string): string {
   return JSON.stringify({ type: 'error', error: { code: 'AUTH_ERROR', message } });
 }

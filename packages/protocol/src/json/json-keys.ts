@@ -1,8 +1,8 @@
 import { endOfString } from './json-scan.js';
 
-/** Shorter texts have too few keys to matter. */
+/** The length up to which a text has too few keys to take much time. */
 export const SHORT_TEXT = 16_384;
-/** `JSON.parse` makes a hash table of an object with so many members. */
+/** The number of members from which on `JSON.parse` makes a hash table of an object. */
 export const WIDE_OBJECT = 128;
 export const MOST_LEVELS = 66;
 
@@ -12,17 +12,18 @@ const OPEN_OBJECT = 123;
 const OPEN_ARRAY = 91;
 const CLOSE_ARRAY = 93;
 const CLOSE_OBJECT = 125;
-/** Space, tab, line feed and carriage return all stand at or before it. */
+/** The character codes of space, tab, line feed and carriage return are at most this one. */
 const SPACE = 32;
 
 /**
- * Whether a JSON text has more than `most` different keys, or more than `most` members in objects of 128 and more. `JSON.parse` takes about 4 µs
- * for each of these, a hundred times as much as for other values, so they are bounded apart. Bound the depth first with `scanJson`.
+ * Returns whether a JSON text has more than `most` different keys, or more than `most` members in objects of `WIDE_OBJECT` and more
+ * members. `JSON.parse` takes about 4 µs for each of these, a hundred times the time of other values. So they have a bound of their own.
+ * The caller must bound the depth first, with `scanJson`.
  */
 export function exceedsKeys(text: string, most: number): boolean {
   if (text.length <= SHORT_TEXT) return false;
   const keys = new Set<string>();
-  // Members of the open objects, by depth.
+  // The members of the open objects, by depth.
   const members = new Uint32Array(MOST_LEVELS);
   let depth = 0;
   let wide = 0;

@@ -1,6 +1,6 @@
 import { JSON_DEPTH, JSON_NODES } from '../shared-limits.js';
 
-/** What one look at a JSON text tells before it is parsed. */
+/** The result of a scan of a JSON text before it is parsed. `inexactNumbers`: a number in it can't be carried exactly by a double. */
 export type JsonScan = { readonly kind: 'ok'; readonly inexactNumbers: boolean } | { readonly kind: 'refused'; readonly reason: string };
 
 export const QUOTE = 34;
@@ -21,17 +21,17 @@ export const TOO_DEEP: JsonScan = { kind: 'refused', reason: `nested deeper than
 export const TOO_MANY_VALUES: JsonScan = { kind: 'refused', reason: `more than ${JSON_NODES} values` };
 
 /**
- * Bounds nesting and the number of values, and notices numbers that a double can't carry exactly, in one pass and without allocating.
- * `JSON.parse` takes any depth and `JSON.stringify` overflows the stack near 10,000 levels, so this runs before either.
- * It does not validate: a text that it passes may still be no JSON.
+ * Checks the nesting and the number of values of a JSON text, and finds numbers that a double can't carry exactly. It makes one pass and
+ * allocates nothing. It runs before a text is parsed, because `JSON.parse` accepts any depth, and `JSON.stringify` overflows the stack near
+ * 10,000 levels. A text that passes may still be no JSON.
  */
 export function scanJson(text: string): JsonScan {
   return scan(text, JSON_NODES);
 }
 
-/** Whether a JSON text within the bounds of depth holds more values than that: objects, arrays and scalars. */
+/** Returns whether a JSON text has more than `most` values: objects, arrays and scalars. Its depth must be within the bound. */
 export function exceedsNodes(text: string, most: number): boolean {
-  // Each value is written in at least one character.
+  // Each value takes at least one character.
   return text.length > most && scan(text, most).kind === 'refused';
 }
 
@@ -60,7 +60,7 @@ function scan(text: string, mostNodes: number): JsonScan {
       at = endOfString(text, at);
     } else if (code === OPEN_OBJECT || code === OPEN_ARRAY) {
       if (++depth > JSON_DEPTH) return TOO_DEEP;
-      // The first child; the others follow commas. Both closing characters stand two behind their opening ones.
+      // This counts the first child; a comma counts each other child. The code of a closing bracket is two above that of its opening one.
       if (text.charCodeAt(at + 1) !== code + 2) nodes++;
     } else if (code === CLOSE_OBJECT || code === CLOSE_ARRAY) {
       depth--;
@@ -68,7 +68,7 @@ function scan(text: string, mostNodes: number): JsonScan {
       nodes++;
     } else if (code === MINUS || (code >= ZERO && code <= NINE)) {
       const end = endOfNumber(text, at);
-      // Up to 15 characters every number is exact enough: integers below 10^15, exponents below 10^15's reach checked when present.
+      // A plain number of at most 15 characters is always exact. `isInexact` checks the others.
       if (!inexact && isInexact(text, at, end)) inexact = true;
       at = end - 1;
     }
@@ -77,7 +77,7 @@ function scan(text: string, mostNodes: number): JsonScan {
   return inexact ? INEXACT : EXACT;
 }
 
-/** Index of the closing quote, or the length when there is none. */
+/** Returns the index of the closing quote, or the length of the text if there is none. */
 export function endOfString(text: string, open: number): number {
   let close = text.indexOf('"', open + 1);
   while (close >= 0) {
@@ -89,7 +89,7 @@ export function endOfString(text: string, open: number): number {
   return text.length;
 }
 
-/** Index after the characters that may belong to a number. */
+/** Returns the index after the characters that may belong to a number. */
 function endOfNumber(text: string, start: number): number {
   let at = start + 1;
   for (; at < text.length; at++) {
@@ -112,18 +112,18 @@ function isInexact(text: string, start: number, end: number): boolean {
   return isInexactNumber(text, start, end, plain);
 }
 
-/** Returns whether a double can't carry a number of the text exactly. `plain`: it has no point and no exponent. */
+/** Returns whether a double can't carry a number of the text exactly. `plain`: the number has no point and no exponent. */
 export function isInexactNumber(text: string, start: number, end: number, plain: boolean): boolean {
   if (plain) return end - start > 15 && !Number.isSafeInteger(Number(text.slice(start, end)));
   return end - start > 3 && !canBeSentBack(Number(text.slice(start, end)));
 }
 
-/** From here on JSON writes a number with an exponent. */
+/** The smallest number that JSON writes with an exponent. */
 const WRITTEN_WITH_EXPONENT = 1e21;
 
 /**
- * Whether JSON can carry a number to the engine again. Infinity is no JSON. A number beyond ±(2^53−1) that JSON writes without an exponent looks
- * like an integer that a double can't carry, which the engine refuses.
+ * Returns whether the engine accepts a number again that it sent as JSON. Infinity is no JSON. JSON writes some numbers beyond ±(2^53−1)
+ * without an exponent. Such a number looks like an integer that a double can't carry, and the engine refuses it.
  */
 export function canBeSentBack(value: number): boolean {
   const size = Math.abs(value);

@@ -1,2 +1,5 @@
-/** A complete JSON document as text, always the output of `JSON.stringify` or proven to be equal to one; spliced into frames without a parse. */
+/**
+ * A complete JSON document as text. It is the output of `JSON.stringify`, or equal to such an output. Encoders insert it into frames
+ * without a parse.
+ */
 export type JsonText = string;

@@ -24,28 +24,28 @@ import {
 const COLON = 58;
 const SPACE = 32;
 
-/** The token that the scan stands in. */
+/** The kind of text at the current place of the scan. */
 type Place = 'between' | 'string' | 'after string' | 'number';
 
-/** Does in slices what `scanJson` and `exceedsKeys` do in one go, in one pass, so that a large text does not hold the event loop. */
+/** Does the work of `scanJson` and `exceedsKeys` in one pass and in slices, so that a large text does not block the event loop. */
 export class SlicedJsonScan {
   readonly #text: string;
   readonly #mostKeys: number;
   readonly #countsKeys: boolean;
   readonly #keys = new Set<string>();
-  /** Members of the open objects, by level. */
+  /** The members of the open objects, by level. */
   readonly #members = new Uint32Array(MOST_LEVELS);
   #at = 0;
   #place: Place = 'between';
-  /** Where the string or the number begins, and where the string ends. */
+  /** The index at which the string or the number begins, and the index at which the string ends. */
   #start = 0;
   #end = 0;
-  /** The number has digits only. */
+  /** Whether the number has digits only. */
   #plain = true;
   #inexact = false;
   #depth = 0;
   #nodes = 1;
-  /** As `#depth`, and never below zero, whatever stands in the text. */
+  /** The same as `#depth`, but never below zero, even if the text closes more than it opens. */
   #level = 0;
   #wide = 0;
 
@@ -55,7 +55,7 @@ export class SlicedJsonScan {
     this.#countsKeys = text.length > SHORT_TEXT;
   }
 
-  /** Scans about so many characters more. Returns `undefined` until the scan has ended. */
+  /** Scans about `chars` more characters. Returns `undefined` until the scan has ended. */
   next(chars: number): JsonScan | undefined {
     const until = Math.min(this.#text.length, this.#at + chars);
     while (this.#at < until) {
@@ -91,7 +91,7 @@ export class SlicedJsonScan {
         this.#nodes++;
       } else if (code === OPEN_OBJECT || code === OPEN_ARRAY) {
         if (++this.#depth > JSON_DEPTH) return TOO_DEEP;
-        // The first child; the others follow commas. Both closing characters stand two behind their opening ones.
+        // This counts the first child; a comma counts each other child. The code of a closing bracket is two above that of its opening one.
         if (text.charCodeAt(at + 1) !== code + 2) this.#nodes++;
         if (++this.#level >= MOST_LEVELS) return TOO_DEEP;
         this.#members[this.#level] = 0;
@@ -143,7 +143,7 @@ export class SlicedJsonScan {
     this.#at = at;
   }
 
-  /** A string that a colon follows is a key. */
+  /** Scans after a string. If a colon follows, the string is a key. */
   #scanAfterString(until: number): JsonScan | undefined {
     const text = this.#text;
     let at = this.#at;

@@ -1,8 +1,8 @@
 import type { ErrorCode } from '../errors.js';
 
 /**
- * Frames about a connection or a subscription instead of an item, for clients that know positions. Everything is under `data`: the
- * clients of spec ST §2.5 read the names of a stream only at the top of a frame, and skip types that they don't know.
+ * The frames about a connection or a subscription, for position-aware clients. All members are under `data`. The clients of spec ST §2.5
+ * read the names of a stream only at the top of a frame, and skip types that they don't know. So they ignore these frames.
  */
 export type ControlFrame =
   | { readonly type: 'syncing' | 'stale'; readonly data: { readonly subscriptionId: string } }
@@ -26,7 +26,7 @@ export type ControlFrame =
         readonly subscriptionId: string;
         readonly after: number;
         readonly through: number;
-        /** How many events are lost; absent when that is not known. */
+        /** The number of lost events. Absent if the engine does not know it. */
         readonly count?: number;
       };
     }

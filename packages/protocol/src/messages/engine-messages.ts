@@ -5,20 +5,20 @@ import type { RegisterTrigger } from './worker-messages.js';
 export interface WorkerRegistered {
   readonly type: 'workerregistered';
   readonly worker_id: string;
-  /** Proves to the engine, on a later connection, that this one was ours. */
+  /** Proves to the engine, on a later connection, that this connection was of the same worker. */
   readonly reattach_token: string | undefined;
 }
 /** A call of a function of this worker. */
 export interface Invocation {
   readonly type: 'invokefunction';
-  /** Absent: nobody waits for an answer. */
+  /** The id of the call. Absent if the caller does not wait for an answer. */
   readonly invocation_id: string | undefined;
   readonly function_id: string;
-  /** `null` when the frame has none. */
+  /** The input. `null` if the frame has none. */
   readonly data: unknown;
-  /** `undefined` when absent or null. */
+  /** `undefined` if absent or `null`. */
   readonly metadata: unknown;
-  /** Who calls, as the engine says it; `undefined` for a trusted worker. */
+  /** The caller, as the engine describes it. `undefined` for a trusted worker. */
   readonly caller: unknown;
   readonly traceparent: string | undefined;
   readonly baggage: string | undefined;
@@ -28,21 +28,21 @@ export interface InvocationAnswer {
   readonly type: 'invocationresult';
   readonly invocation_id: string;
   readonly function_id: string;
-  /** `undefined` when absent; `null` is a result (spec WP §1.8). */
+  /** `undefined` if absent. `null` is a result (spec WP §1.8). */
   readonly result: unknown;
   readonly error: ErrorBody | undefined;
 }
-/** A binding of a trigger type of this worker ended. */
+/** The end of a binding of a trigger type of this worker. */
 export interface BindingEnded {
   readonly type: 'unregistertrigger';
   readonly id: string;
   readonly trigger_type: string;
-  /** Absent from engines that name the binding by its id alone. */
+  /** `undefined` from an engine that names the binding by its id alone. */
   readonly function_id: string | undefined;
   readonly config: Readonly<Record<string, unknown>>;
   readonly metadata: unknown;
 }
-/** What became of a trigger of this worker. Success is silent, so there is an error. */
+/** The refusal of a trigger of this worker. The engine sends nothing when it accepts a trigger. */
 export interface TriggerRefused {
   readonly type: 'triggerregistrationresult';
   readonly id: string;
@@ -50,7 +50,7 @@ export interface TriggerRefused {
   readonly function_id: string;
   readonly error: ErrorBody | undefined;
 }
-/** The engine refused a registration, or (before it closes) the connection. */
+/** The refusal of a registration, or of the connection. After the latter the engine closes the connection. */
 export interface EngineRefusal {
   readonly type: 'error' | 'registrationrejected';
   readonly error: ErrorBody;
@@ -59,7 +59,7 @@ export interface Heartbeat {
   readonly type: 'ping' | 'pong';
 }
 
-/** Everything that an engine may send to a worker. */
+/** All messages that an engine may send to a worker. */
 export type EngineMessage =
   | WorkerRegistered
   | Invocation

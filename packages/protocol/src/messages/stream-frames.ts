@@ -1,6 +1,9 @@
 import type { StreamEffect } from './stream-messages.js';
 
-/** Frames that an engine sends to a stream client. Members marked with positions are absent in the frames of servers that have none. */
+/**
+ * The frames that an engine sends to a stream client. The members about positions are `undefined` in the frames of servers without
+ * positions.
+ */
 export type StreamServerMessage =
   | StreamChangeFrame
   | StreamEventFrame
@@ -24,17 +27,17 @@ export interface StreamTarget {
 export interface StreamChangeFrame extends StreamTarget {
   readonly type: StreamEffect;
   readonly itemId: string;
-  /** The new value; of a delete the old one, or what is known of it. */
+  /** The new value. For a delete, the old value, or the part of it that the engine knows. */
   readonly data: unknown;
-  /** Positions (RV-1). */
+  /** The offset of the change (RV-1). */
   readonly offset: number | undefined;
-  /** Offset of the item's creation; only while catching up with `changes` (RV-7). */
+  /** The offset at which the item was created. Only compacted changes have it (RV-7). */
   readonly created: number | undefined;
-  /** Last offset of the batch that this change is part of (RV-33). */
+  /** The last offset of the batch that this change is part of (RV-33). */
   readonly through: number | undefined;
 }
 
-/** `stream::send`. */
+/** An event that a worker sent with `stream::send`. */
 export interface StreamEventFrame extends StreamTarget {
   readonly type: 'event';
   readonly itemId: string | undefined;
@@ -48,7 +51,7 @@ export interface SyncPosition {
   readonly offset: number;
 }
 
-/** Items of a group in the order of creation: all of them, or one part (RV-11). `ids` and `created` are as long as `data`. */
+/** The items of a group in the order of creation: all items, or one part of them (RV-11). `ids` and `created` are as long as `data`. */
 export interface GroupSyncFrame extends StreamTarget {
   readonly type: 'group_sync';
   readonly data: readonly unknown[];
@@ -57,14 +60,14 @@ export interface GroupSyncFrame extends StreamTarget {
   readonly position: SyncPosition | undefined;
   readonly part: number | undefined;
   readonly last: boolean;
-  /** Why a `since` was not continued from (RV-8). */
+  /** The reason why the engine could not continue from `since` (RV-8). */
   readonly reason: string | undefined;
 }
 
 export interface ItemSyncFrame extends StreamTarget {
   readonly type: 'item_sync';
   readonly itemId: string;
-  /** `null` when there is no such item, or when its value is null: `created` tells them apart, with positions. */
+  /** `null` if the item does not exist, or if its value is `null`. With positions, only an item that exists has `created`. */
   readonly data: unknown;
   readonly created: number | undefined;
   readonly position: SyncPosition | undefined;
@@ -75,19 +78,19 @@ export interface StreamUnauthorizedFrame extends StreamTarget {
   readonly type: 'unauthorized';
 }
 
-/** The next `sync` of what that subscription watches is for it (RV-16). */
+/** The next `sync` of the target of this subscription is for it (RV-16). */
 export interface StreamSyncingFrame {
   readonly type: 'syncing';
   readonly subscriptionId: string;
 }
 
-/** What that subscription shows may be out of date, until `caught_up` or a `sync` (RV-17). */
+/** The state of this subscription may be out of date until `caught_up` or a `sync` comes (RV-17). */
 export interface StreamStaleFrame {
   readonly type: 'stale';
   readonly subscriptionId: string;
 }
 
-/** Offsets in (`from`, `to`] follow (RV-5). */
+/** The frames with offsets above `from` and up to `to` follow (RV-5). */
 export interface StreamResumedFrame {
   readonly type: 'resumed';
   readonly subscriptionId: string;
@@ -104,7 +107,7 @@ export interface StreamCaughtUpFrame {
   readonly offset: number;
 }
 
-/** Events in (`after`, `through`] are gone, or may be (RV-9). */
+/** Events with offsets above `after` and up to `through` are lost, or may be lost (RV-9). */
 export interface StreamGapFrame {
   readonly type: 'gap';
   readonly subscriptionId: string;

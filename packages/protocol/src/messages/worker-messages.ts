@@ -1,6 +1,6 @@
 import type { ErrorBody } from '../errors.js';
 
-/** What a caller asks to happen with the call; absent means "call and answer" (spec WP §1.8). */
+/** The action that a caller requests for its call. Without it, the engine calls the function and sends the answer (spec WP §1.8). */
 export type Action =
   | { readonly type: 'void' }
   | { readonly type: 'enqueue'; readonly queue: string }
@@ -13,7 +13,7 @@ export interface RegisterFunction {
   readonly request_format: unknown;
   readonly response_format: unknown;
   readonly metadata: unknown;
-  /** Present: the function is HTTP-invoked. Opaque here. */
+  /** Present if the function is called over HTTP. This package does not read it. */
   readonly invocation: unknown;
 }
 export interface UnregisterFunction {
@@ -36,13 +36,13 @@ export interface RegisterTrigger {
   readonly id: string;
   readonly trigger_type: string;
   readonly function_id: string;
-  /** Always an object after decoding; absent and `null` become `{}`. */
+  /** The config of the trigger. Absent and `null` become `{}`. */
   readonly config: Readonly<Record<string, unknown>>;
-  /** `undefined` when absent. */
+  /** `undefined` if absent. */
   readonly metadata: unknown;
-  /** The namespace of the function. Absent: `default`. */
+  /** The namespace of the function. Absent means `default`. */
   readonly namespace?: string | undefined;
-  /** The only namespace in which the provider of the type is searched. Absent: first that of the registrant, then `default`. */
+  /** The only namespace in which the engine searches the provider of the type. Absent means that of the registrant, then `default`. */
   readonly trigger_namespace?: string | undefined;
 }
 export interface UnregisterTrigger {
@@ -66,26 +66,26 @@ export interface RegisterService {
 }
 export interface InvokeFunction {
   readonly type: 'invokefunction';
-  /** Absent: nobody waits for an answer. */
+  /** The id of the call. Absent if the caller does not wait for an answer. */
   readonly invocation_id: string | undefined;
   readonly function_id: string;
-  /** `null` when the frame has none. */
+  /** The input. `null` if the frame has none. */
   readonly data: unknown;
   readonly traceparent: string | undefined;
   readonly baggage: string | undefined;
   readonly action: Action | undefined;
-  /** `undefined` when absent or null. */
+  /** `undefined` if absent or `null`. */
   readonly metadata: unknown;
   readonly namespace: string | undefined;
-  /** The frame holds an integer literal beyond ±(2^53−1) or a number that overflows; a store must refuse its data. */
+  /** Whether the frame has an integer beyond ±(2^53−1) or a number that overflows. A store must refuse such data. */
   readonly inexactNumbers: boolean;
 }
 export interface InvocationResult {
   readonly type: 'invocationresult';
-  /** Absent in answers of SDK 0.2 and 0.3 to calls without an id; such a frame is ignored. */
+  /** The id of the call. SDK 0.2 and 0.3 also answer calls without an id. The engine ignores such an answer. */
   readonly invocation_id: string | undefined;
   readonly function_id: string;
-  /** `undefined` when absent or null (spec WP §1.8). */
+  /** `undefined` if absent or `null` (spec WP §1.8). */
   readonly result: unknown;
   readonly error: ErrorBody | undefined;
   readonly traceparent: string | undefined;
@@ -103,7 +103,7 @@ export interface Pong {
   readonly type: 'pong';
 }
 
-/** Everything that a worker may send. */
+/** All messages that a worker may send. */
 export type WorkerMessage =
   | RegisterFunction
   | UnregisterFunction

@@ -19,7 +19,7 @@ const message = (frame: unknown) => {
   return decoded.kind === 'message' ? decoded.message : decoded;
 };
 
-/** Whether what a frame was read as can be counted on. */
+/** Returns whether a decoded frame keeps the promises of its type. */
 function isSound(decoded: DecodedStreamFrame): boolean {
   if (decoded.kind !== 'message') return true;
   const { message: made } = decoded;

@@ -25,7 +25,7 @@ const refused = (reason: string, code = 'deserialization_error'): Undecodable =>
 const ID = refused('id must be a string within bounds');
 const TRIGGER_TYPE = refused('trigger_type must be a string within bounds', 'trigger_registration_failed');
 const TRIGGER_FUNCTION = refused('function_id must be a string within bounds', 'trigger_registration_failed');
-/** What the registrant is told by: the parts of the frame that can be read. */
+/** The parts of the frame that can be read. The answer to the registrant repeats them. */
 const answerable = (refusal: Undecodable, unread: object = {}): Undecodable =>
   ({ ...refusal, trigger: { id: 't1', type: 'stream', functionId: 'chat::onMessage', ...unread } }) as Undecodable;
 const TRIGGER_CONFIG = refused('config must be an object', 'trigger_registration_failed');
@@ -37,11 +37,11 @@ const NOT_OBJECT: readonly unknown[] = [0, true, 'text', [], [{}]];
 const TOO_LONG = 'x'.repeat(LIMITS.registryIdBytes + 1);
 
 interface Kind {
-  /** Every key that the message may have. */
+  /** A frame with every key that the message may have. */
   readonly frame: Frame;
   /** The message that the frame becomes. */
   readonly message: WorkerMessage;
-  /** What an absent or null key becomes, and which types make it wrong. Keys that are missing here may hold any JSON. */
+  /** The value for an absent or `null` key, and the types that are wrong. A key that is missing here may have any JSON value. */
   readonly keys: Readonly<Record<string, { readonly absent: unknown; readonly wrong?: readonly unknown[]; readonly whenWrong?: unknown }>>;
 }
 
@@ -187,7 +187,7 @@ const KINDS: readonly Kind[] = [
     },
     keys: {
       invocation_id: text(undefined),
-      // WP-5: void, so nobody is answered.
+      // WP-5: a void call gets no answer.
       function_id: text(refused('function_id must be a string')),
       data: { absent: null },
       traceparent: text(undefined),
@@ -234,7 +234,7 @@ const KINDS: readonly Kind[] = [
   { frame: { type: 'pong' }, message: { type: 'pong' }, keys: {} },
 ];
 
-/** A refusal stands for the whole answer, anything else for the value of the key. */
+/** The expected result. A refusal is the whole result. Any other value is the value of the key. */
 function answerWith(kind: Kind, key: string, outcome: unknown): unknown {
   const isRefusal = typeof outcome === 'object' && outcome !== null && 'kind' in outcome;
   return isRefusal ? outcome : { kind: 'message', message: { ...kind.message, [key]: outcome } };
@@ -302,7 +302,7 @@ describe('names', () => {
     for (const id of [TOO_LONG, 7, undefined]) expect(decode({ ...trigger, id, config: 7 })).toStrictEqual(TRIGGER_CONFIG);
   });
 
-  it('of a function that is called are refused beyond the limit, and the caller is told with a shortened name', () => {
+  it('of a function that is called are refused beyond the limit, and the caller gets a shortened name', () => {
     expect(decode({ type: 'invokefunction', invocation_id: 'i1', function_id: TOO_LONG })).toStrictEqual({
       ...refused('function_id is too long'),
       invocationId: 'i1',
@@ -431,7 +431,7 @@ describe('what is no message', () => {
   });
 
   it('is refused before it is parsed when it has more values than the limit', () => {
-    // The object, its type, its function id and the array itself are values too.
+    // The object, its type, its function id and the array are values too.
     const values = (count: number) => ({ type: 'invokefunction', function_id: 'f', data: Array.from({ length: count - 4 }, () => 0) });
     expect(decode(values(LIMITS.jsonNodes)).kind).toBe('message');
     expect(decode(values(LIMITS.jsonNodes + 1))).toStrictEqual(refused('more than 100000 values'));
@@ -480,7 +480,7 @@ describe('properties', () => {
     { requiredKeys: [] },
   );
 
-  /** Whether an answer is within what every answer owes, whatever came in. */
+  /** Returns whether a result keeps the promises that hold for any input. */
   function answers(frame: string): boolean {
     const decoded = decodeWorkerMessage(frame);
     switch (decoded.kind) {

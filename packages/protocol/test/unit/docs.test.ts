@@ -5,7 +5,7 @@ import { CLOSE_CODES } from '../../src/close-codes.js';
 import { ERROR_CODES } from '../../src/errors.js';
 import { LIMITS } from '../../src/limits.js';
 
-/** Rows of the table with these columns, each row as its trimmed cells. */
+/** Returns the rows of the table with these columns. A row is the list of its trimmed cells. */
 function tableOf(file: string, ...columns: readonly string[]): string[][] {
   const lines = readFileSync(fileURLToPath(new URL(`../../../../docs/${file}`, import.meta.url)), 'utf8').split('\n');
   const header = lines.indexOf(`| ${columns.join(' | ')} |`);
@@ -23,7 +23,7 @@ function tableOf(file: string, ...columns: readonly string[]): string[][] {
   return rows;
 }
 
-/** The source files of the packages that speak for Rivulet, but for the table of codes itself. */
+/** Returns the source files that may use codes, without the table of codes. */
 function sources(): string[] {
   return ['../../src/', '../../../engine/src/'].flatMap((folder) => {
     const path = fileURLToPath(new URL(folder, import.meta.url));

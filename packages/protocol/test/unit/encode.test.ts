@@ -38,7 +38,7 @@ describe('a frame for stream clients', () => {
   it('ST-3 of an event carries its type and data one level deeper', () => {
     const typing = '{"type":"event","event":{"type":"typing","data":{"user":"ann"}}}';
     expect(encodeEvent(FRAME, 'typing', '{"user":"ann"}')).toBe(`${HEAD}${typing},"offset":8}`);
-    // Of a batch: behind everything that was there before.
+    // The change of a batch has `through` after all other members.
     expect(encodeChange({ ...FRAME, through: 9 }, 'update', '1')).toBe(`${HEAD}{"type":"update","data":1},"offset":8,"through":9}`);
     expect(encodeEvent({ ...FRAME, through: 9 }, 't', '1')).toBe(
       `${HEAD}{"type":"event","event":{"type":"t","data":1}},"offset":8,"through":9}`,

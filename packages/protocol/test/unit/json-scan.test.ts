@@ -51,7 +51,7 @@ describe('the number of values', () => {
     { name: 'strings of structure', text: (values) => JSON.stringify(Array.from({ length: values - 1 }, () => '[{,"\\')) },
     {
       name: 'pairs in objects in an array',
-      // One more for the array; a pair and its object are three.
+      // The array counts one. A pair and its object count three.
       text: (values) =>
         JSON.stringify([
           ...Array.from({ length: Math.floor((values - 1) / 3) }, () => ({ a: 1, b: [] })),

@@ -14,7 +14,7 @@ function sliced(text: string, slices: readonly number[]) {
 
 const REFUSED = { kind: 'refused' };
 
-/** The result of both scans in one go. Which of several reasons comes first is left open. */
+/** Returns the result of both scans in one go. A text with several faults may be refused for any of them. */
 function whole(text: string): object {
   const scan = scanJson(text);
   if (scan.kind === 'refused') return REFUSED;
@@ -22,7 +22,7 @@ function whole(text: string): object {
 }
 
 const slices = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 10 });
-/** Keys are counted in texts of this length. */
+/** The length from which on keys are counted. */
 const PADDING = ' '.repeat(16_384);
 
 it('says of JSON what the scans in one go say, wherever the slices end', () => {
