@@ -1,4 +1,4 @@
-// Run by Bun, whose WebSocket server is native uWebSockets: topics and publish as its documentation shows them.
+// Runs in Bun, whose WebSocket server is native uWebSockets. It uses topics and `publish` as their documentation shows.
 const server = globalThis.Bun.serve({
   port: 0,
   hostname: '127.0.0.1',
@@ -9,7 +9,7 @@ const server = globalThis.Bun.serve({
   websocket: {
     perMessageDeflate: false,
     idleTimeout: 0,
-    // Nothing is dropped for a reader that lags; it is not the subject here.
+    // The server drops nothing for a slow reader: this scenario does not measure that.
     backpressureLimit: 256 * 1_024 * 1_024,
     open(socket) {
       if (socket.data.topic !== null) socket.subscribe(socket.data.topic);

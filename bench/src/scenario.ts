@@ -1,15 +1,17 @@
-/** How much to measure. `quick` only shows that everything runs: its figures mean nothing. */
+/** The size of a run. `quick` only proves that everything runs: its figures mean nothing. */
 export interface Effort {
   readonly runs: number;
   readonly warmUpMs: number;
   readonly windowMs: number;
-  /** Scales the numbers of connections; 1 is what the figures are quoted for. */
+  /** Factor for all numbers of connections. Published figures use 1. */
   readonly scale: number;
-  /** Folder of another checkout of Rivulet, built, that fan-out, durable sets, calls and latency are compared with. `undefined`: no comparison. */
+  /**
+   * Folder of another built checkout of Rivulet. Fan-out, durable sets, calls and latency are compared with it. `undefined`: no comparison.
+   */
   readonly before: string | undefined;
 }
 
-/** One measured thing: every run of ours and of the peer, and what was promised. */
+/** The figures of one subject, for all runs of Rivulet and of its peer. */
 export interface Figure {
   readonly name: string;
   readonly unit: string;
@@ -17,7 +19,7 @@ export interface Figure {
   readonly median: number;
 }
 
-/** A bound that the product promises, and what was measured against it. */
+/** A bound that the project promises, and the measured value. */
 export interface Target {
   readonly name: string;
   readonly measured: number;
@@ -31,13 +33,13 @@ export interface ScenarioResult {
   readonly title: string;
   readonly figures: readonly Figure[];
   readonly targets: readonly Target[];
-  /** What a reader has to know to read the figures. */
+  /** Notes that a reader needs to understand the figures. */
   readonly notes: readonly string[];
 }
 
 export interface Scenario {
   readonly name: string;
-  /** Whether it starts a redis-server. Default false. */
+  /** Whether the scenario starts a redis-server. @default false */
   readonly needsRedis?: boolean;
   run(effort: Effort, say: (line: string) => void): Promise<ScenarioResult>;
 }

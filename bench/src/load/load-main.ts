@@ -20,7 +20,7 @@ import { Watcher } from './clients/watcher.js';
 import { Meter } from './clients/window.js';
 import { Writer } from './clients/writer.js';
 
-// The load generator: a process of its own that does what it is told over the channel to its parent, one command at a time.
+// The load generator. It runs in its own process and executes the commands of its parent, one at a time.
 const OPENING_AT_ONCE = 100;
 const meter = new Meter();
 const watchers: Watcher[] = [];
@@ -48,7 +48,7 @@ function attached(): Crowd {
   return crowd;
 }
 
-/** Runs one writer for the length of a window. */
+/** Runs one writer while a window is measured. */
 async function measured(
   command: PaceCommand | SaturateCommand,
   write: (writer: Writer, until: Promise<WindowReport>) => Promise<void>,

@@ -14,10 +14,10 @@ import type {
 } from './clients/commands.js';
 
 const MAIN = fileURLToPath(new URL('./load-main.js', import.meta.url));
-/** Every processor but the server's; the same one where there is no other. */
+/** All processors except that of the server. On a machine with one processor it is the same one. */
 const LOAD_CPUS = cpus().length > 1 ? `${Number(SERVER_CPU) + 1}-${cpus().length - 1}` : SERVER_CPU;
 
-/** The parent's side of the load generator. */
+/** Starts the load generator and sends it commands. */
 export class LoadProcess {
   readonly #child: ChildProcess;
   readonly #ended: Promise<never>;
@@ -35,7 +35,7 @@ export class LoadProcess {
     await this.#run(command);
   }
 
-  /** Runs a command that measures a window. */
+  /** Runs a command that measures a window. Resolves with its report. */
   async measure(command: WindowCommand): Promise<WindowReport> {
     const report = await this.#run<WindowReport>(command);
     if (report === undefined) throw new Error(`${command.kind} reported nothing`);
@@ -48,7 +48,7 @@ export class LoadProcess {
     return report;
   }
 
-  /** Runs a command that tells what those saw who came back. */
+  /** Runs a command of reconnecting subscribers. Resolves with their report. */
   async returns(command: ReturnCommand): Promise<ReturnReport> {
     const report = await this.#run<ReturnReport>(command);
     if (report === undefined) throw new Error(`${command.kind} reported nothing`);

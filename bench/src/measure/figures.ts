@@ -1,7 +1,7 @@
 import type { Figure, Target } from '../scenario.js';
 import { median } from './statistics.js';
 
-/** Collects one value per run under a name, and keeps the order in which names appeared. */
+/** Collects one value of each run under a name, and keeps the order of the names. */
 export class Figures {
   readonly #runs = new Map<string, { unit: string; values: number[] }>();
 
@@ -24,7 +24,7 @@ export function target(name: string, measured: number, sense: Target['sense'], b
   return { name, measured, bound, sense, met: sense === 'at least' ? measured >= bound : measured <= bound };
 }
 
-/** How much worse than the build before a figure may be: decision of the project for every change to a hot path. */
+/** The largest allowed loss against the build before, for every change to a hot path. */
 export const BEFORE_TOLERANCE = 0.1;
 
 /**

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { cpus, release, totalmem } from 'node:os';
 import type { Figure, ScenarioResult, Target } from '../scenario.js';
 
-/** What a figure depends on besides the code. */
+/** The machine and the versions that figures depend on, beside the code. */
 export interface BenchEnvironment {
   readonly date: string;
   readonly commit: string;
@@ -72,7 +72,7 @@ function figureRow({ name, unit, runs, median }: Figure): string {
   return `| ${name} | ${withUnit} | ${runs.map(readable).join(', ')} |`;
 }
 
-/** Three significant digits; thousands are separated. */
+/** Returns the number with three significant digits and separated thousands. */
 export function readable(value: number): string {
   if (!Number.isFinite(value)) return '–';
   if (Math.abs(value) >= 1_000) return Math.round(value).toLocaleString('en');

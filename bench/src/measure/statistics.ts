@@ -2,14 +2,14 @@ export function median(values: readonly number[]): number {
   return quantile(values, 0.5);
 }
 
-/** The value at a quantile from 0 to 1 (nearest rank); NaN of nothing. */
+/** Returns the value at a quantile from 0 to 1, by nearest rank; NaN without values. */
 export function quantile(values: readonly number[], q: number): number {
   if (values.length === 0) return Number.NaN;
   const sorted = Float64Array.from(values).sort();
   return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN;
 }
 
-/** Latencies in buckets of 0.1 ms up to 60 s: percentiles without keeping every sample. */
+/** Counts latencies in buckets of 0.1 ms up to 60 s, so that percentiles need no list of samples. */
 export class Latencies {
   readonly #buckets = new Uint32Array(600_000);
   #count = 0;
@@ -25,7 +25,7 @@ export class Latencies {
     this.#count += 1;
   }
 
-  /** The upper edge of the bucket that holds the quantile, in milliseconds; NaN when empty. */
+  /** Returns the upper edge of the bucket with the quantile, in milliseconds; NaN without samples. */
   at(q: number): number {
     if (this.#count === 0) return Number.NaN;
     const rank = Math.min(this.#count, Math.floor(q * this.#count) + 1);

@@ -9,12 +9,12 @@ import { startServer } from '../servers/server-process.js';
 
 const CLIENTS = 10_000;
 const PROMISED_MS = 15_000;
-/** Who is not back by then is given up. */
+/** Longest wait for the return of all clients, in milliseconds. */
 const WITHIN_MS = 45_000;
-/** At 10,000 clients each message costs the server 10,000 writes: more of them would be measured instead of the return. */
+/** Messages per second. Each one costs the server 10,000 writes, and a higher rate would hide the cost of the return. */
 const RATE = 2;
 
-/** The server is killed under 10,000 clients and started again at once. */
+/** Kills the server of 10,000 clients, starts it again at once, and measures their return. */
 export const avalanche: Scenario = {
   name: 'avalanche',
   async run(effort, say) {
@@ -38,9 +38,9 @@ export const avalanche: Scenario = {
         target('event-loop delay p99 meanwhile, in ms', figures.median('rivulet: event-loop delay p99'), 'at most', 100),
       ],
       notes: [
-        'Killed with SIGKILL and started again at once, on the same ports and, ours, the same durable directory. Time runs from the first connection lost; a client is back when it has everything that had been published when its socket opened.',
+        'The server gets SIGKILL and starts again at once on the same ports; Rivulet with the same durable directory. Time counts from the first lost connection. A client is back when it has every message published before its socket opened.',
         `Clients try again with full jitter: within 1 s at first, then within 0.5 s, doubling up to 20 s. ${RATE} messages per second are published as soon as the server takes them.`,
-        'Event-loop delay is that of the new process from its start until all are back, by a timer of 10 ms. Socket.IO has connection-state recovery on, in memory, which a restart ends.',
+        'A timer of 10 ms measures the event-loop delay of the new process, from its start until all clients are back. Socket.IO has connection-state recovery in memory, which a restart ends.',
       ],
     };
   },

@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib';
 import { open } from 'lmdb';
 import { itemOf, updateText } from '../load/clients/update.js';
 
-// The most that lmdb-js gives for the records of one stream::set: 1 get and 4 puts per write, nothing else around it.
+// The upper bound of lmdb-js for the records of one stream::set: 1 get and 4 puts for each write, and nothing else.
 const [directory = '', inFlight = '1', warmUpMs = '0', windowMs = '1000'] = process.argv.slice(2);
 const root = open<Buffer, Buffer>({
   path: directory,

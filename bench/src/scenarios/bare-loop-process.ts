@@ -13,7 +13,7 @@ export interface BareLoop {
   readonly cpu: string;
 }
 
-/** Runs the bare loop in a process of its own on the servers' processor; answers its writes per second. */
+/** Runs the bare loop in its own process, on the processor of the servers. Resolves with its writes per second. */
 export async function runBareLoop({ directory, inFlight, warmUpMs, windowMs, cpu }: BareLoop): Promise<number> {
   const parameters = [MAIN, directory, String(inFlight), String(warmUpMs), String(windowMs)];
   const { stdout } = await promisify(execFile)(...pin(cpu, process.execPath, parameters));

@@ -5,7 +5,7 @@ import { dialectOf, startServer, withBefore } from '../servers/server-process.js
 
 const IN_FLIGHT = 256;
 
-/** One worker calls a function of another, 256 calls in flight, 200 bytes of JSON each. */
+/** Measures calls from one worker to a function of another one: 256 calls in flight, 200 bytes of JSON each. */
 export const calls: Scenario = {
   name: 'calls',
   async run(effort, say) {
@@ -57,8 +57,8 @@ export const calls: Scenario = {
       figures: figures.list(),
       targets,
       notes: [
-        'Payloads have 200 bytes, answers 11. Socket.IO relays an event with acknowledgements both ways, and checks less: no ids, no bounds, no caller.',
-        'Caller and answerer are raw sockets in one process, which is often the bottleneck: the figure per CPU second is the one to read.',
+        'Payloads have 200 bytes, answers 11. Socket.IO relays an event with acknowledgements both ways. It checks no ids, no bounds and no caller.',
+        'Caller and answering worker are raw sockets in one process, which is often the bottleneck. Compare the figures per CPU second.',
       ],
     };
   },

@@ -7,7 +7,7 @@ import { startServer } from '../servers/server-process.js';
 const MIB = 1_048_576;
 const LOOK_EVERY_MS = 10;
 
-/** 100 MiB from one socket to another through a channel: how fast, and what the server holds meanwhile. */
+/** Measures 100 MiB from one socket to another one through a channel: the throughput, and the memory of the server meanwhile. */
 export const channel: Scenario = {
   name: 'channel',
   async run(effort, say) {
@@ -19,7 +19,7 @@ export const channel: Scenario = {
         const server = await startServer(name);
         const load = new LoadProcess();
         try {
-          // Compiles the code that the measured transfer runs.
+          // This transfer lets Node compile the code before the measured one.
           const command = { kind: 'transfer', through: name === 'rivulet' ? 'rivulet' : 'relay', url: server.writeUrl } as const;
           await load.transfer({ ...command, bytes: MIB });
           await server.ask('gc');
@@ -44,7 +44,7 @@ export const channel: Scenario = {
       figures: figures.list(),
       targets: [target('memory grown, in MiB', figures.median('rivulet: memory grown by at most'), 'at most', 32)],
       notes: [
-        `Anonymous memory of the server, looked at every ${LOOK_EVERY_MS} ms. The relay passes messages on without holding the writer back.`,
+        `Anonymous memory of the server, sampled every ${LOOK_EVERY_MS} ms. The relay forwards messages without limiting the writer.`,
       ],
     };
   },

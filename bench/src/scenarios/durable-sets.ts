@@ -9,7 +9,10 @@ import { runBareLoop } from './bare-loop-process.js';
 
 const IN_FLIGHT = [1, 16, 256] as const;
 
-/** Acknowledged durable stream::set per second over one worker connection, beside a bare lmdb-js loop that writes the same records. */
+/**
+ * Measures acknowledged durable stream::set calls per second over one worker connection, beside a bare lmdb-js loop that writes the same
+ * records.
+ */
 export const durableSets: Scenario = {
   name: 'durable-sets',
   async run(effort, say) {

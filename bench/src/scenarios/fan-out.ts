@@ -5,16 +5,16 @@ import type { Effort, Scenario, ScenarioResult } from '../scenario.js';
 import { dialectOf, type FanOutName, isAvailable, startServer, withBefore } from '../servers/server-process.js';
 
 const SUBSCRIBERS = 1_000;
-/** At the last one, which no server reaches, each shows its peak. */
+/** Offered rates, in updates per second. No server reaches the last one, so it shows the peak of each. */
 const RATES = [100, 1_000, 4_000, 16_000] as const;
-/** Subscribers that measure latency; the others count. */
+/** Subscribers that measure latency. The other ones count. */
 const SAMPLED = 20;
-/** The load used so much of its processor that it may have held the server back. */
+/** Share of its processor above which the load may have limited the server. */
 const LOAD_BOUND = 0.9;
 
 type Compared = FanOutName | 'before';
 
-/** One writer, one group, 1,000 subscribers, updates of 200 bytes at three offered rates. */
+/** Measures one group with 1,000 subscribers. One writer sends updates of 200 bytes at several rates. */
 export const fanOut: Scenario = {
   name: 'fan-out',
   async run(effort, say) {
@@ -86,8 +86,8 @@ function report(servers: readonly Compared[], figures: Figures, loadBound: Reado
     }
   }
   const notes = [
-    'Updates have 200 bytes. All servers push the same text, the frame that Rivulet makes of an update; Rivulet stores each and acknowledges it.',
-    'Latency counts from the moment a message was due.',
+    'Updates have 200 bytes. All servers push the same text, the frame that Rivulet makes of an update. Rivulet also stores and acknowledges each update.',
+    'Latency counts from the planned time of a message.',
   ];
   if (!servers.includes('uwebsockets')) notes.push('Native uWebSockets was left out: no binary of bun for this platform.');
   if (loadBound.size > 0)

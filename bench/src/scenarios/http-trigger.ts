@@ -3,7 +3,7 @@ import { Figures, target } from '../measure/figures.js';
 import type { Scenario } from '../scenario.js';
 import { startServer } from '../servers/server-process.js';
 
-/** What an HTTP trigger adds to a bare handler, one request at a time. */
+/** Measures the time that an HTTP trigger adds to a bare handler, one request at a time. */
 export const httpTrigger: Scenario = {
   name: 'http-trigger',
   async run(effort, say) {
@@ -13,7 +13,7 @@ export const httpTrigger: Scenario = {
         say(`http-trigger run ${run + 1}/${effort.runs}: ${name}`);
         const server = await startServer(name);
         const load = new LoadProcess();
-        // The worker is a process of its own, as it would be.
+        // The worker runs in its own process, as in production.
         const worker = new LoadProcess();
         try {
           if (name === 'rivulet') await worker.tell({ kind: 'answer', dialect: 'rivulet-calls', url: server.writeUrl });
@@ -35,7 +35,7 @@ export const httpTrigger: Scenario = {
       title: 'HTTP trigger beside a bare node:http handler, one request at a time',
       figures: figures.list(),
       targets: [target('added to p50, in ms', added, 'at most', 1)],
-      notes: ['Ours goes to a worker in another process and back; client and worker share a processor.'],
+      notes: ['Rivulet calls a worker in another process. Client and worker share a processor.'],
     };
   },
 };

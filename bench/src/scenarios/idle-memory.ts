@@ -6,7 +6,7 @@ import { isAvailable, startServer } from '../servers/server-process.js';
 
 const CONNECTIONS = 10_000;
 
-/** Anonymous memory that an idle subscribed connection costs over the empty server, after garbage collection. */
+/** Measures the anonymous memory of an idle subscribed connection, beyond that of the empty server, after garbage collection. */
 export const idleMemory: Scenario = {
   name: 'idle-memory',
   async run(effort, say) {
@@ -35,7 +35,7 @@ export const idleMemory: Scenario = {
       title: `Memory per idle subscribed connection (${count.toLocaleString('en')} in one group)`,
       figures: figures.list(),
       targets: [target('bytes per connection', figures.median('rivulet: memory per connection'), 'at most', 10_000)],
-      notes: ['Anonymous memory of the process; socket buffers of the kernel are not in it, for any of them.'],
+      notes: ['Anonymous memory of the process, without the socket buffers of the kernel, for all servers.'],
     };
   },
 };

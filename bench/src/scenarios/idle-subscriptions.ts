@@ -6,11 +6,11 @@ import { type ServerProcess, startServer } from '../servers/server-process.js';
 
 const IDLE = 10_000;
 const WATCHING = 100;
-/** Enough that the 100 samples of processor time that the kernel takes a second tell something. */
+/** Length of a window in milliseconds. The kernel samples processor time 100 times a second, so short windows would mean nothing. */
 const RATE = 4_000;
 const WINDOWS = 9;
 
-/** Two engines side by side, one with 10,000 subscriptions in other groups; windows of the same load alternate between them. */
+/** Runs two engines, one of them with 10,000 subscriptions in other groups. Windows of the same load alternate between them. */
 export const idleSubscriptions: Scenario = {
   name: 'idle-subscriptions',
   async run(effort, say) {
@@ -19,7 +19,7 @@ export const idleSubscriptions: Scenario = {
     try {
       const windows = Math.min(WINDOWS, effort.runs * 2 - 1);
       for (let window = 0; window < windows; window++) {
-        // Whoever comes second meets a warmer machine: sides take turns in going first.
+        // The second side runs on a warmer machine, so the sides take turns in going first.
         for (const side of window % 2 === 0 ? sides : sides.toReversed()) {
           say(`idle-subscriptions window ${window + 1}/${windows}: ${side.name}`);
           await measure(side, effort, figures);
@@ -36,7 +36,7 @@ export const idleSubscriptions: Scenario = {
     const ratios = runs('with idle subscriptions: user CPU per event').map((value, window) => value / (alone[window] ?? Number.NaN));
     return {
       scenario: idleSubscriptions.name,
-      title: `What ${IDLE.toLocaleString('en')} idle subscriptions in other groups cost an event`,
+      title: `The cost of ${IDLE.toLocaleString('en')} idle subscriptions in other groups for an event`,
       figures: [...figures.list(), { name: 'user CPU per event, ratio', unit: '', runs: ratios, median: median(ratios) }],
       targets: [
         target('subscriptions that a flush visits', figures.median('with idle subscriptions: visited per flush'), 'at most', WATCHING),

@@ -7,7 +7,10 @@ import type { Effort, Scenario } from '../scenario.js';
 import { startServer } from '../servers/server-process.js';
 
 const CYCLES = 2;
-/** A window is 4 s at full length: then a client destroys its socket every 15 s for about 2 s, and 2 messages flow per second. */
+/**
+ * Factors of the length of a window. At 4 s, a client destroys its socket every 15 s for about 2 s, and the writer publishes 2 messages a
+ * second.
+ */
 const CYCLE_WINDOWS = 15 / 4;
 const AWAY_WINDOWS = 2 / 4;
 const MESSAGES_PER_WINDOW = 2 * 4;
@@ -19,7 +22,7 @@ const TURNS = [
   { name: '2,000 of socket.io', dialect: 'socket.io', clients: 2_000 },
 ] as const;
 
-/** Subscribers whose connections break all the time, as of people on a train: whether they get everything, and how fast they catch up. */
+/** Measures subscribers whose connections break all the time, as on a train: whether they get every message, and how fast they catch up. */
 export const jitter: Scenario = {
   name: 'jitter',
   async run(effort, say) {
@@ -34,9 +37,9 @@ export const jitter: Scenario = {
     const least = (name: string) => Math.min(...(figures.list().find((figure) => figure.name === name)?.runs ?? []));
     const most = (name: string) => Math.max(...(figures.list().find((figure) => figure.name === name)?.runs ?? []));
     const notes = [
-      'Each client destroys its socket every 15 s for about 2 s, at a moment of its own, while 2 messages per second are published. It counts every message number: lost, or repeated (a second time, or behind a later one).',
-      'Replay runs from the reopened socket (its open event) to the last message that had been published by then; whoever began anew is not in it. Ours is on a durable store; Socket.IO has connection-state recovery on.',
-      'Published for 10,000 such clients elsewhere, p99 of the replay: Socket.IO 4.6 s, AnyCable 6.1 s.',
+      'Each client destroys its socket every 15 s for about 2 s, at its own moment, while 2 messages per second are published. It checks every message number. A repeated message arrives a second time, or after a later one.',
+      'The replay takes from the open event of the socket to the last message published before it. Clients without a resumption are left out. Rivulet has a durable store; Socket.IO has connection-state recovery.',
+      'Published figures of others for 10,000 such clients, p99 of the replay: Socket.IO 4.6 s, AnyCable 6.1 s.',
     ];
     if (loadBound.size > 0)
       notes.push(`The load generator was the bottleneck (over ${LOAD_BOUND * 100} % of its processor) in: ${[...loadBound].join(', ')}.`);

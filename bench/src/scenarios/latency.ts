@@ -8,7 +8,10 @@ import { dialectOf, startServer, withBefore } from '../servers/server-process.js
 
 const RATE = 1_000;
 
-/** From the moment a write was due to its answer and to its one subscriber, at 1,000 writes/s. Ours are on the disk by then. */
+/**
+ * Measures the time from the planned moment of a write to its answer, and to its one subscriber, at 1,000 writes/s. The answer of Rivulet
+ * means that the write is on the disk.
+ */
 export const latency: Scenario = {
   name: 'latency',
   async run(effort, say) {
@@ -57,7 +60,9 @@ export const latency: Scenario = {
       title: 'Latency at 1,000 writes/s (ours durable, Socket.IO in memory)',
       figures: figures.list(),
       targets,
-      notes: ['Writes are due every millisecond and sent on timer ticks: up to 1 ms of each latency is the load generator.'],
+      notes: [
+        'A write is planned for every millisecond and sent on timer ticks, so up to 1 ms of each latency belongs to the load generator.',
+      ],
     };
   },
 };

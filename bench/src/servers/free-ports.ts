@@ -7,7 +7,7 @@ const LOWEST = 10_000;
 const EPHEMERAL_FROM = 32_768;
 
 /**
- * Two ports that nothing listens on, and that the kernel gives to no client: a client that tries to reach a server which is away must not
+ * Returns two ports without a listener, outside the range that the kernel gives to clients. Otherwise a client of a stopped server could
  * connect to itself.
  */
 export async function freePorts(): Promise<ServerPorts> {

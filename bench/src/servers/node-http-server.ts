@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { answerLines } from './answer-lines.js';
 
-// The least that answers an HTTP request in Node: what an HTTP trigger costs is measured on top of it.
+// The smallest HTTP server in Node. The cost of an HTTP trigger is measured against it.
 const server = createServer((_request, response) => {
   response.writeHead(200, { 'content-type': 'application/json' });
   response.end('{"ok":true}');

@@ -10,7 +10,7 @@ import { pin, SERVER_CPU } from './server-process.js';
 const READY = 'Ready to accept connections';
 const START_TIMEOUT_MS = 90_000;
 
-/** A Redis of its own on loopback that keeps nothing on disk. It shares the processor of the servers. */
+/** A new Redis on loopback that stores nothing on disk. It runs on the processor of the servers. */
 export class RedisServer {
   readonly pid: number;
   readonly port: number;
@@ -25,12 +25,12 @@ export class RedisServer {
     this.#directory = directory;
   }
 
-  /** Throws when there is none: what is measured over it can't be measured without. */
+  /** Throws when no redis-server is installed. */
   static require(): void {
     if (spawnSync('redis-server', ['--version']).status !== 0) throw new Error('there is no redis-server; apt-get install redis-server');
   }
 
-  /** Resolves when it takes connections. */
+  /** Resolves when it accepts connections. */
   static async start(): Promise<RedisServer> {
     const port = await freePort();
     const directory = mkdtempSync(join(tmpdir(), 'rivulet-bench-redis-'));
@@ -70,7 +70,7 @@ function ready(child: ChildProcess): Promise<void> {
       clearTimeout(timer);
       reject(new Error(`redis-server ended with ${code}`));
     });
-    // It goes on saying things, which must be read.
+    // Redis keeps logging. Read its output, so that the pipe does not fill.
     createInterface({ input: child.stdout }).on('line', (line) => {
       if (!line.includes(READY)) return;
       clearTimeout(timer);

@@ -4,14 +4,14 @@ import { RespReader } from './resp.js';
 
 const PUBLISHED: readonly unknown[] = ['message', 'pmessage', 'smessage'];
 
-/** What Redis has sent to who is connected through the tap. */
+/** Counts of the data that Redis has sent through the tap. */
 export interface TapCounts {
   readonly bytes: number;
-  /** What was published, beside the answers. */
+  /** Published messages. Answers are not counted. */
   readonly messages: number;
 }
 
-/** Stands between an engine and its Redis, passes everything on as it is, and looks at it. */
+/** A proxy between an engine and its Redis. It forwards all bytes unchanged, and counts or records them. */
 export class RedisTap {
   readonly url: string;
   readonly #server: Server;
@@ -28,7 +28,7 @@ export class RedisTap {
     server.on('connection', (near) => this.#join(near, connect({ host: '127.0.0.1', port, noDelay: true })));
   }
 
-  /** `port`: of Redis. `records`: keeps every command; for a few of them. */
+  /** Opens a tap. `port` is that of Redis. With `records` the tap keeps every command, which suits short runs only. */
   static async open(port: number, { records = false } = {}): Promise<RedisTap> {
     const server = createServer({ noDelay: true });
     server.listen(0, '127.0.0.1');
@@ -40,7 +40,7 @@ export class RedisTap {
     return { bytes: this.#bytes, messages: this.#messages };
   }
 
-  /** The words of every command until now, if they are kept. */
+  /** The words of every recorded command. */
   get commands(): readonly (readonly string[])[] {
     return this.#recorded;
   }
@@ -70,7 +70,7 @@ export class RedisTap {
       [far, near],
     ] as const) {
       this.#sockets.add(socket);
-      // One end is killed with its process; the other one shall notice.
+      // The end of a killed process closes. Close the other end too, so that its process notices.
       socket.on('error', () => {});
       socket.on('close', () => {
         this.#sockets.delete(socket);

@@ -1,4 +1,4 @@
-/** One value of Redis' protocol; what is no text and no list of values is told as the text that stands for it. */
+/** One value of the protocol of Redis: a text, or a list of values. Other values are given as their text. */
 export type RespValue = string | null | readonly RespValue[];
 
 const LINE_END = Buffer.from('\r\n');
@@ -6,11 +6,11 @@ const TEXTS = '$!=';
 const LISTS = '*~>';
 const MAPS = '%|';
 
-/** Cuts one direction of a connection into its values: commands, or answers and what is pushed. Texts are read as latin1. */
+/** Splits one direction of a connection into its values: commands, or answers and pushed messages. It reads texts as latin1. */
 export class RespReader {
   #rest: Buffer = Buffer.alloc(0);
 
-  /** Values that have come whole. */
+  /** Returns the values that are complete. */
   read(data: Buffer): RespValue[] {
     const bytes = this.#rest.length === 0 ? data : Buffer.concat([this.#rest, data]);
     const values: RespValue[] = [];
@@ -24,7 +24,7 @@ export class RespReader {
   }
 }
 
-/** The value that begins there and where it ends; undefined while a part of it is missing. */
+/** Returns the value that begins at an offset, and its end; `undefined` while a part of it is missing. */
 function valueAt(bytes: Buffer, start: number): { readonly value: RespValue; readonly end: number } | undefined {
   const lineEnd = bytes.indexOf(LINE_END, start);
   if (lineEnd < 0) return undefined;

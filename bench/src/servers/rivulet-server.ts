@@ -3,7 +3,7 @@ import { answerLines } from './answer-lines.js';
 import { watchLoop } from './loop-delay.js';
 import { serverOptions } from './server-options.js';
 
-// The engine as `npm start` runs it, except for the ports, the store that the scenario asks for, and bounds that admit the whole load.
+// The engine as `npm start` runs it. Only the ports, the store of the scenario, and bounds that admit the whole load differ.
 const { directory, redis, ports, watchesLoop = false } = serverOptions();
 const loopDelay = watchesLoop ? watchLoop() : undefined;
 const defaults = loadConfig({ cwd: '/', env: {}, lenient: false });

@@ -1,26 +1,28 @@
-/** What a scenario asks of the server that it starts. */
+/** Options of the server that a scenario starts. */
 export interface ServerOptions {
-  /** Makes Rivulet durable in it; without one it keeps streams in memory. */
+  /** Folder in which Rivulet stores its streams. Without it, Rivulet keeps streams in memory. */
   readonly directory?: string;
-  /** Address of the Redis over which it shares its streams with other servers. */
+  /** Address of the Redis that it shares with other servers. */
   readonly redis?: string;
-  /** Socket.IO: how it reaches the others over the Redis. */
+  /** Socket.IO: its adapter for the Redis. */
   readonly adapter?: 'pub/sub' | 'streams';
-  /** Where it listens, so that another one can take its place. Default: where there is room. */
+  /** Ports of the server, so that another one can take its place. @default free ports */
   readonly ports?: ServerPorts;
-  /** Answers `loop-delay` with what its event loop was late by; see `watchLoop`. Default false: watching is a timer of its own. */
+  /**
+   * Whether the server measures the delay of its event loop and answers `loop-delay` (see `watchLoop`). It costs a timer. @default false
+   */
   readonly watchesLoop?: boolean;
-  /** Socket.IO: keeps what those miss who are away for at most two minutes. Default false. */
+  /** Socket.IO: whether it keeps missed messages for clients that are disconnected for at most two minutes. @default false */
   readonly recovers?: boolean;
 }
 
-/** Socket.IO listens on the second one only. */
+/** Ports for writers and subscribers. Socket.IO uses only the second one. */
 export interface ServerPorts {
   readonly worker: number;
   readonly stream: number;
 }
 
-/** In a server: what the command line asks for. */
+/** Returns the options of this server process, from its command line. */
 export function serverOptions(): ServerOptions {
   return JSON.parse(process.argv[2] ?? '{}') as ServerOptions;
 }

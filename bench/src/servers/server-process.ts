@@ -7,16 +7,16 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { ServerOptions } from './server-options.js';
 
-/** A server under test and the one line of JSON by which it says where it listens. */
+/** A server under test. It prints one line of JSON with its addresses. */
 export interface ServerProcess {
   readonly name: string;
   readonly pid: number;
-  /** Where writers connect, and where subscribers do. */
+  /** Addresses for writers and for subscribers. */
   readonly writeUrl: string;
   readonly watchUrl: string;
-  /** Where HTTP requests go; empty for servers that take none. */
+  /** Address for HTTP requests; empty for a server without HTTP. */
   readonly httpUrl: string;
-  /** Sends a line on the standard input and answers the line that comes back, parsed. */
+  /** Sends a line to the standard input of the server. Resolves with the parsed line of its answer. */
   ask(command: string): Promise<Readonly<Record<string, number>>>;
   stop(): Promise<void>;
 }
@@ -30,20 +30,20 @@ const START_TIMEOUT_MS = 90_000;
 const here = (file: string) => fileURLToPath(new URL(file, import.meta.url));
 const PINNED = spawnSync('taskset', ['--version']).status === 0;
 
-/** The processor for servers; the load gets the other ones. Without `taskset` the kernel chooses. */
+/** The command that pins servers to their processor. The load gets the other ones. Without `taskset`, the kernel chooses. */
 export const SERVER_CPU = '0';
 
 export function pin(cpus: string, command: string, parameters: readonly string[]): [string, string[]] {
   return PINNED ? ['taskset', ['-c', cpus, command, ...parameters]] : [command, [...parameters]];
 }
 
-/** The binary that the npm package `bun` carries; undefined where it carries none for this platform. */
+/** Returns the binary in the npm package `bun`; `undefined` if it has none for this platform. */
 export function bunBinary(): string | undefined {
   const require = createRequire(import.meta.url);
   const folder = dirname(require.resolve('bun/package.json'));
   const platform = `../@oven/bun-${process.platform}-${process.arch}/bin/bun`;
   const candidates = [join(folder, platform), join(folder, 'bin/bun.exe')];
-  // Until its install script has run, `bun.exe` is a short text.
+  // Before its install script has run, `bun.exe` is a short text file.
   return candidates.find((path) => existsSync(path) && statSync(path).size > 1_000_000);
 }
 
@@ -110,7 +110,7 @@ class StartedServer implements ServerProcess {
   async stop(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const exit = once(this.#child, 'exit');
-    // Nothing is measured any more: a collapsed server would take a minute to end in order.
+    // The measurement is over. An overloaded server would take a minute to stop in order.
     this.#child.kill('SIGKILL');
     await exit;
   }

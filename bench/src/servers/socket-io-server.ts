@@ -8,7 +8,7 @@ import { answerLines } from './answer-lines.js';
 import { watchLoop } from './loop-delay.js';
 import { serverOptions } from './server-options.js';
 
-// The usual way to do it: clients join a room, the writer's message is emitted to the room. WebSocket only, no compression.
+// The usual design: clients join a room, and the server emits the message of the writer to the room. WebSocket only, without compression.
 const { ports, redis, adapter, recovers = false, watchesLoop = false } = serverOptions();
 const loopDelay = watchesLoop ? watchLoop() : undefined;
 const http = createServer();
@@ -21,7 +21,7 @@ const io = new Server(http, {
 });
 let answerer: Socket | undefined;
 io.on('connection', (socket) => {
-  // A call of one client that another one answers, with acknowledgements both ways.
+  // Forwards the call of one client to another one, and its answer back, both with acknowledgements.
   socket.on('serve', (serving?: () => void) => {
     answerer = socket;
     serving?.();
@@ -44,9 +44,9 @@ http.listen({ port: ports?.stream ?? 0, host: '127.0.0.1', backlog: 4_096 }, () 
 });
 answerLines({ 'loop-delay': () => loopDelay?.() });
 
-/** As the documentation of the two adapters shows it. */
+/** Returns the adapter as its documentation shows. */
 async function adapterOver(url: string): Promise<NonNullable<ServerOptions['adapter']>> {
-  // By default a command fails after 5 s, which the adapters let end the process when it is overloaded.
+  // By default a command fails after 5 s. The adapters then end an overloaded process.
   const client = createClient({ url, commandOptions: { timeout: 0 } });
   await client.connect();
   if (adapter === 'streams') return createStreamsAdapter(client);

@@ -15,7 +15,7 @@ interface Results {
   readonly results: readonly ScenarioResult[];
 }
 
-// Its figures mean nothing; that every scenario measures something, with a peer beside it, is what can be checked in a minute.
+// The figures of a quick run mean nothing. This test checks that every scenario measures something, with its peer.
 test('every scenario runs and reports each figure, as JSON and as a table', async () => {
   const out = mkdtempSync(join(tmpdir(), 'rivulet-bench-test-'));
   onTestFinished(() => rmSync(out, { recursive: true, force: true }));
@@ -40,7 +40,7 @@ test('every scenario runs and reports each figure, as JSON and as a table', asyn
     'redis-groups',
   ]);
   const names = results.flatMap(({ figures }) => figures.map(({ name }) => name));
-  // The build that it is compared with is itself here.
+  // This build stands in for the build before.
   expect(names).toContain('before at 1000/s: deliveries');
   for (const figure of ['before, 256 in flight', 'before: calls', 'before: answer p50']) expect(names).toContain(figure);
   for (const server of ['rivulet', 'socket.io']) {
@@ -54,7 +54,7 @@ test('every scenario runs and reports each figure, as JSON and as a table', asyn
   for (const peer of ['socket.io: calls', 'node:http: p50', 'ws relay: throughput']) expect(names).toContain(peer);
   const moved = results.flatMap(({ figures }) => figures).find(({ name }) => name === 'rivulet: throughput');
   expect(moved?.median).toBeGreaterThan(0);
-  // What is promised of deliveries holds at any scale and speed.
+  // Promises about deliveries must hold at any scale and speed.
   const worst = (name: string) =>
     Math.max(...(results.flatMap(({ figures }) => figures).find((figure) => figure.name === name)?.runs ?? []));
   for (const of of ['10,000 of rivulet', '2,000 of rivulet', 'rivulet']) {
@@ -63,7 +63,7 @@ test('every scenario runs and reports each figure, as JSON and as a table', asyn
   for (const of of ['2,000 of rivulet', '2,000 of socket.io']) expect(worst(`${of}: returns`)).toBeGreaterThan(0);
   const visited = results.flatMap(({ figures }) => figures).find(({ name }) => name === 'with idle subscriptions: visited per flush');
   expect(visited?.median).toBe(20);
-  // Each change reaches the 10 subscribers, whichever server they are at. A window may begin and end between a change and its deliveries.
+  // Each change reaches the 10 subscribers at both servers. A window may begin or end between a change and its deliveries.
   for (const side of ['two engines', 'one engine', 'one engine over Redis', 'two of Socket.IO, pub/sub', 'two of Socket.IO, streams']) {
     const perChange = [100, 1_000, 16_000].map((rate) => worst(`${side} at ${rate}/s: deliveries per change`));
     expect([side, Math.max(...perChange) > 7.5]).toEqual([side, true]);
@@ -71,7 +71,7 @@ test('every scenario runs and reports each figure, as JSON and as a table', asyn
   for (const groups of ['1 group', '256 groups']) {
     for (const side of ['rivulet', 'bare client']) expect(worst(`${side}, ${groups}: sets`)).toBeGreaterThan(0);
   }
-  // 2,000 groups are written; the node hears of the 20 that it serves, and its heartbeats.
+  // 2,000 groups are written. The engine gets messages of the 20 that it serves, and its heartbeats.
   const messages = worst('writes to all groups: messages of Redis for each of its groups');
   expect(messages).toBeGreaterThan(0.9);
   expect(messages).toBeLessThan(10);

@@ -2,11 +2,11 @@ import { type FrameReader, RawSocket } from './raw-socket.js';
 
 export type CallDialectName = 'rivulet-calls' | 'socket.io-calls';
 
-/** How a worker that answers calls talks to one server. */
+/** Answers calls at one kind of server. */
 interface CallDialect {
-  /** Called for each text until it answers true: the worker can be called. */
+  /** Called for each text until it returns true, which means that the worker can be called. */
   ready(socket: RawSocket, text: string): boolean;
-  /** What answers a text; undefined: nothing. */
+  /** Returns the answer to a text; `undefined` for none. */
   answer(text: string): string | undefined;
 }
 
@@ -47,7 +47,7 @@ const socketIo: CallDialect = {
 
 const DIALECTS: Readonly<Record<CallDialectName, CallDialect>> = { 'rivulet-calls': rivulet, 'socket.io-calls': socketIo };
 
-/** A worker on a raw socket that answers every call at once; answers to the calls of one read leave in one write. */
+/** A worker on a raw socket that answers every call at once. All answers to one read leave in one write. */
 export class Answerer implements FrameReader {
   readonly #dialect: CallDialect;
   readonly #ready: () => void;
@@ -61,7 +61,7 @@ export class Answerer implements FrameReader {
     this.#ready = ready;
   }
 
-  /** Resolves when the worker can be called. */
+  /** Resolves when other workers can call it. */
   static async open(dialect: CallDialectName, url: string): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       const answerer = new Answerer(DIALECTS[dialect], resolve);

@@ -9,13 +9,13 @@ export interface WatchCommand {
   readonly url: string;
   readonly count: number;
   readonly group: string;
-  /** Each subscriber watches a group of its own. */
+  /** Whether each subscriber watches its own group. */
   readonly apart?: boolean;
-  /** How many of them measure latency; the others count frames. Default 0. */
+  /** Number of subscribers that measure latency. The other ones count frames. @default 0 */
   readonly sampled?: number;
 }
 
-/** Opens more subscribers that only count, in a process made for them, and resolves when all of them are subscribed. */
+/** Opens subscribers that only count frames, in their own process. Resolves when all of them are subscribed. */
 export interface SinkCommand {
   readonly kind: 'sink';
   readonly binary: string;
@@ -26,8 +26,8 @@ export interface SinkCommand {
 }
 
 /**
- * Opens subscribers that stop reading at once, or go on at a crawl; without the binary their kernel buffers take megabytes before the server
- * notices.
+ * Opens subscribers that stop reading, or read very slowly. They run in the compiled counter, which can keep their kernel buffers small;
+ * without it the kernel takes megabytes before the server notices.
  */
 export interface StallCommand {
   readonly kind: 'stall';
@@ -36,16 +36,19 @@ export interface StallCommand {
   readonly url: string;
   readonly group: string;
   readonly count: number;
-  /** What each of them reads; 0: nothing. */
+  /** Bytes that each of them reads per second; 0: it stops reading. */
   readonly bytesPerSecond: number;
 }
 
-/** Closes what `stall` opened. */
+/** Closes the subscribers of `stall`. */
 export interface EndStallCommand {
   readonly kind: 'end-stall';
 }
 
-/** Writes at an even rate and reports one window. Latency runs from the moment a message was due, so a late writer does not flatter it. */
+/**
+ * Writes at an even rate and reports one window. Latency counts from the planned time of a write, so that a late writer does not improve
+ * it.
+ */
 export interface PaceCommand {
   readonly kind: 'pace';
   readonly dialect: DialectName;
@@ -54,11 +57,11 @@ export interface PaceCommand {
   readonly rate: number;
   readonly warmUpMs: number;
   readonly windowMs: number;
-  /** The server, for its processor time in the window. */
+  /** Process id of the server, for its processor time in the window. */
   readonly pid: number;
-  /** Other processes, each for its own. Default: none. */
+  /** Process ids whose processor time is reported too. @default none */
   readonly others?: readonly number[];
-  /** Writes go round so many groups, `group` with a number behind it, each as often. Default: to `group` itself. */
+  /** Number of groups that the writes go to in turn: `group` with a number behind it. @default only `group` itself */
   readonly groups?: number;
 }
 
@@ -76,7 +79,7 @@ export interface SaturateCommand {
   readonly groups?: number;
 }
 
-/** Writes once to each of so many groups and resolves when all is acknowledged. */
+/** Writes once to each of the groups. Resolves when all writes are acknowledged. */
 export interface RoundCommand {
   readonly kind: 'round';
   readonly dialect: DialectName;
@@ -86,7 +89,7 @@ export interface RoundCommand {
   readonly inFlight: number;
 }
 
-/** Connects a worker that answers the calls of `saturate` with the same dialect, and HTTP requests. */
+/** Connects a worker that answers HTTP requests and the calls of `saturate` in the same dialect. */
 export interface AnswerCommand {
   readonly kind: 'answer';
   readonly dialect: CallDialectName;
@@ -102,10 +105,10 @@ export interface RequestCommand {
   readonly pid: number;
 }
 
-/** Sends bytes from one socket to another through a server and reports how long it took. */
+/** Sends bytes from one socket to another one through a server, and reports the duration. */
 export interface TransferCommand {
   readonly kind: 'transfer';
-  /** `rivulet`: through a channel that is created for it. `relay`: the server passes on what one socket sends to the other. */
+  /** `rivulet` uses a new channel. With `relay` the server passes on every message. */
   readonly through: 'rivulet' | 'relay';
   readonly url: string;
   readonly bytes: number;
@@ -116,7 +119,7 @@ export interface TransferReport {
   readonly seconds: number;
 }
 
-/** Opens subscribers that check every message and come back when they lose their connection; resolves when all of them are subscribed. */
+/** Opens subscribers that check every message and reconnect after each loss. Resolves when all of them are subscribed. */
 export interface AttachCommand {
   readonly kind: 'attach';
   readonly dialect: ReturnDialectName;
@@ -125,7 +128,7 @@ export interface AttachCommand {
   readonly group: string;
 }
 
-/** Publishes numbered messages to those that are attached, and resolves when they have them. */
+/** Publishes numbered messages to the attached subscribers. Resolves when they have all messages. */
 export interface PublishCommand {
   readonly kind: 'publish';
   readonly url: string;
@@ -133,10 +136,12 @@ export interface PublishCommand {
   readonly windowMs: number;
 }
 
-/** Lets each of those that are attached destroy its socket once in a cycle, for `awayMs` on the average, while messages are published. */
+/**
+ * Publishes messages while each attached subscriber destroys its socket once in a cycle, and stays disconnected for `awayMs` on average.
+ */
 export interface JitterCommand {
   readonly kind: 'jitter';
-  /** Where the writer connects. */
+  /** Address for the writer. */
   readonly url: string;
   readonly rate: number;
   readonly cycleMs: number;
@@ -145,7 +150,9 @@ export interface JitterCommand {
   readonly pid: number;
 }
 
-/** Waits until those that are attached have lost their server and are back, at most `withinMs`. Messages are published as soon as it is there. */
+/**
+ * Waits until the attached subscribers have lost their server and are back, at most `withinMs`. It publishes as soon as the server is back.
+ */
 export interface ComeBackCommand {
   readonly kind: 'come-back';
   readonly url: string;
@@ -153,31 +160,31 @@ export interface ComeBackCommand {
   readonly withinMs: number;
 }
 
-/** What those that came back saw. Times in milliseconds, NaN where there is nothing to tell. */
+/** The report of reconnecting subscribers. Times are in milliseconds; NaN without a sample. */
 export interface ReturnReport {
   readonly published: number;
-  /** Share of what was published that came to those it was for, over all subscribers. */
+  /** Share of the published messages that arrived, over all subscribers. */
   readonly deliveredShare: number;
   readonly lost: number;
-  /** Came twice, or behind a later message. */
+  /** Messages that arrived twice, or after a later one. */
   readonly repeated: number;
-  /** How often a subscriber came back and had everything again. */
+  /** Reconnects after which a subscriber had every message again. */
   readonly returned: number;
-  /** How often one had to begin anew instead of going on where it stood: with a snapshot, or with nothing. */
+  /** Reconnects without a resumption: the subscriber began with a snapshot, or with nothing. */
   readonly anew: number;
-  /** Attempts to connect that came to nothing, and connections that the server ended. */
+  /** Attempts to connect that failed, and connections that the server ended. */
   readonly failed: number;
-  /** From the attempt to connect to the open socket, of those that opened. */
+  /** From the attempt to connect to the open socket. Failed attempts are left out. */
   readonly openP99: number;
-  /** From the reopened socket to everything that was published until it opened. */
+  /** From the open socket to the last message that was published before it opened. */
   readonly replayP50: number;
   readonly replayP99: number;
-  /** From the first loss to the moment when each was back; then when a share of all subscribers were. */
+  /** From the first loss to the return of a share of all subscribers. */
   readonly backMs: readonly number[];
   readonly backAfter99Ms: number;
   readonly backAfterAllMs: number;
   readonly seconds: number;
-  /** Processor seconds of the server and of the load. */
+  /** Processor seconds of the server, and of the load. */
   readonly serverCpu: number;
   readonly loadCpu: number;
 }
@@ -203,11 +210,11 @@ export type LoadCommand =
 /** Commands that measure a window. */
 export type WindowCommand = PaceCommand | SaturateCommand | RequestCommand;
 
-/** What a window showed. Times in milliseconds, rates per second; NaN where nothing was sampled. */
+/** The report of a window. Times are in milliseconds, rates per second; NaN without a sample. */
 export interface WindowReport {
   readonly sent: number;
   readonly acknowledged: number;
-  /** Answered with an error. */
+  /** Writes that were answered with an error. */
   readonly refused: number;
   readonly deliveries: number;
   readonly seconds: number;
@@ -218,8 +225,8 @@ export interface WindowReport {
   /** Processor time of the server in the window. */
   readonly serverUser: number;
   readonly serverSystem: number;
-  /** Processor time of the other processes that were named, user and kernel together. */
+  /** Processor time of the other named processes, user and kernel together. */
   readonly others: readonly number[];
-  /** Share of one processor that the load used; near 1 the load was the bottleneck. */
+  /** Share of one processor that the load used. Near 1, the load was the bottleneck. */
   readonly loadCpu: number;
 }

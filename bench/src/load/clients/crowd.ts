@@ -11,10 +11,10 @@ import { Writer } from './writer.js';
 const OPENING_AT_ONCE = 100;
 const TICK_MS = 5;
 const LOOK_MS = 20;
-/** What may still be on its way at the end gets this long. */
+/** Time without any new message after which missing ones count as lost, in milliseconds. */
 const SETTLE_MS = 30_000;
 
-/** Clients of one group that check every message and come back whenever their connection is lost, and the writer of those messages. */
+/** Clients of one group that check every message and reconnect after each loss, and the writer of the messages. */
 export class Crowd {
   readonly #command: AttachCommand;
   readonly #returns = new Returns();
@@ -37,7 +37,9 @@ export class Crowd {
     return crowd;
   }
 
-  /** Each client destroys its socket once in a cycle, at a moment of its own, and opens another a while later. Messages flow all the time. */
+  /**
+   * Each client destroys its socket once in each cycle, at its own moment, and opens another one later. The writer publishes all the time.
+   */
   async jitter({ url, rate, cycleMs, awayMs, cycles, pid }: JitterCommand): Promise<ReturnReport> {
     const server = cpuTime(pid);
     const own = cpuTime(process.pid);
@@ -61,13 +63,15 @@ export class Crowd {
     return this.#report({ seconds, serverCpu: (user + system) / 1_000, loadCpu: (loads.user + loads.system) / 1_000 });
   }
 
-  /** Publishes for a while, and waits until everyone has everything. */
+  /** Publishes for a while, and waits until every client has every message. */
   async publish({ url, rate, windowMs }: PublishCommand): Promise<void> {
     await this.#publish(url, rate, new Promise((resolve) => setTimeout(resolve, windowMs)));
     await until(() => this.#isWhole(), SETTLE_MS);
   }
 
-  /** Waits until the server drops its clients and they are back, or `withinMs` have passed since; messages flow from the moment it is there again. */
+  /**
+   * Waits until the server has dropped its clients and they are back, at most `withinMs`. It publishes again as soon as the server is back.
+   */
   async comeBack({ url, rate, withinMs }: ComeBackCommand): Promise<ReturnReport> {
     const returns = this.#returns;
     const count = this.#clients.length;
@@ -98,7 +102,7 @@ export class Crowd {
     writer.close();
   }
 
-  /** Waits while messages still arrive, and counts the missing ones as lost when none has come for `SETTLE_MS`. */
+  /** Waits while messages still arrive. When none has arrived for `SETTLE_MS`, the missing ones count as lost. */
   async #settle(): Promise<void> {
     for (let arrived = -1, now = this.#arrived(); now > arrived; now = this.#arrived()) {
       arrived = now;
@@ -142,13 +146,13 @@ export class Crowd {
   }
 }
 
-/** Resolves when it is true, or the time is over. */
+/** Resolves when the condition is true, or when the time is over. */
 async function until(isTrue: () => boolean, withinMs: number): Promise<void> {
   const end = performance.now() + withinMs;
   while (!isTrue() && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
 }
 
-/** Tries until the server is there. */
+/** Tries to connect until the server accepts. */
 async function openWhenThere(open: () => Promise<Writer>): Promise<Writer> {
   const end = performance.now() + SETTLE_MS;
   for (;;) {

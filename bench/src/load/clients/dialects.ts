@@ -1,22 +1,28 @@
 import type { RawSocket } from './raw-socket.js';
 
-/** How one server is written to and watched. The load knows servers through this only. */
+/** Writes to one kind of server and reads from it. The load knows servers only through this interface. */
 export interface Dialect {
   watchUrl(base: string, group: string): string;
-  /** Called for each text until it answers true: the watcher is subscribed. `undefined`: the handshake has just ended. */
+  /**
+   * Called for each text until it returns true, which means that the watcher is subscribed. `undefined` stands for the end of the
+   * handshake.
+   */
   watcherReady(socket: RawSocket, group: string, text: string | undefined): boolean;
   writerReady(socket: RawSocket, text: string | undefined): boolean;
-  /** The script of `sink/sink.c` for a watcher: texts to expect and to send by turns, then the start of the text that says it is live. */
+  /**
+   * The script of a watcher for `sink/sink.c`: texts to expect and to send in turns, then the start of the text that confirms the
+   * subscription.
+   */
   sinkScript(group: string): readonly string[];
-  /** Whether a frame of this many bytes may need an answer or is no delivery, so that its text must be looked at. */
+  /** Whether a frame of this length may be something other than a delivery, so that its text must be read. */
   isSuspect(length: number): boolean;
-  /** Answers what has to be answered; false: the frame is no delivery. */
+  /** Sends an answer if the text needs one. Returns false when the frame is not a delivery. */
   isDelivery(socket: RawSocket, text: string): boolean;
-  /** The message that stores or publishes `data`, a JSON text. */
+  /** Returns the message that stores or publishes `data`, a JSON text. */
   set(group: string, item: string, data: string, call: number): string;
-  /** The call that a text acknowledges; undefined if it acknowledges none. */
+  /** Returns the number of the call that a text acknowledges; `undefined` if it acknowledges none. */
   acknowledged(text: string): number | undefined;
-  /** Whether such a text says that nothing was done. */
+  /** Whether such a text reports a failure. */
   isRefusal(text: string): boolean;
 }
 
@@ -25,7 +31,9 @@ export type DialectName = 'rivulet' | 'socket.io' | 'uwebsockets' | 'rivulet-cal
 const STREAM = 'bench';
 const CALL_PREFIX = '00000000-0000-4000-8000-';
 
-/** What subscribers of Rivulet get for an update. The peers push the same text, so that all of them carry the same bytes. */
+/**
+ * Returns the frame that subscribers of Rivulet get for an update. The peers push the same text, so that all servers send the same bytes.
+ */
 function change(group: string, item: string, data: string): string {
   const place = `"streamName":"${STREAM}","groupId":"${group}","id":"${item}"`;
   return `{"timestamp":${Date.now()},${place},"event":{"type":"update","data":${data}}}`;
@@ -89,7 +97,7 @@ const uwebsockets: Dialect = {
   isRefusal: () => false,
 };
 
-/** The same connections, but each write is a call that another worker answers. */
+/** The same connections as `rivulet`, with calls to another worker in place of writes. */
 const rivuletCalls: Dialect = {
   ...rivulet,
   set(_group, _item, data, call) {

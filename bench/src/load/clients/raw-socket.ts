@@ -1,25 +1,25 @@
 import { connect, type Socket } from 'node:net';
 
-/** What the load does with the frames of one socket. */
+/** Handles the frames of one socket. */
 export interface FrameReader {
-  /** Whether the payload of a data frame is wanted; `count` is called in any case. */
+  /** Whether the reader wants the payload of this data frame. `count` is called in both cases. */
   wantsPayload(length: number): boolean;
-  /** A data frame has come whole; the payload is there if it was wanted, and valid during the call only. */
+  /** Called for each complete data frame. The payload is present if the reader wanted it, and valid only during the call. */
   frame(payload: Buffer | undefined): void;
-  /** The handshake has ended; frames that came with it are still to be handed over. */
+  /** Called when the handshake has ended, before the frames that arrived with it. */
   opened?(socket: RawSocket): void;
-  /** It is gone, or was never there. */
+  /** Called when the connection has ended, or could not be made. */
   closed?(socket: RawSocket): void;
 }
 
 const NEWLINES = Buffer.from('\r\n\r\n');
 const NOTHING = Buffer.alloc(0);
-/** Every socket reads into this buffer: the kernel's data is looked at before the next read starts. */
+/** All sockets read into this one buffer, because each read is handled before the next one starts. */
 const SHARED = Buffer.allocUnsafeSlow(256 * 1_024);
 
 /**
- * A WebSocket client that counts: it looks at frame headers and skips what nobody wants to see, so that one process keeps up with millions of
- * frames per second. Masks with zero, which is a valid mask.
+ * A WebSocket client that reads frame headers and skips unwanted payloads, so that one process can count millions of frames a second. It
+ * masks with zero, which is a valid mask.
  */
 export class RawSocket {
   frames = 0;
@@ -28,10 +28,10 @@ export class RawSocket {
   #opened: (() => void) | undefined;
   #bytesPerSecond = Number.POSITIVE_INFINITY;
   #handshake: Buffer | undefined = NOTHING;
-  /** Start of a frame header that the last read cut off. */
+  /** First bytes of a frame header whose rest comes with the next read. */
   #header: Buffer = NOTHING;
   #opcode = 0;
-  /** Bytes of the current frame's payload that are still to come. */
+  /** Bytes of the current payload that have not arrived. */
   #left = 0;
   #wanted: Buffer[] | undefined;
 
@@ -47,7 +47,7 @@ export class RawSocket {
     this.#reader = reader;
     this.#socket = connect({ host: url.hostname, port: Number(url.port), onread });
     this.#socket.setNoDelay(true);
-    // What went wrong is told by `open`; who watches `closed` only needs to know that.
+    // `open` rejects with the error. `closed` only needs to resolve.
     this.#socket.on('error', () => {});
     this.#socket.on('close', () => reader.closed?.(this));
     this.#socket.write(
@@ -56,12 +56,12 @@ export class RawSocket {
     );
   }
 
-  /** Begins a connection; the reader is told how it goes. */
+  /** Begins a connection and notifies the reader of its progress. */
   static connect(address: string, reader: FrameReader): RawSocket {
     return new RawSocket(new URL(address), reader);
   }
 
-  /** Resolves when the handshake has ended. */
+  /** Resolves when the handshake has ended. Rejects when it fails. */
   static open(address: string, reader: FrameReader): Promise<RawSocket> {
     return new Promise((resolve, reject) => {
       const client = RawSocket.connect(address, reader);
@@ -71,7 +71,7 @@ export class RawSocket {
     });
   }
 
-  /** Bytes that were sent and have not reached the kernel. */
+  /** Bytes that were sent and are still buffered in this process. */
   get unsent(): number {
     return this.#socket.writableLength;
   }
@@ -80,7 +80,7 @@ export class RawSocket {
     this.#write(0x81, Buffer.from(text));
   }
 
-  /** Runs `sends` and hands all that it sends to the kernel in one write. */
+  /** Runs `sends`, and passes everything that it sends to the kernel in one write. */
   together(sends: () => void): void {
     this.#socket.cork();
     sends();
@@ -91,7 +91,7 @@ export class RawSocket {
     this.#socket.pause();
   }
 
-  /** Reads so many bytes per second from now on, on the average: after each read it rests for as long as that is worth. */
+  /** Limits reading to this many bytes per second on average. After each read the socket pauses for the matching time. */
   pace(bytesPerSecond: number): void {
     this.#bytesPerSecond = bytesPerSecond;
   }
@@ -149,7 +149,7 @@ export class RawSocket {
         continue;
       }
       if (this.#header.length > 0) {
-        // Rare: a header in two reads. Put together what is there and go on from its start.
+        // Rare: a header comes in two reads. Join its parts and start from its first byte.
         const joined = Buffer.concat([this.#header, data.subarray(at)]);
         this.#header = NOTHING;
         this.#readFrames(joined);

@@ -1,7 +1,7 @@
 import { Agent, get } from 'node:http';
 import type { Meter } from './window.js';
 
-/** Sends one request after another over one kept connection until the promise ends. */
+/** Sends one request after another over one connection, until the promise resolves. */
 export async function requestInTurn(url: string, meter: Meter, until: Promise<unknown>): Promise<void> {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   let ended = false;

@@ -3,43 +3,43 @@ import { type FrameReader, RawSocket } from './raw-socket.js';
 import type { Standpoint } from './standpoint.js';
 import { numberIn } from './update.js';
 
-/** The first try after a loss comes within this time, the following ones within a bound that doubles; milliseconds, full jitter. */
+/** Bound of the random delay before the first attempt after a loss, in milliseconds. The bound doubles with each further attempt. */
 const FIRST_TRY_MS = 1_000;
 const BASE_MS = 500;
 const CAP_MS = 20_000;
 
-/** What all clients of a load that come back see together. */
+/** Counts of all reconnecting clients of a load. */
 export class Returns {
-  /** From the reopened socket to everything that had been published until then; without those that began anew. */
+  /** From the open socket to the last message published before it opened. Clients without a resumption are left out. */
   readonly replay = new Latencies();
   /** From the attempt to connect to the open socket. */
   readonly open = new Latencies();
-  /** Attempts to connect that came to nothing, and connections that the server ended. */
+  /** Attempts to connect that failed, and connections that the server ended. */
   failed = 0;
-  /** Clients that have everything that had been published when their socket opened. */
+  /** Clients that have every message published before their socket opened. */
   back = 0;
-  /** Of those, how many came back after they had been there. */
+  /** Number of these clients that were connected before. */
   returned = 0;
   lost = 0;
-  /** Messages that came a second time, or behind a later one. */
+  /** Messages that arrived twice, or after a later one. */
   repeated = 0;
-  /** Answers that were no resumption of a client that had been there. */
+  /** Joins of reconnecting clients that the server did not resume. */
   anew = 0;
-  /** When each client was back last, by `performance.now()`; those that the server dropped. */
+  /** Time of the last return of each client that the server dropped, by `performance.now()`. */
   readonly backAt: number[] = [];
   firstDropAt: number | undefined;
-  /** Number of the last message that was published. */
+  /** Number of the last published message. */
   published = 0;
 }
 
-/** A subscriber that checks every message, may lose its connection at any time, and comes back to where it stood. */
+/** A subscriber that checks every message, and resumes from its position after a lost connection. */
 export class ReturningClient implements FrameReader {
   readonly #url: string;
   readonly #standpoint: Standpoint;
   readonly #returns: Returns;
   #socket: RawSocket | undefined;
   #tries = 0;
-  /** Number of the last message that counts, of the last that came, and how many were skipped between them. */
+  /** Number of the last counted message, of the last message that arrived, and of the messages missing between them. */
   #counted = 0;
   #last = 0;
   #skipped = 0;
@@ -59,12 +59,12 @@ export class ReturningClient implements FrameReader {
     this.#connect();
   }
 
-  /** Number of the last message that it has. */
+  /** Number of its last message. */
   get last(): number {
     return this.#counted;
   }
 
-  /** Destroys its socket, if it has one, and opens another after so many milliseconds. */
+  /** Destroys its socket, if it has one, and opens another one after this many milliseconds. */
   leave(awayMs: number): void {
     if (this.#socket === undefined) return;
     this.#away();
@@ -93,7 +93,7 @@ export class ReturningClient implements FrameReader {
   }
 
   closed(socket: RawSocket): void {
-    // One that was destroyed here has nothing to say any more.
+    // A socket that this client destroyed needs no handling.
     if (socket !== this.#socket) return;
     if (this.#isBack) this.#returns.firstDropAt ??= performance.now();
     this.#returns.failed++;
@@ -137,7 +137,7 @@ export class ReturningClient implements FrameReader {
 
   #answer(seen: 'resumed' | 'anew', payload: Buffer): void {
     this.#collecting = false;
-    // A snapshot shows everything up to its last message.
+    // A snapshot contains every message up to its last one.
     if (seen === 'anew') this.#last = Math.max(this.#last, numberIn(payload) ?? 0);
     this.#count();
     if (seen === 'anew' && this.#wasThere) this.#returns.anew++;

@@ -6,7 +6,7 @@ const SOURCE = fileURLToPath(new URL('../../../sink/sink.c', import.meta.url));
 const FOLDER = fileURLToPath(new URL('../../sink', import.meta.url));
 const BINARY = `${FOLDER}/sink`;
 
-/** The compiled counter of frames; undefined where there is no C compiler, and the load counts in Node, which is slower than some servers. */
+/** Returns the compiled frame counter; `undefined` without a C compiler. Then Node counts the frames, which is slower than some servers. */
 export function sinkBinary(): string | undefined {
   if (existsSync(BINARY) && statSync(BINARY).mtimeMs >= statSync(SOURCE).mtimeMs) return BINARY;
   mkdirSync(FOLDER, { recursive: true });

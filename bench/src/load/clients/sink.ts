@@ -8,11 +8,11 @@ export interface SinkOptions {
   readonly url: string;
   readonly group: string;
   readonly count: number;
-  /** What each of them reads as soon as it is subscribed; 0: nothing. Default: all that there is. */
+  /** Bytes that each subscriber reads per second once it is subscribed. 0: it stops reading. @default no limit */
   readonly bytesPerSecond?: number;
 }
 
-/** Many subscribers in a process that does nothing but count frames. */
+/** Many subscribers in a process that only counts frames. */
 export class Sink {
   readonly pid: number;
   readonly #child: ChildProcess;
@@ -25,7 +25,7 @@ export class Sink {
     this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   }
 
-  /** Resolves when all `count` subscriptions are live. */
+  /** Resolves when all `count` clients are subscribed. */
   static async open(options: SinkOptions): Promise<Sink> {
     const { binary, dialect, url: base, group, count, bytesPerSecond } = options;
     const url = new URL(dialect.watchUrl(base, group));
@@ -42,7 +42,7 @@ export class Sink {
     return sink;
   }
 
-  /** Data frames since the subscriptions went live. */
+  /** Data frames since all clients were subscribed. */
   async frames(): Promise<number> {
     this.#child.stdin?.write('frames\n');
     return Number(await this.#line());

@@ -2,14 +2,14 @@ import type { RawSocket } from './raw-socket.js';
 import { numberIn, wholeNumber } from './update.js';
 
 /**
- * What a frame means to a client that comes back: the number of the message that it carries, or
- * - `resumed`: the join is answered, what was missed follows or has come;
- * - `collecting`: messages that follow count when `resumed` comes;
- * - `anew`: the server had to begin again, with a snapshot or with nothing.
+ * The meaning of a frame for a reconnecting client. It is the number of the message in the frame, or one of:
+ * - `resumed`: the server has answered the join, and the missed messages follow or have arrived;
+ * - `collecting`: the messages that follow count when `resumed` arrives;
+ * - `anew`: the server did not resume. It sent a snapshot, or nothing.
  */
 export type Seen = number | 'resumed' | 'collecting' | 'anew' | undefined;
 
-/** Where one client stands in its group, and how it says so to the server when it comes back. */
+/** Keeps the position of one client in its group, and sends it to the server after a reconnect. */
 export interface Standpoint {
   opened(socket: RawSocket): void;
   frame(socket: RawSocket, payload: Buffer): Seen;
@@ -24,7 +24,7 @@ const OF_STREAM = 's'.charCodeAt(0);
 const QUOTE = '"'.charCodeAt(0);
 const OFFSET = Buffer.from('"offset":');
 
-/** Joins with `since` (PROTOCOL.md, RV-4 to RV-8). */
+/** Resumes with `since` (PROTOCOL.md, RV-4 to RV-8). */
 class RivuletStandpoint implements Standpoint {
   readonly #group: string;
   #epoch: string | undefined;
@@ -44,7 +44,7 @@ class RivuletStandpoint implements Standpoint {
 
   frame(_socket: RawSocket, payload: Buffer): Seen {
     if (payload[TYPE_AT] !== OF_STREAM) return this.#control(payload.toString());
-    // Changes end with their offset, a `sync` with a text.
+    // A change ends with its offset, and a `sync` with a text.
     if (payload[payload.length - 2] === QUOTE) return this.#sync(payload.toString());
     if (!this.#collecting) this.#offset = wholeNumber(payload, payload.lastIndexOf(OFFSET) + OFFSET.length);
     return numberIn(payload);
@@ -62,7 +62,7 @@ class RivuletStandpoint implements Standpoint {
       this.#offset = data.offset ?? 0;
       return 'resumed';
     }
-    // Nothing here is an event, whose loss a gap would tell; errors end the run by what is missing.
+    // This load sends no events, so a gap needs no handling. A lost message shows in the report.
     return undefined;
   }
 
@@ -78,7 +78,7 @@ class RivuletStandpoint implements Standpoint {
 const FOUR = '4'.charCodeAt(0);
 const TWO = '2'.charCodeAt(0);
 
-/** Connects with the id of its session and the offset that came with the last event: connection-state recovery of Socket.IO 4.6 and later. */
+/** Resumes with the id of the session and the offset of the last event: connection-state recovery of Socket.IO 4.6 and later. */
 class SocketIoStandpoint implements Standpoint {
   readonly #group: string;
   #session: string | undefined;

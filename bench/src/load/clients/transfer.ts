@@ -2,12 +2,12 @@ import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import type { TransferCommand, TransferReport } from './commands.js';
 
-/** What SDKs write at once. */
+/** Bytes of one write, as in the SDKs. */
 const CHUNK_BYTES = 65_536;
-/** What may wait in the writer, as in the streams of the SDKs. */
+/** Bytes that may wait in the writer, as in the streams of the SDKs. */
 const MOST_UNSENT = 16 * CHUNK_BYTES;
 
-/** Both ends of a transfer in this process: one socket writes, another reads. */
+/** Runs both ends of a transfer in this process: one socket writes, another one reads. */
 export async function transfer({ through, url, bytes }: TransferCommand): Promise<TransferReport> {
   const ends = through === 'rivulet' ? await createChannel(url) : { write: `${url}?dir=write`, read: `${url}?dir=read` };
   const reader = await open(ends.read);

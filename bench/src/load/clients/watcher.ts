@@ -3,14 +3,14 @@ import { type FrameReader, RawSocket } from './raw-socket.js';
 import { sentAt } from './update.js';
 import type { Meter } from './window.js';
 
-/** One subscriber. It counts deliveries; a sampled one also reads when each message was due. */
+/** One subscriber. It counts deliveries. A sampled subscriber also reads the planned time of each message. */
 export class Watcher implements FrameReader {
   readonly #dialect: Dialect;
   readonly #group: string;
   readonly #meter: Meter;
   readonly #sampled: boolean;
   readonly #ready: () => void;
-  /** Texts that came before the subscription was live; the socket itself may be handed over after the first of them. */
+  /** Texts that arrived before the subscription was confirmed. The constructor may return only after the first of them. */
   readonly #early: (string | undefined)[] = [undefined];
   #socket: RawSocket | undefined;
   #isReady = false;
@@ -23,7 +23,7 @@ export class Watcher implements FrameReader {
     this.#ready = ready;
   }
 
-  /** Resolves when the subscription is live. */
+  /** Resolves when the subscription is confirmed. */
   static async open(dialect: Dialect, url: string, group: string, meter: Meter, sampled: boolean): Promise<Watcher> {
     let watcher: Watcher | undefined;
     await new Promise<void>((resolve, reject) => {
@@ -54,7 +54,7 @@ export class Watcher implements FrameReader {
     if (due !== undefined) this.#meter.delivery.add(performance.timeOrigin + performance.now() - due);
   }
 
-  /** Reads no more than that from now on; nothing at 0. */
+  /** Limits reading to this many bytes per second. With 0 it stops reading. */
   slowDown(bytesPerSecond: number): void {
     if (bytesPerSecond === 0) this.#socket?.pause();
     else this.#socket?.pace(bytesPerSecond);

@@ -5,19 +5,19 @@ import type { Sink } from './sink.js';
 
 export type WindowOptions = Pick<PaceCommand, 'pid' | 'others' | 'warmUpMs' | 'windowMs'>;
 
-/** Counts of the whole load; a window is the difference of two looks at them. */
+/** Counts since the start of the load. A window is the difference of two readings. */
 export class Meter {
   sent = 0;
   acknowledged = 0;
-  /** Answered with an error. */
+  /** Writes that were answered with an error. */
   refused = 0;
   deliveries = 0;
-  /** Subscribers that are counted elsewhere. */
+  /** Deliveries that another process counts. */
   readonly sinks: Sink[] = [];
   readonly delivery = new Latencies();
   readonly ack = new Latencies();
 
-  /** Waits out the warm-up, then measures one window. The load runs on meanwhile. */
+  /** Waits for the warm-up to end, then measures one window. The load runs on meanwhile. */
   async window({ pid, others = [], warmUpMs, windowMs }: WindowOptions): Promise<WindowReport> {
     await elapse(warmUpMs);
     this.delivery.clear();
@@ -57,7 +57,7 @@ export class Meter {
   }
 }
 
-/** User and kernel time of each process since then. */
+/** Returns user and kernel time of each process since the first reading. */
 function together(pids: readonly number[], before: readonly CpuTime[]): number[] {
   return pids.map((pid, index) => {
     const { user, system } = cpuSince(pid, before[index] ?? { user: 0, system: 0 });

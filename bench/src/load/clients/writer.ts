@@ -4,14 +4,14 @@ import { type FrameReader, RawSocket } from './raw-socket.js';
 import { type Content, UPDATES } from './update.js';
 import type { Meter } from './window.js';
 
-/** What may wait in the writer before it holds back: a server that has collapsed must not take the load with it. */
+/** Bytes that may wait in the writer. Beyond them it pauses, so that an overloaded server does not exhaust the memory of the load. */
 const MOST_UNSENT = 16 * 1_024 * 1_024;
-/** Due times of calls that are not acknowledged yet, by number; more than are ever in flight. */
+/** Size of the ring of planned times, by number of the call. It exceeds the calls that are ever in flight. */
 const RING = 1 << 20;
-/** For a round of writes. */
+/** Longest time of one round of writes, in milliseconds. */
 const ROUND_MS = 300_000;
 
-/** The one connection that writes. */
+/** The connection of the writer. */
 export class Writer implements FrameReader {
   readonly #dialect: Dialect;
   readonly #meter: Meter;
@@ -64,7 +64,7 @@ export class Writer implements FrameReader {
     this.#acknowledged?.();
   }
 
-  /** Writes at an even rate until the promise ends. */
+  /** Writes at an even rate until the promise resolves. */
   async pace(places: Places, rate: number, until: Promise<unknown>): Promise<void> {
     const start = performance.now();
     let written = 0;
@@ -78,14 +78,14 @@ export class Writer implements FrameReader {
     clearInterval(timer);
   }
 
-  /** Keeps `inFlight` writes unanswered until the promise ends. */
+  /** Keeps `inFlight` writes unanswered until the promise resolves. */
   async saturate(places: Places, inFlight: number, until: Promise<unknown>): Promise<void> {
     this.#keep(places, inFlight, Number.POSITIVE_INFINITY, () => {});
     await until;
     this.#acknowledged = undefined;
   }
 
-  /** Writes so often, with at most `inFlight` unanswered, and resolves when all is acknowledged; rejects when something was refused, or lost. */
+  /** Makes `count` writes with at most `inFlight` unanswered. Resolves when all are acknowledged. Rejects when one was refused or lost. */
   async round(places: Places, count: number, inFlight: number): Promise<void> {
     const refused = this.#meter.refused;
     await new Promise<void>((resolve, reject) => {
@@ -104,7 +104,7 @@ export class Writer implements FrameReader {
     if (this.#meter.refused > refused) throw new Error(`${this.#meter.refused - refused} of ${count} writes were refused`);
   }
 
-  /** Writes `most` times at most; `done` is called when all of them are answered. */
+  /** Makes at most `most` writes. Calls `done` when all of them are answered. */
   #keep(places: Places, inFlight: number, most: number, done: () => void): void {
     let owed = inFlight;
     let left = most;
@@ -122,7 +122,7 @@ export class Writer implements FrameReader {
       if (unanswered === 0) done();
       if (scheduled) return;
       scheduled = true;
-      // After all answers of this read: the refill is one write.
+      // Refill after all answers of this read, so that the new calls leave in one write.
       queueMicrotask(refill);
     };
     refill();

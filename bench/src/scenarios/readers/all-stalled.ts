@@ -11,7 +11,7 @@ const MESSAGES = 32_000;
 const LOOK_MS = 20;
 const MIB = 1_048_576;
 
-/** All 1,000 subscribers of a group stop reading while it goes on: what the engine keeps for them. */
+/** Measures the memory that the engine keeps for 1,000 subscribers of a group that all stop reading. */
 export const allStalled: Scenario = {
   name: 'all-stalled',
   async run(effort, say) {
@@ -32,8 +32,8 @@ export const allStalled: Scenario = {
         target('bytes of the largest session', Math.max(...runs('all stalled: largest session')), 'at most', 262_144),
       ],
       notes: [
-        `${MESSAGES.toLocaleString('en')} messages of 200 bytes, several times what the kernel keeps for a connection. The peer is the same engine with all reading.`,
-        `Anonymous memory of the engine, looked at every ${LOOK_MS} ms, over that with all subscribed, after garbage collection; the group's log and garbage are in it.`,
+        `${MESSAGES.toLocaleString('en')} messages of 200 bytes, several times the kernel buffer of a connection. The peer is the same engine while all read.`,
+        `Anonymous memory of the engine, sampled every ${LOOK_MS} ms, beyond that with all subscribed, after garbage collection. It includes the log of the group, and garbage.`,
       ],
     };
   },

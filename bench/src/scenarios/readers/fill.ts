@@ -5,7 +5,7 @@ const IN_FLIGHT = 256;
 const WINDOW_MS = 250;
 const MOST_WINDOWS = 400;
 
-/** Writes so many messages as fast as they are taken: 16,000 are more than the kernel keeps for a connection that is not read. */
+/** Writes this many messages as fast as the engine takes them. 16,000 are more than the kernel buffers for a stalled connection. */
 export async function fill(load: LoadProcess, server: ServerProcess, group: string, messages: number): Promise<void> {
   const saturate = { kind: 'saturate', dialect: 'rivulet', url: server.writeUrl, group, inFlight: IN_FLIGHT } as const;
   let written = 0;

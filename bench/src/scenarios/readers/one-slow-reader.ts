@@ -15,14 +15,14 @@ const WINDOWS = 9;
 const LOOK_MS = 500;
 const GROUP = 'room';
 
-/** The one of 1,000 that is slower than what is sent to it. */
+/** The one reader that is slower than its messages. */
 export interface SlowReader {
   readonly scenario: string;
-  /** What figures call it. */
+  /** The name of the reader in figures. */
   readonly label: string;
-  /** 0: it reads nothing. */
+  /** Bytes that it reads per second; 0: it reads nothing. */
   readonly bytesPerSecond: number;
-  /** How long it stays at the end, while it is looked at whether it is still there. */
+  /** How long it stays after the last window, to see whether the engine disconnects it, in milliseconds. */
   readonly staysMs: number;
 }
 
@@ -31,7 +31,7 @@ export interface OthersMeasured {
   readonly targets: readonly Target[];
 }
 
-/** Alternates windows with and without one slow reader on one engine: what the others notice, and what the reader costs. */
+/** Alternates windows with and without one slow reader at one engine. Measures its effect on the other readers, and its cost. */
 export async function besideOneSlowReader(reader: SlowReader, effort: Effort, say: (line: string) => void): Promise<OthersMeasured> {
   const group = await Group.open(reader, effort);
   try {
@@ -51,7 +51,7 @@ export async function besideOneSlowReader(reader: SlowReader, effort: Effort, sa
   return report(reader.label, group.figures);
 }
 
-/** An engine, the readers that keep up with it, and now and then the one that does not. */
+/** An engine with its fast readers, and at times the slow reader. */
 class Group {
   readonly figures = new Figures();
   readonly #reader: SlowReader;
@@ -115,7 +115,8 @@ class Group {
 
   async #measure(name: string): Promise<void> {
     const { warmUpMs, windowMs, scale } = this.#effort;
-    // More than the kernel keeps for a connection: from here on the slow one is the engine's business. The other turns get the same.
+    // More bytes than the kernel buffers for a connection: from here on the engine must buffer for the slow reader. Turns without it get
+    // the same.
     await fill(this.#load, this.#server, GROUP, FILL_MESSAGES * scale);
     const window = await this.#write(warmUpMs, windowMs);
     this.figures.add(`${name}: p50 of the others`, 'ms', window.deliveryP50);

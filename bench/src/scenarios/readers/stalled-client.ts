@@ -1,7 +1,7 @@
 import type { Scenario } from '../../scenario.js';
 import { besideOneSlowReader, RATE } from './one-slow-reader.js';
 
-/** One client of 1,000 stops reading: what the others notice, and what it costs the engine. */
+/** Measures a client that stops reading beside 1,000 others: its effect on them, and its cost. */
 export const stalledClient: Scenario = {
   name: 'stalled-client',
   async run(effort, say) {

@@ -4,14 +4,14 @@ import { itemOf, updateText } from '../../load/clients/update.js';
 import { cpuSince, cpuTime } from '../../measure/process-usage.js';
 import type { BareRedisLoop, BareRedisReport } from './bare-redis-loop-process.js';
 
-// The most that one connection of the client gives for the script of a stream::set: one command for each change, nothing else around it.
+// The upper bound for one connection of the client: it sends one command for each change of a stream::set, and does nothing else.
 const { url, redis, recorded, inFlight, warmUpMs, windowMs } = (await json(process.stdin)) as BareRedisLoop;
 
-/** A command that was seen, and which of its words stand for the item and for its value. */
+/** A recorded command, and which of its words contain the item and its value. */
 interface Seen {
   readonly words: readonly string[];
   readonly value: number;
-  /** Each with the texts around the name of the item. */
+  /** Words with the name of the item, each with the texts around it. */
   readonly items: readonly { readonly at: number; readonly around: readonly string[] }[];
 }
 
@@ -32,7 +32,7 @@ function wordsOf({ words, value, items }: Seen, call: number): string[] {
 }
 
 const seen = recorded.map(look);
-// Without a timer for each command, which is what the client does by default, and slower.
+// The default of the client is a timer for each command, which is slower.
 const client = createClient({ url, commandOptions: { timeout: 0 } });
 await client.connect();
 

@@ -6,26 +6,26 @@ import { pin, SERVER_CPU } from '../../servers/server-process.js';
 
 const MAIN = fileURLToPath(new URL('./bare-redis-loop-main.js', import.meta.url));
 
-/** What the loop reads from its standard input, as JSON. */
+/** The input of the loop, as JSON on its standard input. */
 export interface BareRedisLoop {
   readonly url: string;
-  /** Process id of the server, for its processor time. */
+  /** Process id of Redis, for its processor time. */
   readonly redis: number;
-  /** Commands that each write one item, which go round with other items and values. */
+  /** Commands that each write one item. The loop sends them in turn, with other items and values. */
   readonly recorded: readonly (readonly string[])[];
   readonly inFlight: number;
   readonly warmUpMs: number;
   readonly windowMs: number;
 }
 
-/** What the loop writes to its standard output. Times are of a processor, per write. */
+/** The output of the loop, as JSON on its standard output. Times are processor times per write. */
 export interface BareRedisReport {
   readonly perSecond: number;
   readonly ownMicros: number;
   readonly redisMicros: number;
 }
 
-/** Runs the bare loop in a process of its own on the servers' processor. */
+/** Runs the bare loop in its own process, on the processor of the servers. */
 export async function runBareRedisLoop(loop: BareRedisLoop): Promise<BareRedisReport> {
   const child = spawn(...pin(SERVER_CPU, process.execPath, [MAIN]), { stdio: ['pipe', 'pipe', 'inherit'] });
   const ended = once(child, 'exit');

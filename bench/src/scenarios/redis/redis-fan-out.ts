@@ -10,18 +10,20 @@ import type { ServerOptions } from '../../servers/server-options.js';
 import { type ServerProcess, startServer } from '../../servers/server-process.js';
 
 const SUBSCRIBERS = 500;
-/** Promised of the first one; at the last one, which none reaches, each shows its peak. */
+/**
+ * Offered rates, in updates per second. The promise is about the first one. No server reaches the last one, so it shows the peak of each.
+ */
 const RATES = [100, 1_000, 16_000] as const;
-/** Subscribers that measure latency, of all servers together; the others count. */
+/** Subscribers that measure latency, over all servers. The other ones count. */
 const SAMPLED = 20;
-/** The load used so much of its processor that it may have held the servers back. */
+/** Share of its processor above which the load may have limited the servers. */
 const LOAD_BOUND = 0.9;
 
 interface Side {
   readonly name: string;
   readonly server: 'rivulet' | 'socket.io';
   readonly servers: number;
-  /** Over a Redis; without one the engine stores on its disk. */
+  /** Whether the servers share a Redis. Otherwise the engine stores on its disk. */
   readonly over?: ServerOptions['adapter'] | 'engines';
 }
 
@@ -34,7 +36,7 @@ const SIDES: readonly Side[] = [
 ];
 const [TWO, ONE, , PUB_SUB, STREAMS] = SIDES.map(({ name }) => name);
 
-/** One writer, one group, 500 subscribers of two servers that share a Redis, updates of 200 bytes written at the first one. */
+/** Measures one group with 500 subscribers at two servers that share a Redis. One writer sends updates of 200 bytes to the first server. */
 export const redisFanOut: Scenario = {
   name: 'redis-fan-out',
   needsRedis: true,
@@ -118,7 +120,7 @@ async function measure({ side, servers, redis, rate, effort, figures, loadBound,
   }
 }
 
-/** As many at each server. */
+/** Splits the subscribers evenly over the servers. */
 async function subscribe(load: LoadProcess, { server: dialect }: Side, servers: readonly ServerProcess[], effort: Effort): Promise<void> {
   const count = Math.ceil((SUBSCRIBERS * effort.scale) / servers.length);
   const sampled = Math.min(SAMPLED / servers.length, count);
@@ -136,14 +138,14 @@ function report(figures: Figures, loadBound: ReadonlySet<string>, refused: Reado
   const ratio = (what: string, of: string | undefined, to: string | undefined) => at100(of, what) / at100(to, what);
   const cpu = 'server CPU per delivery';
   const notes = [
-    `${SUBSCRIBERS} subscribers in all, half of them at each of two servers; everything is written at the first. "One engine" stores on its disk, durably.`,
-    'Redis keeps nothing on disk. It shares the processor with the servers, and its time is told apart; the CPU of two servers is that of both.',
-    'Updates have 200 bytes; all servers push the same text. Rivulet stores each in the Redis, Socket.IO passes them on.',
-    'Latency counts from the moment a message was due. Beyond its peak Socket.IO acknowledges what has not reached Redis: its time there tells nothing.',
+    `${SUBSCRIBERS} subscribers in total, half of them at each of two servers. All writes go to the first server. "One engine" stores on its disk, durably.`,
+    'Redis stores nothing on disk. It shares the processor with the servers, and has a figure of its own. The CPU of two servers is the sum of both.',
+    'Updates have 200 bytes, and all servers push the same text. Rivulet stores each update in the Redis. Socket.IO only forwards it.',
+    'Latency counts from the planned time of a message. Beyond its peak, Socket.IO acknowledges messages that have not reached Redis, so its latency means nothing there.',
   ];
   if (loadBound.size > 0)
     notes.push(`The load generator was the bottleneck (over ${LOAD_BOUND * 100} % of its processor) in: ${[...loadBound].join(', ')}.`);
-  if (refused.size > 0) notes.push(`Some writes were refused, and are in no figure, in: ${[...refused].join(', ')}.`);
+  if (refused.size > 0) notes.push(`Some writes were refused and are in no figure: ${[...refused].join(', ')}.`);
   return {
     scenario: redisFanOut.name,
     title: 'Two servers over one Redis, 250 subscribers of one group on each',

@@ -7,12 +7,15 @@ import { RedisTap } from '../../servers/redis-tap.js';
 import { type ServerProcess, startServer } from '../../servers/server-process.js';
 
 const GROUPS = 100_000;
-/** Of them the node has subscribers of so many, one of each. */
+/** Groups with one subscriber at the measured engine. */
 const SERVED = 100;
 const IN_FLIGHT = 256;
 const RATIO = 'all groups / its own: ';
 
-/** What a node hears from Redis that serves 100 of 100,000 groups, while all of them are written and while only its own are, each as often. */
+/**
+ * Measures what Redis sends to an engine that serves 100 of 100,000 groups. Windows alternate: all groups are written, or only those 100,
+ * each at the same rate.
+ */
 export const redisGroups: Scenario = {
   name: 'redis-groups',
   needsRedis: true,
@@ -27,7 +30,7 @@ export const redisGroups: Scenario = {
     });
     return {
       scenario: redisGroups.name,
-      title: `What a node of ${SERVED} groups hears from Redis while ${GROUPS.toLocaleString('en')} are written`,
+      title: `Data from Redis to an engine of ${SERVED} groups while ${GROUPS.toLocaleString('en')} are written`,
       figures: figures.list(),
       targets: [
         target(
@@ -39,8 +42,8 @@ export const redisGroups: Scenario = {
         target('messages of Redis, likewise', figures.median(`${RATIO}messages`), 'at most', 1.1),
       ],
       notes: [
-        `Another node writes once to each of ${GROUPS.toLocaleString('en')} groups, ${IN_FLIGHT} in flight; then once to each of the ${SERVED}, evenly over the same time.`,
-        'A tap between the node and Redis counts what Redis sends, all of it: heartbeats, answers to what the node asks, and what is published.',
+        `Another engine writes once to each of ${GROUPS.toLocaleString('en')} groups, ${IN_FLIGHT} in flight; then once to each of the ${SERVED}, evenly over the same time.`,
+        'A tap between the engine and Redis counts all data of Redis: answers, published messages, and heartbeats.',
       ],
     };
   },
@@ -113,7 +116,7 @@ async function writeToItsOwn({ writer, load, served }: Setup, seconds: number): 
   if (refused > 0) throw new Error(`${refused} writes were refused`);
 }
 
-/** What Redis tells the node meanwhile, and what that costs it. */
+/** Measures what Redis sends to the engine in a window, and the processor time that it costs. */
 async function heard({ node, tap }: Setup, work: () => Promise<void>) {
   const [before, cpu, start] = [tap.counts(), cpuTime(node.pid), performance.now()];
   await work();

@@ -16,7 +16,10 @@ interface Turn {
   readonly figures: Figures;
 }
 
-/** Acknowledged stream::set per second of one engine over one Redis, beside a bare client that runs the same script for each change. */
+/**
+ * Measures acknowledged stream::set calls per second of one engine over one Redis, beside a bare client that runs the same script for each
+ * change.
+ */
 export const redisSets: Scenario = {
   name: 'redis-sets',
   needsRedis: true,
@@ -30,7 +33,7 @@ export const redisSets: Scenario = {
           const turn = { redis, groups, effort, figures };
           const recorded = await recordSets(redis, groups);
           const sides = [() => measureEngine(turn), () => measureBareLoop(turn, recorded)];
-          // Whoever comes second finds the items there: sides take turns in going first.
+          // The second side finds existing items, so the sides take turns in going first.
           for (const side of run % 2 === 0 ? sides : sides.toReversed()) await side();
         } finally {
           await redis.stop();
@@ -45,8 +48,8 @@ export const redisSets: Scenario = {
       figures: figures.list(),
       targets: GROUPS.map((groups) => target(`rivulet / bare client, ${named(groups)}`, share(groups), 'at least', 0.5)),
       notes: [
-        'The bare client (@redis/client) sends the very commands that an engine was seen to send, one for each change, with other items and values.',
-        'It shares the processor with Redis, as the engine does. The engine puts what comes for one group at the same time into one command.',
+        'The bare client (@redis/client) sends the recorded commands of an engine, one for each change, with other items and values.',
+        'It shares the processor with Redis, as the engine does. The engine combines simultaneous writes of one group into one command.',
       ],
     };
   },
