@@ -1,7 +1,18 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const source = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+const TIERS = ['unit', 'integration', 'system'] as const;
+
+/** Starts the tiers with the longest files first, so that no long file runs alone at the end. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ project }: TestSpecification) => -TIERS.findIndex((name) => name === project.name);
+    return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));
+  }
+}
 
 export default defineConfig({
   resolve: {
@@ -24,14 +35,15 @@ export default defineConfig({
     ],
   },
   test: {
-    projects: (['unit', 'integration', 'system'] as const).map((name) => ({
+    projects: TIERS.map((name) => ({
       extends: true,
       test: { name, include: [`{packages,examples}/*/test/${name}/**/*.test.ts`, `{bench,scripts}/test/${name}/**/*.test.ts`] },
     })),
     // A test that was singled out while working must not hide the others.
     allowOnly: false,
-    // Most of them wait most of the time: for deadlines, for reconnects, for processes to start.
-    maxWorkers: 2,
+    // Most test files wait most of the time: for deadlines, for reconnects, for processes to start.
+    maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
     // These bounds only end a test that hangs: on a busy machine a step can take many times as long as on a quiet one.
     testTimeout: 120_000,
     hookTimeout: 180_000,

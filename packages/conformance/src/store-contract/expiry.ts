@@ -148,8 +148,8 @@ export const expiryClauses: readonly StoreClause[] = [
         { ...set('later', '1'), ...ttl(2 * DAY) },
         { ...set('held', '1'), ...held(1_500) },
         { ...set('long', '1'), ...held(DAY) },
-        { ...set('taken', '1'), ...held(1_500) },
-        { ...set('freed', '1'), ...held(1_500) },
+        { ...set('taken', '1'), ...held(60_000) },
+        { ...set('freed', '1'), ...held(60_000) },
       ]);
       await open.store.close();
       now += DAY;
