@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureSystemPackages } from './set-up/debian-packages.mjs';
 import { ensureLanguageClients } from './set-up/language-clients.mjs';
-import { ALL_PROJECTS, ensureBuilt, ensureInstalled, fail, ROOT, runTool, SetupError, say } from './set-up/workspace.mjs';
+import { ALL_PROJECTS, ensureBuilt, ensureInstalled, fail, ROOT, SetupError, say } from './set-up/workspace.mjs';
+import { checkFormat, checkLint, checkTypes, passes } from './testing/checks.mjs';
 import { isDocumented } from './testing/client-matrix.mjs';
 import { summaryLine } from './testing/test-summary.mjs';
 
@@ -43,13 +44,6 @@ async function setUp() {
     return false;
   }
 }
-
-/**
- * @param {string} program
- * @param {readonly string[]} args
- * @param {NodeJS.ProcessEnv} [env]
- */
-const passes = async (program, args, env = {}) => (await runTool(ROOT, program, args, { stdout: 'stdout', env })) === 0;
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
 /** Which clients can do what, as the tests that ran show it. */
@@ -105,9 +99,9 @@ async function leavesTreeAlone(before) {
 
 const treeBefore = changedFiles();
 await step('set-up', setUp);
-await step('format', () => passes('@biomejs/biome/bin/biome', ['check', '--linter-enabled=false', '.']));
-await step('lint', () => passes('oxlint/bin/oxlint', ['--type-aware', '--deny-warnings']));
-await step('types', () => passes('typescript/bin/tsc', ['-p', 'tsconfig.test.json']));
+await step('format', checkFormat);
+await step('lint', checkLint);
+await step('types', checkTypes);
 await step('tests', runTests);
 // A run of some tests shows some clients only.
 if (process.argv.length === 2) await step('clients', clientsAsDocumented);

@@ -4,15 +4,15 @@ import { RETIRED_FILES, RETIRED_NAMES } from './retired-names.mjs';
 import { sentencesOf, wordsOf } from './sentences.mjs';
 
 /** The check fails above this many words; writers aim at 25. */
-export const MOST_WORDS = 30;
+const MOST_WORDS = 30;
 /** Characters of a table cell as a reader sees it. */
-export const MOST_CELL_CHARS = 200;
+const MOST_CELL_CHARS = 200;
 /** Columns of a line of prose, in Markdown and in comments. */
-export const WIDTH = 140;
+const WIDTH = 140;
 /** Words that hide the actor when a sentence opens with them. */
 const OPENERS = /^["'(]?(Of|What|Who|Whoever|Whom|Whose|Those|One that|One who)\b(?!.*\?["')]?$)/;
 /** Phrases that the project does not use; the standard words are in docs/glossary.md. */
-export const RETIRED_PHRASES = [
+const RETIRED_PHRASES = [
   'who knows positions',
   'knows positions',
   'knows no positions',

@@ -94,7 +94,7 @@ export function fail(error) {
  * @param {readonly string[]} args
  * @returns {Promise<number>}
  */
-async function runNpm(root, args) {
+export async function runNpm(root, args) {
   // Under `npm start` this names the npm that runs us, which need not be the first one on the path.
   const npm = process.env['npm_execpath'];
   try {

@@ -1,7 +1,7 @@
 /**
  * The columns: what a client of a kind can do. A client is in the table of which it has a cell.
  */
-export const CAPABILITIES = /** @type {const} */ ({
+const CAPABILITIES = /** @type {const} */ ({
   Workers: ['calls', 'void', 'trigger types', 'triggers', 'streams', 'state', 'createStream', 'restart', 'telemetry'],
   'Stream clients': ['join', 'changes', 'events', 'order', 'reconnect', 'refusal', 'sub-protocols'],
 });

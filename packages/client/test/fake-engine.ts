@@ -12,7 +12,7 @@ export interface Message {
 }
 
 /** A queue of values. `next` resolves with the oldest value, now or when one comes. */
-export class Inbox<T> {
+class Inbox<T> {
   readonly #here: T[] = [];
   readonly #waiting: ((value: T) => void)[] = [];
 

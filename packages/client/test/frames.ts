@@ -2,7 +2,7 @@
 
 const STREAM = { type: 'stream', timestamp: 1, streamName: 'chat', groupId: 'r1' } as const;
 
-export const value = (id: string, text: string) => ({ id, text });
+const value = (id: string, text: string) => ({ id, text });
 
 type Extra = Readonly<Record<string, unknown>>;
 

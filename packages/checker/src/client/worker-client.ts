@@ -232,7 +232,7 @@ export class WorkerClient {
 }
 
 /** Where a write stands, if the answer tells. */
-export function positionOf(answer: unknown): {
+function positionOf(answer: unknown): {
   readonly e?: string;
   readonly s?: number;
   readonly unchanged?: boolean;

@@ -1,6 +1,6 @@
 import type { Random } from '@rivulet/testkit/random';
 
-export const OPCODE = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
+const OPCODE = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
 
 const FIN = 0x80;
 const MASKED = 0x80;
@@ -8,7 +8,7 @@ const MASKED = 0x80;
 const MASK_BYTES = 4;
 
 /** A whole frame of a client. `first`: the first byte, with flags and opcode. */
-export function frame(payload: string | Buffer, first: number = FIN | OPCODE.text): Buffer {
+function frame(payload: string | Buffer, first: number = FIN | OPCODE.text): Buffer {
   const length = typeof payload === 'string' ? Buffer.byteLength(payload) : payload.length;
   const at = headBytes(length);
   const bytes = Buffer.allocUnsafe(at + length);

@@ -106,7 +106,7 @@ export function strangeJson(random: Random): string {
 type Tree = Record<string, unknown>;
 
 /** Exchanges, adds or drops one value somewhere in the tree. */
-export function spoil(tree: object, random: Random): void {
+function spoil(tree: object, random: Random): void {
   let holder = tree as Tree;
   for (let depth = 0; depth < 8; depth++) {
     const keys = Object.keys(holder);
@@ -144,7 +144,7 @@ const PIECES: readonly string[] = [
 ];
 
 /** Drops, doubles and exchanges characters of a text. */
-export function cutUp(text: string, random: Random): string {
+function cutUp(text: string, random: Random): string {
   let result = text;
   for (let changes = random.between(1, 4); changes > 0; changes--) {
     const at = random.below(result.length + 1);

@@ -241,7 +241,7 @@ function outOfReach(): RivuletError {
   return new RivuletError('STORE_UNAVAILABLE', 'the store is out of reach');
 }
 
-export function valueIn(data: string): { readonly v?: string } {
+function valueIn(data: string): { readonly v?: string } {
   const value: unknown = JSON.parse(data);
   const v = typeof value === 'object' && value !== null && 'v' in value ? value.v : undefined;
   return typeof v === 'string' ? { v } : {};

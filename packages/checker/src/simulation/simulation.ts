@@ -43,7 +43,7 @@ export async function simulate(seed: number, faults: Faults = NO_FAULTS): Promis
   }
 }
 
-export class Simulation implements SimWorld {
+class Simulation implements SimWorld {
   readonly plan: Plan;
   readonly time: VirtualTime;
   readonly random: Random;

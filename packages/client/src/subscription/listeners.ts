@@ -7,7 +7,7 @@ export type Unsubscribe = () => void;
  * Calls a listener. If it throws, the error is thrown again in a microtask, where the runtime reports it. So a listener that fails stops
  * neither the other listeners nor the application of frames.
  */
-export function callListener(run: () => void): void {
+function callListener(run: () => void): void {
   try {
     run();
   } catch (error) {

@@ -1,7 +1,7 @@
 import { Failure, type Frame, type Handler, type PeerWorker } from './peer-worker.js';
 
 /** The functions that the guest worker listener is configured to call, by their purpose. */
-export const GATE_FUNCTIONS = {
+const GATE_FUNCTIONS = {
   auth: 'conformance::auth',
   middleware: 'conformance::middleware',
   onFunction: 'conformance::on-function',

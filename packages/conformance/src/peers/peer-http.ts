@@ -2,7 +2,7 @@ import type { ChannelRef } from './peer-channel.js';
 import type { Frame, PeerWorker } from './peer-worker.js';
 
 /** The middleware function that the HTTP listener is configured to call before every trigger. */
-export const HTTP_MIDDLEWARE = 'conformance::http-middleware';
+const HTTP_MIDDLEWARE = 'conformance::http-middleware';
 
 /** The input of a function that serves a request. */
 export interface HttpInput {

@@ -20,7 +20,7 @@ export interface LoadOptions {
   readonly lenient: boolean;
 }
 
-export const DEFAULT_FILES = ['iii-config.yaml', 'config.yaml'] as const;
+const DEFAULT_FILES = ['iii-config.yaml', 'config.yaml'] as const;
 
 /** No sensible configuration is near it; a larger file is a mistake. */
 const MAX_FILE_BYTES = 1_048_576;

@@ -59,7 +59,7 @@ export class BuiltinContract {
 }
 
 /** The first problem, with its place. */
-export function messageOf(error: z.ZodError): string {
+function messageOf(error: z.ZodError): string {
   const [issue] = error.issues;
   if (issue === undefined) return 'the input has the wrong shape';
   if (issue.path.length === 0) return issue.code === 'invalid_type' ? 'the input must be an object' : issue.message;

@@ -5,7 +5,7 @@ import type { Failure } from './invocation.js';
 import { withoutNamespaces } from './not-found-text.js';
 
 /** Callers outside get this text in the place of a message that nobody wrote for them. docs/errors.md has it. */
-export const HIDDEN_MESSAGE = 'the function failed; the log of the engine has the cause under this error_id';
+const HIDDEN_MESSAGE = 'the function failed; the log of the engine has the cause under this error_id';
 
 /** SDKs give these codes to whatever a handler threw, and `UNKNOWN` stands for an error without a code. Their messages are raw texts. */
 const RAW_CODES = ['invocation_failed', 'serialization_error', 'trigger_registration_failed', 'UNKNOWN'] as const;

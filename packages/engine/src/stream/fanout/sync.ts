@@ -171,7 +171,7 @@ async function readyAgain(subscriber: Subscriber): Promise<boolean> {
 }
 
 /** Waits until the socket takes more; false when it closed, or nothing changed for `LIMITS.snapshotStallMs`. */
-export async function readySoon(subscriber: Subscriber): Promise<boolean> {
+async function readySoon(subscriber: Subscriber): Promise<boolean> {
   while (subscriber.open && !subscriber.ready) if (!(await changesSoon(subscriber))) return false;
   return subscriber.open;
 }

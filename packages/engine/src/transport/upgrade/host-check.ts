@@ -30,7 +30,7 @@ function onlyHost(rawHeaders: readonly string[]): string {
 }
 
 /** The name or address of a `Host`, in lower case, without port, brackets and the dot of a full name; `undefined` for any other text. */
-export function hostName(host: string): string | undefined {
+function hostName(host: string): string | undefined {
   const found = /^(?:\[([\da-f:.]{2,45})\]|([\w.-]{1,255}))(?::\d{0,5})?$/i.exec(host);
   if (found?.[1] !== undefined) return isIP(found[1]) === 6 ? plainAddress(found[1]) : undefined;
   const name = found?.[2]?.toLowerCase().replace(/\.$/, '');

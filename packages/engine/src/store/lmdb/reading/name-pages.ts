@@ -24,7 +24,7 @@ export interface KeyRange {
  * The ranges that hold all names behind `after`, in the order of UTF-16 code units. Names of a range are in that order up to the first one
  * that `splitAt` splits.
  */
-export function rangesAfter(prefix: Buffer, after: string | undefined): KeyRange[] {
+function rangesAfter(prefix: Buffer, after: string | undefined): KeyRange[] {
   const end = above(prefix);
   if (after === undefined) return [{ start: prefix, end, depth: prefix.length }];
   const name = Buffer.concat([prefix, Buffer.from(after)]);
@@ -47,7 +47,7 @@ export function rangesAfter(prefix: Buffer, after: string | undefined): KeyRange
  * The ranges in the place of the rest of `range`, which begins with this key; `undefined` when the key is next in the order of
  * UTF-16 too.
  */
-export function splitAt(key: Buffer, range: KeyRange): KeyRange[] | undefined {
+function splitAt(key: Buffer, range: KeyRange): KeyRange[] | undefined {
   for (let at = range.depth; at < key.length; at++) {
     if ((key[at] as number) < FIRST_PRIVATE) continue;
     const shared = Buffer.from(key.subarray(0, at));

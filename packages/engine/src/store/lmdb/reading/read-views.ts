@@ -3,9 +3,9 @@ import type { ReadPace } from '../../store.js';
 import type { View } from '../env/environment.js';
 
 /** Views that reads of large groups hold at one time; the environment has twice as many places, so a transaction always finds one. */
-export const PINNED_VIEWS = 512;
+const PINNED_VIEWS = 512;
 /** Reads that wait for one of them. */
-export const WAITING_READS = 65_536;
+const WAITING_READS = 65_536;
 
 /** When a view ends although its reader has not read everything. */
 export interface ViewLimits {

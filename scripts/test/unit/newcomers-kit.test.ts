@@ -1,0 +1,25 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { PUBLISHED } from '../../public-surface/report.mjs';
+import { ROOT } from '../../set-up/workspace.mjs';
+
+const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
+
+describe("the newcomer's kit", () => {
+  it('releases the published packages with one version', () => {
+    const { fixed }: { fixed: string[][] } = JSON.parse(read('.changeset/config.json'));
+    expect(fixed).toEqual([PUBLISHED.map((name) => `@rivulet/${name}`)]);
+  });
+
+  it('runs the gate on each major version of Node that is supported', () => {
+    const workflow = read('.github/workflows/ci.yml');
+    expect(workflow).toContain('node: [20, 22, 24]');
+    expect(workflow).toContain('.ci/run');
+  });
+
+  it('opens the ports of the configuration in the dev container', () => {
+    const container: { forwardPorts: number[] } = JSON.parse(read('.devcontainer/devcontainer.json'));
+    for (const port of container.forwardPorts) expect(read('iii-config.yaml')).toContain(`port: ${port}`);
+  });
+});

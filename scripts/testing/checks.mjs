@@ -1,0 +1,32 @@
+import { PUBLISHED } from '../public-surface/report.mjs';
+import { ROOT, runTool } from '../set-up/workspace.mjs';
+
+// The checks before the tests, as `npm test`, `npm run check` and `npm run lint` run them. Each resolves with whether it passed; its findings
+// go to stdout. All parts of a check run, also after one has failed.
+
+/** @param {string} program @param {readonly string[]} args @param {NodeJS.ProcessEnv} [env] */
+export async function passes(program, args, env = {}) {
+  return (await runTool(ROOT, program, args, { stdout: 'stdout', env })) === 0;
+}
+
+/** Compares the format of all files. */
+export function checkFormat() {
+  return passes('@biomejs/biome/bin/biome', ['check', '--linter-enabled=false', '.']);
+}
+
+/** Checks the types of tests and scripts. The build checks those of the sources. */
+export function checkTypes() {
+  return passes('typescript/bin/tsc', ['-p', 'tsconfig.test.json']);
+}
+
+/** Runs the linter, and checks prose, unused code and unused dependencies, and what the packages publish. */
+export async function checkLint() {
+  const parts = [passes('oxlint/bin/oxlint', ['--type-aware', '--deny-warnings']), checkProseAndPackages()];
+  return (await Promise.all(parts)).every(Boolean);
+}
+
+async function checkProseAndPackages() {
+  const results = [await passes('../scripts/prose.mjs', []), await passes('knip/bin/knip.js', ['--no-progress'])];
+  for (const name of PUBLISHED) results.push(await passes('publint/src/cli.js', [`packages/${name}`, '--strict']));
+  return results.every(Boolean);
+}
