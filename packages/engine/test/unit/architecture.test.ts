@@ -49,6 +49,15 @@ describe('ARCHITECTURE.md', () => {
     expect(missing).toEqual([]);
   });
 
+  it('has a row for each package', () => {
+    const listed = rowsOf('Packages').map(([cell = '']) => cell.replaceAll('`', ''));
+    expect(listed.toSorted()).toEqual(
+      readdirSync(join(ROOT, 'packages'))
+        .map((name) => `packages/${name}`)
+        .toSorted(),
+    );
+  });
+
   it('has a row for each room and each sub-room, and for nothing else', () => {
     const listed = rowsOf('Rooms of the engine').flatMap(([cell = '']) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name ?? ''));
     const rooms = Object.entries(SUB_ROOMS).flatMap(([room, subRooms]) =>
