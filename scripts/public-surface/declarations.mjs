@@ -71,7 +71,7 @@ function statementsOf(source) {
   const lines = source
     .replaceAll(/^[ \t]*\/\*[\s\S]*?\*\/\n?/gm, '')
     // Sentences for people are no part of the surface: an explanation of an error code, for instance.
-    .replaceAll(/'(?:[^'\\\n]|\\.)* (?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)* (?:[^"\\\n]|\\.)*"/g, "'…'")
+    .replaceAll(/(?<=: )(['"])(?:(?!\1)[^\\\n]|\\.)* (?:(?!\1)[^\\\n]|\\.)*\1(?=;)/g, "'…'")
     .split('\n')
     .filter((line) => line.trim() !== '' && !/^\s*(#private;|\/\/)/.test(line));
   /** @type {string[]} */

@@ -25,7 +25,7 @@ export function target(name: string, measured: number, sense: Target['sense'], b
 }
 
 /** The largest allowed loss against the build before, for every change to a hot path. */
-export const BEFORE_TOLERANCE = 0.1;
+const BEFORE_TOLERANCE = 0.1;
 
 /**
  * Returns the bound of a figure of this build as a multiple of the build before.

@@ -73,7 +73,7 @@ function figureRow({ name, unit, runs, median }: Figure): string {
 }
 
 /** Returns the number with three significant digits and separated thousands. */
-export function readable(value: number): string {
+function readable(value: number): string {
   if (!Number.isFinite(value)) return '–';
   if (Math.abs(value) >= 1_000) return Math.round(value).toLocaleString('en');
   return String(Number(value.toPrecision(3)));

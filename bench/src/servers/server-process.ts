@@ -38,7 +38,7 @@ export function pin(cpus: string, command: string, parameters: readonly string[]
 }
 
 /** Returns the binary in the npm package `bun`; `undefined` if it has none for this platform. */
-export function bunBinary(): string | undefined {
+function bunBinary(): string | undefined {
   const require = createRequire(import.meta.url);
   const folder = dirname(require.resolve('bun/package.json'));
   const platform = `../@oven/bun-${process.platform}-${process.arch}/bin/bun`;
