@@ -13,7 +13,7 @@ export { ChannelReader, ChannelWriter };
 export type ISdk = Worker<ChannelReader, ChannelWriter>;
 
 const NAME_DIGITS = 8;
-/** The engine pings; a browser answers by itself. */
+/** A browser can't ping. The engine pings, and the browser answers by itself. */
 const NO_KEEP_ALIVE = undefined;
 
 const BROWSER: Platform<ChannelReader, ChannelWriter> = {
@@ -27,7 +27,10 @@ const BROWSER: Platform<ChannelReader, ChannelWriter> = {
   openWriter: (url, ref) => new ChannelWriter(url, ref),
 };
 
-/** A worker in a page. Credentials go into the query of `address`: `ws://host:49135?api_key=…`. */
+/**
+ * Makes a page a worker. It connects at once, and again after each lost connection. A page can't send headers, so credentials go into the
+ * query of `address`, such as `ws://host:49135?api_key=…`. Throws `INVALID_ARGUMENTS` for a wrong address or option.
+ */
 export function registerWorker(address: string, options?: InitOptions): ISdk {
   const worker = new WorkerCore(address, options ?? {}, BROWSER);
   logThrough(worker);

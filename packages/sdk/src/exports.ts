@@ -1,4 +1,4 @@
-/** What every runtime exports. */
+/** The exports that all runtimes have. */
 export type { ConnectionState } from '@rivulet/client/connection';
 export { isChannelRef } from './api/channel-ref.js';
 export { EngineFunctions, EngineTriggers, SDK_VERSION } from './api/engine-names.js';

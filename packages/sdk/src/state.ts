@@ -10,7 +10,7 @@ export type StateSetInput = { scope: string; key: string; value: unknown };
 export type StateDeleteInput = StateGetInput;
 export type StateListInput = { scope: string };
 export type StateUpdateInput = { scope: string; key: string; ops: UpdateOp[] };
-/** `old_value`: `null` if there was none. */
+/** The result of a write. `old_value` is `null` if the key had no value. */
 export type StateSetResult<TData> = { old_value?: TData | null; new_value: TData };
 export type StateUpdateResult<TData> = { old_value?: TData | null; new_value: TData; errors?: UpdateOpError[] };
 
@@ -23,22 +23,25 @@ export interface StateEventData<TData = unknown> {
   event_type: StateEventType;
   scope: string;
   key: string;
-  /** `null` when it was created. */
+  /** The old value; `null` if the key was created. */
   old_value?: TData | null;
-  /** `null` when it was deleted. */
+  /** The new value; `null` if the key was deleted. */
   new_value?: TData | null;
 }
 
-/** State through a worker. `TData` is the type of the values; nothing checks it at run time. */
+/** The state functions of the engine, called through a worker. `TData` is the type of the values. Nothing checks it at run time. */
 export interface States<TData> {
   set(scope: string, key: string, value: TData): Promise<StateSetResult<TData>>;
-  /** `undefined`: there is no such key. */
+  /** Returns the value, or `undefined` if the key has none. */
   get(scope: string, key: string): Promise<TData | undefined>;
-  /** Answers the value that was there. */
+  /** Deletes the value and returns it. */
   delete(scope: string, key: string): Promise<TData | undefined>;
-  /** Values in the order of creation. */
+  /** Returns the values in the order of creation. */
   list(scope: string, options?: ListOptions): Promise<TData[]>;
-  /** Scopes that hold a value, sorted. A page may be shorter than its limit; `listGroupsPage` says whether others follow. */
+  /**
+   * Returns the scopes that have a value, sorted. A page may be shorter than its limit. Use `listGroupsPage` to learn whether more scopes
+   * follow.
+   */
   listGroups(options?: PageOptions): Promise<string[]>;
   listGroupsPage(options: PageOptions): Promise<GroupsPage>;
   update(scope: string, key: string, ops: UpdateOp[]): Promise<StateUpdateResult<TData>>;

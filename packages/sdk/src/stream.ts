@@ -37,7 +37,7 @@ interface Caller {
   trigger<TInput, TOutput>(request: { function_id: string; payload: TInput }): Promise<TOutput>;
 }
 
-/** An operation that was skipped; the others are done. */
+/** An operation that the engine skipped. It applied the other operations. */
 export type UpdateOpError = { op_index: number; code: string; message: string; doc_url?: string };
 export type StreamUpdateInput = { stream_name: string; group_id: string; item_id: string; ops: UpdateOp[] };
 export type StreamUpdateResult<TData> = {
@@ -73,15 +73,15 @@ export interface StreamAuthInput {
   query_params: Record<string, string[]>;
   addr: string;
 }
-/** What an auth function of the stream port answers. Any object without `unauthorized` lets the client in. */
+/** The answer of an auth function of the stream port. Any object without `unauthorized` admits the client. */
 export interface StreamAuthResult {
-  /** Anything but `false` and `null` refuses. */
+  /** Any value except `false` and `null` refuses. */
   unauthorized?: boolean | null;
-  /** Join and leave functions get it. */
+  /** A value that the engine gives to join and leave functions. */
   context?: unknown;
-  /** Name of the user, at most 256 bytes of UTF-8. `engine::sessions::disconnect` ends its sessions. */
+  /** The name of the user, at most 256 bytes of UTF-8. `engine::sessions::disconnect` ends the sessions of a name. */
   identity?: string | null;
-  /** When the session ends, in Unix milliseconds. */
+  /** The time at which the session ends, in Unix milliseconds. */
   expires_at_ms?: number | null;
 }
 export interface StreamJoinLeaveEvent<TContext = unknown> {
@@ -89,36 +89,45 @@ export interface StreamJoinLeaveEvent<TContext = unknown> {
   stream_name: string;
   group_id: string;
   id?: string | null;
-  /** As the auth function gave it; `null` without one. */
+  /** The context from the auth answer; `null` if it has none. */
   context: TContext;
-  /** As the auth function gave it; absent without one. */
+  /** The identity from the auth answer; absent if it has none. */
   identity?: string;
 }
-/** An item that lives while the client watches. */
+/** A leased item, which exists while the subscription does. */
 export interface StreamLease {
   item_id: string;
   data?: unknown;
-  /** Milliseconds that it outlives a connection that broke. Default 10,000. */
+  /**
+   * The milliseconds for which the item outlives a lost connection.
+   * @default 10,000
+   */
   grace_ms?: number;
-  /** Whether the client may replace the data. Default false. */
+  /**
+   * Whether the client may replace the data.
+   * @default false
+   */
   client_data?: boolean;
 }
-/** What a join function answers. Nothing, `null` and an object without `unauthorized` allow; with `join_fail_closed` only the object does. */
+/**
+ * The answer of a join function. No answer, `null` and an object without `unauthorized` allow the join. With `join_fail_closed` only the
+ * object allows it.
+ */
 export interface StreamJoinResult {
-  /** Anything but `false` and `null` refuses. */
+  /** Any value except `false` and `null` refuses. */
   unauthorized?: boolean | null;
   lease?: StreamLease | null;
 }
 
-/** What an auth function of a worker listener with rules gets. */
+/** The input of an auth function of a worker listener for guests. */
 export interface WorkerAuthInput {
   headers: Record<string, string>;
   query_params: Record<string, string[]>;
   ip_address: string;
 }
-/** What it answers. Any object without `unauthorized` lets the guest in; docs/access.md has the defaults. */
+/** The answer of such an auth function. Any object without `unauthorized` admits the guest. docs/access.md has the defaults. */
 export interface WorkerAuthResult {
-  /** Anything but `false` and `null` refuses. */
+  /** Any value except `false` and `null` refuses. */
   unauthorized?: boolean | null;
   allowed_functions?: string[] | null;
   forbidden_functions?: string[] | null;
@@ -126,50 +135,53 @@ export interface WorkerAuthResult {
   allow_trigger_type_registration?: boolean | null;
   allow_function_registration?: boolean | null;
   function_registration_prefix?: string | null;
-  /** Middleware, hooks and called functions get it. */
+  /** A value that the engine gives to middleware, hooks and called functions. */
   context?: unknown;
-  /** Name of the user, at most 256 bytes of UTF-8. `engine::sessions::disconnect` ends its sessions. */
+  /** The name of the user, at most 256 bytes of UTF-8. `engine::sessions::disconnect` ends the sessions of a name. */
   identity?: string | null;
-  /** When the session ends, in Unix milliseconds. */
+  /** The time at which the session ends, in Unix milliseconds. */
   expires_at_ms?: number | null;
   namespaces?: Record<string, string[]> | null;
 }
 
-/** What a write answers: `TResult`, or a conflict if it has a condition. */
+/** The result of a write: `TResult`, or also a conflict if the write has a condition. */
 export type Answer<TResult, TData, TOptions> = TOptions extends IfVersion | IfAbsent ? TResult | StreamConflict<TData> : TResult;
 
-/** A part of a list of groups. Without `limit` a list larger than a message fails with RESULT_TOO_LARGE. */
+/** The options of one page of a list of groups. Without `limit`, a list that is larger than a message fails with RESULT_TOO_LARGE. */
 export interface PageOptions {
-  /** Groups of the page: 1 to 100,000. It also ends before it is larger than a message. */
+  /** The most groups of the page, 1 to 100,000. The page also ends before it is larger than a message. */
   limit?: number;
-  /** The page begins behind this group. */
+  /** The group after which the page begins. */
   after?: string;
 }
 
 export interface GroupsPage {
   groups: string[];
-  /** The `after` of the next page; `undefined` at the end of the list. */
+  /** The `after` of the next page; `undefined` on the last page. */
   next?: string;
 }
 
-/** As {@link PageOptions}; the limit counts groups of all streams. */
+/** The options of one page, as in {@link PageOptions}. The limit counts the groups of all streams. */
 export interface ListAllOptions {
   limit?: number;
   after?: { stream: string; group: string };
 }
 
 export interface ListAllResult {
-  /** A stream that does not fit into a page goes on in the next one. */
+  /** The streams of the page. A stream that does not fit into the page continues in the next one. */
   stream: { id: string; groups: string[] }[];
-  /** Streams of this page. */
+  /** The number of streams of this page. */
   count: number;
-  /** The `after` of the next page; `undefined` at the end of the list. */
+  /** The `after` of the next page; `undefined` on the last page. */
   next?: { stream: string; group: string };
 }
 
-/** Streams through a worker. `TData` is the type of the items; nothing checks it at run time. */
+/**
+ * The stream functions of the engine, called through a worker. `TData` is the type of the items. Nothing checks it at run time. A call
+ * rejects with an `InvocationError`, for instance with `INVALID_ARGUMENTS` for an unknown or wrong option.
+ */
 export interface Streams<TData> {
-  /** Stores an item; whoever watches the group sees it before or when this resolves. */
+  /** Stores an item. Subscribers of the group get the change before the call resolves, or at the same time. */
   set<TOptions extends WriteOptions | ConditionalWriteOptions = WriteOptions>(
     streamName: string,
     groupId: string,
@@ -177,7 +189,7 @@ export interface Streams<TData> {
     data: TData,
     options?: TOptions,
   ): Promise<Answer<StreamSetResult<TData>, TData, TOptions>>;
-  /** `undefined`: there is no such item. */
+  /** Returns the item, or `undefined` if it does not exist. */
   get(streamName: string, groupId: string, itemId: string): Promise<TData | undefined>;
   getVersioned(streamName: string, groupId: string, itemId: string): Promise<VersionedItem<TData>>;
   delete<TOptions extends DeleteOptions | ConditionalDeleteOptions = DeleteOptions>(
@@ -186,13 +198,16 @@ export interface Streams<TData> {
     itemId: string,
     options?: TOptions,
   ): Promise<Answer<StreamDeleteResult<TData>, TData, TOptions>>;
-  /** In the order of creation. */
+  /** Returns the items in the order of creation. */
   list(streamName: string, groupId: string, options?: ListOptions): Promise<TData[]>;
   listVersioned(streamName: string, groupId: string, options?: ListOptions): Promise<VersionedList<TData>>;
-  /** Groups that hold an item, sorted. A page may be shorter than its limit; `listGroupsPage` says whether others follow. */
+  /**
+   * Returns the groups that have an item, sorted. A page may be shorter than its limit. Use `listGroupsPage` to learn whether more groups
+   * follow.
+   */
   listGroups(streamName: string, options?: PageOptions): Promise<string[]>;
   listGroupsPage(streamName: string, options: PageOptions): Promise<GroupsPage>;
-  /** All streams that hold an item, with their groups. */
+  /** Returns all streams that have an item, with their groups. */
   listAll(options?: ListAllOptions): Promise<ListAllResult>;
   update<TOptions extends WriteOptions | ConditionalWriteOptions = WriteOptions>(
     streamName: string,
@@ -201,9 +216,9 @@ export interface Streams<TData> {
     ops: UpdateOp[],
     options?: TOptions,
   ): Promise<Answer<StreamUpdateResult<TData>, TData, TOptions>>;
-  /** Up to 1,024 writes of one group as one step, for the store and for whoever watches: all of them or none. */
+  /** Makes up to 1,024 writes of one group in one step, for the store and for subscribers. Either all writes take effect or none. */
   batch(streamName: string, groupId: string, writes: BatchWrite<TData>[], options?: BatchOptions): Promise<BatchResult<TData>>;
-  /** Tells whoever watches the group, or the item `id`; nothing is stored. */
+  /** Sends an event to the subscribers of the group, or of the item `id`. Nothing is stored. */
   send(streamName: string, groupId: string, type: string, data: unknown, id?: string, options?: SendOptions): Promise<void>;
 }
 

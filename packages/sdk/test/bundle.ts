@@ -7,14 +7,14 @@ const source = (path: string) => fileURLToPath(new URL(`../../${path}`, import.m
 
 export interface Bundle {
   readonly code: string;
-  /** Every module that is in it. */
+  /** The modules of the bundle. */
   readonly modules: readonly string[];
-  /** What it imports from outside: nothing, if it is to run in a page. */
+  /** The modules that the bundle imports. A bundle for pages must import none. */
   readonly imports: readonly string[];
   readonly gzipBytes: number;
 }
 
-/** The SDK as a bundler for pages packs it, minified, as one script that sets `globalThis.rivulet`. */
+/** Packs the SDK as a bundler for pages does: minified, in one script that sets `globalThis.rivulet`. */
 export async function bundleForBrowser(): Promise<Bundle> {
   const build = await rolldown({
     input: ENTRY,

@@ -1,9 +1,9 @@
 import type * as official from 'iii-sdk-0.11.6';
 
-/** What the worker below uses, as the official SDK types it. */
+/** The members of the SDK that the worker below uses, with the types of the official SDK. */
 export type Sdk = Pick<typeof official, 'registerWorker' | 'TriggerAction' | 'http' | 'Logger' | 'EngineFunctions'>;
 
-/** A worker written for iii-sdk 0.11, word for word the same with either SDK. */
+/** Makes a worker that was written for iii-sdk 0.11. The program is the same for both SDKs. */
 export function startCompatibleWorker({ registerWorker, TriggerAction, http, Logger }: Sdk, url: string) {
   const iii = registerWorker(url, {
     workerName: 'compatible',

@@ -7,7 +7,7 @@ export function isChannelRef(value: unknown): value is StreamChannelRef {
   return typeof channel_id === 'string' && typeof access_key === 'string' && (direction === 'read' || direction === 'write');
 }
 
-/** A payload with every reference replaced by what `open` makes of it. What holds no reference is the same object as before. */
+/** Replaces every channel reference in a payload by the result of `open`. A payload without a reference stays the same object. */
 export function replaceRefs(value: unknown, open: (ref: StreamChannelRef) => unknown): unknown {
   return replace(value, open, 0);
 }
@@ -15,7 +15,7 @@ export function replaceRefs(value: unknown, open: (ref: StreamChannelRef) => unk
 function replace(value: unknown, open: (ref: StreamChannelRef) => unknown, depth: number): unknown {
   if (typeof value !== 'object' || value === null || depth > LIMITS.jsonDepth) return value;
   if (isChannelRef(value)) return open(value);
-  // The payload was parsed for this call alone, so it may be changed in place.
+  // The payload was parsed for this call only, so it can be changed in place.
   const holder = value as Record<string, unknown>;
   for (const key of Object.keys(holder)) {
     const inner = holder[key];
@@ -26,7 +26,7 @@ function replace(value: unknown, open: (ref: StreamChannelRef) => unknown, depth
   return value;
 }
 
-/** The address of one end of a channel, at the engine that `engineUrl` names; its query, which may hold credentials, is left out. */
+/** Returns the address of one end of a channel. It has no part of the query of `engineUrl`, which may have credentials. */
 export function channelUrl(engineUrl: string, ref: StreamChannelRef): string {
   // oxlint-disable-next-line eslint/no-restricted-globals -- the address of the worker was checked when it was made
   const url = new URL(engineUrl);
@@ -35,5 +35,5 @@ export function channelUrl(engineUrl: string, ref: StreamChannelRef): string {
   return `${url.protocol}//${url.host}${path}/ws/channels/${percentEncode(ref.channel_id)}?${query}`;
 }
 
-/** Bytes of one frame of a channel: a reader in Python takes less than 1 MiB. */
+/** The most bytes of one frame of a channel. A reader in Python accepts less than 1 MiB. */
 export const CHANNEL_FRAME_BYTES = 65_536;

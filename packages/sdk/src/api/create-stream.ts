@@ -1,6 +1,6 @@
 import type { FunctionRef, StreamBackend, Worker } from './types.js';
 
-/** Registers the five functions by which the engine asks a backend, or none of them. */
+/** Registers the five functions with which the engine calls a backend. If one registration fails, it removes the others and throws. */
 export function registerBackend<TData>(worker: Worker<unknown, unknown>, name: string, backend: StreamBackend<TData>): void {
   const registered: FunctionRef[] = [];
   const register: Worker<unknown, unknown>['registerFunction'] = (...args) => {

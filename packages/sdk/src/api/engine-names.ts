@@ -1,4 +1,4 @@
-/** Functions of the engine that a worker may want. */
+/** The functions of the engine that workers use most. */
 export const EngineFunctions = {
   LIST_FUNCTIONS: 'engine::functions::list',
   LIST_WORKERS: 'engine::workers::list',
@@ -9,5 +9,8 @@ export const EngineFunctions = {
 
 export const EngineTriggers = { FUNCTIONS_AVAILABLE: 'engine::functions-available', LOG: 'log' } as const;
 
-/** What the SDK announces. At least 0.13, since which `engine::triggers::list` means trigger types and bindings have a list of their own. */
+/**
+ * The version that the SDK announces. It must be at least 0.13. From that version on, `engine::triggers::list` lists trigger types, and
+ * bindings have a list of their own.
+ */
 export const SDK_VERSION = '0.22.1';

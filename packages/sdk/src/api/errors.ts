@@ -1,6 +1,9 @@
 import { LIMITS } from '@rivulet/protocol';
 
-/** Codes that the SDK itself gives. Codes of the engine and of handlers pass through untouched. docs/sdk.md holds the same rows; a test compares the two. */
+/**
+ * The codes of the SDK itself. Codes of the engine and of handlers pass through unchanged. docs/sdk.md has the same rows, and a test
+ * compares the two.
+ */
 export const SDK_ERROR_CODES = {
   TIMEOUT:
     'No answer came in time; the function may run still, unless the message says `not sent` and why. Raise timeoutMs, or make the call safe to repeat.',
@@ -37,14 +40,15 @@ export interface InvocationErrorInit {
 }
 
 /**
- * Every failure of a call: of the engine, of the handler, or of the SDK. `code` tells them apart; `stacktrace` is that of the handler.
- * A handler throws one to choose what its caller gets: `throw new InvocationError({ code: 'NOT_OWNER', message: 'not your order' })`.
+ * The error of a failed call. It comes from the engine, from the handler or from the SDK, and `code` tells them apart. `stacktrace` is that
+ * of the handler. A handler throws an `InvocationError` to choose the error of its caller: `throw new InvocationError({ code: 'NOT_OWNER',
+ * message: 'not your order' })`.
  */
 export class InvocationError extends Error {
   readonly code: string;
   readonly function_id?: string;
   readonly stacktrace?: string;
-  /** The log of the engine has the cause under this id, where the message hides it. */
+  /** The id of the log line of the engine with the cause, if the message hides the cause. */
   readonly error_id?: string;
 
   constructor({ code, message, function_id, stacktrace, error_id }: InvocationErrorInit) {
@@ -66,7 +70,7 @@ export function detailOf({ code, message }: { readonly code: string; readonly me
   return message.startsWith(`${code}: `) ? message.slice(code.length + 2) : message;
 }
 
-/** Text of whatever was thrown: a handler may throw what has no text, or fails itself when it is looked at. */
+/** Returns the text of a thrown value. The value may have no text, or may throw when it is read. */
 export function messageOf(error: unknown): string {
   try {
     return String(error instanceof Error ? error.message : error).slice(0, LIMITS.workerLogChars);

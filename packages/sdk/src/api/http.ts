@@ -6,20 +6,20 @@ export type InternalHttpRequest<TBody = unknown, TReader = unknown, TWriter = Ht
   body: TBody;
   headers: Record<string, string | string[]>;
   method: string;
-  /** The pattern of the route, as it was registered. */
+  /** The pattern of the route, as the trigger registered it. */
   path: string;
   request_body: TReader;
   response: TWriter;
 };
 
-/** What the response needs of the writer of a channel. */
+/** The members of the writer of a channel that a response needs. */
 export interface HttpResponseWriter<TStream = unknown> {
   readonly stream: TStream;
   sendMessage(text: string): void;
   close(): void;
 }
 
-/** Status and headers count until the first byte of the body. */
+/** A response that is sent in pieces. Status and headers can be set until the first byte of the body. */
 export type HttpResponse<TStream> = {
   status: (statusCode: number) => void;
   headers: (headers: Record<string, string>) => void;
@@ -35,7 +35,10 @@ export type ApiResponse<TStatus extends number = number, TBody = unknown> = {
   body?: TBody;
 };
 
-/** Makes a function of an HTTP handler with a request and a response that can be streamed. What the handler returns, if anything, is the response instead. */
+/**
+ * Makes a handler of a worker from an HTTP handler with a request and a response. If the HTTP handler returns a value, the value is the
+ * response. Otherwise the handler writes the response.
+ */
 export function httpHandler<TReader, TStream>(
   // oxlint-disable-next-line typescript/no-explicit-any -- a handler states the body that it expects
   handler: (request: HttpRequest<any, TReader>, response: HttpResponse<TStream>) => Promise<undefined | void | ApiResponse>,

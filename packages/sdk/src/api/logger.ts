@@ -4,17 +4,17 @@ interface Caller {
   trigger(request: { function_id: string; payload: object; action: TriggerActionType }): Promise<unknown>;
 }
 
-/** Takes lines of a log in place of calls: it tells each one that is lost, and nobody else. */
+/** A worker that accepts log lines. It calls the fallback for each line that is lost, and reports no warning. */
 export interface LineTaker {
   takeLine(functionId: string, payload: object, fallBack: () => void): void;
 }
 
-/** Workers of ours do; those of other SDKs get void calls. */
+/** Returns whether a worker accepts log lines. Workers of this SDK do. Other workers get void calls. */
 function takesLines(worker: Caller): worker is Caller & LineTaker {
   return 'takeLine' in worker && typeof worker.takeLine === 'function';
 }
 
-/** Where a logger writes that was given no worker: the worker made last. */
+/** The worker that was made last. A logger without a worker of its own writes to it. */
 let latest: Caller | undefined;
 
 export function logThrough(worker: Caller): void {
@@ -23,14 +23,17 @@ export function logThrough(worker: Caller): void {
 
 type Level = 'debug' | 'info' | 'warn' | 'error';
 
-/** Writes lines to the log of the engine (`engine::log::*`), in the order of the calls; to the console what can't be sent. Never throws. */
+/**
+ * Writes lines to the log of the engine (`engine::log::*`), in the order of the calls. A line that can't be sent goes to the console. Never
+ * throws.
+ */
 export class Logger {
   readonly #traceId: string | undefined;
   readonly #serviceName: string | undefined;
   readonly #spanId: string | undefined;
   readonly #worker: Caller | undefined;
 
-  /** `worker`: default the one that was made last in this process. */
+  /** `worker`: the worker through which the logger writes. By default it is the worker that was made last in this process. */
   constructor(traceId?: string, serviceName?: string, spanId?: string, worker?: Caller) {
     this.#traceId = traceId;
     this.#serviceName = serviceName;

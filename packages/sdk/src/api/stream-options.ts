@@ -1,7 +1,10 @@
 import { wrongOption } from '@rivulet/protocol';
 import { sdkError } from './errors.js';
 
-/** Path of an update: one key at the top, or (merge, append) a list of keys; `''`, or none for these two, is the whole value. */
+/**
+ * One operation of an update. `path` names a key at the top of the value. `merge` and `append` also accept a list of keys, and no path. An
+ * empty path, or none, means the whole value.
+ */
 export type UpdateOp =
   | { type: 'set'; path: string; value: unknown }
   | { type: 'merge'; path?: string | string[]; value: object }
@@ -10,20 +13,29 @@ export type UpdateOp =
   | { type: 'remove'; path: string };
 
 interface Terms {
-  /** Milliseconds, from 1,000 to 30 days, after which the item is deleted; a `set` without it makes the item permanent. */
+  /**
+   * The milliseconds after which the item is deleted, from 1,000 to 30 days.
+   * @default the item is permanent
+   */
   ttlMs?: number;
-  /** Up to 256 bytes. A call that is repeated with its key writes nothing and answers what it answered, with `replayed: true`. */
+  /** A key of up to 256 bytes. A repeated call with the same key writes nothing. It returns the first result with `replayed: true`. */
   idempotencyKey?: string;
-  /** The result says the version that the item has then. */
+  /**
+   * Whether the result has the new version of the item.
+   * @default false
+   */
   withVersions?: boolean;
 }
 
-/** A condition that was not met: nothing was written. The item as it is; `null` and `null`: there is none. */
+/**
+ * The result of a write whose condition was not met. Nothing was written. It has the current item, or `null` twice if the item does not
+ * exist.
+ */
 export type StreamConflict<TData> = { conflict: { value: TData | null; version: string | null } };
 
-/** The write is done if the last change of the item has this version. */
+/** A condition: the last change of the item has this version. */
 export type IfVersion = { ifVersion: string; ifAbsent?: undefined };
-/** The write is done if there is no such item. */
+/** A condition: the item does not exist. */
 export type IfAbsent = { ifAbsent: true; ifVersion?: undefined };
 type Always = { ifVersion?: undefined; ifAbsent?: undefined };
 
@@ -40,18 +52,24 @@ export type BatchWrite<TData> =
   | ({ type: 'update'; itemId: string; ops: UpdateOp[] } & Pick<Terms, 'ttlMs'> & (Always | IfVersion | IfAbsent))
   | ({ type: 'delete'; itemId: string } & (Always | IfVersion));
 
-/** All writes were done, or, at the conflict of the write `index`, none. */
+/** The result of a batch: the results of all writes, or the conflict of the write `index`. After a conflict nothing is written. */
 export type BatchResult<TData> =
   | { results: { old_value?: TData; new_value?: TData; version?: string | null }[]; replayed?: true; conflict?: undefined }
   | { conflict: { index: number; item_id: string; value: TData | null; version: string | null }; replayed?: true; results?: undefined };
 
-/** An item with the version of its last change, and where the group stood. `null` and `null`: there is no such item. */
+/** An item, the version of its last change, and the position of the group. `data` and `version` are `null` if the item does not exist. */
 export type VersionedItem<TData> = { data: TData | null; version: string | null; position: string };
 export type VersionedList<TData> = { items: { id: string; data: TData; version: string }[]; position: string };
 export interface ListOptions {
-  /** At most this many, up to 100,000. Default: all. */
+  /**
+   * The most items, up to 100,000.
+   * @default all items
+   */
   limit?: number;
-  /** Begin behind this item. */
+  /**
+   * The item after which the list begins.
+   * @default the list begins with the first item
+   */
   after?: string;
 }
 

@@ -1,9 +1,9 @@
-/** What happens with a call beside "run it and answer". */
+/** The action of a call. Without an action, the engine runs the function and returns its answer. */
 export type TriggerActionType = { readonly type: 'void' } | { readonly type: 'enqueue'; readonly queue: string };
 
 export const TriggerAction = {
-  /** Nobody waits: the promise of the call resolves with `undefined` once the call is handed over. */
+  /** The caller does not wait. The promise resolves with `undefined` when the call is sent or queued. */
   Void: (): TriggerActionType => ({ type: 'void' }),
-  /** Through a named queue; the answer is `{ messageReceiptId }`. Rivulet has no queue: the call fails with `enqueue_error`. */
+  /** The call goes through a named queue. Rivulet has no queues, so the call fails with `enqueue_error`. */
   Enqueue: ({ queue }: { readonly queue: string }): TriggerActionType => ({ type: 'enqueue', queue }),
 } as const;

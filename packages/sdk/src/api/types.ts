@@ -3,13 +3,17 @@ import type { TriggerActionType } from './trigger-action.js';
 
 export type Metadata = Record<string, unknown>;
 
-/** A reference to one end of a channel, as it travels inside payloads. */
+/** A reference to one end of a channel. It can be part of a payload. */
 export type StreamChannelRef = { channel_id: string; access_key: string; direction: 'read' | 'write' };
 
 /**
- * Who calls a function, as the engine says it. `guest`: a session of a listener with rules, such as a page; `identity` and `context` come
- * from the auth function. `worker`: a trusted worker, for itself. `http`: an HTTP request. `trigger`: another trigger. `engine`: the engine
- * asks, for instance for an auth answer.
+ * The caller of a function, as the engine describes it.
+ *
+ * - `guest`: a guest session, such as a page. `identity` and `context` come from the auth function.
+ * - `worker`: a trusted worker that calls for itself.
+ * - `http`: an HTTP request.
+ * - `trigger`: another trigger.
+ * - `engine`: the engine itself, for instance for an auth answer.
  */
 export type FunctionCaller<TContext = unknown> =
   | { kind: 'guest'; worker_id: string | null; session_id: string | null; identity: string | null; context: TContext }
@@ -21,11 +25,11 @@ export type FunctionCaller<TContext = unknown> =
 /** The third argument of a handler. */
 export type CallContext = { readonly caller: FunctionCaller };
 
-/** The input of a handler, and the metadata of the call or trigger, if it has any. Handlers state the type that they expect. */
+/** A handler. It gets the input, and the metadata of the call or trigger if there is any. It states the input type that it expects. */
 // oxlint-disable-next-line typescript/no-explicit-any -- a handler for a narrower input must be assignable, as in the official SDK
 export type RemoteFunctionHandler<TInput = any, TOutput = unknown> = (data: TInput, metadata?: Metadata) => Promise<TOutput> | TOutput;
 
-/** What `registerFunction` takes: a `RemoteFunctionHandler`, or a handler that also reads who calls it. */
+/** A handler that `registerFunction` accepts: a `RemoteFunctionHandler`, or a handler that also reads its caller. */
 // oxlint-disable-next-line typescript/no-explicit-any -- a handler for a narrower input must be assignable
 export type FunctionHandler<TInput = any, TOutput = unknown> = (
   data: TInput,
@@ -38,7 +42,7 @@ export type HttpAuthConfig =
   | { type: 'bearer'; token_key: string }
   | { type: 'api_key'; header: string; value_key: string };
 
-/** A function that the engine performs as an HTTP request instead of calling a worker. */
+/** A function that an engine calls as an HTTP request, without a worker. */
 export type HttpInvocationConfig = {
   url: string;
   method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -67,10 +71,10 @@ export type RegisterTriggerTypeInput = {
   call_request_format?: unknown;
 };
 
-/** One binding of a trigger type, as its provider sees it. */
+/** One binding of a trigger type, as its provider gets it. */
 export type TriggerConfig<TConfig> = { id: string; function_id: string; config: TConfig; metadata?: Metadata };
 
-/** The provider of a trigger type. A promise that rejects refuses the binding. It fires with `trigger({ function_id, payload })`. */
+/** The provider of a trigger type. It refuses a binding by rejecting. It fires a binding with `trigger({ function_id, payload })`. */
 export type TriggerHandler<TConfig> = {
   registerTrigger(config: TriggerConfig<TConfig>): Promise<void>;
   unregisterTrigger(config: TriggerConfig<TConfig>): Promise<void>;
@@ -87,18 +91,21 @@ export type TriggerRequest<TInput = unknown> = {
   function_id: string;
   payload: TInput;
   action?: TriggerActionType;
-  /** Milliseconds until the call fails with `TIMEOUT`; for a void call those in which it may wait for a connection. Default: `invocationTimeoutMs` of the worker. */
+  /**
+   * The milliseconds after which the call fails with `TIMEOUT`. For a void call, the milliseconds that it may wait for a connection.
+   * @default `invocationTimeoutMs` of the worker
+   */
   timeoutMs?: number;
-  /** Reaches the handler as its second argument. */
+  /** The metadata, which the handler gets as its second argument. */
   metadata?: Metadata;
 };
 
 export type EnqueueResult = { messageReceiptId: string };
 
-/** Rows of the lists. What nobody has said is `null`, or is not there. */
+/** A row of the list of functions. An unknown member is `null` or absent. */
 export type FunctionInfo = {
   function_id: string;
-  /** The worker that serves it; `engine` for functions of the engine. */
+  /** The worker that serves the function; `engine` for functions of the engine. */
   worker_name?: string | null;
   description?: string | null;
   request_format?: RegisterFunctionFormat | null;
@@ -129,10 +136,10 @@ export type WorkerInfo = {
   version?: string | null;
   os?: string | null;
   ip_address?: string | null;
-  /** The process id that it announced. */
+  /** The process id that the worker announced. */
   pid?: number | null;
   status: WorkerStatus;
-  /** Milliseconds since 1970; `null` in the row of the engine itself. */
+  /** The time of the connection, in Unix milliseconds; `null` in the row of the engine itself. */
   connected_at_ms: number | null;
   function_count: number;
   functions: string[];
@@ -141,43 +148,76 @@ export type WorkerInfo = {
 };
 
 export interface ReconnectionConfig {
-  /** Bound of the first wait, in milliseconds. Default 1,000. */
+  /**
+   * The bound of the first wait, in milliseconds.
+   * @default 1,000
+   */
   initialDelayMs: number;
-  /** Bound of every wait, in milliseconds. Default 30,000. */
+  /**
+   * The bound of every wait, in milliseconds.
+   * @default 30,000
+   */
   maxDelayMs: number;
-  /** Default 2. */
+  /**
+   * The factor between the bounds of two waits.
+   * @default 2
+   */
   backoffMultiplier: number;
-  /** Accepted for the official SDK's sake; waits have full jitter. */
+  /** Accepted because the official SDK has it. Waits always have full jitter. */
   jitterFactor: number;
-  /** Attempts in a row that may fail; -1, the default: no bound. */
+  /**
+   * The attempts in a row that may fail before the worker closes. -1 means no bound.
+   * @default -1
+   */
   maxRetries: number;
 }
 
+/** The options of a worker. An unknown or wrong option throws `INVALID_ARGUMENTS`. */
 export interface InitOptions {
-  /** As it is shown in the list of workers. Default: host and process id; in a browser `browser:` and eight digits. */
+  /**
+   * The name in the list of workers.
+   * @default host and process id; in a browser `browser:` and eight digits
+   */
   workerName?: string;
   description?: string;
-  /** The same, as later official SDKs call it. */
+  /** The same as `description`. Later official SDKs have this name. */
   workerDescription?: string;
-  /** Default for `trigger`, in milliseconds. Default 30,000. */
+  /**
+   * The time-out of `trigger`, in milliseconds.
+   * @default 30,000
+   */
   invocationTimeoutMs?: number;
+  /** The waits between attempts to connect. */
   reconnectionConfig?: Partial<ReconnectionConfig>;
-  /** The same. */
+  /** The same as `reconnectionConfig`. Its members win. */
   reconnection?: Partial<ReconnectionConfig>;
-  /** Sent with the WebSocket upgrade. Browsers can send none: put credentials into the query of the URL. */
+  /** Headers of the WebSocket upgrade. Browsers can't send headers, so a page puts credentials into the query of the URL. */
   headers?: Record<string, string>;
   /**
-   * The `auth_token` of the worker listener. Node sends it as `Authorization: Bearer`, browsers as `auth_token` in the query of the
-   * URL, as they can send no headers.
+   * The `auth_token` of the worker listener. Node sends it as `Authorization: Bearer`, and a browser as `auth_token` in the query of the
+   * URL.
    */
   authToken?: string;
-  /** Handlers that run at the same time; a call beyond it is answered `OVERLOADED`. Default 10,000. */
+  /**
+   * The most handlers that run at the same time. A further call is answered `OVERLOADED`.
+   * @default 10,000
+   */
   maxRunningHandlers?: number;
-  /** Calls that wait for a connection; one beyond it fails with `QUEUE_FULL`. Default 10,000. */
+  /**
+   * The most calls that wait for a connection. A further call fails with `QUEUE_FULL`.
+   * @default 10,000
+   */
   maxQueuedCalls?: number;
-  /** UTF-8 bytes of one message to the engine; as its `max_message_bytes`. Default 16,777,216. */
+  /**
+   * The most UTF-8 bytes of one message to the engine. Set it to the `max_message_bytes` of the listener.
+   * @default 16,777,216
+   */
   maxMessageBytes?: number;
-  /** Where the SDK tells of what nobody waits for: a first attempt to connect that failed, refused triggers, failed void calls. Default: `console.warn`, also for what fails because it was called from here. */
+  /**
+   * Called with failures that no caller waits for: a first attempt to connect that failed, refused triggers, failed void calls. A call that
+   * this function makes reports its own failure with `console.warn`.
+   * @default `console.warn`
+   */
   onWarning?: (code: string, message: string) => void;
   /** Accepted and ignored: there is no telemetry. */
   enableMetricsReporting?: boolean;
@@ -187,53 +227,57 @@ export interface InitOptions {
   telemetry?: unknown;
 }
 
-/** What a worker offers. `TReader` and `TWriter` are the ends of channels of the runtime. */
+/** A worker. `TReader` and `TWriter` are the channel ends of the runtime. */
 export interface Worker<TReader, TWriter> {
-  /** Runs `handler` for calls of `functionId`, now and after every reconnect. Throws for an empty id and for one that this worker has. */
+  /**
+   * Runs `handler` for calls of `functionId`, now and after every reconnect. Throws `INVALID_ARGUMENTS` for an empty id, and for an id that
+   * this worker has registered.
+   */
   registerFunction(functionId: string, handler: FunctionHandler | HttpInvocationConfig, options?: RegisterFunctionOptions): FunctionRef;
   /** Binds a function to a trigger, now and after every reconnect. */
   registerTrigger(trigger: RegisterTriggerInput): Trigger;
   /**
-   * Provides a trigger type. Each binding is told once, whatever connections come and go, and its end once, each after the one before it
-   * was done. In place of the provider of the same id, if there is one.
+   * Provides a trigger type. The handler is called once for each binding and once for its end, also across reconnects. The calls for one
+   * binding run one after another. The handler replaces an earlier provider of the same id.
    */
   registerTriggerType<TConfig>(triggerType: RegisterTriggerTypeInput, handler: TriggerHandler<TConfig>): TriggerTypeRef<TConfig>;
   unregisterTriggerType(triggerType: { id: string; description?: string }): void;
-  /** For introspection only. */
+  /** Registers a service. Only introspection shows it. */
   registerService(service: RegisterServiceInput): void;
-  /** Calls a function. Rejects with an {@link InvocationError}. Calls are sent in the order in which they are made. */
+  /** Calls a function. Rejects with an `InvocationError`. Calls are sent in the order in which they are made. */
   trigger<TInput, TOutput>(request: TriggerRequest<TInput>): Promise<TOutput>;
-  /** A pipe between two workers. `bufferSize`: messages that it holds; default 64, at most 1,024. */
+  /** Creates a pipe between two workers. `bufferSize`: the messages that it holds, by default 64 and at most 1,024. */
   createChannel(bufferSize?: number): Promise<Channel<TReader, TWriter>>;
-  /** Serves the stream `streamName` with a backend of its own in place of the engine's. */
+  /** Serves the stream `streamName` from a backend of the application. The engine does not store the stream. */
   createStream<TData>(streamName: string, stream: StreamBackend<TData>): void;
   listFunctions(): Promise<FunctionInfo[]>;
   listWorkers(): Promise<WorkerInfo[]>;
   listTriggers(includeInternal?: boolean): Promise<TriggerInfo[]>;
   listTriggerTypes(includeInternal?: boolean): Promise<TriggerTypeInfo[]>;
-  /** Calls back with all functions when they change. Answers what ends it. */
+  /** Calls `callback` with all functions when they change. Returns a function that ends the calls. */
   onFunctionsAvailable(callback: (functions: FunctionInfo[]) => void): () => void;
   readonly connectionState: ConnectionState;
-  /** The id that the engine gave to this connection; another one after each reconnect, `undefined` before the first. */
+  /** The id that the engine gave to this connection. It changes with each reconnect, and is `undefined` before the first connection. */
   readonly workerId: string | undefined;
-  /** Calls back after every change of the connection. Answers what ends it. */
+  /** Calls `listener` after every change of the connection. Returns a function that ends the calls. */
   onConnectionState(listener: (state: ConnectionState) => void): () => void;
   /**
-   * Takes its functions back, so that no new call comes, and registers nothing more; waits until the handlers that run have ended, their
-   * answers have reached the engine and what waited for a connection was sent; then closes. After `timeoutMs` (default 30,000) it closes
-   * whatever still runs: also a handler that awaits this call, and so itself. Any number of calls is the first one; `close` does not wait.
+   * Closes the worker without losing work. It removes the functions, so that no new call comes, and accepts no registration. It waits until
+   * the running handlers have ended, the engine has their answers, and the queue is sent. Then it closes. After `timeoutMs` (by default
+   * 30,000) it closes anyway. A handler that awaits this call waits for itself until then. Further calls wait for the first one. `close`
+   * does not wait.
    */
   drain(timeoutMs?: number): Promise<void>;
-  /** Closes now. Calls without an answer fail with `WORKER_CLOSED`. */
+  /** Closes the worker now. Calls without an answer fail with `WORKER_CLOSED`. */
   close(): Promise<void>;
-  /** The same, as the official SDK calls it. */
+  /** The same as `close`. The official SDK has this name. */
   shutdown(): Promise<void>;
 }
 
 export interface Channel<TReader, TWriter> {
   writer: TWriter;
   reader: TReader;
-  /** To be sent to others inside a payload, which find a live writer in its place. */
+  /** The reference of the writer. A handler that gets it inside a payload finds an open writer in its place. */
   writerRef: StreamChannelRef;
   readerRef: StreamChannelRef;
 }
@@ -245,19 +289,22 @@ export type StreamDeleteInput = StreamGetInput;
 export type StreamListInput = { stream_name: string; group_id: string };
 export type StreamListGroupsInput = { stream_name: string };
 /**
- * `old_value`: `null`, or not there, if there was no item. `version` when it was asked for; `replayed` when the key of the write was used
- * before.
+ * The result of a write. `old_value` is `null` or absent if there was no item. `version` is present if the write requested it. `replayed`
+ * is present if an earlier write had the same idempotency key.
  */
 export type StreamSetResult<TData> = { old_value?: TData | null; new_value: TData; version?: string; replayed?: true };
 export type StreamDeleteResult<TData = unknown> = { old_value?: TData | null; version?: string | null; replayed?: true };
 
-/** A backend of a stream. `set` and `delete` may answer nothing: the engine then takes the data as stored, and asks `get` for what was before. */
+/**
+ * A backend of a stream. If `set` returns nothing, the engine takes the data as stored. For a `set` or `delete` that returns nothing, the
+ * engine calls `get` for the old value.
+ */
 export interface StreamBackend<TData> {
   get(input: StreamGetInput): Promise<TData | null | undefined>;
   set(input: StreamSetInput): Promise<StreamSetResult<TData> | null | undefined> | Promise<void>;
   delete(input: StreamDeleteInput): Promise<StreamDeleteResult | null | undefined> | Promise<void>;
   list(input: StreamListInput): Promise<TData[]>;
   listGroups(input: StreamListGroupsInput): Promise<string[]>;
-  /** Accepted for the official SDK's sake, which does not register it either: the engine updates through `get` and `set`. */
+  /** Accepted because the official SDK has it, and never called. The engine updates through `get` and `set`. */
   update?(input: never): Promise<unknown>;
 }

@@ -1,24 +1,29 @@
-/** When the socket of a channel counts as dead. */
+/** The rule by which the socket of a channel counts as dead. */
 export interface ChannelLiveness {
-  /** Milliseconds between two looks, each with a ping. */
+  /** The milliseconds between two checks. Each check sends a ping. */
   readonly everyMs: number;
-  /** Milliseconds without a byte of the engine, while it had no reason to be silent; noticed up to twice `everyMs` later. */
+  /**
+   * The milliseconds without a byte of the engine after which the socket is dead. Time in which the engine may be silent does not count.
+   * The watch notices it up to twice `everyMs` later.
+   */
   readonly silentMs: number;
 }
 
 export const CHANNEL_LIVENESS: ChannelLiveness = { everyMs: 20_000, silentMs: 60_000 };
 
-/** What the watch needs of a socket. */
+/** The members of a socket that the watch needs. */
 export interface Watched {
-  /** Bytes that have come, also of a message that is not whole yet: over a slow network one takes longer than the silence allowed. */
+  /**
+   * The received bytes. Bytes of an incomplete message count too, because one message may take longer than `silentMs` on a slow network.
+   */
   readonly received: number;
-  /** Silence means nothing now: the socket is not read, or the engine reads nothing before the channel has room. */
+  /** Whether the engine may be silent now: this end does not read its socket, or the engine does not read because the channel is full. */
   readonly resting: boolean;
   ping(): void;
   drop(reason: string): void;
 }
 
-/** Drops a socket that stays silent. Answers what ends the watch. */
+/** Watches a socket and drops it when it is dead. Returns a function that ends the watch. */
 export function watch(socket: Watched, { everyMs, silentMs }: ChannelLiveness): () => void {
   let received = socket.received;
   let rested = false;
@@ -27,7 +32,7 @@ export function watch(socket: Watched, { everyMs, silentMs }: ChannelLiveness): 
   const look = () => {
     const now = performance.now();
     const { resting } = socket;
-    // After a rest the silence begins when it is first seen to be over.
+    // After a rest, the silence begins at the first check after it.
     if (resting || rested || socket.received !== received) heardAt = now;
     rested = resting;
     received = socket.received;

@@ -4,10 +4,10 @@ import { type ChannelLiveness, watch } from './channel-liveness.js';
 
 const HANDSHAKE_MS = 10_000;
 const RECEIVE_BYTES = 16_777_216;
-/** Pause before the kernel asks a silent peer whether it is there. */
+/** The pause after which the kernel probes a silent peer. */
 const KEEP_ALIVE_MS = 30_000;
 
-/** What the types of `ws` lack. */
+/** The options that the types of `ws` lack. */
 interface SocketOptions extends ClientOptions {
   readonly closeTimeout?: number;
 }
@@ -15,17 +15,20 @@ interface SocketOptions extends ClientOptions {
 export interface ChannelSocketOptions {
   readonly url: string;
   readonly liveness: ChannelLiveness;
-  /** Milliseconds that the close handshake may take. Default: 30,000. */
+  /**
+   * The milliseconds that the close handshake may take.
+   * @default 30,000
+   */
   readonly closeTimeoutMs?: number;
-  /** As in `Watched`. */
+  /** As `resting` of `Watched`. */
   readonly resting: (socket: WebSocket) => boolean;
-  /** Goes with each ping, and comes back with its pong. */
+  /** Returns the payload of a ping. The pong repeats it. */
   readonly mark?: () => string;
-  /** The socket was given up; its `close` event follows. */
+  /** Called when the watch drops the socket. Its `close` event follows. */
   readonly onSilent: (reason: string) => void;
 }
 
-/** One end of a channel, which is pinged while it is open and dropped when it stays silent. */
+/** Opens the socket of one end of a channel. It is pinged while it is open, and dropped when it is dead. */
 export function openChannelSocket(options: ChannelSocketOptions): WebSocket {
   const { url, liveness, closeTimeoutMs, resting, mark = () => '', onSilent } = options;
   const socketOptions: SocketOptions = {
@@ -53,7 +56,7 @@ export function openChannelSocket(options: ChannelSocketOptions): WebSocket {
         ping: () => {
           if (socket.readyState !== WebSocket.OPEN) return;
           const marked = mark();
-          // One is answered when the rest is over; more of them would only pile up.
+          // During a rest one ping is enough. It is answered after the rest, and more pings would only fill the socket.
           if (resting(socket) && marked === pinged) return;
           pinged = marked;
           socket.ping(marked, undefined, ignored);
@@ -70,5 +73,5 @@ export function openChannelSocket(options: ChannelSocketOptions): WebSocket {
   return socket;
 }
 
-/** A socket that can't send closes, and that is told. */
+/** Ignores the result of a send. A socket that can't send closes, and its `close` event reports that. */
 function ignored(): void {}

@@ -7,15 +7,15 @@ import { CHANNEL_LIVENESS, type ChannelLiveness } from './channel-liveness.js';
 import { openChannelSocket } from './node-channel-socket.js';
 import { WaitingTexts } from './waiting-texts.js';
 
-/** Unsent bytes of a writer's socket beyond which its stream waits. */
+/** The unsent bytes of the socket of a writer above which its stream waits. */
 const UNSENT_BYTES = 1_048_576;
-/** The close frame waits behind everything that the reader has not taken, for as long as that likes to rest: no bound but that of a timer. */
+/** The close frame waits behind all data that the reader has not read, and a reader may rest for any time. So this is the longest timer. */
 const CLOSE_TIMEOUT_MS = 2_147_483_647;
 const NORMAL_CLOSES: ReadonlySet<number> = new Set([1000, 1005]);
 
 /** The writing end of a channel. Its socket opens with the first write. */
 export class ChannelWriter {
-  /** Bytes, sent in frames of at most 64 KiB; a write is done when the socket has room for more. Fails with `CHANNEL_LOST`. */
+  /** The stream of bytes, sent in frames of at most 64 KiB. A write ends when the socket has room for more. Fails with `CHANNEL_LOST`. */
   readonly stream: Writable;
   readonly #url: string;
   readonly #ref: StreamChannelRef;
@@ -23,14 +23,14 @@ export class ChannelWriter {
   readonly #texts = new WaitingTexts();
   #socket: WebSocket | undefined;
   #opened: Promise<WebSocket> | undefined;
-  /** Sends one after another, so that text and bytes keep their order. */
+  /** The last send. Sends run one after another, so that text and bytes keep their order. */
   #last: Promise<void> = Promise.resolve();
   #sent = 0;
-  /** How many had been sent at the latest ping, and at the latest one that was answered. */
-  #asked = 0;
-  #taken = 0;
+  /** The number of messages sent before the last ping, and before the last ping that was answered. */
+  #pinged = 0;
+  #acknowledged = 0;
 
-  /** `liveness`: default a ping every 20 s and death after 60 s of silence, in which the engine holds nothing back. */
+  /** `liveness`: by default a ping every 20 s, and death after 60 s of silence. Time in which the channel is full does not count. */
   constructor(engineUrl: string, ref: StreamChannelRef, liveness: ChannelLiveness = CHANNEL_LIVENESS) {
     this.#url = channelUrl(engineUrl, ref);
     this.#ref = ref;
@@ -43,17 +43,17 @@ export class ChannelWriter {
         this.#then(() => this.#finish('stream_complete')).then(() => done(), done);
       },
       destroy: (error, done) => {
-        // A reader that waits already hears of the end only by a socket that goes.
+        // A reader that already waits notices the end only by a socket that opens and closes.
         if (this.#socket === undefined) this.#open().then((socket) => socket.terminate(), ignored);
         else this.#socket.terminate();
         done(error);
       },
     });
-    // A loss is told to whoever writes; that nobody listens must not end the process.
+    // A writer gets the loss from its write. Without this listener, a loss without a write would end the process.
     this.stream.on('error', () => {});
   }
 
-  /** Sends one text message, in order with the bytes. Throws `QUEUE_FULL` when 1,024 of them, or 16 Mi code units, wait. */
+  /** Sends one text message, in order with the bytes. Throws `QUEUE_FULL` if 1,024 messages, or 16 Mi code units, wait. */
   sendMessage(message: string): void {
     const sent = this.#texts.add(message);
     this.#then(() => this.#send(message))
@@ -61,12 +61,12 @@ export class ChannelWriter {
       .finally(sent);
   }
 
-  /** Ends the channel after what was written. */
+  /** Ends the channel after all writes. */
   close(): void {
     if (!this.stream.writableEnded) this.stream.end();
   }
 
-  /** The reference, so that an end can be handed on inside a payload. */
+  /** Returns the reference. So an end can be part of a payload. */
   toJSON(): StreamChannelRef {
     return this.#ref;
   }
@@ -104,9 +104,9 @@ export class ChannelWriter {
     });
   }
 
-  /** The engine also sends pongs that answer nothing: those have no mark. */
+  /** Handles a pong. The engine also sends pongs without a ping; they have no mark. */
   #answered(mark: string): void {
-    if (mark === String(this.#asked)) this.#taken = this.#asked;
+    if (mark === String(this.#pinged)) this.#acknowledged = this.#pinged;
   }
 
   #open(): Promise<WebSocket> {
@@ -116,9 +116,9 @@ export class ChannelWriter {
         url: this.#url,
         liveness: this.#liveness,
         closeTimeoutMs: CLOSE_TIMEOUT_MS,
-        // The engine reads nothing while the channel is full, and only what was sent can have filled it. TCP then tells whether it is there.
-        resting: () => this.#taken < this.#sent,
-        mark: () => String((this.#asked = this.#sent)),
+        // The engine does not read while the channel is full. Only unanswered messages can have filled it. Then TCP detects a dead engine.
+        resting: () => this.#acknowledged < this.#sent,
+        mark: () => String((this.#pinged = this.#sent)),
         onSilent: (reason) => {
           why = reason;
         },
@@ -139,7 +139,7 @@ export class ChannelWriter {
 
 /** The reading end of a channel. Its socket opens when its stream is first read, or with the first `onMessage`. */
 export class ChannelReader {
-  /** Bytes, with backpressure to the writer. Fails with `CHANNEL_LOST` if the writer was cut off. */
+  /** The stream of bytes, with back-pressure to the writer. Fails with `CHANNEL_LOST` if the connection of the writer was lost. */
   readonly stream: Readable;
   readonly #url: string;
   readonly #ref: StreamChannelRef;
@@ -148,7 +148,7 @@ export class ChannelReader {
   #socket: WebSocket | undefined;
   #closing = false;
 
-  /** `liveness`: default a ping every 20 s and death after 60 s of silence, not counting the time in which nobody reads. */
+  /** `liveness`: by default a ping every 20 s, and death after 60 s of silence. Time in which nobody reads does not count. */
   constructor(engineUrl: string, ref: StreamChannelRef, liveness: ChannelLiveness = CHANNEL_LIVENESS) {
     this.#url = channelUrl(engineUrl, ref);
     this.#ref = ref;
@@ -166,27 +166,27 @@ export class ChannelReader {
     this.stream.on('error', () => {});
   }
 
-  /** Calls back for each text message from now on. Text that comes while nobody asked for it is dropped. */
+  /** Calls `callback` for each later text message. Text that comes without a callback is dropped. */
   onMessage(callback: (message: string) => void): void {
     this.#callbacks.push(callback);
     this.#connect();
   }
 
-  /** All bytes to the end of the channel. */
+  /** Resolves with all bytes up to the end of the channel. */
   async readAll(): Promise<Buffer> {
     const chunks: Buffer[] = [];
     for await (const chunk of this.stream) chunks.push(chunk as Buffer);
     return Buffer.concat(chunks);
   }
 
-  /** Reads no more: what was read so far was all. */
+  /** Ends the channel. Unread bytes are dropped. */
   close(): void {
     this.#closing = true;
     if (this.#socket === undefined) {
       this.stream.destroy();
       return;
     }
-    // The answer stands behind what nobody wants any more.
+    // The close frame of the engine comes after the unread bytes, so they must be read.
     this.#socket.resume();
     this.#socket.close(1000, 'channel_close');
   }
@@ -195,8 +195,8 @@ export class ChannelReader {
     return this.#ref;
   }
 
-  /** A callback that throws at what a peer wrote ends this channel, and nothing else. */
-  #tell(text: string): void {
+  /** Calls the callback. If it throws, only this channel ends. */
+  #notify(text: string): void {
     try {
       for (const callback of this.#callbacks) callback(text);
     } catch (error) {
@@ -222,7 +222,7 @@ export class ChannelReader {
         if (!this.stream.push(data as Buffer)) socket.pause();
         return;
       }
-      this.#tell((data as Buffer).toString());
+      this.#notify((data as Buffer).toString());
     });
     socket.on('error', (error) => {
       why = error.message;
@@ -234,5 +234,5 @@ export class ChannelReader {
   }
 }
 
-/** The end is told to whoever uses the stream. */
+/** Ignores an error. The user of the stream gets it. */
 function ignored(): void {}

@@ -3,17 +3,17 @@ import { sdkError } from '../api/errors.js';
 import type { StreamChannelRef } from '../api/types.js';
 import { WaitingTexts } from './waiting-texts.js';
 
-/** Unsent bytes of a writer's socket beyond which a write waits. */
+/** The unsent bytes of the socket of a writer above which a write waits. */
 const UNSENT_BYTES = 1_048_576;
 const UNSENT_CHECK_MS = 10;
-/** Received bytes that nobody has read: a browser can't stop its socket, so beyond them the channel is given up. */
+/** The received bytes without a reader above which the channel fails. A browser can't pause its socket. */
 const UNREAD_BYTES = 16_777_216;
-/** Close code of a writer that gives up: any but those of an end. */
+/** The close code of a writer that aborts. It differs from the codes of a normal end. */
 const ABORTED = 4000;
 
 /** The writing end of a channel. Its socket opens with the first write. */
 export class ChannelWriter {
-  /** Bytes, sent in frames of at most 64 KiB. Fails with `CHANNEL_LOST`. */
+  /** The stream of bytes, sent in frames of at most 64 KiB. Fails with `CHANNEL_LOST`. */
   readonly stream: WritableStream<Uint8Array>;
   readonly #url: string;
   readonly #ref: StreamChannelRef;
@@ -28,7 +28,7 @@ export class ChannelWriter {
     this.#ref = ref;
     this.stream = new WritableStream<Uint8Array>({
       start: ({ signal }) => {
-        // `abort` itself is called only when the write that waits for the reader is over.
+        // The stream calls `abort` only after the current write, which may wait for the reader. The signal comes at once.
         signal.addEventListener('abort', () => {
           this.#aborted = true;
         });
@@ -39,7 +39,7 @@ export class ChannelWriter {
     });
   }
 
-  /** Resolves when the socket has room for more. */
+  /** Writes bytes. Resolves when the socket has room for more. */
   write(bytes: Uint8Array): Promise<void> {
     return this.#then(async (socket) => {
       for (let at = 0; at < bytes.length; at += CHANNEL_FRAME_BYTES) {
@@ -49,7 +49,7 @@ export class ChannelWriter {
     });
   }
 
-  /** Sends one text message, in order with the bytes. Throws `QUEUE_FULL` when 1,024 of them, or 16 Mi code units, wait. */
+  /** Sends one text message, in order with the bytes. Throws `QUEUE_FULL` if 1,024 messages, or 16 Mi code units, wait. */
   sendMessage(message: string): void {
     const sent = this.#texts.add(message);
     this.#then((socket) => this.#send(socket, message))
@@ -57,14 +57,14 @@ export class ChannelWriter {
       .finally(sent);
   }
 
-  /** Ends the channel after what was written. Rejects with `CHANNEL_LOST` when the channel was lost before. */
+  /** Ends the channel after all writes. Rejects with `CHANNEL_LOST` if the channel was lost before. */
   close(): Promise<void> {
     if (this.#closed === undefined) {
       this.#closed = this.#then((socket) => {
         if (socket.readyState !== WebSocket.OPEN) throw sdkError('CHANNEL_LOST', 'the channel is closed');
         socket.close(1000, 'stream_complete');
       });
-      // Not everybody waits for it.
+      // A caller may ignore the promise. Its rejection must not stay unhandled.
       this.#closed.catch(() => undefined);
     }
     return this.#closed;
@@ -74,7 +74,7 @@ export class ChannelWriter {
     return this.#ref;
   }
 
-  /** The reader must not take it for the end. */
+  /** Closes the socket so that the reader does not take it for the end of the data. */
   async #abort(): Promise<void> {
     (await this.#open()).close(ABORTED, 'aborted');
   }
@@ -103,7 +103,9 @@ export class ChannelWriter {
 
 /** The reading end of a channel. Its socket opens when it is first read, or with the first `onMessage`. */
 export class ChannelReader implements AsyncIterable<Uint8Array> {
-  /** Bytes. Fails with `CHANNEL_LOST` if the writer was cut off, and with `QUEUE_FULL` if 16 MiB wait unread. */
+  /**
+   * The stream of bytes. Fails with `CHANNEL_LOST` if the connection of the writer was lost, and with `QUEUE_FULL` if 16 MiB are unread.
+   */
   readonly stream: ReadableStream<Uint8Array>;
   readonly #url: string;
   readonly #ref: StreamChannelRef;
@@ -123,18 +125,18 @@ export class ChannelReader implements AsyncIterable<Uint8Array> {
         pull: () => this.#connect(),
         cancel: () => this.close(),
       },
-      // The mark is a bound, not a goal: nothing is asked for before somebody reads.
+      // With 0 the stream requests no bytes before somebody reads.
       { highWaterMark: 0, size: (chunk) => chunk.byteLength },
     );
   }
 
-  /** Calls back for each text message from now on. Text that comes while nobody asked for it is dropped. */
+  /** Calls `callback` for each later text message. Text that comes without a callback is dropped. */
   onMessage(callback: (message: string) => void): void {
     this.#callbacks.push(callback);
     this.#connect();
   }
 
-  /** Whoever leaves the loop closes the channel. */
+  /** Iterates over the bytes. Leaving the loop closes the channel. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
     const reader = this.stream.getReader();
     let over = false;
@@ -152,7 +154,7 @@ export class ChannelReader implements AsyncIterable<Uint8Array> {
     }
   }
 
-  /** All bytes to the end of the channel. */
+  /** Resolves with all bytes up to the end of the channel. */
   async readAll(): Promise<Uint8Array> {
     const chunks: Uint8Array[] = [];
     for await (const chunk of this) chunks.push(chunk);
@@ -180,7 +182,7 @@ export class ChannelReader implements AsyncIterable<Uint8Array> {
     socket.binaryType = 'arraybuffer';
     this.#socket = socket;
     socket.onmessage = ({ data }) => {
-      if (typeof data === 'string') this.#tell(data);
+      if (typeof data === 'string') this.#notify(data);
       else this.#push(new Uint8Array(data as ArrayBuffer), socket);
     };
     socket.onclose = ({ code, reason }) => {
@@ -189,8 +191,8 @@ export class ChannelReader implements AsyncIterable<Uint8Array> {
     };
   }
 
-  /** A callback that throws at what a peer wrote ends this channel, and nothing else. */
-  #tell(text: string): void {
+  /** Calls the callback. If it throws, only this channel ends. */
+  #notify(text: string): void {
     try {
       for (const callback of this.#callbacks) callback(text);
     } catch (error) {
@@ -214,7 +216,7 @@ export class ChannelReader implements AsyncIterable<Uint8Array> {
       if (error === undefined) this.#controller?.close();
       else this.#controller?.error(error);
     } catch {
-      // The stream was cancelled by its reader: it is over already.
+      // The reader has cancelled the stream, so it has ended.
     }
   }
 }

@@ -10,7 +10,7 @@ import { openNodeSocket } from './node-socket.js';
 
 export type ISdk = Worker<ChannelReader, ChannelWriter>;
 
-/** As the official SDK and the engine's other peers do. */
+/** The same times as those of the official SDK and of the other peers of the engine. */
 const KEEP_ALIVE = pingKeepAlive({ everyMs: 20_000, silentMs: 60_000 });
 
 const NODE: Platform<ChannelReader, ChannelWriter> = {
@@ -24,7 +24,10 @@ const NODE: Platform<ChannelReader, ChannelWriter> = {
   openWriter: (url, ref) => new ChannelWriter(url, ref),
 };
 
-/** A worker, which connects by itself and comes back by itself. `address`: `ws://…` of the engine's worker port. */
+/**
+ * Makes this process a worker. It connects at once, and again after each lost connection. `address` is the `ws:` or `wss:` URL of the
+ * worker port of the engine. Throws `INVALID_ARGUMENTS` for a wrong address or option.
+ */
 export function registerWorker(address: string, options?: InitOptions): ISdk {
   const worker = new WorkerCore(address, options ?? {}, NODE);
   logThrough(worker);

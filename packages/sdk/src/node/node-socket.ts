@@ -4,7 +4,7 @@ import { WebSocket } from 'ws';
 
 const HANDSHAKE_MS = 10_000;
 
-/** A WebSocket of `ws`: it can send headers and pings, which those of browsers can't. */
+/** Returns a function that opens a WebSocket of the package `ws`, which can send headers and pings. */
 export function openNodeSocket(headers: Readonly<Record<string, string>>): OpenSocket {
   return (url, events) => {
     const socket = new WebSocket(url, {
@@ -22,7 +22,7 @@ export function openNodeSocket(headers: Readonly<Record<string, string>>): OpenS
     socket.on('pong', () => events.onActivity());
     socket.on('ping', () => events.onActivity());
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      // A name with two addresses that both refuse: the error that Node makes of both has no message.
+      // If a name has two addresses and both refuse, the error of Node has no message.
       why = error.message || (error.code ?? '');
     });
     socket.on('close', (code, reason) => events.onClose({ code, reason: reason.toString() || why }));
@@ -40,5 +40,5 @@ export function openNodeSocket(headers: Readonly<Record<string, string>>): OpenS
   };
 }
 
-/** A socket that can't send closes, and that is told. */
+/** Ignores the result of a send. A socket that can't send closes, and its `close` event reports that. */
 function ignored(): void {}

@@ -4,7 +4,7 @@ import type { Metadata, TriggerConfig } from '../api/types.js';
 import type { RegisteredTriggerType } from './registrations.js';
 import { errorBodyOf } from './thrown.js';
 
-/** Bindings that the providers of one worker know. */
+/** The most bindings that the providers of one worker know. */
 const MOST_BINDINGS = 100_000;
 
 export interface BindingsOptions {
@@ -16,27 +16,27 @@ export interface BindingsOptions {
   readonly warn: (code: SdkErrorCode, message: string) => void;
 }
 
-/** What a provider was told of a binding. */
-interface Told {
+/** A binding that a provider has accepted. */
+interface AcceptedBinding {
   readonly provider: RegisteredTriggerType;
   readonly config: TriggerConfig<unknown>;
-  /** As it came: the provider may change what it got. */
+  /** The binding as it came, as JSON. The provider may change the object that it got. */
   readonly text: string;
 }
 
 interface Binding {
-  told: Told | undefined;
-  /** By the engine on the connection of the moment. */
+  accepted: AcceptedBinding | undefined;
+  /** Whether the engine has announced the binding on this connection. */
   announced: boolean;
-  /** The provider hears of one binding one thing after another, however long each takes. */
+  /** The end of the last step. The steps of one binding run one after another. */
   last: Promise<void>;
-  /** Of the chain that ends with `last`. */
+  /** The number of steps that have not ended. */
   steps: number;
 }
 
 /**
- * The bindings that the providers of this worker know. It outlives connections: the engine announces all bindings on each new one, and says
- * nothing of those that ended in between.
+ * The bindings that the providers of this worker know. They outlive connections. The engine announces all bindings on each new connection.
+ * It does not report the bindings that ended in between, so `settle` ends those that were not announced.
  */
 export class Bindings {
   readonly #options: BindingsOptions;
@@ -50,7 +50,7 @@ export class Bindings {
     return this.#bindings.size;
   }
 
-  /** Tells the provider, unless it knows; `say` answers the engine. */
+  /** Calls the provider for a binding, unless it has accepted the same binding before. `say` answers the engine. */
   begin(frame: RegisterTrigger, say: (error?: ErrorBody) => void): void {
     const provider = this.#options.triggerTypes.get(frame.trigger_type);
     if (provider === undefined) return say({ code: 'trigger_type_not_found', message: 'Trigger type not found' });
@@ -60,16 +60,16 @@ export class Bindings {
       return say({ code: 'OVERLOADED', message: `the provider has ${MOST_BINDINGS} bindings` });
     const { id, function_id, config, metadata } = frame;
     const text = JSON.stringify([function_id, config, metadata]);
-    const binding = this.#bindings.get(key) ?? { told: undefined, announced: true, last: Promise.resolve(), steps: 0 };
+    const binding = this.#bindings.get(key) ?? { accepted: undefined, announced: true, last: Promise.resolve(), steps: 0 };
     this.#bindings.set(key, binding);
     binding.announced = true;
     this.#then(key, binding, async () => {
-      if (binding.told?.provider === provider && binding.told.text === text) return say();
+      if (binding.accepted?.provider === provider && binding.accepted.text === text) return say();
       await this.#endOf(binding);
       const given = { id, function_id, config, ...(metadata === undefined ? {} : { metadata: metadata as Metadata }) };
       try {
         await provider.handler.registerTrigger(given);
-        binding.told = { provider, config: given, text };
+        binding.accepted = { provider, config: given, text };
         say();
       } catch (error) {
         say(bindingError(error));
@@ -85,29 +85,29 @@ export class Bindings {
     this.#then(key, binding, () => this.#endOf(binding));
   }
 
-  /** The provider is gone, and with it all that it knew. */
+  /** Forgets the bindings of a provider that the application has unregistered. */
   forget(provider: RegisteredTriggerType): void {
-    for (const [key, { told }] of this.#bindings) if (told?.provider === provider) this.#bindings.delete(key);
+    for (const [key, { accepted }] of this.#bindings) if (accepted?.provider === provider) this.#bindings.delete(key);
   }
 
-  /** The connection is lost: what the next one does not announce has ended. */
+  /** Marks all bindings as not announced, because the connection is lost. */
   lost(): void {
     for (const binding of this.#bindings.values()) binding.announced = false;
   }
 
-  /** Everything that is there has been announced: the provider is told of the end of the rest. */
+  /** Ends the bindings that the engine has not announced on this connection. Call it when the engine has announced all of them. */
   settle(): void {
     for (const [key, binding] of this.#bindings) if (!binding.announced) this.#then(key, binding, () => this.#endOf(binding));
   }
 
   async #endOf(binding: Binding): Promise<void> {
-    const { told } = binding;
-    if (told === undefined) return;
-    binding.told = undefined;
+    const { accepted } = binding;
+    if (accepted === undefined) return;
+    binding.accepted = undefined;
     try {
-      await told.provider.handler.unregisterTrigger(told.config);
+      await accepted.provider.handler.unregisterTrigger(accepted.config);
     } catch (error) {
-      this.#options.warn('invocation_failed', `unregisterTrigger for ${told.config.function_id} failed: ${messageOf(error)}`);
+      this.#options.warn('invocation_failed', `unregisterTrigger for ${accepted.config.function_id} failed: ${messageOf(error)}`);
     }
   }
 
@@ -115,14 +115,14 @@ export class Bindings {
     binding.steps++;
     binding.last = binding.last.then(step).finally(() => {
       binding.steps--;
-      if (binding.steps === 0 && binding.told === undefined && this.#bindings.get(key) === binding) this.#bindings.delete(key);
+      if (binding.steps === 0 && binding.accepted === undefined && this.#bindings.get(key) === binding) this.#bindings.delete(key);
     });
     const { last } = binding;
     this.#options.run(() => last);
   }
 }
 
-/** The engine sends it to whoever registered the trigger. */
+/** Returns the error of a refused binding. The engine sends it to the worker that registered the trigger. */
 function bindingError(error: unknown): ErrorBody {
   const { code, message } = errorBodyOf(error, 'trigger_registration_failed');
   return { code, message };

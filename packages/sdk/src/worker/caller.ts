@@ -2,8 +2,8 @@ import { field, type Invocation, isJsonObject, type JsonObject, stringField } fr
 import type { FunctionCaller } from '../api/types.js';
 
 /**
- * Returns who calls, as the engine says it. The frame counts first. Without it a trusted worker calls; the payload then has its id, and
- * the `_caller` of the guest that it acts for, which the engine has checked.
+ * Returns the caller, as the engine describes it. The `caller` of the frame counts first. Without it the caller is a trusted worker. Then
+ * the payload has the id of the worker, and the `_caller` of the guest for which it acts. The engine has checked both.
  */
 export function callerOf({ caller, data }: Invocation): FunctionCaller {
   if (isJsonObject(caller)) return namedBy(caller);
@@ -13,7 +13,7 @@ export function callerOf({ caller, data }: Invocation): FunctionCaller {
   return { kind: 'worker', worker_id: stringField(data, '_caller_worker_id') };
 }
 
-/** A kind that this version does not know counts as a guest without a name, which may do the least. */
+/** Reads a caller. An unknown kind counts as a guest without a name, which has the fewest permissions. */
 function namedBy(caller: JsonObject): FunctionCaller {
   const kind = field(caller, 'kind');
   if (kind === 'http' || kind === 'trigger' || kind === 'engine') return { kind };

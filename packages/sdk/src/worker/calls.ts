@@ -6,16 +6,16 @@ interface Pending {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: InvocationError) => void;
   readonly timer: ReturnType<typeof setTimeout>;
-  /** Handed to a socket: if that one is lost, nobody will answer. */
+  /** Whether the call was handed to a socket. If that socket is lost, no answer comes. */
   sent: boolean;
 }
 
-/** Calls of this worker that wait for their answers. */
+/** The calls of this worker that wait for their answers. */
 export class Calls {
   readonly #pending = new Map<string, Pending>();
   readonly #noConnection: () => string;
 
-  /** `noConnection` says why what was not sent was not. */
+  /** `noConnection` returns why there is no connection, for the error of a call that was never sent. */
   constructor(noConnection: () => string) {
     this.#noConnection = noConnection;
   }
@@ -40,7 +40,7 @@ export class Calls {
     if (pending !== undefined) pending.sent = true;
   }
 
-  /** An answer to no call of ours, or to one that has failed, means nothing. */
+  /** Settles a call. An answer to an unknown call, or to a call that has failed, is ignored. */
   answer({ invocation_id, result, error }: InvocationAnswer): void {
     const pending = this.#take(invocation_id);
     if (pending === undefined) return;
@@ -53,12 +53,12 @@ export class Calls {
     pending?.reject(sdkError(code, message, pending.functionId));
   }
 
-  /** The calls that went out on the connection that was lost; those in the queue are not among them. */
+  /** Fails the calls that were sent on the lost connection. The calls in the queue go on waiting. */
   failSent(message: string): void {
     for (const [id, { sent }] of this.#pending) if (sent) this.fail(id, 'CONNECTION_LOST', message);
   }
 
-  /** Those that still waited in the queue have gone out with it. */
+  /** Marks all calls as sent, because the queue has been sent. */
   markAllSent(): void {
     for (const pending of this.#pending.values()) pending.sent = true;
   }

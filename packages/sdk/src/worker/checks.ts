@@ -7,14 +7,14 @@ export function checkUrl(text: string): void {
     // oxlint-disable-next-line eslint/no-restricted-globals -- inside a try; the application gave this address
     url = new URL(text);
   } catch {
-    // No URL at all: refused below, as one of another protocol.
+    // The text is no URL. The check below refuses it.
   }
   if (url?.protocol !== 'ws:' && url?.protocol !== 'wss:')
     throw sdkError('INVALID_ARGUMENTS', 'the address of the engine must be a ws:// or wss:// URL, such as ws://localhost:49134');
   if (url.hash !== '') throw sdkError('INVALID_ARGUMENTS', 'the address of the engine must have no fragment (#)');
 }
 
-/** Whether everybody on the way can read along: a `ws:` address of another machine. The address must have passed `checkUrl`. */
+/** Returns whether the address is a `ws:` address of another machine, so that others can read the connection. Call `checkUrl` first. */
 export function isReadableOnTheWay(text: string): boolean {
   // oxlint-disable-next-line eslint/no-restricted-globals -- checkUrl has parsed the same text
   const { protocol, hostname } = new URL(text);
@@ -26,13 +26,13 @@ export function checkId(id: string): void {
   if (!isRegistryId(id)) throw sdkError('INVALID_ARGUMENTS', `the id is longer than ${LIMITS.registryIdBytes} bytes`);
 }
 
-/** Throws for a misspelt `config`: without its config a trigger fires for everything. */
+/** Throws for a misspelt `config`. A trigger without its config would fire for everything. */
 export function checkTriggerKeys(trigger: object): void {
   const wrong = Object.keys(trigger).find((key) => key !== 'config' && /^conf/i.test(key));
   if (wrong !== undefined) throw sdkError('INVALID_ARGUMENTS', `unknown key "${wrong}" of a trigger; did you mean "config"?`);
 }
 
-/** Of JavaScript, where the types say nothing. */
+/** Throws unless the handler is a function, or a description of an HTTP call. The types do not protect JavaScript programs. */
 export function checkHandler(handler: unknown): void {
   if (typeof handler === 'function' || (typeof handler === 'object' && handler !== null && 'url' in handler)) return;
   throw sdkError('INVALID_ARGUMENTS', 'the handler must be a function, or an object with the url to call');

@@ -9,29 +9,30 @@ import type { Platform } from './platform.js';
 import { newUuid } from './uuid.js';
 import type { Warn, Warnings } from './warnings.js';
 
+/** The time-out of a call without one of its own. */
 export const DEFAULT_TIMEOUT_MS = 30_000;
-/** Longest that a timer of the runtimes can wait. */
+/** The longest time that a timer of the runtimes can wait. */
 export const LONGEST_MS = 2_147_483_647;
 const DEFAULT_QUEUED = 10_000;
-/** Log lines that wait for a connection: a bound of their own, so that they take no place of a call. */
+/** The bounds of the log lines that wait for a connection. They have a queue of their own, so that they take no place of a call. */
 const WAITING_LINES = { messages: 1_000, units: 1_048_576 };
 const FULL_PAUSE_MS = 50;
 const FULL = 'too much waits to be sent; wait for the connection';
 const CLOSED = 'the worker is closed; make a new one';
-/** Failures of a call that say nothing of what the engine has seen. */
+/** The failures of a call after which the worker does not know whether the engine got the call. */
 const UNANSWERED: ReadonlySet<string> = new Set<SdkErrorCode>(['TIMEOUT', 'CONNECTION_LOST', 'QUEUE_FULL', 'WORKER_CLOSED']);
 
-/** What the engine wants of a worker; the rest concerns the link alone. */
-export type Demand = Exclude<EngineMessage, { type: 'workerregistered' | 'invocationresult' | 'ping' | 'pong' }>;
+/** A message of the engine to the worker. The other messages concern the link only. */
+export type EngineRequest = Exclude<EngineMessage, { type: 'workerregistered' | 'invocationresult' | 'ping' | 'pong' }>;
 
-/** Who uses a link. The methods must not throw. */
+/** The owner of a link, which gets its events. The methods must not throw. */
 export interface LinkOwner {
-  /** A new connection. What is sent here goes out before what waited. */
+  /** Called when a connection opens. Texts that are sent in this call go out before the queue. */
   onOpen(send: Send): void;
-  /** What waited has gone out. */
+  /** Called when the queue has been sent. */
   onFlushed(send: Send): void;
-  onDemand(demand: Demand): void;
-  /** The connection is lost. */
+  onRequest(request: EngineRequest): void;
+  /** Called when the connection is lost. */
   onLost(): void;
   onState(state: ConnectionState): void;
 }
@@ -44,7 +45,10 @@ export interface LinkOptions {
   readonly owner: LinkOwner;
 }
 
-/** All that a worker and the engine say to each other: one connection after another, the calls that wait for answers, and what waits to be sent. */
+/**
+ * The link of a worker to the engine: one connection after another, the calls that wait for answers, and the texts that wait for a
+ * connection.
+ */
 export class EngineLink {
   readonly #options: InitOptions;
   readonly #owner: LinkOwner;
@@ -56,11 +60,11 @@ export class EngineLink {
   readonly maxMessageBytes: number;
   #workerId: string | undefined;
   #reattachToken: string | undefined;
-  /** Of the connection of the moment: answers go out on the one that the call came by. */
+  /** The number of the current connection. An answer goes out on the connection of its call, or not at all. */
   #generation = 0;
   #closed = false;
 
-  /** Throws `INVALID_ARGUMENTS` for what the runtime can't connect with. */
+  /** Throws `INVALID_ARGUMENTS` for an address or header that the runtime can't use. */
   constructor({ url, options, platform, warnings, owner }: LinkOptions) {
     this.#options = options;
     this.#owner = owner;
@@ -68,7 +72,7 @@ export class EngineLink {
     this.#noConnection = new NoConnection(url);
     this.#calls = new Calls(() => this.#noConnection.text);
     this.maxMessageBytes = options.maxMessageBytes ?? LIMITS.workerMessageBytes;
-    if (isReadableOnTheWay(url)) warnings.tell('INSECURE_URL', 'ws: to another machine can be read on the way: use wss:');
+    if (isReadableOnTheWay(url)) warnings.report('INSECURE_URL', 'ws: to another machine can be read on the way: use wss:');
     try {
       this.#connection = this.#connect(url, platform);
     } catch (error) {
@@ -84,7 +88,7 @@ export class EngineLink {
     return this.#workerId;
   }
 
-  /** As `Worker.trigger`. A void call that fails is told to `warn`, also when it waited and is given up. */
+  /** Calls a function, as `Worker.trigger` does. `warn` reports a void call that waited and was never sent. */
   async call<TOutput>(request: TriggerRequest, warn: Warn): Promise<TOutput> {
     const { function_id, payload, action, metadata } = request;
     checkId(function_id);
@@ -108,7 +112,7 @@ export class EngineLink {
     return (await answer) as TOutput;
   }
 
-  /** A line for the log of the engine. `fallBack` is called if it can't be sent, or waited and is given up. */
+  /** Sends a line to the log of the engine. `fallBack` is called if the line will never be sent. */
   line(functionId: string, payload: object, fallBack: () => void): void {
     let text: string;
     try {
@@ -120,25 +124,25 @@ export class EngineLink {
     if (!taken) fallBack();
   }
 
-  /** A registration goes out now, or with all others when the connection is back. */
-  tell(text: string): void {
+  /** Sends a registration if the connection is open. Otherwise the owner sends it with all others in `onOpen`. */
+  sendRegistration(text: string): void {
     if (this.state.kind !== 'open') return;
     if (this.#connection.send(text) === 'full') this.#connection.restart('too much waits to be sent');
   }
 
-  /** Sends an answer on the connection of the moment, and on no other one. */
+  /** Returns a function that sends an answer on the current connection, and on no later one. */
   reply(): Send {
     const generation = this.#generation;
     return (text) => {
       if (generation !== this.#generation || this.#closed) return;
-      // Without its answer the caller would wait for ever; the end of the connection is an answer.
+      // Without the answer the caller would wait for ever. The end of the connection fails its call.
       if (this.#connection.send(text) === 'full') this.#connection.restart('too much waits to be sent');
     };
   }
 
   /**
-   * Whether the engine has handled everything that was sent, or waited to be sent, before this call. Waits for a connection only
-   * if something else does.
+   * Calls the engine and waits for its answer. Resolves with true if the engine has handled everything that was sent or queued before this
+   * call. Without a connection it waits only if the queue has texts.
    */
   async roundTrip(timeoutMs: number): Promise<boolean> {
     if (this.state.kind !== 'open' && this.#connection.queued === 0 && this.#lines.length === 0) return false;
@@ -161,7 +165,7 @@ export class EngineLink {
     await closed;
   }
 
-  /** The text of a frame. Throws `serialization_error` or `MESSAGE_TOO_LARGE`. */
+  /** Returns the text of a frame. Throws `serialization_error` or `MESSAGE_TOO_LARGE`. */
   encode(frame: object, functionId?: string): string {
     let text: string;
     try {
@@ -220,7 +224,7 @@ export class EngineLink {
     });
   }
 
-  /** The old connection is given up before its registrations are made again, so that the engine never sees both. */
+  /** Ends the old connection on the engine before the registrations are made again, so that the engine never has both. */
   #opened(send: Send): void {
     if (this.#workerId !== undefined)
       send(JSON.stringify({ type: 'reattach', previous_worker_id: this.#workerId, reattach_token: this.#reattachToken }));
@@ -234,11 +238,11 @@ export class EngineLink {
   }
 
   #receive(text: string): void {
-    // What comes until the close is answered runs no handler any more.
+    // After `close` a frame runs no handler any more.
     if (this.#closed) return;
     const decoded = decodeEngineMessage(text);
     if (decoded.kind === 'message') this.#take(decoded.message);
-    else if (decoded.kind === 'invalid') this.#warnings.tell(decoded.code, `a frame of the engine was ignored: ${decoded.reason}`);
+    else if (decoded.kind === 'invalid') this.#warnings.report(decoded.code, `a frame of the engine was ignored: ${decoded.reason}`);
   }
 
   #take(message: EngineMessage): void {
@@ -260,14 +264,14 @@ export class EngineLink {
       case 'triggerregistrationresult':
       case 'registrationrejected':
       case 'error':
-        return this.#owner.onDemand(message);
+        return this.#owner.onRequest(message);
     }
   }
 
   #changed(state: ConnectionState): void {
     if (this.#noConnection.failedFirst(state)) {
       const goesOn = state.kind === 'waiting' ? '; it is tried again' : '';
-      this.#warnings.tell('NO_CONNECTION', `${this.#noConnection.text}${goesOn}`);
+      this.#warnings.report('NO_CONNECTION', `${this.#noConnection.text}${goesOn}`);
     }
     if (state.kind === 'closed') {
       this.#closed = true;
@@ -277,7 +281,7 @@ export class EngineLink {
     this.#owner.onState(state);
   }
 
-  /** Why what waited never went on. */
+  /** Returns why a call or a text that waited has failed. */
   #ended(what: string): string {
     const { state } = this.#connection;
     if (state.kind === 'closed' && state.by === 'attempts') return `no attempt to connect is left: ${this.#noConnection.text}`;
@@ -285,7 +289,7 @@ export class EngineLink {
   }
 }
 
-/** Browsers can send no headers. */
+/** Adds the token to the headers, or in a browser to the query, because browsers can't send headers. */
 function withToken(
   url: string,
   { headers = {}, authToken }: InitOptions,

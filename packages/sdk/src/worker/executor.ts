@@ -12,18 +12,18 @@ export interface ExecutorOptions {
   readonly maxMessageBytes: number;
   readonly functions: ReadonlyMap<string, RegisteredFunction>;
   readonly triggerTypes: ReadonlyMap<string, RegisteredTriggerType>;
-  /** Live ends in the place of references. */
+  /** Replaces the channel references in a payload by live ends. */
   readonly revive: (data: unknown) => unknown;
   readonly warn: (code: SdkErrorCode, message: string) => void;
 }
 
-/** Answers on the connection that the call came by, and nowhere else: on another one nobody waits for it. */
+/** Sends an answer on the connection of the call. On another connection nobody waits for it. */
 export type Reply = (text: string) => void;
 
-/** Runs handlers for the engine. Nothing that a handler does reaches further than the answer. */
+/** Runs handlers for the engine. A handler that fails affects only its own answer. */
 export class Executor {
   readonly #options: ExecutorOptions;
-  /** What the providers know. */
+  /** The bindings that the providers of this worker know. */
   readonly bindings: Bindings;
   #running = 0;
   #idle: (() => void)[] = [];
@@ -106,7 +106,7 @@ export class Executor {
     else reply(this.#error(call, { code, message }));
   }
 
-  /** Counts `run` while it goes on. The steps answer for themselves; what still fails is told to `warn`. */
+  /** Counts a run until it ends. The steps send their own answers. Any other failure is reported with `warn`. */
   #track(run: () => Promise<void>): void {
     this.#count(run).catch((error: unknown) => this.#options.warn('invocation_failed', messageOf(error)));
   }

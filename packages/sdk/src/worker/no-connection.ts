@@ -1,11 +1,11 @@
 import type { ConnectionState } from '@rivulet/client/connection';
 
-/** Why there is no connection, in words for a log: without the credentials that an address may have. */
+/** Knows why there is no connection, as a text for errors and logs. The text has no credentials of the address. */
 export class NoConnection {
   readonly #address: string;
   #cause = 'it has not opened yet';
   #before: ConnectionState['kind'] = 'connecting';
-  #told = false;
+  #reported = false;
 
   constructor(url: string) {
     // oxlint-disable-next-line eslint/no-restricted-globals -- checkUrl accepted this address before
@@ -17,17 +17,19 @@ export class NoConnection {
     return `no connection to ${this.#address} (${this.#cause})`;
   }
 
-  /** Whether an attempt has failed for the first time since the last connection. Told of every change of state, in order. */
+  /**
+   * Returns whether an attempt failed for the first time since the last connection. It must be called for each change of state, in order.
+   */
   failedFirst(state: ConnectionState): boolean {
     const failed = this.#before === 'connecting' && (state.kind === 'waiting' || (state.kind === 'closed' && state.by === 'attempts'));
     this.#before = state.kind;
-    if (state.kind === 'open') this.#told = false;
+    if (state.kind === 'open') this.#reported = false;
     if (state.kind === 'waiting' || state.kind === 'closed') {
       const { code, reason } = state.last;
       this.#cause = reason === '' ? `closed with ${code}` : reason;
     }
-    const first = failed && !this.#told;
-    if (failed) this.#told = true;
+    const first = failed && !this.#reported;
+    if (failed) this.#reported = true;
     return first;
   }
 }

@@ -2,10 +2,10 @@ import { wrongOption } from '@rivulet/protocol';
 import { sdkError } from '../api/errors.js';
 import type { InitOptions, ReconnectionConfig } from '../api/types.js';
 
-/** Options that the official SDK has and this one ignores, whatever their values. */
+/** The options of the official SDK that this SDK ignores. */
 const IGNORED = ['otel', 'telemetry'] as const;
 
-/** The type keeps the list of options complete. */
+/** The rules for the values of the options. The type keeps the list complete. */
 const INIT_RULES = {
   workerName: 'a string',
   description: 'a string',
@@ -30,7 +30,9 @@ const RECONNECTION_RULES = {
   maxRetries: 'a number from -1',
 } satisfies Record<keyof ReconnectionConfig, string>;
 
-/** Throws `INVALID_ARGUMENTS` for the first unknown or wrong option of a worker. Callers without types give `null` for an absent option. */
+/**
+ * Throws `INVALID_ARGUMENTS` for the first unknown or wrong option of a worker. A JavaScript program may give `null` for an absent option.
+ */
 export function checkInitOptions(options: InitOptions): void {
   const given = Object.entries(options).filter(([name, value]) => value !== null && !IGNORED.some((ignored) => ignored === name));
   const { reconnectionConfig, reconnection } = options;

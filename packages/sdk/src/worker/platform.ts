@@ -1,10 +1,10 @@
 import type { KeepAlive, OpenSocket } from '@rivulet/client/connection';
 import type { StreamChannelRef } from '../api/types.js';
 
-/** What the SDK needs of the runtime that it is in. */
+/** The services of the runtime that the SDK needs. */
 export interface Platform<TReader, TWriter> {
   readonly runtime: 'node' | 'browser';
-  /** Operating system, as it is announced. */
+  /** The operating system, as the worker announces it. */
   readonly os: string;
   readonly pid: number | undefined;
   readonly defaultName: () => string;

@@ -28,8 +28,8 @@ export interface RegisteredTriggerType {
 }
 
 /**
- * What this worker has registered, told to the engine again on every connection: as it was written at first, whatever became since of
- * the objects that it was given.
+ * The registrations of this worker, which it sends again on every connection. Each is kept as the text of its frame, so later changes of
+ * the objects of the application have no effect.
  */
 export class Registrations {
   readonly functions = new Map<string, RegisteredFunction>();
@@ -37,7 +37,7 @@ export class Registrations {
   readonly triggerTypes = new Map<string, RegisteredTriggerType>();
   readonly services = new Map<string, { readonly frame: string }>();
 
-  /** The frames that say it all, in an order in which nothing names what comes after it. */
+  /** Returns the frames of all registrations. No frame names a registration that comes after it. */
   *frames(): Generator<string> {
     for (const registered of [this.triggerTypes, this.services, this.functions, this.triggers])
       for (const { frame } of registered.values()) yield frame;

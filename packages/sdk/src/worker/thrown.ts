@@ -1,18 +1,24 @@
 import type { ErrorBody } from '@rivulet/protocol';
 import { detailOf, InvocationError, messageOf } from '../api/errors.js';
 
-/** Code units of a stack that go onto the wire. */
+/** The most code units of a stack that the worker sends. */
 const STACK_UNITS = 16_384;
 
-/** Members of an `Error` that its author gives it to answer with. System and library errors have more: `errno`, `syscall`, `sqlState`. */
+/**
+ * The members of an `Error` that a handler throws on purpose. Errors of the system and of libraries have more, such as `errno` or
+ * `sqlState`.
+ */
 const PLAIN_MEMBERS = new Set(['code', 'message', 'name', 'stack', 'cause', 'function_id', 'stacktrace']);
-/** Codes of Node, of TLS and of common libraries. Their messages name files, hosts and values. */
+/** The codes of Node, of TLS and of common libraries. The messages of such errors name files, hosts and values. */
 const FOREIGN_CODE = /^(?:E[A-Z0-9]+$|ERR_|ABORT_ERR|UND_ERR_|WS_ERR_|HPE_|SQLITE_|\d)|CERT|SIGNATURE/;
 
 /**
- * Returns what the engine gets for a value that a handler threw. An answer keeps its code and its message for every caller: an
- * `InvocationError`, an object with `code` and `message`, or an `Error` to which only a `code` was added. Anything else is a fault: its
- * code is `fallback`, and callers outside never see its message. Errors of the system and of libraries are faults though they have a code.
+ * Returns the error that the engine gets for a value that a handler threw. There are two kinds:
+ *
+ * - Chosen errors keep their code and message for every caller: an `InvocationError`, an object with `code` and `message`, or an `Error` to
+ *   which only a `code` was added.
+ * - All other values are faults, and so are errors of the system and of libraries. A fault has the code `fallback`. Guests and HTTP clients
+ *   never see its message.
  */
 export function errorBodyOf(thrown: unknown, fallback: 'invocation_failed' | 'trigger_registration_failed'): ErrorBody {
   try {
@@ -33,7 +39,7 @@ function answerOf(thrown: unknown): ErrorBody | undefined {
 }
 
 function isAnswer(error: Error, code: string): boolean {
-  // Another copy of this package, or the official SDK, throws the same error.
+  // Another copy of this package, or the official SDK, has a class of its own for the same error.
   if (error.name === 'InvocationError' || error.name === 'IIIInvocationError') return true;
   return !FOREIGN_CODE.test(code) && Object.getOwnPropertyNames(error).every((name) => PLAIN_MEMBERS.has(name));
 }

@@ -1,4 +1,4 @@
-/** A random UUID (version 4). `crypto.randomUUID` is missing from pages that came over plain http. */
+/** Returns a random UUID (version 4). Pages that came over plain http have no `crypto.randomUUID`. */
 export function newUuid(): string {
   if (typeof crypto.randomUUID === 'function') return crypto.randomUUID();
   const bytes = crypto.getRandomValues(new Uint8Array(16));

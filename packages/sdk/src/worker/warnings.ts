@@ -1,32 +1,33 @@
+/** Reports a warning: an error code and a message. */
 export type Warn = (code: string, message: string) => void;
 
-/** Tells what nobody waits for. Never throws. */
+/** Reports failures that no caller waits for to the `onWarning` of the application. Never throws. */
 export class Warnings {
-  readonly #tell: (code: string, message: string) => unknown;
-  #telling = false;
+  readonly #onWarning: (code: string, message: string) => unknown;
+  #isReporting = false;
 
-  constructor(tell: Warn = toConsole) {
-    this.#tell = tell;
+  constructor(onWarning: Warn = toConsole) {
+    this.#onWarning = onWarning;
   }
 
   /**
-   * For failures of what begins now. What is begun while a warning is told may well fail for the reason of that warning: it is written to
-   * the console, else each warning would be the cause of the next one.
+   * Returns the function that reports failures of a call that begins now. A call that `onWarning` makes may fail for the same reason as the
+   * warning. Its failure goes to the console. Otherwise each warning would cause the next one.
    */
   get forThis(): Warn {
-    return this.#telling ? toConsole : (code, message) => this.tell(code, message);
+    return this.#isReporting ? toConsole : (code, message) => this.report(code, message);
   }
 
-  tell(code: string, message: string): void {
-    if (this.#telling) return toConsole(code, message);
-    this.#telling = true;
+  report(code: string, message: string): void {
+    if (this.#isReporting) return toConsole(code, message);
+    this.#isReporting = true;
     try {
-      const told = this.#tell(code, message);
-      if (told instanceof Promise) told.catch(() => undefined);
+      const result = this.#onWarning(code, message);
+      if (result instanceof Promise) result.catch(() => undefined);
     } catch {
-      // Whoever is told may fail; there is nobody else to tell.
+      // `onWarning` itself failed, and there is no other place to report it.
     } finally {
-      this.#telling = false;
+      this.#isReporting = false;
     }
   }
 }

@@ -28,7 +28,7 @@ import type {
   WorkerInfo,
 } from '../api/types.js';
 import { checkBound, checkCallback, checkHandler, checkId, checkTimeout, checkTriggerKeys, checkUrl } from './checks.js';
-import { DEFAULT_TIMEOUT_MS, type Demand, EngineLink, LONGEST_MS } from './engine-link.js';
+import { DEFAULT_TIMEOUT_MS, EngineLink, type EngineRequest, LONGEST_MS } from './engine-link.js';
 import { Executor } from './executor.js';
 import { checkInitOptions } from './option-rules.js';
 import type { Platform } from './platform.js';
@@ -36,12 +36,13 @@ import { functionFrame, type Invocable, Registrations, serviceFrame, triggerFram
 import { newUuid } from './uuid.js';
 import { Warnings } from './warnings.js';
 
+/** `draining` and `closed` accept no registration. */
 type Intake = 'open' | 'draining' | 'closed';
 
 const DEFAULT_RUNNING = 10_000;
 const VOID = { type: 'void' } as const;
 
-/** The worker of every runtime; what is particular to one comes as its {@link Platform}. */
+/** The worker of every runtime. The {@link Platform} provides the services that differ. */
 export class WorkerCore<TReader, TWriter> implements Worker<TReader, TWriter>, LineTaker {
   readonly #url: string;
   readonly #options: InitOptions;
@@ -53,7 +54,7 @@ export class WorkerCore<TReader, TWriter> implements Worker<TReader, TWriter>, L
   readonly #listeners = new Set<(state: ConnectionState) => void>();
   #intake: Intake = 'open';
   #draining: Promise<void> | undefined;
-  /** Ends the wait of `drain`. */
+  /** Ends the wait of `drain` early. */
   #endDrain = () => {};
   readonly #name: string;
 
@@ -73,7 +74,7 @@ export class WorkerCore<TReader, TWriter> implements Worker<TReader, TWriter>, L
       owner: {
         onOpen: (send) => this.#opened(send),
         onFlushed: (send) => this.#introduce(send),
-        onDemand: (demand) => this.#take(demand),
+        onRequest: (request) => this.#take(request),
         onLost: () => this.#executor.bindings.lost(),
         onState: (state) => this.#changed(state),
       },
@@ -84,7 +85,7 @@ export class WorkerCore<TReader, TWriter> implements Worker<TReader, TWriter>, L
       functions: this.#registrations.functions,
       triggerTypes: this.#registrations.triggerTypes,
       revive: (data) => replaceRefs(data, (ref) => this.openChannel(ref)),
-      warn: (code, message) => this.#warnings.tell(code, message),
+      warn: (code, message) => this.#warnings.report(code, message),
     });
   }
 
@@ -118,11 +119,11 @@ export class WorkerCore<TReader, TWriter> implements Worker<TReader, TWriter>, L
     checkBound(functions.size, 'functions');
     const registered = { invocable, frame: this.#link.encode(functionFrame(functionId, options, invocable)) };
     functions.set(functionId, registered);
-    this.#link.tell(registered.frame);
+    this.#link.sendRegistration(registered.frame);
     const unregister = () => {
       if (functions.get(functionId) !== registered) return;
       functions.delete(functionId);
-      this.#link.tell(JSON.stringify({ type: 'unregisterfunction', id: functionId }));
+      this.#link.sendRegistration(JSON.stringify({ type: 'unregisterfunction', id: functionId }));
     };
     return { id: functionId, unregister };
   }
@@ -138,9 +139,9 @@ export class WorkerCore<TReader, TWriter> implements Worker<TReader, TWriter>, L
     const { type } = trigger;
     const frame = this.#link.encode(triggerFrame(id, trigger));
     triggers.set(id, { type, frame });
-    this.#link.tell(frame);
+    this.#link.sendRegistration(frame);
     const unregister = () => {
-      if (triggers.delete(id)) this.#link.tell(JSON.stringify({ type: 'unregistertrigger', id, trigger_type: type }));
+      if (triggers.delete(id)) this.#link.sendRegistration(JSON.stringify({ type: 'unregistertrigger', id, trigger_type: type }));
     };
     return { unregister };
   }
@@ -153,7 +154,7 @@ export class WorkerCore<TReader, TWriter> implements Worker<TReader, TWriter>, L
     checkBound(triggerTypes.size, 'trigger types');
     const registered = { handler: handler as TriggerHandler<unknown>, frame: this.#link.encode(triggerTypeFrame(triggerType)) };
     triggerTypes.set(id, registered);
-    this.#link.tell(registered.frame);
+    this.#link.sendRegistration(registered.frame);
     const registerTrigger = (functionId: string, config: TConfig, metadata?: Metadata) =>
       this.registerTrigger({ type: id, function_id: functionId, config, ...(metadata === undefined ? {} : { metadata }) });
     return {
@@ -176,7 +177,7 @@ export class WorkerCore<TReader, TWriter> implements Worker<TReader, TWriter>, L
     if (registered === undefined) return;
     triggerTypes.delete(id);
     this.#executor.bindings.forget(registered);
-    this.#link.tell(JSON.stringify({ type: 'unregistertriggertype', id }));
+    this.#link.sendRegistration(JSON.stringify({ type: 'unregistertriggertype', id }));
   }
 
   registerService(service: RegisterServiceInput): void {
@@ -185,19 +186,19 @@ export class WorkerCore<TReader, TWriter> implements Worker<TReader, TWriter>, L
     checkBound(this.#registrations.services.size, 'services');
     const frame = this.#link.encode(serviceFrame(service));
     this.#registrations.services.set(service.id, { frame });
-    this.#link.tell(frame);
+    this.#link.sendRegistration(frame);
   }
 
   trigger<TInput, TOutput>(request: TriggerRequest<TInput>): Promise<TOutput> {
     const warn = this.#warnings.forThis;
     const answer = this.#link.call<TOutput>(request, warn);
-    // Whoever fires and forgets does not wait for the promise: a failure is told, and ends no process.
+    // The caller of a void call usually ignores the promise. A failure is reported, and the rejection ends no process.
     if (request.action?.type === 'void')
       answer.catch((error: InvocationError) => warn(error.code, `${request.function_id}: ${detailOf(error)}`));
     return answer;
   }
 
-  /** For a logger: a line that is lost is never told as a warning, which may be on its way to the log itself. */
+  /** Sends a log line. A lost line is not reported as a warning, because a warning may go to the same log. */
   takeLine(functionId: string, payload: object, fallBack: () => void): void {
     this.#link.line(functionId, payload, fallBack);
   }
@@ -217,7 +218,7 @@ export class WorkerCore<TReader, TWriter> implements Worker<TReader, TWriter>, L
     };
   }
 
-  /** The live end that a reference means. References in the input of handlers are replaced already. */
+  /** Opens the channel end of a reference. The references in the input of a handler are already open. */
   openChannel(ref: StreamChannelRef): TReader | TWriter {
     const { openReader, openWriter } = this.#platform;
     return ref.direction === 'read' ? openReader(this.#url, ref) : openWriter(this.#url, ref);
@@ -264,8 +265,8 @@ export class WorkerCore<TReader, TWriter> implements Worker<TReader, TWriter>, L
   async #drain(timeoutMs: number): Promise<void> {
     this.#intake = 'draining';
     for (const [id, { type }] of this.#registrations.triggers)
-      this.#link.tell(JSON.stringify({ type: 'unregistertrigger', id, trigger_type: type }));
-    for (const id of this.#registrations.functions.keys()) this.#link.tell(JSON.stringify({ type: 'unregisterfunction', id }));
+      this.#link.sendRegistration(JSON.stringify({ type: 'unregistertrigger', id, trigger_type: type }));
+    for (const id of this.#registrations.functions.keys()) this.#link.sendRegistration(JSON.stringify({ type: 'unregisterfunction', id }));
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<void>((resolve) => {
       this.#endDrain = resolve;
@@ -287,8 +288,8 @@ export class WorkerCore<TReader, TWriter> implements Worker<TReader, TWriter>, L
   }
 
   /**
-   * After the first round trip every call that was sent to this worker before it took its functions back has arrived, after the second one
-   * the answers to them have.
+   * Resolves when all calls of this worker are answered. After the first round trip, every call that the engine sent before it removed the
+   * functions has arrived. After the second round trip, the engine has the answers to these calls.
    */
   async #settled(timeoutMs: number): Promise<void> {
     await this.#link.roundTrip(timeoutMs);
@@ -308,21 +309,21 @@ export class WorkerCore<TReader, TWriter> implements Worker<TReader, TWriter>, L
     send(JSON.stringify({ type: 'invokefunction', function_id: EngineFunctions.REGISTER_WORKER, data, action: VOID }));
   }
 
-  #take(demand: Demand): void {
-    switch (demand.type) {
+  #take(request: EngineRequest): void {
+    switch (request.type) {
       case 'invokefunction':
-        return this.#executor.invoke(demand, this.#link.reply());
+        return this.#executor.invoke(request, this.#link.reply());
       case 'registertrigger':
-        return this.#executor.bind(demand, this.#link.reply());
+        return this.#executor.bind(request, this.#link.reply());
       case 'unregistertrigger':
-        return this.#executor.bindings.end(demand);
+        return this.#executor.bindings.end(request);
       case 'triggerregistrationresult':
-        if (demand.error !== undefined)
-          this.#warnings.tell(demand.error.code, `trigger on ${demand.function_id} refused: ${demand.error.message}`);
+        if (request.error !== undefined)
+          this.#warnings.report(request.error.code, `trigger on ${request.function_id} refused: ${request.error.message}`);
         return;
       case 'error':
       case 'registrationrejected':
-        return this.#warnings.tell(demand.error.code, demand.error.message);
+        return this.#warnings.report(request.error.code, request.error.message);
     }
   }
 
@@ -330,18 +331,18 @@ export class WorkerCore<TReader, TWriter> implements Worker<TReader, TWriter>, L
     if (state.kind === 'closed') this.#intake = 'closed';
     if (state.kind === 'open')
       this.#settleBindings().catch((error: unknown) =>
-        this.#warnings.tell('INVALID_ARGUMENTS', `bindings were not settled: ${messageOf(error)}`),
+        this.#warnings.report('INVALID_ARGUMENTS', `bindings were not settled: ${messageOf(error)}`),
       );
     for (const listener of this.#listeners) {
       try {
         listener(state);
       } catch (error) {
-        this.#warnings.tell('INVALID_ARGUMENTS', `a listener of onConnectionState threw: ${messageOf(error)}`);
+        this.#warnings.report('INVALID_ARGUMENTS', `a listener of onConnectionState threw: ${messageOf(error)}`);
       }
     }
   }
 
-  /** The engine announces bindings when it reads the registration of their type. */
+  /** Ends bindings that the engine did not announce. The engine announces bindings when it reads the registration of their type. */
   async #settleBindings(): Promise<void> {
     const { bindings } = this.#executor;
     if (bindings.size === 0 || this.#intake !== 'open') return;

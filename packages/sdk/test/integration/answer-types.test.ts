@@ -9,7 +9,7 @@ import { expect, onTestFinished, test } from 'vitest';
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
 const run = promisify(execFile);
 
-/** The types that the functions of the documents' examples must have, by function id. */
+/** The types that the functions in the examples of the documents must have, by function id. */
 const TYPES: Readonly<Record<string, string>> = {
   'app::auth': 'WorkerAuth',
   'app::stream-auth': 'StreamAuth',
@@ -27,7 +27,7 @@ declare function isMember(user: string | undefined, group: string): Promise<bool
 declare const process: { env: Record<string, string | undefined> };
 `;
 
-/** Every example of the page that registers one of these functions, as an expression of its type. */
+/** Returns the examples of the page that register one of these functions, each as an expression of its type. */
 function examplesOf(page: string): string[] {
   const blocks = [...page.matchAll(/```js\n([\s\S]*?)```/g)].map(([, code = '']) => code);
   return blocks.flatMap((code) =>
@@ -40,7 +40,7 @@ function examplesOf(page: string): string[] {
   );
 }
 
-/** Fields that a table of the page names in its first column. */
+/** Returns the fields in the first column of a table of the page. */
 function fieldsOf(page: string, heading: string): string[] {
   const table = page.split(heading)[1]?.split('\n\n')[0] ?? '';
   return [...table.matchAll(/^\| `(\w+)` \|/gm)].map(([, name = '']) => name);

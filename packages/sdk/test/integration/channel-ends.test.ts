@@ -15,7 +15,7 @@ async function openChannel() {
   return { workerUrl, worker, ...(await worker.createChannel(1)) };
 }
 
-/** Writes until the kernel takes no more and `unsent` bytes wait in the socket; answers how many were written. */
+/** Writes until the kernel buffers are full and `unsent` bytes wait in the socket. Returns the number of written bytes. */
 async function fill({ stream }: ChannelWriter, unsent: number): Promise<number> {
   const send = vi.spyOn(WebSocket.prototype, 'send');
   onTestFinished(() => {
@@ -30,7 +30,7 @@ async function fill({ stream }: ChannelWriter, unsent: number): Promise<number> 
   }
 }
 
-/** Nothing passes any more in either direction, and nobody is told. */
+/** Drops all data in both directions, without an error on either end. */
 async function fallSilent(proxy: HalfOpenProxy): Promise<void> {
   const { client, upstream } = await proxy.next();
   client.pause();
@@ -70,7 +70,7 @@ test('a write waits for a reader that stops, until it goes on', async () => {
       resolve();
     });
   });
-  // A round trip to the engine: the write is not only late.
+  // After a round trip to the engine the write would have arrived.
   await worker.trigger({ function_id: 'engine::health::check', payload: {} });
   expect(done).toBe(false);
   reader.stream.resume();
@@ -126,7 +126,7 @@ test('a writer of which everything was taken fails on a network that has gone si
   expect(await lost).toMatchObject({ code: 'CHANNEL_LOST', message: 'CHANNEL_LOST: nothing came for 100 ms' });
 });
 
-test('a reader that is closed while its socket rests is gone at once, and so is its writer', async () => {
+test('a reader that is closed while its socket rests ends at once, and so does its writer', async () => {
   const { writer, reader } = await openChannel();
   const lost = new Promise<string>((resolve) => writer.stream.once('error', (error) => resolve(codeOf(error))));
   const readable = new Promise<void>((resolve) => reader.stream.once('readable', resolve));

@@ -20,7 +20,7 @@ const CHOSEN: readonly (readonly [string, () => unknown])[] = [
   ],
 ];
 
-/** Throws it out of an async function, whatever it is. */
+/** Throws any value from an async function. */
 const rejecting = (error: unknown) => () => Promise.reject(error as Error);
 
 test.each(CHOSEN)('C5 the code and the message of %s arrive as they were', async (_name, make) => {

@@ -29,7 +29,7 @@ function run(cwd: string, args: readonly string[]): Promise<Run> {
   });
 }
 
-/** A project of a user, with these packages installed. */
+/** Makes a project of a user that has these packages. */
 function project(files: Readonly<Record<string, string>>): string {
   const folder = mkdtempSync(join(tmpdir(), 'rivulet-commonjs-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));

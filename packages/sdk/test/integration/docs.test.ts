@@ -9,7 +9,7 @@ import { connectWorker } from '../connect-worker.js';
 const read = (path: string) => readFileSync(fileURLToPath(new URL(path, import.meta.url)), 'utf8');
 const PACKAGE = fileURLToPath(new URL('../..', import.meta.url));
 
-/** The first program of a page, as a reader would copy it. It is run with the built package. */
+/** Returns the first program of a page, as a reader would copy it. The test runs it with the built package. */
 function firstProgram(page: string): string {
   const [, code] = /```js\n([\s\S]*?)```/.exec(read(page)) ?? [];
   if (code === undefined) throw new Error(`${page} has no program`);
@@ -47,7 +47,7 @@ test.each([
 test('the program of docs/http.md posts a message, and streams events until the client leaves', async () => {
   const { workerUrl, httpUrl } = await startTestEngine({ http: {} });
   const program = firstProgram('../../../../docs/http.md').replace('ws://localhost:49134', workerUrl);
-  // The end of the handler also tells what a write does then.
+  // The program also prints the result of a write after the end of the handler.
   const late = "setTimeout(() => console.log('late write:', typeof response.stream.write('x')), 0);\n  console.log('the client left');";
   const child = spawn(process.execPath, ['--input-type=module', '-e', program.replace("console.log('the client left');", late)], {
     cwd: PACKAGE,

@@ -8,7 +8,7 @@ import { connectWorker, settled } from '../connect-worker.js';
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 const codeOf = (error: InvocationError) => error.code;
 
-/** A worker behind a proxy, which runs `app::slow` for `caller` until `end` is called, and drains. */
+/** Starts a worker behind a proxy. It runs `app::slow` for `caller` until `end` is called, and drains. */
 async function draining() {
   const { workerUrl } = await startTestEngine();
   const proxy = await HalfOpenProxy.to(workerUrl);
@@ -19,7 +19,7 @@ async function draining() {
   const answer = caller.trigger<unknown, string>({ function_id: 'app::slow', payload: {} });
   const end = await begun.take(() => true, 'the call');
   const drained = worker.drain();
-  // The answer to a call that the worker made after it took its functions back: what drain asks first was answered before.
+  // The worker made this call after it removed its functions. So its answer proves that the first round trip of `drain` has ended.
   await settled(worker);
   return { worker, caller, answer, end, drained, link: await proxy.next() };
 }

@@ -35,7 +35,7 @@ test.each<[string, unknown, unknown]>([
   ['nothing', undefined, 'undefined'],
   ['a symbol', Symbol('s'), 'Symbol(s)'],
   ['an object without a text', Object.create(null), 'a value without a text'],
-  ['an object that fails when it is looked at', broken, 'a value without a text'],
+  ['an object that throws when it is read', broken, 'a value without a text'],
 ])('a handler that throws %s fails its call and nothing else', async (_, thrown, message) => {
   const { workerUrl } = await startTestEngine();
   const worker = connectWorker(workerUrl);
@@ -75,7 +75,7 @@ test('a value of any depth that can be stored comes back, and its events reach t
   worker.registerTrigger({ type: 'stream', function_id: 'app::on', config: { stream_name: 's' } });
   await settled(worker);
   const at = { stream_name: 's', group_id: 'g', item_id: 'i' };
-  // With the two levels around it the deepest that one message takes.
+  // The frame adds two levels, so this is the deepest value that fits into one message.
   let data: unknown = 0;
   for (let depth = 0; depth < 62; depth++) data = [data];
   expect(await worker.trigger({ function_id: 'stream::set', payload: { ...at, data } })).toEqual({ old_value: null, new_value: data });

@@ -10,10 +10,10 @@ const call = { function_id: 'app::f', payload: 1 };
 const told = (error: InvocationError) => error.message;
 const quickly = { initialDelayMs: 1, maxDelayMs: 1 };
 
-/** Refuses every upgrade, as a listener whose auth function says no. */
+/** Starts a server that refuses every upgrade, as a listener does whose auth function refuses. */
 async function refusing(): Promise<number> {
   const server = createServer().on('upgrade', (_request, socket) => {
-    // The client may be gone already; that is its matter.
+    // The client may have closed the socket before. The test ignores that.
     socket.on('error', () => {}).end('HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n');
   });
   await new Promise<void>((resolve) => {
@@ -25,7 +25,7 @@ async function refusing(): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** A port on which nothing listens. */
+/** Returns a port on which nothing listens. */
 async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => {
@@ -36,7 +36,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** A worker of which the attempts have failed `times` times. */
+/** Resolves with a worker after `times` failed attempts. */
 async function failed(url: string, times: number, options: InitOptions = {}) {
   const warnings: string[][] = [];
   const states = new Inbox<ConnectionState>();
@@ -46,7 +46,7 @@ async function failed(url: string, times: number, options: InitOptions = {}) {
   return { worker, warnings };
 }
 
-test('a refused connection is told once, and a call that was not sent says so, both with the cause and without credentials', async () => {
+test('a refused connection is reported once, and a call that was not sent says so, both with the cause and without credentials', async () => {
   const port = await refusing();
   const { worker, warnings } = await failed(`ws://me:pass@127.0.0.1:${port}/?api_key=secret`, 3);
   const cause = `no connection to ws://127.0.0.1:${port} (Unexpected server response: 401)`;
@@ -83,7 +83,7 @@ test('S41 ws: to another machine is reported once, and to this machine not at al
     await worker.trigger(call).catch(told);
     return warnings;
   };
-  // This address of this machine is written as one of another.
+  // The text names this machine, but it looks like the address of another machine.
   expect(await codesAt(`ws://[::ffff:127.0.0.1]:${port}`)).toEqual(['INSECURE_URL', 'NO_CONNECTION']);
   for (const host of ['127.0.0.1', '127.3.2.1', 'localhost', '[::1]', 'a.localhost'])
     expect([host, (await codesAt(`ws://${host}:${port}`)).includes('INSECURE_URL')]).toEqual([host, false]);

@@ -6,16 +6,16 @@ import { expect, test } from 'vitest';
 import type { ISdk, TriggerConfig } from '../../src/index.js';
 import { connectWorker, settled } from '../connect-worker.js';
 
-interface Told {
+interface ProviderCall {
   readonly told: string;
   readonly binding: TriggerConfig<{ path?: string }>;
 }
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-/** Provides `hook`; `during` runs inside of each call of its handler. */
+/** Provides the trigger type `hook`. `during` runs inside each call of its handler. */
 function provide(worker: ISdk, during: (told: string) => Promise<void> = async () => {}) {
-  const calls = new Inbox<Told>();
+  const calls = new Inbox<ProviderCall>();
   const note = (told: string) => async (binding: TriggerConfig<{ path?: string }>) => {
     calls.push({ told, binding });
     await during(told);
@@ -44,7 +44,7 @@ test('SM-3 a provider that was away hears of the ends that it missed, and of not
   const begun = (await take('begin')).binding;
   await take('begin');
   const link = await proxy.next();
-  // What the engine says now is lost.
+  // The messages of the engine are lost from here on.
   link.upstream.pause();
   first.unregister();
   await settled(other);

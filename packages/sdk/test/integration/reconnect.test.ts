@@ -50,7 +50,7 @@ test.each(['kill', 'stop'] as const)('SM-3 after a %s of the engine everything i
   expect([bound.all, ended]).toEqual([[binding], []]);
 });
 
-test('a call in flight fails with CONNECTION_LOST as soon as the engine is gone', async () => {
+test('a call in flight fails with CONNECTION_LOST as soon as the engine has ended', async () => {
   const engine = await EngineProcess.start();
   const worker = connectWorker(engine.workerUrl);
   const begun = new Inbox<boolean>();

@@ -9,7 +9,7 @@ import { type Sdk, startCompatibleWorker } from '../compatible-worker.js';
 
 type Frame = Readonly<Record<string, unknown>>;
 
-/** An engine that answers by rote and keeps every frame. */
+/** An engine with fixed answers that keeps every frame. */
 async function listen() {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
   await once(server, 'listening');
@@ -41,7 +41,7 @@ async function listen() {
   return { url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`, frames, channel, headers, send };
 }
 
-/** Leaves out what is made anew each time, what is only of one SDK, and the order of keys, which means nothing. */
+/** Removes generated ids, members that only one SDK has, and the order of keys, which has no meaning. */
 function normalised(frame: Frame): Frame {
   const { message_type: _extra, id, invocation_id, error, ...rest } = frame;
   const named = { ...rest, ...(typeof id === 'string' && !/^[0-9a-f-]{36}$/.test(id) ? { id } : {}) };
@@ -53,7 +53,7 @@ function normalised(frame: Frame): Frame {
 }
 
 const isAnnouncement = ({ function_id }: Frame) => function_id === 'engine::workers::register';
-/** Ours write the log of the engine; those of the official SDK go to the console without telemetry. */
+/** Our loggers write to the log of the engine. Without telemetry, those of the official SDK write to the console. */
 const isLog = ({ function_id }: Frame) => String(function_id).startsWith('engine::log::');
 
 async function record(sdk: Sdk) {
@@ -98,7 +98,7 @@ async function record(sdk: Sdk) {
   };
 }
 
-/** Takes the code out of the answer of the function that chooses one. */
+/** Removes the code from the answer of the function that chooses one. */
 function takeCode({ spoken }: { readonly spoken: readonly Frame[] }): unknown {
   const answer = spoken.find((frame) => frame.type === 'invocationresult' && frame.invocation_id === 'app::coded');
   const error = answer?.error as { code?: unknown };
@@ -111,7 +111,7 @@ test('a worker written for iii-sdk 0.11.6 says the same to the engine with our S
   process.env.OTEL_ENABLED = 'false';
   const theirs = await record(official);
   const mine = await record(ours as unknown as Sdk);
-  // The one difference: the official SDK drops the code that a handler chose, and the engine can't restore it.
+  // This is the only difference. The official SDK drops the code that a handler chose, and the engine can't restore it.
   expect([theirs, mine].map(takeCode)).toEqual(['invocation_failed', 'NOT_OWNER']);
   expect(theirs.spoken.length).toBeGreaterThan(20);
   expect(mine).toEqual(theirs);

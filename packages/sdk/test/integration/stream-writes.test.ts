@@ -29,7 +29,7 @@ test('RV-30 RV-31 a read, a change of one item, and a write if nobody was faster
   expect(late).toEqual({ conflict: { value: { n: 2 }, version: items[0]?.version } });
   expect(items).toEqual([{ id: 'a', data: { n: 2 }, version: position }]);
   expect(await all.delete('notes', 'g', 'a', { ifVersion: version })).toEqual(late);
-  // Without a condition there is nothing to look for in the result.
+  // Without a condition the type of the result has no conflict.
   const { new_value: plain } = await all.set('notes', 'g', 'b', { n: 3 });
   expect(plain.n).toBe(3);
   expect(await all.list('notes', 'g', { limit: 1, after: 'a' })).toEqual([{ n: 3 }]);

@@ -4,7 +4,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { type InitOptions, type InvocationError, Logger, registerWorker, stream, TriggerAction } from '../../src/index.js';
 import { connectWorker } from '../connect-worker.js';
 
-/** Nothing listens there. */
+/** An address at which nothing listens. */
 const NOWHERE = 'ws://127.0.0.1:9';
 const action = TriggerAction.Void();
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
@@ -40,7 +40,7 @@ test('warnings that are written through a logger end on the console', async () =
   expect(warn.mock.calls).toEqual([['WORKER_CLOSED']]);
 });
 
-test('a warning about what was called while one was told goes to the console, and one that rejects ends nothing', async () => {
+test('a warning about a call that was made during a warning goes to the console, and one that rejects ends nothing', async () => {
   const warn = quietConsole('warn');
   let told = 0;
   const onWarning = (): unknown => {
@@ -55,7 +55,7 @@ test('a warning about what was called while one was told goes to the console, an
   expect(warn.mock.calls).toEqual([['[rivulet]', 'WORKER_CLOSED', 'app::alert: the worker is closed; make a new one']]);
 });
 
-test('void calls and log lines that waited are told when the worker is closed, or is out of attempts', async () => {
+test('void calls and log lines that waited are reported when the worker is closed, or is out of attempts', async () => {
   const error = quietConsole('error');
   const { worker, warnings, of } = warned(NOWHERE);
   const { worker: given, of: ofGiven } = warned(NOWHERE, { reconnection: { maxRetries: 0 } });
@@ -87,7 +87,7 @@ test('log lines take no places of calls; beyond a bound of their own they go to 
   expect(await call).toBe('TIMEOUT');
 });
 
-test('a void call waits for no longer than its time, then it is told', async () => {
+test('a void call waits for no longer than its time, then it is reported', async () => {
   const { worker, of } = warned(NOWHERE, { maxQueuedCalls: 1 });
   await worker.trigger({ function_id: 'app::first', payload: 1, action, timeoutMs: 0 });
   await worker.trigger({ function_id: 'app::second', payload: 1, action });

@@ -83,7 +83,7 @@ test('a void call runs and answers nothing', async () => {
   expect(await ran.take(() => true, 'the call')).toBe(7);
 });
 
-test('an unregistered function is gone, and its id is free again', async () => {
+test('an unregistered function can not be called, and its id is free again', async () => {
   const { executor, caller } = await pair();
   const first = executor.registerFunction('app::f', () => 1);
   expect(() => executor.registerFunction('app::f', () => 2)).toThrow('already registered');
@@ -137,7 +137,7 @@ test('a stream trigger fires until it is unregistered; typed streams and states 
   expect(await counts.get('s', 'k')).toBeUndefined();
 });
 
-test('a provider is told of bindings and their ends, and fires them', async () => {
+test('a provider gets bindings and their ends, and fires them', async () => {
   const { executor, caller } = await pair();
   const bound = new Inbox<{ id: string; function_id: string; config: unknown }>();
   const ended = new Inbox<{ id: string }>();
@@ -160,7 +160,7 @@ test('a provider is told of bindings and their ends, and fires them', async () =
   expect((await ended.take(() => true, 'the end')).id).toBe(binding.id);
 });
 
-test('a provider that refuses is told to the worker that asked', async () => {
+test('the refusal of a provider is reported to the worker that registered the trigger', async () => {
   const { workerUrl } = await startTestEngine();
   const warned = new Inbox<string>();
   const executor = connectWorker(workerUrl);

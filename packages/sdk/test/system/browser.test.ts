@@ -16,7 +16,7 @@ declare global {
   }
 }
 
-/** Bytes, minified and compressed: a page should not wait for it. */
+/** The bound for the minified and compressed SDK. A page should not wait for it. */
 const MOST_GZIP_BYTES = 15_000;
 
 test('the bundle for pages holds nothing of Node, and stays small', async () => {
@@ -28,7 +28,7 @@ test('the bundle for pages holds nothing of Node, and stays small', async () => 
   console.log(`the SDK in a page: ${code.length} bytes minified, ${gzipBytes} compressed`);
 });
 
-/** A page with the SDK and a worker connected to `url`. */
+/** Opens a page with the SDK and a worker that is connected to `url`. */
 async function openWorker(page: Page, url: string): Promise<void> {
   await page.goto(await servePage());
   await page.addScriptTag({ content: (await bundleForBrowser()).code });
@@ -45,7 +45,7 @@ const call = (page: Page, functionId: string, payload: unknown) =>
     [functionId, payload] as const,
   );
 
-/** The engine has handled everything that the page's worker has sent. */
+/** Resolves when the engine has handled everything that the worker of the page has sent. */
 async function settledPage(page: Page): Promise<void> {
   for (let round = 0; round < 2; round++) await call(page, 'engine::channels::create', {});
 }
@@ -129,7 +129,7 @@ test('in a page a loop over a reader that is left tells its writer', async () =>
   expect(await left).toBe('CHANNEL_LOST');
 });
 
-/** A listener with rules, whose sessions need the key and may call `api::*`. */
+/** Starts an engine with a listener for guests. A guest needs the key, and may call `api::*`. */
 async function startGuestListener() {
   const { workerUrl, guestUrl } = await startTestEngine({
     guest: { rbac: { authFunction: 'app::auth', exposeFunctions: [{ kind: 'match', pattern: 'api::*' }] } },
