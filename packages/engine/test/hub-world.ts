@@ -4,7 +4,7 @@ import type { Position } from '@rivulet/protocol';
 import { silentLogger } from '../src/logging/logger.js';
 import type { ChangeEntry, Changes, Commit, StoredItem, StreamStore } from '../src/store/store.js';
 import { Hub } from '../src/stream/fanout/hub.js';
-import type { Subscriber } from '../src/stream/fanout/subscription.js';
+import type { Subscriber } from '../src/stream/fanout/subscriber.js';
 import { FrameEncoder } from '../src/stream/frames/frame-encoder.js';
 import { Spool } from '../src/stream/frames/spool.js';
 import { systemClock } from '../src/structures/clock.js';

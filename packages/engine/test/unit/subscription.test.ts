@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { GroupFanout } from '../../src/stream/fanout/group-fanout.js';
-import { Membership, type Subscriber, Subscription } from '../../src/stream/fanout/subscription.js';
+import type { Subscriber } from '../../src/stream/fanout/subscriber.js';
+import { type Membership, Subscription } from '../../src/stream/fanout/subscription.js';
 
 const SILENT: Subscriber = {
   write() {},
@@ -18,23 +19,27 @@ function open(): Subscription {
   return new Subscription(SILENT, new GroupFanout({ stream: 's', group: 'g' }, () => Promise.resolve()));
 }
 
-/** Asks to watch an item, or the group, without its `sync` yet. */
+/** Ends the answer that is owed next. */
+function answerNext(subscription: Subscription): void {
+  const { nextAnswer } = subscription;
+  if (nextAnswer !== undefined) subscription.answered(nextAnswer);
+}
+
+/** Queues the answer of a join of an item, or of the group, and does not write it. */
 function ask(subscription: Subscription, item?: string): Membership {
-  const membership = new Membership(subscription, { subscriptionId: 's1', item, since: undefined });
-  subscription.request(membership);
-  return membership;
+  return subscription.request({ subscriptionId: 's1', item, since: undefined });
 }
 
 function watch(subscription: Subscription, item?: string): Membership {
   const membership = ask(subscription, item);
-  while (!membership.active) subscription.syncDone();
+  while (!membership.active) answerNext(subscription);
   return membership;
 }
 
-/** The items of the syncs that are due, in order. */
+/** Returns the items of the answers that are owed, in order. */
 function due(subscription: Subscription): (string | undefined)[] {
   const items: (string | undefined)[] = [];
-  for (; subscription.nextSync !== undefined; subscription.syncDone()) items.push(subscription.nextSync.item);
+  for (; subscription.nextAnswer !== undefined; answerNext(subscription)) items.push(subscription.nextAnswer.item);
   return items;
 }
 
@@ -49,11 +54,11 @@ describe('the subscription of a session to a group', () => {
       false,
       false,
     ]);
-    subscription.syncDone();
-    expect([group.active, item.active, subscription.watchesGroup, subscription.nextSync]).toEqual([true, false, true, item]);
+    answerNext(subscription);
+    expect([group.active, item.active, subscription.watchesGroup, subscription.nextAnswer?.membership]).toEqual([true, false, true, item]);
     expect([subscription.wants('z'), subscription.wants(undefined)]).toEqual([true, true]);
-    subscription.syncDone();
-    expect([item.active, subscription.nextSync]).toEqual([true, undefined]);
+    answerNext(subscription);
+    expect([item.active, subscription.nextAnswer]).toEqual([true, undefined]);
   });
 
   it('wants the items that it watches, and changes of the whole group only if it watches the group', () => {
@@ -90,10 +95,10 @@ describe('the subscription of a session to a group', () => {
     const first = ask(subscription, 'a');
     const second = ask(subscription, 'b');
     subscription.remove(first);
-    expect(subscription.nextSync).toBe(second);
+    expect(subscription.nextAnswer?.membership).toBe(second);
     subscription.remove(second);
     subscription.remove(second);
-    expect([subscription.nextSync, subscription.empty]).toEqual([undefined, true]);
+    expect([subscription.nextAnswer, subscription.empty]).toEqual([undefined, true]);
     const other = watch(subscription, 'a');
     subscription.remove(other);
     subscription.remove(other);
@@ -116,7 +121,7 @@ describe('the subscription of a session to a group', () => {
   it('owes nothing when it watches nothing', () => {
     const subscription = open();
     subscription.resync();
-    expect([subscription.nextSync, subscription.empty]).toEqual([undefined, true]);
+    expect([subscription.nextAnswer, subscription.empty]).toEqual([undefined, true]);
   });
 
   it('owes no sync any more for what it left while it had fallen out of the log, and is empty then', () => {
@@ -128,11 +133,11 @@ describe('the subscription of a session to a group', () => {
     subscription.remove(group);
     subscription.remove(item);
     subscription.remove(twins[0]);
-    expect(subscription.nextSync).toMatchObject({ item: 'b' });
+    expect(subscription.nextAnswer).toMatchObject({ item: 'b' });
     const waiting = ask(subscription, 'b');
     subscription.remove(twins[1]);
-    expect(subscription.nextSync).toBe(waiting);
+    expect(subscription.nextAnswer?.membership).toBe(waiting);
     subscription.remove(waiting);
-    expect([subscription.nextSync, subscription.empty]).toEqual([undefined, true]);
+    expect([subscription.nextAnswer, subscription.empty]).toEqual([undefined, true]);
   });
 });

@@ -1,4 +1,4 @@
-import type { Position } from '@rivulet/protocol';
+import type { Position, Since, SyncReason } from '@rivulet/protocol';
 import { runInBackground } from '../../logging/background.js';
 import type { Logger } from '../../logging/logger.js';
 import type { GroupRef, StreamStore } from '../../store/store.js';
@@ -7,19 +7,18 @@ import type { FrameEncoder } from '../frames/frame-encoder.js';
 import type { SharedTurn } from '../frames/shared-turn.js';
 import { type CompactedRead, EVERY_ITEM, gapFrame, readCompacted, readCompactedItem } from './compacted-changes.js';
 import { type GroupFanout, SEGMENT_BYTES } from './group-fanout.js';
+import { beforeRecovery, closed, delay, lost, untilReady } from './pump.js';
 import type { SharedChanges } from './shared-changes.js';
 import { notifyAvailability, notifyUnavailable } from './staleness.js';
-import { Membership, type Subscription, type SyncTarget } from './subscription.js';
-import { changesSoon, readSync, writeWhole } from './sync.js';
+import type { Membership, OwedAnswer, Subscription } from './subscription.js';
+import { changesSoon, readSync, type WriteOutcome, writeWhole } from './sync.js';
 import type { SyncCache } from './sync-cache.js';
 
-/** A commit that a snapshot shows reaches the log within a turn of the event loop. */
+/** Milliseconds in which a commit that a snapshot shows must reach the log. It needs one turn of the event loop. */
 const APPEND_MS = 1_000;
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
-/** Between two recoveries of a cursor that is lost over and over again. */
-const LAST_RECOVERY_MS = 1_000;
-/** Failed reads are logged once in this time for each group. */
+/** Milliseconds between two log lines about failed reads of one group. */
 const WARN_MS = 60_000;
 
 export interface CatchUpOptions {
@@ -28,27 +27,45 @@ export interface CatchUpOptions {
   readonly syncs: SyncCache;
   readonly changes: SharedChanges;
   readonly turns: SharedTurn;
-  /** The store answers from another history than the log has, and has not said so. */
+  /** Runs when the store answers from another history than that of the log, and has not reported a break. */
   readonly onOtherEpoch: (ref: GroupRef, position: Position) => void;
   readonly logger: Logger;
 }
 
 /**
- * Moves the cursors that are not live: joining, lagging and resuming are one loop. It writes only while the socket has room, so a reader
- * that lags costs its cursor and nothing else. A cursor is served from the log while that reaches back to it; else, for clients that know
- * positions, by each changed item once; else by one `sync`.
+ * Moves the cursors that are not live. Joining, lagging and resuming are one loop, the pump of a subscription. It writes only while the
+ * socket has room, so a reader that lags costs its cursor and nothing else.
+ *
+ * Data flow: one round of the pump does the first of these steps that applies.
+ * 1. The cursor is lost, because the log begins after it or the history broke: recover it. A position-aware client gets each changed item
+ *    once (rule RV-7). Another client gets a `sync`.
+ * 2. An answer is owed: write it, as `resumed` or as a `sync`.
+ * 3. The cursor is behind the head: write a stretch of the log.
+ * 4. The cursor is at the head: the subscription goes live and shares the batch of its group.
+ *
+ * Invariants:
+ * - Frames of a group reach the socket in offset order. Before a snapshot is written to a socket that watches the group already, the
+ *   cursor is brought to the position of the snapshot.
+ * - `#deliver` alone begins an answer and breaks it off; `Subscription.answered` alone ends it.
+ * - After each `await` the state is read again: the client may have left, the history may have broken.
+ *
+ * Example: a client joins with `since` 50, and the log begins at 80. Round 1 writes the items that changed since 50, as of 100. Round 2
+ * writes the log from 100 to the head, 103. Round 3 goes live.
+ *
+ * If step 2 ran before step 1, a lost cursor would skip changes: the snapshot of the new answer lies beyond what the client has.
  */
 export class CatchUp {
   readonly #options: CatchUpOptions;
-  /** How often a cursor could only be answered with a `sync`. */
+  /** Number of cursors that could only be answered with a `sync`. It only grows. */
   resynced = 0;
-  /** How often one was answered with each changed item once. */
+  /** Number of cursors that were answered with each changed item once. It only grows. */
   compacted = 0;
 
   constructor(options: CatchUpOptions) {
     this.#options = options;
   }
 
+  /** Starts the pump of a subscription, unless it runs or the subscription is closed. */
   start(subscription: Subscription): void {
     if (subscription.pumping || subscription.state === 'closed') return;
     subscription.pumping = true;
@@ -65,7 +82,7 @@ export class CatchUp {
         await this.#pump(subscription);
         break;
       } catch (error) {
-        // The store can't be read now. Nothing is sent instead: a wrong `sync` would be believed.
+        // The store can't be read now. The engine sends nothing, because the client would believe a wrong `sync`.
         this.#warn(subscription, error);
         notifyUnavailable(subscription, this.#options.frames);
         await delay(retryMs);
@@ -73,7 +90,7 @@ export class CatchUp {
       }
     }
     subscription.pumping = false;
-    // A join that came in while the loop was ending.
+    // A join that came while the pump was ending found it still running.
     if (closed(subscription) || subscription.state === 'live') return;
     this.start(subscription);
   }
@@ -83,33 +100,27 @@ export class CatchUp {
     const { fanout, subscriber } = subscription;
     let recoveries = 0;
     while (!closed(subscription)) {
+      const answer = subscription.nextAnswer;
       if (lost(subscription)) {
-        await turnOf(recoveries++);
+        await beforeRecovery(recoveries++);
         await this.#recover(subscription);
-        continue;
-      }
-      const target = subscription.nextSync;
-      if (target instanceof Membership && target.since !== undefined) {
-        await this.#resume(subscription, target, target.since);
-        continue;
-      }
-      if (target !== undefined) {
+      } else if (answer?.state.kind === 'resuming') {
+        await this.#resume(subscription, answer, answer.state.since);
+      } else if (answer !== undefined) {
         await this.#sync(subscription);
-        continue;
-      }
-      if (!subscriber.ready) {
+      } else if (!subscriber.ready) {
         await subscriber.whenChanged();
-        continue;
-      }
-      if (subscription.cursor >= fanout.log.head) {
+      } else if (subscription.cursor >= fanout.log.head) {
         notifyAvailability(subscription, this.#options.frames);
         fanout.goLive(subscription);
         return;
+      } else if (this.#options.turns.spend(this.#writeStretch(subscription, subscription))) {
+        await this.#options.turns.next();
       }
-      if (this.#options.turns.spend(this.#writeStretch(subscription, subscription))) await this.#options.turns.next();
     }
   }
 
+  /** Writes the next stretch of the log, up to `through` at most, and moves the cursor. Returns the number of bytes. */
   #writeStretch(subscription: Subscription, filter: { wants(item: string | undefined): boolean }, through?: number): number {
     const { frames, cursor } = subscription.fanout.log.stretch(subscription.cursor, {
       maxBytes: SEGMENT_BYTES,
@@ -122,13 +133,13 @@ export class CatchUp {
     return frames.length;
   }
 
-  /** The cursor is behind what the log holds, or of a history that ended. */
+  /** Recovers a cursor that the log can't serve: it is before the first entry, or of a history that ended. */
   async #recover(subscription: Subscription): Promise<void> {
     const { fanout, subscriber, cursor, history } = subscription;
     if (history !== fanout.history) return this.#giveUp(subscription, fanout.brokenBy);
     if (!subscriber.positions || fanout.epoch === undefined || subscription.members.length === 0) return this.#giveUp(subscription);
     const since = { epoch: fanout.epoch, offset: cursor };
-    // Those of now: more may come while it is read and written.
+    // A copy: more members may come while the changes are read and written.
     const members = Array.from(subscription.members);
     if (subscription.watchesGroup) {
       const done = await this.#writeCompacted(subscription, members, subscription, () => readCompacted(this.#options, fanout, since));
@@ -136,24 +147,27 @@ export class CatchUp {
       subscription.cursor = Math.max(subscription.cursor, done.offset);
       return;
     }
-    let reached = Number.POSITIVE_INFINITY;
+    let first = Number.POSITIVE_INFINITY;
     for (const item of Array.from(subscription.items)) {
       const watching = members.filter((member) => member.item === item);
       const read = () => readCompactedItem(this.#options, fanout, item, since);
       const done = await this.#writeCompacted(subscription, watching, EVERY_ITEM, read);
       if (done === 'stale' || done === 'unwritten') return;
-      reached = Math.min(reached, done.offset);
+      first = Math.min(first, done.offset);
     }
-    // Where the first stands: the others may see a change again that they have.
-    subscription.cursor = Math.max(subscription.cursor, reached);
+    // The cursor takes the lowest position. Watchers of the other items may get a change again that they have.
+    subscription.cursor = Math.max(subscription.cursor, first);
   }
 
-  #giveUp(subscription: Subscription, reason?: Parameters<Subscription['resync']>[0]): void {
+  #giveUp(subscription: Subscription, reason?: SyncReason): void {
     this.resynced++;
     subscription.resync(reason);
   }
 
-  /** Answers the position that everything was written up to; `stale` after it has asked for a `sync` instead. */
+  /**
+   * Writes the changes that `read` returns. Returns the position that they lead to; `stale` when a `sync` was queued in their place, and
+   * `unwritten` when the state changed meanwhile and the pump must look again.
+   */
   async #writeCompacted(
     subscription: Subscription,
     members: readonly Membership[],
@@ -161,7 +175,7 @@ export class CatchUp {
     read: () => Promise<CompactedRead>,
   ): Promise<Position | 'stale' | 'unwritten'> {
     const { fanout, subscriber } = subscription;
-    while (!closed(subscription) && !subscriber.ready) await subscriber.whenChanged();
+    await untilReady(subscription);
     if (closed(subscription)) return 'unwritten';
     const { history } = fanout;
     const result = await read();
@@ -180,129 +194,148 @@ export class CatchUp {
     }
   }
 
-  /** Answers a join with the position that the client brought along. */
-  async #resume(subscription: Subscription, member: Membership, since: Exclude<Membership['since'], undefined>): Promise<void> {
+  /**
+   * Writes one answer, and breaks it off when it was begun and not ended. Returns whether all of it was written. `gapAfter` is called
+   * when the answer breaks off: it returns the offset up to which the client has everything.
+   */
+  async #deliver(
+    subscription: Subscription,
+    answer: OwedAnswer,
+    gapAfter: () => number | undefined,
+    write: () => Promise<WriteOutcome>,
+  ): Promise<boolean> {
     const { fanout, subscriber } = subscription;
-    const sync = (reason: Membership['reason'], gapAfter?: number) => {
-      if (subscription.nextSync !== member) return;
-      member.since = undefined;
-      member.reason = reason;
-      member.gapAfter = gapAfter;
-      member.of = fanout.history;
-    };
-    if (since === 'malformed') return sync('malformed');
-    await fanout.watched();
-    while (!closed(subscription) && !subscriber.ready) await subscriber.whenChanged();
-    if (closed(subscription) || subscription.nextSync !== member || lost(subscription)) return;
-    if (fanout.epoch === since.epoch && fanout.log.begun && since.offset >= fanout.log.base && since.offset <= fanout.log.head)
-      return this.#resumeFromLog(subscription, member, since);
-    // Its changes would be taken for news of what waits for a new `sync`.
-    if (subscription.holdsBack) return sync('restarted', fanout.epoch === since.epoch ? since.offset : undefined);
     const { history } = fanout;
-    const { item } = member;
+    // A client without positions can't take a second `sync` for the first one: its connection was closed, or nothing was sent.
+    const breakOff = () => {
+      if (subscriber.positions) subscription.breakOff(answer, fanout.history === history ? gapAfter() : undefined);
+    };
+    let outcome: WriteOutcome;
+    try {
+      outcome = await write();
+    } catch (error) {
+      breakOff();
+      throw error;
+    }
+    if (outcome === 'begun') breakOff();
+    return outcome === 'whole';
+  }
+
+  /** Answers a join of a client that has a position. */
+  async #resume(subscription: Subscription, answer: OwedAnswer, since: Since): Promise<void> {
+    const { fanout, subscriber } = subscription;
+    const { membership } = answer;
+    const refuse = (reason: SyncReason, gapAfter?: number) => {
+      if (subscription.nextAnswer === answer) answer.refuse({ reason, gapAfter, history: fanout.history });
+    };
+    if (since === 'malformed' || membership === undefined) return refuse('malformed');
+    await fanout.watched();
+    await untilReady(subscription);
+    if (closed(subscription) || subscription.nextAnswer !== answer || lost(subscription)) return;
+    if (fanout.epoch === since.epoch && fanout.log.begun && since.offset >= fanout.log.base && since.offset <= fanout.log.head)
+      return this.#resumeFromLog(subscription, answer, membership, since);
+    // The client would apply these changes to targets that still await a `sync`.
+    if (subscription.holdsBack) return refuse('restarted', fanout.epoch === since.epoch ? since.offset : undefined);
+    const { history } = fanout;
+    const { item } = answer;
     const result = await (item === undefined
       ? readCompacted(this.#options, fanout, since)
       : readCompactedItem(this.#options, fanout, item, since));
-    if (result.kind === 'stale') return sync(result.reason, result.reason === 'epoch' ? undefined : since.offset);
+    if (result.kind === 'stale') return refuse(result.reason, result.reason === 'epoch' ? undefined : since.offset);
     try {
       if (closed(subscription) || fanout.history !== history || !this.#begin(fanout, result.position)) return;
       const { offset } = result.position;
-      const there = await this.#bringTo(subscription, offset);
-      if (closed(subscription) || subscription.nextSync !== member || !there) return;
-      const breaksOff = () => {
-        if (subscription.nextSync === member) subscription.brokeOff(fanout.history === history ? since.offset : undefined);
-      };
-      const written = await result.writeTo({ subscriber, members: [member], filter: EVERY_ITEM }).catch((error: unknown) => {
-        breaksOff();
-        throw error;
-      });
-      if (written === 'begun') breaksOff();
-      if (written !== 'whole') return;
+      const arrived = await this.#advanceTo(subscription, offset);
+      if (closed(subscription) || subscription.nextAnswer !== answer || !arrived) return;
+      const reader = { subscriber, members: [membership], filter: EVERY_ITEM };
+      const isWhole = await this.#deliver(
+        subscription,
+        answer,
+        () => since.offset,
+        () => result.writeTo(reader),
+      );
+      if (!isWhole) return;
       this.compacted++;
-      // Even if the cursor was lost meanwhile: the client has its answer, and is one of those who are lost.
+      // Also when the cursor was lost meanwhile: the client has its answer, and is recovered with the others.
       subscription.noteShown(offset, history);
-      this.#answered(subscription, member);
+      subscription.answered(answer);
     } finally {
       result.close();
     }
   }
 
-  /** The log reaches back to the position: exactly what was missed. */
-  async #resumeFromLog(subscription: Subscription, member: Membership, since: Position): Promise<void> {
+  /** Answers with exactly the frames that the client missed: the log reaches back to its position. */
+  async #resumeFromLog(subscription: Subscription, answer: OwedAnswer, membership: Membership, since: Position): Promise<void> {
     const { fanout, subscriber } = subscription;
-    const fresh = subscription.cursor < 0 || subscription.holdsBack;
-    const to = fresh ? fanout.log.head : Math.max(subscription.cursor, since.offset);
-    const { id: subscriptionId } = member;
-    subscriber.write(
-      this.#options.frames.control({ type: 'resumed', data: { subscriptionId, mode: 'tail', ...epochOf(since), from: since.offset, to } }),
-    );
-    if (fresh) {
-      subscription.noteShown(since.offset, fanout.history);
-      return this.#answered(subscription, member);
-    }
-    // What the socket watches already stands at the cursor: only the new one gets the frames up to there.
     const { history } = fanout;
-    let at = since.offset;
-    while (at < subscription.cursor) {
-      while (!closed(subscription) && !subscriber.ready) await subscriber.whenChanged();
-      if (closed(subscription) || subscription.nextSync !== member) return;
-      if (fanout.history !== history) return subscription.brokeOff(undefined);
-      if (at < fanout.log.base) return subscription.brokeOff(at);
-      const { frames, cursor } = fanout.log.stretch(at, { maxBytes: SEGMENT_BYTES, filter: member, through: subscription.cursor });
-      if (frames !== undefined) subscriber.write(frames);
-      at = cursor;
+    const fresh = subscription.cursor < 0 || subscription.holdsBack;
+    const { epoch, offset: from } = since;
+    const to = fresh ? fanout.log.head : Math.max(subscription.cursor, from);
+    const resumed = { subscriptionId: membership.id, mode: 'tail', epoch, from, to } as const;
+    subscriber.write(this.#options.frames.control({ type: 'resumed', data: resumed }));
+    if (fresh) {
+      subscription.noteShown(from, history);
+      return subscription.answered(answer);
     }
-    this.#answered(subscription, member);
+    // Other memberships stand at the cursor already: only the new one gets the frames up to there.
+    let at = from;
+    const write = async (): Promise<WriteOutcome> => {
+      while (at < subscription.cursor) {
+        await untilReady(subscription);
+        if (closed(subscription) || subscription.nextAnswer !== answer) return 'nothing';
+        if (fanout.history !== history || at < fanout.log.base) return 'begun';
+        const { frames, cursor } = fanout.log.stretch(at, { maxBytes: SEGMENT_BYTES, filter: membership, through: subscription.cursor });
+        if (frames !== undefined) subscriber.write(frames);
+        at = cursor;
+      }
+      return 'whole';
+    };
+    if (await this.#deliver(subscription, answer, () => at, write)) subscription.answered(answer);
   }
 
-  /** The client may have left meanwhile. */
-  #answered(subscription: Subscription, member: Membership): void {
-    if (subscription.nextSync !== member) return;
-    member.since = undefined;
-    subscription.syncDone();
-  }
-
+  /** Writes a `sync` of the first answer. */
   async #sync(subscription: Subscription): Promise<void> {
     const { fanout, subscriber } = subscription;
-    const target = subscription.nextSync;
-    if (target === undefined) return;
+    const answer = subscription.nextAnswer;
+    if (answer === undefined) return;
     await fanout.watched();
-    // A snapshot is not kept for a reader that takes nothing.
-    while (!closed(subscription) && !subscriber.ready) await subscriber.whenChanged();
+    // A reader that takes nothing must not keep a snapshot.
+    await untilReady(subscription);
     const { history } = fanout;
-    subscription.freshen(target);
-    const sync = await readSync(this.#options, subscription, target);
+    subscription.freshen(answer);
+    const gapAfter = answer.cause?.gapAfter;
+    const sync = await readSync(this.#options, subscription, answer);
     try {
       if (closed(subscription) || fanout.history !== history || !this.#begin(fanout, sync.position)) return;
       const { offset } = sync.position;
-      const there = await this.#bringTo(subscription, offset);
-      // The client may have left meanwhile, or the cursor been lost: what it watches already would miss changes behind this `sync`.
-      if (closed(subscription) || subscription.nextSync !== target || !there) return;
-      const breaksOff = () => {
-        if (subscriber.positions && subscription.nextSync === target) subscription.brokeOff(target.gapAfter);
-      };
-      const written = await sync.writeTo(subscriber, this.#named(subscription, target)).catch((error: unknown) => {
-        breaksOff();
-        throw error;
-      });
-      if (written === 'begun') breaksOff();
-      if (written !== 'whole') return;
-      for (const member of subscription.receivers(target)) member.outdated = false;
-      if (target.gapAfter !== undefined) await this.#tellGap(subscription, target, target.gapAfter, offset);
+      const arrived = await this.#advanceTo(subscription, offset);
+      // With a lost cursor, the targets that are watched already would miss the changes before this `sync`.
+      if (closed(subscription) || subscription.nextAnswer !== answer || !arrived) return;
+      const isWhole = await this.#deliver(
+        subscription,
+        answer,
+        () => gapAfter,
+        () => sync.writeTo(subscriber, this.#syncingFrames(subscription, answer)),
+      );
+      if (!isWhole) return;
+      const receivers = subscription.receivers(answer);
+      for (const member of receivers) member.outdated = false;
+      if (gapAfter !== undefined) await this.#writeGap(subscription, answer, gapAfter, offset);
       subscription.noteShown(offset, history);
-      if (subscription.nextSync === target) subscription.syncDone();
+      subscription.answered(answer);
     } finally {
       sync.close();
     }
   }
 
-  /** Whom the next `sync` is for (rule RV-16). */
-  #named(subscription: Subscription, target: SyncTarget): Buffer {
+  /** Returns the frames that name the subscriptions which the next `sync` is for (rule RV-16). */
+  #syncingFrames(subscription: Subscription, answer: OwedAnswer): Buffer {
     const { frames } = this.#options;
-    return Buffer.concat(subscription.receivers(target).map(({ id }) => frames.control({ type: 'syncing', data: { subscriptionId: id } })));
+    const named = subscription.receivers(answer).map(({ id }) => frames.control({ type: 'syncing', data: { subscriptionId: id } }));
+    return Buffer.concat(named);
   }
 
-  /** Takes note of where the store stands; false when that is another history. */
+  /** Records where the store stands. Returns false when that is another history; then the fan-out restarts. */
   #begin(fanout: GroupFanout, position: Position): boolean {
     if (fanout.epoch === undefined || fanout.epoch === position.epoch) {
       fanout.begin(position);
@@ -312,21 +345,21 @@ export class CatchUp {
     return false;
   }
 
-  /** After a `sync` in the place of a position (rule RV-9). */
-  async #tellGap(subscription: Subscription, target: SyncTarget, after: number, through: number): Promise<void> {
+  /** Writes the frames that announce lost events behind a `sync` (rule RV-9). */
+  async #writeGap(subscription: Subscription, answer: OwedAnswer, after: number, through: number): Promise<void> {
     const { fanout, subscriber } = subscription;
     if (!subscriber.positions) return;
-    for (const { id: subscriptionId } of subscription.receivers(target)) {
+    for (const { id: subscriptionId } of subscription.receivers(answer)) {
       const frame = gapFrame(this.#options.frames, fanout, { subscriptionId, after, through });
       if (frame !== undefined) await writeWhole(subscriber, frame);
     }
   }
 
   /**
-   * A socket that watches the group already is first brought to the position of the new snapshot, so that its frames and the
-   * snapshot stand in one order. False when it does not get there: the cursor is lost, or the reader takes nothing.
+   * Brings the cursor of a socket that watches the group already to `offset`, the position of a new snapshot, so that frames and snapshot
+   * stand in one order. Returns false when that fails: the cursor is lost, or the reader takes nothing.
    */
-  async #bringTo(subscription: Subscription, offset: number): Promise<boolean> {
+  async #advanceTo(subscription: Subscription, offset: number): Promise<boolean> {
     const { fanout, subscriber } = subscription;
     if (subscription.cursor < 0 || subscription.holdsBack) return !lost(subscription);
     while (!closed(subscription) && subscription.cursor < offset && !lost(subscription)) {
@@ -350,40 +383,7 @@ export class CatchUp {
       stream: fanout.stream,
       group: fanout.group,
       error: error instanceof Error ? error.message : String(error),
-      consequence: 'those who join wait; tried again and again, told once a minute',
+      consequence: 'clients that join this group wait; the engine tries again, and logs this once a minute',
     });
   }
-}
-
-function epochOf({ epoch }: Position): { epoch: string } {
-  return { epoch };
-}
-
-/** A read through a function, since the state changes while the loop awaits. */
-function closed(subscription: Subscription): boolean {
-  return subscription.state === 'closed' || !subscription.subscriber.open;
-}
-
-/**
- * Whether the log no longer reaches back to the cursor. A subscription that has none yet has nothing to lose; one that holds back needs none
- * of it before everything that waits for a `sync` has it, and then what changed since.
- */
-function lost({ cursor, history, fanout, holdsBack }: Subscription): boolean {
-  return cursor >= 0 && (history !== fanout.history || (cursor < fanout.log.base && !holdsBack));
-}
-
-function delay(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, milliseconds).unref();
-  });
-}
-
-/** Whatever the store answers, a cursor that can't be served again and again lets others have their turn, and asks ever more rarely. */
-async function turnOf(recoveries: number): Promise<void> {
-  if (recoveries === 1) await nextTurn();
-  else if (recoveries > 1) await delay(Math.min(2 ** recoveries, LAST_RECOVERY_MS));
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -7,7 +7,8 @@ import { ReadEndedError } from '../frames/read-ended.js';
 import type { SharedTurn } from '../frames/shared-turn.js';
 import { type GroupFanout, SEGMENT_BYTES } from './group-fanout.js';
 import type { SharedChanges } from './shared-changes.js';
-import type { Membership, Subscriber } from './subscription.js';
+import type { Subscriber } from './subscriber.js';
+import type { Membership } from './subscription.js';
 import { type WriteOutcome, writeSoon, writeWhole } from './sync.js';
 
 /** Pieces below this size are copied into one buffer; larger ones are written as they are. */

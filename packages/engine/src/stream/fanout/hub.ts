@@ -14,7 +14,8 @@ import { CatchUp } from './catch-up.js';
 import { GroupFanout } from './group-fanout.js';
 import { SharedChanges } from './shared-changes.js';
 import { notifyAvailability } from './staleness.js';
-import { type JoinRequest, Membership, type Subscriber, Subscription } from './subscription.js';
+import type { Subscriber } from './subscriber.js';
+import { type JoinRequest, type Membership, Subscription } from './subscription.js';
 import { SyncCache } from './sync-cache.js';
 
 /** How long the log of a group outlives its last subscription: a client that reconnects finds it. */
@@ -223,9 +224,8 @@ export class Hub {
 
   /** Adds the whole group or one item to what it watches; a `sync` of that follows, or what changed since its position, then live changes. */
   join(subscription: Subscription, request: JoinRequest): Membership {
-    const membership = new Membership(subscription, request);
     subscription.fanout.leaveLive(subscription);
-    subscription.request(membership);
+    const membership = subscription.request(request);
     this.#catchUp.start(subscription);
     return membership;
   }

@@ -1,52 +1,43 @@
 import type { Since, SyncReason } from '@rivulet/protocol';
+import { Answer } from './answer.js';
 import type { GroupFanout } from './group-fanout.js';
-
-/** What the hub sees of a session: somewhere to write frames, which may be full. */
-export interface Subscriber {
-  /** Whole frames; the buffer may be shared and must not change. */
-  write(frames: Buffer): void;
-  /** False while the socket is above its watermark or in the middle of a fragmented message: nothing may be written then. */
-  readonly ready: boolean;
-  readonly open: boolean;
-  /** The client has said that it knows positions: it may get control frames, and a large `sync` in parts. */
-  readonly positions: boolean;
-  /** Resolves when `ready` or `hasRoom` may have become true, or when the session closed: look again. */
-  whenChanged(): Promise<void>;
-  /** Below the watermark; what the holder of the socket looks at between fragments. */
-  readonly hasRoom: boolean;
-  /**
-   * Takes the socket for one message in several fragments: `ready` is false for everyone until `unlock`. False while it is not `ready`.
-   * Looking and taking are one step, since another pump of the same socket may run between two steps.
-   */
-  tryLock(): boolean;
-  /** Only by who took it. */
-  unlock(): void;
-  /** Ends the connection: what was begun on it can't be completed, because of an error or because the reader takes nothing. */
-  fail(because: 'internal' | 'tryLater'): void;
-}
+import type { Subscriber } from './subscriber.js';
 
 /**
- * One session's cursor into one group; a session never has two for the same group. It is `live` while it stands at the head and
- * shares the batch, and `catching_up` while it joins or lags: then a pump of its own moves the cursor.
+ * The cursor of one session into one group. A session has at most one subscription for each group; all its joins of the group are
+ * memberships of that subscription.
+ *
+ * Data flow: `request` queues an answer for a join. `CatchUp` writes the first answer of the queue, and then calls `answered`, which makes
+ * the membership active. `wants` decides which changes are sent, so a change is sent once for a socket, however many memberships match.
+ *
+ * Invariants:
+ * - Everything up to `cursor` was written to the subscriber, or was part of a snapshot that was written. -1: nothing was.
+ * - The subscription is `live` only while its cursor is at the head of the log: then it shares the batch of the group. Otherwise a pump
+ *   of its own moves the cursor.
+ * - An answer in `#stale` belongs to active memberships. Nothing is sent for its target before that answer.
+ *
+ * Example: a client watches the group, falls behind the log, and joins the item `a`. `resync` has queued the group, `request` queues `a`
+ * behind it. If `a` were answered first, its frames would count as news of a group that the client is about to replace.
  */
 export class Subscription {
   readonly subscriber: Subscriber;
   readonly fanout: GroupFanout<Subscription>;
-  /** Everything up to here was written to the subscriber, or was part of a snapshot that was. */
+  /** Offset up to which the client has everything; -1 before the first answer. */
   cursor = -1;
   state: 'live' | 'catching_up' | 'closed' = 'catching_up';
-  /** What still waits for its `sync`, in order; absent when nothing does. */
-  #pendingSyncs: SyncTarget[] | undefined;
-  /** How many memberships watch the whole group. */
+  /** Answers that are owed, in the order in which they are written; absent when there is none. */
+  #answers: OwedAnswer[] | undefined;
+  /** Number of active memberships of the whole group. */
   #groupMembers = 0;
-  /** How many memberships watch each item; absent until there is one. */
+  /** Number of active memberships of each item; absent when there is none. */
   #itemMembers: Map<string, number> | undefined;
-  /** Targets that are watched and whose `sync` is due again; nothing is sent for them before it. */
-  #stale: SyncTarget[] | undefined;
-  /** What it watches by now, each from its `sync` or resumption on; several may watch the same. */
+  /** Owed answers of targets that are watched already; absent when there is none. */
+  #stale: OwedAnswer[] | undefined;
+  /** Active memberships, oldest first. */
   readonly #members: Membership[] = [];
-  /** The group's history that the cursor belongs to. */
+  /** History of the group that the cursor belongs to. */
   history: number;
+  /** A pump of `CatchUp` runs. */
   pumping = false;
 
   constructor(subscriber: Subscriber, fanout: GroupFanout<Subscription>) {
@@ -55,50 +46,53 @@ export class Subscription {
     this.history = fanout.history;
   }
 
+  /** Whether an active membership watches the whole group. */
   get watchesGroup(): boolean {
     return this.#groupMembers > 0;
   }
 
+  /** Whether there is neither an active membership nor an owed answer. */
   get empty(): boolean {
-    return this.#groupMembers === 0 && this.#itemMembers === undefined && this.#pendingSyncs === undefined;
+    return this.#groupMembers === 0 && this.#itemMembers === undefined && this.#answers === undefined;
   }
 
+  /** Items that active memberships watch. */
   get items(): Iterable<string> {
     return this.#itemMembers?.keys() ?? [];
   }
 
-  /** The only item that it watches; `undefined` when it watches the group or several items. */
+  /** The only item that is watched; `undefined` when the group or several items are. */
   get onlyItem(): string | undefined {
     if (this.#groupMembers > 0 || this.#itemMembers?.size !== 1) return undefined;
     return this.#itemMembers.keys().next().value;
   }
 
-  /** The memberships that count, oldest first. */
+  /** Active memberships, oldest first. */
   get members(): readonly Membership[] {
     return this.#members;
   }
 
-  /** Changes of the group that it does not have yet: 0 while it is live. */
+  /** Number of changes of the group that the client does not have yet; 0 while the subscription is live. */
   get lag(): number {
     return this.state === 'live' || this.cursor < 0 ? 0 : Math.max(0, this.fanout.log.head - this.cursor);
   }
 
   /**
-   * Something that is watched waits for a new `sync`, and the client drops what it has by offset: nothing is sent before all of it is there,
-   * for a frame of an item is one of the group too. The cursor stays with what is furthest behind.
+   * Whether no change may be sent. A position-aware client drops frames by offset, and a frame of an item is also a frame of the group. So
+   * nothing is sent until every watched target has its new `sync`; the cursor stays with the target that is furthest behind.
    */
   get holdsBack(): boolean {
     return this.#stale !== undefined && this.subscriber.positions;
   }
 
-  /** Whom a `sync` of that target is for. */
-  receivers(target: SyncTarget): readonly Membership[] {
-    return target instanceof Membership ? [target] : this.#members.filter(({ item }) => item === target.item);
+  /** Returns the memberships that an answer is for. */
+  receivers(answer: OwedAnswer): readonly Membership[] {
+    return answer.membership === undefined ? this.#members.filter(({ item }) => item === answer.item) : [answer.membership];
   }
 
   /**
-   * Something was shown as it is at `offset`, in the history that the fan-out had then. Who drops what it has by offset goes on from what is
-   * furthest behind, whatever was left meanwhile.
+   * Records that a target was shown as it is at `offset` of `history`. A position-aware client goes on from the target that is furthest
+   * behind; it drops the frames that it has. Another client goes on from the newest target.
    */
   noteShown(offset: number, history: number): void {
     if (this.cursor < 0) {
@@ -107,97 +101,83 @@ export class Subscription {
     } else this.cursor = this.subscriber.positions ? Math.min(this.cursor, offset) : Math.max(this.cursor, offset);
   }
 
-  /** Which changes are for it: one frame per socket and change, however many memberships match (spec ST §2.4). */
+  /** Returns whether a change of `item` is sent to the socket (spec ST §2.4). `undefined`: a change of the group without an item. */
   wants(item: string | undefined): boolean {
     if (this.wantsAll) return true;
     return item !== undefined && this.#itemMembers?.has(item) === true && !this.#isStale(item);
   }
 
-  /** Every change of the group is for it. */
+  /** Whether every change of the group is sent to the socket. */
   get wantsAll(): boolean {
     return this.#groupMembers > 0 && !this.#isStale(undefined);
   }
 
-  /** The next `sync` to send; `undefined` when none is due. */
-  get nextSync(): SyncTarget | undefined {
-    return this.#pendingSyncs?.[0];
+  /** The answer that is written next; `undefined` when none is owed. */
+  get nextAnswer(): OwedAnswer | undefined {
+    return this.#answers?.[0];
   }
 
-  /** A membership asks to watch an item or the group. It counts from its `sync` on: nothing is sent for it before. */
-  request(membership: Membership): void {
-    this.#pendingSyncs ??= [];
-    this.#pendingSyncs.push(membership);
+  /** Queues the answer of a join. No change is sent for the returned membership before the answer. */
+  request(request: JoinRequest): Membership {
+    const membership = new Membership(this, request);
+    const { since, item } = request;
+    this.#answers ??= [];
+    this.#answers.push(new Answer(item, since === undefined ? { kind: 'waiting' } : { kind: 'resuming', since }, membership));
+    return membership;
   }
 
   /**
-   * The cursor can't be served any more: it is given up, and everything that is watched gets a `sync` again, with the reason for clients
-   * that know positions. What waits for one already goes first, so that a reader which falls behind over and over again still gets each in
-   * its turn.
+   * Gives up the cursor and queues a `sync` for every target that is watched, with the reason for position-aware clients. Older answers stay
+   * first, so that a reader which falls behind again and again still gets each of them.
    */
   resync(reason?: SyncReason): void {
     const gapAfter = this.cursor >= 0 && this.history === this.fanout.history ? this.cursor : undefined;
+    const { history } = this.fanout;
     this.cursor = -1;
-    this.history = this.fanout.history;
-    const of = this.history;
-    const fresh: SyncTarget[] = this.#groupMembers > 0 && !this.#isStale(undefined) ? [{ item: undefined, reason, gapAfter, of }] : [];
-    for (const item of this.items) if (!this.#isStale(item)) fresh.push({ item, reason, gapAfter, of });
-    if (fresh.length === 0) return;
-    this.#stale = [...(this.#stale ?? []), ...fresh];
-    this.#pendingSyncs = [...(this.#pendingSyncs ?? []), ...fresh];
+    this.history = history;
+    const targets = [...(this.#groupMembers > 0 ? [undefined] : []), ...this.items].filter((item) => !this.#isStale(item));
+    this.#owe(
+      targets.map((item) => new Answer<Membership>(item, { kind: 'syncing', reason, gapAfter, history })),
+      'last',
+    );
   }
 
-  /** Only for the target that `nextSync` names. */
-  syncDone(): void {
-    const target = this.#pendingSyncs?.shift();
-    if (this.#pendingSyncs?.length === 0) this.#pendingSyncs = undefined;
-    if (target === undefined) return;
-    if (target instanceof Membership) this.#count(target);
-    else this.#refreshed(target);
-    if (!this.subscriber.positions && target.item !== undefined) this.#waitForGroup(target.item);
+  /** The first answer was written as a whole. Changes nothing when `answer` is not the first any more, because the client has left. */
+  answered(answer: OwedAnswer): void {
+    if (this.nextAnswer !== answer) return;
+    const { membership } = answer;
+    answer.end();
+    this.#shift();
+    if (membership !== undefined) this.#activate(membership);
+    else this.#dropStale((other) => other === answer);
+    if (!this.subscriber.positions && answer.item !== undefined) this.#awaitGroup(answer.item);
   }
 
   /**
-   * The answer to the target that `nextSync` names was begun and not ended: it gets a `sync` in its place, and until then nothing is sent. For
-   * who knows positions; it has everything up to `gapAfter`.
+   * The first answer was begun and can't be ended. A `sync` replaces it, and until then nothing is sent for its target. Only for
+   * position-aware clients. Changes nothing when `answer` is not the first any more.
    */
-  brokeOff(gapAfter: number | undefined): void {
-    const target = this.#pendingSyncs?.[0];
-    if (!(target instanceof Membership)) {
-      if (target !== undefined) target.reason ??= 'restarted';
-      return;
-    }
-    this.syncDone();
-    const stale = this.#stale?.find(({ item }) => item === target.item);
-    if (stale !== undefined) {
-      stale.reason ??= 'restarted';
-      if (gapAfter !== undefined && stale.gapAfter !== undefined) stale.gapAfter = Math.min(gapAfter, stale.gapAfter);
-      return;
-    }
-    const again: SyncTarget = { item: target.item, reason: target.reason ?? 'restarted', gapAfter, of: this.fanout.history };
-    this.#stale = [...(this.#stale ?? []), again];
-    this.#pendingSyncs = [again, ...(this.#pendingSyncs ?? [])];
+  breakOff(answer: OwedAnswer, gapAfter: number | undefined): void {
+    if (this.nextAnswer !== answer) return;
+    const { membership } = answer;
+    answer.breakOff(gapAfter, this.fanout.history);
+    if (membership === undefined) return;
+    this.#shift();
+    this.#activate(membership);
+    const owed = this.#stale?.find(({ item }) => item === answer.item);
+    if (owed === undefined) this.#owe([answer], 'first');
+    else owed.absorb(gapAfter);
   }
 
-  /** What was to be said with a `sync` of a history that has ended since says nothing of the present one. */
-  freshen(target: SyncTarget): void {
-    if (target.of === undefined || target.of === this.fanout.history) return;
-    target.of = this.fanout.history;
-    target.gapAfter = undefined;
-    target.reason = this.subscriber.positions ? this.fanout.brokenBy : undefined;
+  /** Replaces reason and gap of an answer when they belong to a history that has ended. */
+  freshen(answer: OwedAnswer): void {
+    answer.restart(this.fanout.history, this.subscriber.positions ? this.fanout.brokenBy : undefined);
   }
 
-  /** Frames of the item would be news of the group before its `sync`: those who drop nothing by offset get the item again behind that. */
-  #waitForGroup(item: string): void {
-    if (!this.#isStale(undefined) || this.#isStale(item) || this.#itemMembers?.has(item) !== true) return;
-    const again: SyncTarget = { item };
-    this.#stale = [...(this.#stale ?? []), again];
-    this.#pendingSyncs = [...(this.#pendingSyncs ?? []), again];
-  }
-
-  /** Ends a membership, whether its `sync` was sent or not. */
+  /** Ends a membership, whether its join was answered or not. */
   remove(membership: Membership): void {
     if (!membership.active) {
-      this.#dropSyncs((target) => target === membership);
+      this.#drop((answer) => answer.membership === membership);
       return;
     }
     membership.active = false;
@@ -205,36 +185,58 @@ export class Subscription {
     const { item } = membership;
     if (item === undefined) {
       this.#groupMembers--;
-      if (this.#groupMembers === 0) this.#dropSyncs((target) => target.item === undefined && !(target instanceof Membership));
-      return;
+      if (this.#groupMembers > 0) return;
+    } else {
+      const count = this.#itemMembers?.get(item) ?? 0;
+      if (count > 1) {
+        this.#itemMembers?.set(item, count - 1);
+        return;
+      }
+      this.#itemMembers?.delete(item);
+      if (this.#itemMembers?.size === 0) this.#itemMembers = undefined;
     }
-    const count = this.#itemMembers?.get(item) ?? 0;
-    if (count > 1) {
-      this.#itemMembers?.set(item, count - 1);
-      return;
-    }
-    this.#itemMembers?.delete(item);
-    if (this.#itemMembers?.size === 0) this.#itemMembers = undefined;
-    // One that `resync` asked for is of no use to anybody now.
-    this.#dropSyncs((target) => target.item === item && !(target instanceof Membership));
+    // Nobody watches the target any more, so nobody needs its owed `sync`.
+    this.#drop((answer) => answer.item === item && answer.membership === undefined);
+  }
+
+  /**
+   * Queues an item again behind the group. Until the group has its `sync`, frames of the item would count as news of the group, so they
+   * are not sent; a client without positions drops nothing by offset and would miss them.
+   */
+  #awaitGroup(item: string): void {
+    if (!this.#isStale(undefined) || this.#isStale(item) || this.#itemMembers?.has(item) !== true) return;
+    this.#owe([new Answer<Membership>(item, { kind: 'waiting' })], 'last');
   }
 
   #isStale(item: string | undefined): boolean {
-    return this.#stale?.some((target) => target.item === item) === true;
+    return this.#stale?.some((answer) => answer.item === item) === true;
   }
 
-  #refreshed(target: SyncTarget): void {
-    this.#stale = this.#stale?.filter((other) => other !== target);
+  /** Queues answers for targets that are watched already. */
+  #owe(answers: readonly OwedAnswer[], place: 'first' | 'last'): void {
+    if (answers.length === 0) return;
+    this.#stale = [...(this.#stale ?? []), ...answers];
+    this.#answers = place === 'first' ? [...answers, ...(this.#answers ?? [])] : [...(this.#answers ?? []), ...answers];
+  }
+
+  /** Removes the first answer from the queue. */
+  #shift(): void {
+    this.#answers?.shift();
+    if (this.#answers?.length === 0) this.#answers = undefined;
+  }
+
+  #drop(isDropped: (answer: OwedAnswer) => boolean): void {
+    this.#dropStale(isDropped);
+    this.#answers = this.#answers?.filter((answer) => !isDropped(answer));
+    if (this.#answers?.length === 0) this.#answers = undefined;
+  }
+
+  #dropStale(isDropped: (answer: OwedAnswer) => boolean): void {
+    this.#stale = this.#stale?.filter((answer) => !isDropped(answer));
     if (this.#stale?.length === 0) this.#stale = undefined;
   }
 
-  #dropSyncs(of: (target: SyncTarget) => boolean): void {
-    for (const target of this.#pendingSyncs?.filter(of) ?? []) this.#refreshed(target);
-    this.#pendingSyncs = this.#pendingSyncs?.filter((target) => !of(target));
-    if (this.#pendingSyncs?.length === 0) this.#pendingSyncs = undefined;
-  }
-
-  #count(membership: Membership): void {
+  #activate(membership: Membership): void {
     membership.active = true;
     this.#members.push(membership);
     const { item } = membership;
@@ -247,49 +249,36 @@ export class Subscription {
   }
 }
 
-/** What one `sync` shows: an item, or the whole group when `item` is `undefined`. */
-export interface SyncTarget {
-  readonly item: string | undefined;
-  /** Why the client gets it although it had a position. */
-  reason?: SyncReason | undefined;
-  /** It had everything up to here: events after it are lost. `undefined`: it had nothing, or another history. */
-  gapAfter?: number | undefined;
-  /** The history of the fan-out that reason and gap are of; `undefined`: there are none. */
-  of?: number | undefined;
-}
-
-/** What a client asks for when it joins. */
+/** The wish of a client to watch an item or a group. */
 export interface JoinRequest {
   readonly subscriptionId: string;
-  /** `undefined`: the whole group. */
+  /** `undefined` for the whole group. */
   readonly item: string | undefined;
-  /** Where the client stands already. */
+  /** The position that the client has already; `undefined` when it has none. */
   readonly since: Since | undefined;
 }
 
-/** One join of a session, named by the client's subscription id: a share in the cursor of its group. */
-export class Membership implements SyncTarget {
+/** One join of a session, named by the subscription id of the client. All memberships of a group share the cursor of its subscription. */
+export class Membership {
   readonly subscription: Subscription;
   readonly id: string;
   readonly item: string | undefined;
-  /** Where the client says that it stands, until that is answered. */
-  since: Since | undefined;
-  reason: SyncReason | undefined;
-  gapAfter: number | undefined;
-  of: number | undefined;
-  /** From its `sync` or resumption on. */
+  /** The join was answered: from then on changes are sent for it. */
   active = false;
-  /** It was told `stale`, and nothing yet that ends it (rule RV-17). */
+  /** The client got `stale`, and nothing yet that ends it (rule RV-17). */
   outdated = false;
 
-  constructor(subscription: Subscription, { subscriptionId, item, since }: JoinRequest) {
+  constructor(subscription: Subscription, { subscriptionId, item }: JoinRequest) {
     this.subscription = subscription;
     this.id = subscriptionId;
     this.item = item;
-    this.since = since;
   }
 
+  /** Returns whether a change of `item` is for this membership. */
   wants(item: string | undefined): boolean {
     return this.item === undefined || this.item === item;
   }
 }
+
+/** An answer that a subscription owes one of its memberships, or all that watch the same. */
+export type OwedAnswer = Answer<Membership>;

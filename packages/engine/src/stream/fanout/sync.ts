@@ -1,4 +1,4 @@
-import { LIMITS, type Position } from '@rivulet/protocol';
+import { LIMITS, type Position, type SyncReason } from '@rivulet/protocol';
 import type { StreamStore } from '../../store/store.js';
 import { encodeTextFrame, isFinalFrame } from '../../transport/websocket-frame.js';
 import type { FrameEncoder } from '../frames/frame-encoder.js';
@@ -6,7 +6,8 @@ import { ReadEndedError } from '../frames/read-ended.js';
 import { SharedFrames } from '../frames/shared-frames.js';
 import type { SharedTurn } from '../frames/shared-turn.js';
 import type { GroupFanout } from './group-fanout.js';
-import type { Subscriber, Subscription, SyncTarget } from './subscription.js';
+import type { Subscriber } from './subscriber.js';
+import type { OwedAnswer, Subscription } from './subscription.js';
 import type { GroupSync, SyncCache } from './sync-cache.js';
 
 /** What came of writing an answer: all of it, a part that counts for nothing, or nothing of it. */
@@ -33,10 +34,10 @@ interface SyncDeps {
   readonly turns: SharedTurn;
 }
 
-export async function readSync(sources: SyncDeps, subscription: Subscription, target: SyncTarget): Promise<Sync> {
+export async function readSync(sources: SyncDeps, subscription: Subscription, answer: OwedAnswer): Promise<Sync> {
   const { fanout, subscriber } = subscription;
-  const reason = subscriber.positions ? target.reason : undefined;
-  if (target.item !== undefined) return readItemSync(sources, fanout, target.item, reason);
+  const reason = subscriber.positions ? answer.cause?.reason : undefined;
+  if (answer.item !== undefined) return readItemSync(sources, fanout, answer.item, reason);
   // Another join of the socket may say meanwhile that it knows positions: what was begun as one message stays one.
   const parts = subscriber.positions;
   const sync = await sources.syncs.groupSync(fanout, { parts, reason }, subscription.cursor);
@@ -45,7 +46,7 @@ export async function readSync(sources: SyncDeps, subscription: Subscription, ta
   return { position: sync.position, writeTo, close: () => sync.close() };
 }
 
-async function readItemSync({ store, frames }: SyncDeps, fanout: GroupFanout, item: string, reason: SyncTarget['reason']): Promise<Sync> {
+async function readItemSync({ store, frames }: SyncDeps, fanout: GroupFanout, item: string, reason: SyncReason | undefined): Promise<Sync> {
   const read = await store.get(fanout, item);
   return {
     position: read.position,

@@ -10,7 +10,8 @@ import type { Connection, ConnectionOwner } from '../../transport/connection.js'
 import type { InboundMeter } from '../../transport/inbound-meter.js';
 import { encodeTextFrame } from '../../transport/websocket-frame.js';
 import type { Hub } from '../fanout/hub.js';
-import type { Membership, Subscriber } from '../fanout/subscription.js';
+import type { Subscriber } from '../fanout/subscriber.js';
+import type { Membership } from '../fanout/subscription.js';
 import type { FrameEncoder } from '../frames/frame-encoder.js';
 import type { LeaseGrant, Leases } from '../leases/leases.js';
 import { NOT_HELD, type Refusal, SessionLeases } from '../leases/session-leases.js';

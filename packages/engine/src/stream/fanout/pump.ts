@@ -1,0 +1,38 @@
+import type { Subscription } from './subscription.js';
+
+/** Milliseconds at most between two recoveries of a cursor that is lost again and again. */
+const LAST_RECOVERY_MS = 1_000;
+
+export function delay(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, milliseconds).unref();
+  });
+}
+
+/**
+ * Waits before the recovery with this number, from 0. A cursor that no answer of the store can serve would otherwise keep the event loop
+ * busy: the second recovery waits one turn, and later ones wait twice as long each, up to `LAST_RECOVERY_MS`.
+ */
+export async function beforeRecovery(number: number): Promise<void> {
+  if (number === 1) await new Promise((resolve) => setImmediate(resolve));
+  else if (number > 1) await delay(Math.min(2 ** number, LAST_RECOVERY_MS));
+}
+
+/** Resolves when the socket takes frames or the subscription is closed. */
+export async function untilReady(subscription: Subscription): Promise<void> {
+  const { subscriber } = subscription;
+  while (!closed(subscription) && !subscriber.ready) await subscriber.whenChanged();
+}
+
+/** A function, because TypeScript would narrow the state over an `await`. */
+export function closed(subscription: Subscription): boolean {
+  return subscription.state === 'closed' || !subscription.subscriber.open;
+}
+
+/**
+ * Returns whether the log can't serve the cursor. A subscription without a cursor has nothing to lose. While it holds back, it needs nothing
+ * of the log: every target that awaits a `sync` gets it first, and after that what changed since.
+ */
+export function lost({ cursor, history, fanout, holdsBack }: Subscription): boolean {
+  return cursor >= 0 && (history !== fanout.history || (cursor < fanout.log.base && !holdsBack));
+}
