@@ -101,7 +101,7 @@ export class StreamModule {
       onCommit: (commit) => this.#committed(commit),
       onBreak: (ref, reason, position) => this.hub.restart(ref, reason, position),
       onAvailability: (ref, available) => this.#setAvailable(ref, available),
-      onReleased: () => runInBackground(this.#leases.holdAgain(), logger, 'leases_hold_again'),
+      onReleased: () => runInBackground(this.#leases.leaseAgain(), logger, 'leases_hold_again'),
     });
     if (config.authFunction !== undefined && !fabric.hasFunction(config.authFunction)) {
       logger.warn('auth_function_not_registered', {

@@ -2,9 +2,10 @@ import { field, isJsonObject, type JsonText, LIMITS, parseJson, scanJson } from 
 import { isValidId } from '../../store/shared/ids.js';
 import type { LeaseGrant } from './leases.js';
 
+/** Milliseconds for which an item outlives a dropped connection when the join function names no time. */
 const DEFAULT_GRACE_MS = 10_000;
 
-/** What a join function says in `lease` (rule RV-41); `undefined` when it says nothing of one. */
+/** Reads `lease` of the answer of a join function (rule RV-41). Returns `undefined` when the answer has none. */
 export function readLeaseGrant(answer: JsonText | undefined): LeaseGrant | undefined | 'malformed' {
   if (answer === undefined || !answer.includes('"lease"')) return undefined;
   const result: unknown = parseJson(answer);
@@ -21,7 +22,7 @@ export function readLeaseGrant(answer: JsonText | undefined): LeaseGrant | undef
   return { item, data, graceMs, clientData };
 }
 
-/** Whether a `stream::set` could bring it: what is stored can always be written back. */
+/** Returns whether a `stream::set` would take the data: what the store returns can always be written back. */
 function canBeSet(data: JsonText): boolean {
   const scan = scanJson(data);
   return scan.kind === 'ok' && !scan.inexactNumbers;

@@ -1,48 +1,48 @@
 import { type ErrorCode, type JsonText, LIMITS, RivuletError } from '@rivulet/protocol';
 import { runInBackground } from '../../logging/background.js';
 import type { Logger } from '../../logging/logger.js';
-import type { GroupRef, UnlessLeased, WriteChange } from '../../store/store.js';
+import type { GroupRef, WriteChange } from '../../store/store.js';
 import type { WorkerBackedStore } from '../worker-store/worker-backed-store.js';
+import { begun, type DesiredItem, type DueItem, failed, leased, NOTHING_DESIRED, released, unleased } from './desired-item.js';
 
-/** What a join function gives to whoever joins: an item that lives while the join does (rule RV-41). */
+/** The lease that a join function gives to a join (rule RV-41): the item exists while the join does. */
 export interface LeaseGrant {
   readonly item: string;
   readonly data: JsonText;
-  /** Milliseconds that the item outlives a connection that dropped. */
+  /** Milliseconds for which the item outlives a connection that dropped. */
   readonly graceMs: number;
   /** Whether the client may replace the data. */
   readonly clientData: boolean;
 }
 
-/** How a lease ends: `left` removes the item at once, `dropped` after the grace time, unless somebody else holds it. */
+/** The end of a lease. `left` removes the item at once, `dropped` after its grace time, unless another lease of the item exists. */
 export type LeaseEnd = 'left' | 'dropped';
 
-/** A share of one join in an item. */
+/** The share of one join in an item. */
 export interface Lease {
   readonly clientData: boolean;
   update(data: JsonText): void;
   end(how: LeaseEnd): void;
 }
 
-/** Items that are held again at the same time. */
-const AGAIN_AT_ONCE = 64;
+/** Items that are written at the same time after the store released their leases. */
+const RELEASED_AT_ONCE = 64;
 const RETRY_MS = 1_000;
+/** Milliseconds between two log lines about failed writes, of all leases together. */
 const WARN_MS = 60_000;
 
 /**
- * Items that live while somebody holds them. They are stored as held, so that after a crash each goes its grace time after the next start,
- * unless it is held again. Writes of one item run one after another, and what fails is tried again for as long as it is wanted.
- *
- * Of engines that share a store the one with the newest join holds the item. Others whose joins end leave it alone, and so does what is tried again:
- * meanwhile a client may have gone there.
+ * The items that joins of this engine lease. The store keeps each item as leased: after a crash it deletes the item a grace time after the
+ * next start, unless a join leases it again. Writes of one item run one after another. A write that fails is tried again each second
+ * while it is desired; `DesiredItem` says under which condition.
  */
 export class Leases {
   readonly #store: WorkerBackedStore;
   readonly #logger: Logger;
   readonly #items = new Map<string, LeasedItem>();
   #closed = false;
-  /** Counts calls of `holdAgain`. */
-  #released = 0;
+  /** Number of calls of `leaseAgain`. */
+  #releases = 0;
   #warnedAt = Number.NEGATIVE_INFINITY;
 
   constructor(store: WorkerBackedStore, logger: Logger) {
@@ -50,14 +50,17 @@ export class Leases {
     this.#logger = logger;
   }
 
-  /** Items that are held, or outlive a dropped connection. */
+  /** Number of items that are leased, or outlive a dropped connection. */
   get size(): number {
     return this.#items.size;
   }
 
-  /** Begins to hold an item; it is there within a moment. Fails with OVERLOADED beyond `LIMITS.leases`, INVALID_ARGUMENTS where nothing can be held. */
-  hold(ref: GroupRef, grant: LeaseGrant): Lease {
-    this.#store.requireHolding(ref.stream);
+  /**
+   * Leases an item; the store has it a moment later. Throws OVERLOADED beyond `LIMITS.leases`, and INVALID_ARGUMENTS when the store of the
+   * stream keeps no leases.
+   */
+  lease(ref: GroupRef, grant: LeaseGrant): Lease {
+    this.#store.requireLeases(ref.stream);
     const key = JSON.stringify([ref.stream, ref.group, grant.item]);
     let item = this.#items.get(key);
     if (item === undefined) {
@@ -65,28 +68,31 @@ export class Leases {
         throw new RivuletError('OVERLOADED', `more than ${LIMITS.leases} leases are held; try again later`);
       item = new LeasedItem(grant.item, {
         write: (change) => this.#store.write({ kind: 'write', stream: ref.stream, group: ref.group, changes: [change], batch: false }),
-        failed: (error) => this.#warn(ref, grant.item, error),
-        gone: () => this.#items.delete(key),
+        warn: (error) => this.#warn(ref, grant.item, error),
+        forget: () => this.#items.delete(key),
         closed: () => this.#closed,
         logger: this.#logger,
       });
       this.#items.set(key, item);
     }
-    return item.hold(grant);
+    return item.lease(grant);
   }
 
-  /** What was held was given up by others: what is still held is written again, unless somebody holds it. A bounded number at a time. */
-  async holdAgain(): Promise<void> {
-    const released = ++this.#released;
-    const items = [...this.#items.values()].filter((item) => item.held);
+  /**
+   * Writes every leased item again, because the store has released the leases of this engine. An item that another engine leases by now
+   * stays as it is. A later call replaces an earlier one.
+   */
+  async leaseAgain(): Promise<void> {
+    const releases = ++this.#releases;
+    const items = [...this.#items.values()].filter((item) => item.leased);
     const work = async () => {
-      while (this.#released === released) {
+      while (this.#releases === releases) {
         const item = items.pop();
         if (item === undefined) return;
-        await item.holdAgain();
+        await item.leaseAgain();
       }
     };
-    await Promise.all(Array.from({ length: AGAIN_AT_ONCE }, work));
+    await Promise.all(Array.from({ length: RELEASED_AT_ONCE }, work));
   }
 
   #warn({ stream, group }: GroupRef, item: string, error: unknown): void {
@@ -98,11 +104,11 @@ export class Leases {
       group,
       item,
       error: messageOf(error),
-      consequence: 'tried again each second; told once a minute for all leases',
+      consequence: 'the engine tries again each second, and logs this once a minute for all leases',
     });
   }
 
-  /** The engine stops: what is held stays stored as held, and nothing is written any more. */
+  /** Ends all work, because the engine stops. The store keeps the items as leased. */
   close(): void {
     this.#closed = true;
     for (const item of this.#items.values()) item.abandon();
@@ -112,115 +118,107 @@ export class Leases {
 
 interface LeasedItemDeps {
   readonly write: (change: WriteChange) => Promise<unknown>;
-  readonly failed: (error: unknown) => void;
-  readonly gone: () => void;
+  /** Logs a failed write. */
+  readonly warn: (error: unknown) => void;
+  /** Forgets the item: nothing is stored, leased or due. */
+  readonly forget: () => void;
   readonly closed: () => boolean;
   readonly logger: Logger;
 }
 
-/** One item: who holds it, what it should be, and the writer that makes it so. */
+/** One item with its leases, and the writer that brings the store to the desired state. */
 class LeasedItem {
   readonly #item: string;
   readonly #deps: LeasedItemDeps;
-  readonly #holders = new Set<Lease>();
-  #wanted: { readonly data: JsonText; readonly graceMs: number } | undefined;
-  /** What is stored is not what is wanted. */
-  #stale = false;
-  /** Whose hold on the item keeps the next write from being done. */
-  #unlessLeased: UnlessLeased | undefined;
+  readonly #leases = new Set<Lease>();
+  #desired = NOTHING_DESIRED;
   #writing: Promise<void> | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  /** Runs while the item outlives its last lease. */
+  #graceTimer: NodeJS.Timeout | undefined;
 
   constructor(item: string, deps: LeasedItemDeps) {
     this.#item = item;
     this.#deps = deps;
   }
 
-  get held(): boolean {
-    return this.#holders.size > 0;
+  get leased(): boolean {
+    return this.#leases.size > 0;
   }
 
-  /** Resolves when it is written, or not wanted any more. */
-  async holdAgain(): Promise<void> {
-    if (!this.held) return;
-    // What waits to be written holds it anyway.
-    if (!this.#stale) this.#unlessLeased = 'anywhere';
-    this.#stale = true;
+  /** Resolves when the item was written again, or is not leased any more. */
+  async leaseAgain(): Promise<void> {
+    if (!this.leased) return;
+    this.#desired = released(this.#desired);
     await this.#write();
   }
 
-  hold({ data, graceMs, clientData }: LeaseGrant): Lease {
+  lease({ data, graceMs, clientData }: LeaseGrant): Lease {
     const lease: Lease = {
       clientData,
       update: (next) => {
-        if (this.#holders.has(lease)) this.#want({ data: next, graceMs });
+        if (this.#leases.has(lease)) this.#desire(leased({ data: next, graceMs }));
       },
       end: (how) => this.#end(lease, how, graceMs),
     };
-    this.#holders.add(lease);
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    this.#want({ data, graceMs });
+    this.#leases.add(lease);
+    clearTimeout(this.#graceTimer);
+    this.#graceTimer = undefined;
+    this.#desire(leased({ data, graceMs }));
     return lease;
   }
 
   abandon(): void {
-    clearTimeout(this.#timer);
-    this.#holders.clear();
+    clearTimeout(this.#graceTimer);
+    this.#leases.clear();
   }
 
   #end(lease: Lease, how: LeaseEnd, graceMs: number): void {
-    if (!this.#holders.delete(lease) || this.#holders.size > 0) return;
+    if (!this.#leases.delete(lease) || this.#leases.size > 0) return;
     if (how === 'left' || graceMs === 0) {
-      this.#want(undefined);
+      this.#desire(unleased());
       return;
     }
-    this.#timer = setTimeout(() => this.#want(undefined), graceMs);
-    this.#timer.unref();
+    this.#graceTimer = setTimeout(() => this.#desire(unleased()), graceMs);
+    this.#graceTimer.unref();
   }
 
-  #want(wanted: { readonly data: JsonText; readonly graceMs: number } | undefined): void {
-    this.#wanted = wanted;
-    this.#stale = true;
-    this.#unlessLeased = wanted === undefined ? 'elsewhere' : undefined;
+  #desire(desired: DesiredItem): void {
+    this.#desired = desired;
     runInBackground(this.#write(), this.#deps.logger, 'lease_write');
   }
 
   #write(): Promise<void> {
     if (this.#deps.closed()) return Promise.resolve();
-    this.#writing ??= this.#writeAll().catch((error: unknown) => {
+    this.#writing ??= this.#writeDue().catch((error: unknown) => {
       this.#writing = undefined;
       throw error;
     });
     return this.#writing;
   }
 
-  async #writeAll(): Promise<void> {
-    while (this.#stale && !this.#deps.closed()) {
-      this.#stale = false;
-      const wanted = this.#wanted;
-      const unlessLeased = this.#unlessLeased;
-      this.#unlessLeased = undefined;
-      const change = { item: this.#item, unlessLeased };
+  async #writeDue(): Promise<void> {
+    while (this.#desired.kind === 'due' && !this.#deps.closed()) {
+      const due = this.#desired;
+      this.#desired = begun(due);
       try {
-        await this.#deps.write(
-          wanted === undefined
-            ? { ...change, kind: 'delete' }
-            : { ...change, kind: 'set', data: wanted.data, expiry: { kind: 'held', graceMs: wanted.graceMs } },
-        );
+        await this.#deps.write(changeOf(this.#item, due));
       } catch (error) {
         if (this.#deps.closed()) break;
-        this.#deps.failed(error);
-        // Nothing newer is wanted: by the time that this one is tried again it is old.
-        if (!this.#stale) this.#unlessLeased = unlessLeased ?? 'elsewhere';
-        this.#stale = true;
+        this.#deps.warn(error);
+        this.#desired = failed(this.#desired, due);
         await retryLater();
       }
     }
-    // In one step with the last look at what is wanted.
+    // In one step with the last check of what is due: a later call of `#write` must begin a new run.
     this.#writing = undefined;
-    if (this.#wanted === undefined && this.#holders.size === 0) this.#deps.gone();
+    if (this.#desired.data === undefined && this.#leases.size === 0) this.#deps.forget();
   }
+}
+
+function changeOf(item: string, { data, guard }: DueItem): WriteChange {
+  const change = { item, unlessLeased: guard };
+  if (data === undefined) return { ...change, kind: 'delete' };
+  return { ...change, kind: 'set', data: data.data, expiry: { kind: 'held', graceMs: data.graceMs } };
 }
 
 function retryLater(): Promise<void> {
@@ -233,7 +231,7 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** The code of a lease that can't be had. */
+/** Returns the error of a join whose lease failed. */
 export function leaseError(error: unknown): { readonly code: ErrorCode; readonly message: string } {
   if (error instanceof RivuletError) return { code: error.code, message: error.message };
   return { code: 'STREAM_SET_ERROR', message: 'the lease could not be taken' };

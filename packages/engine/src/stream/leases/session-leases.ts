@@ -7,13 +7,14 @@ export interface Refusal {
   readonly message: string;
 }
 
-/** Close codes of connections that their client did not mean to end, or is told to make again. */
+/** Close codes of connections that the client is expected to open again: it lost them, or the engine closed them. */
 const DROPS = new Set<number>([1006, CLOSE_CODES.internal.code, CLOSE_CODES.restart.code, CLOSE_CODES.tryLater.code]);
 
-/** What the joins of one session hold, by subscription id. */
+/** The leases of the joins of one session, by subscription id. */
 export class SessionLeases {
   readonly #leases: Leases;
-  readonly #held = new Map<string, Lease>();
+  readonly #byId = new Map<string, Lease>();
+  /** Second in which `#updates` were counted. */
   #second = 0;
   #updates = 0;
 
@@ -21,12 +22,15 @@ export class SessionLeases {
     this.#leases = leases;
   }
 
-  /** `grant` undefined: the join holds nothing any more. An item that it held before and holds again stays as it is meanwhile. */
+  /**
+   * Replaces the lease of a join. `grant` undefined: the join has none any more. The new lease begins before the old one ends, so an item
+   * that both lease is not deleted in between. Returns the reason when the new lease is refused.
+   */
   replace(subscriptionId: string, ref: GroupRef, grant: LeaseGrant | undefined): Refusal | undefined {
-    const before = this.#held.get(subscriptionId);
-    this.#held.delete(subscriptionId);
+    const before = this.#byId.get(subscriptionId);
+    this.#byId.delete(subscriptionId);
     try {
-      if (grant !== undefined) this.#held.set(subscriptionId, this.#leases.hold(ref, grant));
+      if (grant !== undefined) this.#byId.set(subscriptionId, this.#leases.lease(ref, grant));
       return undefined;
     } catch (error) {
       return leaseError(error);
@@ -35,10 +39,10 @@ export class SessionLeases {
     }
   }
 
-  /** New data from the client, where its join function has allowed that (rule RV-42). */
+  /** Replaces the data of a lease, when its join function allowed that (rule RV-42). Returns the reason when the data is refused. */
   update(subscriptionId: string, data: JsonText): Refusal | undefined {
-    const lease = this.#held.get(subscriptionId);
-    if (lease?.clientData !== true) return NOT_HELD;
+    const lease = this.#byId.get(subscriptionId);
+    if (lease?.clientData !== true) return NOT_LEASED;
     if (Buffer.byteLength(data) > LIMITS.leaseDataBytes)
       return { code: 'VALUE_TOO_LARGE', message: `the data of a lease is at most ${LIMITS.leaseDataBytes} bytes of JSON` };
     const second = Math.floor(performance.now() / 1_000);
@@ -50,15 +54,17 @@ export class SessionLeases {
     return undefined;
   }
 
+  /** Ends the lease of a join that the client has left. */
   leave(subscriptionId: string): void {
-    this.#held.get(subscriptionId)?.end('left');
-    this.#held.delete(subscriptionId);
+    this.#byId.get(subscriptionId)?.end('left');
+    this.#byId.delete(subscriptionId);
   }
 
+  /** Ends all leases, because the connection closed with this code. */
   closed(code: number): void {
-    for (const lease of this.#held.values()) lease.end(DROPS.has(code) ? 'dropped' : 'left');
-    this.#held.clear();
+    for (const lease of this.#byId.values()) lease.end(DROPS.has(code) ? 'dropped' : 'left');
+    this.#byId.clear();
   }
 }
 
-export const NOT_HELD: Refusal = { code: 'FORBIDDEN', message: 'this join holds no item whose data the client may replace' };
+export const NOT_LEASED: Refusal = { code: 'FORBIDDEN', message: 'this join holds no item whose data the client may replace' };

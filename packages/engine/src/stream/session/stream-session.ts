@@ -14,7 +14,7 @@ import type { Subscriber } from '../fanout/subscriber.js';
 import type { Membership } from '../fanout/subscription.js';
 import type { FrameEncoder } from '../frames/frame-encoder.js';
 import type { LeaseGrant, Leases } from '../leases/leases.js';
-import { NOT_HELD, type Refusal, SessionLeases } from '../leases/session-leases.js';
+import { NOT_LEASED, type Refusal, SessionLeases } from '../leases/session-leases.js';
 import type { AuthDecision } from './auth-gate.js';
 import type { JoinEvent, JoinLeaveTriggers } from './join-leave-triggers.js';
 import type { EvictableConnection } from './outage-eviction.js';
@@ -38,7 +38,7 @@ export interface StreamSessionContext {
 }
 
 /** Of a session that holds nothing. */
-const NO_LEASES = { update: (): Refusal => NOT_HELD };
+const NO_LEASES = { update: (): Refusal => NOT_LEASED };
 
 /** One stream client: its joins in order, its memberships, and the socket that the hub writes to. */
 export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Revocable, EvictableConnection {

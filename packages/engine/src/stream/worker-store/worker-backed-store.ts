@@ -90,8 +90,8 @@ export class WorkerBackedStore implements StreamStore {
     throw unsupported();
   }
 
-  /** Throws INVALID_ARGUMENTS when items of the stream can't be held for a while. */
-  requireHolding(stream: string): void {
+  /** Throws INVALID_ARGUMENTS when the store of the stream keeps no leases. */
+  requireLeases(stream: string): void {
     this.requireOwn(stream);
     if (this.#inner.write === undefined) throw unsupported();
   }

@@ -1,0 +1,61 @@
+import type { JsonText } from '@rivulet/protocol';
+import type { UnlessLeased } from '../../store/store.js';
+
+/** The value of a leased item. */
+export interface LeaseData {
+  readonly data: JsonText;
+  /** Milliseconds for which the item outlives its last lease after a dropped connection or a crash. */
+  readonly graceMs: number;
+}
+
+/**
+ * The state that an item of the store should have, and the condition of the write that leads there.
+ *
+ * Several engines may share a store, and the newest join of all of them leases the item. So a write that is not the newest join itself has
+ * a guard: it does nothing while another lease exists.
+ *
+ * | Event                                           | `data`    | `guard` of the next write               |
+ * |-------------------------------------------------|-----------|-----------------------------------------|
+ * | a join takes a lease, or a client replaces data | the new   | none: the newest join wins              |
+ * | the last lease of this engine ends              | none      | `elsewhere`: another engine may lease it |
+ * | the store released leases, nothing is due       | as before | `anywhere`: any lease counts            |
+ * | the store released leases, a write is due       | as before | as before                               |
+ * | a write failed, nothing newer is desired        | as before | as before; none becomes `elsewhere`     |
+ * | a write failed, something newer is desired      | the newer | that of the newer                       |
+ *
+ * A repeated write has a guard, because the client may have joined at another engine since the first try.
+ */
+export type DesiredItem =
+  /** The store has it, or a write that leads there runs. */
+  | { readonly kind: 'settled'; readonly data: LeaseData | undefined }
+  /** A write must follow. `data` undefined: it deletes the item. */
+  | { readonly kind: 'due'; readonly data: LeaseData | undefined; readonly guard: UnlessLeased | undefined };
+
+export type DueItem = Extract<DesiredItem, { kind: 'due' }>;
+
+export const NOTHING_DESIRED: DesiredItem = { kind: 'settled', data: undefined };
+
+/** A join took a lease, or its client replaced the data. */
+export function leased(data: LeaseData): DesiredItem {
+  return { kind: 'due', data, guard: undefined };
+}
+
+/** The last lease of this engine ended. */
+export function unleased(): DesiredItem {
+  return { kind: 'due', data: undefined, guard: 'elsewhere' };
+}
+
+/** The store released the leases of this engine. */
+export function released(desired: DesiredItem): DesiredItem {
+  return desired.kind === 'due' ? desired : { kind: 'due', data: desired.data, guard: 'anywhere' };
+}
+
+/** The write of a due item begins. */
+export function begun({ data }: DueItem): DesiredItem {
+  return { kind: 'settled', data };
+}
+
+/** The write of `tried` failed; `desired` is the state since it began. */
+export function failed(desired: DesiredItem, tried: DueItem): DesiredItem {
+  return desired.kind === 'due' ? desired : { ...desired, kind: 'due', guard: tried.guard ?? 'elsewhere' };
+}
