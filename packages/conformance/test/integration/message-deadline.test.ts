@@ -44,7 +44,7 @@ const drips: readonly { readonly how: string; readonly begin: (raw: RawSocket) =
 ];
 
 test('F32 a message that is not finished within 10 s closes its connection with 1008, on both ports; others go on', async () => {
-  const { workerUrl, streamUrl, log } = await startTestEngine();
+  const { engine, workerUrl, streamUrl, log } = await startTestEngine();
   const worker = await RawWorker.connect(workerUrl);
   const watcher = await StreamSocket.open(`${streamUrl}/stream/chat/room-1`);
   await watcher.take('sync');
@@ -73,4 +73,13 @@ test('F32 a message that is not finished within 10 s closes its connection with 
   expect((await watcher.take('create')).id).toBe('m1');
   expect(watcher.kinds()).toEqual(['sync', 'create']);
   expect(log.filter(({ level }) => level === 'error')).toEqual([]);
+  const reported = log.filter(({ event }) => event === 'message_deadline');
+  expect(reported).toHaveLength(offenders.length);
+  for (const listener of ['worker', 'stream'])
+    expect(reported).toContainEqual({
+      level: 'warn',
+      event: 'message_deadline',
+      fields: { code: 'MESSAGE_DEADLINE', listener, address: '127.0.0.1' },
+    });
+  expect(engine.figures().events.message_deadline).toBe(offenders.length);
 });

@@ -6,6 +6,7 @@ import { systemClock } from '../structures/clock.js';
 import { TurnBudget } from '../structures/turn-budget.js';
 import { FrameSkipper } from './frame-skipper.js';
 import type { Liveness, Pingable } from './liveness.js';
+import { SlowReader } from './slow-reader.js';
 import { encodeControlFrame, encodePong, PING_FRAME } from './websocket-frame.js';
 
 const ACCEPT_SUFFIX = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
@@ -41,16 +42,17 @@ export function acceptUpgrade(request: IncomingMessage, socket: Socket, protocol
  * they arrive, so its peer owns next to nothing. Pings and the close handshake are answered.
  */
 export class FrameSink implements Pingable {
+  readonly remoteAddress: string;
   readonly #socket: Socket;
   readonly #liveness: Liveness;
   readonly #skipper: FrameSkipper;
   #closing = false;
-  awaitsPong = false;
-  leftAtPing = Infinity;
-  unread = 0;
+  readonly reader: SlowReader;
   readonly mayRest = false;
 
-  constructor(socket: Socket, liveness: Liveness, mostFrameBytes: number) {
+  constructor(socket: Socket, liveness: Liveness, mostFrameBytes: number, remoteAddress: string) {
+    this.remoteAddress = remoteAddress;
+    this.reader = new SlowReader(socket.bytesWritten);
     this.#socket = socket;
     this.#liveness = liveness;
     this.#skipper = new FrameSkipper(mostFrameBytes, {
@@ -80,7 +82,8 @@ export class FrameSink implements Pingable {
     };
     take(head);
     socket.on('data', (bytes: Buffer) => {
-      this.awaitsPong = false;
+      // The sink drops pongs as it drops all frames, so it takes any bytes for the pong.
+      this.reader.ponged(PING_FRAME.length);
       if (!TURNS.spent) return take(bytes);
       // Many sockets may be read in the same turn, and each read may bring thousands of frames.
       socket.pause();
@@ -98,7 +101,11 @@ export class FrameSink implements Pingable {
     return this.#socket.writableLength;
   }
 
-  get left(): number {
+  get written(): number {
+    return this.#socket.bytesWritten;
+  }
+
+  get taken(): number {
     return this.#socket.bytesWritten - this.#socket.writableLength;
   }
 
@@ -111,9 +118,7 @@ export class FrameSink implements Pingable {
   }
 
   probe(): void {
-    if (this.#closing) return;
-    this.awaitsPong = true;
-    this.#send(PING_FRAME);
+    if (!this.#closing && this.reader.probe(this)) this.#send(PING_FRAME);
   }
 
   expire(): void {

@@ -131,7 +131,7 @@ export class Listener {
       counters: this.#counters,
     });
     this.#refusedHosts = new RepeatedLine(options.clock);
-    this.#liveness = new Liveness(options);
+    this.#liveness = new Liveness({ ...options, onExpired: ({ remoteAddress }) => this.#messageExpired(remoteAddress) });
     this.#handshaker = this.#createHandshaker(options.maxMessageBytes, CLOSE_TIMEOUT_MS);
     this.#bulkHandshaker = this.#createHandshaker(LIMITS.channelMessageBytes, BULK_CLOSE_TIMEOUT_MS);
     this.#server = createServer({
@@ -235,7 +235,7 @@ export class Listener {
     if (verdict.kind === 'accept') {
       socket.off('error', dropped);
       this.#handshake(request, socket, head, verdict, description.remoteAddress);
-    } else this.#sink(request, socket, head, verdict, description.addressGroup);
+    } else this.#sink(request, socket, head, verdict, description);
   }
 
   /** Completes an upgrade whose peer has nothing to say. */
@@ -244,12 +244,12 @@ export class Listener {
     socket: Socket,
     head: Buffer,
     verdict: Extract<Verdict, { kind: 'sink' | 'accept_then_close' }>,
-    address: string,
+    { remoteAddress, addressGroup }: UpgradeRequest,
   ): void {
     const closes = verdict.kind === 'accept_then_close';
-    if (!closes && !this.#addSink(socket, address)) return this.#refuse(socket, 503);
+    if (!closes && !this.#addSink(socket, addressGroup)) return this.#refuse(socket, 503);
     if (!acceptUpgrade(request, socket, verdict.protocol)) return this.#refuse(socket, 400);
-    const sink = new FrameSink(socket, this.#liveness, closes ? Number.MAX_SAFE_INTEGER : LIMITS.telemetryFrameBytes);
+    const sink = new FrameSink(socket, this.#liveness, closes ? Number.MAX_SAFE_INTEGER : LIMITS.telemetryFrameBytes, remoteAddress);
     if (closes) {
       if (verdict.frame !== undefined) sink.write(verdict.frame);
       sink.close(verdict.close);
@@ -273,6 +273,11 @@ export class Listener {
       else this.#sinks.delete(address);
     });
     return true;
+  }
+
+  #messageExpired(address: string): void {
+    this.#counters.add('message_deadline');
+    this.#options.logger.warn('message_deadline', { code: 'MESSAGE_DEADLINE', listener: this.#options.name, address });
   }
 
   #hostAllowed(request: IncomingMessage): boolean {

@@ -1,22 +1,18 @@
 import { LIMITS } from '@rivulet/protocol';
 import type { Clock } from '../structures/clock.js';
+import type { Patience, SentBytes, SlowReader } from './slow-reader.js';
 
 /** What the sweep needs of a connection. */
-export interface Pingable {
-  /** Set by `probe`, cleared by anything that arrives. */
-  awaitsPong: boolean;
-  readonly buffered: number;
-  /** Bytes that the kernel has taken since the connection began. */
-  readonly left: number;
-  /** What had left when it was last pinged; infinite if nothing was held back then. Kept by the sweep. */
-  leftAtPing: number;
-  /** Bytes that stand before the unanswered ping and may not have been read yet; set by `probe`, lowered by the sweep as time goes by. */
-  unread: number;
+export interface Pingable extends SentBytes {
+  /** Address of the peer, for the log. */
+  readonly remoteAddress: string;
+  /** Judges whether the peer is lost or reads slowly. */
+  readonly reader: SlowReader;
   /** Its peer may stop reading for as long as it likes once it was sent something, as a slow reader of a transfer does. */
   readonly mayRest: boolean;
   /** Stands for the message that has arrived in part: the same object until it is whole, `undefined` between messages. */
   readonly unfinished: object | undefined;
-  /** Sets `awaitsPong`, and sends a ping unless one is on its way. */
+  /** Asks the peer for a sign of life, with a ping unless one is unanswered. Does nothing while the connection is not read. */
   probe(): void;
   /** Ends a connection whose message takes too long. */
   expire(): void;
@@ -26,8 +22,6 @@ export interface Pingable {
 const SLOTS = 25;
 /** A peer that reads no faster than this, per second, is not kept for reading slowly. */
 const SLOWEST_BYTES = 16_384;
-/** What the kernel may hold for one connection: the largest send buffer that Linux grows to by itself. */
-const MOST_UNREAD_BYTES = 4_194_304;
 /** A message that is unfinished is looked at so many times before it is given up, and once to begin with. */
 const LOOKS = 5;
 
@@ -42,8 +36,12 @@ export interface LivenessOptions {
    * stands still is dropped within one interval and one time-out, whatever is queued for it.
    */
   readonly spareSlowReaders?: boolean;
+  /** Runs after the sweep has closed a connection whose message took too long. Default: nothing. */
+  readonly onExpired?: (connection: Pingable) => void;
   readonly clock: Clock;
 }
+
+const TRANSFER: Patience = { kind: 'transfer' };
 
 interface Sighting {
   readonly message: object;
@@ -69,12 +67,11 @@ export class Liveness {
   /** Connections seen in the middle of a message. */
   readonly #sightings = new Map<Pingable, Sighting>();
   readonly #clock: Clock;
+  readonly #onExpired: (connection: Pingable) => void;
   readonly #tickMs: number;
   readonly #pongTicks: number;
   readonly #pongTimeoutMs: number;
-  /** Bytes that the slowest reader reads until its pong is missed, and from one look at a connection to the next. */
-  readonly #readInTimeout: number;
-  readonly #readInInterval: number;
+  readonly #patience: Patience;
   #tick = 0;
   #lastTickAt: number;
   #next = 0;
@@ -84,12 +81,15 @@ export class Liveness {
 
   constructor(options: LivenessOptions) {
     this.#clock = options.clock;
+    this.#onExpired = options.onExpired ?? (() => {});
     this.#tickMs = Math.max(1, options.pingIntervalMs / SLOTS);
     this.#pongTimeoutMs = Math.min(options.pongTimeoutMs, options.pingIntervalMs);
     this.#pongTicks = Math.min(SLOTS - 1, Math.max(1, Math.ceil(this.#pongTimeoutMs / this.#tickMs)));
-    this.#readInTimeout = (SLOWEST_BYTES * this.#pongTicks * this.#tickMs) / 1_000;
-    this.#readInInterval = (SLOWEST_BYTES * SLOTS * this.#tickMs) / 1_000;
     this.sparesSlowReaders = options.spareSlowReaders ?? true;
+    const bytesPerTick = (SLOWEST_BYTES * this.#tickMs) / 1_000;
+    this.#patience = this.sparesSlowReaders
+      ? { kind: 'patient', inTimeout: bytesPerTick * this.#pongTicks, inInterval: bytesPerTick * SLOTS }
+      : { kind: 'strict' };
     this.#lastTickAt = this.#clock.monotonic();
     this.#timer = setInterval(() => this.#sweep(), this.#tickMs);
     this.#timer.unref();
@@ -130,26 +130,14 @@ export class Liveness {
     const stalled = now - this.#lastTickAt > this.#pongTimeoutMs + this.#tickMs;
     this.#lastTickAt = now;
     const tick = this.#tick++;
-    for (const connection of this.#slots[tick % SLOTS] as Set<Pingable>) {
-      if (!this.sparesSlowReaders) connection.leftAtPing = connection.buffered > 0 ? connection.left : Infinity;
-      connection.probe();
-    }
+    for (const connection of this.#slots[tick % SLOTS] as Set<Pingable>) connection.probe();
     if (stalled) return;
     const due = this.#slots[(tick + SLOTS - this.#pongTicks) % SLOTS] as Set<Pingable>;
     for (const connection of due) {
-      if (!connection.awaitsPong || this.#spares(connection)) continue;
+      if (connection.reader.judge(connection.mayRest ? TRANSFER : this.#patience, connection) !== 'lost') continue;
       this.#dropped++;
       connection.destroy();
     }
-  }
-
-  #spares(connection: Pingable): boolean {
-    if (connection.mayRest) return connection.buffered > 0 || connection.unread > 0;
-    if (!this.sparesSlowReaders) return connection.left > connection.leftAtPing;
-    if (connection.buffered > 0) return true;
-    if (connection.unread <= this.#readInTimeout) return false;
-    connection.unread = Math.min(connection.unread, MOST_UNREAD_BYTES) - this.#readInInterval;
-    return true;
   }
 
   /** One slot in five at a time, so that each connection is looked at `LOOKS` times in the time that a message may take. */
@@ -175,5 +163,6 @@ export class Liveness {
     this.#sightings.delete(connection);
     this.#expired++;
     connection.expire();
+    this.#onExpired(connection);
   }
 }

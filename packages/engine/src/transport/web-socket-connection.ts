@@ -5,10 +5,23 @@ import type { Logger } from '../logging/logger.js';
 import { systemClock } from '../structures/clock.js';
 import { TurnBudget } from '../structures/turn-budget.js';
 import type { Connection, ConnectionOwner } from './connection.js';
+import { InboundBacklog, type ParsedFrame } from './inbound-backlog.js';
 import type { InboundMeter } from './inbound-meter.js';
-import { LateFrames } from './late-frames.js';
 import type { Liveness, Pingable } from './liveness.js';
+import { SlowReader } from './slow-reader.js';
 import { encodePong, PING_FRAME, PONG_FRAME } from './websocket-frame.js';
+import {
+  feedThrough,
+  type ParsedPiece,
+  type Parser,
+  type ParserFeed,
+  parsePiece,
+  startReading,
+  stopReading,
+  takenByKernel,
+  unfinishedBytes,
+  unfinishedMessage,
+} from './ws-internals.js';
 
 /** Codes of RFC 6455 for a Close frame without a code, and for a connection that ended without a Close frame. */
 const NO_CODE = 1005;
@@ -17,39 +30,10 @@ const NO_CLOSE_FRAME = 1006;
 const TURNS = TurnBudget.of(systemClock);
 /** What RFC 6455 calls a policy violation; `ws` ends a message of too many fragments with it too, and also without a reason. */
 const POLICY_VIOLATION = 1008;
-/** Of `ws`: it waits for the first byte of a frame. */
-const BETWEEN_FRAMES = 0;
-const FIRST_CONTROL_OPCODE = 8;
 /** Beyond so many unsent bytes only the latest ping is answered, when they have gone out, as RFC 6455 §5.5.3 allows. */
 const PONG_BACKLOG_BYTES = 65_536;
 /** Pause before the kernel asks a silent peer of a transfer whether it is there. */
 const KEEP_ALIVE_MS = 30_000;
-
-/** The state of the parser as `ws` keeps it. Its version is pinned, and tests of slow messages fail if a name changes. */
-interface Parser {
-  readonly _state: number;
-  readonly _opcode: number;
-  /** Opcode of the fragmented message that is not finished; 0 when there is none. */
-  readonly _fragmented: number;
-  /** Replaced when a message is whole. */
-  readonly _fragments: object;
-  /** Bytes of the fragments that are whole. */
-  readonly _messageLength: number;
-  /** Bytes that were read and not parsed. */
-  readonly _bufferedBytes: number;
-}
-
-/** The handle of a Node socket. */
-interface Handle {
-  /** Bytes that Node has given to libuv. */
-  readonly bytesWritten: number;
-  /** Bytes that libuv has not given to the kernel yet. */
-  readonly writeQueueSize: number;
-  /** True while libuv reads the socket. Node sets it too. */
-  reading: boolean;
-  readStart(): number;
-  readStop(): number;
-}
 
 /** Pongs that leave together when the bytes of one read are handled: a write for each ping would hold up the event loop. */
 interface PongBatch {
@@ -72,7 +56,7 @@ export interface ConnectionStart {
  * only whole frames, so they can't tear each other. Listeners are shared functions, not closures: an idle connection is paid for
  * ten thousand times.
  */
-export class WebSocketConnection extends WebSocket implements Connection, Pingable {
+export class WebSocketConnection extends WebSocket implements Connection, Pingable, ParserFeed {
   declare protected readonly _receiver: Parser | null;
   #owner: ConnectionOwner | undefined;
   #meter: InboundMeter | undefined;
@@ -83,22 +67,15 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
   #raw: Socket | undefined;
   #liveness: Liveness | undefined;
   #logger: Logger | undefined;
-  awaitsPong = false;
-  unread = 0;
-  leftAtPing = Infinity;
-  /** Bytes written before the unanswered ping; −1 when there is none. */
-  #pingedAt = -1;
-  /** Bytes written before the last ping that was answered: the peer has read them. */
-  #readUpTo = 0;
+  reader = new SlowReader(0);
   /** Payload of the latest ping, which waits for its pong. */
   #owedPong: Buffer | undefined;
   #pongs: PongBatch | undefined;
-  /** The socket is not read until the next turn. */
-  #resting = false;
+  /** Input that waits for a later turn; `undefined` when there is none. */
+  #backlog: InboundBacklog | undefined;
   /** The kernel is not asked for more bytes until `resume`. */
   #readStopped = false;
-  /** Frames that wait for a later turn; `undefined`: none do. */
-  #late: LateFrames | undefined;
+  #unfinishedChanged: ((bytes: number) => void) | undefined;
   mayRest = false;
   remoteAddress = '';
 
@@ -106,7 +83,8 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
   begin(socket: Socket, { liveness, logger, mayRest, remoteAddress }: ConnectionStart): void {
     this.mayRest = mayRest;
     if (mayRest) socket.setKeepAlive(true, KEEP_ALIVE_MS);
-    this.#readUpTo = socket.bytesWritten;
+    this.reader = new SlowReader(socket.bytesWritten);
+    if (this._receiver !== null) feedThrough(this._receiver, this);
     this.#raw = socket;
     this.#liveness = liveness;
     this.#logger = logger;
@@ -137,14 +115,12 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
     return this.#raw?.writableLength ?? 0;
   }
 
-  get #handle(): Handle | null {
-    return ((this.#raw ?? {}) as { readonly _handle?: Handle | null })._handle ?? null;
+  get written(): number {
+    return this.#raw?.bytesWritten ?? 0;
   }
 
-  get left(): number {
-    const handle = this.#handle;
-    // A large message counts as buffered until all of it has left; the handle knows of its parts.
-    return handle === null ? 0 : handle.bytesWritten - handle.writeQueueSize;
+  get taken(): number {
+    return takenByKernel(this.#raw);
   }
 
   write(frames: Buffer): void {
@@ -160,32 +136,19 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
   }
 
   override pause(): void {
-    this.awaitsPong = false;
+    this.reader.heard();
     super.pause();
     // A paused socket of Node still reads 64 KiB. Hundreds of paused writers of one guest would hold that much each.
-    const handle = this.#handle;
-    if (!this.mayRest || handle?.reading !== true) return;
-    handle.reading = false;
-    handle.readStop();
-    this.#readStopped = true;
+    if (this.mayRest && stopReading(this.#raw)) this.#readStopped = true;
   }
 
   override resume(): void {
     super.resume();
-    const handle = this.#handle;
-    if (!this.#readStopped || handle === null) return;
-    this.#readStopped = false;
-    if (handle.reading) return;
-    handle.reading = true;
-    handle.readStart();
+    if (this.#readStopped && startReading(this.#raw)) this.#readStopped = false;
   }
 
   watchUnfinished(changed: (bytes: number) => void): void {
-    // `ws` has parsed the bytes when this listener runs, because it was added later.
-    this.#raw?.on('data', () => {
-      const parser = this._receiver;
-      if (parser !== null) changed(parser._messageLength + parser._bufferedBytes);
-    });
+    this.#unfinishedChanged = changed;
   }
 
   probePeer(): void {
@@ -193,24 +156,16 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
   }
 
   probe(): void {
-    // Its pong would not be read.
-    if (this.isPaused) return;
-    this.awaitsPong = true;
-    // It stands behind everything that the peer has not read: a second one would reach it no sooner.
-    if (this.#pingedAt >= 0) return;
-    this.#pingedAt = this.#raw?.bytesWritten ?? 0;
-    this.unread = this.#pingedAt - this.#readUpTo;
-    this.write(PING_FRAME);
+    // The engine would not read the pong of a paused connection.
+    if (!this.isPaused && this.reader.probe(this)) this.write(PING_FRAME);
   }
 
   pinged(data: Buffer): void {
-    this.awaitsPong = false;
+    this.reader.heard();
     this.#meter?.frame(data.length);
-    if (!this.#resting && TURNS.over) this.#rest();
-    // A pong says that the frames before its ping were handled, so it waits for those that a later turn handles.
-    if (this.#late === undefined) return this.#answerPing(data);
-    const copy = Buffer.from(data);
-    this.#late.afterwards(() => this.#answerPing(copy));
+    // A pong says that the frames before its ping were handled, so the ping waits for those in the backlog.
+    if (this.#backlog === undefined) this.#answerPing(data);
+    else this.#backlog.add({ kind: 'ping', data: Buffer.from(data) });
   }
 
   #answerPing(data: Buffer): void {
@@ -235,7 +190,7 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
 
   drained(): void {
     // What the kernel took, nobody need have read: a sign of life only where the benefit of the doubt is given.
-    if (this.#liveness?.sparesSlowReaders === true) this.awaitsPong = false;
+    if (this.#liveness?.sparesSlowReaders === true) this.reader.heard();
     const data = this.#owedPong;
     this.#owedPong = undefined;
     if (data !== undefined && this.open) this.pong(data);
@@ -243,19 +198,14 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
   }
 
   answered(): void {
-    this.awaitsPong = false;
     this.#meter?.frame(0);
-    if (!this.#resting && TURNS.over) this.#rest();
-    if (this.#pingedAt >= 0) this.#readUpTo = this.#pingedAt + PING_FRAME.length;
-    this.#pingedAt = -1;
+    this.reader.ponged(PING_FRAME.length);
   }
 
   get unfinished(): object | undefined {
     const parser = this._receiver;
-    if (parser === null || this.readyState !== WebSocket.OPEN || this.isPaused || this.#late !== undefined) return undefined;
-    // A control frame that never ends pins 125 bytes, and its sender can't answer the next ping.
-    const begun = parser._fragmented !== 0 || (parser._state !== BETWEEN_FRAMES && parser._opcode < FIRST_CONTROL_OPCODE);
-    return begun ? parser._fragments : undefined;
+    const isRead = this.readyState === WebSocket.OPEN && !this.isPaused && this.#backlog === undefined;
+    return parser === null || !isRead ? undefined : unfinishedMessage(parser);
   }
 
   expire(): void {
@@ -268,8 +218,8 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
    */
   override close(name?: CloseName | number, reason?: string | Buffer): void {
     // The peer sent these frames before its Close frame.
-    if (typeof name !== 'string' && this.#late !== undefined && this.#session === 'open')
-      return this.#late.afterwards(() => this.close(name, reason));
+    if (typeof name !== 'string' && this.#backlog !== undefined && this.#session === 'open')
+      return this.#backlog.afterwards(() => this.close(name, reason));
     this.sendPongs();
     // The answer must be read; what comes before it is dropped.
     this.resume();
@@ -298,59 +248,69 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
     }
   }
 
-  received(data: Buffer, isBinary: boolean): void {
-    this.awaitsPong = false;
-    const owner = this.#owner;
-    if (owner === undefined || this.readyState !== WebSocket.OPEN) return;
-    this.#meter?.frame(data.length);
-    if (this.#late === undefined && !TURNS.over) this.#deliver(data, isBinary);
-    else this.#putOff(data, isBinary);
+  feed(bytes: Buffer, done: (error?: Error | null) => void): void {
+    let rest = bytes;
+    while (rest.length > 0 && this.#backlog === undefined && !TURNS.over) {
+      const piece = this.#parsePiece(rest);
+      if (piece.error !== undefined && this.#backlog === undefined) return done(piece.error);
+      rest = piece.rest;
+    }
+    if (rest.length === 0 && this.#backlog === undefined) done();
+    else this.#beginBacklog().feed(rest, done);
   }
 
-  #deliver(data: Buffer, isBinary: boolean): void {
+  #parsePiece(bytes: Buffer): ParsedPiece {
+    const parser = this._receiver as Parser;
+    const piece = parsePiece(parser, bytes);
+    this.#unfinishedChanged?.(unfinishedBytes(parser));
+    return piece;
+  }
+
+  received(data: Buffer, isBinary: boolean): void {
+    this.reader.heard();
+    if (this.#owner === undefined || this.#session !== 'open') return;
+    this.#meter?.frame(data.length);
+    const frame: ParsedFrame = { kind: isBinary ? 'binary' : 'text', data };
+    if (this.#backlog === undefined && !TURNS.over) this.#handle(frame);
+    else this.#beginBacklog().add(frame);
+  }
+
+  #handle({ kind, data }: ParsedFrame): void {
+    if (kind === 'ping') return this.#answerPing(data);
     const owner = this.#owner;
     if (owner === undefined || this.#session !== 'open') return;
     try {
-      if (isBinary) owner.onBinary(data);
+      if (kind === 'binary') owner.onBinary(data);
       else owner.onText(data.toString());
     } catch (error) {
       this.#failed(error);
     }
   }
 
-  /** The socket is not read until the frame is delivered; `ws` may still have others of the same read. */
-  #putOff(data: Buffer, isBinary: boolean): void {
+  /** Returns the backlog, and begins one if there is none. The socket is not read until it is empty. */
+  #beginBacklog(): InboundBacklog {
+    if (this.#backlog !== undefined) return this.#backlog;
     this.#raw?.pause();
-    if (this.#late !== undefined) return this.#late.add(data, isBinary);
-    const late = new LateFrames(TURNS, (each, binary) => this.#deliver(each, binary));
-    this.#late = late;
-    late.add(data, isBinary);
-    late.afterwards(() => {
-      this.#late = undefined;
-      if (!this.isPaused) this.#raw?.resume();
+    const backlog = new InboundBacklog(TURNS, {
+      parsePiece: (bytes) => this.#parsePiece(bytes),
+      handle: (frame) => this.#handle(frame),
+      ended: () => {
+        this.#backlog = undefined;
+      },
     });
-    late.run().catch((error: unknown) => this.#failed(error));
-  }
-
-  /** Reads nothing more of the socket in this turn. */
-  #rest(): void {
-    if (this.#late !== undefined) return;
-    this.#resting = true;
-    this.#raw?.pause();
-    setImmediate(resume, this);
-  }
-
-  /** Reads the socket again after a rest. */
-  rested(): void {
-    this.#resting = false;
-    if (this.#late === undefined && !this.isPaused) this.#raw?.resume();
+    this.#backlog = backlog;
+    const resume = () => {
+      if (this.#backlog === undefined && !this.isPaused) this.#raw?.resume();
+    };
+    backlog.run().then(resume, (error: unknown) => this.#failed(error));
+    return backlog;
   }
 
   /** Ends the owner's session, once. The first code counts. */
   endSession(code: number = this.#endCode): void {
     if (this.#session === 'ended') return;
     // The peer sent these frames before its end.
-    if (this.#late !== undefined && this.#session === 'open') return this.#late.afterwards(() => this.endSession(code));
+    if (this.#backlog !== undefined && this.#session === 'open') return this.#backlog.afterwards(() => this.endSession(code));
     const first = this.#session === 'ending' ? this.#endCode : code;
     this.#session = 'ended';
     this.guard((owner) => owner.onClose(first));
@@ -367,7 +327,7 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
   /** TCP has ended. */
   disconnected(code: number): void {
     this.#liveness?.remove(this);
-    if (this.#late !== undefined && this.#session === 'open') this.#late.afterwards(() => this.#disconnected(code));
+    if (this.#backlog !== undefined && this.#session === 'open') this.#backlog.afterwards(() => this.#disconnected(code));
     else this.#disconnected(code);
   }
 
@@ -405,10 +365,6 @@ function drained(owner: ConnectionOwner): void {
 
 function sendPongs(connection: WebSocketConnection): void {
   connection.sendPongs();
-}
-
-function resume(connection: WebSocketConnection): void {
-  connection.rested();
 }
 
 function endSession(connection: WebSocketConnection): void {

@@ -1,14 +1,15 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { Liveness, type Pingable } from '../../src/transport/liveness.js';
+import { SlowReader } from '../../src/transport/slow-reader.js';
 
-/** A peer that never answers; `read` is what the kernel takes for it each second. */
+/** A peer that answers no ping. The kernel takes `read` bytes for it each second. */
 class SilentPeer implements Pingable {
-  awaitsPong = false;
+  readonly remoteAddress = '10.0.0.1';
+  readonly reader = new SlowReader(0);
+  readonly written = 4_000_000;
   mayRest = false;
   buffered = 0;
-  left = 0;
-  leftAtPing = Infinity;
-  unread = 0;
+  taken = 0;
   unfinished = undefined;
   readonly read: number;
   destroyedAt: number | undefined;
@@ -19,13 +20,12 @@ class SilentPeer implements Pingable {
   }
 
   probe(): void {
-    this.awaitsPong = true;
-    this.unread = 4_000_000;
+    this.reader.probe(this);
   }
 
   pass(): void {
     const taken = Math.min(this.read, this.buffered);
-    this.left += taken;
+    this.taken += taken;
     this.buffered -= taken;
   }
 
@@ -71,7 +71,7 @@ it('F13 bytes that the kernel takes from an empty queue are no sign of life', ()
   liveness.add(called);
   for (let second = 0; second < 37; second++) {
     pass(1, [called]);
-    called.left += 1_000;
+    called.taken += 1_000;
   }
   expect(called.destroyedAt).toBeLessThanOrEqual(36);
 });

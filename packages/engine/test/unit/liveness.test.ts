@@ -1,25 +1,25 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Liveness, type LivenessOptions, type Pingable } from '../../src/transport/liveness.js';
+import { SlowReader } from '../../src/transport/slow-reader.js';
 
 class FakeConnection implements Pingable {
-  awaitsPong = false;
+  readonly remoteAddress = '10.0.0.1';
+  readonly reader = new SlowReader(0);
   mayRest = false;
   buffered = 0;
-  unread = 0;
-  left = 0;
-  leftAtPing = Infinity;
+  taken = 0;
   unfinished: object | undefined;
   pings = 0;
   expired = 0;
   destroyed = 0;
-  /** Bytes said to be unread at each ping. */
-  backlog = 0;
+  /** Bytes before the first ping. */
+  written = 0;
   answers = false;
 
   probe(): void {
     this.pings++;
-    this.unread = this.backlog;
-    this.awaitsPong = !this.answers;
+    this.reader.probe(this);
+    if (this.answers) this.reader.ponged(0);
   }
 
   expire(): void {
@@ -90,7 +90,7 @@ describe('pings', () => {
   it('spare a peer that may rest for as long as it has something to read, and no longer', () => {
     for (const spareSlowReaders of [true, false]) {
       start({ spareSlowReaders });
-      const resting = added({ mayRest: true, backlog: 1 });
+      const resting = added({ mayRest: true, written: 1 });
       const waiting = added({ mayRest: true, buffered: 1 });
       const silent = added({ mayRest: true });
       pass(600_000);
@@ -104,7 +104,7 @@ describe('pings', () => {
     start();
     const alive = added();
     pass(5_000);
-    alive.awaitsPong = false;
+    alive.reader.heard();
     pass(20_000);
     expect([alive.destroyed, alive.pings]).toEqual([0, 1]);
   });
@@ -122,13 +122,8 @@ describe('pings', () => {
   it('give a reader of 16 KiB/s the time to reach the ping, and no more than 4 MiB of it', () => {
     start();
     const timeTo = (backlog: number) => {
-      const connection = added({ backlog });
+      const connection = added({ written: backlog });
       let ms = 0;
-      // The bytes stand before the first ping; later ones are not sent until it is answered.
-      connection.probe = () => {
-        if (connection.pings++ === 0) connection.unread = backlog;
-        connection.awaitsPong = true;
-      };
       for (; connection.destroyed === 0; ms += 1_000) pass(1_000);
       liveness.remove(connection);
       return ms / 1_000;
