@@ -16,13 +16,13 @@ const CLOSE = 0x8;
 const TOO_LARGE = 1009;
 const PROTOCOL_ERROR = 1002;
 const POLICY_VIOLATION = 1008;
-/** Unsent bytes beyond which a peer gets no pong: it does not read. */
+/** Unsent bytes above which the sink sends no pong. Such a peer does not read. */
 const MOST_UNSENT_BYTES = 16_384;
 const CLOSE_TIMEOUT_MS = 5_000;
 /** All connections share the turn of the event loop. */
 const TURNS = TurnBudget.of(systemClock);
 
-/** Answers a WebSocket upgrade with 101; false: the request is no correct upgrade, and nothing was sent. */
+/** Answers a WebSocket upgrade with 101. Returns `false`, and sends nothing, if the request is no correct upgrade. */
 export function acceptUpgrade(request: IncomingMessage, socket: Socket, protocol: string | undefined): boolean {
   const { 'sec-websocket-key': key = '', 'sec-websocket-version': version } = request.headers;
   if (request.method !== 'GET' || !KEY.test(key) || (version !== '13' && version !== '8')) return false;
@@ -38,8 +38,8 @@ export function acceptUpgrade(request: IncomingMessage, socket: Socket, protocol
 }
 
 /**
- * An open WebSocket whose messages mean nothing: telemetry, and connections that are refused after their upgrade. Bytes are dropped as
- * they arrive, so its peer owns next to nothing. Pings and the close handshake are answered.
+ * An open WebSocket whose messages the engine ignores: telemetry, and connections that are refused after their upgrade. The sink drops
+ * bytes as they arrive, so its peer occupies almost no memory. It answers pings and the closing handshake.
  */
 export class FrameSink implements Pingable {
   readonly remoteAddress: string;
@@ -71,21 +71,21 @@ export class FrameSink implements Pingable {
     liveness.add(this);
   }
 
-  /** Begins to read; `head` are bytes that came behind the upgrade. */
+  /** Begins to read. `head` holds the bytes that came with the upgrade request. */
   read(head: Buffer): void {
     const socket = this.#socket;
     const take = (bytes: Buffer) => {
-      // The pongs of one read leave in one write: a write for each ping would hold up the event loop.
+      // All pongs of one read leave in one write. A write for each ping would hold up the event loop.
       socket.cork();
       this.#skipper.push(bytes);
       socket.uncork();
     };
     take(head);
     socket.on('data', (bytes: Buffer) => {
-      // The sink drops pongs as it drops all frames, so it takes any bytes for the pong.
+      // The sink drops pongs like all frames, so it takes any bytes for the pong.
       this.reader.ponged(PING_FRAME.length);
       if (!TURNS.spent) return take(bytes);
-      // Many sockets may be read in the same turn, and each read may bring thousands of frames.
+      // Many sockets may be readable in the same turn, and each read may have thousands of frames.
       socket.pause();
       TURNS.next()
         .then(() => {
@@ -138,7 +138,7 @@ export class FrameSink implements Pingable {
     if (!this.#closing && this.#socket.writableLength <= MOST_UNSENT_BYTES) this.#socket.write(frame);
   }
 
-  /** Sends the close frame once; what comes after it is read and dropped until the peer closes, or its time is over. */
+  /** Sends one close frame. After it, the sink drops all bytes until the peer closes, at most for `CLOSE_TIMEOUT_MS`. */
   #end(code: number, reason: string): void {
     if (this.#closing) return;
     this.#send(encodeControlFrame(CLOSE, Buffer.concat([Buffer.of(code >> 8, code & 0xff), Buffer.from(reason)])));
@@ -149,7 +149,7 @@ export class FrameSink implements Pingable {
   }
 }
 
-/** Codes that may stand in a close frame (RFC 6455 §7.4). */
+/** Returns whether a close frame may have this code (RFC 6455 §7.4). */
 function isCloseCode(code: number): boolean {
   return (code >= 1000 && code <= 1014 && code !== 1004 && code !== 1005 && code !== 1006) || (code >= 3000 && code <= 4999);
 }

@@ -1,10 +1,10 @@
-/** What a skipper found in the bytes of a peer. */
+/** Events that a skipper finds in the bytes of a peer. */
 export interface SkipperEvents {
-  /** A whole ping; the payload has at most 125 bytes. */
+  /** Takes a whole ping. The payload has at most 125 bytes. */
   onPing(payload: Buffer): void;
-  /** A close frame with this code; 1000 if it has none. Nothing is read after it. */
+  /** Takes the code of a close frame, 1000 if it has none. The skipper reads nothing after it. */
   onClose(code: number): void;
-  /** The bytes break RFC 6455, or a frame is longer than allowed. Nothing is read after it. */
+  /** Reports that the bytes break RFC 6455, or that a frame is too long. The skipper reads nothing after it. */
   onBroken(reason: 'protocol' | 'too_large'): void;
 }
 
@@ -16,17 +16,17 @@ const MOST_HEAD_BYTES = 14;
 const MOST_CONTROL_BYTES = 125;
 
 /**
- * Reads the frames of a client and keeps nothing of them but their heads and the payload of control frames. So a peer that sends large
- * or unfinished frames owns 139 bytes.
+ * Skips the frames of a client. It keeps only their heads and the payload of control frames. So a peer that sends large or unfinished
+ * frames occupies 139 bytes.
  */
 export class FrameSkipper {
   readonly #mostFrameBytes: number;
   readonly #events: SkipperEvents;
   readonly #head = Buffer.alloc(MOST_HEAD_BYTES);
   #headLength = 0;
-  /** Payload bytes of the current frame that are still to come. */
+  /** Payload bytes of the current frame that have not arrived yet. */
   #left = 0;
-  /** Payload of the current control frame, unmasked; `undefined`: the current frame is no control frame. */
+  /** Unmasked payload of the current control frame. `undefined` in any other frame. */
   #control: Buffer | undefined;
   #controlLength = 0;
   #frame: object | undefined;
@@ -37,7 +37,7 @@ export class FrameSkipper {
     this.#events = events;
   }
 
-  /** The same object until the current frame is complete; `undefined` between frames. */
+  /** An object that stands for the unfinished frame. It is the same object until the frame is complete. `undefined` between frames. */
   get unfinished(): object | undefined {
     return this.#frame;
   }
@@ -47,7 +47,7 @@ export class FrameSkipper {
     while (at < bytes.length && !this.#done) at = this.#left > 0 ? this.#payload(bytes, at) : this.#readHead(bytes, at);
   }
 
-  /** Reads one byte of a head; returns the place after it. */
+  /** Reads one byte of a head. Returns the position after it. */
   #readHead(bytes: Buffer, at: number): number {
     this.#frame ??= {};
     this.#head[this.#headLength++] = bytes[at] as number;
@@ -78,7 +78,7 @@ export class FrameSkipper {
 
   #length(short: number): number {
     if (short === 126) return this.#head.readUInt16BE(2);
-    // A length beyond 2^53 loses digits, and is too large all the same.
+    // A length above 2^53 loses digits, but it is too large in any case.
     return short === 127 ? this.#head.readUInt32BE(2) * 2 ** 32 + this.#head.readUInt32BE(6) : short;
   }
 

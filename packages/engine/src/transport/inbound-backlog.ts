@@ -22,9 +22,10 @@ interface Unparsed {
 }
 
 /**
- * Input of one connection that waits for a later turn of the event loop, because this turn has used up its time. One read of a socket has up
- * to 64 KiB. They may hold thousands of frames, and each frame may cause much work. The backlog parses the bytes in small pieces and handles
- * the frames one by one, in order, each turn until its time is used up. The connection does not read its socket meanwhile.
+ * Input of one connection that waits for a later turn of the event loop, because this turn has used up its time. One read of a socket has
+ * up to 64 KiB. That may be thousands of frames, and each frame may cause much work. The backlog parses the bytes in small pieces and
+ * handles the frames one by one, in order. It continues each turn until the time of the turn is used up. The connection does not read its
+ * socket meanwhile.
  */
 export class InboundBacklog {
   readonly #turns: TurnBudget;
@@ -40,6 +41,7 @@ export class InboundBacklog {
     this.#work = work;
   }
 
+  /** Adds a frame that the parser has read. */
   add(frame: ParsedFrame): void {
     this.#frames.push(frame);
   }

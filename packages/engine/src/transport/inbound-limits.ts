@@ -4,24 +4,27 @@ import type { Clock } from '../structures/clock.js';
 import type { Rate } from '../structures/token-bucket.js';
 import { InboundMeter, type InboundRates, type MeterContext, PausedReaders, RateBuckets, type RateKind } from './inbound-meter.js';
 
-/** Connections of one identity may send this many times what one connection may. */
+/** Factor by which the rates of one identity exceed those of one connection. */
 const CONNECTIONS_OF_IDENTITY = 20;
-/** Identities whose buckets are kept, those used longest ago are forgotten first. */
+/** Number of identities whose buckets are kept. The identity that was used longest ago is forgotten first. */
 const IDENTITIES = 10_000;
 
 export interface InboundLimitsOptions {
-  /** For the log: `worker` or `stream`. */
+  /** Name of the listener in the log: `worker` or `stream`. */
   readonly listener: string;
   readonly rates: InboundRates;
-  /** What `rates.requests` counts, for the log. */
+  /** Requests that `rates.requests` counts, for the log. */
   readonly requests: 'joins' | 'calls';
-  /** Gets `rate_limited` for each time that a connection is not read. */
+  /** Counts `rate_limited` each time the engine stops reading a connection. */
   readonly counters?: EventCounters | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-/** Rates of all connections of one listener: each connection has buckets of its own, and each identity has some for all its connections. */
+/**
+ * Rates of all connections of one listener. Each connection has its own buckets, and each identity has buckets for all its connections
+ * together.
+ */
 export class InboundLimits implements MeterContext {
   readonly paused: PausedReaders;
   readonly #options: InboundLimitsOptions;
@@ -37,17 +40,19 @@ export class InboundLimits implements MeterContext {
     this.#none = frames === undefined && bytes === undefined && requests === undefined;
   }
 
-  /** Times that the engine stopped reading a connection. */
+  /** Number of times that the engine stopped reading a connection. */
   get pauses(): number {
     return this.paused.pauses;
   }
 
-  /** Identities that are remembered. */
+  /** Number of identities whose buckets are kept. */
   get identities(): number {
     return this.#shared.size;
   }
 
-  /** The meter of a new connection; `undefined`: nothing is bounded. Without an identity the connection has its own buckets only. */
+  /**
+   * Returns the meter of a new connection, or `undefined` if nothing is bounded. A connection without an identity has only its own buckets.
+   */
   meter(identity: string | undefined, address: string): InboundMeter | undefined {
     if (this.#none) return undefined;
     return new InboundMeter(this, new RateBuckets(this.#options.rates, this.#options.clock), this.#sharedOf(identity), address);
@@ -84,7 +89,7 @@ function shared(rate: Rate | undefined): Rate | undefined {
   return { perSecond: rate.perSecond * CONNECTIONS_OF_IDENTITY, burst: rate.burst * CONNECTIONS_OF_IDENTITY };
 }
 
-/** A rate with a burst; a rate of 0 is no bound. */
+/** Returns a rate, or `undefined` for 0, which means no bound. */
 export function rateOf(perSecond: number, burst: number): Rate | undefined {
   return perSecond === 0 ? undefined : { perSecond, burst };
 }

@@ -1,29 +1,30 @@
 import type { Clock } from '../structures/clock.js';
 import { type Rate, TokenBucket } from '../structures/token-bucket.js';
 
-/** What one connection, or all connections of one identity, may send; absent: no bound. */
+/** Bounds on the input of one connection, or of all connections of one identity. An absent rate means no bound. */
 export interface InboundRates {
   /** WebSocket messages, pings and pongs. */
   readonly frames?: Rate | undefined;
+  /** Payload bytes of these messages. */
   readonly bytes?: Rate | undefined;
-  /** What costs the engine most: joins of a stream client, calls of a guest. */
+  /** The most expensive requests: joins of a stream client, calls of a guest. */
   readonly requests?: Rate | undefined;
 }
 
 export type RateKind = keyof InboundRates;
 
-/** A connection that is not read for a while. */
+/** A connection that can be paused. */
 export interface PausableReader {
   readonly open: boolean;
   pause(): void;
   resume(): void;
 }
 
-/** Longest time for which a connection is not read, in milliseconds. */
+/** Longest pause of a connection, in milliseconds. */
 const LONGEST_PAUSE_MS = 60_000;
 const TICK_MS = 25;
 
-/** Reads connections again when their time is over. One timer serves all of them, and runs only while there are some. */
+/** Resumes paused connections when their time is over. One timer serves all of them, and runs only while there are some. */
 export class PausedReaders {
   readonly #clock: Pick<Clock, 'monotonic'>;
   readonly #until = new Map<PausableReader, number>();
@@ -34,12 +35,12 @@ export class PausedReaders {
     this.#clock = clock;
   }
 
-  /** Times that a connection was paused. */
+  /** Number of pauses so far. */
   get pauses(): number {
     return this.#pauses;
   }
 
-  /** Does not read the connection for this long. Answers whether it was read until now. */
+  /** Pauses the connection for this time. Returns `false` if it was paused already. */
   hold(reader: PausableReader, milliseconds: number): boolean {
     const until = this.#clock.monotonic() + Math.min(milliseconds, LONGEST_PAUSE_MS);
     const before = this.#until.get(reader);
@@ -86,16 +87,16 @@ export class RateBuckets {
   }
 }
 
-/** What the meters of one listener share. */
+/** State that the meters of one listener share. */
 export interface MeterContext {
   readonly paused: PausedReaders;
-  /** Runs each time that a connection is paused. `first`: for the first time. */
+  /** Runs each time a connection is paused. `first` says whether it is the first time. */
   hit(kind: RateKind, address: string, first: boolean): void;
 }
 
 /**
- * Counts what one connection sends. When a bucket owes tokens, the engine stops reading the connection until they are back, so that TCP
- * holds the peer back. Nothing is refused. What was read already, at most 64 KiB, still takes effect and lengthens the pause.
+ * Counts the input of one connection. When a bucket owes tokens, the engine stops reading the connection until they are paid back, so that
+ * TCP slows the peer down. The engine refuses nothing. At most 64 KiB were read already. They still take effect, and lengthen the pause.
  */
 export class InboundMeter {
   readonly #context: MeterContext;
@@ -105,7 +106,7 @@ export class InboundMeter {
   #reader: PausableReader | undefined;
   #hit = false;
 
-  /** `shared`: buckets of the identity. */
+  /** `shared` are the buckets of the identity. */
   constructor(context: MeterContext, own: RateBuckets, shared: RateBuckets | undefined, address: string) {
     this.#context = context;
     this.#own = own;
@@ -113,11 +114,12 @@ export class InboundMeter {
     this.#address = address;
   }
 
+  /** Sets the connection that the meter pauses. */
   attach(reader: PausableReader): void {
     this.#reader = reader;
   }
 
-  /** A message, ping or pong of this many bytes was read. */
+  /** Counts a message, ping or pong of this size. */
   frame(bytes: number): void {
     const own = this.#own;
     this.#spend('frames', own.frames, 1);
@@ -128,7 +130,7 @@ export class InboundMeter {
     this.#spend('bytes', shared.bytes, bytes);
   }
 
-  /** A join or a call was read. */
+  /** Counts a join or a call. */
   request(): void {
     this.#spend('requests', this.#own.requests, 1);
     if (this.#shared !== undefined) this.#spend('requests', this.#shared.requests, 1);

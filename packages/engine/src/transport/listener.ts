@@ -25,17 +25,17 @@ export type Verdict =
       readonly kind: 'accept';
       readonly protocol: string | undefined;
       readonly open: (connection: Connection) => ConnectionOwner;
-      /** A transfer of bulk data: messages are at most `LIMITS.channelMessageBytes`, and a peer may rest before it reads on. Default: false. */
+      /**
+       * Accepts a transfer of bulk data. Its messages have at most `LIMITS.channelMessageBytes`, and its peer may pause before it reads on.
+       * @default false
+       */
       readonly bulk?: boolean;
     }
-  /** The upgrade is answered with this HTTP status. */
+  /** Answers the upgrade with this HTTP status. */
   | { readonly kind: 'refuse'; readonly status: RefusalStatus; readonly retryAfterS?: number }
-  /**
-   * The upgrade completes, nothing is readable through it but `frame`, and it closes at once. For clients whose process dies of an HTTP
-   * refusal.
-   */
+  /** Completes the upgrade, sends `frame` and closes at once. This is for clients whose process dies of an HTTP refusal. */
   | { readonly kind: 'accept_then_close'; readonly protocol: string | undefined; readonly close: CloseName; readonly frame?: Buffer }
-  /** The upgrade completes, and what the peer sends is dropped as it arrives. Such connections have bounds of their own. */
+  /** Completes the upgrade and drops the bytes of the peer as they arrive. Such connections have bounds of their own. */
   | { readonly kind: 'sink'; readonly protocol: string | undefined };
 
 export type RefusalStatus = 400 | 401 | 403 | 404 | 503;
@@ -49,39 +49,49 @@ const STATUS_TEXT: Readonly<Record<RefusalStatus, string>> = {
 };
 
 export interface ListenerOptions {
-  /** For logs and errors: `worker` or `stream`. */
+  /** Name in logs and errors: `worker` or `stream`. */
   readonly name: string;
   readonly host: string;
-  /** 0: any free port. */
+  /** Port to bind. 0 means any free port. */
   readonly port: number;
-  /** CIDR ranges of the proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` count. Default: none. */
+  /**
+   * CIDR ranges of the proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` the listener believes.
+   * @default none
+   */
   readonly trustedProxies?: readonly string[];
+  /** The answer to requests that are no upgrades. */
   readonly plain: PlainAnswer;
-  /** Which `Host` upgrades may have. Default: any. */
+  /**
+   * The `Host` headers that upgrades may have.
+   * @default any
+   */
   readonly hosts?: HostRule;
   readonly maxMessageBytes: number;
   /** Deadline for the request head, in milliseconds. */
   readonly headersTimeoutMs: number;
+  /** Milliseconds between two pings of a connection. */
   readonly pingIntervalMs: number;
+  /** Milliseconds that a peer has to answer a ping. */
   readonly pongTimeoutMs: number;
-  /** As in `LivenessOptions`. */
+  /** See `LivenessOptions`. */
   readonly spareSlowReaders: boolean;
-  /** Decides each upgrade; may take its time, must not throw. */
+  /** Decides about each upgrade, at once or later. Must not throw. */
   readonly route: (request: UpgradeRequest) => Verdict | Promise<Verdict>;
   readonly logger: Logger;
   readonly clock: Clock;
-  /** Default: counters that nobody reads. */
+  /** @default counters that nobody reads */
   readonly counters?: EventCounters;
-  /** Default: one of its own. */
+  /** @default a reserve of this listener alone */
   readonly descriptors?: DescriptorReserve;
 }
 
 const CLOSE_TIMEOUT_MS = 5_000;
+/** Characters of a refused `Host` that the log shows. */
 const SHOWN_HOST_CHARS = 256;
-/** A slow reader answers the close frame when it has read what stands before it; until then the kernel must keep that. */
+/** A slow reader answers the close frame after it has read everything before it. The engine must keep the connection until then. */
 const BULK_CLOSE_TIMEOUT_MS = 300_000;
 
-/** The port could not be bound; carries what the command line prints. */
+/** A port that the engine could not bind. Its fields are what the command line prints. */
 export class ListenError extends Error {
   readonly code: string;
   readonly port: number;
@@ -96,7 +106,7 @@ export class ListenError extends Error {
   }
 }
 
-/** One TCP port that speaks nothing but WebSocket upgrades. */
+/** A TCP port that accepts WebSocket upgrades. It answers plain HTTP requests with `answerPlain`. */
 export class Listener {
   readonly #options: ListenerOptions;
   readonly #server: Server;
@@ -106,12 +116,12 @@ export class Listener {
   readonly #admission: ConnectionAdmission;
   readonly #counters: EventCounters;
   readonly #trustedProxies: AddressRanges;
-  /** Sinks that are open, by the address group of their peer. */
+  /** Number of open sinks of each address group. */
   readonly #sinks = new Map<string, number>();
   #sinkCount = 0;
   readonly #pending: UpgradeBudget;
   readonly #refusedHosts: RepeatedLine;
-  /** The address that the port is bound to. */
+  /** The address that the operating system has bound. */
   #boundTo = '';
   #accepting = true;
   #protocol: string | undefined;
@@ -151,7 +161,7 @@ export class Listener {
     });
   }
 
-  /** Resolves with the bound address. */
+  /** Binds the port. Resolves with the bound address, or rejects with a `ListenError`. */
   async listen(): Promise<{ readonly host: string; readonly port: number }> {
     const { host, port, name } = this.#options;
     await new Promise<void>((resolve, reject) => {
@@ -168,13 +178,13 @@ export class Listener {
     return { host, port: bound.port };
   }
 
-  /** No new connections from here on; those that are open stay. */
+  /** Stops accepting connections. Open connections stay. */
   stopAccepting(): void {
     this.#accepting = false;
     this.#server.close();
   }
 
-  /** Stops accepting and drops whatever is still connected. */
+  /** Stops accepting connections and drops those that are open. */
   async close(): Promise<void> {
     this.#liveness.close();
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
@@ -190,7 +200,7 @@ export class Listener {
       maxPayload,
       maxFragments: LIMITS.fragments,
       maxBufferedChunks: LIMITS.bufferedChunks,
-      // It would cut off a peer whose pings arrive in one bunch, as after a pause of its network.
+      // With `autoPong`, `ws` would close a peer whose pings arrive in one bunch, for instance after a pause of its network.
       autoPong: false,
       closeTimeout,
       WebSocket: WebSocketConnection,
@@ -204,7 +214,7 @@ export class Listener {
     socket.on('error', dropped);
     if (request.headers.upgrade?.toLowerCase() !== 'websocket') return this.#refuse(socket, 400);
     if (!this.#hostAllowed(request)) return this.#refuse(socket, 403);
-    // A client must wait for the answer before it sends frames; a few come early from some.
+    // A client must wait for the answer before it sends frames. Some clients send a few frames early.
     if (head.length > LIMITS.earlyBytes) return this.#refuse(socket, 400);
     const chars = headChars(request);
     if (!this.#accepting) return this.#refuse(socket, 503);
@@ -224,11 +234,11 @@ export class Listener {
       this.#pending.give(chars);
     }
     if (socket.destroyed || !socket.readable) {
-      // A client that has closed its side only would keep the descriptor.
+      // A client that has closed only its side would keep the descriptor open.
       socket.destroy();
       return;
     }
-    // The names come from closed lists, so their number is bounded.
+    // Both names come from closed lists, so their number is bounded.
     if (verdict.kind === 'refuse') this.#counters.add(`upgrade_refused_${verdict.status}`);
     if (verdict.kind === 'accept_then_close') this.#counters.add(`upgrade_closed_${CLOSE_CODES[verdict.close].code}`);
     if (verdict.kind === 'refuse') return this.#refuse(socket, verdict.status, verdict.retryAfterS);
@@ -238,7 +248,7 @@ export class Listener {
     } else this.#sink(request, socket, head, verdict, description);
   }
 
-  /** Completes an upgrade whose peer has nothing to say. */
+  /** Completes an upgrade whose messages the engine ignores. */
   #sink(
     request: IncomingMessage,
     socket: Socket,
@@ -296,7 +306,7 @@ export class Listener {
     verdict: Extract<Verdict, { kind: 'accept' }>,
     remoteAddress: string,
   ): void {
-    // `ws` asks handleProtocols synchronously inside handleUpgrade, so one field serves all upgrades.
+    // `ws` calls `handleProtocols` synchronously inside `handleUpgrade`, so one field serves all upgrades.
     this.#protocol = verdict.protocol;
     const bulk = verdict.bulk === true;
     const handshaker = bulk ? this.#bulkHandshaker : this.#handshaker;
@@ -323,7 +333,7 @@ function whenGone(socket: Socket, callback: () => void): () => void {
   };
 }
 
-/** UTF-16 code units of the head of a request. */
+/** Returns the UTF-16 code units of a request head. */
 function headChars({ url = '', rawHeaders }: IncomingMessage): number {
   return rawHeaders.reduce((chars, text) => chars + text.length, url.length);
 }

@@ -2,41 +2,56 @@ import { LIMITS } from '@rivulet/protocol';
 import type { Clock } from '../structures/clock.js';
 import type { Patience, SentBytes, SlowReader } from './slow-reader.js';
 
-/** What the sweep needs of a connection. */
+/** The view of a connection that the sweeps need. */
 export interface Pingable extends SentBytes {
   /** Address of the peer, for the log. */
   readonly remoteAddress: string;
   /** Judges whether the peer is lost or reads slowly. */
   readonly reader: SlowReader;
-  /** Its peer may stop reading for as long as it likes once it was sent something, as a slow reader of a transfer does. */
+  /** Whether the peer may stop reading for any time once it was sent something, as the slow reader of a transfer does. */
   readonly mayRest: boolean;
-  /** Stands for the message that has arrived in part: the same object until it is whole, `undefined` between messages. */
+  /**
+   * An object that stands for the unfinished message. It is the same object until the message is complete. `undefined` between messages.
+   */
   readonly unfinished: object | undefined;
-  /** Asks the peer for a sign of life, with a ping unless one is unanswered. Does nothing while the connection is not read. */
+  /**
+   * Waits for a sign of life from now on, and sends a ping unless one is unanswered. Does nothing while the engine does not read the
+   * connection.
+   */
   probe(): void;
-  /** Ends a connection whose message takes too long. */
+  /** Closes a connection whose message takes too long. */
   expire(): void;
   destroy(): void;
 }
 
+/** Groups of connections. Each tick of the timer pings one of them. */
 const SLOTS = 25;
-/** A peer that reads no faster than this, per second, is not kept for reading slowly. */
+/** Bytes in a second that the slowest tolerated reader takes. */
 const SLOWEST_BYTES = 16_384;
-/** A message that is unfinished is looked at so many times before it is given up, and once to begin with. */
-const LOOKS = 5;
+/** Number of checks after which an unfinished message is given up. The check that discovers the message does not count. */
+const CHECKS = 5;
 
 export interface LivenessOptions {
+  /** Milliseconds between two pings of a connection. */
   readonly pingIntervalMs: number;
+  /** Milliseconds that a peer has to answer a ping, at most `pingIntervalMs`. */
   readonly pongTimeoutMs: number;
-  /** How long a message may take from its first fragment to its last; default: that of `LIMITS`. Noticed up to a fifth later. */
+  /**
+   * Milliseconds that a message may take from its first fragment to its last. The engine notices up to a fifth later.
+   * @default LIMITS.messageAssemblyMs
+   */
   readonly messageAssemblyMs?: number;
   /**
-   * Of connections that miss a pong, spare those whose peer may only read slowly: all with unsent bytes, and those that had little time
-   * for what they were sent. Default: true. With false only those are spared whose unsent bytes keep leaving, so that a peer that
-   * stands still is dropped within one interval and one time-out, whatever is queued for it.
+   * Whether to spare connections that miss a pong because their peer reads slowly: those with unsent bytes, and those that had too little
+   * time for the bytes before the ping. With `false`, only connections whose unsent bytes keep leaving are spared. A peer that stands still
+   * is then dropped within one interval and one time-out, whatever is queued for it.
+   * @default true
    */
   readonly spareSlowReaders?: boolean;
-  /** Runs after the sweep has closed a connection whose message took too long. Default: nothing. */
+  /**
+   * Runs after a connection was closed because its message took too long.
+   * @default nothing
+   */
   readonly onExpired?: (connection: Pingable) => void;
   readonly clock: Clock;
 }
@@ -45,26 +60,26 @@ const TRANSFER: Patience = { kind: 'transfer' };
 
 interface Sighting {
   readonly message: object;
-  looks: number;
+  checks: number;
 }
 
 /**
- * One timer pings all connections of a listener, a slot of them at a time, and drops those that stay silent for the pong time-out.
- * Unless the listener says otherwise, a connection with unsent bytes is spared: its peer reads slowly and has not seen the ping yet; a dead one is given up by the
- * kernel's retransmission limit. What the kernel has taken may lie in its queue in front of the ping, and nothing tells how much of
- * it was read: so the peer gets the time that a slow reader needs for all that was written since the last ping that it answered.
+ * Drops dead connections of one listener and ends messages that are never finished.
  *
- * A second timer looks for messages that are never finished. It samples the parsers, so that a message costs nothing, and counts
- * looks instead of milliseconds, so that a blocked event loop is not held against the peer.
+ * One timer pings all connections, one slot of them in each tick. It drops a connection that stays silent for the pong time-out, unless its
+ * `SlowReader` finds that the peer only reads slowly. The kernel gives up a dead peer with unsent bytes by its retransmission limit.
+ *
+ * A second timer samples the parsers, so that a message costs nothing. It counts checks and no milliseconds, so a blocked event loop is not
+ * held against a peer.
  */
 export class Liveness {
-  /** As in the options. */
+  /** See `LivenessOptions.spareSlowReaders`. */
   readonly sparesSlowReaders: boolean;
   readonly #slots: Set<Pingable>[] = Array.from({ length: SLOTS }, () => new Set<Pingable>());
   readonly #slotOf = new WeakMap<Pingable, Set<Pingable>>();
   readonly #timer: NodeJS.Timeout;
   readonly #messageTimer: NodeJS.Timeout;
-  /** Connections seen in the middle of a message. */
+  /** Connections that the last check found in the middle of a message. */
   readonly #sightings = new Map<Pingable, Sighting>();
   readonly #clock: Clock;
   readonly #onExpired: (connection: Pingable) => void;
@@ -94,26 +109,28 @@ export class Liveness {
     this.#timer = setInterval(() => this.#sweep(), this.#tickMs);
     this.#timer.unref();
     const assemblyMs = options.messageAssemblyMs ?? LIMITS.messageAssemblyMs;
-    this.#messageTimer = setInterval(() => this.#sweepMessages(), assemblyMs / LOOKS / LOOKS);
+    this.#messageTimer = setInterval(() => this.#sweepMessages(), assemblyMs / CHECKS / CHECKS);
     this.#messageTimer.unref();
   }
 
-  /** Connections dropped for a missed pong so far. */
+  /** Number of connections that were dropped for a missed pong. */
   get dropped(): number {
     return this.#dropped;
   }
 
-  /** Connections ended because a message took too long. */
+  /** Number of connections that were closed because a message took too long. */
   get expired(): number {
     return this.#expired;
   }
 
+  /** Begins to watch a connection. */
   add(connection: Pingable): void {
     const slot = this.#slots[this.#next++ % SLOTS] as Set<Pingable>;
     slot.add(connection);
     this.#slotOf.set(connection, slot);
   }
 
+  /** Stops watching a connection. Idempotent. */
   remove(connection: Pingable): void {
     this.#slotOf.get(connection)?.delete(connection);
     this.#sightings.delete(connection);
@@ -126,7 +143,7 @@ export class Liveness {
 
   #sweep(): void {
     const now = this.#clock.monotonic();
-    // After a blocked event loop the pongs may still lie unread in the kernel: nobody is dropped in such a tick.
+    // After a blocked event loop, pongs may lie unread in the kernel. So this tick drops no connection.
     const stalled = now - this.#lastTickAt > this.#pongTimeoutMs + this.#tickMs;
     this.#lastTickAt = now;
     const tick = this.#tick++;
@@ -140,15 +157,15 @@ export class Liveness {
     }
   }
 
-  /** One slot in five at a time, so that each connection is looked at `LOOKS` times in the time that a message may take. */
+  /** Checks one slot in five, so that each connection is checked `CHECKS` times in the time that a message may take. */
   #sweepMessages(): void {
     const tick = this.#messageTick++;
-    for (let slot = tick % LOOKS; slot < SLOTS; slot += LOOKS) {
-      for (const connection of this.#slots[slot] as Set<Pingable>) this.#lookAt(connection);
+    for (let slot = tick % CHECKS; slot < SLOTS; slot += CHECKS) {
+      for (const connection of this.#slots[slot] as Set<Pingable>) this.#check(connection);
     }
   }
 
-  #lookAt(connection: Pingable): void {
+  #check(connection: Pingable): void {
     const message = connection.unfinished;
     if (message === undefined) {
       if (this.#sightings.size > 0) this.#sightings.delete(connection);
@@ -156,10 +173,10 @@ export class Liveness {
     }
     const sighting = this.#sightings.get(connection);
     if (sighting?.message !== message) {
-      this.#sightings.set(connection, { message, looks: 0 });
+      this.#sightings.set(connection, { message, checks: 0 });
       return;
     }
-    if (++sighting.looks < LOOKS) return;
+    if (++sighting.checks < CHECKS) return;
     this.#sightings.delete(connection);
     this.#expired++;
     connection.expire();

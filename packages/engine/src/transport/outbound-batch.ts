@@ -1,9 +1,9 @@
 import { textFrameBytes, writeTextFrame } from './websocket-frame.js';
 
-/** UTF-16 code units that wait for the end of the turn at most. */
+/** Largest number of UTF-16 code units that wait for the end of the turn. */
 const MOST_UNITS = 1_048_576;
 
-/** Collects the text messages that one connection sends in one turn of the event loop, so that they leave in one write. */
+/** Collects the text messages that one connection sends in one turn of the event loop, and sends them in one write. */
 export class OutboundBatch {
   readonly #write: (frames: Buffer) => void;
   readonly #isBehind: () => boolean;
@@ -11,7 +11,7 @@ export class OutboundBatch {
   #units = 0;
   #scheduled = false;
 
-  /** `isBehind`: whether the peer has not read what was written before, so that a write is kept in memory. */
+  /** `isBehind` returns whether the peer has unread bytes, so that the write will wait in memory. */
   constructor(write: (frames: Buffer) => void, isBehind: () => boolean = () => false) {
     this.#write = write;
     this.#isBehind = isBehind;
@@ -22,17 +22,18 @@ export class OutboundBatch {
     return this.#units;
   }
 
+  /** Adds a message. It leaves at the end of the turn, or at once when the batch is full. */
   add(text: string): void {
     this.#texts.push(text);
     this.#units += text.length;
-    // Texts and the buffer that they are written to are there at the same time: for large ones, not for many of them.
+    // The texts and their encoded form are in memory at the same time, so a batch must not grow without bound.
     if (this.#units > MOST_UNITS) return this.flush();
     if (this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(() => this.flush());
   }
 
-  /** Writes what waits, now. */
+  /** Writes the collected messages now. */
   flush(): void {
     this.#scheduled = false;
     const texts = this.#texts;
@@ -46,7 +47,7 @@ export class OutboundBatch {
       sizes[index] = bytes;
       total += textFrameBytes(bytes);
     }
-    // A short buffer of `allocUnsafe` is a part of a large block, which it would hold while it waits.
+    // A short buffer of `allocUnsafe` is a slice of a large block, and would keep that block in memory while it waits.
     const frames = this.#isBehind() ? Buffer.allocUnsafeSlow(total) : Buffer.allocUnsafe(total);
     let at = 0;
     for (let index = 0; index < texts.length; index++) at = writeTextFrame(frames, at, texts[index] as string, sizes[index] as number);

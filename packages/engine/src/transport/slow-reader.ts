@@ -26,8 +26,9 @@ export type Patience =
 export type Verdict = 'alive' | 'spared' | 'lost';
 
 /**
- * `idle`: no ping is unanswered. `pinged`: a ping was sent, and nothing has arrived since the last probe. `heard`: a ping is unanswered, but
- * something else has arrived since the last probe.
+ * - `idle`: no ping is unanswered.
+ * - `pinged`: a ping is unanswered, and nothing has arrived since the last probe.
+ * - `heard`: a ping is unanswered, but something else has arrived since the last probe.
  */
 type State =
   | { readonly kind: 'idle' }
@@ -44,8 +45,8 @@ type State =
 const IDLE: State = { kind: 'idle' };
 
 /**
- * Tells a peer that reads slowly from a peer that is lost. The kernel takes bytes long before the peer reads them, and nothing shows how many
- * are unread. So the engine sends a ping behind them: its pong proves that the peer has read all bytes before it.
+ * Tells a peer that reads slowly from a peer that is lost. The kernel takes bytes long before the peer reads them, and nothing shows how
+ * many are unread. So the engine sends a ping behind them: its pong proves that the peer has read all bytes before it.
  *
  * | State    | `probe`                | `heard`   | `ponged` |
  * | -------- | ---------------------- | --------- | -------- |
@@ -65,7 +66,9 @@ export class SlowReader {
     this.#readUpTo = written;
   }
 
-  /** Begins to wait for a sign of life. Returns whether to send a ping. A second ping would stand behind the first one and prove nothing. */
+  /**
+   * Begins to wait for a sign of life. Returns whether to send a ping. A second ping would stand behind the first one and prove nothing.
+   */
   probe({ written, taken, buffered }: SentBytes): boolean {
     const takenAtProbe = buffered > 0 ? taken : Number.POSITIVE_INFINITY;
     if (this.#state.kind !== 'idle') {

@@ -28,14 +28,14 @@ const NO_CODE = 1005;
 const NO_CLOSE_FRAME = 1006;
 /** All connections share the turn of the event loop. */
 const TURNS = TurnBudget.of(systemClock);
-/** What RFC 6455 calls a policy violation; `ws` ends a message of too many fragments with it too, and also without a reason. */
+/** RFC 6455 calls this a policy violation. `ws` also closes with it, and without a reason, when a message has too many fragments. */
 const POLICY_VIOLATION = 1008;
-/** Beyond so many unsent bytes only the latest ping is answered, when they have gone out, as RFC 6455 §5.5.3 allows. */
+/** Unsent bytes beyond which the engine answers only the latest ping, when they have been sent. RFC 6455 §5.5.3 allows this. */
 const PONG_BACKLOG_BYTES = 65_536;
-/** Pause before the kernel asks a silent peer of a transfer whether it is there. */
+/** Pause before the kernel probes a silent peer of a transfer. */
 const KEEP_ALIVE_MS = 30_000;
 
-/** Pongs that leave together when the bytes of one read are handled: a write for each ping would hold up the event loop. */
+/** Pongs that leave in one write at the end of the tick. A write for each ping would hold up the event loop. */
 interface PongBatch {
   readonly frames: Buffer[];
   bytes: number;
@@ -45,30 +45,34 @@ interface PongBatch {
 export interface ConnectionStart {
   readonly liveness: Liveness;
   readonly logger: Logger;
-  /** As in `Verdict.bulk`. */
+  /** See `Verdict.bulk`. */
   readonly mayRest: boolean;
-  /** As in `UpgradeRequest`. */
+  /** See `UpgradeRequest`. */
   readonly remoteAddress: string;
 }
 
 /**
- * `ws` parses and shakes hands on close; whole frames are written past it, straight to the socket. Both sides write
- * only whole frames, so they can't tear each other. Listeners are shared functions, not closures: an idle connection is paid for
- * ten thousand times.
+ * A server-side WebSocket. `ws` parses input and does the closing handshake. The engine writes its frames past `ws`, straight to the
+ * socket. Both write only whole frames, so neither can split a frame of the other.
+ *
+ * Input takes this way: socket → parser of `ws` → `feed`, which lets the parser parse one piece → `received`, `pinged` or `answered` for
+ * each frame → the owner. When the turn of the event loop has used up its time, the rest waits in the `InboundBacklog`.
+ *
+ * The listeners are shared functions and no closures, because a process has ten thousand idle connections.
  */
 export class WebSocketConnection extends WebSocket implements Connection, Pingable, ParserFeed {
   declare protected readonly _receiver: Parser | null;
   #owner: ConnectionOwner | undefined;
   #meter: InboundMeter | undefined;
-  /** Of the owner's session. `ending`: it ends later in this turn. */
+  /** State of the owner's session. `ending` means that it ends later in this turn. */
   #session: 'open' | 'ending' | 'ended' = 'open';
-  /** Code with which the session ends. */
+  /** Close code with which the session ends. */
   #endCode = NO_CLOSE_FRAME;
   #raw: Socket | undefined;
   #liveness: Liveness | undefined;
   #logger: Logger | undefined;
   reader = new SlowReader(0);
-  /** Payload of the latest ping, which waits for its pong. */
+  /** Payload of the latest ping, if its pong waits until unsent bytes have left. */
   #owedPong: Buffer | undefined;
   #pongs: PongBatch | undefined;
   /** Input that waits for a later turn; `undefined` when there is none. */
@@ -79,7 +83,10 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
   mayRest = false;
   remoteAddress = '';
 
-  /** Called once, right after the handshake. The kernel watches a peer that `mayRest` while it reads nothing. */
+  /**
+   * Begins to watch the connection. The listener calls it once, right after the handshake. The kernel probes a peer that `mayRest`, because
+   * the engine may not read it for a long time.
+   */
   begin(socket: Socket, { liveness, logger, mayRest, remoteAddress }: ConnectionStart): void {
     this.mayRest = mayRest;
     if (mayRest) socket.setKeepAlive(true, KEEP_ALIVE_MS);
@@ -95,6 +102,7 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
     liveness.add(this);
   }
 
+  /** Connects the owner's session, which receives messages from now on. */
   own(owner: ConnectionOwner): void {
     this.#owner = owner;
     this.#meter = owner.meter;
@@ -103,7 +111,7 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
     this.on('ping', onPing);
     this.on('pong', onPong);
     this.#raw?.on('drain', onDrain.bind(undefined, this));
-    // A peer that reads nothing more can keep the socket open long after its FIN.
+    // Without this, a peer that sends FIN and reads nothing would keep its session until the socket closes.
     this.#raw?.once('end', endSession.bind(undefined, this));
   }
 
@@ -160,10 +168,11 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
     if (!this.isPaused && this.reader.probe(this)) this.write(PING_FRAME);
   }
 
+  /** Takes a ping from the parser. */
   pinged(data: Buffer): void {
     this.reader.heard();
     this.#meter?.frame(data.length);
-    // A pong says that the frames before its ping were handled, so the ping waits for those in the backlog.
+    // A pong says that the engine has handled the frames before the ping. So a ping waits behind the frames in the backlog.
     if (this.#backlog === undefined) this.#answerPing(data);
     else this.#backlog.add({ kind: 'ping', data: Buffer.from(data) });
   }
@@ -181,15 +190,17 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
     this.#pongs.bytes += frame.length;
   }
 
-  /** Sends the pongs that wait in one write. */
+  /** Sends the collected pongs in one write. */
   sendPongs(): void {
     const pongs = this.#pongs;
     this.#pongs = undefined;
     if (pongs !== undefined) this.write(Buffer.concat(pongs.frames, pongs.bytes));
   }
 
+  /** Takes the news that the kernel has taken all bytes. */
   drained(): void {
-    // What the kernel took, nobody need have read: a sign of life only where the benefit of the doubt is given.
+    // The kernel has taken the bytes, but the peer may not have read them. A strict listener therefore does not take this as a sign of
+    // life.
     if (this.#liveness?.sparesSlowReaders === true) this.reader.heard();
     const data = this.#owedPong;
     this.#owedPong = undefined;
@@ -197,6 +208,7 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
     if (this.#session === 'open') this.guard(drained);
   }
 
+  /** Takes a pong from the parser. */
   answered(): void {
     this.#meter?.frame(0);
     this.reader.ponged(PING_FRAME.length);
@@ -213,15 +225,16 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
   }
 
   /**
-   * The engine calls it with a name. `ws` calls it with a number while it reads: with the peer's code when it has read the peer's Close
-   * frame, or with the code of a protocol error. Either way the session ends in this turn, and does not wait until TCP ends.
+   * Begins or continues the closing handshake. The engine calls it with a name. `ws` calls it with a number while it parses: the code of
+   * the peer's Close frame, or the code of a protocol error. In both cases the session ends in this turn and does not wait for the end of
+   * TCP.
    */
   override close(name?: CloseName | number, reason?: string | Buffer): void {
-    // The peer sent these frames before its Close frame.
+    // The peer sent the frames in the backlog before its Close frame.
     if (typeof name !== 'string' && this.#backlog !== undefined && this.#session === 'open')
       return this.#backlog.afterwards(() => this.close(name, reason));
     this.sendPongs();
-    // The answer must be read; what comes before it is dropped.
+    // The engine must read the peer's Close frame. It drops the frames before that.
     this.resume();
     if (typeof name === 'string') {
       const entry = CLOSE_CODES[name];
@@ -238,7 +251,7 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
     this.#endSoon(NO_CLOSE_FRAME);
   }
 
-  /** Runs the owner's code for peer input; whatever it throws ends this connection and nothing else. */
+  /** Calls the owner. An error of the owner's code ends this connection and nothing else. */
   guard(run: (owner: ConnectionOwner) => void): void {
     if (this.#owner === undefined) return;
     try {
@@ -248,15 +261,13 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
     }
   }
 
+  /** Parses bytes of the socket, in pieces, until this turn has used up its time. */
   feed(bytes: Buffer, done: (error?: Error | null) => void): void {
     let rest = bytes;
-    while (rest.length > 0 && this.#backlog === undefined && !TURNS.over) {
-      const piece = this.#parsePiece(rest);
-      if (piece.error !== undefined && this.#backlog === undefined) return done(piece.error);
-      rest = piece.rest;
-    }
-    if (rest.length === 0 && this.#backlog === undefined) done();
-    else this.#beginBacklog().feed(rest, done);
+    let error: Error | undefined;
+    while (rest.length > 0 && this.#backlog === undefined && !TURNS.over) ({ rest, error } = this.#parsePiece(rest));
+    if (rest.length === 0 && this.#backlog === undefined) return done(error);
+    this.#beginBacklog().feed(rest, (later) => done(later ?? error));
   }
 
   #parsePiece(bytes: Buffer): ParsedPiece {
@@ -266,6 +277,7 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
     return piece;
   }
 
+  /** Takes a whole message from the parser. */
   received(data: Buffer, isBinary: boolean): void {
     this.reader.heard();
     if (this.#owner === undefined || this.#session !== 'open') return;
@@ -306,17 +318,17 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
     return backlog;
   }
 
-  /** Ends the owner's session, once. The first code counts. */
+  /** Ends the owner's session once. The first code counts. */
   endSession(code: number = this.#endCode): void {
     if (this.#session === 'ended') return;
-    // The peer sent these frames before its end.
+    // The peer sent the frames in the backlog before it ended the connection.
     if (this.#backlog !== undefined && this.#session === 'open') return this.#backlog.afterwards(() => this.endSession(code));
     const first = this.#session === 'ending' ? this.#endCode : code;
     this.#session = 'ended';
     this.guard((owner) => owner.onClose(first));
   }
 
-  /** Ends the session later in this turn: the caller may be the owner, in the middle of its work. */
+  /** Ends the session later in this turn. The caller may be the owner itself, in the middle of its work. */
   #endSoon(code: number): void {
     if (this.#session !== 'open') return;
     this.#session = 'ending';
@@ -324,7 +336,7 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
     process.nextTick(endSession, this);
   }
 
-  /** TCP has ended. */
+  /** Ends the session after the TCP connection has ended. */
   disconnected(code: number): void {
     this.#liveness?.remove(this);
     if (this.#backlog !== undefined && this.#session === 'open') this.#backlog.afterwards(() => this.#disconnected(code));
@@ -371,7 +383,7 @@ function endSession(connection: WebSocketConnection): void {
   connection.endSession();
 }
 
-/** `ws` closes with the right code by itself; the event only must not stay unheard. */
+/** `ws` closes with the right code by itself. Without a listener, Node would throw the error. */
 function onError(): void {}
 
 function onClose(this: WebSocket, code: number): void {

@@ -1,4 +1,4 @@
-/** WebSocket frames as the server sends them: unmasked, uncompressed (RFC 6455 §5.2). */
+/** Encodes WebSocket frames as a server sends them: unmasked and uncompressed (RFC 6455 §5.2). */
 
 const TEXT = 0x1;
 const BINARY = 0x2;
@@ -37,12 +37,12 @@ function encode(first: number, text: string): Buffer {
   return frame;
 }
 
-/** A whole text message in one frame. */
+/** Encodes a whole text message in one frame. */
 export function encodeTextFrame(text: string): Buffer {
   return encode(FIN | TEXT, text);
 }
 
-/** One piece of a text message that is sent in several frames. */
+/** Encodes one piece of a text message that is sent in several frames. */
 export function encodeTextFragment(text: string, place: { readonly first: boolean; readonly last: boolean }): Buffer {
   return encode((place.last ? FIN : 0) | (place.first ? TEXT : CONTINUATION), text);
 }
@@ -52,37 +52,37 @@ export function isFinalFrame(frame: Buffer): boolean {
   return ((frame[0] ?? 0) & FIN) !== 0;
 }
 
-/** Bytes of `encodeTextFrame` of a text of so many UTF-8 bytes. */
+/** Returns the size of `encodeTextFrame` for a text of `payloadBytes` UTF-8 bytes. */
 export function textFrameBytes(payloadBytes: number): number {
   return headerBytes(payloadBytes) + payloadBytes;
 }
 
-/** Writes one text frame into `target` at `at`, which must have room; answers the place after it. */
+/** Writes one text frame into `target` at `at`. The target must be large enough. Returns the position after the frame. */
 export function writeTextFrame(target: Buffer, at: number, text: string, payloadBytes: number): number {
   const body = writeHeader(target, at, FIN | TEXT, payloadBytes);
   target.write(text, body);
   return body + payloadBytes;
 }
 
-/** The empty ping; shared, never changed. */
+/** An empty ping. It is shared and must not change. */
 export const PING_FRAME: Buffer = Buffer.from([FIN | PING, 0]);
 
-/** An unsolicited pong, which nobody answers. */
+/** A pong without a ping. Peers do not answer it. */
 export const PONG_FRAME: Buffer = Buffer.from([FIN | PONG, 0]);
 
-/** What stands before the payload of a whole message in one frame. */
+/** Encodes the head of a whole message in one frame. The payload follows it. */
 export function encodeFrameHead(payloadBytes: number, binary: boolean): Buffer {
   const head = Buffer.allocUnsafe(headerBytes(payloadBytes));
   writeHeader(head, 0, FIN | (binary ? BINARY : TEXT), payloadBytes);
   return head;
 }
 
-/** A control frame; its payload has at most 125 bytes. */
+/** Encodes a control frame. Its payload has at most 125 bytes. */
 export function encodeControlFrame(opcode: number, payload: Buffer): Buffer {
   return Buffer.concat([Buffer.of(FIN | opcode, payload.length), payload]);
 }
 
-/** The pong that answers a ping with this payload. The result may be shared: nobody may change it. */
+/** Encodes the pong for a ping with this payload. The result may be shared and must not change. */
 export function encodePong(payload: Buffer): Buffer {
   return payload.length === 0 ? PONG_FRAME : encodeControlFrame(PONG, payload);
 }

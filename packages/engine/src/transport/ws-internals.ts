@@ -54,7 +54,10 @@ interface FedParser extends Parser {
 
 const FEED = Symbol('feed');
 
-/** Makes a parser hand its bytes to `feed`, which parses them by `parsePiece`. The parsers share one function, as idle connections must be small. */
+/**
+ * Makes a parser hand its bytes to `feed`, which parses them by `parsePiece`. The parsers share one function, as idle connections must be
+ * small.
+ */
 export function feedThrough(parser: Parser, feed: ParserFeed): void {
   const fed = parser as FedParser;
   fed[FEED] = feed;

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { type LogFields, silentLogger } from '../../src/logging/logger.js';
 import { AuthQuestions, type CredentialMemory } from '../../src/transport/upgrade/auth-questions.js';
 import { credentialDigest } from '../../src/transport/upgrade/credential-digest.js';
-import { FairLine } from '../../src/transport/upgrade/fair-line.js';
+import { FairQueue } from '../../src/transport/upgrade/fair-queue.js';
 import { RefusedCredentials } from '../../src/transport/upgrade/refused-credentials.js';
 
 let now = 0;
@@ -149,7 +149,7 @@ describe('the questions to an auth function', () => {
 
 describe('a fair line', () => {
   it('serves its groups in turn, each in order, and forgets who has left', () => {
-    const line = new FairLine<{ name: string }>(10);
+    const line = new FairQueue<{ name: string }>(10);
     const [a1, a2, a3, b1, c1] = ['a1', 'a2', 'a3', 'b1', 'c1'].map((name) => ({ name })) as [
       { name: string },
       { name: string },

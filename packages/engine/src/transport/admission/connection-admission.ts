@@ -7,13 +7,13 @@ import type { DescriptorReserve } from './descriptor-reserve.js';
 import { WaitingConnections } from './waiting-connections.js';
 
 export interface AdmissionOptions {
-  /** Name of the listener, for the log and the counters. */
+  /** Name of the listener in logs and counters. */
   readonly listener: string;
-  /** Connections of the listener, whatever they do. */
+  /** Largest number of connections of the listener. */
   readonly most: number;
-  /** Connections of one address that wait for their client. */
+  /** Largest number of connections of one address that wait for their client. */
   readonly mostWaitingPerAddress: number;
-  /** Proxies, behind each of which are many clients: they have no bound of their own. */
+  /** Addresses of proxies. Each carries many clients, so a proxy has no bound of its own. */
   readonly trustedProxies: AddressRanges;
   readonly descriptors: DescriptorReserve;
   readonly logger: Logger;
@@ -21,13 +21,13 @@ export interface AdmissionOptions {
 }
 
 /**
- * Decides which TCP connections of a listener may stay. A connection waits while its client has to send the next bytes; a waiting
- * connection is closed when a new one needs its place. A new connection is dropped only when none waits. Both are counted, and logged
- * at most once a minute.
+ * Decides which TCP connections of a listener may stay. A connection waits while its client has to send the next bytes. The listener closes
+ * the oldest waiting connection when a new one needs its place. It drops a new connection only when no connection waits. Both events are
+ * counted, and logged at most once a minute.
  */
 export class ConnectionAdmission {
   readonly #options: AdmissionOptions;
-  /** Each open connection with the key of its address; `undefined`: it comes from a trusted proxy. */
+  /** Each open connection with the group of its address, or `undefined` behind a trusted proxy. */
   readonly #sockets = new Map<Socket, string | undefined>();
   readonly #waiting: WaitingConnections<Socket>;
   readonly #evictedLine = new RepeatedLine();
@@ -40,12 +40,12 @@ export class ConnectionAdmission {
     options.descriptors.addListener(this.#evictOldest);
   }
 
-  /** Connections that are open now. */
+  /** Open connections. */
   get sockets(): Iterable<Socket> {
     return this.#sockets.keys();
   }
 
-  /** Takes a new connection, which waits from now on; false: it was dropped. */
+  /** Takes a new connection, which waits from now on. Returns `false` if the connection was dropped. */
   admit(socket: Socket): boolean {
     const { descriptors, most, trustedProxies } = this.#options;
     const isShort = descriptors.add(socket);
@@ -59,18 +59,21 @@ export class ConnectionAdmission {
     return true;
   }
 
-  /** The listener is closed. */
+  /** Drops all connections of the closed listener. */
   close(): void {
     this.#options.descriptors.removeListener(this.#evictOldest);
     for (const socket of this.#sockets.keys()) socket.destroy();
   }
 
-  /** The client has to send the next bytes. Call it again when some came: the connection that has waited longest goes first. */
+  /**
+   * Notes that the client has to send the next bytes. Callers repeat this after some bytes, because the connection that has waited longest
+   * is closed first.
+   */
   wait(socket: Socket): void {
     if (this.#sockets.has(socket)) this.#waiting.add(socket, this.#sockets.get(socket));
   }
 
-  /** The engine has to answer: the connection is not closed for another one. */
+  /** Notes that the engine has to answer. The connection is then not closed in favour of another one. */
   engage(socket: Socket): void {
     this.#waiting.delete(socket);
   }
@@ -86,7 +89,7 @@ export class ConnectionAdmission {
   #evict(socket: Socket): void {
     const { listener, logger, counters } = this.#options;
     socket.destroy();
-    // Its descriptor is free now; its event comes later.
+    // The descriptor is free now, but the `close` event comes later.
     this.#forget(socket);
     counters.add('idle_connection_evicted');
     this.#evictedLine.add((times) => logger.warn('idle_connections_evicted', { listener, times, open: this.#sockets.size }));

@@ -4,34 +4,34 @@ import type { Socket } from 'node:net';
 const LEAST_RESERVE = 16;
 const MOST_RESERVE = 256;
 
-/** Closes the connection that has waited longest; false: none waits. */
+/** Closes the connection that has waited longest. Returns `false` if none waits. */
 type EvictIdle = () => boolean;
 
 /**
- * Keeps some descriptors of the process back, for files and for connections that the engine opens itself. When no descriptor is left, libuv
- * closes new connections without any event; with the reserve, the engine sees each connection that it can't keep.
+ * Keeps some file descriptors free for files and for connections that the engine opens itself. When no descriptor is left, libuv closes new
+ * connections without any event. With the reserve, the engine sees each connection that it cannot keep.
  *
- * The system gives out the lowest free number. So a number in the reserve, when no connection has one yet, says exactly how many
- * descriptors are open. From then on connections are counted, until all numbers of the reserve are free again.
+ * The system always gives the lowest free number. So the first connection whose number lies in the reserve shows exactly how many
+ * descriptors are open. From then on the reserve counts connections, until all its numbers are free again.
  */
 export class DescriptorReserve {
-  /** Descriptors that the process may have open. */
+  /** Descriptors that the process may open. */
   readonly limit: number;
   readonly #usable: number;
   readonly #evictors = new Set<EvictIdle>();
-  /** Open connections of all listeners, each with whether its number lies in the reserve. */
+  /** Open connections of all listeners. The value says whether the number of the descriptor lies in the reserve. */
   readonly #connections = new Map<Socket, boolean>();
   #inReserve = 0;
-  /** Descriptors that are no connections, as of the latest exact count. */
+  /** Open descriptors that are no connections, at the latest exact count. */
   #others = 0;
 
-  /** `limit` undefined: nothing is known, and there is never a shortage. */
+  /** Without a `limit` nothing is known, and the reserve never reports a shortage. */
   constructor(limit: number | undefined) {
     this.limit = limit ?? Number.POSITIVE_INFINITY;
     this.#usable = this.limit - Math.min(MOST_RESERVE, Math.max(LEAST_RESERVE, Math.floor(this.limit / 32)));
   }
 
-  /** The bound that the system has set for this process. */
+  /** Returns the reserve for the limit that the system has set for this process. */
   static ofProcess(): DescriptorReserve {
     try {
       const soft = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
@@ -41,7 +41,7 @@ export class DescriptorReserve {
     }
   }
 
-  /** A listener whose idle connections may be closed when another listener needs a descriptor. */
+  /** Adds a listener whose idle connections may be closed when another listener needs a descriptor. */
   addListener(evictIdle: EvictIdle): void {
     this.#evictors.add(evictIdle);
   }
@@ -50,7 +50,7 @@ export class DescriptorReserve {
     this.#evictors.delete(evictIdle);
   }
 
-  /** Counts a new connection; true: it took one descriptor too many. */
+  /** Counts a new connection. Returns `true` if it has taken one descriptor too many. */
   add(socket: Socket): boolean {
     const { _handle: handle } = socket as { readonly _handle?: { readonly fd?: number } | null };
     const number = handle?.fd ?? -1;
@@ -61,13 +61,13 @@ export class DescriptorReserve {
     return this.#inReserve > 0 && this.#others + this.#connections.size > this.#usable;
   }
 
-  /** The descriptor of a connection is free again. Idempotent. */
+  /** Notes that the descriptor of a connection is free again. Idempotent. */
   delete(socket: Socket): void {
     if (this.#connections.get(socket) === true) this.#inReserve--;
     this.#connections.delete(socket);
   }
 
-  /** Closes the idle connection of some listener, preferably of this one; false: none of them has any. */
+  /** Closes an idle connection, preferably one of the caller's listener. Returns `false` if no listener has any. */
   evictIdle(own: EvictIdle): boolean {
     if (own()) return true;
     for (const evict of this.#evictors) if (evict !== own && evict()) return true;

@@ -14,7 +14,7 @@ export class UpgradeBudget {
     return this.#count;
   }
 
-  /** Takes one more; false: there is no room for it. */
+  /** Takes one more upgrade. Returns `false` if the budget is used up. */
   take(chars: number): boolean {
     if (this.#count >= this.#most || this.#chars + chars > this.#mostChars) return false;
     this.#count++;

@@ -1,20 +1,20 @@
 /** Bounds of the connections that wait for their client. */
 export interface WaitingBounds {
-  /** Connections that wait, of all addresses together. */
+  /** Largest number of waiting connections of all addresses together. */
   readonly most: number;
-  /** The same of one address. */
+  /** Largest number of waiting connections of one address. */
   readonly mostPerAddress: number;
 }
 
 /**
- * Connections whose client has to send the next bytes, in the order in which they began to wait. A connection beyond a bound is not
- * refused. Instead the one that has waited longest is evicted: of the same address, if that bound was hit. So idle connections
- * never keep a new client out.
+ * Connections whose client has to send the next bytes, in the order in which they began to wait. A connection above a bound is not refused.
+ * Instead, the connection that has waited longest is evicted, within the same address if that bound was hit. So idle connections never keep
+ * a new client out.
  */
 export class WaitingConnections<T extends object> {
   readonly #bounds: WaitingBounds;
   readonly #evict: (connection: T) => void;
-  /** Each connection with its address; `undefined`: an address without a bound of its own. */
+  /** Each connection with its address, or `undefined` if the address has no bound. */
   readonly #waiting = new Map<T, string | undefined>();
   readonly #byAddress = new Map<string, Set<T>>();
 
@@ -27,7 +27,7 @@ export class WaitingConnections<T extends object> {
     return this.#waiting.size;
   }
 
-  /** Adds a connection as the newest, also if it waits already. */
+  /** Adds a connection as the newest one, also if it waits already. */
   add(connection: T, address: string | undefined): void {
     this.delete(connection);
     this.#waiting.set(connection, address);
@@ -40,7 +40,7 @@ export class WaitingConnections<T extends object> {
     if (this.#waiting.size > this.#bounds.most) this.evictOldest();
   }
 
-  /** The client has sent what was missing, or the connection has ended. */
+  /** Notes that the client has sent the missing bytes, or that the connection has ended. */
   delete(connection: T): void {
     const address = this.#waiting.get(connection);
     if (!this.#waiting.delete(connection) || address === undefined) return;
@@ -49,7 +49,7 @@ export class WaitingConnections<T extends object> {
     if (same?.size === 0) this.#byAddress.delete(address);
   }
 
-  /** Evicts the connection that has waited longest; returns false if none waits. */
+  /** Evicts the connection that has waited longest. Returns `false` if none waits. */
   evictOldest(): boolean {
     return this.#evictFirst(this.#waiting.keys());
   }

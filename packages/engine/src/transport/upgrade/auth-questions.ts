@@ -2,32 +2,32 @@ import { LIMITS } from '@rivulet/protocol';
 import type { Logger } from '../../logging/logger.js';
 import { RepeatedLine } from '../../logging/repeated-line.js';
 import type { Clock } from '../../structures/clock.js';
-import { FairLine } from './fair-line.js';
+import { FairQueue } from './fair-queue.js';
 import { RefusedCredentials } from './refused-credentials.js';
 import type { UpgradeRequest } from './upgrade-request.js';
 
 export interface AuthQuestionsOptions {
-  /** For logs: `worker` or `stream`. */
+  /** Name of the listener in logs: `worker` or `stream`. */
   readonly listener: string;
-  /** Milliseconds that a question may wait for its turn. */
+  /** Milliseconds that a call may wait for its turn. */
   readonly waitMs: number;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-/** Notes about a credential, for the requests that come with it next. */
+/** Records how the auth function judged a credential, for later requests with the same credential. */
 export interface CredentialMemory {
-  /** The auth function said no. Asked again it would say the same. */
+  /** Records that the auth function refused. It would refuse the same credential again. */
   refused(): void;
-  /** The auth function failed, which may pass sooner. */
+  /** Records that the auth function failed. This record expires sooner. */
   failed(): void;
 }
 
-export type Asked<T> =
+export type AuthCallResult<T> =
   | { readonly kind: 'answered'; readonly answer: T }
-  /** The credential was refused lately, and nobody was asked. */
+  /** The credential was refused recently, so the auth function was not called. */
   | { readonly kind: 'refused' }
-  /** Too many questions wait, or this one has waited too long, or its client has left. */
+  /** Too many calls wait, or this one waited too long, or its client has left. */
   | { readonly kind: 'busy' };
 
 type Turn = 'ask' | 'busy';
@@ -37,13 +37,13 @@ interface Waiter {
 }
 
 /**
- * The questions of one listener to its auth function: at most `LIMITS.authQuestions` at a time. Others wait, and the addresses of their
- * clients take turns. No request is refused because of its address. A credential that was refused is refused again without a question.
+ * Calls the auth function of one listener, at most `LIMITS.authQuestions` times at once. Further calls wait, and the addresses of their
+ * clients take turns. No request is refused because of its address. A credential that was refused is refused again without a call.
  */
 export class AuthQuestions {
   readonly #options: AuthQuestionsOptions;
   readonly #refused: RefusedCredentials;
-  readonly #line = new FairLine<Waiter>(LIMITS.authWaiting);
+  readonly #line = new FairQueue<Waiter>(LIMITS.authWaiting);
   readonly #full: RepeatedLine;
   readonly #again: RepeatedLine;
   #asking = 0;
@@ -55,18 +55,18 @@ export class AuthQuestions {
     this.#again = new RepeatedLine(options.clock);
   }
 
-  /** Questions that are not answered yet, those that wait for their turn included. */
+  /** Number of calls that have not ended, including those that wait. */
   get open(): number {
     return this.#asking + this.#line.size;
   }
 
-  /** Runs `question` when it is the turn of the request. `credential` is the digest of what the request brings. */
+  /** Runs `question` when it is the turn of this request. `credential` is the digest of the credential. */
   async ask<T>(
     request: Pick<UpgradeRequest, 'addressGroup' | 'whenGone'>,
     credential: string,
     question: (memory: CredentialMemory) => Promise<T>,
-  ): Promise<Asked<T>> {
-    // An auth function may decide by the address.
+  ): Promise<AuthCallResult<T>> {
+    // An auth function may decide by the address, so the address is part of the key.
     const key = `${credential} ${request.addressGroup}`;
     if (this.#refused.has(key)) return this.#refuseAgain();
     if (this.#asking < LIMITS.authQuestions) this.#asking++;
@@ -85,7 +85,7 @@ export class AuthQuestions {
     }
   }
 
-  /** Resolves when another question has left its place to this one. */
+  /** Resolves with `ask` when an earlier call has ended, or with `busy` when this call gives up. */
   #wait({ addressGroup, whenGone }: Pick<UpgradeRequest, 'addressGroup' | 'whenGone'>): Promise<Turn> {
     return new Promise((resolve) => {
       let stopWatching: (() => void) | undefined;

@@ -2,19 +2,19 @@ import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import { type AddressRanges, addressGroup, plainAddress } from '../../structures/ip-address.js';
 
-/** Where a request comes from: the peer of the socket, or the client that a trusted proxy names. */
+/** The origin of a request: the peer of the socket, or the client that a trusted proxy names. */
 export interface ClientAddress {
-  /** IPv4 addresses are never in their IPv6 form. */
+  /** Address of the client. An IPv4 address is never in its IPv6 form. */
   readonly address: string;
-  /** 0 when a proxy names the client without a port. */
+  /** Port of the client, or 0 when a proxy names none. */
   readonly port: number;
   /** The key by which limits count clients: an IPv4 address, or the /64 network of an IPv6 address. */
   readonly group: string;
-  /** How the client reached the trusted proxy; `undefined` when no trusted proxy says it. */
+  /** Scheme by which the client reached the trusted proxy. `undefined` when no trusted proxy names it. */
   readonly scheme: 'http' | 'https' | undefined;
 }
 
-/** Returns where a request comes from. `X-Forwarded-For` and `X-Forwarded-Proto` count only when the peer is a trusted proxy. */
+/** Returns the origin of a request. `X-Forwarded-For` and `X-Forwarded-Proto` count only when the peer is a trusted proxy. */
 export function clientAddress(request: Pick<IncomingMessage, 'headers' | 'socket'>, trusted: AddressRanges): ClientAddress {
   const { remoteAddress = '', remotePort = 0 } = request.socket;
   const peer = plainAddress(remoteAddress);
@@ -29,15 +29,15 @@ interface Hop {
 }
 
 /**
- * The rightmost entry that is no trusted proxy: each proxy appends the peer that it saw, and whatever stands left of that entry the
- * client may have written itself. When all are trusted, the leftmost one.
+ * Returns the rightmost entry that is no trusted proxy. Each proxy appends the peer that it saw, so the client may have invented everything
+ * to the left of that entry. If all entries are trusted, the leftmost one counts.
  */
 function forwardedFor(line: string, trusted: AddressRanges): Hop | undefined {
   let client: Hop | undefined;
   for (let end = line.length; end > 0; ) {
     const comma = line.lastIndexOf(',', end - 1);
     const hop = readHop(line.slice(comma + 1, end).trim());
-    // An entry that is no address says nothing of who stands left of it.
+    // An entry that is no address makes the entries to its left worthless.
     if (hop === undefined) return client;
     client = hop;
     if (!trusted.contains(hop.address)) return client;
@@ -46,7 +46,7 @@ function forwardedFor(line: string, trusted: AddressRanges): Hop | undefined {
   return client;
 }
 
-/** `1.2.3.4`, `1.2.3.4:5678`, `2001:db8::1` or `[2001:db8::1]:5678`. */
+/** Reads `1.2.3.4`, `1.2.3.4:5678`, `2001:db8::1` or `[2001:db8::1]:5678`. */
 function readHop(entry: string): Hop | undefined {
   if (isIP(entry) !== 0) return { address: plainAddress(entry), port: 0 };
   const found = /^(?:\[([\da-f:.]{2,45})\]|([\d.]{7,15}))(?::(\d{1,5}))?$/i.exec(entry);
@@ -54,7 +54,7 @@ function readHop(entry: string): Hop | undefined {
   return isIP(address) === 0 ? undefined : { address: plainAddress(address), port: Number(found?.[3] ?? 0) };
 }
 
-/** The entry of the nearest proxy, which is the trusted one. */
+/** Returns the last entry. It comes from the nearest proxy, which is the trusted one. */
 function schemeOf(line: string): 'http' | 'https' | undefined {
   const scheme = line
     .slice(line.lastIndexOf(',') + 1)

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { UpgradeRequest } from './upgrade-request.js';
 
-/** Headers that differ from one request to the next of the same client, and so tell nothing of who it is. */
+/** Headers that differ from one request of a client to the next, and so do not identify the client. */
 const PER_REQUEST = new Set([
   'sec-websocket-key',
   'date',
@@ -19,8 +19,8 @@ const PER_REQUEST = new Set([
 ]);
 
 /**
- * Stands for all by which an auth function may tell who asks: path, query and headers. Where a token is found among them is known to
- * that function alone. Nothing can be read back from it.
+ * Returns a digest of everything by which an auth function may identify a client: path, query and headers. Only that function knows where
+ * the token is, so all of them count. Nobody can read the token back from the digest.
  */
 export function credentialDigest(request: UpgradeRequest): string {
   const hash = createHash('sha256').update(JSON.stringify([request.path, request.rawQuery]));

@@ -3,13 +3,13 @@ import { isIP } from 'node:net';
 import { isLoopback, plainAddress } from '../../structures/ip-address.js';
 
 export interface HostRule {
-  /** Names and addresses that `Host` may have beside those of this machine. */
+  /** Names and addresses that `Host` may have in addition to those of this machine. */
   readonly allowed: readonly string[];
-  /** On a loopback bind `Host` is checked even when `allowed` is empty. This stops pages whose name was rebound to 127.0.0.1. */
+  /** Whether a listener on loopback checks `Host` even if `allowed` is empty. This stops pages whose name was rebound to 127.0.0.1. */
   readonly guardsLoopback: boolean;
 }
 
-/** Returns whether the `Host` of a request is one of this listener, which is bound to `boundTo`. */
+/** Returns whether the `Host` of a request names this listener, which is bound to `boundTo`. */
 export function isHostAllowed(request: Pick<IncomingMessage, 'rawHeaders'>, rule: HostRule, boundTo: string): boolean {
   if (rule.allowed.length === 0 && !(rule.guardsLoopback && isLoopback(boundTo))) return true;
   const name = hostName(onlyHost(request.rawHeaders));
@@ -17,19 +17,21 @@ export function isHostAllowed(request: Pick<IncomingMessage, 'rawHeaders'>, rule
   return isOfThisMachine(name) || name === plainAddress(boundTo) || rule.allowed.some((allowed) => hostName(allowed) === name);
 }
 
-/** Names that no attacker can bind to another machine. */
+/** Returns whether no attacker can bind this name to another machine. */
 function isOfThisMachine(name: string): boolean {
   if (isIP(name) !== 0) return name === '127.0.0.1' || (name.includes(':') && isLoopback(name));
   return name === 'localhost' || /[^.]\.localhost$/.test(name);
 }
 
-/** The value of the header when it stands there exactly once. */
+/** Returns the value of the header if the request has exactly one, else the empty string. */
 function onlyHost(rawHeaders: readonly string[]): string {
   const values = rawHeaders.filter((_value, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === 'host');
   return values.length === 1 ? (values[0] ?? '') : '';
 }
 
-/** The name or address of a `Host`, in lower case, without port, brackets and the dot of a full name; `undefined` for any other text. */
+/**
+ * Returns the name or address of a `Host` in lower case, without port, brackets and trailing dot. Returns `undefined` for any other text.
+ */
 function hostName(host: string): string | undefined {
   const found = /^(?:\[([\da-f:.]{2,45})\]|([\w.-]{1,255}))(?::\d{0,5})?$/i.exec(host);
   if (found?.[1] !== undefined) return isIP(found[1]) === 6 ? plainAddress(found[1]) : undefined;

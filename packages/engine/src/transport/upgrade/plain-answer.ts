@@ -1,18 +1,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** How a listener of WebSockets answers requests that are no upgrades. */
+/** The answers of a WebSocket listener to requests that are no upgrades. */
 export interface PlainAnswer {
   /** `stream`, `worker` or `guest`. */
   readonly listener: string;
-  /** Paths whose `GET` tells which listener this is. */
+  /** Paths on which a `GET` returns the name of the listener. */
   readonly paths: readonly string[];
-  /** Of that answer. The stream listener is asked on purpose; at another one the client has the wrong port. */
+  /** Status of that answer: 200 on the stream listener, 426 elsewhere, because a client there has the wrong port. */
   readonly status: 200 | 426;
 }
 
 /**
- * `GET /` names the listener, readable by pages of any origin, so that a client that can't connect learns what has this port. Everything
- * else is answered 426, as is an upgrade whose `Upgrade` header a proxy has dropped.
+ * Answers a plain HTTP request. `GET /` returns the name of the listener, and pages of any origin may read it. So a client that can't
+ * connect learns which listener has this port. All other requests get 426, and so does an upgrade whose `Upgrade` header was dropped by a
+ * proxy.
  */
 export function answerPlain(request: IncomingMessage, response: ServerResponse, { listener, paths, status }: PlainAnswer): void {
   const [path = ''] = (request.url ?? '').split('?', 1);

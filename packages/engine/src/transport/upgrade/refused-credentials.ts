@@ -1,6 +1,6 @@
 import type { Clock } from '../../structures/clock.js';
 
-/** Remembers, as digests and for a while, the credentials that an auth function refused. A full memory forgets the oldest refusal. */
+/** Remembers the digests of credentials that an auth function refused. When the memory is full, it forgets the oldest refusal. */
 export class RefusedCredentials {
   readonly #until = new Map<string, number>();
   readonly #most: number;
@@ -11,6 +11,7 @@ export class RefusedCredentials {
     this.#clock = clock;
   }
 
+  /** Remembers a refusal for this time. */
   add(digest: string, milliseconds: number): void {
     this.#until.delete(digest);
     this.#until.set(digest, this.#clock.monotonic() + milliseconds);

@@ -1,7 +1,10 @@
 import { percentDecode } from '@rivulet/protocol';
 import type { UpgradeRequest } from './upgrade-request.js';
 
-/** Headers as an auth function gets them, names in lower case. Cookies only from pages of the listener's own host or of an allowed origin. */
+/**
+ * Returns the headers for an auth function, with names in lower case. It passes cookies only from pages of the listener's own host or of an
+ * allowed origin.
+ */
 export function headersForAuth(request: UpgradeRequest, allowedOrigins: readonly string[]): Readonly<Record<string, string>> {
   const headers: Record<string, string> = Object.create(null);
   for (const [name, value] of Object.entries(request.headers)) {
@@ -15,14 +18,14 @@ function mayUseCookies(request: UpgradeRequest, allowedOrigins: readonly string[
   const { origin, host } = request.headers;
   if (origin === undefined || allowedOrigins.includes(origin)) return true;
   if (host === undefined) return false;
-  // A trusted proxy knows how the page was reached. Without one both are possible, as a proxy may end TLS.
+  // A trusted proxy names the scheme of the page. Without it both schemes are possible, because a proxy may terminate TLS.
   const schemes = request.scheme === undefined ? ['http', 'https'] : [request.scheme];
   return schemes.some((scheme) => origin === `${scheme}://${host}`);
 }
 
 /**
- * Query parameters as the auth function gets them: repeated keys collect in order, a key without `=` has the value `""`, empty keys
- * are skipped. Percent sequences are decoded; `+` stays a plus, since tokens contain it.
+ * Returns the query parameters for an auth function. Repeated keys collect their values in order, a key without `=` has the value `""`, and
+ * empty keys are skipped. It decodes percent sequences, but keeps `+`, because tokens contain it.
  */
 export function decodeQuery(rawQuery: string): Record<string, string[]> {
   const parameters: Record<string, string[]> = Object.create(null);

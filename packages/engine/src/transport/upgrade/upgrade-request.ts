@@ -1,21 +1,21 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** What a gateway may know of a WebSocket upgrade before it decides. */
+/** The facts about a WebSocket upgrade on which a gateway decides. */
 export interface UpgradeRequest {
-  /** Path as sent, still percent-encoded, without the query. */
+  /** Path as the client sent it, still percent-encoded, without the query. */
   readonly path: string;
-  /** Query as sent, without the question mark; never logged. */
+  /** Query as the client sent it, without the question mark. The engine never logs it. */
   readonly rawQuery: string;
   readonly headers: IncomingHttpHeaders;
-  /** Sub-protocols in the order offered. */
+  /** Sub-protocols in the order of the offer. */
   readonly protocols: readonly string[];
-  /** The client that a trusted proxy names, else the peer of the socket. */
+  /** Address of the client that a trusted proxy names, else of the peer of the socket. */
   readonly remoteAddress: string;
   readonly remotePort: number;
-  /** The key by which limits count clients, as in `ClientAddress`. */
+  /** The key by which limits count clients. See `ClientAddress`. */
   readonly addressGroup: string;
-  /** How the client reached a trusted proxy; `undefined` when none says it. */
+  /** Scheme by which the client reached a trusted proxy. `undefined` when no proxy names it. */
   readonly scheme: 'http' | 'https' | undefined;
-  /** Calls back once when the client leaves; returns how to stop that. Absent where nobody can leave. */
+  /** Calls `callback` once when the client leaves. Returns a function that stops this. Absent where a client cannot leave. */
   readonly whenGone?: (callback: () => void) => () => void;
 }

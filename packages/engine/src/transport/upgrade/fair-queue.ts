@@ -1,5 +1,5 @@
-/** A bounded line that serves its groups in turn, and the members of a group in the order of their arrival. */
-export class FairLine<T extends object> {
+/** A bounded queue. It serves its groups in turn, and the members of a group in the order of their arrival. */
+export class FairQueue<T extends object> {
   readonly #groups = new Map<string, Set<T>>();
   readonly #most: number;
   #size = 0;
@@ -12,7 +12,7 @@ export class FairLine<T extends object> {
     return this.#size;
   }
 
-  /** Returns who finds no place: `undefined`, the newest member of the largest group, or the new member itself. */
+  /** Adds a member. Returns the member that loses its place: none, the newest member of the largest group, or the new member itself. */
   add(group: string, member: T): T | undefined {
     const crowded = this.#size < this.#most ? undefined : this.#makeRoom(group, member);
     if (crowded === member) return member;
@@ -23,6 +23,7 @@ export class FairLine<T extends object> {
     return crowded;
   }
 
+  /** Removes a member, if it waits. */
   delete(group: string, member: T): void {
     const members = this.#groups.get(group);
     if (members?.delete(member) !== true) return;
@@ -36,7 +37,7 @@ export class FairLine<T extends object> {
       const [member] = members;
       if (member === undefined) continue;
       this.delete(group, member);
-      // A group that was served goes behind all others.
+      // The served group moves behind all others.
       if (this.#groups.delete(group)) this.#groups.set(group, members);
       return member;
     }
