@@ -8,7 +8,8 @@ import type { Logger } from '../logging/logger.js';
 import type { Clock } from '../structures/clock.js';
 import type { DescriptorReserve } from '../transport/admission/descriptor-reserve.js';
 import { isHostAllowed } from '../transport/upgrade/host-check.js';
-import { Exchange, type ExchangeContext } from './exchange.js';
+import { Exchange } from './exchange.js';
+import type { ExchangeContext } from './exchange-context.js';
 import { HttpListener } from './http-listener.js';
 import { BodyIntake } from './request/body-intake.js';
 import type { HttpRequest } from './request/http-request.js';
@@ -34,7 +35,7 @@ export interface HttpModuleOptions {
 
 /** `http` triggers: the port, the routes, and the requests that are under way (spec HT). */
 export class HttpModule implements TriggerProvider {
-  readonly #room: ExchangeContext;
+  readonly #context: ExchangeContext;
   readonly #listener: HttpListener;
   readonly #table = new RouteTable();
   /** Routes of sessions with rules serve what no other route does. */
@@ -50,7 +51,7 @@ export class HttpModule implements TriggerProvider {
     };
     const unsent = new UnsentResponses(LIMITS.httpUnsentBytes, clock);
     const slots = new Slots(config.concurrentRequests, LIMITS.httpWaiting);
-    this.#room = {
+    this.#context = {
       config,
       fabric,
       channels,
@@ -99,7 +100,7 @@ export class HttpModule implements TriggerProvider {
 
   /** No new requests: 503 on connections that are open. Event streams, which have no end, are cut. */
   stopAccepting(): void {
-    this.#room.stopping = true;
+    this.#context.stopping = true;
     this.#listener.stopAccepting();
     for (const exchange of this.#exchanges) if (exchange.endless) exchange.abort();
   }
@@ -107,15 +108,15 @@ export class HttpModule implements TriggerProvider {
   /** Resolves when the requests under way are answered and the answers are sent, or when the time is over. */
   async drain(): Promise<void> {
     const unsent = await this.#listener.drain(LIMITS.drainMs);
-    if (unsent > 0) this.#room.logger.warn('requests_cut_off', { requests: unsent });
+    if (unsent > 0) this.#context.logger.warn('requests_cut_off', { requests: unsent });
   }
 
   /** Drops what is left. */
   async close(): Promise<void> {
     for (const exchange of this.#exchanges) exchange.abort();
     await this.#listener.close();
-    this.#room.intakes.held.close();
-    this.#room.intakes.streamed.close();
+    this.#context.intakes.held.close();
+    this.#context.intakes.streamed.close();
   }
 
   /** Whatever a request makes fail ends its connection and nothing else. */
@@ -126,14 +127,14 @@ export class HttpModule implements TriggerProvider {
     try {
       this.#serve(http);
     } catch (error) {
-      this.#room.logger.error('http_exchange_failed', { error: error instanceof Error ? error.stack : String(error) });
+      this.#context.logger.error('http_exchange_failed', { error: error instanceof Error ? error.stack : String(error) });
       request.socket.destroy();
     }
   }
 
   #serve(http: HttpRequest): void {
     const { request, response } = http;
-    const { cors, config } = this.#room;
+    const { cors, config } = this.#context;
     if (!isHostAllowed(request, { allowed: config.allowedHosts, guardsLoopback: false }, ''))
       return this.#refuse(response, 403, 'HOST_NOT_ALLOWED', 'this Host is not in allowed_hosts of iii-http');
     cors.apply(request, response);
@@ -141,10 +142,10 @@ export class HttpModule implements TriggerProvider {
       return this.#refuse(response, 431, 'HEADERS_TOO_LARGE', `a request may have ${LIMITS.httpHeaders} headers`);
     if (request.headers.upgrade?.toLowerCase() === 'websocket')
       return this.#refuse(response, 400, 'INVALID_ARGUMENTS', 'this port answers HTTP requests; connect WebSockets to the stream port');
-    if (this.#room.stopping) return this.#refuse(response, 503, 'ENGINE_STOPPING', 'the engine stops; try again later');
+    if (this.#context.stopping) return this.#refuse(response, 503, 'ENGINE_STOPPING', 'the engine stops; try again later');
     if (cors.preflight(request, response)) return;
     const { path, query } = readRequestTarget(request.url ?? '/');
-    const match = this.#match(request.method ?? 'GET', withoutPrefix(path, this.#room.config.pathPrefix));
+    const match = this.#match(request.method ?? 'GET', withoutPrefix(path, this.#context.config.pathPrefix));
     if (match.kind === 'none') return this.#refuse(response, 404, 'NOT_FOUND', 'Not Found');
     if (match.kind === 'wrong_method') {
       // oxlint-disable-next-line eslint/no-restricted-properties -- methods come from a closed list
@@ -153,7 +154,7 @@ export class HttpModule implements TriggerProvider {
       return;
     }
     const { route, parameters } = match;
-    const exchange: Exchange = new Exchange(this.#room, { ...http, route, query, parameters }, () => {
+    const exchange: Exchange = new Exchange(this.#context, { ...http, route, query, parameters }, () => {
       this.#exchanges.delete(exchange);
     });
     this.#exchanges.add(exchange);
@@ -170,6 +171,6 @@ export class HttpModule implements TriggerProvider {
   }
 
   #refuse(response: ServerResponse, status: number, code: ErrorCode, message: string): void {
-    sendValue(response, jsonResponse(status, { error: { code, message } }), this.#room.cors);
+    sendValue(response, jsonResponse(status, { error: { code, message } }), this.#context.cors);
   }
 }

@@ -210,11 +210,6 @@ describe('a key that is not taken as it stands', () => {
     ['save_interval_ms', state(kv('save_interval_ms: -1')), '-1 counts as 5000: '],
     ['save_interval_ms', state(kv('save_interval_ms: soon')), '"soon" counts as 5000: '],
     ['save_interval_ms', stream(kv('save_interval_ms: 200.5')), '200.5 counts as 200: '],
-    ['pong_timeout_ms', stream('ping_interval_ms: 5000, pong_timeout_ms: 6000'), '6000 counts as 5000: '],
-    ['pong_timeout_ms', worker('ping_interval_ms: 5000, pong_timeout_ms: 6000'), '6000 counts as 5000: '],
-    ['max_in_flight_calls', worker('max_in_flight_calls: 5000, rbac: {}'), '5000 counts as 1024: '],
-    ['max_value_bytes', state('max_value_bytes: 9000000'), '9000000 counts as 8000000: '],
-    ['concurrency_request_limit', http('concurrency_request_limit: 0'), '0 counts as 1: '],
   ])('is warned of: %s in %s', (key, text, says) => {
     const config = load(text);
     const found = config.warnings.filter(({ code }) => code === 'value_changed');
@@ -222,6 +217,27 @@ describe('a key that is not taken as it stands', () => {
     expect(found[0]?.message).toContain(`${key}: `);
     // What counts is what is printed.
     expect(warningCodes(load(stringify(describeConfig(config))))).not.toContain('value_changed');
+  });
+
+  it.each([
+    ['pong_timeout_ms', stream('ping_interval_ms: 5000, pong_timeout_ms: 6000'), '6000 would count as 5000: '],
+    ['pong_timeout_ms', worker('ping_interval_ms: 5000, pong_timeout_ms: 6000'), '6000 would count as 5000: '],
+    ['max_in_flight_calls', worker('max_in_flight_calls: 5000, rbac: {}'), '5000 would count as 1024: '],
+    ['max_value_bytes', state('max_value_bytes: 9000000'), '9000000 would count as 8000000: '],
+    ['concurrency_request_limit', http('concurrency_request_limit: 0'), '0 would count as 1: '],
+  ])('is an error, and a warning with --lenient-config: %s in %s', (key, text, says) => {
+    expect(problemsOf(text)).toMatchObject([
+      { key: expect.stringMatching(new RegExp(`\\.${key}$`)), message: expect.stringContaining(says) },
+    ]);
+    const config = load(text, { lenient: true });
+    expect(config.warnings.filter(({ code }) => code === 'value_changed')).toMatchObject([{ message: expect.stringContaining(says) }]);
+    expect(warningCodes(load(stringify(describeConfig(config))))).not.toContain('value_changed');
+  });
+
+  it('is warned of in an entry with class, as older files have them', () => {
+    const { http: config, warnings } = load('modules: [{ class: modules::api::RestApiModule, config: { concurrency_request_limit: 0 } }]');
+    expect(config?.concurrentRequests).toBe(1);
+    expect(warnings).toContainEqual({ code: 'value_changed', message: expect.stringContaining('0 counts as 1: ') });
   });
 
   it.each([
@@ -233,13 +249,17 @@ describe('a key that is not taken as it stands', () => {
     expect(warningCodes(load(text))).not.toContain('value_changed');
   });
 
-  it.each(['rt', '/rt/', '/', '""', '/a b', '/a?b', '/a%20b', '5'])('is an error: the path_prefix %s', (prefix) => {
-    expect(problemsOf(stream(`path_prefix: ${prefix}`))).toMatchObject([{ key: 'workers[0].config.path_prefix' }]);
-  });
+  it.each(['rt', '/rt/', '/', '""', '/a b', '/a?b', '/a%20b', '5', '/a/../b', '/..', '/a/.', '/./a'])(
+    'is an error: the path_prefix %s',
+    (prefix) => {
+      expect(problemsOf(stream(`path_prefix: ${prefix}`))).toMatchObject([{ key: 'workers[0].config.path_prefix' }]);
+    },
+  );
 
   it('may be null: path_prefix', () => {
     expect(load(stream('path_prefix: null')).stream?.pathPrefix).toBeUndefined();
     expect(load(stream('path_prefix: /rt/v1')).stream?.pathPrefix).toBe('/rt/v1');
+    expect(load(stream('path_prefix: /.rt/..v1/v1..')).stream?.pathPrefix).toBe('/.rt/..v1/v1..');
   });
 });
 

@@ -41,12 +41,29 @@ export function readSection<S extends z.ZodObject>(schema: S, section: Section, 
   return schema.safeParse(input).data;
 }
 
-/** Warns when a value of the section counts as another one. A section without the key, or with `null`, has no such value. */
-export function warnOfChange({ value, path }: Section, key: string, counts: number, reason: string, findings: Findings): void {
+/**
+ * Warns that the engine uses another value than the file says. Files of other engines may rely on this, so it is no problem. A section
+ * without the key, or with `null`, says nothing.
+ */
+export function warnOfChange(section: Section, key: string, counts: number, reason: string, findings: Findings): void {
+  const text = changedValue(section, key, counts);
+  if (text !== undefined) findings.warn('value_changed', [...section.path, key], `${text} counts as ${counts}: ${reason}`);
+}
+
+/** Refuses a value that the engine cannot use as it is. An entry with `class`, and `--lenient-config`, get a warning and the value `counts`. */
+export function refuseChange(section: Section, key: string, counts: number, reason: string, findings: Findings): void {
+  const text = changedValue(section, key, counts);
+  if (text === undefined) return;
+  const path = [...section.path, key];
+  if (section.form === 'class') findings.warn('value_changed', path, `${text} counts as ${counts}: ${reason}`);
+  else findings.problemUnlessLenient('value_changed', path, `${text} would count as ${counts}: ${reason}; write ${counts}`);
+}
+
+/** Returns the value as the operator wrote it, or `undefined` if it is absent or the engine uses it as it is. */
+function changedValue({ value }: Section, key: string, counts: number): string | undefined {
   const written = isMapping(value) ? (value[key] ?? undefined) : undefined;
-  if (written === undefined || written === counts) return;
-  const text = typeof written === 'number' ? String(written) : shown(written);
-  findings.warn('value_changed', [...path, key], `${text} counts as ${counts}: ${reason}`);
+  if (written === undefined || written === counts) return undefined;
+  return typeof written === 'number' ? String(written) : shown(written);
 }
 
 /** Warns of entries of `allowed_origins` that no page sends, so that they allow nothing. `*` and `null` have a meaning. */

@@ -6,7 +6,7 @@ import type { Findings } from './findings.js';
 import { readAdapter, readStore } from './read-adapter.js';
 import type { WorkerEntry } from './read-entries.js';
 import { readRbac } from './read-rbac.js';
-import { isMapping, readSection, type Section, shown, warnOfChange, warnOfOrigins } from './read-section.js';
+import { isMapping, readSection, refuseChange, type Section, shown, warnOfOrigins } from './read-section.js';
 import { httpSchema, LOG_FORMATS, LOG_LEVELS, stateSchema, streamSchema, TOKEN_BOUND, workerManagerSchema } from './worker-schemas.js';
 
 /** Makes a path of the file absolute: paths are relative to the working directory, not to the file. */
@@ -93,7 +93,7 @@ export function readWorkerManager(entry: WorkerEntry, findings: Findings): Worke
     const time = `for ${values.handshake_timeout_ms} ms a peer may hold a connection without a whole request`;
     findings.warn('handshake_timeout_long', [...entry.config.path, 'handshake_timeout_ms'], `${time}; ${LONG_HANDSHAKE_MS} is the default`);
   }
-  warnOfPong(entry.config, values, findings);
+  checkPong(entry.config, values, findings);
   warnOfOrigins(values.allowed_origins, entry.config.path, findings);
   const authToken = readAuthToken(values.auth_token, [...entry.config.path, 'auth_token'], findings);
   if (values.rbac === undefined) return workerManagerConfig(values, { authToken });
@@ -102,7 +102,7 @@ export function readWorkerManager(entry: WorkerEntry, findings: Findings): Worke
   const rbac = readRbac(values.rbac, [...entry.config.path, 'rbac'], findings);
   if (rbac === undefined) return undefined;
   const maxInFlightCalls = Math.min(values.max_in_flight_calls, LIMITS.guestInFlightCalls);
-  warnOfChange(entry.config, 'max_in_flight_calls', maxInFlightCalls, 'it is the most that a session with rules may have', findings);
+  refuseChange(entry.config, 'max_in_flight_calls', maxInFlightCalls, 'a session with rules may have no more', findings);
   const config = { ...workerManagerConfig(values, { rbac }), maxInFlightCalls };
   const { value } = entry.config;
   // A message is parsed in one go, so what a guest may send is what it may hold up the engine with.
@@ -116,8 +116,8 @@ function pongTimeout(values: Pings): number {
   return Math.min(values.pong_timeout_ms, values.ping_interval_ms);
 }
 
-function warnOfPong(section: Section, values: Pings, findings: Findings): void {
-  warnOfChange(section, 'pong_timeout_ms', pongTimeout(values), 'a pong must come before the next ping, see ping_interval_ms', findings);
+function checkPong(section: Section, values: Pings, findings: Findings): void {
+  refuseChange(section, 'pong_timeout_ms', pongTimeout(values), 'a pong must come before the next ping, see ping_interval_ms', findings);
 }
 
 const LONG_HANDSHAKE_MS = 5_000;
@@ -144,7 +144,7 @@ export function readStream(entry: WorkerEntry, resolvePath: PathResolver, findin
   const values = readSection(streamSchema, entry.config, findings);
   const store = readStore('stream', adapterSection(entry), resolvePath, findings);
   if (values === undefined || store === undefined) return undefined;
-  warnOfPong(entry.config, values, findings);
+  checkPong(entry.config, values, findings);
   warnOfOrigins(values.allowed_origins, entry.config.path, findings);
   if (values.drain_delay_ms + values.drain_spread_ms > MAX_DRAIN_MS) {
     const sum = `drain_delay_ms and drain_spread_ms together exceed ${MAX_DRAIN_MS}`;
@@ -159,7 +159,7 @@ export function readState(entry: WorkerEntry, resolvePath: PathResolver, finding
   if (values === undefined || store === undefined) return undefined;
   const config = stateConfig(values, withSaveInterval(store, entry, values.save_interval_ms));
   const { maxValueBytes = LIMITS.valueBytes } = config;
-  warnOfChange(entry.config, 'max_value_bytes', maxValueBytes, 'it is the most that any item may have', findings);
+  refuseChange(entry.config, 'max_value_bytes', maxValueBytes, 'no item may have more', findings);
   return config;
 }
 
@@ -216,7 +216,7 @@ export function readHttp(entry: WorkerEntry, findings: Findings): HttpConfig | u
   if (values === undefined) return undefined;
   const config = httpConfig(values);
   warnOfOrigins(config.cors?.allowedOrigins ?? 'any', [...entry.config.path, 'cors'], findings);
-  warnOfChange(entry.config, 'concurrency_request_limit', config.concurrentRequests, 'at least one request must be worked on', findings);
+  refuseChange(entry.config, 'concurrency_request_limit', config.concurrentRequests, 'at least one request must be worked on', findings);
   return config;
 }
 

@@ -87,10 +87,10 @@ const allowedHosts = z
   .default([])
   .describe(HOSTS_BOUND);
 
-const PREFIX_PATH_BOUND = 'a path such as /rt, without a slash at its end, or null for none';
+const PREFIX_PATH_BOUND = 'a path such as /rt, without . and .. as parts and without a slash at its end, or null for none';
 const pathPrefix = z
   .string({ error: PREFIX_PATH_BOUND })
-  .regex(/^(\/[\w.~-]{1,64}){1,8}$/, { error: PREFIX_PATH_BOUND })
+  .regex(/^(\/(?!\.{1,2}(?:\/|$))[\w.~-]{1,64}){1,8}$/, { error: PREFIX_PATH_BOUND })
   .nullish()
   .describe(PREFIX_PATH_BOUND);
 

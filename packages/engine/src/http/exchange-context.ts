@@ -1,0 +1,38 @@
+import type { HttpConfig } from '../config/config.js';
+import type { Channels } from '../core/channels/channels.js';
+import type { Fabric } from '../core/fabric/fabric.js';
+import type { Logger } from '../logging/logger.js';
+import type { HttpRequest } from './request/http-request.js';
+import type { BodyIntakes } from './request/request-body.js';
+import type { Slots } from './request-slots.js';
+import type { Cors } from './response/cors.js';
+import type { UnsentResponses } from './response/unsent-responses.js';
+import type { Route } from './routes/route.js';
+
+/** The parts of a listener that all its exchanges use. */
+export interface ExchangeContext {
+  readonly config: HttpConfig;
+  readonly fabric: Fabric;
+  readonly channels: Channels;
+  readonly cors: Cors;
+  readonly slots: Slots;
+  /** Slots of requests whose bodies stream to their functions. */
+  readonly uploadSlots: Slots;
+  readonly intakes: BodyIntakes;
+  /** Bounds the values that clients have not taken yet. */
+  readonly unsent: UnsentResponses;
+  readonly logger: Logger;
+  /** Whether the engine stops. An endless response must not begin then. */
+  stopping: boolean;
+  /** Routes whose function has been reported because its result was no response. */
+  readonly reported: WeakSet<Route>;
+}
+
+/** A request with the route that serves it. */
+export interface RoutedRequest extends HttpRequest {
+  readonly route: Route;
+  /** Query as the client sent it, without the question mark. */
+  readonly query: string;
+  /** Path parameters of the route, decoded. */
+  readonly parameters: Readonly<Record<string, string>>;
+}

@@ -1,0 +1,166 @@
+import type { ChannelEnd } from '../core/channels/channel.js';
+
+/** The phase of one exchange. Each phase but the last two has one timer, and `time_over` reports its end. */
+export type ExchangePhase =
+  /** The engine waits for a slot or for the body, or calls the condition of the route. The timer is the deadline of the response. */
+  | { readonly kind: 'preparing' }
+  /** A middleware function decides about the request. The timer is the deadline of the response. */
+  | { readonly kind: 'middleware' }
+  /**
+   * The function works, and has neither returned nor sent a byte. `channelEnd` says how its response channel has ended, if it has. The
+   * timer is the deadline of the response.
+   */
+  | { readonly kind: 'calling'; readonly channelEnd?: ChannelEnd }
+  /**
+   * The function has returned nothing, so the response can only come through the channel. During the grace the function has to open the
+   * channel. After that, the timer is the deadline of the response.
+   */
+  | { readonly kind: 'awaiting_first_byte'; readonly timer: 'grace' | 'deadline' }
+  /** Status and headers have been sent, and the body comes through the channel. */
+  | { readonly kind: 'streaming' }
+  | { readonly kind: 'ended' };
+
+export type ExchangeEvent =
+  | { readonly kind: 'middleware_began' }
+  | { readonly kind: 'middleware_passed' }
+  /** The engine has called the function of the route. */
+  | { readonly kind: 'called' }
+  /** The function has ended. `hasWriter` says whether it has opened the response channel. */
+  | { readonly kind: 'returned'; readonly what: 'error' | 'value' | 'nothing'; readonly hasWriter: boolean }
+  | { readonly kind: 'head_sent' }
+  /**
+   * The response channel has ended. `complete` says whether the body has the announced length, `controlled` whether the function has set
+   * status or headers.
+   */
+  | { readonly kind: 'channel_ended'; readonly end: ChannelEnd; readonly complete: boolean; readonly controlled: boolean }
+  | { readonly kind: 'time_over'; readonly hasWriter: boolean }
+  /** The response has been sent, or the client has left. */
+  | { readonly kind: 'ended' };
+
+/** The work that a transition causes. */
+export type ExchangeAction =
+  | 'none'
+  | 'send_value'
+  | 'send_error'
+  /** Send status and headers without a body. */
+  | 'send_head'
+  /** Send 204. */
+  | 'send_nothing'
+  /** End the streamed body. */
+  | 'finish'
+  /** Drop the connection, so that the client notices the missing rest. */
+  | 'abort'
+  /** The same, and log that the function failed in the middle of its response. */
+  | 'cut_off'
+  | 'fail_middleware_timeout'
+  | 'fail_timeout'
+  | 'fail_stopping'
+  /** Fail because the function dropped its response channel. */
+  | 'fail_dropped'
+  | 'start_grace'
+  | 'start_deadline';
+
+export interface Transition {
+  readonly phase: ExchangePhase;
+  readonly action: ExchangeAction;
+}
+
+/**
+ * Returns the next phase of an exchange and the work that the event causes. A response that ends the exchange reports `ended` when it has
+ * been sent, so only that event leads to `ended`.
+ *
+ * | Phase                 | Event                            | Next phase            | Action                    |
+ * | --------------------- | -------------------------------- | --------------------- | ------------------------- |
+ * | `preparing`           | `middleware_began`               | `middleware`          |                           |
+ * | `middleware`          | `middleware_passed`              | `preparing`           |                           |
+ * | `middleware`          | `time_over`                      |                       | `fail_middleware_timeout` |
+ * | `preparing`           | `called`                         | `calling`             |                           |
+ * | `preparing`           | `time_over`                      |                       | `fail_timeout`            |
+ * | `calling`             | `time_over`                      |                       | `fail_timeout`            |
+ * | `calling`             | `head_sent`                      | `streaming`           |                           |
+ * | `calling`             | `channel_ended`, stop            |                       | `fail_stopping`           |
+ * | `calling`             | `channel_ended`, headers were set|                       | `send_head`               |
+ * | `calling`             | `channel_ended`                  | `calling`, with end   |                           |
+ * | `calling`             | `returned` an error              |                       | `send_error`              |
+ * | `calling`             | `returned` a value               |                       | `send_value`              |
+ * | `calling`             | `returned` nothing, no end yet   | `awaiting_first_byte` | `start_grace`, or none    |
+ * | `calling`             | the same, writer lost            |                       | `fail_dropped`            |
+ * | `calling`             | the same, channel ended          |                       | `send_head`               |
+ * | `awaiting_first_byte` | `time_over` of the grace         | the same, or none     | see below                 |
+ * | `awaiting_first_byte` | `time_over` of the deadline      |                       | `fail_timeout`            |
+ * | `awaiting_first_byte` | `head_sent`                      | `streaming`           |                           |
+ * | `awaiting_first_byte` | `channel_ended`, stop            |                       | `fail_stopping`           |
+ * | `awaiting_first_byte` | `channel_ended`, writer lost     |                       | `fail_dropped`            |
+ * | `awaiting_first_byte` | `channel_ended`                  |                       | `send_head`               |
+ * | `streaming`           | `channel_ended`, complete        |                       | `finish`                  |
+ * | `streaming`           | `channel_ended`                  |                       | `abort`                   |
+ * | `streaming`           | `returned` an error              |                       | `cut_off`                 |
+ *
+ * At the end of the grace, a function that has opened its channel gets the time of a whole response (`start_deadline`). Any other function
+ * has nothing to say (`send_nothing`). Every other event changes nothing.
+ */
+export function transition(phase: ExchangePhase, event: ExchangeEvent): Transition {
+  const stay = (action: ExchangeAction): Transition => ({ phase, action });
+  if (event.kind === 'ended') return { phase: { kind: 'ended' }, action: 'none' };
+  switch (phase.kind) {
+    case 'preparing':
+      if (event.kind === 'middleware_began') return { phase: { kind: 'middleware' }, action: 'none' };
+      if (event.kind === 'called') return { phase: { kind: 'calling' }, action: 'none' };
+      return stay(event.kind === 'time_over' ? 'fail_timeout' : 'none');
+    case 'middleware':
+      if (event.kind === 'middleware_passed') return { phase: { kind: 'preparing' }, action: 'none' };
+      return stay(event.kind === 'time_over' ? 'fail_middleware_timeout' : 'none');
+    case 'calling':
+      return fromCalling(phase, event);
+    case 'awaiting_first_byte':
+      return fromAwaiting(phase, event);
+    case 'streaming':
+      if (event.kind === 'channel_ended') return stay(event.end === 'done' && event.complete ? 'finish' : 'abort');
+      return stay(event.kind === 'returned' && event.what === 'error' ? 'cut_off' : 'none');
+    case 'ended':
+      return stay('none');
+    default:
+      return phase satisfies never;
+  }
+}
+
+function fromCalling(phase: Extract<ExchangePhase, { kind: 'calling' }>, event: ExchangeEvent): Transition {
+  const stay = (action: ExchangeAction): Transition => ({ phase, action });
+  switch (event.kind) {
+    case 'head_sent':
+      return { phase: { kind: 'streaming' }, action: 'none' };
+    case 'channel_ended':
+      if (event.end === 'restart') return stay('fail_stopping');
+      // A call ends with its worker, and a result that it has sent before still counts.
+      if (event.controlled && event.end !== 'writerLost') return stay('send_head');
+      return { phase: { kind: 'calling', channelEnd: event.end }, action: 'none' };
+    case 'returned':
+      if (event.what !== 'nothing') return stay(event.what === 'error' ? 'send_error' : 'send_value');
+      if (phase.channelEnd !== undefined) return stay(phase.channelEnd === 'writerLost' ? 'fail_dropped' : 'send_head');
+      return event.hasWriter
+        ? { phase: { kind: 'awaiting_first_byte', timer: 'deadline' }, action: 'none' }
+        : { phase: { kind: 'awaiting_first_byte', timer: 'grace' }, action: 'start_grace' };
+    case 'time_over':
+      return stay('fail_timeout');
+    default:
+      return stay('none');
+  }
+}
+
+function fromAwaiting(phase: Extract<ExchangePhase, { kind: 'awaiting_first_byte' }>, event: ExchangeEvent): Transition {
+  const stay = (action: ExchangeAction): Transition => ({ phase, action });
+  switch (event.kind) {
+    case 'head_sent':
+      return { phase: { kind: 'streaming' }, action: 'none' };
+    case 'channel_ended':
+      if (event.end === 'restart') return stay('fail_stopping');
+      return stay(event.end === 'writerLost' ? 'fail_dropped' : 'send_head');
+    case 'time_over':
+      if (phase.timer === 'deadline') return stay('fail_timeout');
+      return event.hasWriter
+        ? { phase: { kind: 'awaiting_first_byte', timer: 'deadline' }, action: 'start_deadline' }
+        : stay('send_nothing');
+    default:
+      return stay('none');
+  }
+}
