@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { EngineProcess } from '@rivulet/testkit/engines/engine-process';
 import { LoopSlices } from '@rivulet/testkit/measures/loop-slices';
 import { frame, OPCODE, RawSocket } from '@rivulet/testkit/peers/raw-socket';
@@ -8,6 +9,11 @@ import { expect, test } from 'vitest';
 const MOST_MS = 50 + 4;
 const SOCKETS = 20;
 const READ_BYTES = 65_536;
+
+/** Writes bytes. Resolves when the kernel has taken them. */
+async function written(socket: Socket, bytes: Buffer): Promise<void> {
+  if (!socket.write(bytes)) await once(socket, 'drain');
+}
 
 /** The smallest frames of each kind. Each is valid, and means nothing to the engine. */
 const FRAMES: Readonly<Record<string, Buffer>> = {
@@ -43,7 +49,7 @@ test('E2 sockets full of tiny frames that are all readable in one turn keep the 
       for (let n = 0; n < 4 || (n < 8 && Math.min(...runs) > MOST_MS); n++) {
         await slices.take(engine.pid);
         process.kill(engine.pid, 'SIGSTOP');
-        await Promise.all(sockets.map(({ socket }) => (socket.write(payload) ? undefined : once(socket, 'drain'))));
+        await Promise.all(sockets.map(({ socket }) => written(socket, payload)));
         process.kill(engine.pid, 'SIGCONT');
         await Promise.all(sockets.map((socket) => socket.settled()));
         if (n > 0) runs.push((await slices.take(engine.pid)).longestMs);

@@ -142,8 +142,13 @@ function fromCalling(phase: Extract<ExchangePhase, { kind: 'calling' }>, event: 
         : { phase: { kind: 'awaiting_first_byte', timer: 'grace' }, action: 'start_grace' };
     case 'time_over':
       return stay('fail_timeout');
-    default:
+    case 'middleware_began':
+    case 'middleware_passed':
+    case 'called':
+    case 'ended':
       return stay('none');
+    default:
+      return event satisfies never;
   }
 }
 
@@ -160,7 +165,13 @@ function fromAwaiting(phase: Extract<ExchangePhase, { kind: 'awaiting_first_byte
       return event.hasWriter
         ? { phase: { kind: 'awaiting_first_byte', timer: 'deadline' }, action: 'start_deadline' }
         : stay('send_nothing');
-    default:
+    case 'middleware_began':
+    case 'middleware_passed':
+    case 'called':
+    case 'returned':
+    case 'ended':
       return stay('none');
+    default:
+      return event satisfies never;
   }
 }

@@ -21,7 +21,7 @@ export interface Parser {
   /** Bytes that the parser holds and has not consumed. */
   readonly _bufferedBytes: number;
   /** Parses bytes, and calls `callback` before it returns. */
-  _write(bytes: Buffer, encoding: BufferEncoding, callback: (error?: Error | null) => void): void;
+  _write: (this: Parser, bytes: Buffer, encoding: BufferEncoding, callback: (error?: Error | null) => void) => void;
 }
 
 /** The handle of a Node socket. */
@@ -109,7 +109,9 @@ function handleOf(socket: Socket | undefined): Handle | undefined {
   return ((socket ?? {}) as { readonly _handle?: Handle | null })._handle ?? undefined;
 }
 
-/** Stops reading a socket from the kernel at once. A paused socket of Node would still read 64 KiB. Returns whether it was read until now. */
+/**
+ * Stops reading a socket from the kernel at once. A paused socket of Node would still read 64 KiB. Returns whether it was read until now.
+ */
 export function stopReading(socket: Socket | undefined): boolean {
   const handle = handleOf(socket);
   if (handle?.reading !== true) return false;
