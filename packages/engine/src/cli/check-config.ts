@@ -2,7 +2,7 @@ import { inspectStoreDirectories } from '../config/store-directories.js';
 import { CONFIG_OPTIONS, type Command, withConfig } from './command.js';
 import { EXIT } from './exit-codes.js';
 
-/** Everything that `start` checks before it opens a port, and nothing else. */
+/** Checks everything that `start` checks before it opens a port. */
 export const checkConfigCommand: Command = {
   name: 'check-config',
   summary: 'check the configuration and print warnings',

@@ -4,7 +4,7 @@ import { ConfigError, describeProblem } from '../config/config-error.js';
 import { loadConfig } from '../config/loading/load-config.js';
 import { EXIT, type ExitCode } from './exit-codes.js';
 
-/** What a command may use of its process; tests bring their own. */
+/** The parts of a process that a command uses. Tests give their own. */
 export interface CommandContext {
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -12,7 +12,7 @@ export interface CommandContext {
   err(text: string): void;
 }
 
-/** Options after the name of the command, as node:util parses them. */
+/** Options after the name of the command, as `node:util` parses them. */
 export type OptionValues = Readonly<Record<string, string | boolean | undefined>>;
 
 export interface Command {
@@ -28,7 +28,10 @@ export const CONFIG_OPTIONS = {
   'lenient-config': { type: 'boolean' },
 } as const satisfies Command['options'];
 
-/** Runs `use` with the configuration that the options name, or prints every problem and gives the exit code for that. */
+/**
+ * Runs `use` with the configuration that the options name. If the configuration has problems, prints all of them and returns the exit code
+ * for this.
+ */
 export async function withConfig(
   values: OptionValues,
   context: CommandContext,

@@ -8,12 +8,12 @@ import type * as start from './start.js';
 import type * as version from './version.js';
 
 /**
- * Loads a module and everything that it imports, one file after the other. `import` opens all files at the same time, and fails where the
+ * Loads a module and everything that it imports, one file after another. `import` opens all files at the same time. That fails if the
  * process may have fewer descriptors than the engine has files.
  */
 const load = createRequire(import.meta.url);
 
-/** Each command loads only what it needs; `start` needs the whole engine. */
+/** Loaders of the commands. Each command loads only its own files; only `start` loads the whole engine. */
 const COMMANDS: Readonly<Record<string, () => Command>> = {
   start: () => (load('./start.js') as typeof start).startCommand,
   'check-config': () => (load('./check-config.js') as typeof checkConfig).checkConfigCommand,
@@ -58,7 +58,7 @@ async function main(words: readonly string[], context: CommandContext): Promise<
   return await command.run(values, context);
 }
 
-/** The options, or what is wrong with them. */
+/** Returns the options, or the text of the mistake in them. */
 function parseOptions(command: Command, words: readonly string[]): OptionValues | string {
   try {
     const { values } = parseArgs({ args: [...words], options: command.options, strict: true, allowPositionals: false });
@@ -77,5 +77,5 @@ const code = await main(process.argv.slice(2), {
   process.stderr.write(`error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   return EXIT.failed;
 });
-// Explicit, so that nothing that is still open can keep a stopped engine alive.
+// The exit is explicit, so that nothing that is still open can keep a stopped engine alive.
 process.exit(code);

@@ -1,4 +1,4 @@
-/** A line of Node: its first version with all security fixes known when this was written, and its last day with fixes. */
+/** A release line of Node: its first version with all security fixes known at the time of writing, and its last day with fixes. */
 interface NodeLine {
   readonly fixedIn: readonly [minor: number, patch: number];
   readonly lastDay: string;
@@ -10,10 +10,10 @@ const LINES: Readonly<Record<number, NodeLine>> = {
   24: { fixedIn: [13, 0], lastDay: '2028-04-30' },
 };
 
-/** Newest line in the table; newer ones are taken as supported. */
+/** The newest release line in the table. Newer ones count as supported. */
 const NEWEST = Math.max(...Object.keys(LINES).map(Number));
 
-/** Returns what an operator should know about the version of Node, such as `20.20.2`, on a day; `undefined` if it gets security fixes. */
+/** Returns a warning about the version of Node, such as `20.20.2`, on a day. Returns `undefined` if the version gets security fixes. */
 export function nodeWarning(version: string, today: Date): string | undefined {
   const [major = 0, minor = 0, patch = 0] = version.split('.').map(Number);
   if (major > NEWEST && major % 2 === 0) return undefined;

@@ -3,7 +3,7 @@ import { describeConfig } from '../config/loading/describe-config.js';
 import { CONFIG_OPTIONS, type Command, withConfig } from './command.js';
 import { EXIT } from './exit-codes.js';
 
-/** The effective configuration on stdout, ready to be used as a file; warnings on stderr. */
+/** Prints the effective configuration to stdout, in the form of a configuration file, and warnings to stderr. */
 export const printConfigCommand: Command = {
   name: 'print-config',
   summary: 'print the effective configuration as YAML, or as JSON with --json',

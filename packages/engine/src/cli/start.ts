@@ -8,7 +8,7 @@ import { EXIT, type ExitCode } from './exit-codes.js';
 import { nodeWarning } from './node-support.js';
 import { StopSignals } from './stop-signal.js';
 
-/** Runs the engine until a signal. */
+/** Runs the engine until it gets a signal. */
 export const startCommand: Command = {
   name: 'start',
   summary: 'start the engine',
@@ -22,7 +22,7 @@ async function runEngine(config: Config, context: CommandContext): Promise<ExitC
     logger.error(event, fields);
     process.exit(EXIT.failed);
   };
-  // Whatever reaches these two left the engine in a state that nobody thought of; acknowledged writes are on disk already.
+  // An error that reaches these two listeners left the engine in an unknown state. Acknowledged writes are on disk already.
   process.once('uncaughtException', (error) => giveUp('uncaught_exception', { error }));
   process.once('unhandledRejection', (reason) => giveUp('unhandled_rejection', { error: reason }));
   survivePipes(logger);
@@ -43,7 +43,7 @@ async function runEngine(config: Config, context: CommandContext): Promise<ExitC
   }
 }
 
-/** Nobody may read what the process prints, or no longer: that ends nothing, and nothing waits for it. */
+/** Keeps the process alive when nobody reads its output. Nothing waits for a reader. */
 function survivePipes(logger: Logger): void {
   process.stdout.on('error', () => {});
   process.stderr.on('error', () => {});
@@ -70,7 +70,7 @@ function warnOperator(config: Config, logger: Logger): void {
   for (const warning of warnings) logger.warn(warning.code, { ...warning.fields, message: warning.message });
 }
 
-/** One word per listener, with its real port: what scripts wait for. */
+/** Returns the line for which scripts wait: one word for each listener, with its real port. */
 function readyLine(engine: RunningEngine): string {
   const words = engine.listeners.map(
     ({ name, host, port }) => `${name}=${name === 'http' ? 'http' : 'ws'}://${host.includes(':') ? `[${host}]` : host}:${port}`,

@@ -1,9 +1,12 @@
-/** Time for an ordered stop, in milliseconds; below the 30 s after which supervisors kill. */
+/** Milliseconds for an ordered stop. Supervisors kill after 30 s, so this is less. */
 const STOP_DEADLINE_MS = 28_000;
 
 export type StopSignal = 'SIGTERM' | 'SIGINT';
 
-/** The first SIGTERM or SIGINT asks for an ordered stop; a second one, or the deadline after the first, calls `giveUp`. */
+/**
+ * Watches the signals that stop the engine. The first SIGTERM or SIGINT asks for an ordered stop. A second one, or the deadline after the
+ * first, calls `giveUp`.
+ */
 export class StopSignals {
   /** Resolves at the first signal. */
   readonly first: Promise<StopSignal>;

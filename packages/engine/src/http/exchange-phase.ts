@@ -69,6 +69,7 @@ export interface Transition {
  * Returns the next phase of an exchange and the work that the event causes. A response that ends the exchange reports `ended` when it has
  * been sent, so only that event leads to `ended`.
  *
+ * ```text
  * | Phase                 | Event                            | Next phase            | Action                    |
  * | --------------------- | -------------------------------- | --------------------- | ------------------------- |
  * | `preparing`           | `middleware_began`               | `middleware`          |                           |
@@ -95,6 +96,7 @@ export interface Transition {
  * | `streaming`           | `channel_ended`, complete        |                       | `finish`                  |
  * | `streaming`           | `channel_ended`                  |                       | `abort`                   |
  * | `streaming`           | `returned` an error              |                       | `cut_off`                 |
+ * ```
  *
  * At the end of the grace, a function that has opened its channel gets the time of a whole response (`start_deadline`). Any other function
  * has nothing to say (`send_nothing`). Every other event changes nothing.

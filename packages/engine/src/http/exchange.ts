@@ -7,24 +7,24 @@ import { systemClock } from '../structures/clock.js';
 import { TurnBudget } from '../structures/turn-budget.js';
 import type { ExchangeContext, RoutedRequest } from './exchange-context.js';
 import { type ExchangeAction, type ExchangeEvent, type ExchangePhase, transition } from './exchange-phase.js';
+import { Reply } from './reply.js';
 import { type BodyFailure, isJson, type JsonBody, RequestBody } from './request/request-body.js';
 import { queryParameters } from './request/request-target.js';
 import type { Slots } from './request-slots.js';
 import { requestHeader, requestHeaders } from './response/headers.js';
-import { Reply } from './response/reply.js';
 import { jsonResponse, objectOf, readResponse, type ValueResponse } from './response/response-value.js';
 import { StreamedResponse, type StreamedResponseOwner } from './response/streamed-response.js';
 
 type ParsedBody = Extract<JsonBody, { kind: 'body' }>;
 
 const TURNS = TurnBudget.of(systemClock);
-/** UTF-16 code units of a query that is decoded at once, whatever the turn has done. */
+/** UTF-16 code units up to which a query is decoded at once, also in a turn that has used up its time. */
 const SHORT_QUERY = 256;
 const NO_BODY: ParsedBody = { kind: 'body', text: 'null', inexact: false };
 
 /**
- * One request for a function and its response, in the order of spec HT §4.6. It ends once: with the response, at the time-out, or when
- * the client leaves. Then the call in flight is forgotten and both channels are freed, whatever stage it was in.
+ * One request for a function and its response, in the order of spec HT §4.6. It ends once: with the response, at the time-out, or when the
+ * client leaves. In each case, the pending call is cancelled and both channels end. `exchange-phase.ts` has the table of the phases.
  */
 export class Exchange implements StreamedResponseOwner {
   readonly #shared: ExchangeContext;
@@ -42,7 +42,7 @@ export class Exchange implements StreamedResponseOwner {
   #requestChannel: Channel | undefined;
   #responseChannel: Channel | undefined;
   #streamed: StreamedResponse | undefined;
-  /** What middleware says to the functions after it: JSON, or `undefined` as long as none said anything. */
+  /** The context that middleware has collected for later functions, as JSON. `undefined` as long as there is none. */
   #middlewareContext: JsonText | undefined;
 
   /** `ended` runs once, when nothing of the exchange is left but bytes on their way. */
@@ -55,7 +55,7 @@ export class Exchange implements StreamedResponseOwner {
     this.#headers = requestHeaders(routed.request.headers);
   }
 
-  /** A response that has begun and has no end, such as server-sent events. */
+  /** Whether the response has begun and has no end, such as server-sent events. */
   get endless(): boolean {
     return this.#streamed?.endless === true;
   }
@@ -66,16 +66,16 @@ export class Exchange implements StreamedResponseOwner {
     this.#run().catch((error: unknown) => this.#crashed(error));
   }
 
-  /** Drops the connection, so that its client can tell. */
+  /** Drops the connection, so that the client notices the missing rest. */
   abort(): void {
     const { request, response } = this.#routed;
-    // A response of HTTP/1.0 ends with its connection, so only a reset says that something is missing.
+    // A response of HTTP/1.0 ends with its connection, so only a reset shows that a part is missing.
     if (response.headersSent && request.httpVersionMinor === 0) response.socket?.resetAndDestroy();
     response.destroy();
     this.#end();
   }
 
-  // StreamedResponseOwner
+  // Methods of StreamedResponseOwner.
 
   headSent(): void {
     clearTimeout(this.#timer);
@@ -152,8 +152,9 @@ export class Exchange implements StreamedResponseOwner {
   }
 
   /**
-   * A slot is held only while a function works, never while the client has to send. So clients that send nothing keep nobody out. A body
-   * that is not small is received after the middleware, so that strangers own little.
+   * Runs the exchange up to the call of the function. The exchange holds a slot only while a function works, and never while the client has
+   * to send. So clients that send nothing keep nobody out. A body that is not small is received after the middleware, so that strangers
+   * occupy little memory.
    */
   async #run(): Promise<void> {
     const { route } = this.#routed;
@@ -162,12 +163,12 @@ export class Exchange implements StreamedResponseOwner {
     const middleware = this.#shared.config.middleware.map(({ functionId }) => functionId);
     const deciding = route.binding.guest !== true;
     const json = isJson(this.#headers['content-type']);
-    // Middleware of the route sees no body either; only a condition does, which comes before it.
+    // Middleware of the route gets no body. It runs before the body arrives, unless a condition, which needs the body, must come first.
     const later = route.condition === undefined ? [] : route.middleware;
     const sooner = route.condition === undefined ? route.middleware : [];
     if (extent === 'small') await this.#receive();
     if (extent !== 'large' || middleware.length > 0 || sooner.length > 0) await this.#enterSlot(slots);
-    // Many requests may arrive in the same turn, and a long query takes milliseconds to decode.
+    // Many requests may arrive in one turn, and decoding a long query takes milliseconds.
     if (this.#routed.query.length > SHORT_QUERY && TURNS.spent) await TURNS.next();
     if (this.#over) return;
     if (middleware.length > 0 && !(await this.#passes(middleware, true))) return;
@@ -187,7 +188,7 @@ export class Exchange implements StreamedResponseOwner {
     this.#handle(body);
   }
 
-  /** Asks the functions one after the other; `false`: one of them has answered the request, or failed. */
+  /** Calls the functions one after another. Resolves with `false` if one of them has answered the request or failed. */
   async #passes(middleware: readonly string[], deciding: boolean): Promise<boolean> {
     const { request: received, parameters, query } = this.#routed;
     const request = { path_params: parameters, query_params: queryParameters(query), headers: this.#headers, method: received.method };
@@ -195,13 +196,13 @@ export class Exchange implements StreamedResponseOwner {
     this.#apply({ kind: 'middleware_began' });
     for (const functionId of middleware) {
       const payload = JsonPayload.ofText(`{"phase":"preHandler","request":${requestText},"context":${this.#middlewareContext ?? '{}'}}`);
-      const outcome = await this.#ask(functionId, this.#middlewareNamespace(functionId), payload, deciding);
+      const outcome = await this.#call(functionId, this.#middlewareNamespace(functionId), payload, deciding);
       if (outcome.kind === 'error') {
         this.#reply.failWith(outcome, functionId);
         return false;
       }
       const verdict = outcome.text === undefined ? undefined : objectOf(outcome.text);
-      // A guest that binds a route may name middleware of its own, whose word must not reach a function that others own.
+      // A guest that binds a route may name its own middleware. The context of such middleware must not reach functions of others.
       if (deciding && verdict !== undefined && !this.#addContext(field(verdict, 'context'), functionId)) return false;
       if (verdict === undefined || field(verdict, 'action') !== 'respond') continue;
       const response = field(verdict, 'response');
@@ -212,14 +213,17 @@ export class Exchange implements StreamedResponseOwner {
     return true;
   }
 
-  /** Middleware is found in the namespace of the route's function, else in `default`. A guest may call the first only, so no other is used. */
+  /**
+   * Returns the namespace of a middleware function: that of the route's function, else `default`. A guest may call only the first, so there
+   * is no other for its routes.
+   */
   #middlewareNamespace(functionId: string): string | undefined {
     const { namespace, guest } = this.#routed.route.binding;
     if (namespace === undefined || guest === true || this.#shared.fabric.hasFunction(functionId, namespace)) return namespace;
     return undefined;
   }
 
-  /** Adds the keys of an object to the context that later functions get; false: it is too large, and the request has failed. */
+  /** Adds an object to the context for later functions. Returns `false`, and fails the request, if the context becomes too large. */
   #addContext(given: unknown, functionId: string): boolean {
     if (!isJsonObject(given)) return true;
     const before = this.#middlewareContext === undefined ? {} : objectOf(this.#middlewareContext);
@@ -234,7 +238,7 @@ export class Exchange implements StreamedResponseOwner {
 
   async #conditionHolds(functionId: string, body: ParsedBody, deciding: boolean): Promise<boolean> {
     const { namespace } = this.#routed.route.binding;
-    const outcome = await this.#ask(functionId, namespace, JsonPayload.ofText(`{${this.#requestJson(body.text)}}`), deciding);
+    const outcome = await this.#call(functionId, namespace, JsonPayload.ofText(`{${this.#requestJson(body.text)}}`), deciding);
     if (outcome.kind === 'error') {
       this.#reply.failWith(outcome, functionId);
       return false;
@@ -298,8 +302,8 @@ export class Exchange implements StreamedResponseOwner {
     return readResponse({});
   }
 
-  /** Never resolves when the exchange ends meanwhile. `deciding`: as in `Call`. */
-  #ask(functionId: string, namespace: string | undefined, payload: JsonPayload, deciding: boolean): Promise<Outcome> {
+  /** Calls a function. The promise stays pending if the exchange ends before the result. `deciding` has the meaning of `Call.deciding`. */
+  #call(functionId: string, namespace: string | undefined, payload: JsonPayload, deciding: boolean): Promise<Outcome> {
     const { metadata, workerId } = this.#routed.route.binding;
     const call = { functionId, namespace, payload, metadata, preferWorker: workerId, deciding, from: 'http' as const };
     return new Promise((resolve) => {
@@ -311,12 +315,12 @@ export class Exchange implements StreamedResponseOwner {
     });
   }
 
-  /** As `#ask`. */
+  /** Receives the whole body. The promise stays pending if the exchange ends before. */
   #receive(): Promise<void> {
     return new Promise((resolve) => this.#body.receive((failure) => this.#arrived(failure, resolve)));
   }
 
-  /** As `#ask`. */
+  /** Waits for the first bytes of the body. The promise stays pending if the exchange ends before. */
   #awaitFirst(): Promise<void> {
     return new Promise((resolve) => this.#body.awaitFirst((failure) => this.#arrived(failure, resolve)));
   }
@@ -327,7 +331,7 @@ export class Exchange implements StreamedResponseOwner {
     else this.#reply.failBody(failure);
   }
 
-  /** As `#ask`. */
+  /** Waits for a slot. The promise stays pending if the exchange ends before. */
   #enterSlot(slots: Slots): Promise<void> {
     return new Promise((resolve) => {
       if (this.#over) return;

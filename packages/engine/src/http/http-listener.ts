@@ -13,7 +13,7 @@ import type { HttpRequest } from './request/http-request.js';
 
 const HEADERS_TIMEOUT_MS = 5_000;
 const KEEP_ALIVE_MS = 65_000;
-/** Pause between two checks of the deadline of heads. */
+/** Milliseconds between two checks of the deadline of request heads. */
 const CHECK_MS = 500;
 
 const REFUSALS: Readonly<Record<string, string>> = {
@@ -29,15 +29,15 @@ export interface HttpListenerOptions {
   readonly onRequest: (request: HttpRequest) => void;
 }
 
-/** The TCP port of HTTP triggers: bounds of heads, connections and waits. What a request means is its owner's business. */
+/** The TCP port of HTTP triggers. It bounds heads, connections and waits, and gives each request to its owner. */
 export class HttpListener {
   readonly #config: HttpConfig;
   readonly #server: Server;
   readonly #logger: Logger;
-  /** Of each connection the responses that are not sent yet, in the order of their requests; the last ones wait for the first. */
+  /** The unsent responses of each connection, in the order of their requests. Node sends them in that order. */
   readonly #unsent = new Map<Socket, Set<ServerResponse>>();
   #unsentCount = 0;
-  /** Connections that sent more requests than they may have unanswered, with how many came after that. */
+  /** Connections that sent too many requests at once, with the number of requests after that. */
   readonly #overrun = new WeakMap<Socket, number>();
   readonly #admission: ConnectionAdmission;
   readonly #counters: EventCounters;
@@ -64,14 +64,14 @@ export class HttpListener {
     this.#server = createServer({
       maxHeaderSize: LIMITS.headerBytes,
       headersTimeout: HEADERS_TIMEOUT_MS,
-      // A body may take as long as its function takes to read it; the request as a whole has `default_timeout`.
+      // A body may take as long as its function takes to read it. The request as a whole has `default_timeout`.
       requestTimeout: 0,
       keepAliveTimeout: KEEP_ALIVE_MS,
       connectionsCheckingInterval: CHECK_MS,
     });
-    // Called by `close` of Node, whose idea of idle includes connections whose last response is still being sent.
+    // `close` of Node calls this method. Node counts a connection as idle although its last response is still being sent.
     this.#server.closeIdleConnections = () => {};
-    // Their number is bounded by `LIMITS.httpHeaders`. Node would leave the rest out without a word.
+    // `LIMITS.httpHeaders` bounds the number of headers. Node would silently drop those above its own limit.
     this.#server.maxHeadersCount = 0;
     this.#server.setTimeout(LIMITS.httpStallMs, (socket) => this.#dropStalled(socket));
     this.#server.on('connection', (socket) => this.#track(socket));
@@ -83,7 +83,7 @@ export class HttpListener {
     this.#server.on('checkContinue', (request, response) => this.#receive(request, response, true));
   }
 
-  /** Resolves with the bound address. */
+  /** Binds the port. Resolves with the bound address, or rejects with a `ListenError`. */
   async listen(): Promise<{ readonly host: string; readonly port: number }> {
     const { host, port } = this.#config;
     await new Promise<void>((resolve, reject) => {
@@ -98,14 +98,14 @@ export class HttpListener {
     return { host, port: (this.#server.address() as AddressInfo).port };
   }
 
-  /** No new connections; those without a request are closed. */
+  /** Stops accepting connections, and closes those without a request. */
   stopAccepting(): void {
     this.#stopping = true;
     this.#server.close();
     for (const [socket, unsent] of this.#unsent) if (unsent.size === 0) socket.destroy();
   }
 
-  /** Resolves when every response has been sent, or when that takes too long; answers how many have not. */
+  /** Resolves when every response has been sent, or after `milliseconds`. Resolves with the number of unsent responses. */
   async drain(milliseconds: number): Promise<number> {
     if (this.#unsentCount === 0) return 0;
     await new Promise<void>((resolve) => {
@@ -118,7 +118,7 @@ export class HttpListener {
     return this.#unsentCount;
   }
 
-  /** Drops whatever is still connected. */
+  /** Drops all connections. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#admission.close();
@@ -132,7 +132,7 @@ export class HttpListener {
     this.#unsent.set(socket, unsent);
     socket.once('close', () => {
       this.#unsent.delete(socket);
-      // Node tells a response that its connection has gone only while it is the first one.
+      // Node emits `close` only for the first response of a closed connection.
       for (const response of unsent) if (response.socket === null) response.emit('close');
     });
   }
@@ -143,7 +143,7 @@ export class HttpListener {
     if (unsent === undefined) return;
     const beyond = this.#overrun.get(socket);
     if (beyond !== undefined) {
-      // Node keeps each request until its turn. So a client that goes on gets no answers at all.
+      // Node keeps each request until its turn. A client that sends still more gets no answers at all.
       this.#overrun.set(socket, beyond + 1);
       if (beyond >= LIMITS.httpPipelined) socket.destroy();
       return;
@@ -155,7 +155,7 @@ export class HttpListener {
     response.on('finish', () => readRest(request));
     if (isOverrun(unsent)) return this.#refuseOverrun(socket, response);
     let owesContinue = expectsContinue;
-    // A client that gets its answer without `100 Continue` may leave out the body, so nothing else can follow on this connection.
+    // A client that gets its answer without `100 Continue` may leave out the body. Then nothing else can follow on this connection.
     // oxlint-disable-next-line eslint/no-restricted-properties -- constant name and value
     if (owesContinue) response.setHeader('connection', 'close');
     this.#onRequest({
@@ -185,7 +185,7 @@ export class HttpListener {
     });
   }
 
-  /** The connection ends with this answer, in its turn; what follows on it is not read. */
+  /** Sends the last answer of this connection. The engine does not read what follows. */
   #refuseOverrun(socket: Socket, response: ServerResponse): void {
     this.#overrun.set(socket, 0);
     socket.pause();
@@ -198,19 +198,22 @@ export class HttpListener {
     response.end(body);
   }
 
-  /** Nothing has moved for a while: fine while a response is worked on, bad when something waits to be sent, or for nothing at all. */
+  /**
+   * Drops a connection on which nothing has moved for a while, if it has unsent bytes or no request. A connection whose function works
+   * stays.
+   */
   #dropStalled(socket: Socket): void {
     if (socket.writableLength > 0 || this.#unsent.get(socket)?.size === 0) socket.destroy();
   }
 
-  /** The client sent bytes that are no HTTP, or took too long. One that sent nothing at all gets no answer to read. */
+  /** Refuses a client that sent bytes that are no HTTP, or took too long. A client that sent nothing gets no answer. */
   #refuse(error: NodeJS.ErrnoException, socket: Socket): void {
     if (!socket.writable || error.code === 'ECONNRESET' || socket.bytesRead === 0 || !isNext(this.#unsent.get(socket))) {
       socket.destroy();
       return;
     }
     const answer = `HTTP/1.1 ${REFUSALS[error.code ?? ''] ?? '400 Bad Request'}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;
-    // Everything was read, so nothing is lost when the connection is dropped as soon as the answer is out.
+    // The engine has read everything, so nothing is lost when the connection is dropped right after the answer.
     if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
       socket.end(answer, () => socket.destroy());
       return;
@@ -221,7 +224,7 @@ export class HttpListener {
   }
 }
 
-/** Whether a connection has more requests unanswered than it may. */
+/** Returns whether a connection has too many unanswered requests. */
 function isOverrun(unsent: ReadonlySet<ServerResponse>): boolean {
   if (unsent.size > LIMITS.httpPipelined) return true;
   if (unsent.size === 1) return false;
@@ -233,13 +236,13 @@ function isOverrun(unsent: ReadonlySet<ServerResponse>): boolean {
   return chars > LIMITS.httpPipelinedChars;
 }
 
-/** Whether what is written to a connection now would be taken for the answer to what was just read from it. */
+/** Returns whether the client would take bytes that are written now for the answer to the bytes that were just read. */
 function isNext(unsent: ReadonlySet<ServerResponse> | undefined): boolean {
   const [first, second] = unsent ?? [];
   return second === undefined && (first === undefined || (!first.headersSent && !first.req.complete));
 }
 
-/** A body that is still under way when the response has gone out: the client gets a moment to see the response. */
+/** Reads and drops the rest of a body for a moment after the response was sent, so that the client can read the response. */
 function readRest(request: IncomingMessage): void {
   if (request.complete) return;
   request.resume();

@@ -33,12 +33,12 @@ export interface HttpModuleOptions {
   readonly descriptors: DescriptorReserve;
 }
 
-/** `http` triggers: the port, the routes, and the requests that are under way (spec HT). */
+/** Serves `http` triggers: it owns the port, the routes and the open requests (spec HT). */
 export class HttpModule implements TriggerProvider {
   readonly #context: ExchangeContext;
   readonly #listener: HttpListener;
   readonly #table = new RouteTable();
-  /** Routes of sessions with rules serve what no other route does. */
+  /** Routes of guest sessions. They serve only requests that no other route serves. */
   readonly #guest = new RouteTable();
   readonly #routes = new Map<TriggerBinding, Route>();
   readonly #exchanges = new Set<Exchange>();
@@ -74,7 +74,7 @@ export class HttpModule implements TriggerProvider {
     fabric.provideTriggerType('http', 'Calls a function for each HTTP request of a method and path.', this, routeConfig);
   }
 
-  /** Requests that are not answered yet. */
+  /** Number of requests that have no answer yet. */
   get requests(): number {
     return this.#exchanges.size;
   }
@@ -83,7 +83,7 @@ export class HttpModule implements TriggerProvider {
     return this.#listener.listen();
   }
 
-  // TriggerProvider
+  // Methods of TriggerProvider.
 
   register(binding: TriggerBinding): void {
     const route = readRoute(binding);
@@ -98,20 +98,20 @@ export class HttpModule implements TriggerProvider {
     this.#tableOf(binding).remove(route);
   }
 
-  /** No new requests: 503 on connections that are open. Event streams, which have no end, are cut. */
+  /** Stops accepting requests: open connections get 503. Event streams never end by themselves, so they are cut off. */
   stopAccepting(): void {
     this.#context.stopping = true;
     this.#listener.stopAccepting();
     for (const exchange of this.#exchanges) if (exchange.endless) exchange.abort();
   }
 
-  /** Resolves when the requests under way are answered and the answers are sent, or when the time is over. */
+  /** Resolves when all open requests have been answered and the answers sent, or after `LIMITS.drainMs`. */
   async drain(): Promise<void> {
     const unsent = await this.#listener.drain(LIMITS.drainMs);
     if (unsent > 0) this.#context.logger.warn('requests_cut_off', { requests: unsent });
   }
 
-  /** Drops what is left. */
+  /** Drops everything that is still open. */
   async close(): Promise<void> {
     for (const exchange of this.#exchanges) exchange.abort();
     await this.#listener.close();
@@ -119,7 +119,7 @@ export class HttpModule implements TriggerProvider {
     this.#context.intakes.streamed.close();
   }
 
-  /** Whatever a request makes fail ends its connection and nothing else. */
+  /** An error that a request causes ends its connection and nothing else. */
   #receive(http: HttpRequest): void {
     const { request, response } = http;
     response.on('error', () => {});

@@ -1,4 +1,4 @@
-/** A bound on how many work at the same time; the others wait in line, and the line has a bound too. */
+/** Bounds the number of requests that are served at the same time. Further requests wait in a queue, which is bounded too. */
 export class Slots {
   readonly #most: number;
   readonly #mostWaiting: number;
@@ -11,18 +11,19 @@ export class Slots {
     this.#mostWaiting = mostWaiting;
   }
 
-  /** Whether the next one has to wait. */
+  /** Whether the next request has to wait. */
   get full(): boolean {
     return this.#taken >= this.#most;
   }
 
+  /** Number of requests that wait. */
   get waiting(): number {
     return this.#waiting.size;
   }
 
   /**
-   * `entered` runs once there is a slot, at once if there is one; `leave` gives it back. Answers how to stop waiting, or `undefined`
-   * when too many wait already.
+   * Calls `entered` as soon as there is a slot, at once if one is free. Returns a function that stops the wait, or `undefined` when the
+   * queue is full.
    */
   enter(entered: () => void): (() => void) | undefined {
     if (this.#taken < this.#most) {
@@ -37,7 +38,7 @@ export class Slots {
     };
   }
 
-  /** Those who enter may leave before they return: a loop, not a call inside the other for each of a long line. */
+  /** Frees a slot, and gives it to the next request. A request may leave within `entered`. The loop keeps a long queue from recursing. */
   leave(): void {
     this.#taken--;
     if (this.#handing) return;

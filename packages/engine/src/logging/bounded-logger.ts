@@ -1,33 +1,33 @@
 import type { Clock } from '../structures/clock.js';
 import type { LogFields, Logger } from './logger.js';
 
-/** Lines in a second. */
+/** Bounds of log lines in a second. */
 export interface LineRates {
-  /** Lines of one event, at one level. */
+  /** Number of lines of one event at one level. */
   readonly ofEvent: number;
-  /** The same at level debug, which somebody turns on to see more. */
+  /** Number of lines of one event at level debug, which an operator turns on to see more. */
   readonly ofDebugEvent: number;
-  /** Events with a bound of their own. */
+  /** Number of lines of events that have their own bound. */
   readonly special: Readonly<Record<string, number>>;
-  /** Lines of all events. */
+  /** Number of lines of all events together. */
   readonly all: number;
 }
 
-/** Kinds that are counted apart; further ones share a count. The engine has fewer. */
+/** Number of kinds that are counted apart. Further kinds share one count. The engine has fewer. */
 const KINDS = 1_000;
 const SECOND_MS = 1_000;
 
 interface Kind {
   readonly most: number;
-  /** Monotonic milliseconds at which its second began. */
+  /** Monotonic milliseconds at which the current second of this kind began. */
   since: number;
   lines: number;
   leftOut: number;
 }
 
 /**
- * Passes on a bounded number of lines of each kind (an event at one level) in each second, so that no peer fills the log or keeps the
- * engine busy with it. The line `log_lines_left_out` says a second later how many lines of each event were left out.
+ * Passes on a bounded number of lines of each kind (an event at one level) in each second. So no peer can fill the log or keep the engine
+ * busy with it. A second later, the line `log_lines_left_out` reports how many lines of each event were left out.
  */
 export class BoundedLogger implements Logger {
   readonly debug: Logger['debug'];
@@ -53,12 +53,12 @@ export class BoundedLogger implements Logger {
     this.error = this.#bounded('error', rates.ofEvent);
   }
 
-  /** Lines left out so far. */
+  /** Number of lines that were left out. */
   get linesLeftOut(): number {
     return this.#linesLeftOut;
   }
 
-  /** Says now what was left out. */
+  /** Reports the lines that were left out, at once. */
   close(): void {
     this.#report();
   }

@@ -6,7 +6,7 @@ export class EventCounters {
     this.#counts.set(event, (this.#counts.get(event) ?? 0) + times);
   }
 
-  /** Returns how often each event has happened since the start; an event that never happened is absent. */
+  /** Returns how often each event has happened since the start. An event that never happened is absent. */
   read(): Readonly<Record<string, number>> {
     return Object.fromEntries(this.#counts);
   }

@@ -2,40 +2,43 @@ import { constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { inOwnMemory } from '../structures/own-memory.js';
 
-/** Takes whole log lines. `kind` is the event of the line; losses are counted by it. */
+/** Takes whole log lines. `kind` is the event of the line, by which losses are counted. */
 export interface LineOutput {
   write(line: string, kind: string): void;
 }
 
-/** Lines that an output dropped, by kind. */
+/** Numbers of lines that an output dropped, by kind. */
 export type LostLines = Readonly<Record<string, number>>;
 
 export interface NonBlockingOutputOptions {
-  /** Bytes of lines that wait while nobody reads; more are dropped. */
+  /** Largest number of bytes that wait while nobody reads. Further lines are dropped. */
   readonly bufferBytes: number;
-  /** Runs when lines can be written again after some were dropped. It may write one. */
+  /** Runs when lines can be written again after some were dropped. It may write one line. */
   readonly onLoss: (lost: LostLines) => void;
-  /** Default: the real call. Throws as `fs.writeSync` does. */
+  /**
+   * Writes bytes, and throws like `fs.writeSync`.
+   * @default fs.writeSync
+   */
   readonly writeSync?: (fd: number, data: Buffer) => number;
 }
 
-/** Pause before lines that nobody takes are tried again. */
+/** Milliseconds before waiting lines are tried again. */
 const RETRY_MS = 20;
-/** Kinds that losses are counted for; the rest counts as `other`. */
+/** Number of kinds for which losses are counted. Further kinds count as `other`. */
 const LOST_KINDS = 100;
-/** Step of the wait at the exit of the process. */
+/** Milliseconds between two attempts during the exit of the process. */
 const FLUSH_STEP_MS = 5;
 
 /**
- * Writes lines to a descriptor without ever waiting for its reader. A line is in the kernel when `write` returns, as long as somebody
- * reads. Otherwise lines wait in a bounded buffer, and beyond it they are dropped and counted. An error of the descriptor, such as a
- * closed pipe, drops lines too and ends nothing.
+ * Writes lines to a descriptor without ever waiting for its reader. As long as somebody reads, a line is in the kernel when `write`
+ * returns. Otherwise lines wait in a bounded buffer. Log lines that do not fit are dropped and counted. An error of the descriptor, such as
+ * a closed pipe, also drops lines and ends nothing.
  */
 export class NonBlockingOutput implements LineOutput {
   readonly #fd: number;
   readonly #options: NonBlockingOutputOptions;
   readonly #writeSync: (fd: number, data: Buffer) => number;
-  /** The first may have been written in part. */
+  /** Waiting lines. A part of the first may have been written. */
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
   #lost = new Map<string, number>();
@@ -48,7 +51,7 @@ export class NonBlockingOutput implements LineOutput {
     this.#writeSync = options.writeSync ?? ((to, data) => writeSync(to, data));
   }
 
-  /** Lines dropped so far. */
+  /** Number of lines that were dropped. */
   get lostLines(): number {
     return this.#lostLines;
   }
@@ -68,7 +71,7 @@ export class NonBlockingOutput implements LineOutput {
     this.#timer ??= setTimeout(() => this.#retry(), RETRY_MS).unref();
   }
 
-  /** Writes what waits before the process ends, for at most this long while nobody reads. Blocks the process. */
+  /** Writes the waiting lines before the process ends. Blocks the process for at most `mostMs` while nobody reads. */
   flush(mostMs: number): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -114,7 +117,9 @@ export class NonBlockingOutput implements LineOutput {
     this.#options.onLoss(Object.fromEntries(lost));
   }
 
-  /** What could not be written of it now; `undefined`: the descriptor is broken, so that nobody will ever read it. */
+  /**
+   * Writes bytes. Returns the bytes that could not be written now, or `undefined` if the descriptor is broken and nobody will ever read.
+   */
   #attempt(data: Buffer): Buffer | undefined {
     let rest = data;
     try {
@@ -138,8 +143,8 @@ export class NonBlockingOutput implements LineOutput {
 }
 
 /**
- * A descriptor that never blocks and leads where `fd` does. A pipe or a terminal is opened anew, so that other processes that share it
- * keep theirs as it is. A socket can't be opened anew and is set to non-blocking. A file needs neither.
+ * Returns a descriptor that never blocks and leads to the same target as `fd`. A pipe or a terminal is opened anew, so that other processes
+ * that share it keep their mode. A socket cannot be opened anew, so it is set to non-blocking. A file needs neither.
  */
 export function nonBlocking(fd: number): number {
   const stat = fstatSync(fd);
@@ -148,10 +153,11 @@ export function nonBlocking(fd: number): number {
     try {
       return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK | constants.O_NOCTTY);
     } catch {
-      // Not Linux, or a pipe of another user.
+      // This system is not Linux, or the pipe belongs to another user.
     }
   }
-  // libuv sets what it opens to non-blocking. The handle must live as long as the process, or it would close the descriptor.
+  // libuv sets a descriptor that it opens to non-blocking. The handle must live as long as the process. Otherwise it would close the
+  // descriptor.
   HANDLES.add(new Socket({ fd, readable: false, writable: true }).unref());
   return fd;
 }

@@ -1,4 +1,4 @@
-/** Structured logging: one event name a line, ids and counts as fields, never payloads, tokens or queries. */
+/** Structured logging. A line has one event name, and ids and counts as fields. It never has payloads, tokens or queries. */
 export interface Logger {
   debug(event: string, fields?: LogFields): void;
   info(event: string, fields?: LogFields): void;

@@ -2,27 +2,27 @@ import { pino } from 'pino';
 import { type LineOutput, NonBlockingOutput, nonBlocking } from './line-output.js';
 import type { LogFields, Logger } from './logger.js';
 
-/** Characters of one field in a log line; the rest is cut. */
+/** Characters of one field in a log line. The rest is cut off. */
 const MAX_FIELD_CHARACTERS = 2_000;
 
-/** Fields of one line; further ones are left out. */
+/** Fields of one line. Further fields are left out. */
 const MAX_FIELDS = 32;
 /** Bytes of lines that wait while nobody reads stderr. */
 const BUFFER_BYTES = 1_048_576;
-/** For which the exit of the process waits until somebody reads the last lines. */
+/** Milliseconds that the exit of the process waits until somebody reads the last lines. */
 const EXIT_FLUSH_MS = 500;
 
 const STDERR = 2;
 
 export interface LoggerOptions {
   readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error';
-  /** `default`: lines for people; `json`: one object a line. */
+  /** `default` writes lines for people, `json` writes one object a line. */
   readonly format: 'default' | 'json';
 }
 
 /**
- * Logs to stderr, so that stdout is free for the ready line and the output of commands. A line is with the kernel when the call returns,
- * so what is logged before a crash is seen. A reader that stalls holds up nothing: see `NonBlockingOutput`.
+ * Returns a logger that writes to stderr. Stdout stays free for the ready line and for the output of commands. A line is in the kernel when
+ * the call returns, so lines before a crash are visible. A stalled reader delays nothing. See `NonBlockingOutput`.
  */
 export function createLogger({ level, format }: LoggerOptions, output?: LineOutput): Logger {
   const options = {
@@ -56,7 +56,7 @@ function sum(lost: Readonly<Record<string, number>>): number {
   return Object.values(lost).reduce((total, lines) => total + lines, 0);
 }
 
-/** Values that JSON has no form for become texts, and what is long is cut. */
+/** Turns values that JSON cannot represent into texts, and cuts long values. */
 function plainFields(fields: LogFields = {}): LogFields {
   return Object.fromEntries(
     Object.entries(fields)
@@ -78,7 +78,7 @@ function jsonOf(value: object): string {
   try {
     return JSON.stringify(value) ?? '';
   } catch (error) {
-    // A circle, or a BigInt inside.
+    // The value has a cycle, or contains a BigInt.
     return String(error);
   }
 }
@@ -87,9 +87,9 @@ function cut(text: string): string {
   return text.length > MAX_FIELD_CHARACTERS ? `${text.slice(0, MAX_FIELD_CHARACTERS)}…` : text;
 }
 
-/** `12:34:56 info event key=value`. Values that a reader could mistake (spaces, quotes, line breaks) are in JSON form. */
+/** Formats `12:34:56 info event key=value`. Values with spaces, quotes or line breaks are in JSON form. */
 function readableLine(line: string): string {
-  // oxlint-disable-next-line eslint/no-restricted-properties -- pino wrote this line as JSON
+  // oxlint-disable-next-line eslint/no-restricted-properties -- the line is JSON of pino
   const { level, time, event, ...fields } = JSON.parse(line) as Record<string, unknown>;
   const words = [String(time).slice(11, 19), String(level), String(event)];
   for (const [key, value] of Object.entries(fields)) words.push(`${key}=${readableValue(value)}`);

@@ -2,7 +2,7 @@ import { type Clock, systemClock } from '../structures/clock.js';
 
 const LINE_MS = 60_000;
 
-/** A line of the log for what may happen again and again: the first time at once, then at most once a minute. */
+/** A log line for an event that may repeat often. It is written the first time at once, and later at most once a minute. */
 export class RepeatedLine {
   readonly #clock: Pick<Clock, 'monotonic'>;
   #times = 0;
@@ -12,7 +12,7 @@ export class RepeatedLine {
     this.#clock = clock;
   }
 
-  /** It happened. `write` gets how often since the last line, this time included; it is not called when there was one within the minute. */
+  /** Notes the event. If a line is due, it calls `write` with the number of events since the last line, including this one. */
   add(write: (times: number) => void): void {
     this.#times++;
     const now = this.#clock.monotonic();

@@ -1,11 +1,11 @@
 const FIRST_BYTES = 4_096;
 
-/** How an append went. `no_room`: the memory of all bodies together is used up. */
+/** The result of an append. `no_room` means that all bodies together have used up their memory. */
 export type Appended = 'taken' | 'too_large' | 'no_room';
 
 /**
- * Bytes that arrive in pieces, as one buffer that doubles. Pieces are copied: a client that sends one byte at a time costs one byte each,
- * not an object each.
+ * Collects the pieces of a body in one buffer, which doubles when it is full. It copies the pieces, so a client that sends single bytes
+ * costs one byte each and not one object each.
  */
 export class BodyBuffer {
   readonly #most: number;
@@ -13,7 +13,7 @@ export class BodyBuffer {
   #buffer: Buffer = Buffer.alloc(0);
   #length = 0;
 
-  /** `take` takes memory for the buffer from a budget; the buffer never gives it back itself. */
+  /** `take` takes memory for the buffer from a budget. The buffer never returns it. */
   constructor(most: number, take: (bytes: number) => boolean) {
     this.#most = most;
     this.#take = take;

@@ -3,14 +3,14 @@ import { ByteBudget } from '../../structures/byte-budget.js';
 import type { Clock } from '../../structures/clock.js';
 
 const SWEEP_MS = 1_000;
-/** A body of which nothing came for this long may be given up when others need its place. */
+/** Milliseconds without a byte, after which a body may be given up when others need its place. */
 const STALLED_MS = 1_000;
 
 /** A body whose client has to send the next bytes. */
 export interface ArrivingBody {
-  /** It came slower than `LIMITS.httpBodyPaceBytes`. */
+  /** Ends the body, because it arrived more slowly than `LIMITS.httpBodyPaceBytes`. */
   tooSlow(): void;
-  /** Its place is needed. */
+  /** Ends the body, because its place is needed. */
   evict(): void;
 }
 
@@ -20,16 +20,16 @@ interface Progress {
   lastAt: number;
 }
 
-/** The request bodies that clients are sending now: their memory together, and the pace of each. */
+/** Watches the request bodies that clients are sending. It bounds their memory together, and checks the pace of each. */
 export class BodyIntake {
   readonly #budget: ByteBudget;
   readonly #clock: Pick<Clock, 'monotonic'>;
-  /** In the order of their latest bytes. */
+  /** Arriving bodies, in the order of their latest bytes. */
   readonly #arriving = new Map<ArrivingBody, Progress>();
   readonly #waiting: () => number;
   readonly #timer: NodeJS.Timeout;
 
-  /** `waiting`: requests that wait for the place of a body now. */
+  /** `waiting` returns the number of requests that wait for the place of a body. */
   constructor(mostBytes: number, clock: Pick<Clock, 'monotonic'>, waiting: () => number = () => 0) {
     this.#budget = new ByteBudget(mostBytes);
     this.#clock = clock;
@@ -38,7 +38,7 @@ export class BodyIntake {
     this.#timer.unref();
   }
 
-  /** From now on the client has to send; its pace is measured from here. */
+  /** Begins to measure the pace of a body whose client has to send. */
   begin(body: ArrivingBody): void {
     const now = this.#clock.monotonic();
     this.#arriving.set(body, { since: now, bytes: 0, lastAt: now });
@@ -53,12 +53,12 @@ export class BodyIntake {
     this.#arriving.set(body, progress);
   }
 
-  /** The body is complete, given up, or not read now. */
+  /** Stops measuring a body that is complete, given up or not read now. */
   end(body: ArrivingBody): void {
     this.#arriving.delete(body);
   }
 
-  /** Takes memory for a body; if there is none, bodies that stand still are given up for it. False: there is still none. */
+  /** Takes memory for a body. If there is too little, stalled bodies are given up. Returns `false` if there is still too little. */
   take(bytes: number, taker: ArrivingBody): boolean {
     while (!this.#budget.take(bytes)) if (!this.evictStalled(taker)) return false;
     return true;
@@ -68,7 +68,7 @@ export class BodyIntake {
     this.#budget.give(bytes);
   }
 
-  /** Gives up the body of which nothing came for the longest time; false: all of them move. */
+  /** Gives up the body that has stalled for the longest time. Returns `false` if all bodies move. */
   evictStalled(except?: ArrivingBody): boolean {
     const before = this.#clock.monotonic() - STALLED_MS;
     for (const [body, { lastAt }] of this.#arriving) {
@@ -81,7 +81,7 @@ export class BodyIntake {
     return false;
   }
 
-  /** Ends the bodies that come too slowly, and those that stand still while others wait. */
+  /** Ends the bodies that are too slow, and stalled bodies while others wait. */
   sweep(): void {
     for (let waiting = this.#waiting(); waiting > 0 && this.evictStalled(); waiting--);
     const now = this.#clock.monotonic();

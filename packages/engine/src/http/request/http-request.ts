@@ -1,11 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** One request of a client, with what its connection needs to know. */
+/** One request of a client, with the notices that its connection needs. */
 export interface HttpRequest {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  /** The client has to send the next bytes of the body. Call it for each piece that came. */
+  /** Notes that the client has to send the next bytes of the body. The reader of the body calls it for each piece. */
   readonly waitForClient: () => void;
-  /** The body is complete, or nobody reads it now. */
+  /** Notes that the body is complete or not read now. */
   readonly engage: () => void;
 }

@@ -3,14 +3,14 @@ import { type JsonText, LIMITS, parseJson, SlicedJsonScan } from '@rivulet/proto
 import type { TurnBudget } from '../../structures/turn-budget.js';
 
 export type ReadJson =
-  /** `text`: `null` when the body is empty or no JSON. `inexact`: it holds numbers that a double can't carry exactly. */
+  /** `text` is `null` when the body is empty or no JSON. `inexact` says that it has numbers that a double cannot represent exactly. */
   { readonly kind: 'body'; readonly text: JsonText; readonly inexact: boolean } | { readonly kind: 'too_large'; readonly reason: string };
 
 const NONE: ReadJson = { kind: 'body', text: 'null', inexact: false };
-/** Bytes that are decoded, and characters that are scanned, in a millisecond or two. */
+/** Bytes that are decoded, or characters that are scanned, in one or two milliseconds. */
 const SLICE = 262_144;
 
-/** Reads a JSON body in one go: for small ones. */
+/** Reads a small JSON body in one go. */
 export function readSmallJson(bytes: Buffer): ReadJson {
   const steps = readInSteps(bytes);
   for (;;) {
@@ -20,8 +20,8 @@ export function readSmallJson(bytes: Buffer): ReadJson {
 }
 
 /**
- * Reads a JSON body of any size. The event loop turns between the steps: decoding, scanning and parsing 8 MB each take some ten milliseconds,
- * and several bodies may arrive in one turn.
+ * Reads a JSON body of any size. The event loop turns between the steps. Decoding, scanning and parsing 8 MB each take some ten
+ * milliseconds, and several bodies may arrive in one turn.
  */
 export async function readLargeJson(bytes: Buffer, turns: TurnBudget): Promise<ReadJson> {
   const steps = readInSteps(bytes);
@@ -33,7 +33,7 @@ export async function readLargeJson(bytes: Buffer, turns: TurnBudget): Promise<R
   }
 }
 
-/** Yields `turn` before a step that can't be divided, and `slice` where the work may go on while the turn is short. */
+/** Yields `turn` before a step that cannot be divided, and `slice` where the work may continue while the turn has time. */
 function* readInSteps(bytes: Buffer): Generator<'turn' | 'slice', ReadJson> {
   if (bytes.length === 0 || !isUtf8(bytes)) return NONE;
   let text = '';
@@ -55,7 +55,7 @@ function* readInSteps(bytes: Buffer): Generator<'turn' | 'slice', ReadJson> {
   return { kind: 'body', text, inexact: result.inexactNumbers };
 }
 
-/** Returns the first place from `at` on at which no character of UTF-8 is cut. */
+/** Returns the first position from `at` on at which no UTF-8 character is cut. */
 function endOfCharacter(bytes: Buffer, at: number): number {
   let end = Math.min(at, bytes.length);
   while (((bytes[end] ?? 0) & 0xc0) === 0x80) end++;

@@ -7,10 +7,10 @@ import type { ArrivingBody, BodyIntake } from './body-intake.js';
 import type { HttpRequest } from './http-request.js';
 import { type ReadJson, readLargeJson, readSmallJson } from './json-body.js';
 
-/** Readers take messages below 1 MiB; SDKs write this much at a time. */
+/** Bytes of one channel message. Readers take messages below 1 MiB, and SDKs write this much at a time. */
 const FRAME_BYTES = 65_536;
 
-/** Why a body did not arrive. */
+/** The reason why a body did not arrive. */
 export type BodyFailure =
   | { readonly kind: 'too_large'; readonly reason: string }
   /** All bodies together are too large now. */
@@ -25,35 +25,35 @@ export function isJson(contentType: string | undefined): boolean {
   return type === 'application/json' || (type?.startsWith('application/') === true && type.endsWith('+json'));
 }
 
-/** Where the bodies of a listener come in. */
+/** The two intakes of a listener. */
 export interface BodyIntakes {
-  /** Bodies that are held until they are complete. */
+  /** Bodies that are kept until they are complete. */
   readonly held: BodyIntake;
   /** Bodies that stream to a function. */
   readonly streamed: BodyIntake;
 }
 
 /**
- * The body of one request: the parsed JSON that the function is given, and the raw bytes, which it may read from a channel (spec HT §4.3).
- * A body arrives in one of two ways: it is received whole, or its first bytes are awaited and the rest streams into the channel.
+ * The body of one request. The function gets it as parsed JSON, and may read the raw bytes from a channel (spec HT §4.3). A body arrives in
+ * one of two ways. Either it is received whole, or its first bytes are awaited and the rest streams into the channel.
  */
 export class RequestBody implements ChannelWriter {
   readonly #http: HttpRequest;
   readonly #request: IncomingMessage;
   readonly #intakes: BodyIntakes;
-  /** `small` ones are received whole before anything else happens. `large` includes bodies that do not announce their length. */
+  /** `small` bodies are received whole before anything else happens. `large` includes bodies without a `Content-Length`. */
   readonly extent: 'none' | 'small' | 'large';
-  /** Bytes of the intake that this body has. */
+  /** Bytes of memory that this body has taken from the intake. */
   #taken = 0;
   #channel: Channel | undefined;
   /** Bytes that were received and are not in the channel yet, from `#at` on. */
   #received: Buffer | undefined;
   #at = 0;
-  /** The request has no more bytes. */
+  /** Whether the request has no more bytes. */
   #complete = false;
   #stopReading: () => void = () => {};
   #full = false;
-  /** Stands for the body in the intake while it streams. */
+  /** The body's entry in the intake while it streams. */
   #streaming: ArrivingBody | undefined;
 
   constructor(http: HttpRequest, intakes: BodyIntakes) {
@@ -63,7 +63,7 @@ export class RequestBody implements ChannelWriter {
     this.extent = extentOf(http.request);
   }
 
-  /** Receives the whole body. Never answers when the client leaves meanwhile. */
+  /** Receives the whole body, then calls `done`. Does not call it when the client leaves before. */
   receive(done: (failure: BodyFailure | undefined) => void): void {
     const request = this.#request;
     const tooLarge = { kind: 'too_large', reason: `the JSON body has more than ${LIMITS.httpJsonBodyBytes} bytes` } as const;
@@ -122,13 +122,16 @@ export class RequestBody implements ChannelWriter {
     );
   }
 
-  /** Reads what was received as JSON. A large body takes several turns of the event loop. */
+  /** Parses the received bytes as JSON. A large body takes several turns of the event loop. */
   json(turns: TurnBudget): JsonBody | Promise<JsonBody> {
     const received = this.#received ?? Buffer.alloc(0);
     return received.length <= LIMITS.httpSmallBodyBytes ? readSmallJson(received) : readLargeJson(received, turns);
   }
 
-  /** Hands the raw bytes to a channel, as fast as it takes them. `failed` runs when the client sends too slowly, or its place is needed. */
+  /**
+   * Writes the raw bytes to a channel, as fast as the channel takes them. Calls `failed` when the client is too slow, or when the place is
+   * needed.
+   */
   pipe(channel: Channel, failed: (failure: BodyFailure) => void): void {
     this.#channel = channel;
     channel.attachWriter(this);
@@ -140,7 +143,7 @@ export class RequestBody implements ChannelWriter {
     this.#writeReceived();
   }
 
-  /** Nobody wants the rest: it is read and dropped. */
+  /** Reads and drops the rest of the body. */
   discard(): void {
     this.#received = undefined;
     this.#intakes.held.give(this.#taken);
@@ -168,7 +171,7 @@ export class RequestBody implements ChannelWriter {
     this.#request.resume();
   }
 
-  /** The time-out of the request ends a wait. */
+  /** Does nothing, because the time-out of the request ends a wait. */
   probePeer(): void {}
 
   finish(): void {
@@ -206,7 +209,7 @@ export class RequestBody implements ChannelWriter {
       this.#channel?.write({ data: chunk.subarray(at, at + FRAME_BYTES), binary: true });
   }
 
-  /** Writes what was received before the channel was there, then the rest as it comes. */
+  /** Writes the bytes that were received before the channel existed, then the rest as it arrives. */
   #writeReceived(): void {
     const received = this.#received;
     while (received !== undefined && !this.#full && this.#at < received.length) {

@@ -1,12 +1,12 @@
 import { percentDecode } from '@rivulet/protocol';
-/** The target of a request line, in its parts as sent. */
+/** The parts of a request target, as the client sent them. */
 export interface RequestTarget {
   readonly path: string;
-  /** Without the question mark. */
+  /** Query without the question mark. */
   readonly query: string;
 }
 
-/** Takes the origin form (`/a?b`) and, as RFC 9112 §3.2.2 asks, the absolute one (`http://host/a?b`). */
+/** Reads a target in origin form (`/a?b`) or, as RFC 9112 §3.2.2 demands, in absolute form (`http://host/a?b`). */
 export function readRequestTarget(target: string): RequestTarget {
   const rest = target.startsWith('/') ? target : target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?]*/i, '');
   const question = rest.indexOf('?');
@@ -14,7 +14,7 @@ export function readRequestTarget(target: string): RequestTarget {
   return { path: rest.slice(0, question), query: rest.slice(question + 1) };
 }
 
-/** Returns the path behind the prefix. Other paths stay as they are, for a proxy that removes the prefix and for clients without one. */
+/** Returns the path after the prefix. A path without the prefix stays as it is, for proxies that remove it and for direct clients. */
 export function withoutPrefix(path: string, prefix: string | undefined): string {
   if (prefix === undefined || !path.startsWith(prefix)) return path;
   const rest = path.slice(prefix.length);
@@ -22,12 +22,12 @@ export function withoutPrefix(path: string, prefix: string | undefined): string 
   return rest.startsWith('/') ? rest : path;
 }
 
-/** The text as it is when a percent sequence is malformed or not UTF-8. */
+/** Decodes percent sequences. Returns the text unchanged when a sequence is malformed or not UTF-8. */
 export function decodeOrKeep(text: string): string {
   return percentDecode(text) ?? text;
 }
 
-/** Parameters of a query, decoded as forms are (`+` is a space); the last value of a repeated one. */
+/** Returns the parameters of a query, decoded like a form: `+` is a space. The last value of a repeated parameter counts. */
 export function queryParameters(query: string): Record<string, string> {
   const parameters: Record<string, string> = Object.create(null);
   if (query === '') return parameters;

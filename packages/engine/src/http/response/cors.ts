@@ -7,7 +7,7 @@ const ALL_METHODS = 'GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS';
 const DEFAULT_MAX_AGE_S = 600;
 const HEADER_NAMES = /^[!#$%&'*+\-.^_`|~\w]+(?: *, *[!#$%&'*+\-.^_`|~\w]+)*$/;
 
-/** Cross-origin rules of a listener (spec HT §4.8). */
+/** The cross-origin rules of a listener (spec HT §4.8). */
 export class Cors {
   readonly #config: CorsConfig | undefined;
 
@@ -15,7 +15,7 @@ export class Cors {
     this.#config = config;
   }
 
-  /** Sets the headers that belong on every response, errors included. */
+  /** Sets the headers that belong on every response, including errors. */
   apply(request: IncomingMessage, response: ServerResponse): void {
     const config = this.#config;
     // oxlint-disable-next-line eslint/no-restricted-properties -- constant name and value
@@ -37,7 +37,7 @@ export class Cors {
     if (config.credentials === true) response.setHeader('access-control-allow-credentials', 'true');
   }
 
-  /** Where the configuration has rules, a function can't soften them; else its own headers count. */
+  /** Removes the cross-origin headers of a function if the configuration has rules. Otherwise the function's own headers count. */
   restrict(headers: ResponseHeaders): void {
     if (this.#config === undefined) return;
     headers.delete('access-control-allow-origin');
@@ -47,7 +47,7 @@ export class Cors {
     if (vary !== undefined && !/\borigin\b|\*/i.test(vary)) headers.set('vary', `${vary}, origin`);
   }
 
-  /** Whether the request was a preflight, and is answered. */
+  /** Answers a preflight request. Returns `false` if the request is none. */
   preflight(request: IncomingMessage, response: ServerResponse): boolean {
     if (request.method !== 'OPTIONS' || request.headers['access-control-request-method'] === undefined) return false;
     const config = this.#config;
@@ -68,7 +68,7 @@ export class Cors {
   }
 }
 
-/** The headers that a page wants to send. A `*` would not cover `authorization`, and nothing at all with credentials. */
+/** Returns the headers that the page wants to send. A `*` would not cover `authorization`, and would cover nothing with credentials. */
 function requestedHeaders({ headers }: IncomingMessage): string {
   const wanted = headers['access-control-request-headers'];
   return wanted !== undefined && HEADER_NAMES.test(wanted) ? wanted : '*';

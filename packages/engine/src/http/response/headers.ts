@@ -2,10 +2,10 @@ import { isUtf8 } from 'node:buffer';
 import { type IncomingHttpHeaders, validateHeaderName, validateHeaderValue } from 'node:http';
 import { LIMITS } from '@rivulet/protocol';
 
-/** They belong to one connection (RFC 9110 §7.6.1), so functions have no say in them. */
+/** Headers of one connection (RFC 9110 §7.6.1). Functions must not set them. */
 const HOP_BY_HOP = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade']);
 
-/** Headers of a request for a function: one text each; those that are not UTF-8 are empty. */
+/** Returns the request headers for a function, one text each. A header that is not UTF-8 is empty. */
 export function requestHeaders(headers: IncomingHttpHeaders): Record<string, string> {
   const texts: Record<string, string> = Object.create(null);
   for (const name in headers) {
@@ -15,18 +15,21 @@ export function requestHeaders(headers: IncomingHttpHeaders): Record<string, str
   return texts;
 }
 
-/** One header of a request. */
+/** Returns one request header. */
 export function requestHeader(headers: IncomingHttpHeaders, name: string): string | undefined {
   const value = headers[name];
   return typeof value === 'string' ? decoded(value) : undefined;
 }
 
-/** Headers of a response as a function gives them; values of one name in the order in which they came, names in lower case. */
+/** Response headers of a function. Names are in lower case. The values of one name keep their order. */
 export class ResponseHeaders {
   readonly #values = new Map<string, string[]>();
   #bytes = 0;
 
-  /** An object of texts, or an array of `Name: value`. What is neither, not allowed in a header, hop-by-hop or too much is left out. */
+  /**
+   * Merges an object of texts, or an array of `Name: value`. It leaves out everything else: other types, invalid characters, hop-by-hop
+   * headers, and headers above the limit.
+   */
   merge(given: unknown): void {
     if (Array.isArray(given)) {
       const fresh = new Set<string>();
@@ -37,7 +40,7 @@ export class ResponseHeaders {
     for (const [name, value] of Object.entries(given)) if (typeof value === 'string') this.#set(name, value);
   }
 
-  /** Several values of one name as one, as RFC 9110 §5.3 reads them. */
+  /** Returns all values of a name as one, as RFC 9110 §5.3 defines it. */
   get(name: string): string | undefined {
     return this.#values.get(name)?.join(', ');
   }
@@ -57,7 +60,7 @@ export class ResponseHeaders {
     for (const [name, values] of this.#values) yield [name, values.length === 1 ? (values[0] as string) : values];
   }
 
-  /** A repeated line adds to those of the same array, and replaces what was merged before. */
+  /** Adds a line. A repeated line of one array adds a value, and replaces the values that were merged before. */
   #addLine(line: string, fresh: Set<string>): void {
     const colon = line.indexOf(':');
     if (colon <= 0) return;
@@ -90,7 +93,7 @@ function isAllowed(name: string, value: string): boolean {
 
 const BEYOND_ASCII = /[^\0-\x7f]/;
 
-/** Node reads and writes header bytes as Latin-1; ours are UTF-8. */
+/** Decodes UTF-8, because Node reads and writes header bytes as Latin-1. */
 function decoded(value: string): string {
   if (!BEYOND_ASCII.test(value)) return value;
   const bytes = Buffer.from(value, 'latin1');

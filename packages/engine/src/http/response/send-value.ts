@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { Cors } from './cors.js';
 import type { ValueResponse } from './response-value.js';
 
-/** Sends a whole response. */
+/** Sends a complete response. */
 export function sendValue(response: ServerResponse, { status, headers, body }: ValueResponse, cors: Cors): void {
   const bytes = Buffer.from(body);
   const bodiless = status === 204 || status === 304;

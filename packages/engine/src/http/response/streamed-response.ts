@@ -4,16 +4,17 @@ import type { ChannelEnd, ChannelMessage, ChannelReader } from '../../core/chann
 import type { Cors } from './cors.js';
 import { ResponseHeaders } from './headers.js';
 
-/** Who is told how a streamed response goes. */
+/** Receives the progress of a streamed response. */
 export interface StreamedResponseOwner {
-  /** Status and headers are on their way; they can't be changed any more. */
+  /** Runs when status and headers have been sent and cannot change any more. */
   headSent(): void;
-  /** The channel has ended. `complete` false: the body lacks something, or has too much, for what was announced. */
+  /** Runs when the channel has ended. `complete` is `false` if the body is shorter or longer than announced. */
   streamEnded(end: ChannelEnd, complete: boolean): void;
+  /** Runs when the connection takes bytes again. */
   drained(): void;
 }
 
-/** A response that comes through a channel: text messages set status and headers, binary ones are the body (spec HT §4.5). */
+/** A response that arrives through a channel. Text messages set status and headers, and binary messages are the body (spec HT §4.5). */
 export class StreamedResponse implements ChannelReader {
   readonly #response: ServerResponse;
   readonly #cors: Cors;
@@ -22,7 +23,7 @@ export class StreamedResponse implements ChannelReader {
   #status = 200;
   #headSent = false;
   #controlled = false;
-  /** Bytes of the announced length that are still owed; `undefined`: none was announced. */
+  /** Bytes of the announced length that are still missing. `undefined` if no length was announced. */
   #owed: number | undefined;
 
   constructor(response: ServerResponse, cors: Cors, owner: StreamedResponseOwner) {
@@ -41,7 +42,7 @@ export class StreamedResponse implements ChannelReader {
     return this.#controlled;
   }
 
-  /** Never ends by itself, so that a stop need not wait for it. */
+  /** Whether the response never ends by itself. A stop of the engine does not wait for it. */
   get endless(): boolean {
     return this.#headSent && this.#headers.get('content-type')?.toLowerCase().startsWith('text/event-stream') === true;
   }
@@ -59,7 +60,7 @@ export class StreamedResponse implements ChannelReader {
     this.#owner.streamEnded(end, (this.#owed ?? 0) === 0);
   }
 
-  /** A response of status and headers alone. */
+  /** Sends a response of status and headers alone. */
   sendHeadOnly(): void {
     this.#headers.delete('content-length');
     this.#head();
@@ -72,7 +73,7 @@ export class StreamedResponse implements ChannelReader {
     const type = field(message, 'type');
     if (type === 'set_status') {
       const status = field(message, 'status_code');
-      // 1xx can't end a request.
+      // A 1xx status cannot end a request.
       if (typeof status !== 'number' || !Number.isInteger(status) || status < 200 || status > 599) return;
       this.#status = status;
     } else if (type === 'set_headers') this.#headers.merge(field(message, 'headers'));
@@ -83,7 +84,7 @@ export class StreamedResponse implements ChannelReader {
   #body(data: Buffer): void {
     if (!this.#headSent) this.#head();
     if (this.#owed !== undefined) this.#owed -= data.length;
-    // More than was announced would be read as the next response of the connection.
+    // The client would take more bytes than announced for the next response of the connection.
     if (this.#owed !== undefined && this.#owed < 0) this.#owner.streamEnded('done', false);
     else if (data.length === 0) this.#response.flushHeaders();
     else this.#response.write(data);

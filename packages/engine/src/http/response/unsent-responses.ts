@@ -1,7 +1,7 @@
 import { ByteBudget } from '../../structures/byte-budget.js';
 import type { Clock } from '../../structures/clock.js';
 
-/** A client that has not taken its response for this long may lose it when others need the memory. */
+/** Milliseconds after which a client that has not taken its response may lose it, when others need the memory. */
 const STALLED_MS = 30_000;
 
 interface Unsent {
@@ -9,11 +9,11 @@ interface Unsent {
   readonly drop: () => void;
 }
 
-/** Values that functions have returned and clients have not taken yet: a bound of their memory together. */
+/** Bounds the memory of all values that functions have returned and clients have not taken yet. */
 export class UnsentResponses {
   readonly #budget: ByteBudget;
   readonly #clock: Pick<Clock, 'monotonic'>;
-  /** The oldest first. */
+  /** Unsent responses, the oldest first. */
   readonly #unsent = new Set<Unsent>();
 
   constructor(mostBytes: number, clock: Pick<Clock, 'monotonic'>) {
@@ -22,8 +22,8 @@ export class UnsentResponses {
   }
 
   /**
-   * Takes memory for a response. If there is none, responses that clients have not taken for `STALLED_MS` are dropped for it, the oldest
-   * first. Returns how to give the memory back; `undefined`: there is none.
+   * Takes memory for a response. If there is too little, responses that clients have not taken for `STALLED_MS` are dropped, the oldest
+   * first. Returns a function that returns the memory, or `undefined` if there is still too little.
    */
   take(bytes: number, drop: () => void): (() => void) | undefined {
     while (!this.#budget.take(bytes)) if (!this.#dropOldest()) return undefined;
@@ -38,7 +38,7 @@ export class UnsentResponses {
     };
   }
 
-  /** `drop` has to give the memory back; otherwise the next one is dropped too. */
+  /** Drops the oldest response. `drop` has to return the memory, otherwise the next response is dropped too. */
   #dropOldest(): boolean {
     const [oldest] = this.#unsent;
     if (oldest === undefined || oldest.since > this.#clock.monotonic() - STALLED_MS) return false;

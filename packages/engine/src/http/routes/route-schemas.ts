@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** The config of `http` triggers. */
+/** The configuration of `http` triggers. */
 export const routeConfig = z.object({
   api_path: z.string(),
   http_method: z.string().nullish(),

@@ -2,37 +2,38 @@ import { LIMITS, RivuletError } from '@rivulet/protocol';
 import { decodeOrKeep } from '../request/request-target.js';
 import { type Route, splitPath } from './route.js';
 
-/** Routes with their parameters at the same places. */
+/** All routes that have their parameters at the same positions. */
 interface Shape {
-  /** For each segment whether it is a parameter. */
+  /** One entry for each segment: whether it is a parameter. */
   readonly parameters: readonly boolean[];
-  /** Those of one path, by its static segments; never empty lists. */
+  /** Routes of one path each, by the static segments of the path. The lists are never empty. */
   readonly ends: Map<string, RoutesOfPath>;
 }
 
-/** By method; of one method the last registered serves, the others stand by. Never empty lists. */
+/** Routes by method. The route that was registered last serves, and the others stand by. The lists are never empty. */
 type RoutesOfPath = Map<string, Route[]>;
 
 export type RouteMatch =
   | { readonly kind: 'route'; readonly route: Route; readonly parameters: Readonly<Record<string, string>> }
-  /** The path is known, the method isn't; `methods` are those that are. */
+  /** The path has routes, but none of this method. `methods` are the methods that it has. */
   | { readonly kind: 'wrong_method'; readonly methods: readonly string[] }
   | { readonly kind: 'none' };
 
 /**
- * The routes that are live. At each segment a static one wins over a parameter. Registering method and path again replaces; when the
- * newest goes, the one before it serves again, as with functions: replicas of a worker all register the same routes.
+ * The live routes. At each segment, a static segment wins over a parameter. A second registration of the same method and path replaces the
+ * first. When the newest is removed, the one before it serves again. This is the same as with functions, because replicas of a worker all
+ * register the same routes.
  *
- * A path is looked up once in each shape of its length. Their number is bounded, so that no set of routes makes requests expensive, as it
- * would a tree that is walked down both ways at each parameter.
+ * The table looks up a path once in each shape of its length. The number of shapes is bounded, so no set of routes makes requests
+ * expensive. A tree that is searched both ways at each parameter would not have this bound.
  */
 export class RouteTable {
-  /** By the number of segments; those with an earlier static segment come first. */
+  /** Shapes by their number of segments. A shape with an earlier static segment comes first. */
   readonly #shapes = new Map<number, Shape[]>();
 
   /**
-   * Throws `trigger_registration_failed` when a route of the method differs in the names of its parameters only, or when there are too
-   * many shapes of its length.
+   * Adds a route. Throws `trigger_registration_failed` when another route of the method differs only in the names of its parameters, or
+   * when its length has too many shapes.
    */
   add(route: Route): void {
     const shape = this.#shapeOf(route) ?? this.#addShape(route);
@@ -50,7 +51,7 @@ export class RouteTable {
     shape.ends.set(key, routes);
   }
 
-  /** Removes the route of this binding only. */
+  /** Removes the route of this binding and no other. */
   remove(route: Route): void {
     const shape = this.#shapeOf(route);
     if (shape === undefined) return;
@@ -67,7 +68,7 @@ export class RouteTable {
     else this.#shapes.delete(segments.length);
   }
 
-  /** `path` as sent: its segments are decoded one by one, so that an encoded slash divides nothing. */
+  /** Finds the route of a path as the client sent it. It decodes the segments one by one, so an encoded slash divides nothing. */
   match(method: string, path: string): RouteMatch {
     const sent = splitPath(path);
     const shapes = this.#shapes.get(sent.length);
@@ -105,13 +106,13 @@ export class RouteTable {
   }
 }
 
-/** The one with the first static segment where the other has a parameter comes first. */
+/** Sorts the shape first that has a static segment where the other one has a parameter. */
 function byStatics(left: Shape, right: Shape): number {
   const at = left.parameters.findIndex((isParameter, index) => isParameter !== right.parameters[index]);
   return at < 0 ? 0 : Number(left.parameters[at]) - Number(right.parameters[at]);
 }
 
-/** Static segments as one text; their lengths tell where each ends, as they may hold any character. */
+/** Returns the static segments as one text. It includes their lengths, because segments may have any character. */
 function keyOf({ segments }: Route): string {
   return segments.map((segment) => (segment.kind === 'static' ? partOf(segment.text) : '')).join('');
 }

@@ -6,10 +6,10 @@ const METHODS = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIO
 
 export type Segment = { readonly kind: 'static'; readonly text: string } | { readonly kind: 'parameter'; readonly name: string };
 
-/** An `http` trigger, read and ready to be served. */
+/** An `http` trigger that is ready to serve. */
 export interface Route {
   readonly binding: TriggerBinding;
-  /** As in the configuration of the trigger. */
+  /** Path as the configuration of the trigger has it. */
   readonly path: string;
   readonly method: string;
   readonly segments: readonly Segment[];
@@ -35,7 +35,7 @@ export function readRoute(binding: TriggerBinding): Route {
   };
 }
 
-/** Segments of a path; a leading slash is optional, a trailing one makes an empty segment. */
+/** Returns the segments of a path. A leading slash is optional, and a trailing slash makes an empty segment. */
 export function splitPath(path: string): string[] {
   return (path.startsWith('/') ? path.slice(1) : path).split('/');
 }

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { type ErrorCode, LIMITS } from '@rivulet/protocol';
-import type { Failure } from '../../core/fabric/invocation.js';
-import { publicError } from '../../core/fabric/public-error.js';
-import type { ExchangeContext, RoutedRequest } from '../exchange-context.js';
-import type { BodyFailure } from '../request/request-body.js';
-import { jsonResponse, type ValueResponse } from './response-value.js';
-import { sendValue } from './send-value.js';
+import type { Failure } from '../core/fabric/invocation.js';
+import { publicError } from '../core/fabric/public-error.js';
+import type { ExchangeContext, RoutedRequest } from './exchange-context.js';
+import type { BodyFailure } from './request/request-body.js';
+import { jsonResponse, type ValueResponse } from './response/response-value.js';
+import { sendValue } from './response/send-value.js';
 
 /** Status codes of engine errors that concern the request or the moment. All other errors are 500. */
 const STATUS_OF: ReadonlyMap<string, number> = new Map<ErrorCode, number>([
