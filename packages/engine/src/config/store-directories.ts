@@ -1,4 +1,4 @@
-import { accessSync, chmodSync, constants, readdirSync, realpathSync, type Stats, statSync } from 'node:fs';
+import { accessSync, chmodSync, constants, lstatSync, readdirSync, realpathSync, type Stats, statSync } from 'node:fs';
 import type { Config, ConfigWarning } from './config.js';
 import { ConfigError } from './config-error.js';
 
@@ -98,7 +98,10 @@ function namesIn(directory: StoreDirectory, config: Config): readonly string[] |
   const { path } = directory;
   try {
     const stats = statSync(path, { throwIfNoEntry: false });
-    if (stats === undefined) return undefined;
+    if (stats === undefined) {
+      if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return undefined;
+      throw unusable(directory, config, `${path} is a link that leads nowhere; create the directory that it names, or remove the link`);
+    }
     if (stats.isDirectory()) {
       refuseForeignWriters(stats, directory, config);
       return readdirSync(path);

@@ -1,3 +1,5 @@
+import type { TurnBudget } from './turn-budget.js';
+
 /** Names above which a block is split in two. */
 const MOST_IN_BLOCK = 512;
 
@@ -128,6 +130,29 @@ export function pageOf(names: Iterable<string>, { limit, chars }: PageBounds): N
     page.push(name);
   }
   return { names: page, more: false };
+}
+
+/** Names that one slice reads; a slice takes much less than a millisecond. */
+const SLICE_NAMES = 2_048;
+
+/**
+ * Reads a page in slices, between which the event loop turns. `read` returns a page of the names as they are at its call, so a name that is
+ * added or removed meanwhile may be in the page or not.
+ */
+export async function pageInSlices(read: (slice: PageBounds) => NamesPage, bounds: PageBounds, turns: TurnBudget): Promise<NamesPage> {
+  const names: string[] = [];
+  let { after, chars } = bounds;
+  for (;;) {
+    await turns.free();
+    const slice = read({ after, limit: Math.min(bounds.limit - names.length, SLICE_NAMES), chars: Number.POSITIVE_INFINITY });
+    for (const name of slice.names) {
+      chars -= charsOf(name);
+      if (chars < 0 && names.length > 0) return { names, more: true };
+      names.push(name);
+    }
+    if (!slice.more || names.length >= bounds.limit) return { names, more: slice.more };
+    after = names.at(-1);
+  }
 }
 
 /** Returns the UTF-16 code units of a name in a JSON array: the name, two quotes and a comma, without escapes. */

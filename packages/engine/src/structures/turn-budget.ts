@@ -73,7 +73,8 @@ export class TurnBudget {
 
   /** Waits for a turn that has time, then charges it for a text of this length. */
   async pay(chars: number): Promise<void> {
-    await this.free();
+    // Without a wait the charge counts at once: callers that share a text ask in the same moment, and each must see the charges before it.
+    if (this.spent) await this.next();
     this.charge(chars);
   }
 

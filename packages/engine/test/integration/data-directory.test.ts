@@ -51,6 +51,16 @@ describe('S37 the directory of a store', () => {
     expect(cwd).not.toBe(other);
   });
 
+  it('stops start and check-config with exit 78 when it is a link that leads nowhere', async () => {
+    const cwd = directoryWith({ 'iii-config.yaml': FILE });
+    symlinkSync(join(cwd, 'absent'), join(cwd, 'data'));
+    for (const command of ['start', 'check-config']) {
+      const { code, stderr } = await run([command], cwd);
+      expect([command, code]).toEqual([command, 78]);
+      expect(stderr).toContain('is a link that leads nowhere');
+    }
+  });
+
   it('stops start and check-config with exit 78 when others may write into it', async () => {
     const { cwd } = over(0o777);
     for (const command of ['start', 'check-config']) {

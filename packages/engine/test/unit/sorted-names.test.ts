@@ -1,6 +1,7 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
-import { type PageBounds, pageOf, SortedNames } from '../../src/structures/sorted-names.js';
+import { describe, expect, it, test } from 'vitest';
+import { EVERYTHING, type PageBounds, pageInSlices, pageOf, SortedNames } from '../../src/structures/sorted-names.js';
+import { TurnBudget } from '../../src/structures/turn-budget.js';
 
 const name = fc.string({ maxLength: 4, unit: fc.constantFrom('a', 'b', '\uE000', '\u{1F642}', '"') });
 const bounds = fc.record({
@@ -53,4 +54,22 @@ test('E9 many names stay sorted whatever the order in which they come', () => {
   expect(names.page({ after: sorted[9_999], limit: 2, chars: 1_000 })).toEqual({ names: sorted.slice(10_000, 10_002), more: true });
   for (const each of all) names.delete(each);
   expect(names.size).toBe(0);
+});
+
+describe('a page in slices', () => {
+  const turns = new TurnBudget(() => 0);
+  const names = new SortedNames();
+  for (let n = 0; n < 10_000; n++) names.add(`name ${String(n).padStart(5, '0')}`);
+
+  it.each([
+    ['all names', EVERYTHING],
+    ['a limit', { ...EVERYTHING, limit: 5_000 }],
+    ['a limit of one slice', { ...EVERYTHING, limit: 2_048 }],
+    ['a bound of characters', { ...EVERYTHING, chars: 50_000 }],
+    ['a bound below the first name', { ...EVERYTHING, chars: 1 }],
+    ['a begin', { after: 'name 07999', limit: 3_000, chars: 1_000_000 }],
+    ['nothing behind', { ...EVERYTHING, after: 'z' }],
+  ])('is the page that is read at once: %s', async (_what, bounds) => {
+    expect(await pageInSlices((slice) => names.page(slice), bounds, turns)).toEqual(names.page(bounds));
+  });
 });

@@ -1,5 +1,6 @@
 import { PairMap } from '../../structures/pair-map.js';
-import { type NamesPage, type PageBounds, SortedNames } from '../../structures/sorted-names.js';
+import { type NamesPage, type PageBounds, pageInSlices, SortedNames } from '../../structures/sorted-names.js';
+import type { TurnBudget } from '../../structures/turn-budget.js';
 import type { ChangeEntry, GroupRef, StoredItem } from '../store.js';
 import type { Deadline } from './deadlines.js';
 
@@ -18,6 +19,8 @@ export interface Group extends GroupRef {
   /** `changes` can't answer below it. */
   floor: number;
 }
+
+const NOTHING: NamesPage = { names: [], more: false };
 
 /** The groups of an in-memory store. */
 export class MemoryGroups {
@@ -72,14 +75,14 @@ export class MemoryGroups {
     this.#streams.delete(group.stream);
   }
 
-  /** Groups of a stream that hold an item. */
-  namesIn(stream: string, bounds: PageBounds): NamesPage {
-    return this.#filled.get(stream)?.page(bounds) ?? { names: [], more: false };
+  /** Returns a page of the groups of a stream that hold an item. The event loop turns meanwhile. */
+  namesIn(stream: string, bounds: PageBounds, turns: TurnBudget): Promise<NamesPage> {
+    return pageInSlices((slice) => this.#filled.get(stream)?.page(slice) ?? NOTHING, bounds, turns);
   }
 
-  /** Streams with a group that holds an item. */
-  streams(bounds: PageBounds): NamesPage {
-    return this.#streams.page(bounds);
+  /** Returns a page of the streams that have such a group. The event loop turns meanwhile. */
+  streams(bounds: PageBounds, turns: TurnBudget): Promise<NamesPage> {
+    return pageInSlices((slice) => this.#streams.page(slice), bounds, turns);
   }
 
   /** Forgets tombstones of deletes until `oldest`, raising the floor, and groups that hold nothing any more. */

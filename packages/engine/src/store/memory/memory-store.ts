@@ -161,11 +161,11 @@ class MemoryStore implements WritableStore {
   }
 
   groupsPage(stream: string, bounds: PageBounds): Promise<NamesPage> {
-    return this.#reading(() => this.#groups.namesIn(stream, bounds));
+    return this.#reading(() => this.#groups.namesIn(stream, bounds, this.#turns));
   }
 
   streamsPage(bounds: PageBounds): Promise<NamesPage> {
-    return this.#reading(() => this.#groups.streams(bounds));
+    return this.#reading(() => this.#groups.streams(bounds, this.#turns));
   }
 
   watch(): Promise<void> {
@@ -190,7 +190,7 @@ class MemoryStore implements WritableStore {
     this.#groups.forget(this.#clock.now() - this.#retentionMs);
   }
 
-  #reading<T>(read: () => T): Promise<T> {
+  #reading<T>(read: () => T | Promise<T>): Promise<T> {
     if (this.#events === undefined) return Promise.reject(closedError());
     return Promise.resolve(read());
   }
