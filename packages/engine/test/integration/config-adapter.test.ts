@@ -88,12 +88,12 @@ describe('the start with an adapter that is a file', () => {
     [
       'a factory that answers nothing',
       'export const createStore = () => undefined',
-      'what createStore answered lacks start, apply, get, snapshot, changes, groups, streams, watch, unwatch, close;',
+      'the store that createStore returned lacks start, apply, get, snapshot, changes, groups, streams, watch, unwatch, close;',
     ],
     [
       'a store without some methods',
       `export const createStore = () => ({ ...${IDLE_STORE}, watch: undefined, close: 1 })`,
-      'what createStore answered lacks watch, close; it must have every method',
+      'the store that createStore returned lacks watch, close; it must have every method',
     ],
     [
       'a store that does not start',
@@ -113,7 +113,9 @@ describe('the start with an adapter that is a file', () => {
     const files = { 'my.mjs': `export const createStore = () => ${IDLE_STORE}`, 'broken.mjs': 'export default () => null' };
     const { code, stderr } = await run(['start'], directoryWith({ 'iii-config.yaml': text, ...files }));
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^closed\n(.*\n)*.* error start_failed reason="adapter \S+broken\.mjs: what createStore answered lacks/m);
+    expect(stderr).toMatch(
+      /^closed\n(.*\n)*.* error start_failed reason="adapter \S+broken\.mjs: the store that createStore returned lacks/m,
+    );
   });
 
   it.each([

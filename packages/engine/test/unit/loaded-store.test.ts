@@ -50,7 +50,7 @@ describe('a store from a file', () => {
   it.each(['start', 'close'] as const)('that hangs in %s fails the start with its name', async (step) => {
     const store = new LoadedStore(memoryWith({ [step]: never }), '/srv/my.mjs', silentLogger, 20);
     await expect(step === 'start' ? store.start(EVENTS) : store.close()).rejects.toThrow(
-      `adapter /srv/my.mjs: ${step} failed: nothing came of it within 20 ms`,
+      `adapter /srv/my.mjs: ${step} failed: it did not end within 20 ms`,
     );
   });
 
@@ -60,8 +60,8 @@ describe('a store from a file', () => {
       'waits.mjs': 'await new Promise(() => {})',
     });
     const options = { config: {}, clock: systemClock, logger: silentLogger, tombstoneRetentionMs: 1 };
-    await expect(loadStoreModule(`${cwd}/hangs.mjs`, options, 500)).rejects.toThrow('hangs.mjs: createStore failed: nothing came of it');
-    await expect(loadStoreModule(`${cwd}/waits.mjs`, options, 20)).rejects.toThrow('waits.mjs: import failed: nothing came of it');
+    await expect(loadStoreModule(`${cwd}/hangs.mjs`, options, 500)).rejects.toThrow('hangs.mjs: createStore failed: it did not end');
+    await expect(loadStoreModule(`${cwd}/waits.mjs`, options, 20)).rejects.toThrow('waits.mjs: import failed: it did not end');
   });
 
   it('tells a coded error of another copy of the protocol package, and no other', async () => {

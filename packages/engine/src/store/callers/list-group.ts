@@ -5,26 +5,29 @@ import { isValidId } from '../shared/ids.js';
 import type { GroupRef, Snapshot, StoredItem, StreamStore } from '../store.js';
 
 export interface ListOptions {
-  /** How an item is listed, as JSON. */
+  /** Returns the row of an item as JSON. */
   readonly row: (item: StoredItem, position: Position) => JsonText;
-  /** Items of a page. Without it the list is whole, or RESULT_TOO_LARGE. */
+  /** Items of the page. `undefined`: all items, or RESULT_TOO_LARGE. */
   readonly limit: number | undefined;
-  /** Begin behind this item, in order of creation. */
+  /** The page begins behind this item in the order of creation; `undefined`: at the first item. */
   readonly after: string | undefined;
-  /** The answer must fit the caller's message limit; a page ends there. */
+  /** The largest answer in bytes. A page ends before it would be larger. */
   readonly maxBytes: number;
 }
 
 export interface Listing {
-  /** A JSON array. */
+  /** The rows as a JSON array. */
   readonly rows: JsonText;
-  /** Where the group stood. */
+  /** The position of the group. */
   readonly position: Position;
-  /** The last item of the page when there are others behind. */
+  /** The last item of the page when the list goes on; `undefined` at its end. */
   readonly next: string | undefined;
 }
 
-/** Reads the items of a group in order of creation, from one consistent view. The event loop turns meanwhile. */
+/**
+ * Reads a page of the items of a group in the order of creation, from one consistent view. The event loop turns meanwhile. Rejects with
+ * INVALID_ARGUMENTS when `after` names no item, and with RESULT_TOO_LARGE.
+ */
 export async function listGroup(store: StreamStore, ref: GroupRef, options: ListOptions): Promise<Listing> {
   const turns = TurnBudget.of(systemClock);
   await turns.free();
@@ -46,12 +49,12 @@ export async function listGroup(store: StreamStore, ref: GroupRef, options: List
 
 interface Begun {
   readonly snapshot: Snapshot;
-  /** The item that the page begins behind, where the snapshot has those before it too. */
+  /** The item behind which the page begins, when the snapshot also has the items before it. */
   readonly skipTo: string | undefined;
 }
 
 async function begin(store: StreamStore, ref: GroupRef, after: string | undefined): Promise<Begun> {
-  // A store need not take such a text as a key: it may be longer than any.
+  // A text that is no id names no item, and a store may not accept it as a key.
   if (after !== undefined && !isValidId(after)) throw missing();
   if (after === undefined || store.snapshotAfter === undefined) return { snapshot: await store.snapshot(ref), skipTo: after };
   const snapshot = await store.snapshotAfter(ref, after);
@@ -76,7 +79,7 @@ class Page {
     this.begun = skipTo === undefined;
   }
 
-  /** False when the page is full. Throws RESULT_TOO_LARGE as soon as that is known. */
+  /** Adds items to the page. Returns false when it is full. Throws RESULT_TOO_LARGE. */
   take(items: readonly StoredItem[]): boolean {
     const { row, limit, maxBytes } = this.#options;
     for (const item of items) {

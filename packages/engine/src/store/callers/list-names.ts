@@ -4,45 +4,47 @@ import { type NamesPage, type PageBounds, SortedNames } from '../../structures/s
 import { TurnBudget } from '../../structures/turn-budget.js';
 import type { StreamStore } from '../store.js';
 
-/** Names that are handled between two looks at the clock. */
+/** Names that are processed between two reads of the clock. */
 const NAMES_AT_ONCE = 256;
 
-/** Which part of a list of names a caller wants. */
+/** The page of a list of names that a caller wants. */
 export interface NamesQuery {
-  /** `undefined`: all, or RESULT_TOO_LARGE. */
+  /** Names of the page. `undefined`: all names, or RESULT_TOO_LARGE. */
   readonly limit: number | undefined;
+  /** The page begins behind this name; `undefined`: at the first name. */
   readonly after: string | undefined;
-  /** UTF-8 bytes of the answer. A page ends there. */
+  /** The largest answer in UTF-8 bytes. A page ends before it would be larger. */
   readonly maxBytes: number;
 }
 
 export interface NamesList {
-  /** The names as JSON, with commas between them. */
+  /** The names as JSON texts, with commas between them. */
   readonly text: JsonText;
   /** UTF-8 bytes of `text`. */
   readonly bytes: number;
   readonly count: number;
-  /** The last name of the page. */
+  /** The last name of the page; `undefined` when the page is empty. */
   readonly last: string | undefined;
-  /** The same when there are others behind; `undefined` at the end of the list. */
+  /** The last name of the page when the list goes on; `undefined` at its end. */
   readonly next: string | undefined;
 }
 
-/** What a query may take from a store. */
+/** Returns the bounds of the page that a store must return for a query. */
 export function boundsOf({ limit, after, maxBytes }: NamesQuery): PageBounds {
   return { after, limit: limit ?? Number.POSITIVE_INFINITY, chars: maxBytes };
 }
 
-/** A page of the groups of a stream, also of a store that has no pages. */
+/** Returns a page of the groups of a stream, also from a store without `groupsPage`. */
 export async function groupsPage(store: StreamStore, stream: string, bounds: PageBounds): Promise<NamesPage> {
   return store.groupsPage === undefined ? sortedPage(await store.groups(stream), bounds) : store.groupsPage(stream, bounds);
 }
 
+/** Returns a page of the streams, also from a store without `streamsPage`. */
 export async function streamsPage(store: StreamStore, bounds: PageBounds): Promise<NamesPage> {
   return store.streamsPage === undefined ? sortedPage(await store.streams(), bounds) : store.streamsPage(bounds);
 }
 
-/** A page of names that are all there, in any order. The event loop turns meanwhile. */
+/** Returns a page from all names, which may have any order. The event loop turns meanwhile. */
 export async function sortedPage(names: readonly string[], bounds: PageBounds, clock: Clock = systemClock): Promise<NamesPage> {
   const turns = TurnBudget.of(clock);
   const sorted = new SortedNames(bounds);
@@ -54,12 +56,12 @@ export async function sortedPage(names: readonly string[], bounds: PageBounds, c
 }
 
 /**
- * Writes a page of names as JSON. With a limit it ends at the bound of bytes; without one it throws RESULT_TOO_LARGE when there are
- * more names, and so does a first name that is too large.
+ * Writes a page of names as JSON. With a limit, the page ends at the bound of bytes. Without a limit, the function throws RESULT_TOO_LARGE
+ * when the names do not fit. It also throws it when the first name does not fit.
  */
 export async function writeNames(page: NamesPage, { limit, maxBytes }: NamesQuery, clock: Clock = systemClock): Promise<NamesList> {
   const turns = TurnBudget.of(clock);
-  // Joined in parts, as one join of many texts takes long.
+  // One join of all texts would take too long, so each slice joins its own.
   const parts: JsonText[] = [];
   let texts: JsonText[] = [];
   let count = 0;
@@ -88,6 +90,7 @@ export async function writeNames(page: NamesPage, { limit, maxBytes }: NamesQuer
   return { text: parts.join(','), bytes, count, last, next: more ? last : undefined };
 }
 
+/** The error for a list that does not fit the message limit of its caller. */
 export function namesTooLarge(maxBytes: number): RivuletError {
   return new RivuletError(
     'RESULT_TOO_LARGE',
@@ -95,7 +98,7 @@ export function namesTooLarge(maxBytes: number): RivuletError {
   );
 }
 
-/** Member of an answer that says where its list goes on; nothing at the end of the list. */
+/** Returns the member `next` of an answer as JSON; an empty text at the end of the list. */
 export function nextText(next: string | undefined): string {
   return next === undefined ? '' : `,"next":${JSON.stringify(next)}`;
 }

@@ -1,14 +1,14 @@
 import { LIMITS, RivuletError } from '@rivulet/protocol';
 import { WorkSlots } from '../../structures/work-slots.js';
 
-/** Lists that are read at the same time: each may hold as much text as a message. */
+/** Lists that are read at the same time. Each may keep as much text as a message has. */
 const LISTS_AT_ONCE = 4;
 
-/** Bounds the lists that are read at the same time. */
+/** Bounds the lists that are read at the same time. The others wait in line. */
 export class ListSlots {
   readonly #slots = new WorkSlots(LISTS_AT_ONCE, LIMITS.queuedLists);
 
-  /** Rejects with OVERLOADED when too many wait. */
+  /** Runs `list` when a slot is free. Rejects with OVERLOADED when `LIMITS.queuedLists` lists wait. */
   run<T>(list: () => Promise<T>): Promise<T> {
     if (!this.#slots.full) return this.#slots.run(list);
     return Promise.reject(

@@ -3,25 +3,27 @@ import { ByteBudget } from '../../structures/byte-budget.js';
 import { PairMap } from '../../structures/pair-map.js';
 import type { GroupRef } from '../store.js';
 
-/** What a group waits for. */
+/** The writes of one group that have not ended. */
 interface Pending {
   writes: number;
-  /** Resolves when all writes that have begun until now have ended. */
+  /** Resolves when all writes that began before now have ended. */
   all: Promise<void>;
 }
 
 /**
- * Writes that a store, or a worker that serves a stream, has not answered; their text is bounded.
+ * The writes that a store, or a worker that serves a stream, has not answered yet. Their text is bounded by `LIMITS.pendingWriteChars`.
  *
- * Lets a read wait for the writes that were asked for before it: a worker that writes and then reads sees what it wrote, and nobody
- * sees what is not committed (spec WP §1.8). Writes of a group may end in any order: one is refused at once while those before it wait
- * for the disk, or for the worker that serves the stream.
+ * A read waits here for the writes that were requested before it. So a worker that writes and then reads sees its own write, and nobody
+ * sees a write that is not committed (spec WP §1.8). The writes of a group may end in any order, because one may fail at once while
+ * earlier ones wait for the disk.
  */
 export class PendingWrites {
   readonly #groups = new PairMap<Pending>();
   readonly #room = new ByteBudget(LIMITS.pendingWriteChars);
 
-  /** Begins a write of `chars` UTF-16 code units. Rejects with OVERLOADED, and begins nothing, when those under way leave no room for it. */
+  /**
+   * Begins a write of `chars` UTF-16 code units. Rejects with OVERLOADED, and begins nothing, when the pending text would exceed its bound.
+   */
   begin<T>(ref: GroupRef, chars: number, begin: () => Promise<T>): Promise<T> {
     if (!this.#room.take(chars)) {
       const most = `more than ${LIMITS.pendingWriteChars} characters wait to be written`;
@@ -42,26 +44,27 @@ export class PendingWrites {
       pending.writes--;
       if (pending.writes === 0) this.#groups.delete(ref.stream, ref.group);
     };
-    // A write that failed concerns its own caller.
+    // The caller of a write handles its failure.
     const ended = write.then(end, end);
     pending.all = before === undefined ? ended : before.all.then(() => ended);
   }
 
-  /** Whether a write of this group is on its way. */
+  /** Returns whether a write of this group is pending. */
   has(ref: GroupRef): boolean {
     return this.#groups.get(ref.stream, ref.group) !== undefined;
   }
 
-  /** Resolves when the writes of the group that have begun until now have ended. Never rejects. */
+  /** Resolves when the writes of the group that began before this call have ended. Never rejects. */
   async settled(ref: GroupRef): Promise<void> {
     await this.#groups.get(ref.stream, ref.group)?.all;
   }
 
-  /** The same for all groups of a stream; those of others are none of its business. */
+  /** Resolves when such writes of all groups of a stream have ended. */
   async streamSettled(stream: string): Promise<void> {
     await allOf(this.#groups.valuesOf(stream));
   }
 
+  /** Resolves when such writes of all groups have ended. */
   async allSettled(): Promise<void> {
     if (this.#groups.size > 0) await allOf(this.#groups.values());
   }

@@ -4,16 +4,23 @@ import type { ViewLimits } from './reading/read-views.js';
 import type { SpaceLimits } from './writing/disk-space.js';
 
 export interface LmdbStoreOptions {
-  /** Directory; created if missing. */
+  /** The directory of the store. It is created if it does not exist. */
   readonly path: string;
-  /** `commit`: acknowledged when on the disk. `relaxed`: acknowledged before, on the disk every `saveIntervalMs`, a new epoch after a crash. */
+  /**
+   * `commit`: a write resolves when it is on the disk. `relaxed`: it resolves before; the store syncs every `saveIntervalMs` milliseconds
+   * and begins a new epoch after a crash.
+   */
   readonly durability: 'commit' | 'relaxed';
   readonly saveIntervalMs: number;
-  /** How long a delete stays known to `changes`, in milliseconds. */
+  /** How long `changes` reports a delete, in milliseconds. */
   readonly tombstoneRetentionMs: number;
-  /** When a disk that fills up makes writes fail with STORE_FULL. Default: below 64 MiB or 2 percent free, 16 MiB kept for deletes. */
+  /**
+   * When writes fail with STORE_FULL.
+   *
+   * @default less than 64 MiB or 2 percent of the disk are free; 16 MiB are kept for deletes
+   */
   readonly space?: SpaceLimits;
-  /** When a view of a reader that is too slow ends. Default: `readViewMs` and `readViewBytes` of LIMITS. */
+  /** When the store ends the view of a slow reader. @default `readViewMs` and `readViewBytes` of LIMITS */
   readonly views?: ViewLimits;
   readonly clock: Clock;
   readonly logger: Logger;

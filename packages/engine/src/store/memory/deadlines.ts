@@ -4,14 +4,14 @@ const BUCKET_MS = 1_000;
 
 export interface Deadline extends GroupRef {
   readonly item: string;
-  /** In milliseconds; of which clock is the caller's business. */
+  /** Milliseconds of the clock that the caller uses. */
   readonly at: number;
 }
 
-/** Items by when they go, in buckets of a second: adding and removing cost the same however many there are. */
+/** Items by the time at which they expire, in buckets of a second. Adding and removing take constant time. */
 export class Deadlines {
   readonly #buckets = new Map<number, Set<Deadline>>();
-  /** Buckets before this one are empty. */
+  /** The first bucket that may have an item. */
   #first = Number.POSITIVE_INFINITY;
 
   add(deadline: Deadline): void {
@@ -29,7 +29,7 @@ export class Deadlines {
     if (others?.size === 0) this.#buckets.delete(bucket);
   }
 
-  /** Those whose time has come, earliest first, at most `limit`. They stay until they are removed. */
+  /** Returns up to `limit` items that expire at `now` or before, earliest first. They stay here until `remove`. */
   due(now: number, limit: number): readonly Deadline[] {
     const last = Math.floor(now / BUCKET_MS);
     const due: Deadline[] = [];
@@ -40,7 +40,7 @@ export class Deadlines {
       if (this.#first === last) break;
       this.#first++;
     }
-    // What was found is still there.
+    // The found items stay, so the next search begins at their bucket.
     if (due[0] !== undefined) this.#first = Math.min(this.#first, Math.floor(due[0].at / BUCKET_MS));
     return due.slice(0, limit);
   }

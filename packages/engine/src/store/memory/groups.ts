@@ -7,16 +7,19 @@ import type { Deadline } from './deadlines.js';
 type Tombstone = Extract<ChangeEntry, { kind: 'tombstone' }> & { readonly deletedAt: number };
 
 export interface Group extends GroupRef {
-  /** In order of creation, since a Map keeps the place of a key that is overwritten. Replaced, not changed, while a snapshot reads it. */
+  /**
+   * Items in the order of creation, because a Map keeps the place of a key that is overwritten. While a snapshot reads the map, a write
+   * replaces it by a copy.
+   */
   items: Map<string, StoredItem>;
-  /** Open snapshots that read `items` as it is. */
+  /** Number of open snapshots that read `items`. */
   readers: number;
   readonly tombstones: Map<string, Tombstone>;
-  /** Of the items that have one. */
+  /** The deadlines of the items that expire. */
   readonly deadlines: Map<string, Deadline>;
   offset: number;
   timestamp: number;
-  /** `changes` can't answer below it. */
+  /** The lowest offset from which `changes` can report every delete. */
   floor: number;
 }
 
@@ -25,16 +28,18 @@ const NOTHING: NamesPage = { names: [], more: false };
 /** The groups of an in-memory store. */
 export class MemoryGroups {
   readonly #groups = new PairMap<Group>();
-  /** Of each stream, the groups that hold an item. */
+  /** The groups of each stream that have an item. */
   readonly #filled = new Map<string, SortedNames>();
   readonly #streams = new SortedNames();
-  /** Highest offset and stamp of groups that are forgotten: a group that comes back starts after them. */
+  /** Highest offset and timestamp of all removed groups. A group that comes back starts after them, so no offset is used twice. */
   #removed = { offset: 0, timestamp: 0 };
 
+  /** Returns a group that has a history; `undefined` otherwise. */
   get(ref: GroupRef): Group | undefined {
     return this.#groups.get(ref.stream, ref.group);
   }
 
+  /** Creates a group. */
   open(ref: GroupRef): Group {
     const group: Group = {
       stream: ref.stream,
@@ -51,12 +56,12 @@ export class MemoryGroups {
     return group;
   }
 
-  /** Where a group stands that has no history. */
+  /** The offset of a group without history. */
   get firstOffset(): number {
     return this.#removed.offset;
   }
 
-  /** The group holds its first item, or its last one is gone. */
+  /** Adds the group to the lists of names. Call it when the group gets its first item. */
   becameFilled(group: Group): void {
     let names = this.#filled.get(group.stream);
     if (names === undefined) {
@@ -67,6 +72,7 @@ export class MemoryGroups {
     names.add(group.group);
   }
 
+  /** Removes the group from the lists of names. Call it when the group lost its last item. */
   becameEmpty(group: Group): void {
     const names = this.#filled.get(group.stream);
     names?.delete(group.group);
@@ -85,7 +91,7 @@ export class MemoryGroups {
     return pageInSlices((slice) => this.#streams.page(slice), bounds, turns);
   }
 
-  /** Forgets tombstones of deletes until `oldest`, raising the floor, and groups that hold nothing any more. */
+  /** Removes tombstones of deletes until `oldest` (Unix milliseconds), raises the floors, and removes groups that are empty now. */
   forget(oldest: number): void {
     for (const group of Array.from(this.#groups.values())) {
       for (const [item, tombstone] of group.tombstones) {

@@ -8,12 +8,12 @@ interface Remembered {
   readonly bytes: number;
 }
 
-/** Idempotency keys with their answers, in the order in which they were used. */
+/** The idempotency keys with their remembered answers, in the order of their use. */
 export class MemoryKeys {
   readonly #keys = new Map<string, Remembered>();
   #bytes = 0;
 
-  /** The answer of the write that used the key; `undefined` when it is free. Throws INVALID_ARGUMENTS when that was another write. */
+  /** Returns the answer of the write that used the key; `undefined` when the key is free. Throws INVALID_ARGUMENTS for another write. */
   find(ref: GroupRef, once: Once, now: number): string | undefined {
     const known = this.#keys.get(nameOf(ref, once));
     if (known === undefined || known.until <= now) return undefined;
@@ -21,7 +21,9 @@ export class MemoryKeys {
     return known.answer;
   }
 
-  /** Finds out that there is room for an answer; throws OVERLOADED when there is none. The rest is `remember`. */
+  /**
+   * Checks that there is space for an answer, and throws OVERLOADED otherwise. Call `remember` of the result when the write took effect.
+   */
   prepare(ref: GroupRef, once: Once, answer: string, now: number): { remember(): void } {
     const name = nameOf(ref, once);
     const bytes = Buffer.byteLength(name) + Buffer.byteLength(answer);
@@ -35,7 +37,7 @@ export class MemoryKeys {
     };
   }
 
-  /** Forgets those whose time is over; while all are kept equally long, the first that is not ends it. */
+  /** Removes keys whose retention has ended. It stops at the first other key, because all keys have the same retention. */
   sweep(now: number): void {
     for (const [name, { until }] of this.#keys) {
       if (until > now) return;
@@ -51,7 +53,7 @@ export class MemoryKeys {
   }
 }
 
-/** Neither ids nor keys hold control characters. */
+/** Ids and keys have no control characters, so U+0000 separates them without doubt. */
 function nameOf({ stream, group }: GroupRef, { key }: Once): string {
   return `${stream}\u0000${group}\u0000${key}`;
 }

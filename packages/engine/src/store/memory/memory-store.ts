@@ -41,15 +41,17 @@ export interface MemoryStoreOptions {
 }
 
 const SWEEP_MS = 60_000;
-/** How often it is looked for items whose time has come, and how many of them one step deletes. */
+/** Between two checks for expired items. */
 const EXPIRY_MS = 250;
+/** Expired items that one step deletes. */
 const EXPIRED_AT_ONCE = 100;
 const CHUNK_ITEMS = 256;
 /** Expiry touches many groups, so it waits in the queue under a name that no group has. */
 const EVERYWHERE: GroupRef = { stream: '', group: '' };
 
 type AnyChange = WriteChange | WithoutGroup<Extract<Change, { kind: 'external' }>>;
-/** Everything in this process's memory; the epoch ends with it. */
+
+/** Returns a store in the memory of this process. Its epoch and its items end with the process. */
 export function createMemoryStore(options: MemoryStoreOptions): WritableStore {
   return new MemoryStore(options);
 }
@@ -80,7 +82,7 @@ class MemoryStore implements WritableStore {
     this.#timers = [
       setInterval(() => this.#forget(), SWEEP_MS),
       setInterval(() => {
-        // What fails is tried again the next time.
+        // The next check tries again.
         this.#expire().catch(() => {});
       }, EXPIRY_MS),
     ];
@@ -124,7 +126,7 @@ class MemoryStore implements WritableStore {
       group.readers++;
       let open = true;
       const close = () => {
-        // A writer that replaced the map meanwhile has begun a new count.
+        // A writer that replaced the map has begun a new count of readers.
         if (open && group.items === items) group.readers--;
         open = false;
       };
@@ -207,12 +209,12 @@ class MemoryStore implements WritableStore {
     if (effect.kind === 'none') return { kind: 'unchanged', old };
     const commit = this.#perform(known ?? this.#groups.open(change), change, effect, undefined);
     events.onCommit(commit);
-    // The caller gets both, and subscribers the new one.
+    // The answer carries both values, and subscribers get the new one.
     this.#turns.charge((old?.length ?? 0) + 2 * commit.data.length);
     return { kind: 'applied', old, new: effect.kind === 'write' ? effect.data : undefined, position: commit.position };
   }
 
-  /** Steps while it is decided; then all of it is done in one. */
+  /** Decides the write in steps, then executes all of it in one step. */
   *#writing(write: Write): Generator<void, WriteResult> {
     const events = this.#opened();
     requireIds(write);
@@ -234,7 +236,7 @@ class MemoryStore implements WritableStore {
     return plan.result;
   }
 
-  /** Takes the next offset and stores what there is to store. */
+  /** Takes the next offset and stores the effect. */
   #perform(group: Group, change: AnyChange, effect: Exclude<Effect, { kind: 'none' }>, through: number | undefined): Commit {
     const { item } = change;
     const before = effect.kind === 'publish' || item === undefined ? undefined : group.items.get(item);
@@ -250,8 +252,8 @@ class MemoryStore implements WritableStore {
     } else if (effect.kind === 'remove' && item !== undefined) {
       this.#writable(group).delete(item);
       if (group.items.size === 0) this.#groups.becameEmpty(group);
-      this.#bury(group, { item, data: effect.data, created, changed: offset });
-      this.#stays(group, item);
+      this.#writeTombstone(group, { item, data: effect.data, created, changed: offset });
+      this.#makePermanent(group, item);
     }
     return {
       stream: group.stream,
@@ -268,26 +270,26 @@ class MemoryStore implements WritableStore {
     };
   }
 
-  /** The item goes when its change says, or stays; an update that says nothing leaves that as it is. */
+  /** Sets the expiry that the change names, or makes the item permanent. An update that names no expiry leaves that of the item. */
   #expires(group: Group, change: AnyChange): void {
     const expiry = expiryOf(change);
     if (change.item === undefined || (expiry === undefined && change.kind === 'update')) return;
-    this.#stays(group, change.item);
-    // What is held goes after a restart, which nothing here outlives.
+    this.#makePermanent(group, change.item);
+    // A leased item expires after a restart, and no item of this store survives one.
     if (expiry?.kind !== 'ttl') return;
     const deadline = { stream: group.stream, group: group.group, item: change.item, at: this.#time.now() + expiry.ms };
     group.deadlines.set(change.item, deadline);
     this.#deadlines.add(deadline);
   }
 
-  #stays(group: Group, item: string): void {
+  #makePermanent(group: Group, item: string): void {
     const deadline = group.deadlines.size === 0 ? undefined : group.deadlines.get(item);
     if (deadline === undefined) return;
     group.deadlines.delete(item);
     this.#deadlines.remove(deadline);
   }
 
-  /** Deletes the items whose time has come, as the timer does four times a second. */
+  /** Deletes expired items. A timer does the same four times a second. */
   async expireNow(): Promise<void> {
     await this.#expire();
   }
@@ -306,7 +308,7 @@ class MemoryStore implements WritableStore {
     }
   }
 
-  #bury(group: Group, item: StoredItem): void {
+  #writeTombstone(group: Group, item: StoredItem): void {
     group.tombstones.set(item.item, {
       kind: 'tombstone',
       item: item.item,
@@ -317,6 +319,7 @@ class MemoryStore implements WritableStore {
     });
   }
 
+  /** Returns the items for a write: a copy when a snapshot reads them. */
   #writable(group: Group): Map<string, StoredItem> {
     if (group.readers > 0) {
       group.items = new Map(group.items);

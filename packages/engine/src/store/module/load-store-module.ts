@@ -5,7 +5,7 @@ import { inTime, LoadedStore } from './loaded-store.js';
 
 type Optional = 'write' | 'follow' | 'unfollow' | 'groupsPage' | 'streamsPage' | 'snapshotAfter';
 
-/** Every method that a store must have; the compiler holds the list complete. */
+/** The methods that a store must have. The compiler checks that the list is complete. */
 const METHODS: Readonly<Record<Exclude<keyof StreamStore, Optional>, true>> = {
   start: true,
   apply: true,
@@ -20,9 +20,10 @@ const METHODS: Readonly<Record<Exclude<keyof StreamStore, Optional>, true>> = {
 };
 
 /**
- * The store that a file makes: its export `createStore`, else its default export, is called once with `options`. `path` is absolute.
- * The code runs in this process and is trusted. Rejects with an error that names the file and says what to do; each step may take
- * `startMs` milliseconds.
+ * Loads a store from a file. It calls the export `createStore`, or else the default export, once with `options`. `path` is absolute. The
+ * code runs in this process and is trusted. Rejects with an error that names the file and says what to do.
+ *
+ * @param startMs Milliseconds that each step may take. Default: `LIMITS.adapterStartMs`.
  */
 export async function loadStoreModule(
   path: string,
@@ -35,10 +36,12 @@ export async function loadStoreModule(
   const store: unknown = await inTime(path, 'createStore', startMs, () => create(options));
   const missing = Object.keys(METHODS).filter((method) => typeof member(store, method) !== 'function');
   if (missing.length === 0) return new LoadedStore(store as StreamStore, path, options.logger, startMs);
-  throw new Error(`adapter ${path}: what createStore answered lacks ${missing.join(', ')}; it must have every method of StreamStore`);
+  throw new Error(
+    `adapter ${path}: the store that createStore returned lacks ${missing.join(', ')}; it must have every method of StreamStore`,
+  );
 }
 
-/** Its type is a promise of the author; what it answers is checked. */
+/** Returns the factory. Its type is not checked, but the store that it returns is. */
 function factoryOf(exports: unknown): StoreFactory | undefined {
   const found = [member(exports, 'createStore'), member(exports, 'default')].find((each) => typeof each === 'function');
   return found as StoreFactory | undefined;

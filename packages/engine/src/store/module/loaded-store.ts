@@ -19,9 +19,11 @@ import type {
 } from '../store.js';
 
 /**
- * A store whose code comes from a file of the operator. Its errors may be of another copy of the protocol package, and are told by their
- * name and code; its start has a bound and fails with the name of the file. Nobody waits for `unwatch` or for the `close` of a read: what comes of them,
- * also later, where the author wrote them as async functions, is a line in the log.
+ * A store whose code comes from a file of the operator. The wrapper does three things:
+ *
+ * - It recognises errors by name and code, because the file may use another copy of the protocol package.
+ * - It bounds the start, and names the file in its errors.
+ * - It logs the failures of `unwatch`, `follow`, `unfollow` and of the `close` of a read, for which no caller waits.
  */
 export class LoadedStore implements StreamStore {
   readonly #store: StreamStore;
@@ -30,7 +32,7 @@ export class LoadedStore implements StreamStore {
   readonly #startMs: number;
   readonly #failed = new RepeatedLine();
   #started = false;
-  /** There when the store of the file has it. */
+  /** Present when the store of the file has it; so are the methods below. */
   readonly write?: (write: Write, origin?: string) => Promise<WriteResult>;
   readonly follow?: (stream: string | undefined) => void;
   readonly unfollow?: (stream: string | undefined) => void;
@@ -38,30 +40,30 @@ export class LoadedStore implements StreamStore {
   readonly streamsPage?: (bounds: PageBounds) => Promise<NamesPage>;
   readonly snapshotAfter?: (ref: GroupRef, item: string) => Promise<Snapshot | undefined>;
 
-  /** `startMs`: how long `start` may take, and `close` when it never started. */
+  /** `startMs`: milliseconds that `start` may take, and `close` of a store that did not start. */
   constructor(store: StreamStore, path: string, logger: Logger, startMs: number = LIMITS.adapterStartMs) {
     this.#store = store;
     this.#path = path;
     this.#logger = logger;
     this.#startMs = startMs;
     const write = store.write?.bind(store);
-    if (write !== undefined) this.write = (request, origin) => told(() => write(withDeprecatedNames(request), origin));
+    if (write !== undefined) this.write = (request, origin) => translated(() => write(withDeprecatedNames(request), origin));
     const groupsPage = store.groupsPage?.bind(store);
     const streamsPage = store.streamsPage?.bind(store);
     const snapshotAfter = store.snapshotAfter?.bind(store);
-    if (groupsPage !== undefined) this.groupsPage = (stream, bounds) => told(() => groupsPage(stream, bounds));
-    if (streamsPage !== undefined) this.streamsPage = (bounds) => told(() => streamsPage(bounds));
+    if (groupsPage !== undefined) this.groupsPage = (stream, bounds) => translated(() => groupsPage(stream, bounds));
+    if (streamsPage !== undefined) this.streamsPage = (bounds) => translated(() => streamsPage(bounds));
     if (snapshotAfter !== undefined)
       this.snapshotAfter = (ref, item) =>
-        told(async () => {
+        translated(async () => {
           const snapshot = await snapshotAfter(ref, item);
           return snapshot && this.#snapshot(snapshot);
         });
     const follow = store.follow?.bind(store);
     const unfollow = store.unfollow?.bind(store);
     if (follow === undefined || unfollow === undefined) return;
-    this.follow = (stream) => this.#tidily('follow', () => follow(stream));
-    this.unfollow = (stream) => this.#tidily('unfollow', () => unfollow(stream));
+    this.follow = (stream) => this.#logged('follow', () => follow(stream));
+    this.unfollow = (stream) => this.#logged('unfollow', () => unfollow(stream));
   }
 
   async start(events: StoreEvents): Promise<void> {
@@ -73,15 +75,15 @@ export class LoadedStore implements StreamStore {
   }
 
   apply(change: Change, origin?: string): Promise<ApplyResult> {
-    return told(() => this.#store.apply(change, origin));
+    return translated(() => this.#store.apply(change, origin));
   }
 
   get(ref: GroupRef, item: string): Promise<ItemRead> {
-    return told(() => this.#store.get(ref, item));
+    return translated(() => this.#store.get(ref, item));
   }
 
   snapshot(ref: GroupRef, pace?: ReadPace): Promise<Snapshot> {
-    return told(async () => this.#snapshot(await this.#store.snapshot(ref, pace)));
+    return translated(async () => this.#snapshot(await this.#store.snapshot(ref, pace)));
   }
 
   #snapshot(snapshot: Snapshot): Snapshot {
@@ -90,7 +92,7 @@ export class LoadedStore implements StreamStore {
   }
 
   changes(ref: GroupRef, since: Position, pace?: ReadPace): Promise<Changes> {
-    return told(async () => {
+    return translated(async () => {
       const changes = await this.#store.changes(ref, since, pace);
       if (changes.kind === 'stale') return changes;
       const { kind, position, timestamp } = changes;
@@ -99,24 +101,24 @@ export class LoadedStore implements StreamStore {
   }
 
   groups(stream: string): Promise<readonly string[]> {
-    return told(() => this.#store.groups(stream));
+    return translated(() => this.#store.groups(stream));
   }
 
   streams(): Promise<readonly string[]> {
-    return told(() => this.#store.streams());
+    return translated(() => this.#store.streams());
   }
 
   watch(ref: GroupRef): Promise<void> {
-    return told(() => this.#store.watch(ref));
+    return translated(() => this.#store.watch(ref));
   }
 
   unwatch(ref: GroupRef): void {
-    this.#tidily('unwatch', () => this.#store.unwatch(ref));
+    this.#logged('unwatch', () => this.#store.unwatch(ref));
   }
 
   close(): Promise<void> {
-    // The stop of a running engine has a deadline of its own, which leaves a store all the time there is to write.
-    if (this.#started) return told(() => this.#store.close());
+    // The stop of the engine has a deadline of its own. Until then, the store may take its time to write.
+    if (this.#started) return translated(() => this.#store.close());
     return inTime(this.#path, 'close', this.#startMs, () => this.#store.close());
   }
 
@@ -129,11 +131,11 @@ export class LoadedStore implements StreamStore {
           throw ownError(error);
         }
       },
-      close: () => this.#tidily('close of a read', () => read.close()),
+      close: () => this.#logged('close of a read', () => read.close()),
     };
   }
 
-  #tidily(step: string, run: () => unknown): void {
+  #logged(step: string, run: () => unknown): void {
     const running = (async () => await run())();
     running.catch((error: unknown) =>
       this.#failed.add((times) => this.#logger.warn('adapter_step_failed', { adapter: this.#path, step, error: String(error), times })),
@@ -152,17 +154,17 @@ function withDeprecatedNames(write: Write): Write {
   return { ...write, changes };
 }
 
-/** What is iterated of a store and must be closed. */
+/** A snapshot, or changes: the caller iterates it and must close it. */
 interface Read<T> {
   chunks(): AsyncIterable<T>;
   close(): void;
 }
 
-/** What `step` of an adapter answers. Rejects with its file and the step when it fails or takes longer than `milliseconds`. */
+/** Resolves with the result of a step of an adapter. Rejects, with its file and step, when it fails or takes longer than `milliseconds`. */
 export async function inTime<T>(path: string, step: string, milliseconds: number, run: () => T | Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`nothing came of it within ${milliseconds} ms`)), milliseconds);
+    timer = setTimeout(() => reject(new Error(`it did not end within ${milliseconds} ms`)), milliseconds);
   });
   try {
     return await Promise.race([(async () => await run())(), late]);
@@ -173,7 +175,7 @@ export async function inTime<T>(path: string, step: string, milliseconds: number
   }
 }
 
-async function told<T>(run: () => Promise<T>): Promise<T> {
+async function translated<T>(run: () => Promise<T>): Promise<T> {
   try {
     return await run();
   } catch (error) {
@@ -181,7 +183,7 @@ async function told<T>(run: () => Promise<T>): Promise<T> {
   }
 }
 
-/** `instanceof` knows one copy of the class; a file elsewhere on the disk may have found another. */
+/** Returns an error of another copy of the class `RivuletError` as one of this copy; `instanceof` does not recognise it. */
 function ownError(error: unknown): unknown {
   if (error instanceof RivuletError || !(error instanceof Error) || error.name !== 'RivuletError' || !('code' in error)) return error;
   const { code } = error;

@@ -1,8 +1,11 @@
-/** UTF-16 code units that one transaction reads and writes. A single change, or a write of several, may exceed them. */
+/**
+ * UTF-16 code units that one transaction reads and writes, and so the texts that it keeps until it is durable. A transaction ends with the
+ * write that exceeds them.
+ */
 export const BATCH_CHARS = 4_194_304;
-/** Milliseconds that one transaction works on the main thread. The change that is under way then is finished: a short one, while all are short. */
+/** Milliseconds that one transaction works on the main thread. The current change is finished after them. */
 const BATCH_MS = 20;
-/** The same where values are large, and UTF-16 code units that make them so. */
+/** The same for a transaction with large values, and the UTF-16 code units from which on it counts as one. */
 const LARGE_BATCH_MS = 10;
 const LARGE_CHARS = 524_288;
 
@@ -17,23 +20,23 @@ export class BatchLimits {
     this.#now = now;
   }
 
-  /** The transaction begins to work. */
+  /** Marks the begin of the work of a transaction. */
   begin(): void {
     this.#began = this.#now();
     this.#chars = 0;
   }
 
-  /** A value of this many UTF-16 code units was read, or will be written. */
+  /** Counts a value of this many UTF-16 code units that the transaction read, or will write. */
   add(chars: number): void {
     this.#chars += chars;
   }
 
-  /** Nothing else may begin. */
+  /** The transaction must end: it has no time left, or has handled enough text. */
   get reached(): boolean {
     return this.#chars >= BATCH_CHARS || this.late;
   }
 
-  /** The time is over. */
+  /** The transaction has no time left. */
   get late(): boolean {
     return this.#now() - this.#began >= (this.#chars < LARGE_CHARS ? BATCH_MS : LARGE_BATCH_MS);
   }

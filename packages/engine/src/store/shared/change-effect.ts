@@ -1,15 +1,15 @@
 import type { JsonText, StreamEffect } from '@rivulet/protocol';
 import type { Change, WithoutGroup } from '../store.js';
 
-/** What a change does to an item, decided from the value before; the same in every store. */
+/** The effect of a change on an item, decided from the value before. Every store decides it with `effectOf`. */
 export type Effect =
   | { readonly kind: 'none' }
   | { readonly kind: 'write'; readonly effect: 'create' | 'update'; readonly data: JsonText }
   | { readonly kind: 'remove'; readonly data: JsonText }
-  /** Takes an offset and is published; nothing is stored. */
+  /** The change takes an offset and is published; nothing is stored. */
   | { readonly kind: 'publish'; readonly effect: StreamEffect | 'event'; readonly data: JsonText };
 
-/** Runs the change's `compute`, so it may throw what that throws. */
+/** Returns the effect of a change. Throws the errors of `compute` of an update. */
 export function effectOf(change: WithoutGroup<Change>, old: JsonText | undefined): Effect {
   switch (change.kind) {
     case 'set':

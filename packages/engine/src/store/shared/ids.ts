@@ -1,16 +1,17 @@
 import { LIMITS, RivuletError } from '@rivulet/protocol';
 
-/** Control characters U+0000–001F; one character class, linear. */
+/** Control characters U+0000–001F. A single character class takes linear time. */
 const CONTROL = /[\u0000-\u001f]/;
 
-/** Whether a stream name, group id or item id may be used: at most 256 UTF-8 bytes, well-formed, no control characters (spec ST §2). */
+/** Returns whether a text may name a stream, group or item: at most 256 UTF-8 bytes, well-formed, no control characters (spec ST §2). */
 export function isValidId(id: string): boolean {
-  // A UTF-16 unit takes at most 3 bytes and at least 1: the byte count matters only between the two.
+  // A UTF-16 unit takes 1 to 3 bytes, so the bytes are counted only when the length leaves a doubt.
   if (id.length > LIMITS.idBytes) return false;
   if (id.length * 3 > LIMITS.idBytes && Buffer.byteLength(id) > LIMITS.idBytes) return false;
   return !CONTROL.test(id) && isWellFormed(id);
 }
 
+/** Throws INVALID_ID for a text that `isValidId` rejects. */
 export function requireId(id: string, field: string): void {
   if (isValidId(id)) return;
   throw new RivuletError(

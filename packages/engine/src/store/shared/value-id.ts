@@ -9,8 +9,8 @@ const OPEN_OBJECT = 123;
 const CLOSE_OBJECT = 125;
 
 /**
- * Returns the `id` member of a value as JSON text; existing clients know an item by it. Reads the text up to that member and parses nothing
- * else: the value may be large. A text with spaces, which no engine writes, is parsed.
+ * Returns the member `id` of a value as JSON text; existing clients find an item by it. The function reads the text up to that member and
+ * parses nothing else, because the value may be large. It parses a text with spaces as a whole; no engine writes such a text.
  */
 export function valueIdOf(data: JsonText): JsonText | undefined {
   if (!data.startsWith('{')) return undefined;
@@ -28,7 +28,7 @@ export function valueIdOf(data: JsonText): JsonText | undefined {
   return parsedId(data);
 }
 
-/** Index of the comma or bracket behind a value. */
+/** Returns the index of the comma or bracket behind a value. */
 function endOfMember(text: string, start: number): number {
   let depth = 0;
   for (let at = start; at < text.length; at++) {

@@ -3,14 +3,14 @@ import type { Change, ChangeResult, Condition, Expiry, Once, WithoutGroup, Write
 import { type Effect, effectOf } from './change-effect.js';
 import { requireId } from './ids.js';
 
-/** An item as far as conditions and changes look at it. */
+/** The state of an item that conditions and changes read. */
 export interface ItemState {
   readonly data: JsonText;
-  /** Offset of its last change. */
+  /** The offset of its last change. */
   readonly changed: number;
 }
 
-/** The group before the write. */
+/** The group before the write, as a store reads it. */
 export interface GroupRead {
   readonly epoch: string;
   readonly offset: number;
@@ -18,27 +18,28 @@ export interface GroupRead {
   read(item: string, change?: WriteChange): ItemState | undefined;
 }
 
-/** What one change does, decided and not done. */
+/** The decided effect of one change. Nothing is written yet. */
 export interface Step {
   readonly change: WriteChange;
   readonly effect: Effect;
-  /** Value before. */
+  /** The value before. */
   readonly old: JsonText | undefined;
-  /** The offset that it takes; that of the step before when it has no effect. */
+  /** The offset that the change takes; the offset of the step before when the change has no effect. */
   readonly offset: number;
 }
 
 export interface WritePlan {
   readonly result: Exclude<WriteResult, { readonly kind: 'replayed' }>;
-  /** None when there is a conflict. */
+  /** The steps to execute, in order; empty when there is a conflict. */
   readonly steps: readonly Step[];
-  /** Offset of the last of them, for the commits of a batch. */
+  /** The offset of the last step, for the commits of a batch; `undefined` for other writes. */
   readonly through: number | undefined;
 }
 
 /**
- * Decides all of a write before anything of it is done, the same in every store: conditions, computations and offsets, each change on top
- * of those before it. Throws what a `compute` throws, and VALUE_TOO_LARGE when the values of a batch are more than an answer may hold.
+ * Decides a whole write before any of it is executed: conditions, computations and offsets. Each change sees the effects of the changes
+ * before it. Every store decides with this function. Throws the errors of a `compute`, and VALUE_TOO_LARGE when the values of a batch do
+ * not fit an answer.
  */
 export function planWrite(write: Write, group: GroupRead): WritePlan {
   const planning = planInSteps(write, group);
@@ -48,11 +49,14 @@ export function planWrite(write: Write, group: GroupRead): WritePlan {
   }
 }
 
-/** The same, one change at a time: the event loop may turn between two of them while nothing else changes the group. */
+/**
+ * Decides as `planWrite` does, one change at a time. The event loop may turn between two steps, if nothing else changes the group
+ * meanwhile.
+ */
 export function* planInSteps(write: Write, group: GroupRead): Generator<void, WritePlan> {
   const steps: Step[] = [];
   const results: ChangeResult[] = [];
-  /** What the steps so far have made of items; `undefined`: gone. */
+  /** Items as the steps so far have changed them; `undefined` for a deleted item. */
   const ahead = new Map<string, ItemState | undefined>();
   let { offset } = group;
   let characters = 0;
@@ -73,14 +77,14 @@ export function* planInSteps(write: Write, group: GroupRead): Generator<void, Wr
       if (change.kind !== 'event') ahead.set(change.item, after === undefined ? undefined : { data: after, changed: offset });
     }
     characters += (old?.length ?? 0) + (effect.kind === 'write' ? effect.data.length : 0);
-    if (write.batch && characters > LIMITS.batchChars) throw tooLarge();
+    if (write.changes.length > 1 && characters > LIMITS.batchChars) throw tooLarge();
     steps.push({ change, effect, old, offset });
     yield;
   }
   return { result: { kind: 'written', results }, steps, through: write.batch ? offset : undefined };
 }
 
-/** A conflict is found before a value is refused for its size. */
+/** A change with a condition reads the whole value, because a conflict has precedence over a value that is too large. */
 function readFor(change: Exclude<WriteChange, { kind: 'event' }>, group: GroupRead): ItemState | undefined {
   return group.read(change.item, change.condition === undefined ? change : undefined);
 }
@@ -94,6 +98,7 @@ function conflictAt(index: number, { epoch }: GroupRead, item: ItemState | undef
   return { kind: 'conflict', index, value: item?.data, version: item && { epoch, offset: item.changed } };
 }
 
+/** The error for a batch whose values do not fit an answer. */
 export function tooLarge(): RivuletError {
   return new RivuletError(
     'VALUE_TOO_LARGE',
@@ -101,19 +106,19 @@ export function tooLarge(): RivuletError {
   );
 }
 
-/** The time that a change gives its item; `undefined`: it says none. */
+/** Returns the expiry that a change names; `undefined` when it names none. */
 export function expiryOf(change: WriteChange | WithoutGroup<Extract<Change, { kind: 'external' }>>): Expiry | undefined {
   return change.kind === 'set' || change.kind === 'update' ? change.expiry : undefined;
 }
 
-/** Throws INVALID_ID. */
+/** Throws INVALID_ID when a name of the write is not a valid id. */
 export function requireIds(write: Write): void {
   requireId(write.stream, 'stream_name');
   requireId(write.group, 'group_id');
   for (const { item } of write.changes) if (item !== undefined) requireId(item, 'item_id');
 }
 
-/** Throws INVALID_ARGUMENTS when the key stands for another write. */
+/** Throws INVALID_ARGUMENTS when the key was used for another write. */
 export function requireSame(once: Once, fingerprint: string): void {
   if (once.fingerprint === fingerprint) return;
   throw new RivuletError(
@@ -122,7 +127,7 @@ export function requireSame(once: Once, fingerprint: string): void {
   );
 }
 
-/** Throws OVERLOADED when a store that remembers `keys` keys of `bytes` bytes has no room for one more. */
+/** Throws OVERLOADED when a store with `keys` keys of `bytes` bytes together has no room for one of `more` bytes. */
 export function requireCapacity(keys: number, bytes: number, more: number): void {
   if (keys < LIMITS.idempotencyKeys && bytes + more <= LIMITS.idempotencyBytes) return;
   throw new RivuletError(

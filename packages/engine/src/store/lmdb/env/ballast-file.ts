@@ -7,8 +7,7 @@ const BALLAST = 'rivulet-ballast';
 const CHUNK_BYTES = 1_048_576;
 
 /**
- * A file that holds room on a disk while there is enough of it, and is let go when the disk is full: then what frees room can still be
- * written.
+ * A file that occupies space on the disk. When the disk is full, the store removes the file, and deletes use its space.
  */
 export class Ballast {
   readonly bytes: number;
@@ -17,18 +16,19 @@ export class Ballast {
   #laying: Promise<void> | undefined;
   #ended = false;
 
-  /** `bytes`: 0 for none. One that an earlier run has laid in the directory counts. */
+  /** `bytes`: the size of the file; 0 for no ballast. A file that an earlier run has written counts. */
   constructor(directory: string, bytes: number) {
     this.bytes = bytes;
     this.#file = join(directory, BALLAST);
     this.#laid = bytes > 0 && (statSync(this.#file, { throwIfNoEntry: false })?.size ?? 0) >= bytes;
   }
 
+  /** The file exists in its whole size. */
   get laid(): boolean {
     return this.#laid;
   }
 
-  /** Takes the room, a part at a time. Never rejects: without room there is no ballast. */
+  /** Writes the file in chunks. Never rejects; without space on the disk there is no ballast. */
   lay(): Promise<void> {
     if (this.#laid || this.bytes === 0 || this.#ended) return Promise.resolve();
     this.#laying ??= this.#write().finally(() => {
@@ -37,20 +37,20 @@ export class Ballast {
     return this.#laying;
   }
 
-  /** Gives the room back at once. False when there was none to give. */
+  /** Removes the file. Returns false when there was none. */
   release(): boolean {
     this.#laid = false;
     return releaseBallast(this.#file);
   }
 
-  /** What is laid stays for the next run. */
+  /** Stops the writing. A complete file stays for the next run. */
   async close(): Promise<void> {
     this.#ended = true;
     await this.#laying;
   }
 
   async #write(): Promise<void> {
-    // Not zeros: file systems that compress would hold no room for them.
+    // Random bytes, because zeros would take no space in a compressing file system.
     const chunk = randomBytes(Math.min(CHUNK_BYTES, this.bytes));
     try {
       const file = await open(this.#file, 'w', 0o600);
@@ -69,7 +69,7 @@ export class Ballast {
   }
 }
 
-/** For the start of a store on a full disk. */
+/** Removes the ballast of a directory whose store is not open yet. Returns false when there was none. */
 export function releaseBallastIn(directory: string): boolean {
   return releaseBallast(join(directory, BALLAST));
 }

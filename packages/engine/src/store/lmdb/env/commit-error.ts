@@ -1,9 +1,10 @@
-/** How long the reason of a failed commit may be behind the failure. */
+/** Milliseconds within which lmdb reports the reason of a failed commit. */
 const REASON_MS = 100;
 
 /**
- * What made a commit fail, from what lmdb rejected with. lmdb tells the reason by a second promise, and rejects a third one that nobody
- * has; one that stays unheard would end the process. Call it in the turn in which the commit failed. Never rejects.
+ * Resolves with the reason of a failed commit. `error` is the error of lmdb. lmdb reports the reason by a second promise and rejects a
+ * third one, `committed`, which nobody awaits; unhandled, it would end the process. Call this function in the turn in which the commit
+ * failed. Never rejects.
  */
 export async function commitFailure(error: unknown, committed: PromiseLike<unknown>): Promise<unknown> {
   committed.then(undefined, () => {});

@@ -7,9 +7,9 @@ const LOCK = 'rivulet-store.lock';
 const ATTEMPTS = 5;
 
 /**
- * Keeps a second engine off a directory: each holds numbers in memory that the other would hand out again. The lock is a file that names
- * the process; one that a killed process left is taken over. It is held to one machine: engines in containers that share a volume, or on
- * hosts that share a disk, don't see each other's processes.
+ * Keeps a second engine away from a directory. Two engines would give the same offsets to different changes. The lock is a file that names
+ * its process; the lock of a dead process is taken over. It works on one machine only: engines in containers that share a volume, or on
+ * hosts that share a disk, do not see each other's processes.
  */
 export class DirectoryLock {
   readonly #file: string;
@@ -18,23 +18,23 @@ export class DirectoryLock {
     this.#file = file;
   }
 
-  /** Throws StoreOpenError while another process, or this one, holds the directory. */
+  /** Takes the lock. Throws StoreOpenError while a process, also this one, has it. */
   static take(directory: string): DirectoryLock {
     const file = join(directory, LOCK);
     const own = `${file}.${process.pid}`;
     try {
-      // On a full disk the lock that a killed engine left makes the room for the new one.
+      // On a full disk, the lock of a killed engine must go first, so that the new one has space.
       const left = contentOf(file);
       refuseWhileHeld(directory, left);
-      if (left !== undefined) takeAway(file, left);
+      if (left !== undefined) removeStale(file, left);
       writeFileSync(own, `${process.pid} ${startOf(process.pid) ?? ''} ${bootId() ?? ''} ${hostname()}\n`, { mode: 0o600 });
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
         if (linked(own, file)) return new DirectoryLock(file);
         const holder = contentOf(file);
         refuseWhileHeld(directory, holder);
-        if (holder !== undefined) takeAway(file, holder);
+        if (holder !== undefined) removeStale(file, holder);
       }
-      throw new StoreOpenError(`${file} changes hands all the time; start one engine at a time`);
+      throw new StoreOpenError(`${file} is taken by other processes again and again; start one engine at a time`);
     } finally {
       rmSync(own, { force: true });
     }
@@ -53,7 +53,7 @@ function refuseWhileHeld(directory: string, holder: string | undefined): void {
   );
 }
 
-/** A link is made with its content or not at all. */
+/** Creates the lock together with its content, in one step. Returns false when a lock exists. */
 function linked(from: string, to: string): boolean {
   try {
     linkSync(from, to);
@@ -73,8 +73,8 @@ function contentOf(file: string): string | undefined {
   }
 }
 
-/** Removes a stale lock; one that somebody took meanwhile is put back. */
-function takeAway(file: string, stale: string): void {
+/** Removes a stale lock. Puts it back when another process has taken it meanwhile. */
+function removeStale(file: string, stale: string): void {
   const aside = `${file}.stale.${process.pid}`;
   try {
     renameSync(file, aside);
@@ -88,10 +88,10 @@ function takeAway(file: string, stale: string): void {
 
 function isAlive(holder: string): boolean {
   const [pid = '', start = '', boot = ''] = holder.split(' ');
-  // Ticks count from the start of the machine: after another one, the same number at the same tick is somebody else.
+  // Ticks count from the start of the machine. After a restart of it, the same pid and tick belong to another process.
   if (boot !== '' && boot !== bootId()) return false;
   const now = startOf(Number(pid));
-  // Elsewhere than on Linux nothing tells the start of a process: then its number alone has to do.
+  // Only Linux reports the start of a process; elsewhere the pid alone must do.
   if (now !== undefined) return start === '' || now === start;
   if (process.platform === 'linux') return false;
   try {
@@ -102,15 +102,18 @@ function isAlive(holder: string): boolean {
   }
 }
 
-/** Names this run of the machine; known on Linux only. */
+/** Returns the id of this boot of the machine; known on Linux only. */
 function bootId(): string | undefined {
   return contentOf('/proc/sys/kernel/random/boot_id');
 }
 
-/** When a process began, in ticks since the machine did; it tells a process from a later one of the same number. A zombie has ended. */
+/**
+ * Returns the start of a process in ticks since the boot. It distinguishes a process from a later one with the same pid. `undefined` when
+ * the process has ended or is a zombie.
+ */
 function startOf(pid: number): string | undefined {
   const stat = contentOf(`/proc/${pid}/stat`);
-  // The name in the second field may hold spaces and brackets: fields are counted from its end.
+  // The name in the second field may have spaces and brackets, so fields are counted from its end.
   const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
   return fields?.[0] === 'Z' ? undefined : fields?.[19];
 }

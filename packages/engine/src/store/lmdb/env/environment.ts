@@ -10,24 +10,24 @@ import { diskSpace } from './free-space.js';
 import { DATA_FILE, readMarker, requireData, writeMarker } from './store-marker.js';
 import { StoreOpenError } from './store-open-error.js';
 
-/** Places for views, those of other processes included; LMDB's own default is 126. */
+/** Places for read views, including those of other processes. The default of LMDB is 126. */
 const READERS = 1_024;
 const LOCK_FILE = 'lock.mdb';
-/** Room for all readers, each of 64 bytes, and what LMDB keeps before them. */
+/** Size of the lock file: 64 bytes for each reader, and the header of LMDB. */
 const LOCK_BYTES = READERS * 64 + 4_096;
-/** What the files of a new environment may take until they are whole. */
+/** Disk space that the files of a new environment need. */
 const NEW_BYTES = 524_288;
-/** At the begin of each data file. */
+/** Number of pages at the begin of each data file. */
 const META_PAGES = 2;
-/** A transaction writes a path of pages in each tree that it changes, and the list of free pages. */
+/** Bytes that a transaction writes besides its records: a path of pages in each changed tree, and the list of free pages. */
 const TRANSACTION_BYTES = 40_960;
-/** A record is written with the page that it lies on; pages that several records share are written once, so this is a mean. */
+/** Mean bytes that a record adds to its own: its page is written too, once for all records on it. */
 const RECORD_BYTES = 2_048;
 
-/** A consistent view of all tables, from `readView`. */
+/** A consistent view of all tables. `readView` returns it. */
 export type View = ReturnType<RootDatabase['useReadTransaction']> & { use(): void };
 
-/** A table of bytes by bytes, ordered by key. `put` and `remove` belong inside a transaction, where they take effect at once. */
+/** A map from bytes to bytes, ordered by key. Call `put` and `remove` only inside a transaction, where they take effect at once. */
 export interface Table {
   get(key: Buffer, options?: { readonly transaction: View }): Buffer | undefined;
   put(key: Buffer, value: Buffer): void;
@@ -35,7 +35,7 @@ export interface Table {
   getRange(range: Range): Iterable<{ readonly key: Buffer; readonly value: Buffer }>;
 }
 
-/** Pages of one tree, or of the whole environment, as lmdb tells them. */
+/** Numbers of pages of one tree, or of the whole environment, as lmdb reports them. */
 interface Pages {
   readonly pageSize: number;
   readonly treeBranchPageCount: number;
@@ -50,12 +50,12 @@ interface TableStats extends Pages {
 }
 
 /**
- * Directories whose environment failed in this process. lmdb gives a second one of the same directory the same environment, and one that
- * failed must not be written or closed again.
+ * Directories whose environment failed in this process. lmdb returns the same environment when a directory is opened again, and a failed
+ * one must not be written or closed.
  */
 const failedHere = new Set<string>();
 
-/** From `start` to before `end`. */
+/** Keys from `start` on that are before `end`. */
 export interface Range {
   readonly start?: Buffer;
   readonly end?: Buffer;
@@ -64,14 +64,14 @@ export interface Range {
 }
 
 export interface LmdbEnvironmentOptions {
-  /** A directory, whatever its name ends in; created with mode 0700. */
+  /** The directory, created with mode 0700. Its name may have any ending. */
   readonly path: string;
-  /** Commits are acknowledged before they are on the disk; `sync` puts them there. */
+  /** A transaction resolves before it is on the disk; `sync` puts it there. */
   readonly relaxed: boolean;
   readonly tables: readonly string[];
 }
 
-/** All places for views are taken, so nothing was read or written; it may go well later. */
+/** The error when all places for views are taken. Nothing was read or written; a later attempt may succeed. */
 export class ReadViewError extends Error {
   constructor(options: ErrorOptions) {
     super('a read view of the store could not be opened', options);
@@ -79,30 +79,30 @@ export class ReadViewError extends Error {
   }
 }
 
-/** What was to be written threw, so nothing of it was; the environment is well. `cause` is what was thrown. */
+/** The error when the function of a transaction threw `cause`. Nothing was written, and the environment works. */
 export class TransactionAbortedError extends Error {
   constructor(options: ErrorOptions) {
-    super('the transaction could not be carried out, nothing of it was written', options);
+    super('the transaction failed, nothing of it was written', options);
     this.name = 'TransactionAbortedError';
   }
 }
 
 /**
- * One LMDB environment in a directory of its own, with an identity marker beside the data file: LMDB would open an empty or missing
+ * One LMDB environment in a directory of its own. A marker beside the data file proves that the store exists: LMDB would open a missing
  * data file as a new store, and everything would look deleted.
  */
 export class LmdbEnvironment {
   readonly storeId: string;
   readonly #path: string;
   readonly #lock: DirectoryLock;
-  /** Size of the data file in the marker. */
+  /** The size of the data file that the marker has. */
   #recorded: number;
   readonly #root: RootDatabase<Buffer, Buffer>;
   readonly #tables = new Map<string, Table>();
   readonly #written = { bytes: 0 };
-  /** What was durable when the transaction on its way was begun, or the one that failed. */
+  /** A view of the durable data from before the current transaction, or before the one that failed. */
   #settled: View | undefined;
-  /** A commit or a sync failed: what another one would do is unknown, so there is none. */
+  /** A commit or a sync failed, so nothing more is written: the effect of another commit is unknown. */
   #failed = false;
 
   constructor(options: LmdbEnvironmentOptions) {
@@ -124,7 +124,7 @@ export class LmdbEnvironment {
         keyEncoding: 'binary',
         maxReaders: READERS,
         maxDbs: options.tables.length + 1,
-        // A write must not be readable before it is durable, and one whose sync failed must never be.
+        // No read may show a write before it is durable, or a write whose sync failed.
         overlappingSync: false,
         noSync: options.relaxed,
         compression: false,
@@ -144,6 +144,7 @@ export class LmdbEnvironment {
     }
   }
 
+  /** Returns a table that was opened. It counts the bytes that are written to it. */
   table(name: string): Table {
     const table = this.#tables.get(name);
     if (table === undefined) throw new Error(`table ${name} was not opened`);
@@ -151,12 +152,12 @@ export class LmdbEnvironment {
   }
 
   /**
-   * Runs `write` inside one write transaction; resolves when it is on the disk (relaxed: when it is committed). Rejects
-   * with ReadViewError when it was not begun, with TransactionAbortedError when `write` threw: then nothing of it is written. After any
-   * other error what is on the disk is unknown.
+   * Runs `write` inside one write transaction. Resolves when the transaction is on the disk; a relaxed environment resolves when it is
+   * committed. Rejects with ReadViewError when it did not begin, and with TransactionAbortedError when `write` threw: nothing is written
+   * then. After any other error, the content of the disk is unknown.
    */
   async transaction(write: () => void): Promise<void> {
-    // LMDB shows a commit as soon as its meta page is in the page cache, one sync before it is on the disk.
+    // LMDB shows a commit to new views one sync before it is on the disk. Until then, reads use this older view.
     const settled = this.#newView();
     this.#settled = settled;
     let failed = false;
@@ -166,7 +167,7 @@ export class LmdbEnvironment {
       failed = !(error instanceof TransactionAbortedError);
       throw error;
     } finally {
-      // After some failures LMDB opens no view any more, so this one is what reads are answered from until the process ends.
+      // After some failures LMDB opens no views any more. Reads then use this view until the process ends.
       if (!failed) {
         this.#settled = undefined;
         settled.done();
@@ -176,8 +177,8 @@ export class LmdbEnvironment {
   }
 
   /**
-   * A consistent view of what is durable, which stays as it is until `done`. Never shows a transaction that has not resolved.
-   * Throws ReadViewError when there is no place for it.
+   * Returns a consistent view of the durable data. It does not change until `done`, and never shows a transaction that has not resolved.
+   * Throws ReadViewError when all places for views are taken.
    */
   readView(): View {
     if (this.#settled === undefined) return this.#newView();
@@ -185,17 +186,17 @@ export class LmdbEnvironment {
     return this.#settled;
   }
 
-  /** Bytes that transactions have written to pages of the data file, about; it only grows. */
+  /** An estimate of the bytes that transactions have written to the data file. It only grows. */
   get writtenBytes(): number {
     return this.#written.bytes;
   }
 
-  /** Bytes of the data file that hold something. 0 when all places for views are taken. */
+  /** Returns the bytes of the data file that are in use; 0 when all places for views are taken. */
   liveBytes(): number {
     return this.#pageCounts()?.live ?? 0;
   }
 
-  /** Puts everything committed so far on the disk. */
+  /** Resolves when everything committed so far is on the disk. */
   sync(): Promise<void> {
     const root = this.#root as unknown as { sync(callback: (error?: unknown) => void): void };
     return new Promise((resolve, reject) => {
@@ -207,12 +208,12 @@ export class LmdbEnvironment {
     });
   }
 
-  /** Bytes of the data file that hold nothing: they are written before the file grows, unless a view or the order of pages keeps them. */
+  /** Returns the free bytes inside the data file. LMDB uses them before the file grows, unless a view still needs them. */
   reusableBytes(): number {
     return this.#pageCounts()?.free ?? 0;
   }
 
-  /** In bytes; `undefined` when all places for views are taken. */
+  /** Returns bytes; `undefined` when all places for views are taken. */
   #pageCounts(): { readonly live: number; readonly free: number } | undefined {
     try {
       const used = [...this.#tables.values()].map((table) => (table as unknown as { getStats(): TableStats }).getStats());
@@ -225,7 +226,7 @@ export class LmdbEnvironment {
     }
   }
 
-  /** So that the next start knows a data file that has been cut off; without it that start only knows less. */
+  /** Records the size of the data file, so that the next start notices a shortened file. A failure only weakens that check. */
   #recordSize(): void {
     const bytes = statSync(join(this.#path, DATA_FILE)).size;
     if (bytes === this.#recorded) return;
@@ -239,7 +240,7 @@ export class LmdbEnvironment {
     let thrown: { readonly cause: unknown } | undefined;
     this.#written.bytes += TRANSACTION_BYTES;
     try {
-      // lmdb commits a transaction whose callback has thrown; a child of it is undone.
+      // lmdb commits a transaction whose callback throws. A child transaction is undone instead.
       await this.#root.childTransaction(() => {
         try {
           write();
@@ -260,7 +261,7 @@ export class LmdbEnvironment {
       return this.#root.useReadTransaction() as View;
     } catch {
       try {
-        // A process that was killed has left its places taken.
+        // A killed process leaves its places taken; this call frees them.
         (this.#root as unknown as { readerCheck(): number }).readerCheck();
         return this.#root.useReadTransaction() as View;
       } catch (error) {
@@ -270,9 +271,9 @@ export class LmdbEnvironment {
   }
 
   /**
-   * Runs `last`, if it is given, in a transaction that nobody reads beside, so it needs no view; then everything is on the disk. After a
-   * failure nothing is written: the environment stays as it is until the process ends, as closing it would write too, and only the
-   * directory is let go, for other processes.
+   * Runs `last` in a final transaction, puts everything on the disk and closes. No reads may run. After a failure the environment is
+   * neither written nor closed, because closing writes too: it stays open until the process ends, and only the lock of the directory is
+   * released.
    */
   async close(last: (() => void) | undefined): Promise<void> {
     try {
@@ -293,7 +294,7 @@ function pagesOf({ treeBranchPageCount, treeLeafPageCount, overflowPages }: Page
   return treeBranchPageCount + treeLeafPageCount + overflowPages;
 }
 
-/** LMDB writes to its files as memory: with no place for them on the disk that would end the process. */
+/** Throws StoreOpenError when the disk has no space for new files: LMDB writes to them as memory, which would end the process. */
 function requireDiskSpace(directory: string): void {
   const hasRoom = () => (diskSpace(directory)?.freeBytes ?? NEW_BYTES) >= NEW_BYTES;
   if (hasRoom() || (releaseBallastIn(directory) && hasRoom())) return;
@@ -304,7 +305,7 @@ function diskFull(directory: string, options?: ErrorOptions): StoreOpenError {
   return new StoreOpenError(`the disk of ${directory} is full; give it room and start again`, options);
 }
 
-/** A lock is a file too: on a full disk the ballast makes room for it. */
+/** Takes the lock of the directory. On a full disk, it removes the ballast to have space for the lock file. */
 function takeLock(directory: string): DirectoryLock {
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -320,7 +321,7 @@ function isNoSpace(error: unknown): boolean {
   return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
 }
 
-/** The same table; it counts what is written. */
+/** Returns the same table, which counts the bytes that are written. */
 function counted(table: Table, written: { bytes: number }): Table {
   return {
     get: (key, options) => table.get(key, options),

@@ -1,22 +1,22 @@
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, statSync, writeSync } from 'node:fs';
 
 const PAGE_BYTES = 4_096;
-/** What `stat` counts in. */
+/** The unit in which `stat` counts blocks. */
 const BLOCK_BYTES = 512;
 
-/** Whether a file is there, and each of its pages has a place on the disk. */
+/** Returns whether a file exists and each of its pages has space on the disk. */
 export function isAllocated(path: string): boolean {
   const stats = statSync(path, { throwIfNoEntry: false });
   return stats !== undefined && stats.size > 0 && stats.blocks * BLOCK_BYTES >= stats.size;
 }
 
 /**
- * Gives every page of a file a place on the disk. LMDB maps its lock file and writes into it: where a page has no place and the disk is
- * full, that is a signal that ends the process. Pages that hold something stay as they are. A file that is not there, or is smaller than
- * `leastBytes`, gets that size.
+ * Gives every page of a file space on the disk. LMDB maps its lock file into memory. A write to a page without space on a full disk is a
+ * signal that ends the process. Pages with content stay as they are. A file that does not exist, or is smaller than `leastBytes`, gets that
+ * size.
  *
- * Only before LMDB opens the file: closing any descriptor of a file ends the locks that this process has on it, and those tell the
- * other processes which readers live.
+ * Call it before LMDB opens the file. When a process closes any descriptor of a file, it loses its locks on the file, and other processes
+ * take its readers for dead.
  */
 export function allocateFile(path: string, leastBytes: number): void {
   const file = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);

@@ -1,12 +1,12 @@
 import { statfsSync } from 'node:fs';
 
 export interface DiskSpace {
-  /** What a process without privileges may still take, in bytes. */
+  /** Bytes that a process without privileges may still use. */
   readonly freeBytes: number;
   readonly totalBytes: number;
 }
 
-/** Takes some microseconds. `undefined` when the file system doesn't tell, as some that are mounted over a network don't. */
+/** Returns the space of a file system, within microseconds. `undefined` when the file system does not report it, as some network mounts. */
 export function diskSpace(directory: string): DiskSpace | undefined {
   try {
     const { bsize, blocks, bavail } = statfsSync(directory);

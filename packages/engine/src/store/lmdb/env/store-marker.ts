@@ -2,12 +2,12 @@ import { closeSync, existsSync, fsyncSync, openSync, readFileSync, readSync, ren
 import { join } from 'node:path';
 import { StoreOpenError } from './store-open-error.js';
 
-/** Version of the record layout; written into the marker. */
+/** Version of the record layout, written into the marker. */
 const FORMAT = 1;
 const MARKER = 'rivulet-store.json';
 export const DATA_FILE = 'data.mdb';
 
-/** What a store says of itself in a file beside its data. */
+/** The content of the marker, a file beside the data file. */
 export interface Marker {
   readonly format: number;
   readonly storeId: string;
@@ -15,7 +15,7 @@ export interface Marker {
   readonly bytes: number;
 }
 
-/** `undefined` when there is no store yet. */
+/** Returns the marker of a directory; `undefined` when it has no store yet. Throws StoreOpenError for a damaged or newer marker. */
 export function readMarker(directory: string): Marker | undefined {
   const file = join(directory, MARKER);
   if (!existsSync(file)) return undefined;
@@ -35,7 +35,10 @@ export function readMarker(directory: string): Marker | undefined {
   return { format: marker.format, storeId: marker.storeId, bytes: typeof marker.bytes === 'number' ? marker.bytes : 0 };
 }
 
-/** A store that was there must still be there, and whole: LMDB would take an empty file for a new store, and die in a page that is cut off. */
+/**
+ * Throws StoreOpenError when the data file is missing, empty or shorter than it was. LMDB would take an empty file for a new store, and the
+ * process would die when LMDB reads a page behind the end.
+ */
 export function requireData(directory: string, marker: Marker): void {
   const file = join(directory, DATA_FILE);
   const size = existsSync(file) ? statSync(file).size : 0;
@@ -44,7 +47,8 @@ export function requireData(directory: string, marker: Marker): void {
       `${file} is missing or empty although ${MARKER} says there is a store; restore it, or move the directory away to begin anew`,
     );
   }
-  // Either alone is no damage: pages that were free again before they were written may lie beyond the end, and a compacted copy is smaller.
+  // One of the two signs alone is no damage: free pages may lie behind the end of the file, and a compacted copy is smaller.
+
   const used = usedBytes(file);
   if (size >= marker.bytes || used === undefined || size >= used) return;
   throw new StoreOpenError(
@@ -58,8 +62,8 @@ const MAGIC = 0xbeefc0de;
 const DATA_VERSION = 2;
 
 /**
- * The bytes up to the last page that the newest meta page of a data file names; `undefined` when they are of a layout that is not
- * known, Infinity when the meta pages themselves are cut off. A test holds it to the bundled LMDB.
+ * Returns the bytes up to the last page that the newest meta page of a data file names. `undefined` when the layout of the meta pages is
+ * not known; Infinity when the meta pages are incomplete. A test compares the layout with the bundled LMDB.
  */
 export function usedBytes(file: string): number | undefined {
   const handle = openSync(file, 'r');
@@ -92,7 +96,7 @@ function readMeta(handle: number, at: number): MetaPage | 'cut off' | undefined 
   };
 }
 
-/** Durable when it returns; the old one or the new one is there at any moment. */
+/** Writes the marker durably. At any moment, the directory has either the old or the new one. */
 export function writeMarker(directory: string, marker: Omit<Marker, 'format'>): void {
   const file = join(directory, MARKER);
   const next = `${file}.new`;

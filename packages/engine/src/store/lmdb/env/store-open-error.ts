@@ -1,4 +1,4 @@
-/** The directory can't be opened as a store; the message names the file and what to do. */
+/** The error for a directory that cannot be opened as a store. Its message names the file and says what to do. */
 export class StoreOpenError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);

@@ -2,15 +2,13 @@
 export type Progress = 'more' | 'done';
 
 /**
- * Tasks that are due, in the order in which they became due, each at most once.
+ * Tasks that are due, in the order in which they became due, each at most once. The transitions of a task:
  *
- * | State of a task | Event | Next state |
- * |---|---|---|
- * | idle | `add` | due, behind all others |
- * | due | `add` | unchanged |
- * | due, first | `runNext` returns `more` | due, behind all others |
- * | due, first | `runNext` returns `done`, or fails | idle |
- * | running | `add` | due again after this slice |
+ * - Idle, `add`: due, behind all others.
+ * - Due, `add`: unchanged.
+ * - First, `runNext` returns `more`: due, behind all others.
+ * - First, `runNext` returns `done` or fails: idle.
+ * - Running, `add`: due again after this slice.
  */
 export class TaskQueue<T> {
   readonly #due = new Set<T>();

@@ -4,25 +4,25 @@ import type { Table, View } from '../env/environment.js';
 import { decodeHead, headKey, splitHeadKey } from '../tables/records.js';
 
 /**
- * LMDB sorts names by their bytes in UTF-8, which is the order of code points. Lists are sorted by UTF-16 code units. The two differ
- * where one name has a code point beyond U+FFFF (UTF-8 begins with F0 to F4) and the other one from U+E000 on (EE or EF): in UTF-16 the
- * first comes first.
+ * LMDB sorts names by their bytes in UTF-8, which is the order of code points. Lists are sorted by UTF-16 code units. The orders differ for
+ * one kind of pair. One name has a code point above U+FFFF (in UTF-8, F0 to F4). At the same place, the other name has one from U+E000 to
+ * U+FFFF (EE or EF). In UTF-16 the first name comes first, in UTF-8 the second one.
  */
 const FIRST_PRIVATE = 0xee;
 const FIRST_ASTRAL = 0xf0;
 const BEYOND = 0xf8;
 
-/** Keys from `start` to before `end`, in the order of bytes. */
+/** Keys from `start` on that are before `end`, in the order of bytes. */
 export interface KeyRange {
   readonly start: Buffer;
   readonly end: Buffer;
-  /** The names in it have the same bytes up to this one, and no other order of theirs depends on them. */
+  /** Number of bytes that all names of the range share. */
   readonly depth: number;
 }
 
 /**
- * The ranges that hold all names behind `after`, in the order of UTF-16 code units. Names of a range are in that order up to the first one
- * that `splitAt` splits.
+ * Returns the ranges of all names behind `after`, in the order of UTF-16 code units. Inside a range, the orders agree up to the first name
+ * for which `splitAt` returns ranges.
  */
 function rangesAfter(prefix: Buffer, after: string | undefined): KeyRange[] {
   const end = above(prefix);
@@ -44,8 +44,8 @@ function rangesAfter(prefix: Buffer, after: string | undefined): KeyRange[] {
 }
 
 /**
- * The ranges in the place of the rest of `range`, which begins with this key; `undefined` when the key is next in the order of
- * UTF-16 too.
+ * Returns the ranges that replace the rest of `range`, which begins with this key. `undefined` when the key is also next in the order of
+ * UTF-16.
  */
 function splitAt(key: Buffer, range: KeyRange): KeyRange[] | undefined {
   for (let at = range.depth; at < key.length; at++) {
@@ -65,7 +65,7 @@ function followedBy(shared: Buffer, byte: number): Buffer {
   return Buffer.concat([shared, Buffer.from([byte])]);
 }
 
-/** Above every key that begins with it. */
+/** Returns a key above every key that begins with `prefix`. */
 function above(prefix: Buffer): Buffer {
   return prefix.length === 0 ? Buffer.from([0xff]) : Buffer.concat([prefix, Buffer.from([0xff])]);
 }
@@ -73,11 +73,14 @@ function above(prefix: Buffer): Buffer {
 export interface NamesSource {
   readonly heads: Table;
   readonly turns: TurnBudget;
-  /** A new view; the caller ends it. */
+  /** Returns a new view; the caller must end it. */
   readonly view: () => View;
 }
 
-/** Groups of a stream that hold items, or the streams that have such groups, in the order of UTF-16 code units. The event loop turns meanwhile. */
+/**
+ * Returns a page of the groups of a stream that have items, or without `stream` of the streams that have such groups, in the order of
+ * UTF-16 code units. The event loop turns meanwhile, and each slice reads a new view.
+ */
 export async function readNames(source: NamesSource, stream: string | undefined, bounds: PageBounds): Promise<NamesPage> {
   const scan = new NamesScan(stream, bounds);
   for (;;) {
@@ -91,7 +94,7 @@ export async function readNames(source: NamesSource, stream: string | undefined,
   }
 }
 
-/** Where a scan stands between two slices. */
+/** A scan with its state between two slices. */
 class NamesScan {
   readonly #stream: string | undefined;
   readonly #bounds: PageBounds;
@@ -104,7 +107,7 @@ class NamesScan {
     this.#stream = stream;
     this.#bounds = bounds;
     this.#ranges = rangesAfter(stream === undefined ? Buffer.alloc(0) : headKey(stream, ''), bounds.after);
-    // Its other groups belong to it too.
+    // The other groups of the stream `after` must be skipped too.
     const [first] = this.#ranges;
     if (stream === undefined && bounds.after !== undefined && first !== undefined)
       this.#ranges[0] = { ...first, start: followedBy(Buffer.from(bounds.after), 1) };
@@ -114,7 +117,7 @@ class NamesScan {
     return { names: this.#names, more: this.#more };
   }
 
-  /** Goes on until it is done (true) or `late`. */
+  /** Scans until the page is complete (true) or `late` returns true (false). */
   run(heads: Table, view: View, late: () => boolean): boolean {
     for (let range = this.#ranges[0]; range !== undefined; range = this.#ranges[0]) {
       const step = this.#readRange(heads, view, range, late);
@@ -152,7 +155,7 @@ class NamesScan {
     return 'read';
   }
 
-  /** False when the page is full. */
+  /** Adds a name to the page. Returns false when the page is full. */
   #take(key: Buffer): boolean {
     const { stream, group } = splitHeadKey(key);
     const name = this.#stream === undefined ? stream : group;

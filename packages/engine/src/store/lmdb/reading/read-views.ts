@@ -2,29 +2,29 @@ import { RivuletError } from '@rivulet/protocol';
 import type { ReadPace } from '../../store.js';
 import type { View } from '../env/environment.js';
 
-/** Views that reads of large groups hold at one time; the environment has twice as many places, so a transaction always finds one. */
+/** Views that reads of large groups keep at the same time. The environment has twice as many places, so a transaction always finds one. */
 const PINNED_VIEWS = 512;
-/** Reads that wait for one of them. */
+/** Reads that may wait for a view. */
 const WAITING_READS = 65_536;
 
-/** When a view ends although its reader has not read everything. */
+/** When the store ends a view before its reader has read everything. */
 export interface ViewLimits {
-  /** Milliseconds since it was opened. */
+  /** Milliseconds since the view was opened. */
   readonly milliseconds: number;
-  /** Bytes that were written to the store since; half of the live bytes when that is more. */
+  /** Bytes that were written to the store since then. Half of the live bytes count instead when they are more. */
   readonly bytes: number;
 }
 
 export interface PinnedViewsOptions {
-  /** Runs when the first read has to wait. */
+  /** Called when a read must wait and no other one waits. */
   readonly onWait: () => void;
-  /** Runs when reads were ended because a limit of their view was reached. */
+  /** Called when reads ended because their view reached a limit. */
   readonly onEnd: (reads: number) => void;
   readonly limits: ViewLimits;
   readonly monotonic: () => number;
-  /** Bytes written to the store; only grows. */
+  /** Returns the bytes written to the store; the number only grows. */
   readonly written: () => number;
-  /** Bytes of the store that hold something. */
+  /** Returns the bytes of the store that are in use. */
   readonly live: () => number;
 }
 
@@ -33,44 +33,48 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** A view held for a reader that takes its chunks when it can. */
+/** A view that stays open for a reader until the reader has read everything, or until the store ends it. */
 export interface Pin {
   /**
-   * Reads `source` of this view, of about `entries` entries; fails with STORE_UNAVAILABLE once the store is closed, and with OVERLOADED once
-   * the view has ended, as what was read so far is not the whole.
+   * Reads `source`, which has about `entries` entries, from this view. Throws STORE_UNAVAILABLE when the store is closed, and OVERLOADED
+   * when the view has ended before everything was read.
    */
   read<T>(source: Iterator<T>, entries: number): Iterable<T>;
   close(): void;
 }
 
 interface PinnedView {
-  readonly pins: Set<HeldPin>;
+  readonly pins: Set<OpenPin>;
   readonly openedAt: number;
   readonly writtenAt: number;
 }
 
-/** How often it is checked whether the time of a view is over. */
+/** Between two checks of the limits. */
 const CHECK_MS = 250;
-/** A read at the engine's own pace that reads nothing for this time counts as stalled. */
+/** A read of the engine that reads nothing for this time counts as stalled. */
 const IDLE_MS = 1_000;
-/** Even a read that goes on ends after this time. */
+/** Every read ends after this time. */
 const LONGEST_MS = 60_000;
-/** The writer waits for no read that has read nothing for this time. */
+/** The writer does not wait for a read that has read nothing for this time. */
 const PACED_MS = 100;
-/** Live bytes are counted again after this time. */
+/** Live bytes are counted once in this time. */
 const LIVE_MS = 1_000;
+/** Between two checks while the writer waits for reads. */
 const PACE_MS = 2;
 
 /**
- * LMDB has a fixed number of places for views, and what is deleted or overwritten while a view is open takes new space. So the views held at
- * one time are bounded (beyond, reads wait in line), and each view ends: one for a reader at its limits, one for the engine when it stalls.
- * The writer waits for reads of the engine that would not be done within the limit of bytes. Reads of one and the same view share a place.
+ * The views that reads of large groups keep open. LMDB has a fixed number of places for views. While a view is open, LMDB cannot reuse the
+ * pages that the view shows, so each write makes the file grow. Therefore:
+ *
+ * - At most `PINNED_VIEWS` views are open; other reads wait in line. Reads of the same view share a place.
+ * - The view of a slow reader ends at its limits. The view of an engine read ends when that read stalls.
+ * - The writer waits for engine reads that would otherwise not end within the limit of bytes.
  */
 export class PinnedViews {
   readonly #options: PinnedViewsOptions;
   readonly #pinned = new Map<View, PinnedView>();
   #line: Waiting[] = [];
-  /** Places given to reads that have not taken them yet. */
+  /** Number of places that waiting reads got and have not used yet. */
   #promised = 0;
   #closed = false;
   #timer: NodeJS.Timeout | undefined;
@@ -80,7 +84,7 @@ export class PinnedViews {
     this.#options = options;
   }
 
-  /** Keeps `view` beyond the `done` of the caller; `undefined` when there is no place. `place`: the caller has had its `turn`. */
+  /** Keeps `view` open after the caller ends it. Returns `undefined` when there is no place. `place`: the caller got one from `turn`. */
   pin(view: View, place: boolean, pace: ReadPace): Pin | undefined {
     if (this.#closed) throw closed();
     const shared = this.#pinned.get(view);
@@ -95,14 +99,14 @@ export class PinnedViews {
       if (this.#pinned.size === 0) this.#stopTimer();
       this.#callNext();
     };
-    const pin = new HeldPin(view, { pace, monotonic, released });
+    const pin = new OpenPin(view, { pace, monotonic, released });
     pinned.pins.add(pin);
     this.#timer ??= setInterval(() => this.check(), CHECK_MS).unref();
     if (place) this.giveBack();
     return pin;
   }
 
-  /** Ends the reads whose view has reached a limit. */
+  /** Ends the reads whose views have reached a limit. */
   check(): void {
     const now = this.#options.monotonic();
     let ended = 0;
@@ -121,8 +125,8 @@ export class PinnedViews {
   }
 
   /**
-   * The writer calls it before each transaction. It resolves when every read of the engine has read as large a share of its entries as was
-   * written of the limit of bytes, so that each is done when the limit is reached. It does not wait for a read that stalls.
+   * The writer calls it before each transaction. Example: when a third of the limit of bytes was written, it resolves when each engine read
+   * has read a third of its entries. So the reads end before the limit is reached. It does not wait for a stalled read.
    */
   async keepPace(): Promise<void> {
     if (this.#pinned.size === 0) return;
@@ -139,7 +143,7 @@ export class PinnedViews {
     return false;
   }
 
-  /** The share of the limit of bytes that was written since the view was opened. */
+  /** Returns the share of the limit of bytes that was written since the view was opened. */
   #used({ writtenAt }: PinnedView): number {
     const { monotonic, live, limits, written } = this.#options;
     const now = monotonic();
@@ -152,7 +156,7 @@ export class PinnedViews {
     this.#timer = undefined;
   }
 
-  /** Resolves when a place is kept for the caller: it must `pin` with it, or `giveBack`. First come, first served. */
+  /** Resolves when the caller has a place, in the order of the calls. The caller must then call `pin` with it, or `giveBack`. */
   turn(): Promise<void> {
     if (this.#closed) return Promise.reject(closed());
     if (this.#line.length >= WAITING_READS) {
@@ -165,12 +169,13 @@ export class PinnedViews {
     });
   }
 
+  /** Returns a place that was not used. */
   giveBack(): void {
     this.#promised--;
     this.#callNext();
   }
 
-  /** Ends all reads: the environment closes, and a view must not outlive it. */
+  /** Ends all reads, because no view may be open when the environment closes. */
   close(): void {
     this.#closed = true;
     const line = this.#line;
@@ -200,14 +205,14 @@ interface PinDeps {
   readonly released: () => void;
 }
 
-class HeldPin implements Pin {
+class OpenPin implements Pin {
   readonly #view: View;
   readonly #deps: PinDeps;
   readonly #sources: Iterator<unknown>[] = [];
   #state: 'open' | 'closed' | 'ended' = 'open';
   #entries = 1;
   #read = 0;
-  /** Monotonic milliseconds at which the last entry was read. */
+  /** Monotonic milliseconds at which entries were read last. */
   readAt = Number.NEGATIVE_INFINITY;
 
   constructor(view: View, deps: PinDeps) {
@@ -220,7 +225,7 @@ class HeldPin implements Pin {
     return this.#deps.pace;
   }
 
-  /** The share of its entries that were read. */
+  /** The share of the entries that were read. */
   get share(): number {
     return this.#read / this.#entries;
   }
@@ -247,7 +252,7 @@ class HeldPin implements Pin {
     this.#release('closed');
   }
 
-  /** As `close`, because a limit was reached. */
+  /** Closes the read because its view reached a limit. */
   end(): void {
     this.#release('ended');
   }
@@ -255,14 +260,14 @@ class HeldPin implements Pin {
   #release(state: 'closed' | 'ended'): void {
     if (this.#state !== 'open') return;
     this.#state = state;
-    // A cursor that is still open would keep the view.
+    // An open cursor would keep the view open.
     for (const source of this.#sources) source.return?.();
     this.#view.done();
     this.#deps.released();
   }
 }
 
-/** The time is noted once for this many entries. */
+/** The clock is read once for this many entries. */
 const READS_BETWEEN = 16;
 
 function closed(): RivuletError {

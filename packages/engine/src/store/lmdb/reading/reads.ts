@@ -25,36 +25,36 @@ import { type Pin, PinnedViews, type ViewLimits } from './read-views.js';
 
 const CHUNK_ITEMS = 256;
 
-interface Sources {
+interface ReadsContext {
   readonly environment: LmdbEnvironment;
   readonly tables: Tables;
   readonly heads: HeadCache;
   readonly state: StoreState;
+  /** Returns Unix milliseconds. */
   readonly now: () => number;
   readonly turns: TurnBudget;
-  /** The first of the reads that wait for a view begins to. */
+  /** Called when a read must wait for a view and no other one waits. */
   readonly onWait: () => void;
-  /** Reads were ended because a limit of their view was reached. */
+  /** Called when reads ended because their view reached a limit. */
   readonly onEnd: (reads: number) => void;
   readonly limits: ViewLimits;
   readonly monotonic: () => number;
 }
 
-/** Either all of the answer, or how it is read from a view that is kept. */
-type Looked<T> = { readonly whole: T } | { readonly from: (pin: Pin) => T };
+/** The result of a small read, or the function that reads a large one from a view that stays open. */
+type Reading<T> = { readonly whole: T } | { readonly from: (pin: Pin) => T };
 
 /**
- * Reads of the LMDB store. Each looks at one consistent view; a snapshot holds its view until it is closed or read to the end, so it
- * must not be kept open longer than it takes to send it: old pages can't be reused meanwhile and the file grows. Groups of few items are
- * read at once and hold nothing.
+ * Reads of the LMDB store. Each read sees one consistent view. Small groups are read at once. The snapshot of a large group keeps its view
+ * open until it is closed or read to its end. Close it soon, because LMDB cannot reuse old pages meanwhile, and the file grows.
  */
 export class LmdbReads {
-  readonly #from: Sources;
+  readonly #context: ReadsContext;
   readonly #views: PinnedViews;
 
-  constructor(sources: Sources) {
-    this.#from = sources;
-    const { environment, onWait, onEnd, limits, monotonic } = sources;
+  constructor(context: ReadsContext) {
+    this.#context = context;
+    const { environment, onWait, onEnd, limits, monotonic } = context;
     this.#views = new PinnedViews({
       onWait,
       onEnd,
@@ -70,9 +70,9 @@ export class LmdbReads {
       const { head, position, timestamp } = this.#stateOf(ref, view);
       if (head === undefined) return { value: undefined, position, timestamp };
       const key = itemKey(head.number, item);
-      const record = this.#from.tables.items.get(key, { transaction: view });
+      const record = this.#context.tables.items.get(key, { transaction: view });
       const stored = record === undefined ? undefined : decodeItem(key, record);
-      if (stored !== undefined) this.#from.turns.charge(stored.data.length);
+      if (stored !== undefined) this.#context.turns.charge(stored.data.length);
       const value = stored?.live === true ? { item, data: stored.data, created: stored.created, changed: stored.changed } : undefined;
       return { value, position, timestamp };
     });
@@ -82,19 +82,19 @@ export class LmdbReads {
     return this.#streaming(pace, (view) => this.#snapshot(this.#stateOf(ref, view), 0, view));
   }
 
-  /** The items created after this one; `undefined` when there is no such item. */
+  /** Resolves with the items that were created after this one; `undefined` when the item does not exist. */
   snapshotAfter(ref: GroupRef, item: string): Promise<Snapshot | undefined> {
     return this.#streaming<Snapshot | undefined>('engine', (view) => {
-      const standing = this.#stateOf(ref, view);
-      const key = standing.head && itemKey(standing.head.number, item);
-      const record = key && this.#from.tables.items.get(key, { transaction: view });
+      const state = this.#stateOf(ref, view);
+      const key = state.head && itemKey(state.head.number, item);
+      const record = key && this.#context.tables.items.get(key, { transaction: view });
       const stored = key && record && decodeItem(key, record);
-      return stored?.live === true ? this.#snapshot(standing, stored.created + 1, view) : { whole: undefined };
+      return stored?.live === true ? this.#snapshot(state, stored.created + 1, view) : { whole: undefined };
     });
   }
 
-  #snapshot({ head, position, timestamp }: GroupState, from: number, view: View): Looked<Snapshot> {
-    // What is small is read at once.
+  #snapshot({ head, position, timestamp }: GroupState, from: number, view: View): Reading<Snapshot> {
+    // A small group is read at once and needs no open view.
     const whole = head === undefined ? [] : upTo(CHUNK_ITEMS, this.#itemsOf(head, view, from), charsOf);
     if (head === undefined || whole !== undefined) {
       return { whole: { position, timestamp, chunks: () => chunked(whole ?? [], CHUNK_ITEMS, () => {}), close: () => {} } };
@@ -109,10 +109,10 @@ export class LmdbReads {
   }
 
   async changes(ref: GroupRef, since: Position, pace: ReadPace): Promise<Changes> {
-    if (since.epoch !== this.#from.state.epoch) return { kind: 'stale', reason: 'epoch' };
+    if (since.epoch !== this.#context.state.epoch) return { kind: 'stale', reason: 'epoch' };
     return this.#streaming<Changes>(pace, (view) => {
       const { head, position, timestamp } = this.#stateOf(ref, view);
-      if (since.offset < (head?.floor ?? this.#from.state.removedOffset)) return { whole: { kind: 'stale', reason: 'floor' } };
+      if (since.offset < (head?.floor ?? this.#context.state.removedOffset)) return { whole: { kind: 'stale', reason: 'floor' } };
       const first = head === undefined ? [] : upTo(CHUNK_ITEMS, this.#changesOf(head, since.offset, view), charsOf);
       if (head === undefined || first !== undefined) {
         const chunks = () => chunked(first ?? [], CHUNK_ITEMS, () => {});
@@ -128,35 +128,35 @@ export class LmdbReads {
     });
   }
 
-  /** Groups of a stream; `undefined`: the streams. */
+  /** Returns a page of the groups of a stream; without `stream` a page of the streams. */
   names(stream: string | undefined, bounds: PageBounds): Promise<NamesPage> {
-    const { tables, turns } = this.#from;
+    const { tables, turns } = this.#context;
     return readNames({ heads: tables.heads, turns, view: () => this.#view() }, stream, bounds);
   }
 
-  /** The writer waits here before a transaction, until reads that hold a view have kept up with what is written. */
+  /** The writer waits here before a transaction until reads with an open view have kept up with the writes. */
   keepPace(): Promise<void> {
     return this.#views.keepPace();
   }
 
-  /** Ends the reads that are under way or wait. */
+  /** Ends all reads, also waiting ones. */
   close(): void {
     this.#views.close();
   }
 
-  /** Answers what is whole at once; for the rest it keeps the view, as soon as one more may be kept. */
-  async #streaming<T>(pace: ReadPace, look: (view: View) => Looked<T>): Promise<T> {
+  /** Resolves with the result of a small read at once, and with that of a large read when one more view may stay open. */
+  async #streaming<T>(pace: ReadPace, begin: (view: View) => Reading<T>): Promise<T> {
     let place = false;
     for (;;) {
       let view: View | undefined;
       try {
         view = this.#view();
-        const looked = look(view);
-        if ('whole' in looked) return looked.whole;
+        const reading = begin(view);
+        if ('whole' in reading) return reading.whole;
         const pin = this.#views.pin(view, place, pace);
         if (pin !== undefined) {
           place = false;
-          return looked.from(pin);
+          return reading.from(pin);
         }
       } finally {
         view?.done();
@@ -169,7 +169,7 @@ export class LmdbReads {
 
   #view(): View {
     try {
-      return this.#from.environment.readView();
+      return this.#context.environment.readView();
     } catch (error) {
       throw new RivuletError('STORE_UNAVAILABLE', 'the store can take no more reads now; try again later', { cause: error });
     }
@@ -185,25 +185,25 @@ export class LmdbReads {
   }
 
   /**
-   * Where a group stands in this view. The heads in memory know events, which the disk does not; the disk may know a commit whose
-   * `onCommit` has not run yet, and then its word counts, since the view shows that commit.
+   * Returns the state of a group in this view. The head in memory includes events, the record on the disk does not. The view may show a
+   * commit whose `onCommit` has not run yet; then the record is newer than the head in memory.
    */
   #stateOf(ref: GroupRef, view: View): GroupState {
-    const { state, heads, tables } = this.#from;
+    const { state, heads, tables } = this.#context;
     const cached = heads.get(ref, view);
     const key = headKey(ref.stream, ref.group);
     const record = tables.heads.get(key, { transaction: view });
     const stored = record === undefined ? undefined : decodeHead(key, record);
     if (cached === undefined || stored === undefined) {
-      return { head: stored, position: { epoch: state.epoch, offset: state.removedOffset }, timestamp: this.#from.now() - 1 };
+      return { head: stored, position: { epoch: state.epoch, offset: state.removedOffset }, timestamp: this.#context.now() - 1 };
     }
     const offset = Math.max(cached.offset, stored.offset);
     return { head: stored, position: { epoch: state.epoch, offset }, timestamp: Math.max(cached.timestamp, stored.timestamp) };
   }
 
-  /** `from`: the least offset of creation. */
+  /** Yields the items that were created at offset `from` or later. */
   *#itemsOf(head: Head, view: View, from: number): IterableIterator<StoredItem> {
-    const { order, items } = this.#from.tables;
+    const { order, items } = this.#context.tables;
     const range = { start: numbersKey(head.number, from), end: numbersKey(head.number, LAST_NUMBER), transaction: view };
     for (const { key, value } of order.getRange(range)) {
       const item = decodeText(key, value);
@@ -216,7 +216,7 @@ export class LmdbReads {
   }
 
   *#changesOf(head: Head, since: number, view: View): IterableIterator<ChangeEntry> {
-    const { versions, items } = this.#from.tables;
+    const { versions, items } = this.#context.tables;
     const range = { start: numbersKey(head.number, since + 1), end: numbersKey(head.number, LAST_NUMBER), transaction: view };
     for (const { key, value } of versions.getRange(range)) {
       const changed = numberAt(key, 1);
@@ -239,7 +239,7 @@ interface GroupState {
   readonly timestamp: number;
 }
 
-/** All entries, if there are no more than `limit` and they weigh no more than one chunk. */
+/** Returns all entries; `undefined` when they are more than `limit`, or weigh more than one chunk. */
 function upTo<T>(limit: number, source: Iterable<T>, weigh: (entry: T) => number): T[] | undefined {
   const entries: T[] = [];
   let weight = 0;

@@ -3,28 +3,30 @@ import type { Change, GroupRef } from '../../store.js';
 import type { Table, View } from '../env/environment.js';
 import { decodeHead, encodeHead, type Head, headKey } from './records.js';
 
-/** Heads kept in memory; beyond it those used longest ago are written out, if they must be, and forgotten. */
+/** Heads in memory. When there are more, the least recently used ones are written to the disk if needed, and removed from memory. */
 const CACHED_HEADS = 100_000;
-/** Heads let go in one commit. */
+/** Heads that one commit removes from memory. */
 export const EVICTED_AT_ONCE = 1_000;
 
 interface Cached extends GroupRef {
   head: Head;
-  /** The record on disk says the same. */
+  /** The record on the disk is the same. */
   saved: boolean;
 }
 
+/** Heads that leave the memory with a transaction. */
 export interface Eviction {
+  /** Call it when the transaction is durable. */
   committed(): void;
-  /** The transaction was undone, so the records on the disk are those before it. */
+  /** Call it when the transaction was undone: the heads stay in memory. */
   aborted(): void;
 }
 
-/** Heads of the groups that were used in this run, as of the last durable commit. */
+/** The heads of groups that were used in this run, as the last durable commit left them. */
 export class HeadCache {
   readonly #table: Table;
   readonly #cached = new PairMap<Cached>();
-  /** In order of last use by a commit. */
+  /** Heads in the order of their last commit. */
   readonly #used = new Set<Cached>();
 
   constructor(table: Table) {
@@ -32,8 +34,8 @@ export class HeadCache {
   }
 
   /**
-   * The head of a group; `undefined` when it has none. One that is opened from disk starts at `reserved`, so that no offset that an
-   * event may have taken before a crash is used again. Outside a write transaction it needs a view.
+   * Returns the head of a group; `undefined` when the group has none. A head from the disk starts at `reserved`: events may have taken
+   * offsets up to there before a crash. Pass a view outside a write transaction.
    */
   get(ref: GroupRef, view?: View): Head | undefined {
     const cached = this.#cached.get(ref.stream, ref.group);
@@ -46,12 +48,12 @@ export class HeadCache {
     return head;
   }
 
-  /** The head if it is in memory. */
+  /** Returns the head if it is in memory. */
   cached(ref: GroupRef): Head | undefined {
     return this.#cached.get(ref.stream, ref.group)?.head;
   }
 
-  /** The commit that made this head is durable. */
+  /** Takes a head over from a durable commit. `saved`: its record is on the disk. */
   set(ref: GroupRef, head: Head, saved: boolean): void {
     const cached = this.#cached.get(ref.stream, ref.group);
     if (cached === undefined) return this.#keep({ stream: ref.stream, group: ref.group, head, saved });
@@ -61,6 +63,7 @@ export class HeadCache {
     this.#used.add(cached);
   }
 
+  /** Removes a head from memory. */
   forget(ref: GroupRef): void {
     const cached = this.#cached.get(ref.stream, ref.group);
     if (cached === undefined) return;
@@ -68,16 +71,17 @@ export class HeadCache {
     this.#used.delete(cached);
   }
 
+  /** The cache has more heads than it may, so the next transaction should call `evict`. */
   get overfull(): boolean {
     return this.#cached.size > CACHED_HEADS;
   }
 
-  /** Heads that `settle` may have to write. */
+  /** Number of heads that `settle` may write. */
   get size(): number {
     return this.#cached.size;
   }
 
-  /** Inside a write transaction: saves the heads to be forgotten. Call one of the answers after it. */
+  /** Saves the heads that leave the memory. Call it inside a write transaction, and one method of the result afterwards. */
   evict(): Eviction {
     const victims: { readonly cached: Cached; readonly saved: boolean; readonly reserved: number }[] = [];
     for (const cached of this.#used) {
@@ -102,7 +106,7 @@ export class HeadCache {
     return { committed, aborted };
   }
 
-  /** Inside a write transaction at a clean stop: no group jumps ahead at the next start. */
+  /** Saves all heads with their exact offsets, so that no group jumps ahead at the next start. Call it inside the last transaction. */
   settle(): void {
     for (const cached of this.#used) this.#save(cached);
   }

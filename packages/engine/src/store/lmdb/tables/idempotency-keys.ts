@@ -11,21 +11,21 @@ interface KeyTables {
   readonly key_ages: Table;
 }
 
-/** What is remembered, all together. */
+/** Numbers of all remembered keys. */
 export interface KeyTotals {
   keys: number;
-  /** Of records. */
+  /** Bytes of their records. */
   keyBytes: number;
 }
 
 /**
- * Idempotency keys with their answers, inside one write transaction: what is remembered in it is known to the writes behind it. The
- * totals are a copy until the transaction is durable and somebody takes them over.
+ * The idempotency keys as one write transaction changes them. A write sees the keys of earlier writes of the same transaction. `totals` is
+ * a copy; the caller takes it over when the transaction is durable.
  */
 export class KeyLedger {
   readonly #tables: KeyTables;
   readonly totals: KeyTotals;
-  /** The totals are not those of before. */
+  /** The totals changed. */
   changed = false;
 
   constructor(tables: KeyTables, { keys, keyBytes }: KeyTotals) {
@@ -33,7 +33,7 @@ export class KeyLedger {
     this.totals = { keys, keyBytes };
   }
 
-  /** The answer of the write that used the key; `undefined` when it is free. Throws INVALID_ARGUMENTS when that was another write. */
+  /** Returns the answer of the write that used the key; `undefined` when the key is free. Throws INVALID_ARGUMENTS for another write. */
   find(ref: GroupRef, once: Once, now: number): string | undefined {
     const key = keyOf(ref, once.key);
     const record = this.#tables.keys.get(key);
@@ -43,7 +43,9 @@ export class KeyLedger {
     return known.answer;
   }
 
-  /** Finds out that there is room for an answer; throws OVERLOADED when there is none. The rest is `remember`. */
+  /**
+   * Checks that there is space for an answer, and throws OVERLOADED otherwise. Call `remember` of the result when the write is executed.
+   */
   prepare(ref: GroupRef, once: Once, answer: string, now: number): { remember(): void } {
     const key = keyOf(ref, once.key);
     const until = Math.min(now + once.retentionMs, LAST_NUMBER - 1);
@@ -56,7 +58,7 @@ export class KeyLedger {
     const { keys, key_ages: ages } = this.#tables;
     const old = keys.get(key);
     if (old !== undefined) {
-      // Its time is over, and no sweep has come by since.
+      // The retention of the old key has ended, and no sweep has removed it yet.
       ages.remove(ageKey(decodeKey(key, old).until, key));
       this.#count(-1, -old.length);
     }
@@ -66,7 +68,7 @@ export class KeyLedger {
     this.#count(1, record.length);
   }
 
-  /** Forgets keys whose time is over, a part of them; `more`: there may be others. */
+  /** Removes up to `atOnce` keys whose retention ended at `now` or before. `more` says that others may be left. */
   sweep(now: number, atOnce: number): { readonly damaged: number; readonly more: boolean } {
     const { keys, key_ages: ages } = this.#tables;
     const old = [...ages.getRange({ end: numbersKey(now + 1), limit: atOnce })];
@@ -95,7 +97,7 @@ export class KeyLedger {
   }
 }
 
-/** Neither ids nor keys hold control characters. */
+/** Ids and keys have no control characters, so 0x00 separates them without doubt. */
 function keyOf({ stream, group }: GroupRef, key: string): Buffer {
   return Buffer.from(`${stream}\u0000${group}\u0000${key}`);
 }

@@ -2,25 +2,27 @@ import { crc32 } from 'node:zlib';
 import { RivuletError } from '@rivulet/protocol';
 
 /**
- * Keys and records of the LMDB store. Every record begins with a CRC-32 over its key and the rest: LMDB has no checksums of its own,
- * and a flipped bit must never be served as a value. Numbers take six bytes, big-endian, so that keys order by them.
+ * Keys and records of the LMDB store. Every record begins with a CRC-32 of its key and its other bytes. LMDB has no checksums, and the
+ * store must never return a value with a flipped bit. A number takes six bytes, big-endian, so keys are ordered by number.
  *
- *     heads       stream 0x00 group        group number, offset, timestamp, reserved, floor, live items
- *     items       group number, item id    flags, created, changed, expiry (two numbers, if the flags say so), value text
- *                                          (a tombstone keeps its marker here)
- *     order       group number, created    item id
- *     versions    group number, changed    flags, created, item id, id member of a deleted value
- *     tombstones  deleted at, group number, changed     stream 0x00 group
- *     expiries    expires at, group number, created         stream 0x00 group 0x00 item
- *     expiries    2^48 − 1, run, group number, created      the same, of an item that is held
- *     keys        stream 0x00 group 0x00 idempotency key    known until, length of the fingerprint, fingerprint, answer
- *     key_ages    known until, key in `keys`                nothing
- *     meta        name                     JSON
+ * ```
+ * heads       stream 0x00 group        group number, offset, timestamp, reserved, floor, live items
+ * items       group number, item id    flags, created, changed, expiry (two numbers, if the flags say so), value text
+ *                                      (also for a tombstone, without value)
+ * order       group number, created    item id
+ * versions    group number, changed    flags, created, item id, id member of a deleted value
+ * tombstones  deleted at, group number, changed     stream 0x00 group
+ * expiries    expires at, group number, created         stream 0x00 group 0x00 item
+ * expiries    2^48 − 1, run, group number, created      the same, for a leased item
+ * keys        stream 0x00 group 0x00 idempotency key    known until, length of the fingerprint, fingerprint, answer
+ * key_ages    known until, key in `keys`                nothing
+ * meta        name                     JSON
+ * ```
  */
 
 const CRC_BYTES = 4;
 const NUMBER_BYTES = 6;
-/** Behind every time, number and offset. */
+/** Greater than every time, group number and offset. */
 export const LAST_NUMBER = 2 ** 48 - 1;
 const LIVE = 0;
 const TOMBSTONE = 1;
@@ -31,13 +33,15 @@ export interface Head {
   readonly number: number;
   offset: number;
   timestamp: number;
-  /** Events may take offsets up to here without a write; after a crash the group goes on above it. */
+  /** Events may take offsets up to here without a write. After a crash, the group goes on above it. */
   reserved: number;
+  /** The lowest offset from which `changes` can report every delete. */
   floor: number;
+  /** Number of live items. */
   items: number;
 }
 
-/** When an item goes: at a time in Unix milliseconds; or `graceMs` after the start of the first run behind `run`. */
+/** When an item expires: at `at` in Unix milliseconds, or `graceMs` after the start of the first run after `run`. */
 export type RecordedExpiry =
   | { readonly kind: 'ttl'; readonly at: number }
   | { readonly kind: 'held'; readonly run: number; readonly graceMs: number };
@@ -45,9 +49,9 @@ export type RecordedExpiry =
 export interface ItemRecord {
   readonly live: boolean;
   readonly created: number;
-  /** Offset of the last change; of the delete for a tombstone. */
+  /** The offset of the last change; for a tombstone that of the delete. */
   readonly changed: number;
-  /** `undefined`: it stays. */
+  /** `undefined` for a permanent item. */
   readonly expiry: RecordedExpiry | undefined;
   /** Empty for a tombstone. */
   readonly data: string;
@@ -57,7 +61,7 @@ export interface VersionRecord {
   readonly live: boolean;
   readonly created: number;
   readonly item: string;
-  /** Of a tombstone whose value had an `id`. */
+  /** The member `id` of the deleted value; `undefined` without one, and for a live item. */
   readonly valueId: string | undefined;
 }
 
@@ -71,7 +75,7 @@ export function numberAt(buffer: Buffer, index: number): number {
   return buffer.readUIntBE(index * NUMBER_BYTES, NUMBER_BYTES);
 }
 
-/** Ids hold no control characters, so 0x00 separates them without doubt. */
+/** Ids have no control characters, so 0x00 separates them without doubt. */
 export function headKey(stream: string, group: string): Buffer {
   return Buffer.from(`${stream}\u0000${group}`);
 }
@@ -179,7 +183,7 @@ export function decodeVersion(key: Buffer, record: Buffer): VersionRecord {
   };
 }
 
-/** The place of an item in the index of expiries. */
+/** Returns the key of an item in the index of expiries. */
 export function expiryKey(expiry: RecordedExpiry, group: number, created: number): Buffer {
   if (expiry.kind === 'ttl') return numbersKey(expiry.at, group, created);
   return numbersKey(LAST_NUMBER, expiry.run, group, created);

@@ -2,18 +2,18 @@ import type { Table } from '../env/environment.js';
 import type { KeyTotals } from './idempotency-keys.js';
 import { decodeText, encodeText } from './records.js';
 
-/** What the store keeps beside groups. */
+/** The state of the store apart from its groups. */
 export interface StoreState extends KeyTotals {
   epoch: string;
-  /** Counts the runs that held something, so that what was held in an earlier one is known as such. */
+  /** Number of this run. It grows with each run that leased an item, so the leases of earlier runs can be recognised. */
   run: number;
-  /** This run is on the disk: it held something. */
+  /** The number of this run is on the disk, because the run leased an item. */
   runSaved: boolean;
   nextGroup: number;
-  /** Highest offset and stamp of heads that are gone. */
+  /** Highest offset and timestamp of all removed heads. */
   removedOffset: number;
   removedTimestamp: number;
-  /** A relaxed store that was not closed may have lost commits that were seen. */
+  /** False while a relaxed store is open: after a crash it may have lost commits that readers have seen. */
   clean: boolean;
 }
 
@@ -21,10 +21,11 @@ type Stored = Omit<StoreState, 'keys' | 'keyBytes' | 'run' | 'runSaved'> & Parti
 
 const STATE_KEY = Buffer.from('state');
 
+/** Returns the state; `undefined` for a new store. */
 export function readState(meta: Table): StoreState | undefined {
   const record = meta.get(STATE_KEY);
   if (record === undefined) return undefined;
-  // The first stores knew neither keys nor runs.
+  // The first version of the layout had neither keys nor runs.
   // oxlint-disable-next-line eslint/no-restricted-properties -- written by this store and checked by its checksum; a throw fails the start
   const { keys = 0, keyBytes = 0, run = 0, ...known } = JSON.parse(decodeText(STATE_KEY, record)) as Stored;
   return { ...known, keys, keyBytes, run, runSaved: false };

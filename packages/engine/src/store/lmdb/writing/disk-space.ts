@@ -59,11 +59,12 @@ export interface DiskBudgetOptions {
  * Keeps the environment away from a full disk, on which LMDB would crash the process. It refuses writes before the disk is full, and limits
  * each transaction to a share of the free space. The data file never shrinks, so space that deletes have freed inside the file counts too.
  *
- * | State | Enters when | Writes | Deletes |
- * |---|---|---|---|
- * | has space | free space is above the watermark and a margin | yes | yes |
- * | full | free and reusable space are below the watermark | STORE_FULL | yes |
- * | full, ballast released | a delete finds no space | STORE_FULL | yes, until the space of the ballast is used |
+ * States:
+ *
+ * - Has space: writes and deletes go on.
+ * - Full: free and reusable space are below the watermark. Writes fail with STORE_FULL; deletes go on.
+ * - Full, ballast released: a delete found no space, so it uses the space of the ballast. This state ends when the disk has space for the
+ *   watermark and for the ballast.
  */
 export class DiskBudget {
   readonly #options: DiskBudgetOptions;

@@ -12,7 +12,7 @@ import { costOf, storeFull } from './disk-space.js';
 import { ItemWriter, type Moment } from './item-writer.js';
 import { type StagedHead, StagedHeads } from './staged-heads.js';
 
-/** What the transaction did with a change: its result and commit, or the error of its caller. */
+/** The outcome of a change in its transaction: its result and commit, or the error of its caller. */
 export type Planned = { readonly result: ApplyResult; readonly commit: Commit | undefined } | { readonly error: unknown };
 /** The same for a write of several changes. */
 export type PlannedWrite = { readonly result: WriteResult; readonly commits: readonly Commit[] } | { readonly error: unknown };
@@ -77,8 +77,8 @@ export class Batch {
   }
 
   /**
-   * Executes one change. A failure before the change wrote anything, such as a `compute` that throws, concerns this change alone and is
-   * returned. Any later failure is thrown and must abort the transaction.
+   * Executes one change. A failure before the change has written anything, such as a `compute` that throws, concerns this change alone and
+   * is returned. Any later failure is thrown and must abort the transaction.
    */
   execute(change: Change): Planned {
     return this.#guarded(() => this.#execute(change));
