@@ -6,26 +6,25 @@ import { LIMITS } from '@rivulet/protocol';
  */
 export const SDK_ERROR_CODES = {
   TIMEOUT:
-    'No answer came in time; the function may run still, unless the message says `not sent` and why. Raise timeoutMs, or make the call safe to repeat.',
-  CONNECTION_LOST: 'The connection dropped while the call ran; it may have had its effect. Repeat it if that is safe.',
+    'No answer came in time. The function may still run, unless the message says `not sent` and why. Raise timeoutMs, or make the call safe to repeat.',
+  CONNECTION_LOST: 'The connection was lost while the call ran. The call may have taken effect. Repeat it if that is safe.',
   NO_CONNECTION:
-    'No connection to the engine could be made; the message says why. Check the address, the credentials and that the engine runs; it is tried again by itself.',
+    'The worker could not connect to the engine; the message says why. Check the address, the credentials and that the engine runs. The worker tries again.',
   INSECURE_URL:
-    'The address is `ws:` and leads to another machine: everybody on the way can read along. Use `wss:` behind a proxy that ends TLS.',
+    'The address is `ws:` and leads to another machine, so others can read the connection. Use `wss:` behind a proxy that ends TLS.',
   QUEUE_FULL: 'Too much waits to be sent. Wait for the connection (onConnectionState), then call again.',
   WORKER_CLOSED:
-    'The worker was closed, or is out of attempts; while it drains it registers nothing more. Make a new one with registerWorker.',
-  MESSAGE_TOO_LARGE: 'The call is larger than the engine takes. Send it in parts, or through a channel.',
-  RESULT_TOO_LARGE: 'What the handler returned is larger than the engine takes. Return less, or use a channel.',
-  OVERLOADED: 'The worker runs as many handlers as it may (maxRunningHandlers). Call again later.',
+    'The worker is closed, or no attempt is left. While it drains, it accepts no registration. Make a new one with registerWorker.',
+  MESSAGE_TOO_LARGE: 'The call is larger than the engine accepts. Send it in parts, or through a channel.',
+  RESULT_TOO_LARGE: 'The result of the handler is larger than the engine accepts. Return less, or use a channel.',
+  OVERLOADED: 'The worker runs its most handlers (maxRunningHandlers). Call again later.',
   serialization_error: 'The value is no JSON (a cycle, or a BigInt). Pass plain data.',
-  INVALID_ARGUMENTS: 'A call of the SDK has an argument that it can not use; the message says which.',
+  INVALID_ARGUMENTS: 'A call of the SDK has an argument or option that is unknown or wrong; the message says which.',
   CHANNEL_LOST: 'The socket of a channel ended before the channel did. Create another channel.',
-  invocation_failed:
-    'The handler threw something else than an `InvocationError`; the message and the stack are those of what it threw, for trusted callers.',
-  function_not_found: 'This worker has no such function any more.',
-  function_not_invokable: 'The function is called over HTTP by the engine; this worker has no handler for it.',
-  trigger_type_not_found: 'This worker has no such trigger type any more.',
+  invocation_failed: 'The handler threw another value than an `InvocationError`. Trusted callers get its message and its stack.',
+  function_not_found: 'This worker does not have the function any more.',
+  function_not_invokable: 'The engine calls this function over HTTP, and this worker has no handler for it.',
+  trigger_type_not_found: 'This worker does not have the trigger type any more.',
   trigger_registration_failed: 'The provider of the trigger type refused the binding, or took too long.',
 } as const;
 
