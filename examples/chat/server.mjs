@@ -1,4 +1,5 @@
-// Serves the page and hands its requests to the chat functions. `node examples/chat/server.mjs`, then open the address that it prints.
+// Serves the page, and calls the functions of the chat for its requests. Run `node examples/chat/server.mjs`, then open the address that it
+// prints.
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { startChat } from './worker.mjs';

@@ -1,11 +1,12 @@
-// The chat itself: functions that anybody connected to the engine can call. They run here; the engine stores and pushes.
+// The functions of the chat. Every peer of the engine can call them. They run in this process; the engine stores the messages and sends
+// them to subscribers.
 import { randomUUID } from 'node:crypto';
 import { registerWorker } from 'iii-sdk';
 
 const STREAM = 'chat';
 const MOST_TEXT = 2_000;
 
-/** Connects to the engine and registers the chat's functions. */
+/** Connects to the engine and registers the functions of the chat. */
 export function startChat(engineUrl = process.env.III_URL ?? 'ws://127.0.0.1:49134') {
   const iii = registerWorker(engineUrl, { workerName: 'chat' });
   const call = (function_id, payload) => iii.trigger({ function_id, payload });
@@ -13,7 +14,7 @@ export function startChat(engineUrl = process.env.III_URL ?? 'ws://127.0.0.1:491
   iii.registerFunction('chat::post', async ({ room, author, text }) => {
     if (typeof text !== 'string' || text === '' || text.length > MOST_TEXT) throw new Error(`text must have 1 to ${MOST_TEXT} characters`);
     const message = { id: randomUUID(), author: String(author ?? 'somebody').slice(0, 80), text, at: Date.now() };
-    // Everyone who watches the room sees a `create` as soon as the message is on the disk.
+    // All subscribers of the room get a `create` as soon as the message is on the disk.
     await call('stream::set', { stream_name: STREAM, group_id: room, item_id: message.id, data: message });
     return message;
   });
@@ -25,7 +26,7 @@ export function startChat(engineUrl = process.env.III_URL ?? 'ws://127.0.0.1:491
     return { deleted: old_value !== null };
   });
 
-  // An event is pushed and not stored: right for what is worth nothing a moment later.
+  // The event goes to all subscribers and is not stored. Use events for data that nobody needs a moment later.
   iii.registerFunction('chat::typing', ({ room, author }) =>
     call('stream::send', { stream_name: STREAM, group_id: room, type: 'typing', data: { author } }),
   );

@@ -1,4 +1,4 @@
-// Writes an order into state: `node examples/state-to-stream/order.mjs ID STATUS`, or removes it when there is no status.
+// Writes an order into state: `node examples/state-to-stream/order.mjs ID STATUS`. Without a status it deletes the order.
 import { registerWorker } from '@rivulet/sdk';
 
 const [key = 'o1', status] = process.argv.slice(2);

@@ -15,7 +15,7 @@ iii = register_worker(os.environ.get("III_URL", "ws://127.0.0.1:49134"), InitOpt
 
 
 class BadInput(Exception):
-    """What a caller did wrong: over HTTP a 400."""
+    """A mistake of the caller. Over HTTP it becomes a 400."""
 
 
 async def call(function_id: str, payload: dict[str, Any]) -> Any:
@@ -37,7 +37,7 @@ def now() -> int:
 
 
 async def post(data: dict[str, Any]) -> Any:
-    """Everyone who watches /stream/chat/{room} sees a `create` as soon as the message is stored."""
+    """Stores a message. All subscribers of /stream/chat/{room} get a `create` as soon as it is stored."""
     text = data.get("text")
     if not isinstance(text, str) or not 1 <= len(text) <= MOST_TEXT:
         raise BadInput(f"text must have 1 to {MOST_TEXT} characters")
@@ -60,7 +60,7 @@ async def delete(data: dict[str, Any]) -> Any:
 
 
 async def broadcast(data: dict[str, Any]) -> Any:
-    """Pushed to everyone who watches, and not stored: right for what is worth nothing a moment later."""
+    """Sends an event to all subscribers. It is not stored. Use events for data that nobody needs a moment later."""
     room, kind = name(data.get("room"), "room"), name(data.get("type"), "type")
     await call("stream::send", {"stream_name": "chat", "group_id": room, "type": kind, "data": data.get("data")})
     return {"sent": True}
@@ -82,14 +82,14 @@ async def members(data: dict[str, Any]) -> Any:
 
 
 def field(input: Any, key: str) -> Any:
-    """Some versions hand over a dictionary, others an object."""
+    """Returns the input as a dictionary. Some versions of the SDK give a dictionary, others an object."""
     return input[key] if isinstance(input, dict) else getattr(input, key)
 
 
 class Presence(IStream):
-    """The backend of the `presence` stream: members are kept in the state, one scope for each room.
+    """The backend of the `presence` stream. It keeps the members in the state, one scope for each room.
 
-    The engine calls it for every read and write of that stream, and publishes what it answers.
+    The engine calls it for every read and write of the stream, and publishes its answers to subscribers.
     """
 
     PREFIX = "presence/"
@@ -115,12 +115,12 @@ class Presence(IStream):
         return [group.removeprefix(self.PREFIX) for group in groups if group.startswith(self.PREFIX)]
 
     async def update(self, input: Any) -> Any:
-        """The engine reads and writes through the functions above; no SDK calls this."""
+        """The interface of the SDK needs this function, but nobody calls it. The engine uses the functions above."""
         raise NotImplementedError
 
 
 def route(method: str, path: str, function_id: str, success: int = 200) -> None:
-    """Serves a function over HTTP: its input is made of the path and the body. A result of None is a 404."""
+    """Serves a function over HTTP. Its input has the members of the body and the path. A result of None becomes a 404."""
 
     async def serve(request: dict[str, Any]) -> Any:
         body = request.get("body")
@@ -160,7 +160,7 @@ route("PUT", "/rooms/:room/members/:user", "presence::join")
 route("DELETE", "/rooms/:room/members/:user", "presence::leave")
 route("GET", "/rooms/:room/members", "presence::list")
 
-# A method of the worker up to 0.17, a function beside it since 0.18.
+# Up to 0.17 this is a method of the worker. Since 0.18 it is a function.
 if hasattr(iii, "create_stream"):
     iii.create_stream("presence", Presence())
 else:
@@ -168,4 +168,4 @@ else:
 
     create_stream(iii, "presence", Presence())
 
-# The SDK works on threads of its own and keeps the process alive.
+# The SDK runs on threads of its own and keeps the process alive.

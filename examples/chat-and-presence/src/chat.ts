@@ -1,17 +1,18 @@
-// The chat itself, for any SDK with the documented interface: worker.ts runs it on ours, worker-iii.ts on the official one.
+// The functions of the chat, for any SDK with the documented interface. worker.ts runs them on Rivulet's SDK, worker-iii.ts on the official
+// one.
 import { randomUUID } from 'node:crypto';
 
 const MOST_TEXT = 2_000;
 const MOST_NAME = 80;
 
-/** What the chat needs of an SDK. */
+/** The members of an SDK that the chat uses. */
 export interface Connected {
   registerFunction(id: string, handler: (input: Input) => Promise<unknown>): unknown;
   registerTrigger(trigger: { type: string; function_id: string; config: object }): unknown;
   trigger<TInput, TOutput>(request: { function_id: string; payload: TInput }): Promise<TOutput>;
 }
 
-/** What comes from callers: anything. */
+/** The input of a function. A caller may send any value. */
 type Input = Readonly<Record<string, unknown>>;
 type Call = <TOutput>(functionId: string, payload: object) => Promise<TOutput>;
 
@@ -19,26 +20,26 @@ export interface Message {
   readonly id: string;
   readonly author: string;
   readonly text: string;
-  /** Milliseconds since 1970. */
+  /** The time of the message, in Unix milliseconds. */
   readonly at: number;
 }
 
 export interface Member {
   readonly id: string;
-  /** Milliseconds since 1970. */
+  /** The time at which the member joined, in Unix milliseconds. */
   readonly since: number;
 }
 
-/** What a caller did wrong: over HTTP a 400. */
+/** A mistake of the caller. Over HTTP it becomes a 400. */
 class BadInput extends Error {}
 
-/** Registers the functions of the chat and their HTTP routes; answers the backend of the stream of who is there. */
+/** Registers the functions of the chat and their HTTP routes. Returns the backend of the stream `presence`. */
 export function startChat(iii: Connected): PresenceBackend {
   const call: Call = (function_id, payload) => iii.trigger({ function_id, payload });
   const functions = { ...chatFunctions(call), ...presenceFunctions(call) };
   for (const [id, handler] of Object.entries(functions)) iii.registerFunction(id, handler);
 
-  /** Serves a function over HTTP: its input is made of the path and the body. A result of null is a 404. */
+  /** Serves a function over HTTP. Its input has the members of the body and the parameters of the path. A result of null becomes a 404. */
   const route = (http_method: string, api_path: string, id: keyof typeof functions, success = 200) => {
     iii.registerFunction(`http::${id}`, async ({ path_params, body }) => {
       try {
@@ -65,7 +66,7 @@ export function startChat(iii: Connected): PresenceBackend {
 function chatFunctions(call: Call) {
   const group = (room: unknown) => ({ stream_name: 'chat', group_id: name(room, 'room') });
   return {
-    // Everyone who watches /stream/chat/{room} sees a `create` as soon as the message is stored.
+    // All subscribers of /stream/chat/{room} get a `create` as soon as the message is stored.
     'chat::post': async ({ room, author, text }: Input): Promise<Message> => {
       const message = { id: randomUUID(), author: name(author, 'author'), text: within(text, 'text', MOST_TEXT), at: Date.now() };
       await call('stream::set', { ...group(room), item_id: message.id, data: message });
@@ -78,7 +79,7 @@ function chatFunctions(call: Call) {
       const { old_value } = await call<{ old_value: unknown }>('stream::delete', { ...group(room), item_id: name(id, 'id') });
       return { deleted: old_value !== null };
     },
-    // Pushed to everyone who watches, and not stored: right for what is worth nothing a moment later.
+    // The event goes to all subscribers and is not stored. Use events for data that nobody needs a moment later.
     'chat::broadcast': async ({ room, type, data }: Input) => {
       await call('stream::send', { ...group(room), type: name(type, 'type'), data: data ?? null });
       return { sent: true };
@@ -111,8 +112,8 @@ interface Place extends Room {
 }
 
 /**
- * The backend of the `presence` stream: members are kept in the state, one scope for each room. The engine calls it for every read and
- * write of that stream, and publishes what it answers.
+ * The backend of the `presence` stream. It keeps the members in the state, one scope for each room. The engine calls it for every read and
+ * write of the stream, and publishes its answers to subscribers.
  */
 export class PresenceBackend {
   readonly #call: Call;
@@ -143,7 +144,7 @@ export class PresenceBackend {
     return groups.filter((group) => group.startsWith(scope(''))).map((group) => group.slice(scope('').length));
   }
 
-  /** The engine reads and writes through the functions above; no SDK calls this. */
+  /** The interface of the SDK needs this function, but nobody calls it. The engine uses the functions above. */
   update(): Promise<never> {
     return Promise.reject(new Error('not called'));
   }

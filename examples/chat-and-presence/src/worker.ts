@@ -1,4 +1,4 @@
-// The chat on Rivulet's SDK. It differs from worker-iii.ts in the import alone.
+// The chat on Rivulet's SDK. It differs from worker-iii.ts only in the import.
 import { registerWorker } from '@rivulet/sdk';
 import { startChat } from './chat.js';
 

@@ -1,4 +1,4 @@
-//! The functions of the chat. What a caller did wrong is a `Failure::BadInput`: over HTTP a 400.
+//! The functions of the chat. A mistake of the caller is a `Failure::BadInput`, which becomes a 400 over HTTP.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -69,7 +69,7 @@ pub async fn run(iii: &IIIClient, id: &str, input: &Value) -> Result<Value, Fail
     }
 }
 
-/// Everyone who watches /stream/chat/{room} sees a `create` as soon as the message is stored.
+/// Stores a message. All subscribers of /stream/chat/{room} get a `create` as soon as it is stored.
 async fn post(iii: &IIIClient, room: &str, input: &Value) -> Result<Value, Failure> {
     let id = Uuid::new_v4().to_string();
     let author = text(input, "author", MOST_NAME)?;
@@ -80,7 +80,7 @@ async fn post(iii: &IIIClient, room: &str, input: &Value) -> Result<Value, Failu
     Ok(message)
 }
 
-/// Pushed to everyone who watches, and not stored: right for what is worth nothing a moment later.
+/// Sends an event to all subscribers. It is not stored. Use events for data that nobody needs a moment later.
 async fn broadcast(iii: &IIIClient, room: &str, input: &Value) -> Result<Value, Failure> {
     let kind = text(input, "type", MOST_NAME)?;
     let event = json!({ "stream_name": "chat", "group_id": room, "type": kind, "data": input["data"] });

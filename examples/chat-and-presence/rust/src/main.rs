@@ -1,5 +1,5 @@
 //! The chat on the official SDK for Rust.
-// The SDK marks triggers and stream providers as deprecated since 0.25; they are what the document describes.
+// Since 0.25 the SDK marks triggers and stream providers as deprecated. This example uses them on purpose.
 #![allow(deprecated)]
 
 mod chat;
@@ -15,7 +15,7 @@ use serde_json::{json, Value};
 use crate::chat::{Failure, FUNCTIONS};
 use crate::presence::Presence;
 
-/// Serves a function over HTTP: its input is made of the path and the body. A result of null is a 404.
+/// Serves a function over HTTP. Its input has the members of the body and the path. A result of null becomes a 404.
 fn route(iii: &IIIClient, method: &str, path: &str, id: &'static str, success: u16) -> Result<(), Error> {
     let served = format!("http::{id}");
     let client = iii.clone();
@@ -68,7 +68,7 @@ fn main() -> Result<(), Error> {
     route(&iii, "GET", "/rooms/:room/members", "presence::list", 200)?;
     create_stream(&iii, "presence", Presence { iii: iii.clone() });
 
-    // The SDK works on a thread of its own; the process goes on until it is ended.
+    // The SDK runs on a thread of its own. This thread only keeps the process alive.
     loop {
         std::thread::park();
     }

@@ -1,6 +1,6 @@
-//! The backend of the `presence` stream: members are kept in the state, one scope for each room. The engine calls it for every read and
-//! write of that stream, and publishes what it answers.
-// The SDK marks its stream provider as deprecated since 0.25; it is what the document describes.
+//! The backend of the `presence` stream. It keeps the members in the state, one scope for each room. The engine calls it for every read and
+//! write of the stream, and publishes its answers to subscribers.
+// Since 0.25 the SDK marks its stream provider as deprecated. This example uses it on purpose.
 #![allow(deprecated)]
 
 use async_trait::async_trait;
@@ -58,7 +58,7 @@ impl IStream for Presence {
         Ok(groups.iter().filter_map(|group| group.as_str()?.strip_prefix(PREFIX).map(str::to_string)).collect())
     }
 
-    /// The engine reads and writes through the functions above; no SDK calls this.
+    /// The interface of the SDK needs this function, but nobody calls it. The engine uses the functions above.
     async fn update(&self, _input: StreamUpdateInput) -> Result<Option<StreamUpdateResult>, Error> {
         Err(Error::Handler("not called".into()))
     }

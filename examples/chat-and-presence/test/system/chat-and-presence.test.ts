@@ -15,7 +15,7 @@ type Started = { readonly command: readonly string[] } | { readonly missing: str
 const command = (client: ReturnType<typeof rustClient>, ...args: string[]): Started =>
   'missing' in client ? client : { command: [client.program, ...args] };
 
-/** Each of them is the whole worker; they do the same. */
+/** The implementations of the worker. All of them do the same. */
 const WORKERS: readonly (readonly [string, Started])[] = [
   ["on Rivulet's SDK", { command: [process.execPath, file('dist/worker.js')] }],
   ['on the official SDK for Node', { command: [process.execPath, file('dist/worker-iii.js')] }],
@@ -25,7 +25,7 @@ const WORKERS: readonly (readonly [string, Started])[] = [
   ['in Rust', command(rustClient(ROOT, 'chat-and-presence'))],
 ];
 
-/** The engine as a process of its own with this worker, which is ready when its last registration is there. */
+/** Starts an engine process and the worker. Resolves when the engine has the last registration of the worker. */
 async function start(started: Started) {
   if ('missing' in started) throw new Error(started.missing);
   const engine = await EngineProcess.start({ state: [] });

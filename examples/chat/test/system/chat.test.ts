@@ -9,7 +9,7 @@ import { expect, onTestFinished, test } from 'vitest';
 
 const SERVER = fileURLToPath(new URL('../../server.mjs', import.meta.url));
 
-/** The example as its README starts it, on free ports. Answers the address that it prints. */
+/** Starts the example as its README does, on free ports. Returns the address that it prints. */
 async function startExample(workerUrl: string, streamUrl: string): Promise<string> {
   const env = { ...process.env, III_URL: workerUrl, STREAM_URL: streamUrl, PORT: '0', OTEL_ENABLED: 'false' };
   const child = spawn(process.execPath, [SERVER], { env, stdio: ['ignore', 'pipe', 'inherit'] });

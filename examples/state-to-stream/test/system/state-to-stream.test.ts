@@ -19,7 +19,7 @@ function run(file: string, engine: EngineProcess, args: readonly string[] = []):
   return child;
 }
 
-/** Starts the worker as its README does; resolves when its trigger is bound. */
+/** Starts the worker as its README does. Resolves when its trigger is bound. */
 async function startWorker(engine: EngineProcess): Promise<void> {
   let output = '';
   for await (const chunk of run('worker.mjs', engine).stdout ?? []) {
@@ -46,7 +46,7 @@ test('a state change pushes a stream event, to everyone who watches on a plain W
   await desk.result('state::delete', { scope: 'orders', key: 'o1' });
   expect((await board.take('delete')).event.data).toEqual({ id: 'o1', status: 'packed', total: 5 });
 
-  // Another scope is nobody's business, and many changes of one order arrive in its order.
+  // A change of another scope has no effect. The changes of one order arrive in the order of its writes.
   await desk.result('state::set', { scope: 'customers', key: 'c1', value: { status: 'new' } });
   const totals = Array.from({ length: 100 }, (_, total) => total);
   await Promise.all(totals.map((total) => set('o2', { status: 'open', total })));
@@ -54,7 +54,7 @@ test('a state change pushes a stream event, to everyone who watches on a plain W
   expect(last.id).toBe('o2');
   const seen = board.inbox.all.filter(({ id, event }) => id === 'o2' && event.type !== 'event');
   expect(seen.map(({ event }) => (event.data as { total: number }).total)).toEqual(totals);
-  // With its quotes: an epoch is random, and may contain the letters.
+  // The quotes are part of the pattern, because a random epoch may contain the letters.
   expect(JSON.stringify(board.inbox.all)).not.toMatch(/secret|"c1"/);
 
   const written = once(run('order.mjs', engine, ['o3', 'sent']), 'exit');
