@@ -25,15 +25,15 @@ async function failure(running: Promise<unknown>): Promise<LanguageError> {
 }
 
 const carriesMetadata = (sdk: LanguageSdk) => sdk !== 'python 0.11.6';
-/** The others close a connection that brings them more than 1 MiB in one message. */
+/** Returns whether an SDK accepts more than 1 MiB in one message. The others close the connection. */
 const takesLargeMessages = (sdk: LanguageSdk) => sdk === 'python 0.25.0' || sdk === 'rust 0.25.0';
-/** Since 0.19.4 a provider hears of the end of a binding. */
+/** Returns whether a provider gets the end of a binding. That is so since 0.19.4. */
 const hearsUnbound = (sdk: LanguageSdk) => sdk !== 'python 0.11.6';
 
-/** More than any frame of a call here, less than any export. */
+/** A size between the largest frame of a call in this test and the smallest export. */
 const EXPORT_BYTES = 400;
 
-/** What an official SDK of another language has to do with this engine, the same for each (spec SM). */
+/** Describes the cases that every official SDK of another language must pass (spec SM). */
 export function describeLanguageSdk(sdk: LanguageSdk, item: 'SM-1' | 'SM-2'): void {
   beforeEach(({ skip }) => {
     const missing = missingSdk(sdk);
@@ -86,7 +86,7 @@ export function describeLanguageSdk(sdk: LanguageSdk, item: 'SM-1' | 'SM-2'): vo
       expect(await worker.call(binding.function_id, 'ping')).toEqual({ got: 'ping' });
       trigger.unregister();
       await node.settled();
-      // Older providers do not act on it.
+      // Older providers ignore the end of a binding.
       if (hearsUnbound(sdk)) await worker.took('unbound', ({ data }) => (data as ProvidedTrigger).id === binding.id);
       await worker.settled();
     });
@@ -259,8 +259,8 @@ export function describeLanguageSdk(sdk: LanguageSdk, item: 'SM-1' | 'SM-2'): vo
         ['update', { id: 'm1', n: 7 }],
         ['delete', { id: 'm1', n: 7 }],
       ]);
-      const asked = new Set(worker.seen.all.map(({ data }) => data));
-      expect(asked).toEqual(new Set(['delete', 'get', 'list', 'list_groups', 'set']));
+      const authCalls = new Set(worker.seen.all.map(({ data }) => data));
+      expect(authCalls).toEqual(new Set(['delete', 'get', 'list', 'list_groups', 'set']));
     });
 
     test('WP §1.1 a message that it can not take is refused with a code, and it stays connected', async () => {
@@ -284,13 +284,13 @@ export function describeLanguageSdk(sdk: LanguageSdk, item: 'SM-1' | 'SM-2'): vo
       'SM-5 exports telemetry to a listener %s, over one connection, and prints of no trouble with it',
       async (listener) => {
         shows('telemetry', sdk);
-        const { proxy, url, asked } = await startBehindProxy(listener);
+        const { proxy, url, authCalls } = await startBehindProxy(listener);
         const worker = await LanguageWorker.connect(sdk, url, { name: 'telemetry', env: { TELEMETRY: 'on', OTEL_ENABLED: 'true' } });
         const links = [await proxy.next(), await proxy.next()];
         const sent = new Inbox<{ readonly bytes: number }>();
         for (const { client } of links) client.on('data', (data: Buffer) => sent.push({ bytes: data.length }));
         await worker.serve('app::f', 'echo');
-        // A call makes spans, which are exported soon after; its own frames are short.
+        // A call makes spans, which are exported soon after. The frames of the call are shorter than an export.
         for (let n = 0; n < 3; n++) {
           await worker.call('app::f', n);
           await sent.take(({ bytes }) => bytes > EXPORT_BYTES, 'an export');
@@ -299,7 +299,7 @@ export function describeLanguageSdk(sdk: LanguageSdk, item: 'SM-1' | 'SM-2'): vo
         expect(proxy.links.all).toHaveLength(2);
         expect(links.map(({ client }) => client.destroyed)).toEqual([false, false]);
         expect(worker.log).not.toMatch(/reconnect|retry|disconnect|error|failed/i);
-        expect(asked()).toBe(listener === 'with rules' ? 1 : 0);
+        expect(authCalls()).toBe(listener === 'with rules' ? 1 : 0);
         await worker.close();
         expect(proxy.links.all).toHaveLength(2);
       },
@@ -309,7 +309,7 @@ export function describeLanguageSdk(sdk: LanguageSdk, item: 'SM-1' | 'SM-2'): vo
   describeRestart(sdk);
 }
 
-/** Everything that a worker registers is there again after a restart of the engine, once. */
+/** Describes the restart: the engine has each registration of a worker once after it starts again. */
 function describeRestart(sdk: LanguageSdk): void {
   test.each(['stop', 'kill'] as const)(`SM-3 WP-20 iii-sdk ${sdk} comes back by itself after a %s of the engine`, async (end) => {
     shows('restart', sdk);

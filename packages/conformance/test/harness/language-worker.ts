@@ -9,12 +9,12 @@ import { PYTHON_SDKS, type PythonSdk, pythonClient, rustClient } from '../../../
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
 const PYTHON_WORKER = fileURLToPath(new URL('./python-worker.py', import.meta.url));
 
-/** An official SDK of another language than ours. */
+/** An official SDK of another language. */
 export type LanguageSdk = `python ${PythonSdk}` | 'rust 0.25.0';
 
 export const PYTHON_LANGUAGE_SDKS = PYTHON_SDKS.map((version) => `python ${version}` as const);
 
-/** Why tests of this SDK can't run here; `undefined` when they can. */
+/** Returns why tests of this SDK can't run on this machine, or `undefined` if they can. */
 export function missingSdk(sdk: LanguageSdk): string | undefined {
   const client = clientOf(sdk);
   return 'missing' in client ? client.missing : undefined;
@@ -27,7 +27,7 @@ function clientOf(sdk: LanguageSdk) {
 const versionOf = (sdk: Exclude<LanguageSdk, 'rust 0.25.0'>) => sdk.slice('python '.length) as PythonSdk;
 
 export interface Seen {
-  /** A function that records, or `bound`, `unbound`, `backend`. */
+  /** The id of the function that ran, or `bound`, `unbound` or `backend`. */
   readonly seen: string;
   readonly data: unknown;
   readonly metadata: unknown;
@@ -41,7 +41,7 @@ interface Answer {
 
 type Line = Seen | Answer | { readonly ready: true };
 
-/** What a failed command gave: the error of the SDK with its code. */
+/** The error of a failed command, with the code of the SDK. */
 export class LanguageError extends Error {
   readonly code: string;
 
@@ -51,20 +51,28 @@ export class LanguageError extends Error {
   }
 }
 
-/** What the functions of a test do: answer `{ got, metadata }`, nothing, an error, `{ unauthorized: true }`, or report that they ran. */
+/**
+ * The behaviour of a test function.
+ *
+ * - `echo`: returns `{ got, metadata }`.
+ * - `nothing`: returns nothing.
+ * - `fail`: throws.
+ * - `refuse`: returns `{ unauthorized: true }`.
+ * - `record`: reports that it ran.
+ */
 export type Behaviour = 'echo' | 'nothing' | 'fail' | 'refuse' | 'record';
 
 export interface LanguageWorkerOptions {
   readonly name?: string;
-  /** Default: telemetry is off. */
+  /** @default telemetry is off */
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** A worker in a process of its own, on an official SDK, told what to do by a test. Ended when the test ends. */
+/** A worker process on an official SDK. The test sends it commands. It ends when the test ends. */
 export class LanguageWorker {
   readonly sdk: LanguageSdk;
   readonly seen = new Inbox<Seen>();
-  /** Everything that it wrote to stderr. */
+  /** The text that the worker printed to stderr. */
   log = '';
   readonly #child: ChildProcess;
   readonly #answers = new Inbox<Answer>();
@@ -78,7 +86,7 @@ export class LanguageWorker {
   static async connect(sdk: LanguageSdk, url: string, options: LanguageWorkerOptions = {}): Promise<LanguageWorker> {
     const worker = LanguageWorker.#spawn(sdk, url, options);
     await worker.#answers.take(({ n }) => n === 0, `the start of ${sdk}`);
-    // The SDKs announce themselves before or after what they register; the second answer comes after both.
+    // An SDK announces itself before or after its registrations. The second answer comes after both.
     await worker.settled();
     await worker.settled();
     return worker;
@@ -98,7 +106,7 @@ export class LanguageWorker {
       worker.log += data.toString();
     });
     createInterface({ input: child.stdout }).on('line', (line) => worker.#receive(JSON.parse(line) as Line));
-    // A worker that is gone can't be told anything; the command that waits for its answer says so.
+    // A worker that has ended accepts no command. The command that waits for its answer fails with the reason.
     child.stdin.on('error', () => {});
     onTestFinished(() => worker.kill());
     return worker;
@@ -121,7 +129,7 @@ export class LanguageWorker {
     return answer.result;
   }
 
-  /** `payload` of `undefined`: the SDK is given none. Python sends no `data` then, Rust always does. */
+  /** Calls a function. If `payload` is `undefined`, the SDK gets none. Then Python sends no `data`, and Rust sends `null`. */
   call(id: string, payload: unknown, more: { readonly metadata?: unknown; readonly timeout_ms?: number } = {}): Promise<unknown> {
     return this.#command({ do: 'call', id, payload, ...more });
   }
@@ -130,7 +138,7 @@ export class LanguageWorker {
     await this.#command({ do: 'void', id, payload });
   }
 
-  /** Resolves when the engine knows the function. */
+  /** Registers a function. Resolves when the engine has it. */
   async serve(id: string, as: Behaviour): Promise<void> {
     await this.#command({ do: 'serve', id, as });
     await this.settled();
@@ -141,7 +149,7 @@ export class LanguageWorker {
     await this.settled();
   }
 
-  /** Binds a trigger; answers what unbinds it. */
+  /** Binds a trigger. Returns a function that unbinds it. */
   async bind(type: string, id: string, config: unknown, metadata?: unknown): Promise<() => Promise<void>> {
     const handle = `trigger-${this.#commands}`;
     await this.#command({ do: 'bind', handle, type, id, config, metadata });
@@ -152,24 +160,24 @@ export class LanguageWorker {
     };
   }
 
-  /** Provides a trigger type; its bindings are seen as `bound` and `unbound`. */
+  /** Provides a trigger type. Its bindings are reported as `bound` and `unbound`. */
   async provide(type: string): Promise<void> {
     await this.#command({ do: 'provide', type });
     await this.settled();
   }
 
-  /** Keeps a stream in memory of its own; each operation is seen as `backend`. */
+  /** Serves a stream from memory. Each operation is reported as `backend`. */
   async createStream(name: string): Promise<void> {
     await this.#command({ do: 'create_stream', name });
     await this.settled();
   }
 
-  /** Since 0.25, Python only: the state of a new observer, and its reason. */
+  /** Makes an observer and returns its state with the reason. Only the SDK for Python has it, since 0.25. */
   async observe(source: string, target: string): Promise<string> {
     return String(await this.#command({ do: 'observe', source, target }));
   }
 
-  /** What the SDK says of its connection. */
+  /** Returns the state of the connection, as the SDK gives it. */
   async state(): Promise<string> {
     return String(await this.#command({ do: 'state' }));
   }
@@ -178,27 +186,27 @@ export class LanguageWorker {
     return this.seen.take((each) => each.seen === id && also(each), `a run of ${id}`);
   }
 
-  /** The engine has handled every frame sent so far: one connection's frames are processed in order. */
+  /** Resolves when the engine has handled every frame sent so far. It handles the frames of one connection in order. */
   async settled(): Promise<void> {
     await this.call('engine::health::check', {});
   }
 
-  /** The end of its input makes it shut down. */
+  /** Ends the input of the worker, which makes it shut down. */
   async close(): Promise<void> {
-    if (this.#gone) return;
+    if (this.#hasEnded) return;
     const exited = once(this.#child, 'exit');
     this.#child.stdin?.end();
     await exited;
   }
 
   async kill(): Promise<void> {
-    if (this.#gone) return;
+    if (this.#hasEnded) return;
     const exited = once(this.#child, 'exit');
     this.#child.kill('SIGKILL');
     await exited;
   }
 
-  get #gone(): boolean {
+  get #hasEnded(): boolean {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 }

@@ -6,7 +6,7 @@ import { Stream as BrowserStream_0_17_14 } from 'stream-client-browser-0.17.14';
 import { onTestFinished, vi } from 'vitest';
 import { WebSocket } from 'ws';
 
-/** An element of a group as these clients want it: they tell elements apart by `id`. */
+/** An item of a group. These clients need the member `id` to distinguish items. */
 export interface Item {
   readonly id: string;
   readonly [key: string]: unknown;
@@ -39,7 +39,7 @@ export const MOTIA_CLIENTS = [
 ] as const;
 export type MotiaClient = (typeof MOTIA_CLIENTS)[number];
 
-/** Those that take sub-protocols. */
+/** The clients that accept sub-protocols. */
 export const MOTIA_CLIENTS_WITH_PROTOCOLS = ['stream-client-browser 0.17.14', 'stream-client-node 0.17.6'] as const;
 
 const OPEN: Readonly<Record<MotiaClient, (url: string, options: { readonly protocols?: string[] }) => MotiaStream>> = {
@@ -49,7 +49,7 @@ const OPEN: Readonly<Record<MotiaClient, (url: string, options: { readonly proto
   'stream-client-node 0.17.6': (url, options) => new NodeStream(url, options),
 };
 
-/** A subscription and the states that it went through. */
+/** A subscription and its states so far. */
 export class Watch<State> {
   readonly id: string;
   readonly #changes = new Inbox<{ readonly state: State }>();
@@ -67,12 +67,12 @@ export class Watch<State> {
     return this.#subscription.getState();
   }
 
-  /** The states that its change listener was told of, in order. */
+  /** The states that the change listener got, in order. */
   get states(): State[] {
     return this.#changes.all.map(({ state }) => state);
   }
 
-  /** Waits for a change that was not awaited before. */
+  /** Resolves with the next state that `wanted` accepts. It skips the states that an earlier call returned. */
   async until(wanted: (state: State) => boolean, what = 'the state'): Promise<State> {
     return (await this.#changes.take(({ state }) => wanted(state), what)).state;
   }
@@ -82,7 +82,7 @@ export class Watch<State> {
   }
 }
 
-/** A connection of a Motia stream client, closed when the test ends. */
+/** A connection of a Motia stream client. It is closed when the test ends. */
 export class Motia {
   readonly #stream: MotiaStream;
 
@@ -106,8 +106,8 @@ export class Motia {
 }
 
 /**
- * Gives the browser clients the global that Node 20 lacks. Like that of a browser it does not end the process when a connection is
- * refused. It goes when the test ends, and with it the reconnecting that 0.2.2 goes on with after its `close()`.
+ * Gives the browser clients the global `WebSocket`, which Node 20 lacks. As in a browser, a refused connection does not end the process.
+ * The class is replaced when the test ends, because 0.2.2 goes on reconnecting after its `close()`.
  */
 function installBrowserSocket(): void {
   class BrowserSocket extends WebSocket {

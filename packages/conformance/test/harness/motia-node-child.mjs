@@ -1,4 +1,4 @@
-// A program that watches one group with the official Node client and does nothing about errors, as programs of its users do.
+// This program watches one group with the official Node client. It handles no errors, as programs of users often do.
 import { Stream } from '@motiadev/stream-client-node';
 
 const group = new Stream(process.argv[2] ?? '').subscribeGroup('chat', 'room-1');

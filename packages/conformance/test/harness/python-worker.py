@@ -1,6 +1,6 @@
-"""A worker on the official SDK, driven by a test: commands come as JSON lines on stdin, answers and what happens go to stdout.
+"""A worker on the official SDK. A test sends commands as JSON lines on stdin. Answers and events go to stdout.
 
-The commands are those of rust-worker/src/main.rs; language-worker.ts sends them. Runs on iii-sdk 0.11, 0.22 and 0.25.
+language-worker.ts sends the commands, which rust-worker/src/main.rs has too. The worker runs on iii-sdk 0.11, 0.22 and 0.25.
 """
 
 import json
@@ -11,7 +11,7 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-# 0.25 marks triggers and stream providers as deprecated; they are what this harness is there to run.
+# 0.25 marks triggers and stream providers as deprecated. This worker exists to run them.
 warnings.simplefilter("ignore", DeprecationWarning)
 
 from iii import InitOptions, IStream, TriggerAction, register_worker
@@ -32,7 +32,7 @@ def report(name: str, data: Any, metadata: Any = None) -> None:
 
 
 class Backend(IStream):
-    """Items in memory, in order of creation; every operation is reported as `backend`."""
+    """Keeps items in memory, in the order of creation. It reports every operation as `backend`."""
 
     def __init__(self) -> None:
         self.items: dict[tuple[str, str], Any] = {}
@@ -65,7 +65,7 @@ class Backend(IStream):
 
 
 def _field(input: Any, name: str) -> Any:
-    """Some versions hand over a dictionary, others an object."""
+    """Returns the input as a dictionary. Some versions of the SDK give a dictionary, others an object."""
     return input[name] if isinstance(input, dict) else getattr(input, name)
 
 
@@ -86,7 +86,7 @@ def _binding(config: Any) -> dict[str, Any]:
 
 
 def handler(name: str, kind: str) -> Any:
-    """The functions that a test can have, by name."""
+    """Returns a function of a test by its name."""
 
     async def run(data: Any, metadata: Any = None) -> Any:
         if kind == "echo":
@@ -102,13 +102,13 @@ def handler(name: str, kind: str) -> Any:
     async def run_without_metadata(data: Any) -> Any:
         return await run(data)
 
-    # 0.11 knows no metadata.
+    # 0.11 has no metadata.
     return run_without_metadata if os.environ["SDK_VERSION"].startswith("0.11") else run
 
 
 class Worker:
     def __init__(self, address: str, name: str) -> None:
-        # 0.11 and 0.22 send telemetry to port 49134 of this machine, whatever the address, unless they are told. 0.25 follows the address.
+        # 0.11 and 0.22 send telemetry to port 49134 of this machine unless they have an address for it. 0.25 uses the address of the worker.
         telemetry = {"engine_ws_url": address, "metrics_export_interval_ms": 200} if "TELEMETRY" in os.environ else None
         self.iii = register_worker(address, InitOptions(worker_name=name, otel=telemetry))
         self.functions: dict[str, Any] = {}
@@ -116,7 +116,7 @@ class Worker:
 
     def trigger(self, command: dict[str, Any]) -> Any:
         request = {"function_id": command["id"]}
-        # Without the key the SDK sends no `data` at all, which is a case of its own.
+        # Without the key the SDK sends no `data`. A test checks this case.
         for key in ("payload", "timeout_ms", "metadata"):
             if key in command:
                 request[key] = command[key]
@@ -128,7 +128,7 @@ class Worker:
         name = command["id"]
         more: dict[str, Any] = {}
         if os.environ["SDK_VERSION"].startswith("0.25"):
-            # A call of this worker to itself has to go over the wire to be of use here.
+            # A call of this worker to itself must go over the wire. Otherwise the test would not test the engine.
             more["local_dispatch"] = False
         self.functions[name] = self.iii.register_function(name, handler(name, command["as"]), **more)
 
@@ -177,7 +177,7 @@ class Worker:
 def main() -> None:
     worker = Worker(sys.argv[1], sys.argv[2])
     say({"ready": True})
-    # Calls run side by side. Registrations and void calls keep the order of their lines.
+    # Calls run in parallel. Registrations and void calls keep the order of their lines.
     with ThreadPoolExecutor(max_workers=16) as calls:
         for line in sys.stdin:
             command = json.loads(line)

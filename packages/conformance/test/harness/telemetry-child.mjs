@@ -1,4 +1,5 @@
-// A worker with the telemetry that its SDK has by default, only exported more often. Arguments: version, engine URL. It ends with its stdin.
+// This program is a worker with the default telemetry of its SDK, exported more often. Arguments: version, engine URL. It ends when stdin
+// ends.
 const [version, url] = process.argv.slice(2);
 const sdk = await import(`iii-sdk-${version}`);
 const options = { workerName: 'telemetry', otel: { metricsExportIntervalMs: 200 } };

@@ -26,7 +26,7 @@ async function start(authRejectMode: 'close' | 'http') {
   return { ...started, worker, set, asked, auth };
 }
 
-/** The official Node client in a process of its own. */
+/** Starts a process with the official Node client. */
 function runNodeClient(url: string) {
   const child = spawn(process.execPath, [CHILD, url], { stdio: ['ignore', 'pipe', 'pipe'] });
   const exit = once(child, 'exit') as Promise<[number | null]>;
@@ -82,7 +82,7 @@ test.each(MOTIA_CLIENTS_WITH_PROTOCOLS)(
     await good.until((items) => items.length === 2);
     await asked.take(({ headers }) => headers['sec-websocket-protocol'] === 'Authorization,bad', 'its retry');
     expect(bad.states).toEqual([]);
-    // It must not be closed while it connects: that throws in the client for Node.
+    // The test waits, because the client for Node throws when it is closed while it connects.
     await auth(() => ({}));
     await bad.until((items) => items.length === 2, 'the snapshot once any token will do');
   },

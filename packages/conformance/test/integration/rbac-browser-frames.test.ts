@@ -5,7 +5,7 @@ import { type Frame, RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
 
-// `iii-browser-sdk` can't be installed. What is known of its wire (spec RB §5.7) is replayed here as text, generation by generation.
+// `iii-browser-sdk` can't be installed. This test sends its known frames (spec RB §5.7) as text, for each generation.
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const FUNCTION = '{"type":"registerfunction","id":"ui::on","description":"Shows what came","metadata":{"page":true}}';
@@ -18,7 +18,7 @@ interface Generation {
   readonly versions: string;
   readonly reattaches: boolean;
   readonly announces: boolean;
-  /** A call: id of the invocation, function, data. */
+  /** Returns the frame of a call. */
   readonly call: (id: string, functionId: string, data: string) => string;
 }
 
@@ -37,7 +37,7 @@ const GENERATIONS: readonly Generation[] = [
   },
 ];
 
-/** A page's socket: it sends text, sets no headers but what a browser does, and answers pings without telling its page. */
+/** The socket of a page. It sends text, has only the headers of a browser, and answers pings by itself. */
 class Tab {
   readonly socket: WebSocket;
   readonly inbox = new Inbox<Frame>();
@@ -57,7 +57,7 @@ class Tab {
     onTestFinished(() => this.socket.terminate());
   }
 
-  /** Connects and sends the frames of a client that starts, or that comes back to what it knows of the connection before. */
+  /** Connects and sends the first frames of a client. `before`: the `workerregistered` of its last connection, if it reconnects. */
   static async open(url: string, { reattaches, announces }: Generation, before?: Frame): Promise<Tab> {
     const tab = new Tab(url);
     await once(tab.socket, 'open');
@@ -79,7 +79,7 @@ class Tab {
     return this.take('invocationresult', ({ invocation_id }) => invocation_id === id);
   }
 
-  /** Runs the call that comes next, as the SDK does. */
+  /** Answers the next call, as the SDK does. */
   async run(result: string): Promise<unknown> {
     const { invocation_id, function_id, data } = await this.take('invokefunction');
     if (function_id !== 'ui::on') throw new Error(`it is asked for ${String(function_id)}`);
@@ -155,7 +155,7 @@ test.each(GENERATIONS)('a page with iii-browser-sdk $versions that comes back ta
   await old.answer(generation.call('c-1', 'api::hello', 'null'), 'c-1');
   const tab = await Tab.open(url, generation, before);
   await tab.answer(generation.call('c-2', 'api::hello', 'null'), 'c-2');
-  // A client that can't say that it was here before leaves a socket behind that looks alive.
+  // A client that does not send `reattach` leaves its old socket open.
   if (generation.reattaches) await old.closed;
   expect(old.socket.readyState).toBe(generation.reattaches ? WebSocket.CLOSED : WebSocket.OPEN);
   await set('m1');

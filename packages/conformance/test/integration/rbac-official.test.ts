@@ -9,7 +9,7 @@ import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { registerWorker } from 'iii-sdk-0.22.1';
 import { expect, onTestFinished, test } from 'vitest';
 
-/** The file as the suites have it, but for its ports, which must be free here. */
+/** The configuration file of the official suites, with free ports. */
 function onPorts(ports: EnginePorts): string {
   const text = readFileSync(fixture('sdk-main.yaml'), 'utf8');
   const replaced = [
@@ -114,7 +114,7 @@ test('RB-10 iii-sdk 0.22.1 that is refused asks more and more rarely, registers 
   expect(about('worker_connected')).toHaveLength(1);
   const gaps = asked.all.slice(1).map(({ at }, n) => at - (asked.all[n]?.at ?? 0));
   expect(gaps).toHaveLength(3);
-  // 1, 2 and 4 seconds, give or take what it scatters. A busy machine makes a gap longer, and never much shorter.
+  // The waits are 1, 2 and 4 seconds with some jitter. A busy machine makes a gap longer, and never much shorter.
   expect(Math.min(...gaps)).toBeGreaterThan(500);
   expect(gaps[2]).toBeGreaterThan(2_000);
 });

@@ -69,7 +69,7 @@ describe.each(SDKS_025)('iii-sdk %s', (sdk) => {
     await engine.take('reattach');
     await worker.settled();
     const replayed = engine.framesOf(engine.connections.length - 1).map((frame) => (isAnnouncement(frame) ? 'announcement' : frame.type));
-    // A call of the worker goes out in its own time.
+    // A call of the worker may come between these frames.
     expect(replayed.filter((type) => type !== 'invokefunction').slice(0, 5)).toEqual([
       'reattach',
       'registertriggertype',
@@ -101,7 +101,7 @@ describe.each(SDKS_025)('iii-sdk %s', (sdk) => {
     await engine.take('invocationresult', ({ invocation_id }) => invocation_id === id(2));
     await worker.settled();
     const answered = engine.frames.all.map(({ frame }) => frame).filter(({ type }) => type === 'invocationresult');
-    // Rust reads strictly: it drops a call without `data`, and one whose id is not a UUID.
+    // The SDK for Rust drops a call without `data`, and a call whose id is not a UUID.
     const expected = sdk === 'rust 0.25.0' ? [id(2)] : ['not-a-uuid', id(1), id(2)];
     expect(answered.map(({ invocation_id }) => invocation_id)).toEqual(expected);
   });
@@ -125,7 +125,7 @@ describe.each(SDKS_025)('iii-sdk %s', (sdk) => {
   });
 });
 
-/** What 0.25 has messages for and this engine does not offer: it says so by announcing no `features`. */
+/** The messages of 0.25 for features that this engine does not have. The engine announces no `features`. */
 const OF_025: readonly Frame[] = [
   { type: 'observe', id: id(1), source: { function_id: 'app::g', filters: { 'input.a': 1 } }, target: { function_id: 'app::f' } },
   { type: 'unobserve', id: id(1) },

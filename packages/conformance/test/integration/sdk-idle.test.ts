@@ -7,7 +7,7 @@ import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import type { StreamFrame } from '@rivulet/testkit/peers/stream-socket';
 import { expect, test } from 'vitest';
 
-/** 0.22.1 ends a connection on which nothing came for 60 s, which it sees at a check that it makes every 20 s. */
+/** 0.22.1 checks its connection every 20 s, and ends it if nothing came for 60 s. */
 const IDLE_MS = 70_000;
 
 test('WP-19 iii-sdk 0.22.1 stays on one connection through 70 s without a call, and is usable in both directions after it', async () => {

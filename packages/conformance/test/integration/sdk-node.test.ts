@@ -13,7 +13,7 @@ import { shows } from '../harness/client-matrix.js';
 
 const room = { stream_name: 'chat', group_id: 'room-1' };
 
-/** What a rejected call gave. */
+/** Resolves with the error of a call. Fails if the call succeeds. */
 async function rejection(running: Promise<unknown>): Promise<unknown> {
   return running.then(
     (value) => expect.fail(`the call answered ${JSON.stringify(value)}`),
@@ -27,7 +27,7 @@ interface Failure {
   readonly function_id: string;
 }
 
-/** What a caller of this version gets: a bare object up to 0.11.2, an error of a class of its own since. */
+/** Returns the error that a caller of this version gets: a plain object up to 0.11.2, and an error class from 0.11.6 on. */
 function failureIn(version: SdkVersion, { code, message, function_id }: Failure): object {
   const wrapped = (name: string) => ({ thrown: name, code, message: `${code}: ${message}`, function_id });
   if (version === '0.11.6') return wrapped('IIIInvocationError');
@@ -102,7 +102,7 @@ async function startOne(version: SdkVersion) {
   return { ...started, worker: await connectOfficial(version, started.workerUrl) };
 }
 
-/** Registers a function that keeps its inputs, bound to a trigger. */
+/** Registers a function that keeps its inputs, and binds it to a trigger. */
 async function listen(worker: OfficialWorker, type: string, config: unknown, answer?: unknown): Promise<Inbox<unknown>> {
   const inbox = new Inbox<unknown>();
   const id = `app::on-${type}`;
@@ -161,7 +161,7 @@ describe.each(SDK_VERSIONS)('SM-1 iii-sdk %s', (version) => {
     shows('state', `node ${version}`);
     const { worker } = await startOne(version);
     const key = { scope: 'orders', key: 'o1' };
-    // Versions below 0.9 call it data.
+    // Versions below 0.9 name this member `data`.
     const value = (n: number) => (sendsStacks(version) ? { value: { n } } : { data: { n } });
     const fired = await listen(worker, 'state', { scope: 'orders' });
     expect(await worker.call('state::get', key)).toBeUndefined();

@@ -11,7 +11,7 @@ import { shows } from '../harness/client-matrix.js';
 const room = { stream_name: 'chat', group_id: 'room-1' };
 const set = (worker: OfficialWorker, id: string) => worker.call('stream::set', { ...room, item_id: id, data: { id } });
 
-/** A worker with a function, a stream trigger, and a trigger type with a binding of its own. */
+/** Makes a worker with a function, a stream trigger, and a trigger type with one binding. */
 async function equip(engine: { readonly workerUrl: string }, version: OfficialWorker['version']) {
   const worker = await connectOfficial(version, engine.workerUrl);
   const fired = new Inbox<StreamFrame>();
@@ -42,7 +42,7 @@ describe.each(['stop', 'kill'] as const)('the engine is ended by %s and starts a
       await engine.start();
       const subscriber = await StreamSocket.open(`${engine.streamUrl}/stream/chat/room-1`);
       expect((await subscriber.take('sync')).event.data).toEqual([{ id: 'before' }]);
-      // Made while it is disconnected: the SDK keeps the call and sends it when it is back.
+      // The worker is disconnected. The SDK keeps the call and sends it on the next connection.
       await set(worker, 'after');
       expect((await subscriber.take('create')).event.data).toEqual({ id: 'after' });
       await fired.take(({ id }) => id === 'after', 'the event after the restart');
@@ -75,7 +75,7 @@ test('SM-3 all versions come back from two restarts in a row, and every function
   for (const { fired } of equipped) expect(fired.all.map(({ id }) => id)).toEqual(['one', 'two']);
 });
 
-/** A worker behind a proxy that has just lost it without telling the engine. */
+/** Makes a worker behind a proxy. The proxy drops the connection of the worker and keeps that of the engine. */
 async function lose(version: OfficialWorker['version']) {
   const { workerUrl } = await startTestEngine();
   const proxy = await HalfOpenProxy.to(workerUrl);
@@ -86,7 +86,7 @@ async function lose(version: OfficialWorker['version']) {
   await caller.bind('engine::workers-available', 'test::workers', {});
   const lost = await proxy.next();
   lost.client.destroy();
-  /** Calls the worker's function, and makes one event that its trigger must see once. */
+  /** Calls the function of the worker, and makes one event that must fire the trigger once. */
   const check = async (id: string) => {
     expect(await caller.result(`app::double-${version}`, 21)).toBe(42);
     await caller.result('stream::set', { ...room, item_id: id, data: { id } });

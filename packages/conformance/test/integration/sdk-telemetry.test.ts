@@ -10,7 +10,7 @@ import { startBehindProxy, TELEMETRY_LISTENERS } from '../harness/telemetry-list
 
 const CHILD = fileURLToPath(new URL('../harness/telemetry-child.mjs', import.meta.url));
 
-/** A worker in a process of its own, with the telemetry that is on by default. */
+/** Starts a worker process. Its telemetry is on by default. */
 function runWorker(version: SdkVersion, url: string) {
   const { OTEL_ENABLED: _, ...env } = process.env;
   const child = spawn(process.execPath, [CHILD, version, url], { env });
@@ -30,11 +30,11 @@ test.each(cases)(
   'SM-5 iii-sdk %s exports telemetry to a listener %s, over one connection, and prints of no trouble with it',
   async (version, listener) => {
     shows('telemetry', `node ${version}`);
-    const { engine, proxy, url, asked } = await startBehindProxy(listener);
+    const { engine, proxy, url, authCalls } = await startBehindProxy(listener);
     const { child, exit, output } = runWorker(version, url);
     const links = [await proxy.next(), await proxy.next()];
     await output.take(({ text }) => text.includes('called'), 'the end of the calls');
-    // From here on it calls nothing: whatever it sends is telemetry.
+    // From here on the worker makes no calls, so it sends only telemetry.
     const sent = new Inbox<{ readonly bytes: number }>();
     for (const { client } of links) client.on('data', (data: Buffer) => sent.push({ bytes: data.length }));
     for (let n = 0; n < 5; n++) await sent.take(() => true, 'an export');
@@ -45,9 +45,9 @@ test.each(cases)(
     expect(proxy.links.all).toHaveLength(2);
     expect(links.map(({ client }) => client.destroyed)).toEqual([false, false]);
     expect(output.all.map(({ text }) => text).join('')).not.toMatch(/reconnect|error|fail|closed|disconnect/i);
-    // Up to 0.9 the second connection can't be told from a worker; since 0.11 it is on /otel, where nobody is asked.
+    // Up to 0.9 the second connection looks like that of a worker. Since 0.11 it is on /otel, and the engine calls no auth function there.
     const upgrades = ['0.2.1', '0.3.0', '0.9.0'].includes(version) ? 2 : 1;
-    expect(asked()).toBe(listener === 'with rules' ? upgrades : 0);
+    expect(authCalls()).toBe(listener === 'with rules' ? upgrades : 0);
     child.stdin.end();
     expect((await exit)[0]).toBe(0);
     expect(proxy.links.all).toHaveLength(2);

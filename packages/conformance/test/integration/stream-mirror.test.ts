@@ -3,8 +3,8 @@ import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { type StreamFrame, StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { expect, test } from 'vitest';
 
-// Clients that join, leave, stop reading and read again while everything is written to: in the end each holds what the store holds, and no
-// value was ever followed by an older one. More seeds on demand: RIVULET_MIRROR_SEEDS=500.
+// Clients join, leave, stop reading and read again while all items are written. In the end each client has the items of the store. No
+// client ever gets an older value after a newer one. RIVULET_MIRROR_SEEDS=500 runs more seeds.
 
 const SEEDS = Number(process.env.RIVULET_MIRROR_SEEDS ?? 12);
 const STREAM = 'mirror';
@@ -17,7 +17,7 @@ interface Value {
   readonly n: number;
 }
 
-/** mulberry32: small, and the same everywhere. */
+/** Returns a random function (mulberry32). It gives the same numbers on every machine. */
 function random(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
@@ -28,12 +28,12 @@ function random(seed: number): (below: number) => number {
   };
 }
 
-/** One client and what it holds, by applying every frame as it comes. */
+/** One client and its items. It applies every frame as it comes. */
 class Mirror {
   readonly held = new Map<string, Map<string, number>>(GROUPS.map((group) => [group, new Map()]));
   readonly newest = new Map<string, number>();
   readonly wentBack: string[] = [];
-  /** What it watches: subscription id to group and item; no item stands for the whole group. */
+  /** The targets of the client, by the id of the subscription. Without an item the target is the whole group. */
   readonly watching = new Map<string, { readonly group: string; readonly item: string | undefined }>();
   readonly #socket: StreamSocket;
   readonly #kept = new Set<string>();
@@ -50,7 +50,7 @@ class Mirror {
     this.#socket.join(id, STREAM, group, item);
   }
 
-  /** Joins a group and never leaves it: no later `sync` of another join repairs what this one would miss. */
+  /** Joins a group and never leaves it. So no `sync` of a later join can hide a change that this join missed. */
   keep(group: string): void {
     this.#kept.add(group);
     this.#socket.join(`kept-${group}`, STREAM, group);
@@ -74,7 +74,7 @@ class Mirror {
     this.#socket.socket.resume();
   }
 
-  /** Resolves when everything that was written before has arrived; then applies it. */
+  /** Applies all frames of earlier writes. Resolves when they have arrived. */
   async settle(): Promise<void> {
     await this.#socket.settled();
     for (const frame of this.#socket.inbox.all.slice(this.#applied)) this.#apply(frame);
@@ -123,7 +123,7 @@ test.each(seeds)('ST-6 ST-20 mirrors equal the store and never go back (seed $se
   await Promise.all(writes);
   for (const mirror of mirrors) {
     mirror.resume();
-    // Whatever it watched so far, it watches both groups from here on.
+    // From here on each client watches both groups.
     for (const group of GROUPS) mirror.join(group, undefined);
   }
   for (const group of GROUPS) {

@@ -13,7 +13,7 @@ declare global {
   }
 }
 
-/** Opens the socket inside the page, as a page would. */
+/** Opens a socket inside the page. */
 async function watch(page: Page, url: string, protocols: string[] = []): Promise<void> {
   await page.evaluate(
     ([address, offered]) => {

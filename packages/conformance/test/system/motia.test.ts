@@ -25,7 +25,7 @@ async function start(client: MotiaClient, options: TestEngineOptions & { readonl
   return { ...started, worker, ...writer(worker), motia };
 }
 
-/** The two in the middle share their core with the last one. */
+/** The rounds of each client. The two in the middle share their core with the last one, so fewer rounds are enough. */
 const ROUNDS: Readonly<Record<MotiaClient, number>> = {
   'stream-client-browser 0.2.2': 1_000,
   'stream-client-browser 0.6.4': 200,

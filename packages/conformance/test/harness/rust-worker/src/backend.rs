@@ -1,5 +1,5 @@
 //! A stream backend in memory, for `create_stream`.
-// The SDK marks its stream provider as deprecated; it is what this harness is there to run.
+// The SDK marks its stream provider as deprecated. This worker exists to run it.
 #![allow(deprecated)]
 
 use std::sync::Mutex;
@@ -21,7 +21,7 @@ struct Item {
     value: Value,
 }
 
-/// Items in order of creation; every operation is reported as `backend`.
+/// Keeps items in the order of creation. It reports every operation as `backend`.
 #[derive(Default)]
 pub struct Backend {
     items: Mutex<Vec<Item>>,

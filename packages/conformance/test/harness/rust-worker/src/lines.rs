@@ -4,7 +4,7 @@ use std::io::Write;
 
 use serde_json::{json, Value};
 
-/// Writes one line at once, whole: other threads write too.
+/// Writes one whole line at once, because other threads write too.
 pub fn say(line: &Value) {
     let mut text = line.to_string();
     text.push('\n');
@@ -12,7 +12,7 @@ pub fn say(line: &Value) {
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).expect("the test reads its worker");
 }
 
-/// Something that happened to this worker: a call of `id` with `data`.
+/// Reports an event of this worker: a call of `id` with `data`.
 pub fn report(id: &str, data: Value, metadata: Value) {
     say(&json!({ "seen": id, "data": data, "metadata": metadata }));
 }

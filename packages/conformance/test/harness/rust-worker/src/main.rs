@@ -1,6 +1,6 @@
-//! A worker on the official SDK, driven by a test: commands come as JSON lines on stdin, answers and what happens go to stdout.
-//! The commands are those of ../python-worker.py; ../language-worker.ts sends them.
-// The SDK marks triggers and stream providers as deprecated; they are what this harness is there to run.
+//! A worker on the official SDK. A test sends commands as JSON lines on stdin. Answers and events go to stdout.
+//! ../language-worker.ts sends the commands, which ../python-worker.py has too.
+// The SDK marks triggers and stream providers as deprecated. This worker exists to run them.
 #![allow(deprecated)]
 
 mod backend;
@@ -57,7 +57,7 @@ fn text(command: &Value, key: &str) -> String {
     command[key].as_str().unwrap_or_default().to_string()
 }
 
-/// The functions that a test can have, by name.
+/// Returns a function of a test by its name.
 fn handler(id: String, kind: String) -> RegisterFunction {
     RegisterFunction::new_async(move |data: Value, metadata: Option<Value>| {
         let (id, kind) = (id.clone(), kind.clone());
@@ -74,7 +74,7 @@ fn handler(id: String, kind: String) -> RegisterFunction {
             }
         }
     })
-    // A call of this worker to itself has to go over the wire to be of use here.
+    // A call of this worker to itself must go over the wire. Otherwise the test would not test the engine.
     .local_dispatch(false)
 }
 
@@ -149,7 +149,7 @@ async fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let [_, address, name] = arguments.as_slice() else { panic!("rust-worker ADDRESS NAME") };
     let metadata = WorkerMetadata { name: name.clone(), ..WorkerMetadata::default() };
-    // Telemetry goes to port 49134 of this machine, whatever the address, unless it is told.
+    // Telemetry goes to port 49134 of this machine unless it has an address.
     let otel = std::env::var("TELEMETRY").ok().map(|_| OtelConfig {
         enabled: Some(true),
         engine_ws_url: Some(address.clone()),
@@ -170,7 +170,7 @@ async fn main() {
                 Err(error) => say(&json!({ "n": n, "error": error })),
             }
         };
-        // Calls run side by side. Registrations and void calls keep the order of their lines.
+        // Calls run in parallel. Registrations and void calls keep the order of their lines.
         if line.contains("\"do\":\"call\"") {
             tokio::spawn(answer);
         } else {
