@@ -12,6 +12,7 @@ import {
   useSyncExternalStore,
 } from 'react';
 import type { GroupView, Item, ItemView, Status, StreamClient, StreamError, View, ViewListeners } from './index.js';
+import { checkListeners } from './subscription/view.js';
 
 const ClientContext = createContext<StreamClient | undefined>(undefined);
 
@@ -132,6 +133,7 @@ function isSame(a: object, b: object): boolean {
 }
 
 function useStore<T, Snapshot>(store: Store<T, Snapshot>, listeners: ViewListeners<T>): Snapshot {
+  checkListeners(listeners);
   const latest = useRef(listeners);
   const snapshot = useSyncExternalStore(store.subscribe, store.snapshot, store.snapshot);
   useEffect(() => {

@@ -67,6 +67,12 @@ const LISTENER_RULES = {
   onError: 'a function',
 } satisfies Record<keyof ViewListeners<unknown>, string>;
 
+/** Throws `INVALID_OPTIONS` for an unknown listener, or for one that is no function. */
+export function checkListeners(listeners: ViewListeners<never>): void {
+  const wrong = wrongOption(listeners, LISTENER_RULES);
+  if (wrong !== undefined) throw new StreamError('INVALID_OPTIONS', wrong);
+}
+
 /** A live copy of a group or an item. `T` is the type that the application expects of the values. Nothing checks it. */
 export interface View<T> {
   readonly status: Status;
@@ -150,8 +156,7 @@ export class TargetView<T> implements GroupView<T>, ItemView<T> {
   }
 
   on(listeners: ViewListeners<T>): Unsubscribe {
-    const wrong = wrongOption(listeners, LISTENER_RULES);
-    if (wrong !== undefined) throw new StreamError('INVALID_OPTIONS', wrong);
+    checkListeners(listeners);
     const { onChange, onEvent, onReset, onGap, onStatus, onError } = listeners;
     const { replica, statuses, errors } = this.#subscription;
     const ends = [
