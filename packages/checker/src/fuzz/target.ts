@@ -15,6 +15,9 @@ const LOG_CHARS = 200_000;
 /** The engine survives with this heap, in MiB. */
 const HEAP_MB = 512;
 
+/** Rates that no peer of the fuzzer comes near; with the defaults the engine would refuse most of its messages unread. */
+const UNLIMITED = ['max_calls_per_second: 1000000', 'max_frames_per_second: 1000000', 'max_bytes_per_second: 1073741824'];
+
 export type StoreKind = 'memory' | 'lmdb' | 'redis';
 export const STORES: readonly StoreKind[] = ['memory', 'lmdb', 'redis'];
 
@@ -132,6 +135,15 @@ function adapterOf(kind: StoreKind, url: string, name: string): string {
   }
 }
 
+/** Returns the configuration of one worker listener for guests. `more` are its own lines, without indentation. */
+function guestListener(more: readonly string[]): string {
+  return [
+    '  - name: iii-worker-manager',
+    '    config:',
+    ...['host: 127.0.0.1', 'port: 0', 'max_message_bytes: 1048576', ...UNLIMITED, ...more].map((line) => `      ${line}`),
+  ].join('\n');
+}
+
 /** Waits are short: hostile answers often never come. Rates of peers are off, or the fuzzer would test nothing else. */
 function configOf(kind: StoreKind, url: string): string {
   return `workers:
@@ -139,31 +151,16 @@ function configOf(kind: StoreKind, url: string): string {
     config: { level: error, format: json }
   - name: iii-worker-manager
     config: { host: 127.0.0.1, port: 0, max_message_bytes: 1048576 }
-  - name: iii-worker-manager
-    config:
-      host: 127.0.0.1
-      port: 0
-      max_message_bytes: 1048576
-      max_calls_per_second: 1000000
-      max_frames_per_second: 1000000
-      max_bytes_per_second: 1073741824
-      rbac:
-        auth_function_id: fz::guest
-        auth_timeout_ms: 1000
-        hook_timeout_ms: 300
-        on_function_registration_function_id: fz::hook
-        on_trigger_registration_function_id: fz::hook
-        on_trigger_type_registration_function_id: fz::hook
-  - name: iii-worker-manager
-    config:
-      host: 127.0.0.1
-      port: 0
-      max_message_bytes: 1048576
-      max_calls_per_second: 1000000
-      max_frames_per_second: 1000000
-      max_bytes_per_second: 1073741824
-      middleware_function_id: fz::mw
-      rbac: { expose_functions: [match("stream::*"), match("fz::*")] }
+${guestListener([
+  'rbac:',
+  '  auth_function_id: fz::guest',
+  '  auth_timeout_ms: 1000',
+  '  hook_timeout_ms: 300',
+  '  on_function_registration_function_id: fz::hook',
+  '  on_trigger_registration_function_id: fz::hook',
+  '  on_trigger_type_registration_function_id: fz::hook',
+])}
+${guestListener(['middleware_function_id: fz::mw', 'rbac: { expose_functions: [match("stream::*"), match("fz::*")] }'])}
   - name: iii-stream
     config:
       host: 127.0.0.1
