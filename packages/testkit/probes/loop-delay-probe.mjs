@@ -1,5 +1,6 @@
-// Loaded into an engine. At each SIGUSR2 it writes figures since the last one, as JSON, to the file named in LOOP_DELAY_FILE: how late the
-// event loop ran (wall clock), and how much processor time the main thread took from one tick to the next.
+// This file is loaded into an engine process. At each SIGUSR2 it writes the figures since the last one, as JSON, to the file that
+// LOOP_DELAY_FILE names. The figures are the lateness of the event loop by the wall clock, and the processor time of the main thread
+// between two ticks.
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
@@ -7,7 +8,7 @@ const file = process.env.LOOP_DELAY_FILE;
 const delay = monitorEventLoopDelay({ resolution: 10 });
 delay.enable();
 
-// The kernel counts the processor time of the main thread here, in nanoseconds. What other processes do on the machine is not in it.
+// The kernel counts the processor time of the main thread here, in nanoseconds. It does not include the time of other processes.
 const processorMs = () => Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'utf8').split(' ', 1)[0]) / 1e6;
 let slices = [];
 let before = processorMs();

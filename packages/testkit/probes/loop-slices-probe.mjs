@@ -1,14 +1,14 @@
-// Loaded into an engine. A timer fires as often as the event loop turns (at most once a millisecond) and notes the processor time that the main
-// thread has used since it fired last: the longest such slice is the longest run of the main thread without a turn. Other threads of the
-// process, and time in which other processes had the processor, do not count. At each SIGUSR2 it writes the figures since the last
-// one, as JSON, to the file named in LOOP_SLICES_FILE. With --expose-gc the memory that is still held after garbage collection is among them.
+// This file is loaded into an engine process. A timer fires at each turn of the event loop, at most once a millisecond. It notes the
+// processor time that the main thread has used since it fired last. The longest such slice is the longest run of the main thread without a
+// turn. Other threads and other processes do not count. At each SIGUSR2 the figures since the last one are written, as JSON, to the file
+// that LOOP_SLICES_FILE names. With --expose-gc they include the memory in use after a garbage collection.
 import { openSync, readSync, renameSync, writeFileSync } from 'node:fs';
 
 const file = process.env.LOOP_SLICES_FILE;
 const schedstat = openSync(`/proc/self/task/${process.pid}/schedstat`, 'r');
 const text = Buffer.alloc(128);
 
-/** Processor time of the main thread in milliseconds. */
+/** Returns the processor time of the main thread in milliseconds. */
 function used() {
   return Number(text.toString('latin1', 0, readSync(schedstat, text, 0, text.length, 0)).split(' ')[0]) / 1e6;
 }

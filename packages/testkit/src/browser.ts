@@ -16,7 +16,10 @@ const QUIET = [
   '--disable-sync',
 ];
 
-/** A page of a real browser with a profile of its own, closed when the test ends. `CHROMIUM` names another executable. */
+/**
+ * Opens a page of a real browser with a profile of its own. The browser closes when the test ends. The environment variable `CHROMIUM`
+ * names another executable.
+ */
 export async function openPage(): Promise<Page> {
   const profile = await mkdtemp(join(tmpdir(), 'rivulet-browser-'));
   const context = await chromium.launchPersistentContext(profile, {
@@ -31,7 +34,7 @@ export async function openPage(): Promise<Page> {
   return context.pages()[0] ?? context.newPage();
 }
 
-/** An empty page with an http origin on loopback. */
+/** Serves an empty page from an http origin on loopback, until the test ends. Returns its URL. */
 export async function servePage(): Promise<string> {
   const server = createServer((_request, response) =>
     response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>test</title>'),

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 
-/** A directory of the running test, removed when it ends, with these files in it. */
+/** Creates a directory that holds these files. It is removed when the test ends. */
 export function directoryWith(files: Readonly<Record<string, string>> = {}): string {
   const directory = realpathSync(mkdtempSync(join(tmpdir(), 'rivulet-config-')));
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));

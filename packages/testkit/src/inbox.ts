@@ -1,4 +1,4 @@
-/** Ends a test whose message never comes. It is long, because a busy machine delays what comes at once on a quiet one. */
+/** Milliseconds after which a test fails because a message is missing. The bound is long, because a busy machine delays messages. */
 export const PATIENCE_MS = 60_000;
 
 interface Waiter<T> {
@@ -7,7 +7,7 @@ interface Waiter<T> {
   readonly timer: NodeJS.Timeout;
 }
 
-/** Messages as they came, and tests that wait for one. */
+/** Keeps the messages of one connection in the order of their arrival, and hands them to tests that wait for one. */
 export class Inbox<T> {
   readonly all: T[] = [];
   #waiters: Waiter<T>[] = [];
@@ -23,18 +23,21 @@ export class Inbox<T> {
     waiter.resolve(message);
   }
 
-  /** Forgets what came. */
+  /** Forgets all messages that have arrived. */
   clear(): void {
     this.all.length = 0;
     this.#taken.clear();
   }
 
-  /** The first message that fits and was not taken before; waits for it if it has not come yet. */
+  /**
+   * Resolves with the first matching message that no test has taken yet, and waits for one if there is none. Rejects after `PATIENCE_MS`
+   * with `what` and the last messages.
+   */
   take(wanted: (message: T) => boolean, what = 'a message'): Promise<T> {
-    const there = this.all.find((message) => !this.#taken.has(message) && wanted(message));
-    if (there !== undefined) {
-      this.#taken.add(there);
-      return Promise.resolve(there);
+    const present = this.all.find((message) => !this.#taken.has(message) && wanted(message));
+    if (present !== undefined) {
+      this.#taken.add(present);
+      return Promise.resolve(present);
     }
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {

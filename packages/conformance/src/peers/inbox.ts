@@ -33,10 +33,10 @@ export class Inbox<T extends object> {
 
   /** Resolves with the first message that fits and was not taken before. Rejects with a `Mismatch` when none comes in time. */
   take(wanted: (message: T) => boolean, what: string): Promise<T> {
-    const there = this.all.find((message) => !this.#taken.has(message) && wanted(message));
-    if (there !== undefined) {
-      this.#taken.add(there);
-      return Promise.resolve(there);
+    const present = this.all.find((message) => !this.#taken.has(message) && wanted(message));
+    if (present !== undefined) {
+      this.#taken.add(present);
+      return Promise.resolve(present);
     }
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {

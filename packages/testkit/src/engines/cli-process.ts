@@ -7,11 +7,11 @@ export interface Finished {
   readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
-  /** From the spawn to the exit. */
+  /** Milliseconds from the spawn to the exit. */
   readonly milliseconds: number;
 }
 
-/** The built command line as a process; killed when the test ends, should it still run. */
+/** Runs the built command line as a child process, which is killed when the test ends. */
 export class CliProcess {
   readonly finished: Promise<Finished>;
   readonly #child: ChildProcess;
@@ -49,7 +49,9 @@ export class CliProcess {
     this.#child.kill(signal);
   }
 
-  /** The first match in what the process wrote so far or writes yet; fails when it ends without one. */
+  /**
+   * Resolves with the first match in the output, and waits for more output if there is none. Rejects when the process ends without a match.
+   */
   async output(stream: 'stdout' | 'stderr', pattern: RegExp): Promise<RegExpExecArray> {
     for (;;) {
       const match = pattern.exec(stream === 'stdout' ? this.#stdout : this.#stderr);
@@ -63,7 +65,7 @@ export class CliProcess {
     }
   }
 
-  /** Real addresses of the listeners, in the order of the ready line. */
+  /** Resolves with the real addresses of the WebSocket listeners, in the order of the ready line. */
   async ready(): Promise<readonly string[]> {
     const [line] = await this.output('stdout', /^ready .*\n/m);
     return [...line.matchAll(/=(ws:\/\/\S+)/g)].map(([, address = '']) => address);

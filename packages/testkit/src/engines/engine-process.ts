@@ -11,38 +11,52 @@ import { stablePorts } from './stable-ports.js';
 export const CLI = fileURLToPath(new URL('../../../engine/dist/cli/main.js', import.meta.url));
 const READY_MS = 90_000;
 
-/** `guest` is that of a second worker listener, which only a `config` can have. */
+/** Ports of the listeners. Only a `config` can open the second worker listener, `guest`. */
 export type EnginePorts = Readonly<Record<'worker' | 'guest' | 'stream' | 'http', number>>;
 
 export interface EngineProcessOptions {
-  /** The whole configuration, for these ports, in place of what the options below make. */
+  /** Returns the whole configuration for these ports. It replaces the configuration that the options below make. */
   readonly config?: (ports: EnginePorts) => string;
-  /** Lines of the `iii-stream` config beside port and adapter, as YAML without indentation. */
+  /** Settings of `iii-stream` besides port and adapter, as YAML without indentation, one line each. */
   readonly stream?: readonly string[];
-  /** Lists `iii-state`, with these lines beside its adapter; its store is like that of streams. */
+  /** Adds `iii-state` with these lines besides its adapter. Its store is of the same kind as that of streams. */
   readonly state?: readonly string[];
-  /** Adapter of `iii-stream`, as YAML on one line. Default: kv in a directory of the engine. */
+  /**
+   * Adapter of `iii-stream`, as YAML on one line.
+   * @default kv in a directory of the engine
+   */
   readonly adapter?: string;
-  /** The same of `iii-state`. */
+  /**
+   * Adapter of `iii-state`, as YAML on one line.
+   * @default kv in a directory of the engine
+   */
   readonly stateAdapter?: string;
   readonly storeMethod?: 'file_based' | 'in_memory';
-  /** Runs the program before the engine, for instance strace with its arguments. */
+  /** A program and its arguments, such as strace, that start the engine. */
   readonly wrapper?: readonly string[];
-  /** Beside those of the test. */
+  /** Environment variables, added to those of the test. */
   readonly env?: Readonly<Record<string, string>>;
-  /** The main file of the command. Default: that of the engine in this repository. */
+  /**
+   * Main file of the command.
+   * @default that of the engine in this repository
+   */
   readonly cli?: string;
-  /** Of another engine. Default: a new one, removed when the test ends. */
+  /**
+   * Data directory of another engine.
+   * @default a new one, removed when the test ends
+   */
   readonly directory?: string;
 }
 
-/** The built engine as a process of its own, in a directory of its own. It can be killed and started again on the same ports and data. */
+/**
+ * Runs the built engine as a child process with a directory of its own. A test can kill it and start it again on the same ports and data.
+ */
 export class EngineProcess {
   readonly directory: string;
   readonly #options: EngineProcessOptions;
   #child: ChildProcess | undefined;
   #ports: EnginePorts = { worker: 0, guest: 0, stream: 0, http: 0 };
-  /** Everything that it wrote to stderr. */
+  /** Everything that the engine has written to stderr. */
   log = '';
 
   private constructor(directory: string, options: EngineProcessOptions) {
@@ -50,7 +64,7 @@ export class EngineProcess {
     this.#options = options;
   }
 
-  /** Started, and ended when the test ends. */
+  /** Starts an engine, which is killed when the test ends. */
   static async start(options: EngineProcessOptions = {}): Promise<EngineProcess> {
     const engine = new EngineProcess(options.directory ?? (await mkdtemp(join(tmpdir(), 'rivulet-engine-'))), options);
     onTestFinished(async () => {
@@ -86,7 +100,7 @@ export class EngineProcess {
     return this.#child?.pid ?? 0;
   }
 
-  /** What the engine writes to stderr; a test may pause or close it. */
+  /** Output of the engine on stderr. A test may pause or close it. Throws when no engine runs. */
   get stderr(): Readable {
     const stderr = this.#child?.stderr;
     if (stderr == null) throw new Error('the engine is not running');
@@ -97,7 +111,7 @@ export class EngineProcess {
     return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** Starts it again, on the ports that it had. Resolves when it says that it is ready. */
+  /** Starts the engine again on its ports. Resolves when the engine reports that it is ready. */
   async start(): Promise<void> {
     const file = join(this.directory, 'iii-config.yaml');
     await writeFile(file, this.#options.config?.(this.#ports) ?? this.#config());
@@ -124,12 +138,12 @@ export class EngineProcess {
     });
   }
 
-  /** SIGKILL, awaited. */
+  /** Sends SIGKILL and resolves when the process has ended. */
   async kill(): Promise<void> {
     await this.#end('SIGKILL');
   }
 
-  /** SIGTERM; answers the exit code. */
+  /** Sends SIGTERM and resolves with the exit code. */
   async stop(): Promise<number | null> {
     return this.#end('SIGTERM');
   }

@@ -16,12 +16,12 @@ import { onTestFinished } from 'vitest';
 
 export interface TestEngine {
   readonly engine: RunningEngine;
-  /** ws://127.0.0.1:PORT of the worker listener. */
+  /** URL of the worker listener: ws://127.0.0.1:PORT. */
   readonly workerUrl: string;
   readonly streamUrl: string;
-  /** http://127.0.0.1:PORT; only with `http` in the options. */
+  /** URL of the HTTP listener: http://127.0.0.1:PORT. Only valid with `http` in the options. */
   readonly httpUrl: string;
-  /** Of the listener with rules; empty when there is none. */
+  /** URL of the guest listener. Empty without `guest` in the options. */
   readonly guestUrl: string;
   readonly log: LogLine[];
   readonly stop: () => Promise<void>;
@@ -37,18 +37,27 @@ export interface TestEngineOptions {
   readonly stream?: Partial<StreamConfig>;
   readonly state?: Partial<StateConfig>;
   readonly worker?: Partial<WorkerManagerConfig>;
-  /** Default: no HTTP listener. */
+  /**
+   * HTTP listener.
+   * @default none
+   */
   readonly http?: Partial<HttpConfig>;
-  /** A second worker listener, with rules: what is given, and else their defaults. */
+  /** A second worker listener, for guests. Fields that are left out have their defaults. */
   readonly guest?: { readonly rbac?: Partial<RbacConfig>; readonly manager?: Partial<WorkerManagerConfig> };
-  /** Worker listeners beside the main one, with the defaults. */
+  /**
+   * Number of further worker listeners, with default settings.
+   * @default 0
+   */
   readonly moreListeners?: number;
   readonly outage?: EngineOptions['outage'];
-  /** Default: the in-memory stores. */
+  /**
+   * Uses LMDB stores on disk.
+   * @default false, which means stores in memory
+   */
   readonly lmdb?: boolean;
 }
 
-/** A real engine in this process on free ports, stopped when the test ends. */
+/** Starts a real engine in this process on free ports. It stops when the test ends. */
 export async function startTestEngine(options: TestEngineOptions = {}): Promise<TestEngine> {
   const directory = await mkdtemp(join(tmpdir(), 'rivulet-test-'));
   const defaults = loadConfig({ cwd: directory, env: {}, lenient: false });

@@ -4,7 +4,7 @@ import { startTestEngine, type TestEngine } from './engine.js';
 
 export interface HttpEngine extends TestEngine {
   readonly worker: RawWorker;
-  /** Serves a function under this path with a raw worker; answers the id of the trigger. */
+  /** Serves a function of a raw worker under this path. Resolves with the id of the trigger. */
   readonly serve: (
     path: string,
     handler: (input: HttpInput, frame: Readonly<Record<string, unknown>>) => unknown,
@@ -19,7 +19,7 @@ export interface Serving {
   readonly metadata?: unknown;
 }
 
-/** The request object as a function gets it. */
+/** The request object that a function receives. */
 export interface HttpInput {
   readonly query_params: Readonly<Record<string, string>>;
   readonly path_params: Readonly<Record<string, string>>;
@@ -32,7 +32,7 @@ export interface HttpInput {
   readonly response: { readonly channel_id: string; readonly access_key: string; readonly direction: 'write' };
 }
 
-/** An engine with an HTTP listener and a raw worker. */
+/** Starts an engine with an HTTP listener, and connects a raw worker to it. */
 export async function startHttpEngine(http: Partial<HttpConfig> = {}): Promise<HttpEngine> {
   const engine = await startTestEngine({ http });
   const worker = await RawWorker.connect(engine.workerUrl);

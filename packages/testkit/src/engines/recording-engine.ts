@@ -8,7 +8,7 @@ import { Inbox } from '../inbox.js';
 import type { Frame } from '../peers/raw-worker.js';
 
 export interface Recorded {
-  /** Which connection of this engine, from 0. */
+  /** Number of the connection that the frame came from, beginning with 0. */
   readonly connection: number;
   readonly frame: Frame;
 }
@@ -19,7 +19,7 @@ interface Connection {
   readonly socket: WebSocket;
 }
 
-/** Not an engine: it greets a worker, answers each call with `{}`, and records what the SDK sends. */
+/** Records all frames that an SDK sends. It is no engine, but it greets a worker and answers each call with `{}`. */
 export class RecordingEngine {
   readonly url: string;
   readonly frames = new Inbox<Recorded>();
@@ -37,7 +37,7 @@ export class RecordingEngine {
     });
   }
 
-  /** `greeting`: what `workerregistered` holds beside the ids. */
+  /** Starts a listener. `greeting` holds fields of the frame `workerregistered` besides the ids. */
   static async start(greeting: Frame = {}): Promise<RecordingEngine> {
     const server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
     await once(server, 'listening');
@@ -48,7 +48,7 @@ export class RecordingEngine {
     return new RecordingEngine(server, greeting);
   }
 
-  /** The next frame of this type that was not taken before. */
+  /** Resolves with the next frame of this type that no test has taken yet. */
   async take(type: string, also: (frame: Frame) => boolean = () => true): Promise<Frame> {
     return (await this.frames.take(({ frame }) => frame.type === type && also(frame), `a ${type} frame`)).frame;
   }
@@ -57,7 +57,7 @@ export class RecordingEngine {
     return this.frames.all.filter((each) => each.connection === connection).map(({ frame }) => frame);
   }
 
-  /** To the worker on its newest connection. */
+  /** Sends a frame to the worker on its newest connection. */
   send(frame: Frame): void {
     const workers = this.connections.filter(({ path }) => path === '/');
     workers.at(-1)?.socket.send(JSON.stringify(frame));

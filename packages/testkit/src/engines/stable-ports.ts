@@ -2,15 +2,18 @@ import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 
-/** Below what the systems hand out by themselves (Linux: from 32768), so that nobody gets such a port by chance while its engine restarts. */
+/**
+ * Lowest port. The range ends below the ports that systems assign by themselves (Linux begins at 32768). Otherwise another process could
+ * get a port while its engine restarts.
+ */
 const FROM = 12_000;
 const TO = 32_000;
 
-/** Free ports, no two the same, for a server that is stopped and started again on them. */
+/** Returns different free ports for a server that is stopped and started again on them. */
 export async function stablePorts<const Name extends string>(names: readonly Name[]): Promise<Record<Name, number>> {
   const held: Server[] = [];
   const ports: [string, number][] = [];
-  // Each is held until all are found, so that none is found twice.
+  // Each port stays open until all are found, so that none is found twice.
   for (const name of names) ports.push([name, await hold(held)]);
   await Promise.all(held.map((server) => once(server.close(), 'close')));
   return Object.fromEntries(ports) as Record<Name, number>;

@@ -1,7 +1,7 @@
 import { connect, createServer, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 
-/** A TCP balancer: each connection goes to the next of the servers, in turn. */
+/** Starts a TCP balancer, which gives each connection to the next server in turn. Returns its URL. */
 export async function balance(targets: readonly string[]): Promise<string> {
   const ports = targets.map((target) => Number(new URL(target).port));
   const sockets = new Set<Socket>();

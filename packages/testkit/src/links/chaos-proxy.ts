@@ -1,30 +1,30 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Random } from '../random.js';
 
-/** Seen from the client: `down` is what it gets, `up` what it sends. */
+/** Direction of data as the client sees it: the client receives `down` and sends `up`. */
 export type Direction = 'down' | 'up';
 
 interface Weather {
   latencyMs: number;
   jitterMs: number;
-  /** Bytes a second; `undefined`: as fast as it goes. */
+  /** Bytes per second; undefined means no limit. */
   bandwidth: number | undefined;
-  /** Bytes of each write; `undefined`: as they came. */
+  /** Bytes of each write; undefined means as received. */
   slice: number | undefined;
   readonly swallowed: Set<Direction>;
 }
 
-/** What the proxy can do to its links. */
+/** An action of the proxy on its links. */
 export type LinkVerb = 'latency' | 'bandwidth' | 'slice' | 'blackhole' | 'reset' | 'cut-after' | 'refuse' | 'heal';
 
-/** Told of every change, so that the history has the whole schedule. */
+/** Is called for each action, so that the history contains the whole schedule. */
 export type OnVerb = (verb: LinkVerb, on: string, how: string) => void;
 
-/** Bytes that one direction holds before its source is read no further. */
+/** Bytes that one direction buffers. Beyond them the proxy stops reading from the source. */
 const MOST_HELD = 1_048_576;
 const TICK_MS = 20;
 
-/** A TCP proxy that does to connections what networks do. Verbs without a link apply to all links, and to those that come. */
+/** A TCP proxy that disturbs connections as networks do. An action without a link applies to all links, also to later ones. */
 export class ChaosProxy {
   readonly links = new Set<Link>();
   readonly #target: { readonly host: string; readonly port: number };
@@ -42,7 +42,7 @@ export class ChaosProxy {
     this.#server = createServer((client) => this.#accept(client));
   }
 
-  /** Listens on a free port of this machine; `target` may come and go. */
+  /** Listens on a free port of this machine. `target` need not be running yet, and may restart. */
   static async to(target: { readonly host: string; readonly port: number }, random: Random, onVerb: OnVerb): Promise<ChaosProxy> {
     const proxy = new ChaosProxy(target, random, onVerb);
     await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve));
@@ -55,7 +55,7 @@ export class ChaosProxy {
     return address.port;
   }
 
-  /** Each piece is on its way for that long, in order. */
+  /** Delays each piece by this time, without changing the order. */
   latency(milliseconds: number, jitter = 0, link?: Link): void {
     this.#set('latency', `${milliseconds} ± ${jitter} ms`, link, (weather) => {
       weather.latencyMs = milliseconds;
@@ -69,37 +69,37 @@ export class ChaosProxy {
     });
   }
 
-  /** Everything is written in pieces of so many bytes. */
+  /** Limits each write to this number of bytes. */
   slice(bytes: number, link?: Link): void {
     this.#set('slice', `${bytes} B`, link, (weather) => {
       weather.slice = bytes;
     });
   }
 
-  /** Nothing is read any more, and nobody is told: half-open. */
+  /** Drops all data of one direction while the connection stays open. Neither side notices: the connection is half-open. */
   blackhole(direction: Direction, link?: Link): void {
     this.#set('blackhole', direction, link, (weather) => weather.swallowed.add(direction));
   }
 
-  /** RST to both ends. */
+  /** Sends RST to both ends. */
   reset(link?: Link): void {
     this.#onVerb('reset', nameOf(link), '');
     for (const each of this.#chosen(link)) each.reset();
   }
 
-  /** The connection is cut in the middle of whatever byte that is. */
+  /** Cuts the connection after this number of bytes, even in the middle of a frame. */
   cutAfter(bytes: number, link?: Link): void {
     this.#onVerb('cut-after', nameOf(link), `${bytes} B`);
     for (const each of this.#chosen(link)) each.cutAfter(bytes);
   }
 
-  /** New connections are reset at once. */
+  /** Resets new connections at once. */
   refuse(): void {
     this.#onVerb('refuse', 'new', '');
     this.#refusing = true;
   }
 
-  /** Fair weather for everyone. Bytes that were swallowed are lost: such connections are reset. */
+  /** Ends all disturbances. Links that have lost bytes are reset, because their data is incomplete. */
   heal(): void {
     this.#onVerb('heal', 'all', '');
     this.#refusing = false;
@@ -155,7 +155,7 @@ export class Link {
     this.#down = new Pipe(upstream, client, 'down', weather, random);
     this.#up = new Pipe(client, upstream, 'up', weather, random);
     client.once('close', () => upstream.destroy());
-    // A server that is not there is, to the client, one that resets.
+    // The client of an unavailable server sees a reset.
     upstream.once('close', (failed) => {
       if (failed) client.resetAndDestroy();
     });
@@ -195,7 +195,7 @@ interface Held {
   readonly due: number;
 }
 
-/** One direction: what comes from the source leaves late, slowly and in pieces. */
+/** Carries the data of one direction with its delay, its bandwidth and its size of pieces. */
 class Pipe {
   readonly #source: Socket;
   readonly #target: Socket;
@@ -271,7 +271,7 @@ class Pipe {
         return;
       }
       allowance -= most;
-      // Without a turn of the loop between them the kernel would join the pieces.
+      // The kernel would join pieces that are written within one turn of the event loop.
       if (slice !== undefined && this.#held.length > 0) {
         this.#later(bandwidth === undefined ? 0 : TICK_MS);
         return;

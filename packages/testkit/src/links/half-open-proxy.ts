@@ -11,7 +11,10 @@ interface Link {
   readonly ended: Promise<void>;
 }
 
-/** Stands between clients and a server. It can lose a client without telling the server, and it keeps clients waiting while the server is away. */
+/**
+ * A TCP proxy between clients and a server. It can drop a client without closing the connection to the server. While the server is
+ * unavailable, the proxy keeps clients waiting.
+ */
 export class HalfOpenProxy {
   readonly links = new Inbox<Link>();
   readonly url: string;
@@ -46,13 +49,13 @@ export class HalfOpenProxy {
     return proxy;
   }
 
-  /** The next connection that has not been asked for yet. */
+  /** Resolves with the next connection that `next` has not returned yet. */
   next(): Promise<Link> {
     return this.links.take(() => true, 'a connection');
   }
 }
 
-/** A connection to the server, which may have to come first; none if the client has gone before. */
+/** Connects to the server and retries while the server is unavailable. Resolves with undefined if the client disconnects first. */
 async function reach(port: number, host: string, client: Socket): Promise<Socket | undefined> {
   while (!client.destroyed) {
     const socket = connect(port, host);

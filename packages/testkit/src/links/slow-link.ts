@@ -3,7 +3,10 @@ import { onTestFinished } from 'vitest';
 
 const SLICE_MS = 50;
 
-/** A URL that leads to `target` over a link that carries so many bytes per second towards the client, and any number towards the server. */
+/**
+ * Returns a URL that leads to `target` over a slow link. It carries `bytesPerSecond` towards the client, and has no limit towards the
+ * server.
+ */
 export async function slowLink(target: string, bytesPerSecond: number): Promise<string> {
   const { hostname, port } = new URL(target);
   const sockets = new Set<Socket>();
@@ -15,7 +18,7 @@ export async function slowLink(target: string, bytesPerSecond: number): Promise<
       const slice = upstream.read(Math.min(upstream.readableLength, (bytesPerSecond * SLICE_MS) / 1_000)) as Buffer | null;
       if (slice !== null && slice.length > 0) client.write(slice);
     }, SLICE_MS);
-    // Without a reader of its own the socket would not fetch the first bytes.
+    // Without a listener the socket would not read its first bytes.
     upstream.on('readable', () => {});
     upstream.once('close', () => {
       clearInterval(timer);

@@ -7,7 +7,7 @@ export interface Connection {
 
 const ESTABLISHED = '01';
 
-/** Ports of the TCP connections that a process has, by the books of Linux. */
+/** Returns the ports of the TCP connections that a process has open, from the tables of Linux in /proc. */
 export function connectionsOf(pid: number): readonly Connection[] {
   const inodes = new Set<string>();
   for (const fd of readdirSync(`/proc/${pid}/fd`)) {
@@ -28,7 +28,7 @@ function targetOf(link: string): string {
   try {
     return readlinkSync(link);
   } catch {
-    // It was closed meanwhile.
+    // The process has closed the descriptor since it was listed.
     return '';
   }
 }

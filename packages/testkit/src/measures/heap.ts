@@ -4,9 +4,9 @@ import { runInNewContext } from 'node:vm';
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
 
-/** Bytes of the heap and of buffers that something still holds. */
+/** Returns the bytes of the heap and of array buffers that are still referenced. */
 export async function heldBytes(): Promise<number> {
-  // What ended in this turn of the event loop is let go in the next ones.
+  // Objects of this turn of the event loop are released in the turns after it.
   for (let turn = 0; turn < 3; turn++) {
     await new Promise((resolve) => setImmediate(resolve));
     collect();

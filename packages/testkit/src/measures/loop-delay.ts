@@ -10,17 +10,20 @@ import { PATIENCE_MS } from '../inbox.js';
 const PROBE = fileURLToPath(new URL('../../probes/loop-delay-probe.mjs', import.meta.url));
 
 export interface LoopFigures {
-  /** Lateness of the event loop on the wall clock, in milliseconds. Other processes on the machine add to it. */
+  /** 99th percentile of the lateness of the event loop by the wall clock, in milliseconds. Other processes on the machine add to it. */
   readonly p99Ms: number;
   readonly maxMs: number;
-  /** Processor time of the main thread between two ticks of a 5 ms timer, in milliseconds: how long one turn of the event loop works. */
+  /**
+   * 99th percentile of the main thread's processor time between two ticks of a 5 ms timer, in milliseconds. It is the work of one turn of
+   * the event loop.
+   */
   readonly sliceP99Ms: number;
   readonly sliceMaxMs: number;
 }
 
-/** Measures how late the event loop of an engine process runs, and how long its turns work. */
+/** Measures how late the event loop of an engine process runs, and how much work one turn of it does. */
 export class LoopDelay {
-  /** For the engine. */
+  /** Environment variables for the engine process. */
   readonly env: Readonly<Record<string, string>>;
   readonly #file: string;
 
@@ -31,7 +34,7 @@ export class LoopDelay {
     this.env = { LOOP_DELAY_FILE: this.#file, NODE_OPTIONS: `--import=${PROBE}` };
   }
 
-  /** Since the last call, which began a new measurement. */
+  /** Returns the figures since the last call, and begins a new measurement. */
   async take(pid: number): Promise<LoopFigures> {
     await rm(this.#file, { force: true });
     process.kill(pid, 'SIGUSR2');

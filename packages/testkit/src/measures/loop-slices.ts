@@ -13,16 +13,16 @@ const PROBE = fileURLToPath(new URL('../../probes/loop-slices-probe.mjs', import
 export interface Slices {
   /** The longest run without a turn of the event loop. The kernel counts in steps of up to 4 ms. */
   readonly longestMs: number;
-  /** The ten longest, the longest first. */
+  /** The ten longest runs, in descending order. */
   readonly longest: readonly number[];
   readonly totalMs: number;
-  /** Bytes of the heap and of buffers that are in use; after garbage collection where Node runs with `--expose-gc`. */
+  /** Bytes of the heap and of buffers in use. With `--expose-gc` the figure is taken after a garbage collection. */
   readonly heldBytes: number;
 }
 
-/** Measures how long the main thread of an engine process works without letting its event loop turn. */
+/** Measures how long the main thread of an engine process works without a turn of its event loop. */
 export class LoopSlices {
-  /** Environment of the engine process. */
+  /** Environment variables for the engine process. */
   readonly env: Readonly<Record<string, string>>;
   readonly #file: string;
 

@@ -27,7 +27,7 @@ export function channelPath({ channel_id, access_key, direction }: ChannelRef): 
   return `/ws/channels/${channel_id}?key=${access_key}&dir=${direction}`;
 }
 
-/** One end of a channel, made of a bare WebSocket. */
+/** One end of a channel, as a bare WebSocket. */
 export class ChannelEnd {
   readonly socket: WebSocket;
   readonly inbox = new Inbox<ChannelFrame>();
@@ -40,7 +40,7 @@ export class ChannelEnd {
     socket.on('message', (data, binary) => this.inbox.push({ data: data as Buffer, binary }));
   }
 
-  /** Rejects with `HTTP <status>` when the upgrade is refused. */
+  /** Opens one end of a channel. Rejects with `HTTP <status>` when the engine refuses the upgrade. */
   static open(url: string, ref: ChannelRef, options: ClientOptions = {}): Promise<ChannelEnd> {
     return ChannelEnd.openAt(url + channelPath(ref), options);
   }
@@ -57,7 +57,7 @@ export class ChannelEnd {
     return end;
   }
 
-  /** Resolves when the kernel has taken it: not before the engine reads on. */
+  /** Sends a message. Resolves when the kernel has accepted it, which needs an engine that reads. */
   send(data: Buffer | string): Promise<void> {
     return new Promise((resolve, reject) => this.socket.send(data, (error) => (error == null ? resolve() : reject(error))));
   }
@@ -66,12 +66,12 @@ export class ChannelEnd {
     return this.inbox.take(() => true, 'a message of the channel');
   }
 
-  /** What came, as texts, binary ones marked with `#`. */
+  /** Returns all received messages as texts. Binary ones begin with `#`. */
   texts(): string[] {
     return this.inbox.all.map(({ data, binary }) => (binary ? '#' : '') + data.toString());
   }
 
-  /** A ping and its pong: the engine has read everything before, unless it reads nothing now. */
+  /** Resolves after a ping and its pong: the engine has read all messages before. Never resolves while the engine reads nothing. */
   async settled(): Promise<void> {
     await new Promise<void>((resolve) => {
       this.socket.once('pong', () => resolve());

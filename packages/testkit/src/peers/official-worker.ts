@@ -20,11 +20,11 @@ interface TriggerInput {
   readonly type: string;
   readonly function_id: string;
   readonly config: unknown;
-  /** Versions below 0.9 do not send it. */
+  /** Metadata of the trigger. SDK versions below 0.9 do not send it. */
   readonly metadata?: Record<string, unknown>;
 }
 
-/** One binding of a custom trigger type, as its provider is told of it. */
+/** One binding of a custom trigger type, as its provider receives it. */
 export interface ProvidedTrigger {
   readonly id: string;
   readonly function_id: string;
@@ -36,7 +36,7 @@ interface Provider {
   unregisterTrigger(trigger: ProvidedTrigger): Promise<void>;
 }
 
-/** What a worker gives to createStream; how much of what it answers is left to it. */
+/** A backend that a worker passes to `createStream`. The results are untyped, because tests return wrong ones too. */
 export interface StreamBackend {
   readonly get: (input: ItemInput) => Promise<unknown>;
   readonly set: (input: ItemInput & { readonly data: unknown }) => Promise<unknown>;
@@ -56,16 +56,16 @@ export interface ItemInput extends GroupInput {
 
 type Callback = (functions: readonly object[]) => void;
 
-/** Introspection methods of the SDK itself: each version has some of them, the latest none. */
+/** Introspection methods of the SDK. Each version has some of them, except the latest, which has none. */
 export interface Helpers {
   readonly listFunctions?: () => Promise<readonly object[]>;
   readonly listTriggers?: () => Promise<readonly object[]>;
   readonly listTriggerTypes?: () => Promise<readonly object[]>;
-  /** Answers a function that ends the subscription. */
+  /** Calls `callback` when the list of functions changes. Returns a function that ends the subscription. */
   readonly onFunctionsAvailable?: (callback: Callback) => () => void;
 }
 
-/** What every version offers, whatever it calls it. */
+/** A worker on any version of the official SDK. It offers what all versions have in common, under the same names. */
 export interface OfficialWorker {
   readonly version: SdkVersion;
   readonly helpers: Helpers;
@@ -73,10 +73,10 @@ export interface OfficialWorker {
   registerTrigger(trigger: TriggerInput): Registered;
   registerTriggerType(id: string, provider: Provider): void;
   createStream(name: string, backend: StreamBackend): void;
-  /** Rejects with whatever that version rejects with. Only 0.22.1 sends the metadata. */
+  /** Calls a function. Rejects with the error of that SDK version. Only 0.22.1 sends the metadata. */
   call(id: string, payload: unknown, metadata?: unknown): Promise<unknown>;
   callVoid(id: string, payload: unknown): void;
-  /** The engine has handled every frame sent so far: one connection's frames are processed in order. */
+  /** Resolves when the engine has handled every frame sent so far. The engine handles the frames of one connection in order. */
   settled(): Promise<void>;
   close(): Promise<void>;
 }
@@ -98,7 +98,7 @@ type NewSdk =
 
 type VoidAction = ReturnType<typeof TriggerAction_0_9_0.Void>;
 
-/** 0.2 and 0.3: `trigger(id, data)` and `triggerVoid(id, data)`. */
+/** Wraps versions 0.2 and 0.3, which call functions by `trigger(id, data)` and `triggerVoid(id, data)`. */
 function oldFacade(sdk: OldSdk): Facade {
   return {
     registerFunction: (id, handler) => sdk.registerFunction({ id }, handler),
@@ -108,7 +108,7 @@ function oldFacade(sdk: OldSdk): Facade {
   };
 }
 
-/** Since 0.9: `trigger({ function_id, payload, action })`. */
+/** Wraps versions since 0.9, which call functions by `trigger({ function_id, payload, action })`. */
 function newFacade(sdk: NewSdk, action: VoidAction, registerFunction: Facade['registerFunction']): Facade {
   return {
     registerFunction,
@@ -163,8 +163,8 @@ const OPEN: Readonly<Record<SdkVersion, (url: string, options: Options) => Facad
 };
 
 /**
- * A worker made of an official SDK, connected and known to the engine; shut down when the test ends. Telemetry is off. `probe`: a function
- * that it may call.
+ * Connects a worker on an official SDK. Resolves when the engine has registered it. The worker shuts down when the test ends. Telemetry is
+ * off. `probe` names a function that this worker may call.
  */
 export async function connectOfficial(
   version: SdkVersion,
@@ -182,7 +182,7 @@ export async function connectOfficial(
   let closing: Promise<void> | undefined;
   const close = () => (closing ??= facade.close());
   onTestFinished(close);
-  // The first one waits in the SDK's queue, which is sent before the announcement; the second one comes after both.
+  // The first call may wait in the queue of the SDK, which is sent before the announcement. The second call follows both.
   await settled();
   await settled();
   return { ...facade, version, settled, close };

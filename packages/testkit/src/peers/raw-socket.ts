@@ -8,15 +8,15 @@ export const OPCODE = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, 
 export interface FrameShape {
   readonly opcode?: number;
   readonly fin?: boolean;
-  /** The three reserved bits, 0 to 7. */
+  /** The three reserved bits, from 0 to 7. */
   readonly reserved?: number;
   readonly masked?: boolean;
   readonly payload?: Buffer | string;
-  /** What the header says, whatever the payload has. */
+  /** Length in the header, independent of the length of the payload. */
   readonly claimedBytes?: bigint;
 }
 
-/** A frame as a client sends it, or as none should. */
+/** Builds a WebSocket frame of a client. The fields of `shape` can make it invalid. */
 export function frame(shape: FrameShape = {}): Buffer {
   const payload = Buffer.from(shape.payload ?? '');
   const length = shape.claimedBytes ?? BigInt(payload.length);
@@ -38,27 +38,27 @@ export function frame(shape: FrameShape = {}): Buffer {
   return Buffer.concat([head, mask, payload.map((byte, at) => byte ^ (mask[at % 4] as number))]);
 }
 
-/** How the server ended a connection. */
+/** The way in which the server ended a connection. */
 export interface Ending {
-  /** Of the HTTP answer; `undefined` when there was none. */
+  /** Status of the HTTP response; undefined when there was none. */
   readonly status: number | undefined;
-  /** Of the close frame; `undefined` when there was none. */
+  /** Code of the close frame; undefined when there was none. */
   readonly code: number | undefined;
 }
 
-/** A bare TCP connection that says anything, and understands what a WebSocket server answers. */
+/** A bare TCP connection that sends arbitrary bytes and parses the responses of a WebSocket server. */
 export class RawSocket {
   readonly socket: Socket;
   readonly texts = new Inbox<string>();
-  /** Payloads of the pongs that came. */
+  /** Payloads of the received pongs. */
   readonly pongs = new Inbox<string>();
   readonly ended: Promise<Ending>;
   readonly upgraded: Promise<void>;
-  /** Codes of the Close frames that came. */
+  /** Codes of the received close frames. */
   readonly closes = new Inbox<number>();
-  /** Pings are answered with pongs. */
+  /** Whether the socket answers pings with pongs. */
   answersPings = true;
-  /** Ends the TCP connection when a Close frame comes, as RFC 6455 wants it, or when the server ends its side. */
+  /** Whether the socket ends the TCP connection when it receives a close frame, as RFC 6455 demands, or when the server ends its side. */
   endsAfterClose = true;
   #received: Buffer = Buffer.alloc(0);
   #status: number | undefined;
@@ -87,7 +87,7 @@ export class RawSocket {
     return raw;
   }
 
-  /** Connected and through the handshake. */
+  /** Connects and completes the handshake. */
   static async upgrade(url: string, path = '/'): Promise<RawSocket> {
     const raw = await RawSocket.connect(url);
     raw.write(upgradeHead(path));
@@ -106,7 +106,7 @@ export class RawSocket {
     this.write(frame({ payload: text }));
   }
 
-  /** A ping and its pong: the server has read everything that was written before. */
+  /** Resolves after a ping and its pong: the server has read everything that was written before. */
   async settled(): Promise<void> {
     const mark = randomBytes(8).toString('hex');
     this.write(frame({ opcode: OPCODE.ping, payload: mark }));
@@ -116,14 +116,14 @@ export class RawSocket {
     ]);
   }
 
-  /** Sends a Close frame. */
+  /** Sends a close frame. */
   sendClose(code = 1000): void {
     const payload = Buffer.alloc(2);
     payload.writeUInt16BE(code);
     this.write(frame({ opcode: OPCODE.close, payload }));
   }
 
-  /** What was written goes out, then the connection is closed from this side. */
+  /** Sends the remaining data, then closes the connection from this side. */
   end(): Promise<Ending> {
     this.socket.end();
     return this.ended;
@@ -173,7 +173,7 @@ export class RawSocket {
   }
 }
 
-/** A correct upgrade request, for `path`. */
+/** Returns the head of a correct upgrade request for `path`. */
 export function upgradeHead(path: string, more: readonly string[] = []): string {
   const lines = [
     `GET ${path} HTTP/1.1`,

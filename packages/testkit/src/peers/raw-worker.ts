@@ -5,7 +5,7 @@ import { Inbox } from '../inbox.js';
 
 export type Frame = Readonly<Record<string, unknown>>;
 
-/** Thrown by a function under test: its body goes onto the wire as it is. */
+/** An error that a function under test throws. Its body is sent unchanged. */
 export class WorkerError extends Error {
   readonly body: Frame;
 
@@ -15,7 +15,7 @@ export class WorkerError extends Error {
   }
 }
 
-/** A worker made of a bare WebSocket: it sends exactly what a test says and keeps every frame that comes. */
+/** A worker on a bare WebSocket. It sends exactly what a test passes to it, and keeps every frame that it receives. */
 export class RawWorker {
   readonly socket: WebSocket;
   readonly inbox = new Inbox<Frame>();
@@ -53,14 +53,14 @@ export class RawWorker {
     return this.inbox.take((frame) => frame.type === type && also(frame), `a ${type} frame`);
   }
 
-  /** Sends a call and answers its `invocationresult`. */
+  /** Sends a call and resolves with its `invocationresult`. */
   async call(functionId: string, data: unknown, more: Frame = {}): Promise<Frame> {
     const id = randomUUID();
     this.send({ type: 'invokefunction', invocation_id: id, function_id: functionId, data, ...more });
     return this.take('invocationresult', (frame) => frame.invocation_id === id);
   }
 
-  /** The result of a call that must succeed. */
+  /** Resolves with the result of a call that must succeed. */
   async result(functionId: string, data: unknown): Promise<unknown> {
     const answer = await this.call(functionId, data);
     if (answer.error !== undefined) throw new Error(`${functionId} failed: ${JSON.stringify(answer.error)}`);
@@ -72,14 +72,17 @@ export class RawWorker {
     return (answer.error as { code?: unknown } | undefined)?.code;
   }
 
-  /** Registers a function and answers calls of it; a thrown `WorkerError` becomes the error. Waits until the engine has processed it. */
+  /**
+   * Registers a function and answers calls of it. A `WorkerError` that the handler throws becomes the error of the call. Resolves when the
+   * engine has handled the registration.
+   */
   async serve(id: string, handler: (data: unknown, frame: Frame) => unknown, more: Frame = {}): Promise<void> {
     this.#handlers.set(id, handler);
     this.send({ type: 'registerfunction', id, ...more });
     await this.settled();
   }
 
-  /** Binds a trigger; waits until the engine has processed it. */
+  /** Binds a trigger and resolves with its id when the engine has handled the registration. */
   async bind(type: string, functionId: string, config?: unknown, more: Frame = {}): Promise<string> {
     const id = randomUUID();
     this.send({ type: 'registertrigger', id, trigger_type: type, function_id: functionId, config, ...more });
@@ -87,7 +90,7 @@ export class RawWorker {
     return id;
   }
 
-  /** The engine has handled every frame sent so far: they are processed in order. */
+  /** Resolves when the engine has handled every frame sent so far, because it handles them in order. */
   async settled(): Promise<void> {
     await this.call('engine::health::check', {});
   }
@@ -102,7 +105,7 @@ export class RawWorker {
     await this.closed;
   }
 
-  /** Drops the connection and waits until the engine has told `observer` that this worker is gone. */
+  /** Drops the connection. Resolves when the engine has notified `observer` that this worker is disconnected. */
   async closeSeenBy(observer: RawWorker): Promise<void> {
     const id = await this.workerId();
     await observer.serve('test::workers-changed', () => undefined);

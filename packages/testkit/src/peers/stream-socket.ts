@@ -16,11 +16,11 @@ export interface StreamFrame {
   readonly reason?: string;
   readonly part?: number;
   readonly last?: boolean;
-  /** Of a control frame, which has no `event`. */
+  /** Payload of a control frame, which has no `event`. */
   readonly data?: Readonly<Record<string, unknown>>;
 }
 
-/** A stream client made of a bare WebSocket. */
+/** A stream client on a bare WebSocket. */
 export class StreamSocket {
   readonly socket: WebSocket;
   readonly inbox = new Inbox<StreamFrame>();
@@ -33,7 +33,7 @@ export class StreamSocket {
     socket.on('message', (data) => this.inbox.push(JSON.parse((data as Buffer).toString()) as StreamFrame));
   }
 
-  /** Rejects with `HTTP <status>` when the upgrade is refused. */
+  /** Opens a connection. Rejects with `HTTP <status>` when the engine refuses the upgrade. */
   static async open(url: string, protocols: string[] = [], options: ClientOptions = {}): Promise<StreamSocket> {
     const socket = new WebSocket(url, protocols, { perMessageDeflate: false, ...options });
     const client = new StreamSocket(socket);
@@ -54,12 +54,12 @@ export class StreamSocket {
     this.send({ type: 'join', data: { subscriptionId, streamName, groupId, ...(id === undefined ? {} : { id }) } });
   }
 
-  /** As a client that knows positions; `since` is where it stands. */
+  /** Joins as a position-aware client. `since` is its last position. */
   joinWithPositions(subscriptionId: string, streamName: string, groupId: string, more: { id?: string; since?: string } = {}): void {
     this.send({ type: 'join', data: { subscriptionId, streamName, groupId, positions: true, ...more } });
   }
 
-  /** The next control frame of a type. */
+  /** Resolves with the data of the next control frame of this type. */
   async takeControl(type: string): Promise<Readonly<Record<string, unknown>>> {
     const frame = await this.inbox.take((candidate) => candidate.type === type, `a ${type} frame`);
     return frame.data ?? {};
@@ -77,7 +77,7 @@ export class StreamSocket {
     return this.inbox.all.map((frame) => frame.event.type);
   }
 
-  /** A ping and its pong: everything that the engine wrote before has arrived. */
+  /** Resolves after a ping and its pong: everything that the engine sent before has arrived. */
   async settled(): Promise<void> {
     await new Promise<void>((resolve) => {
       this.socket.once('pong', () => resolve());

@@ -2,15 +2,15 @@ import { freePort, RedisServer } from './redis-server.js';
 
 const SLOTS = 16_384;
 const SETTLE_MS = 30_000;
-const LOOK_MS = 20;
-/** A server is given up by the others after so long, in milliseconds. */
+const POLL_MS = 20;
+/** Milliseconds without an answer after which the other nodes treat a node as failed. */
 const NODE_TIMEOUT_MS = '1000';
 const OPTIONS = [
   '--cluster-enabled',
   'yes',
   '--cluster-node-timeout',
   NODE_TIMEOUT_MS,
-  // What one server had is unavailable while it is gone, and nothing else.
+  // While one primary is down, only its slots are unavailable.
   '--cluster-require-full-coverage',
   'no',
   '--cluster-config-file',
@@ -19,13 +19,13 @@ const OPTIONS = [
   '',
 ];
 
-/** A Redis Cluster of its own on loopback: primaries that share all slots, and as many replicas as asked for. */
+/** A Redis Cluster of its own on loopback. Its primaries share all slots, and it may have replicas. */
 export class RedisCluster {
   readonly #primaries: RedisServer[];
-  /** Each follows the primary of the same index. */
+  /** Replicas of the primaries. Each follows the primary of the same index. */
   readonly #replicas: RedisServer[];
 
-  /** Where the first one talks to the others. */
+  /** Port on which the first node talks to the other nodes. */
   readonly #bus: number;
 
   private constructor(servers: readonly RedisServer[], size: number, bus: number) {
@@ -34,13 +34,13 @@ export class RedisCluster {
     this.#bus = bus;
   }
 
-  /** Resolves when every node says that all is well. `options`: of each redis-server. */
+  /** Starts the nodes with these options of redis-server. Resolves when every node reports that the cluster works. */
   static async start(size: number, replicas = 0, options: readonly string[] = ['--appendonly', 'no']): Promise<RedisCluster> {
     const all: RedisServer[] = [];
     const buses: number[] = [];
     try {
       for (let node = 0; node < size + replicas; node++) {
-        // By default it is 10,000 above the other port, which may be too high.
+        // By default the bus port is 10,000 above the other port, which may be too high for a port.
         const bus = await freePort();
         buses.push(bus);
         all.push(await RedisServer.start([...OPTIONS, '--cluster-port', String(bus), ...options]));
@@ -66,14 +66,14 @@ export class RedisCluster {
     return [...this.primaries, ...this.replicas];
   }
 
-  /** Each as `host:port`. */
+  /** Addresses of all nodes, each as `host:port`. */
   get nodes(): readonly string[] {
     return this.servers.map(({ port }) => `127.0.0.1:${port}`);
   }
 
-  /** Its primary now, by the words of a node that is there. */
-  primaryOf(slot: number, asked = this.primaries[0]): RedisServer | undefined {
-    const line = (asked?.command('CLUSTER', 'NODES') ?? '').split('\n').find((each) => {
+  /** Returns the current primary of a slot, as a running node reports it. */
+  primaryOf(slot: number, node = this.primaries[0]): RedisServer | undefined {
+    const line = (node?.command('CLUSTER', 'NODES') ?? '').split('\n').find((each) => {
       const ranges = each.split(' ').slice(8);
       return ranges.some((range) => {
         const [from = '', through = from] = range.split('-');
@@ -83,7 +83,7 @@ export class RedisCluster {
     return this.servers.find(({ port }) => line?.includes(`:${port}@`));
   }
 
-  /** Moves a slot with all its keys. */
+  /** Moves a slot with all its keys to another primary. */
   moveSlot(slot: number, from: RedisServer, to: RedisServer): void {
     const [source, target] = [idOf(from), idOf(to)];
     to.command('CLUSTER', 'SETSLOT', String(slot), 'IMPORTING', source);
@@ -96,7 +96,10 @@ export class RedisCluster {
     for (const server of [to, from]) server.command('CLUSTER', 'SETSLOT', String(slot), 'NODE', target);
   }
 
-  /** Its replica takes its place, although it is there: what it acknowledged last may be gone. Resolves when it follows the new one. */
+  /**
+   * Promotes the replica of a primary that still runs. The last acknowledged writes of the old primary may be lost. Resolves when the old
+   * primary follows the new one.
+   */
   async failOver(primary: RedisServer): Promise<void> {
     const index = this.#primaries.indexOf(primary);
     const replica = this.#replicas[index];
@@ -108,13 +111,15 @@ export class RedisCluster {
     [this.#primaries[index], this.#replicas[index]] = [replica, primary];
   }
 
-  /** Until a node says so. Other servers have no event to wait for. */
-  async until(server: RedisServer, what: readonly string[], told: string): Promise<void> {
+  /**
+   * Polls a node until its answer to the command contains `expected`. Rejects when that takes too long. A cluster has no event to await.
+   */
+  async until(server: RedisServer, what: readonly string[], expected: string): Promise<void> {
     for (const end = performance.now() + SETTLE_MS; ; ) {
       const info = server.command(...what);
-      if (info.includes(told)) return;
+      if (info.includes(expected)) return;
       if (performance.now() > end) throw new Error(`the cluster does not settle:\n${info}`);
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   }
 
@@ -135,7 +140,7 @@ export class RedisCluster {
     for (const server of this.servers) await this.until(server, info, `cluster_known_nodes:${this.servers.length}`);
     for (const [index, server] of this.replicas.entries()) server.command('CLUSTER', 'REPLICATE', idOf(this.primaries[index] ?? first));
     for (const server of this.servers) await this.until(server, info, 'cluster_state:ok');
-    // One that never had anything can take nobody's place.
+    // A replica without data cannot be promoted.
     for (const server of this.replicas) await this.until(server, ['INFO', 'replication'], 'master_link_status:up');
   }
 }

@@ -9,18 +9,18 @@ import { type StreamFrame, StreamSocket } from '../peers/stream-socket.js';
 export const ROOM = { stream_name: 'chat', group_id: 'room' };
 export const ROOM_PATH = '/stream/chat/room';
 
-/** Where an engine finds its Redis. */
+/** The Redis that an engine uses. */
 export interface Where {
   readonly url: string;
   readonly servers?: Exclude<RedisStoreOptions['servers'], { kind: 'single' }>;
 }
 
-/** An engine over a Redis, and a worker at it. */
+/** An engine over a Redis, and a worker that is connected to it. */
 export interface Node {
   readonly streamUrl: string;
   readonly worker: RawWorker;
   readonly set: (item_id: string, data?: unknown) => Promise<unknown>;
-  /** The code of its failure. */
+  /** Sets an item. Resolves with the error code when the call fails. */
   readonly trySet: (item_id: string, data?: unknown) => Promise<unknown>;
   readonly stop: () => Promise<void>;
 }
@@ -45,7 +45,7 @@ export async function startNode({ url, servers }: Where, keyPrefix: string, comm
   return { streamUrl, worker, set, trySet, stop };
 }
 
-/** Two that share everything. */
+/** Starts two engines that share one Redis. */
 export async function startPair(where: Where): Promise<readonly [Node, Node]> {
   const prefix = `test-${randomUUID()}`;
   return [await startNode(where, prefix), await startNode(where, prefix)];
@@ -61,7 +61,7 @@ export async function watchRoom({ streamUrl }: { readonly streamUrl: string }): 
   return client;
 }
 
-/** What a trigger gives to its function. */
+/** Input of a function that a trigger calls. */
 export interface Fired {
   readonly id?: string | null;
   readonly event?: { readonly data?: { readonly n?: number } };
@@ -70,7 +70,7 @@ export interface Fired {
 
 export const numberOf = ({ event }: Fired) => event?.data?.n;
 
-/** What a new function of the worker gets by a trigger of that kind. */
+/** Binds a new function of the worker to a trigger. Returns the inbox of its inputs. */
 export async function bound(worker: RawWorker, type: string, config: Record<string, unknown>): Promise<Inbox<Fired>> {
   const events = new Inbox<Fired>();
   const id = `app::fired-${randomUUID()}`;
@@ -79,15 +79,18 @@ export async function bound(worker: RawWorker, type: string, config: Record<stri
   return events;
 }
 
-/** Whether a change that comes through `a` has reached a trigger at `b`. */
+/**
+ * Changes an item through `a`, then through `b`. Resolves with undefined if a trigger at `b` received both changes, otherwise with an error
+ * code.
+ */
 export async function seenBy(events: Inbox<Fired>, a: Node, b: Node): Promise<string | undefined> {
   await a.set('probe');
-  // Behind it on the way of the trigger.
+  // The trigger receives this change after the first one, so the first one is missing if only one arrives.
   await b.set('probe');
   return events.all.length > 1 ? undefined : 'STORE_UNAVAILABLE';
 }
 
-/** As a client would: until it works. What fails meanwhile is unavailable, and nothing else. */
+/** Retries a call until it succeeds, as a client does. Fails if an attempt fails with another code than unavailable. */
 export async function again(call: () => Promise<unknown>): Promise<void> {
   for (let code = await call(); code !== undefined; code = await call()) expect(code).toBe('STORE_UNAVAILABLE');
 }

@@ -6,12 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-/** Of a server, and of a sentinel. */
+/** Line that a server or a sentinel prints when it is ready. */
 const READY = /Ready to accept connections|\+monitor master/;
 const SENTINEL_FILE = 'sentinel.conf';
 const READY_MS = 20_000;
 
-/** A Redis of its own on loopback, with a directory of its own. */
+/** A Redis server of its own on loopback, with a directory of its own. */
 export class RedisServer {
   readonly port: number;
   readonly #directory = mkdtempSync(join(tmpdir(), 'rivulet-redis-'));
@@ -23,7 +23,10 @@ export class RedisServer {
     this.#options = options;
   }
 
-  /** `options`: of redis-server. By default it keeps nothing on disk. `dump`: what it loads, as another one has saved it. */
+  /**
+   * Starts a server with these options of redis-server. By default it stores nothing on disk. `dump` is a snapshot of another server, which
+   * this one loads.
+   */
   static async start(options: readonly string[] = ['--save', '', '--appendonly', 'no'], dump?: Buffer): Promise<RedisServer> {
     const server = new RedisServer(await freePort(), options);
     if (dump !== undefined) writeFileSync(join(server.#directory, 'dump.rdb'), dump);
@@ -31,7 +34,7 @@ export class RedisServer {
     return server;
   }
 
-  /** A sentinel that watches this server under that name; `quorum` of them must agree. */
+  /** Starts a sentinel that watches the server `of` under this name. A failover needs the agreement of `quorum` sentinels. */
   static async startSentinel(of: RedisServer, name: string, quorum: number): Promise<RedisServer> {
     const sentinel = new RedisServer(await freePort(), ['--sentinel']);
     const lines = [
@@ -39,7 +42,7 @@ export class RedisServer {
       `sentinel down-after-milliseconds ${name} 500`,
       `sentinel failover-timeout ${name} 2000`,
     ];
-    // It writes what it learns into this file.
+    // The sentinel stores its own state in this file.
     writeFileSync(join(sentinel.#directory, SENTINEL_FILE), `${lines.join('\n')}\n`);
     await sentinel.start();
     return sentinel;
@@ -55,20 +58,20 @@ export class RedisServer {
     return pid;
   }
 
-  /** Again, on the same port and directory. */
+  /** Starts the server again, on the same port and directory. */
   async start(): Promise<void> {
     const where = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.#directory, '--daemonize', 'no'];
     const file = this.#options.includes('--sentinel') ? [join(this.#directory, SENTINEL_FILE)] : [];
     const child = spawn('redis-server', [...file, ...where, ...this.#options], { stdio: ['ignore', 'pipe', 'inherit'] });
     this.#child = child;
     const lines = createInterface({ input: child.stdout });
-    const told: string[] = [];
+    const output: string[] = [];
     await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`redis-server is not ready:\n${told.join('\n')}`)), READY_MS);
+      const timer = setTimeout(() => reject(new Error(`redis-server is not ready:\n${output.join('\n')}`)), READY_MS);
       child.once('error', reject);
-      child.once('exit', (code) => reject(new Error(`redis-server ended with ${code}:\n${told.join('\n')}`)));
+      child.once('exit', (code) => reject(new Error(`redis-server ended with ${code}:\n${output.join('\n')}`)));
       lines.on('line', (line) => {
-        told.push(line);
+        output.push(line);
         if (!READY.test(line)) return;
         clearTimeout(timer);
         resolve();
@@ -76,7 +79,7 @@ export class RedisServer {
     });
   }
 
-  /** Default: SIGKILL. */
+  /** Ends the server and resolves when the process has ended. */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
@@ -87,7 +90,7 @@ export class RedisServer {
     await ended;
   }
 
-  /** Through redis-cli, which comes with the server. */
+  /** Runs a command through redis-cli, which is installed with the server. */
   command(...words: readonly string[]): string {
     return execFileSync('redis-cli', ['-p', String(this.port), ...words], { encoding: 'utf8' }).trim();
   }

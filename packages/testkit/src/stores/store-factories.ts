@@ -15,7 +15,7 @@ import {
 
 const WEEK = 7 * 86_400_000;
 
-/** `monotonic`: default the real one. */
+/** Creates memory stores. `monotonic` replaces the monotonic clock. */
 export function memoryFactory(monotonic = () => performance.now()): StoreFactory {
   const create = (now: () => number) => Promise.resolve(createMemoryStore({ clock: { now, monotonic }, tombstoneRetentionMs: WEEK }));
   return { persistent: false, create, reopen: create, dispose: () => Promise.resolve() };
@@ -49,7 +49,7 @@ export function lmdbFactory(
   };
 }
 
-/** Each store that it creates has keys of its own. */
+/** Creates stores over one Redis. Each store has keys of its own. */
 export function redisFactory(
   { url, servers }: Pick<RedisStoreOptions, 'url' | 'servers'>,
   monotonic = () => performance.now(),
@@ -78,7 +78,7 @@ export function redisFactory(
   };
 }
 
-/** Deletes the items whose time has come, as the timer of a store of the engine does. */
+/** Deletes the expired items of a store of the engine, as its timer does. */
 export async function expireNow(store: StreamStore): Promise<void> {
   if (!('expireNow' in store) || typeof store.expireNow !== 'function') throw new Error('not a store of the engine');
   await (store.expireNow as () => Promise<void>).call(store);
