@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { ShownItem } from './history/op.js';
 
-/** States up to this size are recorded with their items, so that a report can say what differs. */
+/** Largest state that a history records with all its items, so that a report can show the difference. */
 const SHOWN_ITEMS = 64;
 
-/** What a history says of a state: how many items, in their order, and what they are. */
+/** Describes a state for a history: the number of items, a hash of all items in their order, and the items of a small state. */
 export function describeState(items: readonly ShownItem[]): {
   readonly n: number;
   readonly hash: string;

@@ -1,7 +1,7 @@
 import { type Bug, bug, onceIn } from './bug.js';
 
 export const ACCESS_BUGS: readonly Bug[] = [
-  bug('allow-on-throw', 'I11', 'who can not be decided about is let in', () => {
+  bug('allow-on-throw', 'I11', 'a subscription is allowed although its join function failed', () => {
     const strikes = onceIn(2);
     return {
       triggers: (triggers) => {
@@ -14,7 +14,7 @@ export const ACCESS_BUGS: readonly Bug[] = [
       },
     };
   }),
-  bug('leave-not-fired', 'I12', 'a leave is not told', () => {
+  bug('leave-not-fired', 'I12', 'the leave function is not called', () => {
     const strikes = onceIn(3);
     return {
       triggers: (triggers) => {
@@ -26,7 +26,7 @@ export const ACCESS_BUGS: readonly Bug[] = [
       },
     };
   }),
-  bug('leave-fired-twice', 'I12', 'a leave is told twice', () => {
+  bug('leave-fired-twice', 'I12', 'the leave function is called twice', () => {
     const strikes = onceIn(3);
     return {
       triggers: (triggers) => {

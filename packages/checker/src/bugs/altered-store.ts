@@ -13,7 +13,7 @@ import type {
 } from '@rivulet/engine/stores';
 import type { Position } from '@rivulet/protocol';
 
-/** A store that passes everything on; a bug overrides what it gets wrong. */
+/** A store that passes every call on to another one. A bug overrides the method that it breaks. */
 export class AlteredStore implements StreamStore {
   protected readonly inner: StreamStore;
 

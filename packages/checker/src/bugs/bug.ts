@@ -1,13 +1,13 @@
 import type { InvariantId } from '../invariants/invariant.js';
 import { type Faults, NO_FAULTS } from '../simulation/faults.js';
 
-/** Something that an engine could do wrong, put in the place of what it does right. The engine holds no line of it. */
+/** A deliberate bug. It replaces correct behaviour during a simulation, and the engine contains none of its code. */
 export interface Bug {
   readonly id: string;
   readonly says: string;
-  /** The invariant whose matter it is; others may find it too. */
+  /** The invariant that the bug violates first of all. Others may find it too. */
   readonly breaks: InvariantId;
-  /** Made anew for each run, so that nothing of one run is left in the next. */
+  /** Makes new faults for each run, so that no state of one run stays for the next. */
   make(): Faults;
 }
 
@@ -15,7 +15,7 @@ export function bug(id: string, breaks: InvariantId, says: string, make: () => P
   return { id, breaks, says, make: () => ({ ...NO_FAULTS, ...make() }) };
 }
 
-/** True once in so many calls: bugs that always strike are found by anybody. */
+/** Returns a function that is true once in `count` calls. A bug that occurs each time would be too easy to find. */
 export function onceIn(count: number): () => boolean {
   let calls = 0;
   return () => ++calls % count === 0;

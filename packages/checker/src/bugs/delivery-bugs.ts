@@ -3,7 +3,7 @@ import { type Bug, bug, onceIn } from './bug.js';
 
 type Methods<T> = { [K in keyof T]: T[K] extends (...args: never[]) => unknown ? K : never }[keyof T];
 
-/** Replaces a method of a class for the time of a run. */
+/** Replaces a method of a class. Returns a function that restores the original. */
 function replaced<T extends object, K extends Methods<T> & string>(prototype: T, name: K, make: (original: T[K]) => T[K]): () => void {
   const original = prototype[name];
   Object.defineProperty(prototype, name, { value: make(original), configurable: true, writable: true });
@@ -12,7 +12,7 @@ function replaced<T extends object, K extends Methods<T> & string>(prototype: T,
   };
 }
 
-/** The same with a getter. */
+/** Replaces a getter of a class. Returns a function that restores the original. */
 function replacedGetter(prototype: object, name: string, get: () => unknown): () => void {
   const original = Object.getOwnPropertyDescriptor(prototype, name);
   Object.defineProperty(prototype, name, { get, configurable: true });
@@ -22,7 +22,7 @@ function replacedGetter(prototype: object, name: string, get: () => unknown): ()
 }
 
 export const DELIVERY_BUGS: readonly Bug[] = [
-  bug('skip-one-on-resume', 'I4', 'who catches up misses the first change after its cursor', () => {
+  bug('skip-one-on-resume', 'I4', 'a resumed subscription misses the first change after its cursor', () => {
     const strikes = onceIn(5);
     return {
       install: () =>
@@ -53,10 +53,10 @@ export const DELIVERY_BUGS: readonly Bug[] = [
         ),
     };
   }),
-  bug('served-below-the-log', 'I4', 'a cursor that the log no longer reaches is served from it', () => ({
+  bug('served-below-the-log', 'I4', 'a cursor below the log is served from the log', () => ({
     install: () => replacedGetter(GroupLog.prototype, 'base', () => 0),
   })),
-  bug('filter-drops-frames', 'I4', 'the filter of items drops changes of some', () => ({
+  bug('filter-drops-frames', 'I4', 'the item filter drops some changes', () => ({
     install: () =>
       replaced(
         Subscription.prototype,
@@ -67,7 +67,7 @@ export const DELIVERY_BUGS: readonly Bug[] = [
           },
       ),
   })),
-  bug('laggard-skipped', 'I4', 'a reader that lags goes on at the head', () => ({
+  bug('laggard-skipped', 'I4', 'a slow reader continues at the newest offset', () => ({
     install: () =>
       replaced(
         GroupFanout.prototype,
@@ -79,23 +79,23 @@ export const DELIVERY_BUGS: readonly Bug[] = [
           },
       ),
   })),
-  bug('caught-up-before-it-is-sent', 'I4', 'who was out of setAvailable is told of a position before what was missed is sent', () => ({
+  bug('caught-up-before-it-is-sent', 'I4', 'after an outage a position is sent before the missed changes', () => ({
     install: () =>
       replaced(
         Hub.prototype,
         'setAvailable',
         (setAvailable) =>
-          function hasty(this: Hub, ref, reachable) {
+          function hasty(this: Hub, ref, available) {
             this.flush = () => {};
-            setAvailable.call(this, ref, reachable);
+            setAvailable.call(this, ref, available);
             Reflect.deleteProperty(this, 'flush');
           },
       ),
   })),
-  bug('drain-not-heard', 'I13', 'a reader that lags is not served when it drains', () => ({
+  bug('drain-not-heard', 'I13', 'a slow reader gets nothing when its socket drains', () => ({
     install: () => replaced(StreamSession.prototype, 'onDrain', () => function deaf() {}),
   })),
-  bug('last-flush-forgotten', 'I13', 'now and then the end of a turn hands nothing over', () => {
+  bug('last-flush-forgotten', 'I13', 'sometimes a turn of the loop ends without a flush', () => {
     const strikes = onceIn(6);
     return {
       install: () =>

@@ -7,19 +7,19 @@ import { DELIVERY_BUGS } from './delivery-bugs.js';
 import { STORE_BUGS } from './store-bugs.js';
 import { WIRE_BUGS } from './wire-bugs.js';
 
-/** Every deliberate bug. */
+/** All deliberate bugs. */
 export const BUGS: readonly Bug[] = [...STORE_BUGS, ...DELIVERY_BUGS, ...WIRE_BUGS, ...ACCESS_BUGS];
 
 export interface Hunted {
   readonly bug: Bug;
-  /** The first seed that shows it; `undefined`: none of those that were tried. */
+  /** The first seed that shows the bug; undefined if no seed of the run does. */
   readonly seed: number | undefined;
-  /** Invariants that found it in that seed. */
+  /** Invariants that found the bug in that seed. */
   readonly caughtBy: readonly InvariantId[];
   readonly first: Violation | undefined;
 }
 
-/** Runs seeds with the bug in place until the checker finds it. */
+/** Runs seeds with the bug until the checker finds it. */
 export async function hunt(bug: Bug, seeds: Iterable<number>): Promise<Hunted> {
   for (const seed of seeds) {
     const { ops } = await simulate(seed, bug.make());

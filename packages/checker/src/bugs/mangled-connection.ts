@@ -2,10 +2,10 @@ import type { Connection } from '@rivulet/engine/parts';
 import type { CloseName } from '@rivulet/protocol';
 import { FrameReader } from '../client/frame-reader.js';
 
-/** What becomes of one message on its way to the socket: itself, nothing, or others. */
+/** Maps one outgoing message to the messages that the socket gets: the same one, none, or others. */
 export type Mangle = (text: string) => readonly string[];
 
-/** A connection that passes on what `mangle` makes of each message. Messages in fragments are held until they are whole. */
+/** A connection that sends the messages that `mangle` returns. It collects the fragments of a message first. */
 export class MangledConnection implements Connection {
   readonly #inner: Connection;
   readonly #frames: FrameReader;

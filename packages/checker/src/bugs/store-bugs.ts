@@ -43,7 +43,7 @@ class ShowsFailed extends SimStore {
   }
 }
 
-/** Answers a write that never was. */
+/** Acknowledges a write that it does not apply. */
 class AcksNothing extends AlteredStore {
   readonly #strikes = onceIn(15);
 
@@ -83,7 +83,7 @@ function earlier(result: WriteResult): WriteResult {
   };
 }
 
-/** The writes of a batch take effect one by one. */
+/** Applies the writes of a batch one by one. */
 class TearsBatches extends AlteredStore {
   override async write(write: Write): Promise<WriteResult> {
     if (!write.batch) return super.write(write);
@@ -135,7 +135,7 @@ class AltersChanges extends AlteredStore {
   }
 }
 
-/** Answers positions of whoever asks by the newest, whatever the epoch that they are of. */
+/** Answers a position of any epoch as if it were of the newest epoch. */
 class ForgivesEpochs extends AlteredStore {
   override async changes(ref: GroupRef, since: Position): Promise<Changes> {
     const changes = await super.changes(ref, since);
@@ -145,7 +145,7 @@ class ForgivesEpochs extends AlteredStore {
   }
 }
 
-/** Forgets which deletes it knows: what is below the floor is answered as if nothing had been deleted. */
+/** Forgets its deletes. A position below its floor gets the answer that no item was deleted. */
 class ForgetsFloor extends AlteredStore {
   override async changes(ref: GroupRef, since: Position): Promise<Changes> {
     const changes = await super.changes(ref, since);
@@ -155,7 +155,7 @@ class ForgetsFloor extends AlteredStore {
   }
 }
 
-/** The watch of a group begins only after the snapshot: what is committed in between is never reported. */
+/** Begins to watch a group only after the snapshot, so that it never reports the commits in between. */
 class WatchesLate extends AlteredStore {
   readonly #missed = new Map<string, number>();
 
@@ -182,7 +182,7 @@ function shifted({ position }: Snapshot, by: number): Partial<Snapshot> {
   return { position: { ...position, offset: Math.max(0, position.offset + by) } };
 }
 
-/** After each start it counts from a little further back. */
+/** Continues after each start with offsets that it has already used. */
 function reusing(): (store: StreamStore) => StreamStore {
   let starts = 0;
   return (store) => {
@@ -204,19 +204,19 @@ export const STORE_BUGS: readonly Bug[] = [
     simStore: (parts) => new AcksEarly(parts),
   })),
   bug('show-before-durable', 'I10', 'a change is shown before it is on the disk', () => ({ simStore: (parts) => new ShowsEarly(parts) })),
-  bug('failed-write-visible', 'I9', 'a write that failed is carried out all the same', () => ({
+  bug('failed-write-visible', 'I9', 'a failed write is applied', () => ({
     simStore: (parts) => new ShowsFailed(parts),
   })),
-  bug('ack-without-write', 'I1', 'a write is acknowledged and never made', () => ({ store: (store) => new AcksNothing(store) })),
+  bug('ack-without-write', 'I1', 'a write is acknowledged and not applied', () => ({ store: (store) => new AcksNothing(store) })),
   bug('answer-of-another-write', 'I3', 'a write is answered with the offset of an earlier one', () => {
     const strikes = onceIn(6);
     return { store: (store) => new AltersWrites(store, { after: (result) => (strikes() ? earlier(result) : result) }) };
   }),
-  bug('key-forgotten', 'I6', 'a write under a key that was used takes effect again', () => ({
+  bug('key-forgotten', 'I6', 'a write under a used idempotency key is applied again', () => ({
     store: (store) => new AltersWrites(store, { before: (write) => ({ ...write, once: undefined }) }),
   })),
-  bug('batch-torn', 'I7', 'the writes of a batch take effect one by one', () => ({ store: (store) => new TearsBatches(store) })),
-  bug('offsets-reused-after-crash', 'I2', 'after a crash offsets are given again', () => ({ store: reusing() })),
+  bug('batch-torn', 'I7', 'the writes of a batch are applied one by one', () => ({ store: (store) => new TearsBatches(store) })),
+  bug('offsets-reused-after-crash', 'I2', 'offsets are used again after a crash', () => ({ store: reusing() })),
   bug('last-offset-again-as-new', 'I6', 'a change is published again under the next offset', () => {
     const strikes = onceIn(9);
     const again = (commit: Commit) => ({
@@ -230,7 +230,7 @@ export const STORE_BUGS: readonly Bug[] = [
     let now = 2_000_000_000_000;
     return { store: (store) => new AltersReports(store, (commit) => [{ ...commit, timestamp: now-- }]) };
   }),
-  bug('update-told-as-create', 'I2', 'an update is published as a creation', () => ({
+  bug('update-as-create', 'I2', 'an update is published as a creation', () => ({
     store: (store) => new AltersReports(store, (commit) => [commit.effect === 'update' ? { ...commit, effect: 'create' } : commit]),
   })),
   bug('snapshot-stamped-late', 'I7', 'a snapshot is stamped with a later offset than its content', () => ({
@@ -246,22 +246,22 @@ export const STORE_BUGS: readonly Bug[] = [
     store: (store) =>
       new AltersSnapshots(store, (snapshot) => ({ chunks: () => mapped(snapshot.chunks(), (chunk) => [...chunk].reverse()) })),
   })),
-  bug('tombstones-lost-in-changes', 'I7', 'changes leave out what was deleted', () => ({
+  bug('tombstones-lost-in-changes', 'I7', 'compacted changes leave out deletes', () => ({
     store: (store) => new AltersChanges(store, (entries) => entries.filter(({ kind }) => kind === 'item')),
   })),
-  bug('changes-miss-newest', 'I7', 'changes leave out the newest entry', () => ({
+  bug('changes-miss-newest', 'I7', 'compacted changes leave out the newest entry', () => ({
     store: (store) => new AltersChanges(store, (entries) => entries.slice(0, -1)),
   })),
-  bug('changes-as-created-now', 'I7', 'changes say of each item that it was created when it changed', () => ({
+  bug('changes-as-created-now', 'I7', 'compacted changes give the last change of an item as its creation', () => ({
     store: (store) => new AltersChanges(store, (entries) => entries.map((entry) => ({ ...entry, created: entry.changed }))),
   })),
-  bug('snapshot-before-watch', 'I8', 'a group is watched only after its snapshot was read', () => ({
+  bug('snapshot-before-watch', 'I8', 'the watch of a group begins after its snapshot', () => ({
     store: (store) => new WatchesLate(store),
   })),
   bug('foreign-epoch-accepted', 'I4', 'a position of another epoch is served as if it were of this one', () => ({
     store: (store) => new ForgivesEpochs(store),
   })),
-  bug('floor-ignored', 'I7', 'a position below the tombstones is answered with changes', () => ({
+  bug('floor-ignored', 'I7', 'a position below the oldest tombstone is answered with changes', () => ({
     store: (store) => new ForgetsFloor(store),
   })),
 ];

@@ -2,14 +2,14 @@ import { isJsonObject, type JsonObject } from '@rivulet/protocol';
 import { type Bug, bug, onceIn } from './bug.js';
 import { type Mangle, MangledConnection } from './mangled-connection.js';
 
-/** What is wrong between a stream session and its socket. */
+/** Alters the messages between a stream session and its socket. */
 function onStreams(
   make: () => Mangle,
 ): () => { connection: (connection: ConstructorParameters<typeof MangledConnection>[0]) => MangledConnection } {
   return () => ({ connection: (connection) => new MangledConnection(connection, make()) });
 }
 
-/** The same between a worker session and its socket. */
+/** Alters the messages between a worker session and its socket. */
 function onWorkers(
   make: () => Mangle,
 ): () => { workerConnection: (connection: ConstructorParameters<typeof MangledConnection>[0]) => MangledConnection } {
@@ -24,7 +24,7 @@ function kindOf(frame: unknown): string {
 
 const CHANGES = new Set(['create', 'update', 'delete', 'event']);
 
-/** Alters some of the frames of a kind. */
+/** Alters one in `every` frames of these kinds. */
 function altering(kinds: ReadonlySet<string>, every: number, alter: (frame: JsonObject) => unknown): () => Mangle {
   return () => {
     const strikes = onceIn(every);
@@ -37,7 +37,7 @@ function altering(kinds: ReadonlySet<string>, every: number, alter: (frame: Json
   };
 }
 
-/** One frame in so many waits until the next has gone. */
+/** Holds one frame back from time to time, and sends it after the next one. */
 function swapping(): Mangle {
   const strikes = onceIn(7);
   let held: string | undefined;
@@ -60,7 +60,7 @@ function withValue(frame: JsonObject, v: string): unknown {
     : frame;
 }
 
-/** Some messages of workers come twice. */
+/** Sends some messages of workers twice. */
 function doubling(type: string): () => Mangle {
   return () => {
     const strikes = onceIn(2);
@@ -77,7 +77,7 @@ export const WIRE_BUGS: readonly Bug[] = [
     'one subscriber is shown another value',
     onStreams(altering(new Set(['update', 'create']), 8, (frame) => withValue(frame, 'w9.0'))),
   ),
-  bug('gap-not-announced', 'I4', 'events are gone and nobody is told', onStreams(altering(new Set(['gap']), 1, () => undefined))),
+  bug('gap-not-announced', 'I4', 'skipped events are not announced', onStreams(altering(new Set(['gap']), 1, () => undefined))),
   bug(
     'caught-up-too-far',
     'I4',

@@ -1,4 +1,4 @@
-/** Reads the WebSocket frames of a server out of bytes, however they are cut; gives whole text messages. Control frames are skipped. */
+/** Parses the WebSocket frames of a server from a stream of bytes, and passes on whole text messages. It skips control frames. */
 export class FrameReader {
   readonly #onText: (text: string) => void;
   #held: Buffer = Buffer.alloc(0);
@@ -8,7 +8,7 @@ export class FrameReader {
     this.#onText = onText;
   }
 
-  /** Throws when the bytes are no frames. */
+  /** Reads the next bytes. Throws when they are no valid frames. */
   read(bytes: Buffer): void {
     this.#held = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
     for (let taken = this.#take(); taken; taken = this.#take());

@@ -7,11 +7,11 @@ type SyncFrame = Extract<WireFrame, { kind: 'sync' }>;
 type ResumedFrame = Extract<WireFrame, { kind: 'resumed' }>;
 
 export interface MirrorOptions {
-  /** Name of the process in the history; one for each subscription. */
+  /** Name of the process in the history. Each subscription has its own. */
   readonly p: string;
   readonly group: string;
   readonly item: string | undefined;
-  /** It said that it knows positions: a `sync` counts only when it is named for it. */
+  /** Whether the subscription is position-aware. Then a `sync` counts only after a `syncing` frame with the name of this subscription. */
   readonly positions: boolean;
   readonly record: (op: NewOp) => void;
 }
@@ -22,48 +22,49 @@ interface Held {
 }
 
 /**
- * What one subscription holds, kept by the rules of the wire: frames are applied in order, a batch and compacted changes in one step,
- * repetitions are dropped. It judges nothing: whatever comes is recorded, and the invariants judge.
+ * The state of one subscription, built from its frames by the rules of the protocol. It applies frames in order. It applies a batch and
+ * compacted changes in one step, and drops repetitions.
+ * The mirror does not judge. It records everything that arrives, and the invariants judge the record.
  */
 export class Mirror {
   readonly options: MirrorOptions;
   #items = new Map<string, Held>();
   #epoch: string | undefined;
   #offset = 0;
-  /** Frames of a batch, or of compacted changes, that count only together. */
+  /** Frames of a batch, or of compacted changes, that are not complete yet. */
   #pending: ChangeFrame[] = [];
   #compacting = false;
   #parts: SyncItem[] | undefined;
-  /** The next `sync` is for it. */
+  /** Whether the next `sync` is for this subscription. */
   #named = false;
-  /** Asked for and not answered: what comes is for others on this socket. */
+  /** Whether the join is still unanswered. Until then frames on this socket are for other subscriptions. */
   #waiting = true;
   #reason: string | undefined;
   #loose = false;
-  /** Changes that were shown. */
+  /** Number of changes that the application has seen. */
   shown = 0;
 
   constructor(options: MirrorOptions) {
     this.options = options;
   }
 
-  /** Where it stands; `undefined` before its first state. */
+  /** Position of the state; undefined before the first state. */
   get position(): { readonly epoch: string; readonly offset: number } | undefined {
     return this.#epoch === undefined ? undefined : { epoch: this.#epoch, offset: this.#offset };
   }
 
-  /** In the middle of something that a lost connection takes back. */
+  /** Whether an unfinished batch, sync or set of compacted changes would be lost with the connection. */
   get between(): boolean {
     return this.#waiting || this.#compacting || this.#pending.length > 0 || this.#parts !== undefined;
   }
 
-  /** It was asked for: nothing counts before the answer. */
-  asked(): void {
+  /** Notes that a join was sent. No frame counts before its answer. */
+  joinSent(): void {
     this.cut();
     this.#waiting = true;
   }
 
-  /** The connection is lost: what was not complete never was. */
+  /** Notes that the connection is lost, and drops everything incomplete. */
   cut(): void {
     this.#pending = [];
     this.#compacting = false;
@@ -71,7 +72,7 @@ export class Mirror {
     this.#named = false;
   }
 
-  /** Forgets everything, to join without a position. */
+  /** Forgets the whole state, so that the next join has no position. */
   forget(): void {
     this.cut();
     this.#items.clear();
@@ -84,7 +85,7 @@ export class Mirror {
   }
 
   sync(frame: SyncFrame): void {
-    // For others on this socket.
+    // The frame is for other subscriptions of this socket.
     if (this.options.positions && !this.#named) return;
     this.#pending = [];
     this.#compacting = false;
@@ -105,8 +106,8 @@ export class Mirror {
     this.#offset = frame.offset ?? 0;
     const { p, group: g, item } = this.options;
     this.#loose = items.some(({ created }) => created === undefined);
-    // As the frame told it, not as a map orders it: an order that is wrong must be seen.
-    const told = items.map(
+    // The order is that of the frame, so that a wrong order is noticed.
+    const received = items.map(
       ({ id, value, created }, index): ShownItem => [id ?? `?${index}`, value ?? '', this.#loose ? 0 : (created ?? 0)],
     );
     this.#record({
@@ -116,7 +117,7 @@ export class Mirror {
       g,
       e: this.#epoch,
       s: this.#offset,
-      ...describeState(told),
+      ...describeState(received),
       ...(this.#loose ? { loose: true } : {}),
       ...(item === undefined ? {} : { item }),
       ts: frame.ts,
@@ -153,7 +154,7 @@ export class Mirror {
   change(frame: ChangeFrame): void {
     const offset = frame.offset ?? 0;
     if (frame.created !== undefined) {
-      // Others on this socket get compacted changes; this one has them.
+      // These changes answer another subscription of this socket. This one already has them.
       if (this.#compacting) this.#pending.push(frame);
       return;
     }
@@ -171,7 +172,7 @@ export class Mirror {
     this.#offset = offset;
   }
 
-  /** Tells the history what it holds. */
+  /** Records the current state in the history. */
   recordState(): void {
     if (this.#epoch === undefined) return;
     const { p, group: g, item } = this.options;
@@ -183,7 +184,7 @@ export class Mirror {
     return this.#items.get(item)?.value;
   }
 
-  /** In the order of the group. */
+  /** Returns the items in the order of the group. */
   items(): ShownItem[] {
     const items = [...this.#items].map(([id, { value, created }]): ShownItem => [id, value, created]).sort((a, b) => a[2] - b[2]);
     return this.#loose ? items.map(([id, value]) => [id, value, 0]) : items;
@@ -199,9 +200,9 @@ export class Mirror {
       return;
     }
     const known = this.#items.get(item)?.created;
-    // Where only the order is known, offsets would not sort among the places that stand for it.
-    const told = this.#loose && effect === 'update' ? (known ?? frame.created) : frame.created;
-    const created = told ?? (effect === 'create' ? undefined : known) ?? frame.offset ?? 0;
+    // With a loose state only the order is known. Real offsets would not sort among its placeholders.
+    const received = this.#loose && effect === 'update' ? (known ?? frame.created) : frame.created;
+    const created = received ?? (effect === 'create' ? undefined : known) ?? frame.offset ?? 0;
     this.#items.set(item, { value: value ?? '', created });
   }
 

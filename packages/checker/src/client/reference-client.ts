@@ -3,20 +3,20 @@ import type { NewOp } from '../history/op.js';
 import { Mirror } from './mirror.js';
 import { decodeWireFrame, type WireFrame } from './wire-frame.js';
 
-/** One thing that a client watches, over all its connections. */
+/** One target that a client watches over all its connections. */
 export interface Watched {
   readonly group: string;
   readonly item?: string;
-  /** False: joins as a client that knows no positions, and begins anew with each connection. */
+  /** Whether the client is position-aware. Otherwise it begins with a new state on each connection. */
   readonly positions: boolean;
 }
 
 interface Place {
   readonly watched: Watched;
   readonly mirror: Mirror;
-  /** Asked for on this connection and not ended. */
+  /** Whether the subscription was joined on this connection and has not ended. */
   joined: boolean;
-  /** Of the newest join. */
+  /** Subscription id of the newest join. */
   subscription: string;
 }
 
@@ -24,8 +24,9 @@ interface Place {
 export type Send = (text: string) => void;
 
 /**
- * A stream client written from the rules, for histories: it applies what comes, comes back with its positions, and records everything.
- * It owns no socket: tell it of `connected`, `received` and `lost`.
+ * A stream client for histories, written from the rules of the protocol. It applies frames, resumes from its positions and records
+ * everything.
+ * The caller owns the socket and reports `connected`, `received` and `lost`.
  */
 export class ReferenceClient {
   readonly name: string;
@@ -51,12 +52,12 @@ export class ReferenceClient {
     return this.#send !== undefined;
   }
 
-  /** Changes that were shown to the application. */
+  /** Number of changes that the application has seen. */
   get shown(): number {
     return this.#places.reduce((sum, { mirror }) => sum + mirror.shown, 0);
   }
 
-  /** Whether everything that it watches has a state, and stands between nothing. */
+  /** Whether every target has a complete state. */
   get whole(): boolean {
     return this.#places.every(({ joined, mirror }) => !joined || (mirror.position !== undefined && !mirror.between));
   }
@@ -66,13 +67,13 @@ export class ReferenceClient {
     for (let index = 0; index < this.#places.length; index++) this.join(index);
   }
 
-  /** Asks for what it watches, from where it stands. */
+  /** Sends a join for one target, with its position if it has one. */
   join(index: number): void {
     const place = this.#places[index];
     if (place === undefined || this.#send === undefined || place.joined) return;
     const { watched, mirror } = place;
     if (!watched.positions) mirror.forget();
-    mirror.asked();
+    mirror.joinSent();
     const position = mirror.position;
     place.joined = true;
     place.subscription = `${this.name}.${index}.${++this.#joins}`;
@@ -115,7 +116,7 @@ export class ReferenceClient {
       case 'gap':
         this.#of(frame.subscription)?.mirror.gap(frame.after, frame.through);
         return;
-      // It changes no state: what ends it says up to where everything was delivered.
+      // This frame changes no state. The frame that ends it names the position of the last delivered change.
       case 'stale':
       case 'error':
       case 'other':
@@ -125,14 +126,14 @@ export class ReferenceClient {
     }
   }
 
-  /** The connection ended. */
+  /** Notes that the connection ended. */
   lost(): void {
     if (this.#send === undefined) return;
     this.#send = undefined;
     for (const place of this.#places) if (place.joined) this.#close(place, 'info');
   }
 
-  /** Whether everything that watches a whole group holds that value of the item. */
+  /** Returns whether every subscription of a whole group has this value of the item. */
   holds(item: string, values: ReadonlyMap<string, string>): boolean {
     return this.#places.every(({ watched, mirror }) => watched.item !== undefined || mirror.held(item) === values.get(watched.group));
   }

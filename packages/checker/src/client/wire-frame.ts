@@ -1,14 +1,17 @@
 import { field, isJsonObject, type JsonObject, optionalField, stringField } from '@rivulet/protocol';
 import type { Effect } from '../history/op.js';
 
-/** An item in a `sync`, as far as the frame tells. */
+/** An item of a `sync`, with the fields that the frame has. */
 export interface SyncItem {
   readonly id: string | undefined;
   readonly value: string | undefined;
   readonly created: number | undefined;
 }
 
-/** What the engine says to stream clients, as the checker reads it: written from the rules, not from the engine. */
+/**
+ * A frame of the engine to a stream client, as the checker reads it. The type follows the rules of the protocol and shares no code with the
+ * engine.
+ */
 export type WireFrame =
   | {
       readonly kind: 'change';
@@ -51,7 +54,7 @@ export type WireFrame =
 const OTHER: WireFrame = { kind: 'other' };
 const EFFECTS: readonly string[] = ['create', 'update', 'delete'];
 
-/** Total: a text that is no frame is `other`. */
+/** Decodes any text. A text that is no known frame becomes `other`. */
 export function decodeWireFrame(text: string): WireFrame {
   let frame: unknown;
   try {
@@ -142,7 +145,7 @@ function numberOf(value: unknown): number | undefined {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
 }
 
-/** The writers of the checker put the unique value of each write into `v`, and the id of its item into `id`. */
+/** Returns the unique value of a write. The writers of the checker store it in `v`, and the id of the item in `id`. */
 function valueOf(data: unknown): string | undefined {
   return isJsonObject(data) ? stringField(data, 'v') : undefined;
 }

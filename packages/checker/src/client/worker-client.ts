@@ -1,37 +1,38 @@
 import { field, isJsonObject, parsePosition, stringField } from '@rivulet/protocol';
 import type { NewOp } from '../history/op.js';
 
-/** A call that waits for its answer. */
-interface Asked {
+/** A call without an answer so far. */
+interface PendingCall {
   readonly op: NewOp;
   readonly done: (answer: unknown, failed: boolean) => NewOp;
-  /** To be asked again when nobody knows whether it happened: under the same key it happens once. */
+  /** Repeats the call when its outcome is unknown. The engine applies it once, because the idempotency key is the same. */
   readonly again?: () => void;
 }
 
 type WriteKind = 'set' | 'update' | 'delete' | 'send';
 
-/** What a function answers a call with, in its own time. */
+/** Handles a call of a served function. It calls `answer` with the result, at any time. */
 export type Serve = (call: string, answer: (v: string) => void) => void;
 
 /**
- * A worker for histories: it writes, reads, calls and serves, and records everything. A lane has one operation open at a time; its name
- * is the process in the history. It owns no socket: tell it of `connected`, `received` and `lost`.
+ * A worker for histories. It writes, reads, calls and serves functions, and records everything.
+ * A lane has one open operation at a time, and its name is the process in the history. The caller owns the socket and reports `connected`,
+ * `received` and `lost`.
  */
 export class WorkerClient {
   readonly name: string;
   readonly #record: (op: NewOp) => void;
   readonly #vague: readonly string[];
   readonly #busy = new Set<string>();
-  /** Calls that were answered, by invocation: a second answer names its call. */
+  /** Answered calls by invocation id, so that the record of a second answer names its call. */
   readonly #answered = new Map<string, string>();
-  #asked = new Map<string, Asked>();
+  #pending = new Map<string, PendingCall>();
   #sendText: ((text: string) => void) | undefined;
   #answer: Serve | undefined;
   #count = 0;
   readonly #again: (() => void)[] = [];
 
-  /** `vague`: codes of failures after which nobody knows whether a write took place. */
+  /** `vague` are the error codes after which it is unknown whether a write was applied. */
   constructor(name: string, record: (op: NewOp) => void, vague: readonly string[] = []) {
     this.name = name;
     this.#record = record;
@@ -43,7 +44,7 @@ export class WorkerClient {
   }
 
   get idle(): boolean {
-    return this.#asked.size === 0;
+    return this.#pending.size === 0;
   }
 
   busy(lane: string): boolean {
@@ -59,35 +60,35 @@ export class WorkerClient {
     this.#answer = answer;
   }
 
-  /** A name for the next value; no other write has it. */
+  /** Returns a value that no other write has. */
   nextValue(): string {
     return `${this.name}.${++this.#count}`;
   }
 
-  /** Answers the value that it writes; nothing when it does not write, or writes none. */
+  /** Sends a write and returns its value. Returns undefined when the lane is busy or the write has no value. */
   write(lane: string, f: WriteKind, g: string, k: string | undefined, pad: number): string | undefined {
     const p = this.#take(lane);
     if (p === undefined) return undefined;
     return this.#write(p, lane, f, g, k, pad, f === 'delete' ? undefined : this.nextValue(), f === 'set' && this.#count % 3 === 0);
   }
 
-  /** Several items in one step: those with `true` are written, those with `false` deleted. */
+  /** Writes several items in one step: `true` sets an item, and `false` deletes it. */
   batch(lane: string, g: string, items: ReadonlyMap<string, boolean>): void {
     const p = this.#take(lane);
     if (p === undefined) return;
     const writes = [...items].map(([k, kept]) => (kept ? { k, v: this.nextValue() } : { k }));
     const base = { p, f: 'batch', g, writes } as const;
-    const asked = writes.map(({ k, v }) => ({
+    const inputs = writes.map(({ k, v }) => ({
       item_id: k,
       ...(v === undefined ? { type: 'delete' } : { type: 'set', data: { id: k, v } }),
     }));
-    const input = { ...this.#group(g), writes: asked, with_versions: true };
+    const input = { ...this.#group(g), writes: inputs, with_versions: true };
     this.#ask(lane, 'stream::batch', input, { ...base, type: 'invoke' }, (answer, failed) =>
       failed ? { ...base, type: 'fail' } : { ...base, type: 'ok', ...spanOf(answer) },
     );
   }
 
-  /** Asks again for a write that was lost, if there is one and the worker is connected. */
+  /** Repeats a lost write, if there is one and the worker is connected. */
   retry(): void {
     if (this.#sendText !== undefined) this.#again.shift()?.();
   }
@@ -150,20 +151,20 @@ export class WorkerClient {
     const call = this.nextValue();
     const base = { p, f: 'call', call } as const;
     this.#ask(lane, 'work::echo', { call }, { ...base, type: 'invoke' }, (answer, failed) => {
-      // Whether the function ran is not known when its worker went away.
+      // When the connection of a serving worker ends, it is unknown whether the function ran.
       if (failed || typeof answer !== 'string') return { ...base, type: 'info' };
       return { ...base, type: 'ok', v: answer };
     });
   }
 
-  /** The connection ended: whatever waits for an answer may have happened. */
+  /** Notes that the connection ended. The outcome of every unanswered call is unknown. */
   lost(): void {
     this.#sendText = undefined;
-    const asked = this.#asked;
-    this.#asked = new Map();
+    const pending = this.#pending;
+    this.#pending = new Map();
     this.#busy.clear();
     this.#answered.clear();
-    for (const { op, again } of asked.values()) {
+    for (const { op, again } of pending.values()) {
       this.#record({ ...op, type: 'info' });
       if (again !== undefined) this.#again.push(again);
     }
@@ -180,10 +181,10 @@ export class WorkerClient {
     return { stream_name, group_id };
   }
 
-  #ask(lane: string, functionId: string, data: unknown, op: NewOp, done: Asked['done'], again?: () => void): void {
+  #ask(lane: string, functionId: string, data: unknown, op: NewOp, done: PendingCall['done'], again?: () => void): void {
     const id = `${this.name}:${lane}:${++this.#count}`;
     this.#record(op);
-    this.#asked.set(id, {
+    this.#pending.set(id, {
       op,
       done: (answer, failed) => {
         this.#busy.delete(lane);
@@ -200,22 +201,22 @@ export class WorkerClient {
     if (frame.type === 'invokefunction') this.#serve(frame.invocation_id, frame.data);
     if (frame.type !== 'invocationresult') return;
     const id = String(frame.invocation_id);
-    const asked = this.#asked.get(id);
-    const call = asked?.op.f === 'call' ? asked.op.call : this.#answered.get(id);
+    const pending = this.#pending.get(id);
+    const call = pending?.op.f === 'call' ? pending.op.call : this.#answered.get(id);
     if (call !== undefined) {
       this.#answered.set(id, call);
       this.#record({ p: `${this.name}.wire`, type: 'ok', f: 'answer', call });
     }
-    if (asked === undefined) return;
-    this.#asked.delete(id);
+    if (pending === undefined) return;
+    this.#pending.delete(id);
     const failed = frame.error !== undefined && frame.error !== null;
-    const op = asked.done(frame.result, failed);
+    const op = pending.done(frame.result, failed);
     if (!isJsonObject(frame.error) || !this.#vague.includes(String(frame.error.code))) {
       this.#record(op);
       return;
     }
     this.#record({ ...op, type: 'info' } as NewOp);
-    if (asked.again !== undefined) this.#again.push(asked.again);
+    if (pending.again !== undefined) this.#again.push(pending.again);
   }
 
   #serve(invocation: unknown, data: unknown): void {
@@ -231,7 +232,7 @@ export class WorkerClient {
   }
 }
 
-/** Where a write stands, if the answer tells. */
+/** Returns the position of a write, if its answer has one. */
 function positionOf(answer: unknown): {
   readonly e?: string;
   readonly s?: number;
@@ -245,7 +246,7 @@ function positionOf(answer: unknown): {
   return position === undefined ? {} : { e: position.epoch, s: position.offset, ...replayed };
 }
 
-/** From the first offset to the last of a batch. A delete of nothing has none. */
+/** Returns the range from the first to the last offset of a batch. The delete of a missing item has none. */
 function spanOf(answer: unknown): { readonly e?: string; readonly first?: number; readonly s?: number } {
   const results = isJsonObject(answer) && Array.isArray(answer.results) ? answer.results : [];
   const places = results.map(positionOf).filter((place) => place.s !== undefined);

@@ -1,7 +1,7 @@
 import { isJsonObject, type JsonObject } from '@rivulet/protocol';
 import { NEMESIS_VERBS, type Op } from './op.js';
 
-/** What was wrong with a line. */
+/** A line that is no operation, and the reason. */
 export interface BadLine {
   readonly line: number;
   readonly reason: string;
@@ -43,7 +43,7 @@ const grant = { who: text, g: text };
 const call = { call: text, v: optional(text) };
 const member = { sub: text };
 
-/** What each kind of operation holds beside number, time, process and stage. */
+/** Fields of each kind of operation, besides number, time, process and stage. */
 const SHAPES: { readonly [F in Op['f']]: Readonly<Record<string, Check>> } = {
   set: write,
   update: write,
@@ -84,7 +84,7 @@ const SHAPES: { readonly [F in Op['f']]: Readonly<Record<string, Check>> } = {
 
 const HEAD: Readonly<Record<string, Check>> = { i: offset, t: offset, p: text, type: oneOf('invoke', 'ok', 'fail', 'info') };
 
-/** Total: answers for any text. */
+/** Decodes any text. A text that is no operation becomes a `BadLine`. */
 export function decodeOp(line: string): DecodedOp {
   let value: unknown;
   try {
@@ -103,13 +103,13 @@ function wrongField(value: JsonObject, shape: Readonly<Record<string, Check>>): 
   return Object.keys(shape).find((name) => shape[name]?.(Object.hasOwn(value, name) ? value[name] : undefined) !== true);
 }
 
-/** The fields were checked; what is left is that there are no others. */
+/** Returns whether the object has no fields besides those that were checked. */
 function isOp(value: JsonObject): value is JsonObject & Op {
   const shape = SHAPES[value.f as Op['f']];
   return Object.keys(value).every((name) => name === 'f' || Object.hasOwn(HEAD, name) || Object.hasOwn(shape, name));
 }
 
-/** Every line of a history: operations in order, and the lines that are none. Empty lines mean nothing. */
+/** Reads all lines of a history: the operations in their order, and the invalid lines. Empty lines are ignored. */
 export function readHistory(textOfHistory: string): { readonly ops: readonly Op[]; readonly bad: readonly BadLine[] } {
   const ops: Op[] = [];
   const bad: BadLine[] = [];

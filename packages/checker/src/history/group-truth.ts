@@ -1,6 +1,6 @@
 import type { Op, RecvOp } from './op.js';
 
-/** One change of an item as the history knows it; `v` absent: it was deleted. */
+/** One known change of an item. A delete has no `v`. */
 export interface KnownChange {
   readonly s: number;
   readonly k: string;
@@ -8,22 +8,22 @@ export interface KnownChange {
   readonly op: Op;
 }
 
-/** The history of one group in one epoch, as far as anybody saw it. */
+/** Everything that the history knows about one group in one epoch. */
 export interface GroupTruth {
-  /** By offset. */
+  /** Changes by offset. */
   readonly changes: Map<number, KnownChange>;
-  /** Offsets of events, and the items that they concern. */
+  /** Events by offset, each with the item that it concerns. */
   readonly events: Map<number, string | undefined>;
-  /** Whether commits were recorded: then nothing is unknown. */
+  /** Whether commits were recorded, so that no change is unknown. */
   complete: boolean;
 }
 
-/** Collects what happened to each group from everything that names an offset. */
+/** Collects the history of each group from all operations that name an offset. */
 export class Truth {
   readonly #groups = new Map<string, GroupTruth>();
-  /** Where each value was written. */
+  /** Place of each written value. */
   readonly #places = new Map<string, { readonly e: string; readonly s: number }>();
-  /** Items that were, or may have been, deleted at an offset that nobody knows. */
+  /** Items that may have been deleted at an unknown offset. */
   readonly #vagueDeletes = new Set<string>();
 
   see(op: Op): void {
@@ -33,7 +33,7 @@ export class Truth {
     } else if (op.f === 'set' || op.f === 'update' || op.f === 'delete' || op.f === 'send') {
       const kind = op.f === 'send' ? 'event' : op.f === 'delete' ? 'delete' : 'write';
       if (op.type === 'ok' && op.e !== undefined && op.s !== undefined) this.#learn(op.g, op.e, op.s, op, kind, op.k, op.v);
-      // One whose place is not known may have been carried out anywhere.
+      // A delete without a known offset may have been applied at any offset.
       else if (kind === 'delete' && op.k !== undefined && op.unchanged !== true && (op.type === 'ok' || op.type === 'info'))
         this.#vagueDeletes.add(`${op.g}|${op.k}`);
     } else if (op.f === 'batch') {
@@ -73,12 +73,15 @@ export class Truth {
     }
     if (k === undefined) return;
     if (v !== undefined && kind === 'write' && !this.#places.has(v)) this.#places.set(v, { e, s });
-    // The first to tell counts: who tells something else breaks I2.
+    // The first record of an offset counts. A different later record breaks I2.
     if (!group.changes.has(s)) group.changes.set(s, { s, k, op, ...(kind === 'delete' || v === undefined ? {} : { v }) });
   }
 }
 
-/** Whether a change is told at its own offset: the answer `changes` about one item that is gone may only say by when it was. */
+/**
+ * Returns whether a change is recorded at its own offset. The answer `changes` about one deleted item may name only an offset by which the
+ * item was deleted.
+ */
 export function namesChange(op: RecvOp): boolean {
   return op.compacted !== true || op.item === undefined || op.op !== 'delete';
 }

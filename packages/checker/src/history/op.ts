@@ -1,20 +1,20 @@
-/** How an operation stands: `ok` happened, `fail` definitely did not, `info` may have. */
+/** Stage of an operation: `ok` was applied, `fail` was definitely not applied, and `info` may have been applied. */
 export type Stage = 'invoke' | 'ok' | 'fail' | 'info';
 
-/** What a change did to its group. */
+/** Effect of a change on its group. */
 export type Effect = 'create' | 'update' | 'delete' | 'event';
 
-/** One line of a history. Numbers and times are given by the recorder, so that one clock orders everything. */
+/** One line of a history. The recorder adds numbers and times, so that one clock orders all operations. */
 interface Recorded {
   readonly i: number;
   /** Microseconds since the recorder began. */
   readonly t: number;
-  /** Who: a writer, a subscription of a client, the store, the nemesis. A process has one operation open at a time. */
+  /** Process of the operation: a writer, a subscription, the store or the nemesis. A process has one open operation at a time. */
   readonly p: string;
   readonly type: Stage;
 }
 
-/** A write. Values are unique (`writer.counter`), so that whoever reads one knows its write. `e` and `s` come with the answer. */
+/** A write. Values are unique (`writer.counter`), so that each read value identifies its write. The answer adds `e` and `s`. */
 export interface WriteOp extends Recorded {
   readonly f: 'set' | 'update' | 'delete' | 'send';
   readonly g: string;
@@ -22,13 +22,13 @@ export interface WriteOp extends Recorded {
   readonly v?: string;
   readonly e?: string;
   readonly s?: number;
-  /** It was carried out and did nothing, as the delete of an item that is not there. */
+  /** Whether the write was applied without an effect, such as the delete of a missing item. */
   readonly unchanged?: boolean;
-  /** It was carried out before, under the same key. */
+  /** Whether an earlier write with the same idempotency key was applied. */
   readonly replayed?: boolean;
 }
 
-/** Several writes that take effect together or not at all, from offset `first` to `s`. */
+/** Several writes that are applied together or not at all, from offset `first` to offset `s`. */
 export interface BatchOp extends Recorded {
   readonly f: 'batch';
   readonly g: string;
@@ -38,7 +38,7 @@ export interface BatchOp extends Recorded {
   readonly s?: number;
 }
 
-/** What a worker read: no value when there is no such item. */
+/** A read of a worker. A missing item has no value. */
 export interface ReadOp extends Recorded {
   readonly f: 'read';
   readonly g: string;
@@ -46,7 +46,7 @@ export interface ReadOp extends Recorded {
   readonly v?: string;
 }
 
-/** A change at the moment when it became durable, seen below everything that is under test. Only simulations have these. */
+/** A change at the moment when it became durable, recorded below the engine. Only simulations have this operation. */
 export interface CommitOp extends Recorded {
   readonly f: 'commit';
   readonly g: string;
@@ -58,7 +58,7 @@ export interface CommitOp extends Recorded {
   readonly created?: number;
 }
 
-/** A change as a subscription got it. */
+/** A change that a subscription received. */
 export interface RecvOp extends Recorded {
   readonly f: 'recv';
   readonly g: string;
@@ -67,19 +67,19 @@ export interface RecvOp extends Recorded {
   readonly op: Effect;
   readonly k?: string;
   readonly v?: string;
-  /** The item that the subscription watches; absent: the whole group. */
+  /** Item that the subscription watches. A subscription of a whole group has none. */
   readonly item?: string;
-  /** `sdk`: shown to the application. `wire`: a repetition that the client dropped. */
+  /** `sdk` is a change that the application saw. `wire` is a repetition that the client dropped. */
   readonly via: 'sdk' | 'wire';
-  /** Of a live frame or one of the log; absent in compacted changes, where it says nothing. */
+  /** Timestamp of a live frame or of a frame from the log. Compacted changes have none, because it has no meaning there. */
   readonly ts?: number;
-  /** Part of the answer `changes`: newest values only, offsets may be left out. */
+  /** Whether the change is part of the answer `changes`, which has only the newest values and may skip offsets. */
   readonly compacted?: boolean;
-  /** Last offset of the batch that it belongs to. */
+  /** Last offset of the batch that the change belongs to. */
   readonly through?: number;
 }
 
-/** An item as a state shows it: id, value, offset of creation. In the order of the group. */
+/** An item of a state: id, value and offset of its creation, in the order of the group. */
 export type ShownItem = readonly [id: string, value: string, created: number];
 
 interface State {
@@ -88,28 +88,28 @@ interface State {
   readonly s: number;
   readonly n: number;
   readonly hash: string;
-  /** Absent in large states. */
+  /** Items of the state. A large state has none. */
   readonly items?: readonly ShownItem[];
-  /** The frame did not tell when the items were created: all are 0, and only their order is known. */
+  /** Whether the frame had no offsets of creation. Then all are 0, and only the order is known. */
   readonly loose?: boolean;
 }
 
-/** A `sync` that a subscription got. */
+/** A `sync` that a subscription received. */
 export interface SnapshotOp extends Recorded, State {
   readonly f: 'snapshot';
   readonly item?: string;
   readonly ts?: number;
-  /** Why it came where the subscription had a position. */
+  /** Reason of the `sync`, if the subscription had a position before. */
   readonly reset?: string;
 }
 
-/** What a subscription holds when everything is quiet. */
+/** State of a subscription when all activity has ended. */
 export interface MirrorOp extends Recorded, State {
   readonly f: 'mirror';
   readonly item?: string;
 }
 
-/** A group as it is on the disk at the end, read in another process or below the engine. `changed`: offset of each item's last change. */
+/** A group on the disk at the end, read by another process or below the engine. `changed` has the offset of each item's last change. */
 export interface FinalOp extends Recorded, State {
   readonly f: 'final';
   readonly changed?: readonly number[];
@@ -141,33 +141,36 @@ export interface GapOp extends Recorded {
   readonly through: number;
 }
 
-/** `invoke`: asked for; `fail`: refused; `close`: the subscription ended, `info` when its connection was lost. */
+/** A subscription: `invoke` is the join, `fail` its refusal and `close` its end. `info` means that the connection was lost. */
 export interface JoinOp extends Recorded {
   readonly f: 'join' | 'close';
   readonly g: string;
   readonly who: string;
   readonly item?: string;
-  /** Where the subscription said that it stood. */
+  /** Epoch of the position in the join. */
   readonly e?: string;
   readonly s?: number;
 }
 
-/** An identity may read a group from then on, or no more. */
+/** A permission that an identity gains or loses: the right to read a group. */
 export interface GrantOp extends Recorded {
   readonly f: 'grant' | 'revoke';
   readonly who: string;
   readonly g: string;
 }
 
-/** A call of a function that is not a write, one execution of it, or one answer to it as it came over the wire. */
+/** A call of a function that is no write, one execution of it, or one answer to it. */
 export interface CallOp extends Recorded {
   readonly f: 'call' | 'exec' | 'answer';
   readonly call: string;
-  /** Of an answer: what came back. */
+  /** Result in an answer. */
   readonly v?: string;
 }
 
-/** A join function let a subscription in, or a leave function was told that it ended. `sub` names the join, not the subscription. */
+/**
+ * A join function that allowed a subscription, or a leave function that was called at its end. `sub` identifies the join, not the
+ * subscription.
+ */
 export interface MemberOp extends Recorded {
   readonly f: 'entered' | 'left';
   readonly sub: string;
@@ -205,7 +208,7 @@ export interface NemesisOp extends Recorded {
   readonly with?: string;
 }
 
-/** Figures of a process that must not grow for ever. */
+/** Figures of a process that must not grow without bound. */
 export interface SampleOp extends Recorded {
   readonly f: 'sample';
   readonly values: Readonly<Record<string, number>>;
@@ -231,5 +234,5 @@ export type Op =
   | SampleOp;
 
 type WithoutStamp<T> = T extends Op ? Omit<T, 'i' | 't'> : never;
-/** An operation before the recorder has stamped it. */
+/** An operation without the number and the time of the recorder. */
 export type NewOp = WithoutStamp<Op>;

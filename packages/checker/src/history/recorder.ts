@@ -1,25 +1,25 @@
 import type { NewOp, Op } from './op.js';
 
-/** Gives every operation its number and its time, from one clock that never goes back. */
+/** Adds a number and a time to every operation, from one clock that never goes back. */
 export class Recorder {
   readonly #microseconds: () => number;
   readonly #sink: (op: Op) => void;
   #count = 0;
   #last = 0;
 
-  /** `microseconds`: since any moment; `sink` gets the operations in order. */
+  /** `microseconds` reads the clock, whose zero may be any moment. `sink` receives the operations in order. */
   constructor(microseconds: () => number, sink: (op: Op) => void) {
     this.#microseconds = microseconds;
     this.#sink = sink;
   }
 
-  /** The clock of this process. */
+  /** Returns a recorder with the monotonic clock of this process. */
   static monotonic(sink: (op: Op) => void): Recorder {
     const begun = process.hrtime.bigint();
     return new Recorder(() => Number((process.hrtime.bigint() - begun) / 1_000n), sink);
   }
 
-  /** Operations so far. */
+  /** Number of operations so far. */
   get count(): number {
     return this.#count;
   }
@@ -30,7 +30,7 @@ export class Recorder {
   }
 }
 
-/** A history as JSON Lines. */
+/** Returns a history as text, with one operation in JSON on each line. */
 export function writeHistory(ops: Iterable<Op>): string {
   let text = '';
   for (const op of ops) text += `${JSON.stringify(op)}\n`;

@@ -14,7 +14,7 @@ import { liveness } from './i13-liveness.js';
 import { resources } from './i14-resources.js';
 import type { Invariant } from './invariant.js';
 
-/** I1 … I14, in that order. */
+/** Invariants I1 to I14, in this order. */
 export const INVARIANTS: readonly Invariant[] = [
   noLostWrite,
   oneValue,
@@ -32,5 +32,5 @@ export const INVARIANTS: readonly Invariant[] = [
   resources,
 ];
 
-/** Those that look at deliveries alone and keep little: for runs of millions. */
+/** Invariants that need deliveries only and keep little state, for runs of millions of deliveries. */
 export const DELIVERY_INVARIANTS: readonly Invariant[] = [contiguity, monotonic, noDuplicates];

@@ -2,7 +2,7 @@ import { Truth } from '../history/group-truth.js';
 import type { FinalOp, Op, WriteOp } from '../history/op.js';
 import type { Invariant, Report } from './invariant.js';
 
-/** Every acknowledged write is in the store at the end, or a later write of its item is. Jepsen: `lost-write`. */
+/** The store has every acknowledged write at the end, or a later write of its item. Jepsen calls a violation `lost-write`. */
 export const noLostWrite: Invariant = {
   id: 'I1',
   name: 'no lost acknowledged write',
@@ -35,10 +35,10 @@ export const noLostWrite: Invariant = {
 function judge(op: WriteOp, final: FinalOp, truth: Truth, wiped: Op | undefined, report: Report): void {
   const { k } = op;
   const place = op.e !== undefined && op.s !== undefined ? { e: op.e, s: op.s } : truth.placeOf(op.v ?? '');
-  // Nobody can say where it stood: a write of the same item took its place before anybody looked.
+  // The place of this write is unknown: a later write replaced its value before any client saw it.
   if (k === undefined || place === undefined) {
     if (k !== undefined && op.f !== 'delete' && wiped === undefined && gone(op.g, k, final, truth))
-      report('the item of an acknowledged write is gone', op, final);
+      report('the store has no item of an acknowledged write', op, final);
     return;
   }
   if (place.e !== final.e) {
@@ -57,7 +57,7 @@ function judge(op: WriteOp, final: FinalOp, truth: Truth, wiped: Op | undefined,
   }
   if (op.f === 'delete' || truth.mayBeDeleted(op.g, k)) return;
   for (const change of changes.values()) if (change.k === k && change.v === undefined && change.s > place.s) return;
-  report(`${k} is gone from the store, and nothing deleted it after ${place.s}`, op, final);
+  report(`the store has no ${k}, and no write deleted it after ${place.s}`, op, final);
 }
 
 function gone(g: string, k: string, final: FinalOp, truth: Truth): boolean {

@@ -2,7 +2,7 @@ import { namesChange } from '../history/group-truth.js';
 import type { Op } from '../history/op.js';
 import type { Invariant } from './invariant.js';
 
-/** An offset of an epoch names one change, for everybody and for ever. Jepsen: `inconsistent-offsets`. */
+/** An offset of an epoch identifies one change, for every client and at any time. Jepsen calls a violation `inconsistent-offsets`. */
 export const oneValue: Invariant = {
   id: 'I2',
   name: 'one change for each offset',
@@ -23,7 +23,7 @@ export const oneValue: Invariant = {
     return {
       see: (op) => {
         if (op.f === 'commit') learn(op, op.g, op.e, op.s, op.k, op.op === 'delete' ? undefined : op.v, op.op);
-        // What happened in between is left out of compacted changes, so an update may be shown as the creation that it follows.
+        // Compacted changes skip earlier changes, so an update may appear as a creation.
         else if (op.f === 'recv' && namesChange(op))
           learn(op, op.g, op.e, op.s, op.k, op.op === 'delete' ? undefined : op.v, op.compacted === true ? undefined : op.op);
         else if ((op.f === 'set' || op.f === 'update' || op.f === 'delete' || op.f === 'send') && op.type === 'ok')

@@ -7,7 +7,7 @@ interface Newest {
   readonly op: Op;
 }
 
-/** A write that was asked for after another had been acknowledged stands behind it. Jepsen: non-monotonic send. */
+/** A write that begins after another was acknowledged has a higher offset. Jepsen calls a violation a non-monotonic send. */
 export const realTimeOrder: Invariant = {
   id: 'I3',
   name: 'order respects real time',
@@ -26,7 +26,7 @@ export const realTimeOrder: Invariant = {
         if (op.f !== 'batch' && op.replayed === true) return;
         if (op.type !== 'ok' || op.e === undefined || op.s === undefined) return;
         if (before !== undefined && before.e === op.e && op.s <= before.s)
-          report(`${op.s} was asked for after ${before.s} had been acknowledged`, before.op, op);
+          report(`${op.s} was sent after ${before.s} had been acknowledged`, before.op, op);
         const last = newest.get(op.g);
         if (last === undefined || last.e !== op.e || op.s > last.s) newest.set(op.g, { e: op.e, s: op.s, op });
       },

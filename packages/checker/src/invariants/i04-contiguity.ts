@@ -5,15 +5,15 @@ import type { Invariant, Report } from './invariant.js';
 interface Cursor {
   e: string;
   at: number;
-  /** What put it there. */
+  /** Operation that set the cursor. */
   by: Op;
-  /** End of the compacted changes that are under way. */
+  /** Last offset of the compacted changes that are being received. */
   compactingTo?: number;
-  /** End of the batch that it stands in. */
+  /** Last offset of the batch that the cursor is in. */
   through?: number;
 }
 
-/** Events between two offsets may have been left out; whoever leaves them out must say so. */
+/** A range of offsets whose events the engine may skip. The engine must announce skipped events with a `gap`. */
 interface Omission {
   readonly g: string;
   readonly e: string;
@@ -22,7 +22,7 @@ interface Omission {
   readonly through: number;
   readonly op: Op;
   announced: boolean;
-  /** The connection ended before it could be announced. */
+  /** Whether the connection ended before the engine could announce the gap. */
   cut: boolean;
 }
 
@@ -30,10 +30,13 @@ interface Stretch extends Pick<Omission, 'g' | 'e' | 'after' | 'through' | 'op'>
   readonly item: string;
 }
 
-/** After the position that was stated come +1, +2 …; a jump only through a snapshot, `resumed` or `gap`. Jepsen: `poll-skip`. */
+/**
+ * After a stated position, offsets follow without a hole. Only a snapshot, `resumed` or `gap` may skip some. Jepsen calls a violation
+ * `poll-skip`.
+ */
 export const contiguity: Invariant = {
   id: 'I4',
-  name: 'no hole that is not announced',
+  name: 'no gap without an announcement',
   begin: (report) => new Contiguity(report),
 };
 
@@ -41,10 +44,10 @@ class Contiguity {
   readonly #report: Report;
   readonly #cursors = new Map<string, Cursor>();
   readonly #truth = new Truth();
-  /** The newest omission of each subscription, and all of them. */
+  /** The newest omission of each subscription that is still open. `#omissions` has all of them. */
   readonly #open = new Map<string, Omission>();
   readonly #omissions: Omission[] = [];
-  /** Who watches an item is not told of every offset: in these stretches nothing may have happened to it. */
+  /** A subscription of one item does not receive every offset. In these ranges its item must not have changed. */
   readonly #stretches: Stretch[] = [];
 
   constructor(report: Report) {
@@ -53,7 +56,7 @@ class Contiguity {
 
   see(op: Op): void {
     this.#truth.see(op);
-    // Without a position it begins anew, and nothing is missing.
+    // A join without a position begins anew, so no offset is missing.
     if (op.f === 'join' && op.type === 'invoke' && op.s === undefined) this.#cursors.delete(op.p);
     else if (op.f === 'close') this.#cut(op.p);
     else if (op.f === 'snapshot') this.#snapshot(op);
@@ -72,7 +75,7 @@ class Contiguity {
       if (omission.announced || omission.cut) continue;
       for (const [s, k] of this.#truth.group(omission.g, omission.e).events) {
         if (s <= omission.after || s > omission.through || (omission.item !== undefined && omission.item !== k)) continue;
-        this.#report(`event ${s} was left out, and no gap says so`, omission.op);
+        this.#report(`event ${s} was skipped without a gap`, omission.op);
         break;
       }
     }
@@ -83,7 +86,7 @@ class Contiguity {
     this.#settle(op.p);
     if (cursor?.e === op.e) {
       this.#notInside(cursor, op);
-      // Readers that know no positions are told nothing of events, nor who asked from another history.
+      // Clients that are not position-aware get no `gap`, and neither do positions of another history.
       if (op.reset !== undefined && op.reset !== 'epoch' && op.reset !== 'malformed' && op.s > cursor.at) this.#omit(op, cursor.at, op.s);
     }
     this.#cursors.set(op.p, { e: op.e, at: op.s, by: op });
@@ -96,10 +99,10 @@ class Contiguity {
       this.#report('it is resumed from a position that it never had', op);
     } else {
       this.#notInside(cursor, op);
-      if (cursor.e !== op.e) this.#report(`it stood in epoch ${cursor.e} and is resumed in ${op.e}`, cursor.by, op);
+      if (cursor.e !== op.e) this.#report(`its cursor was in epoch ${cursor.e}, and it is resumed in ${op.e}`, cursor.by, op);
       else if (op.from > cursor.at && op.item !== undefined)
         this.#stretches.push({ g: op.g, e: op.e, item: op.item, after: cursor.at, through: op.from, op });
-      else if (op.from > cursor.at) this.#report(`it stood at ${cursor.at} and is resumed from ${op.from}`, cursor.by, op);
+      else if (op.from > cursor.at) this.#report(`its cursor was at ${cursor.at}, and it is resumed from ${op.from}`, cursor.by, op);
     }
     if (op.to < op.from) this.#report('it is resumed backwards', op);
     const at = op.item === undefined ? Math.min(cursor?.at ?? op.from, op.from) : op.from;
@@ -111,19 +114,19 @@ class Contiguity {
     const cursor = this.#cursors.get(op.p);
     if (cursor === undefined) return;
     if (cursor.compactingTo === undefined) {
-      this.#reachable(cursor, op);
+      this.#available(cursor, op);
       return;
     }
     if (cursor.compactingTo !== op.s) this.#report(`changes were to end at ${cursor.compactingTo}, and end at ${op.s}`, cursor.by, op);
     this.#cursors.set(op.p, { e: op.e, at: op.s, by: op });
   }
 
-  /** The store can be reached again, and everything up to there was delivered (RV-17). */
-  #reachable(cursor: Cursor, op: CaughtUpOp): void {
-    if (cursor.e !== op.e) this.#report(`it stands in epoch ${cursor.e} and is told that it caught up in ${op.e}`, cursor.by, op);
+  /** Checks the frame that says that the store is available again and everything up to its offset was delivered (RV-17). */
+  #available(cursor: Cursor, op: CaughtUpOp): void {
+    if (cursor.e !== op.e) this.#report(`its cursor is in epoch ${cursor.e}, and caught_up names ${op.e}`, cursor.by, op);
     else if (op.item !== undefined && op.s > cursor.at)
       this.#stretches.push({ g: op.g, e: op.e, item: op.item, after: cursor.at, through: op.s, op });
-    else if (op.s > cursor.at) this.#report(`it stands at ${cursor.at} and is told that it has everything up to ${op.s}`, cursor.by, op);
+    else if (op.s > cursor.at) this.#report(`its cursor is at ${cursor.at}, and caught_up names ${op.s}`, cursor.by, op);
   }
 
   #recv(op: RecvOp): void {
@@ -170,7 +173,7 @@ class Contiguity {
     this.#omissions.push(omission);
   }
 
-  /** What is announced after the next live change is announced too late. */
+  /** Closes the omission. A `gap` after the next live change comes too late. */
   #settle(p: string): void {
     this.#open.delete(p);
   }
@@ -180,7 +183,7 @@ class Contiguity {
     if (omission !== undefined) omission.cut = true;
     this.#open.delete(p);
     const cursor = this.#cursors.get(p);
-    // What was shown of changes that were cut off counts for nothing: the client stands where it stood.
+    // The client drops compacted changes when the connection is lost, so its position is the one before them.
     if (cursor?.compactingTo !== undefined) this.#cursors.set(p, { e: cursor.e, at: cursor.at, by: cursor.by });
   }
 }

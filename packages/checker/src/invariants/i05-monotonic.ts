@@ -8,7 +8,10 @@ interface Place {
   readonly op: Op;
 }
 
-/** A subscription never goes back: offsets and timestamps grow, and another epoch begins with a snapshot. Jepsen: `nonmonotonic-poll`. */
+/**
+ * Offsets and timestamps of a subscription only grow, and each new epoch begins with a snapshot. Jepsen calls a violation
+ * `nonmonotonic-poll`.
+ */
 export const monotonic: Invariant = {
   id: 'I5',
   name: 'no subscription goes back',
@@ -19,7 +22,7 @@ export const monotonic: Invariant = {
         if (op.f === 'join' && op.type === 'invoke' && op.s === undefined) places.delete(op.p);
         if (op.f === 'snapshot') {
           const before = places.get(op.p);
-          if (before?.e === op.e && op.s < before.s) report(`it stood at ${before.s} and gets a state of ${op.s}`, before.op, op);
+          if (before?.e === op.e && op.s < before.s) report(`its cursor was at ${before.s}, and it gets a state of ${op.s}`, before.op, op);
           if (before?.e === op.e && before.ts !== undefined && op.ts !== undefined && op.ts < before.ts)
             report(`timestamps go back from ${before.ts} to ${op.ts}`, before.op, op);
           places.set(op.p, { e: op.e, s: op.s, ts: op.ts, op });

@@ -8,10 +8,10 @@ interface Seen {
   readonly values: Map<string, Op>;
 }
 
-/** Values of a subscription that are remembered: whoever sends something twice does so soon, and runs are long. */
+/** Number of values that are remembered for each subscription. Duplicates come soon after the original, and runs are long. */
 const REMEMBERED = 4_096;
 
-/** What is shown to the application is shown once, whatever is repeated on the wire. */
+/** An application sees each change once, also when the engine repeats it on the wire. */
 export const noDuplicates: Invariant = {
   id: 'I6',
   name: 'no change is shown twice',
@@ -26,7 +26,7 @@ export const noDuplicates: Invariant = {
           before = { e: op.e, s: -1, op, values: new Map() };
           seen.set(op.p, before);
         }
-        // A store that was wiped knows nothing of what was written under a key before.
+        // A wiped store has lost its idempotency keys.
         if (before.e !== op.e) before.values.clear();
         if (before.e === op.e && op.s === before.s) report(`${op.s} is shown twice`, before.op, op);
         if (op.v !== undefined && op.op !== 'delete') {

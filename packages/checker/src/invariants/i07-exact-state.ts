@@ -5,7 +5,7 @@ import type { Invariant, Report } from './invariant.js';
 
 type StateOp = SnapshotOp | MirrorOp;
 
-/** A state at an offset is what all changes up to it make, in the order of creation; no batch is cut in two by it. */
+/** A state at an offset contains exactly the changes up to this offset, in the order of creation, and no part of a batch. */
 export const exactState: Invariant = {
   id: 'I7',
   name: 'a state is exactly that of its offset',
@@ -47,7 +47,7 @@ interface Folded {
   readonly created: number;
 }
 
-/** Goes through the changes of a group once, and through the states as their offsets are reached. */
+/** Walks through the changes of a group once, and compares each state when its offset is due. */
 function sweep(states: readonly StateOp[], truth: Truth, group: GroupTruth, report: Report): void {
   const changes = [...group.changes.values()].sort((a, b) => a.s - b.s);
   const items = new Map<string, Folded>();
@@ -56,7 +56,7 @@ function sweep(states: readonly StateOp[], truth: Truth, group: GroupTruth, repo
     for (let change = changes[next]; change !== undefined && change.s <= op.s; change = changes[++next]) {
       const before = items.get(change.k);
       const created = before?.change.v === undefined ? change.s : before.created;
-      // In the order of creation: one that was deleted goes to the end.
+      // An item that was deleted and created again is the last in the order of creation.
       if (before !== undefined && before.change.v === undefined) items.delete(change.k);
       items.set(change.k, { change, created });
     }

@@ -2,7 +2,7 @@ import type { FinalOp, MirrorOp, Op } from '../history/op.js';
 import { hashOf } from '../state-hash.js';
 import type { Invariant } from './invariant.js';
 
-/** When all is healed and quiet, what every subscription holds is what the store holds. Jepsen: `unseen`. */
+/** When all faults and writes have ended, every subscription has the state of the store. Jepsen calls a violation `unseen`. */
 export const convergence: Invariant = {
   id: 'I8',
   name: 'mirrors equal the store',
@@ -29,10 +29,10 @@ export const convergence: Invariant = {
           const final = finals.get(mirror.g);
           if (final === undefined) continue;
           if (mirror.e !== final.e) report(`it is in epoch ${mirror.e}, the store in ${final.e}`, mirror, final);
-          else if (mirror.s > final.s) report(`it stands at ${mirror.s}, the store at ${final.s}`, mirror, final);
-          else if (mirror.hash !== expected(mirror, final)) report('what it holds is not what the store holds', mirror, final);
+          else if (mirror.s > final.s) report(`its cursor is at ${mirror.s}, the store at ${final.s}`, mirror, final);
+          else if (mirror.hash !== expected(mirror, final)) report('its state differs from the store', mirror, final);
         }
-        for (const [p, op] of waiting) if (!mirrors.has(p)) report('a subscription holds nothing when all is quiet', op, quiet);
+        for (const [p, op] of waiting) if (!mirrors.has(p)) report('a subscription has no state at the end', op, quiet);
       },
     };
   },

@@ -1,30 +1,30 @@
 import type { Op } from '../history/op.js';
 import type { Invariant } from './invariant.js';
 
-/** The value of a write that failed is seen nowhere, and nothing is seen that nobody wrote. Jepsen: `G1a`. */
+/** No client sees the value of a failed write, or a value that no client noteWrite. Jepsen calls a violation `G1a`. */
 export const noFailedWrite: Invariant = {
   id: 'I9',
   name: 'failed writes are never seen',
   begin: (report) => {
-    const asked = new Map<string, Op>();
+    const written = new Map<string, Op>();
     const failed = new Map<string, Op>();
     const seen = new Map<string, Op>();
-    const saw = (op: Op, v: string | undefined) => {
+    const noteSeen = (op: Op, v: string | undefined) => {
       if (v === undefined || seen.has(v)) return;
       seen.set(v, op);
-      if (!asked.has(v)) report(`${v} was never written`, op);
+      if (!written.has(v)) report(`${v} was never written`, op);
     };
-    const wrote = (op: Op, v: string | undefined) => {
+    const noteWrite = (op: Op, v: string | undefined) => {
       if (v === undefined) return;
-      if (op.type === 'invoke') asked.set(v, op);
+      if (op.type === 'invoke') written.set(v, op);
       else if (op.type === 'fail') failed.set(v, op);
     };
     return {
       see: (op) => {
-        if (op.f === 'set' || op.f === 'update' || op.f === 'send') wrote(op, op.v);
-        else if (op.f === 'batch') for (const { v } of op.writes) wrote(op, v);
-        else if (op.f === 'recv' || op.f === 'commit' || (op.f === 'read' && op.type === 'ok')) saw(op, op.v);
-        else if (op.f === 'snapshot' || op.f === 'mirror' || op.f === 'final') for (const [, v] of op.items ?? []) saw(op, v);
+        if (op.f === 'set' || op.f === 'update' || op.f === 'send') noteWrite(op, op.v);
+        else if (op.f === 'batch') for (const { v } of op.writes) noteWrite(op, v);
+        else if (op.f === 'recv' || op.f === 'commit' || (op.f === 'read' && op.type === 'ok')) noteSeen(op, op.v);
+        else if (op.f === 'snapshot' || op.f === 'mirror' || op.f === 'final') for (const [, v] of op.items ?? []) noteSeen(op, v);
       },
       end: () => {
         for (const [v, op] of failed) {

@@ -2,7 +2,7 @@ import { namesChange, Truth } from '../history/group-truth.js';
 import type { FinalOp, Op } from '../history/op.js';
 import type { Invariant } from './invariant.js';
 
-/** Nothing is acknowledged or shown before it is durable, so no crash takes back what anybody saw. */
+/** The engine acknowledges and shows a change only when it is durable, so a crash cannot take it back. */
 export const durabilityGate: Invariant = {
   id: 'I10',
   name: 'shown only when durable',
@@ -10,7 +10,7 @@ export const durabilityGate: Invariant = {
     const truth = new Truth();
     const commits = new Map<string, Set<number>>();
     const values = new Set<string>();
-    /** By item: the newest change that anybody saw. */
+    /** The newest change of each item that any client saw. */
     const shown = new Map<string, { readonly g: string; readonly k: string; readonly e: string; readonly s: number; readonly op: Op }>();
     const finals = new Map<string, FinalOp>();
     let wiped = false;
@@ -48,9 +48,9 @@ export const durabilityGate: Invariant = {
           }
           const at = final.items?.findIndex(([id]) => id === k) ?? -1;
           if (at >= 0) {
-            if ((final.changed?.[at] ?? s) < s) report(`${s} was shown, the store holds ${k} as of ${final.changed?.[at]}`, op, final);
+            if ((final.changed?.[at] ?? s) < s) report(`${s} was shown, and the store has ${k} as of ${final.changed?.[at]}`, op, final);
           } else if (op.f === 'recv' && op.op !== 'delete' && !deletedAfter(truth, g, e, k, s))
-            report(`${s} was shown, and ${k} is gone`, op, final);
+            report(`${s} was shown, and the store has no ${k}`, op, final);
         }
       },
     };

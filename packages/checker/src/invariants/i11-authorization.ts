@@ -1,24 +1,24 @@
 import type { Op } from '../history/op.js';
 import type { Invariant } from './invariant.js';
 
-/** What may still be on its way when a right ends. */
+/** Time in which data may still arrive after a permission ended. */
 const GRACE_MICROSECONDS = 1_000_000;
 
 interface Right {
   readonly granted: boolean;
-  /** It was there, and was taken away. */
+  /** Whether the permission was granted and then revoked. */
   readonly ended: boolean;
   /** The newest grant or revocation. */
   readonly op: Op;
 }
 
-/** Everything that an identity gets of a group lies within the time in which it may read the group. */
+/** An identity receives data of a group only while it is permitted to read the group. */
 export const authorization: Invariant = {
   id: 'I11',
-  name: 'only who may read gets anything',
+  name: 'data only for permitted readers',
   begin: (report) => {
     const rights = new Map<string, Right>();
-    /** Groups that not everybody may read. */
+    /** Groups that need a permission. */
     const guarded = new Set<string>();
     const identities = new Map<string, string>();
     return {
@@ -26,7 +26,7 @@ export const authorization: Invariant = {
         if (op.f === 'grant' || op.f === 'revoke') {
           guarded.add(op.g);
           const key = `${op.who}|${op.g}`;
-          // What was never granted has no time in which it ends.
+          // A permission that was never granted has no grace period.
           rights.set(key, { granted: op.f === 'grant', ended: op.f === 'revoke' && rights.get(key)?.granted === true, op });
         } else if (op.f === 'join') identities.set(op.p, op.who);
         if ((op.f !== 'snapshot' && op.f !== 'recv') || !guarded.has(op.g)) return;

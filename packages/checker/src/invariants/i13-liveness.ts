@@ -15,13 +15,16 @@ interface Watching {
   readonly g: string;
   readonly item: string | undefined;
   readonly since: number;
-  /** Into the acknowledged writes of the group: what comes before is delivered. */
+  /** Index of the next acknowledged write of the group. All writes before it have arrived. */
   next: number;
   e: string | undefined;
   at: number;
 }
 
-/** Who is connected gets every acknowledged write within 5 s, counted from the end of the last fault. Jepsen: stable latency. */
+/**
+ * A connected client receives every acknowledged write within 5 s, counted from the end of the last fault. Jepsen calls this stable
+ * latency.
+ */
 export const liveness: Invariant = {
   id: 'I13',
   name: 'acknowledged writes arrive',
@@ -32,7 +35,7 @@ class Liveness {
   readonly #report: Report;
   readonly #writes = new Map<string, Acknowledged[]>();
   readonly #watching = new Map<string, Watching>();
-  /** Where writes stand whose answers don't tell. */
+  /** Finds the offsets of writes whose answers have none. */
   readonly #truth = new Truth();
   #calmSince: number | undefined = 0;
   #last = 0;
@@ -52,7 +55,7 @@ class Liveness {
     else if (op.f === 'join' || op.f === 'close') this.#watching.delete(op.p);
     else if (op.f === 'snapshot' || op.f === 'caught_up') this.#reached(op.p, op.e, op.s, op);
     else if (op.f === 'recv' && op.via === 'sdk' && op.compacted !== true) this.#reached(op.p, op.e, op.s, op);
-    // Of an item nothing may have changed: then no frame says that it stands there.
+    // For one item, no frame may follow. Then the end of the answer is its position.
     else if (op.f === 'resumed' && op.mode === 'tail') this.#reached(op.p, op.e, op.item === undefined ? op.from : op.to, op);
   }
 
@@ -78,7 +81,7 @@ class Liveness {
     const watching = this.#watching.get(p);
     if (watching === undefined) return;
     const writes = this.#writes.get(watching.g) ?? [];
-    // What was there before it was acknowledged.
+    // These writes arrived before they were acknowledged.
     const known = (write: Acknowledged | undefined) => write !== undefined && write.e === watching.e && write.s <= watching.at;
     while (known(writes[watching.next])) watching.next++;
     watching.at = watching.e === e ? Math.max(watching.at, s) : s;

@@ -1,20 +1,20 @@
 import type { SampleOp } from '../history/op.js';
 import type { Invariant } from './invariant.js';
 
-/** When the growth of a figure means something, by the end of its name. */
+/** Defines which growth of a figure is a violation. The end of the figure's name selects the bound. */
 interface Bound {
   readonly ending: string;
-  /** Growth below this means nothing. */
+  /** Growth up to this value is no violation. */
   readonly allowance: number;
-  /** A shorter series is not judged. */
+  /** Smallest number of samples. A shorter series is not judged. */
   readonly samples: number;
 }
 
 const MIB = 1024 * 1024;
 
 /**
- * Counts do not breathe, and neither does memory that is held after garbage collection, but for caches that fill up to their bounds. All
- * memory of a process also has garbage and the young generation, so only a process that has run for long is at its plateau.
+ * Counts do not vary, and neither does memory after garbage collection, except for caches up to their bounds. The total memory of a process
+ * also contains garbage, so it is stable only after a long run.
  */
 const BOUNDS: readonly Bound[] = [
   { ending: 'anonymousBytes', allowance: 48 * MIB, samples: 45 },
@@ -22,10 +22,10 @@ const BOUNDS: readonly Bound[] = [
   { ending: '', allowance: 2, samples: 3 },
 ];
 
-/** Figures sampled at like moments do not grow: the last third stands where the middle third stood. */
+/** Figures that are sampled under the same conditions do not grow from the middle third of a run to the last third. */
 export const resources: Invariant = {
   id: 'I14',
-  name: 'nothing grows for ever',
+  name: 'resources stay bounded',
   begin: (report) => {
     const series = new Map<string, { readonly value: number; readonly op: SampleOp }[]>();
     return {

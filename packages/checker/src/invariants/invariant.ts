@@ -2,34 +2,34 @@ import type { Op } from '../history/op.js';
 
 export type InvariantId = 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I7' | 'I8' | 'I9' | 'I10' | 'I11' | 'I12' | 'I13' | 'I14';
 
-/** What a history does against an invariant, with the operations that show it. */
+/** A violation of an invariant, with the operations that show it. */
 export interface Violation {
   readonly invariant: InvariantId;
   readonly says: string;
   readonly ops: readonly Op[];
 }
 
-/** One pass over one history. */
+/** One pass of one invariant over one history. */
 export interface Pass {
   see(op: Op): void;
-  /** Called once, after the last operation. */
+  /** Ends the pass. It is called once, after the last operation. */
   end(): void;
 }
 
-/** A rule that every history must keep. */
+/** A rule that every history must fulfil. */
 export interface Invariant {
   readonly id: InvariantId;
   readonly name: string;
-  /** Begins a pass; `report` gets what it finds. */
+  /** Begins a pass. `report` receives its violations. */
   begin(report: Report): Pass;
 }
 
 export type Report = (says: string, ...ops: readonly (Op | undefined)[]) => void;
 
-/** Kept of one invariant and history: the first ones tell what happened, ten thousand tell no more. */
+/** Number of violations that are kept for each invariant and history. More would not help. */
 const MOST_VIOLATIONS = 20;
 
-/** Several invariants over one history, as it comes. */
+/** Checks several invariants over one history while it grows. */
 export class Check {
   readonly violations: Violation[] = [];
   readonly #passes: Pass[];
@@ -55,14 +55,14 @@ export class Check {
   }
 }
 
-/** Checks a whole history. */
+/** Checks a whole history and returns all violations. */
 export function check(invariants: readonly Invariant[], ops: Iterable<Op>): readonly Violation[] {
   const checking = new Check(invariants);
   for (const op of ops) checking.see(op);
   return checking.end();
 }
 
-/** A violation as a page of text: the rule, what is wrong, and the lines of the history. */
+/** Describes a violation as a page of text: the rule, the problem, and the lines of the history. */
 export function describeViolation({ invariant, says, ops }: Violation): string {
   return [`${invariant}: ${says}`, ...ops.map((op) => `    ${JSON.stringify(op)}`)].join('\n');
 }

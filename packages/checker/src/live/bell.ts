@@ -1,4 +1,4 @@
-/** Rings whenever something happened that somebody may wait for. */
+/** Lets callers wait for a condition. Each ring makes them evaluate it again. */
 export class Bell {
   #waiting: (() => void)[] = [];
 
@@ -6,10 +6,10 @@ export class Bell {
     const waiting = this.#waiting;
     if (waiting.length === 0) return;
     this.#waiting = [];
-    for (const look of waiting) look();
+    for (const evaluate of waiting) evaluate();
   }
 
-  /** Looks at each ring; answers whether the condition became true within that time. */
+  /** Evaluates the condition at each ring. Resolves with true when it holds, or with false after this time. */
   until(condition: () => boolean, milliseconds: number): Promise<boolean> {
     return new Promise((resolve) => {
       let over = false;
@@ -19,12 +19,12 @@ export class Bell {
         resolve(answer);
       };
       const timer = setTimeout(() => end(condition()), milliseconds);
-      const look = () => {
+      const evaluate = () => {
         if (over) return;
         if (condition()) end(true);
-        else this.#waiting.push(look);
+        else this.#waiting.push(evaluate);
       };
-      look();
+      evaluate();
     });
   }
 }

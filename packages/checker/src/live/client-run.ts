@@ -8,25 +8,25 @@ import { LiveWriters, MARK } from './live-writers.js';
 
 export interface ClientRunOptions {
   readonly seed: number;
-  /** Callbacks after which it ends. */
+  /** Number of callbacks after which the run ends. */
   readonly deliveries: number;
   readonly clients: number;
   readonly groups: number;
-  /** Mean milliseconds until any one client loses its socket. */
+  /** Mean time in milliseconds until a client loses its socket. */
   readonly dropMs: number;
 }
 
 export interface ClientRunResult {
-  /** Changes and events that were told to applications. */
+  /** Number of changes and events that applications received. */
   readonly deliveries: number;
-  /** Connections that were made beyond the first of each client. */
+  /** Number of connections beyond the first of each client. */
   readonly reconnects: number;
   readonly milliseconds: number;
-  /** Offsets that came again, or below an earlier one. */
+  /** Number of offsets that came twice or after a higher one. */
   readonly repeated: number;
-  /** Offsets that were passed over, by callbacks that nothing was announced before. */
+  /** Number of offsets that callbacks skipped without an announcement. */
   readonly skipped: number;
-  /** Views whose items, or the order of them, are not those of the store at the end. */
+  /** Number of views that differ from the store at the end, by an item or by the order. */
   readonly unlike: number;
   readonly views: number;
 }
@@ -34,12 +34,14 @@ export interface ClientRunResult {
 const QUIET_MS = 30_000;
 const DROP_TICK_MS = 50;
 const STREAM = 'live';
-/** However long a busy machine keeps a client away, it is told each change: compacted ones take no consecutive offsets. */
+/** The log is so long that a slow machine cannot cause compacted changes, which have no consecutive offsets. */
 const SETTINGS = ['log_max_changes: 1000000'];
 
 /**
- * The client package on a real engine, as applications use it: sockets are destroyed at random while workers write, and every callback is
- * looked at. All changes and events of a group take consecutive offsets and the log reaches back far enough, so each must be told once, in order.
+ * Runs the client package against a real engine, as applications use it. Workers write while sockets are destroyed at random, and every
+ * callback is checked.
+ * All changes and events of a group have consecutive offsets, and the log is long enough. So each of them must arrive exactly once and in
+ * order.
  */
 export async function runClients(options: ClientRunOptions, onProgress: (deliveries: number) => void): Promise<ClientRunResult> {
   const run = new ClientRun(options, onProgress);
@@ -50,12 +52,12 @@ export async function runClients(options: ClientRunOptions, onProgress: (deliver
   }
 }
 
-/** One view, and what its application saw. */
+/** One view and the callbacks of its application. */
 class Watcher {
   readonly group: string;
   readonly view: GroupView<{ readonly v?: string }>;
   readonly #seen: () => void;
-  /** Of the last callback, or where it began; -1 before anything is known. */
+  /** Offset of the last callback or of the first state; -1 before both. */
   #offset = -1;
   repeated = 0;
   skipped = 0;
@@ -64,8 +66,8 @@ class Watcher {
     this.group = group;
     this.#seen = seen;
     this.view = client.subscribeGroup(STREAM, group, {
-      onChange: ({ offset }) => this.#told(offset),
-      onEvent: ({ offset }) => this.#told(offset),
+      onChange: ({ offset }) => this.#delivered(offset),
+      onEvent: ({ offset }) => this.#delivered(offset),
       onReset: ({ position }) => {
         this.#offset = position?.offset ?? -1;
       },
@@ -75,7 +77,7 @@ class Watcher {
     });
   }
 
-  #told(offset: number | undefined): void {
+  #delivered(offset: number | undefined): void {
     this.#seen();
     if (offset === undefined || offset <= this.#offset) this.repeated++;
     else if (this.#offset >= 0 && offset !== this.#offset + 1) this.skipped += offset - this.#offset - 1;
@@ -91,7 +93,7 @@ class ClientRun {
   readonly #groups: readonly string[];
   readonly #clients: StreamClient[] = [];
   readonly #watchers: Watcher[] = [];
-  /** Every socket that is open now. */
+  /** All sockets that are open. */
   readonly #sockets = new Set<WebSocket>();
   #engine: EngineProcess | undefined;
   #writers: LiveWriters | undefined;
@@ -156,7 +158,7 @@ class ClientRun {
     for (const socket of Array.from(this.#sockets)) if (this.#random.chance(probability)) socket.terminate();
   }
 
-  /** Nothing is written any more, and everybody has the last write of each group. */
+  /** Ends the writes, and resolves when every view has the last write of its group. */
   async #settle(writers: LiveWriters): Promise<void> {
     writers.rest();
     await this.#bell.until(() => writers.idle, QUIET_MS);

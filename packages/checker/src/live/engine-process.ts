@@ -12,7 +12,7 @@ const OWN_CHECKOUT = fileURLToPath(new URL('../../../..', import.meta.url));
 const CLI = 'packages/engine/dist/cli/main.js';
 const READY_MS = 120_000;
 const OWN_DIRECTORY = '{ name: kv, config: { store_method: file_based, file_path: ./data } }';
-/** Below what systems hand out by themselves, so that nobody gets the port of an engine that is down for a moment. */
+/** Range of ports, below those that systems assign by themselves. Otherwise another process could get a port while its engine is down. */
 const PORTS = { from: 12_000, to: 32_000 };
 
 export interface Ports {
@@ -20,7 +20,7 @@ export interface Ports {
   readonly stream: number;
 }
 
-/** The built engine as a process of its own, on ports and data that it keeps when it is killed and started again. */
+/** Runs the built engine as a child process. It has the same ports and data after a kill and a new start. */
 export class EngineProcess {
   readonly directory: string;
   readonly ports: Ports;
@@ -37,8 +37,8 @@ export class EngineProcess {
   }
 
   /**
-   * `settings`: lines of the `iii-stream` configuration beside host, port and adapter. `adapter`: on one line; default: a directory of its
-   * own. `checkout`: the engine that was built there. Started; end it with `remove`.
+   * Creates and starts an engine, which `remove` ends. `settings` are lines of the `iii-stream` configuration besides host, port and
+   * adapter. `adapter` is YAML on one line, by default a directory of the engine. `checkout` is a repository with a built engine.
    */
   static async create(
     random: Random,
@@ -62,7 +62,7 @@ export class EngineProcess {
     return this.#child?.pid ?? 0;
   }
 
-  /** Returns the figures of the process that runs now; nothing if none runs. */
+  /** Returns the figures of the running process; an empty object if none runs. */
   async sample(): Promise<Readonly<Record<string, number>>> {
     return this.#child === undefined || !this.running ? {} : sampleProcess(this.#child);
   }
@@ -71,7 +71,7 @@ export class EngineProcess {
     return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** Resolves when it says that it is ready. */
+  /** Starts the process. Resolves when the engine reports that it is ready. */
   async start(): Promise<void> {
     const file = join(this.directory, 'iii-config.yaml');
     await writeFile(file, this.#config());
@@ -103,17 +103,17 @@ export class EngineProcess {
     this.#child?.kill(signal);
   }
 
-  /** SIGKILL, awaited. */
+  /** Sends SIGKILL and resolves when the process has ended. */
   async kill(): Promise<void> {
     await this.#end('SIGKILL');
   }
 
-  /** SIGTERM, awaited. */
+  /** Sends SIGTERM and resolves when the process has ended. */
   async stop(): Promise<void> {
     await this.#end('SIGTERM');
   }
 
-  /** Killed, and nothing of it is left. */
+  /** Kills the process and removes its directory. */
   async remove(): Promise<void> {
     await this.kill();
     await rm(this.directory, { recursive: true, force: true });

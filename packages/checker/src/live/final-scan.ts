@@ -7,7 +7,10 @@ import type { Op } from '../history/op.js';
 const SCAN = fileURLToPath(new URL('../../dist/live/scan-store.js', import.meta.url));
 const MOST_OUTPUT = 268_435_456;
 
-/** What is in the store, read by another process: the path of its directory, the address of its Redis, or `cluster:` and nodes. The engines must have ended. */
+/**
+ * Reads groups of a store in another process, after all engines have ended. `directory` is the path of an LMDB store, the address of a
+ * Redis, or `cluster:` and its nodes.
+ */
 export async function scanStore(directory: string, groups: readonly string[]): Promise<readonly Extract<Op, { f: 'final' }>[]> {
   const { stdout } = await promisify(execFile)(process.execPath, [SCAN, directory, ...groups], { maxBuffer: MOST_OUTPUT });
   return stdout

@@ -14,7 +14,7 @@ export interface LiveReadersOptions {
   readonly record: (op: NewOp) => void;
 }
 
-/** Stream clients on real sockets that come back, with their positions, whenever they are lost. */
+/** Stream clients on real sockets. They reconnect and resume from their positions. */
 export class LiveReaders {
   readonly clients: readonly ReferenceClient[];
   readonly #sockets: readonly LiveSocket[];
@@ -28,7 +28,7 @@ export class LiveReaders {
     this.#sockets = this.clients.map((client) => new LiveSocket(options.url, client, random.fork(), 150, () => bell.ring()));
   }
 
-  /** Changes that were shown to applications. */
+  /** Number of changes that applications have seen. */
   get shown(): number {
     return this.clients.reduce((sum, { shown }) => sum + shown, 0);
   }
@@ -50,7 +50,7 @@ export class LiveReaders {
   }
 }
 
-/** Every group by some, an item of it by others; one in eight knows no positions. */
+/** Chooses the targets of a reader: whole groups for some readers, one item for others. One in eight is not position-aware. */
 function watchedBy(n: number, groups: readonly string[], items: number, random: Random): Watched[] {
   const positions = n % 8 !== 7;
   const group = groups[n % groups.length] as string;

@@ -12,11 +12,11 @@ import { scanStore } from './final-scan.js';
 import { LiveReaders } from './live-readers.js';
 import { LiveWriters, MARK } from './live-writers.js';
 import { disturb } from './nemesis.js';
-import { cutOff, disturbCluster, disturbRedis, REDIS_OPTIONS, REDIS_PREFIX } from './redis-nemesis.js';
+import { disturbCluster, disturbRedis, isolateFromRedis, REDIS_OPTIONS, REDIS_PREFIX } from './redis-nemesis.js';
 
 export interface RoundOptions {
   readonly seed: number;
-  /** Faults, one after another; each with a pause of 50 to 400 ms. */
+  /** Number of faults. They follow each other with pauses of 50 to 400 ms. */
   readonly cycles: number;
   readonly readers: number;
   readonly groups: number;
@@ -24,20 +24,35 @@ export interface RoundOptions {
   readonly workers: number;
   readonly lanes: number;
   readonly thinkMs: number;
-  /** Ends after so many changes were shown, however many faults that takes; default: after `cycles`. */
+  /**
+   * Number of seen changes after which the round ends.
+   * @default the round ends after `cycles` faults
+   */
   readonly deliveries?: number;
-  /** Mean milliseconds until any one reader is dropped; default: only faults drop readers. */
+  /**
+   * Mean time in milliseconds until a reader is dropped.
+   * @default only faults drop readers
+   */
   readonly dropMs?: number;
-  /** No fault but dropped readers. */
+  /**
+   * Makes no faults except dropped readers.
+   * @default false
+   */
   readonly calm?: boolean;
   readonly invariants?: readonly Invariant[];
-  /** So many engines over one Redis, which gets faults of its own; default: one with a directory. */
+  /**
+   * Number of engines over one Redis, which gets faults of its own.
+   * @default one engine with a directory
+   */
   readonly engines?: number;
-  /** The Redis is a Cluster: of three servers, each with a replica that may take its place. */
+  /**
+   * Uses a Redis Cluster of three primaries, each with a replica for failover.
+   * @default false
+   */
   readonly cluster?: boolean | undefined;
-  /** Every second engine is the one that was built in this other checkout. */
+  /** A checkout with another build. Every second engine runs it. */
   readonly beside?: string | undefined;
-  /** Gets every operation, for instance to keep the history. */
+  /** Receives every operation, for instance to store the history. */
   readonly onOp?: (op: Op) => void;
 }
 
@@ -45,9 +60,9 @@ export interface Round {
   readonly seed: number;
   readonly ops: number;
   readonly deliveries: number;
-  /** Writes that were acknowledged. */
+  /** Number of acknowledged writes. */
   readonly acknowledged: number;
-  /** Faults that were made. */
+  /** Number of faults. */
   readonly cycles: number;
   readonly milliseconds: number;
   readonly violations: readonly Violation[];
@@ -55,7 +70,7 @@ export interface Round {
 
 const QUIET_MS = 20_000;
 
-/** A round on a real engine: faults while everybody writes and watches, then peace, then the disk is compared with what everybody holds. */
+/** Runs a round on real engines: faults during writes and reads, then quiet, then a comparison of the store with every subscription. */
 export async function runRound(options: RoundOptions): Promise<Round> {
   const round = new LiveRound(options);
   try {
@@ -65,15 +80,15 @@ export async function runRound(options: RoundOptions): Promise<Round> {
   }
 }
 
-/** An engine and the way of stream clients to it. */
+/** An engine and the proxy between it and its stream clients. */
 interface Node {
   readonly engine: EngineProcess;
   readonly proxy: ChaosProxy;
-  /** Its way to the Redis, if there is one. */
+  /** Proxy between the engine and the Redis, if it uses one. */
   readonly store: ChaosProxy | undefined;
 }
 
-/** A fault in so many is one of the Redis, or of the way of an engine to it. */
+/** Share of the faults that hit the Redis or the connection of an engine to it. */
 const REDIS_SHARE = 0.3;
 const CUT_SHARE = 0.15;
 const SETTINGS = ['log_max_changes: 400', 'max_buffered_bytes: 65536'];
@@ -124,7 +139,7 @@ class LiveRound {
       random: random.fork(),
     });
     const url = () => `ws://127.0.0.1:${nodes().engine.ports.worker}`;
-    // A Redis that does not answer in time may have done what it was asked.
+    // A Redis that does not answer in time may have applied the write.
     const vague = this.#options.engines === undefined ? [] : ['STORE_UNAVAILABLE'];
     this.#writers = new LiveWriters({ ...shared, url, vague, workers, lanes, thinkMs, random: random.fork() });
     const shown = () => this.#readers?.shown ?? 0;
@@ -159,13 +174,13 @@ class LiveRound {
     await this.#cluster?.dispose();
   }
 
-  /** Answers one of them each time that it is asked: who comes back may come to another. */
+  /** Starts the engines. Returns a function that chooses one at each call, so that a client may reconnect to another engine. */
   async #startNodes(): Promise<() => Node> {
     const random = this.#random;
     const { engines, beside, cluster } = this.#options;
     if (engines !== undefined && cluster === true) this.#cluster = await RedisCluster.start(3, 3);
     else if (engines !== undefined) this.#redis = await RedisServer.start(REDIS_OPTIONS);
-    // Ports are those of this machine and moment, not of the seed.
+    // Free ports depend on the machine, so they do not come from the seed.
     const ports = new Random(Date.now());
     for (let n = 0; n < (engines ?? 1); n++) {
       const store = this.#redis && (await ChaosProxy.to({ host: '127.0.0.1', port: this.#redis.port }, random.fork(), this.#nemesis));
@@ -186,8 +201,8 @@ class LiveRound {
   }
 
   /**
-   * Records the memory of each engine process, and the descriptors of all engines together, because chance decides which engine has
-   * which client. A process that was started again counts as another one: its memory begins anew.
+   * Records the memory of each engine process, and the descriptors of all engines together, because chance distributes the clients. A
+   * restarted process counts as another one, because its memory begins anew.
    */
   async #sample(): Promise<void> {
     let all = 0;
@@ -208,11 +223,11 @@ class LiveRound {
     if (this.#redis !== undefined && random.chance(REDIS_SHARE)) return disturbRedis(this.#redis, random, this.#nemesis);
     const [first] = this.#nodes;
     const node = this.#nodes.length > 1 ? random.pick(this.#nodes) : first;
-    if (node?.store !== undefined && random.chance(CUT_SHARE)) return cutOff(node.store, random);
+    if (node?.store !== undefined && random.chance(CUT_SHARE)) return isolateFromRedis(node.store, random);
     if (node !== undefined) await disturb({ random, ...node, nemesis: this.#nemesis });
   }
 
-  /** Peace, then silence, then the comparison. */
+  /** Ends the faults, then the writes, then compares all states. */
   async #settle(): Promise<void> {
     const [writers, readers] = [this.#writers, this.#readers];
     if (writers === undefined || readers === undefined) return;
@@ -233,7 +248,7 @@ class LiveRound {
     }
   }
 
-  /** Readers are dropped as often as the mean says. */
+  /** Drops readers at random, with this mean interval. */
   #drop(meanMs: number): void {
     const { readers } = this.#options;
     const expected = (readers * 225) / meanMs;

@@ -1,7 +1,7 @@
 import type { Random } from '@rivulet/testkit/random';
 import { WebSocket } from 'ws';
 
-/** Who speaks over the socket. */
+/** The client that uses the socket. */
 export interface Speaker {
   connected(send: (text: string) => void): void;
   received(text: string): void;
@@ -10,7 +10,7 @@ export interface Speaker {
 
 const HANDSHAKE_MS = 2_000;
 
-/** A WebSocket that dials again, after a while that a seed decides, until it is closed. */
+/** A WebSocket that reconnects until it is closed. The seed chooses the pauses. */
 export class LiveSocket {
   readonly #url: () => string;
   readonly #speaker: Speaker;
@@ -21,7 +21,7 @@ export class LiveSocket {
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  /** `mostMs`: until it dials again, at most. `onEvent` runs after everything that happened. */
+  /** `mostMs` is the longest pause before a new connection. `onEvent` is called after every event of the socket. */
   constructor(url: () => string, speaker: Speaker, random: Random, mostMs: number, onEvent: () => void) {
     this.#url = url;
     this.#speaker = speaker;
@@ -31,7 +31,7 @@ export class LiveSocket {
     this.#dial();
   }
 
-  /** Drops the connection without a word. */
+  /** Drops the connection without a close frame. */
   drop(): void {
     this.#socket?.terminate();
   }

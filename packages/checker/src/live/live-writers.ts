@@ -10,29 +10,32 @@ export interface LiveWritersOptions {
   readonly items: number;
   readonly workers: number;
   readonly lanes: number;
-  /** Milliseconds between two writes of a lane, at most. */
+  /** Longest pause of a lane between two writes, in milliseconds. */
   readonly thinkMs: number;
   readonly random: Random;
   readonly bell: Bell;
-  /** Codes of failures after which nobody knows whether a write took place; default: none. */
+  /**
+   * Error codes after which it is unknown whether a write was applied.
+   * @default none
+   */
   readonly vague?: readonly string[];
   readonly record: (op: NewOp) => void;
 }
 
-/** The item that is written last. */
+/** Id of the item that is written last. */
 export const MARK = 'mark';
 
-/** Workers on real sockets that write as fast as they may. */
+/** Workers on real sockets that write continuously. */
 export class LiveWriters {
   readonly clients: readonly WorkerClient[];
   readonly #options: LiveWritersOptions;
   readonly #sockets: readonly LiveSocket[];
   readonly #timers = new Set<NodeJS.Timeout>();
   #writing = true;
-  /** By group: the value of its last write. */
+  /** Value of the last write of each group. */
   readonly marks = new Map<string, string>();
-  /** Writes that were asked for. */
-  asked = 0;
+  /** Number of writes that were sent. */
+  sent = 0;
 
   constructor(options: LiveWritersOptions) {
     const { random, bell, record } = options;
@@ -47,13 +50,13 @@ export class LiveWriters {
     return this.clients.every((client) => client.idle);
   }
 
-  /** Asks for nothing any more. */
+  /** Ends all writes. */
   rest(): void {
     this.#writing = false;
     for (const timer of this.#timers) clearTimeout(timer);
   }
 
-  /** The last write to each group, by a worker that is there. Whoever holds it holds everything. */
+  /** Writes one last item to each group. A subscription that has it has everything. */
   mark(): void {
     const client = this.clients.find(({ online }) => online);
     for (const [n, g] of this.#options.groups.entries()) {
@@ -89,7 +92,7 @@ export class LiveWriters {
     if (draw < 5) client.read(lane, g, k);
     else if (draw < 8) client.call(lane);
     else {
-      this.asked++;
+      this.sent++;
       if (draw < 15)
         client.batch(lane, g, new Map(Array.from({ length: random.between(2, 4) }, () => [`i${random.zipf(items)}`, random.chance(0.8)])));
       else if (draw < 55) client.write(lane, 'set', g, k, random.below(200));

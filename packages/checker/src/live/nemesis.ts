@@ -10,7 +10,7 @@ export interface Disturbed {
   readonly nemesis: (verb: NemesisVerb, on: string, how: string) => void;
 }
 
-/** One fault that the seed chooses. What it breaks it leaves broken, except that an engine that was killed or stopped goes on. */
+/** Makes one fault that the seed chooses. The fault stays until it is healed, except that a killed or paused engine runs again. */
 export async function disturb({ random, engine, proxy, nemesis }: Disturbed): Promise<void> {
   const links = [...proxy.links];
   const link = links.length > 0 && random.chance(0.8) ? random.pick(links) : undefined;

@@ -1,10 +1,10 @@
 import type { ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** The engine answers within this time, or the sample lacks the figure: the engine may stand still on purpose. */
+/** Milliseconds to wait for a figure. The sample lacks it afterwards, because a fault may have paused the engine. */
 const ANSWER_MS = 5_000;
 
-/** Answers each message with the bytes that are still held after garbage collection. It keeps no process alive. */
+/** Source of a module that answers each message with the bytes in use after a garbage collection. It does not keep the process alive. */
 const PROBE = `
 process.on('message', async () => {
   for (let turn = 0; turn < 3; turn++) {
@@ -17,12 +17,12 @@ process.on('message', async () => {
 process.channel?.unref();
 `;
 
-/** Arguments of Node for a process that `sampleProcess` can ask; the process also needs an IPC channel. */
+/** Arguments of Node for a process that `sampleProcess` can measure. The process also needs an IPC channel. */
 export const SAMPLED_NODE: readonly string[] = ['--expose-gc', '--import', `data:text/javascript,${encodeURIComponent(PROBE)}`];
 
 /**
- * Returns the figures of one process: memory held after garbage collection, all memory of its own, and open descriptors. A figure that
- * the process or the system does not give is left out.
+ * Returns the figures of one process: memory after a garbage collection, all its private memory, and open descriptors. A figure that is
+ * unavailable is left out.
  */
 export async function sampleProcess(child: ChildProcess): Promise<Readonly<Record<string, number>>> {
   const held = await heldBytes(child);

@@ -4,13 +4,13 @@ import type { RedisCluster } from '@rivulet/testkit/redis/redis-cluster';
 import type { RedisServer } from '@rivulet/testkit/redis/redis-server';
 import type { NemesisVerb } from '../history/op.js';
 
-/** Begins the keys of the engines of a round: each has a server of its own. */
+/** Prefix of all keys of a round. Each round has a Redis of its own. */
 export const REDIS_PREFIX = 'checker';
 
-/** What it acknowledges is on its disk, so that nothing that was acknowledged may be lost. */
+/** Options of redis-server. It syncs every write to the disk before it answers, so no acknowledged write may be lost. */
 export const REDIS_OPTIONS: readonly string[] = ['--save', '', '--appendonly', 'yes', '--appendfsync', 'always'];
 
-/** One fault of the Redis that engines share; it is there again when this resolves. */
+/** Makes one fault of the Redis that engines share. Resolves when the Redis runs again. */
 export async function disturbRedis(
   redis: RedisServer,
   random: Random,
@@ -38,16 +38,16 @@ export async function disturbRedis(
   }
 }
 
-/** One engine can't reach the Redis for a while, and nobody tells it; the others can. */
-export async function cutOff(way: ChaosProxy, random: Random): Promise<void> {
+/** Cuts one engine off from the Redis for a while without closing its connections. Other engines still have theirs. */
+export async function isolateFromRedis(way: ChaosProxy, random: Random): Promise<void> {
   for (const direction of ['up', 'down'] as const) way.blackhole(direction);
   await new Promise((resolve) => setTimeout(resolve, random.between(50, 8_000)));
   way.heal();
 }
 
 /**
- * One fault of a cluster that engines share. Where another server takes over, or one begins anew, the history ends: what was acknowledged
- * before may be gone, and everybody must be told so.
+ * Makes one fault of the cluster that engines share. A failover and a moved slot end the history of a group, because acknowledged writes
+ * may be lost. Every subscription must be notified.
  */
 export async function disturbCluster(
   cluster: RedisCluster,
@@ -63,7 +63,7 @@ export async function disturbCluster(
   } else if (draw < 45) {
     nemesis('pause', 'redis', 'SIGSTOP');
     server.pause();
-    // Not so long that the others give it up.
+    // The pause is too short for a failover.
     await new Promise((resolve) => setTimeout(resolve, random.between(50, 600)));
     nemesis('resume', 'redis', 'SIGCONT');
     server.resume();
@@ -80,12 +80,12 @@ export async function disturbCluster(
   }
 }
 
-/** What was acknowledged before waits in sockets: commands to servers hold this process up. */
+/** Waits for answers that are still in sockets. Commands to redis-cli block this process. */
 function answersComeIn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 500));
 }
 
-/** Of a group that was written to. */
+/** Returns the slot of any group that has been written. */
 function slotOfGroup(server: RedisServer, random: Random): number | undefined {
   const heads = server.command('KEYS', `${REDIS_PREFIX}:*:head:*`).split('\n').filter(Boolean);
   return heads.length === 0 ? undefined : Number(server.command('CLUSTER', 'KEYSLOT', random.pick(heads)));

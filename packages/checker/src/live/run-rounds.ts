@@ -10,15 +10,18 @@ export interface RoundsResult {
   readonly deliveries: number;
   readonly acknowledged: number;
   readonly violations: ReadonlyMap<InvariantId, number>;
-  /** Of the rounds that broke something: the seed, and the first words. */
-  readonly broken: readonly { readonly seed: number; readonly told: readonly string[] }[];
+  /** All rounds with a violation: the seed and the first lines of each description. */
+  readonly broken: readonly { readonly seed: number; readonly descriptions: readonly string[] }[];
 }
 
 const CYCLES_A_ROUND = 10;
 const DELIVERIES_A_ROUND = 500_000;
-const MOST_TOLD = 3;
+const MOST_DESCRIBED = 3;
 
-/** Faults of all kinds on a real engine, in rounds with a store of their own each. `shared`: on several over one Redis, and on that. */
+/**
+ * Runs rounds of faults on a real engine. Each round has a store of its own. With `shared`, several engines use one Redis, which gets
+ * faults too.
+ */
 export function runCycles(
   seed: number,
   cycles: number,
@@ -44,7 +47,10 @@ export function runCycles(
   );
 }
 
-/** Readers that are dropped at random, with a mean of 5 s each, until so many changes were shown. Only what concerns deliveries is checked. */
+/**
+ * Runs readers that are dropped at random, every 5 s on average, until they have seen this number of changes. It checks the delivery
+ * invariants only.
+ */
 export function runDeliveries(seed: number, deliveries: number, onRound: (round: Round) => void): Promise<RoundsResult> {
   return runRounds(
     seed,
@@ -76,13 +82,14 @@ async function runRounds(
 ): Promise<RoundsResult> {
   const sum = { rounds: 0, cycles: 0, milliseconds: 0, ops: 0, deliveries: 0, acknowledged: 0 };
   const violations = new Map<InvariantId, number>();
-  const broken: { readonly seed: number; readonly told: readonly string[] }[] = [];
+  const broken: { readonly seed: number; readonly descriptions: readonly string[] }[] = [];
   while (more(sum)) {
     const round = await run(seed + sum.rounds, sum);
     sum.rounds++;
     for (const key of ['cycles', 'milliseconds', 'ops', 'deliveries', 'acknowledged'] as const) sum[key] += round[key];
     for (const { invariant } of round.violations) violations.set(invariant, (violations.get(invariant) ?? 0) + 1);
-    if (round.violations.length > 0) broken.push({ seed: round.seed, told: round.violations.slice(0, MOST_TOLD).map(describeViolation) });
+    if (round.violations.length > 0)
+      broken.push({ seed: round.seed, descriptions: round.violations.slice(0, MOST_DESCRIBED).map(describeViolation) });
     onRound(round);
   }
   return { ...sum, violations, broken };

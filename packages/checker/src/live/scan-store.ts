@@ -1,6 +1,6 @@
 /**
- * A process of its own: opens the store of the first argument (a directory, `redis://…`, or `cluster:` with nodes) and prints the groups that the others name (`stream/group`),
- * one JSON line each. It knows the store and nothing of the engine that wrote it.
+ * A process of its own that reads a store. The first argument is a directory, `redis://…`, or `cluster:` with nodes. The others name groups
+ * as `stream/group`. The process prints one JSON line for each group. It uses the store only, without an engine.
  */
 import { createLmdbStore, createRedisStore } from '@rivulet/engine/stores';
 import type { ShownItem } from '../history/op.js';

@@ -58,7 +58,7 @@ async function runAll(options: Arguments, args: readonly string[]): Promise<numb
   const shared = redisCycles === 0 ? undefined : await runCycles(from, redisCycles, sayRound, pair);
   const clustered = clusterCycles === 0 ? undefined : await runCycles(from, clusterCycles, sayRound, { ...pair, cluster: true });
   const delivered = deliveries === 0 ? undefined : await runDeliveries(from, deliveries, sayRound);
-  const told =
+  const descriptions =
     clientDeliveries === 0
       ? undefined
       : await runClients({ seed: from, deliveries: clientDeliveries, clients: 300, groups: 6, dropMs: 5_000 }, (done) =>
@@ -74,13 +74,13 @@ async function runAll(options: Arguments, args: readonly string[]): Promise<numb
     shared,
     clustered,
     deliveries: delivered,
-    clients: told,
+    clients: descriptions,
     hunted,
   });
   if (options.out !== '') writeFileSync(options.out, page);
   process.stdout.write(page);
   const broken = [simulated, faulted, shared, clustered, delivered].some((run) => run !== undefined && run.violations.size > 0);
-  const wrong = told !== undefined && told.repeated + told.skipped + told.unlike > 0;
+  const wrong = descriptions !== undefined && descriptions.repeated + descriptions.skipped + descriptions.unlike > 0;
   return broken || wrong || hunted.some(({ seed }) => seed === undefined) ? 1 : 0;
 }
 

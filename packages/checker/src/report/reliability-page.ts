@@ -122,7 +122,11 @@ function bugs(hunted: readonly Hunted[]): string[] {
 function failures({ seeds, cycles, shared, clustered, deliveries }: Figures): string[] {
   const broken = [seeds, cycles, shared, clustered, deliveries].flatMap((run) => [...(run?.broken ?? [])]);
   if (broken.length === 0) return [];
-  return ['## Failures', '', ...broken.slice(0, 20).flatMap(({ seed, told }) => [`Seed ${seed}:`, '', '```', ...told, '```', ''])];
+  return [
+    '## Failures',
+    '',
+    ...broken.slice(0, 20).flatMap(({ seed, descriptions }) => [`Seed ${seed}:`, '', '```', ...descriptions, '```', '']),
+  ];
 }
 
 function total(violations: ReadonlyMap<InvariantId, number>): string {

@@ -17,7 +17,7 @@ export interface SeedsResult {
 
 const THREAD = fileURLToPath(new URL('../../dist/simulation/seed-thread.js', import.meta.url));
 
-/** Runs seeds in threads. `onSeed` is told of each that is done. */
+/** Runs seeds in threads. `onSeed` is descriptions of each that is done. */
 export async function runSeeds(from: number, seeds: number, threads: number, onSeed: (done: number) => void): Promise<SeedsResult> {
   const begun = performance.now();
   const violations = new Map<InvariantId, number>();

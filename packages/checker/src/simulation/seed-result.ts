@@ -10,10 +10,10 @@ export interface SeedResult {
   /** Violations by invariant; empty when there are none. */
   readonly violated: readonly InvariantId[];
   /** The first ones, in words. */
-  readonly told: readonly string[];
+  readonly descriptions: readonly string[];
 }
 
-const MOST_TOLD = 3;
+const MOST_DESCRIBED = 3;
 
 /** A world that ends with an error, such as bytes that are no frames, counts as one that breaks I4: nobody got what came after. */
 export async function runSeed(seed: number): Promise<SeedResult> {
@@ -26,7 +26,7 @@ export async function runSeed(seed: number): Promise<SeedResult> {
       ops: 0,
       deliveries: 0,
       violated: ['I4'],
-      told: [error instanceof Error ? (error.stack ?? error.message) : String(error)],
+      descriptions: [error instanceof Error ? (error.stack ?? error.message) : String(error)],
     };
   }
   const { ops, deliveries } = run;
@@ -36,6 +36,6 @@ export async function runSeed(seed: number): Promise<SeedResult> {
     ops: ops.length,
     deliveries,
     violated: violations.map(({ invariant }) => invariant),
-    told: violations.slice(0, MOST_TOLD).map(describeViolation),
+    descriptions: violations.slice(0, MOST_DESCRIBED).map(describeViolation),
   };
 }

@@ -238,7 +238,7 @@ export class SimStore implements StreamStore {
 }
 
 function outOfReach(): RivuletError {
-  return new RivuletError('STORE_UNAVAILABLE', 'the store is out of reach');
+  return new RivuletError('STORE_UNAVAILABLE', 'the store is unavailable');
 }
 
 function valueIn(data: string): { readonly v?: string } {

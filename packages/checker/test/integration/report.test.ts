@@ -29,7 +29,7 @@ it('the page has the figures of each run, each invariant and each bug', () => {
       from: 1,
       seeds: 1_500,
       threads: 2,
-      broken: [{ seed: 9, ops: 1, deliveries: 1, violated: ['I4'], told: ['I4: a hole'] }],
+      broken: [{ seed: 9, ops: 1, deliveries: 1, violated: ['I4'], descriptions: ['I4: a hole'] }],
     },
     cycles: undefined,
     shared: { ...run, rounds: 2, cycles: 20, violations: new Map(), broken: [] },
@@ -39,7 +39,7 @@ it('the page has the figures of each run, each invariant and each bug', () => {
     hunted: [{ bug, seed: 3, caughtBy: ['I10', 'I1'], first: undefined }],
   });
   expect(page).toContain('| Simulation | 1,500 seeds from 1, 1,500 a minute in 2 threads | 10 | | 12,345 | 2 |');
-  expect(page).toContain('| I4 | no hole that is not announced | 2 | – | 0 | 0 | 0 |');
+  expect(page).toContain('| I4 | no gap without an announcement | 2 | – | 0 | 0 | 0 |');
   expect(page).toContain('| I7 | a state is exactly that of its offset | 0 | – | 0 | 0 | – |');
   expect(page).toContain(
     '| Two engines over one Redis, faults of all three and of the ways between them | 20 faults in 2 rounds, 60 s | 10 | 6 | 12,345 | 0 |',

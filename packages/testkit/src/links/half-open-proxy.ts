@@ -37,7 +37,7 @@ export class HalfOpenProxy {
     });
     async function link(client: Socket): Promise<void> {
       sockets.add(client.on('error', () => {}));
-      const upstream = await reach(Number(port), hostname, client);
+      const upstream = await connectToServer(Number(port), hostname, client);
       if (upstream === undefined) return;
       sockets.add(upstream.on('error', () => {}));
       const ended = new Promise<void>((resolve) => upstream.once('close', () => resolve()));
@@ -56,7 +56,7 @@ export class HalfOpenProxy {
 }
 
 /** Connects to the server and retries while the server is unavailable. Resolves with undefined if the client disconnects first. */
-async function reach(port: number, host: string, client: Socket): Promise<Socket | undefined> {
+async function connectToServer(port: number, host: string, client: Socket): Promise<Socket | undefined> {
   while (!client.destroyed) {
     const socket = connect(port, host);
     try {
