@@ -5,7 +5,7 @@ import type { Fabric } from '../fabric/fabric.js';
 import type { Channel, ChannelDirection } from './channel.js';
 import type { Channels } from './channels.js';
 
-/** A reference to one end of a channel, as it travels inside payloads: SDKs put a live reader or writer in its place. */
+/** A reference to one end of a channel. It travels inside payloads, and SDKs replace it by a live reader or writer. */
 export interface ChannelRef {
   readonly channel_id: string;
   readonly access_key: string;
@@ -33,7 +33,7 @@ export function registerChannelFunctions(fabric: Fabric, channels: Channels): vo
   );
 }
 
-/** Beyond the bounds the nearest of them counts. */
+/** Returns the capacity in messages. The nearest bound replaces a number outside the bounds. */
 function readCapacity(asked: unknown): number {
   if (typeof asked !== 'number' || !Number.isFinite(asked)) throw mismatch('buffer_size must be a number');
   return Math.min(Math.max(Math.floor(asked), 1), LIMITS.channelMessagesAsked);

@@ -4,12 +4,12 @@ import { HighWater } from './high-water.js';
 import { OwnerShare, type ShareBounds, type SharedPool } from './owner-share.js';
 
 export interface PoolBounds {
-  /** Bytes that its channels hold together. */
+  /** Bytes that all channels of the pool may hold. At this level their writers wait. */
   readonly bytes: number;
-  /** Channels that owners have created and that are not over, of all together and of one. */
+  /** Channels that owners have created and that have not ended: of all owners together, and of one owner. */
   readonly channels: number;
   readonly perOwner: number;
-  /** Bytes of the channels of one owner. */
+  /** Bounds for the channels of one owner. */
   readonly share: ShareBounds;
 }
 
@@ -18,13 +18,16 @@ export interface ChannelTable {
   passed(bytes: number): void;
   monotonic(): number;
   remove(channel: Channel): void;
-  /** Reports that the writers of an owner have reached the bound of unfinished messages. */
+  /** Reports that the writers of one owner have reached the bound of unfinished messages. */
   takesTurns(owner: string): void;
 }
 
 /**
- * Channels of one kind of owner, which share what may be held; no kind takes from another. When it is used up, everybody who writes to one
- * of them waits, but where the reader takes each message at once: so nobody who is read waits for those who are not.
+ * The channels of one kind of owner: the engine, trusted workers, or guests. The channels of a pool share a bound of bytes, and no pool
+ * takes capacity from another.
+ *
+ * When the bound is reached, all writers of the pool wait. The exception is a channel whose reader takes each message at once, because such
+ * a channel holds nothing. A channel with a good reader therefore never waits for channels without one.
  */
 export class ChannelPool implements SharedPool {
   readonly #table: ChannelTable;
@@ -44,12 +47,12 @@ export class ChannelPool implements SharedPool {
     );
   }
 
-  /** Bytes that its channels hold. */
+  /** Bytes that the channels hold now. */
   get held(): number {
     return this.#held.level;
   }
 
-  /** Bytes of messages that the writers of all owners have begun and not finished. */
+  /** Bytes that were read of messages which are not whole, for all owners. */
   get unfinishedBytes(): number {
     return Array.from(this.#shares.values()).reduce((sum, share) => sum + share.unfinishedBytes, 0);
   }
@@ -59,8 +62,8 @@ export class ChannelPool implements SharedPool {
   }
 
   /**
-   * Creates a channel that holds at most `messages`. Throws `OVERLOADED` when its owner has too many, or all owners together have. Those of
-   * the engine, which have no owner, are bounded by their purpose.
+   * Creates a channel that holds at most `messages` messages. Throws `OVERLOADED` when its owner, or all owners together, have too many
+   * channels. The count does not bound channels of the engine, which have no owner.
    */
   create(messages: number, owner: string | undefined): Channel {
     const share = owner === undefined ? undefined : this.#shareOf(owner);
@@ -73,12 +76,12 @@ export class ChannelPool implements SharedPool {
     return channel;
   }
 
-  /** Returns the channels that the owner has created and that are not over. */
+  /** Returns the channels of an owner that have not ended. */
   ownedBy(owner: string): readonly Channel[] {
     return [...(this.#shares.get(owner)?.channels ?? [])];
   }
 
-  // SharedPool
+  // SharedPool: calls of the shares of single owners.
 
   forget(share: OwnerShare): void {
     if (this.#shares.get(share.owner) === share) this.#shares.delete(share.owner);
@@ -88,7 +91,7 @@ export class ChannelPool implements SharedPool {
     this.#table.takesTurns(owner);
   }
 
-  // ChannelContext
+  // ChannelContext: calls of channels without an owner, and of shares that pass them on.
 
   hold(bytes: number): void {
     this.#held.add(bytes);
@@ -137,7 +140,7 @@ export class ChannelPool implements SharedPool {
     for (const channel of this.#channels) channel.holdBack();
   }
 
-  /** In turn: a channel that goes on is the last one of the next round. */
+  /** Resumes writers in turn. A channel that resumes becomes the last one of the next round. */
   #goOn(): void {
     const round = [...this.#channels];
     for (const channel of round) {

@@ -3,7 +3,7 @@ import type { ChannelDirection } from './channel.js';
 
 export type ChannelTarget =
   | { readonly kind: 'channel'; readonly id: string; readonly direction: ChannelDirection; readonly key: string }
-  /** It asks for a channel, without a usable key or direction. */
+  /** The path names a channel, but the key or the direction is missing or malformed. */
   | { readonly kind: 'invalid' }
   | { readonly kind: 'other' };
 
@@ -11,8 +11,8 @@ const PREFIX = '/ws/channels/';
 const KEY_CHARS = 256;
 
 /**
- * Which channel an upgrade asks for. SDKs append the path to the URL of the engine as text; when that has a query, path and key arrive
- * inside it: `/?token=t/ws/channels/ID?key=K&dir=read` (spec RB §5.6).
+ * Returns the channel that an upgrade names. SDKs append the channel's path to the URL of the engine as text. When that URL has a query,
+ * path and key arrive inside the query: `/?token=t/ws/channels/ID?key=K&dir=read` (spec RB §5.6).
  */
 export function readChannelTarget({ path, rawQuery }: Pick<UpgradeRequest, 'path' | 'rawQuery'>): ChannelTarget {
   const whole = path.replace(/^\/{2,}/, '/');

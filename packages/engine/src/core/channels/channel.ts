@@ -3,7 +3,7 @@ import { type CloseName, LIMITS } from '@rivulet/protocol';
 import { inOwnMemory } from '../../structures/own-memory.js';
 import type { MessageWriter } from './message-turns.js';
 
-/** What goes through a channel: one WebSocket message, as its writer sent it. */
+/** One message of a channel: a WebSocket message, as its writer sent it. */
 export interface ChannelMessage {
   readonly data: Buffer;
   readonly binary: boolean;
@@ -11,86 +11,96 @@ export interface ChannelMessage {
 
 export type ChannelDirection = 'read' | 'write';
 
-/** Why an endpoint is let go; the close code that its socket gets. */
+/** The reason why a channel lets an endpoint go. It gives the close code of the endpoint's socket. */
 export type ChannelEnd = Extract<CloseName, 'done' | 'readerGone' | 'writerLost' | 'restart' | 'revoked' | 'expired'>;
 
-/** Who takes what comes out: a socket, or the engine itself. */
+/** The receiving end of a channel: a socket, or the engine itself. */
 export interface ChannelReader {
-  /** Whether it takes a message now. When that becomes true again, it calls `Channel.pump`. */
+  /** True when the reader takes a message now. When it becomes true again, the reader calls `Channel.pump`. */
   readonly ready: boolean;
   deliver(message: ChannelMessage): void;
-  /** Nothing more comes: `done` or `writerLost` after everything was delivered, anything else at once. Called at most once. */
+  /** Ends the reader, once. With `done` and `writerLost` every message was delivered before. With any other end, messages may be lost. */
   finish(end: ChannelEnd): void;
 }
 
-/** Who puts in: a socket, or the engine itself. */
+/** The sending end of a channel: a socket, or the engine itself. */
 export interface ChannelWriter {
-  /** It should stop writing until `resume`; what it writes in spite of that is kept. */
+  /** Asks the writer to stop until `resume`. The channel keeps messages that arrive in spite of that. Idempotent. */
   pause(): void;
   resume(): void;
-  /** It has waited for long: if its peer has gone, that is to be found out. */
+  /** Finds out whether the peer of a writer that has waited for long still exists. */
   probePeer(): void;
-  /** Nobody reads any more. Called at most once. */
+  /** Ends the writer, once: nobody reads the channel any more. */
   finish(end: ChannelEnd): void;
 }
 
-/** What a message takes beside its bytes. */
+/** Bytes that a held message counts for, beside its data. */
 const MESSAGE_BYTES = 256;
 
-/** What a channel needs of those that it stands beside. */
+/** The surroundings of a channel: the share of its owner, or the pool of its kind. */
 export interface ChannelContext {
-  /** What they hold together is used up. */
+  /** True when the channels that share a bound hold as much as they may. */
   readonly full: boolean;
-  /** So many bytes more are held, or fewer. */
+  /** Adds to the bytes that the channels hold. `bytes` may be negative. */
   hold(bytes: number): void;
-  /** Whether a reader takes more whose socket has `buffered` bytes to send. When that becomes true again, `Channel.pump` is called. */
+  /**
+   * Returns whether a reader may take more when its socket has `buffered` unsent bytes. When the answer becomes true again, the context
+   * calls `Channel.pump`.
+   */
   mayDeliver(buffered: number): boolean;
-  /** The socket of a reader has so many more bytes to send, or fewer. */
+  /** Adds to the bytes that the sockets of readers have not sent. `bytes` may be negative. */
   unsent(bytes: number): void;
-  /** So many bytes have come in. */
+  /** Counts bytes that came in. */
   passed(bytes: number): void;
-  /** The writer has begun messages that are not whole, and these have so many bytes. */
+  /** Sets the bytes that were read of a message which is not whole. 0 when there is no such message. */
   unfinished(channel: Channel, bytes: number): void;
-  /** A writer has connected. */
+  /** Runs when a writer has connected. */
   writerAttached(channel: Channel): void;
-  /** The writer is held back now, or is no longer. */
+  /** Runs when `heldBack` of a channel has changed. */
   heldBackChanged(): void;
   monotonic(): number;
-  /** The channel is over. */
+  /** Removes a channel that has ended. */
   remove(channel: Channel): void;
 }
 
 type EndpointState = 'free' | 'open' | 'closed';
 
 /**
- * A bounded pipe with one writer and one reader, each of which connects once, in whatever order. Messages keep their order and their
- * boundaries. A full channel holds its writer back; nothing is ever dropped while both ends are there.
+ * A bounded pipe from one writer to one reader.
  *
- * It is over when its reader has gone, or when its writer has closed and everything was delivered.
+ * writer ──write──▶ waiting messages ──deliver──▶ reader
+ *
+ * - Each end connects once, in either order. Its states are `free`, `open` and `closed`.
+ * - Messages keep their order and their boundaries.
+ * - A full channel pauses its writer. It never drops a message while both ends are connected.
+ * - The channel ends when its reader closes, or when its writer has closed and every message was delivered.
+ *
+ * A message skips the queue when the queue is empty and the reader is ready. Otherwise the channel copies the message to memory of its own,
+ * because its buffer may keep a much larger one alive.
  */
 export class Channel implements MessageWriter {
   readonly id = randomUUID();
-  /** The capabilities. They differ, so that who may read can't write. */
+  /** The keys that open each end. They differ, so that a reader can't write. */
   readonly keys: Readonly<Record<ChannelDirection, string>> = { read: randomUUID(), write: randomUUID() };
-  /** The worker that created it; `undefined`: the engine. */
+  /** Id of the worker that created the channel; `undefined` for a channel of the engine. */
   readonly owner: string | undefined;
   readonly #context: ChannelContext;
   readonly #capacity: number;
   #messages: ChannelMessage[] = [];
-  /** Place of the oldest message that was not delivered. */
+  /** Index of the oldest message that was not delivered. */
   #head = 0;
   #bytes = 0;
   #reader: ChannelReader | undefined;
   #writer: ChannelWriter | undefined;
   #readerState: EndpointState = 'free';
   #writerState: EndpointState = 'free';
-  /** Since when the writer is held back; `undefined`: it isn't. */
+  /** Time since which the full channel holds its writer back, in monotonic milliseconds; `undefined` while it does not. */
   #pausedSince: number | undefined;
-  /** The writer waits until other writers of the owner have finished their messages. */
+  /** True while other writers of the same owner finish their messages first. */
   #waitsForTurn = false;
   #lost = false;
   #over = false;
-  /** When the last endpoint left; when it was created, before that. */
+  /** Time at which the last endpoint closed, or the channel was created. In monotonic milliseconds. */
   #idleSince: number;
 
   constructor(context: ChannelContext, capacity: number, owner: string | undefined) {
@@ -105,39 +115,42 @@ export class Channel implements MessageWriter {
     return this.#messages.length - this.#head;
   }
 
-  /** Whether it has ended. */
+  /** True when the channel has ended. */
   get over(): boolean {
     return this.#over;
   }
 
-  /** Whether a writer has connected, be it gone again. */
+  /** True when a writer has ever connected. */
   get hasWriter(): boolean {
     return this.#writerState !== 'free';
   }
 
-  /** Whether anybody has ever connected to it. */
+  /** True when an endpoint has ever connected. */
   get used(): boolean {
     return this.#readerState !== 'free' || this.#writerState !== 'free';
   }
 
-  /** Since when nobody is connected; `undefined` while somebody is. */
+  /** Time since which no endpoint is connected, in monotonic milliseconds; `undefined` while one is. */
   get idleSince(): number | undefined {
     return this.#readerState === 'open' || this.#writerState === 'open' ? undefined : this.#idleSince;
   }
 
-  /** Asks after a writer that has been held back since then by a reader that never came. */
+  /** Probes the peer of a writer that waits since before `before` for a reader that has never connected. */
   probePeer(before: number): void {
     if (this.#readerState === 'free' && this.#pausedSince !== undefined && this.#pausedSince <= before) this.#writer?.probePeer();
   }
 
-  /** Whether the key opens that end. Takes the same time for every wrong key of the right length. */
+  /** Returns whether a key opens an end. All wrong keys of the right length take the same time. */
   opens(direction: ChannelDirection, key: string): boolean {
     const expected = Buffer.from(this.keys[direction]);
     const given = Buffer.from(key);
     return given.length === expected.length && timingSafeEqual(given, expected);
   }
 
-  /** `false`: the end is taken, or was, or the channel is over. Messages that wait are delivered before this returns. */
+  /**
+   * Connects the reader and delivers the waiting messages before it returns. Returns false when the end was ever taken, or when the channel
+   * has ended.
+   */
   attachReader(reader: ChannelReader): boolean {
     if (this.#over || this.#readerState !== 'free') return false;
     this.#readerState = 'open';
@@ -146,7 +159,7 @@ export class Channel implements MessageWriter {
     return true;
   }
 
-  /** As `attachReader`. */
+  /** Connects the writer. Returns false when the end was ever taken, or when the channel has ended. */
   attachWriter(writer: ChannelWriter): boolean {
     if (this.#over || this.#writerState !== 'free') return false;
     this.#writerState = 'open';
@@ -170,7 +183,7 @@ export class Channel implements MessageWriter {
     this.holdBack();
   }
 
-  /** The writer is to wait if the channel can't take more now, or all together can't. */
+  /** Pauses the writer when the channel, or all channels that share its bound, are full. */
   holdBack(): void {
     if (this.#pausedSince !== undefined || this.#writer === undefined || !(this.#full || this.#crowded)) return;
     this.#pausedSince = this.#context.monotonic();
@@ -178,7 +191,7 @@ export class Channel implements MessageWriter {
     this.#context.heldBackChanged();
   }
 
-  /** The writer need not wait any longer, if that is so; answers whether it is. */
+  /** Resumes the writer when half of the channel is free and the shared bound is not reached. Returns whether it did. */
   goOn(): boolean {
     if (this.#pausedSince === undefined || !this.#emptied || this.#crowded) return false;
     this.#pausedSince = undefined;
@@ -206,7 +219,7 @@ export class Channel implements MessageWriter {
     if (!this.#over && this.#writerState === 'open') this.#context.unfinished(this, bytes);
   }
 
-  /** The writer is gone; `lost`: without having said that it is done. Idempotent. */
+  /** Ends the writer. `lost`: it did not say that it is done, so the reader learns that messages may be missing. Idempotent. */
   writerClosed(lost: boolean): void {
     if (this.#writerState === 'closed') return;
     this.#writerState = 'closed';
@@ -217,24 +230,24 @@ export class Channel implements MessageWriter {
     if (this.size === 0 && this.#reader !== undefined) this.end(lost ? 'writerLost' : 'done');
   }
 
-  /** The reader is done, with or without having everything: so is the channel. Idempotent. */
+  /** Ends the reader and the channel, also when messages still wait. Idempotent. */
   readerClosed(): void {
     this.#reader = undefined;
     this.#readerState = 'closed';
     this.end('readerGone');
   }
 
-  /** Whether the sockets of readers leave room for a delivery to one that has `buffered` bytes to send. */
+  /** Returns whether a reader may take more when its socket has `buffered` unsent bytes. */
   mayDeliver(buffered: number): boolean {
     return this.#context.mayDeliver(buffered);
   }
 
-  /** The reader's socket has so many more bytes to send, or fewer; also after the channel is over. */
+  /** Adds to the unsent bytes of the reader's socket. `bytes` may be negative. It also counts after the channel has ended. */
   unsent(bytes: number): void {
     this.#context.unsent(bytes);
   }
 
-  /** Delivers what waits for as long as the reader takes it. Returns whether it took any. */
+  /** Delivers waiting messages while the reader is ready. Returns whether it delivered any. */
   pump(): boolean {
     const head = this.#head;
     for (;;) {
@@ -252,7 +265,7 @@ export class Channel implements MessageWriter {
     return delivered;
   }
 
-  /** Lets both ends go and drops what waits. Idempotent. */
+  /** Ends both endpoints and drops waiting messages. Idempotent. */
   end(end: ChannelEnd): void {
     if (this.#over) return;
     this.#over = true;
@@ -273,17 +286,19 @@ export class Channel implements MessageWriter {
     return this.size >= this.#capacity || this.#bytes >= this.#mostBytes;
   }
 
-  /** All together hold what they may, and another message would be held. */
+  /** True when the shared bound is reached and the next message would have to wait. */
   get #crowded(): boolean {
     return this.#context.full && !(this.size === 0 && this.#reader?.ready === true);
   }
 
-  /** Much is kept for a reader to come; one that is there needs no more than what bridges a moment. */
+  /**
+   * Bytes that the channel may hold. Before the reader connects it holds much. A connected reader needs only what bridges a short pause.
+   */
   get #mostBytes(): number {
     return this.#reader === undefined ? LIMITS.channelBytes : LIMITS.channelReadBytes;
   }
 
-  /** Half empty, so that a writer isn't stopped and started for each message. */
+  /** True when half of the channel is free. A lower mark than "full" keeps a writer from being stopped and started for each message. */
   get #emptied(): boolean {
     if (this.size === 0) return true;
     return this.size <= this.#capacity / 2 && this.#bytes <= this.#mostBytes / 2;

@@ -13,12 +13,15 @@ import { ReaderSocket, refuseTaken, WriterSocket } from './socket-endpoints.js';
 
 const SWEEP_MS = 60_000;
 const CLOSE_MS = 1_000;
-/** Bytes of all channels together after which the buffers that they came in are freed. */
+/** Bytes of all channels after which V8 frees the buffers that they came in. */
 const COLLECT_EVERY_BYTES = 8_388_608;
-/** Trusted workers have a bound in total only. */
+/** Trusted workers have a bound for all of them together only. */
 const UNBOUNDED = { bytes: Number.POSITIVE_INFINITY, unsent: Number.POSITIVE_INFINITY, unfinished: Number.POSITIVE_INFINITY };
 
-/** The channels of an engine. Every worker listener serves all of them: the key in a reference is the right to use it (spec RB §5.6). */
+/**
+ * The channels of an engine. Every worker listener serves all of them, because the key in a reference is the right to use a channel (spec
+ * RB §5.6).
+ */
 export class Channels implements ChannelTable {
   readonly #channels = new Map<string, Channel>();
   readonly #ofEngine = new ChannelPool(this, {
@@ -59,24 +62,26 @@ export class Channels implements ChannelTable {
     this.#timer.unref();
   }
 
-  /** Channels that are not over. */
+  /** Channels that have not ended. */
   get size(): number {
     return this.#channels.size;
   }
 
-  /** Bytes that they hold, and 256 more for each message. */
+  /** Bytes that the channels hold, with 256 more for each message. */
   get held(): number {
     return this.#ofEngine.held + this.#ofWorkers.held + this.#ofSessions.held;
   }
 
-  /** Bytes of messages that writers of guests have begun and not finished. */
+  /** Bytes that were read from writers of guests, of messages that are not whole. */
   get unfinishedBytes(): number {
     return this.#ofSessions.unfinishedBytes;
   }
 
   /**
-   * `messages`: how many it may hold, 1 to `LIMITS.channelMessagesAsked`. `owner`: the worker that asked for it; those of the engine
-   * itself, without one, are bounded by whoever creates them. Throws `OVERLOADED`.
+   * Creates a channel. Throws `OVERLOADED`.
+   *
+   * @param messages Messages that the channel may hold, 1 to `LIMITS.channelMessagesAsked`.
+   * @param owner The worker that creates it. Channels without one belong to the engine, whose code bounds their number.
    */
   create(messages: number = LIMITS.channelMessages, owner?: Pick<Caller, 'workerId' | 'access'>): Channel {
     const channel = this.#poolOf(owner).create(messages, owner?.workerId);
@@ -84,13 +89,16 @@ export class Channels implements ChannelTable {
     return channel;
   }
 
-  /** `undefined`: there is no such channel, or the key is wrong; which of them, nobody is told. */
+  /**
+   * Returns the channel with this id and key. `undefined` for an unknown id and for a wrong key alike, so that a peer can't tell them
+   * apart.
+   */
   find(id: string, direction: ChannelDirection, key: string): Channel | undefined {
     const channel = this.#channels.get(id);
     return channel?.opens(direction, key) === true ? channel : undefined;
   }
 
-  /** What becomes of an upgrade of a worker listener; `undefined`: it doesn't ask for a channel. */
+  /** Returns the verdict about an upgrade of a worker listener; `undefined` when it names no channel. */
   route(request: UpgradeRequest): Verdict | undefined {
     const target = readChannelTarget(request);
     if (target.kind === 'other') return undefined;
@@ -112,22 +120,22 @@ export class Channels implements ChannelTable {
   }
 
   /**
-   * The creator has disconnected. Those of its channels that nobody ever connected to are removed. The others live on: their ends are
-   * sockets of their own, perhaps of other workers, and what was written may still be read.
+   * Removes the channels of a disconnected worker that no endpoint has ever used. The others stay: their endpoints are sockets of their
+   * own, perhaps of other workers, and written messages may still be read.
    */
   ownerGone(workerId: string): void {
     for (const pool of [this.#ofWorkers, this.#ofSessions])
       for (const channel of pool.ownedBy(workerId)) if (!channel.used) channel.end('readerGone');
   }
 
-  /** The access of the creator has ended: all its channels end with it, whoever is connected to them. */
+  /** Ends all channels of a creator whose access has ended, also for endpoints of other workers. */
   revoke(workerId: string, because: 'revoked' | 'expired'): void {
     for (const pool of [this.#ofWorkers, this.#ofSessions]) for (const channel of pool.ownedBy(workerId)) channel.end(because);
   }
 
   /**
-   * Removes the channels that nobody has been connected to for too long. A writer that is held back is not read, so that its end is not
-   * seen: after the same time it is asked for a sign of life.
+   * Removes the channels to which nothing was connected for `LIMITS.channelIdleMs`. The engine does not read a writer that is held back, so
+   * it can't see that writer's end. After the same time it probes the peer.
    */
   sweep(): void {
     const before = this.#clock.monotonic() - LIMITS.channelIdleMs;
@@ -138,7 +146,7 @@ export class Channels implements ChannelTable {
     }
   }
 
-  /** Ends every channel with 1012. Resolves when the sockets are closed, or after a second. */
+  /** Ends every channel with 1012. Resolves when the sockets have closed, or after one second. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
     for (const channel of this.#channels.values()) channel.end('restart');
@@ -172,7 +180,7 @@ export class Channels implements ChannelTable {
     this.#takingTurns.add((times) => this.#logger.warn('channel_writers_take_turns', { worker: owner, limit, times }));
   }
 
-  /** Strangers take nothing from workers, and requests nothing from either. */
+  /** Returns the pool of an owner. Guests take no capacity from workers, and HTTP requests take none from either. */
   #poolOf(owner: Pick<Caller, 'access'> | undefined): ChannelPool {
     if (owner === undefined) return this.#ofEngine;
     return owner.access === undefined ? this.#ofWorkers : this.#ofSessions;

@@ -6,15 +6,15 @@ type Collect = (options: { readonly type: 'minor' }) => void;
 let collect: Collect | undefined;
 
 /**
- * Frees what young buffers hold, in a few milliseconds. V8 counts the bytes of buffers apart from its heap and collects young ones only
- * when they have grown by 32 MiB, so whoever passes on bulk data would hold that much garbage; he asks for it sooner.
+ * Frees the memory of young buffers, in a few milliseconds. V8 counts the bytes of buffers outside its heap and collects young ones only
+ * after they have grown by 32 MiB. Code that passes on bulk data calls this earlier. Otherwise it would hold that much garbage.
  */
 export function collectYoungGarbage(): void {
   collect ??= exposed();
   collect({ type: 'minor' });
 }
 
-/** A context made while the flag is set has the function; this one never gets it. */
+/** Returns the collector. Only a context that V8 creates while the flag is set has the function. The main context never gets it. */
 function exposed(): Collect {
   setFlagsFromString('--expose-gc');
   const found = runInNewContext('gc') as Collect;

@@ -1,4 +1,6 @@
-/** Counts bytes up to a mark. Reaching it stops writers; they go on when a quarter is free, so that they are not stopped for each message. */
+/**
+ * Counts bytes up to a mark. At the mark writers stop. They resume when a quarter is free, so that they are not stopped for each message.
+ */
 export class HighWater {
   readonly #mark: number;
   readonly #reached: () => void;
@@ -6,7 +8,7 @@ export class HighWater {
   #level = 0;
   #full = false;
 
-  /** `freed` runs as a microtask: a writer may write as soon as it is called, which must not happen within a delivery. */
+  /** `freed` runs as a microtask. A writer may write as soon as it resumes, and that must not happen inside a delivery. */
   constructor(mark: number, reached: () => void, freed: () => void) {
     this.#mark = mark;
     this.#reached = reached;
@@ -21,7 +23,7 @@ export class HighWater {
     return this.#full;
   }
 
-  /** Adds bytes, or takes some off if `bytes` is negative. */
+  /** Adds bytes. `bytes` may be negative. */
   add(bytes: number): void {
     this.#level += bytes;
     if (!this.#full && this.#level >= this.#mark) {

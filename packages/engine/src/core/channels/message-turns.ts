@@ -9,16 +9,16 @@ export interface MessageWriter {
 }
 
 /**
- * Bounds the unfinished messages of the writers of one guest: bytes that were read of messages which are not whole yet.
+ * Bounds the unfinished messages of the writers of one guest. A message is unfinished while the engine has read a part of it.
  *
- *   free ──(bytes reach the bound)──▶ taking turns ──(bytes fall to half of the bound)──▶ free
+ * free ──(bytes reach the bound)──▶ turns ──(bytes fall to half of the bound)──▶ free
  *
- * - free: every writer is read.
- * - taking turns: one writer is read, until its message is whole. Then the next one with an unfinished message is read. A writer whose
- *   channel is full passes its turn on. All other writers wait, also those that have not begun a message.
+ * - `free`: the engine reads every writer.
+ * - `turns`: the engine reads one writer until its message is whole. Then the writer with the next unfinished message gets the turn. A
+ *   writer whose channel is full passes its turn on. All other writers wait, also a writer that has not begun a message.
  *
- * The unfinished bytes therefore stay below the bound and one message. A writer that never finishes its message is closed by the deadline
- * for messages, which runs only while the writer is read.
+ * The unfinished bytes stay below the bound plus one message. A peer that never finishes its message loses its connection by the deadline
+ * for messages. That deadline runs only while the writer has the turn.
  */
 export class MessageTurns {
   readonly #bound: number;
@@ -51,7 +51,7 @@ export class MessageTurns {
     const before = this.#bytes.get(writer) ?? 0;
     const finished = bytes < before;
     this.#total += bytes - before;
-    // The writer that has finished a message goes behind those that wait to finish theirs.
+    // The writer goes behind the writers that wait to finish a message.
     if (finished) this.#bytes.delete(writer);
     if (bytes > 0) this.#bytes.set(writer, bytes);
     if (this.#state.kind === 'free') {

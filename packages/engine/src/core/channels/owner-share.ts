@@ -3,25 +3,27 @@ import { HighWater } from './high-water.js';
 import { MessageTurns } from './message-turns.js';
 
 export interface ShareBounds {
-  /** Bytes that the channels of one owner hold. */
+  /** Bytes that the channels of one owner may hold. */
   readonly bytes: number;
-  /** Bytes that the sockets of their readers have not sent. */
+  /** Bytes that the sockets of the owner's readers may have unsent. */
   readonly unsent: number;
-  /** Bytes of messages that their writers have begun and not finished. */
+  /** Bytes that may be read of messages which are not whole. */
   readonly unfinished: number;
 }
 
-/** The pool that a share belongs to. */
+/** The pool to which a share belongs. */
 export interface SharedPool extends ChannelContext {
-  /** Forgets a share that holds nothing any more. */
+  /** Removes a share that holds nothing any more. */
   forget(share: OwnerShare): void;
   /** Reports that the writers of an owner have reached the bound of unfinished messages. */
   takesTurns(owner: string): void;
 }
 
 /**
- * Holds the channels that one owner created and counts their bytes, beside the count of all owners together. Also counts what the sockets
- * of their readers have not sent. Writers of the owner's channels wait while either bound is reached; those of other owners do not.
+ * The channels that one owner created. The share counts the bytes that they hold, the bytes that the sockets of their readers have not
+ * sent, and the bytes of unfinished messages. At a bound, writers of this owner wait. Writers of other owners do not.
+ *
+ * The pool counts the held bytes of all owners beside it.
  */
 export class OwnerShare implements ChannelContext {
   readonly owner: string;
@@ -31,7 +33,7 @@ export class OwnerShare implements ChannelContext {
   readonly #held: HighWater;
   readonly #turns: MessageTurns;
   #unsent = 0;
-  /** A reader was refused because of what the sockets have not sent. */
+  /** True when a reader was refused since the sockets had too many unsent bytes. */
   #refused = false;
   #waking = false;
 
@@ -59,7 +61,7 @@ export class OwnerShare implements ChannelContext {
     return this.#held.full || this.#pool.full;
   }
 
-  /** Bytes of messages that the writers have begun and not finished. */
+  /** Bytes that were read of messages which are not whole. */
   get unfinishedBytes(): number {
     return this.#turns.total;
   }
@@ -73,7 +75,10 @@ export class OwnerShare implements ChannelContext {
     this.#pool.hold(bytes);
   }
 
-  /** From half of the bound on, only readers whose sockets have sent everything take more: those who read go on beside those who do not. */
+  /**
+   * Returns whether a reader may take more. From half of the bound on, only readers without unsent bytes take more. Slow readers therefore
+   * do not stop fast ones.
+   */
   mayDeliver(buffered: number): boolean {
     const most = buffered === 0 ? this.#bounds.unsent : this.#bounds.unsent / 2;
     if (this.#unsent < most) return true;
@@ -121,7 +126,7 @@ export class OwnerShare implements ChannelContext {
     this.#inTurn((channel) => !this.full && channel.goOn());
   }
 
-  /** Lets readers that were refused take more, once for all sockets that have sent something in one turn. */
+  /** Lets refused readers take more. It runs once for all sockets that have sent something in one turn of the event loop. */
   #wake(): void {
     if (!this.#refused || this.#waking || this.#unsent >= this.#bounds.unsent) return;
     this.#waking = true;
@@ -141,7 +146,7 @@ export class OwnerShare implements ChannelContext {
     }
   }
 
-  /** A socket may still hold bytes of a channel that is over. */
+  /** Removes an empty share. The socket of a reader may hold bytes of a channel that has ended, so the share waits for those too. */
   #leave(): void {
     if (this.#channels.size === 0 && this.#unsent === 0) this.#pool.forget(this);
   }

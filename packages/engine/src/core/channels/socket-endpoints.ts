@@ -2,12 +2,12 @@ import type { Connection, ConnectionOwner } from '../../transport/connection.js'
 import { encodeFrameHead } from '../../transport/websocket-frame.js';
 import type { Channel, ChannelEnd, ChannelMessage, ChannelReader, ChannelWriter } from './channel.js';
 
-/** Unsent bytes beyond which a reader takes no more until all of them have left. */
+/** Unsent bytes at which a reader takes no more until all of them have left. */
 const READER_BYTES = 131_072;
-/** Closes by which a writer says that it is done. A page that is left closes with 1001, a socket that drops counts as 1006. */
+/** Close codes that say that a writer is done. A page that the user leaves closes with 1001, and a lost connection counts as 1006. */
 const DONE: ReadonlySet<number> = new Set([1000, 1005]);
 
-/** The socket that reads a channel. What it sends means nothing. */
+/** The socket that reads a channel. The engine ignores everything that its peer sends. */
 export class ReaderSocket implements ConnectionOwner, ChannelReader {
   readonly #channel: Channel;
   readonly #connection: Connection;
@@ -15,7 +15,7 @@ export class ReaderSocket implements ConnectionOwner, ChannelReader {
   readonly #sent = () => {
     if (this.#connected) this.#count(this.#connection.buffered);
   };
-  /** Bytes to send that the channel knows of. */
+  /** Unsent bytes that the channel knows of. */
   #counted = 0;
   #connected = true;
 
@@ -25,7 +25,7 @@ export class ReaderSocket implements ConnectionOwner, ChannelReader {
     this.#gone = gone;
   }
 
-  /** `false`: the channel has a reader, or is over. */
+  /** Connects the reader. Returns false when the channel has had a reader, or has ended. */
   attach(): boolean {
     return this.#channel.attachReader(this);
   }
@@ -41,7 +41,7 @@ export class ReaderSocket implements ConnectionOwner, ChannelReader {
   }
 
   finish(end: ChannelEnd): void {
-    // Whoever has lost access gets nothing more, also nothing that waits for the kernel.
+    // A peer without access gets nothing more, not even bytes that wait for the kernel.
     const unsent = (end === 'revoked' || end === 'expired') && this.#connection.buffered > 0;
     this.#connection.close(end);
     if (unsent) this.#connection.destroy();
@@ -73,7 +73,7 @@ export class ReaderSocket implements ConnectionOwner, ChannelReader {
   }
 }
 
-/** The socket that writes a channel. It isn't read while the channel is full, so that its peer feels it. */
+/** The socket that writes a channel. The engine does not read it while the channel is full, so that the peer feels the back-pressure. */
 export class WriterSocket implements ConnectionOwner, ChannelWriter {
   readonly #channel: Channel;
   readonly #connection: Connection;
@@ -85,7 +85,7 @@ export class WriterSocket implements ConnectionOwner, ChannelWriter {
     this.#gone = gone;
   }
 
-  /** `false`: the channel has a writer, or is over. */
+  /** Connects the writer. Returns false when the channel has had a writer, or has ended. */
   attach(): boolean {
     if (!this.#channel.attachWriter(this)) return false;
     this.#connection.watchUnfinished((bytes) => this.#channel.unfinished(bytes));
@@ -129,7 +129,7 @@ export class WriterSocket implements ConnectionOwner, ChannelWriter {
 
 const NOBODY: ConnectionOwner = { onText() {}, onBinary() {}, onDrain() {}, onClose() {} };
 
-/** For a socket whose end of the channel is taken. */
+/** Closes a socket whose end of the channel is taken. */
 export function refuseTaken(connection: Connection): ConnectionOwner {
   connection.close('taken');
   return NOBODY;

@@ -1,6 +1,6 @@
 import { field, isJsonObject, isNamespace, LIMITS, namespaceRule, optionalField, RivuletError, stringField } from '@rivulet/protocol';
 
-/** What a worker says of itself through engine::workers::register. */
+/** The data that a worker sends about itself with engine::workers::register. */
 export interface Announcement {
   readonly name: string | null;
   readonly description: string | null;
@@ -9,15 +9,15 @@ export interface Announcement {
   readonly os: string | null;
   readonly pid: number | null;
   readonly isolation: string | null;
-  /** Its namespace; `undefined`: it names none. */
+  /** Its namespace; `undefined` when it names none. */
   readonly namespace: string | undefined;
-  /** It says that it takes messages as large as the engine sends: `large-messages.v1`, since SDK 0.25. */
+  /** True when it takes messages as large as the engine sends them. SDK 0.25 and later announce `large-messages.v1`. */
   readonly takesLargeMessages: boolean;
-  /** Keys of texts that were longer than the limit. */
+  /** Keys of the texts that were longer than `LIMITS.labelChars` and were shortened. */
   readonly shortened: readonly string[];
 }
 
-/** Reads it leniently: SDK versions differ in what they send (spec SM §7.1). Throws INVALID_NAMESPACE. */
+/** Reads an announcement. It accepts what it can, because SDK versions send different data (spec SM §7.1). Throws INVALID_NAMESPACE. */
 export function readAnnouncement(data: unknown): Announcement {
   const object = isJsonObject(data) ? data : {};
   const pid = field(object, 'pid');
@@ -47,7 +47,10 @@ export function readAnnouncement(data: unknown): Announcement {
 
 const listed = (list: unknown, name: string) => Array.isArray(list) && list.includes(name);
 
-/** The beginning of a text, in at most this many UTF-16 code units. Half a character at the end is left out: no strict peer reads one. */
+/**
+ * Returns the beginning of a text, at most `most` UTF-16 code units. It leaves out half of a character at the end, because strict peers
+ * refuse that.
+ */
 export function shorten(text: string, most: number): string {
   return text.length <= most ? text : text.slice(0, most).replace(/[\ud800-\udbff]$/, '');
 }

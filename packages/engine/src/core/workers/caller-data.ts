@@ -7,7 +7,7 @@ const CALLER_KEY = '_caller';
 
 /** The worker that runs the function. */
 export interface Callee {
-  /** It is a guest, so it gets no context of others. */
+  /** True when the worker is a guest. A guest gets no context of other guests. */
   readonly guest: boolean;
   /** Returns the card of a guest session that is open now. */
   readonly cardOf: (sessionId: string) => CallerCard | undefined;
@@ -15,8 +15,10 @@ export interface Callee {
 
 /**
  * Returns the payload as a worker gets it. An object carries the id of its caller (spec WP §1.8), and `_caller` when a guest calls. The
- * engine replaces both, whatever the caller wrote there. A trusted worker hands on the `_caller` of a guest that it acts for; the engine
- * takes it only for the session that it names, so that no guest can smuggle another one through a worker.
+ * engine overwrites both, so that no caller can forge them.
+ *
+ * A trusted worker that acts for a guest may pass on that guest's `_caller`. The engine then writes the card of the session that it names.
+ * A guest can therefore not pass on another guest's name through a worker.
  */
 export function dataFor({ caller, payload }: Call, callee: Callee): JsonText {
   if (caller === undefined) return payload.text;
@@ -24,13 +26,13 @@ export function dataFor({ caller, payload }: Call, callee: Callee): JsonText {
   if (!isJsonObject(value)) return payload.text;
   const card = caller.card ?? handedOn(value, callee);
   const written = Object.hasOwn(value, WORKER_KEY) || Object.hasOwn(value, CALLER_KEY);
-  // Text is joined to text: a copy of the object, member by member, costs more than its whole encoding.
+  // Joining texts is cheaper than copying the object member by member, which costs more than its whole encoding.
   const text = written ? JSON.stringify(withoutCaller(value)) : payload.text;
   const own = `"${WORKER_KEY}":"${caller.workerId}"${card === undefined ? '' : `,"${CALLER_KEY}":${textOf(card, callee)}`}}`;
   return text === '{}' ? `{${own}` : `${text.slice(0, -1)},${own}`;
 }
 
-/** Returns what the frame of a call says of its caller, beside the payload; `undefined` for calls of trusted workers. */
+/** Returns the caller for the call's frame, beside the payload; `undefined` for calls of trusted workers. */
 export function callerFor({ caller, from = 'engine' }: Call, callee: Callee): JsonText | undefined {
   if (caller === undefined) return ENGINE_CALLERS[from];
   return caller.card === undefined ? undefined : textOf(caller.card, callee);

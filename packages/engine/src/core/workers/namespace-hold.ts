@@ -1,24 +1,26 @@
 import { type InvokeFunction, LIMITS, type RegisterTrigger, type WorkerMessage } from '@rivulet/protocol';
 import { DEFAULT_NAMESPACE } from '../fabric/function-registry.js';
 
-/** The session as the hold needs it. */
+/** The session whose frames the hold delays. */
 export interface HoldingSession {
-  /** A frame may take effect. */
+  /** Handles a frame that takes effect now. */
   handle(message: WorkerMessage, chars: number): void;
-  /** The session belongs to this namespace from here on. */
+  /** Puts the session into this namespace. */
   settle(namespace: string): void;
-  /** More frames wait than `LIMITS.namespaceHeldFrames` or `LIMITS.namespaceHeldChars` allow: the wait ends now. */
+  /** Runs when more frames wait than `LIMITS.namespaceHeldFrames` or `LIMITS.namespaceHeldChars` allow. The wait ends now. */
   full(): void;
 }
 
 const ANNOUNCEMENT = 'engine::workers::register';
 
 /**
- * Registrations that arrive before the announcement of their worker, which names its namespace. They wait for it, at most
- * `LIMITS.namespaceGraceMs`, and calls behind them wait too, so that frames keep their order.
+ * Holds registrations until their worker announces its namespace, at most `LIMITS.namespaceGraceMs`. Calls behind them wait too, so that
+ * frames keep their order.
  *
- * A worker with a namespace names it in every call and trigger (PROTOCOL.md, V25-2). A frame of these kinds without one therefore ends the
- * wait at once: the worker belongs to `default`. Old SDKs, which announce last or never, are served without a delay.
+ * waiting ──(announcement, proof, time or bound)──▶ settled ──▶ closed
+ *
+ * A worker with a namespace names it in every call and trigger (PROTOCOL.md, V25-2). A call or a trigger without one is therefore a proof:
+ * the worker belongs to `default`, and the wait ends at once. SDKs that announce last or never are served without a delay.
  */
 export class NamespaceHold {
   readonly #session: HoldingSession;
@@ -32,7 +34,7 @@ export class NamespaceHold {
     this.#session = session;
   }
 
-  /** `chars`: length of the frame's text. */
+  /** Handles a frame now, or keeps it until the namespace is known. `chars`: length of the frame's text. */
   take(message: WorkerMessage, chars: number): void {
     if (this.#settled || passes(message)) return this.#session.handle(message, chars);
     if (provesDefault(message)) {
@@ -51,7 +53,7 @@ export class NamespaceHold {
     this.#timer ??= setTimeout(() => this.settle(DEFAULT_NAMESPACE), LIMITS.namespaceGraceMs).unref();
   }
 
-  /** The namespace is known: what waits takes effect. Runs once. */
+  /** Ends the wait, once, and handles the frames that waited. */
   settle(namespace: string): void {
     if (this.#settled) return;
     this.#session.settle(namespace);
@@ -62,7 +64,7 @@ export class NamespaceHold {
     for (const { message, chars } of held) if (!this.#closed) this.#session.handle(message, chars);
   }
 
-  /** The session has ended: nothing takes effect any more. */
+  /** Drops the frames that wait, because the session has ended. */
   close(): void {
     this.#closed = true;
     this.#settled = true;

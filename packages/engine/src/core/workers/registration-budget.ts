@@ -5,7 +5,7 @@ export interface RegistrationBounds {
   readonly chars: number;
 }
 
-/** What all connections of one kind may have registered together. */
+/** Counts the registrations of all connections of one kind, trusted workers or guests, against their bounds. */
 export class RegistrationBudget {
   readonly #bounds: RegistrationBounds;
   #registrations = 0;
@@ -23,7 +23,7 @@ export class RegistrationBudget {
     return this.#chars;
   }
 
-  /** Adds to what is registered, or answers `false` when it would be too much. What leaves is negative and always fits. */
+  /** Adds registrations and their text. Returns false when that would exceed a bound, and adds nothing. Negative numbers always fit. */
   take(registrations: number, chars: number): boolean {
     const count = this.#registrations + registrations;
     const total = this.#chars + chars;
@@ -34,7 +34,7 @@ export class RegistrationBudget {
   }
 }
 
-/** The budgets of one engine: guests take nothing from trusted workers. */
+/** The budgets of one engine. Guests take no capacity from trusted workers. */
 export class RegistrationBudgets {
   readonly trusted = new RegistrationBudget({ registrations: LIMITS.registrations, chars: LIMITS.allRegistrationChars });
   readonly guests = new RegistrationBudget({ registrations: LIMITS.guestRegistrations, chars: LIMITS.guestRegistrationChars });

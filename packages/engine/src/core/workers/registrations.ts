@@ -14,10 +14,10 @@ import type { BindingNames, NameMap } from './access/name-map.js';
 import type { SessionPermissions } from './access/session-permissions.js';
 import { type RegistrationBounds, type RegistrationBudget, RegistrationBudgets } from './registration-budget.js';
 
-/** The worker as its registrations need it. */
+/** The worker to which registrations belong. */
 export interface RegisteringWorker extends FunctionOwner, TriggerProvider {
   readonly workerId: string;
-  /** `undefined`: it is trusted. */
+  /** Permissions of a guest; `undefined` for a trusted worker. */
   readonly access: SessionPermissions | undefined;
   /** The names that the worker gave. */
   readonly names: NameMap;
@@ -29,18 +29,22 @@ export interface RegisteringWorker extends FunctionOwner, TriggerProvider {
 export interface RegistrationContext {
   readonly fabric: FunctionFabric;
   readonly logger: Logger;
-  /** Of the engine; absent in simulations. */
+  /** Bounds of all connections together. Absent in simulations. @default budgets of its own */
   readonly budgets?: RegistrationBudgets | undefined;
 }
 
 const OF_WORKER = { registrations: LIMITS.registrationsPerWorker, chars: LIMITS.registrationChars };
 const OF_GUEST = { registrations: LIMITS.registrationsPerGuest, chars: LIMITS.registrationCharsPerGuest };
-/** Characters that each value in a registration of a guest counts for, beside its text. */
+/** Characters that each JSON value in a guest's registration counts for, beside its text. */
 const VALUE_CHARS = 32;
-/** Of JSON text: comma, bracket, brace. Each begins or follows a value. */
+/** Comma, bracket and brace of JSON text. Each stands before or after a value. */
 const SEPARATORS = new Set([44, 91, 123]);
 
-/** What one worker connection has registered: functions, triggers, trigger types and services, each bounded. It ends with the connection. */
+/**
+ * The functions, triggers, trigger types and services of one worker connection. Each kind is bounded, and all end with the connection.
+ *
+ * A registration is one of two things: it serves its id, or it stands by while a newer registration of another worker serves the id.
+ */
 export class WorkerRegistrations {
   readonly #fabric: FunctionFabric;
   readonly #logger: Logger;
@@ -50,11 +54,11 @@ export class WorkerRegistrations {
   readonly #triggerTypes = new Set<string>();
   readonly #services = new Set<string>();
   #namespace = DEFAULT_NAMESPACE;
-  /** UTF-16 code units of each registration's text, by kind and id, and their sum. */
+  /** UTF-16 code units of each registration's text, by kind and id. */
   readonly #chars = new Map<string, number>();
   #totalChars = 0;
   readonly #budget: RegistrationBudget;
-  /** Characters that each value in a registration counts for. */
+  /** Characters that each value in a registration counts for, beside its text. */
   readonly #charge: number;
 
   constructor({ fabric, logger, budgets = new RegistrationBudgets() }: RegistrationContext, worker: RegisteringWorker) {
@@ -70,7 +74,7 @@ export class WorkerRegistrations {
     return this.#namespace;
   }
 
-  /** What is registered follows its worker into another namespace. */
+  /** Moves all registrations into another namespace. */
   moveTo(namespace: string): void {
     const from = this.#namespace;
     if (from === namespace) return;
@@ -95,7 +99,7 @@ export class WorkerRegistrations {
     return [...this.#functions].sort();
   }
 
-  /** Whether it has registered the function, serving or standing by. */
+  /** Returns whether the worker has registered the function, serving or standing by. */
   serves(id: string): boolean {
     return this.#functions.has(id);
   }
@@ -129,7 +133,7 @@ export class WorkerRegistrations {
         reason: 'this engine makes no HTTP calls: serve it in a worker',
       });
     if (outcome !== 'took_over') return;
-    // Pages take over from each other as often as they like.
+    // Pages take over functions from each other all the time, so their sessions get one warning only.
     if (access !== undefined) this.#worker.warnOnce('function_taken_over', '', { function: message.id });
     else this.#logger.warn('function_taken_over', { worker: this.#worker.workerId, function: message.id });
   }
@@ -217,17 +221,19 @@ export class WorkerRegistrations {
     this.#fabric.triggers.removeType(id, this.#namespace, this.#worker.workerId);
   }
 
-  /** Services group functions in a catalogue; nothing else is known of them. */
+  /** Keeps the id of a service. Services group functions in a catalogue, and the engine uses them for nothing. */
   addService(id: string): void {
     if (this.#reserve('services', this.#services, id, id.length)) this.#services.add(id);
   }
 
-  /** What a newer connection has registered again is its own and stays. */
+  /** Removes the functions. A registration that a newer connection has repeated belongs to that one and stays. */
   dropFunctions(): void {
     for (const id of this.#functions) this.#fabric.functions.unregister(id, this.#namespace, this.#worker);
   }
 
-  /** As `dropFunctions`; separate, because calls end between the two (spec WP §1.9). */
+  /**
+   * Removes the triggers and trigger types, as `dropFunctions`. It is a step of its own, because calls end between the two (spec WP §1.9).
+   */
   dropTriggers(): void {
     const { workerId } = this.#worker;
     for (const id of this.#triggers) if (this.#fabric.triggers.binding(id)?.workerId === workerId) this.#fabric.triggers.unregister(id);
@@ -255,7 +261,10 @@ export class WorkerRegistrations {
     return true;
   }
 
-  /** Length of their text. For guests each value counts more: an empty object of two characters takes many bytes. */
+  /**
+   * Returns the text length of a registration. For guests each value counts more, because an empty object of two characters takes many
+   * bytes of memory.
+   */
   #charsOf(...parts: readonly unknown[]): number {
     const text = JSON.stringify(parts);
     if (this.#charge === 0) return text.length;

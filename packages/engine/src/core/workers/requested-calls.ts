@@ -9,30 +9,35 @@ import { withoutCaller } from './caller-data.js';
 export interface CallContext {
   readonly fabric: FunctionFabric;
   readonly maxInFlightCalls: number;
-  /** Gets the calls of the listener's sessions in place of their targets. */
+  /** Function that gets the calls of the listener's sessions in place of their targets. */
   readonly middlewareFunction: string | undefined;
-  /** Guests get errors of functions as they were thrown. */
+  /** True: guests get the errors of functions unchanged. @default false */
   readonly exposeErrorMessages?: boolean | undefined;
   readonly logger: Logger;
 }
 
-/** The worker as its calls need it. */
+/** The worker that makes the calls. */
 export interface CallingWorker extends Caller {
-  /** Calls that it is running for others. */
+  /** Calls that the worker runs for others. */
   readonly runningCalls: number;
   warnOnce(event: string, cause: string, fields: LogFields): void;
   send(text: string): 'sent' | 'closed' | 'too_large';
-  /** Whether an answer of this length may be queued for it now. Default: always. */
+  /** Returns whether an answer of this length may be queued now. @default always true */
   mayAnswer?(chars: number): boolean;
 }
 
-/** Calls that one worker connection makes, up to their answers. */
+/**
+ * The calls that one worker connection makes, up to their answers.
+ *
+ * A call passes these steps: refusals of the engine, then the middleware of the listener if there is one, then the function. The answer
+ * goes back under the caller's id. The call counts as in flight until then.
+ */
 export class RequestedCalls {
   readonly #context: CallContext;
   readonly #worker: CallingWorker;
   readonly #pending = new Set<PendingCall>();
   #inFlight = 0;
-  /** Length of the frames of these calls. */
+  /** Text length of the frames of the calls in flight. */
   #chars = 0;
   #draining = false;
   #idle: (() => void) | undefined;
@@ -42,14 +47,14 @@ export class RequestedCalls {
     this.#worker = worker;
   }
 
-  /** Calls that are not answered yet. */
+  /** Calls that have no answer yet. */
   get inFlight(): number {
     return this.#inFlight;
   }
 
-  /** `chars`: length of the frame's text. */
+  /** Makes a call and sends its answer. `chars`: length of the frame's text. */
   make(message: InvokeFunction, chars = 0): void {
-    // Names only: whoever waits for an answer must not hold on to what was sent.
+    // The callback below keeps these names only. Otherwise each call in flight would keep the whole message in memory.
     const { action, invocation_id: invocationId, function_id: functionId, traceparent, baggage } = message;
     const middleware = this.#middlewareFor(message);
     const answers = invocationId !== undefined && (action === undefined || (middleware !== undefined && action.type === 'enqueue'));
@@ -77,8 +82,8 @@ export class RequestedCalls {
   }
 
   /**
-   * From here on calls are refused, unless the worker makes them while it runs one. Resolves with true when all are answered, with false
-   * when the time is over. May be repeated when it has resolved.
+   * Refuses new calls from now on, except those that the worker makes while it runs a call. Resolves with true when all calls are answered,
+   * and with false after `timeoutMs`. A caller may repeat it after it has resolved.
    */
   async drain(timeoutMs: number): Promise<boolean> {
     this.#draining = true;
@@ -95,13 +100,13 @@ export class RequestedCalls {
     });
   }
 
-  /** The worker is gone: nobody waits for the answers any more. */
+  /** Cancels all calls, because the worker has disconnected. */
   forget(): void {
     for (const pending of this.#pending) pending.cancel();
     this.#pending.clear();
   }
 
-  /** Whoever waits for the calls to end waits no longer. */
+  /** Ends a `drain` that waits for cancelled calls. */
   endDrain(): void {
     this.#inFlight = 0;
     this.#idle?.();
@@ -120,13 +125,13 @@ export class RequestedCalls {
     };
   }
 
-  /** The engine's own functions are not handed to middleware (spec RB §5.4). */
+  /** Returns the middleware for a call. Functions of the engine pass no middleware (spec RB §5.4). */
   #middlewareFor(message: InvokeFunction): string | undefined {
     const { middlewareFunction } = this.#context;
     return middlewareFunction === undefined || message.function_id.startsWith('engine::') ? undefined : middlewareFunction;
   }
 
-  /** Made by the engine: it carries no caller, and is not checked again. */
+  /** Returns the call of the middleware. The engine makes it, so it has no caller, and no permission applies. */
   #middlewareCall(functionId: string, message: InvokeFunction): Call {
     const { function_id, data: payload, action = null, namespace } = message;
     const context = this.#worker.access?.grant.context ?? {};
@@ -143,9 +148,9 @@ export class RequestedCalls {
     return { functionId, payload: JsonPayload.ofValue(input), metadata, traceparent, baggage, deciding: true };
   }
 
-  /** Why a call is not made at all. */
+  /** Returns why a call is not made; `undefined` when it may be made. */
   #refusal(message: InvokeFunction, chars: number, middleware: string | undefined): Failure | undefined {
-    // Whoever runs somebody's call may need others to end it.
+    // A worker that runs a call may need others to finish it.
     if (this.#draining && this.#worker.runningCalls === 0) {
       return failure('ENGINE_STOPPING', 'the engine stops; call again when it is back');
     }
@@ -165,7 +170,7 @@ export class RequestedCalls {
     return undefined;
   }
 
-  /** Returns the outcome as the caller may see it: guests get no raw errors, and no names of middleware. */
+  /** Returns the outcome as the caller may see it. A guest gets no raw errors and no names of middleware. */
   #forCaller(outcome: Outcome, functionId: string, middleware: string | undefined): Outcome {
     if (outcome.kind === 'result' || this.#worker.access === undefined) return outcome;
     const { exposeErrorMessages: expose = false, logger } = this.#context;
@@ -177,7 +182,7 @@ export class RequestedCalls {
     return { ...outcome, error: publicError(outcome, { functionId, expose, logger, fields }) };
   }
 
-  /** With the trace of the outcome, else with that of the call. */
+  /** Sends an answer with the trace of the outcome, or else with that of the call. */
   #answer(invocationId: string, functionId: string, outcome: Outcome, traceparent?: string, baggage?: string): void {
     const frame = {
       invocationId,
@@ -194,11 +199,14 @@ export class RequestedCalls {
     if (sent !== 'too_large') return;
     const most = this.#worker.maxMessageBytes;
     const text = `the answer is larger than the ${most} bytes that this client takes; what the call wrote stays written`;
-    // Without the trace, whose size is not bounded.
+    // The trace is left out, because its size has no bound.
     this.#worker.send(encodeError({ invocationId, functionId }, failure('RESULT_TOO_LARGE', text).error));
   }
 
-  /** A call failed that wants no answer. Sessions fail as often as they like; what is refused, anybody does. */
+  /**
+   * Logs that a call failed whose caller wants no answer. Guests fail as often as they like, and any peer can cause a refusal, so both are
+   * logged once.
+   */
   #warnUnanswered(functionId: string, { error, origin }: Failure, refused = false): void {
     const fields = { function: functionId, code: error.code };
     if (refused || this.#worker.access !== undefined)

@@ -27,7 +27,7 @@ export interface WorkerGatewayOptions {
   readonly fabric: FunctionFabric;
   readonly workers: WorkerRegistry<WorkerSession>;
   readonly channels: Channels;
-  /** Bounds of registrations, of all listeners together. */
+  /** Bounds for the registrations of all listeners together. */
   readonly budgets?: RegistrationBudgets;
   /** Functions that decide who gets in, of all listeners. */
   readonly guards: ReadonlySet<string>;
@@ -40,7 +40,10 @@ export interface WorkerGatewayOptions {
 
 const AUTH_ERROR = encodeTextFrame(encodeAuthError('the auth function of this listener let nobody in with these credentials'));
 
-/** One worker-manager listener: worker sockets on `/`, the telemetry sink on `/otel`, channels on `/ws/channels/{id}`. */
+/**
+ * One listener of `iii-worker-manager`. It serves worker sockets on `/`, the telemetry sink on `/otel`, and channels on
+ * `/ws/channels/{id}`.
+ */
 export class WorkerGateway {
   readonly #options: WorkerGatewayOptions;
   readonly #context: WorkerContext<WorkerSession>;
@@ -101,7 +104,7 @@ export class WorkerGateway {
       headersTimeoutMs: config.handshakeTimeoutMs,
       pingIntervalMs: config.pingIntervalMs,
       pongTimeoutMs: config.pongTimeoutMs,
-      // Its functions are needed: somebody else may serve them, and their callers wait.
+      // A worker that hangs is dropped soon: another worker may serve its functions, and their callers wait.
       spareSlowReaders: false,
       route: (request) => this.#route(request),
       clock,
@@ -111,7 +114,7 @@ export class WorkerGateway {
     });
   }
 
-  /** Times that a connection was not read for a while, because it sent more than it may. */
+  /** Times that the engine paused a connection because it sent more than its rates allow. */
   get rateLimited(): number {
     return this.#limits.pauses;
   }
@@ -120,14 +123,14 @@ export class WorkerGateway {
     return this.#listener.listen();
   }
 
-  /** No new workers from here on: 503. Channels open still, as calls in flight may need them. */
+  /** Refuses new workers with 503 from now on. Channels still open, because calls in flight may need them. */
   stopAccepting(): void {
     this.#stopping = true;
   }
 
   /**
-   * Lets the calls in flight end, and those that they make meanwhile. A worker is needed until the callers of its functions have their
-   * answers, so nobody is closed yet.
+   * Waits until the calls in flight have ended, with those that they make meanwhile. No session closes yet: a worker is needed until the
+   * callers of its functions have their answers.
    */
   async drain(): Promise<void> {
     const { clock } = this.#options;
@@ -140,7 +143,7 @@ export class WorkerGateway {
     } while (inTime && [...this.#sessions].some((session) => session.requestedCalls > 0));
   }
 
-  /** Closes every worker with 1012, then the port. */
+  /** Closes every worker with 1012, then closes the port. */
   async close(): Promise<void> {
     this.#listener.stopAccepting();
     for (const session of this.#sessions) session.restart();
@@ -159,7 +162,8 @@ export class WorkerGateway {
     if (channel !== undefined) return channel;
     if (this.#stopping) return { kind: 'refuse', status: 503 };
     const protocol = request.protocols[0];
-    // Exporters send no credentials, so nobody is asked about them. One that is refused reconnects for ever and prints it (spec WP §1.14).
+    // Exporters send no credentials, so the sink asks for none. A refused exporter would reconnect for ever and print each attempt (spec WP
+    // §1.14).
     if (request.path === '/otel' || request.path === '/otel/') return { kind: 'sink', protocol };
     if (request.path !== '/' && request.path !== '') return { kind: 'refuse', status: 404 };
     if (this.#access !== undefined) return this.#decide(request, this.#access);
@@ -185,7 +189,7 @@ export class WorkerGateway {
         const session: WorkerSession = new WorkerSession(this.#context, connection, () => this.#gone(session), admission, meter);
         this.#sessions.add(session);
         session.begin();
-        // The operator has withdrawn the access while the auth function decided.
+        // An operator withdrew the access while the auth function decided.
         if (revoked()) session.revoke();
         return session;
       },
@@ -193,8 +197,8 @@ export class WorkerGateway {
   }
 
   /**
-   * Other programs send no Origin. A page may reach a port that asks nobody only from this machine or from an allowed origin; where an
-   * auth function decides, from anywhere unless origins are listed.
+   * Returns whether the `Origin` of an upgrade is allowed. Other programs send none. A listener without an auth function takes pages of
+   * this machine and of allowed origins. A listener with one takes pages of every origin, unless origins are listed.
    */
   #originAllowed(request: UpgradeRequest): boolean {
     const { origin } = request.headers;
@@ -219,7 +223,7 @@ export class WorkerGateway {
     if (this.#sessions.size === 0) this.#waiting?.();
   }
 
-  /** Close frames have been answered, or a second has passed. */
+  /** Resolves when all sessions have closed, or after one second. */
   async #closed(): Promise<void> {
     if (this.#sessions.size === 0) return;
     await new Promise<void>((resolve) => {
@@ -232,7 +236,7 @@ export class WorkerGateway {
   }
 }
 
-/** Defaults for sessions with rules, in a second. Trusted workers have none. */
+/** Default rates for guests, in a second. Trusted workers have no rates. */
 const GUEST_FRAMES = 2_000;
 const GUEST_CALLS = 1_000;
 const GUEST_BYTES = 8_388_608;

@@ -4,17 +4,17 @@ import { DEFAULT_NAMESPACE } from '../fabric/function-registry.js';
 
 export type WorkersEvent = 'worker_connected' | 'worker_disconnected' | 'worker_metadata_updated';
 
-/** A connected worker, as the registry needs it. */
+/** A connected worker. */
 export interface RegisteredWorker {
   readonly workerId: string;
   readonly namespace: string;
-  /** Secret of the session. A new connection presents it to take the place of this one. */
+  /** Secret of the session. A new connection that presents it takes the place of this one. */
   readonly reattachToken: string;
-  /** Ends the session, and removes all that it registered. */
+  /** Ends the session and removes everything that it registered. */
   retire(): void;
 }
 
-/** The workers that are connected now. */
+/** The workers that are connected now, by their id. */
 export class WorkerRegistry<Worker extends RegisteredWorker> {
   readonly #sessions = new Map<string, Worker>();
   readonly #onEvent: (event: WorkersEvent, workerId: string) => void;
@@ -44,7 +44,7 @@ export class WorkerRegistry<Worker extends RegisteredWorker> {
     if (this.#sessions.delete(session.workerId)) this.#onEvent('worker_disconnected', session.workerId);
   }
 
-  /** Whether a worker may belong to this namespace: their number is bounded. */
+  /** Returns whether a worker may belong to a namespace. The number of namespaces is bounded by `LIMITS.namespaces`. */
   mayOpen(namespace: string): boolean {
     if (namespace === DEFAULT_NAMESPACE) return true;
     const open = new Set<string>();
@@ -58,8 +58,8 @@ export class WorkerRegistry<Worker extends RegisteredWorker> {
   }
 
   /**
-   * A worker that came back names its old connection. With the right token that one is retired completely, before anything else of
-   * the new connection takes effect; a wrong one has no effect (spec WP §1.4). Returns the retired connection.
+   * Retires the old connection of a worker that came back, and returns it. The old connection ends completely before anything else of the
+   * new one takes effect. A wrong token has no effect (spec WP §1.4).
    */
   reattach(by: Worker, previousId: string, token: string | undefined): Worker | undefined {
     const previous = this.#sessions.get(previousId);

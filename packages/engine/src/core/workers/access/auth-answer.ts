@@ -1,6 +1,6 @@
 import { type JsonObject, LIMITS, optionalField, utf8Length } from '@rivulet/protocol';
 
-/** Returns whether an answer refuses. Only an absent `unauthorized`, `false` and `null` let the caller in. */
+/** Returns whether an answer refuses. An answer without `unauthorized`, or with `false` or `null` there, lets the caller in. */
 export function refuses(answer: JsonObject): boolean {
   const unauthorized = optionalField(answer, 'unauthorized');
   return unauthorized !== undefined && unauthorized !== false;
@@ -14,7 +14,9 @@ export function readIdentity(answer: JsonObject): { readonly identity: string | 
   return { identity };
 }
 
-/** Returns the time at which an auth answer ends, in Unix milliseconds; `undefined` when it never ends. */
+/**
+ * Returns when an auth answer ends, in Unix milliseconds; `undefined` when it never ends; `malformed` when the value has the wrong shape.
+ */
 export function readExpiry(answer: JsonObject): { readonly expiresAtMs: number | undefined } | 'malformed' {
   const expiresAtMs = optionalField(answer, 'expires_at_ms');
   if (expiresAtMs === undefined) return { expiresAtMs };

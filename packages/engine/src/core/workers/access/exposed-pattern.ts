@@ -3,7 +3,7 @@ import { Wildcard } from '../../../structures/wildcard.js';
 
 /** A pattern of a rule or of an auth answer that exposes functions to guests. */
 export class ExposedPattern {
-  /** `undefined`: the pattern is one id. */
+  /** `undefined` when the pattern is one id. */
   readonly #wildcard: Wildcard | undefined;
   readonly #pattern: string;
   readonly #reachesEngine: boolean;
@@ -19,7 +19,10 @@ export class ExposedPattern {
     return this.#wildcard === undefined && this.#pattern === functionId;
   }
 
-  /** Returns whether the pattern exposes the id. `engineName`: the id belongs to the engine, which only some patterns reach. */
+  /**
+   * Returns whether the pattern exposes an id. `engineName`: the id belongs to the engine. Only a pattern that begins with a prefix of the
+   * engine exposes such ids.
+   */
   exposes(functionId: string, engineName: boolean): boolean {
     if (this.#wildcard === undefined) return this.#pattern === functionId;
     return (this.#reachesEngine || !engineName) && this.#wildcard.matches(functionId);

@@ -12,7 +12,7 @@ interface Rule {
 /** The rules of `expose_functions`, compiled once for all calls of a listener. */
 export class Exposure {
   readonly #rules: readonly Rule[];
-  /** Patterns of rules with a namespace. */
+  /** Patterns of the rules that name a namespace. */
   readonly #elsewhere: readonly { readonly namespace: string; readonly pattern: ExposedPattern }[];
 
   constructor(rules: readonly ExposeRule[]) {
@@ -23,12 +23,12 @@ export class Exposure {
     });
   }
 
-  /** Returns whether a rule for that namespace fits. */
+  /** Returns whether a rule for this namespace fits the id. */
   coversIn(namespace: string, functionId: string, engineName: boolean): boolean {
     return this.#elsewhere.some((rule) => rule.namespace === namespace && rule.pattern.exposes(functionId, engineName));
   }
 
-  /** Returns whether any rule fits. `metadata` comes from the function's registration; `engineName`: the id belongs to the engine. */
+  /** Returns whether any rule fits. `metadata` is that of the function's registration. `engineName`: the id belongs to the engine. */
   covers(functionId: string, metadata: unknown, engineName: boolean): boolean {
     return this.#rules.some((rule) => rule.covers(functionId, metadata, engineName));
   }
@@ -71,7 +71,7 @@ function compileCondition({ key, ...wanted }: MetadataCondition): (metadata: Rea
   };
 }
 
-/** In JSON -0 and 0 are one number. */
+/** Returns a value in which -0 is 0. JSON does not tell them apart. */
 function plain(value: unknown): unknown {
   return value === 0 ? 0 : value;
 }

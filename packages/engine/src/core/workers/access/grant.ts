@@ -3,29 +3,31 @@ import { DEFAULT_NAMESPACE } from '../../fabric/function-registry.js';
 import { readExpiry, readIdentity, refuses } from './auth-answer.js';
 import { ExposedPattern } from './exposed-pattern.js';
 
-/** What the auth function lets one session do. */
+/** The permissions that an auth function gives to one session. */
 export interface Grant {
   readonly allowedFunctions: ReadonlySet<string>;
   readonly forbiddenFunctions: ReadonlySet<string>;
-  /** Patterns of `namespaces.default`, beside the exact ids. */
+  /** Patterns of `namespaces.default`. Exact ids stand in `allowedFunctions`. */
   readonly allowedPatterns: readonly ExposedPattern[];
   /** Patterns of the other namespaces. */
   readonly namespaces: ReadonlyMap<string, readonly ExposedPattern[]>;
-  /** `undefined`: all. */
+  /** Trigger types that the session may bind; `undefined`: all. */
   readonly allowedTriggerTypes: ReadonlySet<string> | undefined;
   readonly mayRegisterTriggerTypes: boolean;
   readonly mayRegisterFunctions: boolean;
-  /** Functions of the session are registered below it. */
+  /** Prefix that the engine puts before the ids of the session's functions. */
   readonly prefix: string | undefined;
-  /** Middleware, hooks and called functions get it. */
+  /** Data for middleware, hooks and called functions. */
   readonly context: unknown;
-  /** Name of the user behind the session; `undefined` when the auth function gives none. */
+  /** Name of the user; `undefined` when the auth function gives none. */
   readonly identity: string | undefined;
-  /** Unix milliseconds at which the session ends; `undefined`: never. */
+  /** End of the session in Unix milliseconds; `undefined`: never. */
   readonly expiresAtMs: number | undefined;
 }
 
-/** A listener that asks nobody: everything may be registered, and `expose_functions` alone says what may be called. */
+/**
+ * The grant of a listener without an auth function. The session may register everything, and only `expose_functions` says what it may call.
+ */
 export const OPEN_GRANT: Grant = {
   allowedFunctions: new Set(),
   forbiddenFunctions: new Set(),
@@ -42,15 +44,15 @@ export const OPEN_GRANT: Grant = {
 
 export type GrantReading =
   | { readonly kind: 'grant'; readonly grant: Grant }
-  /** It says no, or is not of the shape of spec RB §5.2. */
+  /** The answer refuses, or has not the shape of spec RB §5.2. */
   | { readonly kind: 'refused'; readonly reason: string };
 
-/** Functions of a guest live in this one. */
+/** Namespace of the functions of guests. */
 const NAMESPACE = DEFAULT_NAMESPACE;
 
 class WrongField extends Error {}
 
-/** The one place where the answer of an auth function is read. An absent field and `null` mean its default; a wrong type lets nobody in. */
+/** Reads the answer of an auth function. No other code reads it. An absent field and `null` mean the default. A wrong type refuses. */
 export function readGrant(result: unknown): GrantReading {
   if (!isJsonObject(result)) return { kind: 'refused', reason: 'result is not an object' };
   if (refuses(result)) return { kind: 'refused', reason: 'unauthorized' };
@@ -87,7 +89,7 @@ function wellFormed<Reading extends object>(key: string, reading: Reading | 'mal
   return reading;
 }
 
-/** Ids, or patterns with or without `match("…")` around them, by namespace. */
+/** Returns the ids and patterns of each namespace. A pattern may stand in `match("…")` or alone. */
 function namespacesOf(result: Readonly<Record<string, unknown>>): ReadonlyMap<string, readonly string[]> {
   const value = optionalField(result, 'namespaces') ?? {};
   if (!isJsonObject(value)) throw new WrongField('namespaces');
@@ -111,7 +113,10 @@ function flag(object: Readonly<Record<string, unknown>>, key: string, standard: 
   return value;
 }
 
-/** An empty one would put the session among everybody's functions, which is hardly what an auth function means that gives one. */
+/**
+ * Refuses an empty prefix: it would put the session's functions among those of everybody, and an auth function that sends a prefix does not
+ * mean that.
+ */
 function prefixOf(object: Readonly<Record<string, unknown>>): string | undefined {
   const value = optionalField(object, 'function_registration_prefix');
   if (value === undefined) return undefined;

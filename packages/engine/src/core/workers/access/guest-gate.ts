@@ -2,17 +2,17 @@ import type { WorkerMessage } from '@rivulet/protocol';
 import { type GuestContext, GuestRegistrations } from './guest-registrations.js';
 import { PausedFrameQueue } from './paused-frame-queue.js';
 
-/** The session as its gate needs it. */
+/** The session behind the gate. */
 export interface GuestSession {
-  /** A frame may have its effect. `units`: length of its text. */
+  /** Handles a frame that takes effect now. `units`: length of its text. */
   handle(message: WorkerMessage, units: number): void;
-  /** More frames wait than may. */
+  /** Runs when more frames wait than may. */
   full(): void;
-  /** Handling a frame that has waited threw this. */
+  /** Runs with the error of a frame that had waited. */
   failed(error: unknown): void;
 }
 
-/** What stands between the frames of a session with rules and their effect. */
+/** The entry stage of a guest's frames. Registrations pass permissions and hooks here, and the frames behind them wait. */
 export class GuestGate {
   readonly registrations: GuestRegistrations;
   readonly #frames: PausedFrameQueue;
@@ -33,12 +33,12 @@ export class GuestGate {
     );
   }
 
-  /** `units`: length of the frame's text. */
+  /** Handles a frame now, or keeps it until a hook has decided. `units`: length of the frame's text. */
   take(message: WorkerMessage, units: number): void {
     this.#frames.take(message, units);
   }
 
-  /** Nothing of the session has an effect any more. */
+  /** Drops everything that waits, because the session has ended. */
   close(): void {
     this.#frames.close();
     this.registrations.close();

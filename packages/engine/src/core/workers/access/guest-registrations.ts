@@ -17,9 +17,9 @@ import type { BindingNames, NameMap } from './name-map.js';
 import type { HookOutcome, RegistrationHooks } from './registration-hooks.js';
 import type { SessionPermissions } from './session-permissions.js';
 
-/** Registrations of the session, as the gate needs them. `WorkerRegistrations` implements it. */
+/** The registrations that take effect. `WorkerRegistrations` implements it. */
 export interface SessionRegistrations {
-  /** Returns whether the session serves a function under this registered id. */
+  /** Returns whether the session has registered a function under this id. */
   serves(id: string): boolean;
   addFunction(message: RegisterFunction): void;
   removeFunction(id: string): void;
@@ -29,7 +29,7 @@ export interface SessionRegistrations {
   removeTriggerType(id: string): void;
 }
 
-/** The session, as the gate needs it. */
+/** The guest session. */
 export interface GuestWorker {
   readonly workerId: string;
   /** Sends the error of a binding to this session as its registrant. `names` are those that the session gave. */
@@ -46,15 +46,15 @@ export interface GuestContext {
   /** The names that the session gave. */
   readonly names: NameMap;
   readonly worker: GuestWorker;
-  /** Whether a connected worker is of a listener without rules. */
+  /** Returns whether a connected worker belongs to a listener without rules. */
   readonly isTrusted: (workerId: string) => boolean;
-  /** Returns whether a connected session belongs to another user: its auth answer names another identity, or only one of the two has one. */
+  /** Returns whether a connected session belongs to another user: the two identities differ, or only one of the sessions has one. */
   readonly isAnother: (workerId: string) => boolean;
-  /** Functions that decide who gets in. A session may serve one only if its auth function names it in `allowed_functions`. */
+  /** Functions that decide who gets in. A guest may serve one only if its auth function names the id in `allowed_functions`. */
   readonly guards: ReadonlySet<string>;
   /** Trigger types of the listener that guests may bind or provide; `undefined`: the auth answer alone decides. */
   readonly listenerTypes?: ReadonlySet<string> | undefined;
-  /** Runs when the session has bound one of `OPEN_TYPES` and no list of trigger types names it. */
+  /** Runs when the guest has bound one of `OPEN_TYPES` although no list names that type. */
   readonly onOpenTrigger: (type: string) => void;
 }
 
@@ -63,17 +63,22 @@ const MIDDLEWARE = 'middleware_function_ids';
 const TRUSTED_SERVES = 'a worker of a trusted listener serves the id';
 const ANOTHER_USER = 'a session of another identity has registered the id';
 const WRONG_TYPE = 'triggers of its type may not be registered';
-/** Functions of the engine's own rooms: a worker that serves `stream::get(s)` holds the stream `s`. */
+/** Prefixes of the functions of streams and state. A worker that serves `stream::get(s)` owns the stream `s`. */
 const ENGINE_ROOMS = ['stream::', 'state::'];
 
 /**
- * Registrations of a session with rules: each passes its gate, its hook and the checks below before it takes effect under the name that
- * results (spec RB §5.5). The session goes on to use the names that it gave.
+ * The registrations of one guest.
+ *
+ * A registration passes three checks: the permissions of the session, the hook of the listener, and the rules below. Then it takes effect
+ * under the name that results (spec RB §5.5). The guest goes on to use the names that it gave, which `NameMap` keeps.
+ *
+ * The rules protect everybody else: a guest takes no id of a trusted worker or of another user, serves no function that decides who gets
+ * in, and binds no function that it may not call.
  */
 export class GuestRegistrations {
   readonly #context: GuestContext;
   readonly #names: NameMap;
-  /** Targets and conditions of its live triggers, by the trigger's registered id. */
+  /** Functions that each of its live triggers calls, by the trigger's registered id. */
   readonly #called = new Map<string, readonly string[]>();
   #closed = false;
 
@@ -82,7 +87,9 @@ export class GuestRegistrations {
     this.#names = context.names;
   }
 
-  /** Handles registrations and their removal. `false`: it is something else. A promise: a hook is asked; it never rejects. */
+  /**
+   * Handles a registration or its removal. Returns false for any other message. Returns a promise while a hook decides; it never rejects.
+   */
   handle(message: WorkerMessage): Promise<void> | undefined | false {
     const { hooks, access, registrations } = this.#context;
     const { context } = access.grant;
@@ -120,13 +127,13 @@ export class GuestRegistrations {
     }
   }
 
-  /** A trusted worker serves the function from here on: the session's own goes, with the triggers that called it. */
+  /** Removes a function that a trusted worker serves from now on, and the triggers that called it. */
   displaced(id: string): void {
     this.#denied('function', id, TRUSTED_SERVES);
     this.#removeFunction(this.#names.given('function', id));
   }
 
-  /** What a hook allows from here on comes too late. */
+  /** Drops registrations that a hook allows after this. */
   close(): void {
     this.#closed = true;
   }
@@ -171,7 +178,10 @@ export class GuestRegistrations {
     return owners.some((workerId) => isAnother(workerId)) ? ANOTHER_USER : undefined;
   }
 
-  /** Whether a trigger of somebody trusted asks it who may join. It would not be asked anyway; so its worker hears of it. */
+  /**
+   * Returns whether a trigger of a trusted worker calls this function to decide about a join. The engine would not call a guest's function
+   * for that, so it refuses the registration and reports why.
+   */
   #decidesJoins(id: string): boolean {
     const asks = (binding: TriggerBinding) => binding.functionId === id || binding.config[CONDITION] === id;
     return this.#context.fabric.triggers.bindings().some((binding) => decides(binding) && asks(binding));
@@ -181,7 +191,7 @@ export class GuestRegistrations {
     const id = this.#names.forget('function', given);
     if (id === undefined) return;
     this.#context.registrations.removeFunction(id);
-    // Its triggers may not go on to call what somebody else serves under that id.
+    // Its triggers must not call the function that another worker may serve under this id.
     for (const [trigger, targets] of this.#called) {
       if (targets.every((target) => this.#mayBind(target))) continue;
       this.#removeTrigger(this.#names.given('trigger', trigger));
@@ -194,13 +204,13 @@ export class GuestRegistrations {
     if (existing !== undefined && (existing.workerId === undefined || isTrusted(existing.workerId)))
       return this.#denied('trigger', message.id, 'the id is taken');
     if (existing?.workerId !== undefined && isAnother(existing.workerId)) return this.#denied('trigger', message.id, ANOTHER_USER);
-    // A hook may have changed it.
+    // The hook may have changed the type.
     if (!this.#mayTrigger(message.trigger_type)) return this.#denied('trigger', message.id, WRONG_TYPE);
     if (message.trigger_namespace !== undefined && message.trigger_namespace !== DEFAULT_NAMESPACE)
       return this.#denied('trigger', message.id, 'guests find trigger types in the namespace default only');
     const { namespace = DEFAULT_NAMESPACE } = message;
     const foreign = namespace !== DEFAULT_NAMESPACE;
-    // Its own functions are in `default`: in another namespace no name is one of its own.
+    // The guest's own functions are in `default`, so no name in another namespace is one of them.
     const functionId = foreign ? message.function_id : this.#target(message.function_id);
     const { config, functions } = foreign ? functionsOf(message.config) : this.#ownNames(message.config);
     const targets = [functionId, ...functions];
@@ -213,7 +223,7 @@ export class GuestRegistrations {
       return;
     }
     if (this.#names.registered('trigger', given) !== message.id) this.#removeTrigger(given);
-    // Known before it is registered, so that an error of its provider finds its way back.
+    // The name is added first, so that an error of the provider reaches the guest under its own name.
     this.#names.add('trigger', given, message.id);
     if (!foreign) this.#called.set(message.id, targets);
     registrations.addTrigger({ ...message, function_id: functionId, config });
@@ -231,7 +241,7 @@ export class GuestRegistrations {
     if (id === undefined) return;
     this.#called.delete(id);
     const { fabric, registrations, worker } = this.#context;
-    // A newer session may have registered it again.
+    // A newer session may have registered the trigger again.
     if (fabric.triggers.binding(id)?.workerId === worker.workerId) registrations.removeTrigger(id);
   }
 
@@ -247,7 +257,7 @@ export class GuestRegistrations {
     if (fabric.triggers.type(message.id)?.workerId !== worker.workerId) this.#names.forget('trigger type', given);
   }
 
-  /** Functions that a trigger's config names are called too: those of the session itself go by their registered names. */
+  /** Returns the config with registered ids in place of the guest's own function names, and the functions that it names. */
   #ownNames(config: RegisterTrigger['config']): { config: RegisterTrigger['config']; functions: readonly string[] } {
     return functionsOf(config, (id) => (this.#context.registrations.serves(this.#target(id)) ? this.#target(id) : id));
   }
@@ -261,7 +271,10 @@ export class GuestRegistrations {
     return this.#context.registrations.serves(functionId) || this.#context.access.mayCall(functionId);
   }
 
-  /** Where a trigger leads that names `id`: below the prefix, or to what a hook made of a function of that name. */
+  /**
+   * Returns the function that a trigger calls when it names `id`: the id below the prefix, or the id that a hook gave to a function of this
+   * name.
+   */
   #target(id: string): string {
     const prefixed = this.#prefixed(id);
     return this.#context.registrations.serves(prefixed) ? prefixed : (this.#names.registered('function', id) ?? prefixed);
@@ -278,7 +291,7 @@ export class GuestRegistrations {
   }
 }
 
-/** The functions that a trigger's config names, and the config with the names that `own` makes of them. */
+/** Returns the functions that a trigger's config names, and the config with the names that `own` returns for them. */
 function functionsOf(
   config: RegisterTrigger['config'],
   own: (id: string) => string = (id) => id,

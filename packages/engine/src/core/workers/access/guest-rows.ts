@@ -3,18 +3,18 @@ import type { Caller } from '../../fabric/invocation.js';
 
 /** Members of a worker's row that describe its machine. */
 const MACHINE = ['ip_address', 'pid', 'os', 'isolation'] as const;
-/** Members of answers of `engine::*` that hold rows. */
+/** Members of the answers of `engine::*` that hold rows. */
 const ROWS = new Set(['workers', 'worker', 'functions', 'function', 'trigger', 'triggers', 'trigger_types', 'registered_triggers']);
 
 /**
- * Returns an answer of `engine::*` as its caller may see it. A guest learns no addresses, processes and names of workers: the default name
- * of a worker is its host and process id. The first segment of an id stands in for the name, as for a worker without one.
+ * Returns an answer of `engine::*` as its caller may see it. A guest sees no addresses, processes and names of workers, because the default
+ * name of a worker contains its host and process id. The first segment of the id replaces the name, as for a worker without one.
  */
 export function rowsFor(caller: Pick<Caller, 'access'> | undefined, answer: unknown): unknown {
   return caller?.access === undefined ? answer : masked(answer);
 }
 
-/** The same for one row of a list. */
+/** Returns one row of a list as its caller may see it. */
 export function rowFor(caller: Pick<Caller, 'access'> | undefined, row: JsonObject): JsonObject {
   return caller?.access === undefined ? row : maskedRow(row);
 }

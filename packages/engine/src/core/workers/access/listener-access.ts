@@ -16,24 +16,24 @@ export interface ListenerAccessOptions {
   readonly allowedOrigins: readonly string[];
   readonly fabric: FunctionFabric;
   readonly guards: ReadonlySet<string>;
-  /** Address of the listener as the configuration has it, for the log. */
+  /** Address of the listener in the configuration, for the log. */
   readonly listener: string;
   readonly sessions: SessionDirectory;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-/** What the rules of a listener and the auth function let one session do. */
+/** The result of an upgrade that lets a guest in: its permissions and the listener's rules. */
 export type GuestAdmission = Pick<GuestContext, 'access' | 'hooks' | 'guards' | 'onOpenTrigger' | 'listenerTypes'>;
 
 export type Entry =
-  /** `revoked`: the identity was disconnected while the auth function decided. Valid in the turn of the decision. */
+  /** `revoked` says whether the identity was disconnected while the auth function decided. It is valid in the turn of the decision. */
   | { readonly kind: 'granted'; readonly admission: GuestAdmission; readonly revoked: () => boolean }
   | { readonly kind: 'refused'; readonly status: 401 | 503 };
 
-/** The rules of one listener: who may open a session, and with which admission. */
+/** The rules of one listener. It decides about each upgrade and gives a guest its permissions. */
 export class ListenerAccess {
-  /** How a refused upgrade is answered: with a frame that says so, or with a status. */
+  /** True: a refused upgrade completes, gets an error frame and closes. False: it gets an HTTP status. */
   readonly errorFrame: boolean;
   readonly #auth: UpgradeAuth;
   readonly #exposure: Exposure;
@@ -79,7 +79,7 @@ export class ListenerAccess {
     };
   }
 
-  /** A trigger type must be in the list of the listener and in the list of the auth answer, as far as they exist. */
+  /** Returns a grant without the trigger types that the listener's own list leaves out. */
   #narrowed(grant: Grant): Grant {
     const { allowedTriggerTypes: most } = this.#options.rbac;
     if (most === undefined) return grant;
@@ -88,7 +88,7 @@ export class ListenerAccess {
     return { ...grant, allowedTriggerTypes: new Set(types) };
   }
 
-  /** Warns once for each listener: guests can follow everybody's data through such a trigger. */
+  /** Warns once for each listener, because guests can see the data of others through such a trigger. */
   #reportOpenTrigger(type: string): void {
     if (this.#reportedOpenTrigger) return;
     this.#reportedOpenTrigger = true;
@@ -102,7 +102,7 @@ export class ListenerAccess {
   }
 }
 
-/** Functions that decide who gets in to the listeners with these rules. */
+/** Returns the functions that decide who gets in to the listeners with these rules. */
 export function guardsOf(rules: readonly RbacConfig[]): string[] {
   const ids = rules.flatMap((rbac) => [
     rbac.authFunction,

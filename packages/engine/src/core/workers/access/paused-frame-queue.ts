@@ -1,6 +1,6 @@
 import { LIMITS, parseJson, type WorkerMessage } from '@rivulet/protocol';
 
-/** A longer frame waits as text: parsed, its values may take twenty times as much. */
+/** Length in UTF-16 code units from which on a frame waits as text. Its parsed values may take twenty times as much memory. */
 const LONG_FRAME_UNITS = 1_024;
 
 interface Held {
@@ -8,10 +8,14 @@ interface Held {
   readonly units: number;
 }
 
-/** These end what is under way and start nothing; the hook itself may wait for them. */
+/** Messages that never wait. They end work and begin none, and the hook itself may wait for them. */
 const PASSING = new Set<WorkerMessage['type']>(['invocationresult', 'triggerregistrationresult', 'ping', 'pong', 'reattach']);
 
-/** Frames of one session in the order of arrival: while a hook decides about one, those behind it wait. */
+/**
+ * Keeps the frames of one session in order. While a hook decides about a frame, the frames behind it wait.
+ *
+ * idle ──(handle returns a promise)──▶ paused ──(the promise resolves)──▶ idle ──▶ closed
+ */
 export class PausedFrameQueue {
   readonly #handle: (message: WorkerMessage, units: number) => Promise<void> | undefined;
   readonly #onFull: () => void;
@@ -22,8 +26,10 @@ export class PausedFrameQueue {
   #closed = false;
 
   /**
-   * `handle` answers a promise when a hook is asked. `onFull`: more waits than may. `onFailed`: what it threw for a frame that has waited,
-   * or for what the hook said; for others it throws to the caller of `take`. After that nothing is handled any more.
+   * @param handle Handles a frame. It returns a promise when a hook must decide.
+   * @param onFull Runs when more frames wait than `LIMITS` allow. That frame is dropped.
+   * @param onFailed Runs with an error of a frame that had waited, or of the hook. The queue is closed then. For a frame that did not wait,
+   * `take` throws the error.
    */
   constructor(
     handle: (message: WorkerMessage, units: number) => Promise<void> | undefined,
@@ -35,7 +41,7 @@ export class PausedFrameQueue {
     this.#onFailed = onFailed;
   }
 
-  /** `units`: length of the frame's text. */
+  /** Handles a frame now, or keeps it. `units`: length of the frame's text. */
   take(message: WorkerMessage, units: number): void {
     if (this.#closed) return;
     if (!this.#pending || PASSING.has(message.type)) {
@@ -50,7 +56,7 @@ export class PausedFrameQueue {
     this.#units += units;
   }
 
-  /** What waits is forgotten, and nothing is handled any more. */
+  /** Drops the frames that wait and handles nothing more. */
   close(): void {
     this.#closed = true;
     this.#held = [];

@@ -15,10 +15,13 @@ import { JsonPayload } from '../../fabric/invocation.js';
 import { refuses } from './auth-answer.js';
 
 export type HookOutcome<Message> =
-  /** The registration as the hook wants it. */
+  /** The registration as the hook changed it. */
   { readonly kind: 'allowed'; readonly message: Message } | { readonly kind: 'denied'; readonly reason: string };
 
-/** Functions that see each registration of a listener's sessions before it takes effect. An object allows, all else denies (spec RB §5.5). */
+/**
+ * Calls the hooks of a listener. They see each registration of a guest before it takes effect. A hook that returns an object allows it, and
+ * anything else denies it (spec RB §5.5).
+ */
 export class RegistrationHooks {
   readonly #fabric: Fabric;
   readonly #rbac: RbacConfig;
@@ -28,7 +31,10 @@ export class RegistrationHooks {
     this.#rbac = rbac;
   }
 
-  /** `undefined`: the listener has no such hook. So with the other two. */
+  /**
+   * Returns the hook's decision; `undefined` when the listener has no such hook. The two methods below do the same for triggers and trigger
+   * types.
+   */
   onFunction(message: RegisterFunction, context: unknown): Promise<HookOutcome<RegisterFunction>> | undefined {
     const { id, description, metadata } = message;
     const input = { function_id: id, description, metadata, context };

@@ -3,7 +3,7 @@ import { DEFAULT_NAMESPACE, type FunctionRegistry } from '../../fabric/function-
 import type { Exposure } from './exposure.js';
 import type { Grant } from './grant.js';
 
-/** What every session may call, so that SDKs work: to name themselves, to log, to open channels (spec RB §5.3). */
+/** Functions that every guest may call, because SDKs need them: to announce, to log and to open channels (spec RB §5.3). */
 const INFRASTRUCTURE = new Set([
   'engine::channels::create',
   'engine::workers::register',
@@ -11,7 +11,7 @@ const INFRASTRUCTURE = new Set([
   ...['get', 'set', 'get_all'].map((name) => `engine::baggage::${name}`),
 ]);
 
-/** The rights of one session of a listener with rules. */
+/** The permissions of one guest session: its grant, and the rules of its listener. */
 export class SessionPermissions {
   readonly grant: Grant;
   readonly #exposure: Exposure;
@@ -23,7 +23,10 @@ export class SessionPermissions {
     this.#functions = functions;
   }
 
-  /** The five steps of spec RB §5.3; the same answer for an id that nobody registered as for one that is hidden. */
+  /**
+   * Returns whether the session may call a function, by the five steps of spec RB §5.3. An id that nobody registered gets the same answer
+   * as a hidden one.
+   */
   mayCall(functionId: string, namespace = DEFAULT_NAMESPACE): boolean {
     if (namespace !== DEFAULT_NAMESPACE && this.#functions.builtin(functionId) === undefined) return this.#mayCallIn(functionId, namespace);
     const { forbiddenFunctions, allowedFunctions, allowedPatterns } = this.grant;
@@ -35,7 +38,7 @@ export class SessionPermissions {
     return this.#exposure.covers(functionId, this.#functions.find(functionId)?.metadata, engineName);
   }
 
-  /** Returns whether the auth answer or a rule names exactly this id. Functions that rule over other sessions need that. */
+  /** Returns whether the auth answer or a rule names exactly this id. A guest needs that for functions that end the sessions of others. */
   names(functionId: string): boolean {
     const { forbiddenFunctions, allowedFunctions, allowedPatterns } = this.grant;
     if (forbiddenFunctions.has(functionId)) return false;
@@ -44,7 +47,7 @@ export class SessionPermissions {
     );
   }
 
-  /** Only what names a namespace reaches into it: `namespaces` of the auth answer, and rules with `namespace`. */
+  /** Returns whether the session may call into a namespace. Only `namespaces` of the auth answer and rules with `namespace` allow it. */
   #mayCallIn(functionId: string, namespace: string): boolean {
     const { forbiddenFunctions, namespaces } = this.grant;
     if (forbiddenFunctions.has(functionId)) return false;

@@ -12,10 +12,10 @@ import { type Grant, OPEN_GRANT, readGrant } from './grant.js';
 
 export type UpgradeDecision =
   | { readonly kind: 'granted'; readonly grant: Grant }
-  /** 401: the function said no, or nothing that is a yes. 503: it did not answer in time, or was not asked. */
+  /** 401: the function refused, or its answer is not a grant. 503: it did not answer in time, or could not be called. */
   | { readonly kind: 'refused'; readonly status: 401 | 503 };
 
-/** Asks the auth function of a listener, once for each upgrade. Whatever is not a readable grant lets nobody in (spec RB §5.2). */
+/** Calls the auth function of a listener once for each upgrade. An answer that is not a readable grant refuses (spec RB §5.2). */
 export class UpgradeAuth {
   readonly #fabric: Fabric;
   readonly #rbac: RbacConfig;
@@ -48,7 +48,7 @@ export class UpgradeAuth {
     const outcome = await this.#fabric.request({ functionId, payload, deciding: true }, this.#rbac.authTimeoutMs);
     if (outcome.kind === 'timeout') return this.#refuse(503, 'timeout', request);
     if (outcome.kind === 'error') {
-      // In place of an answer of the function nothing is learned of who asked.
+      // An answer of the engine in place of the function says nothing about the credential.
       if (outcome.origin === 'function') memory.failed();
       return this.#refuse(401, `function failed: ${outcome.error.code}`, request);
     }

@@ -10,7 +10,7 @@ export class WorkerToken {
     this.#digest = digestOf(token);
   }
 
-  /** Compares in constant time. `missing`: the request brings no token. */
+  /** Compares the token in constant time. `missing`: the request has no token. */
   check(request: Pick<UpgradeRequest, 'headers' | 'rawQuery'>): 'right' | 'wrong' | 'missing' {
     const token = presentedToken(request);
     if (token === undefined) return 'missing';
@@ -18,7 +18,7 @@ export class WorkerToken {
   }
 }
 
-/** `Authorization: Bearer`, else `?auth_token=`, for clients that can send no headers. */
+/** Returns the token of `Authorization: Bearer`, or else of `?auth_token=`, which clients without headers use. */
 function presentedToken({ headers, rawQuery }: Pick<UpgradeRequest, 'headers' | 'rawQuery'>): string | undefined {
   const bearer = /^bearer +(\S+)$/i.exec(headers.authorization?.trim() ?? '')?.[1];
   return bearer ?? decodeQuery(rawQuery)['auth_token']?.at(-1);
