@@ -4,7 +4,7 @@ import { registerChannelFunctions } from './core/channels/channel-functions.js';
 import { Channels } from './core/channels/channels.js';
 import { EngineEvents } from './core/engine-api/engine-events.js';
 import { registerEngineFunctions } from './core/engine-api/engine-functions.js';
-import { Introspection, sightOf } from './core/engine-api/introspection.js';
+import { Introspection, visibilityFor } from './core/engine-api/introspection.js';
 import { FunctionFabric } from './core/fabric/function-fabric.js';
 import { registerDisconnect } from './core/revocation/disconnect-function.js';
 import { SessionDirectory } from './core/revocation/session-directory.js';
@@ -142,7 +142,7 @@ class Engine implements RunningEngine {
     });
     this.#events = new EngineEvents(fabric, logger, (id) => {
       const reader = id === undefined ? undefined : workers.get(id);
-      return introspection.functions(false, sightOf(reader)).map((row) => rowFor(reader, row));
+      return introspection.functions(false, visibilityFor(reader)).map((row) => rowFor(reader, row));
     });
     this.#channels = new Channels(clock, logger);
     registerChannelFunctions(fabric, this.#channels);

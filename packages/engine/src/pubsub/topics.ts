@@ -8,8 +8,9 @@ import type { Logger } from '../logging/logger.js';
 import { PUBLISH_SCHEMAS, subscribeConfig } from './topic-schemas.js';
 
 /**
- * Adds `publish {topic, data}` and the `subscribe` trigger type: what is published runs the functions that are bound to the topic at
- * that moment, ordered for each binding, at most once, bounded. Nothing is kept, and other engines don't hear it.
+ * Adds `publish {topic, data}` and the `subscribe` trigger type. A published event runs the functions that are bound to its topic at that
+ * moment. Each binding keeps the order, runs at most once for each event, and is bounded. The engine stores nothing, and other engines get
+ * nothing.
  */
 export function provideTopics(fabric: Fabric, logger: Logger): void {
   const bindings = new OrderedTrigger(fabric, logger, {
@@ -27,13 +28,13 @@ export function provideTopics(fabric: Fabric, logger: Logger): void {
   fabric.provideTriggerType('subscribe', 'Fires when something is published to a topic.', bindings, subscribeConfig);
 }
 
-/** What a guest publishes becomes the whole payload of subscribers, so it may not name a caller. */
+/** Returns the data of an event. It becomes the whole payload of subscribers, so the engine removes a caller that a guest put there. */
 function dataOf(call: Call, input: JsonObject): JsonPayload {
   const data = JsonPayload.ofText(readData(call, input, 'null'));
   return call.caller?.access === undefined ? data : JsonPayload.ofValue(withoutCaller(data.value));
 }
 
-/** Bindings are found by their topic, which is all that they ask for. */
+/** The topic alone decides which bindings fire. */
 const everyone = () => true;
 
 function readTopic(value: unknown): string | undefined {

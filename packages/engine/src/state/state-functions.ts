@@ -20,7 +20,7 @@ import { STATE_SCHEMAS } from './state-schemas.js';
 interface StateFunctionDeps {
   readonly fabric: Fabric;
   readonly store: StreamStore;
-  /** In bytes of JSON; `undefined`: what any item may have. */
+  /** Most bytes of a value as JSON; `undefined`: the bound of an item. */
   readonly maxValueBytes: number | undefined;
   readonly logger: Logger;
 }
@@ -49,7 +49,7 @@ class StateFunctions {
   readonly #store: StreamStore;
   readonly #maxValueBytes: number | undefined;
   readonly #writes = new PendingWrites();
-  /** Callers that want the same list at the same time share it. */
+  /** Lists in progress. Callers that want the same list at the same time share it. */
   readonly #names = new CoalescedReads<JsonText>();
   readonly #lists = new ListSlots();
   readonly #turns = TurnBudget.of(systemClock);
@@ -73,7 +73,7 @@ class StateFunctions {
     const ref = readScope(input);
     const item = readName(input, 'key');
     if (!this.#writes.has(ref)) return (await this.#store.get(ref, item)).value?.data;
-    // Writes that were asked for before it are on their way: it stands in line with them, and writes nothing.
+    // Earlier writes are under way. An update that writes nothing waits for them in the store's queue.
     return (await this.#store.apply({ kind: 'update', ...ref, item, compute: () => undefined }, call.caller?.workerId)).old;
   }
 
@@ -105,7 +105,7 @@ class StateFunctions {
         return `{"groups":[${text}]${nextText(next)}}`;
       }),
     );
-    // Those who share it do not get it in the same turn.
+    // Callers that share the list get it in different turns of the event loop.
     await this.#turns.pay(answer.length);
     return answer;
   }
@@ -117,7 +117,7 @@ class StateFunctions {
     return update.result((await this.#apply(call, change, update.text.length)).old);
   }
 
-  /** `chars`: what the write keeps of its call until it is answered. */
+  /** `chars`: text length that the write keeps until it is answered. */
   #apply(call: Call, change: Change, chars: number): Promise<ApplyResult> {
     return this.#writes.begin(change, chars, () => this.#store.apply(change, call.caller?.workerId));
   }

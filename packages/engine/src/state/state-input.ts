@@ -6,7 +6,7 @@ import type { NamesQuery } from '../store/callers/list-names.js';
 import { requireId } from '../store/shared/ids.js';
 import type { GroupRef } from '../store/store.js';
 
-/** State is one stream of its store: a scope is a group, a key an item. */
+/** Stream of the state store. A scope is a group, and a key is an item. */
 export const STATE_STREAM = 'state';
 
 export function readName(input: JsonObject, field: 'scope' | 'key'): string {
@@ -20,7 +20,7 @@ export function readScope(input: JsonObject): GroupRef {
   return { stream: STATE_STREAM, group: readName(input, 'scope') };
 }
 
-/** The value to store, as text. SDKs up to 0.3 call it `data`; where both are given, `value` counts. */
+/** Returns the value to store, as text. SDKs up to 0.3 call it `data`. When both are given, `value` counts. */
 export function readValue(call: Call, input: JsonObject): JsonText {
   requireExact(call);
   const field = ['value', 'data'].find((each) => Object.hasOwn(input, each));
@@ -28,10 +28,10 @@ export function readValue(call: Call, input: JsonObject): JsonText {
   return JSON.stringify(input[field]);
 }
 
-/** Entries of a page. */
+/** Most entries of a page. */
 export const MOST_LISTED = 100_000;
 
-/** Which part of the list of scopes a caller wants. The input may be anything that is no object: all of them. */
+/** Returns the page of scopes that a caller wants. An input that is no object means all scopes. */
 export function readScopesQuery(call: Call): NamesQuery {
   const input = isJsonObject(call.payload.value) ? call.payload.value : {};
   const after = readText(input, 'after');

@@ -10,12 +10,12 @@ import { StateTriggers } from './state-triggers.js';
 export interface StateModuleOptions {
   readonly config: StateConfig;
   readonly fabric: Fabric;
-  /** Of its own: what is in it is state, whatever wrote it. */
+  /** Store of the module alone. Everything in it is state. */
   readonly store: StreamStore;
   readonly logger: Logger;
 }
 
-/** State: `scope` → `key` → value, as functions and a trigger type in the fabric over a store of its own. */
+/** State: `scope` → `key` → value. The module adds functions and a trigger type to the fabric, over a store of its own. */
 export class StateModule {
   readonly #options: StateModuleOptions;
   readonly #triggers: StateTriggers;
@@ -32,7 +32,7 @@ export class StateModule {
     fabric.provideTriggerType('state', 'Fires after a change of a key.', this.#triggers, stateTriggerConfig);
   }
 
-  /** Opens the store; until then every state::* function fails. */
+  /** Opens the store. Until then every state::* function fails. */
   async start(): Promise<void> {
     const { store, config, logger } = this.#options;
     const { triggersEnabled } = config;
@@ -40,13 +40,13 @@ export class StateModule {
       onCommit: (commit) => {
         if (triggersEnabled) this.#triggers.publish(commit);
       },
-      // Nobody holds a position of state: there is no continuity to lose.
+      // No client holds a position of state, so a break loses no continuity.
       onBreak: () => {},
     });
     if (!triggersEnabled) logger.info('state_triggers_paused', { reason: 'triggers_enabled of iii-state is false' });
   }
 
-  /** When nothing can write any more. */
+  /** Closes the store. Must run when nothing can write any more. */
   async stop(): Promise<void> {
     await this.#options.store.close();
   }

@@ -8,7 +8,7 @@ const MOST_LISTED = 100_000;
 const key = { scope: text(), key: text() };
 const written = z.object({ old_value: json(), new_value: json() });
 
-/** What the state functions take and return (spec SA §3.1). */
+/** Schemas of the state functions (spec SA §3.1). */
 export const STATE_SCHEMAS = {
   'state::set': {
     // SDKs up to 0.3 call the value `data`.
@@ -31,5 +31,5 @@ export const STATE_SCHEMAS = {
   'state::update': { input: z.object({ ...key, ops: updateOps }), output: written.extend({ errors: updateErrors }) },
 } as const satisfies Readonly<Record<string, BuiltinSchemas>>;
 
-/** The config of `state` triggers. */
+/** Schema for configs of `state` triggers. */
 export const stateTriggerConfig = z.object({ scope: optionalText(), key: optionalText(), condition_function_id: optionalText() });

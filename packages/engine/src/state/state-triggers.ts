@@ -4,7 +4,7 @@ import { OrderedTrigger, readConfigText } from '../core/triggers/ordered-trigger
 import type { Logger } from '../logging/logger.js';
 import type { Commit } from '../store/store.js';
 
-/** Which keys a binding is about. `undefined` = any; the empty text is a name like any other (spec SA §3.2). */
+/** The keys that a binding wants. `undefined` means any. The empty text is a name like any other (spec SA §3.2). */
 interface StateFilter {
   readonly scope: string | undefined;
   readonly key: string | undefined;
@@ -13,13 +13,13 @@ interface StateFilter {
 const EVENT_TYPES = { create: 'state:created', update: 'state:updated', delete: 'state:deleted' } as const;
 
 /**
- * The `state` trigger type: functions that run after a change of a key. The writer never waits for them. Ordered for each (binding,
- * scope, key), at most once, bounded.
+ * The `state` trigger type: functions run after a change of a key. The writer never waits for them. A binding keeps the order for each
+ * scope and key, runs at most once for each change, and is bounded.
  */
 export class StateTriggers implements TriggerProvider {
   readonly #bindings: OrderedTrigger<StateFilter>;
 
-  /** `onWanted` is told when the first binding comes, and when the last has gone. */
+  /** `onWanted` runs when the first binding is added, and when the last is removed. */
   constructor(fabric: Fabric, logger: Logger, onWanted: (wanted: boolean) => void) {
     let names = 0;
     this.#bindings = new OrderedTrigger(fabric, logger, {
@@ -40,7 +40,7 @@ export class StateTriggers implements TriggerProvider {
     this.#bindings.unregister(binding);
   }
 
-  /** Fires the bindings that match. Called once for each change, in the order of commits. */
+  /** Fires the matching bindings. Runs once for each change, in the order of commits. */
   publish(commit: Commit): void {
     const { group: scope, item: key, effect } = commit;
     if (key === undefined || effect === 'event' || !this.#bindings.wants(scope)) return;

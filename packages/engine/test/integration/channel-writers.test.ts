@@ -31,7 +31,7 @@ it('a writer that is held back and dies is found out, though nothing is read of 
   const writer = new WebSocket(`ws://127.0.0.1:${port}/ws/channels/${channel.id}?key=${channel.keys.write}&dir=write`);
   await new Promise((resolve) => writer.once('open', resolve));
   const turn = () => new Promise((resolve) => setImmediate(resolve));
-  // It fills what the kernel holds for it too, so that its end waits behind that.
+  // The writer fills the kernel's buffers too, so that its end waits behind those bytes.
   for (let n = 0; n < 400; n++) writer.send(Buffer.alloc(65_536));
   while (channel.size === 0) await turn();
   writer.terminate();

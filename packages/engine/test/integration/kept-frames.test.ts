@@ -5,22 +5,22 @@ import { GroupLog } from '../../src/stream/fanout/group-log.js';
 import { OutboundBatch } from '../../src/transport/outbound-batch.js';
 import { encodeTextFrame } from '../../src/transport/websocket-frame.js';
 
-/** Node cuts small buffers from blocks of this size. */
+/** Size of the blocks from which Node cuts small buffers. */
 const POOL = Buffer.poolSize;
-/** The most that a log may hold beside the bytes that it charges: the block in use and the block that empties. */
+/** Most bytes that a log may keep alive beside the bytes that it counts: the block in use and the block that empties. */
 const SPARE = 2 * POOL;
 
-/** What other work of the engine takes from Node's blocks between two changes, and drops at once. */
+/** Takes memory from Node's blocks between two changes and drops it at once, as other work of the engine does. */
 function workOfOthers(): void {
   for (let bytes = 0; bytes < POOL; bytes += 1_000) Buffer.allocUnsafe(1_000);
 }
 
-/** Bytes of the memory blocks behind these buffers, each block once. */
+/** Returns the bytes of the memory blocks behind these buffers. Each block counts once. */
 function blockBytes(buffers: readonly Buffer[]): number {
   return [...new Set(buffers.map(({ buffer }) => buffer))].reduce((sum, { byteLength }) => sum + byteLength, 0);
 }
 
-/** The frames of a log, as it keeps them. */
+/** Returns the frames that a log keeps. */
 function framesOf(log: GroupLog): readonly Buffer[] {
   const frames: Buffer[] = [];
   for (let cursor = log.base; cursor < log.head; cursor++) frames.push(log.stretch(cursor, { maxBytes: 1 }).frames as Buffer);

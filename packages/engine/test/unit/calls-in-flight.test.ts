@@ -62,7 +62,7 @@ test.each([undefined, 'app::middleware'])(
       return new WeakRef(data);
     };
     const held = call();
-    // A weak reference is kept until the turn of the event loop in which it was made is over.
+    // V8 keeps a weak reference until the turn of the event loop that made it has ended.
     await new Promise((resolve) => setImmediate(resolve));
     collect();
     expect(made.inFlight).toBe(1);

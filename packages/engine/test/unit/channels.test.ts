@@ -99,7 +99,7 @@ it('a writer is stopped when the channel is full, and goes on when it is half em
   expect(writer.paused).toBe(false);
   write(channel, 'd');
   expect(writer.paused).toBe(true);
-  // What its socket had read already.
+  // The socket had read this message before the pause.
   write(channel, 'e');
   reader.room = 2;
   channel.attachReader(reader);
@@ -158,7 +158,7 @@ function kindOf(owner: Owner | undefined): string {
   return owner.access === undefined ? 'worker' : 'session';
 }
 
-/** Fills what the owner's channels may hold together, with channels that nobody reads. */
+/** Creates channels without readers and fills them up to `most` bytes. */
 function fillUp(most: number, ownerOf: (n: number) => Owner | undefined = () => undefined): Channel[] {
   const data = Buffer.alloc(1_000_000);
   const filled: Channel[] = [];
@@ -183,7 +183,7 @@ it.each([
   const idle = channels.create(64, owner);
   const idleWriter = new Writer();
   idle.attachWriter(idleWriter);
-  // One session alone does not get that far.
+  // The bound of one guest is lower than that.
   fillUp(most, (n) => (owner === undefined || kindOf(owner) === 'worker' ? owner : { ...owner, workerId: `s ${n}` }));
   expect(channels.held).toBeLessThan(most + 1_100_000);
   expect(idleWriter.paused).toBe(true);
@@ -191,7 +191,7 @@ it.each([
   const writer = new Writer();
   late.attachWriter(writer);
   expect(writer.paused).toBe(true);
-  // Others have room of their own.
+  // The other pools have a bound of their own.
   for (const other of [undefined, { workerId: 'w2' }, { workerId: 's2', access: SESSION }]) {
     if (kindOf(other) === kindOf(owner)) continue;
     const free = new Writer();
@@ -306,13 +306,13 @@ it('the sockets of the readers of one session have a bound of what they have not
   const other = attach({ workerId: 'other', access: SESSION });
   other.channel.write({ data, binary: true });
   expect(other.connection.buffered).toBeGreaterThan(data.length);
-  // The channel is over, and its socket still holds what it has not sent: this counts, so that new channels bring no room.
+  // The channel has ended, and its socket still holds unsent bytes. They count, so new channels get no capacity.
   for (const { channel } of ends) channel.writerClosed(false);
   for (const { channel, connection } of ends) if (connection.buffered > 0) channel.end('readerGone');
   const late = attach(greedy);
   late.channel.write({ data, binary: true });
   expect(late.connection.buffered).toBe(0);
-  // Room goes to those that wait, until all have everything.
+  // The capacity goes to the waiting readers until each has everything.
   let got = 0;
   for (let left = ends.length + 1; left > 0; left--) {
     const end = [...ends, late].find(({ connection }) => connection.buffered > 0);
@@ -359,7 +359,7 @@ it.each([
   expect(channels.size).toBe(0);
   for (let n = 0; n < ofAll; n++) channels.create(1, { workerId: `worker ${n % 100}`, access });
   expect(refused({ workerId: 'one more', access })).toBe('OVERLOADED');
-  // Others have a bound of their own, and the engine's own are bounded by what it makes them for.
+  // Other owners have a bound of their own. The code that creates channels of the engine bounds their number.
   expect(refused({ workerId: 'one more', access: access === undefined ? SESSION : undefined })).toBeUndefined();
   expect(channels.create()).toBeDefined();
 });

@@ -16,11 +16,11 @@ const binding = (id: string, workerId: string | undefined = id): TriggerBinding 
 });
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-/** A feed whose function waits to be answered; `told` are its calls, in order. */
+/** Starts a feed with a function that answers when the test says so. `told` lists its calls in order. */
 function start(options: Partial<FeedOptions> = {}) {
   const fabric = new FunctionFabric(silentLogger);
   const told: string[] = [];
-  /** How many calls were made at a time. */
+  /** Calls in each turn. */
   const portions: number[] = [];
   let open = false;
   const answers: (() => void)[] = [];
@@ -42,7 +42,7 @@ function start(options: Partial<FeedOptions> = {}) {
   const logger = { ...silentLogger, warn: (event: string, fields: unknown) => void lines.push({ event, fields }) };
   const feed = new EventFeed({ fabric, logger, kept: 4, firingsPerTurn: 100, ...options });
   const publish = (n: number) => feed.publish(() => JsonPayload.ofValue(n));
-  /** Answers what was told until so many have been told: a slow turn is followed by a pause. */
+  /** Answers calls until there were `count` of them. The feed pauses after a slow turn. */
   const until = async (count: number) => {
     while (told.length < count) {
       for (const each of answers.splice(0)) each();

@@ -25,7 +25,7 @@ class Runs {
   }
 }
 
-/** A binding, and the texts that its events hold with those of others. */
+/** A lane queue with a budget of events. */
 class Binding extends LaneQueue {
   readonly #events: EventBudget;
 
@@ -42,7 +42,7 @@ class Binding extends LaneQueue {
   }
 }
 
-/** Everything that may start has started. */
+/** Resolves when every firing that may start has started. */
 const settled = async () => {
   for (let turn = 0; turn < 2 * (LIMITS.pendingPerTrigger / 256); turn++) await new Promise((resolve) => setImmediate(resolve));
 };
@@ -157,7 +157,7 @@ describe('ordered firing', () => {
     let started = 0;
     const cause = async () => {
       started++;
-      // Each causes two more, for ever.
+      // Each firing causes two more, for ever.
       for (let n = 0; n < 2 && started < 5_000; n++) scheduler.start(cause);
     };
     scheduler.start(cause);

@@ -4,7 +4,7 @@ import { PausedFrameQueue } from '../../src/core/workers/access/paused-frame-que
 
 const frame = (id: string): WorkerMessage => ({ type: 'unregisterfunction', id });
 
-/** Frames whose handling the test decides on: `asks` waits for a hook, `throws` throws, anything else is taken. */
+/** Starts a queue. The id of a frame decides what happens: `asks` waits for a hook, `throws` throws, and any other id is handled. */
 function start() {
   const handled: string[] = [];
   let decided: (error?: Error) => void = () => {};

@@ -10,11 +10,11 @@ it('durable triggers are bounded, and one that is removed makes room', () => {
   for (let n = 0; n < LIMITS.durableTriggers; n++) registry.register(durable(`t${n}`));
   expect(() => registry.register(durable('more'))).toThrow(expect.objectContaining({ code: 'OVERLOADED' }));
   expect(registry.bindings()).toHaveLength(LIMITS.durableTriggers);
-  // A worker's own triggers have a bound of their own.
+  // Triggers of a worker have a bound of their own.
   registry.register({ ...durable('of a worker'), workerId: 'w1' });
   expect(registry.unregister('t0')).toBe(true);
   registry.register(durable('more'));
-  // The same id again replaces: it takes no room.
+  // Registering the same id again replaces the trigger, so the count stays.
   registry.register(durable('more'));
   expect(registry.binding('more')).toBeDefined();
 });

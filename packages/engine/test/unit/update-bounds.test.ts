@@ -60,7 +60,7 @@ describe('a sum', () => {
     [Number.MAX_SAFE_INTEGER, 0.1],
     [-Number.MAX_SAFE_INTEGER, 0.5],
     [2 ** 52 + 1, 0.75],
-    // Written by an earlier version.
+    // An earlier version wrote this value.
     [2 ** 53, 1],
     [1e300, 1],
     [0.5, 1e-20],
@@ -107,7 +107,7 @@ describe('cost', () => {
     const text = JSON.stringify(old);
     const ops = parse(MANY.map(op));
     const times = [1, 2, 3].map(() => {
-      // Of this process alone: what else runs on the machine doesn't count.
+      // The time is that of this process. Other programs on the machine do not count.
       const started = process.cpuUsage();
       const { errors, changed } = applyUpdateOps(text, ops);
       const { user, system } = process.cpuUsage(started);
@@ -115,7 +115,7 @@ describe('cost', () => {
       expect({ errors, changed }).toEqual({ errors: [], changed: true });
       return took;
     });
-    // Tens of milliseconds when each op costs what it touches; seconds when each looks at the whole value.
+    // The time is tens of milliseconds when an operation costs what it touches, and seconds when it visits the whole value.
     expect(times.sort((a, b) => a - b)[1]).toBeLessThan(300);
   });
 });

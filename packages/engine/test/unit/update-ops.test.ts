@@ -12,7 +12,7 @@ function parse(raw: readonly unknown[]): readonly UpdateOp[] {
   return parsed.ops;
 }
 
-/** Values as they are; `undefined` is the missing item. */
+/** Applies operations to a value. `undefined` is the missing item. */
 function update(old: unknown, ...raw: readonly Raw[]): { readonly value: unknown; readonly codes: readonly string[] } {
   const applied = applyUpdateOps(old === undefined ? undefined : JSON.stringify(old), parse(raw));
   return {
@@ -22,12 +22,12 @@ function update(old: unknown, ...raw: readonly Raw[]): { readonly value: unknown
 }
 
 const becomes = (value: unknown) => ({ value, codes: [] });
-/** The one op is skipped: the value stays, and a missing item stays missing. */
+/** The row of a skipped operation: the value stays, and a missing item stays missing. */
 const fails = (code: string) => (old: unknown) => ({ value: old, codes: [`0 ${code}`] });
 type Outcome = ReturnType<typeof becomes> | ReturnType<typeof fails>;
 
 const OPS = ['set', 'merge', 'increment', 'decrement', 'append', 'remove'] as const;
-/** The other fields that each op needs. */
+/** Fields that each operation needs beside its path. */
 const REST: Readonly<Record<(typeof OPS)[number], Raw>> = {
   set: { value: 1 },
   merge: { value: {} },
@@ -49,7 +49,7 @@ const always = (value: unknown): Row => ({
   number: becomes(value),
   null: becomes(value),
 });
-/** An op on a field: only an object, or a missing item, has fields. */
+/** The row of an operation on a field. Only an object or a missing item has fields. */
 const field = (value: Raw, code: string): Row => ({
   fresh: becomes(value),
   object: becomes({ ...OBJECT, ...value }),
@@ -123,7 +123,7 @@ const MATRIX: readonly (readonly [Raw, Row])[] = [
   [{ type: 'append', path: ['f'], value: [5] }, field({ f: [[5]] }, 'append.target_not_object')],
   [{ type: 'append', path: ['f', 'g'], value: 'y' }, field({ f: { g: ['y'] } }, 'append.target_not_object')],
   [{ type: 'remove', path: '' }, always(null)],
-  // A missing item that loses nothing is still missing.
+  // A missing item from which nothing is removed stays missing.
   [
     { type: 'remove', path: 'f' },
     { ...field({}, 'remove.target_not_object'), fresh: becomes(undefined) },
@@ -564,7 +564,7 @@ describe('properties', () => {
   it('SA-11 any lawful ops on any value apply without a throw, change neither, and give the same again', () => {
     fc.assert(
       fc.property(old, fc.array(lawful, { maxLength: 8 }), (text, raw) => {
-        // Frozen all the way down: an assignment to any part of the input throws.
+        // The input is frozen at all levels, so an assignment to any part of it throws.
         const ops = frozen(parse(frozen(raw)));
         const written = JSON.stringify(ops);
         const applied = applyUpdateOps(text, ops);

@@ -16,7 +16,7 @@ const RBAC = {
   hookTimeoutMs: 1_000,
 };
 
-/** How the last credential of an address fares when many got this outcome, and how a fresh one does. */
+/** Returns whether the last of many credentials with this outcome may try again, and whether a new one may. */
 async function afterMany(outcome: Outcome) {
   const fabric = new FunctionFabric(silentLogger);
   let answer = outcome;

@@ -2,10 +2,10 @@ import { type ErrorBody, type ErrorCode, type JsonText, LIMITS, RivuletError } f
 import type { Logger } from '../../logging/logger.js';
 import type { Call, Outcome } from '../fabric/invocation.js';
 
-/** Left for the envelope of an answer when its result is measured against the caller's message limit. */
+/** Bytes that the envelope of an answer may take of the caller's message limit. */
 const ENVELOPE_BYTES = 4_096;
 
-/** A failure in the words of a worker's function. Trusted callers get it as it is. */
+/** An error that a worker's function chose. Trusted callers get it unchanged. */
 export class AnsweredError extends Error {
   readonly body: ErrorBody;
 
@@ -17,8 +17,8 @@ export class AnsweredError extends Error {
 }
 
 /**
- * What a built-in function answers when `running` ends. A code of our own passes through; every other failure is `code`, that of the
- * function, and its cause goes to the log as `event`.
+ * Resolves with the outcome of a built-in function. A `RivuletError` and an `AnsweredError` keep their code. Any other error becomes
+ * `code`, and the log gets its cause as `event`.
  */
 export function answerOf(running: Promise<JsonText | undefined>, code: ErrorCode, logger: Logger, event: string): Promise<Outcome> {
   return running.then(
@@ -36,7 +36,7 @@ export function answerOf(running: Promise<JsonText | undefined>, code: ErrorCode
   );
 }
 
-/** Bytes that the result of a call may have, so that its answer fits one message of the caller. */
+/** Returns the bytes that the result of a call may have, so that its answer fits one message of the caller. */
 export function resultBytes(call: Call): number {
   return (call.caller?.maxMessageBytes ?? LIMITS.workerMessageBytes) - ENVELOPE_BYTES;
 }

@@ -1,7 +1,7 @@
 import { type JsonText, RivuletError } from '@rivulet/protocol';
 import type { TurnBudget } from '../../structures/turn-budget.js';
 
-/** Entries after which a list asks whether its turn of the event loop was long. */
+/** Entries after which the writer of a list checks the length of its turn. */
 const ENTRIES_PER_CHECK = 32;
 
 /**

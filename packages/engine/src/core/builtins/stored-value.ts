@@ -1,12 +1,12 @@
 import { exceedsNodes, type JsonText, LIMITS, RivuletError } from '@rivulet/protocol';
 
-/** The smallest frame of a `stream::set` has this many values around the one that it stores: objects, ids and names. */
+/** JSON values in the smallest frame of a `stream::set`, around the stored value: objects, ids and names. */
 const ENVELOPE_NODES = 7;
 const MOST_NODES = LIMITS.jsonNodes - ENVELOPE_NODES;
-/** Bytes of UTF-8 that one UTF-16 code unit takes at most. */
+/** Most UTF-8 bytes of one UTF-16 code unit. */
 const MOST_BYTES_PER_UNIT = 3;
 
-/** Throws VALUE_TOO_LARGE for a value that an item may not hold: one that is too long, or that no `stream::set` could have brought. */
+/** Throws VALUE_TOO_LARGE for a value that is too long for an item, or that no `stream::set` could send. */
 export function requireStorable(text: JsonText): void {
   if (text.length * MOST_BYTES_PER_UNIT > LIMITS.valueBytes && Buffer.byteLength(text) > LIMITS.valueBytes) {
     throw new RivuletError('VALUE_TOO_LARGE', `an item holds at most ${LIMITS.valueBytes} bytes of JSON; split it over several items`);

@@ -4,33 +4,35 @@ import { requireStorable } from './stored-value.js';
 import { depthOf, exceededLimit, UPDATE_ERRORS_URL, type UpdateError, type UpdateOp } from './update-ops.js';
 
 export interface AppliedOps {
-  /** The value after; `undefined` when there is still none. */
+  /** The value after the operations; `undefined` while the item is still missing. */
   readonly text: JsonText | undefined;
-  /** False when nothing needs to be written. */
+  /** False when the store has nothing to write. */
   readonly changed: boolean;
   readonly errors: readonly UpdateError[];
 }
 
-/** The root after an op, or why the op is skipped; then nothing was changed. */
+/** The root after an operation, or the reason why the operation was skipped and changed nothing. */
 type Step = { readonly value: unknown } | { readonly failed: string };
 type Fields = Record<string, unknown>;
 
 /** Segments of a path that a message shows. */
 const SEGMENTS_SHOWN = 8;
 
-/** Envelope of a frame around a stored value: what may be stored must still fit the decoder's depth when it comes back. */
+/** Deepest value that may be stored. Four levels are left for the frame around it, so that the decoder takes the value back. */
 const MOST_DEPTH = LIMITS.jsonDepth - 4;
 
 /**
- * Applies operations to one value, each to the result of the one before; one that fails is skipped and reported. Pure: it may run more
- * than once. A missing item starts as an empty object, which counts as *fresh* until an op changes it: ops that find nothing to do
- * leave the item missing, and the next op sees what it would see in a call of its own.
+ * Applies operations to one value, each to the result of the one before. A failing operation is skipped and reported. The function is pure,
+ * so a store may run it more than once.
  *
- * An op costs what it touches, so that all of them together cost the value once and each op once: every container of the value is this
- * update's own and is changed in place, from the parse of the text or from the copy of what an op brings.
+ * A missing item starts as an empty object. The object counts as fresh until an operation changes it. Operations that find nothing to do
+ * leave the item missing.
  *
- * `parsed` may have the parsed value of `old`, and keeps that of the text after. Throws VALUE_TOO_LARGE when the value after is more than an item
- * may hold.
+ * All operations together cost the value once and each operation once. Every container of the value belongs to this update: it comes from
+ * the parse of the text, or from the copy of an operation's value. Operations therefore change it in place.
+ *
+ * @param parsed May hold the parsed value of `old`. It keeps the value after the operations. Throws VALUE_TOO_LARGE when the result is more
+ * than an item may hold.
  */
 export function applyUpdateOps(old: JsonText | undefined, ops: readonly UpdateOp[], parsed?: ParsedValues): AppliedOps {
   const kept = old === undefined ? undefined : parsed?.take(old);
@@ -104,22 +106,22 @@ function add(value: unknown, path: readonly string[], by: number, type: 'increme
   return { value };
 }
 
-/** Doubles from here on have no fractions, so a fraction that is added would be rounded to a whole number. */
+/** From here on doubles have no fractions, so adding a fraction would round to a whole number. */
 const WHOLE_FROM = 2 ** 52;
 
 function sum(value: unknown, by: number, type: string): Step {
   const failed = { failed: `${type}.not_number` };
   if (typeof value !== 'number') return failed;
   const result = value + by;
-  // A double that is large takes nothing of an addition that is small.
+  // A small number added to a large double may change nothing.
   const isLost = by !== 0 && (result === value || (Math.abs(result) >= WHOLE_FROM && !Number.isInteger(by) && result - value !== by));
   return isLost || !canBeSentBack(result) ? failed : { value: result };
 }
 
-/** Never too deep: the bounds of a path and of a merge value together stay below that of a message. */
+/** Merges fields. The result is never too deep: the bounds of a path and of a merge value add up to less than that of a message. */
 function merge(value: unknown, path: readonly string[], fields: Fields): Step {
   if (path.length === 0 && !isFields(value)) return { failed: 'merge.target_not_object' };
-  // Whatever stands in the way of a nested merge becomes an object, the root too.
+  // A nested merge replaces every value on its path that is not an object, the root included.
   const root = isFields(value) ? value : {};
   const target = objectAt(root, path);
   for (const [key, next] of Object.entries(fields)) target[key] = copyOf(next);
@@ -143,7 +145,7 @@ function append(value: unknown, path: readonly string[], addition: unknown, fres
   return { value };
 }
 
-/** Whether a leaf can be appended to: an array by anything, a string by a string; what is missing or null begins anew. */
+/** Returns whether a leaf can be appended to. An array takes any value, a string takes a string, and a missing or null leaf begins anew. */
 function takes(leaf: unknown, addition: unknown): boolean {
   if (leaf === undefined || leaf === null || Array.isArray(leaf)) return true;
   return typeof leaf === 'string' && typeof addition === 'string';
@@ -153,7 +155,7 @@ function textOf(leaf: unknown): string {
   return typeof leaf === 'string' ? leaf : '';
 }
 
-/** What stands at a path; `undefined` when nothing does. */
+/** Returns the value at a path; `undefined` when there is none. */
 function find(root: unknown, path: readonly string[]): unknown {
   let value = root;
   for (const key of path) {
@@ -164,8 +166,8 @@ function find(root: unknown, path: readonly string[]): unknown {
 }
 
 /**
- * The object at a path; on the way to it, what is missing or no object becomes an empty one. No key of a path or of a merge value is
- * `__proto__` ({@link exceededLimit}), so a plain assignment of it makes an own property.
+ * Returns the object at a path. Missing values and values that are no objects become empty objects on the way. No key is `__proto__`
+ * ({@link exceededLimit}), so a plain assignment makes an own property.
  */
 function objectAt(root: Fields, path: readonly string[]): Fields {
   let at = root;
@@ -178,12 +180,12 @@ function objectAt(root: Fields, path: readonly string[]): Fields {
   return at;
 }
 
-/** The value before is within bounds; so only what an op puts below its path can be too deep. */
+/** Returns whether a value fits below a path. The value before is within the bounds, so only the new value can be too deep. */
 function fitsBelow(levels: number, value: unknown): boolean {
   return levels + depthOf(value) <= MOST_DEPTH;
 }
 
-/** What an op brings is copied when it is put in place: it belongs to the op, which may apply again and may be in two places. */
+/** Returns a copy of an operation's value. The operation keeps its own value, because it may apply again and may put it in two places. */
 function copyOf(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(copyOf);
   if (!isFields(value)) return value;
@@ -195,7 +197,7 @@ function isFields(value: unknown): value is Fields {
   return isJsonObject(value);
 }
 
-/** The path as an operation gives it, shortened. */
+/** Returns the path of an operation for a message, shortened. */
 function shownPath(path: readonly string[]): string {
   const [only = '', ...more] = path;
   if (more.length === 0) return JSON.stringify(excerpt(only));

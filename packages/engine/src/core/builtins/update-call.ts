@@ -5,24 +5,24 @@ import { ParsedValues } from './parsed-values.js';
 import { applyUpdateOps } from './update-apply.js';
 import { parseUpdateOps, type UpdateError, type UpdateOp } from './update-ops.js';
 
-/** Bytes of UTF-8 that one UTF-16 code unit takes at most. */
+/** Most UTF-8 bytes of one UTF-16 code unit. */
 const MOST_BYTES_PER_UNIT = 3;
 
-/** Shared by all updates of this process: a value is found by its whole text. */
+/** Parsed values of all updates of this process. A value is found by its whole text. */
 const parsed = new ParsedValues();
 
-/** One call of `state::update` or `stream::update`: what the store computes with, and what the caller gets. */
+/** One call of `state::update` or `stream::update`. It computes the new value for the store, and the result for the caller. */
 export class UpdateCall {
-  /** The operations as they came. */
+  /** The operations as the caller sent them. */
   readonly text: JsonText;
   readonly #ops: readonly UpdateOp[];
   readonly #requireFits: (text: JsonText) => void;
-  /** Bytes of the largest item that a guest may change; `undefined` for others. */
+  /** Bytes of the largest item that a guest may change; `undefined` for other callers. */
   readonly #guestBytes: number | undefined;
   #after: JsonText | undefined;
   #errors: readonly UpdateError[] = [];
 
-  /** Throws deserialization_error. `requireFits` throws when a value that would be written is too large. */
+  /** Throws deserialization_error. `requireFits` throws when a new value is too large. */
   constructor(call: Call, input: JsonObject, requireFits: (text: JsonText) => void = () => {}) {
     requireExact(call);
     const ops = field(input, 'ops');
@@ -35,14 +35,16 @@ export class UpdateCall {
     this.#guestBytes = caller?.access === undefined ? undefined : caller.maxMessageBytes;
   }
 
-  /** Returns what an `update` of a store needs beside the names of its item. */
+  /** Returns the fields of a store's `update`, without the names of the item. */
   get change(): { readonly compute: UpdateCall['compute']; readonly requireSize: ((bytes: number) => void) | undefined } {
     return { compute: this.compute, requireSize: this.#guestBytes === undefined ? undefined : (bytes) => this.#requireGuestBytes(bytes) };
   }
 
-  /** For a store: the new value, or `undefined` to leave the item as it is. May run more than once; the last run counts. */
+  /**
+   * Returns the new value for the store, or `undefined` to leave the item unchanged. It may run more than once, and the last run counts.
+   */
   readonly compute = (old: JsonText | undefined): JsonText | undefined => {
-    // Before it is parsed: a guest must not hold up the engine with a value that a worker has written.
+    // The check comes before the parse. Otherwise a guest could occupy the engine with a value that a worker has written.
     if (old !== undefined) this.#requireGuestMay(old);
     const applied = applyUpdateOps(old, this.#ops, parsed);
     if (applied.changed && applied.text !== undefined) {
@@ -62,12 +64,15 @@ export class UpdateCall {
   #requireGuestBytes(bytes: number): void {
     const most = this.#guestBytes;
     if (most === undefined || bytes <= most) return;
-    throw new RivuletError('VALUE_TOO_LARGE', `a session with rules changes items of at most ${most} bytes, as its messages have`);
+    throw new RivuletError('VALUE_TOO_LARGE', `a guest session changes items of at most ${most} bytes, as its messages have`);
   }
 
   /**
-   * The result after the store has answered with the value before, and with the one after where it differs from what was computed. An update
-   * that leaves a missing item missing shows the empty object from which it started.
+   * Returns the result for the caller.
+   *
+   * @param old The value before, as the store returned it.
+   * @param after The value after, where it differs from the computed one. A missing item that stays missing shows the empty object from
+   * which the update started.
    */
   result(old: JsonText | undefined, after = this.#after): JsonText {
     const tail = this.#errors.length === 0 ? '' : `,"errors":${JSON.stringify(this.#errors)}`;

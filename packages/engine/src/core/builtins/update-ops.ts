@@ -1,6 +1,6 @@
 import { field, isJsonObject, type JsonObject, LIMITS, utf8Length } from '@rivulet/protocol';
 
-/** One operation of `state::update` or `stream::update` (spec SA §3.3). The empty path is the root: the whole value. */
+/** One operation of `state::update` or `stream::update` (spec SA §3.3). The empty path is the root, which is the whole value. */
 export type UpdateOp =
   | { readonly type: 'set'; readonly path: readonly string[]; readonly value: unknown }
   | { readonly type: 'merge'; readonly path: readonly string[]; readonly value: unknown }
@@ -14,16 +14,16 @@ export type ParsedOps =
   | { readonly kind: 'ops'; readonly ops: readonly UpdateOp[] }
   | { readonly kind: 'invalid'; readonly message: string };
 
-/** An op that was skipped; the others still apply. */
+/** A skipped operation. The other operations still apply. */
 export interface UpdateError {
   readonly op_index: number;
   readonly code: string;
-  /** Names the path of the operation. */
+  /** Text with the path of the operation. */
   readonly message: string;
   readonly doc_url: string;
 }
 
-/** The page that lists the codes. */
+/** Page that lists the codes. */
 export const UPDATE_ERRORS_URL = 'https://www.npmjs.com/package/@rivulet/engine#update-errors';
 
 const MOST_SEGMENTS = 32;
@@ -32,7 +32,7 @@ const MOST_MERGE_KEYS = 1_024;
 const MOST_MERGE_DEPTH = 16;
 const POLLUTING = new Set(['__proto__', 'constructor', 'prototype']);
 
-/** Reads `ops`. A wrong shape fails the whole call: nothing is applied. */
+/** Reads `ops`. A wrong shape fails the whole call, and no operation applies. */
 export function parseUpdateOps(ops: unknown): ParsedOps {
   if (!Array.isArray(ops)) return { kind: 'invalid', message: 'ops must be an array' };
   if (ops.length > LIMITS.updateOps) return { kind: 'invalid', message: `ops must have at most ${LIMITS.updateOps} entries` };
@@ -45,7 +45,7 @@ export function parseUpdateOps(ops: unknown): ParsedOps {
   return { kind: 'ops', ops: parsed };
 }
 
-/** The op, or what is wrong with it. */
+/** Returns the operation, or a text that says what is wrong. A `set` without `value` writes `null`, as in the original (spec SA §3.3). */
 function parseOp(raw: unknown): UpdateOp | string {
   if (!isJsonObject(raw)) return 'must be an object';
   const type = field(raw, 'type');
@@ -70,7 +70,7 @@ function parseOp(raw: unknown): UpdateOp | string {
   }
 }
 
-/** One string is one key, without dot notation; absent, `null`, `""` and `[]` are the root. */
+/** Returns a path. One string is one key, without dot notation. Absent, `null`, `""` and `[]` are the root. */
 function parsePath(raw: JsonObject, arrays: boolean): readonly string[] | undefined {
   const path = field(raw, 'path') ?? '';
   if (typeof path === 'string') return path === '' ? [] : [path];
@@ -78,7 +78,7 @@ function parsePath(raw: JsonObject, arrays: boolean): readonly string[] | undefi
   return path as readonly string[];
 }
 
-/** The first limit that an op exceeds, in the order of the specification; `undefined` when it is within all of them. */
+/** Returns the first limit that an operation exceeds, in the order of the specification; `undefined` when it exceeds none. */
 export function exceededLimit(op: UpdateOp): { readonly code: string; readonly message: string } | undefined {
   if (op.path.length > MOST_SEGMENTS) return exceeded(op, 'path.too_deep', `a path has at most ${MOST_SEGMENTS} segments`);
   for (const segment of op.path) {
@@ -108,7 +108,7 @@ function exceeded(op: { readonly type: OpType }, what: string, message: string):
   return { code: `${op.type}.${what}`, message };
 }
 
-/** Nesting of objects and arrays; a scalar is 0. Input is bounded by the decoder, so the recursion is too. */
+/** Returns the nesting of objects and arrays; a scalar is 0. The decoder bounds the input, so it bounds the recursion too. */
 export function depthOf(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 0;
   let deepest = 0;

@@ -8,7 +8,7 @@ const path = z
   .nullish();
 const by = z.number({ error: 'must be a finite number' });
 
-/** One operation of an update (spec SA §3.3). */
+/** Schema of one operation of an update (spec SA §3.3). */
 const op = z.discriminatedUnion(
   'type',
   [
@@ -22,10 +22,10 @@ const op = z.discriminatedUnion(
   { error: 'must be an object whose type is set, merge, append, increment, decrement or remove' },
 );
 
-/** `ops` of `state::update` and `stream::update`. */
+/** Schema of `ops` of `state::update` and `stream::update`. */
 export const updateOps = z
   .array(op, { error: 'must be an array' })
   .max(LIMITS.updateOps, { error: `must have at most ${LIMITS.updateOps} entries` });
 
-/** `errors` of their result; absent when every operation was applied. */
+/** Schema of `errors` in their result. It is absent when every operation was applied. */
 export const updateErrors = z.array(z.object({ op_index: z.int(), code: z.string(), message: z.string(), doc_url: z.string() })).optional();

@@ -2,25 +2,25 @@ import { type ErrorCode, isJsonObject, RivuletError } from '@rivulet/protocol';
 import { z } from 'zod';
 import { InputKeys, type KeyPolicy } from './input-keys.js';
 
-/** What a built-in function takes and returns. The same schemas check its input and are published by introspection. */
+/** The input and the result of a built-in function. The same schemas check the input and are published by introspection. */
 export interface BuiltinSchemas {
   readonly input: z.ZodType;
   readonly output: z.ZodType;
-  /** The error of an input of the wrong shape. Default: `deserialization_error`. */
+  /** Error code for an input of the wrong shape. @default 'deserialization_error' */
   readonly code?: ErrorCode;
-  /** An input that is no object counts as an empty one. */
+  /** True: an input that is no object counts as an empty one. @default false */
   readonly takesAnything?: boolean;
 }
 
-/** The config of a trigger type of the engine. */
+/** Schema for the config of an engine's trigger type. */
 export type ConfigSchema = z.ZodObject;
 
-/** The JSON Schema of what a schema takes. */
+/** Returns the JSON Schema of the input that a schema takes. */
 export function publishedSchema(schema: z.ZodType): unknown {
   return z.toJSONSchema(schema, { io: 'input' });
 }
 
-/** Checks the input of one built-in function, and describes it. */
+/** Checks the input of one built-in function and publishes its schemas. */
 export class BuiltinContract {
   readonly #schemas: BuiltinSchemas;
   readonly #keys: InputKeys | undefined;
@@ -31,7 +31,7 @@ export class BuiltinContract {
     this.#keys = InputKeys.of(schemas.input);
   }
 
-  /** Throws for an input of the wrong shape, or with a key that is refused. `null` counts as an empty object. */
+  /** Throws for an input of the wrong shape or with a refused key. `null` counts as an empty object. */
   check(value: unknown, policy: KeyPolicy): void {
     const { input, code = 'deserialization_error', takesAnything = false } = this.#schemas;
     if (takesAnything && !isJsonObject(value)) return;
@@ -58,12 +58,12 @@ export class BuiltinContract {
   }
 }
 
-/** The first problem, with its place. */
+/** Returns the first problem with its place. */
 function messageOf(error: z.ZodError): string {
   const [issue] = error.issues;
   if (issue === undefined) return 'the input has the wrong shape';
   if (issue.path.length === 0) return issue.code === 'invalid_type' ? 'the input must be an object' : issue.message;
-  // writes[1]: ops[0]: by must be …
+  // The result looks like "writes[1]: ops[0]: by must be …".
   const parts: string[] = [];
   for (const part of issue.path) {
     if (typeof part === 'number') parts[parts.length - 1] = `${parts.at(-1)}[${part}]`;

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { BuiltinSchemas } from './builtin-contract.js';
 import { flag, json, optionalText, text } from './fields.js';
 
-/** Ids that one engine::functions::info call may name. */
+/** Most ids in one call of engine::functions::info. */
 export const INFO_BATCH = 32;
 
 const schema = json();
@@ -44,9 +44,9 @@ const log: BuiltinSchemas = {
   output: json(),
 };
 
-/** What the engine functions take and return (spec WP §1.12). */
+/** Schemas of the engine functions (spec WP §1.12). */
 export const ENGINE_SCHEMAS: Readonly<Record<string, BuiltinSchemas>> = {
-  // SDKs write this payload, and later ones may add to it: any key is fine (spec SM §7.1).
+  // SDKs write this payload, and later versions may add keys, so any key is allowed (spec SM §7.1).
   'engine::workers::register': {
     input: z.looseObject({
       name: json().optional(),
@@ -148,5 +148,5 @@ export const ENGINE_SCHEMAS: Readonly<Record<string, BuiltinSchemas>> = {
   ...Object.fromEntries(['trace', 'debug', 'info', 'warn', 'error'].map((level) => [`engine::log::${level}`, log])),
 };
 
-/** The config of `engine::functions-available` and `engine::workers-available` triggers. */
+/** Schema for configs of `engine::functions-available` and `engine::workers-available` triggers. */
 export const engineTriggerConfig = z.object({ condition_function_id: optionalText() });

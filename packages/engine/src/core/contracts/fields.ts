@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-// Fields of the input of built-in functions. SDKs write `null` for what is absent (spec SM §7.9), so optional fields take it.
+// Schemas for fields of built-in functions. SDKs write `null` for an absent value (spec SM §7.9), so optional fields take it.
 
 export function text() {
   return z.string({ error: 'must be a string' });
@@ -10,7 +10,7 @@ export function optionalText() {
   return text().nullish();
 }
 
-/** `true` or `false`; absent and `null` mean false. */
+/** Schema of a flag. Absent and `null` mean false. */
 export function flag() {
   return z.boolean({ error: 'must be true or false' }).nullish();
 }
@@ -20,12 +20,12 @@ export function count(most: number, least = 1) {
   return z.number({ error }).int({ error }).min(least, { error }).max(most, { error }).nullish();
 }
 
-/** Any JSON value. */
+/** Schema of any JSON value. */
 export function json() {
   return z.unknown();
 }
 
-/** A JSON value that must be there; it may be `null`. */
+/** Schema of a required JSON value. It may be `null`. */
 export function requiredJson() {
   return z.unknown().refine((value) => value !== undefined, { error: 'is required' });
 }

@@ -1,10 +1,13 @@
 import { LIMITS } from '@rivulet/protocol';
 import type { Logger } from '../../logging/logger.js';
 
-/** Connections whose keys are remembered; of more, the oldest is forgotten. */
+/** Most connections whose keys are remembered. A new one replaces the oldest. */
 const CONNECTIONS = 1_024;
 
-/** Logs each unknown key that the engine ignores once for each worker connection, and at most `LIMITS.unknownKeysLogged` of them. */
+/**
+ * Logs the unknown keys that the engine ignores. Each key is logged once for a worker connection, at most `LIMITS.unknownKeysLogged` of
+ * them.
+ */
 export class IgnoredKeys {
   readonly #logger: Logger;
   readonly #seen = new Map<string, Set<string>>();
@@ -13,7 +16,10 @@ export class IgnoredKeys {
     this.#logger = logger;
   }
 
-  /** `of`: the function or trigger type that got the key. `worker`: its id; `undefined`: the engine itself. */
+  /**
+   * Logs a key unless it was logged before. `of`: function or trigger type that got the key. `worker`: id of the sender; `undefined` for
+   * the engine itself.
+   */
   add(worker: string | undefined, of: string, key: string): void {
     const connection = worker ?? '';
     const seen = this.#seen.get(connection) ?? new Set();

@@ -6,25 +6,28 @@ import { JsonPayload } from '../fabric/invocation.js';
 import type { WorkersEvent } from '../workers/worker-registry.js';
 import { EventFeed } from './event-feed.js';
 
-/** Registrations come in bursts; the list of functions is told once after this many milliseconds of them. So are announcements of a worker. */
+/**
+ * Milliseconds for which changes are collected before one event reports them. Registrations, and announcements of one worker, come in
+ * bursts.
+ */
 const DEBOUNCE_MS = 100;
 const FIRINGS_PER_TURN = 64;
 
-/** The engine's own trigger types: who can be called, and who is connected (spec WP §1.10). */
+/** The engine's own trigger types. They report which functions can be called and which workers are connected (spec WP §1.10). */
 export class EngineEvents {
   readonly #rows: (workerId: string | undefined) => readonly unknown[];
   readonly #functions: EventFeed;
   readonly #workers: EventFeed;
   #functionsTimer: NodeJS.Timeout | undefined;
   #announcedTimer: NodeJS.Timeout | undefined;
-  /** Workers whose announcement was told a moment ago, and those of them that have announced themselves again since. */
+  /** Workers whose announcement was reported within the last `DEBOUNCE_MS`, and those among them that have announced themselves again. */
   #announced = new Set<string>();
   #again = new Set<string>();
 
-  /** `rows`: what engine::functions::list shows that worker at that moment. */
+  /** `rows` returns the rows of engine::functions::list for a worker at that moment. */
   constructor(fabric: Fabric, logger: Logger, rows: (workerId: string | undefined) => readonly unknown[]) {
     this.#rows = rows;
-    // Each shows the whole, so only the latest counts; and each is a long list of its own.
+    // Each event holds the complete list, so only the latest counts. The lists are long, so one firing fills a turn.
     this.#functions = new EventFeed({ fabric, logger, kept: 1, firingsPerTurn: 1 });
     this.#workers = new EventFeed({ fabric, logger, kept: LIMITS.workerEvents, firingsPerTurn: FIRINGS_PER_TURN });
     fabric.provideTriggerType('engine::functions-available', 'Fires when functions come or go.', this.#functions, engineTriggerConfig);
@@ -62,7 +65,7 @@ export class EngineEvents {
     this.#workers.close();
   }
 
-  /** The list is made once for all bindings of a worker: they are told one after the other. */
+  /** The event writes its list once for all bindings of a worker. The feed fires those in sequence. */
   #functionsEvent(): (binding: TriggerBinding) => JsonPayload {
     let latest: { readonly workerId: string | undefined; readonly payload: JsonPayload } | undefined;
     return ({ workerId }) => {

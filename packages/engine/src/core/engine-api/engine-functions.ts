@@ -24,7 +24,7 @@ import { rowsFor } from '../workers/access/guest-rows.js';
 import { readAnnouncement, shorten } from '../workers/announcement.js';
 import type { WorkerRegistry } from '../workers/worker-registry.js';
 import type { WorkerSession } from '../workers/worker-session.js';
-import { type Introspection, type Row, sightOf } from './introspection.js';
+import { type Introspection, type Row, visibilityFor } from './introspection.js';
 import { WorkerLogs } from './worker-logs.js';
 
 interface EngineFunctionDeps {
@@ -35,7 +35,7 @@ interface EngineFunctionDeps {
   readonly logger: Logger;
 }
 
-/** Rows of a list from which on its answer is written in several turns. */
+/** Rows of a list from which on the engine writes the answer in several turns. */
 const LONG_LIST = 1_000;
 
 type Answer = (input: JsonObject, call: Call) => object | undefined;
@@ -82,7 +82,7 @@ function registerWorkerFunctions({ workers, introspection }: EngineFunctionDeps,
     const search = stringField(input, 'search');
     const namespace = stringField(input, 'namespace');
     const rows = introspection
-      .workers(sightOf(caller))
+      .workers(visibilityFor(caller))
       .filter((row) => namespace === undefined || row.namespace === namespace)
       .filter((row) => workerId === undefined || row.id === workerId)
       .filter((row) => runtime === undefined || row.runtime === runtime)
@@ -91,32 +91,32 @@ function registerWorkerFunctions({ workers, introspection }: EngineFunctionDeps,
     return { workers: rows, timestamp: Date.now() };
   });
   add('engine::workers::info', 'One worker with its functions and triggers.', (input, { caller }) =>
-    found(introspection.worker(requiredText(input, 'name'), sightOf(caller), stringField(input, 'namespace')), 'worker'),
+    found(introspection.worker(requiredText(input, 'name'), visibilityFor(caller), stringField(input, 'namespace')), 'worker'),
   );
 }
 
 function registerFunctionFunctions({ introspection }: EngineFunctionDeps, add: Add): void {
   add('engine::functions::list', 'Functions that can be called now.', (input, { caller }) => {
-    const rows = introspection.functions(field(input, 'include_internal') === true, sightOf(caller));
+    const rows = introspection.functions(field(input, 'include_internal') === true, visibilityFor(caller));
     return { functions: rows.filter(wantedBy(input, 'function_id')) };
   });
   add('engine::functions::info', 'One function, or several, in detail.', (input, { caller }) => {
-    const sight = sightOf(caller);
+    const visibility = visibilityFor(caller);
     const id = stringField(input, 'function_id');
     const ids = optionalField(input, 'function_ids');
     if ((id === undefined) === (ids === undefined)) {
       throw new RivuletError('INVALID_ARGUMENTS', 'give either function_id or function_ids');
     }
     const namespace = stringField(input, 'namespace');
-    const knows = (each: string) => sight.knows(each, namespace ?? DEFAULT_NAMESPACE);
+    const knows = (each: string) => visibility.knows(each, namespace ?? DEFAULT_NAMESPACE);
     if (id !== undefined && !knows(id)) throw new RivuletError('FORBIDDEN', forbiddenText(id));
-    if (id !== undefined) return found(introspection.functionDetail(id, sight, namespace), 'function');
+    if (id !== undefined) return found(introspection.functionDetail(id, visibility, namespace), 'function');
     if (!Array.isArray(ids) || ids.length > INFO_BATCH || !ids.every((each) => typeof each === 'string')) {
       throw new RivuletError('INVALID_ARGUMENTS', `function_ids must be an array of at most ${INFO_BATCH} strings`);
     }
     const details = (ids as string[]).map((each) =>
       knows(each)
-        ? (introspection.functionDetail(each, sight, namespace) ?? { function_id: each, error: 'not_found' })
+        ? (introspection.functionDetail(each, visibility, namespace) ?? { function_id: each, error: 'not_found' })
         : { function_id: each, error: 'forbidden' },
     );
     return { functions: details };
@@ -128,7 +128,7 @@ function registerTriggerFunctions({ fabric, introspection }: EngineFunctionDeps,
     const internal = field(input, 'include_internal') === true;
     if (call.caller !== undefined && isBelow013(call.caller.version))
       return {
-        triggers: introspection.bindings(internal, sightOf(call.caller)).filter(wantedBy(input, 'id', 'function_id', 'trigger_type')),
+        triggers: introspection.bindings(internal, visibilityFor(call.caller)).filter(wantedBy(input, 'id', 'function_id', 'trigger_type')),
       };
     return { triggers: introspection.types(internal).filter(wantedBy(input, 'id')) };
   });
@@ -142,14 +142,14 @@ function registerTriggerFunctions({ fabric, introspection }: EngineFunctionDeps,
     const type = stringField(input, 'trigger_type');
     const target = stringField(input, 'function_id');
     const rows = introspection
-      .bindings(field(input, 'include_internal') === true, sightOf(caller))
+      .bindings(field(input, 'include_internal') === true, visibilityFor(caller))
       .filter((row) => type === undefined || row.trigger_type === type)
       .filter((row) => target === undefined || row.function_id === target)
       .filter(wantedBy(input, 'id', 'function_id', 'trigger_type'));
     return { registered_triggers: rows };
   });
   add('engine::registered-triggers::info', 'One binding.', (input, { caller }) =>
-    found(introspection.binding(requiredText(input, 'id'), sightOf(caller)), 'trigger'),
+    found(introspection.binding(requiredText(input, 'id'), visibilityFor(caller)), 'trigger'),
   );
   add('engine::register_trigger', 'Binds a trigger to a function for as long as the engine runs.', (input, { caller }) => {
     refuseGuests(caller);
@@ -174,10 +174,10 @@ function registerTriggerFunctions({ fabric, introspection }: EngineFunctionDeps,
   });
 }
 
-/** Triggers that outlive their session pass no gate and no hook, and belong to everybody. */
+/** Refuses guests, because durable triggers pass no permission and no hook, and outlive the session. */
 function refuseGuests(caller: Caller | undefined): void {
   if (caller?.access === undefined) return;
-  throw new RivuletError('FORBIDDEN', 'a session with rules registers and removes triggers with messages, not with this function');
+  throw new RivuletError('FORBIDDEN', 'a guest session registers and removes triggers with messages, not with this function');
 }
 
 function inputOf(call: Call): JsonObject {
@@ -187,7 +187,9 @@ function inputOf(call: Call): JsonObject {
   return value;
 }
 
-/** Returns the outcome at once, or a promise of it when the value has a long list: that is written in several turns of the event loop. */
+/**
+ * Returns the outcome at once, or a promise of it when the value has a long list. The list is written in several turns of the event loop.
+ */
 function result(value: unknown, maxBytes: number, turns: TurnBudget): Outcome | Promise<Outcome> {
   if (!isJsonObject(value)) return { kind: 'result', text: JSON.stringify(value) };
   const isLong = Object.values(value).some((member) => Array.isArray(member) && member.length > LONG_LIST);
@@ -206,14 +208,14 @@ function found(row: Row | undefined, what: string): Row {
   return row;
 }
 
-/** Whether any of the values contains the text that is searched, in whatever case. */
+/** Returns whether any of the values contains the text, in upper or lower case. */
 function matches(search: string | undefined, ...values: readonly unknown[]): boolean {
   if (search === undefined) return true;
   const wanted = search.toLowerCase();
   return values.some((value) => typeof value === 'string' && value.toLowerCase().includes(wanted));
 }
 
-/** Whether a row has what `search`, `prefix`, `worker`, `workers` and `namespace` ask for. The first key is that of its id. */
+/** Returns a filter for rows by `search`, `prefix`, `worker`, `workers` and `namespace`. `id` is the key of a row's id. */
 function wantedBy(input: JsonObject, id: string, ...searched: readonly string[]): (row: Row) => boolean {
   const prefix = stringField(input, 'prefix');
   const search = stringField(input, 'search');
@@ -239,7 +241,7 @@ function workerNames(input: JsonObject): Set<string> | undefined {
   return one === undefined ? undefined : new Set([one]);
 }
 
-/** `false` for versions that can't be read: newer shapes are the default. */
+/** Returns false for versions that can't be read, because newer shapes are the default. */
 function isBelow013(version: string | undefined): boolean {
   const match = /^(\d{1,4})\.(\d{1,4})\./.exec(version ?? '');
   if (match === null) return false;

@@ -5,15 +5,15 @@ import type { Fabric, TriggerBinding, TriggerProvider } from '../fabric/fabric.j
 import type { JsonPayload } from '../fabric/invocation.js';
 
 const OVERFLOW_LOG_MS = 60_000;
-/** Turns from here on are followed by a pause. */
+/** Milliseconds of work from which on a turn is followed by a pause. */
 const LONG_MS = 5;
 
-/** What a binding is told. Those of one worker are asked for one after the other. */
+/** Returns the payload of an event for one binding. The feed calls it for all bindings of a worker in sequence. */
 type Event = (binding: TriggerBinding) => JsonPayload;
 
 interface Watcher {
   readonly binding: TriggerBinding;
-  /** The event that it is told next, counted from the first. */
+  /** Number of the next event for the binding, counted from the first event. */
   next: number;
   running: boolean;
 }
@@ -21,26 +21,28 @@ interface Watcher {
 export interface FeedOptions {
   readonly fabric: Fabric;
   readonly logger: Logger;
-  /** Events that are kept for bindings that are not told yet; further ones take the place of the oldest. */
+  /** Events that are kept for slow bindings. A new event replaces the oldest. */
   readonly kept: number;
-  /** Firings after which others get their turn of the event loop; what took long is followed by a pause as long. */
+  /** Firings in one turn of the event loop. A turn that took long is followed by a pause of the same length. */
   readonly firingsPerTurn: number;
 }
 
 /**
- * Bindings of a trigger type of the engine, whose events concern everybody: each is a cursor into the latest events. So what waits costs
- * the same for one binding and for thousands. A binding is told in order, one event at a time, at most once each; one that falls behind
- * what is kept loses the oldest, which a line in the log tells, unless only the latest counts.
+ * Bindings of a trigger type of the engine. Each binding is a cursor into the latest events, so waiting events cost the same for one
+ * binding and for thousands.
+ *
+ * A binding gets its events in order, one at a time, each at most once. A binding that falls behind loses the oldest events. The log
+ * reports that, unless only the latest event counts (`kept: 1`).
  */
 export class EventFeed implements TriggerProvider {
   readonly #options: FeedOptions;
   readonly #watchers = new Map<string, Watcher>();
-  /** By worker; the durable ones under `undefined`. */
+  /** Bindings by worker. Durable bindings are under `undefined`. */
   readonly #ofWorker = new Map<string | undefined, Set<Watcher>>();
-  /** Workers with bindings that may have something to be told. */
+  /** Workers with bindings that may have events to get. */
   readonly #due = new Set<string | undefined>();
   #events: Event[] = [];
-  /** How many events there have been. */
+  /** Count of all events. */
   #end = 0;
   #turn: NodeJS.Timeout | NodeJS.Immediate | undefined;
   #pauseMs = 0;
@@ -50,12 +52,12 @@ export class EventFeed implements TriggerProvider {
     this.#options = options;
   }
 
-  /** Whether nobody is told anything. */
+  /** True when there are no bindings. */
   get empty(): boolean {
     return this.#watchers.size === 0;
   }
 
-  /** Throws `trigger_registration_failed` when the worker has too many already. */
+  /** Adds a binding. Throws `trigger_registration_failed` when its worker has too many. */
   register(binding: TriggerBinding): void {
     this.unregister(binding);
     const { id, workerId, type } = binding;
@@ -88,7 +90,7 @@ export class EventFeed implements TriggerProvider {
     this.#goOn();
   }
 
-  /** Nobody is told anything more. */
+  /** Removes all bindings and events. */
   close(): void {
     this.#watchers.clear();
     this.#ofWorker.clear();

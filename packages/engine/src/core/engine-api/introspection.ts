@@ -9,16 +9,16 @@ import type { WorkerSession } from '../workers/worker-session.js';
 
 export type Row = Readonly<Record<string, unknown>>;
 
-/** What somebody may know of. */
-export interface Sight {
+/** Functions and bindings that a caller may see. */
+export interface Visibility {
   readonly knows: (functionId: string, namespace: string) => boolean;
   readonly sees: (binding: TriggerBinding) => boolean;
 }
 
-const EVERYTHING: Sight = { knows: () => true, sees: () => true };
+const EVERYTHING: Visibility = { knows: () => true, sees: () => true };
 
-/** What the caller of an engine::* function may know of: the functions that it may call, and of triggers its own. */
-export function sightOf(caller: Caller | undefined): Sight {
+/** Returns the view of a caller: the functions that it may call, and its own triggers. A trusted caller sees everything. */
+export function visibilityFor(caller: Caller | undefined): Visibility {
   const access = caller?.access;
   if (caller === undefined || access === undefined) return EVERYTHING;
   return {
@@ -27,7 +27,7 @@ export function sightOf(caller: Caller | undefined): Sight {
   };
 }
 
-/** Rows of the engine::* lists: the union of what old and new SDKs read (spec WP §1.12). */
+/** Makes the rows of the engine::* lists, with the fields that old and new SDKs read (spec WP §1.12). */
 export class Introspection {
   readonly #fabric: FunctionFabric;
   readonly #workers: WorkerRegistry<WorkerSession>;
@@ -38,44 +38,47 @@ export class Introspection {
     this.#workers = workers;
   }
 
-  functions(includeInternal: boolean, sight: Sight = EVERYTHING): Row[] {
+  functions(includeInternal: boolean, visibility: Visibility = EVERYTHING): Row[] {
     return this.#fabric.functions
       .list()
-      .filter((entry) => sight.knows(entry.id, namespaceOf(entry)))
+      .filter((entry) => visibility.knows(entry.id, namespaceOf(entry)))
       .filter((entry) => includeInternal || !isInternal(entry))
       .map((entry) => this.#functionRow(entry));
   }
 
-  /** Without a namespace: of `default`, else of the namespace that has the function. */
-  functionDetail(id: string, sight: Sight, namespace?: string): Row | undefined {
+  /**
+   * Returns one function in detail. Without a namespace it is that of `default`, and otherwise that of the namespace which has the
+   * function.
+   */
+  functionDetail(id: string, visibility: Visibility, namespace?: string): Row | undefined {
     const { functions } = this.#fabric;
     const entry = functions.builtin(id) ?? functions.find(id, namespace) ?? this.#elsewhere(id, namespace);
-    if (entry === undefined || !sight.knows(id, namespaceOf(entry))) return undefined;
+    if (entry === undefined || !visibility.knows(id, namespaceOf(entry))) return undefined;
     const bound = (row: Row) => row.function_id === id && row.namespace === namespaceOf(entry);
     return {
       ...this.#functionRow(entry),
-      registered_triggers: this.bindings(true, sight, ({ functionId }) => functionId === id).filter(bound),
+      registered_triggers: this.bindings(true, visibility, ({ functionId }) => functionId === id).filter(bound),
     };
   }
 
-  /** Connected workers that announced a pid, then the engine itself. */
-  workers(sight: Sight = EVERYTHING): Row[] {
+  /** Returns the connected workers that announced a pid, and the engine itself as the last row. */
+  workers(visibility: Visibility = EVERYTHING): Row[] {
     const announced = this.#workers.sessions().filter((session) => typeof session.announcement?.pid === 'number');
     const names = new Map<string, number>();
     for (const session of announced) names.set(nameKey(session), (names.get(nameKey(session)) ?? 0) + 1);
-    return [...announced.map((session) => workerRow(session, sight, names.get(nameKey(session)) ?? 1)), ENGINE_ROW];
+    return [...announced.map((session) => workerRow(session, visibility, names.get(nameKey(session)) ?? 1)), ENGINE_ROW];
   }
 
-  worker(name: string, sight: Sight = EVERYTHING, namespace?: string): Row | undefined {
+  worker(name: string, visibility: Visibility = EVERYTHING, namespace?: string): Row | undefined {
     const wanted = (row: Row) => (row.name === name || row.id === name) && (namespace === undefined || row.namespace === namespace);
-    const worker = this.workers(sight).find(wanted);
+    const worker = this.workers(visibility).find(wanted);
     if (worker === undefined) return undefined;
     const ids = new Set(worker.functions as readonly string[]);
     return {
       worker,
       functions: this.functions(true).filter((row) => ids.has(row.function_id as string) && row.namespace === worker.namespace),
       trigger_types: this.types(true).filter((row) => row.worker_name === name && row.namespace === worker.namespace),
-      registered_triggers: this.bindings(true, sight).filter((row) => row.worker_name === name),
+      registered_triggers: this.bindings(true, visibility).filter((row) => row.worker_name === name),
     };
   }
 
@@ -91,31 +94,35 @@ export class Introspection {
     return type === undefined ? undefined : this.#typeRow(type);
   }
 
-  bindings(includeInternal: boolean, sight: Sight = EVERYTHING, isWanted: (binding: TriggerBinding) => boolean = () => true): Row[] {
+  bindings(
+    includeInternal: boolean,
+    visibility: Visibility = EVERYTHING,
+    isWanted: (binding: TriggerBinding) => boolean = () => true,
+  ): Row[] {
     return this.#fabric.triggers
       .bindings()
       .filter(isWanted)
-      .filter(sight.sees)
+      .filter(visibility.sees)
       .filter((binding) => includeInternal || !(binding.functionId.startsWith('engine::') || binding.type.startsWith('engine::')))
       .map((binding) => this.#bindingRow(binding));
   }
 
-  binding(id: string, sight: Sight = EVERYTHING): Row | undefined {
+  binding(id: string, visibility: Visibility = EVERYTHING): Row | undefined {
     const binding = this.#fabric.triggers.binding(id);
-    if (binding === undefined || !sight.sees(binding)) return undefined;
+    if (binding === undefined || !visibility.sees(binding)) return undefined;
     return {
       ...this.#bindingRow(binding),
       metadata: binding.metadata ?? null,
       trigger: this.type(binding.type, binding.typeNamespace) ?? null,
-      function: this.functionDetail(binding.functionId, sight, binding.namespace) ?? null,
+      function: this.functionDetail(binding.functionId, visibility, binding.namespace) ?? null,
     };
   }
 
-  /** The config may be long, and never changes. */
+  /** Returns the beginning of a config as text. It is kept, because a config may be long and never changes. */
   #summaryOf(binding: TriggerBinding): string {
     let summary = this.#summaries.get(binding);
     if (summary === undefined) {
-      // Flat, so that it does not keep the whole text.
+      // The copy does not keep the whole text in memory.
       summary = Buffer.from(JSON.stringify(binding.config).slice(0, 120)).toString();
       this.#summaries.set(binding, summary);
     }
@@ -165,7 +172,7 @@ export class Introspection {
     };
   }
 
-  /** Of a worker that has announced no name: the first segment of the id. */
+  /** Returns the name of a worker. The first segment of the id replaces a missing name. */
   #workerName(workerId: string, id: string): string {
     return this.#workers.get(workerId)?.announcement?.name ?? id.split('::', 1)[0] ?? id;
   }
@@ -184,10 +191,10 @@ function nameKey({ namespace, announcement, workerId }: WorkerSession): string {
   return JSON.stringify([namespace, announcement?.name ?? workerId]);
 }
 
-/** `instances`: connected workers of its namespace and name. */
-function workerRow(session: WorkerSession, sight: Sight, instances: number): Row {
+/** Returns the row of a worker. `instances`: count of connected workers with its namespace and name. */
+function workerRow(session: WorkerSession, visibility: Visibility, instances: number): Row {
   const { announcement } = session;
-  const functions = session.functionIds.filter((id) => sight.knows(id, session.namespace));
+  const functions = session.functionIds.filter((id) => visibility.knows(id, session.namespace));
   return {
     id: session.workerId,
     name: announcement?.name ?? null,

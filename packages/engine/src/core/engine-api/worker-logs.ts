@@ -7,25 +7,25 @@ import type { Caller } from '../fabric/invocation.js';
 const RATE = { perSecond: LIMITS.workerLogLinesPerSecond, burst: LIMITS.workerLogLinesBurst };
 const REPORT_MS = 1_000;
 
-interface Lines {
+interface LineCount {
   readonly bucket: TokenBucket;
   leftOut: number;
 }
 
-/** Bounds the lines that each worker writes to the log of the engine, and says how many were left out. */
+/** Bounds the log lines of each worker and reports the count of lines that were left out. */
 export class WorkerLogs {
   readonly #logger: Logger;
   readonly #clock: Clock;
-  readonly #lines = new WeakMap<Pick<Caller, 'workerId'>, Lines>();
-  /** Workers whose lines were left out since the last report. */
-  readonly #unreported = new Map<Lines, string>();
+  readonly #lines = new WeakMap<Pick<Caller, 'workerId'>, LineCount>();
+  /** Counters with lines that were left out since the last report, and their workers. */
+  readonly #unreported = new Map<LineCount, string>();
 
   constructor(logger: Logger, clock: Clock) {
     this.#logger = logger;
     this.#clock = clock;
   }
 
-  /** Answers whether the caller may write a line now, and counts it. The engine itself always may. */
+  /** Returns whether a caller may write a line now, and counts the line. The engine itself always may. */
   mayWrite(caller: Pick<Caller, 'workerId'> | undefined): boolean {
     if (caller === undefined) return true;
     let lines = this.#lines.get(caller);

@@ -1,6 +1,6 @@
 import type { JsonText } from '@rivulet/protocol';
 
-/** Who calls a function, as the function gets it in `_caller`. docs/access.md has the fields. */
+/** The caller of a function, as the function gets it in `_caller`. docs/access.md describes the fields. */
 export interface CallerFields {
   readonly kind: 'guest' | 'worker';
   readonly worker_id: string | null;
@@ -9,12 +9,12 @@ export interface CallerFields {
   readonly context: unknown;
 }
 
-/** The fields of one session as JSON text, written once for all its calls. */
+/** The fields of one session as JSON text. The text is written once for all calls of the session. */
 export interface CallerCard {
   readonly fields: CallerFields;
-  /** For functions of trusted workers. */
+  /** Text for functions of trusted workers. */
   readonly full: JsonText;
-  /** For functions that guests serve: without the context, which the auth function wrote for trusted workers. */
+  /** Text for functions of guests. It has no context, because the context is meant for trusted workers. */
   readonly brief: JsonText;
 }
 
@@ -22,5 +22,5 @@ export function callerCard(fields: CallerFields): CallerCard {
   return { fields, full: JSON.stringify(fields), brief: JSON.stringify({ ...fields, context: null }) };
 }
 
-/** Stands in for a session that has ended, or never was: a guest without any name. */
+/** Stands for a session that has ended or never existed: a guest without any name. */
 export const UNKNOWN_GUEST: CallerCard = callerCard({ kind: 'guest', worker_id: null, session_id: null, identity: null, context: {} });

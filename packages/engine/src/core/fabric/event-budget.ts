@@ -1,22 +1,24 @@
 import { LIMITS } from '@rivulet/protocol';
 import { ByteBudget } from '../../structures/byte-budget.js';
 
-/** Somebody with whom events wait. */
+/** A queue in which events wait. */
 export interface EventQueue {
-  /** Gives up the event that waits longest with it. */
+  /** Drops its oldest waiting event. */
   dropOldest(): void;
 }
 
 /**
- * The text of the events that wait for bindings or are being handled, of the whole engine. An event counts once, however many bindings
- * have it. The one that waits longest anywhere goes for a new one.
+ * Bounds the text of all events that wait for bindings or are being handled, in the whole engine. An event counts once for all of its
+ * bindings. When a new event does not fit, the oldest waiting event of the engine is dropped.
  */
 export class EventBudget {
   readonly #bytes = new ByteBudget(LIMITS.heldTriggerChars);
-  /** Those that wait with somebody, oldest first. */
+  /** Events that wait in at least one queue, oldest first. */
   readonly #waiting = new Set<PendingEvent>();
 
-  /** One hold on a new event of `chars` UTF-16 code units. `undefined`: what is being handled leaves no room for it. */
+  /**
+   * Returns a new event of `chars` UTF-16 code units, with one hold. `undefined` when the events that are being handled leave no capacity.
+   */
   hold(chars: number): PendingEvent | undefined {
     while (!this.#bytes.take(chars)) {
       const oldest = this.#waiting.values().next().value;
@@ -27,7 +29,7 @@ export class EventBudget {
   }
 }
 
-/** An event that is held by those who wait with it or handle it. */
+/** An event that queues and running firings hold. Its text counts until the last hold is released. */
 export class PendingEvent {
   readonly chars: number;
   readonly #bytes: ByteBudget;
@@ -35,7 +37,7 @@ export class PendingEvent {
   readonly #waitsWith = new Set<EventQueue>();
   #holds = 1;
 
-  /** Made by `EventBudget`, with one hold. */
+  /** Only `EventBudget` calls it. The new event has one hold. */
   constructor(chars: number, bytes: ByteBudget, allWaiting: Set<PendingEvent>) {
     this.chars = chars;
     this.#bytes = bytes;
@@ -46,13 +48,13 @@ export class PendingEvent {
     this.#holds++;
   }
 
-  /** Each hold is released once. */
+  /** Releases one hold. Each hold is released once. */
   release(): void {
     this.#holds--;
     if (this.#holds === 0) this.#bytes.give(this.chars);
   }
 
-  /** It waits with `queue`, behind all that wait there. */
+  /** Adds the event to those that wait in `queue`. It must stand at the end of that queue. */
   waits(queue: EventQueue): void {
     this.#waitsWith.add(queue);
     this.#allWaiting.add(this);
@@ -63,7 +65,10 @@ export class PendingEvent {
     if (this.#waitsWith.size === 0) this.#allWaiting.delete(this);
   }
 
-  /** Whoever it waits with gives it up. It must be the oldest that waits anywhere: then it is the oldest with each of them. */
+  /**
+   * Drops the event from all queues in which it waits. It must be the oldest event of the engine, because then it is the oldest of each
+   * queue too.
+   */
   drop(): void {
     for (const queue of this.#waitsWith) queue.dropOldest();
   }

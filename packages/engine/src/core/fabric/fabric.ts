@@ -4,63 +4,88 @@ import type { FiringScheduler } from './firing-scheduler.js';
 import type { BuiltinHandler, Call, JsonPayload, Outcome } from './invocation.js';
 
 /**
- * The function fabric: who can be called, what fires whom. Modules (stream, state, http) know the engine only through it and never
- * each other; they meet here as functions and triggers, as workers do.
+ * The function fabric knows which functions exist and which events call them. Modules such as streams, state and HTTP know the engine only
+ * through it. They never import each other, and meet here as functions and triggers, like workers do.
+ *
+ *     call     ──▶ invoke ──▶ built-in handler, or dispatch to a worker ──▶ done(outcome)
+ *     event    ──▶ provider of a trigger type ──▶ fire(binding) ──▶ condition ──▶ target function
+ *     register ──▶ trigger registry ──▶ provider.register(binding), or parked until a provider comes
+ *
+ * Invariants:
+ *
+ * - `done` of a call runs exactly once, unless the call is cancelled.
+ * - A binding is live at one provider at most. Registering an id again replaces the binding.
+ * - A built-in keeps its id: workers can't shadow it.
+ * - `fire` and `request` never reject. A caller can leave their promise without a handler.
+ *
+ * Example: a module that provides a trigger type keeps its bindings and fires them.
+ *
+ *     fabric.provideTriggerType('tick', 'Fires each second.', { register: (b) => bindings.add(b), unregister: (b) => bindings.delete(b) });
+ *     for (const binding of bindings) void fabric.fire(binding, JsonPayload.ofValue({ at: now }));
  */
 export interface Fabric {
-  /** What all bindings share that fire in order: turns, and room for the text of their events. */
+  /** State that all ordered bindings share: the scheduler of firings, and the budget for the text of their events. */
   readonly firing: { readonly scheduler: FiringScheduler; readonly events: EventBudget };
-  /** Adds an engine function. `schemas` check its input before the handler runs, and are published. Workers can't shadow it. Throws when the id is taken by another built-in. */
+  /**
+   * Adds an engine function. Introspection publishes `schemas`, which check the input before the handler runs. Throws when another built-in
+   * has the id.
+   */
   registerBuiltin(id: string, handler: BuiltinHandler, description: string, schemas?: BuiltinSchemas): void;
-  /** Whether a call of this id would find somebody now; `namespace` as in `Call`. */
+  /** Returns whether a call of this id would find a function now. `namespace` is that of `Call`. */
   hasFunction(id: string, namespace?: string): boolean;
-  /** The namespace whose worker registered the id last, of all namespaces; `undefined`: no worker serves it. */
+  /** Returns the namespace whose worker registered the id last, of all namespaces; `undefined` when no worker serves it. */
   newestNamespace(id: string): string | undefined;
-  /** `listener` runs when another worker than before serves an id; not when nobody does any more. It must not throw. */
+  /**
+   * Calls `listener` when another worker than before serves an id, but not when no worker serves it any more. `listener` must not throw.
+   */
   onServed(listener: (id: string) => void): void;
-  /** Calls a function; `done` runs exactly once, perhaps before this returns, and never after `cancel`. Does not throw. */
+  /** Calls a function. `done` runs exactly once, perhaps before this returns, and never after `cancel`. Does not throw. */
   invoke(call: Call, done: (outcome: Outcome) => void): PendingCall;
-  /** The same as a promise with a deadline. It never rejects. */
+  /** Calls a function and resolves with its outcome, or with `timeout`. Never rejects. */
   request(call: Call, timeoutMs: number): Promise<Outcome | { readonly kind: 'timeout' }>;
-  /** Makes a built-in trigger type live: parked bindings of that type are delivered at once. `config` has the known keys. */
+  /**
+   * Adds a trigger type of the engine. Parked bindings of the type become live before this returns. `config` has the known keys of their
+   * configs.
+   */
   provideTriggerType(id: string, description: string, provider: TriggerProvider, config?: ConfigSchema): void;
   /**
-   * Runs the condition function of a binding, if any, then its target with the event. `skipped` when the condition says so or fails.
-   * The timeout covers condition and target together; without one it waits as long as the worker lives. It never rejects.
+   * Calls the condition function of a binding, if it has one, and then its target with the event. Resolves with `skipped` when the
+   * condition returns false or fails. `timeoutMs` covers both calls. Without it the promise waits as long as the workers stay connected.
+   * Never rejects.
    */
   fire(binding: TriggerBinding, event: JsonPayload, timeoutMs?: number): Promise<FireOutcome>;
 }
 
 export interface PendingCall {
-  /** Forgets the call; a late answer is ignored. */
+  /** Cancels the call: a late answer is ignored. */
   cancel(): void;
 }
 
 export type FireOutcome =
   | Outcome
-  /** `condition`: it answered false. `condition_failed`: it could not be asked, which skips too. */
+  /** `condition`: it returned false. `condition_failed`: the call of it failed. */
   | { readonly kind: 'skipped'; readonly reason: 'condition' | 'condition_failed' }
   | { readonly kind: 'timeout' };
 
-/** A live binding of a trigger to a function. Its id is unique; registering the id again replaces it. */
+/** A binding of a trigger to a function. Its id is unique. Registering the id again replaces the binding. */
 export interface TriggerBinding {
   readonly id: string;
   readonly type: string;
   readonly functionId: string;
-  /** The namespace of its function, and of the functions that its config names. Default: `default`. */
+  /** Namespace of its function, and of the functions that its config names. @default 'default' */
   readonly namespace?: string | undefined;
-  /** The one namespace in which the provider of its type is found; `undefined`: first its registrant's own, then `default`. */
+  /** Namespace in which the provider of its type is found. `undefined`: the namespace of its registrant, and then `default`. */
   readonly typeNamespace?: string | undefined;
   readonly config: Readonly<Record<string, unknown>>;
   readonly metadata: unknown;
-  /** The worker that registered it; `undefined` for durable ones made by engine::register_trigger. */
+  /** Worker that registered it; `undefined` for durable bindings of engine::register_trigger. */
   readonly workerId: string | undefined;
-  /** Of a session with rules: it decides nothing about others and takes nothing from them. */
+  /** True for a binding of a guest. It decides nothing about others and takes nothing from them. */
   readonly guest?: boolean;
 }
 
 export interface TriggerProvider {
-  /** A throw refuses the binding: its registrant gets the message. */
+  /** Adds a binding. An error that it throws refuses the binding, and the registrant gets the message. */
   register(binding: TriggerBinding): void;
   unregister(binding: TriggerBinding): void;
 }

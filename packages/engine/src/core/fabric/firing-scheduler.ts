@@ -1,13 +1,16 @@
 import { runInBackground } from '../../logging/background.js';
 import type { Logger } from '../../logging/logger.js';
 
-/** Firings that may start in one turn of the event loop, of all bindings. */
+/** Firings of all bindings that may start in one turn of the event loop. */
 const STARTS_PER_TURN = 256;
 
 /**
- * Starts the firings of the whole engine, first come, first served: never within the call that asks for it, so that an event is in line
- * at all its bindings before one of them can cause the next; and only so many in one turn of the event loop, so that bindings which set
- * off each other leave it to everybody else.
+ * Starts the firings of the whole engine in the order of their requests.
+ *
+ * - A firing never starts inside the call that requests it. An event is therefore queued at all its bindings before one of them can cause
+ *   the next event.
+ * - At most `STARTS_PER_TURN` firings start in one turn of the event loop. Otherwise bindings that trigger each other would keep all other
+ *   work waiting.
  */
 export class FiringScheduler {
   readonly #logger: Logger;
@@ -18,7 +21,7 @@ export class FiringScheduler {
     this.#logger = logger;
   }
 
-  /** Calls `run` in a later step. Its failure is logged, and the other firings go on. */
+  /** Calls `run` in a later step. An error is logged, and the other firings go on. */
   start(run: () => Promise<void>): void {
     this.#due.push(run);
     if (this.#due.length === 1 && this.#left > 0) queueMicrotask(() => this.#run());

@@ -16,19 +16,22 @@ import { TriggerRegistry } from './trigger-registry.js';
 
 const NOTHING_PENDING: PendingCall = { cancel() {} };
 
-/** The fabric of one engine: resolves ids, runs built-ins, hands calls to workers, fires bindings. */
+/** The fabric of one engine. It finds functions, runs built-ins, dispatches calls to workers and fires bindings. */
 export class FunctionFabric implements Fabric {
   readonly functions: FunctionRegistry;
   readonly triggers: TriggerRegistry;
   readonly firing: Fabric['firing'];
   readonly #logger: Logger;
-  /** Of bindings that have failed. */
+  /** Log lines of bindings that have failed. */
   readonly #failures = new WeakMap<TriggerBinding, Record<'condition_failed' | 'trigger_function_failed', RepeatedLine>>();
 
   readonly #ignoredKeys: IgnoredKeys;
   readonly #strict: boolean;
 
-  /** `onFunctionsChanged` runs after each change of who serves what. `strict`: unknown keys are refused, as by `strict_payloads`. */
+  /**
+   * @param onFunctionsChanged Runs after each change of the functions that workers serve.
+   * @param strict True: unknown keys are refused (`strict_payloads`).
+   */
   constructor(logger: Logger, onFunctionsChanged: () => void = () => {}, strict = false) {
     this.#logger = logger;
     this.#strict = strict;
@@ -149,7 +152,7 @@ export class FunctionFabric implements Fabric {
     return outcome;
   }
 
-  /** At most one line a minute of each binding: what fires often fails often. */
+  /** Logs at most one line a minute for each binding, because a binding that fires often fails often. */
   #warnOf(binding: TriggerBinding, event: 'condition_failed' | 'trigger_function_failed', fields: LogFields): void {
     let lines = this.#failures.get(binding);
     if (lines === undefined) {

@@ -3,32 +3,32 @@ import type { BuiltinContract } from '../contracts/builtin-contract.js';
 import type { PendingCall } from './fabric.js';
 import type { BuiltinHandler, Call, Outcome } from './invocation.js';
 
-/** Somebody who runs functions for others: a connected worker. */
+/** A connected worker that runs functions for others. */
 export interface FunctionOwner {
   readonly workerId: string;
-  /** Hands the call over; `done` runs once, unless the call is cancelled first. */
+  /** Sends a call to the worker. `done` runs once, unless the call is cancelled first. */
   dispatch(call: Call, done: (outcome: Outcome) => void): PendingCall;
-  /** Somebody trusted takes a function that it holds as a session with rules: its registration is to go, before this returns. */
+  /** Runs when a trusted worker registers a function that this guest serves. The guest must unregister it before this returns. */
   displaced(id: string): void;
 }
 
-/** The namespace of workers that announce none, of auth functions, hooks and middleware. */
+/** Namespace of workers that announce none, and of auth functions, hooks and middleware. */
 export const DEFAULT_NAMESPACE = 'default';
 
 export interface Registration {
   readonly id: string;
-  /** The namespace of the worker. The function is found in this one only. */
+  /** Namespace of the worker. Only calls into this namespace find the function. */
   readonly namespace: string;
   readonly owner: FunctionOwner;
   readonly description: string | null;
   readonly requestFormat: unknown;
   readonly responseFormat: unknown;
   readonly metadata: unknown;
-  /** HTTP-invoked, which this engine does not perform. */
+  /** True for a function that should be invoked over HTTP. This engine does not do that. */
   readonly httpInvoked: boolean;
-  /** Of a session with rules. It never stands beside a registration of somebody trusted. */
+  /** True for a registration of a guest. It never stands beside a registration of a trusted worker. */
   readonly guest: boolean;
-  /** May answer calls that decide about others: of somebody trusted, or named in the `allowed_functions` of its session. */
+  /** True when the function may answer calls that decide about others. The worker is trusted, or its `allowed_functions` name the id. */
   readonly mayDecide: boolean;
 }
 
@@ -40,16 +40,16 @@ export interface Builtin {
 }
 
 /**
- * Who serves which function id in which namespace. The last live registrant serves; when it goes, the most recent surviving one takes its
- * place (spec WP §1.7). Built-ins can't be shadowed, and every namespace finds them.
+ * Registered functions, by id and namespace. The worker that registered an id last serves it. When it leaves, the newest remaining
+ * registration serves (spec WP §1.7). Workers can't shadow built-ins, which every namespace finds.
  */
 export class FunctionRegistry {
   readonly #builtins = new Map<string, Builtin>();
-  /** Registrants by id and namespace, the serving one last. Never empty. */
+  /** Registrations by id and namespace. The serving one is last. No list is empty. */
   readonly #functions = new PairMap<Registration[]>();
-  /** How many ids each namespace has. */
+  /** Count of ids in each namespace. */
   readonly #namespaces = new Map<string, number>();
-  /** The order in which registrations were made. */
+  /** Numbers of the registrations, in the order in which workers made them. */
   readonly #serials = new WeakMap<Registration, number>();
   #serial = 0;
   readonly #onChange: () => void;
@@ -59,7 +59,10 @@ export class FunctionRegistry {
     this.#onChange = onChange;
   }
 
-  /** `listener` runs when another worker than before serves an id in a namespace; not when nobody does any more. It must not throw. */
+  /**
+   * Calls `listener` when another worker than before serves an id in a namespace, but not when no worker serves it any more. `listener`
+   * must not throw.
+   */
   onServed(listener: (id: string) => void): void {
     this.#onServed.push(listener);
   }
@@ -73,7 +76,10 @@ export class FunctionRegistry {
     return this.#builtins.get(id);
   }
 
-  /** `shadows`: the id belongs to the engine and stays its own. `took_over`: another live worker served it until now. */
+  /**
+   * Adds a registration. `shadows`: the id belongs to the engine, and nothing changes. `took_over`: another connected worker served the id
+   * until now.
+   */
   register(registration: Registration): 'registered' | 'took_over' | 'shadows' {
     const { id, namespace, owner, guest } = registration;
     if (id.startsWith('engine::') || this.#builtins.has(id)) return 'shadows';
@@ -89,7 +95,7 @@ export class FunctionRegistry {
     return server === undefined || server === owner ? 'registered' : 'took_over';
   }
 
-  /** Removes this owner's registration only, and returns it. */
+  /** Removes the registration of this owner and returns it. */
   unregister(id: string, namespace: string, owner: FunctionOwner): Registration | undefined {
     const registrants = this.#functions.get(id, namespace);
     const own = registrants?.find((other) => other.owner === owner);
@@ -101,7 +107,10 @@ export class FunctionRegistry {
     return own;
   }
 
-  /** The registration that serves the id in the namespace now; that of `preferWorker` when it has a live one. `deciding`: as in `Call`. */
+  /**
+   * Returns the registration that serves the id in the namespace now. A registration of `preferWorker` goes first. `deciding` is that of
+   * `Call`.
+   */
   find(id: string, namespace = DEFAULT_NAMESPACE, preferWorker?: string, deciding = false): Registration | undefined {
     const registrants = this.#functions.get(id, namespace);
     if (registrants === undefined) return undefined;
@@ -110,7 +119,7 @@ export class FunctionRegistry {
     return preferred ?? able.at(-1);
   }
 
-  /** The namespace whose worker registered the id last. */
+  /** Returns the namespace whose worker registered the id last. */
   newestNamespace(id: string): string | undefined {
     let newest: Registration | undefined;
     for (const registrants of this.#functions.valuesOf(id)) {
@@ -120,17 +129,17 @@ export class FunctionRegistry {
     return newest?.namespace;
   }
 
-  /** Namespaces in which the id is registered. */
+  /** Returns the namespaces in which the id is registered, sorted. */
   namespacesOf(id: string): string[] {
     return Array.from(this.#functions.valuesOf(id), (registrants) => (registrants.at(-1) as Registration).namespace).sort();
   }
 
-  /** Namespaces that have functions of workers, and the default one. */
+  /** Returns the namespaces with functions of workers, and `default`, sorted. */
   namespaces(): string[] {
     return [...new Set([DEFAULT_NAMESPACE, ...this.#namespaces.keys()])].sort();
   }
 
-  /** Ids of the workers that have registered the function. */
+  /** Returns the ids of the workers that have registered the function. */
   owners(id: string, namespace = DEFAULT_NAMESPACE): readonly string[] {
     return this.#functions.get(id, namespace)?.map(({ owner }) => owner.workerId) ?? [];
   }
@@ -139,7 +148,7 @@ export class FunctionRegistry {
     return this.#builtins.has(id) || this.#functions.get(id, namespace) !== undefined;
   }
 
-  /** Serving registrations and built-ins, sorted by id, then by namespace. */
+  /** Returns serving registrations and built-ins, sorted by id and then by namespace. */
   list(): (Registration | Builtin)[] {
     const rows: (Registration | Builtin)[] = [...this.#builtins.values()];
     for (const registrants of this.#functions.values()) rows.push(registrants.at(-1) as Registration);
@@ -165,7 +174,7 @@ export class FunctionRegistry {
   }
 }
 
-/** Built-ins stand in the default namespace. */
+/** Returns the namespace of an entry. Built-ins belong to the default namespace. */
 export function namespaceOf(entry: Registration | Builtin): string {
   return 'owner' in entry ? entry.namespace : DEFAULT_NAMESPACE;
 }

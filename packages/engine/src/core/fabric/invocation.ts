@@ -1,7 +1,7 @@
 import { type ErrorBody, type ErrorCode, type JsonText, parseJson } from '@rivulet/protocol';
 import type { CallerCard } from './caller-card.js';
 
-/** A JSON value that is parsed or written at most once, and only when somebody asks. */
+/** A JSON value. It is parsed or encoded at most once, and only when a reader needs that form. */
 export class JsonPayload {
   #value: unknown;
   #text: JsonText | undefined;
@@ -13,7 +13,10 @@ export class JsonPayload {
     this.#parsed = parsed;
   }
 
-  /** `undefined` becomes `null`. The value must come from JSON and must not be changed afterwards. */
+  /**
+   * Returns a payload of a parsed value. `undefined` becomes `null`. The value must come from JSON, and the caller must not change it
+   * afterwards.
+   */
   static ofValue(value: unknown): JsonPayload {
     return new JsonPayload(value ?? null, undefined, true);
   }
@@ -39,70 +42,72 @@ export class JsonPayload {
 export interface Failure {
   readonly kind: 'error';
   readonly error: ErrorBody;
-  /** Who says so: the function that ran, or the engine, in place of one that was not asked or did not answer. */
+  /** The source of the error: the function that ran, or the engine when the function was not called or did not answer. */
   readonly origin: 'function' | 'engine';
   readonly traceparent?: string;
   readonly baggage?: string;
 }
 
-/** How a call ended. `text` undefined: no result (the answer has no `result` key); the text `null` is a result of null. */
+/** The end of a call. An undefined `text` means no result, so the answer has no key `result`. The text `null` is a result of null. */
 export type Outcome =
   | { readonly kind: 'result'; readonly text: JsonText | undefined; readonly traceparent?: string; readonly baggage?: string }
   | Failure;
 
-/** One call of a function, whoever makes it. */
+/** One call of a function. */
 export interface Call {
   readonly functionId: string;
-  /** The namespace in which a worker must have registered the function. Default: `default`. Engine functions are found from all. */
+  /** Namespace in which a worker must have registered the function. Engine functions are found from all namespaces. @default 'default' */
   readonly namespace?: string | undefined;
   readonly payload: JsonPayload;
-  /** Handed to the function as its separate metadata argument; `undefined`: none. */
+  /** Second argument of the function, beside the payload; `undefined`: none. */
   readonly metadata?: unknown;
   readonly traceparent?: string | undefined;
   readonly baggage?: string | undefined;
-  /** The worker that called; absent when the engine itself calls (triggers, auth, conditions). */
+  /** The worker that calls. Absent when the engine itself calls for a trigger, an auth decision or a condition. */
   readonly caller?: Caller | undefined;
-  /** Why the engine itself calls; read only without `caller`. Default: `engine` (auth, hooks, middleware). */
+  /** Reason of a call by the engine itself. It is read only without `caller`. @default 'engine' */
   readonly from?: 'http' | 'trigger' | 'engine';
-  /** A worker to prefer when it has a live registration of the function (affinity, spec WP §1.7). */
+  /** Worker to prefer when it has registered the function (affinity, spec WP §1.7). */
   readonly preferWorker?: string | undefined;
   /**
-   * The answer decides about others: who gets in, what is registered, what a request may do. A session with rules is not asked, unless
-   * its auth function names the id in `allowed_functions`; for all it serves, the function counts as missing.
+   * True when the answer decides about others: who gets in, what is registered, what a request may do. The engine then ignores functions of
+   * guests, unless the auth function of the guest names the id in `allowed_functions`.
    */
   readonly deciding?: boolean;
-  /** The input held numbers that JSON text can't carry exactly. */
+  /** True when the input held numbers that JSON text can't carry exactly. */
   readonly inexactNumbers?: boolean;
 }
 
 export interface Caller {
   readonly workerId: string;
-  /** SDK version as announced; `undefined` before the announce. */
+  /** SDK version of the announcement; `undefined` before it. */
   readonly version: string | undefined;
-  /** Largest message that this caller accepts, in bytes. */
+  /** Largest message in bytes that this caller takes. */
   readonly maxMessageBytes: number;
-  /** What it may call and see; `undefined`: everything. */
+  /** Permissions of a guest; `undefined` for a trusted worker, which may call everything. */
   readonly access?: CallerAccess | undefined;
-  /** Functions get it in `_caller`; `undefined` for trusted workers. */
+  /** Name of a guest for `_caller`; `undefined` for trusted workers. */
   readonly card?: CallerCard | undefined;
 }
 
 export interface CallerAccess {
-  /** `namespace`: that of the function. Default: `default`. */
+  /** Returns whether the caller may call a function. @default namespace 'default' */
   mayCall(functionId: string, namespace?: string): boolean;
-  /** What its auth function said of it, for middleware and hooks. */
+  /** The grant of the auth function. Middleware and hooks get its context. */
   readonly grant: { readonly context: unknown };
 }
 
-/** A function that the engine itself provides. A sync answer is preferred; throwing a `RivuletError` answers with its code. */
+/**
+ * A function of the engine. It should return its outcome synchronously where it can. A `RivuletError` that it throws becomes the outcome.
+ */
 export type BuiltinHandler = (call: Call) => Outcome | Promise<Outcome>;
 
-/** Why a guest may not call a function. It reads the same for a function that nobody has registered. */
+/** Returns the message for a function that a guest may not call. It is the same for a function that nobody has registered. */
 export function forbiddenText(functionId: string): string {
   return `function ${functionId} is not allowed for this session; add it to rbac.expose_functions of the listener`;
 }
 
-/** An error of the engine's own as the outcome of a call. */
+/** Returns an error of the engine as the outcome of a call. */
 export function failure(code: ErrorCode, message: string): Failure {
   return { kind: 'error', error: { code, message }, origin: 'engine' };
 }

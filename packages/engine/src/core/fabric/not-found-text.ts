@@ -20,7 +20,7 @@ export function notFoundText({ functionId, namespace, elsewhere, known }: NotFou
   return `function ${functionId}${PLACE}${JSON.stringify(namespace)} of this engine; ${hint}${LIST}${listed(known)}`;
 }
 
-/** Removes the namespaces from a message that has the text for trusted workers in it, also when a worker repeats that text. */
+/** Removes the namespaces from a message that contains the text for trusted workers, also when a worker repeats that text. */
 export function withoutNamespaces(message: string): string {
   const list = message.indexOf(LIST);
   if (list < 0) return message;

@@ -4,32 +4,38 @@ import type { Logger } from '../../logging/logger.js';
 import type { Failure } from './invocation.js';
 import { withoutNamespaces } from './not-found-text.js';
 
-/** Callers outside get this text in the place of a message that nobody wrote for them. docs/errors.md has it. */
+/** Message for outside callers, in place of a message that was not written for them. docs/errors.md lists it. */
 const HIDDEN_MESSAGE = 'the function failed; the log of the engine has the cause under this error_id';
 
-/** SDKs give these codes to whatever a handler threw, and `UNKNOWN` stands for an error without a code. Their messages are raw texts. */
+/**
+ * Codes that SDKs give to errors that a handler threw. `UNKNOWN` stands for an error without a code. The messages of these errors are raw
+ * texts.
+ */
 const RAW_CODES = ['invocation_failed', 'serialization_error', 'trigger_registration_failed', 'UNKNOWN'] as const;
-/** A message that repeats such an error, as `stream::set(orders) failed with invocation_failed: …` does. */
+/** A message that repeats such an error, for example `stream::set(orders) failed with invocation_failed: …`. */
 const QUOTES_RAW = /(?:invocation_failed|serialization_error|trigger_registration_failed|UNKNOWN): /;
-/** Characters of a raw message and of a stack that go to the log. */
+/** Characters of a raw message and of a stack that the log gets. */
 const LOGGED_CHARS = 4_096;
 
 export interface PublicErrorOptions {
-  /** Id of the function that the caller asked for. */
+  /** Id of the function that the caller called. */
   readonly functionId: string;
-  /** True: the operator wants callers outside to get errors as trusted workers get them (`expose_error_messages`). */
+  /** True: outside callers get the errors that trusted workers get (`expose_error_messages`). */
   readonly expose: boolean;
   readonly logger: Logger;
-  /** Added to the line of the log. */
+  /** Fields for the log line. */
   readonly fields?: Readonly<Record<string, unknown>>;
-  /** Id under which the log has the cause; made when absent. */
+  /** Id under which the log has the cause. @default a new id */
   readonly errorId?: string;
 }
 
 /**
- * Returns an error as guests and HTTP clients may see it. A code that a handler chose, and every error of the engine, keep code and
- * message, without the namespaces of workers. Anything else that a function threw becomes `invocation_failed` with a fixed message and
- * an `error_id`; the log has the rest (`function_failed`). No stack ever leaves.
+ * Returns an error as guests and HTTP clients may see it.
+ *
+ * - Errors of the engine, and codes that a handler chose, keep code and message. Names of namespaces are removed.
+ * - Other errors of a function become `invocation_failed` with a fixed message and an `error_id`. The log has the rest (`function_failed`).
+ *
+ * A stack never leaves the engine.
  */
 export function publicError(failure: Pick<Failure, 'error' | 'origin'>, options: PublicErrorOptions): ErrorBody {
   const { error, origin } = failure;

@@ -6,28 +6,28 @@ import { DEFAULT_NAMESPACE } from './function-registry.js';
 
 export interface TriggerType {
   readonly id: string;
-  /** The namespace of its provider; `default` for a type of the engine, which bindings of all namespaces find. */
+  /** Namespace of its provider; `default` for a type of the engine, which bindings of all namespaces find. */
   readonly namespace: string;
   readonly description: string;
   readonly triggerRequestFormat: unknown;
   readonly callRequestFormat: unknown;
   readonly provider: TriggerProvider;
-  /** The worker that provides it; `undefined`: the engine. */
+  /** Worker that provides it; `undefined` for a type of the engine. */
   readonly workerId: string | undefined;
 }
 
 interface Entry {
   readonly binding: TriggerBinding;
-  /** The namespace of the worker that registered the binding. */
+  /** Namespace of the worker that registered the binding. */
   ownNamespace: string;
-  /** The type whose provider knows the binding; `undefined` while it is parked. */
+  /** The type whose provider has the binding; `undefined` while the binding is parked. */
   live: TriggerType | undefined;
 }
 
-/** Types whose absence is reported; more of them are the work of a program. */
+/** Most types whose absence is reported. A peer that uses more makes them up. */
 const REPORTED_TYPES = 1_024;
 
-/** Types that exist upstream and not here: their bindings wait for ever, which deserves a hint. */
+/** Types of the original engine that this engine never provides. The log reports their bindings, which never fire. */
 const NEVER_HERE = ['cron', 'durable:subscriber', 'queue', 'log', 'trace', 'configuration'];
 
 /** Types of the engine, with the entry of the configuration that provides each. */
@@ -46,21 +46,24 @@ const REMEDIES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * Trigger types and bindings. A binding whose type does not exist yet is parked and becomes live with it: workers connect in any
- * order (spec WP §1.10). There is exactly one binding of an id; registering the id again replaces it.
+ * Trigger types and bindings. Each id has one binding, and registering the id again replaces it.
  *
- * A binding finds the engine's types from every namespace. It finds a worker's type in the namespace that it names; if it names none, in
- * that of its registrant, then in `default`.
+ * parked ──(a provider comes)──▶ live ──(it leaves or refuses)──▶ parked
+ *
+ * A binding whose type does not exist is parked and becomes live with the type, because workers connect in any order (spec WP §1.10).
+ *
+ * A binding finds the types of the engine from every namespace. It finds a worker's type in the namespace that it names. When it names
+ * none, it looks in the namespace of its registrant and then in `default`.
  */
 export class TriggerRegistry {
-  /** By id and namespace. */
+  /** Types by id and namespace. */
   readonly #types = new PairMap<TriggerType>();
   readonly #entries = new Map<string, Entry>();
   readonly #hinted = new Set<string>();
-  /** Types that bindings wait for and that were reported. */
+  /** Missing types that were reported. */
   readonly #reported = new Set<string>();
   #reportDue = false;
-  /** Bindings that belong to no worker. */
+  /** Count of the bindings that belong to no worker. */
   #durable = 0;
   readonly #logger: Logger;
 
@@ -68,7 +71,7 @@ export class TriggerRegistry {
     this.#logger = logger;
   }
 
-  /** Makes a type live, in place of a provider of the same id if there is one; all its bindings are handed to the new one. */
+  /** Makes a type live, in place of a type with the same id and namespace. Its provider gets all bindings of the type. */
   addType(type: TriggerType): void {
     const replaced = this.#types.get(type.id, type.namespace);
     if (this.#engineType(type.id) !== undefined) {
@@ -77,13 +80,13 @@ export class TriggerRegistry {
     this.#types.set(type.id, type.namespace, type);
     for (const entry of this.#entries.values()) {
       if (entry.binding.type !== type.id || this.#typeOf(entry) !== type) continue;
-      // Another provider than before: a replaced one ends with its connection, one of another namespace stays.
+      // A replaced provider ends with its connection. A provider of another namespace stays, so it must drop the binding.
       if (entry.live !== replaced) entry.live?.provider.unregister(entry.binding);
       this.#activate(entry, type);
     }
   }
 
-  /** Removes a type if this worker provides it; its bindings go to the type that they find now, or are parked. */
+  /** Removes a type if this worker provides it. Each of its bindings goes to the type that it finds now, or is parked. */
   removeType(id: string, namespace: string, workerId: string): TriggerType | undefined {
     const type = this.#types.get(id, namespace);
     if (type?.workerId !== workerId) return undefined;
@@ -97,7 +100,7 @@ export class TriggerRegistry {
     return type;
   }
 
-  /** The type as somebody in this namespace finds it. */
+  /** Returns the type that a binding in this namespace finds. */
   type(id: string, namespace = DEFAULT_NAMESPACE): TriggerType | undefined {
     return this.#engineType(id) ?? this.#types.get(id, namespace);
   }
@@ -110,7 +113,7 @@ export class TriggerRegistry {
     return this.#entries.get(id)?.binding;
   }
 
-  /** The binding of that id if this one provides its type now. */
+  /** Returns the binding with this id if `provider` provides its type now. */
   providedBy(provider: TriggerProvider, id: string): TriggerBinding | undefined {
     const entry = this.#entries.get(id);
     return entry !== undefined && this.#typeOf(entry)?.provider === provider ? entry.binding : undefined;
@@ -120,13 +123,16 @@ export class TriggerRegistry {
     return [...this.#entries.values()].map((entry) => entry.binding);
   }
 
-  /** Whether the binding waits for a provider. */
+  /** Returns whether a binding waits for a provider. */
   waits(id: string): boolean {
     const entry = this.#entries.get(id);
     return entry !== undefined && entry.live === undefined;
   }
 
-  /** Throws what the provider throws, or `OVERLOADED` for a durable binding too many; the binding is not kept then. */
+  /**
+   * Adds a binding. Throws the error of the provider, or `OVERLOADED` when there are too many durable bindings. The binding is not kept
+   * then.
+   */
   register(binding: TriggerBinding, ownNamespace = DEFAULT_NAMESPACE): void {
     this.unregister(binding.id);
     if (binding.workerId === undefined && this.#durable >= LIMITS.durableTriggers) {
@@ -146,7 +152,7 @@ export class TriggerRegistry {
     if (binding.workerId === undefined) this.#durable++;
   }
 
-  /** The registrant of the binding belongs to another namespace now, where the binding may find another type. */
+  /** Moves a binding with its registrant into another namespace, where it may find another type. */
   rename(id: string, ownNamespace: string): void {
     const entry = this.#entries.get(id);
     if (entry === undefined) return;
@@ -158,7 +164,7 @@ export class TriggerRegistry {
     if (type !== undefined) this.#activate(entry, type);
   }
 
-  /** Idempotent. Answers whether there was one. */
+  /** Removes a binding and returns whether it existed. Idempotent. */
   unregister(id: string): boolean {
     const entry = this.#entries.get(id);
     if (entry === undefined) return false;
@@ -168,7 +174,7 @@ export class TriggerRegistry {
     return true;
   }
 
-  /** The provider refused the binding after the fact: it waits for the next provider. */
+  /** Parks a live binding that its provider refused. It waits for the next provider. */
   park(id: string): void {
     const entry = this.#entries.get(id);
     if (entry !== undefined) entry.live = undefined;
@@ -208,7 +214,7 @@ export class TriggerRegistry {
     this.#logger.warn('trigger_type_not_here', { type, remedy });
   }
 
-  /** Workers connect in any order, so a binding may wait for a while. After that its type is probably misspelt. */
+  /** Reports missing types after a while. Workers connect in any order, so a type that is still missing is probably misspelt. */
   #reportWaiting(): void {
     this.#reportDue = false;
     const waiting = new Map<string, { readonly first: TriggerBinding; bindings: number }>();

@@ -16,9 +16,10 @@ interface Watched {
 }
 
 /**
- * Ends sessions when their access expires, at most a second late. It notifies each of them 30 s before, or at once when less is left. One
- * timer serves all sessions and runs only while one of them can expire. Times are those of the wall clock, as tokens have them. The watch
- * compares them anew each time, so setting the clock has its effect.
+ * Ends sessions when their access expires, at most a second late. It notifies each of them 30 s before, or at once when less time is left.
+ *
+ * One timer serves all sessions. It runs only while a session can expire. Times are those of the wall clock, as tokens have them. The watch
+ * compares them each time, so a change of the clock takes effect.
  */
 export class ExpiryWatch {
   readonly #clock: Clock;
@@ -29,7 +30,7 @@ export class ExpiryWatch {
     this.#clock = clock;
   }
 
-  /** Sets when a session expires; `undefined`: never, whatever was set before. */
+  /** Sets the time at which a session expires. `undefined` removes an earlier time. */
   set(who: Expiring, atMs: number | undefined): void {
     if (atMs === undefined) {
       this.delete(who);

@@ -1,13 +1,13 @@
 /** A session that an operator can end. */
 export interface Revocable {
-  /** Name of its user, from the auth function; `undefined` when there is none. */
+  /** Name of the user, from the auth function; `undefined` when there is none. */
   readonly identity: string | undefined;
-  /** Ends the session in this call: nothing that was not sent yet is delivered, and nothing of the peer has an effect any more. */
+  /** Ends the session in this call. Unsent data is not delivered, and further frames of the peer have no effect. */
   revoke(): void;
 }
 
-/** An auth answer, with the identities that were disconnected while the auth function decided. */
-export interface Asked<Answer> {
+/** An auth answer, with the disconnects that happened while the auth function decided. */
+export interface AnsweredQuestion<Answer> {
   readonly answer: Answer;
   /** Returns whether this identity was disconnected after the question was sent. Valid in the turn in which the answer came. */
   readonly revoked: (identity: string | undefined) => boolean;
@@ -18,7 +18,7 @@ interface Question {
   readonly begun: number;
 }
 
-/** Identities that are remembered while questions are open. Beyond it every open question counts as revoked. */
+/** Most identities that are remembered while questions are open. Beyond it every open question counts as revoked. */
 const MOST_REMEMBERED = 65_536;
 
 /**
@@ -39,12 +39,12 @@ export class SessionDirectory {
   /** Questions that began before this disconnect are revoked, whatever their identity. */
   #revokedBefore = 0;
 
-  /** Adds a way to find a session by its id. */
+  /** Adds a function that finds a session by its id. */
   findBy(finder: (sessionId: string) => Revocable | undefined): void {
     this.#finders.push(finder);
   }
 
-  /** Sessions without an identity are not kept. */
+  /** Adds a session. One without an identity is not kept. */
   add(session: Revocable): void {
     const { identity } = session;
     if (identity === undefined) return;
@@ -53,7 +53,7 @@ export class SessionDirectory {
     else sessions.add(session);
   }
 
-  /** Must run with the identity with which the session was added. */
+  /** Removes a session. Its identity must be the one with which it was added. */
   remove(session: Revocable): void {
     const { identity } = session;
     if (identity === undefined) return;
@@ -61,8 +61,8 @@ export class SessionDirectory {
     if (sessions?.delete(session) === true && sessions.size === 0) this.#sessions.delete(identity);
   }
 
-  /** Sends a question to an auth function and remembers who is disconnected until its answer has come. */
-  async ask<Answer>(question: () => Promise<Answer>): Promise<Asked<Answer>> {
+  /** Sends a question to an auth function and remembers disconnects until the answer has come. */
+  async ask<Answer>(question: () => Promise<Answer>): Promise<AnsweredQuestion<Answer>> {
     const open: Question = { begun: this.#disconnects };
     this.#questions.add(open);
     try {

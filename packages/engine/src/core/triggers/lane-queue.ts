@@ -3,16 +3,19 @@ import type { EventQueue, PendingEvent } from '../fabric/event-budget.js';
 import type { FiringScheduler } from '../fabric/firing-scheduler.js';
 
 /**
- * Runs asynchronous firings of one trigger binding: in order within a lane, lanes beside each other, at most once each. What runs and
- * what waits are bounded, in number and in the text of their events; the oldest waiting firing is dropped for a new one, counted, never
- * silently.
+ * Runs the firings of one trigger binding, each at most once. Firings of one lane run in order. Lanes run beside each other.
+ *
+ * enqueue ──▶ waiting ──(capacity)──▶ running ──▶ ended, and the next firing of the lane
+ *
+ * The number and the text of the running and waiting firings are bounded. The queue drops its oldest waiting firing for a new one, counts
+ * it and reports it.
  */
 export class LaneQueue implements EventQueue {
-  /** Lanes that run, with what waits behind. */
+  /** Running lanes, with the firings that wait behind in each. */
   readonly #lanes = new Map<string, Firing[]>();
-  /** Lanes that wait for room, in order of their turn; none is empty. */
+  /** Lanes that wait for capacity, in the order of their turn. None is empty. */
   readonly #held = new Map<string, Firing[]>();
-  /** Everything not started yet, oldest first. */
+  /** Firings that have not started, oldest first. */
   readonly #waiting = new Set<Firing>();
   readonly #scheduler: FiringScheduler;
   readonly #onDrop: () => void;
@@ -30,7 +33,7 @@ export class LaneQueue implements EventQueue {
     return this.#waiting.size;
   }
 
-  /** A failure of `run` is logged by the turns. It has a hold of its own on the event until it has ended, or is dropped. */
+  /** Queues a firing. It has a hold of its own on the event until it ends or is dropped. The scheduler logs an error of `run`. */
   enqueue(lane: string, run: () => Promise<unknown>, event: PendingEvent): void {
     if (this.#closed) return;
     const firing: Firing = { lane, run, event };
@@ -53,20 +56,20 @@ export class LaneQueue implements EventQueue {
     if (oldest === undefined) return;
     this.#forget(oldest);
     oldest.event.release();
-    // What waits longest of all waits longest in its lane.
+    // The oldest firing of all is also the oldest of its lane.
     const queue = this.#queueOf(oldest.lane);
     queue?.shift();
     if (queue?.length === 0) this.#held.delete(oldest.lane);
     this.drop();
   }
 
-  /** Counts an event that was given up. */
+  /** Counts an event that was dropped. */
   drop(): void {
     this.dropped++;
     this.#onDrop();
   }
 
-  /** Forgets what waits; what runs ends by itself. */
+  /** Drops the firings that wait. Running ones end by themselves. */
   close(): void {
     this.#closed = true;
     for (const firing of this.#waiting) {
@@ -84,14 +87,14 @@ export class LaneQueue implements EventQueue {
   }
 
   async #run({ lane, run, event }: Firing, queue: Firing[]): Promise<void> {
-    // It may have been closed before its turn came.
+    // The queue may have been closed before this firing started.
     try {
       if (!this.#closed) await run();
     } finally {
       this.#runningChars -= event.chars;
       event.release();
       this.#lanes.delete(lane);
-      // Behind the lanes that wait longer.
+      // The lane goes behind the lanes that wait longer.
       if (queue.length > 0) this.#held.set(lane, queue);
       this.#startHeld();
     }
@@ -108,7 +111,7 @@ export class LaneQueue implements EventQueue {
     }
   }
 
-  /** Whether it may run now; one always may. */
+  /** Returns whether a firing may run now. One firing may always run. */
   #hasRoom({ event }: Firing): boolean {
     if (this.#lanes.size === 0) return true;
     return this.#lanes.size < LIMITS.pendingPerTrigger && this.#runningChars + event.chars <= LIMITS.pendingTriggerChars;

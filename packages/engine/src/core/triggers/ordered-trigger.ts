@@ -11,26 +11,26 @@ interface Watcher<Filter> {
   readonly firing: LaneQueue;
 }
 
-/** How a kind of trigger reads its config. */
+/** The way in which a kind of trigger reads its config. */
 export interface FilterOf<Filter> {
-  /** Throws `trigger_registration_failed` for a config that can't be meant. */
+  /** Reads a config. Throws `trigger_registration_failed` for a wrong one. */
   readonly read: (config: Readonly<Record<string, unknown>>) => Filter;
-  /** The name by which bindings are looked up; `undefined`: any. */
+  /** Returns the name under which a binding is found; `undefined` for a binding of all names. */
   readonly indexOf: (filter: Filter) => string | undefined;
-  /** Told when the first binding wants a name, or any, and when none does any more. Must not throw. */
+  /** Runs when the first binding wants a name (or all names), and when no binding wants it any more. Must not throw. */
   readonly onWanted?: (name: string | undefined, wanted: boolean) => void;
 }
 
 /**
- * Bindings of functions that run after something happened. Whoever made it happen never waits for them. Ordered for each (binding,
- * lane), at most once, bounded (spec ST §2.7, SA §3.2).
+ * Provider of a trigger type whose functions run after something happened. The cause never waits for them. Each binding keeps the order
+ * within a lane, runs at most once for each event, and is bounded (spec ST §2.7, SA §3.2).
  */
 export class OrderedTrigger<Filter> implements TriggerProvider {
   readonly #fabric: Fabric;
   readonly #logger: Logger;
   readonly #filterOf: FilterOf<Filter>;
   readonly #watchers = new Map<string, Watcher<Filter>>();
-  /** By name, so that an event looks only at bindings that may want it; `undefined` holds those of any name. */
+  /** Bindings by name, so that an event visits only those that may want it. `undefined` holds the bindings of all names. */
   readonly #byName = new Map<string | undefined, Set<Watcher<Filter>>>();
 
   constructor(fabric: Fabric, logger: Logger, filterOf: FilterOf<Filter>) {
@@ -74,12 +74,12 @@ export class OrderedTrigger<Filter> implements TriggerProvider {
     this.#filterOf.onWanted?.(name, false);
   }
 
-  /** Whether any binding may want an event of this name. */
+  /** Returns whether a binding may want an event of this name. */
   wants(name: string): boolean {
     return this.#watchers.size > 0 && (this.#byName.has(undefined) || this.#byName.has(name));
   }
 
-  /** Fires the bindings that match with the event, after this call; `lane` is asked only when there is one. */
+  /** Fires the matching bindings after this call. `lane` runs only when a binding matches. */
   publish(name: string, matches: (filter: Filter) => boolean, lane: () => string, event: JsonPayload): void {
     const fired: Watcher<Filter>[] = [];
     for (const watchers of [this.#byName.get(undefined), this.#byName.get(name)]) {
@@ -96,7 +96,7 @@ export class OrderedTrigger<Filter> implements TriggerProvider {
   }
 }
 
-/** A text of a binding's config; `undefined` when absent or `null`. Anything else refuses the binding. */
+/** Returns a text of a binding's config; `undefined` when it is absent or `null`. Any other value refuses the binding. */
 export function readConfigText(config: Readonly<Record<string, unknown>>, key: string): string | undefined {
   const value = Object.hasOwn(config, key) ? config[key] : undefined;
   if (value === undefined || value === null) return undefined;

@@ -252,7 +252,7 @@ export class WorkerRegistrations {
       return false;
     }
     if (!this.#budget.take(before === undefined ? 1 : 0, chars - (before ?? 0))) {
-      const all = this.#worker.access === undefined ? 'workers' : 'sessions with rules';
+      const all = this.#worker.access === undefined ? 'workers' : 'guest sessions';
       this.#worker.warnOnce('registration_refused', `${of} all`, { of, reason: `all ${all} together have too many registrations` });
       return false;
     }

@@ -191,14 +191,14 @@ export class RequestedCalls {
       baggage: outcome.baggage ?? baggage,
     };
     if (outcome.kind !== 'error' && this.#worker.mayAnswer?.(outcome.text?.length ?? 0) === false) {
-      const text = 'this client does not read its answers; read them before you call again. What the call wrote stays written';
+      const text = 'this client does not read its answers; read them before you call again. Data that the call has written stays written';
       this.#worker.send(encodeError({ invocationId, functionId }, failure('OVERLOADED', text).error));
       return;
     }
     const sent = this.#worker.send(outcome.kind === 'error' ? encodeError(frame, outcome.error) : encodeResult(frame, outcome.text));
     if (sent !== 'too_large') return;
     const most = this.#worker.maxMessageBytes;
-    const text = `the answer is larger than the ${most} bytes that this client takes; what the call wrote stays written`;
+    const text = `the answer is larger than the ${most} bytes that this client takes; data that the call has written stays written`;
     // The trace is left out, because its size has no bound.
     this.#worker.send(encodeError({ invocationId, functionId }, failure('RESULT_TOO_LARGE', text).error));
   }

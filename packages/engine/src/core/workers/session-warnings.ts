@@ -3,7 +3,10 @@ import type { LogFields, Logger } from '../../logging/logger.js';
 /** Causes that one session remembers. Some causes come from the peer, so their number is bounded. */
 const MOST_CAUSES = 100;
 
-/** Writes the warnings of one session so that its peer can't fill the log: the first of each cause as a warning, the rest at level debug. */
+/**
+ * Writes the warnings of one session so that its peer can't fill the log. The first line of each cause is a warning. Further lines have
+ * the level debug.
+ */
 export class SessionWarnings {
   readonly #logger: Logger;
   readonly #workerId: string;

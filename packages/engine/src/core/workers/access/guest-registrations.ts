@@ -72,8 +72,11 @@ const ENGINE_ROOMS = ['stream::', 'state::'];
  * A registration passes three checks: the permissions of the session, the hook of the listener, and the rules below. Then it takes effect
  * under the name that results (spec RB §5.5). The guest goes on to use the names that it gave, which `NameMap` keeps.
  *
- * The rules protect everybody else: a guest takes no id of a trusted worker or of another user, serves no function that decides who gets
- * in, and binds no function that it may not call.
+ * The rules protect everybody else:
+ *
+ * - A guest takes no id of a trusted worker or of another user.
+ * - It serves no function that decides who gets in.
+ * - It binds no function that it may not call.
  */
 export class GuestRegistrations {
   readonly #context: GuestContext;
