@@ -60,7 +60,7 @@ const VALID: Readonly<Record<string, Frame>> = {
   'engine::stream-sessions::list': {},
 };
 
-/** Bounds that JSON Schema does not carry: sizes in bytes, and what two fields mean together. */
+/** Codes of bounds that JSON Schema can't express: sizes in bytes, and rules about two fields together. */
 const BEYOND = new Set(['INVALID_ID', 'INVALID_ARGUMENTS', 'NOT_FOUND', 'topic_not_set', 'OVERLOADED']);
 
 it('the published schema and the function agree on what they take, and the answer keeps the published shape', async () => {
@@ -85,9 +85,9 @@ it('the published schema and the function agree on what they take, and the answe
         const error = answer.error as { code: string; message: string } | undefined;
         if (error !== undefined && BEYOND.has(error.code)) return;
         const takes = request?.safeParse(input).success;
-        // What two fields may not say together.
+        // JSON Schema does not express that two fields exclude each other.
         if (error?.message.includes('exclude each other')) return;
-        // One of `value` and `data` must be there, which the schema does not say.
+        // The schema does not say that one of `value` and `data` is required.
         if (id === 'state::set' && error?.message.endsWith('is required')) return;
         expect([id, input, takes, error]).toEqual([id, input, error === undefined, error]);
         const fits = error !== undefined || !('result' in answer) || response?.safeParse(answer.result).success;

@@ -12,7 +12,7 @@ import { expect, it, onTestFinished } from 'vitest';
 const MIB = 1_048_576;
 const BYTES = 100 * MIB;
 
-/** The most memory that a process has had resident, in bytes. */
+/** Returns the largest resident memory that a process has had, in bytes. */
 function peak(pid: number): number {
   return Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1_024;
 }
@@ -28,7 +28,7 @@ async function transfer(engine: EngineProcess, worker: RawWorker, bytes: number)
   to.socket.on('message', (data: Buffer) => {
     received += data.length;
     got.update(data);
-    // A reader that is slower than the writer.
+    // The reader is slower than the writer.
     if (received % (4 * MIB) === 0) {
       to.socket.pause();
       setTimeout(() => to.socket.resume(), 5);
@@ -47,7 +47,7 @@ async function transfer(engine: EngineProcess, worker: RawWorker, bytes: number)
 it('RB-12 a transfer of 100 MiB to a slow reader grows the memory of the engine by at most 32 MiB', async () => {
   const engine = await EngineProcess.start({ storeMethod: 'in_memory' });
   const worker = await RawWorker.connect(engine.workerUrl);
-  // What the code and the young heap take at first, and keep, does not depend on the size of a transfer.
+  // The code and the young heap take memory once and keep it. The size of a transfer does not change that.
   await transfer(engine, worker, MIB);
   const before = peak(engine.pid);
   await transfer(engine, worker, BYTES);
@@ -65,7 +65,7 @@ it('RB-12 a writer that is held back is not taken for dead, and neither is a rea
   for (let n = 0; n < count; n++) from.socket.send(Buffer.alloc(65_536, n));
   from.socket.close(1000);
   while (engine.figures().channelBytes === 0) await worker.settled();
-  // Workers that fall silent are dropped meanwhile, one after the other: so much time has passed.
+  // The engine drops silent workers meanwhile, one after the other. Each drop proves that time has passed.
   for (let n = 0; n < 5; n++) {
     const silent = await RawSocket.upgrade(workerUrl);
     silent.answersPings = false;
@@ -76,7 +76,7 @@ it('RB-12 a writer that is held back is not taken for dead, and neither is a rea
   expect(to.inbox.all).toHaveLength(count);
 });
 
-it('an idle end of a channel whose machine is gone is dropped', async () => {
+it('an idle end of a channel whose machine has disappeared is dropped', async () => {
   const { workerUrl } = await startTestEngine({ worker: { pingIntervalMs: 100, pongTimeoutMs: 100 } });
   const worker = await RawWorker.connect(workerUrl);
   for (const direction of ['reader', 'writer'] as const) {

@@ -21,7 +21,7 @@ async function statusOf(url: string, path: string): Promise<number | undefined> 
   return (await raw.ended).status;
 }
 
-/** Waits for the engine to see what was closed: closes of other sockets are events of their own. */
+/** Waits until the engine has seen the closed sockets, because each close is an event of its own. */
 async function channelsLeft(engine: { figures(): { readonly channels: number } }, worker: RawWorker, wanted: number): Promise<void> {
   while (engine.figures().channels !== wanted) await worker.settled();
 }
@@ -76,7 +76,7 @@ it.each([
   ['drops without a close', (socket: WebSocket) => socket.terminate()],
   ['goes away, as a page that is left', (socket: WebSocket) => socket.close(1001)],
   ['gives up with a code of its own', (socket: WebSocket) => socket.close(4000)],
-])('RB-12 a writer that %s is told apart: the reader gets the rest, then 1011', async (_, end) => {
+])('RB-12 a writer that %s is recognised: the reader gets the rest, then 1011', async (_, end) => {
   const { workerUrl, writer, reader } = await started();
   const from = await ChannelEnd.open(workerUrl, writer);
   const to = await ChannelEnd.open(workerUrl, reader);
@@ -217,7 +217,7 @@ it.each([['a text'], [{ buffer_size: '64' }], [{ buffer_size: true }], [[]]])('a
   expect(await worker.errorCode('engine::channels::create', input)).toBe('deserialization_error');
 });
 
-it('a message beyond the limit ends the transfer with 1009, and the reader is told', async () => {
+it('a message beyond the limit ends the transfer with 1009, and the reader learns it', async () => {
   const { workerUrl, writer, reader } = await started();
   const from = await ChannelEnd.open(workerUrl, writer);
   const to = await ChannelEnd.open(workerUrl, reader);

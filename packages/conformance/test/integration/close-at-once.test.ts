@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 const ROUNDS = 40;
 const CALLS = 10;
 
-/** A peer that never ends TCP itself: what the engine does, it does because of the Close frame. */
+/** Connects a peer that never ends TCP itself. Everything that the engine does follows from the Close frame. */
 async function lingering(url: string, path = '/'): Promise<RawSocket> {
   const raw = await RawSocket.upgrade(url, path);
   raw.endsAfterClose = false;
@@ -19,7 +19,7 @@ async function closeInOrder(raw: RawSocket): Promise<void> {
   await raw.closes.take(() => true, 'the Close frame of the engine');
 }
 
-/** The engine has handled every frame sent so far: it answers a call behind them. */
+/** Resolves when the engine has handled every frame sent so far, because it answers a call behind them. */
 async function handled(raw: RawSocket): Promise<void> {
   send(raw, { type: 'invokefunction', invocation_id: 'handled', function_id: 'engine::health::check', data: {} });
   await raw.texts.take((text) => text.includes('"handled"'), 'the answer of the call');
@@ -45,7 +45,7 @@ test('C1 400 of 400 calls behind an orderly close of the newest worker are answe
   expect([...answers]).toEqual([['older', ROUNDS * CALLS]]);
 });
 
-/** A stream client that joined, and a worker that hears of its leave. */
+/** Connects a stream client that joined, and a worker that gets its leave. */
 async function joined() {
   const engine = await startTestEngine({ stream: { maxMessageBytes: 10_000 } });
   const worker = await RawWorker.connect(engine.workerUrl);
@@ -56,7 +56,7 @@ async function joined() {
   return { ...engine, worker, client };
 }
 
-/** Calls of the worker's functions that have reached it when the engine has handled everything sent so far. */
+/** Returns the calls that have reached the worker's functions when the engine has handled everything sent so far. */
 async function callsOf(worker: RawWorker) {
   await worker.settled();
   return worker.inbox.all.filter(({ type }) => type === 'invokefunction').map(({ function_id, data }) => ({ function_id, data }));
@@ -89,7 +89,7 @@ test('C1 stream:leave fires at the FIN of a client that reads nothing more', asy
   const { client, worker, engine } = await joined();
   client.socket.pause();
   const data = { text: 'x'.repeat(500_000) };
-  // More than the kernel holds for one connection.
+  // The bytes are more than the kernel holds for one connection.
   for (let n = 0; engine.figures().largestSessionBytes === 0 && n < 100; n++)
     await worker.result('stream::set', { stream_name: 'chat', group_id: 'room', item_id: `m${n}`, data });
   expect(engine.figures().largestSessionBytes).toBeGreaterThan(0);

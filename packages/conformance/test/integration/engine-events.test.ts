@@ -12,7 +12,7 @@ test.each(['engine::functions-available', 'engine::workers-available'])('a conne
   expect(await worker.take('triggerregistrationresult')).toMatchObject({ id: 'more', error: { code: 'trigger_registration_failed' } });
 });
 
-test('announcements that follow each other closely are told as few', async () => {
+test('announcements that follow each other closely are reported as few', async () => {
   const { workerUrl } = await startTestEngine();
   const [worker, other] = [await RawWorker.connect(workerUrl), await RawWorker.connect(workerUrl)];
   const events: unknown[] = [];

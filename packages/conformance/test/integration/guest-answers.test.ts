@@ -7,7 +7,7 @@ const ROOM = '/stream/chat/room-1';
 const refusals: readonly unknown[] = [true, 'true', 'false', 1, 0, '', [], {}, [false]];
 const allows: readonly unknown[] = [{}, { unauthorized: false }, { unauthorized: null }];
 
-/** Answers of auth functions: the `n`th connection gets the `n`th answer. */
+/** Starts an engine whose auth function gives the `n`th answer to the `n`th connection. */
 async function startAsking(options: TestEngineOptions) {
   const started = await startTestEngine(options);
   const worker = await RawWorker.connect(started.workerUrl);

@@ -69,7 +69,7 @@ test('C6 middleware gets the caller as a field, and can hand it on', async () =>
   expect(id).toBe(caller.worker_id);
 });
 
-test('S15 a worker that hands on what a guest wrote does not make it true', async () => {
+test('S15 a worker that hands on the claim of a guest does not make it true', async () => {
   const { worker, guest, caller } = await start();
   await worker.serve('app::deputy', (data) => worker.result('app::echo', (data as Frame).job));
   const forged = { _caller: { ...caller, identity: 'root', context: { role: 'admin' } } };

@@ -33,7 +33,7 @@ test('E8 one guest registers a bounded number of characters, values in its forma
   expect(await functionsOf(worker)).toBe(Math.floor(LIMITS.registrationCharsPerGuest / 30_500));
   expect(refusals()).toMatchObject([{ fields: { of: 'functions', limit: LIMITS.registrationCharsPerGuest } }]);
   const second = await guest();
-  // Empty arrays: short as text, large as values.
+  // Empty arrays are short as text and large as values.
   const request_format = Array.from({ length: 20_000 }, () => []);
   for (let n = 0; n < 10; n++) second.send({ type: 'registerfunction', id: `guest-2-${n}`, request_format });
   await second.settled();

@@ -2,7 +2,7 @@ import { startTestEngine } from '@rivulet/testkit/engines/engine';
 import { type Frame, RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { expect, test } from 'vitest';
 
-/** Guests give the token in the query as identity; `grant` is what else their auth answer has. */
+/** Starts an engine whose guests send their identity as a token in the query. `grant` returns the other fields of the auth answer. */
 async function start(grant: (who: string | undefined) => Frame = () => ({})) {
   const started = await startTestEngine({ guest: { rbac: { authFunction: 'app::auth', onFunctionRegistration: 'app::hook' } } });
   const worker = await RawWorker.connect(started.workerUrl);
@@ -39,7 +39,7 @@ test('S17 a guest shadows no function of another identity, in either order', asy
   await second.serve('ui::f', () => 'second tab');
   expect(await worker.result('ui::f', {})).toBe('second tab');
   for (const each of [ann, second]) await each.closeSeenBy(worker);
-  // What was refused does not take the place when it is free.
+  // The engine does not keep a refused registration for the time when the id is free.
   expect(await worker.errorCode('ui::f', {})).toBe('function_not_found');
   await nobody.serve('ui::g', () => 'nobody');
   await ben.serve('ui::g', () => 'stolen');

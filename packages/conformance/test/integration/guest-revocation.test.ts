@@ -9,7 +9,7 @@ const DISCONNECT = 'engine::sessions::disconnect';
 const match = (pattern: string) => ({ kind: 'match', pattern }) as const;
 const REVOKED = { code: 1008, reason: 'access revoked' };
 
-/** Both listeners ask `app::auth`, which answers with the token in the query as identity. */
+/** Starts an engine whose two listeners call `app::auth`. The function answers with the token in the query as identity. */
 async function start(more: TestEngineOptions = {}, answer: Frame = {}) {
   const started = await startTestEngine({
     ...more,
@@ -39,7 +39,7 @@ test('D5 S19 a disconnect ends the sessions of an identity on all listeners at o
   const [ann, other, ben] = [await guest('ann'), await guest('ann'), await guest('ben')];
   const [annPage, benPage] = [await page('ann'), await page('ben')];
   const closed = closeOf(annPage.socket);
-  // The write follows in the same packet: it must find no session of ann.
+  // The write follows in the same packet. It must find no session of ann.
   const answer = worker.call(DISCONNECT, { identity: 'ann' });
   const written = set('later');
   expect(await answer).toMatchObject({ result: { disconnected: 3 } });
@@ -112,7 +112,7 @@ test('D5 a lease of a disconnected session ends, and a join that waits takes no 
   expect(watcher.kinds().includes('unauthorized')).toBe(false);
 });
 
-/** The auth function answers when the test says so. */
+/** Starts an engine whose auth function answers when the test says so. */
 async function startWaiting() {
   const started = await start();
   const answers: ((value: unknown) => void)[] = [];
@@ -211,7 +211,7 @@ test('D5 S13 a guest may disconnect only where a rule names exactly that id', as
   const named = await start({ guest: { rbac: { exposeFunctions: [match(DISCONNECT)] } } });
   const ben = await named.guest('ben');
   expect(await ben.result(DISCONNECT, { identity: 'ann' })).toEqual({ disconnected: 0 });
-  // Its own session ends in the middle of its call.
+  // The session of the caller ends in the middle of its own call.
   ben.send({ type: 'invokefunction', invocation_id: 'own', function_id: DISCONNECT, data: { identity: 'ben' } });
   expect(await ben.closed).toEqual(REVOKED);
   await named.worker.settled();
@@ -228,6 +228,6 @@ test('D5 a guest that reads nothing is cut off, so that what waits for it is nev
   await worker.settled();
   await worker.result(DISCONNECT, { identity: 'ann' });
   ann.socket.resume();
-  // It had unsent answers, so that no Close frame could follow them: the connection is cut.
+  // The session had unsent answers, so no Close frame could follow them, and the engine dropped the connection.
   expect((await ann.closed).code).toBe(1006);
 });

@@ -5,11 +5,11 @@ import { frame, OPCODE, RawSocket } from '@rivulet/testkit/peers/raw-socket';
 import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { expect, test } from 'vitest';
 
-/** Milliseconds of the main thread's processor time in one go; the clock of the kernel adds up to 4. */
+/** Most milliseconds of the main thread's processor time in one turn. The clock of the kernel adds up to 4. */
 const MOST_MS = 50 + 4;
 const NODES = LIMITS.jsonNodes - 1_000;
 
-/** JSON of about 1 MiB, of the kinds that cost a parser most. */
+/** JSON texts of about 1 MiB, of the kinds that cost a parser most. */
 const SHAPES: Readonly<Record<string, () => string>> = {
   'empty arrays': () => `[${'[],'.repeat(NODES)}[]]`,
   'empty objects': () => `[${'{},'.repeat(NODES)}{}]`,
@@ -62,7 +62,7 @@ test('S20 no message of a guest, of whatever shape, keeps the event loop longer 
       expect(Buffer.byteLength(text)).toBeLessThanOrEqual(LIMITS.guestMessageBytes);
       const guest = await RawSocket.upgrade(engine.guestUrl);
       await guest.settled();
-      // The first run of the code is slower than any other. Where other processes share the core, the best of some runs tells the work.
+      // The first run of code is the slowest. When other processes share the core, the best of several runs shows the work.
       const runs: number[] = [];
       for (let n = 0; n < 4 || (n < 8 && Math.min(...runs) > MOST_MS); n++) {
         await slices.take(engine.pid);

@@ -30,7 +30,7 @@ const AWKWARD = [
   '\u007f',
 ];
 
-/** One call as text: an object literal can not hold `__proto__` as a key of its own. */
+/** Sends a call as text, because an object literal can't hold `__proto__` as a key of its own. */
 async function callText(worker: RawWorker, functionId: string, data: string): Promise<Frame> {
   const id = randomUUID();
   worker.sendText(`{"type":"invokefunction","invocation_id":"${id}","function_id":"${functionId}","data":${data}}`);
@@ -55,13 +55,13 @@ it.each([false, true])('S28 names of prototypes are plain data everywhere (LMDB:
     const place = `"scope":${key},"key":${key}`;
     expect((await callText(worker, 'state::set', `{${place},"value":${value}}`)).error).toBeUndefined();
     expect(JSON.stringify((await callText(worker, 'state::get', `{${place}}`)).result)).toBe(value);
-    // As a value below a path it is data; as a path it is refused for the names that JavaScript gives a meaning.
+    // As a value below a path the name is data. As a path it is refused when JavaScript gives it a meaning.
     const set = await callText(worker, 'state::update', `{${place},"ops":[{"type":"set","path":"x","value":${value}}]}`);
     expect(JSON.stringify((set.result as { new_value: Frame }).new_value.x)).toBe(value);
     const path = await callText(worker, 'state::update', `{${place},"ops":[{"type":"merge","path":["y",${key}],"value":{"polluted":1}}]}`);
     const refused = ['__proto__', 'constructor', 'prototype'].includes(name);
     expect(Object.hasOwn(path.result as object, 'errors')).toBe(refused);
-    // Keys beside the known ones, names of functions, triggers, topics and metadata.
+    // The name is also a key beside the known ones, and a name of functions, triggers, topics and metadata.
     expect((await callText(worker, 'state::get', `{${place},${key}:{"polluted":true}}`)).error).toBeUndefined();
     await worker.serve(name, (data) => data);
     expect(JSON.stringify((await callText(worker, name, value)).result)).toContain(value.slice(1, -1));

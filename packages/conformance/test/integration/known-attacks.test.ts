@@ -7,7 +7,7 @@ import { type Ending, frame, OPCODE, RawSocket, upgradeHead } from '@rivulet/tes
 import { expect, onTestFinished, test } from 'vitest';
 import { Bystanders } from '../harness/bystanders.js';
 
-// Inputs that broke ws, engine.io, socket.io and undici, sent to our own listeners and to our SDK.
+// Starts an engine for inputs that broke ws, engine.io, socket.io and undici. The tests send them to the engine's listeners and to the SDK.
 
 async function start() {
   const engine = await startTestEngine({ http: {}, guest: {} });
@@ -16,7 +16,7 @@ async function start() {
   return { bystanders, webSocketUrls: [workerUrl, streamUrl, guestUrl], urls: [workerUrl, streamUrl, guestUrl, httpUrl] };
 }
 
-/** Sends `head`; resolves when the engine has answered or ended the connection. */
+/** Sends `head` and resolves when the engine has answered or ended the connection. */
 async function attempt(url: string, head: string): Promise<RawSocket> {
   const raw = await RawSocket.connect(url);
   raw.write(head);
@@ -29,7 +29,7 @@ const HEADS: readonly (readonly [string, readonly string[]])[] = [
   ['ws 3.3.1: the same with parameters', ['Sec-WebSocket-Extensions: __proto__; toString=1, hasOwnProperty']],
   ['CVE-2026-2229 undici: a window that does not exist', ['Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=99']],
   ['CVE-2021-32640 ws: spaces in the sub-protocol', [`Sec-WebSocket-Protocol: b${' '.repeat(12_000)}x`]],
-  ['CVE-2024-37890 ws: so many headers that the last ones are missing', Array.from({ length: 2_100 }, (_, n) => `a${n}: 1`)],
+  ['CVE-2024-37890 ws: more headers than Node keeps, so the last ones are missing', Array.from({ length: 2_100 }, (_, n) => `a${n}: 1`)],
 ];
 
 test.each(HEADS)('S26 %s', async (what, lines) => {
@@ -37,7 +37,7 @@ test.each(HEADS)('S26 %s', async (what, lines) => {
   for (const url of urls) {
     const raw = await attempt(url, upgradeHead('/', lines));
     raw.socket.destroy();
-    // The lines that ask for an upgrade come last.
+    // The header lines that ask for an upgrade come last.
     const late = await attempt(
       url,
       `GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n${lines.join('\r\n')}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n`,
@@ -117,7 +117,7 @@ test('S29 a hostile header of 64 KiB costs less than 5 ms of processor time', as
       }
     }
   }
-  // The test itself and garbage collection run in the same process, so single attempts say nothing.
+  // The test and garbage collection run in the same process, so a single attempt proves nothing.
   costs.sort((a, b) => a - b);
   expect(costs[Math.floor(costs.length / 2)]).toBeLessThan(5);
   await bystanders.undisturbed('headers');

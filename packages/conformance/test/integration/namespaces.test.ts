@@ -4,7 +4,7 @@ import { type Frame, RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { expect, it } from 'vitest';
 
-/** A worker that announces this namespace as its first frame, as SDK 0.25 does. */
+/** Connects a worker that announces this namespace in its first frame, as SDK 0.25 does. */
 async function workerIn(url: string, namespace: string): Promise<RawWorker> {
   const worker = await RawWorker.connect(url);
   announce(worker, namespace);
@@ -119,7 +119,7 @@ it('a custom trigger type is found in the namespace of its registrant, then in d
   const strict = await tenant.bind('hook', 'app::f', {}, { namespace: 'tenant', trigger_namespace: 'other' });
   other.send({ type: 'registertriggertype', id: 'hook' });
   expect((await other.take('registertrigger')).id).toBe(strict);
-  // The namespace's own provider wins as soon as it is there.
+  // The provider in the binding's own namespace wins as soon as it exists.
   const own = await workerIn(workerUrl, 'tenant');
   own.send({ type: 'registertriggertype', id: 'hook' });
   expect((await own.take('registertrigger')).id).toBe(open);
@@ -147,7 +147,7 @@ it('the engine sends neither of the two conflict frames', async () => {
   for (const { inbox } of [one, two]) expect(inbox.all.filter(({ type }) => type === 'registrationrejected')).toEqual([]);
 });
 
-it('a session with rules reaches another namespace only where a rule names it, and learns of no namespace', async () => {
+it('a guest session reaches another namespace only where a rule names it, and learns of no namespace', async () => {
   const exposeFunctions = [
     { kind: 'match', pattern: '*' },
     { kind: 'match', pattern: 'app::shared', namespace: 'tenant' },
@@ -162,12 +162,12 @@ it('a session with rules reaches another namespace only where a rule names it, a
     expect(error.code).toBe('FORBIDDEN');
     expect(error.message).not.toContain('known namespaces');
   }
-  // Decision 12: an id that a rule exposes and nobody serves reads as one that no rule exposes.
+  // Decision 12: the message for an exposed id that nobody serves is the one for a hidden id.
   const absent = errorOf(await guest.call('app::absent', {}));
   expect(absent.code).toBe('FORBIDDEN');
   const hidden = errorOf(await guest.call('engine::hidden', {}));
   expect(absent.message).toBe(hidden.message.replace('engine::hidden', 'app::absent'));
-  // What it announces moves nothing: its functions stay in `default`.
+  // The announcement of a guest moves nothing: its functions stay in `default`.
   announce(guest, 'tenant');
   await guest.serve('app::page', () => 1);
   expect((await tenant.call('app::page', {})).result).toBe(1);

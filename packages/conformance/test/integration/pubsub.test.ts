@@ -9,7 +9,7 @@ import { describe, expect, test } from 'vitest';
 async function start() {
   const started = await startTestEngine();
   const worker = await RawWorker.connect(started.workerUrl);
-  /** Binds a function of its own; answers what it gets. */
+  /** Binds a function of its own to a topic and returns the inbox of its events. */
   const subscribe = async (config: unknown): Promise<Inbox<{ data: unknown }>> => {
     const got = new Inbox<{ data: unknown }>();
     const id = `app::subscriber-${Math.random()}`;
@@ -122,7 +122,7 @@ test('a function that publishes to its own topic goes on beside everything else'
   }
 });
 
-test('what a subscriber publishes comes behind what it was told, for everybody, also where the engine itself subscribes', async () => {
+test('an event that a subscriber publishes comes behind the one that it reacts to, for everybody, also where the engine itself subscribes', async () => {
   const { worker, subscribe } = await start();
   await worker.bind('subscribe', 'publish', { topic: 't' });
   const later = await subscribe({ topic: 't' });
@@ -137,7 +137,7 @@ test('subscriptions that set off each other, faster each time, keep nobody waiti
   const other = await RawWorker.connect(workerUrl);
   for (let n = 0; n < 2; n++) await worker.bind('subscribe', 'publish', { topic: 't' });
   let data: unknown = 0;
-  // 2^40 of them, if none were dropped.
+  // Without drops there would be 2^40 events.
   for (let n = 0; n < 40; n++) data = { topic: 't', data };
   worker.send({ type: 'invokefunction', function_id: 'publish', data, action: { type: 'void' } });
   await worker.settled();

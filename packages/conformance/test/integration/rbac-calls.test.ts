@@ -167,7 +167,7 @@ test('RB-11 telemetry on a listener with rules is accepted without asking', asyn
   expect(exporter.socket.readyState).toBe(exporter.socket.OPEN);
 });
 
-test('calls of a session that want no answer and fail are told of with one warning each for what the engine says, and one for functions', async () => {
+test('calls of a guest session that want no answer and fail cause one warning each for what the engine says, and one for functions', async () => {
   const { worker, guestUrl, log } = await start({ rbac: { exposeFunctions: [match('api::*')] } }, () => ({}));
   const session = await RawWorker.connect(guestUrl);
   let n = 0;
@@ -178,7 +178,7 @@ test('calls of a session that want no answer and fail are told of with one warni
   for (let round = 0; round < 5; round++)
     for (const function_id of failing) session.send({ type: 'invokefunction', function_id, data: {}, action: { type: 'void' } });
   await session.settled();
-  // The first answer comes after the calls, the second after their errors.
+  // The first answer comes behind the calls, the second behind their errors.
   for (let round = 0; round < 2; round++) await worker.settled();
   const codes = log.filter(({ event, level }) => event === 'void_call_failed' && level === 'warn').map(({ fields }) => String(fields.code));
   expect(codes.toSorted()).toEqual(['FORBIDDEN', 'code-0']);

@@ -21,7 +21,7 @@ test('sessions have a bound of channels of their own, which leaves those of work
   await make(await RawWorker.connect(guestUrl), 1);
 });
 
-/** Creates channels of a new session and sends messages into each. Nobody reads them. */
+/** Creates channels of a new session and sends messages into each. No reader connects. */
 async function fill(guestUrl: string, count: number, message: Buffer, messages = 1) {
   const session = await RawWorker.connect(guestUrl);
   const refs = await Promise.all(Array.from({ length: count }, () => createChannel(session)));
@@ -57,7 +57,7 @@ test('E8 channels of one session that nobody reads hold a bound; other sessions 
   const readers = await fill(guestUrl, 6, message, 20);
   while (engine.figures().channelBytes < LIMITS.guestChannelBytes) await session.settled();
   for (let turn = 0; turn < 100; turn++) await session.settled();
-  // Each writer may have a message on its way when the bound is reached.
+  // Each writer may send one more message while the bound is reached.
   expect(engine.figures().channelBytes).toBeLessThan(LIMITS.guestChannelBytes + (readers.length + 1) * message.length);
   const held = engine.figures().channelBytes;
   await fill(guestUrl, 1, message);
@@ -77,7 +77,7 @@ test('channels of sessions that nobody reads hold a bound together; those of wor
   }
   readers.push(...(await fill(guestUrl, 3, message)));
   for (let turn = 0; turn < 100; turn++) await session.settled();
-  // Each of the three writers may have had a message on its way when the bound was reached.
+  // Each of the three writers may send one more message while the bound is reached.
   expect(engine.figures().channelBytes).toBeLessThan(LIMITS.sessionChannelsBytes + 3 * (message.length + 256));
   await expectThrough(worker, workerUrl);
   await expectRead(guestUrl, readers, message.length);
@@ -121,7 +121,7 @@ test('E8 unfinished messages of one session hold a bound: its writers take turns
   );
   while (engine.figures().unfinishedChannelBytes < LIMITS.guestChannelUnfinishedBytes) await session.settled();
   for (let turn = 0; turn < 200; turn++) await session.settled();
-  // One writer reads on to the end of what its peer sent.
+  // The engine reads one writer up to the end of the bytes that its peer sent.
   const most = LIMITS.guestChannelUnfinishedBytes + bytes;
   expect(engine.figures().unfinishedChannelBytes).toBeLessThan(most);
   expect(log.filter(({ event }) => event === 'channel_writers_take_turns')).toHaveLength(1);

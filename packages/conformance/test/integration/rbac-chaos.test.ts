@@ -7,13 +7,16 @@ import { type Attempt, CHAOS_COUNT, CHAOS_SEED, CHAOS_TIMEOUT_MS, Chaos, type Mo
 
 const EACH = Math.ceil(CHAOS_COUNT / 5);
 const THIRD = Math.ceil(EACH / 3);
-/** Of the right answers; some may come too late on a busy machine. */
+/** Least share of right answers that must count. On a busy machine some answers come too late. */
 const MOST = 0.5;
 const SEED = `(seed ${CHAOS_SEED})`;
 const NO_OBJECT = [undefined, null, [], [{}], 'yes', 1, true];
 const match = (pattern: string) => ({ kind: 'match', pattern }) as const;
 
-/** What a client sees: how it was refused, or what it could read. Each comes from an address of its own, which no throttle knows. */
+/**
+ * Returns the outcome that a client sees: how the engine refused it, or what it could read. Each client has an address of its own, so that
+ * no throttle applies.
+ */
 function openOnce(url: string, n: number): Promise<string> {
   return new Promise((resolve) => {
     const localAddress = `127.1.${(n >> 8) & 255}.${n & 255}`;
@@ -36,10 +39,10 @@ function openOnce(url: string, n: number): Promise<string> {
   });
 }
 
-/** An auth function finds in the query which attempt it decides about. */
+/** Returns the number of the attempt, which the auth function reads from the query. */
 const numberOf = (data: unknown) => Number((data as { query_params: { n: string[] } }).query_params.n[0]);
 
-/** Outcomes of attempts, by whether they were to be let in. */
+/** Counts the outcomes of attempts, apart for those with a right answer. */
 class Seen {
   readonly wrong = new Set<string>();
   readonly right: string[] = [];
@@ -49,7 +52,7 @@ class Seen {
     else this.wrong.add(outcome);
   }
 
-  /** How many right answers had this outcome. */
+  /** Returns the count of right answers with this outcome. */
   letIn(as: string): number {
     return this.right.filter((outcome) => outcome === as).length;
   }
@@ -144,7 +147,7 @@ test(`RB-10 ${EACH} random failures of the auth function of a listener with rule
   expect([...seen.wrong].sort()).toEqual(['HTTP 401', 'HTTP 503']);
   const letIn = seen.letIn('workerregistered');
   expect(letIn).toBeGreaterThan(right * MOST);
-  // Registry rows are told of: those let in, and the workers that decided.
+  // The registry reports the sessions that got in, and the workers that decided.
   const last = await RawWorker.connect(workerUrl);
   const lastId = await last.workerId();
   await observer.take('invokefunction', ({ data }) => (data as Frame | null)?.worker_id === lastId);

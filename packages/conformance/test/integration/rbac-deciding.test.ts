@@ -3,7 +3,7 @@ import { type Frame, RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { expect, test } from 'vitest';
 
-/** Functions that decide about others are never those of a session with rules, whoever was there first. */
+/** Starts an engine for these tests: a guest never serves a function that decides about others, in whatever order the workers connect. */
 async function start(grant: Frame, { guest, ...more }: TestEngineOptions = {}) {
   const rules = { ...guest, rbac: { authFunction: 'app::auth', ...guest?.rbac } };
   const started = await startTestEngine({ ...more, guest: rules });
@@ -81,7 +81,7 @@ test('when a trusted worker registers what a session serves, the registration of
   expect(bound).toEqual(['first', 'own']);
   expect(log).toContainEqual(expect.objectContaining({ event: 'registration_denied' }));
   await admin.closeSeenBy(worker);
-  // It does not come back by itself, but it may.
+  // The guest's function does not come back by itself, but the guest may register it again.
   expect(await worker.errorCode('admin::wipe', {})).toBe('function_not_found');
   await session.serve('admin::wipe', () => 'session');
   expect(await worker.result('admin::wipe', {})).toBe('session');

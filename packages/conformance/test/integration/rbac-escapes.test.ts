@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 type GuestListener = NonNullable<TestEngineOptions['guest']>;
 const match = (pattern: string) => ({ kind: 'match', pattern }) as const;
 
-/** What a hostile page tries on a listener whose auth function answers `grant`. */
+/** Starts an engine whose auth function answers `grant`. The tests try what a hostile page would try. */
 async function start(grant: Frame, guest: GuestListener = {}, more: TestEngineOptions = {}) {
   const started = await startTestEngine({ ...more, guest: { ...guest, rbac: { authFunction: 'app::auth', ...guest.rbac } } });
   const worker = await RawWorker.connect(started.workerUrl);
@@ -124,7 +124,7 @@ test('of triggers a session sees its own, and unregisters nothing of others', as
   const { registered_triggers: left } = (await worker.result('engine::registered-triggers::list', {})) as {
     registered_triggers: { id: string }[];
   };
-  // Its own went with its function.
+  // The guest's own trigger ended with its function.
   expect(left.map(({ id }) => id).sort()).toEqual([theirs, tabs].sort());
   expect(await worker.result('api::f', {})).toBe('there');
   await RawWorker.connect(guestUrl);

@@ -60,7 +60,7 @@ test.each(overflows)(
     await worker.take('invokefunction', ({ function_id }) => function_id === 'app::on-function');
     const text = JSON.stringify(frame);
     for (let n = 0; n < fits; n++) session.sendText(text);
-    // An answer passes what waits, and the engine's pong tells that all of it was read.
+    // An answer passes the frames that wait. The engine's pong proves that it has read everything.
     await new Promise<void>((resolve) => {
       session.socket.once('pong', () => resolve());
       session.socket.ping();

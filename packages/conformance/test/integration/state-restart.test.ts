@@ -30,7 +30,7 @@ test(`state that was acknowledged, and state that a reaction was shown, survive 
             if (++acks === 200) resolve();
             if (engine.running) write(key);
           },
-          // The engine is gone: the answer never comes.
+          // The engine has ended, so the answer never comes.
           () => {},
         );
       };

@@ -22,7 +22,7 @@ async function start(options: TestEngineOptions = {}) {
   const set = (value: unknown, ref = order) => worker.result('state::set', { ...ref, value });
   const remove = (ref = order) => worker.call('state::delete', ref);
   const update = (ops: readonly Frame[], ref = order) => worker.result('state::update', { ...ref, ops });
-  /** Binds a function of its own; answers the events that it gets. */
+  /** Binds a function of its own and returns the events that it gets. */
   const watch = async (config: Frame, more: Frame = {}): Promise<Inbox<StateEvent>> => {
     const events = new Inbox<StateEvent>();
     const id = `app::watch-${Math.random()}`;
@@ -37,7 +37,7 @@ const next = (events: Inbox<StateEvent>) => events.take(() => true, 'an event');
 const short = ({ event_type, scope, key }: StateEvent) => `${event_type} ${scope}/${key}`;
 
 describe.each([{ lmdb: false }, { lmdb: true }])('state triggers (lmdb: $lmdb)', ({ lmdb }) => {
-  test('SA-3 what a reaction changes is told behind what it reacted to, also where the engine itself reacts', async () => {
+  test('SA-3 a change of a reaction is reported behind the change that it reacts to, also where the engine itself reacts', async () => {
     const { worker, set, watch } = await start({ lmdb });
     await worker.bind('state', 'state::delete', { scope: 'orders' });
     const events = await watch({ scope: 'orders' });
@@ -101,7 +101,7 @@ describe.each([{ lmdb: false }, { lmdb: true }])('state triggers (lmdb: $lmdb)',
       running.set(event.key, (running.get(event.key) ?? 0) + 1);
       mostOfKey = Math.max(mostOfKey, running.get(event.key) ?? 0);
       mostOfAll = Math.max(mostOfAll, [...running.values()].filter((count) => count > 0).length);
-      // What it reads is never older than the change that it is told of.
+      // A read of the function is never older than the change of its event.
       const now = (await reactor.result('state::get', { scope: event.scope, key: event.key })) as { n: number } | undefined;
       expect(now?.n ?? Number.POSITIVE_INFINITY).toBeGreaterThanOrEqual((event.new_value as { n: number } | null)?.n ?? 0);
       running.set(event.key, (running.get(event.key) ?? 0) - 1);
@@ -284,14 +284,14 @@ test('the writer does not wait for a reaction, and what waits for one is bounded
   for (let n = 0; n <= LIMITS.pendingPerTrigger + over; n++)
     worker.send({ type: 'invokefunction', function_id: 'state::set', data: { ...order, value: n }, action: { type: 'void' } });
   await set('last');
-  // One line of the first; a storm of events is no storm of lines.
+  // The log has one line for the first drop, so that a storm of events causes no storm of lines.
   expect(log.filter(({ event }) => event === 'trigger_overflow').map(({ fields }) => fields.dropped)).toEqual([1]);
   const take = () => reactor.take('invokefunction', ({ function_id }) => function_id === 'app::slow');
   for (let n = 0; n < 3; n++) {
     await take();
     releases[n]?.();
   }
-  // The oldest that waited were dropped: the first was running already.
+  // The queue dropped the oldest waiting events. The first event was running already.
   expect(seen).toEqual([0, over + 2, over + 3]);
 });
 

@@ -10,7 +10,7 @@ import { STRANGE_STRINGS, STRANGE_VALUES } from '../harness/strange-strings.js';
 const FAST = 1_000_000;
 const RATES = { maxFramesPerSecond: FAST, maxBytesPerSecond: 2 ** 30 };
 
-/** An engine whose listeners ask functions of `worker`, and what this process notices of failures. */
+/** Starts an engine whose listeners call functions of `worker`, and records failures of this process. */
 async function start(options: TestEngineOptions = {}) {
   const engine = await startTestEngine({
     ...options,
@@ -27,7 +27,7 @@ async function start(options: TestEngineOptions = {}) {
     process.off('unhandledRejection', note).off('uncaughtException', note);
   });
   const worker = await RawWorker.connect(engine.workerUrl);
-  // The bystanders must get in before the answers turn hostile.
+  // The bystanders must get in before the answers become hostile.
   if (options.stream?.authFunction !== undefined) await worker.serve(options.stream.authFunction, () => ({ context: 'c' }));
   const bystanders = await Bystanders.of(engine);
   const harmless = async (after: string) => {
@@ -47,7 +47,7 @@ test('E1 a refresh with a lone surrogate is a question like any other: the auth 
   });
   const client = await StreamSocket.open(`${streamUrl}/stream/chat/room?token=good&positions=1`);
   await client.take('sync');
-  // JSON.stringify writes an escape, which JSON carries.
+  // JSON.stringify writes an escape sequence, which JSON can carry.
   client.send({ type: 'refresh', data: { token: '\ud800' } });
   expect(await client.takeControl('refreshed')).toEqual({ expiresAtMs: null });
   expect(asked).toEqual(['good', '\ufffd']);
@@ -146,7 +146,7 @@ describe('S27 strange texts in every text field', () => {
       await harmless(`${who} ${type}`);
     }
     const peer = await RawWorker.connect(url);
-    // A place in a list is looked up in the store.
+    // The engine looks up the position of a list in the store.
     await worker.result('stream::set', { stream_name: 'listed', group_id: 'g', item_id: 'i', data: 1 });
     await worker.result('state::set', { scope: 'listed', key: 'k', value: 1 });
     const groups = { 'stream::list': { stream_name: 'listed', group_id: 'g' }, 'state::list': { scope: 'listed' } };
@@ -221,7 +221,7 @@ describe('S27 hostile answers', () => {
     await worker.serve('app::f', () => 1);
     const tryAll = async () => {
       const client = await StreamSocket.open(`${streamUrl}/stream/s/g?token=t`).catch(() => undefined);
-      // A refusal closes the connection before the pong.
+      // A refusal closes the connection before the pong arrives.
       await Promise.race([client?.settled().catch(() => {}), client?.closed]);
       client?.socket.terminate();
       const guest = await RawWorker.connect(`${guestUrl}/?k=1`).catch(() => undefined);

@@ -12,7 +12,7 @@ const outcome = (connecting: Promise<unknown>) =>
     (error: Error) => error.message,
   );
 
-/** The first line that answers an upgrade with exactly these header lines. */
+/** Returns the status line for an upgrade with exactly these header lines. */
 function statusOf(url: string, path: string, headers: readonly string[]): Promise<string> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {
@@ -77,17 +77,17 @@ test('D2 pages reach the trusted worker port from loopback over http and https, 
     expect(await from(origin)).toBe('HTTP 403');
 });
 
-test('D1 auth_token lets in workers that bring it, in a header or in the query', async () => {
+test('D1 auth_token lets in workers that send it, in a header or in the query', async () => {
   const { engine, workerUrl, log } = await startTestEngine({ worker: { authToken: TOKEN } });
-  const bring = (query: string, authorization?: string) =>
+  const upgradeWith = (query: string, authorization?: string) =>
     outcome(RawWorker.connect(workerUrl + query, authorization === undefined ? {} : { headers: { authorization } }));
-  expect(await bring('', `Bearer ${TOKEN}`)).toBe('open');
-  expect(await bring(`/?auth_token=${TOKEN}`)).toBe('open');
-  expect(await bring(`?x=1&auth_token=${TOKEN}`)).toBe('open');
-  expect(await bring('')).toBe('HTTP 401');
-  expect(await bring('?auth_token=wrong-secret')).toBe('HTTP 401');
-  expect(await bring(`?auth_token=${TOKEN}`, 'Bearer wrong-secret')).toBe('HTTP 401');
-  expect(await bring('?auth_token=', `Bearer ${TOKEN}x`)).toBe('HTTP 401');
+  expect(await upgradeWith('', `Bearer ${TOKEN}`)).toBe('open');
+  expect(await upgradeWith(`/?auth_token=${TOKEN}`)).toBe('open');
+  expect(await upgradeWith(`?x=1&auth_token=${TOKEN}`)).toBe('open');
+  expect(await upgradeWith('')).toBe('HTTP 401');
+  expect(await upgradeWith('?auth_token=wrong-secret')).toBe('HTTP 401');
+  expect(await upgradeWith(`?auth_token=${TOKEN}`, 'Bearer wrong-secret')).toBe('HTTP 401');
+  expect(await upgradeWith('?auth_token=', `Bearer ${TOKEN}x`)).toBe('HTTP 401');
   const refusals = log.filter(({ event }) => event === 'worker_token_refused');
   expect(refusals).toMatchObject([{ level: 'warn', fields: { reason: 'missing', address: '127.0.0.1', times: 1 } }]);
   expect(engine.figures().events).toMatchObject({ upgrade_refused_401: 4 });

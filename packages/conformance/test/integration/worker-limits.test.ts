@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 async function start(options: Parameters<typeof startTestEngine>[0] = {}) {
   const started = await startTestEngine(options);
   const worker = await RawWorker.connect(started.workerUrl);
-  /** Lines of an event, as level and fields without the worker. */
+  /** Returns the log lines of an event: their level and fields without the worker. */
   const lines = (event: string) => started.log.filter((line) => line.event === event).map(lineOf);
   return { ...started, worker, lines };
 }
@@ -39,7 +39,7 @@ test.each(KINDS)('more $of than a connection may register are refused, with one 
   expect(answers).toMatchObject(of === 'triggers' ? ['one more', 'and more'].map((id) => ({ id, ...owed })) : []);
 });
 
-test('calls beyond the limit that want no answer are told of with one warning', async () => {
+test('calls beyond the limit that want no answer cause one warning', async () => {
   const { worker, lines } = await start({ worker: { maxInFlightCalls: 1 } });
   await worker.serve('app::hang', () => new Promise(() => {}));
   const hang = { type: 'invokefunction', function_id: 'app::hang', data: {} };
@@ -87,7 +87,7 @@ test('what a connection registers is bounded in its text, and what it unregister
   };
   const register = (id: string) => worker.send({ type: 'registerfunction', id, metadata });
   for (let n = 0; n < 3; n++) register(`big-${n}`);
-  // Registered again it takes no more, and what the engine refuses takes nothing.
+  // Registering an id again uses no more of the bound, and a refused registration uses nothing.
   for (let n = 0; n < 3; n++) register('big-0');
   register('engine::big');
   worker.send({ type: 'registertriggertype', id: 'stream', description: metadata.text });

@@ -7,7 +7,7 @@ const ITEM = { stream_name: 's', group_id: 'g', item_id: 'i' };
 
 async function start() {
   const { workerUrl, log } = await startTestEngine();
-  // Closes on a larger message with 1009, as Python's client does.
+  // The client closes with 1009 on a larger message, as Python's client does.
   const python = await RawWorker.connect(workerUrl, { maxPayload: MIB });
   await python.result('engine::workers::register', { runtime: 'python', version: '0.11.0', name: 'py', pid: 1 });
   const node = await RawWorker.connect(workerUrl);
@@ -33,7 +33,7 @@ test('WP §1.1 an answer that a Python worker can not take is RESULT_TOO_LARGE, 
   expect(python.socket.readyState).toBe(1);
 });
 
-test('WP §1.1 an error of a function that is too large for its Python caller is told of, not sent', async () => {
+test('WP §1.1 an error of a function that is too large for its Python caller is reported, not sent', async () => {
   const { python, node } = await start();
   node.send({ type: 'registerfunction', id: 'app::f' });
   await node.settled();

@@ -27,7 +27,7 @@ test('WP-16 a provider that was replaced can fail no binding; the one in its pla
   second.send(refuse('current'));
   expect(await registrant.take('triggerregistrationresult')).toMatchObject({ id, error: { code: 'current' } });
 
-  // Still live for the provider: it hears of the end.
+  // The binding is still live at the provider, which is notified of its end.
   const other = await registrant.bind('hook', 'app::f', {});
   first.send({ ...refuse('replaced'), id: other });
   await first.settled();

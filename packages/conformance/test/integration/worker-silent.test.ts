@@ -24,7 +24,7 @@ test('F13 calls that the kernel takes for a silent worker keep it no longer', as
   silent.send({ type: 'registerfunction', id: 'app::f' });
   await silent.settled();
   silent.socket.pause();
-  // Each of 100 kB drains to the kernel at once; none is answered before the worker is dropped.
+  // Each call has 100 kB, and the kernel takes it at once. The worker answers none before the engine drops it.
   let made = 0;
   let dropped = false;
   const text = 'x'.repeat(100_000);

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 
 const ITEM = { stream_name: 's', group_id: 'g', item_id: 'i' };
 
-/** An engine that has begun to stop while the function of `executor` runs for `caller`; `end` lets the function go on. */
+/** Starts an engine and stops it while the function of `executor` runs for `caller`. `end` lets the function finish. */
 async function stopping(lmdb: boolean, handler: (executor: RawWorker) => Promise<unknown>) {
   const started = await startTestEngine({ lmdb });
   const executor = await RawWorker.connect(started.workerUrl);
@@ -22,7 +22,7 @@ async function stopping(lmdb: boolean, handler: (executor: RawWorker) => Promise
   const answer = caller.call('app::job', {});
   await executor.take('invokefunction');
   const stopped = started.stop();
-  // New connections are refused at once, and the workers are told apart as soon as the stream port is closed.
+  // The engine refuses new connections at once. It closes workers as soon as the stream port is closed.
   for (;;) {
     const { error } = await idle.call('engine::health::check', {});
     if (error !== undefined) return { ...started, idle, caller, answer, stopped, end, error };

@@ -16,7 +16,7 @@ const RBAC = {
   hookTimeoutMs: 1_000,
 };
 
-/** Returns whether the last of many credentials with this outcome may try again, and whether a new one may. */
+/** Returns the decisions about the last of many credentials that had this outcome, and about a new credential. */
 async function afterMany(outcome: Outcome) {
   const fabric = new FunctionFabric(silentLogger);
   let answer = outcome;
