@@ -354,8 +354,8 @@ it.each([
   expect(refused({ workerId: 'other', access })).toBeUndefined();
   made[0]?.end('readerGone');
   expect(refused(greedy)).toBeUndefined();
-  channels.ownerGone('greedy');
-  channels.ownerGone('other');
+  channels.ownerDisconnected('greedy');
+  channels.ownerDisconnected('other');
   expect(channels.size).toBe(0);
   for (let n = 0; n < ofAll; n++) channels.create(1, { workerId: `worker ${n % 100}`, access });
   expect(refused({ workerId: 'one more', access })).toBe('OVERLOADED');

@@ -16,10 +16,10 @@ const binding = (id: string, workerId: string | undefined = id): TriggerBinding 
 });
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-/** Starts a feed with a function that answers when the test says so. `told` lists its calls in order. */
+/** Starts a feed with a function that answers when the test says so. `calls` lists its calls in order. */
 function start(options: Partial<FeedOptions> = {}) {
   const fabric = new FunctionFabric(silentLogger);
-  const told: string[] = [];
+  const calls: string[] = [];
   /** Calls in each turn. */
   const portions: number[] = [];
   let open = false;
@@ -32,7 +32,7 @@ function start(options: Partial<FeedOptions> = {}) {
         queueMicrotask(() => (open = false));
       }
       portions.push((portions.pop() ?? 0) + 1);
-      told.push(`${String(metadata)} ${payload.text}`);
+      calls.push(`${String(metadata)} ${payload.text}`);
       await new Promise<void>((resolve) => answers.push(resolve));
       return { kind: 'result', text: undefined };
     },
@@ -44,48 +44,48 @@ function start(options: Partial<FeedOptions> = {}) {
   const publish = (n: number) => feed.publish(() => JsonPayload.ofValue(n));
   /** Answers calls until there were `count` of them. The feed pauses after a slow turn. */
   const until = async (count: number) => {
-    while (told.length < count) {
+    while (calls.length < count) {
       for (const each of answers.splice(0)) each();
       await turn();
     }
   };
-  return { feed, told, publish, until, lines, portions };
+  return { feed, calls, publish, until, lines, portions };
 }
 
-test('a binding is told in order, one at a time, and loses the oldest of what is not kept, which is logged once', async () => {
-  const { feed, told, publish, until, lines } = start();
+test('a binding gets its events in order, one at a time, and loses the oldest of what is not kept, which is logged once', async () => {
+  const { feed, calls, publish, until, lines } = start();
   feed.register(binding('a'));
   for (let n = 0; n < 3; n++) publish(n);
   await until(1);
-  expect(told).toEqual(['a 0']);
+  expect(calls).toEqual(['a 0']);
   for (let n = 3; n < 20; n++) publish(n);
   await until(5);
-  expect(told).toEqual(['a 0', 'a 16', 'a 17', 'a 18', 'a 19']);
+  expect(calls).toEqual(['a 0', 'a 16', 'a 17', 'a 18', 'a 19']);
   expect(lines).toEqual([{ event: 'trigger_overflow', fields: { trigger: 'a', function: 'test::on', dropped: 15 } }]);
 });
 
-test('where only the latest counts, it is told once the one before is answered, and nothing is logged', async () => {
-  const { feed, told, publish, until, lines } = start({ kept: 1 });
+test('where only the latest counts, it is sent once the one before is answered, and nothing is logged', async () => {
+  const { feed, calls, publish, until, lines } = start({ kept: 1 });
   feed.register(binding('a'));
   for (let n = 0; n < 9; n++) publish(n);
   await until(1);
   for (let n = 9; n < 99; n++) publish(n);
   await until(2);
-  expect(told).toEqual(['a 8', 'a 98']);
+  expect(calls).toEqual(['a 8', 'a 98']);
   expect(lines).toEqual([]);
 });
 
 test('bindings get their turns in portions, those of one worker one after the other', async () => {
-  const { feed, told, publish, portions, until } = start({ firingsPerTurn: 2 });
+  const { feed, calls, publish, portions, until } = start({ firingsPerTurn: 2 });
   for (const id of ['a1', 'b1', 'a2', 'c1', 'a3']) feed.register(binding(id, id[0]));
   publish(0);
   await until(5);
   expect(portions).toEqual([2, 2, 1]);
-  expect(told).toEqual(['a1 0', 'a2 0', 'a3 0', 'b1 0', 'c1 0']);
+  expect(calls).toEqual(['a1 0', 'a2 0', 'a3 0', 'b1 0', 'c1 0']);
 });
 
-test('a binding that is gone is told nothing more, and one that comes later nothing that was before', async () => {
-  const { feed, told, publish, until } = start();
+test('a removed binding gets nothing more, and a later one gets nothing from before', async () => {
+  const { feed, calls, publish, until } = start();
   feed.register(binding('a'));
   publish(0);
   publish(1);
@@ -94,7 +94,7 @@ test('a binding that is gone is told nothing more, and one that comes later noth
   feed.register(binding('b'));
   publish(2);
   await until(2);
-  expect(told).toEqual(['a 0', 'b 2']);
+  expect(calls).toEqual(['a 0', 'b 2']);
   feed.unregister(binding('b'));
   expect(feed.empty).toBe(true);
 });
@@ -110,7 +110,7 @@ test('a worker has a bound of bindings, durable ones have that of their own', ()
 });
 
 test('what took long is followed by a pause as long', async () => {
-  const { feed, told } = start({ kept: 1, firingsPerTurn: 1 });
+  const { feed, calls } = start({ kept: 1, firingsPerTurn: 1 });
   const times: number[] = [];
   for (const id of ['a', 'b']) feed.register(binding(id));
   feed.publish(() => {
@@ -119,7 +119,7 @@ test('what took long is followed by a pause as long', async () => {
     times.push(performance.now());
     return JsonPayload.ofValue(0);
   });
-  while (told.length < 2) await turn();
+  while (calls.length < 2) await turn();
   const [, end = 0, next = 0] = times;
   expect(next - end).toBeGreaterThan(25);
 });

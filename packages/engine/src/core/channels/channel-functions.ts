@@ -23,8 +23,8 @@ export function registerChannelFunctions(fabric: Fabric, channels: Channels): vo
     ({ payload, caller }) => {
       const { value } = payload;
       if (value !== null && (typeof value !== 'object' || Array.isArray(value))) throw mismatch('the input must be an object');
-      const asked = value === null ? undefined : field(value as Readonly<Record<string, unknown>>, 'buffer_size');
-      const channel = channels.create(readCapacity(asked ?? LIMITS.channelMessages), caller);
+      const requested = value === null ? undefined : field(value as Readonly<Record<string, unknown>>, 'buffer_size');
+      const channel = channels.create(readCapacity(requested ?? LIMITS.channelMessages), caller);
       const answer = { writer: channelRef(channel, 'write'), reader: channelRef(channel, 'read') };
       return { kind: 'result', text: JSON.stringify(answer) };
     },
@@ -34,7 +34,7 @@ export function registerChannelFunctions(fabric: Fabric, channels: Channels): vo
 }
 
 /** Returns the capacity in messages. The nearest bound replaces a number outside the bounds. */
-function readCapacity(asked: unknown): number {
-  if (typeof asked !== 'number' || !Number.isFinite(asked)) throw mismatch('buffer_size must be a number');
-  return Math.min(Math.max(Math.floor(asked), 1), LIMITS.channelMessagesAsked);
+function readCapacity(requested: unknown): number {
+  if (typeof requested !== 'number' || !Number.isFinite(requested)) throw mismatch('buffer_size must be a number');
+  return Math.min(Math.max(Math.floor(requested), 1), LIMITS.channelMessagesAsked);
 }

@@ -42,8 +42,8 @@ export class ChannelPool implements SharedPool {
     this.#bounds = bounds;
     this.#held = new HighWater(
       bounds.bytes,
-      () => this.#holdBack(),
-      () => this.#goOn(),
+      () => this.#pauseWriters(),
+      () => this.#resumeWriters(),
     );
   }
 
@@ -136,16 +136,16 @@ export class ChannelPool implements SharedPool {
     return created;
   }
 
-  #holdBack(): void {
-    for (const channel of this.#channels) channel.holdBack();
+  #pauseWriters(): void {
+    for (const channel of this.#channels) channel.pauseIfFull();
   }
 
   /** Resumes writers in turn. A channel that resumes becomes the last one of the next round. */
-  #goOn(): void {
+  #resumeWriters(): void {
     const round = [...this.#channels];
     for (const channel of round) {
       if (this.full) return;
-      if (!channel.goOn()) continue;
+      if (!channel.resumeIfFree()) continue;
       this.#channels.delete(channel);
       this.#channels.add(channel);
     }

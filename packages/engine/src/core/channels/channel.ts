@@ -165,7 +165,7 @@ export class Channel implements MessageWriter {
     this.#writerState = 'open';
     this.#writer = writer;
     this.#context.writerAttached(this);
-    this.holdBack();
+    this.pauseIfFull();
     return true;
   }
 
@@ -174,17 +174,17 @@ export class Channel implements MessageWriter {
     this.#context.passed(message.data.length);
     if (this.size === 0 && this.#reader?.ready === true) {
       this.#reader.deliver(message);
-      if (this.#context.full) this.holdBack();
+      if (this.#context.full) this.pauseIfFull();
       return;
     }
     const { data, binary } = message;
     this.#messages.push({ data: inOwnMemory(data), binary });
     this.#hold(data.length + MESSAGE_BYTES);
-    this.holdBack();
+    this.pauseIfFull();
   }
 
   /** Pauses the writer when the channel, or all channels that share its bound, are full. */
-  holdBack(): void {
+  pauseIfFull(): void {
     if (this.#pausedSince !== undefined || this.#writer === undefined || !(this.#full || this.#crowded)) return;
     this.#pausedSince = this.#context.monotonic();
     this.#writer.pause();
@@ -192,7 +192,7 @@ export class Channel implements MessageWriter {
   }
 
   /** Resumes the writer when half of the channel is free and the shared bound is not reached. Returns whether it did. */
-  goOn(): boolean {
+  resumeIfFree(): boolean {
     if (this.#pausedSince === undefined || !this.#emptied || this.#crowded) return false;
     this.#pausedSince = undefined;
     if (!this.#waitsForTurn) this.#writer?.resume();
@@ -261,7 +261,7 @@ export class Channel implements MessageWriter {
     const delivered = this.#head !== head;
     this.#trim();
     if (this.size === 0 && this.#writerState === 'closed' && this.#reader !== undefined) this.end(this.#lost ? 'writerLost' : 'done');
-    else this.goOn();
+    else this.resumeIfFree();
     return delivered;
   }
 

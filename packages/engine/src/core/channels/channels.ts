@@ -111,7 +111,7 @@ export class Channels implements ChannelTable {
       protocol: request.protocols[0],
       bulk: true,
       open: (connection) => {
-        const socket = new (direction === 'read' ? ReaderSocket : WriterSocket)(channel, connection, () => this.#socketGone());
+        const socket = new (direction === 'read' ? ReaderSocket : WriterSocket)(channel, connection, () => this.#onSocketClosed());
         if (!socket.attach()) return refuseTaken(connection);
         this.#sockets++;
         return socket;
@@ -123,7 +123,7 @@ export class Channels implements ChannelTable {
    * Removes the channels of a disconnected worker that no endpoint has ever used. The others stay: their endpoints are sockets of their
    * own, perhaps of other workers, and written messages may still be read.
    */
-  ownerGone(workerId: string): void {
+  ownerDisconnected(workerId: string): void {
     for (const pool of [this.#ofWorkers, this.#ofSessions])
       for (const channel of pool.ownedBy(workerId)) if (!channel.used) channel.end('readerGone');
   }
@@ -186,7 +186,7 @@ export class Channels implements ChannelTable {
     return owner.access === undefined ? this.#ofWorkers : this.#ofSessions;
   }
 
-  #socketGone(): void {
+  #onSocketClosed(): void {
     this.#sockets--;
     if (this.#sockets === 0) this.#allClosed?.();
   }

@@ -43,8 +43,8 @@ export class OwnerShare implements ChannelContext {
     this.#bounds = bounds;
     this.#held = new HighWater(
       bounds.bytes,
-      () => this.#holdBack(),
-      () => this.#goOn(),
+      () => this.#pauseWriters(),
+      () => this.#resumeWriters(),
     );
     this.#turns = new MessageTurns(
       bounds.unfinished,
@@ -118,12 +118,12 @@ export class OwnerShare implements ChannelContext {
     this.#leave();
   }
 
-  #holdBack(): void {
-    for (const channel of this.#channels) channel.holdBack();
+  #pauseWriters(): void {
+    for (const channel of this.#channels) channel.pauseIfFull();
   }
 
-  #goOn(): void {
-    this.#inTurn((channel) => !this.full && channel.goOn());
+  #resumeWriters(): void {
+    this.#inTurn((channel) => !this.full && channel.resumeIfFree());
   }
 
   /** Lets refused readers take more. It runs once for all sockets that have sent something in one turn of the event loop. */

@@ -11,7 +11,7 @@ const DONE: ReadonlySet<number> = new Set([1000, 1005]);
 export class ReaderSocket implements ConnectionOwner, ChannelReader {
   readonly #channel: Channel;
   readonly #connection: Connection;
-  readonly #gone: () => void;
+  readonly #onClosed: () => void;
   readonly #sent = () => {
     if (this.#connected) this.#count(this.#connection.buffered);
   };
@@ -19,10 +19,10 @@ export class ReaderSocket implements ConnectionOwner, ChannelReader {
   #counted = 0;
   #connected = true;
 
-  constructor(channel: Channel, connection: Connection, gone: () => void) {
+  constructor(channel: Channel, connection: Connection, onClosed: () => void) {
     this.#channel = channel;
     this.#connection = connection;
-    this.#gone = gone;
+    this.#onClosed = onClosed;
   }
 
   /** Connects the reader. Returns false when the channel has had a reader, or has ended. */
@@ -62,7 +62,7 @@ export class ReaderSocket implements ConnectionOwner, ChannelReader {
   onDisconnect(): void {
     this.#connected = false;
     this.#count(0);
-    this.#gone();
+    this.#onClosed();
   }
 
   #count(buffered: number): void {
@@ -77,12 +77,12 @@ export class ReaderSocket implements ConnectionOwner, ChannelReader {
 export class WriterSocket implements ConnectionOwner, ChannelWriter {
   readonly #channel: Channel;
   readonly #connection: Connection;
-  readonly #gone: () => void;
+  readonly #onClosed: () => void;
 
-  constructor(channel: Channel, connection: Connection, gone: () => void) {
+  constructor(channel: Channel, connection: Connection, onClosed: () => void) {
     this.#channel = channel;
     this.#connection = connection;
-    this.#gone = gone;
+    this.#onClosed = onClosed;
   }
 
   /** Connects the writer. Returns false when the channel has had a writer, or has ended. */
@@ -123,7 +123,7 @@ export class WriterSocket implements ConnectionOwner, ChannelWriter {
   }
 
   onDisconnect(): void {
-    this.#gone();
+    this.#onClosed();
   }
 }
 

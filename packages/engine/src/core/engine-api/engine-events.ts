@@ -54,7 +54,7 @@ export class EngineEvents {
       return;
     }
     if (event === 'worker_disconnected') this.#again.delete(workerId);
-    this.#tell(event, workerId);
+    this.#report(event, workerId);
   }
 
   close(): void {
@@ -83,7 +83,7 @@ export class EngineEvents {
       return;
     }
     this.#announced.add(workerId);
-    this.#tell('worker_metadata_updated', workerId);
+    this.#report('worker_metadata_updated', workerId);
     this.#announcedTimer ??= setTimeout(() => this.#announceAgain(), DEBOUNCE_MS).unref();
   }
 
@@ -95,7 +95,7 @@ export class EngineEvents {
     for (const workerId of again) this.#workerAnnounced(workerId);
   }
 
-  #tell(event: WorkersEvent, workerId: string): void {
+  #report(event: WorkersEvent, workerId: string): void {
     if (this.#workers.empty) return;
     const payload = JsonPayload.ofValue({ event, worker_id: workerId });
     this.#workers.publish(() => payload);

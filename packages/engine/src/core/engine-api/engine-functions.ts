@@ -108,14 +108,14 @@ function registerFunctionFunctions({ introspection }: EngineFunctionDeps, add: A
       throw new RivuletError('INVALID_ARGUMENTS', 'give either function_id or function_ids');
     }
     const namespace = stringField(input, 'namespace');
-    const knows = (each: string) => visibility.knows(each, namespace ?? DEFAULT_NAMESPACE);
-    if (id !== undefined && !knows(id)) throw new RivuletError('FORBIDDEN', forbiddenText(id));
+    const shows = (each: string) => visibility.showsFunction(each, namespace ?? DEFAULT_NAMESPACE);
+    if (id !== undefined && !shows(id)) throw new RivuletError('FORBIDDEN', forbiddenText(id));
     if (id !== undefined) return found(introspection.functionDetail(id, visibility, namespace), 'function');
     if (!Array.isArray(ids) || ids.length > INFO_BATCH || !ids.every((each) => typeof each === 'string')) {
       throw new RivuletError('INVALID_ARGUMENTS', `function_ids must be an array of at most ${INFO_BATCH} strings`);
     }
     const details = (ids as string[]).map((each) =>
-      knows(each)
+      shows(each)
         ? (introspection.functionDetail(each, visibility, namespace) ?? { function_id: each, error: 'not_found' })
         : { function_id: each, error: 'forbidden' },
     );

@@ -63,7 +63,7 @@ export class EventFeed implements TriggerProvider {
     const { id, workerId, type } = binding;
     const others = this.#ofWorker.get(workerId) ?? new Set();
     if (workerId !== undefined && others.size >= LIMITS.engineTriggersPerWorker) {
-      const text = `a connection has at most ${LIMITS.engineTriggersPerWorker} triggers of type ${type}; let one function tell others`;
+      const text = `a connection has at most ${LIMITS.engineTriggersPerWorker} triggers of type ${type}; let one function notify the others`;
       throw new RivuletError('trigger_registration_failed', text);
     }
     const watcher = { binding, next: this.#end, running: false };
@@ -87,7 +87,7 @@ export class EventFeed implements TriggerProvider {
     if (this.#events.length > this.#options.kept) this.#events.shift();
     this.#end++;
     for (const workerId of this.#ofWorker.keys()) this.#due.add(workerId);
-    this.#goOn();
+    this.#schedule();
   }
 
   /** Removes all bindings and events. */
@@ -98,7 +98,7 @@ export class EventFeed implements TriggerProvider {
     this.#events = [];
   }
 
-  #goOn(): void {
+  #schedule(): void {
     if (this.#due.size === 0 || this.#turn !== undefined) return;
     const take = () => this.#takeTurn();
     this.#turn = this.#pauseMs < LONG_MS ? setImmediate(take) : setTimeout(take, this.#pauseMs).unref();
@@ -109,7 +109,7 @@ export class EventFeed implements TriggerProvider {
     const begin = performance.now();
     this.#fireSome();
     this.#pauseMs = performance.now() - begin;
-    this.#goOn();
+    this.#schedule();
   }
 
   #fireSome(): void {
@@ -139,7 +139,7 @@ export class EventFeed implements TriggerProvider {
     }
     if (watcher.next >= this.#end || this.#watchers.get(binding.id) !== watcher) return;
     this.#due.add(binding.workerId);
-    this.#goOn();
+    this.#schedule();
   }
 
   #skip(watcher: Watcher, to: number): void {

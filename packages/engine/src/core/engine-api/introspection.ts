@@ -11,19 +11,19 @@ export type Row = Readonly<Record<string, unknown>>;
 
 /** Functions and bindings that a caller may see. */
 export interface Visibility {
-  readonly knows: (functionId: string, namespace: string) => boolean;
-  readonly sees: (binding: TriggerBinding) => boolean;
+  readonly showsFunction: (functionId: string, namespace: string) => boolean;
+  readonly showsBinding: (binding: TriggerBinding) => boolean;
 }
 
-const EVERYTHING: Visibility = { knows: () => true, sees: () => true };
+const EVERYTHING: Visibility = { showsFunction: () => true, showsBinding: () => true };
 
 /** Returns the view of a caller: the functions that it may call, and its own triggers. A trusted caller sees everything. */
 export function visibilityFor(caller: Caller | undefined): Visibility {
   const access = caller?.access;
   if (caller === undefined || access === undefined) return EVERYTHING;
   return {
-    knows: (functionId, namespace) => access.mayCall(functionId, namespace),
-    sees: (binding) => binding.workerId === caller.workerId,
+    showsFunction: (functionId, namespace) => access.mayCall(functionId, namespace),
+    showsBinding: (binding) => binding.workerId === caller.workerId,
   };
 }
 
@@ -41,7 +41,7 @@ export class Introspection {
   functions(includeInternal: boolean, visibility: Visibility = EVERYTHING): Row[] {
     return this.#fabric.functions
       .list()
-      .filter((entry) => visibility.knows(entry.id, namespaceOf(entry)))
+      .filter((entry) => visibility.showsFunction(entry.id, namespaceOf(entry)))
       .filter((entry) => includeInternal || !isInternal(entry))
       .map((entry) => this.#functionRow(entry));
   }
@@ -53,7 +53,7 @@ export class Introspection {
   functionDetail(id: string, visibility: Visibility, namespace?: string): Row | undefined {
     const { functions } = this.#fabric;
     const entry = functions.builtin(id) ?? functions.find(id, namespace) ?? this.#elsewhere(id, namespace);
-    if (entry === undefined || !visibility.knows(id, namespaceOf(entry))) return undefined;
+    if (entry === undefined || !visibility.showsFunction(id, namespaceOf(entry))) return undefined;
     const bound = (row: Row) => row.function_id === id && row.namespace === namespaceOf(entry);
     return {
       ...this.#functionRow(entry),
@@ -102,14 +102,14 @@ export class Introspection {
     return this.#fabric.triggers
       .bindings()
       .filter(isWanted)
-      .filter(visibility.sees)
+      .filter(visibility.showsBinding)
       .filter((binding) => includeInternal || !(binding.functionId.startsWith('engine::') || binding.type.startsWith('engine::')))
       .map((binding) => this.#bindingRow(binding));
   }
 
   binding(id: string, visibility: Visibility = EVERYTHING): Row | undefined {
     const binding = this.#fabric.triggers.binding(id);
-    if (binding === undefined || !visibility.sees(binding)) return undefined;
+    if (binding === undefined || !visibility.showsBinding(binding)) return undefined;
     return {
       ...this.#bindingRow(binding),
       metadata: binding.metadata ?? null,
@@ -194,7 +194,7 @@ function nameKey({ namespace, announcement, workerId }: WorkerSession): string {
 /** Returns the row of a worker. `instances`: count of connected workers with its namespace and name. */
 function workerRow(session: WorkerSession, visibility: Visibility, instances: number): Row {
   const { announcement } = session;
-  const functions = session.functionIds.filter((id) => visibility.knows(id, session.namespace));
+  const functions = session.functionIds.filter((id) => visibility.showsFunction(id, session.namespace));
   return {
     id: session.workerId,
     name: announcement?.name ?? null,

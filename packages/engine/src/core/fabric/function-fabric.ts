@@ -126,7 +126,7 @@ export class FunctionFabric implements Fabric {
         deciding: guest !== true,
         from: 'trigger' as const,
       };
-      const answer = await this.#ask(call, deadline);
+      const answer = await this.#callWithin(call, deadline);
       if (answer.kind === 'timeout') return answer;
       if (answer.kind === 'error') {
         this.#warnOf(binding, 'condition_failed', { trigger: binding.id, function: condition, code: answer.error.code });
@@ -144,7 +144,7 @@ export class FunctionFabric implements Fabric {
       deciding: decides(binding),
       from: 'trigger' as const,
     };
-    const outcome = await this.#ask(call, deadline);
+    const outcome = await this.#callWithin(call, deadline);
     if (outcome.kind === 'error') {
       const { code } = outcome.error;
       this.#warnOf(binding, 'trigger_function_failed', { trigger: binding.id, type: binding.type, function: functionId, code });
@@ -162,7 +162,7 @@ export class FunctionFabric implements Fabric {
     lines[event].add((times) => this.#logger.warn(event, { ...fields, times }));
   }
 
-  #ask(call: Call, deadline: number | undefined): Promise<Outcome | { readonly kind: 'timeout' }> {
+  #callWithin(call: Call, deadline: number | undefined): Promise<Outcome | { readonly kind: 'timeout' }> {
     if (deadline !== undefined) return this.request(call, Math.max(1, deadline - performance.now()));
     return new Promise((resolve) => {
       this.invoke(call, resolve);

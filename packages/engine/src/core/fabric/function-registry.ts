@@ -83,8 +83,8 @@ export class FunctionRegistry {
   register(registration: Registration): 'registered' | 'took_over' | 'shadows' {
     const { id, namespace, owner, guest } = registration;
     if (id.startsWith('engine::') || this.#builtins.has(id)) return 'shadows';
-    const held = guest ? [] : (this.#functions.get(id, namespace) ?? []);
-    for (const other of held) if (other.guest) other.owner.displaced(id);
+    const current = guest ? [] : (this.#functions.get(id, namespace) ?? []);
+    for (const other of current) if (other.guest) other.owner.displaced(id);
     const before = this.#functions.get(id, namespace);
     const others = before?.filter((other) => other.owner !== owner && (guest || !other.guest)) ?? [];
     const server = before?.at(-1)?.owner;

@@ -7,7 +7,7 @@ export interface Expiring {
   expire(): void;
 }
 
-const LOOK_MS = 500;
+const CHECK_MS = 500;
 const WARN_MS = 30_000;
 
 interface Watched {
@@ -37,8 +37,8 @@ export class ExpiryWatch {
       return;
     }
     this.#watched.set(who, { atMs, warned: false });
-    this.#timer ??= setInterval(() => this.look(), LOOK_MS).unref();
-    this.#lookAt(who, this.#clock.now());
+    this.#timer ??= setInterval(() => this.checkAll(), CHECK_MS).unref();
+    this.#check(who, this.#clock.now());
   }
 
   delete(who: Expiring): void {
@@ -47,12 +47,12 @@ export class ExpiryWatch {
     this.#timer = undefined;
   }
 
-  look(): void {
+  checkAll(): void {
     const now = this.#clock.now();
-    for (const who of Array.from(this.#watched.keys())) this.#lookAt(who, now);
+    for (const who of Array.from(this.#watched.keys())) this.#check(who, now);
   }
 
-  #lookAt(who: Expiring, now: number): void {
+  #check(who: Expiring, now: number): void {
     const watched = this.#watched.get(who);
     if (watched === undefined) return;
     if (now >= watched.atMs) {

@@ -14,7 +14,7 @@ export class LaneQueue implements EventQueue {
   /** Running lanes, with the firings that wait behind in each. */
   readonly #lanes = new Map<string, Firing[]>();
   /** Lanes that wait for capacity, in the order of their turn. None is empty. */
-  readonly #held = new Map<string, Firing[]>();
+  readonly #waitingLanes = new Map<string, Firing[]>();
   /** Firings that have not started, oldest first. */
   readonly #waiting = new Set<Firing>();
   readonly #scheduler: FiringScheduler;
@@ -38,7 +38,7 @@ export class LaneQueue implements EventQueue {
     if (this.#closed) return;
     const firing: Firing = { lane, run, event };
     event.hold();
-    if (!this.#lanes.has(lane) && !this.#held.has(lane) && this.#hasRoom(firing)) {
+    if (!this.#lanes.has(lane) && !this.#waitingLanes.has(lane) && this.#hasCapacity(firing)) {
       this.#start(firing, []);
       return;
     }
@@ -47,7 +47,7 @@ export class LaneQueue implements EventQueue {
     this.#waitingChars += event.chars;
     event.waits(this);
     const queue = this.#queueOf(lane);
-    if (queue === undefined) this.#held.set(lane, [firing]);
+    if (queue === undefined) this.#waitingLanes.set(lane, [firing]);
     else queue.push(firing);
   }
 
@@ -59,7 +59,7 @@ export class LaneQueue implements EventQueue {
     // The oldest firing of all is also the oldest of its lane.
     const queue = this.#queueOf(oldest.lane);
     queue?.shift();
-    if (queue?.length === 0) this.#held.delete(oldest.lane);
+    if (queue?.length === 0) this.#waitingLanes.delete(oldest.lane);
     this.drop();
   }
 
@@ -76,7 +76,7 @@ export class LaneQueue implements EventQueue {
       this.#forget(firing);
       firing.event.release();
     }
-    this.#held.clear();
+    this.#waitingLanes.clear();
     for (const lane of this.#lanes.values()) lane.length = 0;
   }
 
@@ -95,24 +95,24 @@ export class LaneQueue implements EventQueue {
       event.release();
       this.#lanes.delete(lane);
       // The lane goes behind the lanes that wait longer.
-      if (queue.length > 0) this.#held.set(lane, queue);
-      this.#startHeld();
+      if (queue.length > 0) this.#waitingLanes.set(lane, queue);
+      this.#startWaiting();
     }
   }
 
-  #startHeld(): void {
-    for (const [lane, queue] of this.#held) {
+  #startWaiting(): void {
+    for (const [lane, queue] of this.#waitingLanes) {
       const first = queue[0];
-      if (first === undefined || !this.#hasRoom(first)) return;
+      if (first === undefined || !this.#hasCapacity(first)) return;
       queue.shift();
-      this.#held.delete(lane);
+      this.#waitingLanes.delete(lane);
       this.#forget(first);
       this.#start(first, queue);
     }
   }
 
   /** Returns whether a firing may run now. One firing may always run. */
-  #hasRoom({ event }: Firing): boolean {
+  #hasCapacity({ event }: Firing): boolean {
     if (this.#lanes.size === 0) return true;
     return this.#lanes.size < LIMITS.pendingPerTrigger && this.#runningChars + event.chars <= LIMITS.pendingTriggerChars;
   }
@@ -128,7 +128,7 @@ export class LaneQueue implements EventQueue {
   }
 
   #queueOf(lane: string): Firing[] | undefined {
-    return this.#lanes.get(lane) ?? this.#held.get(lane);
+    return this.#lanes.get(lane) ?? this.#waitingLanes.get(lane);
   }
 }
 

@@ -24,7 +24,7 @@ const ANNOUNCEMENT = 'engine::workers::register';
  */
 export class NamespaceHold {
   readonly #session: HoldingSession;
-  #held: { readonly message: WorkerMessage; readonly chars: number }[] = [];
+  #waiting: { readonly message: WorkerMessage; readonly chars: number }[] = [];
   #chars = 0;
   #timer: NodeJS.Timeout | undefined;
   #settled = false;
@@ -42,13 +42,16 @@ export class NamespaceHold {
       return this.#session.handle(message, chars);
     }
     // A call waits only for registrations that came before it.
-    if (message.type === 'invokefunction' && this.#held.length === 0) return this.#session.handle(message, chars);
-    if (this.#held.length >= LIMITS.namespaceHeldFrames || (this.#held.length > 0 && this.#chars + chars > LIMITS.namespaceHeldChars)) {
+    if (message.type === 'invokefunction' && this.#waiting.length === 0) return this.#session.handle(message, chars);
+    if (
+      this.#waiting.length >= LIMITS.namespaceHeldFrames ||
+      (this.#waiting.length > 0 && this.#chars + chars > LIMITS.namespaceHeldChars)
+    ) {
       this.#session.full();
       this.settle(DEFAULT_NAMESPACE);
       return this.#session.handle(message, chars);
     }
-    this.#held.push({ message, chars });
+    this.#waiting.push({ message, chars });
     this.#chars += chars;
     this.#timer ??= setTimeout(() => this.settle(DEFAULT_NAMESPACE), LIMITS.namespaceGraceMs).unref();
   }
@@ -59,9 +62,9 @@ export class NamespaceHold {
     this.#session.settle(namespace);
     this.#settled = true;
     clearTimeout(this.#timer);
-    const held = this.#held;
-    this.#held = [];
-    for (const { message, chars } of held) if (!this.#closed) this.#session.handle(message, chars);
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { message, chars } of waiting) if (!this.#closed) this.#session.handle(message, chars);
   }
 
   /** Drops the frames that wait, because the session has ended. */
@@ -69,7 +72,7 @@ export class NamespaceHold {
     this.#closed = true;
     this.#settled = true;
     clearTimeout(this.#timer);
-    this.#held = [];
+    this.#waiting = [];
   }
 }
 

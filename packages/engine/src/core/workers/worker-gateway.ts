@@ -186,7 +186,7 @@ export class WorkerGateway {
       protocol: protocols[0],
       open: (connection) => {
         const meter = this.#limits.meter(admission?.access.grant.identity, remoteAddress);
-        const session: WorkerSession = new WorkerSession(this.#context, connection, () => this.#gone(session), admission, meter);
+        const session: WorkerSession = new WorkerSession(this.#context, connection, () => this.#onSessionEnded(session), admission, meter);
         this.#sessions.add(session);
         session.begin();
         // An operator withdrew the access while the auth function decided.
@@ -218,7 +218,7 @@ export class WorkerGateway {
     return false;
   }
 
-  #gone(session: WorkerSession): void {
+  #onSessionEnded(session: WorkerSession): void {
     this.#sessions.delete(session);
     if (this.#sessions.size === 0) this.#waiting?.();
   }

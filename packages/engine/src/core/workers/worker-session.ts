@@ -388,7 +388,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     this.#dispatched.fail();
     this.#requested.forget();
     this.#registrations.dropTriggers();
-    this.#context.channels.ownerGone(this.workerId);
+    this.#context.channels.ownerDisconnected(this.workerId);
     this.#context.workers.remove(this);
     this.#requested.endDrain();
   }

@@ -64,7 +64,7 @@ const TRUSTED_SERVES = 'a worker of a trusted listener serves the id';
 const ANOTHER_USER = 'a session of another identity has registered the id';
 const WRONG_TYPE = 'triggers of its type may not be registered';
 /** Prefixes of the functions of streams and state. A worker that serves `stream::get(s)` owns the stream `s`. */
-const ENGINE_ROOMS = ['stream::', 'state::'];
+const DATA_PREFIXES = ['stream::', 'state::'];
 
 /**
  * The registrations of one guest.
@@ -174,7 +174,7 @@ export class GuestRegistrations {
     if (!isRegistryId(id)) return 'the id is too long with its prefix';
     if (!access.grant.allowedFunctions.has(id)) {
       if (guards.has(id) || this.#decidesJoins(id)) return 'the function decides who gets in';
-      if (ENGINE_ROOMS.some((room) => id.startsWith(room))) return 'the function would serve a stream or state of everybody';
+      if (DATA_PREFIXES.some((prefix) => id.startsWith(prefix))) return 'the function would serve a stream or state of everybody';
     }
     const owners = fabric.functions.owners(id);
     if (owners.some((workerId) => isTrusted(workerId))) return TRUSTED_SERVES;

@@ -3,7 +3,7 @@ import { LIMITS, parseJson, type WorkerMessage } from '@rivulet/protocol';
 /** Length in UTF-16 code units from which on a frame waits as text. Its parsed values may take twenty times as much memory. */
 const LONG_FRAME_UNITS = 1_024;
 
-interface Held {
+interface PausedFrame {
   readonly message: WorkerMessage | string;
   readonly units: number;
 }
@@ -20,7 +20,7 @@ export class PausedFrameQueue {
   readonly #handle: (message: WorkerMessage, units: number) => Promise<void> | undefined;
   readonly #onFull: () => void;
   readonly #onFailed: (error: unknown) => void;
-  #held: Held[] = [];
+  #paused: PausedFrame[] = [];
   #units = 0;
   #pending = false;
   #closed = false;
@@ -48,18 +48,18 @@ export class PausedFrameQueue {
       this.#run(message, units);
       return;
     }
-    if (this.#held.length >= LIMITS.heldFrames || (this.#held.length > 0 && this.#units + units > LIMITS.heldFrameChars)) {
+    if (this.#paused.length >= LIMITS.heldFrames || (this.#paused.length > 0 && this.#units + units > LIMITS.heldFrameChars)) {
       this.#onFull();
       return;
     }
-    this.#held.push({ message: units > LONG_FRAME_UNITS ? JSON.stringify(message) : message, units });
+    this.#paused.push({ message: units > LONG_FRAME_UNITS ? JSON.stringify(message) : message, units });
     this.#units += units;
   }
 
   /** Drops the frames that wait and handles nothing more. */
   close(): void {
     this.#closed = true;
-    this.#held = [];
+    this.#paused = [];
   }
 
   #run(message: WorkerMessage, units: number): void {
@@ -67,21 +67,21 @@ export class PausedFrameQueue {
     if (deciding === undefined) return;
     this.#pending = true;
     deciding
-      .then(() => this.#goOn())
+      .then(() => this.#resume())
       .catch((error: unknown) => {
         this.close();
         this.#onFailed(error);
       });
   }
 
-  #goOn(): void {
+  #resume(): void {
     this.#pending = false;
     let taken = 0;
-    while (!this.#pending && !this.#closed && taken < this.#held.length) {
-      const { message, units } = this.#held[taken++] as Held;
+    while (!this.#pending && !this.#closed && taken < this.#paused.length) {
+      const { message, units } = this.#paused[taken++] as PausedFrame;
       this.#units -= units;
       this.#run(typeof message === 'string' ? (parseJson(message) as WorkerMessage) : message, units);
     }
-    this.#held.splice(0, taken);
+    this.#paused.splice(0, taken);
   }
 }

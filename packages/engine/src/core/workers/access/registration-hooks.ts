@@ -38,7 +38,7 @@ export class RegistrationHooks {
   onFunction(message: RegisterFunction, context: unknown): Promise<HookOutcome<RegisterFunction>> | undefined {
     const { id, description, metadata } = message;
     const input = { function_id: id, description, metadata, context };
-    return this.#ask(this.#rbac.onFunctionRegistration, input, (result) => ({
+    return this.#callHook(this.#rbac.onFunctionRegistration, input, (result) => ({
       ...message,
       id: changedId(result, 'function_id', id),
       description: changedText(result, 'description') ?? description,
@@ -49,7 +49,7 @@ export class RegistrationHooks {
   onTriggerType(message: RegisterTriggerType, context: unknown): Promise<HookOutcome<RegisterTriggerType>> | undefined {
     const { id, description } = message;
     const input = { trigger_type_id: id, description, context };
-    return this.#ask(this.#rbac.onTriggerTypeRegistration, input, (result) => ({
+    return this.#callHook(this.#rbac.onTriggerTypeRegistration, input, (result) => ({
       ...message,
       id: changedId(result, 'trigger_type_id', id),
       description: changedText(result, 'description') ?? description,
@@ -59,7 +59,7 @@ export class RegistrationHooks {
   onTrigger(message: RegisterTrigger, context: unknown): Promise<HookOutcome<RegisterTrigger>> | undefined {
     const { id, trigger_type, function_id, config, metadata } = message;
     const input = { trigger_id: id, trigger_type, function_id, config, ...(metadata === undefined ? {} : { metadata }), context };
-    return this.#ask(this.#rbac.onTriggerRegistration, input, (result) => ({
+    return this.#callHook(this.#rbac.onTriggerRegistration, input, (result) => ({
       ...message,
       id: changedId(result, 'trigger_id', id),
       trigger_type: changedId(result, 'trigger_type', trigger_type),
@@ -68,7 +68,7 @@ export class RegistrationHooks {
     }));
   }
 
-  #ask<Message>(
+  #callHook<Message>(
     functionId: string | undefined,
     input: JsonObject,
     apply: (result: JsonObject) => Message,

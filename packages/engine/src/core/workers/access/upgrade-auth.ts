@@ -34,12 +34,14 @@ export class UpgradeAuth {
   async decide(request: UpgradeRequest): Promise<UpgradeDecision> {
     const { authFunction: functionId } = this.#rbac;
     if (functionId === undefined) return { kind: 'granted', grant: OPEN_GRANT };
-    const asked = await this.#questions.ask(request, credentialDigest(request), (memory) => this.#ask(functionId, request, memory));
-    if (asked.kind === 'answered') return asked.answer;
-    return { kind: 'refused', status: asked.kind === 'refused' ? 401 : 503 };
+    const decision = await this.#questions.ask(request, credentialDigest(request), (memory) =>
+      this.#callAuthFunction(functionId, request, memory),
+    );
+    if (decision.kind === 'answered') return decision.answer;
+    return { kind: 'refused', status: decision.kind === 'refused' ? 401 : 503 };
   }
 
-  async #ask(functionId: string, request: UpgradeRequest, memory: CredentialMemory): Promise<UpgradeDecision> {
+  async #callAuthFunction(functionId: string, request: UpgradeRequest, memory: CredentialMemory): Promise<UpgradeDecision> {
     const payload = JsonPayload.ofValue({
       headers: headersForAuth(request, this.#allowedOrigins),
       query_params: decodeQuery(request.rawQuery),
