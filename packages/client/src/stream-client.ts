@@ -180,7 +180,7 @@ export class StreamClient {
       (token) => {
         this.#token = token;
       },
-      (cause) => this.#report(new StreamError('TOKEN_FAILED', 'there was no token to connect with', { cause })),
+      (cause) => this.#report(new StreamError('TOKEN_FAILED', 'getToken failed', { cause })),
     );
   }
 

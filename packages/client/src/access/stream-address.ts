@@ -20,7 +20,7 @@ export function readAddress(text: string, insecure: boolean): URL {
   if (url.protocol !== 'wss:' && url.protocol !== 'ws:')
     throw new StreamError('INVALID_URL', 'the URL of the engine must begin with wss: or ws:');
   if (url.protocol === 'ws:' && !insecure && !isLoopback(url.hostname))
-    throw new StreamError('INSECURE_URL', 'ws: can be read on the way: use wss:, or say `insecure: true`');
+    throw new StreamError('INSECURE_URL', 'ws: can be read on the way: use wss:, or set `insecure: true`');
   return url;
 }
 

@@ -206,7 +206,7 @@ export class Connection {
     };
     const current: Current = { socket: openSocket(url, events), opened: false, keepAlive: undefined, timer: undefined };
     this.#current = current;
-    current.timer = clock.setTimer(() => this.#lose(current, { code: 1006, reason: 'it did not open in time' }), connectTimeoutMs);
+    current.timer = clock.setTimer(() => this.#lose(current, { code: 1006, reason: 'the socket did not open in time' }), connectTimeoutMs);
   }
 
   #opened(current: Current): void {

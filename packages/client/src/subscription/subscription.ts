@@ -131,7 +131,7 @@ export class Subscription {
   }
 
   onUnauthorized(): void {
-    if (this.#phase.kind === 'joining') this.#refuse(new StreamError('FORBIDDEN', 'the group may not be watched'));
+    if (this.#phase.kind === 'joining') this.#refuse(new StreamError('FORBIDDEN', 'the engine refused the join'));
   }
 
   onError({ code, message }: StreamErrorFrame): void {
@@ -162,7 +162,7 @@ export class Subscription {
         if (frame.offset > phase.parts.position.offset) this.#onSequenceGap('a change came inside a sync in parts');
         return;
       case 'changes':
-        if (frame.offset > phase.to) this.#onSequenceGap('a change came before everything before it');
+        if (frame.offset > phase.to) this.#onSequenceGap('a change came before earlier ones');
         else if (frame.type !== 'event') stage(phase.staged, frame);
         return;
       case 'tail':
@@ -225,7 +225,7 @@ export class Subscription {
     // A subscription to an item gets only the changes of that item. The engine resumes from its place in the group, which may be ahead.
     const isAhead = this.target.item !== undefined && phase.kind === 'live';
     if (known === undefined || known.epoch !== epoch || (!isAhead && from > coveredOffset(batch, known.offset))) {
-      this.#onSequenceGap('what is resumed does not meet what is known');
+      this.#onSequenceGap('the server resumes from a later position');
       return;
     }
     const outdated = isOutdated(phase);
@@ -254,12 +254,12 @@ export class Subscription {
       // An item gets only its own changes, so its position is behind that of the group.
       const isMet = this.target.item !== undefined || offset <= coveredOffset(phase.batch, known.offset);
       if (epoch === known.epoch && isMet) this.#enterLive(false, phase.batch);
-      else this.#onSequenceGap('it caught up with what is not here');
+      else this.#onSequenceGap('caught_up names a later offset');
       return;
     }
     if (phase.kind !== 'changes') return;
     if (offset !== phase.to || epoch !== known.epoch) {
-      this.#onSequenceGap('it caught up with something else');
+      this.#onSequenceGap('caught_up names another offset');
       return;
     }
     const frames = [...phase.staged.values()].filter((frame) => (frame.offset ?? 0) > known.offset);
@@ -272,7 +272,7 @@ export class Subscription {
   onGap(gap: StreamGapFrame): void {
     const phase = this.#phase;
     if ('gaps' in phase) {
-      if (phase.gaps.push(gap) > MOST_EVENT_GAPS) this.#onSequenceGap('gaps do not end');
+      if (phase.gaps.push(gap) > MOST_EVENT_GAPS) this.#onSequenceGap('too many gaps');
     } else if (isJoined(phase)) this.#notifyGaps([gap]);
   }
 
