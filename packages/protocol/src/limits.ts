@@ -42,12 +42,11 @@ export const LIMITS = {
   /** The calls in flight of one guest session, and the length of their frames. */
   guestInFlightCalls: 1_024,
   guestInFlightChars: 2_097_152,
-  /**
-   * The bytes queued for one guest session above which it gets no call, above which it gets no large answer, and above which it is closed
-   * with 1013.
-   */
+  /** The bytes queued for one guest session above which it gets no call. */
   guestCallBacklogBytes: 2_097_152,
+  /** The bytes queued for one guest session, its next answer of more than 16 KiB included. Above it that answer becomes `OVERLOADED`. */
   guestAnswerBytes: 7_340_032,
+  /** The bytes queued for one guest session above which it is closed with 1013. */
   guestOutboundBytes: 8_388_608,
   /** The bytes queued for one worker connection above which it is closed with 1013. */
   workerOutboundBytes: 67_108_864,
