@@ -33,9 +33,9 @@ export class Trial {
     onChange: this.#guarded((change) => {
       assert.ok(change.offset > this.#last, 'reported twice or out of order');
       this.#last = change.offset;
-      const held = this.#derived.get(change.id);
-      if (change.type === 'create') assert.equal(held, undefined);
-      else assert.equal(change.old.text, held);
+      const before = this.#derived.get(change.id);
+      if (change.type === 'create') assert.equal(before, undefined);
+      else assert.equal(change.old.text, before);
       if (change.type === 'delete') this.#derived.delete(change.id);
       else this.#derived.set(change.id, change.data.text);
       this.#check();
@@ -80,8 +80,8 @@ export class Trial {
     assert.equal(this.#place(), this.#engine.position);
     assert.equal(show(this.#group.items.map(({ id, data }) => [id, data.text])), this.#engine.state);
     assert.equal(this.#item.item?.data.text, this.#engine.itemAt(this.#engine.position, ITEM));
-    const held = new Map(this.#group.items.map(({ id, data }) => [id, data.text]));
-    assert.deepEqual(Object.fromEntries(this.#derived), Object.fromEntries(held));
+    const shown = new Map(this.#group.items.map(({ id, data }) => [id, data.text]));
+    assert.deepEqual(Object.fromEntries(this.#derived), Object.fromEntries(shown));
     this.#checkEvents();
     void this.#client.close();
   }

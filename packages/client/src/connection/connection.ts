@@ -202,7 +202,7 @@ export class Connection {
       onActivity: () => {
         if (this.#current === current) current.keepAlive?.heard();
       },
-      onClose: (closed: Closed) => this.#gone(current, closed),
+      onClose: (closed: Closed) => this.#onClosed(current, closed),
     };
     const current: Current = { socket: openSocket(url, events), opened: false, keepAlive: undefined, timer: undefined };
     this.#current = current;
@@ -232,10 +232,10 @@ export class Connection {
   /** Ends the current socket without waiting for its close event, which may come much later or never. */
   #lose(current: Current, closed: Closed): void {
     current.socket.terminate();
-    this.#gone(current, closed);
+    this.#onClosed(current, closed);
   }
 
-  #gone(current: Current, closed: Closed): void {
+  #onClosed(current: Current, closed: Closed): void {
     if (this.#current !== current) return;
     this.#clearTimers(current);
     this.#current = undefined;

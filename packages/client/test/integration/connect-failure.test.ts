@@ -102,7 +102,7 @@ describe('C4 the client says why it can not connect', () => {
     ['the stream listener', '{"listener":"stream"}', /a stream listener is there, so the token is refused/],
     ['something else', '<html>', /nobody listens there, the path or the port is wrong/],
     ['a body that is no object', 'null', /nobody listens there/],
-  ])('a runtime that hides the cause asks what listens there: %s', async (_what, body, message) => {
+  ])('for a runtime that hides the cause the client finds out which listener is there: %s', async (_what, body, message) => {
     const error = await firstError(connect(await answering(401, body), { WebSocket: SilentSocket, runtime: { random } }));
     expect(error).toMatchObject({ code: 'CONNECT_FAILED', message: expect.stringMatching(message) });
   });

@@ -32,7 +32,7 @@ describe('a server without positions', () => {
     expect([texts(view), view.position, view.status]).toEqual([['m1:ONE', 'm3:three'], undefined, 'live']);
   });
 
-  it('is asked for everything anew after each reconnect, and may send changes before the sync', async () => {
+  it('gets a new join without a position after each reconnect, and may send changes before the sync', async () => {
     const engine = await FakeEngine.start();
     const client = await connectTo(engine);
     const log = new ViewLog();

@@ -112,7 +112,7 @@ describe('coming back', () => {
     expect([texts(view), view.position]).toEqual([['m5:five', 'm6:six'], { epoch: 'e2', offset: 3 }]);
   });
 
-  it('RV-16 a sync that is named for nobody here changes nothing; one that is counts wherever it lies', async () => {
+  it('RV-16 a sync for another subscription changes nothing; a sync for this one counts at any position', async () => {
     const { view, log, peer } = await watch();
     peer.sendRaw(sync(9, [['m1', 'other', 1]]));
     peer.send(create(4, 'm0', 'known'), create(5, 'm5', 'five'));
@@ -159,7 +159,7 @@ describe('a sync in parts', () => {
     expect([texts(view), client.counters.holes]).toEqual([['c:c', 'd:d', 'e:e', 'f:f'], 0]);
   });
 
-  it('RV-11 is asked for again when a part is missing', async () => {
+  it('RV-11 is requested again when a part is missing', async () => {
     const { view, peer, client } = await watch();
     const hole = errorOf(client, 'HOLE');
     peer.send(sync(50, [['a', 'a', 1]], { part: 0, last: false }), sync(50, [['c', 'c', 3]], { part: 2, last: true }));

@@ -8,13 +8,13 @@ import type { Chat } from '../watch.js';
 
 function start(answers: boolean) {
   const clock = new TestClock();
-  const asked: number[] = [];
+  const probes: number[] = [];
   const drops: number[] = [];
   let wake = () => {};
   const run = probeKeepAlive(
     25_000,
     () => {
-      asked.push(clock.now());
+      probes.push(clock.now());
       return answers;
     },
     (listener) => {
@@ -22,39 +22,39 @@ function start(answers: boolean) {
       return () => {};
     },
   )({ clock, ping: () => {}, drop: () => drops.push(clock.now()) });
-  return { clock, asked, drops, run, wake: () => wake() };
+  return { clock, probes, drops, run, wake: () => wake() };
 }
 
 describe('a socket that can not ping', () => {
-  it('is asked for a sign of life after silence, and dropped within 35 s of the last one', () => {
-    const { clock, asked, drops, run } = start(true);
+  it('is probed after silence, and dropped within 35 s of the last one', () => {
+    const { clock, probes, drops, run } = start(true);
     clock.pass(20_000);
     run.heard();
     clock.pass(24_999);
-    expect(asked).toEqual([]);
+    expect(probes).toEqual([]);
     clock.pass(1);
-    expect(asked).toEqual([45_000]);
+    expect(probes).toEqual([45_000]);
     clock.pass(10_000);
     expect(drops).toEqual([55_000]);
   });
 
   it('stays while it answers', () => {
-    const { clock, asked, drops, run } = start(true);
+    const { clock, probes, drops, run } = start(true);
     for (let round = 0; round < 5; round++) {
       clock.pass(26_000);
       run.heard();
     }
-    expect([asked.length, drops]).toEqual([5, []]);
+    expect([probes.length, drops]).toEqual([5, []]);
     run.stop();
     expect(clock.pending).toBe(0);
   });
 
-  it('is asked at once when the page wakes up', () => {
-    const { clock, asked, drops, wake } = start(true);
+  it('is probed at once when the page wakes up', () => {
+    const { clock, probes, drops, wake } = start(true);
     clock.pass(3_000);
     wake();
     clock.pass(10_000);
-    expect([asked, drops]).toEqual([[3_000], [13_000]]);
+    expect([probes, drops]).toEqual([[3_000], [13_000]]);
   });
 
   it('is not dropped for a silence that means nothing: the server has no answer', () => {

@@ -56,7 +56,7 @@ it.each([-5, 0, 1, Number.NaN])('C2 the pause is at least a second, with %s ms l
   expect(calls()).toBe(2);
 });
 
-it('C2 a token that did not change is not sent again, and asked for again after 5 s', async () => {
+it('C2 a token that did not change is not sent again, and requested again after 5 s', async () => {
   const { clock, sent, renewal, calls } = shortTokens((n) => (n < 3 ? 'first' : 'second'), 20_000);
   renewal.onExpiring(20_000);
   await settled();

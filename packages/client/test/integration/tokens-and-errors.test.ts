@@ -19,7 +19,7 @@ describe('tokens', () => {
     expect((await engine.peer()).url).toBe('/?token=abc');
   });
 
-  it('are asked for before each connection, and after a refusal with that reason', async () => {
+  it('are requested before each connection, and after a refusal with that reason', async () => {
     const engine = await FakeEngine.start();
     const reasons: string[] = [];
     const client = await connectTo(engine, { getToken: (reason) => Promise.resolve(`${reasons.push(reason)}`) });
@@ -35,7 +35,7 @@ describe('tokens', () => {
     expect(reasons).toEqual(['connect', 'refused', 'connect']);
   });
 
-  it('that can not be had are asked for again', async () => {
+  it('that getToken can not return are requested again', async () => {
     const engine = await FakeEngine.start();
     let times = 0;
     const getToken = () => (++times < 3 ? Promise.reject(new Error('no network')) : 'good');
@@ -60,7 +60,7 @@ describe('tokens', () => {
 });
 
 describe('a refused join', () => {
-  it('RV-13 is asked for again, and what was shown stays', async () => {
+  it('RV-13 is joined again, and its items stay', async () => {
     const engine = await FakeEngine.start();
     const client = await connectTo(engine);
     const view = client.subscribeGroup<Chat>('chat', 'r1');
@@ -82,7 +82,7 @@ describe('a refused join', () => {
     expect([view.error, texts(view)]).toEqual([undefined, ['m1:ONE']]);
   });
 
-  it('RV-14 is asked for again at once when the token was refreshed', async () => {
+  it('RV-14 is joined again at once when the token was refreshed', async () => {
     const engine = await FakeEngine.start();
     // No timer fires, so only the refreshed token can make the client join again.
     const clock = { ...SYSTEM_CLOCK, setTimer: () => undefined };
@@ -144,7 +144,7 @@ describe('a lease', () => {
 });
 
 describe('listeners', () => {
-  it('that fail stop nobody; the error is thrown where the runtime sees it', () => {
+  it('that fail stop no other listener; the runtime reports the error', () => {
     const thrown: unknown[] = [];
     vi.stubGlobal('queueMicrotask', (run: () => void) => {
       try {

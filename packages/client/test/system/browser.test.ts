@@ -12,7 +12,7 @@ declare global {
     page: typeof page;
     tap: ReturnType<typeof page.tapped>;
     view: GroupView<{ id: string; text: string }>;
-    told: string[];
+    log: string[];
     errors: string[];
   }
 }
@@ -38,13 +38,13 @@ const addScript = async (tab: Page) => {
 async function watch(tab: Page, url: string): Promise<void> {
   await addScript(tab);
   await tab.evaluate((address) => {
-    window.told = [];
+    window.log = [];
     window.tap = window.page.tapped(address, 'ann');
     window.errors = [];
     window.tap.client.onError(({ code, cause }) => window.errors.push(`${code} ${String(cause)}`));
     window.view = window.tap.client.subscribeGroup('chat', 'r1', {
-      onReset: ({ reason }) => window.told.push(`reset ${reason} ${window.view.items.map(({ data }) => data.text).join()}`),
-      onChange: ({ type, id }) => window.told.push(`${type} ${id}`),
+      onReset: ({ reason }) => window.log.push(`reset ${reason} ${window.view.items.map(({ data }) => data.text).join()}`),
+      onChange: ({ type, id }) => window.log.push(`${type} ${id}`),
     });
   }, url);
   await tab.evaluate(() => window.view.whenLive());
@@ -82,7 +82,7 @@ test('RV-4 RV-6 a page that is loaded again shows its copy at once and gets only
   await remove('r1', 'm1');
   await watch(tab, streamUrl);
   expect(await tab.evaluate(() => window.errors)).toEqual([]);
-  expect(await tab.evaluate(() => [window.told, window.tap.frames])).toEqual([
+  expect(await tab.evaluate(() => [window.log, window.tap.frames])).toEqual([
     ['reset restored m1,two,m3', 'create m4', 'delete m1'],
     ['resumed tail', 'create', 'delete'],
   ]);
@@ -116,7 +116,7 @@ test('a copy that another program has damaged is thrown away', async () => {
   await tab.reload();
   await watch(tab, streamUrl);
   expect(await tab.evaluate(() => window.errors)).toEqual(['PERSIST_FAILED Error: the record is of another layout, or damaged']);
-  expect(await tab.evaluate(() => [window.told, window.tap.frames])).toEqual([['reset first one'], ['syncing', 'sync']]);
+  expect(await tab.evaluate(() => [window.log, window.tap.frames])).toEqual([['reset first one'], ['syncing', 'sync']]);
 });
 
 test('the hooks show a group and an item, in StrictMode, with one join for all that watch the same', async () => {

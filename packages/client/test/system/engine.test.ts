@@ -185,8 +185,8 @@ it('RV-14 RV-15 a token that expires is refreshed in-band, and the view stays wh
     tokens.push(token);
     return token === 'first' ? { expires_at_ms: Date.now() + 30_200 } : {};
   });
-  let asked = 0;
-  const client = connect(streamUrl, { WebSocket, getToken: () => (++asked === 1 ? 'first' : 'second') });
+  let tokenCalls = 0;
+  const client = connect(streamUrl, { WebSocket, getToken: () => (++tokenCalls === 1 ? 'first' : 'second') });
   onTestFinished(() => client.close());
   const view = client.subscribeGroup<{ id: string; text: string }>('chat', 'r1');
   await view.whenLive();

@@ -70,14 +70,14 @@ function start(options: Partial<ConnectionOptions> = {}) {
   return { clock, sockets, socket, states, lost, texts, connection, wake: () => wake() };
 }
 
-const gone = { code: 1006, reason: '' };
+const LOST = { code: 1006, reason: '' };
 const delays = (states: readonly ConnectionState[]) => states.flatMap((state) => (state.kind === 'waiting' ? [state.delayMs] : []));
 
 describe('a connection that fails', () => {
   it('is tried again within 1 s, then at most twice as late each time, never later than 30 s', () => {
     const { clock, sockets, socket, states } = start();
     for (let n = 0; n < 8; n++) {
-      socket(n).events.onClose(gone);
+      socket(n).events.onClose(LOST);
       clock.pass(delays(states).at(-1) ?? 0);
     }
     expect(sockets).toHaveLength(9);
@@ -86,30 +86,30 @@ describe('a connection that fails', () => {
 
   it('waits any time below the bound', () => {
     const { socket, states } = start({ random: () => 0 });
-    socket(0).events.onClose(gone);
+    socket(0).events.onClose(LOST);
     expect(delays(states)).toEqual([0]);
   });
 
   it('is given up after the attempts that it has, and says so', () => {
     const { clock, socket, sockets, connection } = start({ maxAttempts: 1 });
-    socket(0).events.onClose(gone);
+    socket(0).events.onClose(LOST);
     clock.pass(1_000);
-    socket(1).events.onClose(gone);
-    expect(connection.state).toEqual({ kind: 'closed', by: 'attempts', last: gone });
+    socket(1).events.onClose(LOST);
+    expect(connection.state).toEqual({ kind: 'closed', by: 'attempts', last: LOST });
     clock.pass(100_000);
     expect(sockets).toHaveLength(2);
     expect(connection.send('x')).toBe('closed');
     expect(clock.pending).toBe(0);
   });
 
-  it('counts as failed when it does not open in 10 s; what the slow socket tells later means nothing', () => {
+  it('counts as failed when it does not open in 10 s; later events of the slow socket have no effect', () => {
     const { clock, socket, sockets, states } = start();
     clock.pass(10_000);
     expect(socket(0).terminated).toBe(true);
     clock.pass(1_000);
     socket(0).events.onOpen();
     socket(0).events.onText('late');
-    socket(0).events.onClose(gone);
+    socket(0).events.onClose(LOST);
     expect(sockets).toHaveLength(2);
     expect(states.at(-1)).toEqual({ kind: 'connecting', attempt: 1 });
   });
@@ -118,7 +118,7 @@ describe('a connection that fails', () => {
     const { socket, sockets, wake } = start();
     wake();
     expect(sockets).toHaveLength(1);
-    socket(0).events.onClose(gone);
+    socket(0).events.onClose(LOST);
     wake();
     expect(sockets).toHaveLength(2);
     socket(1).events.onOpen();
@@ -132,14 +132,14 @@ describe('a connection that opened', () => {
     const { clock, socket, states } = start();
     socket(0).events.onOpen();
     clock.pass(4_999);
-    socket(0).events.onClose(gone);
+    socket(0).events.onClose(LOST);
     clock.pass(1_000);
     socket(1).events.onOpen();
-    socket(1).events.onClose(gone);
+    socket(1).events.onClose(LOST);
     clock.pass(2_000);
     socket(2).events.onOpen();
     clock.pass(5_000);
-    socket(2).events.onClose(gone);
+    socket(2).events.onClose(LOST);
     expect(delays(states)).toEqual([999, 1_998, 999]);
   });
 
@@ -157,7 +157,7 @@ describe('a connection that opened', () => {
 });
 
 describe('what is sent', () => {
-  it('while there is no connection waits between the first words and the last, without what nobody wants any more', () => {
+  it('while there is no connection waits between the first texts and the last, without unwanted texts', () => {
     const { socket, connection } = start();
     expect(connection.send('a')).toBe('queued');
     expect(connection.send('b', () => false)).toBe('queued');
@@ -168,7 +168,7 @@ describe('what is sent', () => {
     expect(connection.queued).toBe(0);
   });
 
-  it('is refused beyond the bounds of messages and of size, for which what nobody wants does not count', () => {
+  it('is refused beyond the bounds of messages and of size, for which unwanted texts do not count', () => {
     const { connection } = start({ outbound: { messages: 2, units: 10 } });
     let wanted = true;
     expect(connection.send('12345678901')).toBe('full');
@@ -214,7 +214,7 @@ describe('closing', () => {
 
   it.each([
     ['while it connects', () => {}],
-    ['while it waits', (socket: TestSocket) => socket.events.onClose(gone)],
+    ['while it waits', (socket: TestSocket) => socket.events.onClose(LOST)],
   ])('%s leaves nothing behind', async (_when, before) => {
     const { socket, sockets, connection, clock } = start();
     before(socket(0));

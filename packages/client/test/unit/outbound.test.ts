@@ -7,8 +7,8 @@ function start(options: Partial<ConnectionOptions> = {}) {
   const connection = new Connection({
     url: 'ws://test',
     owner: { onOpen: () => {}, onFlushed: () => {}, onText: () => {}, onLost: () => {}, onState: () => {} },
-    openSocket: (_url, told) => {
-      events.push(told);
+    openSocket: (_url, socketEvents) => {
+      events.push(socketEvents);
       return { send: (text) => void sent.push(text), bufferedAmount: 0, close: () => {}, terminate: () => {} };
     },
     wakeSource: () => () => {},

@@ -24,7 +24,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: answer.map((how) => ({ do: 'answer' as const, answer: how })) },
 );
 
-it('RV-1 RV-5 RV-6 RV-7 RV-10 RV-11 RV-17 RV-33 whatever the server and the network do, a view shows a state that was, told once and in order', () => {
+it('RV-1 RV-5 RV-6 RV-7 RV-10 RV-11 RV-17 RV-33 whatever the server and the network do, a view shows a real state, and reports each change once and in order', () => {
   fc.assert(
     fc.property(fc.array(step, { minLength: 5, maxLength: 80 }), (steps) => new Trial().run([{ do: 'accept' }, ...steps])),
     { numRuns: Number(process.env.RIVULET_CLIENT_RUNS ?? 1_500) },

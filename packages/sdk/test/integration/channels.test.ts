@@ -9,7 +9,7 @@ async function pair() {
   return { executor: connectWorker(workerUrl), caller: connectWorker(workerUrl) };
 }
 
-test('a writer that is destroyed before its first write tells the reader that waits', async () => {
+test('a writer that is destroyed before its first write fails the reader that waits', async () => {
   const { workerUrl } = await startTestEngine();
   const worker = connectWorker(workerUrl);
   const { writer, reader } = await worker.createChannel();
@@ -79,8 +79,8 @@ test('a callback that throws at a text ends its channel alone; a reader that is 
 test('a writer feels a reader that leaves', async () => {
   const { caller } = await pair();
   const { writer, reader } = await caller.createChannel(1);
-  const gone = new Promise((resolve) => writer.stream.once('error', (error) => resolve((error as InvocationError).code)));
+  const code = new Promise((resolve) => writer.stream.once('error', (error) => resolve((error as InvocationError).code)));
   reader.stream.once('data', () => reader.stream.destroy());
   writer.stream.write('x');
-  expect(await gone).toBe('CHANNEL_LOST');
+  expect(await code).toBe('CHANNEL_LOST');
 });

@@ -7,7 +7,7 @@ import { type ConnectionState, type InitOptions, type InvocationError, registerW
 import { connectWorker, settled } from '../connect-worker.js';
 
 const call = { function_id: 'app::f', payload: 1 };
-const told = (error: InvocationError) => error.message;
+const messageOf = (error: InvocationError) => error.message;
 const quickly = { initialDelayMs: 1, maxDelayMs: 1 };
 
 /** Starts a server that refuses every upgrade, as a listener does whose auth function refuses. */
@@ -51,7 +51,9 @@ test('a refused connection is reported once, and a call that was not sent says s
   const { worker, warnings } = await failed(`ws://me:pass@127.0.0.1:${port}/?api_key=secret`, 3);
   const cause = `no connection to ws://127.0.0.1:${port} (Unexpected server response: 401)`;
   expect(warnings).toEqual([['NO_CONNECTION', `${cause}; it is tried again`]]);
-  expect(await worker.trigger({ ...call, timeoutMs: 1 }).catch(told)).toBe(`TIMEOUT: invocation timed out after 1ms; not sent: ${cause}`);
+  expect(await worker.trigger({ ...call, timeoutMs: 1 }).catch(messageOf)).toBe(
+    `TIMEOUT: invocation timed out after 1ms; not sent: ${cause}`,
+  );
 });
 
 test('an engine that is not there is named with the error of the system, also where its name has two addresses', async () => {
@@ -71,7 +73,7 @@ test('out of attempts, the warning and the calls that wait say why', async () =>
     onWarning: (...warning) => warnings.push(warning),
   });
   const cause = `no connection to ws://127.0.0.1:${port} (Unexpected server response: 401)`;
-  expect(await worker.trigger(call).catch(told)).toBe(`WORKER_CLOSED: no attempt to connect is left: ${cause}`);
+  expect(await worker.trigger(call).catch(messageOf)).toBe(`WORKER_CLOSED: no attempt to connect is left: ${cause}`);
   expect(warnings).toEqual([['NO_CONNECTION', cause]]);
 });
 
@@ -80,7 +82,7 @@ test('S41 ws: to another machine is reported once, and to this machine not at al
   const codesAt = async (address: string) => {
     const warnings: string[] = [];
     const worker = connectWorker(address, { reconnection: { maxRetries: 1 }, onWarning: (code) => warnings.push(code) });
-    await worker.trigger(call).catch(told);
+    await worker.trigger(call).catch(messageOf);
     return warnings;
   };
   // The text names this machine, but it looks like the address of another machine.
@@ -102,14 +104,14 @@ test('without onWarning it is written to the console', async () => {
   expect(warn).toHaveBeenCalledExactlyOnceWith('[rivulet]', 'NO_CONNECTION', expect.stringContaining('401'));
 });
 
-test('a call that was sent, and a worker that is closed before it could connect, tell nothing of a connection', async () => {
+test('a call that was sent, and a worker that is closed before it could connect, do not mention a connection', async () => {
   const { workerUrl } = await startTestEngine();
   const warnings: string[][] = [];
   const onWarning = (...warning: string[]) => warnings.push(warning);
   const worker = connectWorker(workerUrl, { onWarning });
   worker.registerFunction('app::f', () => new Promise(() => {}));
   await settled(worker);
-  expect(await worker.trigger({ ...call, timeoutMs: 50 }).catch(told)).toBe('TIMEOUT: invocation timed out after 50ms');
+  expect(await worker.trigger({ ...call, timeoutMs: 50 }).catch(messageOf)).toBe('TIMEOUT: invocation timed out after 50ms');
   await connectWorker(workerUrl, { onWarning }).close();
   expect(warnings).toEqual([]);
 });

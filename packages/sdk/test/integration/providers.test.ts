@@ -7,18 +7,18 @@ import type { ISdk, TriggerConfig } from '../../src/index.js';
 import { connectWorker, settled } from '../connect-worker.js';
 
 interface ProviderCall {
-  readonly told: string;
+  readonly step: string;
   readonly binding: TriggerConfig<{ path?: string }>;
 }
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /** Provides the trigger type `hook`. `during` runs inside each call of its handler. */
-function provide(worker: ISdk, during: (told: string) => Promise<void> = async () => {}) {
+function provide(worker: ISdk, during: (step: string) => Promise<void> = async () => {}) {
   const calls = new Inbox<ProviderCall>();
-  const note = (told: string) => async (binding: TriggerConfig<{ path?: string }>) => {
-    calls.push({ told, binding });
-    await during(told);
+  const note = (step: string) => async (binding: TriggerConfig<{ path?: string }>) => {
+    calls.push({ step, binding });
+    await during(step);
   };
   const ref = worker.registerTriggerType(
     { id: 'hook', description: '' },
@@ -27,12 +27,12 @@ function provide(worker: ISdk, during: (told: string) => Promise<void> = async (
   return {
     ref,
     calls,
-    take: (told: string) => calls.take((each) => each.told === told, `the ${told}`),
-    all: () => calls.all.map(({ told }) => told),
+    take: (step: string) => calls.take((each) => each.step === step, `the ${step}`),
+    all: () => calls.all.map(({ step }) => step),
   };
 }
 
-test('SM-3 a provider that was away hears of the ends that it missed, and of nothing that it knows', async () => {
+test('SM-3 a provider that was disconnected gets the ends that it missed, and no binding that it has', async () => {
   const { workerUrl } = await startTestEngine();
   const proxy = await HalfOpenProxy.to(workerUrl);
   const [provider, other] = [connectWorker(proxy.url, { reconnection: { initialDelayMs: 1 } }), connectWorker(workerUrl)];
@@ -59,8 +59,8 @@ test('what a provider hears of one binding comes one after another', async () =>
   const engine = await RecordingEngine.start();
   const provider = connectWorker(engine.url);
   let release = () => {};
-  const { calls, take } = provide(provider, (told) =>
-    told === 'begin' ? new Promise((resolve) => (release = resolve)) : Promise.resolve(),
+  const { calls, take } = provide(provider, (step) =>
+    step === 'begin' ? new Promise((resolve) => (release = resolve)) : Promise.resolve(),
   );
   await settled(provider);
   const frame = { id: 'b', trigger_type: 'hook', function_id: 'f', config: { n: 1 } };
@@ -73,11 +73,11 @@ test('what a provider hears of one binding comes one after another', async () =>
   expect((await take('end')).binding).toEqual({ id: 'b', function_id: 'f', config: { n: 1 } });
 });
 
-test('a binding that comes again changed ends before it begins; one that was refused, or never told, has no end', async () => {
+test('a binding that comes again changed ends before it begins; one that was refused, or never announced, has no end', async () => {
   const engine = await RecordingEngine.start();
   const provider = connectWorker(engine.url);
   let refuse = false;
-  const { calls, all } = provide(provider, (told) => (refuse && told === 'begin' ? Promise.reject(new Error('no')) : Promise.resolve()));
+  const { calls, all } = provide(provider, (step) => (refuse && step === 'begin' ? Promise.reject(new Error('no')) : Promise.resolve()));
   await settled(provider);
   const bind = (id: string, config: object) => engine.send({ type: 'registertrigger', id, trigger_type: 'hook', function_id: 'f', config });
   const unbind = (id: string) => engine.send({ type: 'unregistertrigger', id, trigger_type: 'hook' });

@@ -25,9 +25,9 @@ function warned(url: string, options: InitOptions = {}) {
 
 test('warnings that are written through a logger end on the console', async () => {
   const [info, warn] = [quietConsole('info'), quietConsole('warn')];
-  let told = 0;
+  let warningCount = 0;
   const onWarning = (code: string) => {
-    if (++told < 100) logger.warn(code);
+    if (++warningCount < 100) logger.warn(code);
   };
   const worker = connectWorker(NOWHERE, { onWarning });
   const logger = new Logger(undefined, undefined, undefined, worker);
@@ -35,23 +35,23 @@ test('warnings that are written through a logger end on the console', async () =
   logger.info('bye');
   await worker.trigger({ function_id: 'app::f', payload: 1, action }).catch(() => undefined);
   await turn();
-  expect(told).toBe(1);
+  expect(warningCount).toBe(1);
   expect(info.mock.calls).toEqual([['bye']]);
   expect(warn.mock.calls).toEqual([['WORKER_CLOSED']]);
 });
 
 test('a warning about a call that was made during a warning goes to the console, and one that rejects ends nothing', async () => {
   const warn = quietConsole('warn');
-  let told = 0;
+  let warningCount = 0;
   const onWarning = (): unknown => {
-    if (++told < 100) void worker.trigger({ function_id: 'app::alert', payload: 1, action });
+    if (++warningCount < 100) void worker.trigger({ function_id: 'app::alert', payload: 1, action });
     return Promise.reject(new Error('no'));
   };
   const worker = connectWorker(NOWHERE, { onWarning });
   await worker.close();
   void worker.trigger({ function_id: 'app::f', payload: 1, action });
   await turn();
-  expect(told).toBe(1);
+  expect(warningCount).toBe(1);
   expect(warn.mock.calls).toEqual([['[rivulet]', 'WORKER_CLOSED', 'app::alert: the worker is closed; make a new one']]);
 });
 

@@ -174,7 +174,7 @@ test('the refusal of a provider is reported to the worker that registered the tr
   expect(await warned.take(() => true, 'a warning')).toBe('trigger_registration_failed');
 });
 
-test('lists name what is registered, and onFunctionsAvailable tells of a new function until it is ended', async () => {
+test('lists name what is registered, and onFunctionsAvailable reports a new function until it is ended', async () => {
   const { executor, caller } = await pair();
   const seen = new Inbox<string[]>();
   const end = caller.onFunctionsAvailable((functions) => seen.push(functions.map(({ function_id }) => function_id)));
@@ -209,10 +209,10 @@ test('an address that is no WebSocket URL is refused at once, with what to do', 
 
 test('a listener, a warning and a void call that fail end nothing', async () => {
   const { workerUrl } = await startTestEngine();
-  const told = new Inbox<{ readonly code: string }>();
+  const warnings = new Inbox<{ readonly code: string }>();
   const worker = connectWorker(workerUrl, {
     onWarning: (code) => {
-      told.push({ code });
+      warnings.push({ code });
       throw new Error('a warning too many');
     },
   });
@@ -221,11 +221,11 @@ test('a listener, a warning and a void call that fail end nothing', async () => 
   });
   await settled(worker);
   void worker.trigger({ function_id: 'app::x', payload: 1n, action: TriggerAction.Void() });
-  await told.take(({ code }) => code === 'serialization_error', 'the void call');
+  await warnings.take(({ code }) => code === 'serialization_error', 'the void call');
   await settled(worker);
 });
 
-test('any number of drains are one, without a bound if that is asked for; close does not wait for them', async () => {
+test('any number of drains are one, without a bound if the caller wants none; close does not wait for them', async () => {
   const { workerUrl } = await startTestEngine();
   const caller = connectWorker(workerUrl);
   const begun = new Inbox<() => void>();
