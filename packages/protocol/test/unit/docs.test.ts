@@ -5,14 +5,15 @@ import { CLOSE_CODES } from '../../src/close-codes.js';
 import { ERROR_CODES } from '../../src/errors.js';
 import { LIMITS } from '../../src/limits.js';
 
-/** Returns the rows of the table with these columns. A row is the list of its trimmed cells. */
+/** Returns the rows of all tables with these columns, in order. A row is the list of its trimmed cells. */
 function tableOf(file: string, ...columns: readonly string[]): string[][] {
   const lines = readFileSync(fileURLToPath(new URL(`../../../../docs/${file}`, import.meta.url)), 'utf8').split('\n');
-  const header = lines.indexOf(`| ${columns.join(' | ')} |`);
-  if (header < 0) throw new Error(`docs/${file} has no table with the columns ${columns.join(', ')}`);
+  const header = `| ${columns.join(' | ')} |`;
   const rows: string[][] = [];
-  for (const line of lines.slice(header + 2)) {
-    if (!line.startsWith('|')) break;
+  let isInside = false;
+  for (const [index, line] of lines.entries()) {
+    isInside = line.startsWith('|') && (isInside || line === header);
+    if (!isInside || line === header || lines[index - 1] === header) continue;
     rows.push(
       line
         .slice(1, -1)
@@ -20,6 +21,7 @@ function tableOf(file: string, ...columns: readonly string[]): string[][] {
         .map((cell) => cell.trim()),
     );
   }
+  if (rows.length === 0) throw new Error(`docs/${file} has no table with the columns ${columns.join(', ')}`);
   return rows;
 }
 
@@ -63,7 +65,7 @@ describe('docs/errors.md', () => {
 });
 
 describe('docs/limits.md', () => {
-  const rows = tableOf('limits.md', 'Limit', 'Value', 'Of', 'When it is hit');
+  const rows = tableOf('limits.md', 'Limit', 'Value', 'Applies to', 'At the limit');
 
   it('has one row for every limit, in order, with its value, and no other row', () => {
     const listed = rows.map(([name, value = '']) => [name, Number(/^(\d+) [a-z]+$/.exec(value)?.[1])]);
