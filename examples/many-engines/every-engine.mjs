@@ -1,4 +1,4 @@
-// A worker at every engine: for functions that engines call, since each calls only those of workers that are connected to itself.
+// Keeps a worker at every engine. An engine calls only functions of its own workers.
 import { lookup as systemLookup } from 'node:dns/promises';
 
 const LOOK_EVERY_MS = 5_000;
@@ -7,13 +7,13 @@ const MOST_ENGINES = 100;
 /** @typedef {{ drain(): Promise<unknown> }} Worker */
 
 /**
- * Calls `connect` with the URL of each engine that `urls` stand for, once. A host name may stand for many, as that of a headless Service does: names
- * are looked up every 5 s, and a worker whose engine is no longer among them is drained. At most 100 engines.
+ * Calls `connect` once with the URL of each engine, for at most 100 engines. A host name may have several addresses, as that of a headless
+ * Service has. It looks up names every 5 s, connects to new addresses, and drains workers whose address is no longer listed.
  *
  * @param {readonly string[]} urls
  * @param {(url: string) => Worker} connect
  * @param {{ lookup?: (host: string) => Promise<readonly { address: string }[]>, everyMs?: number }} [options]
- * @returns {() => Promise<void>} drains them all
+ * @returns {() => Promise<void>} drains all workers
  */
 export function atEveryEngine(urls, connect, { lookup = lookupAll, everyMs = LOOK_EVERY_MS } = {}) {
   /** @type {Map<string, Worker>} */
@@ -36,7 +36,7 @@ export function atEveryEngine(urls, connect, { lookup = lookupAll, everyMs = LOO
       const found = await Promise.all(urls.map((url) => addressesOf(url, lookup)));
       if (!closed) become(new Set(found.flat().slice(0, MOST_ENGINES)));
     } catch (error) {
-      // That says nothing of the engines: those that are known stay.
+      // A failed lookup says nothing about the engines, so keep the known ones.
       console.log(`engines not looked up: ${error instanceof Error ? error.message : String(error)}`);
     }
     if (!closed) timer = setTimeout(() => void look(), everyMs);

@@ -1,6 +1,5 @@
-// What the Redis of a running start.mjs takes: changes a second through one engine and through two, what each costs it, and what it costs
-// to tell a change to so many engines.
-// `node examples/many-engines/measure.mjs`, with the ports of start.mjs in the environment if they are others.
+// Measures the Redis of a running start.mjs: changes a second through one engine and through two, the processor time of a change, and that
+// of its message to each engine. Run `node examples/many-engines/measure.mjs`. If start.mjs has other ports, set them in the environment.
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
@@ -37,7 +36,7 @@ async function measure(urls) {
   await Promise.all(workers.map((worker) => worker.close()));
 }
 
-/** One after another, as changes of many groups are. */
+/** Makes changes one after another, as changes of many groups are. */
 async function measureMessages(engines) {
   const subscribers = await Promise.all(Array.from({ length: engines }, () => ask('SUBSCRIBE measured')));
   const publisher = await ask('PING');
@@ -51,7 +50,7 @@ async function measureMessages(engines) {
   for (const socket of [publisher, ...subscribers]) socket.destroy();
 }
 
-/** A connection that has the answer to this command. */
+/** Resolves with a connection on which this command has been answered. */
 async function ask(command) {
   const socket = connect(Number(REDIS_PORT), '127.0.0.1');
   socket.write(`${command}\r\n`);

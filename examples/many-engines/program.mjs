@@ -1,4 +1,4 @@
-// A program that runs beside others, of which every line is shown, and can be waited for.
+// Runs a program, prints each of its lines, and lets callers wait for one of them.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -13,7 +13,7 @@ export class Program {
 
   constructor(name, command, args, env = {}) {
     this.#name = name;
-    // A group of its own: Ctrl-C in the terminal reaches start.mjs alone, which ends the others in order.
+    // A process group of its own, so that Ctrl-C reaches only start.mjs, which stops the programs in order.
     this.#child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
     this.#exited = once(this.#child, 'exit');
     this.#exited.then(
@@ -28,7 +28,7 @@ export class Program {
     return this.#child.pid !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** Resolves with the next line that fits; rejects when the program ends first, or after 15 s. */
+  /** Resolves with the next line that fits. Rejects when the program ends first, or after 15 s. */
   async until(pattern) {
     let waiting;
     let timer;
@@ -46,7 +46,7 @@ export class Program {
     }
   }
 
-  /** Resolves when it has ended. */
+  /** Resolves when the program has ended. */
   async end(signal) {
     if (!this.running) return;
     this.#child.kill(signal);

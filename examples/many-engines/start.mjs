@@ -1,4 +1,4 @@
-// Everything on this machine: a Redis, engines that share it, HAProxy in front of them, a worker. `node examples/many-engines/start.mjs`.
+// Starts a Redis, engines that share it, HAProxy and a worker on this machine: `node examples/many-engines/start.mjs`.
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -13,14 +13,14 @@ const RIVULET = join(ROOT, 'packages/engine/dist/cli/main.js');
 
 const port = (name, standard) => Number(process.env[name] ?? standard);
 const REDIS_PORT = port('REDIS_PORT', 6390);
-/** Where workers and clients go: the ports that a single engine would have. */
+/** Ports of the balancer, which are those of a single engine. */
 const BALANCER = { worker: port('WORKER_PORT', 49134), stream: port('STREAM_PORT', 3112), http: port('HTTP_PORT', 3111) };
 const ENGINES = {
   a: { worker: port('A_WORKER_PORT', 3151), stream: port('A_STREAM_PORT', 3141), http: port('A_HTTP_PORT', 3121) },
   b: { worker: port('B_WORKER_PORT', 3152), stream: port('B_STREAM_PORT', 3142), http: port('B_HTTP_PORT', 3122) },
   c: { worker: port('C_WORKER_PORT', 3153), stream: port('C_STREAM_PORT', 3143), http: port('C_HTTP_PORT', 3123) },
 };
-/** The third waits for `start c`. */
+/** The engines. The third one starts with the command `start c`. */
 const AT_FIRST = ['a', 'b'];
 
 const COMMANDS = 'commands: kill a (SIGKILL), stop a (SIGTERM), start a; the same for b and c; quit';
@@ -47,7 +47,7 @@ class Cluster {
     await Promise.all(AT_FIRST.map((name) => this.startEngine(name)));
     this.#worker = startWorker();
     const counts = this.#worker.until(/^counted: 1$/);
-    // The balancer asks for a function of the worker, so that comes first.
+    // The checks of the balancer call a function of the worker, so the worker starts first.
     await Promise.all(AT_FIRST.map((name) => this.#worker.until(new RegExp(`:${ENGINES[name].worker}/ has the functions$`))));
     this.#balancer = startBalancer();
     await counts;
@@ -79,7 +79,7 @@ function startBalancer() {
   const servers = Object.entries(ENGINES).flatMap(([name, ports]) =>
     Object.entries(ports).map(([kind, at]) => [`${name}_${kind}`.toUpperCase(), `127.0.0.1:${at}`]),
   );
-  // Debian puts it where only root looks for programs.
+  // Debian installs haproxy in a folder that is only on the path of root.
   const env = { ...portsOf(BALANCER), ...Object.fromEntries(servers), PATH: `${process.env.PATH}:/usr/sbin` };
   return new Program('haproxy', 'haproxy', ['-db', '-f', file('haproxy.cfg')], env);
 }

@@ -1,4 +1,4 @@
-// Watches the board through the balancer, and tells which engine serves it: `node examples/many-engines/watch.mjs`.
+// Watches the board through the balancer, and prints its engine: `node examples/many-engines/watch.mjs`.
 import { argv } from 'node:process';
 import { pathToFileURL } from 'node:url';
 import { connect } from '@rivulet/client';
@@ -8,7 +8,8 @@ import { WebSocket } from 'ws';
  * @param {string} url of the balancer
  * @param {string} group
  * @param {import('@rivulet/client').ViewListeners<unknown>} listeners
- * @param {(engine: string) => void} onEngine told for each connection; haproxy.cfg names the engine in a header of the upgrade
+ * @param {(engine: string) => void} onEngine called for each connection. haproxy.cfg puts the name of the engine into a header of the
+ * upgrade
  */
 export function watchBoard(url, group, listeners, onEngine) {
   class Named extends WebSocket {

@@ -1,4 +1,4 @@
-// The backend of the example: it counts, and whoever watches sees it. Which of its connections goes where, and why, is in README.md.
+// The backend of the example: it counts, and clients watch the count. README.md explains which connection goes where.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { registerWorker, stream } from '@rivulet/sdk';
@@ -8,15 +8,15 @@ const BALANCER = process.env.III_URL ?? 'ws://127.0.0.1:49134';
 const ENGINES = (process.env.ENGINES ?? BALANCER).split(',');
 const EVERY_MS = Number(process.env.EVERY_MS ?? 1_000);
 
-/** An engine that starts is to have its functions within a second or so. */
+/** A new engine should have its functions within about a second. */
 const reconnectionConfig = { initialDelayMs: 200, maxDelayMs: 2_000, backoffMultiplier: 2, maxRetries: -1 };
 
-/** What passes, or may have been carried out although nobody said so. */
+/** Codes of failures that are temporary, or after which the write may have been executed. */
 const AGAIN = new Set(['CONNECTION_LOST', 'TIMEOUT', 'ENGINE_STOPPING', 'STORE_UNAVAILABLE', 'OVERLOADED']);
-/** Well below idempotency_retention_ms: later a write that is repeated would count twice. */
+/** Well below idempotency_retention_ms, because a later repetition would count twice. */
 const AGAIN_FOR_MS = 300_000;
 
-/** @template T @param {() => Promise<T>} write the same one each time, with the same idempotency key */
+/** @template T @param {() => Promise<T>} write makes the same write each time, with the same idempotency key */
 async function untilAnswered(write) {
   for (const deadline = performance.now() + AGAIN_FOR_MS; ; await delay(200)) {
     try {
@@ -27,13 +27,13 @@ async function untilAnswered(write) {
   }
 }
 
-// Writes, and triggers of changes, are good at any engine. At one: a trigger that is bound at each of them would fire at each.
+// Writes and triggers of changes need one engine, whichever it is. A trigger that is bound at each engine would fire at each.
 const writer = registerWorker(BALANCER, { workerName: 'board-writer', reconnectionConfig });
 const board = stream(writer);
 writer.registerFunction('board::changed', ({ groupId, id, event }) => console.log(`changed: ${groupId}/${id} ${event.type}`));
 writer.registerTrigger({ type: 'stream', function_id: 'board::changed', config: { stream_name: 'board' } });
 
-// What engines call has to be at each of them.
+// Functions that engines call must be registered at each engine.
 const leave = atEveryEngine(ENGINES, (url) => {
   const worker = registerWorker(url, { workerName: 'board', reconnectionConfig, onWarning: () => {} });
   const here = stream(worker);

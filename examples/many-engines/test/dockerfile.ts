@@ -8,12 +8,12 @@ const exec = promisify(execFile);
 
 export interface Stage {
   readonly name: string;
-  /** An image, or an earlier stage. */
+  /** An image, or the name of an earlier stage. */
   readonly from: string;
   readonly steps: readonly (readonly [instruction: string, rest: string])[];
 }
 
-/** One instruction a line, as ours are written. */
+/** Parses a Dockerfile with one instruction on each line, as the one of this example. */
 export async function readDockerfile(file: string): Promise<readonly Stage[]> {
   const stages: { name: string; from: string; steps: [string, string][] }[] = [];
   for (const line of (await readFile(file, 'utf8')).split('\n')) {
@@ -29,12 +29,12 @@ export async function readDockerfile(file: string): Promise<readonly Stage[]> {
 export const valueOf = (stage: Stage, instruction: string): string | undefined =>
   stage.steps.findLast(([each]) => each === instruction)?.[1];
 
-/** The words of a CMD in exec form; anything else throws. */
+/** Returns the words of a CMD in exec form. Throws for any other form. */
 export const commandOf = (stage: Stage): readonly string[] => JSON.parse(valueOf(stage, 'CMD') ?? 'no CMD') as string[];
 
 /**
- * Makes a stage, and those that it needs, as directories of this machine: its copies, and its commands with the programs that are installed here.
- * What it can't tell is whether the images have them too.
+ * Builds a stage, and the stages that it needs, as folders of this machine. It runs their copies and commands with the installed programs.
+ * It cannot test whether the images have these programs too.
  */
 export async function makeStage(
   name: string,

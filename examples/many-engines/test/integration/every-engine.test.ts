@@ -2,7 +2,7 @@ import { Inbox } from '@rivulet/testkit/inbox';
 import { expect, test } from 'vitest';
 import { atEveryEngine } from '../../every-engine.mjs';
 
-/** A lookup that gives one answer after another, and then none for good. */
+/** Returns a lookup that gives one answer after another, and then fails. */
 function answering(...answers: readonly (readonly string[] | Error)[]) {
   const left = [...answers];
   return async (): Promise<readonly { address: string }[]> => {
@@ -22,7 +22,7 @@ function follow(...answers: readonly (readonly string[] | Error)[]) {
   return { events, leave, seen: (event: string) => events.take((each) => each === event, event) };
 }
 
-test('a worker goes to each address of a name and leaves those that are gone; a lookup that fails changes nothing', async () => {
+test('a worker goes to each address of a name and leaves removed ones; a lookup that fails changes nothing', async () => {
   const { events, leave, seen } = follow(['10.0.0.1', '10.0.0.2'], new Error('SERVFAIL'), ['10.0.0.2', 'fd00::3']);
   await seen('to ws://[fd00::3]:49134/');
   expect(events.all).toEqual([

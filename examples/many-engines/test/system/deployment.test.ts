@@ -107,7 +107,7 @@ interface Effective {
   }[];
 }
 
-/** What the engine's own command makes of the file, with these variables and no others. */
+/** Returns the result of the engine's own command for the file, with only these variables. */
 async function effective(file: string, env: Labels): Promise<(name: string) => Effective['workers'][number]['config']> {
   const run = (command: string, ...more: readonly string[]) =>
     exec(process.execPath, [CLI, command, '--config', file, ...more], { env: { ...env } });
@@ -145,7 +145,7 @@ describe('the configuration of the engines', () => {
     expect(ofCluster.filter((line) => !line.startsWith('maxmemory ')).sort((a, b) => (a < b ? -1 : 1))).toEqual(
       directives(read('redis.conf')).sort((a, b) => (a < b ? -1 : 1)),
     );
-    // Room beside it: the rewrite of the log needs memory of its own.
+    // The rewrite of the log needs memory beside it.
     expect(ofCluster).toContain('maxmemory 1500mb');
   });
 });
@@ -167,7 +167,7 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  test('every host that the balancer and the worker are told is a service, at the port of the engine', () => {
+  test('every host of the balancer and the worker is a service, at the port of the engine', () => {
     const servers = [...read('haproxy.cfg').matchAll(/server \w "\$\{\w+-([^}:]+):(\d+)\}"/g)].map(([, host = '', port]) => [
       host,
       Number(port),
@@ -262,7 +262,7 @@ describe('the Dockerfile', () => {
     expect(engine).toBe(stages.at(-1));
     expect(valueOf(engine, 'STOPSIGNAL')).toBe('SIGTERM');
     expect(valueOf(engine, 'EXPOSE')?.split(' ').map(Number)).toEqual(Object.values(PORTS));
-    // The same command everywhere; only the place of the configuration differs.
+    // The command is the same everywhere. Only the path of the configuration differs.
     const command = commandOf(engine);
     const place = command.at(-1) ?? '';
     expect(existsSync(join(ROOT, place))).toBe(true);
@@ -297,7 +297,7 @@ describe('the Dockerfile', () => {
       if (stage === undefined) throw new Error(`no stage ${name}`);
       const cwd = await makeStage(name, stages, context, ROOT, folder);
       const [, ...args] = commandOf(stage);
-      // Root may write anywhere; this user can't.
+      // Root may write anywhere, and this user may not.
       const user = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
       const child = spawn(process.execPath, args, { cwd, env, ...user, stdio: ['ignore', 'pipe', 'inherit'] });
       const exited = once(child, 'exit');
@@ -318,7 +318,7 @@ test('haproxy takes haproxy.cfg without a warning, also with the lines of docs/s
   const servers = ['A', 'B', 'C'].flatMap((name) => kinds.map(([kind, port]) => [`${name}_${kind}`, `127.0.0.1:${port}`]));
   const env = { PATH: `${process.env.PATH}:/usr/sbin`, ...(Object.fromEntries(servers) as Labels) };
   const [, ...together] =
-    /HAProxy does it with `([^`]+)`, `([^`]+)` and `([^`]+)` in place of\s+`balance leastconn`/.exec(
+    /In HAProxy, use `([^`]+)`,\s+`([^`]+)`\s+and\s+`([^`]+)`\s+in\s+place\s+of\s+`balance leastconn`/.exec(
       readFileSync(join(ROOT, 'docs/scaling.md'), 'utf8'),
     ) ?? [];
   expect(together).toHaveLength(3);

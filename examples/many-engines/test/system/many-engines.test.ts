@@ -14,12 +14,12 @@ const KINDS = ['WORKER', 'STREAM', 'HTTP'] as const;
 const PORTS = ['REDIS_PORT', ...['', 'A_', 'B_', 'C_'].flatMap((of) => KINDS.map((kind) => `${of}${kind}_PORT`))];
 const GROUP = 'written-by-the-test';
 
-/** start.mjs as a reader runs it, on free ports; told what to do on its stdin. */
+/** Runs start.mjs on free ports, and sends it commands on its standard input. */
 class Example {
   readonly ports: Readonly<Record<string, number>>;
   readonly lines = new Inbox<string>();
   readonly #child: ChildProcess;
-  /** How long a program may take to start, start.mjs decides. */
+  /** No limit here: start.mjs limits the start of its programs. */
   readonly #ready: Promise<void>;
 
   private constructor(ports: Readonly<Record<string, number>>) {
@@ -61,25 +61,25 @@ class Example {
     return this.lines.take((line) => pattern.test(line), `a line ${pattern}`);
   }
 
-  /** The engine runs, and the worker has told it its functions; each time that it was started. */
+  /** Resolves when the engine runs and has the functions of the worker, each time that it starts. */
   async serves(engine: string): Promise<void> {
     const port = this.ports[`${engine.toUpperCase()}_WORKER_PORT`];
     await Promise.all([this.said(new RegExp(`^\\[${engine}\\] ready `)), this.said(new RegExp(`:${port}/ has the functions$`))]);
   }
 
-  /** A connection to the engine itself, past the balancer. */
+  /** Connects to the engine itself, without the balancer. */
   writer(engine: string): Promise<RawWorker> {
     return RawWorker.connect(`ws://127.0.0.1:${this.ports[`${engine}_WORKER_PORT`]}`);
   }
 
-  /** What a browser asks: the answer of a function, through the balancer. */
+  /** Returns the answer of a function through the balancer, as a browser gets it. */
   async board(): Promise<unknown> {
     const response = await fetch(`http://127.0.0.1:${this.ports.HTTP_PORT}/board`);
     return response.status === 200 ? response.json() : response.status;
   }
 }
 
-/** A client of the balancer, and all that it was told. */
+/** A client of the balancer, with all frames that it got. */
 class Watcher {
   readonly engines: string[] = [];
   readonly resets: string[] = [];
@@ -96,7 +96,7 @@ class Watcher {
     onTestFinished(() => this.#watching.client.close());
   }
 
-  /** One after another, so that the balancer has counted each before the next comes. */
+  /** Connects clients one after another, so that the balancer counts each before the next one. */
   static async many(count: number, example: Example): Promise<Watcher[]> {
     const watchers: Watcher[] = [];
     for (let n = 0; n < count; n++) {
@@ -131,7 +131,7 @@ class Watcher {
 const set = (worker: RawWorker, n: number) =>
   worker.result('stream::set', { stream_name: 'board', group_id: GROUP, item_id: `i${n % 7}`, data: { id: `i${n % 7}`, n } });
 
-/** How many are at which engine. */
+/** Returns the number of clients at each engine. */
 function countBy(watchers: readonly Watcher[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const { engine = 'none' } of watchers) counts[engine] = (counts[engine] ?? 0) + 1;
@@ -145,13 +145,13 @@ test('clients are spread over the engines, lose nothing when one is killed, and 
   const watchers = await Watcher.many(8, example);
   expect(countBy(watchers)).toEqual({ a: 4, b: 4 });
 
-  // Two writers, each at an engine of its own: one order for everybody.
+  // Two writers at two engines: all clients see one order.
   const [a, b] = [await example.writer('A'), await example.writer('B')];
   await Promise.all(upTo(200).map((n) => set(n % 2 === 0 ? a : b, n)));
   await Promise.all(watchers.map((watcher) => watcher.reached(200)));
   for (const watcher of watchers) expect(watcher.told).toEqual(watchers[0]?.told);
 
-  // One engine dies while the other is written to.
+  // One engine dies while a writer writes to the other one.
   const moving = watchers.filter(({ engine }) => engine === 'a');
   example.tell('kill a');
   let died = false;
@@ -169,7 +169,7 @@ test('clients are spread over the engines, lose nothing when one is killed, and 
     expect(watcher.told).toEqual(watchers[0]?.told);
   }
 
-  // A new one takes what comes, until it has as many as the others.
+  // A new engine gets all new clients until it has as many as the others.
   example.tell('start c');
   await example.said(/Server streams\/c is UP/);
   const late = await Watcher.many(4, example);
@@ -180,7 +180,7 @@ test('clients are spread over the engines, lose nothing when one is killed, and 
   await Promise.all([...watchers, ...late].map((watcher) => watcher.reached(last)));
   for (const watcher of late) expect(watcher.offsets).toEqual(upTo(last, before));
 
-  // An ordered stop moves its clients too, while they are written to through the engine that stays.
+  // An ordered stop moves the clients too, while a writer writes through the engine that stays.
   example.tell('stop b');
   const stopped = example.said(/^\[b\] ended with 0$/);
   for (const until = last + 50; last < until; ) await set(c, ++last);
