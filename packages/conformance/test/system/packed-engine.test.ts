@@ -10,7 +10,7 @@ import { expect, onTestFinished, test } from 'vitest';
 const ROOT = join(import.meta.dirname, '../../../..');
 const PACKED = ['protocol', 'engine'];
 
-/** Installs the packed engine into an empty folder, as npm would, and returns its command. Its dependencies come from this repository. */
+/** Installs the packed engine into an empty folder, as npm does. Returns its command. The dependencies come from this repository. */
 function installPacked(): string {
   const folder = mkdtempSync(join(tmpdir(), 'rivulet-packed-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));

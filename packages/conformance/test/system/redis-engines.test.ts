@@ -49,7 +49,7 @@ test('a change through one engine reaches the subscribers of the other, events a
   expect(await b.worker.result('stream::list', ROOM)).toEqual(['m2', 'm3']);
 });
 
-test('two engines that write to one group at once show one order to everybody', async () => {
+test('two engines that write to one group at once show one order to all clients', async () => {
   const [a, b] = await pair();
   const clients = [await watchRoom(a), await watchRoom(b)];
   const writers = [a, b].map(async ({ worker }, writer) => {
@@ -96,7 +96,7 @@ test('ST-17 a stream that a worker serves at both engines has one order for ever
     ]);
   }
   for (const client of clients) await client.take('update', ({ event }) => (event.data as { n?: number }).n === 19);
-  // The events of the last round may come after its change.
+  // The events of the last round may arrive after its change.
   for (const client of clients) await client.take('event', ({ event }) => (event.event as { data?: number }).data === 19);
   const [here, there] = clients.map((client) => changesOf(client).map(told));
   expect(here).toHaveLength(40);
@@ -147,7 +147,7 @@ describe.each([
     const [a, b] = await pair();
     const events = await bound(b.worker, 'stream', config);
     const own = await bound(a.worker, 'stream', { stream_name: 'chat', item_id: 'm1' });
-    // What is bound is followed from when the server has taken note of it.
+    // The engine follows a stream from the moment at which Redis confirms the subscription.
     await again(() => seenBy(events, a, b));
     const total = 40;
     for (let n = 0; n < total; n++) await (n % 2 === 0 ? a : b).set('m1', { n });
@@ -169,11 +169,12 @@ test('a trigger that is registered anew under its id goes on', async () => {
     await a.set('probe');
     return events.all.length > 0 ? undefined : 'STORE_UNAVAILABLE';
   });
-  // Each registration ends the pattern and begins it again; the first event may come before the last of these reached the server.
+  // Each registration ends the subscription of the pattern and makes it again. The first event may arrive before the last of these
+  // commands.
   await expect.poll(() => server.command('PUBSUB', 'NUMPAT')).toBe('1');
 });
 
-test('databases of one server hear nothing of each other', async () => {
+test('databases of one server get no messages of each other', async () => {
   const prefix = `test-${randomUUID()}`;
   const [zero, one] = [await startNode(server, prefix), await startNode({ url: `${server.url}/1` }, prefix)];
   const client = await watchRoom(zero);
@@ -197,7 +198,7 @@ test('a state trigger fires once for each change, whichever engine it came throu
   expect(values).toEqual(Array.from({ length: 20 }, (_, n) => n));
 });
 
-test('RV-40 RV-41 what a killed engine held goes within its grace, and what has a time to live in its time, each once', async () => {
+test('RV-40 RV-41 leased items of a killed engine end within their grace, items with a time to live in their time, each once', async () => {
   const prefix = `test-${randomUUID()}`;
   const adapter = `{ name: redis, config: { redis_url: "${server.url}", key_prefix: "${prefix}:streams" } }`;
   const doomed = await EngineProcess.start({ adapter });
@@ -236,7 +237,7 @@ test('F42 a Redis without memory refuses writes with STORE_FULL, reads on, and t
   }
 });
 
-test('F42 an engine does not start on a Redis that throws items away', async () => {
+test('F42 an engine does not start on a Redis that evicts items', async () => {
   const own = await RedisServer.start(['--save', '', '--appendonly', 'no', '--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru']);
   try {
     await expect(pair(own)).rejects.toThrow(/maxmemory-policy.*noeviction/);
@@ -246,8 +247,8 @@ test('F42 an engine does not start on a Redis that throws items away', async () 
 });
 
 test.each([
-  ['kept nothing since its last save', ['--save', '', '--appendonly', 'yes', '--appendfsync', 'no'], ['sync', 'epoch', 'create']],
-  ['wrote everything through', ['--save', '', '--appendonly', 'yes', '--appendfsync', 'always'], ['sync', 'create']],
+  ['lost everything since its last save', ['--save', '', '--appendonly', 'yes', '--appendfsync', 'no'], ['sync', 'epoch', 'create']],
+  ['stores every write on its disk', ['--save', '', '--appendonly', 'yes', '--appendfsync', 'always'], ['sync', 'create']],
 ])('F38 a killed Redis that %s', async (_what, options, shown) => {
   const own = await RedisServer.start(options);
   try {
@@ -286,7 +287,7 @@ test.each([
     await client.take('sync');
     await again(() => a.trySet('kept'));
     primary.command('WAIT', '1', '5000');
-    // The replica is cut off, and stopped so that it does not come back: what is written now is acknowledged and lost.
+    // The replica is disconnected and paused, so that it does not return: the next write is acknowledged and lost.
     replica.pause();
     primary.command('CLIENT', 'KILL', 'TYPE', 'replica');
     await a.set('lost');
@@ -311,7 +312,7 @@ test('a function of a worker at another engine is not found, and the answer says
   expect(error).toMatchObject({ code: 'function_not_found', message: expect.stringContaining('connected to this engine') });
 });
 
-test('an engine hears of the groups that it serves, and of no other', async () => {
+test('an engine gets messages of the groups that it serves, and of no other', async () => {
   const [a, b] = await pair();
   const prefix = `sub-${randomUUID().slice(0, 8)}`;
   const watched = ['g3', 'g7'];
@@ -335,7 +336,7 @@ test('groups of a stream are listed page by page, each once, in order', async ()
   expect(await one.worker.result('stream::list_groups', { stream_name: 'chat' })).toEqual([...many, 'room'].sort());
 });
 
-test('a message of Redis comes to each engine once, however many watch the group there', async () => {
+test('a message of Redis arrives at each engine once, for any number of watchers there', async () => {
   const [a, b] = await pair();
   const group_id = `many-${randomUUID()}`;
   const open = ({ streamUrl }: Node) => StreamSocket.open(`${streamUrl}/stream/chat/${group_id}`);
@@ -359,7 +360,7 @@ test('F41 a subscription that the server has dropped is made again, and nothing 
   expect(offsets).toEqual(Array.from({ length: offsets.length }, (_, n) => n + 1));
 });
 
-test('F37 a Redis that comes back empty begins another history: nobody keeps what is gone', async () => {
+test('F37 a Redis that comes back empty begins another history: no client keeps a lost item', async () => {
   const own = await RedisServer.start();
   try {
     const [a, b] = await pair(own);
@@ -381,7 +382,7 @@ test('F37 a Redis that comes back empty begins another history: nobody keeps wha
   }
 });
 
-test('F39 while Redis stands still calls fail within their time, and it is used again when it goes on', async () => {
+test('F39 while Redis is paused, calls fail within their time, and it is used again afterwards', async () => {
   const own = await RedisServer.start();
   try {
     const [a, b] = await pair(own);

@@ -6,7 +6,7 @@ import { changesOf, ROOM, ROOM_PATH, startNode, startPair, watchRoom } from '@ri
 import { RedisServer } from '@rivulet/testkit/redis/redis-server';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-/** What the first version with this layout has saved: of keys that begin with `layout-1`, with an item whose time has come since. */
+/** A snapshot of a Redis by the first version with this layout. Its keys begin with `layout-1`, and one item is overdue by now. */
 const FIRST = gunzipSync(readFileSync(new URL('../fixtures/redis-layout-1.rdb.gz', import.meta.url)));
 
 let server: RedisServer;
@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.dispose());
 
-test('F46 what the first version of the layout wrote is read, goes on, and ends when its time has come', async () => {
+test('F46 data of the first version of the layout is read, goes on, and expires in time', async () => {
   const rename = `for _, key in ipairs(redis.call('KEYS', 'layout-1:*')) do redis.call('RENAME', key, 'old:streams' .. string.sub(key, 9)) end`;
   server.command('EVAL', rename, '0');
   const node = await startNode(server, 'old');
@@ -43,21 +43,21 @@ test('F46 what the first version of the layout wrote is read, goes on, and ends 
   expect(await list(ROOM)).toEqual([{ id: 'm1', n: 3 }, ...left.slice(1), { id: 'm2' }]);
 });
 
-test('F46 an engine leaves keys alone that a version with another layout has written', async () => {
+test('F46 an engine does not touch keys of a version with another layout', async () => {
   const prefix = `test-${randomUUID()}`;
   server.command('SET', `${prefix}:streams:layout`, '2');
   await expect(startNode(server, prefix)).rejects.toThrow(/layout 2.*key_prefix/);
   expect(server.command('KEYS', `${prefix}:streams:*`)).toBe(`${prefix}:streams:layout`);
 });
 
-test('F46 what a later version says beside what this one knows is passed over', async () => {
+test('F46 fields that a later version adds are ignored', async () => {
   const [a, b] = await startPair(server);
   const client = await watchRoom(b);
   await a.set('m1', { n: 1 });
   await client.take('create');
   const [channel = ''] = server.command('PUBSUB', 'CHANNELS', '*:commits:chat:room').split('\n');
   const text = server.command('LRANGE', channel.replace(/\{(\d+)\}:commits:/, '{$1}:log:'), '0', '-1');
-  // Another word at the end of each line, and the next offset.
+  // The message has the next offset, and an unknown field at the end of each line.
   const [, epoch = ''] = text.split(' ');
   server.command('PUBLISH', channel, `someone ${epoch} 1 2 1 later\nupdate 2 1 9999999999999 0 2 7 -1 0 later\nm1{"n":2}`);
   const { event, id, offset } = await client.take('update');

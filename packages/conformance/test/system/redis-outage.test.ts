@@ -47,7 +47,7 @@ async function node(keyPrefix: string, { url = server.url, outage, authRejectMod
   return { streamUrl, worker, log, set };
 }
 
-/** Between one engine and Redis; both ends believe that they are connected while it is silent. */
+/** Opens a proxy between an engine and Redis. While it is silent, both ends still look connected. */
 async function line(to = server) {
   const proxy = await ChaosProxy.to({ host: '127.0.0.1', port: to.port }, new Random(1), () => {});
   onTestFinished(() => proxy.close());
@@ -58,7 +58,7 @@ async function line(to = server) {
   return { url: `redis://127.0.0.1:${proxy.port}`, silence, heal: () => proxy.heal() };
 }
 
-/** Engine `a` reaches Redis over a line that the test can silence, `b` directly. */
+/** Starts two engines. `a` uses Redis over a proxy that the test can silence, `b` uses it directly. */
 async function pair(options: NodeOptions = {}) {
   const prefix = `test-${randomUUID()}`;
   const between = await line();
@@ -67,7 +67,7 @@ async function pair(options: NodeOptions = {}) {
 
 const control = ({ type, event, data }: StreamFrame) => (event === undefined ? `${type} ${String(data?.subscriptionId)}` : undefined);
 const controls = (client: StreamSocket) => client.inbox.all.map(control).filter((text) => text !== undefined);
-/** What came, in order, after `from`: control frames by their type and subscription, others by type and item. */
+/** Returns the frames after `from` in order: control frames as type and subscription, others as type and item. */
 const since = (client: StreamSocket, from: StreamFrame) =>
   client.inbox.all
     .slice(client.inbox.all.indexOf(from) + 1)
@@ -83,7 +83,7 @@ function viewer(url: string): StreamClient {
   return client;
 }
 
-test('RV-17 F45 F39 who is at an engine that is cut off is told stale within 5 s, once, and caught_up behind all that was missed', async () => {
+test('RV-17 F45 F39 clients of an engine without its Redis get stale within 5 s, once, and caught_up after all that they missed', async () => {
   const { a, b, silence, heal } = await pair();
   await a.set('m0');
   const client = await StreamSocket.open(a.streamUrl);
@@ -100,12 +100,12 @@ test('RV-17 F45 F39 who is at an engine that is cut off is told stale within 5 s
   silence();
   const first = await stale(client, 'group');
   await stale(client, 'item');
-  // Who comes meanwhile from where the log still reaches is answered, and told the same.
+  // A client that joins meanwhile, at a position in the log, gets an answer and then `stale` too.
   const late = await StreamSocket.open(a.streamUrl);
   late.joinWithPositions('late', 'chat', 'room', { since: `${epoch}:1` });
   await late.takeControl('resumed');
   await stale(late, 'late');
-  // Who needs the store waits for it.
+  // A join that needs the store waits for it.
   const waiting = await StreamSocket.open(a.streamUrl);
   waiting.joinWithPositions('waiting', 'chat', 'elsewhere');
   for (let n = 1; n <= 3; n++) await b.set(`m${n}`);
@@ -151,19 +151,19 @@ test('RV-17 what the log does not reach back to is caught up with by changes, an
     for (const write of [() => a.worker, () => b.worker])
       await again(() => write().errorCode('stream::set', { ...ROOM, item_id: 'new', data: 1 }));
     await client.take('update', ({ id }) => id === 'new');
-    // The `sync` ended it: nothing else is said.
+    // The `sync` ends the outage for this client, so no other control frame follows.
     expect(since(client, end)).toEqual(['create m3', 'stale s1', 'syncing s1', 'sync', 'create new', 'update new']);
   } finally {
     await own.dispose();
   }
 });
 
-/** As a client would: until it works. What fails meanwhile is unavailable, and nothing else. */
+/** Repeats a call until it succeeds, as a client does. Every failure must be STORE_UNAVAILABLE. */
 async function again(call: () => Promise<unknown>): Promise<void> {
   for (let code = await call(); code !== undefined; code = await call()) expect(code).toBe('STORE_UNAVAILABLE');
 }
 
-test('F45 clients of an engine that stays cut off are sent away with 1013, spread, and go on at another; it takes none until it is back', async () => {
+test('F45 clients of an engine with a long outage are closed with 1013, spread, and go on at another; it takes none until it is back', async () => {
   const outage = { keepMs: 2_500, spreadMs: 2_000, refuseMs: 1_500 };
   const { a, b, silence, heal } = await pair({ outage });
   const strict = await balance([a.streamUrl]);
@@ -186,9 +186,9 @@ test('F45 clients of an engine that stays cut off are sent away with 1013, sprea
   const idle = await StreamSocket.open(a.streamUrl);
   silence();
   await stale(clients[1] as StreamSocket, 's1');
-  // What it wants was never reached.
+  // Its group was never watched before the outage.
   lost.join('s1', 'chat', 'never');
-  // outage-eviction.test.ts holds when and how spread they are closed, on a clock of its own.
+  // outage-eviction.test.ts tests the times of the closes with an injected clock.
   for (const { closed } of [...clients, lost]) expect(await closed).toBe(1013);
   expect(a.log.filter(({ event }) => event === 'stream_clients_sent_away')).toHaveLength(1);
   expect(await (await StreamSocket.open(a.streamUrl)).closed).toBe(1013);
@@ -197,13 +197,13 @@ test('F45 clients of an engine that stays cut off are sent away with 1013, sprea
   await own.whenLive();
   heal();
   await viewer(strict).subscribeGroup('chat', 'room').whenLive();
-  // Who watched nothing was left alone.
+  // The engine did not close the client without a subscription.
   idle.join('s1', 'chat', 'room');
   expect((await idle.take('sync')).event.data).toEqual([{ id: 'before' }, { id: 'after' }]);
   expect(own.items.map(({ id }) => id)).toEqual(['before', 'after']);
 });
 
-test('RV-41 an item whose client drops at one engine and joins at another is held there, and goes when it leaves there', async () => {
+test('RV-41 an item whose client drops at one engine and joins at another is leased there, and ends when it leaves there', async () => {
   const { a, b } = await pair();
   for (const each of [a, b]) await admit(each, { ann: 500 });
   const watcher = await StreamSocket.open(`${b.streamUrl}${PATH}`);
@@ -214,7 +214,7 @@ test('RV-41 an item whose client drops at one engine and joins at another is hel
   await dropped.closed;
   const moved = await enter(b, 'ann');
   await watcher.take('update', ({ id }) => id === 'ann');
-  // It outlasts the grace that began at the other engine.
+  // This item lives longer than the grace time that began at the other engine.
   await b.worker.result('stream::set', { ...ROOM, item_id: 'clock', data: 1, ttl_ms: 1_500 });
   await watcher.take('delete', ({ id }) => id === 'clock');
   expect(ids(watcher, 'delete')).toEqual(['clock']);
@@ -222,7 +222,7 @@ test('RV-41 an item whose client drops at one engine and joins at another is hel
   await watcher.take('delete', ({ id }) => id === 'ann');
 });
 
-test('RV-41 F45 an engine that was taken for gone holds again what its clients hold, but for what is held elsewhere', async () => {
+test('RV-41 F45 an engine that was taken for dead renews the leases of its clients, except those that another engine has', async () => {
   const { a, b, silence, heal } = await pair({ outage: { refuseMs: 1_000 }, authRejectMode: 'http' });
   for (const each of [a, b]) await admit(each, { stays: 5_000, returns: 300, moves: 5_000 });
   const watcher = await StreamSocket.open(`${b.streamUrl}${PATH}`);
@@ -241,7 +241,7 @@ test('RV-41 F45 an engine that was taken for gone holds again what its clients h
   heal();
   await watcher.take('create', ({ id }) => id === 'returns');
   await watcher.take('update', ({ id }) => id === 'stays');
-  // It outlasts the grace that had begun.
+  // This item lives longer than the grace time that had begun.
   await b.worker.result('stream::set', { ...ROOM, item_id: 'clock', data: 1, ttl_ms: 6_000 });
   await watcher.take('delete', ({ id }) => id === 'clock');
   expect(ids(watcher, 'delete')).toEqual(['returns', 'clock']);
@@ -251,7 +251,7 @@ test('RV-41 F45 an engine that was taken for gone holds again what its clients h
   await watcher.take('delete', ({ id }) => id === 'moves');
 });
 
-/** A join function that gives each who is known an item of the name of the subscription. */
+/** Serves a join function. Each known subscription gets a leased item of its name. */
 async function admit({ worker }: Node, graces: Readonly<Record<string, number>>): Promise<void> {
   await worker.serve('app::join', (event) => {
     const name = (event as { subscription_id: string }).subscription_id;
@@ -268,7 +268,7 @@ async function enter({ streamUrl }: Node, name: string): Promise<StreamSocket> {
   return client;
 }
 
-/** Status of an upgrade that is refused, and after how many seconds to come again. */
+/** Resolves with the status of a refused upgrade and its `retry-after`, in seconds. */
 function refusalOf(url: string): Promise<unknown> {
   const socket = new WebSocket(url);
   socket.on('error', () => {});

@@ -45,7 +45,7 @@ async function startCluster(size: number): Promise<RedisCluster> {
 
 const whereOf = ({ nodes }: RedisCluster) => ({ url: 'redis://127.0.0.1', servers: { kind: 'cluster', nodes } }) as const;
 
-/** A group of each primary. */
+/** Returns a group on each primary. */
 const groupsOf = (cluster: RedisCluster) =>
   cluster.primaries.map((primary) => {
     for (let n = 0; ; n++) if (cluster.primaryOf(slotOfGroup(`g${n}`)) === primary) return `g${n}`;
@@ -57,7 +57,9 @@ const set = (store: StreamStore, group: string, item = 'm') =>
     (error: unknown) => (error as { code?: string }).code,
   );
 
-/** A store fails at once while its server is away: a loop without pauses would let nothing happen. */
+/**
+ * Resolves when the write succeeds. A store fails at once while its server is unavailable, so a loop without pauses would starve the rest.
+ */
 const worksAgain = (write: () => Promise<string | undefined>) => expect.poll(write, { interval: 10 }).toBeUndefined();
 
 test('engines go on together when the name of the history of their Redis changes under one of them', async () => {
@@ -66,7 +68,7 @@ test('engines go on together when the name of the history of their Redis changes
   const first = await open({ url: server.url });
   await first.watch(ref('g'));
   expect(await set(first, 'g')).toBeUndefined();
-  // The first replica gives the history another name, and nobody is disconnected.
+  // The first replica changes the name of the history, without a disconnect.
   const named = () => /master_replid:\w+/.exec(server.command('INFO', 'replication'))?.[0];
   const before = named();
   const replica = await RedisServer.start(['--save', '', '--replicaof', '127.0.0.1', String(server.port)]);
@@ -83,7 +85,7 @@ test('looking after more groups than commands may wait takes the way to the serv
   const store = await open({ url: server.url });
   const groups = Array.from({ length: 70_000 }, (_, n) => `g${n}`);
   for (let at = 0; at < groups.length; at += 1_000) await Promise.all(groups.slice(at, at + 1_000).map((group) => store.watch(ref(group))));
-  // Watched groups are compared with the server every 10 s.
+  // The store compares watched groups with the server every 10 s.
   const failed: unknown[] = [];
   for (const end = performance.now() + 11_000; performance.now() < end; ) {
     const code = await set(store, 'g1');
@@ -113,7 +115,7 @@ test('a server that stands still holds up neither the way back to another one no
   const store = await open(whereOf(cluster));
   still.pause();
   try {
-    // Its own groups fail in time, and it is looked for from then on.
+    // Its own groups fail in time, and the store searches the server from then on.
     expect(await set(store, standing)).toBe('STORE_UNAVAILABLE');
     other.command('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
     await worksAgain(() => set(store, group));
@@ -124,14 +126,14 @@ test('a server that stands still holds up neither the way back to another one no
   }
 });
 
-test('a node that is gone is noticed although a server is away, and what it held at the others is given up', async () => {
+test('a dead node is noticed while a server is unavailable, and its leases at the other servers end', async () => {
   const cluster = await startCluster(3);
   const nodes = new RedisKeys(PREFIX, '0').nodes;
   const away = cluster.primaries.find((server) => server !== cluster.primaryOf(slotOf(nodes)));
   const group = groupsOf(cluster)[cluster.primaries.findIndex((server) => server !== away)] ?? '';
   const [home, at] = [cluster.primaryOf(slotOf(nodes)), cluster.primaryOf(slotOfGroup(group))];
   const store = await open(whereOf(cluster));
-  // As it is when an engine is killed that holds an item for a moment at most.
+  // This is the state after the death of an engine whose leased item has almost no grace time.
   const held: WriteChange = { kind: 'set', item: 'held', data: '1', expiry: { kind: 'held', graceMs: 100 } };
   await store.write({ kind: 'write', ...ref(group), batch: false, changes: [held] });
   const { holders, shared, name } = keysOf(group);
@@ -180,7 +182,7 @@ test('while a slot moves a batch for it is refused as a whole', async () => {
   const store = await open(whereOf(cluster));
   const write = (...changes: Parameters<WritableStore['write']>[0]['changes']) =>
     store.write({ kind: 'write', ...ref(group), batch: true, changes });
-  // A group that has something under each of its keys, so that nothing that a script names is missing.
+  // A group with a value under each of its keys, so that no key of a script is missing.
   await write(
     { kind: 'set', item: 'm', data: '1' },
     { kind: 'set', item: 'gone', data: '1' },

@@ -15,7 +15,7 @@ const whereOf = ({ nodes }: RedisCluster): Where => ({
 
 const slotOfGroup = (group: string) => slotOf(new RedisKeys('any', '0').of({ stream: ROOM.stream_name, group }).channel);
 
-/** A group of each primary. */
+/** Returns a group on each primary. */
 function groupsOf(cluster: RedisCluster): readonly string[] {
   return cluster.primaries.map((primary) => {
     for (let n = 0; ; n++) if (cluster.primaryOf(slotOfGroup(`g${n}`)) === primary) return `g${n}`;
@@ -80,7 +80,7 @@ describe('engines over a Redis Cluster of three', () => {
     expect(events.all.filter(({ id }) => id === 'm1').map(numberOf)).toEqual(Array.from({ length: total }, (_, n) => n));
   });
 
-  test('what a trigger has followed is not followed any more when it is gone', async () => {
+  test('a stream is not followed any more when its last trigger is removed', async () => {
     const [, b] = await startPair(whereOf(cluster));
     const followed = () => cluster.primaries.map((server) => server.command('PUBSUB', 'SHARDCHANNELS', '*:followed:once')).join('\n');
     await b.worker.serve('app::once', () => null);
@@ -131,7 +131,8 @@ describe('engines over a Redis Cluster of three', () => {
 });
 
 test('of the nodes that answer, the one with the newest view of the cluster is believed, whichever answers first', async () => {
-  // Each believes that it has everything, as a server does that was cut off when another took its place. Three have counted further than one.
+  // Each node has all slots in its own view, as an isolated server has after another one took its place. The second cluster has a higher
+  // epoch.
   const views = await Promise.all([RedisCluster.start(1), RedisCluster.start(3)]);
   try {
     const [old, latest] = views as [RedisCluster, RedisCluster];
@@ -165,7 +166,7 @@ test('F40 a replica that takes the place of a killed server begins another histo
     for (const group of [lost, kept]) await again(() => set(group, 'before'));
     const [primary] = cluster.primaries;
     await primary?.kill();
-    // While it is away nothing of the others is.
+    // The groups of the other servers stay available meanwhile.
     expect(await set(kept, 'meanwhile')).toBeUndefined();
     await there.client.take('create', ({ id }) => id === 'meanwhile');
     expect(await set(lost, 'meanwhile')).toBe('STORE_UNAVAILABLE');
