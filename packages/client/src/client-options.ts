@@ -28,7 +28,7 @@ export interface ConnectOptions {
    */
   readonly getToken?: (reason: TokenReason) => string | undefined | Promise<string | undefined>;
   /**
-   * * How the token travels with the handshake. `protocol`: as sub-protocol `['Authorization', token]`, which stays out of access logs.
+   * How the token travels with the handshake. `protocol`: as sub-protocol `['Authorization', token]`, which stays out of access logs.
    * `query`: as `?token=`.
    * @default `protocol` if the token consists of letters, digits and ``!#$%&'*+-.^_`|~``; otherwise `query`
    */
@@ -44,7 +44,7 @@ export interface ConnectOptions {
    */
   readonly WebSocket?: WebSocketConstructor;
   /**
-   * * Keeps a copy of positions and items. A page that is loaded again shows the copy at once (`stale`) and gets only the changes. A name
+   * Keeps a copy of positions and items. A page that is loaded again shows the copy at once (`stale`) and gets only the changes. A name
    * means IndexedDB; where there is none, nothing is kept.
    * @default none
    */

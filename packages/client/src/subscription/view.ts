@@ -9,31 +9,36 @@ import type { Status } from './subscription-phase.js';
 /*
  * Views are what an application holds: live copies of groups and items.
  *
- * Data flow
+ * Data flow:
  *
- * socket ──► StreamClient ──► Subscription ──► Replica ──► listeners of views
- *              (decodes and     (one join)       (the items)
- *               routes frames)
+ * ```
+ *   socket ──► StreamClient ──► Subscription ──► Replica ──► listeners of views
+ *              decodes and      one join         the items
+ *              routes frames
+ * ```
  *
- * All views of one target share one subscription and so one join on the wire. A view adds its own listeners and its own `close`.
+ * All views of one target share one subscription, and so one join on the wire. A view has its own listeners and its own `close`.
  *
- * Invariants
+ * Invariants:
  *
- * 1. The items of a view are true at exactly one position of the group. Frames that belong together (a batch, a `sync`, the changes since
- *    the
- *    last connection) are applied in one step.
- * 2. A view reports each change once, in the order of offsets. When changes can't be reported one by one, it reports `onReset`.
+ * 1. The items of a view are true at exactly one position of the group. Frames that belong together are applied in one step: a batch, a
+ *    `sync`, or the changes since the last connection.
+ * 2. A view reports each change once, in the order of offsets. When it can't report changes one by one, it reports `onReset`.
  * 3. The client never skips a frame. If a frame is missing, the client joins again from the position of the view.
- * 4. Values are shared between the views of a target. An application must not change them.
+ * 4. The views of a target share their values. An application must not change a value.
  *
- * Example
+ * Example:
  *
- * const room = client.subscribeGroup('chat', 'room-1', { onChange: ({ type, id }) => console.log(type, id) }); await room.whenLive(); const
- * end = room.subscribe(() => draw(room.items, room.status)); room.close();
+ * ```
+ *   const room = client.subscribeGroup('chat', 'room-1', { onChange: ({ type, id }) => console.log(type, id) });
+ *   await room.whenLive();
+ *   const end = room.subscribe(() => draw(room.items, room.status));
+ *   room.close();
+ * ```
  *
- * The order within a step is fixed: phase, items, position, coalesced notice, listeners, status. If listeners ran before the items changed,
- * they would read values from before the change that they are called for. If the status changed before the items, a page would draw old
- * items as `live`.
+ * Each step has a fixed order: first the phase and the status, then the items and the position, then the listeners of changes, and last the
+ * listeners of the status. If listeners ran before the items changed, they would read the old items. If the items changed before the
+ * status, a listener would see new items with the old status.
  */
 
 /**

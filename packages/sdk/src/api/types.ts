@@ -219,11 +219,11 @@ export interface InitOptions {
    * @default `console.warn`
    */
   onWarning?: (code: string, message: string) => void;
-  /** Accepted and ignored: there is no telemetry. */
+  /** Accepted and ignored, because this SDK has no telemetry. */
   enableMetricsReporting?: boolean;
-  /** Accepted and ignored: there is no telemetry. */
+  /** Accepted and ignored, because this SDK has no telemetry. */
   otel?: unknown;
-  /** Accepted and ignored: there is no telemetry. */
+  /** Accepted and ignored, because this SDK has no telemetry. */
   telemetry?: unknown;
 }
 
