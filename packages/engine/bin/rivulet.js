@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// A file of its own, because npm links it before the first build.
+// npm links this file before the first build, so it must not be a build result.
 import { existsSync } from 'node:fs';
 
 const main = new URL('../dist/cli/main.js', import.meta.url);

@@ -31,66 +31,72 @@ import { type Clock, systemClock } from './structures/clock.js';
 import { DescriptorReserve } from './transport/admission/descriptor-reserve.js';
 
 export interface EngineOptions {
-  /** Default: says nothing. */
+  /** @default a logger that writes nothing */
   readonly logger?: Logger;
-  /** Default: the system's. */
+  /** @default the clock of the system */
   readonly clock?: Clock;
-  /** How long stream clients are kept, and taken, while the store is out of reach. Default: `outage…` of docs/limits.md. */
+  /**
+   * How long the engine keeps and accepts stream clients while the store is unavailable.
+   * @default `outage…` of docs/limits.md
+   */
   readonly outage?: OutageTimes;
 }
 
 export interface BoundListener {
   readonly name: 'worker' | 'stream' | 'http';
   readonly host: string;
-  /** The real port, also where the configuration says 0. */
+  /** The real port, even if the configuration says 0. */
   readonly port: number;
 }
 
-/** Figures for tests, benchmarks and operators; counters only grow. */
+/** Figures for tests, benchmarks and operators. Counters only grow. */
 export interface EngineFigures {
   readonly sessions: number;
   readonly groups: number;
   readonly logBytes: number;
-  /** Subscriptions that flushes looked at. */
+  /** Number of subscriptions that flushes have visited. */
   readonly visited: number;
   readonly flushes: number;
   readonly appended: number;
-  /** Cursors that fell out of the log and were answered with a `sync`. */
+  /** Number of cursors that the log no longer covered, so that they got a `sync`. */
   readonly resynced: number;
-  /** Cursors behind the log that were answered with each changed item once. */
+  /** Number of cursors behind the log that got each changed item once. */
   readonly compacted: number;
   /** Bytes of files that hold large answers for slow stream clients. */
   readonly spoolBytes: number;
-  /** Large answers for which there was no room in these files. */
+  /** Number of large answers for which these files had no space. */
   readonly spoolRefused: number;
-  /** Channels that are not over. */
+  /** Number of open channels. */
   readonly channels: number;
-  /** HTTP requests that are not answered yet. */
+  /** Number of HTTP requests without an answer yet. */
   readonly requests: number;
-  /** Bytes that wait in them. */
+  /** Bytes that wait in channels. */
   readonly channelBytes: number;
-  /** Bytes of messages that writers of guests have begun and not finished. */
+  /** Bytes of channel messages that writers of guests have begun and not finished. */
   readonly unfinishedChannelBytes: number;
-  /** How often each coded event has happened, such as `idle_connection_evicted`; an event that never happened is absent. */
+  /** How often each coded event has happened, such as `idle_connection_evicted`. An event that never happened is absent. */
   readonly events: Readonly<Record<string, number>>;
-  /** The most bytes that one stream session owns now. */
+  /** The largest number of bytes that one stream session occupies now. */
   readonly largestSessionBytes: number;
-  /** Times that the engine stopped reading a connection because it sent more than its rates allow. */
+  /** Number of times that the engine stopped reading a connection, because it exceeded its rates. */
   readonly rateLimited: number;
-  /** Groups forgotten before their time, because too many lingered. */
+  /** Number of groups that were forgotten early, because too many lingered. */
   readonly evictedGroups: number;
-  /** Log lines left out because there were too many of their kind. */
+  /** Number of log lines that were left out, because their kind exceeded its rate. */
   readonly logLinesLeftOut: number;
 }
 
 export interface RunningEngine {
   readonly listeners: readonly BoundListener[];
-  /** Ends in order: no new connections, stream clients away, workers drained and closed with 1012, the stores closed. Idempotent. */
+  /**
+   * Stops the engine in order: it accepts no new connections, closes stream clients, drains workers, closes them with 1012, and closes the
+   * stores. Idempotent.
+   */
   stop(): Promise<void>;
   figures(): EngineFigures;
 }
 
-/** Builds the modules and starts them; the only place that knows every room and every backend. All ports are bound when it resolves. */
+/** Builds the modules and starts them. It is the only code that knows every room and every backend. Resolves when all ports are bound. */
 export async function startEngine(config: Config, options: EngineOptions = {}): Promise<RunningEngine> {
   const { clock = systemClock } = options;
   const logger = new BoundedLogger(options.logger ?? silentLogger, clock, LINE_RATES);
@@ -98,7 +104,7 @@ export async function startEngine(config: Config, options: EngineOptions = {}): 
   try {
     await engine.start();
   } catch (error) {
-    // Why it can't start is what the operator needs to know, not what came of tidying up.
+    // The operator needs the cause of the failed start, and not an error of the clean-up.
     await engine.stop().catch((failure: unknown) => logger.error('stop_failed', { error: failure }));
     throw error;
   }
@@ -108,12 +114,12 @@ export async function startEngine(config: Config, options: EngineOptions = {}): 
 const LINE_RATES = {
   ofEvent: LIMITS.logLinesPerSecond,
   ofDebugEvent: LIMITS.debugLinesPerSecond,
-  // Each worker has a bound of its own beside this one.
+  // Each worker has its own bound in addition to this one.
   special: { worker_log: LIMITS.workerLogsPerSecond },
   all: LIMITS.allLogLinesPerSecond,
 };
 
-/** Nobody resumes state from a position: what was deleted need not be known. */
+/** No client resumes state from a position, so tombstones need not be kept. */
 const STATE_TOMBSTONE_RETENTION_MS = 1;
 
 class Engine implements RunningEngine {
@@ -233,7 +239,7 @@ class Engine implements RunningEngine {
     await this.#channels.close();
     await this.#http?.close();
     await Promise.all(this.#workers.map((gateway) => gateway.close()));
-    // A store that fails to close must not keep the other from being closed.
+    // A store that fails to close must not prevent the other from closing.
     const closed = await Promise.allSettled([this.#streams?.stop(), this.#state?.stop()]);
     this.#events.close();
     this.#logger.close();
@@ -241,7 +247,7 @@ class Engine implements RunningEngine {
   }
 }
 
-/** Functions that decide who gets in: no session with rules takes their place unasked. */
+/** Returns the functions that decide who may connect. A guest session must not register one of them. */
 function guardFunctions({ workerManagers, stream, http }: Config): ReadonlySet<string> {
   const rules = workerManagers.map(({ rbac }) => rbac).filter((rbac) => rbac !== undefined);
   const others = [
@@ -252,7 +258,7 @@ function guardFunctions({ workerManagers, stream, http }: Config): ReadonlySet<s
   return new Set([...guardsOf(rules), ...others.filter((id) => id !== undefined)]);
 }
 
-/** Of each worker that keeps items; none is started yet. */
+/** The stores of the workers that keep items. None is started yet. */
 interface Stores {
   readonly stream: StreamStore | undefined;
   readonly state: StreamStore | undefined;
@@ -265,7 +271,7 @@ async function createStores({ stream, state }: Config, clock: Clock, logger: Log
     const ofState = state && (await createStore(state.adapter, { ...common, tombstoneRetentionMs: STATE_TOMBSTONE_RETENTION_MS }));
     return { stream: ofStreams, state: ofState };
   } catch (error) {
-    // As above: the first failure is the one to tell.
+    // As above, the first failure is the one to report.
     await ofStreams?.close().catch(() => {});
     throw error;
   }

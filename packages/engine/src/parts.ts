@@ -1,6 +1,6 @@
 /**
- * The parts that the engine is made of, for simulations that give them sockets, time and a store of their own. No promise of stability:
- * programs use `startEngine` and stores `@rivulet/engine/stores`.
+ * Internal parts of the engine, for simulations that replace its sockets, its clock and its store. This entry promises no stability.
+ * Programs use `startEngine`, and stores use `@rivulet/engine/stores`.
  */
 
 export type { StreamConfig } from './config/config.js';

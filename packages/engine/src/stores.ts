@@ -1,4 +1,4 @@
-/** The stores of the engine, for adapters that put something of their own in front of one; and what every store does alike. */
+/** The stores of the engine, for adapters that wrap one of them, and the functions that all stores share. */
 
 import type { GroupRead, ItemState } from './store/shared/write-plan.js';
 

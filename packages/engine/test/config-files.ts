@@ -11,12 +11,12 @@ interface TextOptions {
   readonly lenient?: boolean;
 }
 
-/** The configuration that `text` gives as iii-config.yaml of a directory of its own. */
+/** Returns the configuration of a new directory whose iii-config.yaml has this text. */
 export function load(text: string, { env = {}, lenient = false }: TextOptions = {}): Config {
   return loadConfig({ cwd: directoryWith({ 'iii-config.yaml': text }), env, lenient });
 }
 
-/** The problems that stop `text` from loading; none when it loads. */
+/** Returns the problems that stop `text` from loading, or none. */
 export function problemsOf(text: string, options: TextOptions = {}): readonly ConfigProblem[] {
   try {
     load(text, options);

@@ -5,9 +5,8 @@ export interface SourceFile {
 }
 
 /**
- * Rooms of the engine (folders of `src`, or files in it) and the rooms that each may import beside itself.
- * `engine` is the composition root. The package exports `index`, `stores` and `parts`.
- * A test refuses entries that no import needs.
+ * Rooms of the engine (folders of `src`, or files in it), each with the rooms that it may import. `engine` is the composition root. The
+ * package exports `index`, `stores` and `parts`. A test refuses entries that no import needs.
  */
 export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   structures: [],
@@ -28,8 +27,8 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * Sub-rooms of each room and the sub-rooms of the same room that each may import. `.` is the files directly in the room.
- * A test refuses entries that no import needs, and circles.
+ * Sub-rooms of each room, each with the sub-rooms of the same room that it may import. `.` stands for the files directly in the room. A
+ * test refuses entries that no import needs, and circles.
  */
 export const SUB_ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   config: { '.': [], loading: ['.'] },
@@ -75,10 +74,10 @@ export const SUB_ROOMS: Readonly<Record<string, Readonly<Record<string, readonly
 /** The largest number of files in one folder of sources. */
 const MOST_FILES = 16;
 
-/** Rooms that know the wire types; to the others they are somebody else's business. */
+/** Rooms that do not know the wire types. */
 const WITHOUT_PROTOCOL = new Set(['structures', 'logging', 'cli']);
 
-/** npm packages that only some files of the engine may import; any other package is refused everywhere. */
+/** npm packages that only some files of the engine may import. All other packages are refused. */
 const PACKAGES: Readonly<Record<string, (file: string) => boolean>> = {
   ws: (file) => file.startsWith('transport/'),
   lmdb: (file) => file.startsWith('store/lmdb/'),
@@ -95,7 +94,7 @@ interface PackageRule {
   readonly allows: (file: string, specifier: string) => boolean;
 }
 
-/** What runs in a browser too: no Node built-ins, but for the one file that makes Node's socket. */
+/** Packages that also run in a browser. They import no Node built-ins, except for the one file that creates Node's socket. */
 const PACKAGE_RULES: Readonly<Record<string, PackageRule>> = {
   'packages/client/src/': {
     says: 'client knows protocol only, and react.ts React',
@@ -114,14 +113,14 @@ const FORBIDDEN_WORDS = new Set(['util', 'utils', 'helper', 'helpers', 'common',
 const KEBAB_FILE = /^[a-z0-9]+(-[a-z0-9]+)*(\.test)?\.ts$/;
 const ENGINE_SOURCE = 'packages/engine/src/';
 
-/** Every specifier that a source imports or re-exports, statically or not, types included. */
+/** Returns every specifier that a source imports or re-exports, including dynamic imports and types. */
 export function importsOf(source: string): string[] {
   const statements =
     /\b(?:import|export)\b[^'"`;]*?\bfrom\s*['"]([^'"]+)['"]|\bimport\s*\(\s*['"]([^'"]+)['"]|^\s*import\s*['"]([^'"]+)['"]/gm;
   return [...source.matchAll(statements)].map(([, from, dynamic, effect]) => from ?? dynamic ?? effect ?? '');
 }
 
-/** What the files do against the rule, one line each; empty when they keep it. */
+/** Returns one line for each breach of the rule, or none. */
 export function violations(files: readonly SourceFile[]): string[] {
   const imports = files.flatMap((file) => file.imports.flatMap((specifier) => importViolation(file.path, specifier) ?? []));
   const names = files.flatMap(({ path }) => nameViolation(path) ?? []);
@@ -144,7 +143,7 @@ export function unusedEntries(files: readonly SourceFile[]): string[] {
   return entries.filter((entry) => !used.has(entry));
 }
 
-/** Returns the circles in both tables, as `a -> b -> a`; empty when there are none. */
+/** Returns the circles in both tables, as `a -> b -> a`. */
 export function tableCycles(rooms = ROOMS, subRooms = SUB_ROOMS): string[] {
   return [rooms, ...Object.values(subRooms)].flatMap((table) =>
     cyclesOf(new Map(Object.entries(table).map(([from, to]) => [from, new Set(to)]))),
@@ -207,7 +206,7 @@ function leavesItsPackage(path: string, specifier: string): boolean {
   return target !== undefined && target !== packageOf(path);
 }
 
-/** Returns the folder of the package that a file belongs to; undefined for a file of no package. */
+/** Returns the folder of the package to which a file belongs, or `undefined`. */
 function packageOf(path: string): string | undefined {
   return /^(packages\/[^/]+|examples\/[^/]+|bench)\//.exec(path)?.[1];
 }
@@ -249,7 +248,7 @@ function fullFolders(files: readonly SourceFile[]): string[] {
     .map(([folder, count]) => `${folder} has ${count} files, more than ${MOST_FILES}`);
 }
 
-/** Returns the circles between files, type imports included, as `files in a cycle: a -> b -> a`. */
+/** Returns the circles between files, as `files in a cycle: a -> b -> a`. Type imports count. */
 function fileCycles(files: readonly SourceFile[]): string[] {
   const edges = new Map<string, Set<string>>();
   for (const { path, imports } of files)
@@ -257,7 +256,7 @@ function fileCycles(files: readonly SourceFile[]): string[] {
   return cyclesOf(edges).map((cycle) => `files in a cycle: ${cycle}`);
 }
 
-/** Yields each import from one file of the engine to another; both are relative to its sources. */
+/** Yields each import from one file of the engine to another. Both paths are relative to its sources. */
 function* engineImports(files: readonly SourceFile[]): Generator<{ readonly file: string; readonly target: string }> {
   for (const { path, imports } of files) {
     if (!path.startsWith(ENGINE_SOURCE)) continue;
@@ -289,7 +288,7 @@ function isInside(path: string, specifier: string, folder: string): boolean {
   return specifier.startsWith('.') && resolve(path, specifier).startsWith(folder);
 }
 
-/** The file that a relative specifier means: `./x.js` is `x.ts` beside the importer. */
+/** Returns the file of a relative specifier: `./x.js` is `x.ts` beside the importer. */
 function resolve(path: string, specifier: string): string {
   return new URL(specifier, `file:///${path}`).pathname.slice(1).replace(/\.js$/, '.ts');
 }

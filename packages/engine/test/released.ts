@@ -4,9 +4,9 @@ import { runInNewContext } from 'node:vm';
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-/** How many of these nothing holds any more. */
+/** Returns how many of the objects nothing holds any more. */
 export async function countReleased(refs: readonly WeakRef<object>[]): Promise<number> {
-  // A reference that was made or followed in this turn holds its target until the turn is over.
+  // A reference that was created or followed in this turn holds its target until the turn ends.
   await new Promise((resolve) => setImmediate(resolve));
   collectGarbage();
   return refs.filter((ref) => ref.deref() === undefined).length;

@@ -6,7 +6,7 @@ import { WebSocket } from 'ws';
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** A worker that speaks the protocol by hand, so that nothing of a client library is between the test and the engine. */
+/** A worker that speaks the protocol by hand, so that no client library stands between the test and the engine. */
 class TestWorker {
   readonly #socket: WebSocket;
   readonly #answers = new Map<string, (frame: Json) => void>();
@@ -26,11 +26,11 @@ class TestWorker {
     return worker;
   }
 
-  /** Resolves when the engine knows the function. */
+  /** Resolves when the engine has the function. */
   async register(id: string, answer: (data: unknown) => unknown): Promise<void> {
     this.#functions.set(id, answer);
     this.#send({ type: 'registerfunction', id });
-    // Frames of one connection are read in order: an answered call means that the registration before it is in effect.
+    // The engine reads the frames of one connection in order. So an answered call proves that the earlier registration is in effect.
     await this.call('engine::functions::list', {});
   }
 
@@ -55,7 +55,7 @@ class TestWorker {
   }
 }
 
-/** HTTP status of a refused upgrade. */
+/** Resolves with the HTTP status of a refused upgrade. */
 async function refusal(address: string): Promise<number | undefined> {
   const socket = new WebSocket(address);
   const [, response] = (await once(socket, 'unexpected-response')) as [unknown, { statusCode?: number; resume(): void }];
@@ -63,7 +63,7 @@ async function refusal(address: string): Promise<number | undefined> {
   return response.statusCode;
 }
 
-/** All text frames up to the close, and its code. */
+/** Resolves with all text frames until the close, and the close code. */
 async function framesUntilClose(address: string, first: string): Promise<{ frames: string[]; code: number }> {
   const socket = new WebSocket(address);
   const frames: string[] = [];

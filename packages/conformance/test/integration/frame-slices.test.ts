@@ -5,7 +5,7 @@ import { LoopSlices } from '@rivulet/testkit/measures/loop-slices';
 import { frame, OPCODE, RawSocket } from '@rivulet/testkit/peers/raw-socket';
 import { expect, test } from 'vitest';
 
-/** Milliseconds of the main thread's processor time in one go; the clock of the kernel adds up to 4. */
+/** Milliseconds of the main thread's processor time in one go. The clock of the kernel adds up to 4. */
 const MOST_MS = 50 + 4;
 const SOCKETS = 20;
 const READ_BYTES = 65_536;
@@ -15,7 +15,7 @@ async function written(socket: Socket, bytes: Buffer): Promise<void> {
   if (!socket.write(bytes)) await once(socket, 'drain');
 }
 
-/** The smallest frames of each kind. Each is valid, and means nothing to the engine. */
+/** The smallest frames of each kind. They are valid, and the engine ignores them. */
 const FRAMES: Readonly<Record<string, Buffer>> = {
   'empty texts': frame({ payload: '' }),
   'empty binaries': frame({ opcode: OPCODE.binary }),

@@ -132,7 +132,7 @@ describe.each(BOTH_PORTS)('the $port port', ({ port }) => {
     const offender = await RawSocket.upgrade(urlOf(port));
     const payload = frame({ payload: ' '.repeat(LIMITS.bufferedChunks * 4) });
     let at = 0;
-    // One byte in a turn of the event loop, which the engine shares: most arrive as a chunk of their own.
+    // Sends one byte in each turn of the event loop, which the engine shares. So most bytes arrive as a chunk of their own.
     const drip = (): void => {
       if (at === payload.length || offender.socket.destroyed) return;
       offender.write(payload.subarray(at, ++at));

@@ -4,16 +4,16 @@ import { LoopSlices } from '@rivulet/testkit/measures/loop-slices';
 import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { expect, test } from 'vitest';
 
-/** Milliseconds of the main thread's processor time in one go; the clock of the kernel adds up to 4. */
+/** Milliseconds of the main thread's processor time in one go. The clock of the kernel adds up to 4. */
 const MOST_MS = 50 + 4;
 const BYTES = LIMITS.httpJsonBodyBytes - 16;
 
-/** A list of as many values as there may be, of which each takes its part of the bytes. */
+/** Returns a list of as many values as a body may have. Each value takes its share of the bytes. */
 const list = (value: string, nodes = 1) =>
   `[${`${value},`.repeat(Math.min(Math.floor((LIMITS.jsonNodes - 1_000) / nodes), Math.floor(BYTES / (value.length + 1)) - 1))}1]`;
 const text = (piece: string) => `["${piece.repeat(Math.floor((BYTES - 4) / Buffer.byteLength(piece)))}"]`;
 
-/** JSON of about 8 MB, of the kinds that cost most to decode, to scan or to parse. */
+/** JSON of about 8 MB, in the forms that cost most to decode, to scan or to parse. */
 const SHAPES: Readonly<Record<string, () => string>> = {
   'numbers of 79 characters': () => list(`-1.${'2345678901'.repeat(7)}e-300`.slice(0, 79)),
   'one number': () => `[${'1'.repeat(BYTES - 4)}.5]`,
@@ -53,7 +53,7 @@ test('decision 15: no JSON body, and no several at once, keep the event loop lon
   for (const [shape, make] of Object.entries(SHAPES)) {
     const body = make();
     expect(Buffer.byteLength(body)).toBeLessThanOrEqual(LIMITS.httpJsonBodyBytes);
-    // The first run of the code is slower than any other.
+    // The first run of the code is slower than any later one.
     expect(await post(body)).toBe(204);
     await slices.take(engine.pid);
     expect(await Promise.all([post(body), post(body)])).toEqual([204, 204]);

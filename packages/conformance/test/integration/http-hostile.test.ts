@@ -11,7 +11,7 @@ import { expect, it, onTestFinished } from 'vitest';
 const control = (headers: object) => JSON.stringify({ type: 'set_headers', headers });
 const isFor = (path: string) => (frame: Readonly<Record<string, unknown>>) => (frame.data as HttpInput | null)?.path === path;
 
-/** Everything that a connection says, as text. */
+/** Opens a connection and collects everything that the engine sends on it, as text. */
 async function talk(url: string, said: string): Promise<{ readonly raw: RawSocket; readonly text: () => string }> {
   const raw = await RawSocket.connect(url);
   const chunks: Buffer[] = [];
@@ -155,7 +155,7 @@ it.each([true, false])(
       }
       out.socket.terminate();
       await out.closed;
-      // The engine has seen it too: the socket of the writer was closed before this call was made.
+      // The engine has noticed this too, because the socket of the writer was closed before this call.
       await worker.settled();
       await worker.settled();
     });
@@ -191,7 +191,7 @@ it('a connection that has had its answers is closed when it stays quiet; one who
   await worker.take('invokefunction', isFor('/long'));
   const { raw, text } = await talk(httpUrl, 'GET /r HTTP/1.1\r\nHost: h\r\n\r\n');
   while (!text().endsWith('{}')) await worker.settled();
-  // The times are those of Node, a minute and more; only their length is changed.
+  // The timers are those of Node and last a minute and more. The test changes only their length.
   ends.get('/long')?.setTimeout(10);
   ends.get('/r')?.setTimeout(20);
   await raw.ended;
@@ -220,7 +220,7 @@ it('JSON bodies that do not end take no more together than they may', async () =
   while (refused().length === 0) await worker.settled();
   for (const { raw } of slow) raw.socket.destroy();
   while (engine.figures().requests > 0) await worker.settled();
-  // All of it was given back.
+  // All memory was returned.
   const headers = { 'content-type': 'application/json' };
   expect((await fetch('/r', { method: 'POST', body: `${part.toString()}1`, headers })).status).toBe(200);
 });
@@ -243,7 +243,7 @@ it('values that their clients do not take have a bound together', async () => {
   expect(clients.length).toBeGreaterThan(Math.floor(LIMITS.httpUnsentBytes / body.length));
   for (const { socket } of clients) socket.destroy();
   await Promise.all(clients.map(({ ended }) => ended));
-  // What was left is given back as the engine sees them go.
+  // The engine returns the rest when it notices that the clients have left.
   let answer = await fetch('/r');
   while (answer.status === 503) answer = await fetch('/r');
   expect(await answer.text()).toHaveLength(body.length + 2);

@@ -7,7 +7,7 @@ import { ChannelEnd } from '@rivulet/testkit/peers/channel-end';
 import { RawSocket } from '@rivulet/testkit/peers/raw-socket';
 import { expect, it, onTestFinished } from 'vitest';
 
-/** One request over a kept connection; answers its status. */
+/** Sends one request over a kept connection. Resolves with its status. */
 function get(agent: Agent, url: string, method = 'GET'): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
     const sent = request(url, { agent, method }, (response) => response.resume().on('end', () => resolve(response.statusCode)));
@@ -25,12 +25,12 @@ it('HT-12 10,000 requests leave no channel, no request and no memory behind', as
     expect(statuses.every((status) => status === 200)).toBe(true);
     worker.inbox.clear();
   };
-  // What is compiled and kept for later comes with the first ones.
+  // The first requests compile code and fill caches.
   for (let n = 0; n < 4; n++) await batch(500);
   const before = await heldBytes();
   for (let n = 0; n < 16; n++) await batch(500);
   expect(engine.figures()).toMatchObject({ channels: 0, channelBytes: 0, requests: 0 });
-  // A hundred bytes for each would be a leak.
+  // A leak would be a hundred bytes for each request.
   expect((await heldBytes()) - before).toBeLessThan(800_000);
 });
 

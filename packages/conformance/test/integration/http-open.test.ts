@@ -12,7 +12,7 @@ interface Client {
   readonly closed: Promise<unknown>;
 }
 
-/** A TCP connection that has sent this and keeps its side open. */
+/** Returns a TCP connection that has sent this text and keeps its side open. */
 async function client(url: string, said = ''): Promise<Client> {
   const socket = connect({ port: Number(new URL(url).port), host: '127.0.0.1' });
   onTestFinished(() => void socket.destroy());

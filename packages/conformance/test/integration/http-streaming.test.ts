@@ -11,7 +11,7 @@ import { expect, it, onTestFinished } from 'vitest';
 const respond = (url: string, { response }: HttpInput) => ChannelEnd.open(url, response);
 const control = (message: unknown) => JSON.stringify(message);
 
-/** A response whose chunks are looked at as they come. */
+/** Opens a response whose chunks the test reads as they arrive. */
 async function openStream(url: string): Promise<IncomingMessage> {
   const sent = request(url);
   onTestFinished(() => void sent.destroy());
@@ -129,7 +129,7 @@ it('HT-8 the time-out is for the begin of a response only', async () => {
   await serve('/slow', async (input) => {
     const out = await respond(workerUrl, input);
     await out.send(Buffer.from('begun '));
-    // Another request runs into its time-out meanwhile.
+    // Meanwhile, another request exceeds its time-out.
     expect((await fetch('/hang')).status).toBe(504);
     await out.send(Buffer.from('ended'));
     await out.close();

@@ -1,4 +1,5 @@
 import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { frame, RawSocket } from '@rivulet/testkit/peers/raw-socket';
 import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { expect, test } from 'vitest';
 
@@ -47,6 +48,17 @@ test('frames that wait for a later turn take effect when their worker closes rig
   });
   await worker.closed;
   const other = await RawWorker.connect(workerUrl);
+  expect(await other.result('stream::get', room)).toMatchObject({ n: 60 });
+});
+
+test('frames that wait for a later turn take effect when a frame behind them breaks the protocol', async () => {
+  const { workerUrl } = await startTestEngine();
+  const other = await RawWorker.connect(workerUrl);
+  await other.result('stream::set', { ...room, data: { n: 0, PADDING } });
+  const peer = await RawSocket.upgrade(workerUrl);
+  const update = frame({ payload: JSON.stringify(invoke('update', { ops: [{ type: 'increment', path: 'n', by: 1 }] })) });
+  peer.write(Buffer.concat([...Array.from({ length: 60 }, () => update), frame({ opcode: 3 })]));
+  expect(await peer.ended).toMatchObject({ code: 1002 });
   expect(await other.result('stream::get', room)).toMatchObject({ n: 60 });
 });
 

@@ -24,7 +24,7 @@ async function refused(url: string): Promise<void> {
   socket.terminate();
 }
 
-/** What fills a log: lines of workers, and refused upgrades. The engine must answer all of it. */
+/** Fills the log by lines of workers and by refused upgrades. The engine must answer all of them. */
 async function flood(engine: EngineProcess, worker: RawWorker): Promise<void> {
   for (let sent = 0; sent < LOG_CALLS; sent += 1_000) {
     for (let n = 0; n < 1_000; n++)

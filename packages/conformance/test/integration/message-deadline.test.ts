@@ -5,7 +5,7 @@ import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { expect, onTestFinished, test } from 'vitest';
 
-/** How often a slow peer sends its next piece. */
+/** Milliseconds between two pieces of a slow peer. */
 const DRIP_MS = 250;
 
 function every(milliseconds: number, run: () => void): void {

@@ -24,7 +24,7 @@ test('E7 S21 a client that joins and leaves ever new groups is not read beyond i
   expect(log.filter(({ event }) => event === 'rate_limited')).toMatchObject([
     { level: 'warn', fields: { code: 'RATE_LIMITED', listener: 'stream', of: 'joins' } },
   ]);
-  // The burst, and what stood in the chunk that was read last.
+  // The burst, and the frames of the chunk that was read last.
   expect(engine.figures().groups).toBeLessThan(2_500);
   const worker = await RawWorker.connect(workerUrl);
   const other = await StreamSocket.open(`${streamUrl}/stream/chat/room`);

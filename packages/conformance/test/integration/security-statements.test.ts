@@ -32,7 +32,7 @@ workers:
     config: { host: 127.0.0.1, port: ${http} }
 `;
 
-/** Sends these bytes and resolves with what came back when the engine, or this side after an answer, closed the connection. */
+/** Sends bytes. Resolves with the answer when either side has closed the connection. */
 async function exchange(port: number, bytes: string | Buffer): Promise<string> {
   const socket = connect({ port, host: '127.0.0.1' });
   onTestFinished(() => void socket.destroy());
@@ -181,7 +181,8 @@ describe('handshakes that broke other servers', () => {
     const slices = new LoopSlices();
     const engine = await EngineProcess.start({ config: listeners, env: slices.env });
     const worker = await RawWorker.connect(engine.workerUrl);
-    // A header that makes a parser try again takes hundreds of milliseconds in every round. Other processes on the core disturb some rounds only.
+    // A header that makes a parser backtrack takes hundreds of milliseconds in every round. Other processes on the core disturb only some
+    // rounds.
     let longestMs = Number.POSITIVE_INFINITY;
     for (let round = 0; round < 5 && longestMs >= 50; round++) {
       await slices.take(engine.pid);
@@ -206,7 +207,7 @@ describe('handshakes that broke other servers', () => {
       await once(socket, 'open');
       expect(socket.extensions).toBe('');
       socket.terminate();
-      // A frame that says it is compressed all the same breaks the protocol.
+      // A frame that claims to be compressed breaks the protocol.
       const raw = await RawSocket.upgrade(url);
       raw.write(Buffer.from([0xc1, 0x80, 0, 0, 0, 0]));
       expect((await raw.ended).code).toBe(1002);

@@ -55,7 +55,7 @@ test('decision 21 F23 readers that stall in a large group: the data file stays s
   const set = (n: number) => worker.result('stream::set', { ...room, item_id: `m${n % 90}`, data: { n, text } });
   await Promise.all(Array.from({ length: 90 }, (_, n) => set(n)));
   const live = statSync(join(directory, 'data.mdb')).size;
-  // Each takes only what the kernel takes for it. Half of them know positions.
+  // Each client reads only what fits into the kernel. Half of the clients are position-aware.
   const stalled = await Promise.all(
     Array.from({ length: 6 }, (_, n) => stalledReader(`${streamUrl}/stream/chat/room-1?positions=${n % 2}`)),
   );
@@ -68,7 +68,7 @@ test('decision 21 F23 readers that stall in a large group: the data file stays s
   for (const reader of [knows, plain]) {
     const held = new Map<number, number>();
     let offset = 0;
-    // The newest value of each item, from the state and what followed.
+    // The newest value of each item, from the state and the changes after it.
     while (![...held.values()].includes(629)) {
       const frame = await reader.inbox.take((each) => each.event !== undefined);
       const { event } = frame;

@@ -11,7 +11,7 @@ interface AuthInput {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** An engine whose auth functions note their input, with these trusted proxies on every listener. */
+/** Starts an engine with these trusted proxies on every listener. Its auth functions record their input. */
 async function engineBehind(trustedProxies: readonly string[]) {
   const engine = await startTestEngine({
     stream: { authFunction: 'app::auth', trustedProxies },

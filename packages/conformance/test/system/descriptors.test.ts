@@ -7,7 +7,7 @@ import { expect, it, onTestFinished } from 'vitest';
 
 const LIMITED = ['/bin/sh', '-c', 'ulimit -n 120; exec "$@"', 'sh'];
 
-/** Resolves at the first of these events; a reset is not an error of the test. */
+/** Resolves at the first of these events. A reset is no error of the test. */
 function first(socket: Socket, ...events: readonly string[]): Promise<void> {
   if (socket.closed) return Promise.resolve();
   return new Promise((resolve) => {
@@ -27,13 +27,13 @@ async function open(url: string, said: string): Promise<Socket> {
   return socket;
 }
 
-/** Lines of one event in the log of the engine. */
+/** Returns the log lines of one event. */
 const lines = (engine: EngineProcess, event: string) => engine.log.split('\n').filter((line) => line.includes(event));
 
 it('E13 when descriptors run out, idle connections make room, and each dropped one is seen in the log; writes go on', async () => {
   const engine = await EngineProcess.start({ wrapper: LIMITED });
   const worker = await RawWorker.connect(engine.workerUrl);
-  // More clients than the engine can have: 300 that want to stay. Each one waits for its answer.
+  // 300 clients that want to stay are more than the engine can have. Each waits for its answer.
   const clients: Socket[] = [];
   while (clients.length < 300) {
     const few = await Promise.all(Array.from({ length: 10 }, () => open(engine.streamUrl, upgradeHead('/'))));
@@ -46,11 +46,11 @@ it('E13 when descriptors run out, idle connections make room, and each dropped o
   expect(await worker.result('stream::set', written)).toMatchObject({ new_value: 1 });
   for (const socket of clients) socket.destroy();
   await Promise.all(clients.map((socket) => first(socket, 'close')));
-  // The engine has seen them go when somebody else gets in.
+  // The engine has noticed that the clients left when another one is admitted.
   const join = () => StreamSocket.open(`${engine.streamUrl}/stream/s/g`);
   const regained = async (): Promise<StreamSocket> => join().catch(regained);
   await (await regained()).close();
-  // 400 that say nothing: the newest ones stay, and a client that speaks gets in at once.
+  // 400 clients send nothing. The newest of them stay, and a client that speaks is admitted at once.
   const idle = await Promise.all(Array.from({ length: 400 }, () => open(engine.streamUrl, '')));
   while (idle.filter(({ closed }) => closed).length < 150) await worker.settled();
   const client = await join();

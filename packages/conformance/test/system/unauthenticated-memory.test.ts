@@ -12,7 +12,7 @@ const BIG = frame({ opcode: OPCODE.binary, payload: Buffer.alloc(16), claimedByt
 const FILLER = Buffer.alloc(262_000, 'x');
 const LONG_HEADERS = Array.from({ length: 55 }, (_, n) => `x-${n}: ${'v'.repeat(220)}`);
 
-/** An engine with every kind of listener, whose auth functions and middleware never answer. */
+/** Starts an engine with every kind of listener. Its auth functions and middleware never answer. */
 async function hostedEngine(): Promise<TestEngine & { readonly worker: RawWorker }> {
   const engine = await startTestEngine({
     stream: { authFunction: 'test::auth', authTimeoutMs: 60_000 },
@@ -28,7 +28,7 @@ async function hostedEngine(): Promise<TestEngine & { readonly worker: RawWorker
   return { ...engine, worker };
 }
 
-/** Connects and sends the first part. */
+/** Connects, and sends the first part. */
 async function peer(url: string, first: string | Buffer): Promise<Socket> {
   const socket = connect(Number(new URL(url).port), '127.0.0.1');
   onTestFinished(() => {
@@ -40,7 +40,7 @@ async function peer(url: string, first: string | Buffer): Promise<Socket> {
   return socket;
 }
 
-/** Peers that send each part when the engine has read the one before. */
+/** Connects peers that send each part when the engine has read the one before. */
 async function peers(count: number, url: string, parts: readonly (string | Buffer)[], settle: () => Promise<void>): Promise<Socket[]> {
   const all = await Promise.all(Array.from({ length: count }, () => peer(url, parts[0] ?? '')));
   await settle();
@@ -93,7 +93,7 @@ it.each(SHAPES)(
     const settle = async () => {
       for (let turn = 0; turn < 20; turn++) await engine.worker.settled();
     };
-    // What is compiled or kept for all of them comes with the first ones.
+    // The first peers compile code and fill caches that all of them share.
     await peers(10, url(engine), parts, settle);
     const before = await heldBytes();
     const all = await peers(PEERS, url(engine), parts, settle);

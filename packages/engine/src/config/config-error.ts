@@ -1,16 +1,16 @@
-/** One thing that is wrong with the configuration, with the place and the remedy. */
+/** One mistake in the configuration, with its place and the remedy. */
 export interface ConfigProblem {
-  /** File as it was named to the engine. */
+  /** File by the name that the operator used. */
   readonly file: string;
-  /** 1-based; `undefined` when the matter has no place in the text (a missing file, say). */
+  /** Line, counted from 1. `undefined` when the mistake has no place in the text, such as a missing file. */
   readonly line: number | undefined;
   readonly column: number | undefined;
-  /** Key path such as `workers[1].config.port`; empty for the whole file. */
+  /** Key path such as `workers[1].config.port`. Empty for the whole file. */
   readonly key: string;
   readonly message: string;
 }
 
-/** The configuration can't be used. Carries every problem found, so that one run is enough to mend a file. */
+/** A configuration that the engine cannot use. It has every mistake of the file, so that one run shows all of them. */
 export class ConfigError extends Error {
   readonly problems: readonly ConfigProblem[];
 
@@ -21,7 +21,7 @@ export class ConfigError extends Error {
   }
 }
 
-/** `file:line:column key: message`, one line. */
+/** Formats a mistake as one line: `file:line:column key: message`. */
 export function describeProblem(problem: ConfigProblem): string {
   const place = problem.line === undefined ? problem.file : `${problem.file}:${problem.line}:${problem.column ?? 1}`;
   return problem.key === '' ? `${place}: ${problem.message}` : `${place} ${problem.key}: ${problem.message}`;

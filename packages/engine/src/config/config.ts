@@ -1,87 +1,98 @@
-/** The effective configuration: what the engine is built from. Every default is filled in; nothing here is optional for the reader's sake. */
+/** The effective configuration, from which the engine is built. Every default is filled in. */
 export interface Config {
-  /** At least one; the first is the main worker port. */
+  /** Worker listeners, at least one. The first has the main worker port. */
   readonly workerManagers: readonly WorkerManagerConfig[];
-  /** `undefined`: no stream listener and no stream::* functions. */
+  /** `undefined` means no stream listener and no `stream::*` functions. */
   readonly stream: StreamConfig | undefined;
-  /** `undefined`: no state::* functions, and `state` triggers stay parked. */
+  /** `undefined` means no `state::*` functions. `state` triggers then stay parked. */
   readonly state: StateConfig | undefined;
-  /** Whether `publish` and `subscribe` triggers are there. */
+  /** Whether the engine provides `publish` and `subscribe` triggers. */
   readonly pubsub: boolean;
-  /** `undefined`: no HTTP listener; `http` triggers wait for a provider. */
+  /** `undefined` means no HTTP listener. `http` triggers then wait for a provider. */
   readonly http: HttpConfig | undefined;
   readonly logging: LoggingConfig;
-  /** Unknown keys of payloads and trigger configs are refused, not only near misses. Default false. */
+  /**
+   * Whether unknown keys of payloads and trigger configurations are refused, and not only misspelt ones.
+   * @default false
+   */
   readonly strictPayloads?: boolean;
-  /** The file refuses ports that other machines reach without a secret, rules or an auth function. */
+  /** Whether the file refuses ports that other machines reach without a secret, rules or an auth function. */
   readonly requireAuth: boolean;
-  /** Things to tell the operator at start: ignored entries, unknown keys, in-memory stores. */
+  /** Warnings for the operator at start, such as ignored entries, unknown keys and in-memory stores. */
   readonly warnings: readonly ConfigWarning[];
   /** Facts that a reader of the file may not expect, and that need no action. */
   readonly notes: readonly ConfigWarning[];
-  /** File that it came from; `undefined`: built-in defaults. */
+  /** The file of this configuration. `undefined` means the built-in defaults. */
   readonly file: string | undefined;
 }
 
 export interface ConfigWarning {
   readonly code: string;
-  /** `file:line:column` and the key path where known, then the matter and the remedy. */
+  /** `file:line:column` and the key path, if known, then the problem and the remedy. */
   readonly message: string;
-  /** Parts of it for programs that read the log. */
+  /** Details for programs that read the log. */
   readonly fields?: Readonly<Record<string, string | number>>;
 }
 
 export interface WorkerManagerConfig {
   readonly host: string;
-  /** 0: any free port. */
+  /** Port to bind. 0 means any free port. */
   readonly port: number;
   readonly handshakeTimeoutMs: number;
   readonly maxMessageBytes: number;
   readonly maxInFlightCalls: number;
-  /** In a second, of one connection; 0: no bound; `undefined`: the default of listeners with rules, and no bound on others. */
+  /**
+   * Bounds of one connection in a second. 0 means no bound. `undefined` means the default of listeners with rules, and no bound on others.
+   */
   readonly maxFramesPerSecond?: number | undefined;
   readonly maxCallsPerSecond?: number | undefined;
   readonly maxBytesPerSecond?: number | undefined;
   readonly allowedOrigins: readonly string[];
-  /** CIDR ranges of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` count. */
+  /** CIDR ranges of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` the listener believes. */
   readonly trustedProxies: readonly string[];
   readonly pingIntervalMs: number;
   readonly pongTimeoutMs: number;
-  /** Names that `Host` may have beside those of this machine. */
+  /** Names that `Host` may have in addition to those of this machine. */
   readonly allowedHosts: readonly string[];
-  /** Secret of the workers of a listener without rules; `undefined`: none is asked for. */
+  /** The secret of the workers of a listener without rules. `undefined` means that the listener requires none. */
   readonly authToken: string | undefined;
-  /** The operator says that a listener off loopback may be open. */
+  /** Whether the operator accepts that a listener off loopback is open. */
   readonly allowAnonymous: boolean;
-  /** Gets every call of its sessions in place of the target, the engine's own functions excepted. */
+  /** Function that receives every call of the listener's sessions in place of the target. Calls of engine functions are exempt. */
   readonly middlewareFunction: string | undefined;
-  /** Guests get errors of functions as they were thrown. Default false: they get a fixed message and an `error_id`. */
+  /**
+   * Whether guests get errors of functions as they were thrown. Otherwise they get a fixed message and an `error_id`.
+   * @default false
+   */
   readonly exposeErrorMessages?: boolean;
-  /** `undefined`: whoever connects is trusted. */
+  /** `undefined` means that the listener trusts every peer. */
   readonly rbac: RbacConfig | undefined;
 }
 
-/** Who may connect to a listener, and what its sessions may call and register. */
+/** The rules of a listener: who may connect, and what its sessions may call and register. */
 export interface RbacConfig {
-  /** `undefined`: everyone may connect and register; `exposeFunctions` alone says what they may call. */
+  /** `undefined` means that everyone may connect and register. `exposeFunctions` alone then decides about calls. */
   readonly authFunction: string | undefined;
   readonly authTimeoutMs: number;
-  /** A refused upgrade completes, carries an `error` frame and closes, as upstream does it; otherwise it is answered with a status. */
+  /**
+   * Whether a refused upgrade completes, carries an `error` frame and closes, as other engines do it. Otherwise the listener answers with a
+   * status.
+   */
   readonly authErrorFrame: boolean;
-  /** A function that one of them fits may be called. */
+  /** A session may call a function that matches one of these rules. */
   readonly exposeFunctions: readonly ExposeRule[];
   readonly onFunctionRegistration: string | undefined;
   readonly onTriggerRegistration: string | undefined;
   readonly onTriggerTypeRegistration: string | undefined;
   readonly hookTimeoutMs: number;
-  /** Trigger types that sessions may register, whatever the auth function answers; `undefined`: the auth function alone decides. */
+  /** Trigger types that sessions may register, whatever the auth function answers. `undefined` leaves the decision to the auth function. */
   readonly allowedTriggerTypes?: readonly string[] | undefined;
 }
 
 export type ExposeRule =
-  /** `namespace`: where the function must be; absent for `default`. */
+  /** `namespace` is the namespace of the function. Absent means `default`. */
   | { readonly kind: 'match'; readonly pattern: string; readonly namespace?: string }
-  /** All of them must hold for the metadata with which the function is registered. */
+  /** The metadata of a function must meet all conditions. */
   | { readonly kind: 'metadata'; readonly conditions: readonly MetadataCondition[] };
 
 export type MetadataCondition =
@@ -91,7 +102,7 @@ export type MetadataCondition =
 export interface StreamConfig {
   readonly host: string;
   readonly port: number;
-  /** Begins the paths behind a proxy that does not strip it; `undefined`: none. */
+  /** Path prefix of a proxy that does not remove it. `undefined` means none. */
   readonly pathPrefix: string | undefined;
   readonly authFunction: string | undefined;
   readonly authFailOpen: boolean;
@@ -100,19 +111,19 @@ export interface StreamConfig {
   readonly joinFailClosed: boolean;
   readonly joinTimeoutMs: number;
   readonly maxSubscriptionsPerConnection: number;
-  /** In a second, of one connection; 0 or absent: no bound. */
+  /** Bounds of one connection in a second. 0 or absent means no bound. */
   readonly maxFramesPerSecond?: number;
   readonly maxJoinsPerSecond?: number;
   readonly maxBytesPerSecond?: number;
-  /** Watermark in bytes beyond which a reader lags. */
+  /** Unsent bytes above which a reader counts as lagging. */
   readonly maxBufferedBytes: number;
   readonly maxMessageBytes: number;
   readonly allowedOrigins: readonly string[];
-  /** CIDR ranges of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` count. */
+  /** See `WorkerManagerConfig`. */
   readonly trustedProxies: readonly string[];
   readonly pingIntervalMs: number;
   readonly pongTimeoutMs: number;
-  /** As in `WorkerManagerConfig`. */
+  /** See `WorkerManagerConfig`. */
   readonly allowedHosts: readonly string[];
   readonly allowAnonymous: boolean;
   readonly injectId: boolean;
@@ -130,9 +141,9 @@ export interface StreamConfig {
 }
 
 export interface StateConfig {
-  /** False: changes fire no triggers; bindings are kept. */
+  /** Whether changes fire triggers. Bindings stay in either case. */
   readonly triggersEnabled: boolean;
-  /** Largest value in bytes of JSON, below the bound of every item; `undefined`: that bound alone. */
+  /** Largest value in bytes of JSON, below the bound of every item. `undefined` means that bound alone. */
   readonly maxValueBytes: number | undefined;
   readonly adapter: StoreConfig;
 }
@@ -142,28 +153,37 @@ export interface HttpConfig {
   readonly port: number;
   /** Milliseconds until a response must begin. */
   readonly defaultTimeoutMs: number;
-  /** Requests whose response has not begun that are worked on at the same time; at least 1. */
+  /** Requests that are served at the same time until their responses begin, at least 1. */
   readonly concurrentRequests: number;
-  /** `undefined`: any page may call anything. */
+  /** `undefined` means that any page may call any route. */
   readonly cors: CorsConfig | undefined;
-  /** Stands before every path, such as `/rt`; `undefined`: nothing does. */
+  /** Prefix of every path, such as `/rt`. `undefined` means none. */
   readonly pathPrefix?: string | undefined;
-  /** Clients get what a function threw, in place of a fixed message. Default: false. */
+  /**
+   * Whether clients get errors of functions as they were thrown, in place of a fixed message.
+   * @default false
+   */
   readonly exposeErrorMessages?: boolean;
-  /** CIDR ranges of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` count. */
+  /** See `WorkerManagerConfig`. */
   readonly trustedProxies: readonly string[];
-  /** As in `WorkerManagerConfig`. */
+  /** See `WorkerManagerConfig`. */
   readonly allowedHosts: readonly string[];
-  /** Function ids in the order in which they are asked. */
+  /** Middleware functions, in the order of their calls. */
   readonly middleware: readonly MiddlewareConfig[];
 }
 
 export interface CorsConfig {
   readonly allowedOrigins: readonly string[] | 'any';
   readonly allowedMethods: readonly string[] | 'any';
-  /** Pages of allowed origins may send cookies and other credentials. Default: false. */
+  /**
+   * Whether pages of allowed origins may send cookies and other credentials.
+   * @default false
+   */
   readonly credentials?: boolean;
-  /** Seconds for which a browser may keep the answer to a preflight. Default: 600. */
+  /**
+   * Seconds for which a browser may keep the answer to a preflight.
+   * @default 600
+   */
   readonly maxAgeS?: number;
 }
 
@@ -179,13 +199,13 @@ export type StoreConfig =
       readonly path: string;
       readonly durability: 'commit' | 'relaxed';
       readonly saveIntervalMs: number;
-      /** Absent: the defaults of the store, which are those of the file too. */
+      /** Absent means the defaults of the store, which are those of the file. */
       readonly space?: StoreSpace;
     }
-  /** Shared by all engines that name the same server and prefix. */
+  /** All engines that name the same server and prefix share this store. */
   | {
       readonly kind: 'redis';
-      /** With `servers` it says everything but host and port. */
+      /** Address of the server. With `servers`, it gives everything but host and port. */
       readonly url: string;
       /** Addresses as `host:port`: of sentinels, with the name by which they know the primary, or of some nodes of a Redis Cluster. */
       readonly servers?:
@@ -195,14 +215,14 @@ export type StoreConfig =
       readonly commandTimeoutMs: number;
       readonly connectTimeoutMs: number;
     }
-  /** A store that the code in this file makes. `path` is absolute; `config` is for that code alone. */
+  /** A store that the code in this file creates. `path` is absolute. `config` is for that code alone. */
   | { readonly kind: 'module'; readonly path: string; readonly config: Readonly<Record<string, unknown>> };
 
-/** When a store on a disk that fills up refuses writes: with less free than the larger of the two. */
+/** Bounds of free disk space. The store refuses writes when less is free than the larger of the two. */
 export interface StoreSpace {
   readonly minFreeBytes: number;
   readonly minFreePercent: number;
-  /** Room that is kept for deletes on a full disk; 0: none. */
+  /** Bytes of disk space that are kept for deletes on a full disk. 0 means none. */
   readonly ballastBytes: number;
 }
 

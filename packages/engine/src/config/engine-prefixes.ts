@@ -1,9 +1,9 @@
 import { Wildcard } from '../structures/wildcard.js';
 
-/** Ids below these prefixes belong to the engine, also those that no part of the engine has registered. */
+/** Prefixes of engine names. An id with such a prefix belongs to the engine, even if the engine has not registered it. */
 export const ENGINE_PREFIXES = ['engine::', 'stream::', 'state::'] as const;
 
-/** Ids of the engine that rules of guests name most. */
+/** Engine functions that rules of guests name most often. */
 const USUAL = [
   ...['get', 'set', 'delete', 'update', 'list', 'list_groups', 'list_all', 'send', 'batch'].map((name) => `stream::${name}`),
   ...['get', 'set', 'delete', 'update', 'list', 'list_groups'].map((name) => `state::${name}`),
@@ -13,8 +13,8 @@ const USUAL = [
 ];
 
 /**
- * Returns whether a pattern may match names of the engine: it is a literal id, or it begins with a prefix of the engine before its
- * first `*`. Otherwise `*` or `*::set` would let guests read and write every stream.
+ * Returns whether a pattern may match engine names. It must be a literal id, or begin with an engine prefix before its first `*`. Otherwise
+ * `*` or `*::set` would let guests read and write every stream.
  */
 export function reachesEngineNames(pattern: string): boolean {
   const star = pattern.indexOf('*');
@@ -23,7 +23,7 @@ export function reachesEngineNames(pattern: string): boolean {
   return ENGINE_PREFIXES.some((prefix) => head.startsWith(prefix));
 }
 
-/** Returns a name of the engine that a pattern seems to expose, and does not; `undefined` when there is none. */
+/** Returns an engine name that a pattern seems to expose and does not. Returns `undefined` when there is none. */
 export function hiddenEngineName(pattern: string): string | undefined {
   if (reachesEngineNames(pattern)) return undefined;
   const wildcard = new Wildcard(pattern);

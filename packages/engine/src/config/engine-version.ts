@@ -1,2 +1,2 @@
-/** Version of the engine package; a test holds it equal to package.json. */
+/** Version of the engine package. A test compares it with package.json. */
 export const ENGINE_VERSION = '0.1.0';

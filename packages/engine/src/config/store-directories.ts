@@ -13,8 +13,8 @@ const ACCESS_BY_OTHERS = 0o077;
 const OWNER_ONLY = 0o700;
 
 /**
- * Closes the directories of stores to other users of the machine, where the engine owns them. Returns a warning for each one that stays
- * open. Run `inspectStoreDirectories` first, which refuses those that others may write.
+ * Closes the directories of stores to other users of the machine, if the engine owns them. Returns a warning for each directory that stays
+ * open. Call `inspectStoreDirectories` first, which refuses directories that others may write.
  */
 export function closeStoreDirectories(config: Config): readonly ConfigWarning[] {
   return directoriesOf(config).flatMap(({ path }) => {
@@ -26,14 +26,14 @@ export function closeStoreDirectories(config: Config): readonly ConfigWarning[] 
         return [];
       }
     } catch {
-      // A file system without modes: the warning says what is open.
+      // The file system has no modes. The warning names what is open.
     }
     const message = `${path} can be read by other users of this machine, and belongs to another user; run chmod 700 ${path} as its owner`;
     return [{ code: 'data_directory_readable', message }];
   });
 }
 
-/** Whoever may write into the directory can replace or destroy what is stored. Windows has no such modes. */
+/** Refuses a directory that other users may write, because they could replace or destroy the data. Windows has no such modes. */
 function refuseForeignWriters({ mode }: Stats, directory: StoreDirectory, config: Config): void {
   if ((mode & WRITE_BY_OTHERS) === 0 || process.getuid === undefined) return;
   const { path } = directory;
@@ -42,8 +42,9 @@ function refuseForeignWriters({ mode }: Stats, directory: StoreDirectory, config
 }
 
 /**
- * Looks at the directories and adapter files that stores will use before anything opens them. Throws ConfigError when one can't be a
- * store's, when two names mean one directory, or when an adapter is no file. Files of another engine's store (`*.bin`) are left as they are and warned of, as their data is not read.
+ * Checks the directories and adapter files of the stores before the engine opens them. Throws ConfigError if one cannot hold a store, if
+ * two names lead to one directory, or if an adapter is no file. Files of another engine's store (`*.bin`) stay as they are. A warning says
+ * that their data is not read.
  */
 export function inspectStoreDirectories(config: Config): readonly ConfigWarning[] {
   requireAdapterFiles(config);
@@ -70,7 +71,7 @@ function directoriesOf({ stream, state }: Config): readonly StoreDirectory[] {
   ];
 }
 
-/** Files only: a name of a package would mean another one in each working directory. */
+/** Requires that adapters are files. The name of a package could lead to another package in each working directory. */
 function requireAdapterFiles({ stream, state, file = 'built-in defaults' }: Config): void {
   const adapters = [
     ['iii-stream', stream?.adapter],
@@ -93,7 +94,7 @@ function isFile(path: string): boolean {
   }
 }
 
-/** What is in a directory; `undefined` when there is none yet. */
+/** Returns the names in a directory, or `undefined` if it does not exist yet. */
 function namesIn(directory: StoreDirectory, config: Config): readonly string[] | undefined {
   const { path } = directory;
   try {

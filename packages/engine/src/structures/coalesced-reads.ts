@@ -1,6 +1,6 @@
 import { PairMap } from './pair-map.js';
 
-interface Run<T> {
+interface SharedRead<T> {
   readonly running: Promise<T>;
   next: Promise<T> | undefined;
 }
@@ -11,7 +11,7 @@ interface Run<T> {
  * together cost at most two reads.
  */
 export class CoalescedReads<T> {
-  readonly #runs = new PairMap<Run<T>>();
+  readonly #runs = new PairMap<SharedRead<T>>();
 
   /** Resolves with the result of a read that began after this call. Rejects if that read fails. */
   run(first: string, second: string, read: () => Promise<T>): Promise<T> {
@@ -23,7 +23,7 @@ export class CoalescedReads<T> {
   }
 
   #begin(first: string, second: string, read: () => Promise<T>): Promise<T> {
-    const run: Run<T> = { running: read(), next: undefined };
+    const run: SharedRead<T> = { running: read(), next: undefined };
     this.#runs.set(first, second, run);
     const ended = () => {
       if (run.next === undefined) this.#runs.delete(first, second);

@@ -57,14 +57,14 @@ export function isLoopback(host: string): boolean {
   return parts.length === 4 ? parts[0] === 127 : parts.every((group, index) => group === (index === 7 ? 1 : 0));
 }
 
-interface Range {
+interface AddressRange {
   readonly parts: readonly number[];
   readonly bits: number;
 }
 
 /** A list of addresses and CIDR ranges such as `10.0.0.0/8` or `fd00::/8`. */
 export class AddressRanges {
-  readonly #ranges: readonly Range[];
+  readonly #ranges: readonly AddressRange[];
 
   /** Ignores every text that `isRange` refuses. */
   constructor(ranges: readonly string[]) {
@@ -84,7 +84,7 @@ export class AddressRanges {
   }
 }
 
-function readRange(text: string): Range | undefined {
+function readRange(text: string): AddressRange | undefined {
   const [address = '', length, more] = text.split('/');
   const parts = address.includes('%') ? undefined : partsOf(address);
   if (parts === undefined || more !== undefined) return undefined;
@@ -95,7 +95,7 @@ function readRange(text: string): Range | undefined {
   return bits < 0 || bits > most ? undefined : { parts, bits };
 }
 
-function covers({ parts, bits }: Range, address: readonly number[]): boolean {
+function covers({ parts, bits }: AddressRange, address: readonly number[]): boolean {
   if (parts.length !== address.length) return false;
   const width = parts.length === 4 ? 8 : 16;
   let left = bits;

@@ -23,7 +23,7 @@ export type Patience =
    */
   | { readonly kind: 'patient'; readonly inTimeout: number; readonly inInterval: number };
 
-export type Verdict = 'alive' | 'spared' | 'lost';
+export type Judgement = 'alive' | 'spared' | 'lost';
 
 /**
  * - `idle`: no ping is unanswered.
@@ -91,7 +91,7 @@ export class SlowReader {
   }
 
   /** Judges a peer whose pong is due. `spared` means that it is only slow, so the engine waits for another interval. */
-  judge(patience: Patience, { taken, buffered }: SentBytes): Verdict {
+  judge(patience: Patience, { taken, buffered }: SentBytes): Judgement {
     const state = this.#state;
     if (state.kind !== 'pinged') return 'alive';
     switch (patience.kind) {

@@ -282,12 +282,12 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
     this.reader.heard();
     if (this.#owner === undefined || this.#session !== 'open') return;
     this.#meter?.frame(data.length);
-    const frame: ParsedFrame = { kind: isBinary ? 'binary' : 'text', data };
-    if (this.#backlog === undefined && !TURNS.over) this.#handle(frame);
-    else this.#beginBacklog().add(frame);
+    const kind = isBinary ? 'binary' : 'text';
+    if (this.#backlog === undefined && !TURNS.over) this.#handle(kind, data);
+    else this.#beginBacklog().add({ kind, data });
   }
 
-  #handle({ kind, data }: ParsedFrame): void {
+  #handle(kind: ParsedFrame['kind'], data: Buffer): void {
     if (kind === 'ping') return this.#answerPing(data);
     const owner = this.#owner;
     if (owner === undefined || this.#session !== 'open') return;
@@ -305,7 +305,7 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
     this.#raw?.pause();
     const backlog = new InboundBacklog(TURNS, {
       parsePiece: (bytes) => this.#parsePiece(bytes),
-      handle: (frame) => this.#handle(frame),
+      handle: ({ kind, data }) => this.#handle(kind, data),
       ended: () => {
         this.#backlog = undefined;
       },

@@ -36,11 +36,14 @@ interface Handle {
   readStop(): number;
 }
 
+const NO_BYTES = Buffer.alloc(0);
 const BETWEEN_FRAMES = 0;
 const READING_PAYLOAD = 4;
 const FIRST_CONTROL_OPCODE = 8;
-/** Bytes that are parsed between two looks at the clock. The smallest frame of a client has 6 bytes, so a piece has at most 683 frames. */
-const PIECE_BYTES = 4_096;
+/**
+ * Bytes that are parsed between two looks at the clock. The smallest frame of a client has 6 bytes, so a piece has at most 2,731 frames.
+ */
+const PIECE_BYTES = 16_384;
 
 /** Feeds the bytes of a connection to its parser. */
 export interface ParserFeed {
@@ -85,10 +88,10 @@ export function parsePiece(parser: Parser, bytes: Buffer): ParsedPiece {
   const end = Math.min(bytes.length, Math.max(PIECE_BYTES, missing));
   const original = (Object.getPrototypeOf(parser) as Parser)._write;
   let failed: Error | undefined;
-  original.call(parser, bytes.subarray(0, end), 'binary', (error) => {
+  original.call(parser, end === bytes.length ? bytes : bytes.subarray(0, end), 'binary', (error) => {
     failed = error ?? undefined;
   });
-  return { rest: bytes.subarray(failed === undefined ? end : bytes.length), error: failed };
+  return { rest: failed === undefined && end < bytes.length ? bytes.subarray(end) : NO_BYTES, error: failed };
 }
 
 /**

@@ -20,7 +20,7 @@ const LOCAL = `workers:
     config: { port: 0, host: 127.0.0.1, adapter: { name: kv, config: { store_method: file_based } } }
 `;
 
-/** A port on loopback that somebody else holds until the test ends. */
+/** Returns a loopback port that another server holds until the test ends. */
 async function takenPort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => {
@@ -117,7 +117,7 @@ describe('start with a bad configuration', () => {
     ['an unknown adapter', 'adapter: { name: redsi }', /iii-config\.yaml:6:18 workers\[1\]\.config\.adapter\.name: .*did you mean redis/],
     ['an unset variable', 'host: ${RIVULET_NOWHERE}', /iii-config\.yaml:6:13: environment variable RIVULET_NOWHERE is not set/],
   ])('CF-5 CF-7 F49 %s: exit 78 before any port is opened', async (_fault, line, message) => {
-    // The port is taken: an engine that tried to open it would say so, and exit with 1.
+    // The port is taken. An engine that tried to open it would report that, and exit with 1.
     const text = `workers:\n  - name: iii-worker-manager\n    config: { host: 127.0.0.1, port: ${await takenPort()} }\n  - name: iii-stream\n    config:\n      ${line}\n`;
     const { code, stdout, stderr } = await run(['start'], directoryWith({ 'iii-config.yaml': text }));
     expect({ code, stdout }).toEqual({ code: 78, stdout: '' });
@@ -165,7 +165,7 @@ describe('start', () => {
   it('warns loudly of a stream port that others can reach and that asks nobody', async () => {
     const port = await takenPort();
     const text = `workers: [{ name: iii-worker-manager, config: { host: 127.0.0.1, port: 0 } }, { name: iii-stream, config: { host: 0.0.0.0, port: ${port} } }]`;
-    // The port is taken, so nothing of this test ever listens beyond loopback.
+    // The port is taken, so this test never listens beyond loopback.
     const { code, stderr } = await run(['start'], directoryWith({ 'iii-config.yaml': text }));
     expect(code).toBe(1);
     expect(stderr).toMatch(/warn stream_without_auth host=0\.0\.0\.0 .*ANYONE/);

@@ -10,7 +10,7 @@ import { load, problemsOf } from '../config-files.js';
 const workers = (adapter: string, owner = 'iii-stream', config = 'host: 127.0.0.1, port: 0, ') =>
   `workers:\n  - { name: iii-worker-manager, config: { host: 127.0.0.1, port: 0 } }\n  - name: ${owner}\n    config: { ${config}adapter: ${adapter} }\n`;
 
-/** Answers nothing to any call; enough for an engine to start on. */
+/** A store that returns nothing from any call. An engine can start with it. */
 const IDLE_STORE = `({
   start: async () => {}, apply: async () => {}, get: async () => {}, snapshot: async () => {}, changes: async () => {},
   groups: async () => [], streams: async () => [], watch: async () => {}, unwatch() {}, close: async () => { process.stderr.write('closed\\n'); },

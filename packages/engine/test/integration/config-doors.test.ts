@@ -215,7 +215,7 @@ describe('a key that is not taken as it stands', () => {
     const found = config.warnings.filter(({ code }) => code === 'value_changed');
     expect(found).toMatchObject([{ message: expect.stringContaining(says) }]);
     expect(found[0]?.message).toContain(`${key}: `);
-    // What counts is what is printed.
+    // The printed configuration has the value that the engine uses.
     expect(warningCodes(load(stringify(describeConfig(config))))).not.toContain('value_changed');
   });
 
@@ -269,7 +269,7 @@ describe('check-config', () => {
     const open = await run(['check-config'], directoryWith({ 'iii-config.yaml': text }));
     expect(open.code).toBe(0);
     expect(open.stderr).toMatch(/^note: iii-config\.yaml:1:\d+ workers\[1\]: the HTTP port 0 listens on 127\.0\.0\.1 only/m);
-    expect(open.stderr).toMatch(/^warning: iii-config\.yaml:1:\d+ workers\[0\]: ANYONE who reaches 0\.0\.0\.0:0 may call/m);
+    expect(open.stderr).toMatch(/^warning: iii-config\.yaml:1:\d+ workers\[0\]: ANYONE who can connect to 0\.0\.0\.0:0 may call/m);
     for (const command of ['check-config', 'start']) {
       const closed = await run([command], directoryWith({ 'iii-config.yaml': `require_auth: true\n${text}` }));
       expect({ code: closed.code, stdout: closed.stdout }).toEqual({ code: 78, stdout: '' });

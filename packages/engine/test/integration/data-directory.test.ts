@@ -15,7 +15,7 @@ const FILE = `workers:
     config: { adapter: { name: kv, config: { store_method: file_based, file_path: ./data } } }
 `;
 
-/** The configuration over a directory with this mode, and the directory. */
+/** Returns a directory with this mode, and a configuration that uses it. */
 function over(mode: number) {
   const cwd = directoryWith({ 'iii-config.yaml': FILE });
   const path = join(cwd, 'data');

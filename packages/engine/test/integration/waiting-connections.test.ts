@@ -50,14 +50,14 @@ it('an address without a bound of its own has the total bound only', () => {
   expect(evicted).toEqual(['1']);
 });
 
-/** A connection with this descriptor. */
+/** Returns a fake connection with this descriptor. */
 const numbered = (fd: number) => ({ _handle: { fd } }) as unknown as Socket;
 
 it('E13 descriptors are kept back, and a freed low number does not hide that all are in use', () => {
   const reserve = new DescriptorReserve(120);
   const first = numbered(50);
   expect([reserve.add(first), reserve.add(numbered(103))]).toEqual([false, false]);
-  // The descriptors 0 to 103 are in use, and this one is too many.
+  // Descriptors 0 to 103 are in use, so this one is one too many.
   const beyond = numbered(104);
   expect(reserve.add(beyond)).toBe(true);
   reserve.delete(first);

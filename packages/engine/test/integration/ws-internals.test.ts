@@ -6,8 +6,8 @@ import { expect, onTestFinished, test } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { feedThrough, type Parser, parsePiece, takenByKernel, unfinishedMessage } from '../../src/transport/ws-internals.js';
 
-// Everything that the engine uses of the private fields of `ws` and of Node sockets. When one of these tests fails after an update of `ws` or
-// of Node, `ws-internals.ts` must be adapted first.
+// Everything that the engine uses of the private fields of `ws` and of Node sockets. When one of these tests fails after an update of `ws`
+// or of Node, `ws-internals.ts` must be adapted first.
 
 interface Pair {
   readonly client: RawSocket;
@@ -63,12 +63,12 @@ test('the parser parses a piece before it returns, and never cuts the payload th
   const messages: string[] = [];
   server.on('message', (data: Buffer) => messages.push(data.toString().slice(0, 3)));
   const small = frame({ payload: 'abc' });
-  const many = Buffer.concat(Array.from({ length: 1_000 }, () => small));
+  const many = Buffer.concat(Array.from({ length: 4_000 }, () => small));
   const first = parsePiece(parser, many);
   expect(first).toMatchObject({ error: undefined });
-  expect(many.length - first.rest.length).toBe(4_096);
-  expect(messages).toHaveLength(Math.floor(4_096 / small.length));
-  expect(parsePiece(parser, first.rest).rest.length).toBe(many.length - 2 * 4_096);
+  expect(many.length - first.rest.length).toBe(16_384);
+  expect(messages).toHaveLength(Math.floor(16_384 / small.length));
+  expect(parsePiece(parser, first.rest).rest.length).toBe(many.length - 2 * 16_384);
   const large = await connect();
   const long = frame({ payload: 'x'.repeat(100_000) });
   const head = parsePiece(large.parser, Buffer.concat([long, small]));

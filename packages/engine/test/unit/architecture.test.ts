@@ -63,7 +63,7 @@ describe('ARCHITECTURE.md', () => {
     const rooms = Object.entries(SUB_ROOMS).flatMap(([room, subRooms]) =>
       Object.keys(subRooms).flatMap((name) => (name === '.' ? [] : `${room}/${name}`)),
     );
-    // A room with files in its sub-rooms only has no row of its own.
+    // A room whose files are all in sub-rooms has no row of its own.
     const withFiles = Object.keys(ROOMS).filter((room) => SUB_ROOMS[room] === undefined || SUB_ROOMS[room]['.'] !== undefined);
     expect(listed.toSorted()).toEqual([...withFiles, ...rooms].toSorted());
   });

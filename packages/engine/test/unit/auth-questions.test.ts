@@ -2,14 +2,14 @@ import { LIMITS } from '@rivulet/protocol';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type LogFields, silentLogger } from '../../src/logging/logger.js';
 import { AuthQuestions, type CredentialMemory } from '../../src/transport/upgrade/auth-questions.js';
+import { AuthQueue } from '../../src/transport/upgrade/auth-queue.js';
 import { credentialDigest } from '../../src/transport/upgrade/credential-digest.js';
-import { FairQueue } from '../../src/transport/upgrade/fair-queue.js';
 import { RefusedCredentials } from '../../src/transport/upgrade/refused-credentials.js';
 
 let now = 0;
 let questions: AuthQuestions;
 let lines: unknown[] = [];
-/** Questions that are asked now, in the order in which they were asked. */
+/** Calls of the auth function that have no answer yet, in their order. */
 let asked: { readonly who: string; readonly memory: CredentialMemory; readonly answer: () => void }[] = [];
 
 const clock = { now: () => 0, monotonic: () => now };
@@ -27,7 +27,7 @@ function ask(address: string, credential: string, whenGone?: (callback: () => vo
   });
 }
 
-/** Takes every place, so that what is asked next has to wait. */
+/** Takes every place, so that later calls have to wait. */
 function fill(address = 'first'): void {
   for (let n = 0; n < LIMITS.authQuestions; n++) void ask(address, `fill-${n}`);
 }
@@ -149,7 +149,7 @@ describe('the questions to an auth function', () => {
 
 describe('a fair line', () => {
   it('serves its groups in turn, each in order, and forgets who has left', () => {
-    const line = new FairQueue<{ name: string }>(10);
+    const line = new AuthQueue<{ name: string }>(10);
     const [a1, a2, a3, b1, c1] = ['a1', 'a2', 'a3', 'b1', 'c1'].map((name) => ({ name })) as [
       { name: string },
       { name: string },

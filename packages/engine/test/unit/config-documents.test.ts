@@ -33,10 +33,10 @@ const sampleConfig = (name: string): Record<string, unknown> => {
   return workers.find((entry) => entry.name === name)?.config ?? {};
 };
 
-/** Keys that the sample sets to another value than their default on purpose, so that it is durable. */
+/** Keys that the sample sets to another value than the default on purpose, so that it is durable. */
 const SET_APART = ['store_method'];
 
-/** What the line of a key must look like: its default, or a comment that names it, or commented out. */
+/** Returns the form that the line of a key must have: its default, a comment that names it, or commented out. */
 function lineOf(key: string, value: unknown, standard: unknown): RegExp {
   if (standard === undefined) return new RegExp(`^ +# ${key}: `, 'm');
   return SET_APART.includes(key)
@@ -75,7 +75,7 @@ describe('iii-config.yaml', () => {
 });
 
 describe('docs/configuration.md', () => {
-  /** Rows of the key table below a heading: key, default, bound. */
+  /** Returns the rows of the key table below a heading: key, default, bound. */
   const rows = (heading: string): string[][] => {
     const section = DOCUMENT.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
     return [...section.matchAll(/^\| `(\w+)` \| (.+?) \| .+? \| (.+?) \|$/gm)].map(([, key = '', standard = '', bound = '']) => [

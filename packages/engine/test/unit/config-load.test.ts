@@ -189,7 +189,7 @@ describe('CF-8 directories', () => {
     expect(() => inspectStoreDirectories(config)).toThrow(/data\/streams is a file/);
   });
 
-  it('of state are looked at like those of streams', () => {
+  it('of state are checked like those of streams', () => {
     const cwd = directoryWith({ 'data/state': 'a file' });
     expect(() => inspectStoreDirectories(loadConfig({ cwd, env: {}, lenient: false }))).toThrow(
       /iii-state file_path.*data\/state is a file/,

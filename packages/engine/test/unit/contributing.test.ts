@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
 
-/** Dependencies of one package.json, without our own packages. An alias such as `iii-sdk-0.3.0` counts as the package it stands for. */
+/** Returns the dependencies of one package.json, without our own packages. An alias such as `iii-sdk-0.3.0` counts as its target. */
 function dependenciesOf(path: string): string[] {
   const manifest: { dependencies?: Record<string, string>; devDependencies?: Record<string, string> } = JSON.parse(
     readFileSync(join(ROOT, path), 'utf8'),

@@ -67,7 +67,7 @@ it('S21 a flood is held to its rate over a minute', () => {
   const { meter, reader } = connect(of);
   let sent = 0;
   for (let step = 0; step < 2_400; step++) {
-    // What was read in one go before the pause still counts.
+    // The frames of the read before the pause still count.
     if (!reader.paused) for (let n = 0; n < 40; n++, sent++) meter.frame(10);
     pass(25);
   }

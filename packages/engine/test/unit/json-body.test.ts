@@ -14,7 +14,7 @@ function isJson(bytes: Buffer): boolean {
   }
 }
 
-/** The text arrives as it was sent, whatever its characters, and wherever the slices end. */
+/** Expects the text unchanged, whatever its characters, and wherever the slices end. */
 async function expectExact(bytes: Buffer) {
   const text = isJson(bytes) ? bytes.toString() : 'null';
   expect(readSmallJson(bytes)).toMatchObject({ kind: 'body', text });

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { type LostLines, NonBlockingOutput } from '../../src/logging/line-output.js';
 
-/** A pipe with room for `room` bytes; none is read unless a test makes room. */
+/** A pipe with space for `room` bytes. Nobody reads them until a test makes space. */
 function pipe(room: number, bufferBytes = 20) {
   const state = { room, broken: false, read: '' };
   const losses: LostLines[] = [];

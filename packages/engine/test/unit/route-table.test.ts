@@ -62,7 +62,7 @@ test('routes that match as a model says, also when some have gone', () => {
   );
 });
 
-/** Of those that fit the one that has a static segment where the others have a parameter, from the first segment on. */
+/** Returns the best of the matching routes: from the first segment on, a static segment wins over a parameter. */
 function best(routes: readonly Route[], texts: readonly string[]): Route | undefined {
   const rank = ({ segments }: Route) => segments.map(({ kind }) => (kind === 'static' ? 0 : 1)).join('');
   return routes

@@ -6,7 +6,7 @@ import { PairMap } from '../../src/structures/pair-map.js';
 import { OutboundBatch } from '../../src/transport/outbound-batch.js';
 import { encodeTextFragment, encodeTextFrame, PING_FRAME, textFrameBytes, writeTextFrame } from '../../src/transport/websocket-frame.js';
 
-/** The next turn of the event loop, after everything that was put off to the end of this one. */
+/** Resolves in the next turn of the event loop, after all work that was deferred to the end of this one. */
 const nextTurn = () => new Promise<void>((resolve) => setImmediate(() => setImmediate(resolve)));
 
 describe('the system clock', () => {
@@ -97,7 +97,7 @@ const HEADERS: readonly (readonly [number, readonly number[]])[] = [
   [65_536, [127, 0, 0, 0, 0, 0, 1, 0, 0]],
 ];
 
-/** Fast where `toEqual` of two long buffers is not; tells the lengths and the beginnings when they differ. */
+/** Compares long buffers faster than `toEqual`. Shows the lengths and the beginnings when they differ. */
 const expectBytes = (actual: Buffer, expected: Buffer) => {
   expect([actual.length, actual.subarray(0, 16).toString('hex')]).toEqual([expected.length, expected.subarray(0, 16).toString('hex')]);
   expect(actual.equals(expected)).toBe(true);
@@ -242,7 +242,7 @@ describe('a minor collection', () => {
     for (let n = 0; n < 256; n++) Buffer.from(new ArrayBuffer(65_536));
     const before = process.memoryUsage().arrayBuffers;
     collectYoungGarbage();
-    // V8 gives them back in another thread.
+    // V8 returns the memory in another thread.
     await expect.poll(() => before - process.memoryUsage().arrayBuffers).toBeGreaterThan(8_000_000);
     expect((globalThis as { gc?: unknown }).gc).toBeUndefined();
   });

@@ -10,14 +10,14 @@ export interface SourcePosition {
   readonly column: number;
 }
 
-/** Aliases that one file may resolve to; beyond is an attack or a mistake. */
+/** Aliases that one file may resolve. More are an attack or a mistake. */
 const MAX_ALIASES = 100;
 
-/** The parsed text of one configuration file, and where in it each key is. */
+/** The parsed text of one configuration file, with the position of each key. */
 export class ConfigSource {
-  /** As named to the engine, for messages. */
+  /** File by the name that the operator used, for messages. */
   readonly file: string;
-  /** Plain values; `null` for an empty file. */
+  /** Plain values. `null` for an empty file. */
   readonly root: unknown;
   readonly #document: Document;
   readonly #expanded: ExpandedText;
@@ -31,7 +31,7 @@ export class ConfigSource {
     this.#lines = lines;
   }
 
-  /** YAML 1.2 or JSON, environment put in. Throws ConfigError with every syntax problem. */
+  /** Parses YAML 1.2 or JSON after it has expanded environment variables. Throws ConfigError with every syntax error. */
   static parse(file: string, source: string, env: Environment): ConfigSource {
     const lines = lineCounter(source);
     const problemAt = (offset: number, message: string): ConfigProblem => {
@@ -63,7 +63,7 @@ export class ConfigSource {
     return new ConfigSource(file, root, document, expanded, lines);
   }
 
-  /** Where the key of the path (or the list element) stands; for a key that is absent, the nearest enclosing one. */
+  /** Returns the position of a key or list element. For an absent key, returns the position of the nearest enclosing one. */
   position(path: KeyPath): SourcePosition {
     let node: Node | null = this.#document.contents;
     let offset = node?.range?.[0] ?? 0;
@@ -82,12 +82,12 @@ export class ConfigSource {
   }
 }
 
-interface Step {
+interface PathStep {
   readonly node: Node | null;
   readonly offset: number | undefined;
 }
 
-function child(node: Node | null, segment: string | number): Step | undefined {
+function child(node: Node | null, segment: string | number): PathStep | undefined {
   if (isSeq<Node>(node)) {
     const item = typeof segment === 'number' ? node.items[segment] : undefined;
     return item === undefined ? undefined : { node: item, offset: item.range?.[0] };
@@ -104,7 +104,7 @@ function lineCounter(source: string): LineCounter {
   return lines;
 }
 
-/** `workers[1].config.port` */
+/** Formats a key path, such as `workers[1].config.port`. */
 export function describeKeyPath(path: KeyPath): string {
   return path.reduce<string>((text, segment) => {
     if (typeof segment === 'number') return `${text}[${segment}]`;

@@ -11,7 +11,10 @@ import type {
 } from '../config.js';
 import { HIDDEN_TOKEN } from './read-workers.js';
 
-/** The effective configuration in the form of a file, keys in a fixed order. A file of it gives the same configuration again. */
+/**
+ * Returns the effective configuration in the form of a file, with the keys in a fixed order. A file with it gives the same configuration
+ * again.
+ */
 export function describeConfig(config: Config): Readonly<Record<string, unknown>> {
   return {
     ...(config.requireAuth ? { require_auth: true } : {}),
@@ -64,7 +67,7 @@ function rbacKeys(rbac: RbacConfig): Readonly<Record<string, unknown>> {
   };
 }
 
-/** A key of `rbac` may be left out, and not be empty. */
+/** A key of `rbac` may be absent, but not empty. */
 function optional(key: string, value: string | undefined): Readonly<Record<string, string>> {
   return value === undefined ? {} : { [key]: value };
 }
@@ -82,7 +85,7 @@ function ruleKeys(rule: ExposeRule): Readonly<Record<string, unknown>> {
   return { metadata: Object.fromEntries(values) };
 }
 
-/** A pattern holds one kind of quotes at most. */
+/** Quotes a pattern. It contains at most one kind of quotes. */
 function quotedMatch(pattern: string): string {
   return pattern.includes('"') ? `match('${pattern}')` : `match("${pattern}")`;
 }
@@ -196,7 +199,7 @@ function adapterKeys(store: StoreConfig): Readonly<Record<string, unknown>> {
   }
 }
 
-/** What is printed may end up anywhere. */
+/** Removes the password, because the output may end up anywhere. */
 function withoutPassword(url: string): string {
   return url.replace(/^(\w+:\/\/[^/@]*:)[^/@]*@/, '$1***@');
 }

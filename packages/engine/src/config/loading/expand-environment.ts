@@ -12,14 +12,14 @@ export interface EnvironmentProblem {
 export interface ExpandedText {
   readonly text: string;
   readonly problems: readonly EnvironmentProblem[];
-  /** Where a place of the expanded text is in the text before, for error messages. */
+  /** Returns the position in the text before expansion, for error messages. */
   sourceOffset(offset: number): number;
 }
 
-/** Stands for the version of the engine when it is the default of a variable. */
+/** As the default of a variable, this text stands for the version of the engine. */
 const VERSION_DEFAULT = '__III_ENGINE_VERSION__';
 
-/** A name has no colon, brace or line break; the default is all up to the first closing brace, so references don't nest. */
+/** A name has no colon, brace or line break. The default ends at the first closing brace, so references do not nest. */
 const REFERENCE = /\$\{([^}:\r\n]+)(?::([^}]*))?\}/g;
 
 interface Replacement {
@@ -30,8 +30,9 @@ interface Replacement {
 }
 
 /**
- * Puts the values of `${NAME}` and `${NAME:default}` into the raw text of a configuration file, before YAML sees it. A set variable
- * wins even when it is empty. Comments are left as they are. A value with a line break is refused, as it could add keys to the file.
+ * Replaces `${NAME}` and `${NAME:default}` in the raw text of a configuration file, before YAML parses it. A variable that is set wins over
+ * the default, even when it is empty. Comments stay as they are. A value with a line break is refused, because it could add keys to the
+ * file.
  */
 export function expandEnvironment(source: string, env: Environment, engineVersion: string): ExpandedText {
   const comments = commentRanges(source);
@@ -75,7 +76,7 @@ function sourceOffset(replacements: readonly Replacement[], offset: number): num
   return offset + shift;
 }
 
-/** Comments as the YAML lexer sees them: a `#` inside quotes, block scalars or words starts none. */
+/** Returns the comments as the YAML lexer sees them. A `#` inside quotes, block scalars or words begins no comment. */
 function commentRanges(source: string): readonly (readonly [start: number, end: number])[] {
   const ranges: [number, number][] = [];
   let offset = 0;
@@ -92,7 +93,9 @@ function commentRanges(source: string): readonly (readonly [start: number, end: 
   return ranges;
 }
 
-/** Marks that the lexer adds between tokens and that aren't part of the text: document start, flow error end, scalar follows. */
+/**
+ * Returns whether a token is a mark that the lexer adds and that is not part of the text: document start, flow error end, scalar follows.
+ */
 function isLexerMark(token: string): boolean {
   return token === '\u0002' || token === '\u0018' || token === '\u001f';
 }

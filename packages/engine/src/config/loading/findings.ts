@@ -3,10 +3,10 @@ import type { ConfigWarning } from '../config.js';
 import { ConfigError, type ConfigProblem, describeProblem } from '../config-error.js';
 import { type ConfigSource, describeKeyPath, type KeyPath } from './config-source.js';
 
-/** Which of the two file formats an entry is written in: unknown keys are errors in `name`, warnings in `class`. In `rules` no leniency helps. */
+/** The format of an entry. An unknown key is an error in `name` and a warning in `class`. In `rules` it is an error even with leniency. */
 export type EntryForm = 'name' | 'class' | 'rules';
 
-/** Collects what is wrong or worth a word while a file is read, each with its place. */
+/** Collects problems, warnings and notes while a file is read, each with its place. */
 export class Findings {
   readonly #source: ConfigSource;
   readonly #lenient: boolean;
@@ -27,26 +27,29 @@ export class Findings {
     return this.#notes;
   }
 
+  /** Adds a problem, which stops the start. */
   problem(path: KeyPath, message: string): void {
     this.#problems.push(this.#located(path, message));
   }
 
+  /** Adds a warning, which does not stop the start. */
   warn(code: string, path: KeyPath, message: string, fields?: ConfigWarning['fields']): void {
     const warning = { code, message: describeProblem(this.#located(path, message)) };
     this.#warnings.push(fields === undefined ? warning : { ...warning, fields });
   }
 
-  /** A fact that needs no action. */
+  /** Adds a fact that needs no action. */
   note(code: string, path: KeyPath, message: string): void {
     this.#notes.push({ code, message: describeProblem(this.#located(path, message)) });
   }
 
-  /** A problem, unless the operator asked for leniency. */
+  /** Adds a problem, or a warning if the operator asked for leniency. */
   problemUnlessLenient(code: string, path: KeyPath, message: string): void {
     if (this.#lenient) this.warn(code, path, `${message} (let through by --lenient-config)`);
     else this.problem(path, message);
   }
 
+  /** Adds an unknown key, with the nearest known one as the remedy. */
   unknownKey(form: EntryForm, path: KeyPath, known: readonly string[]): void {
     const key = String(path.at(-1));
     const near = nearestName(key, known);
@@ -57,7 +60,7 @@ export class Findings {
     else this.problemUnlessLenient('unknown_key', path, message);
   }
 
-  /** Throws when there is any problem. */
+  /** Throws ConfigError if there is any problem. */
   finish(): void {
     if (this.#problems.length > 0) throw new ConfigError(this.#problems);
   }

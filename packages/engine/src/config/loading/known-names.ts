@@ -21,7 +21,7 @@ export const WORKER_NAMES = [
 
 export type WorkerName = (typeof WORKER_NAMES)[number];
 
-/** What `name:` may say. `kv-server` has an old class only. */
+/** Names that `name:` may have. `kv-server` has only an old class. */
 export const NAMES: ReadonlyMap<string, WorkerName> = new Map<string, WorkerName>([
   ...WORKER_NAMES.filter((name) => name !== 'kv-server').map((name) => [name, name] as const),
   ['http', 'iii-http'],
@@ -31,7 +31,7 @@ export const NAMES: ReadonlyMap<string, WorkerName> = new Map<string, WorkerName
   ['cron', 'iii-cron'],
 ]);
 
-/** What `class:` may say. */
+/** Names that `class:` may have. */
 export const CLASSES: ReadonlyMap<string, WorkerName> = new Map<string, WorkerName>([
   ['modules::api::RestApiModule', 'iii-http'],
   ['modules::rest_api::RestApiModule', 'iii-http'],
@@ -54,7 +54,7 @@ export const CLASSES: ReadonlyMap<string, WorkerName> = new Map<string, WorkerNa
 export type AdapterOwner = 'stream' | 'state' | 'queue' | 'pubsub' | 'cron';
 
 export interface AdapterNames {
-  /** Present names; the first is the default. */
+  /** Present names. The first is the default. */
   readonly names: readonly [string, ...string[]];
   readonly classes: Readonly<Record<string, string>>;
 }

@@ -11,21 +11,21 @@ import { httpConfig, stateConfig, streamConfig, workerManagerConfig } from './re
 import { DEFAULT_STORE_PATHS, httpSchema, kvSchemas, stateSchema, streamSchema, workerManagerSchema } from './worker-schemas.js';
 
 export interface LoadOptions {
-  /** As given by the operator; absent: the first of DEFAULT_FILES that exists, else built-in defaults. */
+  /** File that the operator named. Absent means the first of DEFAULT_FILES that exists, else the built-in defaults. */
   readonly file?: string;
-  /** Paths, of the file and in it, are relative to this directory. */
+  /** Directory for relative paths, both of the file and in the file. */
   readonly cwd: string;
   readonly env: Environment;
-  /** Unknown keys and unknown workers are warnings in both formats. */
+  /** Whether unknown keys and unknown workers are only warnings, in both formats. */
   readonly lenient: boolean;
 }
 
 const DEFAULT_FILES = ['iii-config.yaml', 'config.yaml'] as const;
 
-/** No sensible configuration is near it; a larger file is a mistake. */
+/** Largest size of a file. No useful configuration comes near it, so a larger file is a mistake. */
 const MAX_FILE_BYTES = 1_048_576;
 
-/** The effective configuration. Throws ConfigError; opens and writes nothing. */
+/** Returns the effective configuration. Throws ConfigError. Opens and writes nothing. */
 export function loadConfig(options: LoadOptions): Config {
   const { cwd, env, lenient } = options;
   const file = options.file ?? DEFAULT_FILES.find((name) => statSync(resolve(cwd, name), { throwIfNoEntry: false }) !== undefined);
@@ -36,7 +36,7 @@ export function loadConfig(options: LoadOptions): Config {
   return { ...read, warnings: findings.warnings, notes: findings.notes, file: resolve(cwd, file) };
 }
 
-/** What runs without a file: everything that is built, durable, on loopback only. */
+/** Returns the configuration for a start without a file: all built workers, durable, on loopback only. */
 function defaultConfig(cwd: string): Config {
   const store = (owner: 'stream' | 'state') => {
     return lmdbStore(kvSchemas[owner].parse({}), resolve(cwd, DEFAULT_STORE_PATHS[owner]));

@@ -3,7 +3,7 @@ import type { HttpConfig, StreamConfig, WorkerManagerConfig } from '../config.js
 import type { KeyPath } from './config-source.js';
 import type { Findings } from './findings.js';
 
-/** A listener of the configuration, and where its entry stands. */
+/** A listener of the configuration, with the place of its entry. */
 export type PlacedListener = { readonly path: KeyPath; readonly hostGiven: boolean } & (
   | { readonly kind: 'worker'; readonly config: WorkerManagerConfig }
   | { readonly kind: 'stream'; readonly config: StreamConfig }
@@ -12,7 +12,9 @@ export type PlacedListener = { readonly path: KeyPath; readonly hostGiven: boole
 
 const NAMES = { worker: 'worker', stream: 'stream', http: 'HTTP' } as const;
 
-/** Reports who can reach each listener: a note for a host that nobody wrote, a warning (or a refusal) for a port that is open to all. */
+/**
+ * Reports who can connect to each listener. It adds a note for a default host, and a warning or a refusal for a port that is open to all.
+ */
 export function reportOpenDoors(listeners: readonly PlacedListener[], requireAuth: boolean, findings: Findings): void {
   for (const listener of listeners) {
     if (!listener.hostGiven) noteLoopback(listener, findings);
@@ -25,14 +27,14 @@ export function reportOpenDoors(listeners: readonly PlacedListener[], requireAut
 
 function noteLoopback({ kind, config, path }: PlacedListener, findings: Findings): void {
   const message = `the ${NAMES[kind]} port ${config.port} listens on ${config.host} only, as the entry has no host`;
-  findings.note('loopback_only', path, `${message}; add host: 0.0.0.0 to be reached from other machines and containers`);
+  findings.note('loopback_only', path, `${message}; add host: 0.0.0.0 to let other machines and containers connect`);
 }
 
 function openDoor(listener: PlacedListener): { readonly code: string; readonly message: string } | undefined {
   if (listener.kind === 'http') return undefined;
   const { host, port, allowAnonymous } = listener.config;
   if (allowAnonymous) return undefined;
-  const who = `ANYONE who reaches ${host.includes(':') ? `[${host}]` : host}:${port} may`;
+  const who = `ANYONE who can connect to ${host.includes(':') ? `[${host}]` : host}:${port} may`;
   const meant = 'allow_anonymous: true says that this is meant';
   if (listener.kind === 'stream') {
     if (listener.config.authFunction !== undefined) return undefined;

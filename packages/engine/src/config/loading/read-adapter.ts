@@ -16,13 +16,13 @@ export interface Adapter {
 }
 
 const ADAPTER_KEYS = ['name', 'class', 'config'] as const;
-/** What the documentation of the original calls adapters; it is taken as a name too. */
+/** Adapter names from the documentation of the original, which are accepted too. */
 const SPOKEN_NAMES: Readonly<Record<string, string>> = { KvStore: 'kv', Redis: 'redis' };
-/** Of an adapter that is a file of the operator. */
+/** Keys of an adapter that is a file of the operator. */
 const MODULE_KEYS = ['module', 'config'] as const;
 const MAX_MODULE_CHARACTERS = 4_096;
 
-/** Which adapter a worker asks for, by its present name; absent and null mean the default one. */
+/** Returns the adapter that a worker names, by its present name. Absent and null mean the default adapter. */
 export function readAdapter(owner: AdapterOwner, section: Section, findings: Findings): Adapter | undefined {
   const { value, path, form } = section;
   const known = ADAPTERS[owner];
@@ -60,8 +60,8 @@ export function readAdapter(owner: AdapterOwner, section: Section, findings: Fin
 }
 
 /**
- * The store that a worker keeps its items in. `resolvePath` makes a path absolute. `undefined`: wrong or not to be had, and the findings
- * say what.
+ * Returns the store in which a worker keeps its items. `resolvePath` makes a path absolute. Returns `undefined` if the section is wrong or
+ * the store unavailable, and reports why.
  */
 export function readStore(
   owner: StoreOwner,
@@ -132,13 +132,13 @@ function readKvStore(
   return lmdbStore(kv, resolvePath(kv.file_path));
 }
 
-/** `path` is absolute. */
+/** Returns the configuration of an LMDB store. `path` is absolute. */
 export function lmdbStore(kv: z.output<(typeof kvSchemas)[StoreOwner]>, path: string): StoreConfig {
   const space = { minFreeBytes: kv.min_free_bytes, minFreePercent: kv.min_free_percent, ballastBytes: kv.ballast_bytes };
   return { kind: 'lmdb', path, durability: kv.durability, saveIntervalMs: kv.save_interval_ms, space };
 }
 
-/** The code in the file decides what its `config` may hold; here it is any mapping. */
+/** Reads an adapter that is a file. The code in that file decides about its `config`. Here it is any mapping. */
 function readModule(
   { path, form }: Section,
   adapter: Mapping,

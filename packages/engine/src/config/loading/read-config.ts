@@ -20,13 +20,13 @@ import {
 import { workerManagerSchema } from './worker-schemas.js';
 
 const TOP_LEVEL_KEYS = ['port', 'workers', 'modules', 'require_auth', 'registration_namespace_grace_ms', 'strict_payloads'];
-/** Keys that make the engine refuse what it takes without them. */
+/** Keys that make the engine stricter. */
 const SAFETY_KEYS = ['require_auth', 'strict_payloads'];
 
-/** Without an observability entry the engine logs so. */
+/** Log settings without an observability entry. */
 export const DEFAULT_LOGGING: LoggingConfig = { level: 'info', format: 'default' };
 
-/** Listeners and stores that a file asks for; the rest of Config is known to the caller. */
+/** The part of the configuration that a file decides. The caller knows the rest. */
 export type ReadConfig = Pick<
   Config,
   'workerManagers' | 'stream' | 'state' | 'pubsub' | 'http' | 'logging' | 'strictPayloads' | 'requireAuth'
@@ -98,7 +98,7 @@ export function readConfig(source: ConfigSource, resolvePath: PathResolver, find
   return { workerManagers, stream, state, pubsub, http, logging, strictPayloads, requireAuth };
 }
 
-/** An unknown key is ignored, but for a misspelt one that would make the engine refuse something. */
+/** Warns of unknown keys, which the engine ignores. A misspelt key that would make the engine stricter is a problem. */
 function warnOfUnknownTopLevel(top: Mapping, findings: Findings): void {
   for (const key of Object.keys(top)) {
     if (TOP_LEVEL_KEYS.includes(key)) continue;
@@ -116,7 +116,7 @@ function warnOfUnknownTopLevel(top: Mapping, findings: Findings): void {
   }
 }
 
-/** Registrations wait a fixed time for their namespace. */
+/** Notes a key that has no effect, because registrations wait a fixed time for their namespace. */
 function noteIgnoredTopLevel(top: Mapping, findings: Findings): void {
   const key = 'registration_namespace_grace_ms';
   if (top[key] !== undefined && top[key] !== null) findings.note('key_ignored', [key], `${key} is accepted from other engines and ignored`);
@@ -129,7 +129,7 @@ function readStrictPayloads(top: Mapping, findings: Findings): boolean {
   return false;
 }
 
-/** The worker port as files before 0.11 give it. */
+/** Reads the worker port at the place where files before 0.11 have it. */
 function topLevelPort(top: Mapping, findings: Findings): number | undefined {
   if (top.port === undefined || top.port === null) return undefined;
   const parsed = workerManagerSchema.shape.port.safeParse(top.port);
@@ -139,7 +139,7 @@ function topLevelPort(top: Mapping, findings: Findings): number | undefined {
   return undefined;
 }
 
-/** A value that can't be read counts as true. */
+/** Reads `require_auth`. A value that is no boolean counts as true. */
 function requiresAuth(top: Mapping, findings: Findings): boolean {
   const { require_auth: value } = top;
   if (value === undefined || value === false) return false;
@@ -151,7 +151,7 @@ function hasHost({ config: { value } }: WorkerEntry): boolean {
   return isMapping(value) && value.host !== undefined;
 }
 
-/** Workers without an effect so far: each says so once, and none of them listens. */
+/** Reports workers without an effect in this version. None of them listens. */
 function readOther(entry: WorkerEntry, findings: Findings): void {
   const ignored = (consequence: string) => {
     findings.warn('worker_ignored', entry.path, `${entry.written} is not built in this version; the entry is ignored, ${consequence}`);
@@ -190,7 +190,7 @@ function readOther(entry: WorkerEntry, findings: Findings): void {
   }
 }
 
-/** Nothing is kept for an ignored worker, so a wrong adapter stops nothing. */
+/** Warns of a wrong adapter of an ignored worker. It stores nothing, so this stops nothing. */
 function warnOfAdapter(owner: 'queue' | 'cron', entry: WorkerEntry, findings: Findings): void {
   const { value, path } = adapterSection(entry);
   if (value === undefined || value === null) return;
@@ -205,7 +205,7 @@ function warnOfAdapter(owner: 'queue' | 'cron', entry: WorkerEntry, findings: Fi
   );
 }
 
-/** Two listeners on one port would fail at start; said here, before any port is opened. Port 0 is any free one. */
+/** Refuses two listeners on one port. They would fail at the start, but here no port is open yet. Port 0 means any free port. */
 function refuseSharedPorts(listeners: readonly PlacedListener[], findings: Findings): void {
   for (const [index, { config, path }] of listeners.entries()) {
     const clash = listeners.slice(0, index).some(({ config: other }) => other.port === config.port && mayClash(other.host, config.host));
@@ -213,7 +213,7 @@ function refuseSharedPorts(listeners: readonly PlacedListener[], findings: Findi
   }
 }
 
-/** Streams and state in one directory would take each other's items for their own. */
+/** Refuses one directory for streams and state, because each would take the items of the other for its own. */
 function refuseSharedDirectory(stores: readonly PlacedStore[], findings: Findings): void {
   const seen = new Set<string>();
   for (const { store, path } of stores) {

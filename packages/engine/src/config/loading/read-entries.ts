@@ -4,10 +4,10 @@ import type { EntryForm, Findings } from './findings.js';
 import { CLASSES, NAMES, type WorkerName } from './known-names.js';
 import { isMapping, type Mapping, type Section, shown } from './read-section.js';
 
-/** One listed worker whose name is known. */
+/** One listed worker with a known name. */
 export interface WorkerEntry {
   readonly worker: WorkerName;
-  /** As written: the name, an alias of it, or the old class. */
+  /** The name as the file has it: the name itself, an alias, or the old class. */
   readonly written: string;
   readonly path: KeyPath;
   readonly config: Section;
@@ -15,10 +15,10 @@ export interface WorkerEntry {
 
 const ENTRY_KEYS = ['name', 'class', 'config', 'image'] as const;
 
-/** Workers whose doubles no leniency lets through: two stores of the same thing make no sense. */
+/** Workers that no leniency allows twice, because two stores of the same items make no sense. */
 const IN_SCOPE: ReadonlySet<WorkerName> = new Set<WorkerName>(['iii-stream', 'iii-state', 'iii-http']);
 
-/** All entries of `workers:`, then of `modules:`, in order. */
+/** Returns all entries of `workers:`, then those of `modules:`, in order. */
 export function readEntries(root: Mapping, findings: Findings): readonly WorkerEntry[] {
   const entries: WorkerEntry[] = [];
   for (const listKey of ['workers', 'modules'] as const) {
@@ -74,14 +74,14 @@ function resolve(key: 'name' | 'class', entry: Mapping, path: KeyPath, findings:
   return 'unknown';
 }
 
-/** Several worker managers are several listeners; anything else may be listed once, and only the first one counts. */
+/** Removes repeated entries. Several worker managers are several listeners. Any other worker counts once, and the first entry wins. */
 function withoutDoubles(entries: readonly WorkerEntry[], findings: Findings): readonly WorkerEntry[] {
   const seen = new Map<WorkerName, WorkerEntry>();
   return entries.filter((entry) => {
     const first = seen.get(entry.worker);
     if (first === undefined) seen.set(entry.worker, entry);
     if (first === undefined || entry.worker === 'iii-worker-manager') return true;
-    // Old files list logging and telemetry of the engine as two classes, which are one worker by now.
+    // Old files list logging and telemetry of the engine as two classes. They are one worker now.
     if (entry.worker === 'iii-observability' && entry.written !== first.written) return true;
     const which = entry.written === first.written ? `${entry.written} is` : `${first.written} and ${entry.written} are the same worker,`;
     const message = `${which} listed twice; remove one of the entries`;

@@ -7,15 +7,15 @@ import type { Findings } from './findings.js';
 import { isMapping, readSection, shown } from './read-section.js';
 import { rbacSchema } from './worker-schemas.js';
 
-/** The namespace of a rule that names none. */
+/** The namespace of a rule without one. */
 const NAMESPACE = 'default';
 const RULES = 1_000;
 const PATTERN_CHARS = 1_024;
 const EXPECTED = 'match("pattern"), { match: pattern, namespace: name } or { metadata: { key: value } }';
 
 /**
- * Rules of a listener. A key that is not known is an error in both formats and whatever the leniency: without it, more would be let in
- * than was meant. `undefined`: wrong, and the findings say what.
+ * Reads the rules of a listener. An unknown key is an error in both formats and even with leniency. Without that key, the listener could
+ * let in more than the operator meant. Returns `undefined` if the rules are wrong, and reports why.
  */
 export function readRbac(value: unknown, path: KeyPath, findings: Findings): RbacConfig | undefined {
   if (value === null) {
@@ -35,7 +35,7 @@ export function readRbac(value: unknown, path: KeyPath, findings: Findings): Rba
   );
 }
 
-/** Before, such a pattern let guests call functions of the engine too. Whoever relied on that has to name them. */
+/** Notes a pattern that once let guests call engine functions too. Operators who rely on that must name the functions. */
 function noteHiddenNames(rule: ExposeRule, path: KeyPath, findings: Findings): void {
   const hidden = rule.kind === 'match' ? hiddenEngineName(rule.pattern) : undefined;
   if (hidden === undefined) return;
@@ -87,7 +87,7 @@ function readMatch(rule: Readonly<Record<string, unknown>>, path: KeyPath, findi
   return { kind: 'match', pattern, namespace };
 }
 
-/** No key would match every function. */
+/** Reads conditions on metadata. A rule without keys would match every function. */
 function readMetadata(metadata: Readonly<Record<string, unknown>>, path: KeyPath, findings: Findings): ExposeRule | undefined {
   const entries = Object.entries(metadata);
   if (entries.length === 0) {
@@ -101,7 +101,7 @@ function readMetadata(metadata: Readonly<Record<string, unknown>>, path: KeyPath
   return { kind: 'metadata', conditions };
 }
 
-/** The pattern inside `match("…")` or `match('…')`. */
+/** Returns the pattern inside `match("…")` or `match('…')`. */
 function matchPattern(text: string): string | undefined {
   const found = /^\s*match\(\s*(?:"([^"]+)"|'([^']+)')\s*\)\s*$/.exec(text);
   const pattern = found?.[1] ?? found?.[2];

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { KeyPath } from './config-source.js';
 import type { EntryForm, Findings } from './findings.js';
 
-/** A mapping of the file, where it stands, and in which format its entry is written. */
+/** A mapping of the file, with its place and the format of its entry. */
 export interface Section {
   readonly value: unknown;
   readonly path: KeyPath;
@@ -15,7 +15,7 @@ export function isMapping(value: unknown): value is Mapping {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Reads a section by its schema; absent and null mean all defaults. `undefined`: something is wrong, and the findings say what. */
+/** Reads a section by its schema. Absent and null mean all defaults. Returns `undefined` if the section is wrong, and reports why. */
 export function readSection<S extends z.ZodObject>(schema: S, section: Section, findings: Findings): z.output<S> | undefined {
   const { value, path, form } = section;
   if (value !== undefined && value !== null && !isMapping(value)) {
@@ -50,7 +50,9 @@ export function warnOfChange(section: Section, key: string, counts: number, reas
   if (text !== undefined) findings.warn('value_changed', [...section.path, key], `${text} counts as ${counts}: ${reason}`);
 }
 
-/** Refuses a value that the engine cannot use as it is. An entry with `class`, and `--lenient-config`, get a warning and the value `counts`. */
+/**
+ * Refuses a value that the engine cannot use as it is. An entry with `class`, and `--lenient-config`, get a warning and the value `counts`.
+ */
 export function refuseChange(section: Section, key: string, counts: number, reason: string, findings: Findings): void {
   const text = changedValue(section, key, counts);
   if (text === undefined) return;
@@ -59,14 +61,14 @@ export function refuseChange(section: Section, key: string, counts: number, reas
   else findings.problemUnlessLenient('value_changed', path, `${text} would count as ${counts}: ${reason}; write ${counts}`);
 }
 
-/** Returns the value as the operator wrote it, or `undefined` if it is absent or the engine uses it as it is. */
+/** Returns the value as it stands in the file, or `undefined` if it is absent or the engine uses it as it is. */
 function changedValue({ value }: Section, key: string, counts: number): string | undefined {
   const written = isMapping(value) ? (value[key] ?? undefined) : undefined;
   if (written === undefined || written === counts) return undefined;
   return typeof written === 'number' ? String(written) : shown(written);
 }
 
-/** Warns of entries of `allowed_origins` that no page sends, so that they allow nothing. `*` and `null` have a meaning. */
+/** Warns of entries of `allowed_origins` that no page sends, so they allow nothing. `*` and `null` have a meaning. */
 export function warnOfOrigins(origins: readonly string[] | 'any', path: KeyPath, findings: Findings): void {
   if (origins === 'any') return;
   for (const [index, origin] of origins.entries()) {
@@ -80,7 +82,7 @@ function isSent(origin: string): boolean {
   return /^(?!wss?:)[a-z][a-z0-9+.-]*:\/\/[^/?#\sA-Z]+$/.test(origin) && !/^(?:http:.*:80|https:.*:443)$/.test(origin);
 }
 
-/** Keys whose values may hold a password, which no message shows. */
+/** Keys whose values may contain a password. No message shows them. */
 const SECRET_KEYS: ReadonlySet<string | number | undefined> = new Set(['redis_url']);
 
 function wrongValue(key: string | number | undefined, value: unknown, expected: string): string {
@@ -111,7 +113,7 @@ function valueAt(value: unknown, path: readonly (string | number)[]): unknown {
   return at;
 }
 
-/** A value as the operator wrote it, short enough for one line. */
+/** Returns a value as it stands in the file, short enough for one line. */
 export function shown(value: unknown): string {
   const text = JSON.stringify(value) ?? 'nothing';
   return text.length > 80 ? `${text.slice(0, 77)}…` : text;

@@ -9,10 +9,10 @@ import { readRbac } from './read-rbac.js';
 import { isMapping, readSection, refuseChange, type Section, shown, warnOfOrigins } from './read-section.js';
 import { httpSchema, LOG_FORMATS, LOG_LEVELS, stateSchema, streamSchema, TOKEN_BOUND, workerManagerSchema } from './worker-schemas.js';
 
-/** Makes a path of the file absolute: paths are relative to the working directory, not to the file. */
+/** Makes a path of the file absolute. Paths are relative to the working directory, not to the file. */
 export type PathResolver = (path: string) => string;
 
-/** What closing the clients may take, in milliseconds: with 10 s for calls in flight after it, a stop is done before its deadline of 28 s. */
+/** Milliseconds that closing the clients may take. After them, pending calls have 10 s, and a stop has 28 s in total. */
 const MAX_DRAIN_MS = 16_000;
 
 export function workerManagerConfig(
@@ -85,7 +85,7 @@ export function stateConfig(values: z.output<typeof stateSchema>, adapter: Store
   return { triggersEnabled: values.triggers_enabled, maxValueBytes, adapter };
 }
 
-/** A listener of the worker protocol. `undefined`: wrong, and the findings say what. */
+/** Reads a listener of the worker protocol. Returns `undefined` if the entry is wrong, and reports why. */
 export function readWorkerManager(entry: WorkerEntry, findings: Findings): WorkerManagerConfig | undefined {
   const values = readSection(workerManagerSchema, entry.config, findings);
   if (values === undefined) return undefined;
@@ -102,16 +102,16 @@ export function readWorkerManager(entry: WorkerEntry, findings: Findings): Worke
   const rbac = readRbac(values.rbac, [...entry.config.path, 'rbac'], findings);
   if (rbac === undefined) return undefined;
   const maxInFlightCalls = Math.min(values.max_in_flight_calls, LIMITS.guestInFlightCalls);
-  refuseChange(entry.config, 'max_in_flight_calls', maxInFlightCalls, 'a session with rules may have no more', findings);
+  refuseChange(entry.config, 'max_in_flight_calls', maxInFlightCalls, 'a guest session may have no more', findings);
   const config = { ...workerManagerConfig(values, { rbac }), maxInFlightCalls };
   const { value } = entry.config;
-  // A message is parsed in one go, so what a guest may send is what it may hold up the engine with.
+  // The engine parses a message in one go, so the size of a guest's message bounds how long it can occupy the engine.
   return isMapping(value) && isPresent(value.max_message_bytes) ? config : { ...config, maxMessageBytes: LIMITS.guestMessageBytes };
 }
 
 type Pings = Pick<z.output<typeof streamSchema>, 'ping_interval_ms' | 'pong_timeout_ms'>;
 
-/** A pong is waited for until the next ping at most. */
+/** Returns the time-out of a pong, which is at most the interval of the pings. */
 function pongTimeout(values: Pings): number {
   return Math.min(values.pong_timeout_ms, values.ping_interval_ms);
 }
@@ -122,10 +122,10 @@ function checkPong(section: Section, values: Pings, findings: Findings): void {
 
 const LONG_HANDSHAKE_MS = 5_000;
 const SHORT_TOKEN = 16;
-/** `print-config` writes it in place of every token. */
+/** Text that `print-config` writes in place of every token. */
 export const HIDDEN_TOKEN = '***';
 
-/** No message shows the value, not even a wrong one. */
+/** Reads the token. No message shows its value, not even a wrong one. */
 function readAuthToken(value: unknown, path: KeyPath, findings: Findings): string | undefined {
   if (value === undefined) return undefined;
   if (value === null || value === '') {
@@ -163,7 +163,7 @@ export function readState(entry: WorkerEntry, resolvePath: PathResolver, finding
   return config;
 }
 
-/** The pause between flushes may stand beside the adapter too; what the adapter says of itself wins. */
+/** Applies the flush interval that stands beside the adapter. The interval of the adapter itself wins. */
 function withSaveInterval(store: StoreConfig, entry: WorkerEntry, saveIntervalMs: number): StoreConfig {
   if (store.kind !== 'lmdb') return store;
   const adapter = adapterSection(entry).value;
@@ -171,7 +171,7 @@ function withSaveInterval(store: StoreConfig, entry: WorkerEntry, saveIntervalMs
   return own ? store : { ...store, saveIntervalMs };
 }
 
-/** Publish and subscribe have one form, within this process; a file that may expect more is told. */
+/** Reads the pub/sub entry. Publish and subscribe have one form, within this process, so a file that may expect more gets a warning. */
 export function readPubsub(entry: WorkerEntry, findings: Findings): void {
   const adapter = readAdapter('pubsub', adapterSection(entry), findings);
   if (adapter === undefined || (adapter.name === 'local' && entry.config.form === 'name')) return;
@@ -222,7 +222,7 @@ export function readHttp(entry: WorkerEntry, findings: Findings): HttpConfig | u
 
 const LOGGING_KEYS = ['level', 'log_level', 'format'];
 
-/** Keys for exporters, metrics and sampling must not fail, whatever they hold; only those of logging are read. */
+/** Reads the keys of logging. Keys for exporters, metrics and sampling are ignored, and their values never fail. */
 export function readLogging(entry: WorkerEntry, before: LoggingConfig, findings: Findings): LoggingConfig {
   const { value, path } = entry.config;
   if (!isMapping(value)) return before;

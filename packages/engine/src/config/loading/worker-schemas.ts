@@ -2,24 +2,24 @@ import { LIMITS } from '@rivulet/protocol';
 import { z } from 'zod';
 import { AddressRanges } from '../../structures/ip-address.js';
 
-/** Longest wait that any key may ask for: one day, in milliseconds. */
+/** Longest wait that a key may have: one day, in milliseconds. */
 const DAY_MS = 86_400_000;
 const YEAR_MS = 365 * DAY_MS;
 const MIB = 1_048_576;
 
-/** Directories of the kv adapter when the file names none. Apart, so that stream and state never share data. */
+/** Directories of the kv adapter when the file names none. They differ, so that streams and state never share data. */
 export const DEFAULT_STORE_PATHS = { stream: './data/streams', state: './data/state' } as const;
 
 /** Flush interval of a relaxed store, in milliseconds. */
 const SAVE_INTERVAL = { fallback: 5_000, floor: 100, ceiling: 3_600_000 } as const;
 
-/** Each description is the bound of its key: error messages and docs/configuration.md both show it. */
+/** Each description is the bound of its key. Error messages and docs/configuration.md both show it. */
 function wholeNumber(fallback: number, min: number, max: number) {
   const bound = `a whole number from ${min} to ${max}`;
   return z.int({ error: bound }).min(min, { error: bound }).max(max, { error: bound }).default(fallback).describe(bound);
 }
 
-/** A rate without a default of its own. */
+/** A rate whose default depends on the listener. */
 function optionalRate(max: number) {
   const bound = `a whole number from 0 to ${max}`;
   return z.int({ error: bound }).min(0, { error: bound }).max(max, { error: bound }).nullish().describe(bound);
@@ -53,7 +53,9 @@ const functionId = z
   .nullish()
   .describe(FUNCTION_BOUND);
 
-/** Null is what a key has that was left empty, and none means that nobody is asked: who means that leaves the key out. */
+/**
+ * A key that was left empty has the value null. Without a function, nobody decides, so an operator who means that must leave the key out.
+ */
 const RULING_BOUND = `a function id of 1 to ${LIMITS.registryIdBytes} bytes, or no such key`;
 const rulingFunctionId = z
   .string({ error: RULING_BOUND })
@@ -98,7 +100,7 @@ export const TOKEN_BOUND = '1 to 1024 printable ASCII characters without spaces,
 
 const ADAPTER_BOUND = 'an adapter: name (or class) or module, and config';
 
-/** Waits are in milliseconds, sizes in bytes. `adapter` is read apart, as its keys depend on its name. */
+/** Waits are in milliseconds, sizes in bytes. `adapter` is read apart, because its keys depend on its name. */
 export const streamSchema = z.strictObject({
   port: wholeNumber(3112, 0, 65_535),
   host,
@@ -147,7 +149,7 @@ const triggerTypes = z
   .optional()
   .describe(TRIGGER_TYPES_BOUND);
 
-/** Rules are read apart: an unknown key in one of them is always an error. */
+/** Each rule is read apart, because an unknown key in a rule is always an error. */
 export const rbacSchema = z.strictObject({
   auth_function_id: rulingFunctionId,
   auth_timeout_ms: wholeNumber(10_000, 1, DAY_MS),
@@ -166,7 +168,7 @@ export const workerManagerSchema = z.strictObject({
   middleware_function_id: functionId,
   rbac: z.unknown().optional().describe('rules of who may register and call what'),
   expose_error_messages: flag(false),
-  // Read apart, as no message may show it.
+  // The token is read apart, because no message may show it.
   auth_token: z.unknown().optional().describe(TOKEN_BOUND),
   allow_anonymous: flag(false),
   handshake_timeout_ms: wholeNumber(5_000, 1, DAY_MS),
@@ -241,7 +243,7 @@ export const httpSchema = z.strictObject({
   middleware: z.array(middleware, { error: MIDDLEWARE_BOUND }).max(100, { error: MIDDLEWARE_BOUND }).default([]).describe(MIDDLEWARE_BOUND),
 });
 
-/** Any value that isn't a positive number means the default, as it does upstream. */
+/** Returns the flush interval. A value that is no positive number means the default, as in other engines. */
 function saveInterval(value: unknown): number {
   if (typeof value !== 'number' || !(value > 0)) return SAVE_INTERVAL.fallback;
   return Math.min(Math.max(Math.floor(value), SAVE_INTERVAL.floor), SAVE_INTERVAL.ceiling);
@@ -307,7 +309,7 @@ function redisSchema(prefix: string) {
   });
 }
 
-/** Apart, so that streams and state of one Redis never share a key. */
+/** The prefixes differ, so that streams and state of one Redis never share a key. */
 export const redisSchemas = { stream: redisSchema('rivulet:streams'), state: redisSchema('rivulet:state') } as const;
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;

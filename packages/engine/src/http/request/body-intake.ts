@@ -14,7 +14,7 @@ export interface ArrivingBody {
   evict(): void;
 }
 
-interface Progress {
+interface BodyProgress {
   readonly since: number;
   bytes: number;
   lastAt: number;
@@ -25,7 +25,7 @@ export class BodyIntake {
   readonly #budget: ByteBudget;
   readonly #clock: Pick<Clock, 'monotonic'>;
   /** Arriving bodies, in the order of their latest bytes. */
-  readonly #arriving = new Map<ArrivingBody, Progress>();
+  readonly #arriving = new Map<ArrivingBody, BodyProgress>();
   readonly #waiting: () => number;
   readonly #timer: NodeJS.Timeout;
 

@@ -4,7 +4,7 @@ import { decodeOrKeep } from '../request/request-target.js';
 
 const METHODS = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS']);
 
-export type Segment = { readonly kind: 'static'; readonly text: string } | { readonly kind: 'parameter'; readonly name: string };
+export type RouteSegment = { readonly kind: 'static'; readonly text: string } | { readonly kind: 'parameter'; readonly name: string };
 
 /** An `http` trigger that is ready to serve. */
 export interface Route {
@@ -12,7 +12,7 @@ export interface Route {
   /** Path as the configuration of the trigger has it. */
   readonly path: string;
   readonly method: string;
-  readonly segments: readonly Segment[];
+  readonly segments: readonly RouteSegment[];
   readonly condition: string | undefined;
   readonly middleware: readonly string[];
   /** The members of the request object that are the same for every request, as JSON without the braces. */
@@ -53,10 +53,10 @@ function readMethod(value: unknown): string {
   return method;
 }
 
-function readSegments(path: string): Segment[] {
+function readSegments(path: string): RouteSegment[] {
   const texts = splitPath(path);
   if (texts.length > LIMITS.httpPathSegments) throw refused(`${LIMITS.httpPathSegments} segments are the most that api_path may have`);
-  const segments = texts.map((text): Segment => {
+  const segments = texts.map((text): RouteSegment => {
     if (!text.startsWith(':')) return { kind: 'static', text: decodeOrKeep(text) };
     if (text === ':') throw refused(`a parameter of ${path} has no name`);
     return { kind: 'parameter', name: text.slice(1) };

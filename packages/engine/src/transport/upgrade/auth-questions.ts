@@ -2,7 +2,7 @@ import { LIMITS } from '@rivulet/protocol';
 import type { Logger } from '../../logging/logger.js';
 import { RepeatedLine } from '../../logging/repeated-line.js';
 import type { Clock } from '../../structures/clock.js';
-import { FairQueue } from './fair-queue.js';
+import { AuthQueue } from './auth-queue.js';
 import { RefusedCredentials } from './refused-credentials.js';
 import type { UpgradeRequest } from './upgrade-request.js';
 
@@ -43,7 +43,7 @@ interface Waiter {
 export class AuthQuestions {
   readonly #options: AuthQuestionsOptions;
   readonly #refused: RefusedCredentials;
-  readonly #line = new FairQueue<Waiter>(LIMITS.authWaiting);
+  readonly #line = new AuthQueue<Waiter>(LIMITS.authWaiting);
   readonly #full: RepeatedLine;
   readonly #again: RepeatedLine;
   #asking = 0;

@@ -1,5 +1,5 @@
 /** A bounded queue. It serves its groups in turn, and the members of a group in the order of their arrival. */
-export class FairQueue<T extends object> {
+export class AuthQueue<T extends object> {
   readonly #groups = new Map<string, Set<T>>();
   readonly #most: number;
   #size = 0;
