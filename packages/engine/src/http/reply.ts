@@ -76,9 +76,9 @@ export class Reply {
       case 'too_large':
         return this.fail(413, 'BODY_TOO_LARGE', failure.reason);
       case 'no_room':
-        return this.fail(503, 'OVERLOADED', `the bodies of requests under way have ${LIMITS.httpBodiesBytes} bytes; try again later`);
+        return this.fail(503, 'OVERLOADED', `the bodies of open requests have ${LIMITS.httpBodiesBytes} bytes; try again later`);
       case 'too_slow':
-        return this.fail(408, 'BODY_TIMEOUT', `the body came slower than ${LIMITS.httpBodyPaceBytes} bytes a second; send it again`);
+        return this.fail(408, 'BODY_TIMEOUT', `the body arrived with less than ${LIMITS.httpBodyPaceBytes} bytes a second; send it again`);
       default:
         return failure satisfies never;
     }

@@ -200,7 +200,7 @@ describe('the worker port', () => {
     ['{ expose_functions: ["api::*"] }', 'expected match('],
     ['{ expose_functions: [{ match: "" }] }', 'expected a pattern'],
     ['{ auth_funtion_id: app::auth }', 'did you mean "auth_function_id"?'],
-    ['null', 'would trust whoever connects'],
+    ['null', 'would trust every peer'],
     ['{ auth_function_id: null }', 'or no such key'],
     ['{ on_function_registration_function_id: null }', 'or no such key'],
   ])('is refused with the rules %s, in both formats and with leniency', (rbac, message) => {

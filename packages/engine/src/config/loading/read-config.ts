@@ -106,7 +106,7 @@ function warnOfUnknownTopLevel(top: Mapping, findings: Findings): void {
     if (safety !== undefined) {
       findings.problem(
         [key],
-        `unknown key "${key}"; did you mean "${safety}"? Without it the engine would start less strict than was meant`,
+        `unknown key "${key}"; did you mean "${safety}"? Without this key the engine would start less strict than you want`,
       );
       continue;
     }

@@ -19,7 +19,7 @@ const EXPECTED = 'match("pattern"), { match: pattern, namespace: name } or { met
  */
 export function readRbac(value: unknown, path: KeyPath, findings: Findings): RbacConfig | undefined {
   if (value === null) {
-    findings.problem(path, 'rbac is empty, which would trust whoever connects; write {} for rules that expose nothing, or remove the key');
+    findings.problem(path, 'rbac is empty, which would trust every peer; write {} for rules that expose nothing, or remove the key');
     return undefined;
   }
   const values = readSection(rbacSchema, { value, path, form: 'rules' }, findings);
@@ -40,7 +40,7 @@ function noteHiddenNames(rule: ExposeRule, path: KeyPath, findings: Findings): v
   const hidden = rule.kind === 'match' ? hiddenEngineName(rule.pattern) : undefined;
   if (hidden === undefined) return;
   const remedy = `if guests need one, add its id, such as match("${hidden}")`;
-  findings.note('engine_names_hidden', path, `this pattern exposes functions of workers, and none of the engine; ${remedy}`);
+  findings.note('engine_names_hidden', path, `this pattern exposes functions of workers, but no engine functions; ${remedy}`);
 }
 
 function rbacConfig(values: z.output<typeof rbacSchema>, exposeFunctions: readonly ExposeRule[]): RbacConfig {

@@ -98,7 +98,7 @@ export function readWorkerManager(entry: WorkerEntry, findings: Findings): Worke
   const authToken = readAuthToken(values.auth_token, [...entry.config.path, 'auth_token'], findings);
   if (values.rbac === undefined) return workerManagerConfig(values, { authToken });
   if (authToken !== undefined)
-    findings.problem([...entry.config.path, 'auth_token'], 'a listener with rbac asks its auth_function_id; remove one of the two');
+    findings.problem([...entry.config.path, 'auth_token'], 'a listener with rbac uses its auth_function_id; remove one of the two');
   const rbac = readRbac(values.rbac, [...entry.config.path, 'rbac'], findings);
   if (rbac === undefined) return undefined;
   const maxInFlightCalls = Math.min(values.max_in_flight_calls, LIMITS.guestInFlightCalls);
@@ -129,7 +129,7 @@ export const HIDDEN_TOKEN = '***';
 function readAuthToken(value: unknown, path: KeyPath, findings: Findings): string | undefined {
   if (value === undefined) return undefined;
   if (value === null || value === '') {
-    findings.problem(path, 'auth_token is empty, which would let in whoever connects; give it a value, or remove the key');
+    findings.problem(path, 'auth_token is empty, which would let in every peer; give it a value, or remove the key');
   } else if (typeof value !== 'string' || !/^[\x21-\x7e]{1,1024}$/.test(value) || value === HIDDEN_TOKEN) {
     findings.problem(path, `this value is not valid; expected ${TOKEN_BOUND}`);
   } else {
@@ -148,7 +148,7 @@ export function readStream(entry: WorkerEntry, resolvePath: PathResolver, findin
   warnOfOrigins(values.allowed_origins, entry.config.path, findings);
   if (values.drain_delay_ms + values.drain_spread_ms > MAX_DRAIN_MS) {
     const sum = `drain_delay_ms and drain_spread_ms together exceed ${MAX_DRAIN_MS}`;
-    findings.problem(entry.config.path, `${sum}, which leaves too little of the 28000 of an ordered stop; lower one of them`);
+    findings.problem(entry.config.path, `${sum}, which leaves too little of the 28000 ms that an ordered stop has; lower one of them`);
   }
   return streamConfig(values, store);
 }
@@ -179,7 +179,7 @@ export function readPubsub(entry: WorkerEntry, findings: Findings): void {
   findings.warn(
     'pubsub_in_process',
     entry.path,
-    `${entry.written} is minimal, ${instead}a topic reaches the workers that are connected to this engine now, and nothing is kept`,
+    `${entry.written} is minimal, ${instead}a message goes only to workers that are connected to this engine now, and nothing is kept`,
   );
 }
 
