@@ -99,7 +99,7 @@ describe('ordered firing', () => {
     expect(firing.dropped).toBe(500);
   });
 
-  it('runs so many lanes at once and no more; the others wait for their turn, in order', async () => {
+  it('runs a bounded number of lanes at once; the others wait for their turn, in order', async () => {
     const runs = new Runs();
     const firing = new Binding(() => {});
     for (let n = 0; n < LIMITS.pendingPerTrigger; n++) firing.add(`lane${n}`, runs.of(`run${n}`));
@@ -152,7 +152,7 @@ describe('ordered firing', () => {
     expect([runs.started, firing.waiting, firing.dropped]).toEqual([['a1'], 0, 0]);
   });
 
-  it('starts nothing within the call that asks for it, and only so many in one turn of the event loop', async () => {
+  it('starts nothing within the call that requests it, and a bounded number in one turn of the event loop', async () => {
     const scheduler = new FiringScheduler(silentLogger);
     let started = 0;
     const cause = async () => {

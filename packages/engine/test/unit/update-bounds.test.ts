@@ -41,7 +41,7 @@ describe('what an update may grow a value to', () => {
     expect(() => append(long, `${rest}y`)).toThrow(tooLarge);
   });
 
-  it('is looked at when all ops have applied: what is large in between may be small in the end', () => {
+  it('is checked when all ops have applied: a value that is large in between may be small in the end', () => {
     const ops = parse([
       { type: 'set', path: 'a', value: 'x'.repeat(LIMITS.valueBytes) },
       { type: 'remove', path: 'a' },

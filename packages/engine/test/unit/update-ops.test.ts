@@ -359,7 +359,7 @@ describe('limits', () => {
     }
   });
 
-  it('SA-5 only the first failure of an op is told: path depth, then segment by segment, then the merge value', () => {
+  it('SA-5 only the first failure of an op is reported: path depth, then segment by segment, then the merge value', () => {
     const long = 'x'.repeat(257);
     const polluted = JSON.parse('{"__proto__":1}') as Raw;
     const many = Object.fromEntries(Array.from({ length: 1_025 }, (_, index) => [`k${index}`, 0]));

@@ -11,6 +11,19 @@ export interface HoldingSession {
   full(): void;
 }
 
+type HoldState =
+  | {
+      readonly kind: 'waiting';
+      /** Frames that wait, in order. */
+      readonly frames: { readonly message: WorkerMessage; readonly chars: number }[];
+      /** Text length of these frames. */
+      chars: number;
+      /** Ends the wait. `undefined` while no frame waits. */
+      timer: NodeJS.Timeout | undefined;
+    }
+  | { readonly kind: 'settled' }
+  | { readonly kind: 'closed' };
+
 const ANNOUNCEMENT = 'engine::workers::register';
 
 /**
@@ -24,11 +37,7 @@ const ANNOUNCEMENT = 'engine::workers::register';
  */
 export class NamespaceHold {
   readonly #session: HoldingSession;
-  #waiting: { readonly message: WorkerMessage; readonly chars: number }[] = [];
-  #chars = 0;
-  #timer: NodeJS.Timeout | undefined;
-  #settled = false;
-  #closed = false;
+  #state: HoldState = { kind: 'waiting', frames: [], chars: 0, timer: undefined };
 
   constructor(session: HoldingSession) {
     this.#session = session;
@@ -36,43 +45,41 @@ export class NamespaceHold {
 
   /** Handles a frame now, or keeps it until the namespace is known. `chars`: length of the frame's text. */
   take(message: WorkerMessage, chars: number): void {
-    if (this.#settled || passes(message)) return this.#session.handle(message, chars);
+    const state = this.#state;
+    if (state.kind === 'closed') return;
+    if (state.kind === 'settled' || passes(message)) return this.#session.handle(message, chars);
     if (provesDefault(message)) {
       this.settle(DEFAULT_NAMESPACE);
       return this.#session.handle(message, chars);
     }
+    const { frames } = state;
     // A call waits only for registrations that came before it.
-    if (message.type === 'invokefunction' && this.#waiting.length === 0) return this.#session.handle(message, chars);
-    if (
-      this.#waiting.length >= LIMITS.namespaceHeldFrames ||
-      (this.#waiting.length > 0 && this.#chars + chars > LIMITS.namespaceHeldChars)
-    ) {
+    if (message.type === 'invokefunction' && frames.length === 0) return this.#session.handle(message, chars);
+    if (frames.length >= LIMITS.namespaceHeldFrames || (frames.length > 0 && state.chars + chars > LIMITS.namespaceHeldChars)) {
       this.#session.full();
       this.settle(DEFAULT_NAMESPACE);
       return this.#session.handle(message, chars);
     }
-    this.#waiting.push({ message, chars });
-    this.#chars += chars;
-    this.#timer ??= setTimeout(() => this.settle(DEFAULT_NAMESPACE), LIMITS.namespaceGraceMs).unref();
+    frames.push({ message, chars });
+    state.chars += chars;
+    state.timer ??= setTimeout(() => this.settle(DEFAULT_NAMESPACE), LIMITS.namespaceGraceMs).unref();
   }
 
-  /** Ends the wait, once, and handles the frames that waited. */
+  /** Ends the wait and handles the frames that waited. It has no effect when the wait has ended. */
   settle(namespace: string): void {
-    if (this.#settled) return;
+    if (this.#state.kind !== 'waiting') return;
+    const { frames, timer } = this.#state;
+    clearTimeout(timer);
     this.#session.settle(namespace);
-    this.#settled = true;
-    clearTimeout(this.#timer);
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const { message, chars } of waiting) if (!this.#closed) this.#session.handle(message, chars);
+    this.#state = { kind: 'settled' };
+    // A frame may end the session, and `close` then drops the rest.
+    for (const { message, chars } of frames) this.take(message, chars);
   }
 
-  /** Drops the frames that wait, because the session has ended. */
+  /** Drops the frames that wait and every later one, because the session has ended. */
   close(): void {
-    this.#closed = true;
-    this.#settled = true;
-    clearTimeout(this.#timer);
-    this.#waiting = [];
+    if (this.#state.kind === 'waiting') clearTimeout(this.#state.timer);
+    this.#state = { kind: 'closed' };
   }
 }
 

@@ -8,6 +8,12 @@ interface PausedFrame {
   readonly units: number;
 }
 
+type QueueState =
+  | { readonly kind: 'idle' }
+  /** A hook decides. `frames` wait in order, and their texts have `units` UTF-16 code units. */
+  | { readonly kind: 'paused'; readonly frames: PausedFrame[]; units: number }
+  | { readonly kind: 'closed' };
+
 /** Messages that never wait. They end work and begin none, and the hook itself may wait for them. */
 const PASSING = new Set<WorkerMessage['type']>(['invocationresult', 'triggerregistrationresult', 'ping', 'pong', 'reattach']);
 
@@ -20,10 +26,7 @@ export class PausedFrameQueue {
   readonly #handle: (message: WorkerMessage, units: number) => Promise<void> | undefined;
   readonly #onFull: () => void;
   readonly #onFailed: (error: unknown) => void;
-  #paused: PausedFrame[] = [];
-  #units = 0;
-  #pending = false;
-  #closed = false;
+  #state: QueueState = { kind: 'idle' };
 
   /**
    * @param handle Handles a frame. It returns a promise when a hook must decide.
@@ -43,29 +46,30 @@ export class PausedFrameQueue {
 
   /** Handles a frame now, or keeps it. `units`: length of the frame's text. */
   take(message: WorkerMessage, units: number): void {
-    if (this.#closed) return;
-    if (!this.#pending || PASSING.has(message.type)) {
+    const state = this.#state;
+    if (state.kind === 'closed') return;
+    if (state.kind === 'idle' || PASSING.has(message.type)) {
       this.#run(message, units);
       return;
     }
-    if (this.#paused.length >= LIMITS.heldFrames || (this.#paused.length > 0 && this.#units + units > LIMITS.heldFrameChars)) {
+    const { frames } = state;
+    if (frames.length >= LIMITS.heldFrames || (frames.length > 0 && state.units + units > LIMITS.heldFrameChars)) {
       this.#onFull();
       return;
     }
-    this.#paused.push({ message: units > LONG_FRAME_UNITS ? JSON.stringify(message) : message, units });
-    this.#units += units;
+    frames.push({ message: units > LONG_FRAME_UNITS ? JSON.stringify(message) : message, units });
+    state.units += units;
   }
 
   /** Drops the frames that wait and handles nothing more. */
   close(): void {
-    this.#closed = true;
-    this.#paused = [];
+    this.#state = { kind: 'closed' };
   }
 
   #run(message: WorkerMessage, units: number): void {
     const deciding = this.#handle(message, units);
     if (deciding === undefined) return;
-    this.#pending = true;
+    if (this.#state.kind === 'idle') this.#state = { kind: 'paused', frames: [], units: 0 };
     deciding
       .then(() => this.#resume())
       .catch((error: unknown) => {
@@ -74,14 +78,29 @@ export class PausedFrameQueue {
       });
   }
 
+  /** Handles the frames that waited, up to the next one about which a hook must decide. */
   #resume(): void {
-    this.#pending = false;
+    if (this.#state.kind !== 'paused') return;
+    const { frames } = this.#state;
+    let { units: left } = this.#state;
+    this.#state = { kind: 'idle' };
     let taken = 0;
-    while (!this.#pending && !this.#closed && taken < this.#paused.length) {
-      const { message, units } = this.#paused[taken++] as PausedFrame;
-      this.#units -= units;
+    for (const { message, units } of frames) {
+      taken++;
+      left -= units;
       this.#run(typeof message === 'string' ? (parseJson(message) as WorkerMessage) : message, units);
+      const state = this.#stateNow();
+      if (state.kind === 'closed') return;
+      if (state.kind === 'paused') {
+        state.frames.push(...frames.slice(taken));
+        state.units += left;
+        return;
+      }
     }
-    this.#paused.splice(0, taken);
+  }
+
+  /** Returns the state after a call that may have changed it. */
+  #stateNow(): QueueState {
+    return this.#state;
   }
 }
