@@ -63,7 +63,22 @@ export interface ChannelContext {
   remove(channel: Channel): void;
 }
 
-type EndpointState = 'free' | 'open' | 'closed';
+type ReaderEnd = { readonly kind: 'free' } | { readonly kind: 'open'; readonly reader: ChannelReader } | { readonly kind: 'closed' };
+
+type WriterEnd =
+  | { readonly kind: 'free' }
+  | {
+      readonly kind: 'open';
+      readonly writer: ChannelWriter;
+      /** Time since which the full channel holds the writer back, in monotonic milliseconds; `undefined` while it does not. */
+      fullSince: number | undefined;
+      /** True while other writers of the same owner finish their messages first. */
+      waitsForTurn: boolean;
+    }
+  /** `lost`: the writer did not say that it was done. */
+  | { readonly kind: 'closed'; readonly lost: boolean };
+
+const FREE = { kind: 'free' } as const;
 
 /**
  * A bounded pipe from one writer to one reader.
@@ -90,15 +105,8 @@ export class Channel implements MessageWriter {
   /** Index of the oldest message that was not delivered. */
   #head = 0;
   #bytes = 0;
-  #reader: ChannelReader | undefined;
-  #writer: ChannelWriter | undefined;
-  #readerState: EndpointState = 'free';
-  #writerState: EndpointState = 'free';
-  /** Time since which the full channel holds its writer back, in monotonic milliseconds; `undefined` while it does not. */
-  #pausedSince: number | undefined;
-  /** True while other writers of the same owner finish their messages first. */
-  #waitsForTurn = false;
-  #lost = false;
+  #reader: ReaderEnd = FREE;
+  #writer: WriterEnd = FREE;
   #over = false;
   /** Time at which the last endpoint closed, or the channel was created. In monotonic milliseconds. */
   #idleSince: number;
@@ -122,22 +130,24 @@ export class Channel implements MessageWriter {
 
   /** True when a writer has ever connected. */
   get hasWriter(): boolean {
-    return this.#writerState !== 'free';
+    return this.#writer.kind !== 'free';
   }
 
   /** True when an endpoint has ever connected. */
   get used(): boolean {
-    return this.#readerState !== 'free' || this.#writerState !== 'free';
+    return this.#reader.kind !== 'free' || this.#writer.kind !== 'free';
   }
 
   /** Time since which no endpoint is connected, in monotonic milliseconds; `undefined` while one is. */
   get idleSince(): number | undefined {
-    return this.#readerState === 'open' || this.#writerState === 'open' ? undefined : this.#idleSince;
+    return this.#reader.kind === 'open' || this.#writer.kind === 'open' ? undefined : this.#idleSince;
   }
 
   /** Probes the peer of a writer that waits since before `before` for a reader that has never connected. */
   probePeer(before: number): void {
-    if (this.#readerState === 'free' && this.#pausedSince !== undefined && this.#pausedSince <= before) this.#writer?.probePeer();
+    if (this.#reader.kind !== 'free' || this.#writer.kind !== 'open') return;
+    const { fullSince, writer } = this.#writer;
+    if (fullSince !== undefined && fullSince <= before) writer.probePeer();
   }
 
   /** Returns whether a key opens an end. All wrong keys of the right length take the same time. */
@@ -152,28 +162,27 @@ export class Channel implements MessageWriter {
    * has ended.
    */
   attachReader(reader: ChannelReader): boolean {
-    if (this.#over || this.#readerState !== 'free') return false;
-    this.#readerState = 'open';
-    this.#reader = reader;
+    if (this.#over || this.#reader.kind !== 'free') return false;
+    this.#reader = { kind: 'open', reader };
     this.pump();
     return true;
   }
 
   /** Connects the writer. Returns false when the end was ever taken, or when the channel has ended. */
   attachWriter(writer: ChannelWriter): boolean {
-    if (this.#over || this.#writerState !== 'free') return false;
-    this.#writerState = 'open';
-    this.#writer = writer;
+    if (this.#over || this.#writer.kind !== 'free') return false;
+    this.#writer = { kind: 'open', writer, fullSince: undefined, waitsForTurn: false };
     this.#context.writerAttached(this);
     this.pauseIfFull();
     return true;
   }
 
   write(message: ChannelMessage): void {
-    if (this.#over || this.#writerState !== 'open') return;
+    if (this.#over || this.#writer.kind !== 'open') return;
     this.#context.passed(message.data.length);
-    if (this.size === 0 && this.#reader?.ready === true) {
-      this.#reader.deliver(message);
+    const reader = this.#connected;
+    if (this.size === 0 && reader?.ready === true) {
+      reader.deliver(message);
       if (this.#context.full) this.pauseIfFull();
       return;
     }
@@ -185,55 +194,56 @@ export class Channel implements MessageWriter {
 
   /** Pauses the writer when the channel, or all channels that share its bound, are full. */
   pauseIfFull(): void {
-    if (this.#pausedSince !== undefined || this.#writer === undefined || !(this.#full || this.#crowded)) return;
-    this.#pausedSince = this.#context.monotonic();
-    this.#writer.pause();
+    const end = this.#writer;
+    if (end.kind !== 'open' || end.fullSince !== undefined || !(this.#full || this.#crowded)) return;
+    end.fullSince = this.#context.monotonic();
+    end.writer.pause();
     this.#context.heldBackChanged();
   }
 
   /** Resumes the writer when half of the channel is free and the shared bound is not reached. Returns whether it did. */
   resumeIfFree(): boolean {
-    if (this.#pausedSince === undefined || !this.#emptied || this.#crowded) return false;
-    this.#pausedSince = undefined;
-    if (!this.#waitsForTurn) this.#writer?.resume();
+    const end = this.#writer;
+    if (end.kind !== 'open' || end.fullSince === undefined || !this.#emptied || this.#crowded) return false;
+    end.fullSince = undefined;
+    if (!end.waitsForTurn) end.writer.resume();
     this.#context.heldBackChanged();
     return true;
   }
 
   get heldBack(): boolean {
-    return this.#pausedSince !== undefined;
+    return this.#writer.kind === 'open' && this.#writer.fullSince !== undefined;
   }
 
   waitForTurn(): void {
-    this.#waitsForTurn = true;
-    this.#writer?.pause();
+    if (this.#writer.kind !== 'open') return;
+    this.#writer.waitsForTurn = true;
+    this.#writer.writer.pause();
   }
 
   takeTurn(): void {
-    this.#waitsForTurn = false;
-    if (this.#pausedSince === undefined) this.#writer?.resume();
+    if (this.#writer.kind !== 'open') return;
+    this.#writer.waitsForTurn = false;
+    if (this.#writer.fullSince === undefined) this.#writer.writer.resume();
   }
 
   /** Counts the bytes of a message that has begun and is not whole. 0 when the message is whole. */
   unfinished(bytes: number): void {
-    if (!this.#over && this.#writerState === 'open') this.#context.unfinished(this, bytes);
+    if (!this.#over && this.#writer.kind === 'open') this.#context.unfinished(this, bytes);
   }
 
   /** Ends the writer. `lost`: it did not say that it is done, so the reader learns that messages may be missing. Idempotent. */
   writerClosed(lost: boolean): void {
-    if (this.#writerState === 'closed') return;
-    this.#writerState = 'closed';
-    this.#writer = undefined;
+    if (this.#writer.kind === 'closed') return;
+    this.#writer = { kind: 'closed', lost };
     this.#context.unfinished(this, 0);
-    this.#lost = lost;
-    this.#left();
-    if (this.size === 0 && this.#reader !== undefined) this.end(lost ? 'writerLost' : 'done');
+    this.#idleSince = this.#context.monotonic();
+    this.#endWhenDelivered();
   }
 
   /** Ends the reader and the channel, also when messages still wait. Idempotent. */
   readerClosed(): void {
-    this.#reader = undefined;
-    this.#readerState = 'closed';
+    this.#reader = { kind: 'closed' };
     this.end('readerGone');
   }
 
@@ -251,7 +261,7 @@ export class Channel implements MessageWriter {
   pump(): boolean {
     const head = this.#head;
     for (;;) {
-      const reader = this.#reader;
+      const reader = this.#connected;
       const message = this.#messages[this.#head];
       if (message === undefined || reader?.ready !== true) break;
       this.#head++;
@@ -260,8 +270,7 @@ export class Channel implements MessageWriter {
     }
     const delivered = this.#head !== head;
     this.#trim();
-    if (this.size === 0 && this.#writerState === 'closed' && this.#reader !== undefined) this.end(this.#lost ? 'writerLost' : 'done');
-    else this.resumeIfFree();
+    if (!this.#endWhenDelivered()) this.resumeIfFree();
     return delivered;
   }
 
@@ -272,14 +281,25 @@ export class Channel implements MessageWriter {
     this.#hold(-this.#bytes);
     this.#messages = [];
     this.#head = 0;
-    const reader = this.#reader;
+    const reader = this.#connected;
     const writer = this.#writer;
-    this.#reader = undefined;
-    this.#writer = undefined;
+    if (this.#reader.kind === 'open') this.#reader = { kind: 'closed' };
+    if (writer.kind === 'open') this.#writer = { kind: 'closed', lost: false };
     this.#context.unfinished(this, 0);
     this.#context.remove(this);
     reader?.finish(end);
-    writer?.finish(end);
+    if (writer.kind === 'open') writer.writer.finish(end);
+  }
+
+  /** Ends a channel whose writer has closed and whose reader has every message. Returns whether it did. */
+  #endWhenDelivered(): boolean {
+    if (this.size > 0 || this.#writer.kind !== 'closed' || this.#reader.kind !== 'open') return false;
+    this.end(this.#writer.lost ? 'writerLost' : 'done');
+    return true;
+  }
+
+  get #connected(): ChannelReader | undefined {
+    return this.#reader.kind === 'open' ? this.#reader.reader : undefined;
   }
 
   get #full(): boolean {
@@ -288,14 +308,14 @@ export class Channel implements MessageWriter {
 
   /** True when the shared bound is reached and the next message would have to wait. */
   get #crowded(): boolean {
-    return this.#context.full && !(this.size === 0 && this.#reader?.ready === true);
+    return this.#context.full && !(this.size === 0 && this.#connected?.ready === true);
   }
 
   /**
    * Bytes that the channel may hold. Before the reader connects it holds much. A connected reader needs only what bridges a short pause.
    */
   get #mostBytes(): number {
-    return this.#reader === undefined ? LIMITS.channelBytes : LIMITS.channelReadBytes;
+    return this.#reader.kind !== 'open' ? LIMITS.channelBytes : LIMITS.channelReadBytes;
   }
 
   /** True when half of the channel is free. A lower mark than "full" keeps a writer from being stopped and started for each message. */
@@ -317,9 +337,5 @@ export class Channel implements MessageWriter {
       this.#messages.splice(0, this.#head);
       this.#head = 0;
     }
-  }
-
-  #left(): void {
-    this.#idleSince = this.#context.monotonic();
   }
 }
