@@ -8,7 +8,7 @@ import { ROOT } from './set-up/workspace.mjs';
 // `npm run prose [-- paths]`: checks comments and documents against the rules of prose. Without paths it checks the repository and
 // leaves out what prose/pending.txt lists. Exits with 1 when it finds something.
 
-const CHECKED = /\.(ts|tsx|mjs|js|cjs|md)$/;
+const CHECKED = /\.(ts|tsx|mjs|js|cjs|lua|md)$/;
 /** Generated files, and results that a program wrote. */
 const GENERATED = /^(bench\/results\/|docs\/api\/|package-lock\.json)/;
 /** The lists of what is forbidden. */

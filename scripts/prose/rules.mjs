@@ -52,7 +52,19 @@ const RETIRED_PHRASES = [
  * @returns {Finding[]}
  */
 export function proseFindings(file, source) {
-  return file.endsWith('.md') ? markdownFindings(file, source) : [...commentFindings(file, source), ...nameFindings(file, source)];
+  if (file.endsWith('.md')) return markdownFindings(file, source);
+  const comments = file.endsWith('.lua') ? luaComments(source) : source;
+  return [...commentFindings(file, comments), ...nameFindings(file, source)];
+}
+
+/**
+ * Returns the comment lines of a Lua script as comments of JavaScript, each on its own line. All other lines become empty.
+ *
+ * @param {string} source
+ */
+function luaComments(source) {
+  const lines = source.split('\n');
+  return lines.map((line) => (/^\s*--/.test(line) ? line.replace('--', '//') : '')).join('\n');
 }
 
 /** A name after `}` continues a composed text, for instance a key that stays as it is on the wire. */

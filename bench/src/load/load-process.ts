@@ -31,7 +31,7 @@ export class LoadProcess {
     this.#ended.catch(() => {});
   }
 
-  async tell(command: LoadCommand): Promise<void> {
+  async execute(command: LoadCommand): Promise<void> {
     await this.#run(command);
   }
 

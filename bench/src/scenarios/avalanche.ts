@@ -53,8 +53,8 @@ async function measure(name: 'rivulet' | 'socket.io', effort: Effort, figures: F
   const load = new LoadProcess();
   try {
     const count = Math.ceil(CLIENTS * effort.scale);
-    await load.tell({ kind: 'attach', dialect: name, url: server.watchUrl, group: 'room', count });
-    await load.tell({ kind: 'publish', url: server.writeUrl, rate: RATE, windowMs: effort.windowMs });
+    await load.execute({ kind: 'attach', dialect: name, url: server.watchUrl, group: 'room', count });
+    await load.execute({ kind: 'publish', url: server.writeUrl, rate: RATE, windowMs: effort.windowMs });
     const restart = async () => {
       const killed = performance.now();
       await server.stop();

@@ -17,7 +17,7 @@ export const calls: Scenario = {
         const load = new LoadProcess();
         try {
           const dialect = `${dialectOf(name)}-calls` as const;
-          await load.tell({ kind: 'answer', dialect, url: server.writeUrl });
+          await load.execute({ kind: 'answer', dialect, url: server.writeUrl });
           const window = await load.measure({
             kind: 'saturate',
             dialect,

@@ -43,8 +43,8 @@ async function measure(name: Compared, rate: number, effort: Effort, figures: Fi
     const sampled = Math.min(SAMPLED, count);
     const watch = { dialect, url: server.watchUrl, group } as const;
     const binary = sinkBinary();
-    if (binary !== undefined) await load.tell({ kind: 'sink', binary, ...watch, count: count - sampled });
-    await load.tell({ kind: 'watch', ...watch, count: binary === undefined ? count : sampled, sampled });
+    if (binary !== undefined) await load.execute({ kind: 'sink', binary, ...watch, count: count - sampled });
+    await load.execute({ kind: 'watch', ...watch, count: binary === undefined ? count : sampled, sampled });
     const { warmUpMs, windowMs } = effort;
     const window = await load.measure({
       kind: 'pace',

@@ -16,7 +16,7 @@ export const httpTrigger: Scenario = {
         // The worker runs in its own process, as in production.
         const worker = new LoadProcess();
         try {
-          if (name === 'rivulet') await worker.tell({ kind: 'answer', dialect: 'rivulet-calls', url: server.writeUrl });
+          if (name === 'rivulet') await worker.execute({ kind: 'answer', dialect: 'rivulet-calls', url: server.writeUrl });
           const { warmUpMs, windowMs } = effort;
           const window = await load.measure({ kind: 'request', url: `${server.httpUrl}bench`, warmUpMs, windowMs, pid: server.pid });
           figures.add(`${name}: p50`, 'ms', window.ackP50);

@@ -21,7 +21,7 @@ export const idleMemory: Scenario = {
         try {
           await server.ask('gc');
           const empty = anonymousMemory(server.pid);
-          await load.tell({ kind: 'watch', dialect: name, url: server.watchUrl, count, group: 'room' });
+          await load.execute({ kind: 'watch', dialect: name, url: server.watchUrl, count, group: 'room' });
           await server.ask('gc');
           figures.add(`${name}: memory per connection`, 'B', (anonymousMemory(server.pid) - empty) / count);
         } finally {

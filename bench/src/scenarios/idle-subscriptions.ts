@@ -57,8 +57,8 @@ async function startSide(name: string, idle: number, effort: Effort): Promise<Si
   const server = await startServer('rivulet');
   const load = new LoadProcess();
   const watch = { kind: 'watch', dialect: 'rivulet', url: server.watchUrl } as const;
-  await load.tell({ ...watch, count: idle, group: 'idle', apart: true });
-  await load.tell({ ...watch, count: Math.min(WATCHING, Math.ceil(WATCHING * effort.scale * 10)), group: 'room' });
+  await load.execute({ ...watch, count: idle, group: 'idle', apart: true });
+  await load.execute({ ...watch, count: Math.min(WATCHING, Math.ceil(WATCHING * effort.scale * 10)), group: 'room' });
   return { name, server, load };
 }
 

@@ -65,7 +65,7 @@ async function measure(turn: (typeof TURNS)[number], effort: Effort, figures: Fi
   const load = new LoadProcess();
   try {
     const count = Math.ceil(turn.clients * effort.scale);
-    await load.tell({ kind: 'attach', dialect, url: server.watchUrl, group: 'room', count });
+    await load.execute({ kind: 'attach', dialect, url: server.watchUrl, group: 'room', count });
     const { windowMs } = effort;
     const report = await load.returns({
       kind: 'jitter',

@@ -24,7 +24,7 @@ export const latency: Scenario = {
         const dialect = dialectOf(name);
         const load = new LoadProcess();
         try {
-          await load.tell({ kind: 'watch', dialect, url: server.watchUrl, count: 1, group: 'room', sampled: 1 });
+          await load.execute({ kind: 'watch', dialect, url: server.watchUrl, count: 1, group: 'room', sampled: 1 });
           const window = await load.measure({
             kind: 'pace',
             dialect,

@@ -15,9 +15,9 @@ test('a round of writes ends when all are acknowledged, and fails when the engin
   onTestFinished(() => server.stop());
   const load = new LoadProcess();
   onTestFinished(() => load.stop());
-  await load.tell({ ...ROUND, url: server.writeUrl });
+  await load.execute({ ...ROUND, url: server.writeUrl });
   await redis.stop();
-  await expect(load.tell({ ...ROUND, url: server.writeUrl })).rejects.toThrow('100 of 100 writes were refused');
+  await expect(load.execute({ ...ROUND, url: server.writeUrl })).rejects.toThrow('100 of 100 writes were refused');
 });
 
 test('a round of writes fails when the connection is lost', async () => {
@@ -31,5 +31,5 @@ test('a round of writes fails when the connection is lost', async () => {
   const load = new LoadProcess();
   onTestFinished(() => load.stop());
   const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-  await expect(load.tell({ ...ROUND, url })).rejects.toThrow('the connection was lost before 100 writes were answered');
+  await expect(load.execute({ ...ROUND, url })).rejects.toThrow('the connection was lost before 100 writes were answered');
 });

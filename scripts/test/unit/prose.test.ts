@@ -43,6 +43,11 @@ describe('the rules of prose', () => {
     ]);
   });
 
+  it('read the comments of a Lua script', () => {
+    const script = ["local note = '-- Of code'", '-- Of a script.', '--', '-- The engine reads it.'].join('\n');
+    expect(rulesOf('a.lua', script)).toEqual(['2: opens with "Of"']);
+  });
+
   it('refuse a retired file name', () => {
     expect(rulesOf('packages/x/src/steady-time.ts', '')).toEqual(['1: retired file name']);
   });

@@ -46,9 +46,9 @@ async function measure(turn: 'all reading' | 'all stalled', effort: Effort, figu
   const binary = sinkBinary();
   const watch = { dialect: 'rivulet', url: server.watchUrl, group: 'room', count } as const;
   try {
-    if (turn === 'all stalled') await load.tell({ kind: 'stall', binary, ...watch, bytesPerSecond: 0 });
-    else if (binary === undefined) await load.tell({ kind: 'watch', ...watch });
-    else await load.tell({ kind: 'sink', binary, ...watch });
+    if (turn === 'all stalled') await load.execute({ kind: 'stall', binary, ...watch, bytesPerSecond: 0 });
+    else if (binary === undefined) await load.execute({ kind: 'watch', ...watch });
+    else await load.execute({ kind: 'sink', binary, ...watch });
     await server.ask('gc');
     const before = anonymousMemory(server.pid);
     let most = before;

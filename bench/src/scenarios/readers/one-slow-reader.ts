@@ -104,8 +104,8 @@ class Group {
     const watch = { dialect: 'rivulet', url: this.#server.watchUrl, group: GROUP } as const;
     const sampled = Math.min(SAMPLED, this.#count);
     const binary = this.#binary;
-    if (binary !== undefined) await this.#load.tell({ kind: 'sink', binary, ...watch, count: this.#count - sampled });
-    await this.#load.tell({ kind: 'watch', ...watch, count: binary === undefined ? this.#count : sampled, sampled });
+    if (binary !== undefined) await this.#load.execute({ kind: 'sink', binary, ...watch, count: this.#count - sampled });
+    await this.#load.execute({ kind: 'watch', ...watch, count: binary === undefined ? this.#count : sampled, sampled });
   }
 
   #write(warmUpMs: number, windowMs: number): Promise<WindowReport> {
@@ -128,13 +128,13 @@ class Group {
     let owned = 0;
     let missing = 0;
     const watch = { dialect: 'rivulet', url: this.#server.watchUrl, group: GROUP, count: 1 } as const;
-    await this.#load.tell({ kind: 'stall', binary: this.#binary, ...watch, bytesPerSecond });
+    await this.#load.execute({ kind: 'stall', binary: this.#binary, ...watch, bytesPerSecond });
     await during(async () => {
       const { largestSessionBytes = Number.NaN, sessions = Number.NaN } = await this.#server.ask('figures');
       owned = Math.max(owned, largestSessionBytes);
       missing = Math.max(missing, this.#count + 1 - sessions);
     });
-    await this.#load.tell({ kind: 'end-stall' });
+    await this.#load.execute({ kind: 'end-stall' });
     this.figures.add(`${label}: bytes that its session owns`, 'B', owned);
     this.figures.add(`${label}: disconnected`, '', missing);
   }

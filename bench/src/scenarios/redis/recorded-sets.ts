@@ -16,7 +16,7 @@ export async function recordSets(redis: RedisServer, groups: number): Promise<re
   const load = new LoadProcess();
   try {
     // One write at a time: otherwise several changes of a group may share a command.
-    await load.tell({ kind: 'round', dialect: 'rivulet', url: server.writeUrl, group: 'room', groups, inFlight: 1 });
+    await load.execute({ kind: 'round', dialect: 'rivulet', url: server.writeUrl, group: 'room', groups, inFlight: 1 });
   } finally {
     await load.stop();
     await server.stop();

@@ -127,8 +127,8 @@ async function subscribe(load: LoadProcess, { server: dialect }: Side, servers: 
   const binary = sinkBinary();
   for (const { watchUrl: url } of servers) {
     const watch = { dialect, url, group: 'room' } as const;
-    if (binary !== undefined) await load.tell({ kind: 'sink', binary, ...watch, count: count - sampled });
-    await load.tell({ kind: 'watch', ...watch, count: binary === undefined ? count : sampled, sampled });
+    if (binary !== undefined) await load.execute({ kind: 'sink', binary, ...watch, count: count - sampled });
+    await load.execute({ kind: 'watch', ...watch, count: binary === undefined ? count : sampled, sampled });
   }
 }
 

@@ -75,7 +75,7 @@ async function withSetup(effort: Effort, work: (setup: Setup) => Promise<void>):
     ends.unshift(() => load.stop());
     const setup = { writer, node, tap, load, groups, served };
     await writeToAll(setup);
-    await load.tell({ kind: 'watch', dialect: 'rivulet', url: node.watchUrl, count: served, group: 'room', apart: true });
+    await load.execute({ kind: 'watch', dialect: 'rivulet', url: node.watchUrl, count: served, group: 'room', apart: true });
     await work(setup);
   } finally {
     for (const end of ends) await end();
@@ -98,7 +98,7 @@ async function measure(setup: Setup, figures: Figures): Promise<void> {
 }
 
 async function writeToAll({ writer, load, groups }: Setup): Promise<void> {
-  await load.tell({ kind: 'round', dialect: 'rivulet', url: writer.writeUrl, group: 'room', groups, inFlight: IN_FLIGHT });
+  await load.execute({ kind: 'round', dialect: 'rivulet', url: writer.writeUrl, group: 'room', groups, inFlight: IN_FLIGHT });
 }
 
 async function writeToItsOwn({ writer, load, served }: Setup, seconds: number): Promise<void> {

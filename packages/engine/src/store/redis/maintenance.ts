@@ -140,9 +140,7 @@ export class RedisMaintenance {
     await this.#each(await this.#overdue(partitions, 'due', now), expire);
   }
 
-  /**
-   * Works through all of them, one after another. A failure skips one and does not stop the rest. Resolves to `false` after any failure.
-   */
+  /** Calls `work` for each, one after another. A failure skips one and does not stop the rest. Resolves to `false` after any failure. */
   async #each<T>(all: Iterable<T>, work: (one: T) => Promise<void>): Promise<boolean> {
     let isDone = true;
     for (const one of all) {

@@ -11,9 +11,7 @@ import { CHANGE_FIELDS } from './scripts.js';
 export type PendingWrite =
   | { readonly kind: 'change'; readonly change: Change }
   | { readonly kind: 'write'; readonly write: Write }
-  /**
-   * Deletes those of the items whose deadline is over. Without items, the script only repairs the entry of the group in the index `due`.
-   */
+  /** Deletes those of the items that are due. Without items, the script only repairs the entry of the group in the index `due`. */
   | { readonly kind: 'due'; readonly items: readonly string[] };
 
 /** One change as write.lua takes it. */
@@ -94,6 +92,7 @@ export function itemsOf(pending: PendingWrite): readonly string[] {
   return changes.flatMap((change) => (change.kind === 'event' || change.kind === 'external' ? [] : [change.item]));
 }
 
+/** Plans the writes of one batch. Each write sees the items and the offset as the writes before it leave them. */
 class Planning {
   readonly expected = new Map<string, number>();
   readonly #read: GroupItems | undefined;

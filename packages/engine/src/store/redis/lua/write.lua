@@ -1,8 +1,8 @@
 -- Applies changes to one group in one step: checks the expectations, applies all changes, appends the step to the log and publishes it.
 --
 -- Returns {'again'} and changes nothing when an item, the epoch or the offset differs from what the engine expected. Otherwise returns
--- {'done', step}, where `step` is the published text. records.ts decodes that text, and other engines of the same version family read it
--- too, so its format must not change. The script never looks into values.
+-- {'done', step}, where `step` is the published text. records.ts decodes that text. Engines of other versions read it too, so its format
+-- must not change. The script never looks into values.
 local values = KEYS[3]
 local metas = KEYS[4]
 local created = KEYS[5]
