@@ -6,7 +6,7 @@ import { readExpiry, readIdentity, refuses } from '../../core/workers/access/aut
 import type { Logger } from '../../logging/logger.js';
 import type { Clock } from '../../structures/clock.js';
 import type { RefusalStatus } from '../../transport/listener.js';
-import { AuthQuestions, type CredentialMemory } from '../../transport/upgrade/auth-questions.js';
+import { AuthCalls, type CredentialMemory } from '../../transport/upgrade/auth-calls.js';
 import { credentialDigest } from '../../transport/upgrade/credential-digest.js';
 import { decodeQuery, headersForAuth } from '../../transport/upgrade/upgrade-input.js';
 import type { UpgradeRequest } from '../../transport/upgrade/upgrade-request.js';
@@ -31,14 +31,14 @@ export class AuthGate {
   readonly #fabric: Fabric;
   readonly #config: StreamConfig;
   readonly #logger: Logger;
-  readonly #questions: AuthQuestions;
+  readonly #authCalls: AuthCalls;
   readonly #clock: Clock;
 
   constructor(fabric: Fabric, config: StreamConfig, clock: Clock, logger: Logger) {
     this.#fabric = fabric;
     this.#config = config;
     this.#logger = logger;
-    this.#questions = new AuthQuestions({ listener: 'stream', waitMs: config.authTimeoutMs, clock, logger });
+    this.#authCalls = new AuthCalls({ listener: 'stream', waitMs: config.authTimeoutMs, clock, logger });
     this.#clock = clock;
   }
 
@@ -47,9 +47,9 @@ export class AuthGate {
     const functionId = this.#config.authFunction;
     if (functionId === undefined) return OPEN;
     if (!this.#fabric.hasFunction(functionId)) return this.#unanswered('function_not_registered', functionId, request);
-    const asked = await this.#questions.ask(request, credentialDigest(request), (memory) => this.#ask(functionId, request, memory));
-    if (asked.kind === 'answered') return asked.answer;
-    return asked.kind === 'busy' ? undecided('busy') : { kind: 'refused', status: 401, close: 'refused', reason: 'refused lately' };
+    const result = await this.#authCalls.run(request, credentialDigest(request), (memory) => this.#ask(functionId, request, memory));
+    if (result.kind === 'answered') return result.answer;
+    return result.kind === 'busy' ? undecided('busy') : { kind: 'refused', status: 401, close: 'refused', reason: 'refused lately' };
   }
 
   async #ask(functionId: string, request: UpgradeRequest, memory: CredentialMemory): Promise<AuthDecision> {

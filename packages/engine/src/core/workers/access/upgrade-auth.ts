@@ -2,7 +2,7 @@ import { parseJson } from '@rivulet/protocol';
 import type { RbacConfig } from '../../../config/config.js';
 import type { Logger } from '../../../logging/logger.js';
 import type { Clock } from '../../../structures/clock.js';
-import { AuthQuestions, type CredentialMemory } from '../../../transport/upgrade/auth-questions.js';
+import { AuthCalls, type CredentialMemory } from '../../../transport/upgrade/auth-calls.js';
 import { credentialDigest } from '../../../transport/upgrade/credential-digest.js';
 import { decodeQuery, headersForAuth } from '../../../transport/upgrade/upgrade-input.js';
 import type { UpgradeRequest } from '../../../transport/upgrade/upgrade-request.js';
@@ -20,21 +20,21 @@ export class UpgradeAuth {
   readonly #fabric: Fabric;
   readonly #rbac: RbacConfig;
   readonly #allowedOrigins: readonly string[];
-  readonly #questions: AuthQuestions;
+  readonly #authCalls: AuthCalls;
   readonly #logger: Logger;
 
   constructor(fabric: Fabric, rbac: RbacConfig, allowedOrigins: readonly string[], clock: Clock, logger: Logger) {
     this.#fabric = fabric;
     this.#rbac = rbac;
     this.#allowedOrigins = allowedOrigins;
-    this.#questions = new AuthQuestions({ listener: 'worker', waitMs: rbac.authTimeoutMs, clock, logger });
+    this.#authCalls = new AuthCalls({ listener: 'worker', waitMs: rbac.authTimeoutMs, clock, logger });
     this.#logger = logger;
   }
 
   async decide(request: UpgradeRequest): Promise<UpgradeDecision> {
     const { authFunction: functionId } = this.#rbac;
     if (functionId === undefined) return { kind: 'granted', grant: OPEN_GRANT };
-    const decision = await this.#questions.ask(request, credentialDigest(request), (memory) =>
+    const decision = await this.#authCalls.run(request, credentialDigest(request), (memory) =>
       this.#callAuthFunction(functionId, request, memory),
     );
     if (decision.kind === 'answered') return decision.answer;

@@ -6,7 +6,7 @@ import { AuthQueue } from './auth-queue.js';
 import { RefusedCredentials } from './refused-credentials.js';
 import type { UpgradeRequest } from './upgrade-request.js';
 
-export interface AuthQuestionsOptions {
+export interface AuthCallsOptions {
   /** Name of the listener in logs: `worker` or `stream`. */
   readonly listener: string;
   /** Milliseconds that a call may wait for its turn. */
@@ -30,7 +30,7 @@ export type AuthCallResult<T> =
   /** Too many calls wait, or this one waited too long, or its client has left. */
   | { readonly kind: 'busy' };
 
-type Turn = 'ask' | 'busy';
+type Turn = 'run' | 'busy';
 
 interface Waiter {
   settle(turn: Turn): void;
@@ -40,15 +40,15 @@ interface Waiter {
  * Calls the auth function of one listener, at most `LIMITS.authQuestions` times at once. Further calls wait, and the addresses of their
  * clients take turns. No request is refused because of its address. A credential that was refused is refused again without a call.
  */
-export class AuthQuestions {
-  readonly #options: AuthQuestionsOptions;
+export class AuthCalls {
+  readonly #options: AuthCallsOptions;
   readonly #refused: RefusedCredentials;
-  readonly #line = new AuthQueue<Waiter>(LIMITS.authWaiting);
+  readonly #queue = new AuthQueue<Waiter>(LIMITS.authWaiting);
   readonly #full: RepeatedLine;
   readonly #again: RepeatedLine;
-  #asking = 0;
+  #running = 0;
 
-  constructor(options: AuthQuestionsOptions) {
+  constructor(options: AuthCallsOptions) {
     this.#options = options;
     this.#refused = new RefusedCredentials(LIMITS.authRefused, options.clock);
     this.#full = new RepeatedLine(options.clock);
@@ -57,35 +57,35 @@ export class AuthQuestions {
 
   /** Number of calls that have not ended, including those that wait. */
   get open(): number {
-    return this.#asking + this.#line.size;
+    return this.#running + this.#queue.size;
   }
 
-  /** Runs `question` when it is the turn of this request. `credential` is the digest of the credential. */
-  async ask<T>(
+  /** Runs `call` when it is the turn of this request. `credential` is the digest of the credential. */
+  async run<T>(
     request: Pick<UpgradeRequest, 'addressGroup' | 'whenGone'>,
     credential: string,
-    question: (memory: CredentialMemory) => Promise<T>,
+    call: (memory: CredentialMemory) => Promise<T>,
   ): Promise<AuthCallResult<T>> {
     // An auth function may decide by the address, so the address is part of the key.
     const key = `${credential} ${request.addressGroup}`;
     if (this.#refused.has(key)) return this.#refuseAgain();
-    if (this.#asking < LIMITS.authQuestions) this.#asking++;
+    if (this.#running < LIMITS.authQuestions) this.#running++;
     else if ((await this.#wait(request)) === 'busy') return { kind: 'busy' };
     try {
       if (this.#refused.has(key)) return this.#refuseAgain();
-      const answer = await question({
+      const answer = await call({
         refused: () => this.#refused.add(key, LIMITS.authRefusedMs),
         failed: () => this.#refused.add(key, LIMITS.authFailedMs),
       });
       return { kind: 'answered', answer };
     } finally {
-      const next = this.#line.next();
-      if (next === undefined) this.#asking--;
-      else next.settle('ask');
+      const next = this.#queue.next();
+      if (next === undefined) this.#running--;
+      else next.settle('run');
     }
   }
 
-  /** Resolves with `ask` when an earlier call has ended, or with `busy` when this call gives up. */
+  /** Resolves with `run` when an earlier call has ended, or with `busy` when this call gives up. */
   #wait({ addressGroup, whenGone }: Pick<UpgradeRequest, 'addressGroup' | 'whenGone'>): Promise<Turn> {
     return new Promise((resolve) => {
       let stopWatching: (() => void) | undefined;
@@ -97,16 +97,16 @@ export class AuthQuestions {
         },
       };
       const giveUp = () => {
-        this.#line.delete(addressGroup, waiter);
+        this.#queue.delete(addressGroup, waiter);
         waiter.settle('busy');
       };
       const timer = setTimeout(giveUp, this.#options.waitMs);
-      const crowded = this.#line.add(addressGroup, waiter);
+      const crowded = this.#queue.add(addressGroup, waiter);
       if (crowded !== waiter) stopWatching = whenGone?.(giveUp);
       if (crowded === undefined) return;
       crowded.settle('busy');
       const { listener, logger } = this.#options;
-      this.#full.add((times) => logger.warn('auth_queue_full', { code: 'OVERLOADED', listener, waiting: this.#line.size, times }));
+      this.#full.add((times) => logger.warn('auth_queue_full', { code: 'OVERLOADED', listener, waiting: this.#queue.size, times }));
     });
   }
 

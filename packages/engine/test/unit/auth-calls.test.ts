@@ -1,29 +1,29 @@
 import { LIMITS } from '@rivulet/protocol';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type LogFields, silentLogger } from '../../src/logging/logger.js';
-import { AuthQuestions, type CredentialMemory } from '../../src/transport/upgrade/auth-questions.js';
+import { AuthCalls, type CredentialMemory } from '../../src/transport/upgrade/auth-calls.js';
 import { AuthQueue } from '../../src/transport/upgrade/auth-queue.js';
 import { credentialDigest } from '../../src/transport/upgrade/credential-digest.js';
 import { RefusedCredentials } from '../../src/transport/upgrade/refused-credentials.js';
 
 let now = 0;
-let questions: AuthQuestions;
+let calls: AuthCalls;
 let lines: unknown[] = [];
 /** Calls of the auth function that have no answer yet, in their order. */
-let asked: { readonly who: string; readonly memory: CredentialMemory; readonly answer: () => void }[] = [];
+let running: { readonly who: string; readonly memory: CredentialMemory; readonly answer: () => void }[] = [];
 
 const clock = { now: () => 0, monotonic: () => now };
 const turns = () => new Promise((resolve) => setImmediate(resolve));
 
 function begin(waitMs: number): void {
   const logger = { ...silentLogger, warn: (event: string, fields?: LogFields) => void lines.push({ event, ...fields }) };
-  questions = new AuthQuestions({ listener: 'stream', waitMs, clock, logger });
+  calls = new AuthCalls({ listener: 'stream', waitMs, clock, logger });
 }
 
 function ask(address: string, credential: string, whenGone?: (callback: () => void) => () => void) {
   const request = { addressGroup: address, ...(whenGone === undefined ? {} : { whenGone }) };
-  return questions.ask(request, credential, (memory) => {
-    return new Promise<string>((resolve) => asked.push({ who: `${address} ${credential}`, memory, answer: () => resolve(credential) }));
+  return calls.run(request, credential, (memory) => {
+    return new Promise<string>((resolve) => running.push({ who: `${address} ${credential}`, memory, answer: () => resolve(credential) }));
   });
 }
 
@@ -35,96 +35,96 @@ function fill(address = 'first'): void {
 beforeEach(() => {
   now = 0;
   lines = [];
-  asked = [];
+  running = [];
   begin(60_000);
 });
 
-describe('the questions to an auth function', () => {
-  it('are at most 64 at a time; the next is asked when one is answered', async () => {
+describe('the calls of an auth function', () => {
+  it('are at most 64 at a time; the next begins when one is answered', async () => {
     fill();
     const waiting = ask('other', 'x');
     await turns();
-    expect([asked.length, questions.open]).toEqual([64, 65]);
-    asked[3]?.answer();
+    expect([running.length, calls.open]).toEqual([64, 65]);
+    running[3]?.answer();
     await turns();
-    expect(asked.at(-1)?.who).toBe('other x');
-    asked.at(-1)?.answer();
+    expect(running.at(-1)?.who).toBe('other x');
+    running.at(-1)?.answer();
     expect(await waiting).toEqual({ kind: 'answered', answer: 'x' });
-    for (const { answer } of asked) answer();
+    for (const { answer } of running) answer();
     await turns();
-    expect(questions.open).toBe(0);
+    expect(calls.open).toBe(0);
   });
 
   it('of one address with many do not hold up the only one of another', async () => {
     fill('crowd');
     for (let n = 0; n < 1_000; n++) void ask('crowd', `guess-${n}`);
     void ask('single', 'good');
-    for (let n = 0; n < 2; n++) asked[n]?.answer();
+    for (let n = 0; n < 2; n++) running[n]?.answer();
     await turns();
-    expect(asked.slice(64).map(({ who }) => who)).toEqual(['crowd guess-0', 'single good']);
+    expect(running.slice(64).map(({ who }) => who)).toEqual(['crowd guess-0', 'single good']);
   });
 
-  it('never refuse by address: a good credential is asked about whatever others of its address brought', async () => {
+  it('never refuse by address: a good credential is checked whatever others of its address sent', async () => {
     for (let n = 0; n < 5_000; n++) {
       const bad = ask('proxy', `bad-${n}`);
-      asked.at(-1)?.memory.refused();
-      asked.at(-1)?.answer();
+      running.at(-1)?.memory.refused();
+      running.at(-1)?.answer();
       await bad;
     }
     const good = ask('proxy', 'good');
-    asked.at(-1)?.answer();
+    running.at(-1)?.answer();
     expect(await good).toEqual({ kind: 'answered', answer: 'good' });
   });
 
-  it('are not asked again of a credential that was refused, until its time is over', async () => {
+  it('are not repeated for a credential that was refused, until its time is over', async () => {
     void ask('a', 'x');
-    asked[0]?.memory.refused();
-    asked[0]?.answer();
+    running[0]?.memory.refused();
+    running[0]?.answer();
     await turns();
     for (now = 0; now < LIMITS.authRefusedMs; now += 1_000) expect(await ask('a', 'x')).toEqual({ kind: 'refused' });
-    expect(asked).toHaveLength(1);
+    expect(running).toHaveLength(1);
     expect(lines).toEqual([{ event: 'auth_refused_again', listener: 'stream', times: 1 }]);
     now = LIMITS.authRefusedMs;
     void ask('a', 'x');
     void ask('b', 'x');
-    expect(asked).toHaveLength(3);
+    expect(running).toHaveLength(3);
   });
 
-  it('are asked again sooner of a credential at which the function failed', async () => {
+  it('are repeated sooner for a credential at which the function failed', async () => {
     void ask('a', 'x');
-    asked[0]?.memory.failed();
-    asked[0]?.answer();
+    running[0]?.memory.failed();
+    running[0]?.answer();
     await turns();
     expect(await ask('a', 'x')).toEqual({ kind: 'refused' });
     now = LIMITS.authFailedMs;
     void ask('a', 'x');
-    expect(asked).toHaveLength(2);
+    expect(running).toHaveLength(2);
   });
 
-  it('that wait with a credential that is refused meanwhile are not asked', async () => {
+  it('that wait with a credential that is refused meanwhile are not made', async () => {
     fill();
     const waiting = ask('first', 'fill-0');
-    asked[0]?.memory.refused();
-    asked[0]?.answer();
+    running[0]?.memory.refused();
+    running[0]?.answer();
     expect(await waiting).toEqual({ kind: 'refused' });
-    expect(asked).toHaveLength(64);
-    expect(questions.open).toBe(63);
+    expect(running).toHaveLength(64);
+    expect(calls.open).toBe(63);
   });
 
-  it('wait in a bounded line: the newest of the largest address gives way, with a line in the log', async () => {
+  it('wait in a bounded queue: the newest of the largest address gives way, with a line in the log', async () => {
     fill();
     const crowd = Array.from({ length: LIMITS.authWaiting }, (_, n) => ask('crowd', `guess-${n}`));
     const single = ask('single', 'good');
     expect(await crowd.at(-1)).toEqual({ kind: 'busy' });
     expect(await ask('crowd', 'late')).toEqual({ kind: 'busy' });
     expect(lines).toEqual([{ event: 'auth_queue_full', code: 'OVERLOADED', listener: 'stream', waiting: LIMITS.authWaiting, times: 1 }]);
-    for (const { answer } of asked.slice(0, 2)) answer();
+    for (const { answer } of running.slice(0, 2)) answer();
     await turns();
-    asked.at(-1)?.answer();
+    running.at(-1)?.answer();
     expect(await single).toEqual({ kind: 'answered', answer: 'good' });
   });
 
-  it('leave the line when their client leaves, or when their time is over', async () => {
+  it('leave the queue when their client leaves, or when their time is over', async () => {
     fill();
     let leave = () => {};
     let watched = true;
@@ -135,15 +135,15 @@ describe('the questions to an auth function', () => {
       };
     });
     leave();
-    expect([await left, watched, questions.open]).toEqual([{ kind: 'busy' }, false, 64]);
+    expect([await left, watched, calls.open]).toEqual([{ kind: 'busy' }, false, 64]);
     begin(1);
     fill();
-    expect([await ask('a', 'x'), questions.open]).toEqual([{ kind: 'busy' }, 64]);
+    expect([await ask('a', 'x'), calls.open]).toEqual([{ kind: 'busy' }, 64]);
   });
 
-  it('give their place back when a question fails', async () => {
-    await expect(questions.ask({ addressGroup: 'a' }, 'x', () => Promise.reject(new Error('broken')))).rejects.toThrow('broken');
-    expect(questions.open).toBe(0);
+  it('give their place back when a call fails', async () => {
+    await expect(calls.run({ addressGroup: 'a' }, 'x', () => Promise.reject(new Error('broken')))).rejects.toThrow('broken');
+    expect(calls.open).toBe(0);
   });
 });
 
