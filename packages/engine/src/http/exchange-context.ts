@@ -4,7 +4,7 @@ import type { Fabric } from '../core/fabric/fabric.js';
 import type { Logger } from '../logging/logger.js';
 import type { HttpRequest } from './request/http-request.js';
 import type { BodyIntakes } from './request/request-body.js';
-import type { Slots } from './request-slots.js';
+import type { RequestSlots } from './request-slots.js';
 import type { Cors } from './response/cors.js';
 import type { UnsentResponses } from './response/unsent-responses.js';
 import type { Route } from './routes/route.js';
@@ -15,9 +15,9 @@ export interface ExchangeContext {
   readonly fabric: Fabric;
   readonly channels: Channels;
   readonly cors: Cors;
-  readonly slots: Slots;
-  /** Slots of requests whose bodies stream to their functions. */
-  readonly uploadSlots: Slots;
+  readonly slots: RequestSlots;
+  /** RequestSlots of requests whose bodies stream to their functions. */
+  readonly uploadSlots: RequestSlots;
   readonly intakes: BodyIntakes;
   /** Bounds the values that clients have not taken yet. */
   readonly unsent: UnsentResponses;

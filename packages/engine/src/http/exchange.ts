@@ -10,7 +10,7 @@ import { type ExchangeAction, type ExchangeEvent, type ExchangePhase, transition
 import { Reply } from './reply.js';
 import { type BodyFailure, isJson, type JsonBody, RequestBody } from './request/request-body.js';
 import { queryParameters } from './request/request-target.js';
-import type { Slots } from './request-slots.js';
+import type { RequestSlots } from './request-slots.js';
 import { requestHeader, requestHeaders } from './response/headers.js';
 import { jsonResponse, objectOf, readResponse, type ValueResponse } from './response/response-value.js';
 import { StreamedResponse, type StreamedResponseOwner } from './response/streamed-response.js';
@@ -37,7 +37,7 @@ export class Exchange implements StreamedResponseOwner {
   #timer: NodeJS.Timeout | undefined;
   /** Stops the wait for a slot. */
   #stopWaiting: () => void = () => {};
-  #slots: Slots | undefined;
+  #slots: RequestSlots | undefined;
   #pending: PendingCall | undefined;
   #requestChannel: Channel | undefined;
   #responseChannel: Channel | undefined;
@@ -332,7 +332,7 @@ export class Exchange implements StreamedResponseOwner {
   }
 
   /** Waits for a slot. The promise stays pending if the exchange ends before. */
-  #enterSlot(slots: Slots): Promise<void> {
+  #enterSlot(slots: RequestSlots): Promise<void> {
     return new Promise((resolve) => {
       if (this.#over) return;
       const stopWaiting = slots.enter(() => {

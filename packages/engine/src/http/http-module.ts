@@ -14,7 +14,7 @@ import { HttpListener } from './http-listener.js';
 import { BodyIntake } from './request/body-intake.js';
 import type { HttpRequest } from './request/http-request.js';
 import { readRequestTarget, withoutPrefix } from './request/request-target.js';
-import { Slots } from './request-slots.js';
+import { RequestSlots } from './request-slots.js';
 import { Cors } from './response/cors.js';
 import { jsonResponse } from './response/response-value.js';
 import { sendValue } from './response/send-value.js';
@@ -44,13 +44,13 @@ export class HttpModule implements TriggerProvider {
   readonly #exchanges = new Set<Exchange>();
 
   constructor({ config, fabric, channels, clock, logger, counters, descriptors }: HttpModuleOptions) {
-    const uploadSlots = new Slots(config.concurrentRequests, LIMITS.httpWaiting);
+    const uploadSlots = new RequestSlots(config.concurrentRequests, LIMITS.httpWaiting);
     const intakes = {
       held: new BodyIntake(LIMITS.httpBodiesBytes, clock),
       streamed: new BodyIntake(0, clock, () => uploadSlots.waiting),
     };
     const unsent = new UnsentResponses(LIMITS.httpUnsentBytes, clock);
-    const slots = new Slots(config.concurrentRequests, LIMITS.httpWaiting);
+    const slots = new RequestSlots(config.concurrentRequests, LIMITS.httpWaiting);
     this.#context = {
       config,
       fabric,

@@ -1,5 +1,5 @@
 /** Bounds the number of requests that are served at the same time. Further requests wait in a queue, which is bounded too. */
-export class Slots {
+export class RequestSlots {
   readonly #most: number;
   readonly #mostWaiting: number;
   readonly #waiting = new Set<() => void>();

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import { Slots } from '../../src/http/request-slots.js';
+import { RequestSlots } from '../../src/http/request-slots.js';
 
 it('a long line of requests that leave at once is worked off without deep recursion', () => {
-  const slots = new Slots(1, 20_000);
+  const slots = new RequestSlots(1, 20_000);
   let entered = 0;
   slots.enter(() => {});
   for (let n = 0; n < 20_000; n++)
