@@ -39,7 +39,7 @@ export function registerStateFunctions(deps: StateFunctionDeps): void {
   };
   add('state::set', 'SET_ERROR', 'Creates or replaces the value of a key.', (call) => functions.set(call));
   add('state::get', 'GET_ERROR', 'Reads the value of a key.', (call) => functions.get(call));
-  add('state::delete', 'DELETE_ERROR', 'Removes a key and answers the value that it had.', (call) => functions.delete(call));
+  add('state::delete', 'DELETE_ERROR', 'Removes a key and returns its value.', (call) => functions.delete(call));
   add('state::list', 'LIST_ERROR', 'Lists the values of a scope.', (call) => functions.list(call));
   add('state::list_groups', 'LIST_GROUPS_ERROR', 'Lists the scopes.', (call) => functions.listGroups(call));
   add('state::update', 'UPDATE_ERROR', 'Changes a value by operations, atomically.', (call) => functions.update(call));

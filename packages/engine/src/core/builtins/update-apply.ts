@@ -209,9 +209,9 @@ function messageOf(code: string): string {
   const [type, problem = ''] = code.split('.');
   switch (problem) {
     case 'target_not_object':
-      return `${type} needs an object there; set the root first`;
+      return `${type} needs an object at the root; set the root first`;
     case 'not_number':
-      return `${type} needs a number there, and a result that a double carries exactly: at most 2^53−1 for integers`;
+      return `${type} needs a number at its path, and a result that a double holds exactly (integers up to 2^53−1)`;
     case 'type_mismatch':
       return 'append needs an array, or a string for a string';
     default:

@@ -128,7 +128,7 @@ export class ChannelPool implements SharedPool {
     const count = share?.channels.size ?? 0;
     if (this.#ownedTotal >= this.#bounds.channels || count >= this.#bounds.perOwner) {
       const bound = count >= this.#bounds.perOwner ? `${count} channels of this worker` : `${this.#ownedTotal} channels`;
-      throw new RivuletError('OVERLOADED', `there are ${bound} that are not over; use or close them first`);
+      throw new RivuletError('OVERLOADED', `there are ${bound} that have not ended; use or close them first`);
     }
     if (share !== undefined) return share;
     const created = new OwnerShare(owner, this, this.#bounds.share);

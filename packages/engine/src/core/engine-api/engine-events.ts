@@ -30,10 +30,15 @@ export class EngineEvents {
     // Each event holds the complete list, so only the latest counts. The lists are long, so one firing fills a turn.
     this.#functions = new EventFeed({ fabric, logger, kept: 1, firingsPerTurn: 1 });
     this.#workers = new EventFeed({ fabric, logger, kept: LIMITS.workerEvents, firingsPerTurn: FIRINGS_PER_TURN });
-    fabric.provideTriggerType('engine::functions-available', 'Fires when functions come or go.', this.#functions, engineTriggerConfig);
+    fabric.provideTriggerType(
+      'engine::functions-available',
+      'Fires when functions are added or removed.',
+      this.#functions,
+      engineTriggerConfig,
+    );
     fabric.provideTriggerType(
       'engine::workers-available',
-      'Fires when workers come, announce themselves or go.',
+      'Fires when workers connect, announce themselves or disconnect.',
       this.#workers,
       engineTriggerConfig,
     );

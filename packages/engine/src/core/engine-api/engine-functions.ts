@@ -64,7 +64,7 @@ export function registerEngineFunctions(deps: EngineFunctionDeps): void {
       return undefined;
     });
   }
-  add('engine::health::check', 'Answers while the engine runs.', () => ({ status: 'ok' }));
+  add('engine::health::check', 'Returns ok while the engine runs.', () => ({ status: 'ok' }));
 }
 
 type Add = (id: string, description: string, answer: Answer) => void;

@@ -16,12 +16,14 @@ import type { BuiltinHandler, Call, JsonPayload, Outcome } from './invocation.js
  * - `done` of a call runs exactly once, unless the call is cancelled.
  * - A binding is live at one provider at most. Registering an id again replaces the binding.
  * - A built-in keeps its id: workers can't shadow it.
- * - `fire` and `request` never reject. A caller can leave their promise without a handler.
+ * - `fire` and `request` never reject, so their caller handles outcomes only.
+ * - An event stands in the queues of all its bindings before one of them runs (`firing.scheduler`). Otherwise an event that the first
+ *   binding causes would overtake the event that caused it.
  *
  * Example: a module that provides a trigger type keeps its bindings and fires them.
  *
  *     fabric.provideTriggerType('tick', 'Fires each second.', { register: (b) => bindings.add(b), unregister: (b) => bindings.delete(b) });
- *     for (const binding of bindings) void fabric.fire(binding, JsonPayload.ofValue({ at: now }));
+ *     for (const binding of bindings) runInBackground(fabric.fire(binding, JsonPayload.ofValue({ at: now })), logger, 'tick');
  */
 export interface Fabric {
   /** State that all ordered bindings share: the scheduler of firings, and the budget for the text of their events. */

@@ -290,6 +290,6 @@ export class WorkerRegistrations {
 }
 
 function tooMany({ registrations, chars }: RegistrationBounds): RivuletError {
-  const text = `a connection has at most ${registrations} triggers, and ${chars} characters of registrations; all together have bounds too`;
+  const text = `a connection has at most ${registrations} triggers, and ${chars} characters of registrations; all connections together have bounds too`;
   return new RivuletError('trigger_registration_failed', text);
 }

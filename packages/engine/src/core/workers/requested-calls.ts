@@ -152,7 +152,7 @@ export class RequestedCalls {
   #refusal(message: InvokeFunction, chars: number, middleware: string | undefined): Failure | undefined {
     // A worker that runs a call may need others to finish it.
     if (this.#draining && this.#worker.runningCalls === 0) {
-      return failure('ENGINE_STOPPING', 'the engine stops; call again when it is back');
+      return failure('ENGINE_STOPPING', 'the engine is stopping; call again after its restart');
     }
     if (this.#worker.access?.mayCall(message.function_id, message.namespace) === false)
       return failure('FORBIDDEN', forbiddenText(message.function_id));

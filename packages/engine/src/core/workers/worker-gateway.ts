@@ -38,7 +38,7 @@ export interface WorkerGatewayOptions {
   readonly descriptors?: DescriptorReserve;
 }
 
-const AUTH_ERROR = encodeTextFrame(encodeAuthError('the auth function of this listener let nobody in with these credentials'));
+const AUTH_ERROR = encodeTextFrame(encodeAuthError('the auth function of this listener refused these credentials'));
 
 /**
  * One listener of `iii-worker-manager`. It serves worker sockets on `/`, the telemetry sink on `/otel`, and channels on

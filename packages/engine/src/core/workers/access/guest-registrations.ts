@@ -174,7 +174,7 @@ export class GuestRegistrations {
     if (!isRegistryId(id)) return 'the id is too long with its prefix';
     if (!access.grant.allowedFunctions.has(id)) {
       if (guards.has(id) || this.#decidesJoins(id)) return 'the function decides who gets in';
-      if (DATA_PREFIXES.some((prefix) => id.startsWith(prefix))) return 'the function would serve a stream or state of everybody';
+      if (DATA_PREFIXES.some((prefix) => id.startsWith(prefix))) return 'the function would serve streams or state for all clients';
     }
     const owners = fabric.functions.owners(id);
     if (owners.some((workerId) => isTrusted(workerId))) return TRUSTED_SERVES;
@@ -219,8 +219,8 @@ export class GuestRegistrations {
     const targets = [functionId, ...functions];
     const mayBind = (target: string) => (foreign ? access.mayCall(target, namespace) : this.#mayBind(target));
     if (targets.some((target) => !isRegistryId(target) || !mayBind(target))) {
-      const text = `function ${message.function_id} is not allowed as the target of this trigger, or another that its config names`;
-      this.#denied('trigger', message.id, 'a function of it may not be called');
+      const text = `the session may not call function ${message.function_id}, or another function that the config of this trigger names`;
+      this.#denied('trigger', message.id, 'the session may not call a function of the trigger');
       const names = { id: given, type: message.trigger_type, functionId: message.function_id };
       worker.sendTriggerError(names, new RivuletError('FORBIDDEN', text).toBody());
       return;

@@ -97,7 +97,7 @@ export class ListenerAccess {
       listener,
       type,
       reason: 'no rule names the trigger types of guests, so guests may bind stream, state, subscribe and http triggers',
-      remedy: 'set rbac.allowed_trigger_types for the listener, or answer allowed_trigger_types in the auth function',
+      remedy: 'set rbac.allowed_trigger_types for the listener, or return allowed_trigger_types from the auth function',
     });
   }
 }
