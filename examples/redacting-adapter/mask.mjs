@@ -6,8 +6,8 @@ const MASKED = '***';
  */
 
 /**
- * Puts `***` in place of every member with one of these names, at any depth. A text without them comes back as it was written. It reads
- * the JSON instead of searching the text: `"\u0063ard"` is the name `card` too.
+ * Returns a function that replaces every member with one of these names by `***`, at any depth. A text without them stays as it is. The
+ * function parses the JSON, because a search in the text would miss `"\u0063ard"`, which is the name `card` too.
  * @param {readonly string[]} names
  * @returns {Mask}
  */
@@ -21,7 +21,7 @@ export function maskOf(names) {
 }
 
 /**
- * Changes `value` in place; answers whether there was anything to change. Depth is bounded: the engine takes no deeper value.
+ * Masks `value` in place. Returns whether there was a member to mask. The engine bounds the depth of values.
  * @param {unknown} value
  * @param {ReadonlySet<string>} secret
  * @returns {boolean}

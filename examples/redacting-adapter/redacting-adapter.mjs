@@ -12,14 +12,14 @@ import { maskOf } from './mask.mjs';
  * @typedef {Exclude<import('@rivulet/engine/store').WriteResult, { kind: 'replayed' }>} OwnResult
  */
 
-/** Of an event that ends here. */
+/** The result of a dropped event. */
 const DROPPED = /** @type {const} */ ({ kind: 'unchanged', old: undefined, version: undefined });
 
 /** @type {import('@rivulet/engine/store').StoreFactory} */
 export function createStore(options) {
   const { path, mask = [], drop_events: dropped = [], ...others } = options.config;
   const [other] = Object.keys(others);
-  // A misspelt `mask` would publish what it should hide.
+  // With a misspelt `mask`, the adapter would publish everything.
   if (other !== undefined) throw new Error(`unknown key "${other}"; known keys: path, mask, drop_events`);
   if (path !== undefined && typeof path !== 'string') throw new Error('path must be the directory of the store, or absent for memory');
   const names = texts('mask', mask);
@@ -41,8 +41,8 @@ function texts(key, value) {
 }
 
 /**
- * A store of the engine with something in front of it. Everything that leaves it is masked: what is published, what is read, what a
- * write answers. What is stored, and what `stream::update` computes with, is not. Events of dropped types end here.
+ * Wraps a store of the engine. It masks everything that leaves the store: published values, reads, and results of writes. The stored
+ * values, and the input of `stream::update`, stay whole. It drops events of certain types.
  * @implements {StreamStore}
  */
 class RedactingStore {
@@ -71,7 +71,7 @@ class RedactingStore {
    * @returns {Promise<import('@rivulet/engine/store').ApplyResult>}
    */
   async apply(change, origin) {
-    // Before it takes an offset: one that were swallowed behind the store would be a hole in the history.
+    // The event is dropped before it takes an offset. Later, its offset would be missing in the history.
     if (change.kind === 'event' && this.#dropped.has(change.type)) return { kind: 'unchanged', old: undefined };
     const result = await this.#store.apply(change, origin);
     const old = this.#mask(result.old);
@@ -87,7 +87,7 @@ class RedactingStore {
     const { once } = write;
     const [first] = write.changes;
     if (first?.kind === 'event' && this.#dropped.has(first.type)) return { kind: 'written', results: [DROPPED] };
-    // What is remembered is what was answered: masked.
+    // The store remembers the answer that the caller got, which is masked.
     const masked = once && { ...once, answer: (/** @type {OwnResult} */ result) => once.answer(this.#maskedResult(result)) };
     const result = await this.#store.write({ ...write, once: masked }, origin);
     return result.kind === 'replayed' ? result : this.#maskedResult(result);
@@ -107,7 +107,11 @@ class RedactingStore {
     return { position, timestamp, chunks: () => mapped(snapshot.chunks(), masked), close: () => snapshot.close() };
   }
 
-  /** @param {GroupRef} ref @param {import('@rivulet/protocol').Position} since @returns {Promise<import('@rivulet/engine/store').Changes>} */
+  /**
+   * @param {GroupRef} ref
+   * @param {import('@rivulet/protocol').Position} since
+   * @returns {Promise<import('@rivulet/engine/store').Changes>}
+   */
   async changes(ref, since) {
     const changes = await this.#store.changes(ref, since);
     if (changes.kind === 'stale') return changes;

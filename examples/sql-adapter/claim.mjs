@@ -1,13 +1,13 @@
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 
-/** Files that this very process has claimed: a restarted container often gets the process id that the dead one had. */
+/** Files that this process has claimed. The pid alone is no proof: a restarted container often has the pid of the dead one. */
 const held = new Set();
 
 /**
- * Makes this process the only one that uses the database. `node-sqlite3-wasm` locks it with a directory that outlives a killed process;
- * whose it was is only known if somebody wrote that down. Throws when another living process has it.
+ * Makes this process the only one that uses the database. `node-sqlite3-wasm` locks a database by a directory that remains after a kill,
+ * and does not record its owner. So this file records the owner. Throws when another living process has the database.
  * @param {string} file
- * @returns {() => void} gives it back
+ * @returns {() => void} releases the database
  */
 export function claim(file) {
   const owner = `${file}.pid`;
@@ -29,7 +29,7 @@ function created(owner) {
   const draft = `${owner}.${process.pid}`;
   writeFileSync(draft, String(process.pid));
   try {
-    // It appears with its content: an empty one would look like that of a dead process.
+    // The file appears together with its content. An empty file would look like that of a dead process.
     linkSync(draft, owner);
     return true;
   } catch (error) {
@@ -46,7 +46,7 @@ function created(owner) {
  */
 function takeFromTheDead(file, owner) {
   if (lives(readFileSync(owner, 'utf8'))) throw inUse(file, readFileSync(owner, 'utf8'));
-  // Another process may do the same at this moment and be first: what was moved aside tells.
+  // Another process may do the same at this moment and be first; the content of the moved file shows it.
   const aside = `${owner}.${process.pid}`;
   renameSync(owner, aside);
   const pid = readFileSync(aside, 'utf8');

@@ -1,8 +1,8 @@
 const CHUNK_ROWS = 256;
 
 /**
- * Rows of one group as they are now, a page at a time. A database with one connection shows later writes to an open query; so whoever
- * writes to the group first asks its readings to `hold`: to read ahead what they have not passed on.
+ * Reads the rows of one group as they are now, page by page. A database with one connection shows later writes to an open query. So a
+ * writer first calls `hold` of all readings of its group: they read their remaining rows into memory.
  * @template T
  */
 export class Reading {
@@ -14,9 +14,9 @@ export class Reading {
   #open = true;
 
   /**
-   * @param {number} after where the first page begins
-   * @param {(after: number, limit: number) => T[]} page rows behind `after`; -1: all of them
-   * @param {(row: T) => number} key what the next page begins behind
+   * @param {number} after the key behind which the first page begins
+   * @param {(after: number, limit: number) => T[]} page returns rows behind `after`; `limit` -1: all of them
+   * @param {(row: T) => number} key returns the key behind which the next page begins
    * @param {(reading: Reading<T>) => void} ended called once
    */
   constructor(after, page, key, ended) {

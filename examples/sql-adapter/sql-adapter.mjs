@@ -19,10 +19,10 @@ import { Tables } from './tables.mjs';
  * @typedef {{ result: ApplyResult, commit: Commit | undefined }} Outcome
  */
 
-/** Changes that share one transaction, and so one wait for the disk. The event loop stands still meanwhile. */
+/** Changes that share one transaction, and so one wait for the disk, during which the event loop does not turn. */
 const BATCH_CHANGES = 512;
 const QUEUED_CHANGES = 65_536;
-/** Of the database, without its write-ahead log. */
+/** Largest size of the database in bytes, without its write-ahead log. */
 const MAX_BYTES = 68_719_476_736;
 const LEAST_BYTES = 1_048_576;
 const SWEEP_MS = 60_000;
@@ -56,7 +56,7 @@ class SqlStore {
   /** @type {Waiting[]} */
   #queue = [];
   #scheduled = false;
-  /** By group. @type {Map<string, Set<Reading<any>>>} */
+  /** Open readings by group. @type {Map<string, Set<Reading<any>>>} */
   #readings = new Map();
   /** @type {NodeJS.Timeout | undefined} */
   #sweep;
@@ -116,7 +116,11 @@ class SqlStore {
     });
   }
 
-  /** @param {GroupRef} ref @param {import('@rivulet/protocol').Position} since @returns {Promise<import('@rivulet/engine/store').Changes>} */
+  /**
+   * @param {GroupRef} ref
+   * @param {import('@rivulet/protocol').Position} since
+   * @returns {Promise<import('@rivulet/engine/store').Changes>}
+   */
   async changes(ref, since) {
     return this.#reading((tables) => {
       if (since.epoch !== tables.epoch) return { kind: 'stale', reason: 'epoch' };
@@ -138,7 +142,7 @@ class SqlStore {
     return this.#reading((tables) => namesOf(tables.all('streams', [])));
   }
 
-  /** Nobody else writes to the database: every commit is a local one. */
+  /** No other process writes to the database, so every commit is a local one. */
   async watch() {}
 
   unwatch() {}
@@ -192,7 +196,7 @@ class SqlStore {
     return reading;
   }
 
-  /** What arrives in the same turn goes into the same transaction. */
+  /** Changes of one turn of the event loop share a transaction. */
   #schedule() {
     if (this.#scheduled) return;
     this.#scheduled = true;
@@ -208,14 +212,18 @@ class SqlStore {
   #writeBatch(tables) {
     const batch = this.#queue.splice(0, BATCH_CHANGES);
     if (this.#commit(tables, batch) === undefined) return;
-    // One that fails must not fail the others; which one it was shows when each has a transaction of its own.
+    // A failed change must not fail the others. A transaction for each change shows which one fails.
     for (const waiting of batch) {
       const failure = this.#commit(tables, [waiting]);
       if (failure !== undefined) waiting.reject(codedError(failure.error));
     }
   }
 
-  /** Writes, then reports and answers, or says why nothing was written. @param {Tables} tables @param {Waiting[]} batch @returns {{ error: unknown } | undefined} */
+  /**
+   * Writes a batch, then reports its commits and resolves its promises. Returns the error when nothing was written.
+   *
+   * @param {Tables} tables @param {Waiting[]} batch @returns {{ error: unknown } | undefined}
+   */
   #commit(tables, batch) {
     /** @type {Outcome[]} */
     let outcomes;
@@ -273,7 +281,7 @@ class SqlStore {
     };
   }
 
-  /** Tombstones older than the retention go, the floor of their group rises. A head stays for good: one small row for each group. */
+  /** Removes tombstones older than the retention and raises the floors of their groups. Heads stay: one small row for each group. */
   #forgetOld() {
     const tables = this.#tables;
     if (tables === undefined) return;
@@ -294,7 +302,7 @@ class SqlStore {
   }
 }
 
-/** What fails in `compute` is the caller's matter; it is told from what fails in the database. */
+/** Marks an error of `compute`. It concerns the caller, unlike an error of the database. */
 class ComputeError extends Error {}
 
 /** @param {Change} change @param {string | undefined} old */
@@ -321,7 +329,7 @@ function entryOf({ item, data, value_id: valueId, created, changed }) {
   return { kind: 'tombstone', item, changed, created, valueId: valueId ?? undefined };
 }
 
-/** By UTF-16 code units, unlike SQLite, which compares bytes. @param {{ name: string }[]} rows @returns {string[]} */
+/** Sorts by UTF-16 code units, unlike SQLite, which compares bytes. @param {{ name: string }[]} rows @returns {string[]} */
 function namesOf(rows) {
   return rows.map(({ name }) => name).sort();
 }

@@ -1,8 +1,8 @@
 import sqlite from 'node-sqlite3-wasm';
 
 /**
- * Items and tombstones are rows of one table: a row with `deleted_at` is a tombstone. `heads` says where each group stands; `floor` is
- * the newest tombstone that was forgotten, `live` the number of items.
+ * Items and tombstones are rows of one table; a row with `deleted_at` is a tombstone. `heads` has the position of each group. `floor` is
+ * the offset of the newest tombstone that was removed, `live` the number of items.
  */
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -19,7 +19,7 @@ const SCHEMA = `
   CREATE INDEX IF NOT EXISTS tombstones_by_age ON items (deleted_at) WHERE deleted_at IS NOT NULL;
 `;
 
-/** Every statement, prepared once. */
+/** All statements. Each is prepared once. */
 const STATEMENTS = {
   head: 'SELECT position, timestamp, floor, live FROM heads WHERE stream = ? AND grp = ?',
   putHead:
@@ -42,24 +42,25 @@ const STATEMENTS = {
  * @typedef {{ [K in keyof typeof STATEMENTS]: Statement }} Statements
  * @typedef {{ position: number, timestamp: number, floor: number, live: number }} Head
  * @typedef {import('@rivulet/engine/store').StoredItem} StoredItem
- * @typedef {{ item: string, data: string | null, value_id: string | null, created: number, changed: number, deleted_at: number | null }} Row
+ * @typedef {{ item: string, data: string | null, value_id: string | null, created: number, changed: number, deleted_at: number | null }}
+ * Row
  */
 
-/** The database, opened: rows in and out, no rules. Everything is synchronous. */
+/** The open database. It reads and writes rows and knows no rules of the store. All methods are synchronous. */
 export class Tables {
   /** @type {Database} */
   #database;
   /** @type {Statements} */
   #prepared;
-  /** Names one unbroken history. */
+  /** The epoch. It names one unbroken history. */
   epoch;
 
   /** @param {string} file @param {number} maxBytes a write that needs more fails @param {string} newEpoch taken when the database is new */
   constructor(file, maxBytes, newEpoch) {
     this.#database = new sqlite.Database(file);
     try {
-      // With a rollback journal, this build of SQLite would not undo a transaction that a kill cut short. Its write-ahead log it reads
-      // again, and needs exclusive mode for it.
+      // With a rollback journal, this build of SQLite does not undo a transaction that a kill interrupted. With a write-ahead log it does,
+      // in exclusive mode.
       this.#database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
       const [size] = this.#database.all('PRAGMA page_size');
       const { page_size: pageBytes } = /** @type {{ page_size: number }} */ (size);
@@ -77,7 +78,12 @@ export class Tables {
     }
   }
 
-  /** All of what `run` writes, on the disk, or none of it. @template T @param {() => T} run @returns {T} */
+  /**
+   * Runs `run` as one transaction. When it returns, all of its writes are on the disk; otherwise none.
+   * @template T
+   * @param {() => T} run
+   * @returns {T}
+   */
   transaction(run) {
     this.#database.exec('BEGIN IMMEDIATE');
     try {
@@ -105,7 +111,12 @@ export class Tables {
     return this.all('item', [stream, group, item])[0];
   }
 
-  /** Every row, so that no statement stays open. @param {keyof typeof STATEMENTS} name @param {(string | number)[]} values @returns {any[]} */
+  /**
+   * Returns all rows at once, so that no statement stays open.
+   * @param {keyof typeof STATEMENTS} name
+   * @param {(string | number)[]} values
+   * @returns {any[]}
+   */
   all(name, values) {
     return this.#use(name, (statement) => statement.all(values));
   }
@@ -115,7 +126,7 @@ export class Tables {
     try {
       return use(this.#prepared[name]);
     } catch (error) {
-      // A statement that failed tells of it once more when it is used again; a new one does not.
+      // A statement that failed reports the error again at its next use, so it is replaced.
       discard(this.#prepared[name]);
       this.#prepared[name] = this.#database.prepare(STATEMENTS[name]);
       throw error;
@@ -128,7 +139,7 @@ export class Tables {
   }
 }
 
-/** Its end repeats its failure, which is known. @param {Statement} statement */
+/** Ends a statement. Its end repeats an error that is known already. @param {Statement} statement */
 function discard(statement) {
   try {
     statement.finalize();

@@ -9,7 +9,7 @@ import { createLmdbStore } from '../src/store/lmdb/lmdb-store.js';
 
 export const RETENTION = 1_000;
 
-/** A store whose clocks the test turns, and what it logs. */
+/** Returns a store with clocks that the test moves, and its log lines. */
 export async function aged() {
   const factory = lmdbFactory();
   await factory.create(Date.now);
@@ -30,7 +30,7 @@ export async function aged() {
   return { path, time, lines, start };
 }
 
-/** Flips the last bit of the records of a table that `chosen` names by their place; answers how many there are. */
+/** Flips the last bit of the records that `chosen` selects by their index. Returns the number of records in the table. */
 export async function damage(path: string, table: string, chosen: (index: number) => boolean): Promise<number> {
   const environment = open({ path, noSubdir: false, maxDbs: 8, encoding: 'binary', keyEncoding: 'binary' });
   const records = environment.openDB<Buffer, Buffer>({ name: table, encoding: 'binary', keyEncoding: 'binary' });
@@ -43,7 +43,7 @@ export async function damage(path: string, table: string, chosen: (index: number
   return all.length;
 }
 
-/** Stores opened from now on fail once, at the call of that name which is `nth`. */
+/** Makes stores that are opened from now on fail once, at a chosen call of a table. */
 export function faulty() {
   const fault = { at: '', left: 0 };
   const strike = (call: string) => {

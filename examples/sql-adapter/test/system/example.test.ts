@@ -37,7 +37,7 @@ test.each(['stop', 'kill'] as const)('streams are kept in SQL across a %s, and c
   expect(update.timestamp).toBeGreaterThan(deleted.timestamp);
   const answer = await worker.result('stream::list', { stream_name: 'chat', group_id: 'room' });
   expect(answer).toEqual([{ id: 'm1', text: 'edited' }]);
-  // Versions can be read of any store; the rest takes a store that has a `write`.
+  // Every store has versions. The other options need a store with `write`.
   const item = { stream_name: 'chat', group_id: 'room', item_id: 'm1' };
   expect(await worker.result('stream::get', { ...item, with_versions: true })).toMatchObject({ data: { text: 'edited' } });
   expect(await worker.errorCode('stream::set', { ...item, data: 1, if_absent: true })).toBe('INVALID_ARGUMENTS');
@@ -56,7 +56,7 @@ test('a kill under load takes back no write that was answered', async () => {
         if (answered.size >= 500) resolve();
       }
     };
-    // Each ends with the engine.
+    // Each process ends with the engine.
     for (let lane = 0; lane < 20; lane++) void writer(lane).catch(() => {});
   });
   await started;

@@ -99,7 +99,7 @@ describe('what the contract leaves to the store', () => {
     const offsets: number[] = [];
     await store.start({ onCommit: ({ position }) => offsets.push(position.offset), onBreak() {} });
     const large = JSON.stringify('x'.repeat(100_000));
-    // All of them are one transaction, which fails as a whole at first.
+    // All changes share one transaction, which fails as a whole at first.
     const writes = await Promise.allSettled(Array.from({ length: 40 }, (_, n) => set(store, `m${n}`, n % 2 === 0 ? large : '1')));
     const refused = writes.filter((write) => write.status === 'rejected');
     expect(refused.length).toBeGreaterThan(5);

@@ -1,4 +1,4 @@
-// Writes to the store in the given directory until a write fails, closes the store, and tells what can be done with the directory then.
+// Writes to the store in the given directory until a write fails, closes the store, and reports whether the directory can be opened again.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createLmdbStore } from '@rivulet/engine/stores';

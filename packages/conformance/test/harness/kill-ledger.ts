@@ -1,27 +1,27 @@
 export const PAD = 'x'.repeat(100);
 
-/** What a numbered operation leaves: a value that names it, or nothing. */
+/** The value of an item after a numbered operation, which names that operation; nothing after a delete. */
 interface Operation {
   readonly n: number;
   readonly kind: 'set' | 'delete';
 }
 
-/** An item as a store has it after a crash. */
+/** An item that a store has after a crash. */
 export interface Found {
   readonly n: number;
   readonly pad: string;
 }
 
 interface Known {
-  /** In the order in which they were sent; those before the newest that must count are dropped. */
+  /** Operations in the order in which they were sent, from the newest settled one on. */
   operations: Operation[];
-  /** The newest that was acknowledged or shown to anybody. */
+  /** The newest operation that was acknowledged, or that a reader has seen. */
   settled: number;
 }
 
 /**
- * What writers sent, what was acknowledged and what was shown, over many crashes. All operations of an item come from one connection and
- * have growing numbers, so after a crash an item must be as the newest settled operation left it, or a later one that was really sent.
+ * Records what writers sent, what the engine acknowledged and what readers saw, over many crashes. All operations of an item come from one
+ * connection and have growing numbers. After a crash, an item must have the value of the newest settled operation, or of a later one.
  */
 export class KillLedger {
   acks = 0;
@@ -30,7 +30,7 @@ export class KillLedger {
   #next = 1;
   #awaited = { acks: 0, reached: () => {} };
 
-  /** Resolves when so many more were acknowledged. */
+  /** Resolves when this number of further operations was acknowledged. */
   acknowledgedMore(acks: number): Promise<void> {
     return new Promise((resolve) => {
       this.#awaited = { acks: this.acks + acks, reached: resolve };
@@ -57,8 +57,8 @@ export class KillLedger {
   }
 
   /**
-   * What is wrong with `found`, which is everything that is stored; nothing, if all is well. What it shows is settled from now on: it must
-   * not change in a later crash either.
+   * Returns the errors in `found`, which is everything that the store has; an empty list when there are none. From now on, the operations
+   * that `found` shows are settled: a later crash must not change them.
    */
   check(found: ReadonlyMap<string, Found>): string[] {
     const problems = [...found.keys()].filter((item) => !this.#items.has(item)).map((item) => `${item} was never sent`);
@@ -67,7 +67,7 @@ export class KillLedger {
       const allowed = known.operations.filter(({ n }) => n >= known.settled);
       if (value === undefined) {
         if (known.settled > 0 && !allowed.some(({ kind }) => kind === 'delete'))
-          problems.push(`${item} is gone, ${known.settled} was settled`);
+          problems.push(`${item} is missing, ${known.settled} was settled`);
         continue;
       }
       if (value.pad !== PAD) problems.push(`${item} is not whole`);

@@ -6,16 +6,16 @@ import { type KillLedger, PAD } from './kill-ledger.js';
 
 const IN_FLIGHT = 16;
 const ITEMS = 12;
-/** One operation of so many is a delete. */
+/** One operation in this number of operations is a delete. */
 const DELETES = 7;
 
-/** Where a writer writes: groups of a stream, or scopes of state. */
+/** The place of a writer: groups of a stream, or scopes of state. */
 export interface Target {
   readonly kind: 'stream' | 'state';
   readonly groups: readonly string[];
 }
 
-/** Writes many numbered values at once until the connection breaks, and notes what was sent and acknowledged. */
+/** Writes many numbered values at a time until the connection breaks, and records the sent and the acknowledged ones. */
 export async function writeUntilKilled(url: string, writer: number, target: Target, ledger: KillLedger): Promise<void> {
   const socket = new WebSocket(url, { perMessageDeflate: false });
   const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
@@ -58,7 +58,7 @@ function callOf(target: Target['kind'], kind: 'set' | 'delete', group: string, n
   };
 }
 
-/** Notes everything that a subscriber of a group sees until the connection breaks. */
+/** Records everything that a subscriber of a group gets until the connection breaks. */
 export async function watchUntilKilled(url: string, ledger: KillLedger): Promise<void> {
   const socket = new WebSocket(url, { perMessageDeflate: false });
   socket.on('error', () => {});

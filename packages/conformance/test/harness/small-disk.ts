@@ -20,9 +20,9 @@ export type FileSystem = 'tmpfs' | 'ext4';
 const CHUNK = Buffer.alloc(65_536, 1);
 const MIB = 1_048_576;
 
-/** A file system of its own, of a few MiB, that a test can fill. Unmounted when the test ends. */
+/** A small file system that a test can fill. It is unmounted when the test ends. */
 export class SmallDisk {
-  /** Where it is mounted. */
+  /** The directory where it is mounted. */
   readonly path: string;
   readonly #filler: string;
 
@@ -55,13 +55,13 @@ export class SmallDisk {
     return bavail * bsize;
   }
 
-  /** Writes another file until no more than `left` bytes are, as fast as it goes. */
+  /** Writes another file until no more than `left` bytes are free. */
   fill(left = 0): void {
     const file = openSync(this.#filler, 'a');
     try {
-      // The last chunk may fit in part only, and the one after it not at all.
+      // The last chunk may fit only in part.
       for (const size of [CHUNK.length, 4_096]) {
-        while (wrote(file, size));
+        while (hasWritten(file, size));
       }
       ftruncateSync(file, fstatSync(file).size - left);
     } finally {
@@ -74,7 +74,7 @@ export class SmallDisk {
   }
 }
 
-/** Why this machine can't mount a file system; `undefined` when it can. */
+/** Returns why this machine cannot mount a file system; `undefined` when it can. */
 export function cannotMount(): string | undefined {
   const place = mkdtempSync(join(tmpdir(), 'rivulet-mount-'));
   try {
@@ -88,7 +88,7 @@ export function cannotMount(): string | undefined {
   }
 }
 
-function wrote(file: number, size: number): boolean {
+function hasWritten(file: number, size: number): boolean {
   try {
     return writeSync(file, CHUNK, 0, size) === size;
   } catch (error) {

@@ -7,11 +7,11 @@ import { createLmdbStore } from '@rivulet/engine/stores';
 
 export interface CopiedGroup {
   readonly epoch: string;
-  /** By item: its value, and the offset of its last change. */
+  /** The value of each item, and the offset of its last change. */
   readonly items: ReadonlyMap<string, { readonly data: string; readonly changed: number }>;
 }
 
-/** Reads groups from a copy of the store in `directory`, whose engine is not running and finds the store as it was left. */
+/** Reads groups from a copy of the store in `directory`. Its engine does not run, and the store itself stays as it is. */
 export async function readCopy(directory: string, groups: readonly GroupRef[]): Promise<readonly CopiedGroup[]> {
   const path = await mkdtemp(join(tmpdir(), 'rivulet-copy-'));
   for (const file of ['data.mdb', 'rivulet-store.json']) await cp(join(directory, file), join(path, file));

@@ -1,4 +1,5 @@
-// Fills one group of the store in the given directory with as many items as asked for, each `{"n":N}` under `i` and N in seven digits; then it is killed.
+// Writes a given number of items to one group of the store in the given directory: `{"n":N}` under the id `i` and N in seven digits. Then
+// the process is killed.
 import { createLmdbStore } from '@rivulet/engine/stores';
 
 const [, , path, count] = process.argv;

@@ -14,7 +14,7 @@ export interface ExpectedWrite {
   readonly commits: readonly Commit[];
 }
 
-/** What a `write` should do to the model of a store: each change in turn, all undone when one of them can't be. */
+/** Executes a `write` in the model of a store: each change in turn. Undoes all of them when one fails. */
 export class ModelWrites {
   readonly #model: StoreModel;
   readonly #keys = new Map<string, Remembered>();
@@ -23,7 +23,7 @@ export class ModelWrites {
     this.#model = model;
   }
 
-  /** The write takes effect. `first`: the offset that the store gave to its first effect, if it had one; the others follow it. */
+  /** Executes the write. `first`: the offset that the store gave to the first effect, if there was one; the others follow it. */
   write(write: Write, epoch: string, first: number | undefined): ExpectedWrite {
     const { once } = write;
     const name = JSON.stringify([write.stream, write.group, once?.key]);
@@ -47,7 +47,7 @@ export class ModelWrites {
     const undo = () => Object.assign(group, kept, { offset, timestamp, mayJump });
     const results: Extract<WriteResult, { kind: 'written' }>['results'][number][] = [];
     const commits: Commit[] = [];
-    // A write that fails has taken none; until then it counts on from where the group stands.
+    // A write that fails takes no offset. Until it fails, it counts from the offset of the group.
     let next = first ?? offset + 1;
     for (const [index, change] of write.changes.entries()) {
       if (!this.#holds(write, change, epoch)) {

@@ -1,12 +1,12 @@
 import type { Change, ChangeEntry, Commit, GroupRef, StoredItem } from '@rivulet/engine/store';
 import type { JsonText } from '@rivulet/protocol';
 
-/** When an item goes, in the steady time of the model, or how long after the next start. */
+/** When an item expires: in the steady time of the model, or some time after the next start. */
 export type Going = { readonly at: number } | { readonly graceMs: number };
 
 export interface ModelGroup {
   readonly ref: GroupRef;
-  /** In order of creation. */
+  /** Items in the order of creation. */
   items: Map<string, StoredItem>;
   tombstones: Map<string, ChangeEntry>;
   going: Map<string, Going>;
@@ -16,7 +16,7 @@ export interface ModelGroup {
   mayJump: boolean;
 }
 
-/** What a change should have done, but for the offset, which the store chooses after it was opened again. */
+/** The expected outcome of a change, without its offset: the store may choose it after it was opened again. */
 export type Expected =
   | {
       readonly kind: 'applied';
@@ -27,14 +27,14 @@ export type Expected =
   | { readonly kind: 'unchanged'; readonly old: JsonText | undefined }
   | { readonly kind: 'failed'; readonly code: string };
 
-/** What a store of streams should hold, in the plainest way: maps and lists. */
+/** The expected content of a store, as plain maps and lists. */
 export class StoreModel {
   readonly #groups = new Map<string, ModelGroup>();
   /** The wall clock, which may jump. */
   now: number;
-  /** What has really passed. */
+  /** The time that has really passed. */
   elapsed = 0;
-  /** The wall clock less what had passed, when the store was opened. */
+  /** The wall clock minus the passed time, at the moment when the store was opened. */
   #base: number;
 
   constructor(now: number) {
@@ -46,7 +46,7 @@ export class StoreModel {
     return this.#base + this.elapsed;
   }
 
-  /** The change takes effect. `offset` is the one that the store gave it; a wrong one throws. */
+  /** Executes a change. `offset` is the one that the store gave it. Throws for a wrong one. */
   apply(change: Change, offset: number | undefined, through?: number): Expected {
     const group = this.group(change);
     const stores = change.kind !== 'event' && change.kind !== 'external';
@@ -87,7 +87,7 @@ export class StoreModel {
     return { kind: 'applied', old, new: change.kind === 'set' || change.kind === 'update' ? data : undefined, commit };
   }
 
-  /** Opened again: offsets may jump, deadlines are those of the wall clock, and what was held goes after its grace. */
+  /** Opens the store again: offsets may jump, deadlines follow the wall clock, and leased items expire after their grace time. */
   reopened(): void {
     this.#base = this.now - this.elapsed;
     for (const group of this.#groups.values()) {
@@ -96,7 +96,7 @@ export class StoreModel {
     }
   }
 
-  /** The items whose time has come. */
+  /** Returns the items that have expired. */
   due(ref: GroupRef): Map<string, number> {
     const due = new Map<string, number>();
     for (const [item, going] of this.group(ref).going) if ('at' in going && going.at <= this.steady) due.set(item, going.at);
@@ -107,7 +107,7 @@ export class StoreModel {
     return this.group(ref).offset;
   }
 
-  /** A group without history stands an instant before now. */
+  /** Returns the timestamp of a group; for a group without history, one millisecond before now. */
   timestampOf(ref: GroupRef): number {
     const { timestamp } = this.group(ref);
     return timestamp === 0 ? this.now - 1 : timestamp;
@@ -164,7 +164,7 @@ export class StoreModel {
 
 const FAILED = Symbol('failed');
 
-/** The value that a change publishes; `undefined` when it has no effect. */
+/** Returns the value that a change publishes; `undefined` when it has no effect. */
 function dataOf(change: Change, old: JsonText | undefined): JsonText | undefined | typeof FAILED {
   if (change.kind === 'delete') return old;
   if (change.kind !== 'update') return change.data;

@@ -10,7 +10,7 @@ async function start(options: TestEngineOptions = {}) {
   return { ...started, worker };
 }
 
-/** Reads all pages; `read` gets the place behind which a page begins. */
+/** Reads all pages. `read` gets the place behind which the next page begins. */
 async function pages<Place, Entry>(
   read: (after: Place | undefined) => Promise<{ readonly entries: readonly Entry[]; readonly next: Place | undefined }>,
 ): Promise<Entry[][]> {

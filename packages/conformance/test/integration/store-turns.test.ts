@@ -3,7 +3,7 @@ import { RivuletError } from '@rivulet/protocol';
 import { lmdbFactory, memoryFactory } from '@rivulet/testkit/stores/store-factories';
 import { describe, expect, onTestFinished, test } from 'vitest';
 
-/** A clock that only the writes move: one of them takes longer than a transaction may. */
+/** Milliseconds by which a slow write moves the clock: more than a transaction may take. */
 const SLOW_MS = 40;
 const BUSY = { stream: 's', group: 'busy' };
 
@@ -79,7 +79,7 @@ test('E2 an update that takes no value of this size is refused before the value 
   await expect(store.apply({ ...BUSY, ...update }, 'guest')).rejects.toMatchObject({ code: 'VALUE_TOO_LARGE' });
   await expect(store.write({ kind: 'write', ...BUSY, changes: [update], batch: false })).rejects.toMatchObject({ code: 'VALUE_TOO_LARGE' });
   expect([sizes, computed]).toEqual([[2_000_002, 2_000_002], 0]);
-  // A condition that does not hold is a conflict, whatever the size.
+  // A condition that does not hold is a conflict for any size of the value.
   const absent = { ...update, condition: { kind: 'absent' } } as const;
   expect(await store.write({ kind: 'write', ...BUSY, changes: [absent], batch: false })).toMatchObject({ kind: 'conflict' });
   // An item that does not exist has no size.

@@ -21,9 +21,9 @@ const increment = (n: number) => ['stream::update', { ...item(n), ops: [{ type: 
 const many = <T>(count: number, of: (n: number) => T) => Array.from({ length: count }, (_, n) => of(n));
 type Calls = readonly (readonly [string, object])[];
 
-/** Processor time in one go that decision 15 allows for what guests cause. */
+/** Processor time that a call of a guest may take in one turn of the event loop, with a step of the kernel's clock. */
 const MOST_MS = 50 + 4;
-/** The same of scans: 10 ms, and the steps of up to 4 ms in which the kernel counts, at both ends. */
+/** The same for lists: 10 ms, and the steps of the kernel's clock of up to 4 ms at both ends. */
 const MOST_SCAN_MS = 18;
 
 const figures: string[] = [];
@@ -31,7 +31,7 @@ afterAll(() => {
   if (process.env.RIVULET_FIGURES !== undefined) console.log(figures.join('\n'));
 });
 
-/** Sends all calls in one write, so that one read of the engine has all of them; resolves with their answers. */
+/** Sends all calls in one write, so that the engine reads them together. Resolves with their answers. */
 async function allAtOnce(worker: RawWorker, calls: Calls): Promise<Frame[]> {
   const ids = calls.map(() => randomUUID());
   const wanted = new Set<string>(ids);
@@ -87,7 +87,7 @@ function batch(of: (n: number) => object): object {
   return { stream_name: 's', group_id: 'g', writes: many(7, of) };
 }
 
-/** What is dear in the middle of a test run may be the work of others on these cores: the best of some rounds counts. */
+/** Returns the best of some rounds: other processes on these cores make a single round slower. */
 async function longestOf(
   shape: string,
   measure: () => Promise<Slices>,

@@ -3,7 +3,7 @@ import { EngineProcess } from '@rivulet/testkit/engines/engine-process';
 import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { expect, test } from 'vitest';
 
-/** More on demand: `RIVULET_KILL_CYCLES=100 npx vitest run packages/conformance/test/system/kill-nine-writes.test.ts`. */
+/** For more cycles: `RIVULET_KILL_CYCLES=100 npx vitest run packages/conformance/test/system/kill-nine-writes.test.ts`. */
 const CYCLES = Math.min(Number(process.env.RIVULET_KILL_CYCLES ?? 5), 200);
 const IN_FLIGHT = 32;
 const COUNTERS = 3;
@@ -16,7 +16,7 @@ interface Ask {
   answer: unknown;
 }
 
-/** A counter is incremented, or three items get the same number; each with a key of its own. */
+/** One write: it increments a counter, or gives three items the same number. Each write has its own key. */
 function ask(n: number): Ask {
   const idempotency_key = randomUUID();
   if (n % 2 === 0) {
@@ -31,7 +31,7 @@ function ask(n: number): Ask {
   return { function_id: 'stream::batch', data: { ...group, writes, idempotency_key }, answer: undefined };
 }
 
-/** Asks until `answers` came, then kills the engine while others are on their way. */
+/** Sends writes until `answers` answers arrived, then kills the engine while other writes are on their way. */
 async function writeUntilKilled(engine: EngineProcess, asks: Ask[], answers: number): Promise<void> {
   const worker = await RawWorker.connect(engine.workerUrl);
   const byId = new Map<string, Ask>();
@@ -75,11 +75,11 @@ test(
         unknown,
       ];
       expect([b, c]).toEqual([a, a]);
-      // Whoever got no answer asks again, and so does one who got it.
+      // All callers repeat their writes, with or without an answer.
       for (const asked of asks.slice(first)) {
         const again = await worker.result(asked.function_id, asked.data);
         const { replayed, ...answer } = again as { readonly replayed?: true };
-        // What was answered was done; what was not may have been.
+        // An acknowledged write took effect. A write without an answer may have taken effect.
         expect({ answer, replayed }).toEqual({ answer: asked.answer ?? answer, replayed: asked.answer === undefined ? replayed : true });
         if (replayed === true) repeated++;
       }

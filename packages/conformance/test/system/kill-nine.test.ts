@@ -8,11 +8,11 @@ import { type Found, KillLedger } from '../harness/kill-ledger.js';
 import { type Target, watchUntilKilled, writeUntilKilled } from '../harness/kill-writer.js';
 import { readCopy } from '../harness/store-copy.js';
 
-/** More on demand: `RIVULET_KILL_CYCLES=1000 npx vitest run packages/conformance/test/system/kill-nine.test.ts`. */
+/** For more cycles: `RIVULET_KILL_CYCLES=1000 npx vitest run packages/conformance/test/system/kill-nine.test.ts`. */
 const CYCLES = Number(process.env.RIVULET_KILL_CYCLES ?? 60);
-/** Of one cycle; the most are twice as many. */
+/** The mean number of acknowledgements before a kill. The largest is twice this number. */
 const LEAST_ACKS = CYCLES < 1_000 ? 400 : 1_400;
-/** Engines that are killed side by side. */
+/** Number of engines that are killed at the same time. */
 const LANES = 3;
 const GROUPS = ['g0', 'g1', 'g2', 'g3'];
 const WRITERS: readonly Target[] = [
@@ -23,7 +23,7 @@ const WRITERS: readonly Target[] = [
   { kind: 'state', groups: ['s0', 's1'] },
 ];
 
-/** Everything that the engine has, by `stream/GROUP/ITEM` and `state/SCOPE/KEY`. */
+/** Returns everything that the engine has, by `stream/GROUP/ITEM` and `state/SCOPE/KEY`. */
 async function stored(engine: EngineProcess): Promise<Map<string, Found>> {
   const worker = await RawWorker.connect(engine.workerUrl);
   const ofStreams = GROUPS.map((group_id) => worker.result('stream::list', { stream_name: 'kill', group_id }));
@@ -38,7 +38,7 @@ interface Lane {
   readonly problems: readonly string[];
 }
 
-/** Kills one engine again and again; answers what it had written, and what was wrong after a crash. */
+/** Kills one engine again and again. Returns the number of its writes, and the errors after a crash. */
 async function killAgainAndAgain(cycles: number, lane: number): Promise<Lane> {
   const engine = await EngineProcess.start({ state: [] });
   const ledger = new KillLedger();
@@ -51,7 +51,7 @@ async function killAgainAndAgain(cycles: number, lane: number): Promise<Lane> {
       ...GROUPS.map((group) => watchUntilKilled(`${engine.streamUrl}/stream/kill/${group}`, ledger)),
     ];
     await ledger.acknowledgedMore(LEAST_ACKS + ((cycle * 37 + lane * 61) % LEAST_ACKS));
-    // Not always at an acknowledgement: somewhere between two commits, too.
+    // The kill also happens between two commits, not only at an acknowledgement.
     await setTimeout(cycle % 8);
     await engine.kill();
     await Promise.all(clients);

@@ -13,19 +13,19 @@ import { WebSocket } from 'ws';
 
 const FILL = fileURLToPath(new URL('../harness/store-fill.mjs', import.meta.url));
 const ITEMS = 1_000_000;
-/** Processor time from the spawn to the first answer, of all threads. */
+/** Processor time of all threads from the start of the process to the first answer. */
 const GOAL_MS = 1_000;
-/** Processor time that one turn of the event loop may take while a large group is shown. */
+/** Processor time that one turn of the event loop may take while a client gets a large group. */
 const TURN_MS = 50;
 const group = { stream_name: 's', group_id: 'g' };
 const idOf = (n: number) => `i${String(n).padStart(7, '0')}`;
 
-/** Processor time of all threads of a process since it began, in milliseconds. */
+/** Returns the processor time of all threads of a process since its start, in milliseconds. */
 function processorMs(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
     .replace(/^.*\) /s, '')
     .split(' ');
-  // utime and stime, in ticks of 10 ms.
+  // The fields utime and stime, in ticks of 10 ms.
   return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
@@ -62,17 +62,17 @@ test(`RG-9 after SIGKILL with ${ITEMS} items the first correct answer takes at m
     expect(answers).toEqual([{ n: ITEMS - 1 }, { n: -1 - round }]);
   }
   process.stdout.write(`start after SIGKILL with ${ITEMS} items: ${told(tookMs)} ms, with none: ${told(emptyMs)} ms\n`);
-  // A core that two processes share gives less for each millisecond, so the start of an empty engine counts too.
+  // A busy machine does less work in a millisecond, so the start of an empty engine is the unit.
   expect(Math.min(...tookMs)).toBeLessThanOrEqual(Math.max(GOAL_MS, 2 * Math.min(...emptyMs)));
 }, 240_000);
 
-/** Anonymous memory of a process in MiB. */
+/** Returns the anonymous memory of a process in MiB. */
 function memoryOf(pid: number): number {
   const [, kilobytes = '0'] = /^Anonymous:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')) ?? [];
   return Number(kilobytes) / 1_024;
 }
 
-/** Joins, and reads until its `sync` is whole; answers how many items it had. */
+/** Joins a group and reads its whole `sync`. Returns the number of its items. */
 async function itemsOf(url: string): Promise<number> {
   const socket = new WebSocket(url, { perMessageDeflate: false, maxPayload: 2 ** 30 });
   onTestFinished(() => socket.terminate());
@@ -81,7 +81,7 @@ async function itemsOf(url: string): Promise<number> {
     socket.on('error', reject);
     socket.on('message', (data: Buffer) => {
       if (data.length < 1_000 && data.includes('"type":"syncing"')) return;
-      // Parsed only where that is cheap: it runs beside the engine that is measured.
+      // The test parses only short frames, because its work would slow down the measured engine.
       for (let at = data.indexOf('{"n":'); at >= 0; at = data.indexOf('{"n":', at + 5)) items++;
       if (!data.subarray(-200).includes('"last":false')) resolve(items);
     });

@@ -14,10 +14,10 @@ import { readCopy } from '../harness/store-copy.js';
 const FAILING_STORE = fileURLToPath(new URL('../harness/failing-store.mjs', import.meta.url));
 
 const group = { stream_name: 's', group_id: 'g' };
-/** Each starts several engines. */
+/** A test starts several engines. */
 const PATIENT_MS = 240_000;
 
-/** Writes numbers until one is refused; answers the last that was taken. */
+/** Writes numbers until a write fails. Returns the last acknowledged number. */
 async function writeUntilRefused(worker: RawWorker): Promise<{ readonly taken: number; readonly code: unknown }> {
   for (let n = 1; n < 200; n++) {
     const code = await worker.errorCode('stream::set', { ...group, item_id: 'm', data: { n } });
@@ -49,7 +49,7 @@ test.each(failures)(
     const { taken, code } = await writeUntilRefused(worker);
     expect({ code, some: taken > 0 }).toEqual({ code: 'STORE_UNAVAILABLE', some: true });
 
-    // No write is taken from here on, also when the disk would be well again; nothing of those refused shows.
+    // From here on every write fails, even when the disk works again, and no refused write is visible.
     const more = Array.from({ length: 50 }, (_, n) => ({ ...group, item_id: n % 2 === 0 ? 'm' : 'other', data: { n: 1_000 + n } }));
     const codes = await Promise.all(more.map((each) => worker.errorCode('stream::set', each)));
     expect(new Set([...codes, await worker.errorCode('stream::delete', { ...group, item_id: 'm' })])).toEqual(

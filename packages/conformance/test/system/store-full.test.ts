@@ -12,7 +12,7 @@ if (noDisk !== undefined) process.stderr.write(`the tests of a full disk are ski
 
 const SPACE = 'min_free_bytes: 1048576, min_free_percent: 2, ballast_bytes: 524288';
 const RECOVERY_MS = 60_000;
-/** Each starts several engines. */
+/** A test starts several engines. */
 const PATIENT_MS = 240_000;
 const group = { stream_name: 's', group_id: 'g' };
 const state = { scope: 's', key: 'k' };
@@ -22,7 +22,7 @@ async function engineOn(disk: SmallDisk, space = SPACE): Promise<EngineProcess> 
   return EngineProcess.start({ adapter: adapter('streams'), stateAdapter: adapter('state'), state: [] });
 }
 
-/** Calls until it succeeds; answers after how many milliseconds. */
+/** Repeats a call until it succeeds. Returns the milliseconds that this took. */
 async function untilWritten(write: () => Promise<{ readonly error?: unknown }>): Promise<number> {
   const begun = performance.now();
   for (;;) {
@@ -56,7 +56,7 @@ test.skipIf(noDisk !== undefined).each<{ kind: FileSystem; mebibytes: number }>(
     await writers.stop();
     expect(new Set(ledger.refused.values())).toEqual(new Set(['STORE_FULL']));
 
-    // The disk has nothing left, and the process lives.
+    // The disk has no space left, and the process lives.
     disk.fill();
     const whileFull = async (each: RawWorker, url: string) => {
       expect(await each.errorCode('stream::set', { ...group, item_id: 'kept', data: { n: -3 } })).toBe('STORE_FULL');
@@ -82,7 +82,7 @@ test.skipIf(noDisk !== undefined).each<{ kind: FileSystem; mebibytes: number }>(
       expect(ledger.refused.has((frame.event.data as { n?: number } | undefined)?.n ?? -1)).toBe(false);
     expect(engine.running).toBe(true);
 
-    // Nor does a start on the full disk show what was refused, or lose what was not.
+    // After a start on the full disk, refused writes are not visible, and acknowledged ones are.
     await engine.kill();
     disk.fill();
     await engine.start();
@@ -125,7 +125,7 @@ test.skipIf(noDisk !== undefined)(
     const worker = await RawWorker.connect(engine.workerUrl);
     const written = new Set<string>();
     const refused = new Map<string, unknown>();
-    // Far more than the disk holds at once: small values, and some that are large.
+    // The writes carry far more than the disk can hold: small values, and some large ones.
     const put = async (n: number) => {
       const item = `i${n}`;
       const data = { n, pad: 'x'.repeat(n % 10 === 0 ? 200_000 : 2_000) };
@@ -143,7 +143,7 @@ test.skipIf(noDisk !== undefined)(
       data: { n: number; pad: string };
     }[];
     expect(new Set(stored.map(({ id }) => id))).toEqual(written);
-    // The other store is on the same disk, which only the first one can relieve.
+    // The other store is on the same disk, and only the first one can free space.
     expect(await worker.errorCode('state::set', { ...state, value: 'x'.repeat(200_000) })).toBe('STORE_FULL');
     for (const item of written) await worker.result('stream::delete', { ...group, item_id: item });
     const again = Array.from({ length: 50 }, (_, n) => n * 10 + 1);

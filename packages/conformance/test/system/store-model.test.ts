@@ -21,7 +21,7 @@ import { OpenStore } from '../../src/store-contract/factory.js';
 import { StoreModel } from '../harness/store-model.js';
 import { ModelWrites } from '../harness/store-model-writes.js';
 
-/** Names that read the same when they are joined, and one that nobody writes to. */
+/** Names that are equal when they are joined, and one group without writes. */
 const GROUPS: readonly GroupRef[] = [
   { stream: 'a', group: 'bc' },
   { stream: 'ab', group: 'c' },
@@ -60,7 +60,7 @@ const change: fc.Arbitrary<Change> = fc
   .map(({ ref: group, ...rest }) => ({ ...group, ...rest }) as Change);
 
 const MINUTE = 60_000;
-/** `current`: whatever the item has when the step begins. */
+/** `current`: the version of the item when the step begins. */
 const condition = fc.constantFrom('absent', 'current', 'never');
 const expiry: fc.Arbitrary<Expiry> = fc.constantFrom(
   { kind: 'ttl', ms: MINUTE },
@@ -94,17 +94,17 @@ const write = fc.record({
   key: optional(fc.constantFrom('k', 'l')),
   fingerprint: fc.constantFrom('f', 'f', 'f', 'g'),
 });
-type Asked = typeof write extends fc.Arbitrary<infer T> ? T : never;
+type RandomWrite = typeof write extends fc.Arbitrary<infer T> ? T : never;
 
 type Step =
-  /** Asked for at once, so that they share batches; awaited together. */
-  | { readonly kind: 'changes'; readonly changes: readonly (Change | Asked)[] }
+  /** Changes that are requested at once, so that they share batches. */
+  | { readonly kind: 'changes'; readonly changes: readonly (Change | RandomWrite)[] }
   | { readonly kind: 'reopen' }
   /** The wall clock jumps. */
   | { readonly kind: 'clock'; readonly byMs: number }
   /** Time passes. */
   | { readonly kind: 'elapse'; readonly byMs: number }
-  /** A snapshot that is taken now and read later. */
+  /** A snapshot that is opened now and read later. */
   | { readonly kind: 'hold'; readonly ref: GroupRef };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -122,19 +122,19 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 
 type Outcome = ApplyResult | WriteResult | { readonly kind: 'failed'; readonly code: string };
-/** What a factory of the test makes reads the monotonic clock here. */
+/** The monotonic clock of the stores that a factory of this test creates. */
 type Elapsed = () => number;
 
 const FIRST = 1_700_000_000_000;
 
-/** One store and its model, side by side. */
+/** A store and its model. */
 class Run {
   readonly #factory: StoreFactory;
   readonly #model = new StoreModel(FIRST);
   readonly #writes = new ModelWrites(this.#model);
   #held: { readonly snapshot: Snapshot; readonly items: readonly StoredItem[] }[] = [];
   #open: OpenStore;
-  /** By group: some stores have one for all. */
+  /** The epoch of each group; some stores have one for all. */
   readonly #epochs = new Map<string, string>();
 
   private constructor(factory: StoreFactory, open: OpenStore) {
@@ -178,8 +178,8 @@ class Run {
     else if (this.#factory.persistent) await this.#reopen();
   }
 
-  /** All are asked for in one turn; they take effect, and are told, in that order within each group. */
-  async #apply(changes: readonly (Change | Asked)[]): Promise<void> {
+  /** Requests all changes in one turn. Within a group they must take effect, and reach `onCommit`, in that order. */
+  async #apply(changes: readonly (Change | RandomWrite)[]): Promise<void> {
     const { commits } = this.#open;
     const before = commits.length;
     for (const group of GROUPS) this.#epochOf(group, (await this.#open.store.get(group, '')).position.epoch);
@@ -205,7 +205,7 @@ class Run {
     this.#compare(before, owed);
   }
 
-  /** What was told since `before` is what was owed, in each group in this order. */
+  /** Checks that the commits since `before` are the expected ones, in each group in this order. */
   #compare(before: number, owed: readonly Commit[]): void {
     const { commits } = this.#open;
     const told = commits.slice(before);
@@ -223,7 +223,7 @@ class Run {
     for (const commit of told) equal(commit.position.epoch, this.#epochOf(commit, commit.position.epoch));
   }
 
-  /** The first that is seen is that of the group for good. */
+  /** The first epoch of a group must stay its epoch. */
   #epochOf({ stream, group }: GroupRef, seen?: string): string {
     const key = JSON.stringify([stream, group]);
     const epoch = this.#epochs.get(key) ?? seen;
@@ -237,7 +237,7 @@ class Run {
     try {
       const result = await (work.kind === 'write' ? store.write?.(work) : store.apply(work));
       if (result === undefined) throw new Error('the store has no write');
-      // `onCommit` ran before.
+      // `onCommit` has run before.
       for (const each of result.kind === 'written' ? result.results : [result]) {
         if (each.kind !== 'applied') continue;
         const { offset } = each.position;
@@ -250,10 +250,10 @@ class Run {
     }
   }
 
-  #resolved({ ref: { stream, group }, changes, batch, key, fingerprint }: Asked, epoch: string): Write {
+  #resolved({ ref: { stream, group }, changes, batch, key, fingerprint }: RandomWrite, epoch: string): Write {
     const answer = (result: object) => JSON.stringify(result);
     const once = key === undefined ? undefined : { key, fingerprint, retentionMs: 10 * MINUTE, answer };
-    const resolve = ({ condition: asks, ...change }: Asked['changes'][number]): WriteChange => {
+    const resolve = ({ condition: asks, ...change }: RandomWrite['changes'][number]): WriteChange => {
       if (asks === undefined) return change;
       if (asks === 'absent') return { ...change, condition: { kind: 'absent' } };
       const item = this.#model.item({ stream, group }, change.item);
@@ -262,7 +262,7 @@ class Run {
     return { kind: 'write', stream, group, changes: changes.map(resolve), batch, once };
   }
 
-  /** Time passes; what was to go is gone, those due earlier first, and nothing else. */
+  /** Lets time pass. Exactly the expired items must be deleted, in the order of their times. */
   async #elapse(byMs: number): Promise<void> {
     const before = this.#open.commits.length;
     this.#model.now += byMs;
@@ -310,7 +310,7 @@ class Run {
     }
   }
 
-  /** Everything that can be read says what the model says. */
+  /** Checks that all reads agree with the model. */
   async #check(): Promise<void> {
     await this.#readHeld();
     const { store } = this.#open;
@@ -346,7 +346,7 @@ function sameGroup(a: GroupRef, b: GroupRef): boolean {
   return a.stream === b.stream && a.group === b.group;
 }
 
-/** The offset of the first effect of a write. */
+/** Returns the offset of the first effect of a write. */
 function firstOffset(outcome: Outcome): number | undefined {
   if (outcome.kind !== 'written') return undefined;
   const first = outcome.results.find((each) => each.kind === 'applied');

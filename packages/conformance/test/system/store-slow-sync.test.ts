@@ -8,9 +8,9 @@ import { expect, onTestFinished, test } from 'vitest';
 import { endFaults, ONE_FILE_THREAD, underPassingStrace, underStrace } from '../harness/disk-faults.js';
 
 const SYNC_MS = 5_000;
-/** Past the start, then now and then. */
+/** The first delayed sync is after the start; then some others follow. */
 const SLOW = underStrace('fdatasync', `delay_enter=${SYNC_MS * 1_000}:when=15+30`);
-/** A sync that takes longer is taken for the delayed one; a round that was wrong about that is made again. */
+/** A sync that takes longer counts as the delayed one. A round in which another sync was slow is repeated. */
 const PATIENT_MS = 2_000;
 const MOST_ROUNDS = 5;
 const group = { stream_name: 's', group_id: 'g' };
@@ -21,7 +21,7 @@ interface SlowWrite {
   readonly answer: Promise<Frame>;
 }
 
-/** Writes numbers one after the other until one waits for a delayed sync. */
+/** Writes numbers one after the other until a write waits for a delayed sync. */
 async function untilSlow(worker: RawWorker, first: number): Promise<SlowWrite> {
   for (let n = first; n < first + 200; n++) {
     const begun = performance.now();
@@ -53,7 +53,7 @@ test('F5 RG-5 while a sync takes 5 s, writes wait and nothing of them shows; eve
       const joiner = await StreamSocket.open(`${engine.streamUrl}/stream/s/g`);
       const shown = [(await joiner.take('sync')).event.data, ...watcher.inbox.all.map(({ event }) => event.data)].flat();
       const seenMs = performance.now() - slow.begun;
-      // A sync that is delayed can't be over by then, however busy the machine is.
+      // The delayed sync cannot end before that, however busy the machine is.
       if (seenMs < SYNC_MS) early.push(...shown.map((value) => (value as { n: number }).n).filter((n) => n >= slow.n));
       if (seenMs < SYNC_MS) turns++;
       await joiner.close();
@@ -66,14 +66,14 @@ test('F5 RG-5 while a sync takes 5 s, writes wait and nothing of them shows; eve
     await watcher.take('update', ({ event }) => (event.data as { n: number }).n === slow.n + 1);
     if (!delayed) continue;
     expect({ early, answered: turns > 0 }).toEqual({ early: [], answered: true });
-    // A sync on the event loop would hold it for all of that time.
+    // A sync on the event loop would block it for all of that time.
     expect(maxMs).toBeLessThan(SYNC_MS - 1_000);
   }
   expect(delayed).toBe(true);
   expect(await engine.stop()).toBe(0);
 });
 
-/** Counts what became of `count` calls; `refused` runs for each that failed. */
+/** Counts the outcomes of `count` calls. Calls `refused` for each one that failed. */
 function answersOf(worker: RawWorker, count: number, outcomes: Map<string, number>, refused: () => void): Promise<void> {
   let left = count;
   return new Promise((resolve) => {
@@ -89,8 +89,8 @@ function answersOf(worker: RawWorker, count: number, outcomes: Map<string, numbe
   });
 }
 
-test('F5 writes beyond the queue fail with OVERLOADED while a sync is slow, those in it are carried out', async () => {
-  // Slow until the queue has run over, however long that takes here.
+test('F5 writes beyond the queue fail with OVERLOADED while a sync is slow, those in it take effect', async () => {
+  // The sync is slow until the queue is full, however long that takes on this machine.
   const wrapper = underPassingStrace('fdatasync', 'delay_enter=100000000:when=15');
   const engine = await EngineProcess.start({ wrapper, env: ONE_FILE_THREAD });
   let ended = false;
@@ -101,7 +101,7 @@ test('F5 writes beyond the queue fail with OVERLOADED while a sync is slow, thos
   onTestFinished(end);
   const worker = await RawWorker.connect(engine.workerUrl);
   const slow = await untilSlow(worker, 0);
-  // It may take longer than a test waits for an answer: the value tells whether it was carried out.
+  // The answer may come later than a test waits, so the value shows whether the write took effect.
   slow.answer.catch(() => {});
   const beyond = 2_000;
   const writers = await Promise.all([RawWorker.connect(engine.workerUrl), RawWorker.connect(engine.workerUrl)]);

@@ -1,4 +1,4 @@
-// Measures when a write of lmdb becomes readable and when its promise resolves, from its call on.
+// Measures the time from a write of lmdb until it can be read, and until its promise resolves.
 import { open } from 'lmdb';
 
 const [, , path, overlapping] = process.argv;

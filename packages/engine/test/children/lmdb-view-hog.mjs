@@ -1,4 +1,4 @@
-// Takes all places for readers of an environment, says how many it got, and keeps them until it is killed.
+// Takes all places for readers of an environment, prints their number, and keeps them until the process is killed.
 import { open } from 'lmdb';
 
 const environment = open({ path: process.argv[2], noSubdir: false, maxDbs: 8, encoding: 'binary', noSync: true });

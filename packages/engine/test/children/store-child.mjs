@@ -1,4 +1,4 @@
-// Writes to the store in the given directory until it is killed, and prints every acknowledgement.
+// Writes to the store in the given directory until the process is killed, and prints every acknowledgement.
 import { createLmdbStore } from '../../dist/store/lmdb/lmdb-store.js';
 
 const silent = () => {};

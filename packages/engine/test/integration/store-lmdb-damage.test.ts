@@ -31,7 +31,7 @@ test.each([
   expect(changes).toEqual(known ?? 'stale');
   expect((await opened.items()).items).toMatchObject([{ item: 'k', data: '2' }]);
   await opened.store.close();
-  // What is left: the delete that can't be understood, and the item that was written.
+  // The sweep leaves the damaged delete, and the item that was written.
   expect(await count(path, 'tombstones')).toBe(0);
   expect(await count(path, 'versions')).toBe(2);
   expect(await count(path, 'items')).toBe(2);
@@ -65,7 +65,7 @@ test('a sweep that throws half way has removed nothing, and the writes queued du
   for (const item of ['a', 'b']) await opened.delete(item);
   time.now += 10 * RETENTION;
   fault.set('versions.remove', 2);
-  // A sweep leaves a store alone that is writing: let the loop of the last delete end.
+  // A sweep waits for the loop of the writer, so let the loop of the last delete end.
   await new Promise((resolve) => setImmediate(resolve));
   const sweep = opened.sweep();
   const queued = opened.set('k', '1');
@@ -85,7 +85,7 @@ test('a write that fails half way leaves no trace, takes no offset and fails nob
   const fault = faulty();
   const opened = await start();
   await opened.set('a', '1');
-  // The third item of the batch, and again when it is tried alone.
+  // The fault hits the third item of the batch, and hits it again when that item has its own transaction.
   for (const [call, nth] of [
     ['order.put', 3],
     ['items.put', 3],

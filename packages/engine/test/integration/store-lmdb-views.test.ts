@@ -10,11 +10,11 @@ import type { ViewLimits } from '../../src/store/lmdb/reading/read-views.js';
 
 const BIG = { stream: 'chat', group: 'big' };
 const ITEMS = 300;
-/** More than the views that are held at a time, and more than the 126 places of LMDB's default. */
+/** More than the views that may be open at the same time, and more than the default of LMDB, 126. */
 const READERS = 520;
 const BOUND = 512;
 
-/** Views that never end by themselves. */
+/** Limits that no view reaches. */
 const ENDLESS = { milliseconds: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY };
 
 async function openStore(views: ViewLimits = ENDLESS, monotonic?: () => number) {
@@ -28,7 +28,7 @@ async function openStore(views: ViewLimits = ENDLESS, monotonic?: () => number) 
   return { factory, opened };
 }
 
-/** Each at a version of its own, so that no two share a view. */
+/** Opens each snapshot at another version, so that no two share a view. */
 async function openMany(opened: OpenStore, count: number) {
   const resolved: number[] = [];
   const snapshots = [];
@@ -132,7 +132,7 @@ test('decision 21 a view of a reader ends when so much was written, and the data
   const text = 'x'.repeat(100_000);
   for (let n = 0; n < 60; n++)
     await Promise.all(Array.from({ length: 10 }, (_, k) => opened.set(`big${k}`, JSON.stringify(`${n}${text}`), GROUP)));
-  // 60 MB were written, 1 MB is there.
+  // 60 MB were written, and 1 MB is live.
   expect(statSync(join(factory.directory(), 'data.mdb')).size).toBeLessThan(24 * MIB);
   await expect(chunks.next()).rejects.toMatchObject(ENDED);
   snapshot.close();
@@ -168,7 +168,7 @@ test('decision 21 a read of the engine is whole however fast others write, and o
   await writing;
   expect(items).toHaveLength(20_000 + ITEMS);
   expect(items.filter(({ changed }) => changed > position.offset)).toEqual([]);
-  // The writer waited for the read, and did not stand still.
+  // The writer waited for the read, and did not stop.
   expect(opened.commits.length).toBeGreaterThan(before);
   const stalled = (await opened.store.snapshot(BIG)).chunks()[Symbol.asyncIterator]();
   await stalled.next();

@@ -9,7 +9,7 @@ import { aged, count, damage, faulty } from '../aged-store.js';
 const MINUTE = 60_000;
 const ttl = (ms: number) => ({ expiry: { kind: 'ttl', ms } }) as const;
 
-/** The state of a store as JSON, changed by `change` if there is one. */
+/** Returns the state of a store as JSON. `change`, if present, modifies the state in the store. */
 async function stateOf(path: string, change?: (state: Record<string, unknown>) => void): Promise<Record<string, unknown>> {
   const environment = new LmdbEnvironment({ path, relaxed: false, tables: ['meta'] });
   const meta = environment.table('meta');
@@ -23,7 +23,7 @@ async function stateOf(path: string, change?: (state: Record<string, unknown>) =
 test('a store of before keys and times to live is opened as it is', async () => {
   const { path, start } = await aged();
   let opened = await start();
-  // A record without a time is the same as ever.
+  // The format of a record without an expiry has not changed.
   await opened.set('m', '1');
   await opened.store.close();
   await stateOf(path, (state) => {
@@ -80,11 +80,11 @@ test('RV-33 RV-32 a transaction that fails half way through a batch leaves none 
     ['meta.put', 1],
   ] as const) {
     const changes = [set(`x-${call}`, '1'), { ...set(`y-${call}`, '1'), ...ttl(MINUTE) }];
-    // Alone in its transaction it fails as a whole.
+    // Alone in its transaction, the write fails as a whole.
     fault.set(call, nth);
     await expect(writeTo(opened, changes, { once: once(call) })).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
     expect(await opened.value(`x-${call}`)).toBeUndefined();
-    // Beside others it is tried again by itself.
+    // Together with others, the write gets a transaction of its own after the failure.
     fault.set(call, nth);
     const both = await Promise.all([writeTo(opened, changes, { once: once(call) }), opened.set(`z-${call}`, '1')]);
     expect(both).toMatchObject([{ kind: 'written' }, { kind: 'applied' }]);
@@ -114,7 +114,7 @@ test.each([{ table: 'expiries' }, { table: 'items' }])(
       ['c', 'delete'],
     ]);
     expect(lines).toMatchObject([{ event: 'store_records_damaged', fields: { code: 'CORRUPT_ITEM', records: 1, where: 'expiries' } }]);
-    // The record of `b` is still there: as it was, or known as damaged.
+    // The record of `b` is present: unchanged, or recognised as damaged.
     await expect(opened.value('b').catch((error: unknown) => (error as { code: string }).code)).resolves.toBe(
       table === 'items' ? 'CORRUPT_ITEM' : '1',
     );
@@ -146,7 +146,7 @@ test('RV-40 an expiry that fails half way has deleted nothing, is said, and is d
   await opened.expire();
   for (const item of ['a', 'b']) await writeTo(opened, [{ ...set(item, '1'), ...ttl(MINUTE) }]);
   time.elapsed += MINUTE;
-  // All of them, then each by itself: the first of those fails too.
+  // The common transaction fails, and then the first one with a single write.
   fault.set('order.remove', 2);
   await opened.expire();
   expect(opened.commits.map(({ item, effect }) => [item, effect]).slice(2)).toEqual([

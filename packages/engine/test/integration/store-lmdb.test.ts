@@ -36,7 +36,7 @@ test('ST-5 who reads a group while its first change is on its way to the disk ge
     await factory.dispose();
   });
   const writing = opened.set('m', '1');
-  // The batch has begun, and its sync has not ended: nothing but microtasks ran.
+  // The batch has begun and its sync has not ended, because only microtasks ran.
   for (let turn = 0; turn < 5; turn++) await Promise.resolve();
   now += 500;
   const snapshot = await opened.store.snapshot(GROUP);

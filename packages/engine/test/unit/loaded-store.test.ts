@@ -34,7 +34,7 @@ async function memoryWhoseReads(
   });
 }
 
-/** As another copy of the protocol package has it. */
+/** The error class of another copy of the protocol package. */
 class ForeignError extends Error {
   override readonly name: string;
   readonly code: string;
@@ -88,7 +88,7 @@ describe('a store from a file', () => {
 
   it.each<[string, () => void]>([
     ['throws', () => thrower(new Error('not connected'))],
-    // Its type says void; the author wrote an async function.
+    // The type says void, but the author used an async function.
     ['rejects later', () => Promise.reject(new Error('not connected'))],
   ])('whose unwatch, or close of a read, %s is one line in the log, and nothing else', async (_how, fail) => {
     const lines: unknown[] = [];
@@ -157,9 +157,11 @@ describe('a store from a file', () => {
     const write = async (each: Write) => ({ kind: 'written', results: (written.push(each.changes), []) }) as const;
     const store = new LoadedStore(memoryWith({ start, write }), '/srv/my.mjs', silentLogger);
     await store.start({ ...EVENTS, onAvailability: (ref, is) => void available.push([ref, is]) });
+    // @deprecated
     given?.onReach?.(GROUP, false);
     await store.write?.({ kind: 'write', ...GROUP, changes: [{ kind: 'delete', item: 'm', unlessLeased: 'anywhere' }], batch: false });
     expect(available).toEqual([[GROUP, false]]);
+    // @deprecated
     expect(written).toEqual([[{ kind: 'delete', item: 'm', unlessLeased: 'anywhere', unlessHeld: 'anywhere' }]]);
   });
 

@@ -5,7 +5,7 @@ import { PendingWrites } from '../../src/store/callers/pending-writes.js';
 const GROUP = { stream: 'chat', group: 'room' };
 const afterTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-/** A write that ends when the test says so. */
+/** Returns a write that the test ends. */
 function pending() {
   let end = () => {};
   const write = new Promise<void>((resolve) => {

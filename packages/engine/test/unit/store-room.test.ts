@@ -6,7 +6,7 @@ import { silentLogger } from '../../src/logging/logger.js';
 import { diskSpace } from '../../src/store/lmdb/env/free-space.js';
 import { CHANGE_BYTES, DiskBudget } from '../../src/store/lmdb/writing/disk-space.js';
 
-/** A room whose watermark lies `above` what is free now: negative is plenty of room. */
+/** Returns a budget whose watermark is `above` the free space. A negative number means plenty of space. */
 function roomWith(above: number, reusable = 0, ballastBytes = 0) {
   const path = mkdtempSync(join(tmpdir(), 'rivulet-room-'));
   onTestFinished(() => rmSync(path, { recursive: true, force: true }));
@@ -17,7 +17,7 @@ function roomWith(above: number, reusable = 0, ballastBytes = 0) {
   return { path, room };
 }
 
-/** More than what other tests take or free meanwhile. */
+/** More bytes than other tests use or free meanwhile. */
 const FAR = 2 ** 30;
 
 test('F6 a store is full below the watermark, unless its own file holds enough that is free', () => {
