@@ -1,7 +1,8 @@
-import type { Change, WritableStore } from '@rivulet/engine/store';
 import { RivuletError } from '@rivulet/protocol';
 import { lmdbFactory, memoryFactory } from '@rivulet/testkit/stores/store-factories';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { BATCH_CHARS } from '../../src/store/shared/batch-limits.js';
+import type { Change, WritableStore } from '../../src/store/store.js';
 
 /** Milliseconds by which a slow write moves the clock: more than a transaction may take. */
 const SLOW_MS = 40;
@@ -84,4 +85,36 @@ test('E2 an update that takes no value of this size is refused before the value 
   expect(await store.write({ kind: 'write', ...BUSY, changes: [absent], batch: false })).toMatchObject({ kind: 'conflict' });
   // An item that does not exist has no size.
   await expect(store.apply({ ...BUSY, ...update, item: 'new' }, 'guest')).resolves.toMatchObject({ kind: 'applied', new: '1' });
+});
+
+test('E2 one transaction keeps a bounded length of values before and after its writes', async () => {
+  const factory = lmdbFactory();
+  const store = (await factory.create(Date.now)) as WritableStore;
+  onTestFinished(async () => {
+    await store.close();
+    await factory.dispose();
+  });
+  const transactions: number[] = [];
+  let chars = 0;
+  await store.start({
+    // The commits of one transaction are reported in one synchronous run.
+    onCommit: ({ data, old = '' }) => {
+      if (chars === 0) {
+        queueMicrotask(() => {
+          transactions.push(chars);
+          chars = 0;
+        });
+      }
+      chars += data.length + old.length;
+    },
+    onBreak() {},
+  });
+  const length = 400_000;
+  let written = 0;
+  const update: Change = { kind: 'update', ...BUSY, item: 'i', compute: () => JSON.stringify(`${++written}${'x'.repeat(length)}`) };
+  await store.apply(update);
+  await Promise.all(Array.from({ length: 40 }, () => store.apply(update)));
+  const onlyUpdates = transactions.slice(1);
+  expect(onlyUpdates.length).toBeGreaterThan(1);
+  expect(Math.max(...onlyUpdates)).toBeLessThanOrEqual(BATCH_CHARS + 2 * (length + 100));
 });
