@@ -89,7 +89,7 @@ describe('FairQueue', () => {
             expect(ids).toEqual(ids.toSorted((a, b) => a - b));
           }
       }),
-      { numRuns: 300 },
+      { numRuns: 1_000 },
     );
   });
 });

@@ -12,11 +12,12 @@ export interface Queued {
   readonly origin: string | undefined;
 }
 
-/** One place in the queue. It is a member of two lists: that of its origin and that of its group. */
+/** One place in the queue. It is a member of two lists: that of its origin and, when there are several origins, that of its group. */
 interface Place<T> {
   readonly value: T;
   readonly lane: Lane<T>;
-  readonly line: Line<T>;
+  /** `undefined` while its origin is alone: the order of the origin is that of the group then. */
+  line: Line<T> | undefined;
   nextInLane: Place<T> | undefined;
   nextInLine: Place<T> | undefined;
 }
@@ -43,7 +44,8 @@ interface Line<T> {
  * Two orders stay as they were when the writes were added: that of the writes to one group, and that of the writes of one origin. A write
  * is next only when it is the first one in both orders. The oldest write of all is always the first one in both, so the queue never blocks.
  *
- * Each operation takes constant time, except `putBack`.
+ * The list of a group costs time and memory, so there are such lists only while several origins wait. They are built when the second origin
+ * arrives. Except for that moment and for `putBack`, each operation takes constant time.
  */
 export class FairQueue<T extends Queued> {
   readonly #lanes = new Map<string | undefined, Lane<T>>();
@@ -59,12 +61,9 @@ export class FairQueue<T extends Queued> {
 
   /** Adds a write behind all others of its origin and of its group. */
   add(value: T): void {
-    const lane = this.#laneOf(value.origin);
-    const line = this.#lineOf(value.ref);
-    const place: Place<T> = { value, lane, line, nextInLane: undefined, nextInLine: undefined };
-    if (line.last === undefined) line.first = place;
-    else line.last.nextInLine = place;
-    line.last = place;
+    const lane = this.#lanes.get(value.origin) ?? this.#open(value.origin);
+    const place: Place<T> = { value, lane, line: undefined, nextInLane: undefined, nextInLine: undefined };
+    if (this.#lanes.size > 1) this.#appendToLine(place);
     if (lane.last === undefined) {
       lane.first = place;
       this.#turns.push(lane);
@@ -75,25 +74,23 @@ export class FairQueue<T extends Queued> {
 
   /** Returns the write whose turn it is and leaves it in the queue; `undefined` when the queue is empty. */
   peek(): T | undefined {
-    for (;;) {
-      const lane = this.#turns[this.#turn];
-      const place = lane?.first;
-      if (lane === undefined || place === undefined) return undefined;
-      if (place.line.first === place) return place.value;
-      lane.isBlocked = true;
-      this.#turn++;
-    }
+    return this.#next()?.value;
   }
 
   /** Removes the write that `peek` returns. The next origin has its turn then. */
   shift(): T | undefined {
-    if (this.peek() === undefined) return undefined;
-    const lane = this.#turns[this.#turn++] as Lane<T>;
-    const place = lane.first as Place<T>;
+    const place = this.#next();
+    if (place === undefined) return undefined;
+    const { lane } = place;
     this.#length--;
     lane.first = place.nextInLane;
-    if (lane.first === undefined) this.#lanes.delete(lane.origin);
-    else this.#turns.push(lane);
+    if (lane.first === undefined) {
+      this.#lanes.delete(lane.origin);
+      this.#turn++;
+    } else if (this.#lanes.size > 1) {
+      this.#turn++;
+      this.#turns.push(lane);
+    }
     this.#leaveLine(place);
     if (this.#turn === this.#turns.length || this.#turn >= SPENT_TURNS) {
       this.#turns = this.#turns.slice(this.#turn);
@@ -107,28 +104,74 @@ export class FairQueue<T extends Queued> {
    * proportion to the writes and to the origins in the queue.
    */
   putBack(values: readonly T[]): void {
-    const first = new Set<Lane<T>>();
+    for (const { origin } of values) if (!this.#lanes.has(origin)) this.#open(origin);
+    const hasLines = this.#lanes.size > 1 || this.#lines.size > 0;
     for (const value of values.toReversed()) {
-      const lane = this.#laneOf(value.origin);
-      const line = this.#lineOf(value.ref);
-      const place: Place<T> = { value, lane, line, nextInLane: lane.first, nextInLine: line.first };
-      line.first = place;
-      line.last ??= place;
+      const lane = this.#lanes.get(value.origin) as Lane<T>;
+      const place: Place<T> = { value, lane, line: undefined, nextInLane: lane.first, nextInLine: undefined };
+      if (hasLines) this.#prependToLine(place);
       lane.first = place;
       lane.last ??= place;
       this.#length++;
     }
-    for (const value of values) first.add(this.#laneOf(value.origin));
+    const first = new Set(values.map(({ origin }) => this.#lanes.get(origin) as Lane<T>));
     const others = Array.from(this.#lanes.values()).filter((lane) => !first.has(lane));
     this.#turns = [...first, ...others];
     this.#turn = 0;
     for (const lane of this.#turns) lane.isBlocked = false;
   }
 
-  #leaveLine(place: Place<T>): void {
-    const { line, value } = place;
-    line.first = place.nextInLine;
-    const next = line.first;
+  #next(): Place<T> | undefined {
+    for (;;) {
+      const lane = this.#turns[this.#turn];
+      const place = lane?.first;
+      if (lane === undefined || place === undefined) return undefined;
+      if (place.line === undefined || place.line.first === place) return place;
+      lane.isBlocked = true;
+      this.#turn++;
+    }
+  }
+
+  #open(origin: string | undefined): Lane<T> {
+    if (this.#lanes.size === 1) for (const { first } of this.#lanes.values()) this.#buildLines(first);
+    const lane = { origin, first: undefined, last: undefined, isBlocked: false };
+    this.#lanes.set(origin, lane);
+    return lane;
+  }
+
+  /** Gives each place of the only lane a line. Places that have one already are older than the others. */
+  #buildLines(first: Place<T> | undefined): void {
+    for (let place = first; place !== undefined; place = place.nextInLane) if (place.line === undefined) this.#appendToLine(place);
+  }
+
+  #appendToLine(place: Place<T>): void {
+    const line = this.#lineOf(place);
+    if (line.last === undefined) line.first = place;
+    else line.last.nextInLine = place;
+    line.last = place;
+  }
+
+  #prependToLine(place: Place<T>): void {
+    const line = this.#lineOf(place);
+    place.nextInLine = line.first;
+    line.first = place;
+    line.last ??= place;
+  }
+
+  #lineOf(place: Place<T>): Line<T> {
+    const { stream, group } = place.value.ref;
+    let line = this.#lines.get(stream, group);
+    if (line === undefined) {
+      line = { first: undefined, last: undefined };
+      this.#lines.set(stream, group, line);
+    }
+    place.line = line;
+    return line;
+  }
+
+  #leaveLine({ line, value, nextInLine: next }: Place<T>): void {
+    if (line === undefined) return;
+    line.first = next;
     if (next === undefined) {
       this.#lines.delete(value.ref.stream, value.ref.group);
       return;
@@ -136,23 +179,5 @@ export class FairQueue<T extends Queued> {
     if (!next.lane.isBlocked || next.lane.first !== next) return;
     next.lane.isBlocked = false;
     this.#turns.push(next.lane);
-  }
-
-  #laneOf(origin: string | undefined): Lane<T> {
-    let lane = this.#lanes.get(origin);
-    if (lane === undefined) {
-      lane = { origin, first: undefined, last: undefined, isBlocked: false };
-      this.#lanes.set(origin, lane);
-    }
-    return lane;
-  }
-
-  #lineOf({ stream, group }: GroupRef): Line<T> {
-    let line = this.#lines.get(stream, group);
-    if (line === undefined) {
-      line = { first: undefined, last: undefined };
-      this.#lines.set(stream, group, line);
-    }
-    return line;
   }
 }
