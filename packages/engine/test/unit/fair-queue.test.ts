@@ -45,6 +45,16 @@ describe('FairQueue', () => {
     expect(drain(queue).map(({ id }) => id)).toEqual([0, 4, 1, 2, 3]);
   });
 
+  it('lets a write of the engine that waits for a busy group delay no other write of the engine', () => {
+    const queue = new FairQueue<Write>();
+    for (let id = 0; id < 50; id++) queue.add(write('busy', 'big', id));
+    queue.add(write(undefined, 'big', 100));
+    queue.add(write(undefined, 'lease', 101));
+    const order = drain(queue).map(({ id }) => id);
+    expect(order.indexOf(101)).toBeLessThan(3);
+    expect(order.at(-1)).toBe(100);
+  });
+
   it('gives the next turns to the origins of writes that are put back', () => {
     const queue = new FairQueue<Write>();
     for (let id = 0; id < 3; id++) queue.add(write('a', 'g', id));
@@ -83,7 +93,7 @@ describe('FairQueue', () => {
         }
         done.push(...drain(queue));
         expect(done.length).toBe(added);
-        for (const key of [({ origin }: Write) => origin, ({ ref }: Write) => ref.group])
+        for (const key of [({ origin, ref }: Write) => origin ?? ref.group, ({ ref }: Write) => ref.group])
           for (const of of new Set(done.map(key))) {
             const ids = done.filter((each) => key(each) === of).map(({ id }) => id);
             expect(ids).toEqual(ids.toSorted((a, b) => a - b));

@@ -8,7 +8,10 @@ const SPENT_TURNS = 1_024;
 export interface Queued {
   /** The group that the write changes. */
   readonly ref: GroupRef;
-  /** The session that wants the write; the engine's own writes share `undefined`. */
+  /**
+   * The session that wants the write. `undefined` for the engine itself: its writes to one group count as an origin of their own, so that a
+   * busy group delays none of its other writes.
+   */
   readonly origin: string | undefined;
 }
 
@@ -24,7 +27,7 @@ interface Place<T> {
 
 /** The waiting writes of one origin, oldest first. */
 interface Lane<T> {
-  readonly origin: string | undefined;
+  readonly key: string;
   first: Place<T> | undefined;
   last: Place<T> | undefined;
   /** The first write waits for a write of another origin to the same group, so the lane has no turn. */
@@ -48,7 +51,7 @@ interface Line<T> {
  * arrives. Except for that moment and for `putBack`, each operation takes constant time.
  */
 export class FairQueue<T extends Queued> {
-  readonly #lanes = new Map<string | undefined, Lane<T>>();
+  readonly #lanes = new Map<string, Lane<T>>();
   readonly #lines = new PairMap<Line<T>>();
   /** Lanes in the order of their turns, from `#turn` on. Blocked lanes are absent. */
   #turns: Lane<T>[] = [];
@@ -61,7 +64,8 @@ export class FairQueue<T extends Queued> {
 
   /** Adds a write behind all others of its origin and of its group. */
   add(value: T): void {
-    const lane = this.#lanes.get(value.origin) ?? this.#open(value.origin);
+    const key = laneKey(value);
+    const lane = this.#lanes.get(key) ?? this.#open(key);
     const place: Place<T> = { value, lane, line: undefined, nextInLane: undefined, nextInLine: undefined };
     if (this.#lanes.size > 1) this.#appendToLine(place);
     if (lane.last === undefined) {
@@ -85,7 +89,7 @@ export class FairQueue<T extends Queued> {
     this.#length--;
     lane.first = place.nextInLane;
     if (lane.first === undefined) {
-      this.#lanes.delete(lane.origin);
+      this.#lanes.delete(lane.key);
       this.#turn++;
     } else if (this.#lanes.size > 1) {
       this.#turn++;
@@ -104,17 +108,18 @@ export class FairQueue<T extends Queued> {
    * proportion to the writes and to the origins in the queue.
    */
   putBack(values: readonly T[]): void {
-    for (const { origin } of values) if (!this.#lanes.has(origin)) this.#open(origin);
+    const keys = values.map(laneKey);
+    for (const key of keys) if (!this.#lanes.has(key)) this.#open(key);
     const hasLines = this.#lanes.size > 1 || this.#lines.size > 0;
     for (const value of values.toReversed()) {
-      const lane = this.#lanes.get(value.origin) as Lane<T>;
+      const lane = this.#lanes.get(laneKey(value)) as Lane<T>;
       const place: Place<T> = { value, lane, line: undefined, nextInLane: lane.first, nextInLine: undefined };
       if (hasLines) this.#prependToLine(place);
       lane.first = place;
       lane.last ??= place;
       this.#length++;
     }
-    const first = new Set(values.map(({ origin }) => this.#lanes.get(origin) as Lane<T>));
+    const first = new Set(keys.map((key) => this.#lanes.get(key) as Lane<T>));
     const others = Array.from(this.#lanes.values()).filter((lane) => !first.has(lane));
     this.#turns = [...first, ...others];
     this.#turn = 0;
@@ -132,10 +137,10 @@ export class FairQueue<T extends Queued> {
     }
   }
 
-  #open(origin: string | undefined): Lane<T> {
+  #open(key: string): Lane<T> {
     if (this.#lanes.size === 1) for (const { first } of this.#lanes.values()) this.#buildLines(first);
-    const lane = { origin, first: undefined, last: undefined, isBlocked: false };
-    this.#lanes.set(origin, lane);
+    const lane: Lane<T> = { key, first: undefined, last: undefined, isBlocked: false };
+    this.#lanes.set(key, lane);
     return lane;
   }
 
@@ -180,4 +185,9 @@ export class FairQueue<T extends Queued> {
     next.lane.isBlocked = false;
     this.#turns.push(next.lane);
   }
+}
+
+/** Ids of sessions and of groups have no control characters. */
+function laneKey({ origin, ref }: Queued): string {
+  return origin ?? `${ref.stream}\u0000${ref.group}`;
 }
