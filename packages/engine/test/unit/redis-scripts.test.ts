@@ -1,7 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, test } from 'vitest';
-import { CHANGE_FIELDS, encodeArgs, encodeKeys, SCRIPTS, WRITE } from '../../src/store/redis/scripts.js';
+import { RedisKeys } from '../../src/store/redis/keys.js';
+import {
+  CHANGE_FIELDS,
+  encodeArgs,
+  encodeGroupKeys,
+  encodeKeys,
+  OPENING_ARGS,
+  READ,
+  SCRIPTS,
+  WRITE,
+} from '../../src/store/redis/scripts.js';
 import { encodeOp } from '../../src/store/redis/write-ops.js';
 
 /** The names that the header of a script gives to `KEYS[n]` or `ARGV[n]`, at their places. */
@@ -16,7 +26,8 @@ test.each(SCRIPTS.map((script) => [script.name, script] as const))(
   'the header of %s.lua names its arguments in the order of the list',
   (_name, script) => {
     expect(named(script.text, 'KEYS')).toEqual(script.keys);
-    expect(named(script.text, 'ARGV')).toEqual(script.args);
+    const opening = script.text.includes('local function beginReply()') ? OPENING_ARGS : [];
+    expect(named(script.text, 'ARGV')).toEqual([...opening, ...script.args]);
   },
 );
 
@@ -31,11 +42,15 @@ it('the fields of a change are encoded in the order in which write.lua unpacks t
   expect(encodeOp({ ...op, kind: 'event', item: undefined, expiry: undefined }, 100).slice(4, 7)).toEqual(['group', '', '0']);
 });
 
-it('keys and arguments are passed by name, and a key that is absent at the end is left out', () => {
-  const script = { name: 'x', text: '', sha: '', keys: ['values', 'once'] as const, args: ['most', 'after'] as const };
-  expect(encodeKeys(script, { once: undefined, values: 'v' })).toEqual(['v']);
-  expect(encodeKeys(script, { once: 'o', values: 'v' })).toEqual(['v', 'o']);
+it('keys and arguments are passed by name, and a key of the call that is absent is left out', () => {
+  const script = { name: 'x', text: '', sha: '', keys: ['nodes', 'due'] as const, args: ['most', 'after'] as const };
+  expect(encodeKeys(script, { due: 'd', nodes: 'n' })).toEqual(['n', 'd']);
   expect(encodeArgs(script, { after: 2, most: 1 }, ['more'])).toEqual(['1', '2', 'more']);
+  const keys = new RedisKeys('p', '0').of({ stream: 's', group: 'g' });
+  const names = [keys.shared.partition, keys.head, keys.values, keys.metas];
+  expect(encodeGroupKeys(READ, keys, {})).toEqual(names);
+  expect(encodeGroupKeys(READ, keys, { once: keys.once('k') })).toEqual([...names, keys.once('k')]);
+  expect(encodeGroupKeys(WRITE, keys, {}).every((key) => typeof key === 'string')).toBe(true);
 });
 
 it('the package of the engine ships the scripts', () => {

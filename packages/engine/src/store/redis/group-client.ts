@@ -5,7 +5,21 @@ import type { RedisReply } from './connection/redis-client.js';
 import type { RedisPool } from './connection/redis-pool.js';
 import type { ServerFacts } from './connection/server-info.js';
 import { type GroupKeys, LAYOUT, PARTITIONS, type RedisKeys } from './keys.js';
-import { ACCEPT_RUN, type ArgsOf, encodeArgs, encodeKeys, type KeysOf, LOG, type NamedScript, PAGE, READ, RENEW } from './scripts.js';
+import {
+  ACCEPT_RUN,
+  type ArgsOf,
+  type CallKeys,
+  encodeArgs,
+  encodeGroupKeys,
+  encodeKeys,
+  type GroupScript,
+  type KeysOf,
+  LOG,
+  type NamedScript,
+  PAGE,
+  READ,
+  RENEW,
+} from './scripts.js';
 
 /** The first values of a script's reply: the position of the group. `rest` has the other values. */
 export interface GroupState {
@@ -26,8 +40,6 @@ const MOST_READ_BYTES = 4 * LIMITS.batchChars;
 /** Times that a script runs again because it found another run of the server. */
 const MOST_FENCES = 5;
 
-type OpeningArg = 'run' | 'freshEpoch' | 'now';
-
 /** Runs the scripts of groups. After a restart of the server it decides whether the history of a partition goes on (accept-run.lua). */
 export class GroupClient {
   readonly redis: RedisPool;
@@ -42,19 +54,19 @@ export class GroupClient {
   }
 
   /** Runs a script that begins with opening.lua. `further` follows the named arguments. */
-  async run<Key extends string, Arg extends string>(
-    script: NamedScript<Key, Arg>,
-    keys: KeysOf<Key> & { readonly partition: string },
-    args: Omit<ArgsOf<Arg>, OpeningArg>,
+  async run<Arg extends string>(
+    script: GroupScript<Arg>,
+    keys: GroupKeys,
+    callKeys: CallKeys,
+    args: ArgsOf<Arg>,
     further: readonly string[] = [],
   ): Promise<readonly RedisReply[]> {
-    const { partition } = keys;
-    const names = encodeKeys(script, keys);
+    const { partition } = keys.shared;
+    const names = encodeGroupKeys(script, keys, callKeys);
+    const encoded = encodeArgs(script, args, further);
     for (let tries = 0; tries < MOST_FENCES; tries++) {
-      const reply = await this.redis.run(script, names, ({ run }) => {
-        const all = { ...args, run, freshEpoch: randomUUID(), now: this.#now() } as unknown as ArgsOf<Arg>;
-        return encodeArgs(script, all, further);
-      });
+      // In the order of OPENING_ARGS.
+      const reply = await this.redis.run(script, names, ({ run }) => [run, randomUUID(), String(this.#now()), ...encoded]);
       if (!Array.isArray(reply)) throw unreadable();
       const list = reply as readonly RedisReply[];
       if (textOf(list[0]) !== 'fence') return list;
@@ -73,8 +85,7 @@ export class GroupClient {
   read(ref: GroupRef, items: readonly string[], once?: string, least = items.length): Promise<GroupState> {
     const keys = this.keys.of(ref);
     const bounds = { least, mostBytes: READ_BYTES, mostBytesOfAll: MOST_READ_BYTES };
-    const names = { ...keys, ...keys.shared, once: once === undefined ? undefined : keys.once(once) };
-    return this.run(READ, names, bounds, items).then(groupStateOf);
+    return this.run(READ, keys, { once: once === undefined ? undefined : keys.once(once) }, bounds, items).then(groupStateOf);
   }
 
   /** Reads items that were created after an offset. `rest` has id, value and meta of each. */
@@ -90,7 +101,7 @@ export class GroupClient {
   /** Reads the last steps of the group as they were published, the oldest first. */
   log(ref: GroupRef): Promise<GroupState> {
     const keys = this.keys.of(ref);
-    return this.run(LOG, { ...keys, ...keys.shared }, {}).then(groupStateOf);
+    return this.run(LOG, keys, {}, {}).then(groupStateOf);
   }
 
   /** Begins a new epoch in place of this one, because the server lost acknowledged writes. */
@@ -109,8 +120,7 @@ export class GroupClient {
   }
 
   async #page(keys: GroupKeys, index: 'created' | 'changed', after: number, { items, bytes }: Page): Promise<GroupState> {
-    const names = { ...keys, ...keys.shared, index: keys[index] };
-    return groupStateOf(await this.run(PAGE, names, { after, most: items, mostBytes: bytes }));
+    return groupStateOf(await this.run(PAGE, keys, { index: keys[index] }, { after, most: items, mostBytes: bytes }));
   }
 
   /** Rejects with STORE_UNAVAILABLE when the keys have the layout of another version, which this version cannot read. */

@@ -235,7 +235,7 @@ export class GroupWriter {
     const onceAnswer =
       once === undefined || first?.kind !== 'planned' || read === undefined ? undefined : onceAnswerOf(once, first, read, steadyNow);
     const [streamChannel, allChannel] = keys.followed;
-    const names = { ...keys, ...keys.shared, once: once === undefined ? undefined : keys.once(once.key) };
+    const callKeys = { once: once === undefined ? undefined : keys.once(once.key) };
     const args = {
       steadyNow,
       node,
@@ -262,7 +262,7 @@ export class GroupWriter {
       ...[...expected].flatMap(([item, changed]) => [item, String(changed)]),
       ...ops.flatMap((op) => encodeOp(op, steadyNow)),
     ];
-    const [status, step] = await groups.run(WRITE, names, args, further);
+    const [status, step] = await groups.run(WRITE, keys, callKeys, args, further);
     return textOf(status) === 'done' && Buffer.isBuffer(step) ? readStep(step) : undefined;
   }
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RedisScript } from './connection/server-connection.js';
+import type { GroupKeys, PartitionKeys } from './keys.js';
 
 /**
  * The Lua scripts of the store, and the names of their arguments.
@@ -19,20 +20,44 @@ export interface NamedScript<Key extends string = string, Arg extends string = s
   readonly args: readonly Arg[];
 }
 
-/** The keys of one call by name. `once` is optional: the script then gets one key less. */
-export type KeysOf<Key extends string> = { readonly [Name in Key]: Name extends 'once' ? string | undefined : string };
+/** The keys of one call by name. */
+export type KeysOf<Key extends string> = Readonly<Record<Key, string>>;
+
+/** Names of the keys that a group has by itself (keys.ts), and of those that belong to one call. */
+export type GroupKeyName = StringsOf<GroupKeys> | keyof PartitionKeys | keyof CallKeys;
+type StringsOf<T> = { [Name in keyof T]: T[Name] extends string ? Name : never }[keyof T];
+
+/** Keys of one call of a group script. Without `once` the script gets one key less. */
+export interface CallKeys {
+  /** The answer that is remembered under an idempotency key. */
+  readonly once?: string | undefined;
+  /** The index that a page reads. */
+  readonly index?: string | undefined;
+}
+
+/** A script that begins with opening.lua. Its list of arguments does not repeat OPENING_ARGS. */
+export type GroupScript<Arg extends string = string> = NamedScript<GroupKeyName, Arg>;
 
 /** The arguments of one call by name. */
 export type ArgsOf<Arg extends string> = { readonly [Name in Arg]: string | number };
 
 /** Returns the keys in the order of the script. */
 export function encodeKeys<Key extends string>(script: NamedScript<Key>, keys: KeysOf<Key>): string[] {
+  return script.keys.map((name) => keys[name]);
+}
+
+/** Returns the keys of a group script in its order. It copies no object, because every write calls it. */
+export function encodeGroupKeys(script: GroupScript, keys: GroupKeys, call: CallKeys): string[] {
   const encoded: string[] = [];
   for (const name of script.keys) {
-    const key: string | undefined = keys[name];
+    const key = name === 'once' || name === 'index' ? call[name] : isShared(name, keys) ? keys.shared[name] : keys[name];
     if (key !== undefined) encoded.push(key);
   }
   return encoded;
+}
+
+function isShared(name: StringsOf<GroupKeys> | keyof PartitionKeys, { shared }: GroupKeys): name is keyof PartitionKeys {
+  return name in shared;
 }
 
 /** Returns the arguments in the order of the script, and then the further ones. */
@@ -41,12 +66,14 @@ export function encodeArgs<Arg extends string>(
   args: ArgsOf<Arg>,
   further: readonly string[] = [],
 ): string[] {
-  return [...script.args.map((name) => String(args[name])), ...further];
+  const encoded = script.args.map((name) => String(args[name]));
+  return further.length === 0 ? encoded : encoded.concat(further);
 }
 
-/** Keys and arguments of opening.lua, with which every script of a group begins. GroupClient fills them in. */
+/** Keys of opening.lua, with which every script of a group begins. */
 const OPENING_KEYS = ['partition', 'head'] as const;
-const OPENING_ARGS = ['run', 'freshEpoch', 'now'] as const;
+/** Arguments of opening.lua. GroupClient sends them before the arguments of the script. */
+export const OPENING_ARGS = ['run', 'freshEpoch', 'now'] as const;
 
 /** The fields of one change, in the order in which write.lua unpacks them. */
 export const CHANGE_FIELDS = ['kind', 'item', 'data', 'extra', 'id', 'expiry', 'time', 'batch'] as const;
@@ -58,7 +85,6 @@ export const WRITE = define(['opening', 'write'], {
     ...(['streams', 'due', 'gcIndex', 'absent', 'once'] as const),
   ],
   args: [
-    ...OPENING_ARGS,
     ...(['steadyNow', 'node', 'name', 'stream', 'group', 'held', 'channel', 'isClustered', 'streamChannel', 'allChannel'] as const),
     ...(['logCommits', 'logCommitBytes', 'logLingerMs', 'expectedEpoch', 'expectedOffset', 'onceAnswer', 'onceRetentionMs'] as const),
     ...(['expectedCount', 'changeCount'] as const),
@@ -67,15 +93,15 @@ export const WRITE = define(['opening', 'write'], {
 
 export const READ = define(['opening', 'read'], {
   keys: [...OPENING_KEYS, 'values', 'metas', 'once'],
-  args: [...OPENING_ARGS, 'least', 'mostBytes', 'mostBytesOfAll'],
+  args: ['least', 'mostBytes', 'mostBytesOfAll'],
 });
 
 export const PAGE = define(['opening', 'page'], {
   keys: [...OPENING_KEYS, 'values', 'metas', 'index', 'tombstones'],
-  args: [...OPENING_ARGS, 'after', 'most', 'mostBytes'],
+  args: ['after', 'most', 'mostBytes'],
 });
 
-export const LOG = define(['opening', 'log'], { keys: [...OPENING_KEYS, 'log'], args: OPENING_ARGS });
+export const LOG = define(['opening', 'log'], { keys: [...OPENING_KEYS, 'log'], args: [] });
 
 export const ACCEPT_RUN = define(['accept-run'], { keys: ['partition'], args: ['run', 'freshEpoch', 'isDurable'] });
 

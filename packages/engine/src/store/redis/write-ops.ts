@@ -249,22 +249,22 @@ function movedBy(result: Exclude<WriteResult, { kind: 'replayed' }>, by: number,
 /** Returns the fields of one change in the order of CHANGE_FIELDS. `steadyNow`: monotonic wall clock, in milliseconds. */
 export function encodeOp({ kind, item, data, extra, expiry, batch }: Op, steadyNow: number): string[] {
   const id = kind === 'set' ? (valueIdOf(data) ?? '') : kind === 'event' && item === undefined ? 'group' : '';
+  const expiryKind = typeof expiry === 'object' ? expiry.kind : (expiry ?? '');
   const fields: Readonly<Record<(typeof CHANGE_FIELDS)[number], string>> = {
     kind,
     item: item ?? '',
     data,
     extra,
     id,
-    ...encodeExpiry(expiry, steadyNow),
+    expiry: expiryKind,
+    time: timeOf(expiry, steadyNow),
     batch,
   };
   return CHANGE_FIELDS.map((field) => fields[field]);
 }
 
-/** `time` is the deadline for `ttl`, and the grace time for `held`. */
-function encodeExpiry(expiry: Op['expiry'], steadyNow: number): { readonly expiry: string; readonly time: string } {
-  if (expiry === undefined) return { expiry: '', time: '0' };
-  if (expiry === 'stay') return { expiry: 'stay', time: '0' };
-  if (expiry.kind === 'ttl') return { expiry: 'ttl', time: String(steadyNow + expiry.ms) };
-  return { expiry: 'held', time: String(expiry.graceMs) };
+/** Returns the deadline for `ttl`, the grace time for `held`, and 0 otherwise. */
+function timeOf(expiry: Op['expiry'], steadyNow: number): string {
+  if (typeof expiry !== 'object') return '0';
+  return String(expiry.kind === 'ttl' ? steadyNow + expiry.ms : expiry.graceMs);
 }
