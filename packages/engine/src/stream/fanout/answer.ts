@@ -33,7 +33,7 @@ export interface SyncCause {
   readonly history: number;
 }
 
-/** An answer that a subscription owes its client: the state of an item or of the whole group. `Member`: a membership of the subscription. */
+/** An answer that a subscription owes its client: the state of an item, or of the whole group. `Member` is the type of its memberships. */
 export class Answer<Member> {
   /** `undefined` for the whole group. */
   readonly item: string | undefined;

@@ -11,15 +11,15 @@ import type { Subscriber } from './subscriber.js';
 import type { Membership } from './subscription.js';
 import { type WriteOutcome, writeSoon, writeWhole } from './sync.js';
 
-/** Pieces below this size are copied into one buffer; larger ones are written as they are. */
+/** Bytes below which pieces are copied into one buffer. Larger pieces are written as they are. */
 const JOINED_BYTES = 16_384;
 
-/** What changed in a group, or in one item, since a position that the log does not reach back to: each item once (rule RV-7). */
+/** The changes of a group, or of one item, since a position before the log: each item once (rule RV-7). The caller must close it. */
 export interface Compacted {
   readonly position: Position;
   /**
-   * Writes the wanted changes, between the frames that begin and end them for `members`. The frame that announces lost events is written
-   * together with the end. The result is as for a `sync`.
+   * Writes the changes that `filter` wants, between the frames that begin and end them for each member. The frame that announces lost
+   * events is written together with the end.
    */
   writeTo(to: Reader): Promise<WriteOutcome>;
   close(): void;
@@ -43,7 +43,7 @@ interface CompactedDeps {
   readonly turns: SharedTurn;
 }
 
-/** Reads what changed in a group since a position. */
+/** Reads the changes of a group since a position. */
 export async function readCompacted(
   { frames, changes, turns }: CompactedDeps,
   fanout: GroupFanout,
@@ -84,7 +84,7 @@ export async function readCompacted(
   };
 }
 
-/** Of one item: its newest value tells all. */
+/** Reads the change of one item since a position: its newest value is all that a client needs. */
 export async function readCompactedItem(
   { store, frames }: Pick<CompactedDeps, 'store' | 'frames'>,
   fanout: GroupFanout,
@@ -111,7 +111,7 @@ export async function readCompactedItem(
   };
 }
 
-/** Small pieces are joined, so that they leave together; a large shared one is not copied. */
+/** Joins small pieces, so that the socket sends them together. A large shared piece is not copied. */
 function joined(pieces: readonly Buffer[]): readonly Buffer[] {
   return pieces.length > 1 && pieces.every(({ length }) => length < JOINED_BYTES) ? [Buffer.concat(pieces)] : pieces;
 }
@@ -132,7 +132,7 @@ function end(
   return gap === undefined ? [ended] : [gap, ended];
 }
 
-/** What a client is told of events that it will never see; `undefined` when it is known that there were none (rule RV-9). */
+/** Returns the frame that announces lost events (rule RV-9); `undefined` when there were certainly none. */
 export function gapFrame(
   frames: FrameEncoder,
   { log }: GroupFanout,

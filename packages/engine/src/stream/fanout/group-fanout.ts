@@ -2,10 +2,10 @@ import type { Position, SyncReason } from '@rivulet/protocol';
 import type { Commit, GroupRef } from '../../store/store.js';
 import { GroupLog } from './group-log.js';
 
-/** Largest piece that is written to a socket at once, unless a single frame is larger. */
+/** Bytes that are written to a socket at once, unless a single frame is larger. */
 export const SEGMENT_BYTES = 65_536;
 
-/** The cursor of one reader, as the fan-out needs it. `Subscription` is the only class that implements it. */
+/** The cursor of one reader as the fan-out sees it. `Subscription` is the only class that implements it. */
 export interface LiveReader {
   state: 'live' | 'catching_up' | 'closed';
   cursor: number;
@@ -19,9 +19,9 @@ export interface LiveReader {
 export type StartCatchUp<Reader> = (reader: Reader) => void;
 
 /**
- * The fan-out of one group: its log, and the subscriptions that stand at its head. A flush encodes nothing and allocates nothing
- * for a subscriber: all of them get the same segments. Whoever is not exactly at the start of the batch, or can't take it now,
- * catches up on its own.
+ * The fan-out of one group: its log, and the readers at the head of the log. All of them get the same segments, so a flush encodes nothing
+ * and allocates nothing for a single reader. A reader that is not at the start of the batch, or whose socket is full, catches up on its
+ * own.
  */
 export class GroupFanout<Reader extends LiveReader = LiveReader> implements GroupRef {
   readonly stream: string;
@@ -33,34 +33,36 @@ export class GroupFanout<Reader extends LiveReader = LiveReader> implements Grou
   #itemLive: Map<string, Set<Reader>> | undefined;
   #flushed = 0;
   #members = 0;
-  /** Resolvers of those who wait for an append; absent when nobody does. */
+  /** Resolvers of the catch-ups that wait for an append; absent when there is none. */
   #waiting: Set<() => void> | undefined;
-  /** Grows when the history breaks: cursors of an earlier one mean nothing. */
+  /** Number of the history. It grows when the history breaks: cursors of an earlier history mean nothing. */
   history = 0;
-  /** Why it broke last. */
+  /** The reason of the last break. */
   brokenBy: SyncReason | undefined;
   /** Epoch of the history; `undefined` until a position is known. */
   epoch: string | undefined;
-  /** Waits in the hub's list for the end of the turn. */
+  /** Whether the hub flushes this group at the end of the turn. */
   dirty = false;
-  /** Monotonic milliseconds of the last line about a failed read; none was written yet. */
+  /** Monotonic milliseconds of the last log line about a failed read. */
   warnedAt = Number.NEGATIVE_INFINITY;
-  /** Monotonic milliseconds since which the store can't reach the group, as it has said. */
+  /** Monotonic milliseconds since which the store reports the group as unavailable; `undefined` while it is available. */
   unavailableSince: number | undefined;
   readonly #watch: () => Promise<void>;
   #watching: Promise<void> | undefined;
   #watched = false;
 
-  /** `watch`: the store's, for this group. */
+  /** `watch` begins to watch this group at the store. */
   constructor(ref: GroupRef, watch: () => Promise<void>) {
     this.stream = ref.stream;
     this.group = ref.group;
     this.#watch = watch;
-    // Whoever joins awaits it and hears of a failure; without a joiner nobody would.
+    // Each join awaits `watched` itself, and then gets the failure. Nobody awaits this call.
     this.watched().catch(() => {});
   }
 
-  /** Resolves when the store reports every commit of the group, before the first read. After a failure the next who asks tries again. */
+  /**
+   * Resolves when the store reports every commit of the group. Must be awaited before the first read. A call after a failure tries again.
+   */
   watched(): Promise<void> {
     if (this.#watching !== undefined) return this.#watching;
     const watching = this.#watch();
@@ -74,22 +76,22 @@ export class GroupFanout<Reader extends LiveReader = LiveReader> implements Grou
     return watching;
   }
 
-  /** The store reports what happens to it, and whether it can be reached. */
+  /** Whether the store reports the commits of the group, and whether the group is available. */
   get isWatched(): boolean {
     return this.#watched;
   }
 
-  /** Ends what `watched` began, if it did. */
+  /** Calls `unwatch` when the store watches the group. */
   unwatch(unwatch: () => void): void {
     this.#watching?.then(unwatch, () => {});
   }
 
-  /** Where the group stands as far as it is known here. */
+  /** The newest known position of the group; `undefined` before the first one is known. */
   get position(): Position | undefined {
     return this.epoch === undefined || !this.log.begun ? undefined : { epoch: this.epoch, offset: this.log.head };
   }
 
-  /** Subscriptions, live or not. */
+  /** Number of subscriptions, live or not. */
   get size(): number {
     return this.#members;
   }
@@ -103,7 +105,7 @@ export class GroupFanout<Reader extends LiveReader = LiveReader> implements Grou
     this.#unlink(subscription);
   }
 
-  /** States where the group stands when nothing was appended yet. */
+  /** Sets the position of the group, unless it is known already. */
   begin(position: Position): void {
     this.epoch ??= position.epoch;
     if (this.log.begun) return;
@@ -111,7 +113,7 @@ export class GroupFanout<Reader extends LiveReader = LiveReader> implements Grou
     this.#flushed = position.offset;
   }
 
-  /** Answers whether the change was new. */
+  /** Appends a change. Returns false, and changes nothing, when the log has it already. */
   append({ position, item, effect }: Commit, frame: Buffer, time: number): boolean {
     const { epoch, offset } = position;
     if (!this.log.begun) this.begin({ epoch, offset: offset - 1 });
@@ -138,11 +140,12 @@ export class GroupFanout<Reader extends LiveReader = LiveReader> implements Grou
     });
   }
 
-  /** Catch-ups that wait for the next append. */
+  /** Number of catch-ups that wait for the next append. */
   get waiting(): number {
     return this.#waiting?.size ?? 0;
   }
 
+  /** Wakes every catch-up that waits for an append. */
   wake(): void {
     const waiting = this.#waiting;
     if (waiting === undefined) return;
@@ -150,7 +153,7 @@ export class GroupFanout<Reader extends LiveReader = LiveReader> implements Grou
     for (const wake of waiting) wake();
   }
 
-  /** The cursor is at the head: from now on it shares the batch. */
+  /** Lets a reader share the batch from now on. Its cursor must be at the head. */
   goLive(subscription: Reader): void {
     subscription.state = 'live';
     if (subscription.watchesGroup) {
@@ -168,16 +171,16 @@ export class GroupFanout<Reader extends LiveReader = LiveReader> implements Grou
     }
   }
 
-  /** Takes a live subscription out of the batch, its cursor stating exactly what it has. Call `catchUp` for it afterwards. */
+  /** Takes a live reader out of the batch, with an exact cursor. The caller must start its catch-up afterwards. */
   leaveLive(subscription: Reader): void {
     if (subscription.state !== 'live') return;
-    // A live item subscription does not move its cursor for changes of other items.
+    // The cursor of a live reader of items does not move at changes of other items.
     if (!subscription.watchesGroup) subscription.cursor = Math.max(subscription.cursor, this.#flushed);
     this.#unlink(subscription);
     subscription.state = 'catching_up';
   }
 
-  /** Writes what was appended since the last flush to everyone who is live. Answers how many subscriptions it looked at. */
+  /** Writes the changes since the last flush to all live readers. Returns the number of readers that it visited. */
   flush(catchUp: StartCatchUp<Reader>): number {
     const from = this.#flushed;
     const head = this.log.head;
@@ -196,8 +199,8 @@ export class GroupFanout<Reader extends LiveReader = LiveReader> implements Grou
   }
 
   /**
-   * The history broke, and goes on at `position` where that is known: nobody's cursor means anything now. Those that lag or join find out
-   * by `history`.
+   * Begins a new history, at `position` when that is known. Every cursor means nothing from now on: live readers start to catch up, and
+   * other pumps compare their history with `history`.
    */
   restart(position: Position | undefined, reason: SyncReason, catchUp: StartCatchUp<Reader>): void {
     this.history++;
@@ -210,14 +213,16 @@ export class GroupFanout<Reader extends LiveReader = LiveReader> implements Grou
     if (position !== undefined) this.#flushed = position.offset;
   }
 
-  /** Commits were missed: the log goes on at `position`, and those who stand before it catch up from the store. */
+  /**
+   * Begins the log anew at `position`, because commits were missed. Cursors stay valid: readers before `position` catch up from the store.
+   */
   skipTo(position: Position, catchUp: StartCatchUp<Reader>): void {
     this.log.restart(position.offset);
     this.#wakeAll(catchUp);
     this.#flushed = position.offset;
   }
 
-  /** Those who stand at the head, each once. */
+  /** Returns all live readers, each once. */
   live(): ReadonlySet<Reader> {
     const live = new Set(this.#live);
     for (const set of this.#itemLive?.values() ?? []) for (const subscription of set) live.add(subscription);
@@ -258,7 +263,7 @@ export class GroupFanout<Reader extends LiveReader = LiveReader> implements Grou
     return segments;
   }
 
-  /** It goes on by itself, as soon as its socket takes something. */
+  /** Takes a reader out of the batch and starts its catch-up. */
   lag(subscription: Reader, catchUp: StartCatchUp<Reader>): void {
     this.leaveLive(subscription);
     catchUp(subscription);
@@ -278,13 +283,13 @@ export class GroupFanout<Reader extends LiveReader = LiveReader> implements Grou
 
 interface Segment {
   readonly frames: Buffer;
-  /** Cursor of whoever has got this segment. */
+  /** The cursor after this segment. */
   readonly cursor: number;
 }
 
 const WHOLE = { maxBytes: SEGMENT_BYTES } as const;
 
-/** False when the subscription can't take the whole batch; its cursor then says how far it got. */
+/** Writes a batch. Returns false when the reader could not take all of it; its cursor then is behind the last segment that it got. */
 function deliver(subscription: LiveReader, from: number, segments: readonly Segment[]): boolean {
   if (subscription.cursor !== from) return false;
   const { subscriber } = subscription;

@@ -1,8 +1,8 @@
 import { FrameBlocks } from '../frames/frame-blocks.js';
 
 /**
- * The tail of one group: its last changes as finished WebSocket frames, in offset order without holes. It is what lets a live
- * subscriber share a batch and a lagging one catch up exactly. What has fallen out of it is not lost: the store has the items.
+ * The last changes of one group as finished WebSocket frames, in offset order and without holes. Live subscribers share a batch of it, and
+ * a lagging one catches up exactly. A change that has left the log is not lost, because the store has the item.
  */
 export class GroupLog {
   #frames = NO_FRAMES;
@@ -10,29 +10,29 @@ export class GroupLog {
   #times = NO_TIMES;
   /** `undefined` while the log is empty. */
   #blocks: FrameBlocks | undefined;
-  /** Entries before this index of the arrays are gone; the arrays are compacted now and then. */
+  /** Index of the oldest entry. Earlier places of the arrays are free until the arrays are compacted. */
   #start = 0;
-  /** Offset of the entry at index 0 of the arrays, minus 1. */
+  /** Offset of the entry at index 0 of the arrays, minus 1. An entry at index i has the offset `#zero + 1 + i`. */
   #zero = 0;
   #begun = false;
   #bytes = 0;
   #head = 0;
-  /** Offsets of the events after `#eventsFrom`, ascending; also of those that fell out of the log. */
+  /** Offsets of all events after `#eventsFrom`, ascending; events that left the log are included. */
   #events = NO_TIMES;
-  /** Every event after this offset is known. */
+  /** Offset after which every event is known. */
   #eventsFrom = 0;
 
-  /** False until the first append or `begin`: no cursor can exist yet. */
+  /** False until the first `append` or `begin`. No cursor can exist before. */
   get begun(): boolean {
     return this.#begun;
   }
 
-  /** Offset of the last change known here. */
+  /** Offset of the newest change. */
   get head(): number {
     return this.#head;
   }
 
-  /** A cursor at or above this offset can be served. */
+  /** Lowest cursor that the log can serve. */
   get base(): number {
     return this.#zero + this.#start;
   }
@@ -41,24 +41,25 @@ export class GroupLog {
     return this.#frames.length - this.#start;
   }
 
-  /** Memory charged to the log: frame bytes and a flat cost for each entry. */
+  /** Bytes that the log is charged for: its frames, and a flat cost of each entry. */
   get bytes(): number {
     return this.#bytes;
   }
 
+  /** Monotonic milliseconds at which the oldest entry was appended; `undefined` while the log is empty. */
   get oldestTime(): number | undefined {
     return this.#times[this.#start];
   }
 
-  /** States where the group stands when nothing was appended yet. */
+  /** Sets the position of the group, unless it is known already. */
   begin(offset: number): void {
     if (this.#begun) return;
     this.#reset(offset);
   }
 
   /**
-   * Adds the change at `offset`. One that is known already is ignored (`false`); a hole empties the log first, so that
-   * a cursor before it is told to take a snapshot and never skips silently. `event`: it is stored nowhere else.
+   * Appends the change at `offset`. Returns false, and changes nothing, when the log has that offset already. At a hole the log is emptied
+   * first: a cursor before the hole must take a snapshot, and never skips a change silently. `event`: the store does not keep the change.
    */
   append(offset: number, item: string | undefined, frame: Buffer, time: number, event = false): boolean {
     if (!this.#begun) this.#reset(offset - 1);
@@ -78,16 +79,16 @@ export class GroupLog {
     return true;
   }
 
-  /** Forgets everything; the history goes on at `offset`. */
+  /** Empties the log; the next change has the offset after `offset`. */
   restart(offset: number): void {
     this.#reset(offset);
   }
 
-  /** Forgets the oldest entry; answers the bytes freed. */
+  /** Removes the oldest change, if there is one. Returns the number of bytes that this frees. */
   dropOldest(): number {
     const frame = this.#frames[this.#start];
     if (frame === undefined) return 0;
-    // Released now: the arrays themselves are compacted later.
+    // The frame is released at once. The arrays are compacted later.
     this.#frames[this.#start] = DROPPED;
     this.#start++;
     const freed = frame.length + ENTRY_BYTES;
@@ -97,13 +98,13 @@ export class GroupLog {
     return freed;
   }
 
-  /** How many events there were with `after < offset <= through`; `undefined` when that is not known any more. */
+  /** Returns the number of events with `after < offset <= through`; `undefined` when that is not known any more. */
   events(after: number, through: number): number | undefined {
     if (!this.#begun || after < this.#eventsFrom || through > this.#head) return undefined;
     return firstAbove(this.#events, through) - firstAbove(this.#events, after);
   }
 
-  /** The next stretch of frames for a cursor, and the cursor after it. `base <= cursor <= head` must hold. */
+  /** Returns the next frames for a cursor, and the cursor after them. `base <= cursor <= head` must hold. */
   stretch(cursor: number, options: StretchOptions): Stretch {
     const chosen: Buffer[] = [];
     let bytes = 0;
@@ -122,7 +123,7 @@ export class GroupLog {
     return { frames: joinFrames(chosen), cursor: at };
   }
 
-  /** Items named by the changes after `from` up to and with the head, each once. */
+  /** Returns the items that changed after `from`, each once. */
   changedItems(from: number): Set<string> {
     const items = new Set<string>();
     for (let index = Math.max(from - this.#zero, this.#start); index < this.#items.length; index++) {
@@ -163,31 +164,31 @@ export class GroupLog {
   }
 }
 
-/** Shared until the first append: an idle group is paid for many thousand times. Never pushed to. */
+/** Shared by all logs without entries, since an engine may have thousands of idle groups. Never changed. */
 const NO_FRAMES: Buffer[] = [];
 const NO_ITEMS: (string | undefined)[] = [];
 const NO_TIMES: number[] = [];
 
-/** So many events at least are counted after they fell out of the log. */
+/** Number of the newest events whose offsets are known also after they left the log. */
 const KNOWN_EVENTS = 8_192;
 
-/** In the place of a frame that is gone. */
+/** Takes the place of a frame that left the log. */
 const DROPPED = Buffer.alloc(0);
 
-/** What an entry costs beside its frame: three array slots, the Buffer object, allocator slack. */
+/** Bytes that an entry costs beside its frame: three array slots, the Buffer object, and slack of the allocator. */
 const ENTRY_BYTES = 160;
 
 export interface StretchOptions {
-  /** At most so many bytes, but at least one frame. */
+  /** Bytes at most, but at least one frame. */
   readonly maxBytes: number;
-  /** Stop after this offset; default: the head. */
+  /** Last offset of the stretch. @default the head */
   readonly through?: number;
-  /** Whose changes are wanted; default: all. */
+  /** Chooses the changes. @default all */
   readonly filter?: { wants(item: string | undefined): boolean };
 }
 
 export interface Stretch {
-  /** `undefined` when nothing in the stretch was wanted. */
+  /** `undefined` when the filter wants no change of the stretch. */
   readonly frames: Buffer | undefined;
   readonly cursor: number;
 }
@@ -197,7 +198,7 @@ function joinFrames(frames: readonly Buffer[]): Buffer | undefined {
   return Buffer.concat(frames);
 }
 
-/** Index of the first number above `limit` in ascending `numbers`. */
+/** Returns the index of the first number above `limit`; `numbers` are ascending. */
 function firstAbove(numbers: readonly number[], limit: number): number {
   let low = 0;
   let high = numbers.length;

@@ -18,10 +18,10 @@ import type { Subscriber } from './subscriber.js';
 import { type JoinRequest, type Membership, Subscription } from './subscription.js';
 import { SyncCache } from './sync-cache.js';
 
-/** How long the log of a group outlives its last subscription: a client that reconnects finds it. */
+/** Milliseconds for which the log of a group outlives its last subscription, for a client that reconnects. */
 const LINGER_MS = 60_000;
 const SWEEP_MS = 1_000;
-/** Bytes of shared answers that are written in one turn of the event loop, to all readers together. */
+/** Bytes of shared answers that are written to all readers together in one turn of the event loop. */
 const SHARED_TURN_BYTES = 1_048_576;
 
 export interface HubOptions {
@@ -30,25 +30,39 @@ export interface HubOptions {
   readonly limits: Pick<StreamConfig, 'logMaxChanges' | 'logMaxAgeMs' | 'logMaxBytes'>;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Files for answers that do not fit into memory. Without it a slow reader of a large group begins again, or is closed. */
+  /** Files for answers that do not fit into memory. Without them a slow reader of a large group begins again, or is closed. */
   readonly spool?: Spool;
 }
 
-/** Figures that tests and operators read; they only grow. */
+/** Figures for tests and operators. They only grow. */
 export interface HubCounters {
-  /** Subscriptions that flushes have looked at: exactly those of the groups that changed (spec ST-21). */
+  /** Subscriptions that flushes have visited: exactly those of the groups that changed (spec ST-21). */
   visited: number;
   /** Flushes of a group. */
   flushes: number;
   /** Changes that entered a log. */
   appended: number;
-  /** Groups forgotten before their time, because too many lingered. */
+  /** Groups that were forgotten before their time, because too many lingered. */
   evicted: number;
 }
 
 /**
- * Local fan-out: which session watches which group, and the end-of-turn flush of those that changed. It costs by the subscribers of
- * the changed groups, never by all connections, and a group that nobody watches costs one look-up.
+ * The fan-out of one engine: it knows which session watches which group, and sends every change to the watchers.
+ *
+ * Data flow: the store reports each durable commit, and `publish` appends its frame to the log of the group. At the end of the turn `flush`
+ * writes the new part of each changed log to all live subscriptions, as one shared buffer. `CatchUp` serves the other subscriptions: they
+ * join, lag, or come back. `setAvailable`, `restart` and `refresh` report outages and breaks of a history to the watchers.
+ *
+ * Invariants:
+ * - A change is encoded once, whatever the number of subscribers.
+ * - A flush costs by the subscribers of the changed groups, never by all connections. A group that nobody watches costs one look-up.
+ * - A session has at most one subscription for each group.
+ * - Before a history breaks, the changes of the present turn are flushed: an event is stored nowhere else.
+ *
+ * Example: `const subscription = hub.open(socket, ref)`, then `hub.join(subscription, request)`. The socket gets a `sync`, then each
+ * change. `hub.leave(membership)` closes the subscription with its last membership.
+ *
+ * If `flush` ran inside `publish`, a batch of 1,024 writes would cost 1,024 writes to each socket instead of one.
  */
 export class Hub {
   readonly #options: HubOptions;
@@ -57,7 +71,7 @@ export class Hub {
   readonly #syncs: SyncCache;
   readonly #changes: SharedChanges;
   readonly #idle = new Map<GroupFanout<Subscription>, number>();
-  /** Groups with entries in their log, those changed longest ago first. */
+  /** Groups with entries in their log. The group whose last change is oldest comes first. */
   readonly #logged = new Set<GroupFanout<Subscription>>();
   readonly #sweep: NodeJS.Timeout;
   readonly counters: HubCounters = { visited: 0, flushes: 0, appended: 0, evicted: 0 };
@@ -65,9 +79,9 @@ export class Hub {
   #dirty: GroupFanout<Subscription>[] = [];
   #scheduled = false;
   #logBytes = 0;
-  /** Monotonic milliseconds since which the store is away as a whole. */
+  /** Monotonic milliseconds since which the whole store is unavailable; `undefined` while it is available. */
   #storeUnavailableSince: number | undefined;
-  /** Groups that are away. */
+  /** Number of groups that are unavailable. */
   #unavailable = 0;
 
   constructor(options: HubOptions) {
@@ -85,32 +99,32 @@ export class Hub {
     this.#sweep.unref();
   }
 
-  /** Groups with a log, watched or lingering. */
+  /** Number of groups with a log, watched or lingering. */
   get groupCount(): number {
     return this.#groups.size;
   }
 
-  /** Bytes charged to all logs. */
+  /** Bytes of all logs together. */
   get logBytes(): number {
     return this.#logBytes;
   }
 
-  /** Cursors that fell out of the log and were answered with a `sync`. */
+  /** Number of cursors that were behind the log and were answered with a `sync`. */
   get resynced(): number {
     return this.#catchUp.resynced;
   }
 
-  /** Cursors behind the log that were answered with each changed item once. */
+  /** Number of cursors that were behind the log and were answered with each changed item once. */
   get compacted(): number {
     return this.#catchUp.compacted;
   }
 
-  /** Whether a change of this group must be encoded at all. */
+  /** Returns whether the group has a log. Otherwise its changes need not be encoded. */
   watches(stream: string, group: string): boolean {
     return this.#groups.get(stream, group) !== undefined;
   }
 
-  /** One durable change, in the order of its group's history; `text` is its frame as JSON. */
+  /** Appends a durable change. Changes of a group must come in the order of its history. `text`: the frame as JSON. */
   publish(commit: Commit, text: string): void {
     const fanout = this.#groups.get(commit.stream, commit.group);
     if (fanout === undefined) return;
@@ -130,7 +144,7 @@ export class Hub {
     setImmediate(() => this.flush());
   }
 
-  /** Hands over what this turn changed; runs by itself at the end of the turn. */
+  /** Sends the changes of this turn to the live subscriptions. The hub itself calls it at the end of the turn. */
   flush(): void {
     this.#scheduled = false;
     const dirty = this.#dirty;
@@ -143,20 +157,20 @@ export class Hub {
   }
 
   /**
-   * The store lost continuity of a group (`epoch`): nobody's position means anything. Or it missed commits (`gap`): the log begins anew,
-   * and positions are still good for the store.
+   * Begins the log of a group anew at `position`. `epoch`: the store lost the continuity of the group, so positions of clients mean nothing
+   * any more. `gap`: the store missed commits, and positions stay valid.
    */
   restart(ref: GroupRef, reason: 'gap' | 'epoch', position: Position): void {
     const fanout = this.#groups.get(ref.stream, ref.group);
     if (fanout === undefined) return;
-    // What was appended in this turn is sent first: events are stored nowhere else.
+    // The changes of this turn are sent first: an event is stored nowhere else.
     if (fanout.dirty) this.flush();
     this.#logBytes -= fanout.log.bytes;
     if (reason === 'gap') fanout.skipTo(position, this.#start);
     else fanout.restart(position, reason, this.#start);
   }
 
-  /** A watched group can't be reached, or can again; `undefined`: the store as a whole. As in `StoreEvents`. */
+  /** Records whether a watched group is available, and notifies its watchers. `undefined`: the whole store. As in `StoreEvents`. */
   setAvailable(ref: GroupRef | undefined, reachable: boolean): void {
     const since = reachable ? undefined : this.#options.clock.monotonic();
     if (ref === undefined) {
@@ -165,7 +179,7 @@ export class Hub {
     }
     const fanout = this.#groups.get(ref.stream, ref.group);
     if (fanout === undefined || (fanout.unavailableSince === undefined) === reachable) return;
-    // What was appended in this turn stands before it.
+    // The frames of this turn must stand before the notice.
     this.flush();
     fanout.unavailableSince = since;
     this.#unavailable += reachable ? -1 : 1;
@@ -175,29 +189,32 @@ export class Hub {
     }
   }
 
-  /** Whether the store, or a group of it, can't be reached. */
+  /** Whether the store or a group of it is unavailable. */
   get isAnythingUnavailable(): boolean {
     return this.#storeUnavailableSince !== undefined || this.#unavailable > 0;
   }
 
-  /** Milliseconds for which the store has been away as a whole; 0: it is there. */
+  /** Milliseconds for which the whole store has been unavailable; 0 while it is available. */
   get storeUnavailableMs(): number {
     return this.#storeUnavailableSince === undefined ? 0 : this.#options.clock.monotonic() - this.#storeUnavailableSince;
   }
 
-  /** Monotonic milliseconds since which nothing of it can be read; `undefined`: it can be reached. Of one that never was: since the store is away. */
+  /**
+   * Returns the monotonic milliseconds since which the group is unavailable; `undefined` while it is available. When the store has never
+   * watched the group, it returns the time since which the store is unavailable.
+   */
   unavailableSince({ fanout }: Subscription): number | undefined {
     return fanout.unavailableSince ?? (fanout.isWatched ? undefined : this.#storeUnavailableSince);
   }
 
-  /** The groups of a stream are read elsewhere from now on: everybody gets a `sync` of what is there. */
+  /** Sends a `sync` to all watchers of a stream, because another backend serves its groups from now on. */
   refresh(stream: string): void {
-    // What was appended in this turn is sent first: no `sync` stands for an event.
+    // The changes of this turn are sent first: no `sync` contains an event.
     this.flush();
     for (const fanout of this.#groups.valuesOf(stream)) this.#refresh(fanout);
   }
 
-  /** The same for one group: what its worker has may not be what was published. */
+  /** Sends a `sync` to all watchers of one group, because its worker may have other values than those that were published. */
   refreshGroup({ stream, group }: GroupRef): void {
     const fanout = this.#groups.get(stream, group);
     if (fanout === undefined) return;
@@ -210,7 +227,7 @@ export class Hub {
     fanout.restart(fanout.position, 'backend', this.#start);
   }
 
-  /** The cursor of this subscriber into a group, without memberships yet. A session opens one for each group. */
+  /** Opens a subscription of a subscriber to a group, without memberships. A session must not open two for one group. */
   open(subscriber: Subscriber, ref: GroupRef): Subscription {
     let fanout = this.#groups.get(ref.stream, ref.group);
     if (fanout === undefined) {
@@ -222,7 +239,9 @@ export class Hub {
     return new Subscription(subscriber, fanout);
   }
 
-  /** Adds the whole group or one item to what it watches; a `sync` of that follows, or what changed since its position, then live changes. */
+  /**
+   * Joins the whole group or one item. The subscriber gets a `sync`, or the changes since the position of the request. Live changes follow.
+   */
   join(subscription: Subscription, request: JoinRequest): Membership {
     subscription.fanout.leaveLive(subscription);
     const membership = subscription.request(request);
@@ -230,7 +249,7 @@ export class Hub {
     return membership;
   }
 
-  /** Answers whether the subscription is closed with its last membership. */
+  /** Ends a membership. Returns true when it was the last one: then the subscription is closed. */
   leave(membership: Membership): boolean {
     const { subscription } = membership;
     subscription.fanout.leaveLive(subscription);
@@ -240,6 +259,7 @@ export class Hub {
     return subscription.state === 'closed';
   }
 
+  /** Closes a subscription. The log of its group lingers for `LINGER_MS` when nobody else watches the group. */
   close(subscription: Subscription): void {
     if (subscription.state === 'closed') return;
     const { fanout } = subscription;
@@ -251,7 +271,7 @@ export class Hub {
     if (this.#idle.size > LIMITS.lingeringGroups) this.#evictOldest();
   }
 
-  /** Stops the sweep; subscriptions are closed by their sessions. */
+  /** Stops the sweep and closes the spool. The sessions close their subscriptions. */
   stop(): void {
     clearInterval(this.#sweep);
     this.#options.spool?.close();
@@ -259,7 +279,7 @@ export class Hub {
 
   readonly #start = (subscription: Subscription): void => this.#catchUp.start(subscription);
 
-  /** Over the bound of all logs: the groups that changed longest ago pay first. */
+  /** Shortens logs until all of them are within their bound, first those whose last change is oldest. */
   #shrink(): void {
     for (const fanout of this.#logged) {
       while (fanout.log.length > 0 && this.#logBytes > this.#options.limits.logMaxBytes) this.#logBytes -= fanout.log.dropOldest();
@@ -290,7 +310,7 @@ export class Hub {
     }
   }
 
-  /** Forgets the group that nobody has watched for longest. */
+  /** Forgets the group that has had no watcher for the longest time. */
   #evictOldest(): void {
     const [oldest] = this.#idle.keys();
     if (oldest === undefined) return;

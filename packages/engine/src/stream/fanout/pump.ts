@@ -10,8 +10,8 @@ export function delay(milliseconds: number): Promise<void> {
 }
 
 /**
- * Waits before the recovery with this number, from 0. A cursor that no answer of the store can serve would otherwise keep the event loop
- * busy: the second recovery waits one turn, and later ones wait twice as long each, up to `LAST_RECOVERY_MS`.
+ * Waits before the recovery with this number, from 0. The first waits for nothing, the second for one turn of the event loop. Later ones
+ * wait twice as long each, up to `LAST_RECOVERY_MS`. Otherwise a cursor that the store can never serve would keep the event loop busy.
  */
 export async function beforeRecovery(number: number): Promise<void> {
   if (number === 1) await new Promise((resolve) => setImmediate(resolve));
@@ -30,8 +30,8 @@ export function closed(subscription: Subscription): boolean {
 }
 
 /**
- * Returns whether the log can't serve the cursor. A subscription without a cursor has nothing to lose. While it holds back, it needs nothing
- * of the log: every target that awaits a `sync` gets it first, and after that what changed since.
+ * Returns whether the log can't serve the cursor. A subscription without a cursor has nothing to lose. While a subscription holds back, it
+ * reads nothing of the log: every target that awaits a `sync` gets that first, and the changes since then follow.
  */
 export function lost({ cursor, history, fanout, holdsBack }: Subscription): boolean {
   return cursor >= 0 && (history !== fanout.history || (cursor < fanout.log.base && !holdsBack));

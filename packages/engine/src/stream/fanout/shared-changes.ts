@@ -9,13 +9,13 @@ import type { Spool } from '../frames/spool.js';
 import type { SpooledFrames } from '../frames/spooled-frames.js';
 import { type GroupFanout, SEGMENT_BYTES } from './group-fanout.js';
 
-/** The changed items of a group since one cursor, each once, true at exactly one position. It must be closed. */
+/** The changed items of a group since one cursor, each once. They are true at exactly one position. The reader must close it. */
 export interface GroupChanges {
   readonly kind: 'changes';
   readonly position: Position;
-  /** Frames in offset order, in pieces of about `SEGMENT_BYTES`. */
+  /** Returns frames in offset order, in pieces of about `SEGMENT_BYTES`. */
   pieces(filter: EntryFilter): Iterable<Buffer> | AsyncIterable<Buffer>;
-  /** The store keeps something for this reader until it is closed: it must not wait for a reader for long. */
+  /** Whether a file or a view of the store is kept until `close`. Then the caller must not wait for its reader for long. */
   readonly pinned: boolean;
   close(): void;
 }
@@ -26,9 +26,9 @@ interface SharedChangesDeps {
   readonly store: StreamStore;
   readonly frames: FrameEncoder;
   readonly clock: Clock;
-  /** Bytes of everything that is built for several readers. */
+  /** Bytes in memory of all answers that several readers share. */
   readonly budget: ByteBudget;
-  /** Takes what is too large to be kept in memory; absent: each reader reads it from the store. */
+  /** Takes the answers that do not fit into memory. Without it each reader reads them from the store. */
   readonly spool: Spool | undefined;
 }
 
@@ -38,11 +38,11 @@ interface WaitingCursor {
   readonly reject: (error: unknown) => void;
 }
 
-/** After this many milliseconds the engine tries again whether an answer has become small enough to be shared. */
+/** Milliseconds after which the engine tries again whether an answer is small enough to be shared. */
 const LARGE_MS = 60_000;
 
 /**
- * Reads what changed in a group, once for all cursors. A read starts at the oldest cursor that waits, and later cursors take the end of it.
+ * Reads the changes of a group once for all cursors. A read starts at the oldest cursor that waits, and later cursors take the end of it.
  * A cursor that arrives while a read runs waits for the next read, so an answer is never older than its question. The answer is kept for
  * a moment and serves until something changes. An answer that is too large to be kept is read by each reader for itself.
  */
@@ -51,7 +51,7 @@ export class SharedChanges {
   /** Cursors that wait for the next read of a group; present while a read of the group runs. */
   readonly #lines = new Map<GroupFanout, WaitingCursor[]>();
   readonly #kept = new Map<GroupFanout, BuiltChanges>();
-  /** Cursors at or below `from` have too much to be shared; believed until a monotonic time. */
+  /** Offsets up to which cursors get too much to share it. `until`: monotonic milliseconds until which that is assumed. */
   readonly #large = new WeakMap<GroupFanout, { readonly from: number; readonly until: number }>();
 
   constructor(sources: SharedChangesDeps) {
@@ -72,13 +72,13 @@ export class SharedChanges {
     });
   }
 
-  /** Keeps nothing of a group any longer; its present readers go on. */
+  /** Keeps no answer of a group any longer. Its present readers go on. */
   forget(fanout: GroupFanout): void {
     this.#kept.get(fanout)?.drop();
     this.#kept.delete(fanout);
   }
 
-  /** Drops what nobody reads or what is out of date; the hub calls it each second. */
+  /** Drops answers that nobody reads or that are out of date. The hub calls it each second. */
   tidy(): void {
     for (const [fanout, built] of this.#kept) if (!built.isRead || !built.isCurrent(fanout)) this.forget(fanout);
   }
@@ -92,7 +92,7 @@ export class SharedChanges {
     }
   }
 
-  /** Settles every one of `asked`, whatever happens. */
+  /** Settles each of `asked`, also when a read fails. */
   async #serve(fanout: GroupFanout, asked: readonly WaitingCursor[]): Promise<void> {
     const byEpoch = new Map<string, WaitingCursor[]>();
     for (const waiting of asked) {
@@ -105,7 +105,7 @@ export class SharedChanges {
       try {
         await this.#serveEpoch(fanout, same);
       } catch (error) {
-        // A promise that is settled already stays as it is.
+        // Some may be settled already; then `reject` changes nothing.
         for (const { reject } of same) reject(error);
       }
     }
@@ -121,7 +121,7 @@ export class SharedChanges {
         built.begun();
         return;
       }
-      // Newer cursors may be above the floor, or have less to get.
+      // Newer cursors may be above the floor, or get less.
       let served =
         built.kind === 'stale' && built.reason !== 'floor' ? rest.length : rest.findIndex((other) => other.since.offset > since.offset);
       if (served === -1) served = rest.length;
@@ -175,7 +175,7 @@ export class SharedChanges {
     return built;
   }
 
-  /** For one reader: the engine writes all of it to a file, or the reader reads the store itself for a short time. */
+  /** Reads for one cursor: the engine writes all changes to a file, or the reader reads the store itself for a short time. */
   async #streamed(fanout: GroupFanout, since: Position): Promise<ChangesRead> {
     const { store, spool } = this.#deps;
     const spools = spool !== undefined && !spool.isFull;
@@ -242,12 +242,15 @@ interface BuiltChangesData {
   readonly blocks: readonly CompactedBlock[];
 }
 
-/** Finished frames for all cursors between two offsets. Their bytes are given back when they are kept no longer and nobody reads them. */
+/**
+ * Finished frames for all cursors between two offsets. Their bytes are given back when the cache keeps them no longer and nobody reads
+ * them.
+ */
 class BuiltChanges {
   readonly kind = 'changes';
   readonly #made: BuiltChangesData;
   readonly #giveBack: () => void;
-  /** The builder counts as a reader until all who waited have theirs. */
+  /** Number of readers. The builder counts as one until every waiting cursor has its answer. */
   #readers = 1;
   #kept = true;
   #given = false;
@@ -288,7 +291,7 @@ class BuiltChanges {
     };
   }
 
-  /** All who waited for it have been served. */
+  /** Ends the part of the builder: every waiting cursor has its answer. */
   begun(): void {
     this.#readers--;
     this.#settle();
@@ -313,7 +316,7 @@ function* piecesOf(blocks: readonly CompactedBlock[], since: number, filter: Ent
   }
 }
 
-/** Index of the first block that ends after `since`. */
+/** Returns the index of the first block that ends after `since`. */
 function firstAfter(blocks: readonly CompactedBlock[], since: number): number {
   let low = 0;
   let high = blocks.length;

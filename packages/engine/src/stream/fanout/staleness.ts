@@ -2,21 +2,21 @@ import type { FrameEncoder } from '../frames/frame-encoder.js';
 import type { Membership, Subscription } from './subscription.js';
 
 /**
- * Tells who knows positions that the group can't be reached, and that it can again and all that was missed is written (rule RV-17): each
- * subscription when it stands at the head, behind everything that was sent. Only while the socket is `ready`.
+ * Sends `stale` to a position-aware client when its group is unavailable, and `caught_up` when the group is available again (rule RV-17).
+ * The subscription must be at the head of the log, so that the frame stands behind everything that was sent. The socket must be `ready`.
  */
 export function notifyAvailability(subscription: Subscription, frames: FrameEncoder): void {
   const { subscriber, fanout } = subscription;
   if (!subscriber.positions) return;
-  const away = fanout.unavailableSince !== undefined;
+  const isUnavailable = fanout.unavailableSince !== undefined;
   for (const member of subscription.members) {
-    if (member.outdated === away) continue;
-    if (away) writeStale(subscription, member, frames);
+    if (member.outdated === isUnavailable) continue;
+    if (isUnavailable) writeStale(subscription, member, frames);
     else writeCaughtUp(subscription, member, frames);
   }
 }
 
-/** The same for a subscription that is behind and can't be served, as the store can't be read. */
+/** Sends `stale` to a subscription that is behind and can't be served, because the store can't be read. */
 export function notifyUnavailable(subscription: Subscription, frames: FrameEncoder): void {
   const { subscriber, fanout, members } = subscription;
   if (!subscriber.positions || !subscriber.ready || fanout.unavailableSince === undefined) return;

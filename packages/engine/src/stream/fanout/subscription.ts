@@ -127,8 +127,8 @@ export class Subscription {
   }
 
   /**
-   * Gives up the cursor and queues a `sync` for every target that is watched, with the reason for position-aware clients. Older answers stay
-   * first, so that a reader which falls behind again and again still gets each of them.
+   * Gives up the cursor and queues a `sync` for every target that is watched, with the reason for position-aware clients. Older answers
+   * stay first, so that a reader which falls behind again and again still gets each of them.
    */
   resync(reason?: SyncReason): void {
     const gapAfter = this.cursor >= 0 && this.history === this.fanout.history ? this.cursor : undefined;
@@ -154,7 +154,7 @@ export class Subscription {
   }
 
   /**
-   * The first answer was begun and can't be ended. A `sync` replaces it, and until then nothing is sent for its target. Only for
+   * The first answer was begun and can't be ended. A `sync` replaces it, and until then nothing is sent for its target. For
    * position-aware clients. Changes nothing when `answer` is not the first any more.
    */
   breakOff(answer: OwedAnswer, gapAfter: number | undefined): void {
@@ -200,8 +200,8 @@ export class Subscription {
   }
 
   /**
-   * Queues an item again behind the group. Until the group has its `sync`, frames of the item would count as news of the group, so they
-   * are not sent; a client without positions drops nothing by offset and would miss them.
+   * Queues an item again behind the group. Frames of the item would count as news of the group, so none are sent before the group has
+   * its `sync`. A client without positions would miss them: it gets the item once more behind the group.
    */
   #awaitGroup(item: string): void {
     if (!this.#isStale(undefined) || this.#isStale(item) || this.#itemMembers?.has(item) !== true) return;

@@ -11,14 +11,14 @@ import type { SpooledFrames } from '../frames/spooled-frames.js';
 import { renderGroupSync, type SyncShape } from '../frames/sync-frames.js';
 import type { GroupFanout } from './group-fanout.js';
 
-/** The frames of a group `sync`, true at exactly one position, for one reader. It must be closed. */
+/** The frames of a group `sync` for one reader. The state is true at exactly one position. The reader must close it. */
 export interface GroupSync {
   readonly position: Position;
   /** Whether a client can begin again in the middle: the `sync` comes in parts. */
   readonly parts: boolean;
-  /** Throws ReadEndedError when the reader was too slow for what is kept for it. */
+  /** Returns WebSocket frames, as `renderGroupSync` does. Throws ReadEndedError when the reader is too slow for the file or the view. */
   pieces(): Iterable<Buffer> | AsyncIterable<Buffer>;
-  /** The engine keeps a file or a view of the store until it is closed: it must not wait for a reader for long. */
+  /** Whether a file or a view of the store is kept until `close`. Then the caller must not wait for its reader for long. */
   readonly pinned: boolean;
   close(): void;
 }
@@ -27,33 +27,33 @@ interface SyncCacheDeps {
   readonly store: StreamStore;
   readonly frames: FrameEncoder;
   readonly clock: Clock;
-  /** Bytes in memory of everything that is built for several readers. */
+  /** Bytes in memory of all answers that several readers share. */
   readonly budget: ByteBudget;
-  /** Takes what does not fit into memory; absent: each reader reads it from the store. */
+  /** Takes the answers that do not fit into memory. Without it each reader reads them from the store. */
   readonly spool: Spool | undefined;
 }
 
-/** A group that was too large for memory is not tried there again for this time. */
+/** Milliseconds after which the engine tries again whether a large group fits into memory. */
 const LARGE_MS = 60_000;
 
 /**
- * Makes group syncs, each once for everyone who needs the same at the same time: who asks while one is built shares the next one. The engine
- * reads the store at its own speed and closes the view at once: frames are kept in memory, or in a file when they are many. One that
- * nothing has happened after is kept a moment for those who join later.
+ * Builds each group `sync` once for all readers that need the same one at the same time. A reader that asks during a build shares the next
+ * build, so an answer is never older than its question. The engine reads the store at its own speed, then closes the view. It keeps the
+ * frames in memory, or in a file when they are many. Later joins share them until something changes.
  */
 export class SyncCache {
   readonly #deps: SyncCacheDeps;
   readonly #rounds = new CoalescedReads<Built | undefined>();
-  /** Syncs that are kept for the next reader, by group and shape. */
+  /** Builds that are kept for the next reader, by group and shape. */
   readonly #kept = new Map<GroupFanout, Map<string, Built>>();
-  /** Groups whose `sync` is too large for memory, and until when that is believed, in monotonic milliseconds. */
+  /** Groups whose `sync` is too large for memory, each with the monotonic time in milliseconds until which that is assumed. */
   readonly #large = new WeakMap<GroupFanout, number>();
 
   constructor(sources: SyncCacheDeps) {
     this.#deps = sources;
   }
 
-  /** Not older than `atLeast`, the position of a reader that may be ahead of the log. */
+  /** Returns a `sync` that is not older than `atLeast`, the offset of the reader: it may be ahead of the log. */
   async groupSync(fanout: GroupFanout, shape: SyncShape, atLeast: number): Promise<GroupSync> {
     const key = `${shape.parts ? 'parts' : 'message'} ${shape.reason ?? ''}`;
     const kept = this.#kept.get(fanout)?.get(key);
@@ -65,13 +65,13 @@ export class SyncCache {
     return this.#streamed(fanout, shape);
   }
 
-  /** Keeps nothing of a group any longer; who reads one goes on. */
+  /** Keeps no build of a group any longer. Its present readers go on. */
   forget(fanout: GroupFanout): void {
     for (const built of this.#kept.get(fanout)?.values() ?? []) built.drop();
     this.#kept.delete(fanout);
   }
 
-  /** Drops what nobody reads or what is out of date; the hub calls it each second. */
+  /** Drops builds that nobody reads or that are out of date. The hub calls it each second. */
   tidy(): void {
     for (const [fanout, shapes] of this.#kept) {
       for (const [key, built] of shapes) {
@@ -97,7 +97,7 @@ export class SyncCache {
     return (this.#large.get(fanout) ?? 0) > this.#deps.clock.monotonic();
   }
 
-  /** `undefined`: there is room for it nowhere. */
+  /** Returns `undefined` when neither memory nor the spool has room. */
   async #build(fanout: GroupFanout, shape: SyncShape, key: string): Promise<Built | undefined> {
     const { history } = fanout;
     const snapshot = await this.#deps.store.snapshot(fanout);
@@ -111,7 +111,7 @@ export class SyncCache {
       snapshot.close();
     }
     const built = new Built({ position: snapshot.position, history, held });
-    // Everyone who waits for this build takes it in this turn.
+    // All readers that wait for this build take it in this turn.
     const taken = built.lend(shape.parts);
     setImmediate(() => taken.close());
     if (fanout.history !== history || snapshot.external === true) {
@@ -122,7 +122,7 @@ export class SyncCache {
     return built;
   }
 
-  /** In memory while there is room, then all of it in a file. Throws ReadEndedError when neither has room. */
+  /** Collects the frames in memory while there is room, and then all of them in a file. Throws ReadEndedError when neither has room. */
   async #hold(fanout: GroupFanout, source: AsyncIterable<Buffer>): Promise<Held> {
     const { budget, spool, clock } = this.#deps;
     let pieces: Buffer[] = [];
@@ -164,7 +164,7 @@ export class SyncCache {
     return { pinned: true, pieces: () => spooledPieces(frames), giveBack: () => frames.close() };
   }
 
-  /** Read from the store at the speed of one reader, for a short time. */
+  /** Reads the store at the speed of one reader, for a short time. */
   async #streamed(fanout: GroupFanout, shape: SyncShape): Promise<GroupSync> {
     const snapshot = await this.#deps.store.snapshot(fanout, 'reader');
     const read = new BriefRead(() => snapshot.close());
@@ -182,17 +182,17 @@ async function* spooledPieces(frames: SpooledFrames): AsyncIterable<Buffer> {
   for (let index = 0; index < frames.length; index++) yield await frames.read(index);
 }
 
-/** Finished frames, in memory or in a file. */
+/** Finished frames in memory or in a file. */
 interface Held {
   readonly pinned: boolean;
   pieces(): Iterable<Buffer> | AsyncIterable<Buffer>;
   giveBack(): void;
 }
 
-/** Finished frames that many readers share. They are given back when they are kept no longer and nobody reads them. */
+/** Finished frames that many readers share. They are given back when the cache keeps them no longer and nobody reads them. */
 class Built {
   readonly position: Position;
-  /** The group's history that the position is of. */
+  /** History of the group that the position belongs to. */
   readonly #history: number;
   readonly #held: Held;
   #readers = 0;
@@ -209,7 +209,7 @@ class Built {
     return this.#readers > 0;
   }
 
-  /** Nothing has happened to the group since it was built. */
+  /** Returns whether nothing has happened to the group since the build. */
   isCurrent(fanout: GroupFanout): boolean {
     return this.#history === fanout.history && this.position.offset >= fanout.log.head;
   }

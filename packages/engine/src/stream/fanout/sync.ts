@@ -10,21 +10,21 @@ import type { Subscriber } from './subscriber.js';
 import type { OwedAnswer, Subscription } from './subscription.js';
 import type { GroupSync, SyncCache } from './sync-cache.js';
 
-/** What came of writing an answer: all of it, a part that counts for nothing, or nothing of it. */
+/** The result of writing an answer: all of it, only its beginning, or nothing. A beginning counts for nothing at the client. */
 export type WriteOutcome = 'whole' | 'begun' | 'nothing';
 
-/** A `sync` ready to be written: the state of a group or an item, true at exactly one position. */
+/** A `sync` that is ready to be written: the state of a group or an item, true at exactly one position. */
 export interface Sync {
   readonly position: Position;
   /**
-   * Behind `named`, the frames that say whom it is for; only who knows positions gets those. Not `whole`: the session closed, or the socket
-   * was not free for so long that a newer state should be read.
+   * Writes the `sync`. `named`: the `syncing` frames, which precede it for a position-aware client. The result is not `whole` when the
+   * session closed, or when the socket was busy for so long that a newer state should be read.
    */
   writeTo(subscriber: Subscriber, named: Buffer): Promise<WriteOutcome>;
   close(): void;
 }
 
-/** The frames of large items that are on their way to clients. */
+/** Frames of large items that sockets have not taken yet. */
 const ITEM_FRAMES = new SharedFrames();
 
 interface SyncDeps {
@@ -38,7 +38,7 @@ export async function readSync(sources: SyncDeps, subscription: Subscription, an
   const { fanout, subscriber } = subscription;
   const reason = subscriber.positions ? answer.cause?.reason : undefined;
   if (answer.item !== undefined) return readItemSync(sources, fanout, answer.item, reason);
-  // Another join of the socket may say meanwhile that it knows positions: what was begun as one message stays one.
+  // Read once: another join of the socket may make the client position-aware meanwhile, and a message that was begun stays one message.
   const parts = subscriber.positions;
   const sync = await sources.syncs.groupSync(fanout, { parts, reason }, subscription.cursor);
   const { turns } = sources;
@@ -59,7 +59,10 @@ async function readItemSync({ store, frames }: SyncDeps, fanout: GroupFanout, it
   };
 }
 
-/** Looks and writes in one step: another pump of the same socket may run whenever this one awaits. */
+/**
+ * Writes whole frames when the socket takes them. Returns false when it closed before. Check and write are one step, because another pump
+ * of the same socket may run at each `await`.
+ */
 export async function writeWhole(subscriber: Subscriber, frames: Frames): Promise<boolean> {
   while (subscriber.open) {
     if (subscriber.ready) {
@@ -71,7 +74,7 @@ export async function writeWhole(subscriber: Subscriber, frames: Frames): Promis
   return false;
 }
 
-/** Whole frames that are written in one step; a function makes them then. */
+/** Whole frames that are written in one step. A function returns them at the moment of writing. */
 type Frames = Buffer | readonly Buffer[] | (() => Buffer | readonly Buffer[]);
 
 function writeAll(subscriber: Subscriber, frames: Frames): void {
@@ -99,7 +102,7 @@ async function writePieces(subscriber: Subscriber, named: Buffer, sync: GroupSyn
       if (next.done === true) return 'whole';
       const frame = next.value;
       await turns.take(frame.length);
-      // Another join may have said meanwhile that the client knows positions: then the client learns whom the message is for.
+      // A function: another join may make the client position-aware until the frame is written.
       const written = () => (begun || !subscriber.positions ? frame : [named, frame]);
       if (holds) {
         subscriber.write(frame);
@@ -132,7 +135,7 @@ function iterate<T>(source: Iterable<T> | AsyncIterable<T>): AsyncIterator<T> | 
   return Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
 }
 
-/** False when the session closed, or the socket did not become free in time. */
+/** Locks the socket. Returns false when the session closed, or the socket was not free in time. */
 async function hold(subscriber: Subscriber, pinned: boolean): Promise<boolean> {
   while (subscriber.open) {
     if (subscriber.tryLock()) return true;
@@ -143,8 +146,8 @@ async function hold(subscriber: Subscriber, pinned: boolean): Promise<boolean> {
 }
 
 /**
- * Waits for room for the next fragment; false when the session closed. A reader that takes nothing for `LIMITS.snapshotStallMs` is
- * closed if the store keeps a view for it: the message can't be ended early.
+ * Waits for room for the next fragment. Returns false when the session closed. Closes a reader of a pinned answer that takes nothing for
+ * `LIMITS.snapshotStallMs`, because a message that was begun can't be ended early.
  */
 async function hasRoom(subscriber: Subscriber, pinned: boolean): Promise<boolean> {
   while (subscriber.open && !subscriber.hasRoom) {
@@ -157,7 +160,7 @@ async function hasRoom(subscriber: Subscriber, pinned: boolean): Promise<boolean
   return subscriber.open;
 }
 
-/** `writeWhole` that gives up: false also when nothing changed for `LIMITS.snapshotStallMs`. */
+/** Writes as `writeWhole`, but returns false also when the socket took nothing for `LIMITS.snapshotStallMs`. */
 export async function writeSoon(subscriber: Subscriber, frames: Frames): Promise<boolean> {
   while (subscriber.open && !subscriber.ready) if (!(await changesSoon(subscriber))) return false;
   if (!subscriber.open) return false;
@@ -165,19 +168,19 @@ export async function writeSoon(subscriber: Subscriber, frames: Frames): Promise
   return true;
 }
 
-/** Waits until the socket takes more; false when it closed. */
+/** Waits until the socket takes more. Returns false when it closed. */
 async function readyAgain(subscriber: Subscriber): Promise<boolean> {
   while (subscriber.open && !subscriber.ready) await subscriber.whenChanged();
   return subscriber.open;
 }
 
-/** Waits until the socket takes more; false when it closed, or nothing changed for `LIMITS.snapshotStallMs`. */
+/** Waits until the socket takes more. Returns false when it closed, or took nothing for `LIMITS.snapshotStallMs`. */
 async function readySoon(subscriber: Subscriber): Promise<boolean> {
   while (subscriber.open && !subscriber.ready) if (!(await changesSoon(subscriber))) return false;
   return subscriber.open;
 }
 
-/** False when nothing changed for `LIMITS.snapshotStallMs`: no time to keep a snapshot open. */
+/** Waits for a change of the socket. Returns false after `LIMITS.snapshotStallMs` without one. */
 export async function changesSoon(subscriber: Subscriber): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const stalled = new Promise<boolean>((resolve) => {
