@@ -29,7 +29,7 @@ export interface StreamModuleOptions {
   readonly fabric: Fabric;
   readonly store: StreamStore;
   readonly outage?: OutageTimes | undefined;
-  /** Sessions of all listeners by the identity of their user. */
+  /** Sessions of all listeners by the identity of their user. @default a directory of its own */
   readonly directory?: SessionDirectory;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -37,7 +37,10 @@ export interface StreamModuleOptions {
   readonly descriptors?: DescriptorReserve;
 }
 
-/** Streams: functions and triggers in the fabric, a store behind them, a hub and a gateway in front. One delivery path: `onCommit`. */
+/**
+ * The streams of an engine: functions and triggers in the fabric, a store behind them, a hub and a gateway before them. Every change is
+ * delivered through `onCommit` of the store, whoever made it.
+ */
 export class StreamModule {
   readonly hub: Hub;
   readonly spool: Spool;
@@ -57,11 +60,11 @@ export class StreamModule {
     this.#changes = new ChangeTriggers(fabric, logger, (stream, wanted) =>
       wanted ? options.store.follow?.(stream) : options.store.unfollow?.(stream),
     );
-    // Beside the data where the store has a directory: that disk is sized for it, and a temporary one may be memory.
+    // Beside the data when the store has a directory: that disk has space for it, and the temporary directory may be in memory.
     const spoolDirectory = config.adapter.kind === 'lmdb' ? config.adapter.path : tmpdir();
     this.spool = new Spool({ directory: spoolDirectory, clock, logger, counters: options.counters });
     this.hub = new Hub({ store, frames: this.#frames, limits: config, clock, logger, spool: this.spool });
-    // Those who watch since before hold what was there: as after a restart of the engine what the store has, which is nothing.
+    // Existing watchers hold data from the old backend, so they get a fresh `sync`.
     backends.onMove((stream) => this.hub.refresh(stream));
     store.uncertainGroups.onUncertain((ref) => this.hub.refreshGroup(ref));
     const policy = { failClosed: config.joinFailClosed, authenticated: config.authFunction !== undefined, timeoutMs: config.joinTimeoutMs };
@@ -69,8 +72,8 @@ export class StreamModule {
     const triggers = new JoinLeaveTriggers(fabric, policy, logger);
     registerStreamFunctions({ fabric, store, idempotencyRetentionMs: config.idempotencyRetentionMs, logger });
     fabric.provideTriggerType('stream', 'Fires after a change of a stream.', this.#changes, streamTriggerConfig);
-    fabric.provideTriggerType('stream:join', 'Asked before a client may watch.', triggers.joins, streamTriggerConfig);
-    fabric.provideTriggerType('stream:leave', 'Told when a client stops watching.', triggers.leaves, streamTriggerConfig);
+    fabric.provideTriggerType('stream:join', 'Decides whether a client may watch.', triggers.joins, streamTriggerConfig);
+    fabric.provideTriggerType('stream:leave', 'Fires after a client stopped watching.', triggers.leaves, streamTriggerConfig);
     this.gateway = new StreamGateway({
       config,
       auth: new AuthGate(fabric, config, clock, logger),
@@ -95,6 +98,7 @@ export class StreamModule {
     registerSessionFunctions({ fabric, sessions: () => this.gateway.sessions, logger });
   }
 
+  /** Opens the store. Its commits and outages reach the hub from then on. */
   async start(): Promise<void> {
     const { store, config, fabric, logger } = this.#options;
     await store.start({
@@ -111,7 +115,7 @@ export class StreamModule {
     }
   }
 
-  /** Closes the clients first, then the store, when nothing can write any more. */
+  /** Ends the leases and the hub, and then closes the store. No write may follow. The gateway must be stopped before. */
   async stop(): Promise<void> {
     this.#outage.end();
     this.hub.stop();

@@ -2,7 +2,7 @@ import { LIMITS, RivuletError } from '@rivulet/protocol';
 import { ReadEndedError } from './read-ended.js';
 
 /**
- * A read of the store at the speed of one reader. The store keeps a view for it, so the read ends after `LIMITS.readViewMs`: a reader that
+ * A read of the store at the speed of one reader. The store keeps a view for the read, so it ends after `LIMITS.readViewMs`. A reader that
  * has not taken everything by then gets ReadEndedError.
  */
 export class BriefRead {
@@ -19,6 +19,7 @@ export class BriefRead {
     this.#timer.unref();
   }
 
+  /** Yields what `source` yields. Throws ReadEndedError when the time is over, or when the store has ended its view. */
   async *pieces<T>(source: AsyncIterable<T>): AsyncIterable<T> {
     try {
       for await (const piece of source) {
@@ -28,12 +29,13 @@ export class BriefRead {
       }
     } catch (error) {
       this.#requireOpen();
-      // The store ended its view.
+      // The store has ended its view.
       if (error instanceof RivuletError && error.code === 'OVERLOADED') throw new ReadEndedError(error.message, { cause: error });
       throw error;
     }
   }
 
+  /** Closes the view, if it is still open. */
   close(): void {
     clearTimeout(this.#timer);
     const wasOpen = this.#state === 'open';

@@ -10,13 +10,13 @@ export interface EntryFilter {
 }
 
 /**
- * Finished frames of some changed items, in offset order, for every cursor at or after `from`. An item that was created after `from` and
- * changed later is a `create` for a cursor before its creation and an `update` for a later one: the block holds both frames.
+ * Finished frames of some changed items, in offset order, for every cursor at or after `from`. Some items were created after `from` and
+ * changed later. Such an item is a `create` for a cursor before its creation, and an `update` for a later cursor; the block holds both.
  */
 export class CompactedBlock {
   readonly #bytes: Buffer;
   readonly #entries: readonly Entry[];
-  /** Every cursor below this offset gets the block as it is. */
+  /** Offset below which every cursor gets the block as it is. */
   readonly #sharedBelow: number;
 
   constructor(entries: readonly Entry[]) {
@@ -37,7 +37,7 @@ export class CompactedBlock {
     return this.#entries.at(-1)?.changed ?? 0;
   }
 
-  /** The frames for a cursor at `since`; `undefined` when there is none for it. The buffer may be shared. */
+  /** Returns the frames for a cursor at `since`, or `undefined` when there are none. The buffer may be shared. */
   framesFor(since: number, filter: EntryFilter): Buffer | undefined {
     const first = this.#entries.findIndex(({ changed }) => changed > since);
     if (first === -1) return undefined;
@@ -57,12 +57,13 @@ export class CompactedBlock {
   }
 }
 
+/** A changed item with its finished frames. */
 export interface Entry {
   readonly item: string;
   readonly changed: number;
   readonly created: number;
   readonly frame: Buffer;
-  /** Instead of `frame` for a cursor at or after `created`; absent when `frame` is for all. */
+  /** Replaces `frame` for a cursor at or after `created`; `undefined` when `frame` is for every cursor. */
   readonly update: Buffer | undefined;
 }
 
@@ -75,9 +76,10 @@ export function encodeEntry(frames: FrameEncoder, ref: GroupRef, entry: ChangeEn
   return { item, changed, created, frame, update };
 }
 
-/** Bytes that an entry is charged for, beside its frames: objects and array slots. */
+/** Bytes that an entry costs beside its frames: objects and array slots. */
 const ENTRY_BYTES = 240;
 
+/** Returns the bytes that an entry is charged for. */
 export function bytesOf({ frame, update }: Entry): number {
   return ENTRY_BYTES + frame.length + (update?.length ?? 0);
 }

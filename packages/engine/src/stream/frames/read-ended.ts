@@ -1,4 +1,4 @@
-/** The engine ended a read before its reader had taken all of it: the reader was too slow, or there was no room to keep the rest for it. */
+/** The engine ended a read before its reader had taken all of it. The reader was too slow, or the spool had no room for the rest. */
 export class ReadEndedError extends Error {
   constructor(why: string, options?: ErrorOptions) {
     super(`the read was ended: ${why}`, options);

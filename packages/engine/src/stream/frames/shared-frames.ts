@@ -1,16 +1,16 @@
-/** Bytes below which a frame of one's own costs less than looking for an equal one. */
+/** Bytes below which a copy of a frame costs less than the search for an equal one. */
 const LEAST_BYTES = 65_536;
-/** Frames that are known at a time. The oldest is forgotten. */
+/** Number of frames that are known at a time. A new one replaces the oldest. */
 const MOST_KNOWN = 256;
 
 /**
- * Lets readers that stall share equal large frames, so that each of them does not own a copy. It keeps no frame: when the last
- * reader has taken one, it is free.
+ * Lets readers that stall share equal large frames. Otherwise each of them would own a copy. The references are weak: a frame is free when
+ * the last reader has taken it.
  */
 export class SharedFrames {
   readonly #known = new Map<string, WeakRef<Buffer>>();
 
-  /** Returns an equal frame that another reader holds under this key, or this one. */
+  /** Returns an equal frame that another reader still holds under this key; otherwise returns `frame`. */
   share(key: string, frame: Buffer): Buffer {
     if (frame.length < LEAST_BYTES) return frame;
     const held = this.#known.get(key)?.deref();

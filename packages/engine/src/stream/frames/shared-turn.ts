@@ -1,6 +1,6 @@
 /**
- * Bounds the bytes that all readers of shared frames write in one turn of the event loop. Without it, thousands of readers that get the same
- * answer at the same time would write to all their sockets before anything else runs.
+ * Bounds the bytes that all readers of shared frames write in one turn of the event loop. Otherwise thousands of readers that get the same
+ * answer would fill all their sockets before anything else runs.
  */
 export class SharedTurn {
   readonly #most: number;
@@ -8,19 +8,19 @@ export class SharedTurn {
   #begun = false;
   readonly #waiting: (() => void)[] = [];
 
-  /** `most`: bytes for one turn. A single piece may be larger. */
+  /** `most`: bytes of one turn. A single piece may be larger. */
   constructor(most: number) {
     this.#most = most;
   }
 
-  /** Counts bytes that were written. Returns whether the caller must wait for `next` before it writes more. */
+  /** Counts written bytes. Returns true when the caller must await `next` before it writes more. */
   spend(bytes: number): boolean {
     this.#spent += bytes;
     this.#begin();
     return this.#spent >= this.#most;
   }
 
-  /** Resolves when the caller may write `bytes` in this turn. */
+  /** Resolves when the caller may write `bytes`, and counts them. */
   async take(bytes: number): Promise<void> {
     while (this.#spent >= this.#most) await this.next();
     this.spend(bytes);
@@ -32,7 +32,7 @@ export class SharedTurn {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /** Starts the count of the next turn, also when nobody waits for it. */
+  /** Makes the count start anew in the next turn, also when nobody waits for it. */
   #begin(): void {
     if (this.#begun) return;
     this.#begun = true;

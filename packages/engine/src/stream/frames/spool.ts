@@ -10,7 +10,7 @@ import { ReadEndedError } from './read-ended.js';
 import { SpooledFrames } from './spooled-frames.js';
 
 export interface SpoolOptions {
-  /** Where the files are; they have no name there. */
+  /** Directory of the files. They have no name in it. */
   readonly directory: string;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -19,23 +19,23 @@ export interface SpoolOptions {
   readonly most?: number;
 }
 
-/** A file takes at most this share of the free space of the disk, so that the store keeps the rest. */
+/** Share of the free disk space that one write may take. The rest stays for the store. */
 const FREE_SHARE = 0.25;
 /** Milliseconds between two log lines about a full spool. */
 const WARN_MS = 60_000;
-/** Linux opens a file without a name with this flag, which Node does not name. */
+/** Flag of Linux that opens a file without a name. Node has no constant for it. */
 const O_TMPFILE = 0o20_000_000 | constants.O_DIRECTORY;
 
 /**
- * Files that hold frames for readers that are slower than the engine. A reader must not keep a read view of the store: so the engine writes
- * what does not fit into memory to a file at its own speed, closes the view, and all readers of the same answer read from the file. The
- * files have no name, so nothing of them is left after a crash.
+ * Files that hold frames for slow readers, because no reader may keep a view of the store. The engine writes an answer that does not fit
+ * into memory to a file, at its own speed, and closes the view. All readers of the answer read the file. A file has no name, so nothing
+ * of it is left after a crash.
  */
 export class Spool {
   readonly #options: SpoolOptions;
   readonly #most: number;
   readonly #files = new Set<SpooledFrames>();
-  /** Files that are being opened. */
+  /** Number of files that are being opened. */
   #opening = 0;
   #bytes = 0;
   #refused = 0;
@@ -52,17 +52,17 @@ export class Spool {
     return this.#bytes;
   }
 
-  /** How often an answer found no room; it only grows. */
+  /** Number of answers that were refused. It only grows. */
   get refused(): number {
     return this.#refused;
   }
 
-  /** An answer found no room within the last second. */
+  /** Whether an answer was refused within the last second. */
   get isFull(): boolean {
     return this.#options.clock.monotonic() - this.#refusedAt < 1_000;
   }
 
-  /** Opens a file. Throws ReadEndedError when there is no room for another one, or when the disk refuses it. */
+  /** Opens a file. Throws ReadEndedError when too many files are open, or when the disk fails. */
   async open(): Promise<SpooledFrames> {
     if (this.#files.size + this.#opening >= LIMITS.spoolFiles) throw this.#refuse(`${LIMITS.spoolFiles} files are open`);
     this.#opening++;
@@ -85,7 +85,7 @@ export class Spool {
     }
   }
 
-  /** Closes all files, because the engine stops. Their readers get ReadEndedError. */
+  /** Closes all files, because the engine stops. Readers get ReadEndedError. */
   close(): void {
     for (const frames of this.#files) frames.close();
   }
@@ -124,7 +124,7 @@ async function openUnnamed(directory: string): Promise<FileHandle> {
     try {
       return await open(directory, O_TMPFILE | constants.O_RDWR, 0o600);
     } catch (error) {
-      // Not every file system can do it. Any other error shows again below.
+      // Some file systems do not support the flag. Any other error occurs again below.
       if (!isUnsupported(error)) throw error;
     }
   }

@@ -2,30 +2,31 @@ import type { FileHandle } from 'node:fs/promises';
 import { LIMITS } from '@rivulet/protocol';
 import { ReadEndedError } from './read-ended.js';
 
+/** The part of the spool that counts the bytes of one file. */
 export interface SpoolAccount {
-  /** Throws ReadEndedError when so much more has no room. */
+  /** Reserves bytes of the spool. Throws ReadEndedError when it has no room for them. */
   reserve(bytes: number): Promise<void>;
   /** Counts and logs a failure of the disk, and returns the error to throw. */
   failed(error: unknown): ReadEndedError;
-  /** `bytes` that were reserved are free again. */
+  /** Frees reserved bytes. */
   release(bytes: number): void;
-  /** The file is closed. */
+  /** Records that the file is closed. */
   closed(): void;
 }
 
 /** Bytes that are written to the file in one step. */
 const WRITE_BYTES = 1_048_576;
-/** The slowest reader that a file is kept for, in bytes a second. */
+/** Speed of the slowest reader that a file is kept for, in bytes a second. */
 const LEAST_RATE = 16_384;
 
 /**
- * Frames in a file without a name: written once from first to last, then read by many, each at its own speed. It ends when it is closed,
- * or when a reader of `LEAST_RATE` would have had time to read it: a reader that drips keeps nothing.
+ * Frames in a file without a name. The engine writes them once, from first to last; then many readers read them, each at its own speed. The
+ * file is closed by `close`, or when a reader of `LEAST_RATE` would have read all of it. So a slower reader keeps no space of the disk.
  */
 export class SpooledFrames {
   readonly #file: FileHandle;
   readonly #account: SpoolAccount;
-  /** Where each frame ends in the file. */
+  /** Place in the file where each frame ends. */
   readonly #ends: number[] = [];
   #pending: Buffer[] = [];
   #pendingBytes = 0;
@@ -33,7 +34,7 @@ export class SpooledFrames {
   #written = 0;
   #deadline: NodeJS.Timeout | undefined;
   #ended = false;
-  /** Frames that some reader holds now: others share them. */
+  /** Frames that some reader holds now. Other readers share them. */
   readonly #shared = new Map<number, WeakRef<Buffer>>();
   readonly #reading = new Map<number, Promise<Buffer>>();
 
@@ -42,11 +43,12 @@ export class SpooledFrames {
     this.#account = account;
   }
 
+  /** Number of frames. */
   get length(): number {
     return this.#ends.length;
   }
 
-  /** Adds a frame; resolves when the disk can take more. After an error only `close` may follow. */
+  /** Adds a frame. Resolves when the disk can take more. After an error only `close` may be called. */
   async add(frame: Buffer): Promise<void> {
     this.#ends.push((this.#ends.at(-1) ?? 0) + frame.length);
     this.#pending.push(frame);
@@ -54,7 +56,7 @@ export class SpooledFrames {
     if (this.#pendingBytes >= WRITE_BYTES) await this.#flush();
   }
 
-  /** Ends the writing: from now on the frames can be read. */
+  /** Ends the writing. From then on the frames can be read. */
   async seal(): Promise<void> {
     await this.#flush();
     this.#requireOpen();
@@ -63,7 +65,7 @@ export class SpooledFrames {
     this.#deadline.unref();
   }
 
-  /** Throws ReadEndedError when the file is closed or can't be read. */
+  /** Returns a frame. Throws ReadEndedError when the file is closed or can't be read. */
   async read(index: number): Promise<Buffer> {
     this.#requireOpen();
     const held = this.#shared.get(index)?.deref();
@@ -76,7 +78,7 @@ export class SpooledFrames {
     return reading;
   }
 
-  /** Gives the file back to the disk. Readers get ReadEndedError at their next frame. */
+  /** Closes the file, which frees its space. Readers get ReadEndedError at their next frame. */
   close(): void {
     if (this.#ended) return;
     this.#ended = true;
@@ -87,7 +89,7 @@ export class SpooledFrames {
       this.#account.release(this.#reserved);
       this.#account.closed();
     };
-    // It waits for reads and writes that are under way.
+    // Node closes the file after the reads and writes that are under way.
     this.#file.close().then(closed, closed);
   }
 

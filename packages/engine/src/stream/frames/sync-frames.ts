@@ -21,8 +21,8 @@ const PIECE_UNITS = 32_768;
 const PART_BYTES = 131_072;
 
 /**
- * Yields the WebSocket frames of a group `sync`, from first to last. A frame without the FIN bit is a fragment: the next frame continues the
- * same message. A small `sync` is the same single frame in both shapes.
+ * Yields the WebSocket frames of a group `sync`, from first to last. A frame without the FIN bit is a fragment: the next frame continues
+ * the same message. A small `sync` is the same single frame in both shapes.
  */
 export async function* renderGroupSync(frames: FrameEncoder, ref: GroupRef, snapshot: Snapshot, shape: SyncShape): AsyncIterable<Buffer> {
   const writer = new SyncWriter(frames, ref, snapshot, shape);

@@ -6,13 +6,13 @@ import type { Commit } from '../../store/store.js';
 import { matches, readFilter, type TriggerFilter } from './trigger-filter.js';
 
 /**
- * The `stream` trigger type: functions that run after a change. The writer never waits for them. Ordered for each (binding, stream,
- * group, item), at most once, bounded (spec ST §2.7).
+ * The `stream` trigger type: functions that run after a change (spec ST §2.7). A write never waits for them. Changes of one item reach one
+ * binding in order and at most once. The number of waiting changes is bounded.
  */
 export class ChangeTriggers implements TriggerProvider {
   readonly #bindings: OrderedTrigger<TriggerFilter>;
 
-  /** `onWanted` is told when the first binding wants a stream, or any (`undefined`), and when none does any more. */
+  /** `onWanted` runs when the first binding wants a stream, and when the last one ends. `undefined`: the binding wants every stream. */
   constructor(fabric: Fabric, logger: Logger, onWanted: (stream: string | undefined, wanted: boolean) => void) {
     this.#bindings = new OrderedTrigger(fabric, logger, { read: readFilter, indexOf: (filter) => filter.stream, onWanted });
   }
@@ -25,12 +25,12 @@ export class ChangeTriggers implements TriggerProvider {
     this.#bindings.unregister(binding);
   }
 
-  /** Whether any binding may want a change of this stream. */
+  /** Returns whether a binding may want changes of this stream. */
   wants(stream: string): boolean {
     return this.#bindings.wants(stream);
   }
 
-  /** Fires the bindings that match; `text` is the change as subscribers see it. */
+  /** Fires the bindings that match. `text` is the frame of the change, as subscribers get it. */
   publish(commit: Commit, text: string): void {
     const { stream, group, item } = commit;
     const wanted = (filter: TriggerFilter) => matches(filter, stream, group, item);

@@ -3,7 +3,7 @@ import { boundsOf, type NamesQuery, namesTooLarge, writeNames } from '../../stor
 import type { NamesPage } from '../../store/store.js';
 import type { WorkerBackedStore } from '../worker-store/worker-backed-store.js';
 
-/** Where a list of all streams goes on. */
+/** The last group of a page. The next page of all streams begins behind it. */
 export interface GroupPlace {
   readonly stream: string;
   readonly group: string;
@@ -13,14 +13,14 @@ export interface AllQuery extends Omit<NamesQuery, 'after'> {
   readonly after: GroupPlace | undefined;
 }
 
-/** Streams that are read at once. */
+/** Number of streams whose names are read at once. */
 const STREAMS_AT_ONCE = 1_000;
-/** Around the rows. */
+/** Bytes of the result around its rows. */
 const ENVELOPE_BYTES = 128;
 
 /**
- * The streams that have groups, with their groups, as the answer of `stream::list_all`. `limit` counts groups; a stream that does
- * not fit as a whole goes on in the next page.
+ * Returns the streams that have groups, with their groups, as the result of `stream::list_all`. `limit` counts groups. A stream that does
+ * not fit continues in the next page.
  */
 export async function listAll(store: WorkerBackedStore, query: AllQuery): Promise<JsonText> {
   const { after, limit, maxBytes } = query;
@@ -47,7 +47,7 @@ export async function listAll(store: WorkerBackedStore, query: AllQuery): Promis
     try {
       row = await writeNames(await list(rest), rest);
     } catch (error) {
-      // Its first name does not fit any more.
+      // Even the first name of this stream does not fit.
       if (limit !== undefined && groups > 0 && error instanceof RivuletError && error.code === 'RESULT_TOO_LARGE') return ended(true);
       throw error;
     }
@@ -63,7 +63,7 @@ export async function listAll(store: WorkerBackedStore, query: AllQuery): Promis
 
 type List = (query: NamesQuery) => Promise<NamesPage>;
 
-/** The streams from that of `after` on, each with a way to its groups. Workers that serve some of them are asked at once. */
+/** Yields the streams from that of `after` on, each with a function that lists its groups. All workers of a page are called at once. */
 async function* streamsFrom(
   store: WorkerBackedStore,
   { after, limit }: AllQuery,

@@ -15,16 +15,16 @@ import type { WorkerBackedStore } from '../worker-store/worker-backed-store.js';
 import { type GroupPlace, listAll } from './list-all.js';
 import { MOST_LISTED, readGroup, readId, readNamesQuery } from './stream-input.js';
 
-/** The stream::* functions that read. Each sees what was written before it was called. */
+/** The `stream::*` functions that read. Each sees every write that was called before it. */
 export class StreamReads {
   readonly #store: WorkerBackedStore;
   readonly #pending: PendingWrites;
-  /** Callers that want the same list at the same time share it. */
+  /** Lists that are read now. Calls of the same list share it. */
   readonly #names = new CoalescedReads<NamesList>();
   readonly #all = new CoalescedReads<JsonText>();
   readonly #lists = new ListSlots();
   readonly #turns = TurnBudget.of(systemClock);
-  /** Apart, since these wait for the workers that serve streams. */
+  /** Slots of their own, because lists of all streams wait for workers. */
   readonly #allLists = new ListSlots();
 
   constructor(store: WorkerBackedStore, pending: PendingWrites) {
@@ -38,7 +38,7 @@ export class StreamReads {
     const item = readId(input, 'item_id');
     if (readFlag(input, 'with_versions')) return this.#getVersion(ref, item);
     if (!this.#pending.has(ref)) return (await this.#store.get(ref, item)).value?.data;
-    // Writes that were asked for before it are on their way: it stands in line with them, and writes nothing.
+    // Earlier writes of the group are under way. This read waits in line with them, and writes nothing.
     return this.#store.getInLine(ref, item);
   }
 
@@ -57,8 +57,8 @@ export class StreamReads {
     await this.#pending.settled(ref);
     const { rows, position, next } = await this.#listing('list', ref.stream, () => listGroup(this.#store.listed(ref.stream), ref, options));
     if (!withPosition && !readFlag(input, 'with_next')) return rows;
-    const told = withPosition ? `,"position":${textOf(position)}` : '';
-    return `{"items":${rows}${told}${nextText(options.limit === undefined ? undefined : next)}}`;
+    const shownPosition = withPosition ? `,"position":${textOf(position)}` : '';
+    return `{"items":${rows}${shownPosition}${nextText(options.limit === undefined ? undefined : next)}}`;
   }
 
   async listGroups(call: Call): Promise<JsonText> {
@@ -79,12 +79,12 @@ export class StreamReads {
     const query = { limit: readCount(input, 'limit', MOST_LISTED), after: readPlace(input), maxBytes: resultBytes(call) };
     await this.#pending.allSettled();
     const text = await this.#all.run('', JSON.stringify(query), () => this.#allLists.run(() => listAll(this.#store, query)));
-    // Those who share it do not get it in the same turn.
+    // Calls that share the list get it in different turns.
     await this.#turns.pay(text.length);
     return text;
   }
 
-  /** A list that a worker returns takes no slot: the worker may make lists of its own meanwhile. */
+  /** Runs a list in a slot. A list that a worker returns takes none: the worker itself may call lists meanwhile. */
   #listing<T>(operation: 'list' | 'list_groups', stream: string, list: () => Promise<T>): Promise<T> {
     return this.#store.keeps(operation, stream) ? this.#lists.run(list) : list();
   }
@@ -110,7 +110,7 @@ function textOf(position: Position): JsonText {
   return JSON.stringify(formatPosition(position));
 }
 
-/** A place in `stream::list_all`. */
+/** Reads `after` of `stream::list_all`. */
 function readPlace(input: JsonObject): GroupPlace | undefined {
   const after = field(input, 'after') ?? undefined;
   if (after === undefined) return undefined;

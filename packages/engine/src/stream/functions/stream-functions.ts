@@ -16,7 +16,7 @@ interface StreamFunctionsDeps {
   readonly logger: Logger;
 }
 
-/** Registers the nine stream::* functions (spec ST §2.1). */
+/** Registers the nine `stream::*` functions (spec ST §2.1). */
 export function registerStreamFunctions(deps: StreamFunctionsDeps): void {
   const pending = new PendingWrites();
   const reads = new StreamReads(deps.store, pending);

@@ -6,9 +6,10 @@ import type { NamesQuery } from '../../store/callers/list-names.js';
 import { requireId } from '../../store/shared/ids.js';
 import type { GroupRef } from '../../store/store.js';
 
-/** Entries of a page. */
+/** Entries of one page at most. */
 export const MOST_LISTED = 100_000;
 
+/** Reads an id. Throws deserialization_error or INVALID_ID. */
 export function readId(input: JsonObject, key: 'stream_name' | 'group_id' | 'item_id'): string {
   const id = stringField(input, key);
   if (id === undefined) throw mismatch(`${key} must be a string`);
@@ -16,11 +17,12 @@ export function readId(input: JsonObject, key: 'stream_name' | 'group_id' | 'ite
   return id;
 }
 
+/** Reads the group of a call. Throws deserialization_error or INVALID_ID. */
 export function readGroup(input: JsonObject): GroupRef {
   return { stream: readId(input, 'stream_name'), group: readId(input, 'group_id') };
 }
 
-/** Which part of a list of groups a caller wants. */
+/** Reads which part of a list of groups the caller wants. */
 export function readNamesQuery(call: Call, input: JsonObject): NamesQuery {
   const after = readText(input, 'after');
   if (after !== undefined) requireId(after, 'after');

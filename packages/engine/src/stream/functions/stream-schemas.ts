@@ -9,7 +9,7 @@ const MOST_LISTED = 100_000;
 const group = { stream_name: text(), group_id: text() };
 const item = { ...group, item_id: text() };
 const terms = { if_version: optionalText(), if_absent: flag(), ttl_ms: count(LIMITS.ttlMostMs, LIMITS.ttlLeastMs) };
-/** A delete takes fewer terms; `false` and `null` mean none. */
+/** The terms of a delete, which has fewer of them. `false` and `null` mean that a term is absent. */
 const deleteTerms = {
   if_version: optionalText(),
   if_absent: z.literal(false, { error: 'is not for a delete' }).nullish(),
@@ -19,7 +19,7 @@ const idempotencyKey = text().min(1, { error: 'must not be empty' }).nullish();
 const more = { with_versions: flag(), idempotency_key: idempotencyKey };
 const write = { item_id: text(), idempotency_key: z.null({ error: 'is for the whole batch; give it beside writes' }).optional() };
 
-/** What a write returns in place of its result when its condition does not hold. */
+/** The result of a write whose condition does not hold. */
 const conflict = z.object({ conflict: z.object({ index: z.int().optional(), value: json(), version: z.string().nullable() }) });
 const marks = { version: z.string().nullish(), replayed: z.boolean().optional() };
 const written = z.object({ old_value: json(), new_value: json(), errors: updateErrors, ...marks });
@@ -30,7 +30,7 @@ const rows = z.union([z.array(json()), z.array(one)]);
 
 const place = z.object({ stream: text(), group: text() }, { error: 'must be an object with the texts stream and group' });
 
-/** What the stream functions take and return (spec ST §2.1). */
+/** Schemas of the input and the result of the stream functions (spec ST §2.1). */
 export const STREAM_SCHEMAS = {
   'stream::set': { input: z.object({ ...item, data: requiredJson(), ...terms, ...more }), output: z.union([written, conflict]) },
   'stream::get': { input: z.object({ ...item, with_versions: flag() }), output: json() },
@@ -98,7 +98,7 @@ export const STREAM_SCHEMAS = {
   },
 } as const satisfies Readonly<Record<string, BuiltinSchemas>>;
 
-/** What `engine::stream-sessions::list` takes and returns. */
+/** Schemas of the input and the result of `engine::stream-sessions::list`. */
 export const SESSION_SCHEMAS: BuiltinSchemas = {
   input: z.object({ limit: count(10_000) }),
   output: z.object({ count: z.int(), lagging: z.int(), sessions: z.array(z.looseObject({ address: z.string() })) }),

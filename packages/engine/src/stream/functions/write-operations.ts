@@ -10,22 +10,23 @@ import type { WriteTerms } from './write-options.js';
 export type OperationKind = 'set' | 'update' | 'delete';
 type ItemChange = Extract<WriteChange, { kind: OperationKind }>;
 
-/** One change of an item as a function or a batch asks for it, and how its result is told. */
+/** One change of an item, by a function or in a batch, and the text of its result. */
 export interface Operation {
   readonly change: ItemChange;
-  /** UTF-16 code units that it keeps of its call until it is answered. */
+  /** UTF-16 code units of the call that are kept until the result is returned. */
   readonly chars: number;
-  /** An object as JSON text. */
+  /** Returns an object as JSON text. */
   result(result: ChangeResult): JsonText;
 }
 
+/** Reads `type` of a write in a batch. Throws deserialization_error. */
 export function readKind(input: JsonObject): OperationKind {
   const type = field(input, 'type');
   if (type === 'set' || type === 'update' || type === 'delete') return type;
   throw mismatch('type must be set, update or delete');
 }
 
-/** Throws deserialization_error, INVALID_ID or VALUE_TOO_LARGE. */
+/** Reads one change. Throws deserialization_error, INVALID_ID or VALUE_TOO_LARGE. */
 export function readOperation(kind: OperationKind, call: Call, input: JsonObject, terms: WriteTerms | undefined): Operation {
   const item = readId(input, 'item_id');
   switch (kind) {
@@ -47,7 +48,7 @@ export function readOperation(kind: OperationKind, call: Call, input: JsonObject
   }
 }
 
-/** The result of an operation, with the version that the item has now if that was asked for. */
+/** Returns the result of an operation. With `versions` it has the version of the item after the write. */
 export function resultText(operation: Operation, result: ChangeResult, versions: boolean): JsonText {
   const text = operation.result(result);
   if (!versions) return text;
@@ -55,13 +56,13 @@ export function resultText(operation: Operation, result: ChangeResult, versions:
   return withMember(text, 'version', version === undefined ? 'null' : JSON.stringify(formatPosition(version)));
 }
 
-/** `more`: members before the value, each followed by a comma. */
+/** Returns the result of a write whose condition does not hold. `more`: members before the value, each followed by a comma. */
 export function conflictText({ value, version }: Extract<WriteResult, { kind: 'conflict' }>, more = ''): JsonText {
-  const told = version === undefined ? 'null' : JSON.stringify(formatPosition(version));
-  return `{"conflict":{${more}"value":${value ?? 'null'},"version":${told}}}`;
+  const versionText = version === undefined ? 'null' : JSON.stringify(formatPosition(version));
+  return `{"conflict":{${more}"value":${value ?? 'null'},"version":${versionText}}}`;
 }
 
-/** An answer that was given before. */
+/** Returns the result of an earlier call with the same idempotency key. */
 export function replayedText(answer: JsonText): JsonText {
   return answer === 'null' ? '{"replayed":true}' : withMember(answer, 'replayed', 'true');
 }
@@ -70,7 +71,7 @@ function withMember(object: JsonText, key: string, value: JsonText): JsonText {
   return `${object.slice(0, -1)},"${key}":${value}}`;
 }
 
-/** What reading the write `index` of a batch threw, with its place. */
+/** Returns an error of the write `index` of a batch, with the index in its message. */
 export function placed(error: unknown, index: number): unknown {
   return error instanceof RivuletError ? new RivuletError(error.code, `writes[${index}]: ${error.message}`, { cause: error }) : error;
 }

@@ -3,20 +3,20 @@ import { mismatch, readCount, readFlag, readText } from '../../core/builtins/inp
 import { requireId } from '../../store/shared/ids.js';
 import type { Condition, Expiry } from '../../store/store.js';
 
-/** What a write says beside what it writes. */
+/** Condition and lifetime of a write. */
 export interface WriteTerms {
   readonly condition: Condition | undefined;
   readonly expiry: Expiry | undefined;
 }
 
-/** Which terms a function takes; another one is refused, so that nobody relies on what isn't done. */
+/** The terms that each function takes. Others are refused: a caller must not rely on a term that has no effect. */
 const TAKEN = {
   set: { if_absent: true, ttl_ms: true },
   update: { if_absent: true, ttl_ms: true },
   delete: { if_absent: false, ttl_ms: false },
 } as const;
 
-/** Reads `if_version`, `if_absent` and `ttl_ms`; `undefined` when there is none of them. Throws deserialization_error. */
+/** Reads `if_version`, `if_absent` and `ttl_ms`. Returns `undefined` without any of them. Throws deserialization_error. */
 export function readTerms(input: JsonObject, of: keyof typeof TAKEN): WriteTerms | undefined {
   const version = readText(input, 'if_version');
   const absent = readFlag(input, 'if_absent');
@@ -29,7 +29,7 @@ export function readTerms(input: JsonObject, of: keyof typeof TAKEN): WriteTerms
   return { condition, expiry: ttlMs === undefined ? undefined : { kind: 'ttl', ms: ttlMs } };
 }
 
-/** Reads `idempotency_key`; `undefined` when there is none. Throws deserialization_error or INVALID_ID. */
+/** Reads `idempotency_key`. Returns `undefined` without one. Throws deserialization_error or INVALID_ID. */
 export function readKey(input: JsonObject): string | undefined {
   const key = readText(input, 'idempotency_key');
   if (key === '') throw mismatch('idempotency_key must not be empty');
@@ -37,7 +37,7 @@ export function readKey(input: JsonObject): string | undefined {
   return key;
 }
 
-/** The list of a batch, each an object. Throws deserialization_error. */
+/** Reads the list of writes of a batch. Throws deserialization_error. */
 export function readWrites(input: JsonObject): readonly JsonObject[] {
   const writes = field(input, 'writes');
   if (!Array.isArray(writes) || writes.length < 1 || writes.length > LIMITS.batchWrites)

@@ -21,29 +21,29 @@ import {
 } from './write-operations.js';
 import { readKey, readTerms, readWrites, type WriteTerms } from './write-options.js';
 
-/** What a single write asks for beyond itself. */
+/** Options of a single write. */
 interface Extras {
   readonly terms: WriteTerms | undefined;
   readonly key: string | undefined;
   readonly versions: boolean;
 }
 
-/** A result that is not a replay of an earlier one. */
+/** The result of a write that is not the replay of an earlier one. */
 type OwnResult = Exclude<WriteResult, { kind: 'replayed' }>;
 
-/** A write of the store with the answer that its caller gets. */
+/** A write of the store, and the result that its caller gets. */
 interface AnsweredWrite extends GroupRef {
   readonly changes: readonly WriteChange[];
-  /** What they keep of the call until it is answered, in UTF-16 code units. */
+  /** UTF-16 code units of the call that are kept until the result is returned. */
   readonly chars: number;
   readonly batch: boolean;
   readonly key: string | undefined;
-  /** Function and items, of which a key is. */
+  /** Function and items of the write. An idempotency key belongs to them. */
   readonly names: readonly (string | undefined)[];
   readonly answer: (result: OwnResult) => JsonText;
 }
 
-/** The stream::* functions that write. A write that asks for nothing beyond itself takes the short way through `apply`. */
+/** The `stream::*` functions that write. A write without options goes through `apply`, which costs less than `write`. */
 export class StreamWrites {
   readonly #store: WorkerBackedStore;
   readonly #pending: PendingWrites;
@@ -97,7 +97,7 @@ export class StreamWrites {
     if (typeof type !== 'string') throw mismatch('type must be a string');
     const id = field(input, 'id') ?? field(input, 'item_id') ?? undefined;
     if (id !== undefined && typeof id !== 'string') throw mismatch('id must be a string');
-    // The empty id is that of a whole group everywhere on the wire.
+    // On the wire, an empty id means the whole group.
     const item = id === '' ? undefined : id;
     if (item !== undefined) requireId(item, 'id');
     const ref = readGroup(input);
@@ -158,13 +158,13 @@ export class StreamWrites {
     return result.kind === 'replayed' ? replayedText(result.answer) : answer(result);
   }
 
-  /** `chars`: what the write keeps of its call until it is answered. */
+  /** `chars`: UTF-16 code units of the call that are kept until the result is returned. */
   #apply(call: Call, change: Change, chars: number): Promise<ApplyResult> {
     return this.#pending.begin(change, chars, () => this.#store.apply(change, call.caller?.workerId));
   }
 }
 
-/** `undefined` when the write asks for nothing beyond itself. */
+/** Reads the options of a write. Returns `undefined` without any of them. */
 function readExtras(input: JsonObject, of: OperationKind): Extras | undefined {
   const terms = readTerms(input, of);
   const key = readKey(input);
@@ -178,7 +178,7 @@ function resultAt(result: Extract<OwnResult, { kind: 'written' }>, index: number
   return found;
 }
 
-/** Of a fixed length, however many items there are. */
+/** Returns a fingerprint of function and items. Its length is the same for every number of items. */
 function fingerprintOf(names: readonly (string | undefined)[]): string {
   return createHash('sha256').update(JSON.stringify(names)).digest('base64url');
 }

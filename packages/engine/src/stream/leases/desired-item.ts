@@ -14,14 +14,11 @@ export interface LeaseData {
  * Several engines may share a store, and the newest join of all of them leases the item. So a write that is not the newest join itself has
  * a guard: it does nothing while another lease exists.
  *
- * | Event                                           | `data`    | `guard` of the next write               |
- * |-------------------------------------------------|-----------|-----------------------------------------|
- * | a join takes a lease, or a client replaces data | the new   | none: the newest join wins              |
- * | the last lease of this engine ends              | none      | `elsewhere`: another engine may lease it |
- * | the store released leases, nothing is due       | as before | `anywhere`: any lease counts            |
- * | the store released leases, a write is due       | as before | as before                               |
- * | a write failed, nothing newer is desired        | as before | as before; none becomes `elsewhere`     |
- * | a write failed, something newer is desired      | the newer | that of the newer                       |
+ * - A join takes a lease, or its client replaces the data: the new data, without a guard. The newest join wins.
+ * - The last lease of this engine ends: no data. Guard `elsewhere`, since another engine may lease the item.
+ * - The store released the leases of this engine: the same data. Guard `anywhere`, unless a write is due, which keeps its guard.
+ * - A write failed and nothing newer is desired: the same data and guard. A write without a guard gets `elsewhere`.
+ * - A write failed and something newer is desired: the newer data and guard.
  *
  * A repeated write has a guard, because the client may have joined at another engine since the first try.
  */

@@ -11,9 +11,9 @@ import { credentialDigest } from '../../transport/upgrade/credential-digest.js';
 import { decodeQuery, headersForAuth } from '../../transport/upgrade/upgrade-input.js';
 import type { UpgradeRequest } from '../../transport/upgrade/upgrade-request.js';
 
-/** What the gate decided about an upgrade. `refused`: the answer was no; `undecided`: nobody could answer, try again later. */
+/** The decision about an upgrade. A refusal has status 503 when nobody could decide; then the client should try again later. */
 export type AuthDecision =
-  /** `expiresAtMs`: Unix milliseconds at which it ends; `undefined`: never. */
+  /** `expiresAtMs`: Unix milliseconds at which the access ends; `undefined`: never. */
   | {
       readonly kind: 'allowed';
       readonly context: unknown;
@@ -23,10 +23,10 @@ export type AuthDecision =
     }
   | { readonly kind: 'refused'; readonly status: RefusalStatus; readonly close: CloseName; readonly reason: string };
 
-/** Nobody was asked, or what was said doesn't matter. */
+/** The decision without an auth function, and when the configuration fails open. */
 const OPEN: AuthDecision = { kind: 'allowed', context: null, expiresAtMs: undefined };
 
-/** Asks the configured auth function once per upgrade. Whatever is not an explicit allow lets nobody in (spec ST §2.3). */
+/** Calls the configured auth function once for each upgrade. Only an explicit allow lets a client in (spec ST §2.3). */
 export class AuthGate {
   readonly #fabric: Fabric;
   readonly #config: StreamConfig;
@@ -42,6 +42,7 @@ export class AuthGate {
     this.#clock = clock;
   }
 
+  /** Decides about an upgrade. Credentials that were refused lately are refused without a call. */
   async decide(request: UpgradeRequest): Promise<AuthDecision> {
     if (!this.#originAllowed(request)) return this.#refuse('origin', 403, request);
     const functionId = this.#config.authFunction;
@@ -83,7 +84,7 @@ export class AuthGate {
     return { kind: 'allowed', context, ...named, ...expiry };
   }
 
-  /** Refuses a request that the function did not decide, unless the configuration fails open. */
+  /** Refuses a request that the function did not decide. Allows it when the configuration fails open. */
   #failed(reason: string, request: UpgradeRequest): AuthDecision {
     if (!this.#config.authFailOpen) return this.#refuse(reason, 401, request);
     this.#logger.warn('auth_failed_open', { reason, function: this.#config.authFunction, address: request.remoteAddress });
@@ -101,7 +102,7 @@ export class AuthGate {
     return this.#failed(reason, request);
   }
 
-  /** The function decided, and one of its fields has the wrong shape: refused, also when the configuration fails open. */
+  /** Refuses a request whose answer has a member of the wrong shape, also when the configuration fails open: the function did decide. */
   #malformed(reason: string, request: UpgradeRequest, memory: CredentialMemory): AuthDecision {
     memory.failed();
     return this.#refuse(reason, 401, request);

@@ -8,26 +8,26 @@ import { matches, readFilter, type TriggerFilter } from '../functions/trigger-fi
 import { readLeaseGrant } from '../leases/lease-grant.js';
 import type { LeaseGrant } from '../leases/leases.js';
 
-/** What the functions of `stream:join` and `stream:leave` get (spec ST §2.6). */
+/** The input of the functions of `stream:join` and `stream:leave` (spec ST §2.6). */
 export interface JoinEvent {
   readonly subscription_id: string;
   readonly stream_name: string;
   readonly group_id: string;
   readonly id: string | null;
   readonly context: unknown;
-  /** Name of the user; absent when the auth function gives none. */
+  /** Name of the user; absent when the auth function gave none. */
   readonly identity?: string;
 }
 
 export interface JoinPolicy {
-  /** Errors and time-outs deny, and at least one live handler must match. */
+  /** Errors and time-outs deny, and at least one function must allow. */
   readonly failClosed: boolean;
-  /** An auth function is configured: errors and time-outs deny. */
+  /** An auth function is configured. Then errors and time-outs deny. */
   readonly authenticated: boolean;
   readonly timeoutMs: number;
 }
 
-/** `lease`: an item that the client holds while it watches; the first function that gives one counts. */
+/** `lease`: the item that the client leases while it watches. When several functions give one, the first counts. */
 export type JoinDecision = { readonly allowed: false } | { readonly allowed: true; readonly lease: LeaseGrant | undefined };
 
 const DENIED: JoinDecision = { allowed: false };
@@ -57,7 +57,7 @@ class FilteredBindings implements TriggerProvider {
   }
 }
 
-/** Asks the `stream:join` functions whether a session may watch, and tells the `stream:leave` functions when it stops. */
+/** Calls the `stream:join` functions before a session may watch, and the `stream:leave` functions when it stops. */
 export class JoinLeaveTriggers {
   readonly joins: TriggerProvider;
   readonly leaves: TriggerProvider;
@@ -75,12 +75,15 @@ export class JoinLeaveTriggers {
     this.leaves = this.#leaves;
   }
 
-  /** True when nobody needs to be asked: the join is allowed at once. */
+  /** Whether every join is allowed without a call. */
   get open(): boolean {
     return this.#joins.empty && !this.#policy.failClosed;
   }
 
-  /** All matching functions run; one denial is enough. Those of sessions with rules may deny; being there, they allow and give nothing. */
+  /**
+   * Calls all matching functions. One denial is enough. A function of a guest may deny, but its answer neither allows a join that fails
+   * closed nor gives a lease.
+   */
   async decide(event: JoinEvent): Promise<JoinDecision> {
     const bindings = this.#joins.matching(event);
     if (this.#policy.failClosed && !bindings.some((binding) => !binding.guest && this.#fabric.hasFunction(binding.functionId))) {
@@ -90,7 +93,7 @@ export class JoinLeaveTriggers {
     const payload = JsonPayload.ofValue(event);
     const outcomes = await Promise.all(bindings.map((binding) => this.#fabric.fire(binding, payload, this.#policy.timeoutMs)));
     if (outcomes.some((outcome, index) => this.#denies(outcome, bindings[index] as TriggerBinding))) return DENIED;
-    // A function whose condition was false has not decided, so it allows nothing when joins fail closed.
+    // A function whose condition was false was not called. It allows nothing when joins fail closed.
     if (this.#policy.failClosed && !outcomes.some(({ kind }, index) => kind === 'result' && bindings[index]?.guest !== true)) {
       this.#logger.warn('join_denied', { reason: 'no_join_function_decided', stream: event.stream_name, group: event.group_id });
       return DENIED;
@@ -107,14 +110,14 @@ export class JoinLeaveTriggers {
     return { allowed: true, lease };
   }
 
-  /** Runs the functions beside everything else; their results don't matter. */
+  /** Calls the `stream:leave` functions in the background. Their results have no effect. */
   left(event: JoinEvent): void {
     if (this.#leaves.empty) return;
     const payload = JsonPayload.ofValue(event);
-    for (const binding of this.#leaves.matching(event)) runInBackground(this.#tellLeft(binding, payload), this.#logger, 'stream_leave');
+    for (const binding of this.#leaves.matching(event)) runInBackground(this.#callLeave(binding, payload), this.#logger, 'stream_leave');
   }
 
-  async #tellLeft(binding: TriggerBinding, payload: JsonPayload): Promise<void> {
+  async #callLeave(binding: TriggerBinding, payload: JsonPayload): Promise<void> {
     const outcome = await this.#fabric.fire(binding, payload, this.#policy.timeoutMs);
     if (outcome.kind === 'error' || outcome.kind === 'timeout') {
       this.#logger.warn('leave_function_failed', { function: binding.functionId, reason: reasonOf(outcome) });
@@ -135,7 +138,7 @@ export class JoinLeaveTriggers {
     }
   }
 
-  /** Only an object without `unauthorized` allows; nothing and `null` do too, unless joins fail closed. */
+  /** Returns whether an answer denies. An object without `unauthorized` allows. No result and `null` allow unless joins fail closed. */
   #refusesJoin(text: string | undefined, binding: TriggerBinding): boolean {
     const answer: unknown = text === undefined ? null : parseJson(text);
     if (isJsonObject(answer)) return refuses(answer);

@@ -2,74 +2,77 @@ import { LIMITS } from '@rivulet/protocol';
 import type { Logger } from '../../logging/logger.js';
 import type { Clock } from '../../structures/clock.js';
 
-/** A connection that may have become of no use. */
+/** A connection that an outage may have made useless. */
 export interface EvictableConnection {
-  /** Monotonic milliseconds since which nothing that it watches can be reached; `undefined`: something can, or it watches nothing. */
+  /**
+   * Monotonic milliseconds since which all that it watches is unavailable; `undefined` while something is available, or nothing is watched.
+   */
   readonly unavailableSince: number | undefined;
-  /** Ends the connection, so that its client goes to another engine. */
+  /** Closes the connection, so that the client connects to another engine. */
   evict(): void;
 }
 
 export interface OutageTimes {
-  /** Milliseconds for which a connection is kept. Default `LIMITS.cutOffMs`. */
+  /** Milliseconds for which a connection is kept. @default LIMITS.cutOffMs */
   readonly keepMs?: number | undefined;
-  /** Milliseconds over which the ends are spread behind that. Default `LIMITS.cutOffSpreadMs`. */
+  /** Milliseconds after that over which the closes are spread. @default LIMITS.cutOffSpreadMs */
   readonly spreadMs?: number | undefined;
-  /** Milliseconds without the store after which no more are taken. Default `LIMITS.cutOffRefuseMs`. */
+  /** Milliseconds without the store after which new connections are refused. @default LIMITS.cutOffRefuseMs */
   readonly refuseMs?: number | undefined;
 }
 
 export interface OutageEvictionOptions extends OutageTimes {
   readonly connections: () => Iterable<EvictableConnection>;
   readonly clock: Clock;
-  /** In [0, 1). */
+  /** Returns a number in [0, 1). @default Math.random */
   readonly random?: () => number;
   readonly logger: Logger;
 }
 
-/** Half of what is left to notice that a connection is over in time, at most. */
-const MOST_LOOK_MS = 500;
+/** Milliseconds between two checks, at most. The precision of `keepMs` is one check. */
+const MOST_CHECK_MS = 500;
 
 /**
- * Sends clients away that have been cut off for long, each anywhere within the spread, so that they don't all come to another engine at once.
- * It looks only while something is away.
+ * Closes connections whose groups have been unavailable for `keepMs`, each at a random moment of the spread. Otherwise all clients would
+ * connect to another engine at once. It checks only while something is unavailable.
  */
 export class OutageEviction {
   readonly #options: OutageEvictionOptions;
   readonly #keepMs: number;
   readonly #spreadMs: number;
-  readonly #lookMs: number;
+  readonly #checkMs: number;
   #timer: NodeJS.Timeout | undefined;
-  #looked = 0;
+  #checkedAt = 0;
   #warned = false;
 
   constructor(options: OutageEvictionOptions) {
     this.#options = options;
     this.#keepMs = options.keepMs ?? LIMITS.cutOffMs;
     this.#spreadMs = options.spreadMs ?? LIMITS.cutOffSpreadMs;
-    this.#lookMs = Math.max(1, Math.min(MOST_LOOK_MS, this.#spreadMs / 20));
+    this.#checkMs = Math.max(1, Math.min(MOST_CHECK_MS, this.#spreadMs / 20));
   }
 
-  /** Something is away. */
+  /** Begins to check, because something is unavailable. */
   begin(): void {
     if (this.#timer !== undefined) return;
     this.#warned = false;
-    this.#looked = this.#options.clock.monotonic();
-    this.#timer = setInterval(() => this.look(), this.#lookMs);
+    this.#checkedAt = this.#options.clock.monotonic();
+    this.#timer = setInterval(() => this.check(), this.#checkMs);
     this.#timer.unref();
   }
 
-  /** Nothing is away any more. */
+  /** Ends the checks, because everything is available again. */
   end(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
   }
 
-  look(): void {
+  /** Closes the connections whose time has come. */
+  check(): void {
     const { clock, connections } = this.#options;
     const now = clock.monotonic();
-    const passed = now - this.#looked;
-    this.#looked = now;
+    const passed = now - this.#checkedAt;
+    this.#checkedAt = now;
     for (const connection of Array.from(connections())) {
       const since = connection.unavailableSince;
       if (since === undefined || !this.#isOver(now - since - this.#keepMs, passed)) continue;
@@ -78,7 +81,10 @@ export class OutageEviction {
     }
   }
 
-  /** With the chance that makes every moment of the spread as likely as any other, without remembering one for each connection. */
+  /**
+   * Returns whether a connection is closed now. The chance makes every moment of the spread equally likely, and needs no memory for each
+   * connection. `lateMs`: time since the spread began; `passedMs`: time since the last check.
+   */
   #isOver(lateMs: number, passedMs: number): boolean {
     if (lateMs < 0) return false;
     const begun = Math.min(passedMs, lateMs);
@@ -90,8 +96,8 @@ export class OutageEviction {
     if (this.#warned) return;
     this.#warned = true;
     this.#options.logger.warn('stream_clients_sent_away', {
-      reason: `the store of what they watch has been out of reach for ${this.#keepMs / 1_000} s`,
-      consequence: `their connections close with 1013 within ${this.#spreadMs / 1_000} s; told once until it is back`,
+      reason: `the store of what they watch has been unavailable for ${this.#keepMs / 1_000} s`,
+      consequence: `their connections close with 1013 within ${this.#spreadMs / 1_000} s; logged once until it is available`,
     });
   }
 }

@@ -4,27 +4,27 @@ import { decodeQuery } from '../../transport/upgrade/upgrade-input.js';
 import type { UpgradeRequest } from '../../transport/upgrade/upgrade-request.js';
 import type { AuthDecision, AuthGate } from './auth-gate.js';
 
-/** The identity was disconnected while the auth function decided. */
+/** The decision for an identity that an operator disconnected while the auth function decided. */
 export const REVOKED: AuthDecision = { kind: 'refused', status: 401, close: 'revoked', reason: 'revoked' };
 
-/** Asks the auth function again about one connection, with another token. */
+/** Calls the auth function again for one connection, with another token. */
 export type AskAgain = (token: string) => Promise<AuthDecision>;
 
-/** What a session may do, and how it asks for more time. */
+/** The access of a stream session, and the way to renew it. */
 export interface SessionAuth {
   readonly now: Extract<AuthDecision, { kind: 'allowed' }>;
-  /** Absent: nobody decides. */
+  /** Absent without an auth function. */
   readonly askAgain?: AskAgain;
 }
 
-/** The same upgrade with another token in the place of the one that it had (rule RV-14). */
+/** Returns a function that decides about the same upgrade with another token (rule RV-14). */
 export function askAgain(gate: AuthGate, request: UpgradeRequest, directory: SessionDirectory): AskAgain {
   const { token: _, ...others } = decodeQuery(request.rawQuery);
   const rest = Object.entries(others).flatMap(([key, values]) => values.map((value) => pair(key, value)));
   return async (token) => {
     const rawQuery = [...rest, pair('token', token)].join('&');
     const { answer, revoked } = await directory.ask(() => gate.decide({ ...request, rawQuery }));
-    // The operator has withdrawn the access while the auth function decided.
+    // An operator has disconnected the identity while the auth function decided.
     if (answer.kind === 'allowed' && revoked(answer.identity)) return REVOKED;
     return answer;
   };
@@ -34,7 +34,7 @@ function pair(key: string, value: string): string {
   return `${percentEncode(key)}=${percentEncode(value)}`;
 }
 
-/** The refreshes of one session: one at a time; of the tokens that come meanwhile the newest counts. */
+/** The refreshes of one session. They run one at a time. When several tokens come meanwhile, only the newest counts. */
 export class Refreshes {
   readonly #ask: AskAgain;
   readonly #decided: (decision: AuthDecision) => void;
@@ -42,13 +42,14 @@ export class Refreshes {
   #running = false;
   #next: string | undefined;
 
-  /** `failed` runs when nobody could decide; the session must end, because its old decision may be over. */
+  /** `failed` runs when the call fails. Then the session must end, because its old access may be over. */
   constructor(ask: AskAgain, decided: (decision: AuthDecision) => void, failed: (error: unknown) => void) {
     this.#ask = ask;
     this.#decided = decided;
     this.#failed = failed;
   }
 
+  /** Decides about a token, after the refresh that runs now. */
   refresh(token: string): void {
     this.#next = token;
     if (!this.#running) this.#run().catch(this.#failed);

@@ -7,7 +7,9 @@ import type { Logger } from '../../logging/logger.js';
 import { SESSION_SCHEMAS } from '../functions/stream-schemas.js';
 import type { StreamSession } from './stream-session.js';
 
+/** Rows of one list at most. */
 const MOST_LISTED = 10_000;
+/** Rows of one list by default. */
 const LISTED = 100;
 
 interface SessionFunctionsDeps {
@@ -16,7 +18,7 @@ interface SessionFunctionsDeps {
   readonly logger: Logger;
 }
 
-/** Registers `engine::stream-sessions::list`: who watches, and who is behind. */
+/** Registers `engine::stream-sessions::list`, which shows the connected clients and how far each is behind. */
 export function registerSessionFunctions({ fabric, sessions, logger }: SessionFunctionsDeps): void {
   const list = (call: Call) => Promise.resolve(listSessions(sessions(), readCount(readInput(call), 'limit', MOST_LISTED) ?? LISTED));
   fabric.registerBuiltin(
@@ -43,7 +45,7 @@ function listSessions(sessions: ReadonlySet<StreamSession>, limit: number): Json
   });
 }
 
-/** A session gets its id when it is first listed. */
+/** Returns a row as operators read it. The session gets its id now, if it has none. */
 function shownRow<Figures extends object>({ session, ...figures }: Figures & { readonly session: StreamSession }): object {
   return { session_id: session.sessionId, identity: session.identity ?? null, ...figures };
 }

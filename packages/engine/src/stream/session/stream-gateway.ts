@@ -18,7 +18,7 @@ export interface StreamGatewayOptions {
   readonly config: StreamConfig;
   readonly auth: AuthGate;
   readonly sessionContext: Omit<StreamSessionContext, 'sessions'>;
-  /** Milliseconds without the store after which no more clients are taken. Default `LIMITS.cutOffRefuseMs`. */
+  /** Milliseconds without the store after which new clients are refused. @default LIMITS.cutOffRefuseMs */
   readonly refuseMs?: number | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -26,9 +26,9 @@ export interface StreamGatewayOptions {
   readonly descriptors?: DescriptorReserve;
 }
 
-/** Connections that a stop closes per second at least; fewer are not spread at all. */
+/** Connections that a stop closes in a second, at least. */
 const CLOSED_PER_SECOND = 1_000;
-/** Told to who is refused because the store is away. */
+/** Seconds in `Retry-After` when the store is unavailable. */
 const RETRY_AFTER_S = 5;
 
 /** The stream listener: `/` and `/stream/{name}/{group}` (spec ST §2.3). */
@@ -73,7 +73,7 @@ export class StreamGateway {
     });
   }
 
-  /** Times that a client was not read for a while, because it sent more than it may. */
+  /** Number of pauses of clients that sent more than their rates allow. It only grows. */
   get rateLimited(): number {
     return this.#limits.pauses;
   }
@@ -87,7 +87,10 @@ export class StreamGateway {
     return this.#listener.listen();
   }
 
-  /** Stops accepting after the drain delay and closes the sessions with 1012, spread so that they do not all come back at once. */
+  /**
+   * Stops accepting after the drain delay, and closes the sessions with 1012. The closes are spread, so that the clients do not all return
+   * at once.
+   */
   async stop(): Promise<void> {
     const { drainDelayMs, drainSpreadMs } = this.#options.config;
     if (this.#sessions.size > 0) await pause(drainDelayMs);
@@ -110,11 +113,11 @@ export class StreamGateway {
     const target = readTarget(request.path, request.rawQuery);
     if (target.kind === 'unknown') return { kind: 'refuse', status: 404 };
     if (target.kind === 'invalid') return { kind: 'refuse', status: 400 };
-    const away = this.#sessionContext.hub.storeUnavailableMs > (this.#options.refuseMs ?? LIMITS.cutOffRefuseMs);
+    const isUnavailable = this.#sessionContext.hub.storeUnavailableMs > (this.#options.refuseMs ?? LIMITS.cutOffRefuseMs);
     const protocol = request.protocols.includes('Authorization') ? 'Authorization' : request.protocols[0];
-    // Others may reach it: who balances, or comes again, goes there.
-    if (away && this.#options.config.authRejectMode === 'http') return { kind: 'refuse', status: 503, retryAfterS: RETRY_AFTER_S };
-    if (away) return { kind: 'accept_then_close', protocol, close: 'tryLater' };
+    // Another engine may reach the store. A load balancer, or the next attempt of the client, finds it.
+    if (isUnavailable && this.#options.config.authRejectMode === 'http') return { kind: 'refuse', status: 503, retryAfterS: RETRY_AFTER_S };
+    if (isUnavailable) return { kind: 'accept_then_close', protocol, close: 'tryLater' };
     const { answer, revoked } = await this.#directory.ask(() => this.#options.auth.decide(request));
     const decision = answer.kind === 'allowed' && revoked(answer.identity) ? REVOKED : answer;
     if (decision.kind === 'refused') {
@@ -129,7 +132,7 @@ export class StreamGateway {
           this.#options.config.authFunction === undefined ? {} : { askAgain: askAgain(this.#options.auth, request, this.#directory) };
         const meter = this.#limits.meter(decision.identity, request.remoteAddress);
         const session = new StreamSession(this.#sessionContext, connection, { now: decision, ...asking }, meter);
-        // The operator has withdrawn the access while the auth function decided.
+        // An operator has disconnected the identity while the auth function decided.
         if (revoked(decision.identity)) session.revoke();
         if (target.kind === 'join') session.joinByPath(target);
         return session;
@@ -138,7 +141,7 @@ export class StreamGateway {
   }
 }
 
-/** Rates of one stream client. The bursts let a client join everything that it may watch twice over, also with many small frames. */
+/** Returns the rates of one stream client. The bursts allow two joins of every subscription that the client may have, in small frames. */
 function ratesOf(config: StreamConfig): InboundRates {
   const { maxJoinsPerSecond = 0, maxFramesPerSecond = 0, maxBytesPerSecond = 0 } = config;
   const joins = Math.max(2 * config.maxSubscriptionsPerConnection, 5 * maxJoinsPerSecond);

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { CLOSE_CODES, type ControlFrame, decodeStreamMessage, type ErrorCode, type StreamJoin } from '@rivulet/protocol';
+import { CLOSE_CODES, decodeStreamMessage, type ErrorCode, type StreamJoin } from '@rivulet/protocol';
 import type { StreamConfig } from '../../config/config.js';
 import type { Expiring, ExpiryWatch } from '../../core/revocation/expiry-watch.js';
 import type { Revocable, SessionDirectory } from '../../core/revocation/session-directory.js';
@@ -10,7 +10,6 @@ import type { Connection, ConnectionOwner } from '../../transport/connection.js'
 import type { InboundMeter } from '../../transport/inbound-meter.js';
 import { encodeTextFrame } from '../../transport/websocket-frame.js';
 import type { Hub } from '../fanout/hub.js';
-import type { Subscriber } from '../fanout/subscriber.js';
 import type { Membership } from '../fanout/subscription.js';
 import type { FrameEncoder } from '../frames/frame-encoder.js';
 import type { LeaseGrant, Leases } from '../leases/leases.js';
@@ -21,9 +20,10 @@ import type { EvictableConnection } from './outage-eviction.js';
 import { PendingJoins } from './pending-joins.js';
 import { Refreshes, type SessionAuth } from './session-auth.js';
 import { SessionMemberships } from './session-memberships.js';
+import { SessionSocket } from './session-socket.js';
 import type { PathJoin } from './upgrade-target.js';
 
-/** What all sessions of a gateway share; one object, since a session is paid for ten thousand times. */
+/** The context that all sessions of a gateway share. It is one object, because an engine has thousands of sessions. */
 export interface StreamSessionContext {
   readonly hub: Hub;
   readonly triggers: JoinLeaveTriggers;
@@ -33,40 +33,40 @@ export interface StreamSessionContext {
   readonly logger: Logger;
   readonly sessions: Set<StreamSession>;
   readonly expiry: ExpiryWatch;
-  /** Sessions by the identity of their user; absent in simulations. */
+  /** Sessions by the identity of their user. Absent in simulations. */
   readonly directory?: SessionDirectory | undefined;
 }
 
-/** Of a session that holds nothing. */
+/** The leases of a session that has none. */
 const NO_LEASES = { update: (): Refusal => NOT_LEASED };
 
-/** One stream client: its joins in order, its memberships, and the socket that the hub writes to. */
-export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Revocable, EvictableConnection {
+/**
+ * One stream client: its joins, its memberships, and the socket that the hub writes to.
+ *
+ * Joins take effect in their order. While the functions of a join run, later joins wait, and everything else goes on.
+ */
+export class StreamSession implements ConnectionOwner, Expiring, Revocable, EvictableConnection {
   readonly meter: InboundMeter | undefined;
   readonly #context: StreamSessionContext;
   readonly #connection: Connection;
+  readonly #socket: SessionSocket;
   readonly #access: SessionAuth;
-  /** From the auth function; handed to join and leave functions. */
+  /** Context of the auth function. Join and leave functions get it. */
   #authContext: unknown;
   #identity: string | undefined;
   #sessionId: string | undefined;
   #memberships: SessionMemberships | undefined;
   #pending: PendingJoins | undefined;
-  /** What its joins hold; absent until there is something. */
+  /** Leases of the joins; absent until there is one. */
   #leases: SessionLeases | undefined;
-  #waiting: (() => void)[] | undefined;
-  #held = false;
   #warnedJoin = false;
-  /** Control frames that wait until the socket takes them. */
-  #owed = 0;
   #refreshes: Refreshes | undefined;
-  open = true;
-  positions = false;
 
   constructor(context: StreamSessionContext, connection: Connection, access: SessionAuth, meter?: InboundMeter) {
     this.meter = meter;
     this.#context = context;
     this.#connection = connection;
+    this.#socket = new SessionSocket(connection, context);
     this.#access = access;
     this.#authContext = access.now.context;
     this.#identity = access.now.identity;
@@ -75,7 +75,7 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Rev
     if (access.now.expiresAtMs !== undefined) context.expiry.set(this, access.now.expiresAtMs);
   }
 
-  /** Joins as if the client had asked (the path form of the URL). */
+  /** Joins what the path of the URL names. */
   joinByPath(target: PathJoin): void {
     const { stream: streamName, group: groupId, item: itemId, positions, since } = target;
     this.#enqueue({ type: 'join', subscriptionId: randomUUID(), streamName, groupId, itemId, positions, since });
@@ -100,7 +100,7 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Rev
         this.#refresh(message.token);
         break;
       case 'lease':
-        this.#complain(message.subscriptionId, (this.#leases ?? NO_LEASES).update(message.subscriptionId, message.data));
+        this.#refuseLease(message.subscriptionId, (this.#leases ?? NO_LEASES).update(message.subscriptionId, message.data));
         break;
       default:
         message satisfies never;
@@ -112,12 +112,12 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Rev
   }
 
   onDrain(): void {
-    this.#wake();
+    this.#socket.wake();
   }
 
   onClose(code: number): void {
-    if (!this.open) return;
-    this.open = false;
+    if (!this.#socket.open) return;
+    this.#socket.open = false;
     this.#context.sessions.delete(this);
     this.#context.directory?.remove(this);
     this.#context.expiry.delete(this);
@@ -129,43 +129,29 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Rev
       this.#context.hub.leave(membership);
       this.#context.triggers.left(this.#event(id, membership.subscription.fanout, membership.item));
     }
-    this.#wake();
+    this.#socket.wake();
   }
 
-  // Subscriber: what the hub uses.
-
-  write(frames: Buffer): void {
-    this.#connection.write(frames);
-  }
-
-  get ready(): boolean {
-    return !this.#held && this.#connection.buffered <= this.#context.config.maxBufferedBytes;
-  }
-
-  get hasRoom(): boolean {
-    return this.#connection.buffered <= this.#context.config.maxBufferedBytes;
-  }
-
-  /** Bytes owned by this session: what its socket has not taken yet. */
+  /** Bytes that the socket has not taken yet. */
   get ownedBytes(): number {
     return this.#connection.buffered;
   }
 
-  /** Changes that it does not have yet, of the group that it is furthest behind in. */
+  /** Number of changes that the client does not have yet, of the group in which it is furthest behind. */
   get lag(): number {
     let lag = 0;
     for (const { subscription } of this.#memberships?.values() ?? []) lag = Math.max(lag, subscription.lag);
     return lag;
   }
 
-  // EvictableConnection: nothing of what it watches can be reached.
+  // EvictableConnection: an outage may make the connection useless.
 
   get unavailableSince(): number | undefined {
     let since: number | undefined;
     for (const { subscription } of this.#memberships?.values() ?? []) {
-      const away = this.#context.hub.unavailableSince(subscription);
-      if (away === undefined) return undefined;
-      since = Math.max(since ?? away, away);
+      const unavailable = this.#context.hub.unavailableSince(subscription);
+      if (unavailable === undefined) return undefined;
+      since = Math.max(since ?? unavailable, unavailable);
     }
     return since;
   }
@@ -174,6 +160,12 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Rev
     this.#connection.close('tryLater');
   }
 
+  /** Whether the client is position-aware. */
+  get positions(): boolean {
+    return this.#socket.positions;
+  }
+
+  /** Number of memberships. */
   get subscriptions(): number {
     return this.#memberships?.size ?? 0;
   }
@@ -182,57 +174,16 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Rev
     return this.#connection.remoteAddress;
   }
 
-  whenChanged(): Promise<void> {
-    if (!this.open) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#waiting ??= [];
-      this.#waiting.push(resolve);
-    });
-  }
-
-  tryLock(): boolean {
-    if (!this.ready) return false;
-    this.#held = true;
-    return true;
-  }
-
-  unlock(): void {
-    this.#held = false;
-    this.#wake();
-  }
-
-  fail(because: 'internal' | 'tryLater'): void {
-    if (because === 'tryLater') this.#context.logger.warn('snapshot_abandoned', { address: this.#connection.remoteAddress });
-    this.#connection.close(because);
-  }
-
-  /** Ends the connection because the engine stops. */
+  /** Closes the connection, because the engine stops. */
   restart(): void {
     this.#connection.close('restart');
   }
 
-  /** A task of this session that nobody awaits; its failure ends this connection and nothing else. */
-  #inBackground(work: Promise<void>, task: string): void {
-    work.catch((error: unknown) => this.#failed(task, error));
-  }
-
-  #failed(task: string, error: unknown): void {
-    this.#context.logger.error('background_failed', { task, error, address: this.#connection.remoteAddress });
-    this.#connection.close('internal');
-  }
-
-  #wake(): void {
-    const waiting = this.#waiting;
-    if (waiting === undefined) return;
-    this.#waiting = undefined;
-    for (const resolve of waiting) resolve();
-  }
-
-  /** Joins of one socket take effect in order; while their functions run, everything else of the socket goes on. */
+  /** Checks a join, and joins at once or queues it for the join functions. */
   #enqueue(message: StreamJoin): void {
-    if (!this.open) return;
+    if (!this.#socket.open) return;
     const { streamName, groupId, itemId } = message;
-    if (message.positions) this.positions = true;
+    if (message.positions) this.#socket.positions = true;
     if (!isValidId(streamName) || !isValidId(groupId) || (itemId !== undefined && !isValidId(itemId))) {
       this.#ignore(message, 'INVALID_ID', 'stream, group and item are at most 256 bytes of UTF-8 without control characters');
       return;
@@ -251,60 +202,51 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Rev
     const isDeciding = this.#pending !== undefined;
     this.#pending ??= new PendingJoins();
     this.#pending.add(message);
-    if (!isDeciding) this.#inBackground(this.#decide(this.#pending), 'stream_join');
+    if (!isDeciding) this.#socket.inBackground(this.#decide(this.#pending), 'stream_join');
   }
 
-  /** Told to clients that know positions; of others the operator is warned once for each connection, the rest are lines of level debug. */
+  /**
+   * Reports a join that has no effect. A position-aware client gets an error. For other clients the first one of a connection is a warning
+   * in the log.
+   */
   #ignore({ subscriptionId }: StreamJoin, code: ErrorCode, message: string): void {
-    this.#context.logger[this.#warnedJoin || this.positions ? 'debug' : 'warn']('join_ignored', {
+    this.#context.logger[this.#warnedJoin || this.#socket.positions ? 'debug' : 'warn']('join_ignored', {
       code,
       message,
       address: this.#connection.remoteAddress,
     });
     this.#warnedJoin = true;
-    this.#tell({ type: 'error', data: { subscriptionId, code, message } });
+    this.#socket.sendControl({ type: 'error', data: { subscriptionId, code, message } });
   }
 
-  /** A control frame, for those who know them. A client that provokes more than it reads is not told of all. */
-  #tell(frame: ControlFrame): void {
-    if (!this.positions || this.#owed >= this.#context.config.maxSubscriptionsPerConnection) return;
-    this.#owed++;
-    this.#inBackground(this.#owe(this.#context.frames.control(frame)), 'stream_control_frame');
+  /** Sends the reason of a refused lease. */
+  #refuseLease(subscriptionId: string, refusal: Refusal | undefined): void {
+    if (refusal !== undefined) this.#socket.sendControl({ type: 'error', data: { subscriptionId, ...refusal } });
   }
 
-  async #owe(frame: Buffer): Promise<void> {
-    while (this.open && !this.ready) await this.whenChanged();
-    this.#owed--;
-    if (this.open) this.#connection.write(frame);
-  }
-
-  #complain(subscriptionId: string, refusal: Refusal | undefined): void {
-    if (refusal !== undefined) this.#tell({ type: 'error', data: { subscriptionId, ...refusal } });
-  }
-
-  /** Asks for more time (rule RV-14). */
+  /** Renews the access with another token (rule RV-14). */
   #refresh(token: string): void {
     const ask = this.#access.askAgain;
     if (ask === undefined) {
-      this.#tell({ type: 'refreshed', data: { expiresAtMs: null } });
+      this.#socket.sendControl({ type: 'refreshed', data: { expiresAtMs: null } });
       return;
     }
     this.#refreshes ??= new Refreshes(
       ask,
       (decision) => this.#refreshed(decision),
-      (error) => this.#failed('stream_refresh', error),
+      (error) => this.#socket.failed('stream_refresh', error),
     );
     this.#refreshes.refresh(token);
   }
 
   #refreshed(decision: AuthDecision): void {
-    if (!this.open) return;
+    if (!this.#socket.open) return;
     if (decision.kind === 'refused') {
       this.#connection.close(decision.close);
       return;
     }
     const { identity } = decision;
-    // What the session watches was allowed to its first user; another one must connect anew.
+    // The join functions allowed the first user. Another user must open a connection.
     if (identity !== undefined && this.#identity !== undefined && identity !== this.#identity) {
       this.#context.logger.warn('refresh_refused', { reason: 'another identity', address: this.#connection.remoteAddress });
       this.#endAccess('refused');
@@ -316,33 +258,33 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Rev
     }
     this.#authContext = decision.context;
     this.#context.expiry.set(this, decision.expiresAtMs);
-    this.#tell({ type: 'refreshed', data: { expiresAtMs: decision.expiresAtMs ?? null } });
+    this.#socket.sendControl({ type: 'refreshed', data: { expiresAtMs: decision.expiresAtMs ?? null } });
   }
 
-  // Expiring: what the auth function allowed ends.
+  // Expiring: the access ends at its time.
 
   expiring(expiresAtMs: number): boolean {
-    this.#tell({ type: 'expiring', data: { expiresAtMs } });
-    return this.positions;
+    this.#socket.sendControl({ type: 'expiring', data: { expiresAtMs } });
+    return this.#socket.positions;
   }
 
   expire(): void {
     this.#endAccess('expired');
   }
 
-  // Revocable: an operator ends it.
+  // Revocable: an operator ends the access.
 
   get identity(): string | undefined {
     return this.#identity;
   }
 
-  /** Id for operators, made when it is first read. */
+  /** Id of the session for operators. It is made at the first read. */
   get sessionId(): string {
     this.#sessionId ??= randomUUID();
     return this.#sessionId;
   }
 
-  /** Returns whether an operator has read this id; it makes none. */
+  /** Returns whether the session has this id. Makes no id. */
   hasSessionId(id: string): boolean {
     return this.#sessionId === id;
   }
@@ -351,9 +293,9 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Rev
     this.#endAccess('revoked');
   }
 
-  /** The session ends now, with its joins and leases. What the kernel has not taken yet is dropped, so nothing more is delivered. */
+  /** Ends the session with its joins and leases. Drops the bytes that the kernel has not taken, so that nothing more is delivered. */
   #endAccess(because: 'expired' | 'revoked' | 'refused'): void {
-    if (!this.open) return;
+    if (!this.#socket.open) return;
     this.onClose(CLOSE_CODES[because].code);
     const unsent = this.#connection.buffered > 0;
     this.#connection.close(because);
@@ -363,7 +305,7 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Rev
   async #decide(pending: PendingJoins): Promise<void> {
     for (let message = pending.first; message !== undefined; message = pending.first) {
       if (pending.isFirstCancelled) {
-        // Nobody was asked, so nobody has to hear that it left.
+        // No join function was called, so no leave function is called.
         pending.shift();
         continue;
       }
@@ -373,9 +315,9 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Rev
       const cancelled = pending.isFirstCancelled;
       pending.shift();
       if (!decision.allowed) {
-        if (!cancelled) this.#end(subscriptionId);
-        this.#tell({ type: 'error', data: { subscriptionId, code: 'FORBIDDEN', message: 'the join was refused' } });
-        await this.#writeBetween(encodeTextFrame(this.#context.frames.unauthorized(streamName, groupId, itemId)));
+        if (!cancelled) this.#endMembership(subscriptionId);
+        this.#socket.sendControl({ type: 'error', data: { subscriptionId, code: 'FORBIDDEN', message: 'the join was refused' } });
+        await this.#socket.writeBetween(encodeTextFrame(this.#context.frames.unauthorized(streamName, groupId, itemId)));
       } else if (cancelled) {
         this.#context.triggers.left(event);
       } else {
@@ -385,21 +327,15 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Rev
     this.#pending = undefined;
   }
 
-  /** Writes a frame that belongs to no group, when no message of several fragments is under way. */
-  async #writeBetween(frame: Buffer): Promise<void> {
-    while (this.open && this.#held) await this.whenChanged();
-    if (this.open) this.#connection.write(frame);
-  }
-
   #join(message: StreamJoin, grant?: LeaseGrant): void {
     const ref = { stream: message.streamName, group: message.groupId };
     if (grant !== undefined || this.#leases !== undefined) {
       this.#leases ??= new SessionLeases(this.#context.leases);
-      this.#complain(message.subscriptionId, this.#leases.replace(message.subscriptionId, ref, grant));
+      this.#refuseLease(message.subscriptionId, this.#leases.replace(message.subscriptionId, ref, grant));
     }
     this.#memberships ??= new SessionMemberships();
     const replaced = this.#memberships.get(message.subscriptionId);
-    const subscription = this.#memberships.subscriptionOf(ref) ?? this.#context.hub.open(this, ref);
+    const subscription = this.#memberships.subscriptionOf(ref) ?? this.#context.hub.open(this.#socket, ref);
     const { subscriptionId, itemId: item, since } = message;
     this.#memberships.set(subscriptionId, this.#context.hub.join(subscription, { subscriptionId, item, since }));
     if (replaced === undefined) return;
@@ -411,10 +347,10 @@ export class StreamSession implements ConnectionOwner, Subscriber, Expiring, Rev
 
   #leave(subscriptionId: string): void {
     this.#pending?.cancel(subscriptionId);
-    this.#end(subscriptionId);
+    this.#endMembership(subscriptionId);
   }
 
-  #end(subscriptionId: string): void {
+  #endMembership(subscriptionId: string): void {
     const membership = this.#memberships?.get(subscriptionId);
     if (membership === undefined) return;
     this.#memberships?.delete(subscriptionId);

@@ -2,12 +2,15 @@ import { percentDecode, readSince, type Since } from '@rivulet/protocol';
 import { isValidId } from '../../store/shared/ids.js';
 import { decodeQuery } from '../../transport/upgrade/upgrade-input.js';
 
-/** What the path of an upgrade asks for (spec ST §2.3). */
+/** The meaning of the path of an upgrade (spec ST §2.3). */
 export type UpgradeTarget =
-  /** `/`: the client will send its joins. */
+  /** `/`: the client sends its joins later. */
   { readonly kind: 'open' } | PathJoin | { readonly kind: 'invalid' } | { readonly kind: 'unknown' };
 
-/** `/stream/{name}/{group}` or `/stream/{name}/{group}/{item}`: joined on open. The query may say `positions=1` and `since` (rule RV-4). */
+/**
+ * `/stream/{name}/{group}` or `/stream/{name}/{group}/{item}`: a join at the open. The query may have `positions=1` and `since` (rule
+ * RV-4).
+ */
 export interface PathJoin {
   readonly kind: 'join';
   readonly stream: string;
@@ -17,18 +20,19 @@ export interface PathJoin {
   readonly since: Since | undefined;
 }
 
-/** The path as behind a proxy that strips the prefix. A path without it stays as it is, so that both kinds of proxies work. */
+/** Returns the path without the prefix. A path that lacks it stays as it is: some proxies strip the prefix, others do not. */
 export function withoutPrefix(path: string, prefix: string | undefined): string {
   if (prefix === undefined || !path.startsWith(prefix)) return path;
   const rest = path.slice(prefix.length);
   return rest === '' || rest.startsWith('/') ? rest : path;
 }
 
-/** Where a plain `GET` may ask which listener this is. */
+/** Returns the paths at which a plain `GET` learns which listener this is. */
 export function plainPaths(prefix: string | undefined): readonly string[] {
   return prefix === undefined ? ['/'] : ['/', prefix, `${prefix}/`];
 }
 
+/** Reads the path of an upgrade. `unknown`: no such path. `invalid`: a name in it is not allowed. */
 export function readTarget(path: string, rawQuery = ''): UpgradeTarget {
   if (path === '/' || path === '') return { kind: 'open' };
   if (!path.startsWith('/stream/')) return { kind: 'unknown' };

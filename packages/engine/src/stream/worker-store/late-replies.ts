@@ -4,12 +4,14 @@ import type { Call, Outcome } from '../../core/fabric/invocation.js';
 
 type InTime = Outcome | { readonly kind: 'timeout' };
 
-/** Calls with a deadline whose late answers are waited for, as long as there are not too many of them. */
+/** Calls with a deadline whose replies are awaited also after it. At most `LIMITS.backendLateWrites` calls are awaited at a time. */
 export class LateReplies {
-  /** Calls whose time is over and that may still be answered. */
+  /** Number of calls whose deadline has passed and whose reply is awaited. */
   waiting = 0;
 
-  /** As `request` of the fabric. `late` gets what comes after the timeout; `undefined`: it is not waited for. */
+  /**
+   * Calls a function as `Fabric.request` does. After a time-out `late` gets the reply, or `undefined` when too many calls are awaited.
+   */
   ask(fabric: Fabric, call: Call, timeoutMs: number, late: (outcome: Outcome | undefined) => void): Promise<InTime> {
     const reply = new PendingReply(this, timeoutMs, late);
     reply.pending = fabric.invoke(call, reply.end);
@@ -17,7 +19,7 @@ export class LateReplies {
   }
 }
 
-/** Apart from the call, which may be large and is not kept while it waits for a late answer. */
+/** The reply of one call. It does not keep the call, which may be large. */
 class PendingReply {
   readonly inTime: Promise<InTime>;
   readonly end: (outcome: Outcome) => void;

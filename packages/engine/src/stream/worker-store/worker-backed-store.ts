@@ -1,4 +1,4 @@
-import { field, isJsonObject, type JsonText, LIMITS, type Position, parseJson, RivuletError, type StreamEffect } from '@rivulet/protocol';
+import { type JsonText, LIMITS, type Position, parseJson, RivuletError, type StreamEffect } from '@rivulet/protocol';
 import { requireStorable } from '../../core/builtins/stored-value.js';
 import type { Logger } from '../../logging/logger.js';
 import { groupsPage, sortedPage, streamsPage } from '../../store/callers/list-names.js';
@@ -24,6 +24,7 @@ import { KeyedSerialQueue } from '../../structures/keyed-serial-queue.js';
 import { pageOf } from '../../structures/sorted-names.js';
 import { UncertainGroups } from './uncertain-groups.js';
 import { type BackendOperation, type CallOptions, type WorkerBackends, WRITE_ERRORS } from './worker-backends.js';
+import { groupInput, itemInput, jsonError, readItems, readWritten, type WorkerWrite } from './worker-messages.js';
 
 const ITEM_OPERATIONS = ['get', 'set', 'update', 'delete', 'list'] as const satisfies readonly BackendOperation[];
 
@@ -31,26 +32,22 @@ type ItemChange = Extract<Change, { kind: 'set' | 'update' | 'delete' }>;
 type WriteKind = keyof typeof WRITE_ERRORS;
 type Applied = Extract<ApplyResult, { kind: 'applied' }>;
 
-/** A part of a write. */
+/** Options of a call that belongs to a write. */
 type WriteCall = Required<CallOptions> & { readonly of: WriteKind };
 
-/** What a backend has of a group. */
+/** The items of a group as its worker returned them. */
 interface Listed extends Pick<Snapshot, 'position' | 'timestamp'> {
   readonly items: readonly StoredItem[];
 }
 
-/** What a backend says of a write. `old` undefined: there was nothing. */
-interface WorkerWrite {
-  readonly old: JsonText | undefined;
-  readonly new: JsonText | undefined;
-}
-
 /**
- * The store of the engine, with workers in its place for the streams that they serve. A worker's answer is the commit; the store then
- * gives it an offset and a stamp and publishes it without keeping it, so fan-out, triggers and order are the same as ever (spec ST §2.9).
+ * The store of the engine, in which workers serve some streams (spec ST §2.9).
  *
- * Writes to one item run one after another. A snapshot is read from the worker and is true at no exact offset: its position is that of
- * the moment before it was asked for, so a change may show twice, in it and after it, and none is missed.
+ * A write to such a stream goes to its worker, and the reply of the worker is the commit. Then the store of the engine gives the change an
+ * offset and a timestamp, and publishes it without keeping it. So fan-out, triggers and order are the same as for every stream.
+ *
+ * Writes to one item run one after another. A snapshot is read from the worker, which knows no offsets. Its position is that of the group
+ * before the call. So a subscriber may see a change twice, in the snapshot and after it, and misses none.
  */
 export class WorkerBackedStore implements StreamStore {
   readonly #inner: StreamStore;
@@ -58,7 +55,7 @@ export class WorkerBackedStore implements StreamStore {
   readonly #logger: Logger;
   readonly #lines = new KeyedSerialQueue();
   readonly #lists = new CoalescedReads<Listed>();
-  /** Groups whose worker may have stored what nobody was told of. */
+  /** Groups with a write that their worker may have stored or not. */
   readonly uncertainGroups = new UncertainGroups();
 
   constructor(inner: StreamStore, backends: WorkerBackends, logger: Logger) {
@@ -71,7 +68,7 @@ export class WorkerBackedStore implements StreamStore {
     return this.#inner.start(events);
   }
 
-  /** Not an async function: for a stream of the store it costs one look-up. */
+  /** Not an async function, so that a write to a stream of the store costs only one look-up. */
   apply(change: Change, origin?: string): Promise<ApplyResult> {
     try {
       if (change.kind === 'event' || change.kind === 'external' || !this.#takes(change)) return this.#inner.apply(change, origin);
@@ -83,7 +80,10 @@ export class WorkerBackedStore implements StreamStore {
     }
   }
 
-  /** Of a stream that the store keeps: a worker decides no conditions and remembers no keys. Events are always the store's. */
+  /**
+   * Writes to a stream that no worker serves, because a worker decides no conditions and remembers no keys. Throws INVALID_ARGUMENTS
+   * otherwise. Events are always written by the store.
+   */
   async write(write: Write, origin?: string): Promise<WriteResult> {
     if (write.changes.some(({ kind }) => kind !== 'event')) this.requireOwn(write.stream);
     if (this.#inner.write !== undefined) return this.#inner.write(write, origin);
@@ -96,7 +96,7 @@ export class WorkerBackedStore implements StreamStore {
     if (this.#inner.write === undefined) throw unsupported();
   }
 
-  /** Throws INVALID_ARGUMENTS when a worker serves the stream: what is asked for only the store can tell. */
+  /** Throws INVALID_ARGUMENTS when a worker serves the stream, because only the store of the engine knows versions and positions. */
   requireOwn(stream: string): void {
     if (!ITEM_OPERATIONS.some((operation) => this.#backends.serves(operation, stream))) return;
     throw new RivuletError(
@@ -105,12 +105,12 @@ export class WorkerBackedStore implements StreamStore {
     );
   }
 
-  /** Whether a worker computes updates of this stream itself. */
+  /** Returns whether a worker computes the updates of this stream itself. */
   updates(stream: string): boolean {
     return this.#backends.serves('update', stream);
   }
 
-  /** An update that the worker of the stream computes from the operations. */
+  /** Updates an item. The worker of the stream computes the new value from the operations. */
   update(ref: GroupRef, item: string, ops: JsonText): Promise<Applied> {
     return this.#inLine({ ...ref, item }, async (deadline) => {
       const part = this.#part('update', ref, deadline);
@@ -125,7 +125,7 @@ export class WorkerBackedStore implements StreamStore {
     });
   }
 
-  /** The value after all writes of the item that were asked for until now; writes nothing. */
+  /** Returns the value of an item after all writes of the item that were called before. Writes nothing. */
   async getInLine(ref: GroupRef, item: string): Promise<JsonText | undefined> {
     if (!this.#backends.serves('get', ref.stream))
       return (await this.#inner.apply({ kind: 'update', ...ref, item, compute: () => undefined })).old;
@@ -143,7 +143,7 @@ export class WorkerBackedStore implements StreamStore {
 
   async snapshot(ref: GroupRef, pace?: ReadPace): Promise<Snapshot> {
     if (!this.#backends.serves('list', ref.stream)) return this.#inner.snapshot(ref, pace);
-    // When a worker comes back, everybody who watches asks: thousands may share one answer.
+    // When a worker comes back, every subscriber of its streams needs a snapshot: thousands may share one reply.
     const listed = await this.#lists.run(ref.stream, ref.group, () => this.#list(ref));
     return {
       ...listed,
@@ -155,13 +155,13 @@ export class WorkerBackedStore implements StreamStore {
     };
   }
 
-  /** What the items of a stream are listed from. */
+  /** Returns the store that lists the items of a stream. */
   listed(stream: string): StreamStore {
     return this.keeps('list', stream) ? this.#inner : this;
   }
 
   async changes(ref: GroupRef, since: Position, pace?: ReadPace): Promise<Changes> {
-    // What changed since then only the worker could tell, and it isn't asked.
+    // Only the worker knows what changed, and it has no function for that.
     if (this.#backends.serves('list', ref.stream)) return { kind: 'stale', reason: 'backend' };
     return this.#inner.changes(ref, since, pace);
   }
@@ -180,7 +180,7 @@ export class WorkerBackedStore implements StreamStore {
     return [...new Set([...(await this.#inner.streams()), ...this.#backends.streams])].sort();
   }
 
-  /** A worker returns all of its groups; without bounds they stay in its order. */
+  /** Returns a page of the groups of a stream. Groups of a worker keep its order when there are no bounds. */
   async groupsPage(stream: string, bounds: PageBounds): Promise<NamesPage> {
     if (this.keeps('list_groups', stream)) return groupsPage(this.#inner, stream, bounds);
     return servedPage(await this.groups(stream), bounds);
@@ -195,12 +195,15 @@ export class WorkerBackedStore implements StreamStore {
     return { names: both.names, more: both.more || page.more };
   }
 
-  /** Whether the store of the engine does it, and no worker. */
+  /** Returns whether the store of the engine serves the operation, and no worker. */
   keeps(operation: BackendOperation, stream: string): boolean {
     return !this.#backends.serves(operation, stream);
   }
 
-  /** As `groupsPage`. A stream whose worker fails has no groups, which is logged: the other streams are listed all the same. */
+  /**
+   * Returns a page as `groupsPage`. When the worker of the stream fails, the page is empty and a line is logged: other streams are still
+   * listed.
+   */
   async listedPage(stream: string, bounds: PageBounds): Promise<NamesPage> {
     const isServed = this.#backends.streams.includes(stream);
     try {
@@ -211,15 +214,18 @@ export class WorkerBackedStore implements StreamStore {
     }
   }
 
-  /** Asks the workers of those streams that have one, all at once: one that does not answer costs its time once. */
+  /**
+   * Calls the workers of the streams, all at once, so that several workers that do not reply cost one time-out. Returns a function for each
+   * stream that a worker has served.
+   */
   askServed(streams: readonly string[]): ReadonlyMap<string, (bounds: PageBounds) => Promise<NamesPage>> {
     const served = new Set(this.#backends.streams);
     return new Map(
       streams
         .filter((stream) => served.has(stream))
         .map((stream) => {
-          const asked = this.groups(stream).catch((error: unknown) => this.#notListed(stream, error).names);
-          return [stream, async (bounds: PageBounds) => servedPage(await asked, bounds)];
+          const groups = this.groups(stream).catch((error: unknown) => this.#notListed(stream, error).names);
+          return [stream, async (bounds: PageBounds) => servedPage(await groups, bounds)];
         }),
     );
   }
@@ -247,13 +253,13 @@ export class WorkerBackedStore implements StreamStore {
   }
 
   async #list(ref: GroupRef): Promise<Listed> {
-    // Before the question: whatever is committed from here on comes after the snapshot.
+    // Read before the call: a later commit stands after the snapshot.
     const { position, timestamp } = await this.#inner.get(ref, '');
     const answer = await this.#backends.call('list', ref.stream, groupInput(ref));
     return { position, timestamp, items: readItems(answer, ref.stream, position.offset) };
   }
 
-  /** `work` has until its deadline, the time that it waits for its turn included: behind a worker that hangs all end at their time. */
+  /** Runs `work` after the earlier writes of the item. The deadline includes the wait, so writes behind a worker that hangs end in time. */
   #inLine<T>({ stream, group, item }: GroupRef & { readonly item: string }, work: (deadline: number) => Promise<T>): Promise<T> {
     if (this.#lines.size >= LIMITS.backendWrites) {
       throw new RivuletError('OVERLOADED', `more than ${LIMITS.backendWrites} writes wait for workers that serve streams; slow down`);
@@ -282,7 +288,7 @@ export class WorkerBackedStore implements StreamStore {
     part: WriteCall,
     known?: { readonly old: JsonText | undefined },
   ): Promise<Applied> {
-    // Asked before, as nobody can tell afterwards; used when the backend answers nothing of its own.
+    // Read before the write, because the old value is lost afterwards. Used when the worker does not return it.
     const before = known ?? { old: this.#backends.serves('get', ref.stream) ? await this.#before(ref, item, part) : undefined };
     const answer = await this.#backends.call('set', ref.stream, itemInput(ref, item, `,"data":${data}`), part);
     const written = readWritten('set', answer);
@@ -312,12 +318,12 @@ export class WorkerBackedStore implements StreamStore {
     return this.#publish(part.of, ref, item, 'delete', old, { old, new: undefined });
   }
 
-  /** Of the change it keeps the group only: it may wait for a late answer. */
+  /** Returns the options of a call. They keep only the group of the change, because they may wait for a late reply. */
   #part(of: WriteKind, { stream, group }: GroupRef, deadline: number): WriteCall {
     return { of, deadline, onUncertain: () => this.uncertainGroups.add({ stream, group }) };
   }
 
-  /** The value before a write: to ask for it changes nothing. */
+  /** Returns the value before a write. A failure of this read leaves the item as it is, so its outcome is certain. */
   #before(ref: GroupRef, item: string, { of, deadline }: WriteCall): Promise<JsonText | undefined> {
     return this.#read(ref, item, { of, deadline });
   }
@@ -331,8 +337,8 @@ export class WorkerBackedStore implements StreamStore {
   }
 
   /**
-   * Offset, stamp, fan-out and triggers of a change that the worker has stored. A failure is none of the write any more: whoever asked
-   * for it is told so, and who watches gets what the worker has.
+   * Gives a change that the worker has stored its offset and timestamp, and publishes it. After a failure the worker still has the change:
+   * the caller gets an error that says so, and watchers get a new snapshot.
    */
   async #publish(
     of: WriteKind,
@@ -357,7 +363,7 @@ export class WorkerBackedStore implements StreamStore {
   }
 }
 
-/** A page of what a worker has returned. */
+/** Returns a page of the names that a worker returned. */
 async function servedPage(names: readonly string[], bounds: PageBounds): Promise<NamesPage> {
   const isWhole = bounds.after === undefined && bounds.limit === Number.POSITIVE_INFINITY;
   return isWhole ? pageOf(names, bounds) : sortedPage(names, bounds);
@@ -368,42 +374,4 @@ function unsupported(): RivuletError {
     'INVALID_ARGUMENTS',
     'the adapter of this engine offers no conditions, versions of writes, idempotency keys, times to live, leases and batches; write without them',
   );
-}
-
-function groupInput({ stream, group }: GroupRef): JsonText {
-  return `{"stream_name":${JSON.stringify(stream)},"group_id":${JSON.stringify(group)}}`;
-}
-
-function itemInput(ref: GroupRef, item: string, more: string): JsonText {
-  return `${groupInput(ref).slice(0, -1)},"item_id":${JSON.stringify(item)}${more}}`;
-}
-
-/** `undefined`: the backend said nothing, which is a success. An `old_value` of `null` says that there was nothing. */
-function readWritten(operation: BackendOperation, answer: JsonText | undefined): (WorkerWrite & { readonly hadOld: boolean }) | undefined {
-  const value: unknown = answer === undefined ? undefined : parseJson(answer);
-  // JavaScript backends answer whatever their last call gave, such as the boolean of a Map; that says nothing of the item.
-  if (!isJsonObject(value)) return undefined;
-  const old = field(value, 'old_value') ?? undefined;
-  const written = operation === 'delete' ? undefined : field(value, 'new_value');
-  return {
-    hadOld: Object.hasOwn(value, 'old_value'),
-    old: old === undefined ? undefined : JSON.stringify(old),
-    new: written === undefined ? undefined : JSON.stringify(written),
-  };
-}
-
-/** Values without ids: an item is known by the `id` member of its value, else by its place. */
-function readItems(answer: JsonText | undefined, stream: string, offset: number): readonly StoredItem[] {
-  const values: unknown = answer === undefined ? [] : parseJson(answer);
-  if (!Array.isArray(values)) throw jsonError('list', stream, 'an array');
-  return values.map((value: unknown, index) => {
-    const id = isJsonObject(value) ? field(value, 'id') : undefined;
-    // The place in the list, so that what is created later comes after all of it.
-    const created = offset - values.length + 1 + index;
-    return { item: typeof id === 'string' ? id : String(index), data: JSON.stringify(value), created, changed: offset };
-  });
-}
-
-function jsonError(operation: BackendOperation, stream: string, expected: string): RivuletError {
-  return new RivuletError('JSON_ERROR', `stream::${operation}(${stream}) must answer ${expected}`);
 }

@@ -6,7 +6,7 @@ import type { Logger } from '../../logging/logger.js';
 import type { Clock } from '../../structures/clock.js';
 import { LateReplies } from './late-replies.js';
 
-/** What a worker can serve of a stream, each as a function `stream::<operation>(<stream>)` (spec ST §2.9). */
+/** An operation that a worker can serve for a stream, by a function `stream::<operation>(<stream>)` (spec ST §2.9). */
 export type BackendOperation = 'get' | 'set' | 'delete' | 'list' | 'list_groups' | 'update';
 
 const OPERATIONS: readonly BackendOperation[] = ['get', 'set', 'delete', 'list', 'list_groups', 'update'];
@@ -17,7 +17,7 @@ export interface BackendLimits {
   readonly backendFallback: boolean;
 }
 
-/** The code of a failure that the caller sees as one of the stream function; failures of reads keep the code of the worker. */
+/** Codes of failed writes, as the caller of the stream function gets them. A failed read keeps the code of the worker. */
 export const WRITE_ERRORS = { set: 'STREAM_SET_ERROR', delete: 'STREAM_DELETE_ERROR', update: 'STREAM_UPDATE_ERROR' } as const;
 const TIMEOUT_ERRORS = {
   ...WRITE_ERRORS,
@@ -26,31 +26,33 @@ const TIMEOUT_ERRORS = {
   list_groups: 'STREAM_LIST_GROUPS_ERROR',
 } as const satisfies Record<BackendOperation, ErrorCode>;
 
-/** A call that is a part of what a caller asked for. */
+/** Options of one call of a worker. One operation of a caller may need several calls. */
 export interface CallOptions {
+  /** The operation of the caller. */
   readonly of: BackendOperation;
-  /** In monotonic milliseconds. Default: `backendTimeoutMs` from now. */
+  /** Monotonic milliseconds. @default `backendTimeoutMs` from now */
   readonly deadline?: number;
   /**
-   * Runs when the worker may have done what it was asked though the call failed: it answers after its time, or what can't be read. One
-   * that refuses or is gone has not; when it comes back, `onMove` tells.
+   * Runs when the call failed and the worker may have done the write: the reply came late, or could not be read. It does not run when the
+   * worker refused or disconnected. After a disconnect, `onMove` runs when the worker comes back.
    */
   readonly onUncertain?: () => void;
 }
 
-/** Of what a `sync` is read from. */
+/** Ids of the functions that a `sync` is read from. */
 const READ_FUNCTION = /^stream::(?:get|list)\((.*)\)$/su;
 
-/** A stream that a worker has served in this process. */
+/** A stream that a worker has served since the engine started. */
 interface Served {
   readonly operations: Set<BackendOperation>;
-  /** When they were first found missing, in monotonic milliseconds; `undefined` while one of them is there. */
+  /** Monotonic milliseconds at which all operations were first found missing; `undefined` while a worker serves one of them. */
   missingSince: number | undefined;
 }
 
 /**
- * Which streams are served by workers, and the calls to them. It is decided for each operation: one that no worker has registered is the
- * store's. One that a worker has served is never taken over silently by the store, which doesn't have what the worker holds.
+ * The streams that workers serve, and the calls to these workers. Each operation of a stream is decided for itself: the store serves it
+ * unless a worker has registered it. When the worker of an operation disconnects, the operation fails. The store does not take it over
+ * silently, because the store does not have the data of the worker.
  */
 export class WorkerBackends {
   readonly #fabric: Fabric;
@@ -58,7 +60,7 @@ export class WorkerBackends {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #served = new Map<string, Served>();
-  /** In this turn. */
+  /** Streams that moved in this turn. */
   readonly #moved = new Set<string>();
   readonly #late = new LateReplies();
   #onMove: (stream: string) => void = () => {};
@@ -74,7 +76,7 @@ export class WorkerBackends {
     });
   }
 
-  /** Whether a worker serves the operation; throws STREAM_BACKEND_UNAVAILABLE when one did and is gone. */
+  /** Returns whether a worker serves the operation. Throws STREAM_BACKEND_UNAVAILABLE when its worker has disconnected. */
   serves(operation: BackendOperation, stream: string): boolean {
     const served = this.#served.get(stream);
     if (this.#fabric.newestNamespace(functionId(operation, stream)) !== undefined) {
@@ -89,27 +91,27 @@ export class WorkerBackends {
     );
   }
 
-  /** The streams that workers have served, also those whose worker is away. */
+  /** Streams that workers have served, also when the worker has disconnected. */
   get streams(): readonly string[] {
     return [...this.#served.keys()];
   }
 
   /**
-   * `listener` runs when what a `sync` of the stream is read from is elsewhere than before: a worker begins to serve it, takes it over
-   * from another, or was given up. Once for each turn; it must not throw.
+   * Sets the listener for streams whose `sync` is read from another place than before. A worker begins to serve the stream, takes it over
+   * from another worker, or was given up. The listener runs once for each stream and turn, and must not throw.
    */
   onMove(listener: (stream: string) => void): void {
     this.#onMove = listener;
   }
 
-  /** When what is asked for now must have ended, in monotonic milliseconds. */
+  /** Deadline of an operation that begins now, in monotonic milliseconds. */
   get deadline(): number {
     return this.#clock.monotonic() + this.#limits.backendTimeoutMs;
   }
 
   /**
-   * Calls the worker; answers its result as JSON text, `undefined` for no result and for `null`, which mean the same here. After the
-   * deadline it isn't called any more. `part.of`: what the caller asked for, whose error a failure is.
+   * Calls the worker. Returns its result as JSON text, or `undefined` for no result and for `null`. After the deadline the worker is not
+   * called. `part.of` names the operation of the caller: a failure has the code of that operation.
    */
   async call(
     operation: BackendOperation,
@@ -121,19 +123,19 @@ export class WorkerBackends {
     const { of, deadline = this.deadline, onUncertain } = part;
     const left = deadline - this.#clock.monotonic();
     const late = `${id} did not answer within ${this.#limits.backendTimeoutMs} ms`;
-    if (left <= 0) throw new RivuletError(TIMEOUT_ERRORS[of], `${late}: it was not asked, as calls before it took all the time`);
-    // The namespace of the provider: a stream belongs to no namespace.
-    const asked = { functionId: id, namespace: this.#fabric.newestNamespace(id), payload: JsonPayload.ofText(input) };
+    if (left <= 0) throw new RivuletError(TIMEOUT_ERRORS[of], `${late}: it was not called, because earlier calls took all the time`);
+    // A stream belongs to no namespace, so the function is called in the namespace of its provider.
+    const call = { functionId: id, namespace: this.#fabric.newestNamespace(id), payload: JsonPayload.ofText(input) };
     const outcome = await (onUncertain === undefined
-      ? this.#fabric.request(asked, left)
-      : this.#late.ask(this.#fabric, asked, left, lateOf(onUncertain)));
+      ? this.#fabric.request(call, left)
+      : this.#late.ask(this.#fabric, call, left, lateOf(onUncertain)));
     if (outcome.kind === 'result') return outcome.text === 'null' ? undefined : outcome.text;
     if (outcome.kind === 'timeout') throw new RivuletError(TIMEOUT_ERRORS[of], late);
     if (mayHaveBeenDone(outcome)) onUncertain?.();
     throw failure(of, id, outcome.error);
   }
 
-  /** Whoever serves one operation answers for all that are there now: when he goes, none of them is the store's. */
+  /** Records all operations that workers serve now. After a disconnect none of them falls back to the store. */
   #remember(stream: string, known: Served | undefined): void {
     if (known === undefined && this.#served.size >= LIMITS.backendStreams) {
       throw new RivuletError('OVERLOADED', `workers serve ${LIMITS.backendStreams} streams already; group them into fewer streams`);
@@ -145,7 +147,7 @@ export class WorkerBackends {
     this.#served.set(stream, served);
   }
 
-  /** With `backendFallback`: nothing of the stream has been served for the whole grace time. */
+  /** Returns whether the store takes the stream over: with `backendFallback`, when no worker has served it for the whole grace time. */
   #isGivenUp(stream: string, served: Served): boolean {
     if (OPERATIONS.some((operation) => this.#fabric.newestNamespace(functionId(operation, stream)) !== undefined)) return false;
     const now = this.#clock.monotonic();
@@ -171,12 +173,12 @@ function functionId(operation: BackendOperation, stream: string): string {
   return `stream::${operation}(${stream})`;
 }
 
-/** The code is that of the engine for an answer that it can't take. */
+/** Returns whether the worker may have done the write: it succeeded, or the engine could not read the reply. */
 function mayHaveBeenDone(outcome: Outcome): boolean {
   return outcome.kind === 'result' || (outcome.origin === 'engine' && outcome.error.code === 'deserialization_error');
 }
 
-/** Apart from the call: nothing of it is kept for a late answer. */
+/** Returns a listener for a late reply. It keeps nothing of the call. */
 function lateOf(onUncertain: () => void): (outcome: Outcome | undefined) => void {
   return (outcome) => {
     if (outcome === undefined || mayHaveBeenDone(outcome)) onUncertain();
@@ -184,7 +186,7 @@ function lateOf(onUncertain: () => void): (outcome: Outcome | undefined) => void
 }
 
 function failure(of: BackendOperation, id: string, { code, message, ...more }: ErrorBody): Error {
-  // It went between the look and the call.
+  // The worker disconnected between the check and the call.
   if (code === 'function_not_found') return new RivuletError('STREAM_BACKEND_UNAVAILABLE', `the worker that serves ${id} is not connected`);
   if (of === 'set' || of === 'delete' || of === 'update') {
     return new RivuletError(WRITE_ERRORS[of], `${id} failed with ${code}: ${message}`);

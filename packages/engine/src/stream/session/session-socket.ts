@@ -1,0 +1,106 @@
+import type { ControlFrame } from '@rivulet/protocol';
+import type { StreamConfig } from '../../config/config.js';
+import type { Logger } from '../../logging/logger.js';
+import type { Connection } from '../../transport/connection.js';
+import type { Subscriber } from '../fanout/subscriber.js';
+import type { FrameEncoder } from '../frames/frame-encoder.js';
+
+interface SessionSocketDeps {
+  readonly frames: FrameEncoder;
+  readonly config: Pick<StreamConfig, 'maxBufferedBytes' | 'maxSubscriptionsPerConnection'>;
+  readonly logger: Logger;
+}
+
+/** The connection of one stream client, as the hub and the session write to it. */
+export class SessionSocket implements Subscriber {
+  readonly #connection: Connection;
+  /** Shared by all sessions of a gateway. */
+  readonly #deps: SessionSocketDeps;
+  #wakers: (() => void)[] | undefined;
+  #locked = false;
+  /** Number of control frames that wait until the socket takes them. */
+  #waitingFrames = 0;
+  /** False when the session has ended. Nothing is written from then on. */
+  open = true;
+  positions = false;
+
+  constructor(connection: Connection, deps: SessionSocketDeps) {
+    this.#connection = connection;
+    this.#deps = deps;
+  }
+
+  get ready(): boolean {
+    return !this.#locked && this.hasRoom;
+  }
+
+  get hasRoom(): boolean {
+    return this.#connection.buffered <= this.#deps.config.maxBufferedBytes;
+  }
+
+  write(frames: Buffer): void {
+    this.#connection.write(frames);
+  }
+
+  whenChanged(): Promise<void> {
+    if (!this.open) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#wakers ??= [];
+      this.#wakers.push(resolve);
+    });
+  }
+
+  tryLock(): boolean {
+    if (!this.ready) return false;
+    this.#locked = true;
+    return true;
+  }
+
+  unlock(): void {
+    this.#locked = false;
+    this.wake();
+  }
+
+  fail(because: 'internal' | 'tryLater'): void {
+    if (because === 'tryLater') this.#deps.logger.warn('snapshot_abandoned', { address: this.#connection.remoteAddress });
+    this.#connection.close(because);
+  }
+
+  /** Wakes everyone who awaits `whenChanged`. */
+  wake(): void {
+    const wakers = this.#wakers;
+    if (wakers === undefined) return;
+    this.#wakers = undefined;
+    for (const resolve of wakers) resolve();
+  }
+
+  /** Sends a control frame to a position-aware client. Drops it when too many already wait for the socket. */
+  sendControl(frame: ControlFrame): void {
+    const { config, frames } = this.#deps;
+    if (!this.positions || this.#waitingFrames >= config.maxSubscriptionsPerConnection) return;
+    this.#waitingFrames++;
+    this.inBackground(this.#sendWhenReady(frames.control(frame)), 'stream_control_frame');
+  }
+
+  /** Writes a frame that belongs to no group. Waits while a message of several fragments is under way. */
+  async writeBetween(frame: Buffer): Promise<void> {
+    while (this.open && this.#locked) await this.whenChanged();
+    if (this.open) this.#connection.write(frame);
+  }
+
+  /** Runs a task that nobody awaits. Its failure closes this connection and has no other effect. */
+  inBackground(work: Promise<void>, task: string): void {
+    work.catch((error: unknown) => this.failed(task, error));
+  }
+
+  /** Logs the failure of a task and closes the connection. */
+  failed(task: string, error: unknown): void {
+    this.#deps.logger.error('background_failed', { task, error, address: this.#connection.remoteAddress });
+    this.#connection.close('internal');
+  }
+
+  async #sendWhenReady(frame: Buffer): Promise<void> {
+    while (this.open && !this.ready) await this.whenChanged();
+    this.#waitingFrames--;
+    if (this.open) this.#connection.write(frame);
+  }
+}
