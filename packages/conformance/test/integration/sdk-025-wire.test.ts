@@ -158,7 +158,7 @@ test.skipIf(missingSdk('python 0.25.0') !== undefined)(
 );
 
 test('every observation is written down in PROTOCOL.md, and every one there has a test', () => {
-  const documented = [...PROTOCOL.matchAll(/^\| (V25-\d+) \|/gm)].map(([, rule]) => rule);
+  const documented = [...PROTOCOL.matchAll(/^### (V25-\d+)$/gm)].map(([, rule]) => rule);
   const source = readFileSync(fileURLToPath(import.meta.url), 'utf8');
   const tested = [...source.matchAll(/\(\s*'(V25-\d+) /g)].map(([, rule]) => rule);
   expect(tested).toEqual(documented);
