@@ -12,10 +12,10 @@ import { systemClock } from '../src/structures/clock.js';
 export const REF = { stream: 's', group: 'g' };
 /** A join of the whole group. */
 export const GROUP = { subscriptionId: 's1', item: undefined, since: undefined };
-/** A group whose `sync` is too large to be kept: each reader holds a snapshot of its own. */
+/** The items of a group of 20 MB. Its `sync` does not fit into memory, so without a spool each reader has a snapshot of its own. */
 export const LARGE = Array.from({ length: 200 }, (_, n) => ({ item: `i${n}`, data: `"${'x'.repeat(100_000)}"`, created: n, changed: n }));
 
-/** A socket that takes everything, or nothing. */
+/** A socket that takes everything, or nothing while `hasRoom` is false. */
 export class Socket implements Subscriber {
   readonly written: string[] = [];
   readonly failures: string[] = [];
@@ -59,7 +59,7 @@ export class Socket implements Subscriber {
   }
 }
 
-/** A hub over a store whose history the test decides. */
+/** A hub over a store with the history that the test sets. */
 export class World {
   readonly socket = new Socket();
   readonly hub: Hub;
@@ -69,13 +69,13 @@ export class World {
   items: StoredItem[] = [];
   openSnapshots = 0;
   failWatches = 0;
-  /** False: what is published waits for the end of the turn. */
+  /** False: changes are flushed at the end of the turn, and not at once. */
   flushes = true;
   /** Entries of the compacted history in offset order; `undefined`: the store remembers no deletes. */
   entries: readonly ChangeEntry[] | undefined;
-  /** `changes` is stale below this offset. */
+  /** Offset below which `changes` returns `stale`. */
   floor = 0;
-  /** Offsets with which `changes` was called. */
+  /** The offset of each call of `changes`. */
   readonly changesSince: number[] = [];
   openChanges = 0;
   onSnapshot: () => void = () => {};
@@ -84,7 +84,7 @@ export class World {
   fails: () => void = () => {};
   readonly #frames = new FrameEncoder(systemClock, false);
 
-  /** With `spoolBytes`, answers that don't fit into memory go to files, of so many bytes together. */
+  /** `spoolBytes`: bytes of the files for answers that do not fit into memory. Without it there are no files. */
   constructor(logMaxChanges = 1_000, spoolBytes?: number) {
     const store = {
       watch: () => (this.failWatches-- > 0 ? Promise.reject(new Error('not now')) : Promise.resolve()),
@@ -158,7 +158,7 @@ export class World {
   }
 }
 
-/** Everything that can run without a socket or a timer has run. */
+/** Resolves when everything has run that waits for neither a socket nor a timer. */
 export async function settled(turns = 10): Promise<void> {
   for (let turn = 0; turn < turns; turn++) await setImmediate();
 }

@@ -50,7 +50,7 @@ test('ST-17 who watches gets what another worker has that takes the stream over,
   expect((await client.take('sync')).event.data).toEqual([{ id: 'of the first' }]);
   await serve(second, { list: () => [{ id: 'of the second' }] });
   expect((await client.take('sync')).event.data).toEqual([{ id: 'of the second' }]);
-  // The same worker again: nothing is read elsewhere.
+  // The same worker comes back, so the stream is read from the same place.
   await serve(second, { list: () => [{ id: 'of the second, still' }] });
   await second.closeSeenBy(worker);
   expect((await client.take('sync')).event.data).toEqual([{ id: 'of the first' }]);
@@ -107,7 +107,7 @@ test('ST-19 a write fails with the code of the write, also when the read before 
   expect(await worker.errorCode('stream::get', at('a'))).toBe('DB_DOWN');
 });
 
-test('a worker that writes and then reads sees what it wrote, though writes to other items have ended before', async () => {
+test('a worker that writes and then reads sees what it written, though writes to other items have ended before', async () => {
   const { connect } = await start();
   const backend = await connect();
   const values = new Map<string, unknown>();
@@ -133,7 +133,7 @@ test('a worker that writes and then reads sees what it wrote, though writes to o
   const groups = worker.result('stream::list_groups', { stream_name: 'notes' });
   const all = worker.result('stream::list_all', {});
   await worker.settled();
-  // Nothing has been asked of the backend that it could have answered too early.
+  // The engine has not called the backend yet, so no reply can be too early.
   await backend.settled();
   release();
   expect(await read).toBe(2);
@@ -230,7 +230,7 @@ test('a joiner of a backend with a slow list misses no change, of a group or of 
       items.set(item_id, value);
       return { old_value, new_value: value };
     },
-    // As of when it was asked: the answer is old when it comes.
+    // The values of the time of the call: the reply is old when it comes.
     list: async () => {
       const values = [...items.values()];
       await lag();
@@ -291,7 +291,7 @@ test('ST-19 watchers end with what the backend holds, though its connection brea
       const id = `m${n % 7}`;
       return worker.call('stream::set', { ...G, item_id: id, data: { id, n } }).then(({ error }) => error === undefined && order.push(n));
     });
-    // Somewhere in the midst of them: some are stored and never answered.
+    // The worker stops in the middle: some writes are stored and get no reply.
     await Promise.race(writes.slice(0, 20 + round));
     backend.socket.terminate();
     await Promise.all(writes);
@@ -314,7 +314,7 @@ test('ST-19 watchers end with what the backend holds, though its connection brea
   await expect.poll(() => shown(clients[0])).toEqual(expected);
   await expect.poll(() => shown(clients[1])).toEqual(expected);
   await expect.poll(() => shown(clients[2], 'm3')).toEqual(expected.filter((value) => value.includes('"m3"')));
-  // The answers of one item come in the order in which its writes were asked for.
+  // The results of one item come in the order of its writes.
   for (let item = 0; item < 7; item++) {
     const own = order.filter((n) => n % 7 === item);
     expect(own).toEqual([...own].sort((a, b) => a - b));

@@ -9,7 +9,7 @@ import { Motia } from '../harness/motia-client.js';
 const G = { stream_name: 'notes', group_id: 'g' };
 const at = (item_id: string) => ({ ...G, item_id });
 
-/** A backend over a Map: `set` and `delete` answer nothing, as in the reference example, or all that they know. */
+/** A backend over a Map. `set` and `delete` return nothing, as in the reference example, or the old and the new value. */
 function mapBackend(answers: 'nothing' | 'all'): StreamBackend & { readonly groups: Map<string, Map<string, unknown>> } {
   const groups = new Map<string, Map<string, unknown>>();
   const of = (group: string) => groups.get(group) ?? new Map<string, unknown>();
@@ -128,7 +128,7 @@ test('ST-17 a joiner gets the list of the backend, an item subscription its valu
   expect(group.kinds()).toEqual(['sync', 'create', 'event']);
   const fired = await worker.take('invokefunction');
   expect((fired.data as { event: unknown }).event).toEqual({ type: 'create', data: { id: 'b' } });
-  // The backend has it: nothing is in the store of the engine, whose own list would show it.
+  // The backend has the item. The store of the engine is empty; otherwise its list would show the item.
   await group.close();
   const late = await watch();
   expect((await late.take('sync')).event.data).toEqual([{ id: 'a' }, { id: 'b' }]);
@@ -195,7 +195,7 @@ test('ST-18 a backend that registers stream::update computes itself', async () =
   expect((await client.take('update')).event.data).toEqual({ ops });
 });
 
-test('ST-19 a backend that is gone is an error, never a write to the store of the engine', async () => {
+test('ST-19 a backend that has disconnected is an error, never a write to the store of the engine', async () => {
   const { connect, watch } = await start({ stream: { backendGraceMs: 0 } });
   const backend = await connect();
   const map = mapBackend('all');
@@ -215,7 +215,7 @@ test('ST-19 a backend that is gone is an error, never a write to the store of th
   ] as const) {
     expect([id, await worker.errorCode(id, data)]).toEqual([id, 'STREAM_BACKEND_UNAVAILABLE']);
   }
-  // Other streams don't notice, and the list of all leaves out what can't be told.
+  // Other streams work as before, and the list of all streams leaves out the stream whose worker fails.
   await worker.result('stream::set', { stream_name: 'other', group_id: 'g', item_id: 'i', data: 1 });
   expect(await worker.result('stream::list_all', {})).toEqual({ stream: [{ id: 'other', groups: ['g'] }], count: 1 });
 
@@ -226,7 +226,7 @@ test('ST-19 a backend that is gone is an error, never a write to the store of th
   expect(await worker.result('stream::get', at('a'))).toBe(1);
 });
 
-test('ST-19 a backend that was asked one thing only is gone for all that it served', async () => {
+test('ST-19 a backend of which one operation was called is unavailable for all that it served', async () => {
   const { connect, watch } = await start();
   const backend = await connect();
   const map = mapBackend('all');
@@ -237,7 +237,7 @@ test('ST-19 a backend that was asked one thing only is gone for all that it serv
   await backend.closeSeenBy(worker);
   expect(await worker.errorCode('stream::set', { ...at('a'), data: 1 })).toBe('STREAM_BACKEND_UNAVAILABLE');
   expect(await worker.errorCode('stream::delete', at('a'))).toBe('STREAM_BACKEND_UNAVAILABLE');
-  // What it never served is the store's, then as before.
+  // The store serves the operations that the worker never served.
   expect(await worker.result('stream::list_groups', { stream_name: 'notes' })).toEqual([]);
 });
 
@@ -268,7 +268,7 @@ test('ST-19 errors and timeouts of the backend reach the caller; reads keep the 
   expect(await error('stream::list', G)).toMatchObject({ code: 'DB_DOWN', message: 'no database' });
   expect(await error('stream::delete', at('a'))).toMatchObject({ code: 'STREAM_DELETE_ERROR' });
   expect(await error('stream::list_groups', { stream_name: 'notes' })).toMatchObject({ code: 'JSON_ERROR' });
-  // A join waits for a list that can be read: nothing wrong is sent meanwhile, and live frames stay behind the sync.
+  // A join waits for a list that the engine can read. It gets nothing meanwhile, and live frames follow the sync.
   const client = await watch();
   await serve(backend, { set: (data) => ({ new_value: (data as { data: unknown }).data }) });
   await worker.result('stream::set', { ...at('a'), data: { id: 'a' } });

@@ -13,7 +13,7 @@ interface Person {
   readonly typing?: boolean;
 }
 
-/** A join function is all the code that presence takes: it says who is there. */
+/** Presence needs no code but a join function that gives a lease. */
 async function admit(workerUrl: string): Promise<RawWorker> {
   const worker = await RawWorker.connect(workerUrl);
   await worker.serve('app::auth', (input) => {
@@ -135,7 +135,7 @@ describe.each([{ lmdb: false }, { lmdb: true }])('leases (lmdb: $lmdb)', ({ lmdb
   });
 });
 
-test('RV-41 a stream that a worker keeps holds nothing: the client is told, and watches all the same', async () => {
+test('RV-41 a stream that a worker keeps has no leases: the client gets an error, and watches all the same', async () => {
   const { worker, streamUrl } = await start();
   await worker.serve('stream::list(presence)', () => []);
   await worker.serve('stream::set(presence)', () => null);

@@ -22,7 +22,7 @@ async function start(options: TestEngineOptions = {}) {
   return { ...engine, ...(await writing(engine.workerUrl)) };
 }
 
-/** Joins with a position, and everything that came until the engine had nothing more to say. */
+/** Joins with a position. Returns all frames until the engine sends no more. */
 async function resume(streamUrl: string, since: string, id?: string): Promise<StreamSocket> {
   const client = await StreamSocket.open(streamUrl);
   client.joinWithPositions('s1', 'chat', 'room', { since, ...(id === undefined ? {} : { id }) });
@@ -33,13 +33,13 @@ function positionOf({ epoch, offset }: StreamFrame): string {
   return `${epoch}:${offset}`;
 }
 
-/** What a frame says, in short. */
+/** Returns a short text for a frame. */
 function told(frame: StreamFrame): unknown {
   if (frame.event === undefined) return [frame.type, frame.data];
   return frame.event.type === 'event' ? ['event', frame.event.event?.type, frame.offset] : [frame.event.type, frame.id, frame.offset];
 }
 
-/** A client that saw the group with three items at offset 3, and its position. */
+/** Returns the position of a client that has the group with three items at offset 3. */
 async function seen(streamUrl: string): Promise<string> {
   const client = await StreamSocket.open(`${streamUrl}/stream/chat/room`);
   const sync = await client.take('sync');
@@ -100,7 +100,7 @@ describe.each([{ lmdb: false }, { lmdb: true }])('positions and resume (lmdb: $l
     await set('a');
     await set('b');
     await set('c');
-    // It keeps the log, so that what events it lost is known.
+    // This watcher keeps the log alive, so the engine knows which events were lost.
     const watcher = await StreamSocket.open(`${streamUrl}/stream/chat/room`);
     const since = positionOf(await watcher.take('sync'));
     await set('d');
@@ -129,7 +129,7 @@ describe.each([{ lmdb: false }, { lmdb: true }])('positions and resume (lmdb: $l
     expect((await client.take('create', (frame) => frame.id === 'e')).offset).toBe(11);
   });
 
-  test('RV-7 an item gets its newest value alone, or the news that it is gone', async () => {
+  test('RV-7 an item gets its newest value alone, or its delete', async () => {
     const { set, remove, streamUrl } = await start({ lmdb, stream: { logMaxChanges: 1 } });
     await set('a');
     await set('b');
@@ -230,7 +230,7 @@ describe.each([{ lmdb: false }, { lmdb: true }])('positions and resume (lmdb: $l
     expect([whole.ids, whole.part, whole.offset]).toEqual([undefined, undefined, 301]);
   });
 
-  test('RV-10 a reader of positions that fell behind the log gets each changed item once, and its lag is told meanwhile', async () => {
+  test('RV-10 a reader of positions that fell behind the log gets each changed item once, and its lag is reported meanwhile', async () => {
     const { worker, set, streamUrl, engine } = await start({ lmdb, stream: { logMaxChanges: 4 } });
     await set('a');
     const client = await StreamSocket.open(streamUrl);
@@ -238,7 +238,7 @@ describe.each([{ lmdb: false }, { lmdb: true }])('positions and resume (lmdb: $l
     await client.take('sync');
     client.socket.pause();
     const text = 'x'.repeat(150_000);
-    // The kernel takes some 10 MB of the 24; the store may be read while some changes are still to come.
+    // The kernel takes about 10 MB of the 24. The engine may read the store while some changes are still to come.
     const [items, changes] = [20, 160];
     const writes: Promise<unknown>[] = [];
     for (let n = 1; n <= changes; n++) writes.push(set(`i${n % items}`, { id: `i${n % items}`, n, text }));
@@ -264,7 +264,7 @@ describe.each([{ lmdb: false }, { lmdb: true }])('positions and resume (lmdb: $l
     for (let n = changes - items + 1; n <= changes; n++) expect(newest.get(`i${n % items}`)).toBe(n);
   });
 
-  test('RV-13 joins that are refused are told to those who know positions', async () => {
+  test('RV-13 a position-aware client gets an error for each join that is refused', async () => {
     const { worker, streamUrl } = await start({ lmdb, stream: { maxSubscriptionsPerConnection: 1 } });
     await worker.serve('app::admit', (event) => ({ unauthorized: (event as { group_id: string }).group_id === 'secret' }));
     await worker.bind('stream:join', 'app::admit', {});
@@ -317,7 +317,7 @@ test.each([{ how: 'kill' }, { how: 'stop' }] as const)(
       ['update', 'b', 5],
       ['delete', 'c', 6],
       ['create', 'd', to],
-      // Whether there were events nobody can tell after a restart.
+      // After a restart the engine does not know whether there were events.
       ['gap', { subscriptionId: 's1', after: 3, through: to }],
       ['caught_up', { subscriptionId: 's1', epoch, offset: to }],
     ]);

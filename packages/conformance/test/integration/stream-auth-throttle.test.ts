@@ -12,7 +12,7 @@ const HAMMERERS = 600;
 const USERS = 200;
 const ROUNDS = 2;
 
-/** An engine whose auth functions let in tokens that begin with `good`, and count their questions. */
+/** Starts an engine whose auth functions let in tokens that begin with `good`, and count their calls. */
 async function startGuarded() {
   const engine = await startTestEngine({ stream: { authFunction: 'app::auth' }, guest: { rbac: { authFunction: 'app::auth' } } });
   const worker = await RawWorker.connect(engine.workerUrl);
@@ -25,7 +25,7 @@ async function startGuarded() {
   return { ...engine, asked };
 }
 
-/** One attempt of a page with a token; resolves when the engine has ended the connection. */
+/** Connects once as a page with a token does. Resolves when the engine has closed the connection. */
 function attempt(url: string, path: string, token: string): Promise<void> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {
@@ -34,7 +34,7 @@ function attempt(url: string, path: string, token: string): Promise<void> {
     socket.write([...lines, 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==', '', ''].join('\r\n'));
     socket.on('error', reject);
     socket.on('data', (data) => {
-      // A close frame of the engine ends an upgrade that was let through to tell the reason.
+      // The engine completes the upgrade and then sends a close frame, so that the page gets the reason.
       if (!data.toString('latin1').startsWith('HTTP/1.1 101') || data.includes(Buffer.from([0x88]))) socket.destroy();
     });
     socket.on('close', () => resolve());
@@ -69,7 +69,7 @@ test.each([
     const { [url]: listener, asked } = await startGuarded();
     let over = false;
     const hammer = async (n: number) => {
-      // One attempt a second each, spread over the second.
+      // Each client tries once a second; the tries are spread over the second.
       await pause((n * 1_000) / HAMMERERS);
       for (let round = 0; round < ROUNDS || !over; round++) {
         await attempt(listener, path, `expired-${n}`);
@@ -127,7 +127,7 @@ test('E6 clients that leave while they wait are not asked about', async () => {
     await once(leaving.resume(), 'close');
   }
   const last = open('last');
-  // The engine has read the request of `last`, since it came before the one that is answered here.
+  // The engine has read the request of `last`, because it came before the request that is answered here.
   await worker.result('engine::health::check', {});
   for (const answer of answers.splice(0)) answer();
   await Promise.all(first);

@@ -3,7 +3,7 @@ import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { type StreamFrame, StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { expect, test } from 'vitest';
 
-// Where two things of one socket cross: syncs of several groups, refusals, lagging cursors and new joins.
+// Cases in which two things of one socket cross: syncs of several groups, refusals, lagging cursors and new joins.
 
 const STREAM = 'st';
 
@@ -12,13 +12,13 @@ async function start(options: TestEngineOptions = {}) {
   const worker = await RawWorker.connect(workerUrl);
   const set = (group: string, item: string, data: unknown) =>
     worker.result('stream::set', { stream_name: STREAM, group_id: group, item_id: item, data });
-  /** Items of `bytes` each, all at once. */
+  /** Writes items of `bytes` each, all at once. */
   const fill = (group: string, count: number, bytes: number) =>
     Promise.all(Array.from({ length: count }, (_, n) => set(group, `i${n}`, { id: `i${n}`, pad: 'x'.repeat(bytes) })));
   return { engine, worker, set, fill, streamUrl, log };
 }
 
-/** What a client that applies every frame holds, by item id: the number `n` of each. */
+/** Returns the items of a client that applies every frame: the number `n` of each item id. */
 function applied(frames: readonly StreamFrame[]): Map<string, number> {
   const items = new Map<string, number>();
   for (const { id, event } of frames) {

@@ -169,7 +169,7 @@ describe.each([{ lmdb: false }, { lmdb: true }])('stream functions (lmdb: $lmdb)
     }
     expect(await worker.call('stream::get', item)).not.toHaveProperty('result');
     expect(await worker.result('stream::list_groups', { stream_name: 'chat' })).toEqual([]);
-    // The next one that does something begins with the missing item, and is the first that anybody hears of.
+    // The next update that has an effect begins without an item, and is the first that subscribers get.
     const ops = [
       { type: 'remove', path: 'a' },
       { type: 'increment', path: 'n', by: 1 },
@@ -194,7 +194,7 @@ describe.each([{ lmdb: false }, { lmdb: true }])('stream functions (lmdb: $lmdb)
     expect(await worker.errorCode('stream::update', append('x'))).toBe('VALUE_TOO_LARGE');
     expect(await worker.result('stream::get', item)).toBe(most);
 
-    // The fullest frame of a set has a few values more around it than this.
+    // The largest frame of a set has some members more than this value.
     const list = Array.from({ length: LIMITS.jsonNodes - 9 }, () => 0);
     await worker.result('stream::set', { ...item, data: list });
     await worker.result('stream::update', append(0));

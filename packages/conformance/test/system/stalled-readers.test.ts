@@ -7,10 +7,10 @@ import { EngineProcess } from '@rivulet/testkit/engines/engine-process';
 import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { expect, onTestFinished, test } from 'vitest';
 
-// Decision 21 is about minutes: `RIVULET_STALL_SECONDS=60 RIVULET_STALL_READERS=1,20,200 npx vitest run …` measures them.
+// `RIVULET_STALL_SECONDS=60 RIVULET_STALL_READERS=1,20,200 npx vitest run …` measures minutes instead of seconds.
 const SECONDS = Number(process.env.RIVULET_STALL_SECONDS ?? 3);
 const COUNTS = (process.env.RIVULET_STALL_READERS ?? '20').split(',').map(Number);
-/** A reader of the second kind takes one byte in this time. */
+/** Seconds in which a reader of the second kind takes one byte. */
 const DRIP_SECONDS = SECONDS > 50 ? 50 : 1;
 const READERS = fileURLToPath(new URL('../harness/slow-readers.py', import.meta.url));
 const MIB = 1_048_576;
@@ -46,7 +46,7 @@ test.each(shapes)(
     await openReaders(engine, shape.count, shape.pause);
     let largest = 0;
     const begun = performance.now();
-    // At least six times the live bytes, however slow the machine is.
+    // At least six times the live bytes, also on a slow machine.
     while (performance.now() - begun < SECONDS * 1_000 || written < 7 * ITEMS) {
       await write(written);
       written += 20;

@@ -20,7 +20,7 @@ it('a cursor that lags when the history breaks gets a sync of the new one, and g
   socket.hasRoom = false;
   world.publish(101);
   await settled();
-  // A new history, whose offsets are lower than the cursor.
+  // The offsets of the new history are lower than the cursor.
   world.offset = 5;
   hub.restart(REF, 'epoch', { epoch: 'f', offset: 5 });
   socket.hasRoom = true;
@@ -32,13 +32,13 @@ it('a cursor that lags when the history breaks gets a sync of the new one, and g
   expect(socket.written.join('').match(/"update"/g)).toHaveLength(10);
 });
 
-/** Turns of the event loop in which a `sync` of `LARGE` is written: 20 MB, 1 MiB in each. */
+/** Turns of the event loop in which a `sync` of `LARGE` is written. Each turn writes 1 MiB of its 20 MB. */
 const LARGE_TURNS = 60;
 
 it('a join does not wait for a change that never comes, when the position of a group rose without one', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   const { hub, socket } = world;
-  // Too large to be kept for the next joiner.
+  // The next join must not find a kept `sync`.
   world.items = LARGE;
   const syncs = () => socket.written.join('').match(/"sync"/g)?.length;
   const subscription = hub.open(socket, REF);
@@ -102,7 +102,7 @@ it('many who join or catch up at the same time leave the event loop its turns', 
     await setImmediate();
     most = Math.max(most, written - before);
   }
-  // 1 GB. Each turn has 1 MiB, and one piece more for the last who came below that.
+  // 1 GB in all. Each turn writes 1 MiB; the last reader of a turn may write one piece more.
   expect(most).toBeLessThan(1_500_000);
   expect(turns).toBeGreaterThan(600);
 }, 30_000);
@@ -133,7 +133,7 @@ it('what was built is given back within a second, also when nobody has joined me
     opened.push(snapshots);
     vi.advanceTimersByTime(1_000);
   }
-  // Where nothing was given back there is no room for the last ones: each is read a second time.
+  // Without room that was given back, the last groups would be read a second time.
   expect(opened).toEqual(groups.map(() => 1));
   sized.hub.stop();
 });
@@ -159,7 +159,7 @@ it('ST-6 a sync that is kept for others is not shown to a reader that is ahead o
   const { hub, socket } = world;
   hub.join(hub.open(new Socket(), REF), GROUP);
   await settled();
-  // Durable, and read with an item, before its report comes.
+  // The read of an item sees the durable change before the store reports it.
   world.offset = 101;
   const subscription = hub.open(socket, REF);
   hub.join(subscription, { ...GROUP, item: 'i' });
@@ -172,7 +172,7 @@ it('ST-6 a sync that is kept for others is not shown to a reader that is ahead o
   expect(offsets).toEqual(['"offset":101', '"offset":101', '"offset":102']);
 });
 
-/** What was written, a word for each frame: its type, its item or subscription, and its offset. */
+/** Returns a word for each written frame: its type, its item or subscription, and its offset. */
 function told({ written }: World['socket']): string[] {
   return [
     ...written
@@ -181,7 +181,10 @@ function told({ written }: World['socket']): string[] {
   ].map(([, id, type, control, subscription]) => (control === undefined ? `${type} ${id}` : `${control} ${subscription}`));
 }
 
-/** Watches the group, and asks for an item of it; falls behind the log before that is answered, and while the group is read again. */
+/**
+ * Watches the group and joins an item of it. The reader falls behind the log before the item is answered, and while the group is read
+ * again.
+ */
 async function lostWithJoin(): Promise<void> {
   const { hub, socket } = world;
   const subscription = hub.open(socket, REF);
@@ -209,7 +212,7 @@ it('ST-20 nothing of an item is sent while the group that it is of waits for its
   expect(told(world.socket).slice(3)).toEqual(['update "i"']);
 });
 
-it('RV-10 RV-16 who knows positions gets every sync before any frame, and then the frames from the oldest of them on', async () => {
+it('RV-10 RV-16 a position-aware client gets every sync before any frame, and then the frames from the oldest of them on', async () => {
   world.socket.positions = true;
   await lostWithJoin();
   expect(told(world.socket)).toEqual(['syncing s2', 'sync "i"', 'syncing s1', 'sync null', 'gap s1', 'update "i"']);
@@ -269,13 +272,13 @@ it('RV-10 a tail that the log drops while it is written ends in a sync, and noth
   socket.hasRoom = true;
   socket.drain();
   await settled();
-  // This store can't tell what changed: then all are owed a new one.
+  // This store does not know what changed, so every target is owed a new `sync`.
   const first = ['syncing s2', 'sync "i"', 'gap s2'];
   expect(told(socket).slice(1)).toEqual([...first, 'syncing s1', 'sync null', 'gap s1', ...first]);
   expect(socket.written.join('')).toContain('{"type":"gap","data":{"subscriptionId":"s2","after":105,"through":120}}');
 });
 
-/** Watches the group, and asks for an item of it; both are owed a `sync` after what it had is gone. Nothing is written yet. */
+/** Watches the group and joins an item of it. Both are owed a `sync`, because the cursor was lost. Nothing is written yet. */
 async function bothOwed(of: World): Promise<{ readonly group: Membership; readonly socket: World['socket'] }> {
   const { hub, socket } = of;
   socket.positions = true;

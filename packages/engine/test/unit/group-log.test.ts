@@ -6,7 +6,7 @@ import { countReleased } from '../released.js';
 const frameOf = (offset: number, size = 4) => Buffer.from(`<${offset}>`.padEnd(size, '.'));
 const WHOLE = { maxBytes: Number.POSITIVE_INFINITY };
 
-/** Offsets 1 to `count`, of the items a, b, c in turn; each fourth change concerns the whole group. */
+/** Returns a log of the offsets 1 to `count`, of the items a, b and c in turn. Each fourth change belongs to the whole group. */
 function filled(count: number): GroupLog {
   const log = new GroupLog();
   for (let offset = 1; offset <= count; offset++) log.append(offset, [undefined, 'a', 'b', 'c'][offset % 4], frameOf(offset), offset * 10);

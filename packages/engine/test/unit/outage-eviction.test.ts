@@ -51,7 +51,7 @@ it('F45 who is cut off is kept for 30 s, and ends at some moment of the 10 s aft
     seconds[second] = (seconds[second] ?? 0) + 1;
   }
   expect(seconds).toHaveLength(10);
-  // Of 200 on average; five deviations.
+  // The average is 200. The bound is five standard deviations away.
   expect(Math.min(...seconds)).toBeGreaterThan(130);
   expect(Math.max(...seconds)).toBeLessThan(270);
   expect(spared.map(({ endedAt }) => endedAt)).toEqual([undefined, undefined]);
@@ -59,7 +59,7 @@ it('F45 who is cut off is kept for 30 s, and ends at some moment of the 10 s aft
   watch.end();
 });
 
-it('nobody is sent away when it ends before, and it is told once for each time', () => {
+it('no connection is closed when the outage ends before, and each outage is logged once', () => {
   const connection = new Connection(0);
   const watch = new OutageEviction({ connections: () => [connection], spreadMs: 0, clock, logger });
   watch.begin();

@@ -22,7 +22,7 @@ interface Shown {
   readonly id?: string | undefined;
 }
 
-/** The JSON texts of whole frames; control frames by type, changes with what RV-7 says of them. */
+/** Returns a text for each frame: control frames by type, changes with the members that RV-7 names. */
 function shown({ written }: Socket): Shown[] {
   const frames: Shown[] = [];
   const bytes = Buffer.from(written.join(''), 'latin1');
@@ -41,7 +41,7 @@ function shown({ written }: Socket): Shown[] {
   return frames;
 }
 
-/** RV-7, as the rule says it. */
+/** Returns the changes that rule RV-7 demands. */
 function expected(entries: readonly ChangeEntry[], since: number): Shown[] {
   const changes = entries
     .filter(({ changed }) => changed > since)
@@ -52,7 +52,7 @@ function expected(entries: readonly ChangeEntry[], since: number): Shown[] {
   return [{ type: 'resumed' }, ...changes, { type: 'gap' }, { type: 'caught_up' }];
 }
 
-/** A resume storm: each client stands at an offset of its own. */
+/** Resumes many clients at once, each at an offset of its own. */
 function join(offset: number, epoch = 'e'): { readonly socket: Socket; readonly subscription: Subscription } {
   const socket = new Socket();
   socket.positions = true;
@@ -61,7 +61,7 @@ function join(offset: number, epoch = 'e'): { readonly socket: Socket; readonly 
   return { socket, subscription };
 }
 
-/** Items changed at 1 to `count`; every third was created earlier, every seventh is deleted. */
+/** Returns items that changed at 1 to `count`. Every third was created earlier, and every seventh is deleted. */
 function history(count: number, data = '1'): ChangeEntry[] {
   return Array.from({ length: count }, (_, n) => {
     const changed = n + 1;
@@ -83,9 +83,9 @@ it('decision 20 RV-7 1,000 clients with 1,000 cursors share one read and one fra
   const encoded = vi.spyOn(FrameEncoder.prototype, 'compacted');
   const joined = Array.from({ length: 1_000 }, (_, n) => join(1_000 + n));
   await allLive(joined);
-  // The first one begins at once; all others come while it is read.
+  // The read of the first client begins at once. All others come while it runs.
   expect(world.changesSince).toEqual([1_000, 1_001]);
-  // Twice: an item that was created after the first cursor is a `create` for some and an `update` for others.
+  // Two frames: an item that was created after the first cursor is a `create` for some cursors and an `update` for others.
   expect(encoded.mock.calls.length).toBeLessThan(2 * 2 * 2_000);
   for (const n of [0, 1, 2, 499, 700, 998, 999]) expect(shown(joined[n]?.socket as Socket)).toEqual(expected(world.entries, 1_000 + n));
   expect(world.openChanges).toBe(0);
@@ -118,7 +118,7 @@ it('RV-7 what changed after a shared answer was built is in the next one', async
 
 it('a change whose report has not come is seen by who asks after it', async () => {
   world.entries = history(100);
-  // The log has begun, so a kept answer could be used.
+  // The log has begun, so the cache may use a kept answer.
   const first = join(10);
   await allLive([first]);
   world.offset = 105;
@@ -177,7 +177,7 @@ it('readers that stall share what they hold, and it is given back when they go',
     await settled();
     vi.advanceTimersByTime(1_000);
   }
-  // More than LIMITS.builtSyncsBytes in all: had nothing been given back, the last ones would be read for each.
+  // More than LIMITS.builtSyncsBytes in all. Without room that was given back, each reader of the last groups would read for itself.
   expect(reads).toEqual(groups.map(() => 2));
   expect(12 * 100 * 100_000).toBeGreaterThan(LIMITS.builtSyncsBytes);
   sized.hub.stop();

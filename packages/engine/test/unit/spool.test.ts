@@ -8,7 +8,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A world whose large groups go to files. Only `setTimeout` is fake: the disk is real. */
+/** Returns a world whose large groups go to files. Only `setTimeout` is fake; the disk is real. */
 function spooled(bytes: number = LIMITS.spoolBytes): World {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   world = new World(1_000, bytes);
@@ -16,7 +16,7 @@ function spooled(bytes: number = LIMITS.spoolBytes): World {
   return world;
 }
 
-/** Takes each piece that is written, and nothing more until the test says so. */
+/** Makes a socket full after each piece. The test sets `hasRoom` again. */
 function takesOne(socket: World['socket']): void {
   socket.write = (frames) => {
     socket.written.push(frames.toString('latin1'));
@@ -24,7 +24,7 @@ function takesOne(socket: World['socket']): void {
   };
 }
 
-/** Values of `LARGE` that were written: each is most of its piece. */
+/** Returns the number of values of `LARGE` that were written, by their bytes. */
 const values = (socket: World['socket']) => Math.floor(socket.written.reduce((sum, { length }) => sum + length, 0) / 100_002);
 
 it('decision 21 a reader that takes nothing of a large sync keeps no snapshot, and is closed in the end', async () => {
@@ -71,7 +71,7 @@ it('decision 21 a reader that drips keeps nothing for longer than a slow one wou
     await settled();
   }
   expect(socket.failures).toEqual(['tryLater']);
-  // 20 MB at 16 KiB/s, and a minute.
+  // The time of 20 MB at 16 KiB/s, and one minute.
   expect(steps).toBeLessThan(30);
   await expect.poll(() => world.spool?.bytes).toBe(0);
 });
@@ -86,7 +86,7 @@ it('decision 21 readers of one position share one file, and it is given back whe
     hub.join(hub.open(socket, REF), GROUP);
   }
   await expect.poll(() => sockets.every(({ written }) => written.length > 0)).toBe(true);
-  // One in parts, one in fragments; and what the first of each kind waits for.
+  // One file in parts and one in fragments, and the build that the first reader of each kind awaits.
   expect(opened).toBeLessThanOrEqual(4);
   expect(world.spool?.bytes).toBeLessThan(4 * 21_000_000);
   for (const socket of sockets) socket.write = (frames) => void socket.written.push(frames.toString('latin1'));
@@ -140,7 +140,7 @@ it('decision 21 who joins and leaves over and over while files are written leave
     socket.drain();
     world.publish(101 + n);
   }
-  // One build at a time for each kind of answer, whoever comes and goes meanwhile.
+  // At most one build of each kind runs at a time, however many readers join and leave.
   expect(opened).toBeLessThan(60);
   await expect.poll(() => [world.openSnapshots, world.spool?.bytes], { timeout: 5_000 }).toEqual([0, 0]);
 });
@@ -163,7 +163,7 @@ it('decision 21 readers at many positions get no more than the files may have, a
   expect(largest).toBeGreaterThan(60_000_000);
   expect(world.spool?.refused).toBeGreaterThan(0);
   vi.advanceTimersByTime(LIMITS.readViewMs);
-  // What no file holds has a view for a short time only.
+  // An answer without a file keeps its view for a short time only.
   expect(world.openSnapshots).toBe(0);
   for (const socket of sockets) socket.write = (frames) => void socket.written.push(frames.toString('latin1'));
   const drained = () => {
@@ -185,7 +185,7 @@ it('no snapshot is opened for a reader that takes nothing, nor kept while it wai
   hub.join(hub.open(socket, REF), GROUP);
   await settled();
   expect(opened).not.toHaveBeenCalled();
-  // Another message takes the socket between the look at it and the first fragment.
+  // Another message locks the socket between the check of the socket and the first fragment.
   world.onSnapshot = () => socket.tryLock();
   socket.hasRoom = true;
   socket.drain();
@@ -210,7 +210,7 @@ it('RV-11 a reader of positions that takes nothing of a large sync begins again 
   vi.advanceTimersByTime(LIMITS.snapshotStallMs);
   await settled();
   expect(socket.failures).toEqual([]);
-  // Something happens, so that the file is of no use any more.
+  // A change makes the file out of date.
   world.publish(101);
   await expect.poll(() => world.spool?.bytes, { timeout: 3_000 }).toBe(0);
   socket.write = (frames) => void socket.written.push(frames.toString('latin1'));

@@ -10,7 +10,7 @@ afterEach(() => {
   world.hub.stop();
 });
 
-/** What was written since the last look: control frames by type, subscription and offset, changes by offset. */
+/** Returns the frames since the last call: control frames by type, subscription and offset, changes by offset. */
 function written({ written: texts }: Socket = world.socket): string[] {
   const found = texts.splice(0).flatMap((text) =>
     [...text.matchAll(/"type":"(syncing|stale|caught_up|resumed|sync|update)"(?:,"data":\{"subscriptionId":"(\w+)")?/g)].map(
@@ -33,7 +33,7 @@ const join = async (request: object = {}, socket = world.socket) => {
 };
 
 describe('RV-17', () => {
-  it('each subscription is told once, behind what was sent, and of the end once, behind all that was missed', async () => {
+  it('each subscription gets stale once, behind what was sent, and the end of it once, behind all that was missed', async () => {
     const subscription = await join();
     world.hub.join(subscription, { subscriptionId: 's2', item: 'i', since: undefined });
     await settled();
@@ -59,7 +59,7 @@ describe('RV-17', () => {
     expect(written()).toEqual(['update 101', 'stale s1', 'update 102', 'caught_up s1 102']);
   });
 
-  it('who knows no positions gets nothing of it', async () => {
+  it('a client without positions gets nothing of it', async () => {
     world.socket.positions = false;
     await join();
     world.hub.setAvailable(REF, false);
@@ -68,7 +68,7 @@ describe('RV-17', () => {
     expect(written()).toEqual([]);
   });
 
-  it('who lags is told when it has what was sent before, and not at all when it is over by then', async () => {
+  it('a lagging client gets stale when it has what was sent before, and not at all when the outage is over by then', async () => {
     const [slow, slower] = [world.socket, new Socket()];
     slower.positions = true;
     await join({}, slow);
@@ -94,7 +94,7 @@ describe('RV-17', () => {
     expect(written(slower)).toEqual(['update 101', 'update 102']);
   });
 
-  it('who stood at the head with a full socket is told as soon as it takes something', async () => {
+  it('a client at the head with a full socket gets stale as soon as it takes something', async () => {
     await join();
     world.socket.hasRoom = false;
     world.hub.setAvailable(REF, false);
@@ -104,7 +104,7 @@ describe('RV-17', () => {
     expect(written()).toEqual(['stale s1']);
   });
 
-  it('who joins meanwhile and can be answered from the log is told behind its answer', async () => {
+  it('a client that joins meanwhile and is answered from the log gets stale behind its answer', async () => {
     await join();
     world.publish(101);
     world.hub.setAvailable(REF, false);
@@ -129,7 +129,7 @@ describe('RV-17', () => {
     expect(written()).toEqual(['stale s1', 'syncing s1', 'sync 5', 'update 6']);
   });
 
-  it('who is behind and needs what can not be read is told that it will have to wait', async () => {
+  it('a client that is behind and needs what can not be read gets stale while it waits', async () => {
     await join();
     world.socket.hasRoom = false;
     world.publish(101);
