@@ -92,10 +92,10 @@ export class SharedChanges {
     }
   }
 
-  /** Settles each of `asked`, also when a read fails. */
-  async #serve(fanout: GroupFanout, asked: readonly WaitingCursor[]): Promise<void> {
+  /** Settles each of `cursors`, also when a read fails. */
+  async #serve(fanout: GroupFanout, cursors: readonly WaitingCursor[]): Promise<void> {
     const byEpoch = new Map<string, WaitingCursor[]>();
-    for (const waiting of asked) {
+    for (const waiting of cursors) {
       const { epoch } = waiting.since;
       const same = byEpoch.get(epoch);
       if (same === undefined) byEpoch.set(epoch, [waiting]);

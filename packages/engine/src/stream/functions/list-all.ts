@@ -71,7 +71,7 @@ async function* streamsFrom(
   if (after !== undefined) yield { id: after.stream, list: (query) => store.listedPage(after.stream, boundsOf(query)) };
   for (let behind = after?.stream; ; ) {
     const { names, more } = await store.streamsPage({ after: behind, limit: STREAMS_AT_ONCE, chars: Number.POSITIVE_INFINITY });
-    const served = store.askServed(limit === undefined ? names : names.slice(0, limit));
+    const served = store.listServed(limit === undefined ? names : names.slice(0, limit));
     for (const id of names) {
       const own = served.get(id);
       yield { id, list: (query) => (own === undefined ? store.listedPage(id, boundsOf(query)) : own(boundsOf(query))) };

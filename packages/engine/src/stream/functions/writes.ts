@@ -105,7 +105,7 @@ export class StreamWrites {
     const event = { kind: 'event', item, type, data: readData(call, input, 'null') } as const;
     const chars = type.length + event.data.length;
     if (key !== undefined)
-      return this.#ask(call, { ...ref, changes: [event], chars, batch: false, key, names: ['send', item], answer: () => 'null' });
+      return this.#write(call, { ...ref, changes: [event], chars, batch: false, key, names: ['send', item], answer: () => 'null' });
     await this.#apply(call, { ...ref, ...event }, chars);
     return 'null';
   }
@@ -124,7 +124,7 @@ export class StreamWrites {
         throw placed(error, index);
       }
     });
-    return this.#ask(call, {
+    return this.#write(call, {
       ...ref,
       changes: operations.map(({ change }) => change),
       chars: operations.reduce((sum, { chars }) => sum + chars, 0),
@@ -146,10 +146,10 @@ export class StreamWrites {
     const { change, chars } = operation;
     const answer = (result: OwnResult) =>
       result.kind === 'conflict' ? conflictText(result) : resultText(operation, resultAt(result, 0), versions);
-    return this.#ask(call, { ...ref, changes: [change], chars, batch: false, key, names: [change.kind, change.item], answer });
+    return this.#write(call, { ...ref, changes: [change], chars, batch: false, key, names: [change.kind, change.item], answer });
   }
 
-  async #ask(call: Call, { stream, group, changes, chars, batch, key, names, answer }: AnsweredWrite): Promise<JsonText> {
+  async #write(call: Call, { stream, group, changes, chars, batch, key, names, answer }: AnsweredWrite): Promise<JsonText> {
     const ref = { stream, group };
     let once: Once | undefined;
     if (key !== undefined) once = { key, retentionMs: this.#idempotencyRetentionMs, fingerprint: fingerprintOf(names), answer };

@@ -8,17 +8,17 @@ import type { AuthDecision, AuthGate } from './auth-gate.js';
 export const REVOKED: AuthDecision = { kind: 'refused', status: 401, close: 'revoked', reason: 'revoked' };
 
 /** Calls the auth function again for one connection, with another token. */
-export type AskAgain = (token: string) => Promise<AuthDecision>;
+export type DecideAgain = (token: string) => Promise<AuthDecision>;
 
 /** The access of a stream session, and the way to renew it. */
 export interface SessionAuth {
   readonly now: Extract<AuthDecision, { kind: 'allowed' }>;
   /** Absent without an auth function. */
-  readonly askAgain?: AskAgain;
+  readonly decideAgain?: DecideAgain;
 }
 
 /** Returns a function that decides about the same upgrade with another token (rule RV-14). */
-export function askAgain(gate: AuthGate, request: UpgradeRequest, directory: SessionDirectory): AskAgain {
+export function decideAgain(gate: AuthGate, request: UpgradeRequest, directory: SessionDirectory): DecideAgain {
   const { token: _, ...others } = decodeQuery(request.rawQuery);
   const rest = Object.entries(others).flatMap(([key, values]) => values.map((value) => pair(key, value)));
   return async (token) => {
@@ -36,15 +36,15 @@ function pair(key: string, value: string): string {
 
 /** The refreshes of one session. They run one at a time. When several tokens come meanwhile, only the newest counts. */
 export class Refreshes {
-  readonly #ask: AskAgain;
+  readonly #decideAgain: DecideAgain;
   readonly #decided: (decision: AuthDecision) => void;
   readonly #failed: (error: unknown) => void;
   #running = false;
   #next: string | undefined;
 
   /** `failed` runs when the call fails. Then the session must end, because its old access may be over. */
-  constructor(ask: AskAgain, decided: (decision: AuthDecision) => void, failed: (error: unknown) => void) {
-    this.#ask = ask;
+  constructor(ask: DecideAgain, decided: (decision: AuthDecision) => void, failed: (error: unknown) => void) {
+    this.#decideAgain = ask;
     this.#decided = decided;
     this.#failed = failed;
   }
@@ -60,7 +60,7 @@ export class Refreshes {
     try {
       for (let token = this.#next; token !== undefined; token = this.#next) {
         this.#next = undefined;
-        this.#decided(await this.#ask(token));
+        this.#decided(await this.#decideAgain(token));
       }
     } finally {
       this.#running = false;

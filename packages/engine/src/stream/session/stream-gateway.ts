@@ -10,7 +10,7 @@ import type { InboundRates } from '../../transport/inbound-meter.js';
 import { Listener, type Verdict } from '../../transport/listener.js';
 import type { UpgradeRequest } from '../../transport/upgrade/upgrade-request.js';
 import type { AuthGate } from './auth-gate.js';
-import { askAgain, REVOKED } from './session-auth.js';
+import { decideAgain, REVOKED } from './session-auth.js';
 import { StreamSession, type StreamSessionContext } from './stream-session.js';
 import { plainPaths, readTarget, withoutPrefix } from './upgrade-target.js';
 
@@ -128,10 +128,10 @@ export class StreamGateway {
       kind: 'accept',
       protocol,
       open: (connection) => {
-        const asking =
-          this.#options.config.authFunction === undefined ? {} : { askAgain: askAgain(this.#options.auth, request, this.#directory) };
+        const renewal =
+          this.#options.config.authFunction === undefined ? {} : { decideAgain: decideAgain(this.#options.auth, request, this.#directory) };
         const meter = this.#limits.meter(decision.identity, request.remoteAddress);
-        const session = new StreamSession(this.#sessionContext, connection, { now: decision, ...asking }, meter);
+        const session = new StreamSession(this.#sessionContext, connection, { now: decision, ...renewal }, meter);
         // An operator has disconnected the identity while the auth function decided.
         if (revoked(decision.identity)) session.revoke();
         if (target.kind === 'join') session.joinByPath(target);

@@ -226,7 +226,7 @@ export class StreamSession implements ConnectionOwner, Expiring, Revocable, Evic
 
   /** Renews the access with another token (rule RV-14). */
   #refresh(token: string): void {
-    const ask = this.#access.askAgain;
+    const ask = this.#access.decideAgain;
     if (ask === undefined) {
       this.#socket.sendControl({ type: 'refreshed', data: { expiresAtMs: null } });
       return;

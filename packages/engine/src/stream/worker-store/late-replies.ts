@@ -12,7 +12,7 @@ export class LateReplies {
   /**
    * Calls a function as `Fabric.request` does. After a time-out `late` gets the reply, or `undefined` when too many calls are awaited.
    */
-  ask(fabric: Fabric, call: Call, timeoutMs: number, late: (outcome: Outcome | undefined) => void): Promise<InTime> {
+  call(fabric: Fabric, call: Call, timeoutMs: number, late: (outcome: Outcome | undefined) => void): Promise<InTime> {
     const reply = new PendingReply(this, timeoutMs, late);
     reply.pending = fabric.invoke(call, reply.end);
     return reply.inTime;

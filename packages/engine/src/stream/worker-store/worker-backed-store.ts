@@ -218,7 +218,7 @@ export class WorkerBackedStore implements StreamStore {
    * Calls the workers of the streams, all at once, so that several workers that do not reply cost one time-out. Returns a function for each
    * stream that a worker has served.
    */
-  askServed(streams: readonly string[]): ReadonlyMap<string, (bounds: PageBounds) => Promise<NamesPage>> {
+  listServed(streams: readonly string[]): ReadonlyMap<string, (bounds: PageBounds) => Promise<NamesPage>> {
     const served = new Set(this.#backends.streams);
     return new Map(
       streams
@@ -356,9 +356,13 @@ export class WorkerBackedStore implements StreamStore {
     } catch (error) {
       this.uncertainGroups.add({ stream, group });
       const cause = error instanceof Error ? error.message : String(error);
-      throw new RivuletError(WRITE_ERRORS[of], `the worker of ${stream} has done it, but the change could not be published: ${cause}`, {
-        cause: error,
-      });
+      throw new RivuletError(
+        WRITE_ERRORS[of],
+        `the worker of ${stream} has stored the change, but the engine could not publish it: ${cause}`,
+        {
+          cause: error,
+        },
+      );
     }
   }
 }

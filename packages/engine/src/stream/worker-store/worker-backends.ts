@@ -128,7 +128,7 @@ export class WorkerBackends {
     const call = { functionId: id, namespace: this.#fabric.newestNamespace(id), payload: JsonPayload.ofText(input) };
     const outcome = await (onUncertain === undefined
       ? this.#fabric.request(call, left)
-      : this.#late.ask(this.#fabric, call, left, lateOf(onUncertain)));
+      : this.#late.call(this.#fabric, call, left, lateOf(onUncertain)));
     if (outcome.kind === 'result') return outcome.text === 'null' ? undefined : outcome.text;
     if (outcome.kind === 'timeout') throw new RivuletError(TIMEOUT_ERRORS[of], late);
     if (mayHaveBeenDone(outcome)) onUncertain?.();
