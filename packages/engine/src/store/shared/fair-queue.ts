@@ -18,24 +18,24 @@ export interface Queued {
 /** One place in the queue. It is a member of two lists: that of its origin and, when there are several origins, that of its group. */
 interface Place<T> {
   readonly value: T;
-  readonly lane: Lane<T>;
+  readonly originList: OriginList<T>;
   /** `undefined` while its origin is alone: the order of the origin is that of the group then. */
-  line: Line<T> | undefined;
-  nextInLane: Place<T> | undefined;
-  nextInLine: Place<T> | undefined;
+  groupList: GroupList<T> | undefined;
+  nextOfOrigin: Place<T> | undefined;
+  nextOfGroup: Place<T> | undefined;
 }
 
 /** The waiting writes of one origin, oldest first. */
-interface Lane<T> {
+interface OriginList<T> {
   readonly key: string;
   first: Place<T> | undefined;
   last: Place<T> | undefined;
-  /** The first write waits for a write of another origin to the same group, so the lane has no turn. */
+  /** The first write waits for a write of another origin to the same group, so this origin has no turn. */
   isBlocked: boolean;
 }
 
 /** The waiting writes to one group, oldest first. */
-interface Line<T> {
+interface GroupList<T> {
   first: Place<T> | undefined;
   last: Place<T> | undefined;
 }
@@ -51,10 +51,10 @@ interface Line<T> {
  * arrives. Except for that moment and for `putBack`, each operation takes constant time.
  */
 export class FairQueue<T extends Queued> {
-  readonly #lanes = new Map<string, Lane<T>>();
-  readonly #lines = new PairMap<Line<T>>();
-  /** Lanes in the order of their turns, from `#turn` on. Blocked lanes are absent. */
-  #turns: Lane<T>[] = [];
+  readonly #origins = new Map<string, OriginList<T>>();
+  readonly #groups = new PairMap<GroupList<T>>();
+  /** Origins in the order of their turns, from `#turn` on. Blocked origins are absent. */
+  #turns: OriginList<T>[] = [];
   #turn = 0;
   #length = 0;
 
@@ -64,15 +64,15 @@ export class FairQueue<T extends Queued> {
 
   /** Adds a write behind all others of its origin and of its group. */
   add(value: T): void {
-    const key = laneKey(value);
-    const lane = this.#lanes.get(key) ?? this.#open(key);
-    const place: Place<T> = { value, lane, line: undefined, nextInLane: undefined, nextInLine: undefined };
-    if (this.#lanes.size > 1) this.#appendToLine(place);
-    if (lane.last === undefined) {
-      lane.first = place;
-      this.#turns.push(lane);
-    } else lane.last.nextInLane = place;
-    lane.last = place;
+    const key = originKey(value);
+    const originList = this.#origins.get(key) ?? this.#open(key);
+    const place: Place<T> = { value, originList, groupList: undefined, nextOfOrigin: undefined, nextOfGroup: undefined };
+    if (this.#origins.size > 1) this.#appendToGroup(place);
+    if (originList.last === undefined) {
+      originList.first = place;
+      this.#turns.push(originList);
+    } else originList.last.nextOfOrigin = place;
+    originList.last = place;
     this.#length++;
   }
 
@@ -85,17 +85,17 @@ export class FairQueue<T extends Queued> {
   shift(): T | undefined {
     const place = this.#next();
     if (place === undefined) return undefined;
-    const { lane } = place;
+    const { originList } = place;
     this.#length--;
-    lane.first = place.nextInLane;
-    if (lane.first === undefined) {
-      this.#lanes.delete(lane.key);
+    originList.first = place.nextOfOrigin;
+    if (originList.first === undefined) {
+      this.#origins.delete(originList.key);
       this.#turn++;
-    } else if (this.#lanes.size > 1) {
+    } else if (this.#origins.size > 1) {
       this.#turn++;
-      this.#turns.push(lane);
+      this.#turns.push(originList);
     }
-    this.#leaveLine(place);
+    this.#leaveGroup(place);
     if (this.#turn === this.#turns.length || this.#turn >= SPENT_TURNS) {
       this.#turns = this.#turns.slice(this.#turn);
       this.#turn = 0;
@@ -108,86 +108,86 @@ export class FairQueue<T extends Queued> {
    * proportion to the writes and to the origins in the queue.
    */
   putBack(values: readonly T[]): void {
-    const keys = values.map(laneKey);
-    for (const key of keys) if (!this.#lanes.has(key)) this.#open(key);
-    const hasLines = this.#lanes.size > 1 || this.#lines.size > 0;
+    const keys = values.map(originKey);
+    for (const key of keys) if (!this.#origins.has(key)) this.#open(key);
+    const hasGroupLists = this.#origins.size > 1 || this.#groups.size > 0;
     for (const value of values.toReversed()) {
-      const lane = this.#lanes.get(laneKey(value)) as Lane<T>;
-      const place: Place<T> = { value, lane, line: undefined, nextInLane: lane.first, nextInLine: undefined };
-      if (hasLines) this.#prependToLine(place);
-      lane.first = place;
-      lane.last ??= place;
+      const originList = this.#origins.get(originKey(value)) as OriginList<T>;
+      const place: Place<T> = { value, originList, groupList: undefined, nextOfOrigin: originList.first, nextOfGroup: undefined };
+      if (hasGroupLists) this.#prependToGroup(place);
+      originList.first = place;
+      originList.last ??= place;
       this.#length++;
     }
-    const first = new Set(keys.map((key) => this.#lanes.get(key) as Lane<T>));
-    const others = Array.from(this.#lanes.values()).filter((lane) => !first.has(lane));
+    const first = new Set(keys.map((key) => this.#origins.get(key) as OriginList<T>));
+    const others = Array.from(this.#origins.values()).filter((originList) => !first.has(originList));
     this.#turns = [...first, ...others];
     this.#turn = 0;
-    for (const lane of this.#turns) lane.isBlocked = false;
+    for (const originList of this.#turns) originList.isBlocked = false;
   }
 
   #next(): Place<T> | undefined {
     for (;;) {
-      const lane = this.#turns[this.#turn];
-      const place = lane?.first;
-      if (lane === undefined || place === undefined) return undefined;
-      if (place.line === undefined || place.line.first === place) return place;
-      lane.isBlocked = true;
+      const originList = this.#turns[this.#turn];
+      const place = originList?.first;
+      if (originList === undefined || place === undefined) return undefined;
+      if (place.groupList === undefined || place.groupList.first === place) return place;
+      originList.isBlocked = true;
       this.#turn++;
     }
   }
 
-  #open(key: string): Lane<T> {
-    if (this.#lanes.size === 1) for (const { first } of this.#lanes.values()) this.#buildLines(first);
-    const lane: Lane<T> = { key, first: undefined, last: undefined, isBlocked: false };
-    this.#lanes.set(key, lane);
-    return lane;
+  #open(key: string): OriginList<T> {
+    if (this.#origins.size === 1) for (const { first } of this.#origins.values()) this.#buildGroupLists(first);
+    const originList: OriginList<T> = { key, first: undefined, last: undefined, isBlocked: false };
+    this.#origins.set(key, originList);
+    return originList;
   }
 
-  /** Gives each place of the only lane a line. Places that have one already are older than the others. */
-  #buildLines(first: Place<T> | undefined): void {
-    for (let place = first; place !== undefined; place = place.nextInLane) if (place.line === undefined) this.#appendToLine(place);
+  /** Adds each place of the only origin to the list of its group. Places that are in one already are older than the others. */
+  #buildGroupLists(first: Place<T> | undefined): void {
+    for (let place = first; place !== undefined; place = place.nextOfOrigin) if (place.groupList === undefined) this.#appendToGroup(place);
   }
 
-  #appendToLine(place: Place<T>): void {
-    const line = this.#lineOf(place);
-    if (line.last === undefined) line.first = place;
-    else line.last.nextInLine = place;
-    line.last = place;
+  #appendToGroup(place: Place<T>): void {
+    const groupList = this.#groupListOf(place);
+    if (groupList.last === undefined) groupList.first = place;
+    else groupList.last.nextOfGroup = place;
+    groupList.last = place;
   }
 
-  #prependToLine(place: Place<T>): void {
-    const line = this.#lineOf(place);
-    place.nextInLine = line.first;
-    line.first = place;
-    line.last ??= place;
+  #prependToGroup(place: Place<T>): void {
+    const groupList = this.#groupListOf(place);
+    place.nextOfGroup = groupList.first;
+    groupList.first = place;
+    groupList.last ??= place;
   }
 
-  #lineOf(place: Place<T>): Line<T> {
+  #groupListOf(place: Place<T>): GroupList<T> {
     const { stream, group } = place.value.ref;
-    let line = this.#lines.get(stream, group);
-    if (line === undefined) {
-      line = { first: undefined, last: undefined };
-      this.#lines.set(stream, group, line);
+    let groupList = this.#groups.get(stream, group);
+    if (groupList === undefined) {
+      groupList = { first: undefined, last: undefined };
+      this.#groups.set(stream, group, groupList);
     }
-    place.line = line;
-    return line;
+    place.groupList = groupList;
+    return groupList;
   }
 
-  #leaveLine({ line, value, nextInLine: next }: Place<T>): void {
-    if (line === undefined) return;
-    line.first = next;
+  #leaveGroup({ groupList, value, nextOfGroup: next }: Place<T>): void {
+    if (groupList === undefined) return;
+    groupList.first = next;
     if (next === undefined) {
-      this.#lines.delete(value.ref.stream, value.ref.group);
+      this.#groups.delete(value.ref.stream, value.ref.group);
       return;
     }
-    if (!next.lane.isBlocked || next.lane.first !== next) return;
-    next.lane.isBlocked = false;
-    this.#turns.push(next.lane);
+    if (!next.originList.isBlocked || next.originList.first !== next) return;
+    next.originList.isBlocked = false;
+    this.#turns.push(next.originList);
   }
 }
 
 /** Ids of sessions and of groups have no control characters. */
-function laneKey({ origin, ref }: Queued): string {
+function originKey({ origin, ref }: Queued): string {
   return origin ?? `${ref.stream}\u0000${ref.group}`;
 }
