@@ -51,6 +51,11 @@ export interface TestEngineOptions {
   readonly moreListeners?: number;
   readonly outage?: EngineOptions['outage'];
   /**
+   * Clock of the engine.
+   * @default the clock of the system
+   */
+  readonly clock?: EngineOptions['clock'];
+  /**
    * Uses LMDB stores on disk.
    * @default false, which means stores in memory
    */
@@ -89,6 +94,7 @@ export async function startTestEngine(options: TestEngineOptions = {}): Promise<
     {
       logger: { debug: record('debug'), info: record('info'), warn: record('warn'), error: record('error') },
       ...(options.outage === undefined ? {} : { outage: options.outage }),
+      ...(options.clock === undefined ? {} : { clock: options.clock }),
     },
   );
   let stopped = false;

@@ -1,6 +1,6 @@
 import type { HttpConfig } from '@rivulet/engine';
 import { RawWorker } from '../peers/raw-worker.js';
-import { startTestEngine, type TestEngine } from './engine.js';
+import { startTestEngine, type TestEngine, type TestEngineOptions } from './engine.js';
 
 export interface HttpEngine extends TestEngine {
   readonly worker: RawWorker;
@@ -33,8 +33,8 @@ export interface HttpInput {
 }
 
 /** Starts an engine with an HTTP listener, and connects a raw worker to it. */
-export async function startHttpEngine(http: Partial<HttpConfig> = {}): Promise<HttpEngine> {
-  const engine = await startTestEngine({ http });
+export async function startHttpEngine(http: Partial<HttpConfig> = {}, more: TestEngineOptions = {}): Promise<HttpEngine> {
+  const engine = await startTestEngine({ ...more, http });
   const worker = await RawWorker.connect(engine.workerUrl);
   let served = 0;
   return {
