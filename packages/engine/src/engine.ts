@@ -37,9 +37,11 @@ export interface EngineOptions {
   readonly clock?: Clock;
   /**
    * How long the engine keeps and accepts stream clients while the store is unavailable.
-   * @default `outage…` of docs/limits.md
+   * @default `cutOffMs`, `cutOffSpreadMs` and `cutOffRefuseMs` of docs/limits.md
    */
   readonly outage?: OutageTimes;
+  /** @deprecated Use `outage`. */
+  readonly cutOff?: OutageTimes;
 }
 
 export interface BoundListener {
@@ -100,7 +102,9 @@ export interface RunningEngine {
 export async function startEngine(config: Config, options: EngineOptions = {}): Promise<RunningEngine> {
   const { clock = systemClock } = options;
   const logger = new BoundedLogger(options.logger ?? silentLogger, clock, LINE_RATES);
-  const engine = new Engine(config, await createStores(config, clock, logger), logger, clock, options.outage);
+  // The second name is @deprecated.
+  const outage = options.outage ?? options.cutOff;
+  const engine = new Engine(config, await createStores(config, clock, logger), logger, clock, outage);
   try {
     await engine.start();
   } catch (error) {
