@@ -39,12 +39,12 @@ export default defineConfig({
       extends: true,
       test: { name, include: [`{packages,examples}/*/test/${name}/**/*.test.ts`, `{bench,scripts}/test/${name}/**/*.test.ts`] },
     })),
-    // A test that was singled out while working must not hide the others.
+    // A test with `.only` must not hide the others.
     allowOnly: false,
-    // Most test files wait most of the time: for deadlines, for reconnects, for processes to start.
+    // Most test files wait most of the time: for deadlines, for reconnects, or for processes that start.
     maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
-    // These bounds only end a test that hangs: on a busy machine a step can take many times as long as on a quiet one.
+    // These bounds only end a test that hangs. On a busy machine a step may take many times as long as on a quiet one.
     testTimeout: 120_000,
     hookTimeout: 180_000,
     expect: { poll: { timeout: 60_000 } },

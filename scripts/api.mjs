@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { PUBLISHED, publicSurface } from './public-surface/report.mjs';
 import { ensureBuilt, ensureInstalled, fail, ROOT, START_PROJECTS } from './set-up/workspace.mjs';
 
-// `npm run api`: builds what is missing, then writes docs/api/*.api.txt. A test fails when these files differ from the built packages.
+// Runs `npm run api`: builds what is missing, then writes docs/api/*.api.txt. A test fails when these files differ from the built packages.
 try {
   await ensureInstalled(ROOT);
   await ensureBuilt(ROOT, START_PROJECTS);

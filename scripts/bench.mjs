@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ALL_PROJECTS, ensureBuilt, ensureInstalled, fail, ROOT } from './set-up/workspace.mjs';
 
-// `npm run bench [-- arguments]`: installs and builds what is missing, then runs the benchmarks in this process.
+// Runs `npm run bench [-- arguments]`: installs and builds what is missing, then runs the benchmarks in this process.
 try {
   await ensureInstalled(ROOT);
   await ensureBuilt(ROOT, ALL_PROJECTS);

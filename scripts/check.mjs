@@ -2,8 +2,8 @@ import './set-up/node-version.mjs';
 import { ALL_PROJECTS, ensureBuilt, ensureInstalled, fail, ROOT } from './set-up/workspace.mjs';
 import { checkFormat, checkLint, checkTypes, passes } from './testing/checks.mjs';
 
-// `npm run check [-- vitest arguments]`: installs and builds what is missing, then checks format, lint and types and runs the unit tier.
-// It needs no Debian package and no other language, so it works on every machine that has Node.
+// Runs `npm run check [-- vitest arguments]`: installs and builds what is missing, checks format, lint and types, and runs the unit tier.
+// It needs no Debian package and no other language, so it works on every machine with Node.
 try {
   await ensureInstalled(ROOT);
   await ensureBuilt(ROOT, ALL_PROJECTS);

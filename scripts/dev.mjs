@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { Restarter } from './development/restarter.mjs';
 import { ensureBuilt, ensureInstalled, fail, ROOT, runTool, START_PROJECTS, say } from './set-up/workspace.mjs';
 
-// `npm run dev [-- --config FILE]`: runs the engine from its sources. A change below packages/protocol/src or packages/engine/src is
-// built, and then the engine stops in order and starts again.
+// Runs `npm run dev [-- --config FILE]`, which runs the engine from its sources. After a change below packages/protocol/src or
+// packages/engine/src it builds, stops the engine in order and starts it again.
 
 try {
   await ensureInstalled(ROOT);

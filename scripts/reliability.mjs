@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ALL_PROJECTS, ensureBuilt, ensureInstalled, fail, ROOT } from './set-up/workspace.mjs';
 
-// `npm run reliability [-- arguments]`: installs and builds what is missing, then runs the checker in this process.
+// Runs `npm run reliability [-- arguments]`: installs and builds what is missing, then runs the checker in this process.
 try {
   await ensureInstalled(ROOT);
   await ensureBuilt(ROOT, ALL_PROJECTS);

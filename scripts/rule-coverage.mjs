@@ -1,19 +1,19 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
-// `npm run rules [-- folder]`: which rules of packages/conformance/rules.json are named by the title of a test. Exit code 1 when one is
-// neither named nor excused by a line of COMPATIBILITY.md.
+// Runs `npm run rules [-- folder]`. It lists the rules of packages/conformance/rules.json that no title of a test names. Exits with 1 if a
+// line of COMPATIBILITY.md does not excuse each of them.
 const ROOT = resolve(process.argv[2] ?? join(import.meta.dirname, '..'));
-/** A title is the text at the start of `it(`, `test(`, `describe(` or of their `.each` tables; ids in comments don't count. */
+/** Finds titles: the text at the start of `it(`, `test(`, `describe(` or of their `.each` tables. Ids in comments do not count. */
 const TITLE = /\b(?:it|test|describe)(?:\.[a-z]+)*(?:<[^(]*>)?\s*\(\s*(['"`])((?:\\.|(?!\1)[^\\])*)\1/g;
-/** `.each([...])('title')`: the table stands before the title, so the title is what follows a closing bracket. */
+/** Finds the title of `.each([...])('title')`, where the table stands before the title. */
 const EACH_TITLE = /\]\s*(?:as const\s*)?,?\s*\)\s*\(\s*(['"`])((?:\\.|(?!\1)[^\\])*)\1/g;
 const EACH_OF_NAME = /\.each\([^()]*(?:\([^()]*\)[^()]*)*\)\s*\(\s*(['"`])((?:\\.|(?!\1)[^\\])*)\1/g;
 
-/** A row of a table or an argument that becomes a title: a text that starts with an id. */
+/** Finds a row of a table, or an argument, that becomes a title. It is a text that begins with an id. */
 const ROW = /(['"`])((?:WP|ST|SA|HT|RB|CF|SM)-\d+(?:[ ,](?:\\.|(?!\1)[^\\])*)?)\1/g;
 
-/** Its texts with ids are parameters and reports of the command under test, no titles. */
+/** The texts with ids in this test are parameters and reports of the tested command, and no titles. */
 const COMMAND_TEST = join(ROOT, 'packages/conformance/test/integration/command.test.ts');
 
 /** @returns {string[]} */

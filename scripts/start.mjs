@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ensureBuilt, ensureInstalled, fail, ROOT, START_PROJECTS } from './set-up/workspace.mjs';
 
-// `npm start [-- --config FILE]`: installs and builds what is missing, then is the engine. The engine runs in this process, so signals,
-// the exit code and stdout are its own.
+// Runs `npm start [-- --config FILE]`: installs and builds what is missing, then becomes the engine. The engine runs in this process, so
+// signals, the exit code and stdout are those of the engine.
 try {
   await ensureInstalled(ROOT);
   await ensureBuilt(ROOT, START_PROJECTS);

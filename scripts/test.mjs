@@ -10,8 +10,8 @@ import { checkFormat, checkLint, checkTypes, passes } from './testing/checks.mjs
 import { isDocumented } from './testing/client-matrix.mjs';
 import { summaryLine } from './testing/test-summary.mjs';
 
-// `npm test [-- vitest arguments]`: set-up, then every check in order, then the tests. All of them run, whatever failed before, so that
-// one run tells everything; the exit code and the last line tell whether anything did.
+// Runs `npm test [-- vitest arguments]`: set-up, then all checks in order, then the tests. A failure does not stop the later steps, so one
+// run shows all problems. The exit code and the last line show whether any step failed.
 
 /** @type {{ name: string, ms: number, ok: boolean }[]} */
 const steps = [];
@@ -46,7 +46,7 @@ async function setUp() {
 }
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
-/** Which clients can do what, as the tests that ran show it. */
+/** Table of the capabilities of clients that the tests of this run have shown. */
 let clients = '';
 
 /** @returns {Promise<boolean>} */
@@ -77,7 +77,8 @@ async function clientsAsDocumented() {
 }
 
 /**
- * Files that git sees as changed or new, a line each; nothing where there is no repository.
+ * Returns the files that git reports as changed or new, one in each line. Returns an empty text outside of a repository.
+ *
  * @returns {string}
  */
 function changedFiles() {
@@ -86,7 +87,8 @@ function changedFiles() {
 }
 
 /**
- * Fails when a check or a test wrote into the work tree: such files end up in a commit sooner or later.
+ * Fails when a check or a test has written into the work tree, because someone would commit such files by accident.
+ *
  * @param {string} before
  * @returns {Promise<boolean>}
  */
@@ -111,7 +113,7 @@ process.stdout.write('\n');
 for (const { name, ms, ok } of steps)
   process.stdout.write(`${name.padEnd(7)} ${(ms / 1000).toFixed(1).padStart(6)} s  ${ok ? 'ok' : 'FAILED'}\n`);
 
-// The tests count themselves; their step counts only when it failed although no test did (no file matched, the runner died).
+// The summary counts failed tests. The step `tests` counts only when it failed without a failed test, for instance because no file matched.
 const failed = steps.filter(({ name, ok }) => !ok && (name !== 'tests' || counts.failed === 0)).map(({ name }) => name);
 if (process.env['CI'] === 'true' && counts.skipped > 0) failed.push('skipped tests, which CI does not allow');
 if (failed.length > 0) process.stdout.write(`failed: ${failed.join(', ')}\n`);

@@ -2,15 +2,15 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { watch } from 'node:fs';
 
-/** A save of several files is one change: editors write them within this time. */
+/** Milliseconds in which several saved files count as one change. */
 const SETTLE_MS = 100;
 
 /**
- * Runs a program and starts it again after each change below the watched folders. Each change is built first. If the build fails, the
- * program goes on as it is until the next change.
+ * Runs a program, and starts it again after each change below the watched folders. Each change is built first. If the build fails, the old
+ * program runs until the next change.
  *
  * @typedef {object} RestarterOptions
- * @property {readonly string[]} folders  Watched with all folders below them.
+ * @property {readonly string[]} folders  Folders to watch, with all folders below them.
  * @property {() => Promise<boolean>} build  Resolves with whether the build passed.
  * @property {readonly string[]} args  Arguments of Node: the program and its own arguments.
  * @property {(message: string) => void} say

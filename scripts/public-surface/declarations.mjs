@@ -6,9 +6,11 @@ import { dirname, join } from 'node:path';
  * is wrapped by hand.
  *
  * @typedef {{ file: string, name: string }} Reference  A name in a file, or a name in another package when `file` is no path.
- * @typedef {{ declared: Map<string, string[]>, scope: Map<string, Reference>, exported: Map<string, Reference>, reexported: string[] }} Declarations
- * `declared`: texts of the statements by name. `scope`: imported names. `exported`: names that others can import.
- * `reexported`: files whose exports count as exports of this one.
+ * @typedef {object} Declarations
+ * @property {Map<string, string[]>} declared  Texts of the statements by name.
+ * @property {Map<string, Reference>} scope  Imported names.
+ * @property {Map<string, Reference>} exported  Names that others can import.
+ * @property {string[]} reexported  Files whose exports count as exports of this one.
  */
 
 const DECLARATION =
@@ -70,7 +72,7 @@ function readStatement(file, statement, found) {
 function statementsOf(source) {
   const lines = source
     .replaceAll(/^[ \t]*\/\*[\s\S]*?\*\/\n?/gm, '')
-    // Sentences for people are no part of the surface: an explanation of an error code, for instance.
+    // Sentences for people are no part of the surface, for instance the explanation of an error code.
     .replaceAll(/(?<=: )(['"])(?:(?!\1)[^\\\n]|\\.)* (?:(?!\1)[^\\\n]|\\.)*\1(?=;)/g, "'…'")
     .split('\n')
     .filter((line) => line.trim() !== '' && !/^\s*(#private;|\/\/)/.test(line));

@@ -4,13 +4,13 @@ import { fileOf, readDeclarations } from './declarations.mjs';
 
 /** @import { Declarations, Reference } from './declarations.mjs' */
 
-/** The packages that are published. */
+/** Folders of the published packages. */
 export const PUBLISHED = ['protocol', 'engine', 'client', 'sdk'];
 /** Entries without a promise of stability. */
 const INTERNAL = new Set(['@rivulet/engine/parts']);
 
 /**
- * Returns the text of docs/api/NAME.api.txt: what programs can import from the built package, and the declarations that this mentions.
+ * Returns the text of docs/api/NAME.api.txt: the exports of the built package, and the declarations that they mention.
  *
  * @param {string} root
  * @param {string} name
@@ -31,7 +31,7 @@ export function publicSurface(root, name) {
 }
 
 /**
- * Returns the declaration files of one entry. `require` is left out, since it has the same surface.
+ * Returns the declaration files of one entry. It skips `require`, which has the same surface.
  *
  * @param {any} targets
  * @returns {{ condition?: string, types: string }[]}

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 const stampFile = (root, project) => join(root, 'node_modules', '.rivulet', `build-${project.replaceAll('/', '-')}`);
 
 /**
- * Names, sizes and times of all that the output of a project is made from. Contents are left to the compiler, which compares them itself:
- * a touched file costs one run of `tsc -b` that writes nothing.
+ * Returns a hash of names, sizes and times of all inputs of a project. The compiler compares the contents itself, so a touched file costs
+ * one run of `tsc -b` that writes nothing.
  *
  * @param {string} root
  * @param {string} project folder of a TypeScript project, such as `packages/engine`
@@ -32,7 +32,7 @@ export function sourceFingerprint(root, project) {
  * @returns {boolean}
  */
 export function isBuilt(root, project, fingerprint) {
-  // The compiler's own record lies in dist, so whoever removes dist gets a whole build.
+  // The record of the compiler is in dist, so a removed dist leads to a full build.
   if (!existsSync(join(root, project, 'dist', 'tsconfig.tsbuildinfo'))) return false;
   const file = stampFile(root, project);
   return existsSync(file) && readFileSync(file, 'utf8') === fingerprint;

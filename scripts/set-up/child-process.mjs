@@ -2,13 +2,14 @@ import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 
 /**
- * `timeoutMs`: the command is killed then. Default: it may take as long as it wants.
+ * `timeoutMs` is the time after which the command is killed.
+ * @default no limit
  * @typedef {{ cwd: string, env?: NodeJS.ProcessEnv, stdout?: 'stdout' | 'stderr', timeoutMs?: number }} RunOptions
  */
 
 /**
- * Runs a command to its end and answers its exit code. Its output goes to our stderr unless `stdout` says otherwise, because the stdout of
- * `npm start` belongs to the engine. A signal that reaches us meanwhile goes to the child; we follow it when the child has ended.
+ * Runs a command and resolves with its exit code. The output of the command goes to stderr unless `stdout` is set, because the stdout of
+ * `npm start` belongs to the engine. Signals are passed on to the command, and this process ends after it.
  *
  * @param {string} command
  * @param {readonly string[]} args

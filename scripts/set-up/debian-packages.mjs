@@ -6,7 +6,10 @@ import { say } from './workspace.mjs';
 
 /** @typedef {{ readonly name: string, readonly isThere: () => boolean, readonly purpose: string }} SystemPackage */
 
-/** Programs that the tests need beyond npm packages. @type {readonly SystemPackage[]} */
+/**
+ * Programs that the tests need besides npm packages.
+ * @type {readonly SystemPackage[]}
+ */
 const PACKAGES = [
   {
     name: 'chromium',
@@ -20,8 +23,8 @@ const PACKAGES = [
 ];
 
 /**
- * Installs the missing ones where that is possible: on Debian and its kin, as root. Elsewhere it says in one line what is missing; the
- * tests that need it then fail by themselves.
+ * Installs missing packages on Debian and its derivatives, as root. Otherwise it prints one line with the missing packages, and the tests
+ * that need them fail.
  *
  * @param {string} root
  */
@@ -45,7 +48,7 @@ export async function ensureSystemPackages(root) {
   if (installed !== 0) say(`missing: ${matter}; apt-get failed with exit code ${installed}`);
 }
 
-/** Debian splits this part off its Python. */
+/** Returns whether Python can make virtual environments. Debian has a separate package for this. */
 function canMakeVenvs() {
   return spawnSync('python3', ['-c', 'import ensurepip, venv'], { stdio: 'ignore', timeout: 30_000 }).status === 0;
 }

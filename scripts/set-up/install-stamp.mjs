@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 /** @typedef {{ version?: string, optional?: boolean, devOptional?: boolean }} LockedPackage */
 
-/** What native modules depend on beyond their version. */
+/** Properties of the machine that native modules depend on, besides their version. */
 const ENVIRONMENT = `${process.platform}-${process.arch} node-abi-${process.versions.modules}`;
 
 /** @param {string} root */
@@ -34,8 +34,8 @@ export function markInstalled(root) {
 }
 
 /**
- * An installation made by hand (`npm ci`, `npm install x`) has no stamp or an old one; npm's own record of it tells whether it matches
- * the lock file, and that spares a second installation. One made for another Node or platform is not adopted.
+ * Returns whether an installation by hand (`npm ci`, `npm install x`) can be used. Such an installation has no stamp or an old one. The
+ * record of npm shows whether it matches the lock file. An installation for another Node or platform is not used.
  *
  * @param {string} root
  * @returns {boolean}

@@ -7,27 +7,30 @@ import { promisify } from 'node:util';
 import { run } from './child-process.mjs';
 import { ROOT, say } from './workspace.mjs';
 
-// The official SDKs of Python and Rust that the tests run, each at an exact version with exact dependencies. They are installed and
-// compiled once, below `.rivulet/` of this clone, and again only when what they are made from changes.
+// Installs the official SDKs of Python and Rust for the tests, each at an exact version with exact dependencies. They are installed and
+// compiled once, below `.rivulet/` of this clone, and again only when their inputs change.
 
 /** Versions of `iii-sdk` from PyPI. */
 export const PYTHON_SDKS = /** @type {const} */ (['0.11.6', '0.22.1', '0.25.0']);
 /** @typedef {(typeof PYTHON_SDKS)[number]} PythonSdk */
 
-/** Cargo projects: the name of the binary, and where it is made from. They share one folder of compiled dependencies. */
+/** Cargo projects by the name of their binary, with their folders. They share one folder of compiled dependencies. */
 export const RUST_PROJECTS = /** @type {const} */ ({
   'rust-worker': 'packages/conformance/test/harness/rust-worker',
   'chat-and-presence': 'examples/chat-and-presence/rust',
 });
 /** @typedef {keyof typeof RUST_PROJECTS} RustProject */
 
-/** What a client is: ready to be run, or why not. @typedef {{ program: string } | { missing: string }} Client */
+/**
+ * State of a client: its program, or the reason why it is missing.
+ * @typedef {{ program: string } | { missing: string }} Client
+ */
 
-/** Downloads included, on a slow machine. */
+/** Time for one Python environment on a slow machine, with downloads. */
 const PYTHON_MS = 300_000;
 const RUST_MS = 1_200_000;
 const OLDEST_PYTHON = [3, 10];
-/** What the crate asks for. */
+/** Oldest version of cargo that the crate supports. */
 const OLDEST_CARGO = [1, 85];
 
 /** @param {string} root */
@@ -83,8 +86,8 @@ export function markRustCompiled(root, project, stamp) {
 }
 
 /**
- * Installs and compiles what is missing, side by side. A client that can't be had is told in one line; its tests are then skipped, which
- * fails a run in CI.
+ * Installs and compiles missing clients in parallel. A client that cannot be installed causes one line of output. Its tests are then
+ * skipped, which fails a run in CI.
  *
  * @param {string} root
  */
@@ -121,7 +124,7 @@ async function installPython(root, version) {
   mkdirSync(cache(root), { recursive: true });
   const options = { cwd: root, timeoutMs: PYTHON_MS };
   if ((await run('python3', ['-m', 'venv', folder], options)) !== 0) return false;
-  // Wheels only: nothing of a package runs while it is installed. The file names every dependency, so pip looks for no others.
+  // Only wheels are allowed, so no code of a package runs during its installation. The file names every dependency, so pip resolves none.
   const flags = ['--quiet', '--disable-pip-version-check', '--no-deps', '--only-binary', ':all:'];
   const pip = ['-m', 'pip', 'install', ...flags, '--requirement', requirementsFile(version)];
   if ((await run(join(folder, 'bin', 'python'), pip, options)) !== 0) return false;
@@ -141,7 +144,7 @@ async function ensureRust(root, projects) {
     say(`missing: cargo ${OLDEST_CARGO.join('.')} or newer (for the tests of the Rust SDK); rustup installs it`);
     return;
   }
-  // One after the other: the first one compiles the dependencies of both.
+  // The projects compile one after the other, because the first one compiles the dependencies of both.
   for (const project of projects) await timed(`${project} in Rust`, () => compileRust(root, project));
 }
 

@@ -1,4 +1,4 @@
-// Imported first by every script, for its effect: on an old Node the reader gets this line, not a syntax error from deep inside.
+// Every script imports this file first. On an old Node it prints one clear line, where later imports would cause a syntax error.
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 
 if (major < 20 || (major === 20 && minor < 19)) {

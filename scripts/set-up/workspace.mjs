@@ -6,7 +6,7 @@ import { canAdopt, isInstalled, markInstalled } from './install-stamp.mjs';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** The engine, and the SDK for the first worker: enough for `npm start`. */
+/** Projects that `npm start` needs: the engine, and the SDK for a first worker. */
 export const START_PROJECTS = ['packages/protocol', 'packages/engine', 'packages/client', 'packages/sdk'];
 export const ALL_PROJECTS = [
   ...START_PROJECTS,
@@ -17,7 +17,7 @@ export const ALL_PROJECTS = [
   'examples/chat-and-presence',
 ];
 
-/** A failure with a message for the user; anything else is a bug of these scripts. */
+/** A failure with a message for the user. Any other error is a bug of these scripts. */
 export class SetupError extends Error {}
 
 /** @param {string} message */
@@ -26,7 +26,7 @@ export function say(message) {
 }
 
 /**
- * Installs what package-lock.json names, unless it is there already.
+ * Installs the packages of package-lock.json, unless they are installed.
  *
  * @param {string} root
  */
@@ -49,7 +49,7 @@ export async function ensureInstalled(root) {
 }
 
 /**
- * Builds the given projects and those that they refer to, unless nothing changed since the last time.
+ * Builds these projects and their references, unless nothing has changed since the last build.
  *
  * @param {string} root
  * @param {readonly string[]} projects
@@ -65,7 +65,7 @@ export async function ensureBuilt(root, projects) {
 }
 
 /**
- * Runs the program of an installed package on this Node, without the cost of npx.
+ * Runs the program of an installed package with this Node, which is faster than npx.
  *
  * @param {string} root
  * @param {string} program path below node_modules
@@ -78,7 +78,7 @@ export function runTool(root, program, args, options = {}) {
 }
 
 /**
- * Says what went wrong in one line and ends the process. For the outermost level of a script.
+ * Prints an error in one line and ends the process. Only the outermost level of a script calls it.
  *
  * @param {unknown} error
  * @returns {never}
@@ -95,7 +95,7 @@ export function fail(error) {
  * @returns {Promise<number>}
  */
 export async function runNpm(root, args) {
-  // Under `npm start` this names the npm that runs us, which need not be the first one on the path.
+  // `npm start` sets this variable to the running npm, which may differ from the first one on the path.
   const npm = process.env['npm_execpath'];
   try {
     if (npm?.endsWith('npm-cli.js')) return await run(process.execPath, [npm, ...args], { cwd: root });

@@ -1,8 +1,8 @@
 import { PUBLISHED } from '../public-surface/report.mjs';
 import { ROOT, runTool } from '../set-up/workspace.mjs';
 
-// The checks before the tests, as `npm test`, `npm run check` and `npm run lint` run them. Each resolves with whether it passed; its findings
-// go to stdout. All parts of a check run, also after one has failed.
+// The checks before the tests. `npm test`, `npm run check` and `npm run lint` run them. Each check resolves with whether it passed, and
+// prints its findings to stdout. A failure does not stop the other steps of a check.
 
 /** @param {string} program @param {readonly string[]} args @param {NodeJS.ProcessEnv} [env] */
 export async function passes(program, args, env = {}) {

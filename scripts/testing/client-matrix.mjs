@@ -1,6 +1,4 @@
-/**
- * The columns: what a client of a kind can do. A client is in the table of which it has a cell.
- */
+/** Columns of the tables: the capabilities of each kind of client. A client is in the tables for which it has a cell. */
 const CAPABILITIES = /** @type {const} */ ({
   Workers: ['calls', 'void', 'trigger types', 'triggers', 'streams', 'state', 'createStream', 'restart', 'telemetry'],
   'Stream clients': ['join', 'changes', 'events', 'order', 'reconnect', 'refusal', 'sub-protocols'],
@@ -10,13 +8,13 @@ const CAPABILITIES = /** @type {const} */ ({
 /** @typedef {{ client: string, capability: string, passed: boolean }} Cell */
 
 /**
- * What of a vitest test module the matrix looks at.
+ * The fields of a vitest test module that the matrix needs.
  * @typedef {{ result(): { state: string }, meta(): { clientMatrix?: { client: string, capability: string }[] } }} MatrixTest
  * @typedef {{ children: { allTests(): Iterable<MatrixTest> } }} MatrixModule
  */
 
 /**
- * The cells that tests stand for, one for each test and cell. A test that was skipped shows nothing.
+ * Returns the cells that tests stand for, one for each test and cell. Skipped tests are ignored.
  *
  * @param {Iterable<MatrixModule>} modules
  * @returns {Cell[]}
@@ -35,7 +33,7 @@ export function collectCells(modules) {
 }
 
 /**
- * The tables as Markdown: `yes` where every test of a cell passed, `no` where one failed, nothing where there is none.
+ * Returns the tables as Markdown. A cell is `yes` if all its tests passed, `no` if one failed, and empty if it has none.
  *
  * @param {readonly Cell[]} cells
  * @returns {string} empty when there are no cells
@@ -48,7 +46,7 @@ export function matrixTables(cells) {
 }
 
 /**
- * Whether a page says what the tables say. Where clients could not be run, the rest of the page stands as it is.
+ * Returns whether a page contains the rows of the tables. Rows of clients that did not run are ignored, unless `complete` is set.
  *
  * @param {string} page
  * @param {string} tables
@@ -60,7 +58,7 @@ export function isDocumented(page, tables, complete) {
 }
 
 /**
- * Rows of tables, however wide their columns are.
+ * Returns the rows of tables without the padding of their columns.
  *
  * @param {string} text
  */

@@ -3,8 +3,8 @@ import { collectCells, matrixTables } from './client-matrix.mjs';
 import { countTests } from './test-summary.mjs';
 
 /**
- * Vitest reporter: prints which clients can do what, and leaves that and the counts of a run as JSON in the file that
- * `RIVULET_TEST_SUMMARY` names, for scripts/test.mjs.
+ * A reporter of vitest. It prints the capabilities of the clients. For scripts/test.mjs it also writes them and the counts of the run, as
+ * JSON, to the file that `RIVULET_TEST_SUMMARY` names.
  */
 export default class SummaryReporter {
   /**

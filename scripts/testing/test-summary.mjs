@@ -1,13 +1,13 @@
 /** @typedef {{ passed: number, failed: number, skipped: number }} Counts */
 
 /**
- * What of a vitest test module the count looks at.
+ * The fields of a vitest test module that the count needs.
  * @typedef {{ state(): string, children: { allTests(): Iterable<{ result(): { state: string } }> } }} CountedModule
  */
 
 /**
- * A file that failed without a failed test (it does not load, a hook threw) counts as one failure, and so does each error outside tests.
- * A test that never came to a result failed.
+ * Counts tests. A file that failed without a failed test, for instance because it does not load, counts as one failure. So does each error
+ * outside tests, and each test without a result.
  *
  * @param {Iterable<CountedModule>} modules
  * @param {number} unhandledErrors
@@ -30,7 +30,8 @@ export function countTests(modules, unhandledErrors) {
 }
 
 /**
- * The last line of `npm test`. Each failed check beside the tests counts as one failure, so that the line never looks green on a red run.
+ * Returns the last line of `npm test`. Each failed check besides the tests counts as one failure, so that a failed run never looks
+ * successful.
  *
  * @param {Counts} counts
  * @param {readonly string[]} failedChecks

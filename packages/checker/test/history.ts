@@ -1,7 +1,7 @@
 import type { NewOp, Op } from '../src/history/op.js';
 import { Recorder } from '../src/history/recorder.js';
 
-/** A history with one operation every millisecond. */
+/** Returns a history with one operation every millisecond. */
 export function historyOf(...ops: readonly NewOp[]): Op[] {
   const history: Op[] = [];
   let now = 0;

@@ -45,7 +45,7 @@ describe('npm run dev', () => {
     const ready = linesOf(dev.stdout)[Symbol.asyncIterator]();
     const first = await ready.next();
     expect(first.value).toMatch(/^ready worker=ws/);
-    // A save without a change of content: the build writes nothing, and the engine starts again.
+    // The file changes without new content, so the build writes nothing and the engine starts again.
     const now = new Date();
     utimesSync(join(ROOT, 'packages/engine/src/index.ts'), now, now);
     const second = await ready.next();

@@ -34,7 +34,7 @@ function copy(path: string): void {
   cpSync(join(ROOT, path), join(root, path), { recursive: true });
 }
 
-/** As if the set-up had installed iii-sdk 0.11.6 for Python. */
+/** Creates the files that an installation of iii-sdk 0.11.6 for Python leaves. */
 function markPrepared(): string {
   const folder = pythonFolder(root, '0.11.6');
   mkdirSync(folder, { recursive: true });
@@ -42,7 +42,7 @@ function markPrepared(): string {
   return join(folder, 'bin', 'python');
 }
 
-/** As if the set-up had compiled the worker of the tests. */
+/** Creates the files that the compilation of the Rust worker leaves. */
 function markCompiled(): void {
   mkdirSync(join(root, '.rivulet/clients/cargo/debug'), { recursive: true });
   writeFileSync(join(root, '.rivulet/clients/cargo/debug/rust-worker'), '');

@@ -7,7 +7,7 @@ const ran = (state: string, ...clientMatrix: Shown) => ({ result: () => ({ state
 const module = (...tests: readonly ReturnType<typeof ran>[]) => ({ children: { allTests: () => tests } });
 const cell = (client: string, capability: string) => ({ client, capability });
 
-/** What the table says of a client, by column. */
+/** Returns the cells of a client in the tables, by column. */
 function said(text: string, client: string): Record<string, string> {
   const lines = text.split('\n').map((line) => line.split('|').map((part) => part.trim()));
   const head = lines[0] ?? [];
@@ -57,7 +57,7 @@ describe('a page that holds the table', () => {
     expect(isDocumented(page, tables('node 0.2.1', 'python 0.25.0'), true)).toBe(true);
   });
 
-  it('is wrong when a cell differs, a client is new or one is gone', () => {
+  it('is wrong when a cell differs, a client is new or one is missing', () => {
     expect(isDocumented(page.replace('yes', 'no '), tables('node 0.2.1', 'python 0.25.0'), true)).toBe(false);
     expect(isDocumented(page, tables('node 0.2.1', 'python 0.25.0', 'rust 0.25.0'), true)).toBe(false);
     expect(isDocumented(page, tables('node 0.2.1'), true)).toBe(false);

@@ -9,7 +9,7 @@ const rows = [...readFileSync(join(ROOT, GLOSSARY), 'utf8').matchAll(/^\| (.+) \
   .slice(1)
   .map(([, word = '', meaning = '']) => ({ word: word.replaceAll('`', ''), meaning }));
 
-/** Sources and documents, without tests and without the glossary itself. */
+/** Returns the text of all sources and documents, without tests and without the glossary. */
 function textOfTheProject(): string {
   return execFileSync('git', ['ls-files', '--', '*.md', '*.ts', '*.mjs'], { cwd: ROOT, encoding: 'utf8' })
     .split('\n')

@@ -1,13 +1,13 @@
 import type { ChangeEntry, Changes, Commit, GroupRef, Snapshot, StoredItem, StreamStore, Write, WriteResult } from '@rivulet/engine/stores';
 import type { Position } from '@rivulet/protocol';
 import { RivuletError } from '@rivulet/protocol';
-import { SimStore, type Waiting } from '../simulation/sim-store.js';
+import { type QueuedWrite, SimStore } from '../simulation/sim-store.js';
 import { AlteredStore } from './altered-store.js';
 import { type Bug, bug, onceIn } from './bug.js';
 
 class AcksEarly extends SimStore {
-  protected override async commit(batch: readonly Waiting[]): Promise<void> {
-    const written = batch.map(({ change }) => this.parts.disk.write(change));
+  protected override async commit(batch: readonly QueuedWrite[]): Promise<void> {
+    const written = batch.map(({ change }) => this.deps.disk.write(change));
     this.answer(batch, written);
     await this.sync();
     if (this.crashed) return;
@@ -17,8 +17,8 @@ class AcksEarly extends SimStore {
 }
 
 class ShowsEarly extends SimStore {
-  protected override async commit(batch: readonly Waiting[]): Promise<void> {
-    const written = batch.map(({ change }) => this.parts.disk.write(change));
+  protected override async commit(batch: readonly QueuedWrite[]): Promise<void> {
+    const written = batch.map(({ change }) => this.deps.disk.write(change));
     for (const { commits } of written) for (const commit of commits) this.events?.onCommit(commit);
     await this.sync();
     if (this.crashed) return;
@@ -30,12 +30,12 @@ class ShowsEarly extends SimStore {
 class ShowsFailed extends SimStore {
   readonly #strikes = onceIn(5);
 
-  protected override async commit(batch: readonly Waiting[]): Promise<void> {
+  protected override async commit(batch: readonly QueuedWrite[]): Promise<void> {
     if (!this.#strikes()) return super.commit(batch);
     await this.sync();
     if (this.crashed) return;
     for (const { change, reject } of batch) {
-      const { commits } = this.parts.disk.write(change);
+      const { commits } = this.deps.disk.write(change);
       this.durable(commits);
       for (const commit of commits) this.events?.onCommit(commit);
       reject(new RivuletError('STORE_UNAVAILABLE', 'the commit failed'));
@@ -201,11 +201,11 @@ function dropOne(items: readonly StoredItem[]): readonly StoredItem[] {
 
 export const STORE_BUGS: readonly Bug[] = [
   bug('ack-before-durable', 'I10', 'a write is acknowledged before it is on the disk', () => ({
-    simStore: (parts) => new AcksEarly(parts),
+    simStore: (deps) => new AcksEarly(deps),
   })),
-  bug('show-before-durable', 'I10', 'a change is shown before it is on the disk', () => ({ simStore: (parts) => new ShowsEarly(parts) })),
+  bug('show-before-durable', 'I10', 'a change is shown before it is on the disk', () => ({ simStore: (deps) => new ShowsEarly(deps) })),
   bug('failed-write-visible', 'I9', 'a failed write is applied', () => ({
-    simStore: (parts) => new ShowsFailed(parts),
+    simStore: (deps) => new ShowsFailed(deps),
   })),
   bug('ack-without-write', 'I1', 'a write is acknowledged and not applied', () => ({ store: (store) => new AcksNothing(store) })),
   bug('answer-of-another-write', 'I3', 'a write is answered with the offset of an earlier one', () => {

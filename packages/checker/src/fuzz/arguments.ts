@@ -14,7 +14,7 @@ export interface FuzzArguments {
 export const USAGE = `usage: npm run fuzz -- [--messages 300000] [--seed RANDOM] [--from 0] [--round 25000] [--store ${STORES.join('|')}]
        npm run fuzz -- --fault ${Object.keys(FAULTS).join('|')}`;
 
-/** Throws with a message for the user. */
+/** Parses the arguments of the command. Throws an error with a message for the user when one is invalid. */
 export function readFuzzArguments(args: readonly string[], randomSeed: number): FuzzArguments {
   const { values } = parseArgs({
     args: [...args],

@@ -6,15 +6,18 @@ import { Traffic } from './traffic.js';
 
 export interface CampaignOptions {
   readonly seed: number;
-  /** The first round; rounds before it are left out. */
+  /** Number of the first round. Earlier rounds are skipped. */
   readonly from: number;
   readonly messages: number;
-  /** Messages of one round; each round has a seed of its own. */
+  /** Number of messages in one round. Each round has a seed of its own. */
   readonly roundMessages: number;
   readonly stores: readonly StoreKind[];
-  /** Milliseconds in which the heap must come back to its bound at the end. Default: as long as the engine keeps groups that nobody watches. */
+  /**
+   * Milliseconds in which the heap must return to its bound at the end.
+   * @default the time for which the engine keeps groups without subscriptions
+   */
   readonly releaseMs?: number;
-  /** The deliberate fault in the engine. */
+  /** Name of a deliberate fault in the engine. */
   readonly fault?: string | undefined;
   readonly say: (text: string) => void;
 }
@@ -23,30 +26,30 @@ export interface CampaignResult {
   readonly messages: number;
   readonly rounds: number;
   readonly milliseconds: number;
-  /** Changes that the innocent clients saw. */
+  /** Number of changes that the innocent clients have seen. */
   readonly innocent: number;
   readonly heaps: readonly HeapFigure[];
-  /** Empty: nothing was wrong. */
+  /** Descriptions of all faults; empty if there were none. */
   readonly faults: readonly string[];
 }
 
 export interface HeapFigure {
   readonly store: StoreKind;
-  /** Of the engine before the first hostile message. */
+  /** Bytes in use before the first hostile message. */
   readonly fresh: number;
   readonly begin: number;
   readonly end: number;
 }
 
-/** The heap may be this much larger at the end than at the beginning. */
+/** Largest allowed ratio of the heap at the end to the heap at the beginning. */
 const HEAP_RATIO = 1.2;
-/** What groups and logs keep for a while is given back within this time. */
+/** Milliseconds after which the engine has released groups and logs that it keeps for a while. */
 const RELEASE_MS = 75_000;
 const SAMPLE_EVERY_MS = 2_000;
-/** Seeds of neighbouring campaigns have no round in common. */
+/** Distance between the seeds of two campaigns, so that they share no round. */
 const ROUNDS_APART = 1_000_003;
 
-/** One engine over one store, with its innocent client, for all rounds. */
+/** One engine over one store, with its innocent client. It serves all rounds with this store. */
 class Site {
   readonly target: Target;
   readonly innocent: Innocent;
@@ -68,7 +71,7 @@ class Site {
     return new Site(target, await Innocent.start(`ws://127.0.0.1:${port}`, `ws://127.0.0.1:${stream}`), worker);
   }
 
-  /** What is wrong now. */
+  /** Returns descriptions of the faults since the last call. */
   faults(): string[] {
     const { ended, errors } = this.target;
     const fresh = errors.map(kindOf).filter((line) => !this.#errorsSeen.has(line));
@@ -76,7 +79,7 @@ class Site {
     return [...(ended === undefined ? [] : [ended]), ...new Set(fresh), ...(ended === undefined ? this.innocent.faults.splice(0) : [])];
   }
 
-  /** Ends the hostile worker, so that the engine holds only what it keeps without it, and connects the next one. */
+  /** Ends the hostile worker and connects the next one. In between, the engine holds nothing for a worker. */
   async renewWorker(random: Random): Promise<void> {
     await this.worker.end();
     this.worker = await HostileWorker.connect(`ws://127.0.0.1:${this.target.ports.worker}`, random);
@@ -89,7 +92,7 @@ class Site {
   }
 }
 
-/** Sends hostile messages in rounds, each over the next store. Stops at the first fault. */
+/** Sends hostile messages in rounds, each over the next store. Stops after a round with a fault. */
 export async function runCampaign(options: CampaignOptions): Promise<CampaignResult> {
   const started = performance.now();
   const sites = new Map<StoreKind, Site>();
@@ -138,7 +141,7 @@ async function runRound(
   let idle = 0;
   while (count() < most && site.target.ended === undefined && site.innocent.faults.length === 0) {
     idle = traffic.step() ? 0 : idle + 1;
-    // What the engine says must be read, and a peer that is full must drain.
+    // The process must read the engine's messages, and full peers must drain.
     if (idle > 3) await new Promise((resolve) => setTimeout(resolve, 1));
     else await new Promise((resolve) => setImmediate(resolve));
   }
@@ -162,7 +165,7 @@ async function runRound(
   return { messages, faults };
 }
 
-/** Waits until each heap is back within the bound, or for as long as the engine may keep what it keeps for a while. */
+/** Waits until each heap is within the bound again, at most for `releaseMs`. */
 async function heapsOf(sites: ReadonlyMap<StoreKind, Site>, releaseMs: number): Promise<HeapFigure[]> {
   const until = performance.now() + releaseMs;
   const figures: HeapFigure[] = [];
@@ -181,7 +184,7 @@ export function mib(bytes = 0): string {
   return `${(bytes / 1_048_576).toFixed(1)} MiB`;
 }
 
-/** A log line without what differs between two of the same kind. */
+/** Returns a log line without the fields that differ between two lines of one kind. */
 function kindOf(line: string): string {
   try {
     const { level: _, time: _time, ...rest } = JSON.parse(line) as Record<string, unknown>;

@@ -1,12 +1,12 @@
-/** The built entry that exports the classes below. A module of a `data:` URL can import no package by its name. */
+/** URL of the built entry that exports the classes below. A module with a `data:` URL cannot import packages by name. */
 const PARTS = JSON.stringify(new URL('../../../engine/dist/parts.js', import.meta.url).href);
 
 /**
- * Deliberate faults, each one that the fuzzer must find. They are put into the process of the engine before it starts, so that the product
- * holds no line of them.
+ * Deliberate faults that the fuzzer must find. They are loaded into the engine process before it starts, so the product contains no line of
+ * them.
  */
 export const FAULTS: Readonly<Record<string, string>> = {
-  /** E1 as it was: a throw on a lone surrogate, in a promise that nobody awaits. */
+  /** Throws on a lone surrogate in a promise that nothing awaits, as case E1 did. */
   'unhandled-rejection': `
     import { StreamSession } from ${PARTS};
     const { onText } = StreamSession.prototype;
@@ -14,7 +14,7 @@ export const FAULTS: Readonly<Record<string, string>> = {
       if (text.includes('"refresh"') && /\\\\ud[89a-f]/i.test(text)) void (async () => encodeURIComponent('\\ud800'))();
       return onText.call(this, text);
     };`,
-  /** One change in fifty is never written to anybody. */
+  /** Loses one change in fifty. */
   'lost-change': `
     import { Hub } from ${PARTS};
     const { publish } = Hub.prototype;
@@ -23,7 +23,7 @@ export const FAULTS: Readonly<Record<string, string>> = {
       if (commit.stream === 'calm' && ++n % 50 === 0) return;
       return publish.call(this, commit, text);
     };`,
-  /** Every frame of a stream client is kept. */
+  /** Keeps every frame of a stream client in memory. */
   leak: `
     import { StreamSession } from ${PARTS};
     const { onText } = StreamSession.prototype;
@@ -32,7 +32,7 @@ export const FAULTS: Readonly<Record<string, string>> = {
       kept.push({ text, copy: Array.from({ length: 3_000 }, () => text.length) });
       return onText.call(this, text);
     };`,
-  /** A frame that names a prototype makes its reader throw, inside the boundary of the connection. */
+  /** Throws on a frame that names a prototype. The error boundary of the connection catches it. */
   'caught-throw': `
     import { WorkerSession } from ${PARTS};
     const { onText } = WorkerSession.prototype;
@@ -42,7 +42,7 @@ export const FAULTS: Readonly<Record<string, string>> = {
     };`,
 };
 
-/** Arguments of Node that put a fault into the process. Throws for one that is unknown. */
+/** Returns the arguments of Node that load a fault into the process. Throws for an unknown name. */
 export function nodeArgumentsOf(fault: string | undefined): readonly string[] {
   if (fault === undefined) return [];
   const source = FAULTS[fault];

@@ -4,10 +4,10 @@ const OPCODE = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 1
 
 const FIN = 0x80;
 const MASKED = 0x80;
-/** A mask of zeros is lawful, and leaves the payload as it is. */
+/** The mask consists of zeros, which is valid and does not change the payload. */
 const MASK_BYTES = 4;
 
-/** A whole frame of a client. `first`: the first byte, with flags and opcode. */
+/** Returns a whole frame of a client. `first` is its first byte, with flags and opcode. */
 function frame(payload: string | Buffer, first: number = FIN | OPCODE.text): Buffer {
   const length = typeof payload === 'string' ? Buffer.byteLength(payload) : payload.length;
   const at = headBytes(length);
@@ -35,7 +35,7 @@ function writeHead(bytes: Buffer, first: number, length: number): void {
   bytes.fill(0, headBytes(length) - MASK_BYTES, headBytes(length));
 }
 
-/** A message in one frame or in fragments, with pings between them: lawful, however odd. */
+/** Returns a valid message in one frame, or in fragments that may have pings between them. */
 export function message(payload: string | Buffer, random: Random, binary = false): Buffer {
   const opcode = binary ? OPCODE.binary : OPCODE.text;
   if (random.chance(0.95)) return frame(payload, FIN | opcode);
@@ -48,7 +48,7 @@ export function message(payload: string | Buffer, random: Random, binary = false
   ]);
 }
 
-/** Bytes that break RFC 6455, or most probably do. */
+/** Returns bytes that break RFC 6455 or are very likely to. */
 export function broken(text: string, random: Random): Buffer {
   const bytes = frame(text);
   switch (random.below(9)) {
@@ -65,7 +65,7 @@ export function broken(text: string, random: Random): Buffer {
     case 5:
       return Buffer.concat([frame('{', OPCODE.text), frame(text)]);
     case 6:
-      // A length that is never sent.
+      // The header announces a payload that never follows.
       return Buffer.from([FIN | OPCODE.text, MASKED | 127, random.below(256), 0, 0, 0, random.below(256), 0, 0, 1, 0, 0, 0, 0]);
     case 7:
       return Buffer.concat(Array.from({ length: random.between(100, 200) }, () => frame('', OPCODE.continuation)));

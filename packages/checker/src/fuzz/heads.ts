@@ -6,7 +6,7 @@ import { mutated, STRANGE_STRINGS } from './strange.js';
 
 const ENDS_LINE = /[\r\n]/g;
 
-/** A text of the list as bytes of a request head, in one of the ways in which clients put it there. */
+/** Returns a strange text as bytes for a request head, encoded in one of the ways of real clients. */
 function inHead(random: Random): string {
   const text = random.pick(STRANGE_STRINGS);
   const how = random.below(3);
@@ -15,7 +15,7 @@ function inHead(random: Random): string {
   return how === 1 ? latin.replace(ENDS_LINE, '') : latin.replace(/[\s\u0000-\u001f]/g, '%0a');
 }
 
-/** The same in a target that Node takes. */
+/** Returns a strange text for a request target that Node accepts. */
 function inTarget(random: Random): string {
   const text = random.pick(STRANGE_STRINGS);
   return random.chance(0.6) ? percentEncode(text) : text.replace(/[^!-~]/g, '%');
@@ -48,7 +48,7 @@ const ODD_HEADERS: readonly ((random: Random) => string)[] = [
   (r) => Array.from({ length: 100 }, (_, n) => `x-${n}: ${r.below(9)}`).join('\r\n'),
 ];
 
-/** The head of an upgrade: correct for `path`, or odd in one to three places. */
+/** Returns the head of an upgrade request: correct for `path`, or wrong in one to three places. */
 export function upgradeHead(path: string, random: Random, odd: boolean): string {
   const lines = [
     'Host: 127.0.0.1',
@@ -78,7 +78,7 @@ const TYPES = [
   '',
 ];
 
-/** One request for the HTTP listener. Most are lawful, so that the next one of the connection is read, too. */
+/** Returns a request for the HTTP listener. Most are valid, so that the engine reads the next one of the connection too. */
 export function httpRequest(random: Random): Buffer {
   const query = random.chance(0.5) ? '' : `?a=${inTarget(random)}&${inTarget(random)}=1&a=2`;
   const path = random.chance(0.8) ? random.pick(HTTP_PATHS) : `/fz/${inTarget(random)}`;
@@ -98,7 +98,7 @@ export function httpRequest(random: Random): Buffer {
   return Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), bytes]);
 }
 
-/** What ends the connection of an HTTP client, or keeps its server waiting. */
+/** Returns bytes that end the connection of an HTTP client, or keep the server waiting. */
 export function brokenRequest(random: Random): Buffer {
   const bytes = httpRequest(random);
   switch (random.below(6)) {

@@ -1,7 +1,7 @@
 import type { Random } from '@rivulet/testkit/random';
 import { strangeJson, strangeValue } from './strange.js';
 
-/** What each function answers when it means no harm. */
+/** Valid results of each function. */
 const HONEST: Readonly<Record<string, (random: Random) => unknown>> = {
   'fz::auth': () => ({ context: { user: 'fz' } }),
   'fz::guest': () => ({ allowed_functions: GUEST_FUNCTIONS, allow_trigger_type_registration: true, context: { user: 'fz' } }),
@@ -14,7 +14,7 @@ const HONEST: Readonly<Record<string, (random: Random) => unknown>> = {
   'stream::list_groups(fzb)': () => ['a', 'b'],
 };
 
-/** Wrong in the place where the engine looks: types, sizes, strange texts. */
+/** Results that are wrong in a field that the engine reads: wrong types, large sizes, strange texts. */
 const HOSTILE: Readonly<Record<string, (random: Random) => unknown>> = {
   'fz::auth': (r) => ({
     context: strangeValue(r),
@@ -67,7 +67,7 @@ const GUEST_FUNCTIONS = [
   'fz::fn',
 ];
 
-/** The ids of functions that the hostile worker serves. */
+/** Ids of the functions that the hostile worker serves. */
 export const HOSTILE_FUNCTIONS: readonly string[] = [
   ...Object.keys(HONEST),
   'fz::fn',
@@ -77,7 +77,7 @@ export const HOSTILE_FUNCTIONS: readonly string[] = [
   'stream::delete(fzb)',
 ];
 
-/** The answer to one call as the text of a frame; `undefined`: none. `mostly`: how probable it is that the answer is an honest one. */
+/** Returns the text of the frame that answers a call; undefined for no answer. `mostly` is the probability of a valid result. */
 export function answerTo(functionId: string, invocationId: string, random: Random, mostly: number): string | undefined {
   const head = { type: 'invocationresult', invocation_id: invocationId, function_id: functionId };
   const result = (value: unknown) => JSON.stringify({ ...head, result: value });

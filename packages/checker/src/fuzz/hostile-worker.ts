@@ -3,29 +3,32 @@ import { WebSocket } from 'ws';
 import { answerTo, HOSTILE_FUNCTIONS } from './hostile-answers.js';
 import { strangeValue } from './strange.js';
 
-/** Channels whose addresses are kept for the channel listener. */
+/** Number of channel addresses that are kept for peers of the channel listener. */
 const MOST_CHANNELS = 32;
 const HANDSHAKE_MS = 20_000;
-/** The token of the innocent client, which is always admitted. */
+/** Token of the innocent client. The auth function always allows it. */
 export const INNOCENT_TOKEN = 'innocent';
 
-/** How probable an honest answer is, and one of a function that decides who gets in. */
+/** Probability of a valid result, and of one from a function that decides about access. */
 const HONESTY = 0.6;
 const ADMITTING = 0.9;
 const ADMITS = new Set(['fz::auth', 'fz::guest']);
 
 type Frame = Readonly<Record<string, unknown>>;
 
-/** Serves everything that the engine asks workers about: auth functions, hooks, middleware, conditions, routes, backends, joins. Its answers are hostile. */
+/**
+ * Serves every function that the engine calls on workers: auth functions, hooks, middleware, conditions, routes, backends and join
+ * functions. Most of its results are hostile.
+ */
 export class HostileWorker {
   readonly #url: string;
   readonly #socket: WebSocket;
   #random: Random;
-  /** Paths of channels, one for each end, that were made lately. */
+  /** Paths of both ends of the newest channels. */
   readonly channels: string[] = [];
-  /** Paths of the reading ends of all channels that were made. */
+  /** Paths of the reading ends of all channels. */
   readonly #readers: string[] = [];
-  /** Answers that were sent. */
+  /** Number of answers that were sent. */
   answers = 0;
 
   private constructor(url: string, random: Random) {
@@ -57,14 +60,14 @@ export class HostileWorker {
     });
   }
 
-  /** Asks for one more channel; its address comes with the answer. */
+  /** Creates another channel. Its address arrives with the answer. */
   makeChannel(): void {
     this.#send({ type: 'invokefunction', invocation_id: 'channel', function_id: 'engine::channels::create', data: {} });
   }
 
   /**
-   * Ends its channels, which outlive it while a writer is connected, then its connection. Resolves when the engine holds nothing for this
-   * worker any more: no call that was never answered, and no event that waits behind one.
+   * Ends its channels, which otherwise live as long as a writer is connected, and then its connection. Resolves when the engine holds no
+   * unanswered call and no queued event for this worker.
    */
   async end(): Promise<void> {
     await Promise.all(this.#readers.map((path) => connectedOnce(new URL(path, this.#url).href)));
@@ -118,7 +121,7 @@ export class HostileWorker {
     if (text === undefined) return;
     this.answers++;
     this.#socket.send(text);
-    // An answer that comes again means nothing.
+    // A second answer to the same call has no effect.
     if (!innocent && this.#random.chance(0.02)) this.#socket.send(text);
   }
 
@@ -132,7 +135,7 @@ export class HostileWorker {
   }
 }
 
-/** Connects and ends the connection. Resolves when it has ended, or was refused. */
+/** Opens a connection and closes it. Resolves when it has ended or was refused. */
 async function connectedOnce(url: string): Promise<void> {
   const socket = new WebSocket(url, { perMessageDeflate: false, handshakeTimeout: HANDSHAKE_MS });
   socket.on('open', () => socket.terminate()).on('error', () => {});

@@ -3,34 +3,34 @@ import { INNOCENT_TOKEN } from './hostile-worker.js';
 
 const STREAM = 'calm';
 const GROUP = 'room';
-/** Writes that are under way at a time. */
+/** Number of writes that are in flight. */
 const WINDOW = 16;
-/** Between an answer and the next write. */
+/** Milliseconds between an answer and the next write. */
 const PAUSE_MS = 20;
-/** Milliseconds in which the last acknowledged change must have arrived. */
+/** Milliseconds within which the last acknowledged change must arrive. */
 const ARRIVAL_MS = 20_000;
 
 type Frame = Readonly<Record<string, unknown>>;
 
 /**
- * An honest worker that writes 1, 2, 3 … and an honest client that watches. Whatever others do, the client must see each acknowledged number
- * once, in order, at contiguous offsets.
+ * An honest worker that writes 1, 2, 3 and so on, and an honest client that watches. Whatever hostile peers do, the client must see each
+ * acknowledged number once, in order, at contiguous offsets.
  */
 export class Innocent {
   readonly #worker: WebSocket;
   readonly #client: WebSocket;
   #written = 0;
   #underWay = 0;
-  /** The highest number that was acknowledged. */
+  /** The highest acknowledged number. */
   #acknowledged = 0;
-  /** Numbers that the client did not see, and whose writes were not answered yet. */
+  /** Numbers that the client has not seen and whose writes have no answer yet. */
   readonly #skipped = new Set<number>();
   #seen = 0;
   #offset: number | undefined;
   #wake: () => void = () => {};
   #stopped = false;
   #paused = true;
-  /** What went wrong, in the order in which it was noticed. */
+  /** Descriptions of faults, in the order of their detection. */
   readonly faults: string[] = [];
 
   private constructor(worker: WebSocket, client: WebSocket) {
@@ -50,7 +50,7 @@ export class Innocent {
     return this.#seen;
   }
 
-  /** Resolves when the client has seen everything that was acknowledged before the call, and adds a fault when it does not. */
+  /** Resolves when the client has seen every number that was acknowledged before the call. Adds a fault after `ARRIVAL_MS`. */
   async caughtUp(): Promise<void> {
     const owed = this.#acknowledged;
     const late = new Promise<'late'>((resolve) => setTimeout(resolve, ARRIVAL_MS, 'late').unref());
@@ -131,7 +131,7 @@ export class Innocent {
       if (wasSkipped) this.#fault(`the innocent client did not see ${n}`);
       this.#acknowledged = Math.max(this.#acknowledged, n);
     } else {
-      // A store that is full of others' writes refuses, which is its right.
+      // A store that hostile writes have filled may refuse this one.
       const { code } = frame['error'] as { readonly code?: unknown };
       if (code !== 'OVERLOADED') this.#fault(`an honest write failed with ${String(code)}`);
     }

@@ -3,7 +3,7 @@ import { mib, runCampaign } from './campaign.js';
 
 const MOST_SEED = 1_000_000;
 
-/** `npm run fuzz`: returns the exit code, 0 when nothing was wrong. */
+/** Runs the command `npm run fuzz`. Resolves with the exit code, which is 0 if there was no fault. */
 export async function main(args: readonly string[]): Promise<number> {
   let options: FuzzArguments;
   try {

@@ -1,25 +1,25 @@
 import { connect, type Socket } from 'node:net';
 
 const SWITCHING = 'HTTP/1.1 101';
-/** Bytes that may wait for a peer before it takes no more. */
+/** Bytes that may be unsent before a peer accepts no more. */
 const MOST_UNSENT = 65_536;
 const SETTLE_MS = 20_000;
 
 /**
- * One raw connection to a listener. It writes what it is given and reads nothing but a mark that it waits for. When the engine ends the
- * connection, which is its right, the next write opens another one.
+ * One raw connection to a listener. It writes bytes and searches the received bytes for marks only. When the engine ends the connection, as
+ * it may, the next write opens another one.
  */
 export class Peer {
   readonly #port: number;
-  /** With this text the engine answers a write; `undefined`: with anything. */
+  /** Text with which the engine answers a write; undefined if every received byte is an answer. */
   readonly #answer: string | undefined;
   #socket: Socket | undefined;
-  /** The engine has answered the upgrade with 101. */
+  /** Whether the engine has answered the upgrade with 101. */
   #upgraded = false;
   #waiting: { readonly mark: string; readonly resolve: () => void } | undefined;
-  /** Connections that were opened so far. */
+  /** Number of connections that were opened. */
   opened = 0;
-  /** Writes that the engine has not answered yet. */
+  /** Number of writes without an answer. */
   unanswered = 0;
 
   constructor(port: number, answer: string | undefined) {
@@ -36,12 +36,12 @@ export class Peer {
     return this.#upgraded;
   }
 
-  /** Whether the engine has not taken yet what was written before. */
+  /** Whether the engine has not read the earlier writes yet. */
   get full(): boolean {
     return (this.#socket?.writableLength ?? 0) > MOST_UNSENT;
   }
 
-  /** Opens a connection that begins with `head`; the one before is dropped. */
+  /** Drops the connection and opens another one, which begins with `head`. */
   start(head: string): void {
     this.retire();
     this.opened++;
@@ -68,7 +68,10 @@ export class Peer {
     this.#socket?.write(bytes);
   }
 
-  /** Writes `bytes`, which make the engine answer with `mark`. Resolves then, or when the connection has ended; false after 20 s. */
+  /**
+   * Writes `bytes`, which make the engine answer with `mark`. Resolves with true after the answer or the end of the connection, and with
+   * false after 20 s.
+   */
   async settle(bytes: Buffer, mark: string): Promise<boolean> {
     const socket = this.#socket;
     if (socket === undefined || socket.destroyed) return true;
@@ -88,7 +91,7 @@ export class Peer {
     });
   }
 
-  /** Sends what waits, then ends; the next write needs a new connection. */
+  /** Sends the remaining bytes and ends the connection. The next write opens another one. */
   retire(): void {
     this.#socket?.end();
     this.#socket = undefined;

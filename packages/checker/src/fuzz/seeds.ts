@@ -1,7 +1,7 @@
 import type { Random } from '@rivulet/testkit/random';
 import type { Seed } from './strange.js';
 
-/** Few names, so that messages meet, and what the engine keeps of them stays bounded. None is a name of the innocent client. */
+/** The names are few, so that messages share them and the state of the engine stays bounded. The innocent client uses none of them. */
 const STREAMS = ['fz', 'fz2', 'fzb', '\ufeff', '__proto__', '%ed%a0%80', 'a:b'];
 const GROUPS = ['a', 'b', '*', 'constructor', 'é👩'];
 const ITEMS = ['i', 'j', 'k', '__proto__', '%', '\u202e', 'x'.repeat(256)];
@@ -35,7 +35,7 @@ function call(functionId: string, data: (random: Random) => unknown, more: objec
 
 const terms = (r: Random) => ({ if_version: 'e:1', ttl_ms: r.pick([1, 60_000]), idempotency_key: `k${r.below(50)}`, with_versions: true });
 
-/** Calls of functions of the engine, by workers and guests. */
+/** Calls of engine functions, by workers and guests. */
 export const CALL_SEEDS: readonly Seed[] = [
   call('stream::set', (r) => ({ ...itemOf(r), data: value(r) })),
   call('stream::set', (r) => ({ ...itemOf(r), data: value(r) }), { action: { type: 'void' } }),

@@ -1,6 +1,6 @@
 import type { Random } from '@rivulet/testkit/random';
 
-/** Texts that have broken servers before: each kind in its shortest form. */
+/** Texts that have broken servers before, each kind in its shortest form. */
 export const STRANGE_STRINGS: readonly string[] = [
   '',
   ' ',
@@ -64,7 +64,7 @@ export const STRANGE_STRINGS: readonly string[] = [
   '\ud800'.repeat(100),
 ];
 
-/** JSON texts of values that nobody expects. */
+/** JSON texts of unusual values. */
 const STRANGE_JSON: readonly string[] = [
   ...'null true false 0 -0 -1 1.5 2147483648 9007199254740993 -9007199254740993 1e308 1e400 -1e400 1e-400 [] [[]] [null] {} {"a":{}}'.split(
     ' ',
@@ -94,7 +94,7 @@ const STRANGE_KEYS: readonly string[] = [
   'then',
 ];
 
-/** A value of JSON that a peer may send in any place. */
+/** Returns a JSON value that a peer may send in any field. */
 export function strangeValue(random: Random): unknown {
   return random.chance(0.5) ? random.pick(STRANGE_STRINGS) : (JSON.parse(random.pick(STRANGE_JSON)) as unknown);
 }
@@ -105,7 +105,7 @@ export function strangeJson(random: Random): string {
 
 type Tree = Record<string, unknown>;
 
-/** Exchanges, adds or drops one value somewhere in the tree. */
+/** Replaces, adds or removes one value anywhere in the tree. */
 function spoil(tree: object, random: Random): void {
   let holder = tree as Tree;
   for (let depth = 0; depth < 8; depth++) {
@@ -143,7 +143,7 @@ const PIECES: readonly string[] = [
   '//',
 ];
 
-/** Drops, doubles and exchanges characters of a text. */
+/** Removes, repeats and replaces characters of a text. */
 function cutUp(text: string, random: Random): string {
   let result = text;
   for (let changes = random.between(1, 4); changes > 0; changes--) {
@@ -155,7 +155,7 @@ function cutUp(text: string, random: Random): string {
 
 export type Seed = (random: Random) => object;
 
-/** A message as text: valid, valid but for one to three values, or hardly JSON any more. */
+/** Returns a message as text: valid, wrong in one to three values, or barely JSON. */
 export function mutated(seeds: readonly Seed[], random: Random): string {
   const tree = random.pick(seeds)(random);
   const how = random.next();

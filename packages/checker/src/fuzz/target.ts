@@ -12,10 +12,10 @@ const CLI = fileURLToPath(new URL('../../../engine/dist/cli/main.js', import.met
 const READY_MS = 120_000;
 const EXIT_MS = 5_000;
 const LOG_CHARS = 200_000;
-/** The engine survives with this heap, in MiB. */
+/** Heap of the engine, in MiB. It must be sufficient. */
 const HEAP_MB = 512;
 
-/** Rates that no peer of the fuzzer comes near; with the defaults the engine would refuse most of its messages unread. */
+/** Rates above those of all peers. With the defaults the engine would refuse most messages unread. */
 const UNLIMITED = ['max_calls_per_second: 1000000', 'max_frames_per_second: 1000000', 'max_bytes_per_second: 1073741824'];
 
 export type StoreKind = 'memory' | 'lmdb' | 'redis';
@@ -29,7 +29,7 @@ export interface TargetPorts {
   readonly http: number;
 }
 
-/** An engine with every listener, as a process of its own, over one kind of store. */
+/** Runs an engine with every listener as a child process, over one kind of store. */
 export class Target {
   readonly kind: StoreKind;
   readonly #directory: string;
@@ -38,7 +38,7 @@ export class Target {
   ports: TargetPorts = { worker: 0, guest: 0, guarded: 0, stream: 0, http: 0 };
   #log = '';
   #stopping = false;
-  /** How the process ended although nobody asked it to. */
+  /** Description of the end of the process; undefined while it runs or after `stop`. */
   ended: string | undefined;
 
   private constructor(kind: StoreKind, directory: string, redis: RedisServer | undefined, fault: string | undefined) {
@@ -68,19 +68,19 @@ export class Target {
     return target;
   }
 
-  /** Waits a moment for the end of the process: its connections end first. */
+  /** Resolves when the process has ended, or after `EXIT_MS`. A crashing process closes its connections first. */
   async endsSoon(): Promise<void> {
     const late = new Promise<void>((resolve) => setTimeout(resolve, EXIT_MS).unref());
     const ended = new Promise<void>((resolve) => this.#child.once('exit', () => setImmediate(resolve)));
     if (this.ended === undefined) await Promise.race([ended, late]);
   }
 
-  /** Lines of level error: what the engine caught although nobody thought of it. */
+  /** Log lines of level error. Each is an exception that only the outermost boundary of the engine caught. */
   get errors(): readonly string[] {
     return this.#log.split('\n').filter((line) => line.startsWith('{"level":"error"'));
   }
 
-  /** Bytes that are held after garbage collection. */
+  /** Returns the bytes in use after a garbage collection. */
   async heldBytes(): Promise<number | undefined> {
     return (await sampleProcess(this.#child))['heldBytes'];
   }
@@ -114,7 +114,7 @@ export class Target {
   }
 }
 
-/** The ready line names its listeners in the order of the file. */
+/** Reads the ports from the ready line, which has the listeners in the order of the configuration. */
 function portsOf(line: string): TargetPorts {
   const all = [...line.matchAll(/(\w+)=\w+:\/\/[^ ]*:(\d+)/g)].map(([, name, port]) => ({ name, port: Number(port) }));
   const [worker = 0, guest = 0, guarded = 0] = all.filter(({ name }) => name === 'worker').map(({ port }) => port);
@@ -135,7 +135,7 @@ function adapterOf(kind: StoreKind, url: string, name: string): string {
   }
 }
 
-/** Returns the configuration of one worker listener for guests. `more` are its own lines, without indentation. */
+/** Returns the configuration of one worker listener for guests. `more` has its own lines, without indentation. */
 function guestListener(more: readonly string[]): string {
   return [
     '  - name: iii-worker-manager',
@@ -144,7 +144,7 @@ function guestListener(more: readonly string[]): string {
   ].join('\n');
 }
 
-/** Waits are short: hostile answers often never come. Rates of peers are off, or the fuzzer would test nothing else. */
+/** Returns the configuration. Its deadlines are short, because the hostile worker leaves many calls unanswered. */
 function configOf(kind: StoreKind, url: string): string {
   return `workers:
   - name: iii-observability

@@ -7,32 +7,35 @@ import { CALL_SEEDS, STREAM_SEEDS, WORKER_SEEDS } from './seeds.js';
 import { mutated, type Seed } from './strange.js';
 import type { TargetPorts } from './target.js';
 
-/** Messages that go into one write. */
+/** Number of messages in one write. */
 const BATCH = 32;
-/** Writes of one peer that wait for their answers. */
+/** Number of writes of one peer that may be unanswered. */
 const MOST_UNANSWERED = 3;
-/** The engine answers a ping with this text; one ends each write. */
+/** Payload of the ping that ends each write. The engine answers it with a pong. */
 const ANSWER = 'fuzz-pong';
 const PING = pingFrame(ANSWER);
-/** Milliseconds in which a peer waits for the engine before it connects again. */
+/** Milliseconds that a peer waits for an answer before it connects again. */
 const PATIENCE_MS = 5_000;
 
-/** How likely a message ends its connection, and how likely the head of the next one is odd. */
+/** Probability that a message ends its connection, and that the head of the next connection is odd. */
 const BREAKS = 0.004;
 const ODD_HEAD = 0.3;
 
-/** One kind of listener: what its peers say. */
+/** A kind of listener and the messages of its peers. */
 interface Kind {
   readonly name: string;
   readonly peers: number;
-  /** How often it has its turn, beside the others. */
+  /** Frequency of its turns, relative to other kinds. */
   readonly weight: number;
-  /** Messages in one write. Default: `BATCH`. */
+  /**
+   * Number of messages in one write.
+   * @default BATCH
+   */
   readonly batch?: number;
   readonly port: (ports: TargetPorts) => number;
   readonly head: (random: Random, odd: boolean, worker: HostileWorker) => string;
   readonly next: (random: Random) => Buffer;
-  /** What most probably ends the connection. */
+  /** Returns bytes that are very likely to end the connection. */
   readonly broken: (random: Random) => Buffer;
 }
 
@@ -101,14 +104,14 @@ const KINDS: readonly Kind[] = [
 
 const TURNS: readonly Kind[] = KINDS.flatMap((kind) => Array.from({ length: kind.weight }, () => kind));
 
-/** The hostile peers of one round. */
+/** All hostile peers of one round. */
 export class Traffic {
   readonly #worker: HostileWorker;
   readonly #random: Random;
   readonly #peers: ReadonlyMap<Kind, readonly Peer[]>;
-  /** When each peer connected or wrote last, in monotonic milliseconds. */
+  /** Monotonic time in milliseconds when each peer connected or written last. */
   readonly #usedAt = new Map<Peer, number>();
-  /** Messages that were sent, heads of connections included. */
+  /** Number of messages that were sent, including the heads of connections. */
   sent = 0;
 
   constructor(ports: TargetPorts, worker: HostileWorker, random: Random) {
@@ -122,21 +125,21 @@ export class Traffic {
     );
   }
 
-  /** Writes some batches; false when no peer that had its turn took one. */
+  /** Lets some peers write a batch. Returns false if none of them could. */
   step(): boolean {
-    let wrote = false;
+    let written = false;
     for (let turn = 0; turn < 8; turn++) {
       const kind = this.#random.pick(TURNS);
       const peer = this.#random.pick(this.#peers.get(kind) ?? []);
       if (this.#takes(kind, peer)) {
         this.#write(kind, peer);
-        wrote = true;
+        written = true;
       }
     }
-    return wrote;
+    return written;
   }
 
-  /** Whether a peer can take messages now. One that has no connection gets another one. */
+  /** Returns whether a peer accepts messages now. Connects a peer that has no connection. */
   #takes(kind: Kind, peer: Peer): boolean {
     const now = performance.now();
     if (!peer.open || now - (this.#usedAt.get(peer) ?? 0) > PATIENCE_MS) {
@@ -164,14 +167,14 @@ export class Traffic {
     if (breaks) peer.retire();
   }
 
-  /** Resolves when the engine has read what was sent, or ended the connections. Returns the listeners that did neither. */
+  /** Resolves when the engine has read all messages or ended their connections. Returns the listeners where it did neither. */
   async settle(): Promise<readonly string[]> {
     const waits: Promise<string | undefined>[] = [];
     for (const [kind, peers] of this.#peers) {
-      // A channel without a reader holds its writer back.
+      // A channel without a reader blocks its writer.
       if (kind.name === 'channel') continue;
       for (const [index, peer] of peers.entries()) {
-        // Without an upgrade the engine waits for the rest of a head, and ends the connection in its own time.
+        // Before the upgrade the engine waits for the rest of a head, and ends the connection after a timeout.
         if (isWebSocket(kind) && !peer.upgraded) continue;
         const mark = `mark-${index}`;
         const bytes = isWebSocket(kind) ? pingFrame(mark) : Buffer.from('GET /mark HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n');

@@ -2,30 +2,30 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 
 export interface Arguments {
-  /** Seeds of the simulation; 0: none. */
+  /** Number of seeds of the simulation; 0 skips it. */
   readonly seeds: number;
-  /** The first seed, of the simulation and of the rounds on a real engine. */
+  /** The first seed of the simulation and of the rounds on real engines. */
   readonly from: number;
   readonly threads: number;
-  /** Faults on a real engine; 0: none. */
+  /** Number of faults on a real engine; 0 skips them. */
   readonly cycles: number;
-  /** Faults on two engines over one Redis; 0: none. */
+  /** Number of faults on two engines over one Redis; 0 skips them. */
   readonly redisCycles: number;
-  /** The same over a Redis Cluster; 0: none. */
+  /** Number of faults on two engines over a Redis Cluster; 0 skips them. */
   readonly clusterCycles: number;
-  /** One of them is the engine that was built in this other checkout; empty: both are this one. */
+  /** A checkout with another build for one of the two engines; empty if both are this build. */
   readonly beside: string;
-  /** Changes that are shown in the long run; 0: no such run. */
+  /** Number of changes in the long run; 0 skips it. */
   readonly deliveries: number;
-  /** Callbacks of the client package in a run of its own; 0: no such run. */
+  /** Number of callbacks in the run of the client package; 0 skips it. */
   readonly clientDeliveries: number;
-  /** Seeds that each deliberate bug is given; 0: no bugs. */
+  /** Number of seeds to try for each deliberate bug; 0 skips the bugs. */
   readonly bugSeeds: number;
-  /** The page that is written; empty: none. */
+  /** File of the report; empty for none. */
   readonly out: string;
-  /** One seed alone: its history goes to stdout, what it breaks to stderr. */
+  /** Runs this seed only. Its history goes to stdout, and its violations go to stderr. */
   readonly only: number | undefined;
-  /** The deliberate bug that this seed is run with. */
+  /** Deliberate bug for this seed. */
   readonly bug: string | undefined;
 }
 
@@ -33,7 +33,7 @@ export const USAGE = `usage: npm run reliability -- [--seeds 1000] [--from 1] [-
          [--cluster-cycles 20] [--beside OTHER_CHECKOUT] [--deliveries 0] [--client-deliveries 0] [--bug-seeds 60] [--out RELIABILITY.md]
        npm run reliability -- --only SEED [--bug ID] > history.jsonl`;
 
-/** Throws with a message for the user. */
+/** Parses the arguments of the command. Throws an error with a message for the user when one is invalid. */
 export function readArguments(args: readonly string[]): Arguments {
   const { values } = parseArgs({
     args: [...args],

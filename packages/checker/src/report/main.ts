@@ -13,7 +13,7 @@ import { simulate } from '../simulation/simulation.js';
 import { type Arguments, readArguments, USAGE } from './arguments.js';
 import { reliabilityPage } from './reliability-page.js';
 
-/** `npm run reliability`: answers the exit code, 0 when nothing was violated and every bug was caught. */
+/** Runs the command `npm run reliability`. Resolves with the exit code, which is 0 if there was no violation and every bug was found. */
 export async function main(args: readonly string[]): Promise<number> {
   let options: Arguments;
   try {
@@ -25,7 +25,7 @@ export async function main(args: readonly string[]): Promise<number> {
   return options.only === undefined ? runAll(options, args) : runOne(options.only, options.bug);
 }
 
-/** That share a Redis in the rounds that have one. */
+/** Number of engines in the rounds with a Redis. */
 const ENGINES = 2;
 
 async function runOne(seed: number, bugId: string | undefined): Promise<number> {

@@ -12,22 +12,22 @@ export interface Figures {
   readonly command: string;
   readonly seeds: SeedsResult | undefined;
   readonly cycles: RoundsResult | undefined;
-  /** Two engines over one Redis. */
+  /** Results of two engines over one Redis. */
   readonly shared: RoundsResult | undefined;
-  /** Two engines over a Redis Cluster. */
+  /** Results of two engines over a Redis Cluster. */
   readonly clustered: RoundsResult | undefined;
   readonly deliveries: RoundsResult | undefined;
   readonly clients: ClientRunResult | undefined;
   readonly hunted: readonly Hunted[];
 }
 
-/** RELIABILITY.md: what was run, and what came of it. */
+/** Returns the text of RELIABILITY.md: the runs and their results. */
 export function reliabilityPage(figures: Figures): string {
   return [
     '# Reliability, measured',
     '',
-    'Written by `npm run reliability`; don’t edit it. [docs/reliability-harness.md](docs/reliability-harness.md) says what is run, and how to run a',
-    'failure again.',
+    'The command `npm run reliability` writes this page; don’t edit it.',
+    '[docs/reliability-harness.md](docs/reliability-harness.md) explains the runs, and how to repeat a failure.',
     '',
     '| | |',
     '|---|---|',
@@ -52,8 +52,8 @@ function runs({ seeds, cycles, shared, clustered, deliveries }: Figures): string
     );
   for (const [what, run] of [
     ['Real engine, faults of all kinds', cycles],
-    ['Two engines over one Redis, faults of all three and of the ways between them', shared],
-    ['Two engines over a Redis Cluster, with failovers and slots that move', clustered],
+    ['Two engines over one Redis, faults of all three and of the network between them', shared],
+    ['Two engines over a Redis Cluster, with failovers and moved slots', clustered],
   ] as const)
     if (run !== undefined)
       rows.push(
@@ -76,9 +76,9 @@ function runs({ seeds, cycles, shared, clustered, deliveries }: Figures): string
 function clients({ clients: run }: Figures): string[] {
   if (run === undefined) return [];
   return [
-    '## The client package, its sockets destroyed at random (each every 5 s on average)',
+    '## The client package, with sockets destroyed at random (each every 5 s on average)',
     '',
-    '| Callbacks | Reconnects | Repeated or out of order | Passed over | Views unlike the store at the end, order included | Time |',
+    '| Callbacks | Reconnects | Repeated or out of order | Skipped | Views that differ from the store at the end | Time |',
     '|---:|---:|---:|---:|---:|---:|',
     `| ${number(run.deliveries)} | ${number(run.reconnects)} | ${number(run.repeated)} | ${number(run.skipped)} | ${number(run.unlike)} of ${number(run.views)} | ${seconds(run.milliseconds)} |`,
     '',
@@ -110,11 +110,11 @@ function bugs(hunted: readonly Hunted[]): string[] {
   return [
     '## Deliberate bugs',
     '',
-    `Each takes the place of a part of the engine in the simulation; ${caught} of ${hunted.length} were caught. Without them the same seeds pass.`,
+    `Each bug replaces a component of the engine in the simulation. The checker found ${caught} of ${hunted.length}. Without a bug the same seeds pass.`,
     '',
-    '| Bug | What is wrong | Seeds until it was caught | Caught by |',
+    '| Bug | Defect | Seeds until it was found | Found by |',
     '|---|---|---:|---|',
-    ...hunted.map(({ bug, seed, caughtBy }) => `| ${bug.id} | ${bug.says} | ${seed ?? 'not caught'} | ${caughtBy.join(', ')} |`),
+    ...hunted.map(({ bug, seed, caughtBy }) => `| ${bug.id} | ${bug.says} | ${seed ?? 'not found'} | ${caughtBy.join(', ')} |`),
     '',
   ];
 }

@@ -1,4 +1,4 @@
-/** Ends the process of the checker: the simulation itself is broken, so no finding of this round counts. */
+/** Ends the process, because the simulation itself is broken and no result of this round counts. */
 export function failRound(error: unknown): void {
   queueMicrotask(() => {
     throw error;

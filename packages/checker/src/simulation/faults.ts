@@ -1,27 +1,27 @@
 import type { Connection, JoinLeaveTriggers } from '@rivulet/engine/parts';
 import type { StreamStore } from '@rivulet/engine/stores';
-import { SimStore, type SimStoreParts } from './sim-store.js';
+import { SimStore, type SimStoreDeps } from './sim-store.js';
 
 /**
- * Where something that is wrong may take the place of a part of the engine, so that the engine itself has no place for bugs. By default
- * every part is itself.
+ * Replaceable components of a simulated engine. A deliberate bug replaces one of them, so the engine needs no hooks for bugs. The defaults
+ * change nothing.
  */
 export interface Faults {
-  /** The store over the disk. */
-  simStore(parts: SimStoreParts): SimStore;
-  /** In front of the store. */
+  /** Makes the store over the simulated disk. */
+  simStore(deps: SimStoreDeps): SimStore;
+  /** Wraps the store. */
   store(store: StreamStore): StreamStore;
-  /** Between a stream session and its socket. */
+  /** Wraps the connection between a stream session and its socket. */
   connection(connection: Connection): Connection;
-  /** Between a worker session and its socket. */
+  /** Wraps the connection between a worker session and its socket. */
   workerConnection(connection: Connection): Connection;
   triggers(triggers: JoinLeaveTriggers): JoinLeaveTriggers;
-  /** Replaces methods for the time of a run; answers what puts them back. */
+  /** Replaces methods for one run. Returns a function that restores them. */
   install(): () => void;
 }
 
 export const NO_FAULTS: Faults = {
-  simStore: (parts) => new SimStore(parts),
+  simStore: (deps) => new SimStore(deps),
   store: (store) => store,
   connection: (connection) => connection,
   workerConnection: (connection) => connection,

@@ -1,7 +1,7 @@
 import type { StreamConfig } from '@rivulet/engine/parts';
 import { Random } from '@rivulet/testkit/random';
 
-/** Everything about a run that its seed decides before it begins. */
+/** All choices that the seed makes before the run begins. */
 export interface Plan {
   readonly seed: number;
   readonly groups: readonly string[];
@@ -9,19 +9,19 @@ export interface Plan {
   readonly clients: number;
   readonly workers: number;
   readonly lanes: number;
-  /** Writes until the faults end. */
+  /** Number of writes before the faults end. */
   readonly writes: number;
-  /** Faults that are made at least. */
+  /** Smallest number of faults. */
   readonly faults: number;
-  /** Milliseconds between two writes of a lane, at most. */
+  /** Longest pause of a lane between two writes, in milliseconds. */
   readonly thinkMs: number;
-  /** Milliseconds between two faults, at most. */
+  /** Longest pause between two faults, in milliseconds. */
   readonly faultMs: number;
-  /** Join functions decide who may watch. */
+  /** Whether join functions decide about access. */
   readonly guarded: boolean;
-  /** Units that values are padded with, at most. */
+  /** Largest padding of a value, in units. */
   readonly pad: number;
-  /** Connections are dropped and counted at the end, several times. */
+  /** Whether connections are dropped several times at the end, to count what the engine keeps. */
   readonly probed: boolean;
   readonly reportMs: number;
   readonly retentionMs: number;

@@ -11,13 +11,13 @@ export interface SeedsResult {
   readonly ops: number;
   readonly deliveries: number;
   readonly violations: ReadonlyMap<InvariantId, number>;
-  /** Seeds that broke something, with the first words about it. */
+  /** Seeds with violations, and the first lines of each description. */
   readonly broken: readonly SeedResult[];
 }
 
 const THREAD = fileURLToPath(new URL('../../dist/simulation/seed-thread.js', import.meta.url));
 
-/** Runs seeds in threads. `onSeed` is descriptions of each that is done. */
+/** Runs seeds in threads. Calls `onSeed` after each seed. */
 export async function runSeeds(from: number, seeds: number, threads: number, onSeed: (done: number) => void): Promise<SeedsResult> {
   const begun = performance.now();
   const violations = new Map<InvariantId, number>();

@@ -2,20 +2,22 @@ import { INVARIANTS } from '../invariants/all.js';
 import { check, describeViolation, type InvariantId } from '../invariants/invariant.js';
 import { type Run, simulate } from './simulation.js';
 
-/** What is kept of one seed. */
+/** Result of one seed. */
 export interface SeedResult {
   readonly seed: number;
   readonly ops: number;
   readonly deliveries: number;
-  /** Violations by invariant; empty when there are none. */
+  /** Violated invariants; empty if there are none. */
   readonly violated: readonly InvariantId[];
-  /** The first ones, in words. */
+  /** Descriptions of the first violations. */
   readonly descriptions: readonly string[];
 }
 
 const MOST_DESCRIBED = 3;
 
-/** A world that ends with an error, such as bytes that are no frames, counts as one that breaks I4: nobody got what came after. */
+/**
+ * Runs one seed. A simulation that throws, for instance at invalid frames, counts as a violation of I4, because no later change arrived.
+ */
 export async function runSeed(seed: number): Promise<SeedResult> {
   let run: Run;
   try {

@@ -1,4 +1,7 @@
-/** A thread that runs every so-manieth seed of a range and posts what came of each. Time is global to a thread, so seeds run one by one. */
+/**
+ * A thread that runs every n-th seed of a range and posts each result. Virtual time is global in a thread, so its seeds run one after the
+ * other.
+ */
 import { parentPort, workerData } from 'node:worker_threads';
 import { runSeed } from './seed-result.js';
 

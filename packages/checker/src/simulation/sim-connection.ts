@@ -3,27 +3,27 @@ import type { CloseName } from '@rivulet/protocol';
 import type { Random } from '@rivulet/testkit/random';
 import type { VirtualTime } from './virtual-time.js';
 
-/** The far end of a connection: a client or a worker. */
+/** The peer of the engine: a client or a worker. */
 export interface Peer {
   onBytes(bytes: Buffer): void;
-  /** Once. Nothing comes after it. */
+  /** Reports the end of the connection. It is called once, as the last call. */
   onLost(): void;
 }
 
 export interface LinkQuality {
-  /** Milliseconds that anything is on its way, at most. */
+  /** Longest delay of a piece of data, in milliseconds. */
   latencyMs: number;
-  /** Bytes that are carried at once. */
+  /** Bytes that one step carries. */
   chunkBytes: number;
-  /** Bytes that the kernels on both sides hold before the writer sees that it is not read. */
+  /** Bytes that kernel buffers hold before the writer notices a reader that does not read. */
   readonly windowBytes: number;
-  /** Nothing is carried towards the client. */
+  /** Whether the client has stopped reading. */
   stalled: boolean;
 }
 
 /**
- * One connection between an engine and a peer, without a network: bytes arrive late and in pieces, a stalled reader fills what lies
- * between, and when the link is cut each end learns of it in its own time.
+ * One connection between an engine and a peer, without a network. Bytes arrive late and in pieces, and a stalled reader fills the buffers.
+ * When the link is cut, each end notices it at its own time.
  */
 export class SimConnection implements Connection {
   readonly remoteAddress = '10.0.0.1';
@@ -38,9 +38,9 @@ export class SimConnection implements Connection {
   #wasFull = false;
   #inboundAt = 0;
   #closing = false;
-  /** As the peer sees it. */
+  /** Whether the peer regards the connection as open. */
   #reachable = true;
-  /** Nothing gets through any more, whatever the ends believe. */
+  /** Whether the link is cut, although the ends may not know it yet. */
   #severed = false;
   open = true;
 
@@ -55,7 +55,7 @@ export class SimConnection implements Connection {
     this.#owner = owner;
   }
 
-  // What the engine does.
+  // Methods of the engine's end.
 
   write(frames: Buffer): void {
     if (!this.open || this.#closing) return;
@@ -91,9 +91,9 @@ export class SimConnection implements Connection {
     this.#end();
   }
 
-  // What the peer and the nemesis do.
+  // Methods of the peer and of the nemesis.
 
-  /** The peer sends a message. */
+  /** Sends a message of the peer. */
   send(text: string): void {
     if (!this.#reachable || this.#severed) return;
     this.#inboundAt = Math.max(this.#inboundAt, this.#time.monotonic() + this.#delay());
@@ -102,13 +102,13 @@ export class SimConnection implements Connection {
     });
   }
 
-  /** The peer goes away; the engine learns of it within `noticedMs`. */
+  /** Ends the connection from the peer's side. The engine notices it within `noticedMs`. */
   leave(noticedMs: number): void {
     this.#lose();
     this.#time.after(noticedMs, () => this.#end());
   }
 
-  /** The network drops what is on its way; each end learns of it in its own time. */
+  /** Cuts the link and drops all data on it. Each end notices it at its own time. */
   cut(peerNoticesMs: number, engineNoticesMs: number): void {
     this.#queue = [];
     this.#severed = true;
@@ -116,7 +116,7 @@ export class SimConnection implements Connection {
     this.#time.after(engineNoticesMs, () => this.#end());
   }
 
-  /** The process of the engine is gone: nothing reaches it any more, and the peer learns of it. */
+  /** Ends the connection because the engine process was killed. The peer notices it. */
   abandon(): void {
     this.open = false;
     this.#owner = undefined;
@@ -124,7 +124,7 @@ export class SimConnection implements Connection {
     this.#time.after(this.#delay(), () => this.#lose());
   }
 
-  /** The reader takes bytes again. */
+  /** Lets the client read again. */
   unstall(): void {
     this.quality.stalled = false;
     this.#carry();

@@ -5,25 +5,25 @@ import { describeState } from '../state-hash.js';
 import { failRound } from './fail-round.js';
 import type { VirtualTime } from './virtual-time.js';
 
-/** One change, or several in one step. */
+/** One change, or several that are applied in one step. */
 export type AnyWrite = Change | Write;
 
-/** What a write did, in order, and its answer. */
+/** The effects of a write in their order, and its answer. */
 export interface Written {
   readonly commits: readonly Commit[];
   readonly result: Promise<ApplyResult | WriteResult>;
 }
 
-/** What survives a crash: the memory store of the engine in the part of a disk. What is not written to it is lost. */
+/** The state that survives a crash. The memory store of the engine plays the disk. Data that was never written to it is lost. */
 export class SimDisk {
   readonly #time: VirtualTime;
   readonly #retentionMs: number;
-  /** Those of the write that is under way. */
+  /** Commits of the write that is being applied. */
   #commits: Commit[] | undefined;
   #epochs = new Map<string, string>();
   #touched = new Map<string, GroupRef>();
   store: WritableStore;
-  /** Gets what the store does by itself, such as the end of items whose time is over. */
+  /** Receives commits that the store makes on its own, such as the expiry of items. */
   onOwnCommit: (commit: Commit) => void = () => {};
 
   constructor(time: VirtualTime, retentionMs: number) {
@@ -32,7 +32,7 @@ export class SimDisk {
     this.store = this.#open();
   }
 
-  /** Everything on it is gone; what comes now is another history. */
+  /** Removes all data. Later writes belong to a new epoch. */
   wipe(): void {
     this.store.close().catch(failRound);
     this.#touched = new Map();
@@ -49,8 +49,8 @@ export class SimDisk {
   }
 
   /**
-   * What a store does that keeps no events: after a crash it goes on behind all offsets that it may have given to one, so some offsets
-   * name nothing.
+   * Skips offsets, as a store does that keeps no events. After a crash it continues above all offsets that events may have had, so some
+   * offsets identify no change.
    */
   skipOffsets(count: number): void {
     for (const { stream, group } of this.#touched.values()) {
@@ -58,7 +58,7 @@ export class SimDisk {
     }
   }
 
-  /** Epochs as the history names them, the same in every run of a seed. */
+  /** Returns the name of an epoch in the history, which is the same in every run of a seed. */
   epochName(epoch: string): string {
     let name = this.#epochs.get(epoch);
     if (name === undefined) {
@@ -68,7 +68,7 @@ export class SimDisk {
     return name;
   }
 
-  /** A group as it is on the disk. */
+  /** Returns a group as it is on the disk. */
   async scan(ref: GroupRef) {
     const snapshot = await this.store.snapshot(ref);
     const items: ShownItem[] = [];

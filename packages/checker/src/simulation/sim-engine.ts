@@ -33,7 +33,7 @@ export interface SimEngineOptions {
   readonly random: Random;
   readonly store: SimStore;
   readonly config: StreamConfig;
-  /** Joins are decided by functions, by these rights; `undefined`: everybody may watch everything. */
+  /** Permissions that the join functions check; undefined if every client may watch every group. */
   readonly rights: ReadonlySet<string> | undefined;
   readonly faults: Faults;
   readonly record: (op: NewOp) => void;
@@ -42,7 +42,7 @@ export interface SimEngineOptions {
 
 const MOST_BYTES = 16_777_216;
 
-/** The engine as its composition root builds it, without listeners: connections come from the simulation. */
+/** An engine without listeners, built as the composition root builds it. The simulation provides its connections. */
 export class SimEngine {
   readonly store: SimStore;
   readonly #options: SimEngineOptions;
@@ -91,7 +91,7 @@ export class SimEngine {
     started.catch(failRound);
   }
 
-  /** Figures that must come back to where they were. */
+  /** Figures that must return to their old values after all connections have ended. */
   get figures(): Readonly<Record<string, number>> {
     return { sessions: this.#sessionContext.sessions.size, groups: this.#hub.groupCount, workers: this.#workers.size };
   }
@@ -118,7 +118,7 @@ export class SimEngine {
     connection.own(new WorkerSession(room, faults.workerConnection(connection)));
   }
 
-  /** SIGKILL. */
+  /** Kills the engine, as SIGKILL does. */
   kill(): void {
     this.#killed = true;
     this.store.crash();
@@ -133,7 +133,7 @@ export class SimEngine {
     this.#connections.add(connection);
   }
 
-  /** Join and leave functions: they take their time, and say no by an answer or by failing. */
+  /** Registers join and leave functions. They are slow, and deny by a result or by an error. */
   #guard(triggers: JoinLeaveTriggers, rights: ReadonlySet<string>): void {
     const { time, random, record } = this.#options;
     this.#fabric.registerBuiltin(
@@ -164,5 +164,5 @@ export class SimEngine {
   }
 }
 
-/** The context is what the connection was accepted with. */
+/** An event of the guarded join. Its context comes from the accepted connection. */
 type GuardedJoin = JoinEvent & { readonly context: { readonly who: string } };

@@ -3,7 +3,7 @@ import { ReferenceClient, type Watched } from '../client/reference-client.js';
 import type { Peer, SimConnection } from './sim-connection.js';
 import type { SimWorld } from './sim-world.js';
 
-/** A stream client on simulated connections: it comes back whenever it is lost, with its positions. */
+/** A stream client on simulated connections. It reconnects whenever it loses one, and resumes from its positions. */
 export class SimReader implements Peer {
   readonly client: ReferenceClient;
   readonly #simulation: SimWorld;
@@ -30,7 +30,7 @@ export class SimReader implements Peer {
     this.#dialLater(this.#simulation.faulty && this.#simulation.random.chance(0.2) ? 3_000 : 300);
   }
 
-  /** Something happens to its connection, or it changes its mind. */
+  /** Disturbs its connection, or changes its subscriptions. */
   disturb(): void {
     const { random, time } = this.#simulation;
     const connection = this.#connection;
@@ -54,18 +54,18 @@ export class SimReader implements Peer {
     } else {
       const index = random.below(this.#watched.length);
       if (this.#watched[index]?.positions === true) this.#change(index);
-      // Nothing would tell it which of two joins on one connection is answered.
+      // On one connection the client could not tell which of two joins an answer belongs to.
       else connection.leave(0);
     }
   }
 
-  /** It goes, and is not back before that time is over. */
+  /** Disconnects, and reconnects only after this time. */
   stayAway(milliseconds: number): void {
     this.#awayUntil = this.#simulation.time.monotonic() + milliseconds;
     this.#connection?.leave(0);
   }
 
-  /** The engine ends its connection. */
+  /** Ends the connection from the engine's side. */
   evict(): void {
     this.#connection?.close('refused');
   }
@@ -81,7 +81,7 @@ export class SimReader implements Peer {
     for (let index = 0; index < this.#watched.length; index++) this.client.join(index);
   }
 
-  /** It ends for good. */
+  /** Ends the client for good. */
   retire(): void {
     this.#retired = true;
     for (let index = 0; index < this.#watched.length; index++) this.client.leave(index);
@@ -113,12 +113,12 @@ export class SimReader implements Peer {
     this.client.connected((text) => connection.send(text));
   }
 
-  /** Groups and items, now and then several of one group. */
+  /** Chooses groups and items, sometimes several of one group. */
   #choose(): Watched[] {
     const { plan, random } = this.#simulation;
     const watched: Watched[] = [];
     for (const group of plan.groups) {
-      // What several memberships of one group on one connection get can't be told apart by a client that knows no positions.
+      // A client that is not position-aware cannot distinguish the answers to several subscriptions of one group on one connection.
       const positions = random.chance(plan.pad > 10_000 ? 0.4 : 0.85);
       if (random.chance(0.8) || watched.length === 0) watched.push({ group, positions });
       if (random.chance(0.25)) watched.push({ group, item: random.pick(plan.items), positions });

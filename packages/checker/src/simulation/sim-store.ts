@@ -20,17 +20,17 @@ import type { AnyWrite, SimDisk, Written } from './sim-disk.js';
 import type { VirtualTime } from './virtual-time.js';
 
 export interface StoreMood {
-  /** Milliseconds that a commit takes, at most. */
+  /** Longest time of a commit, in milliseconds. */
   commitMs: number;
-  /** How likely a commit fails. */
+  /** Probability that a commit fails. */
   failing: number;
-  /** Milliseconds that a read takes, at most. */
+  /** Longest time of a read, in milliseconds. */
   readonly readMs: number;
-  /** Milliseconds between durable and reported, at most. */
+  /** Longest time between a durable commit and its report, in milliseconds. */
   readonly reportMs: number;
 }
 
-export interface SimStoreParts {
+export interface SimStoreDeps {
   readonly time: VirtualTime;
   readonly random: Random;
   readonly disk: SimDisk;
@@ -38,47 +38,47 @@ export interface SimStoreParts {
   readonly record: (op: NewOp) => void;
 }
 
-export interface Waiting {
+export interface QueuedWrite {
   readonly change: AnyWrite;
   readonly resolve: (result: ApplyResult | WriteResult) => void;
   readonly reject: (error: unknown) => void;
 }
 
 /**
- * A store as an engine sees it, over a disk that outlives the engine. It may crash between any two steps: what waits is lost, what is on
- * its way is on the disk or not, and nobody is told. Its commits enter the history when they are durable.
+ * A store over a simulated disk, which outlives the engine. The store may crash between any two steps. Then queued writes are lost, and
+ * writes in flight may or may not be on the disk. It adds commits to the history when they become durable.
  */
 export class SimStore implements StreamStore {
-  protected readonly parts: SimStoreParts;
+  protected readonly deps: SimStoreDeps;
   protected events: StoreEvents | undefined;
   protected crashed = false;
-  #queue: Waiting[] = [];
-  /** What is reported when it can be reached again; `undefined`: it can. */
+  #queue: QueuedWrite[] = [];
+  /** Reports that wait until the store is available again; undefined while it is available. */
   #late: (() => void)[] | undefined;
   readonly #watched = new Map<string, GroupRef>();
-  #underWay: readonly Waiting[] | undefined;
+  #underWay: readonly QueuedWrite[] | undefined;
 
-  constructor(parts: SimStoreParts) {
-    this.parts = parts;
+  constructor(deps: SimStoreDeps) {
+    this.deps = deps;
   }
 
   start(events: StoreEvents): Promise<void> {
     this.events = events;
-    this.parts.disk.onOwnCommit = (commit) => {
+    this.deps.disk.onOwnCommit = (commit) => {
       this.durable([commit]);
       this.#report(() => this.events?.onCommit(commit));
     };
     return Promise.resolve();
   }
 
-  /** It is out of reach: reads fail, and of writes those that get through are reported when it is back, as those of others would be. */
-  cutOff(): void {
+  /** Makes the store unavailable. Reads fail. Writes that succeed are reported when the store is available again. */
+  becomeUnavailable(): void {
     if (this.crashed || this.#late !== undefined) return;
     this.#late = [];
     for (const ref of this.#watched.values()) this.events?.onAvailability?.(ref, false);
   }
 
-  back(): void {
+  becomeAvailable(): void {
     const late = this.#late;
     if (this.crashed || late === undefined) return;
     this.#late = undefined;
@@ -86,12 +86,12 @@ export class SimStore implements StreamStore {
     for (const ref of this.#watched.values()) this.events?.onAvailability?.(ref, true);
   }
 
-  /** The process ends here and now. */
+  /** Ends the process at this step. */
   crash(): void {
     this.crashed = true;
     this.events = undefined;
-    this.parts.disk.onOwnCommit = (commit) => this.durable([commit]);
-    const { random, disk } = this.parts;
+    this.deps.disk.onOwnCommit = (commit) => this.durable([commit]);
+    const { random, disk } = this.deps;
     if (this.#underWay !== undefined && random.chance(0.5))
       for (const { change } of this.#underWay) this.durable(disk.write(change).commits);
     this.#queue = [];
@@ -110,26 +110,26 @@ export class SimStore implements StreamStore {
   }
 
   get(ref: GroupRef, item: string): Promise<ItemRead> {
-    return this.#read(() => this.parts.disk.store.get(ref, item));
+    return this.#read(() => this.deps.disk.store.get(ref, item));
   }
 
   snapshot(ref: GroupRef): Promise<Snapshot> {
     return this.#read(async () => {
-      const snapshot = await this.parts.disk.store.snapshot(ref);
+      const snapshot = await this.deps.disk.store.snapshot(ref);
       return { ...snapshot, chunks: () => this.#slowly(snapshot.chunks()), close: () => snapshot.close() };
     });
   }
 
   changes(ref: GroupRef, since: Position): Promise<Changes> {
-    return this.#read(() => this.parts.disk.store.changes(ref, since));
+    return this.#read(() => this.deps.disk.store.changes(ref, since));
   }
 
   groups(stream: string): Promise<readonly string[]> {
-    return this.#read(() => this.parts.disk.store.groups(stream));
+    return this.#read(() => this.deps.disk.store.groups(stream));
   }
 
   streams(): Promise<readonly string[]> {
-    return this.#read(() => this.parts.disk.store.streams());
+    return this.#read(() => this.deps.disk.store.streams());
   }
 
   watch(ref: GroupRef): Promise<void> {
@@ -146,21 +146,21 @@ export class SimStore implements StreamStore {
     return Promise.resolve();
   }
 
-  /** Takes the time of a sync. */
+  /** Waits as long as a sync takes. */
   protected async sync(): Promise<void> {
-    const { time, random, mood } = this.parts;
+    const { time, random, mood } = this.deps;
     await time.pause(random.between(0, mood.commitMs));
   }
 
-  /** The changes are on the disk from now on. */
+  /** Records the commits, which are on the disk from now on. */
   protected durable(commits: readonly Commit[]): void {
     for (const { stream, group, position, effect, item, data, created } of commits) {
-      this.parts.record({
+      this.deps.record({
         p: 'store',
         type: 'ok',
         f: 'commit',
         g: `${stream}/${group}`,
-        e: this.parts.disk.epochName(position.epoch),
+        e: this.deps.disk.epochName(position.epoch),
         s: position.offset,
         op: effect,
         ...(item === undefined ? {} : { k: item }),
@@ -170,9 +170,9 @@ export class SimStore implements StreamStore {
     }
   }
 
-  /** One batch, from the sync to the answers. */
-  protected async commit(batch: readonly Waiting[]): Promise<void> {
-    const { time, random, disk, mood } = this.parts;
+  /** Commits one batch, from the sync to the answers. */
+  protected async commit(batch: readonly QueuedWrite[]): Promise<void> {
+    const { time, random, disk, mood } = this.deps;
     await this.sync();
     if (this.crashed) return;
     if (random.chance(this.#late === undefined ? mood.failing : 0.5)) {
@@ -195,7 +195,7 @@ export class SimStore implements StreamStore {
     else this.#late.push(report);
   }
 
-  protected answer(batch: readonly Waiting[], written: readonly Written[]): void {
+  protected answer(batch: readonly QueuedWrite[], written: readonly Written[]): void {
     for (const [index, { resolve, reject }] of batch.entries()) written[index]?.result.then(resolve, reject);
   }
 
@@ -210,7 +210,7 @@ export class SimStore implements StreamStore {
     this.#underWay = [];
     await Promise.resolve();
     while (this.#queue.length > 0 && !this.crashed) {
-      const batch = this.#queue.splice(0, this.parts.random.between(1, 8));
+      const batch = this.#queue.splice(0, this.deps.random.between(1, 8));
       this.#underWay = batch;
       await this.commit(batch);
     }
@@ -218,7 +218,7 @@ export class SimStore implements StreamStore {
   }
 
   async #read<T>(read: () => Promise<T>): Promise<T> {
-    const { time, random, mood } = this.parts;
+    const { time, random, mood } = this.deps;
     await time.pause(random.between(0, mood.readMs));
     if (this.#late !== undefined) throw outOfReach();
     const answer = await read();
@@ -227,7 +227,7 @@ export class SimStore implements StreamStore {
   }
 
   async *#slowly(chunks: AsyncIterable<readonly StoredItem[]>): AsyncIterable<readonly StoredItem[]> {
-    const { time, random, mood } = this.parts;
+    const { time, random, mood } = this.deps;
     for await (const chunk of chunks) {
       for (let at = 0; at < chunk.length; at += 16) {
         yield chunk.slice(at, at + 16);

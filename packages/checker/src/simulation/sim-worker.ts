@@ -3,7 +3,7 @@ import { WorkerClient } from '../client/worker-client.js';
 import type { Peer, SimConnection } from './sim-connection.js';
 import type { SimWorld } from './sim-world.js';
 
-/** A worker on simulated connections: it comes back whenever it is lost. */
+/** A worker on simulated connections. It reconnects whenever it loses one. */
 export class SimWorker implements Peer {
   readonly client: WorkerClient;
   readonly #simulation: SimWorld;
@@ -15,7 +15,7 @@ export class SimWorker implements Peer {
     this.#simulation = simulation;
   }
 
-  /** Connects, if there is an engine and it is not connected. */
+  /** Connects, if an engine runs and the worker is not connected. */
   dial(): void {
     if (this.#connection !== undefined) return;
     const connection = this.#simulation.dialWorker(this);
@@ -25,7 +25,7 @@ export class SimWorker implements Peer {
     this.client.connected((text) => connection.send(text));
   }
 
-  /** Ends the connection. */
+  /** Ends the connection. The engine notices it within `noticedMs`. */
   leave(noticedMs: number): void {
     this.#connection?.leave(noticedMs);
   }

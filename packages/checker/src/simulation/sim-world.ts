@@ -15,8 +15,8 @@ export interface SimWorld {
   readonly record: (op: NewOp) => void;
   /** Adds a fault to the history. */
   nemesis(verb: NemesisVerb, on?: string, how?: string): void;
-  /** Opens a connection of a stream client; returns `undefined` while no engine runs. */
+  /** Opens a connection of a stream client. Returns undefined while no engine runs. */
   dialStream(reader: Peer & { readonly client: { readonly who: string } }): SimConnection | undefined;
-  /** Opens a connection of a worker; returns `undefined` while no engine runs. */
+  /** Opens a connection of a worker. Returns undefined while no engine runs. */
   dialWorker(worker: Peer): SimConnection | undefined;
 }

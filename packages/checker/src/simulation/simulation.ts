@@ -15,9 +15,9 @@ import { VirtualTime } from './virtual-time.js';
 export interface Run {
   readonly seed: number;
   readonly ops: readonly Op[];
-  /** Changes that were shown to applications. */
+  /** Number of changes that applications have seen. */
   readonly deliveries: number;
-  /** Milliseconds that passed in it. */
+  /** Virtual time of the run, in milliseconds. */
   readonly virtualMs: number;
 }
 
@@ -25,12 +25,12 @@ const QUIET_MS = 30_000;
 const LAST_WRITES = 6;
 
 /**
- * One run of the core of the engine in a world that a seed decides: its sockets, its clock, its disk, its clients and what goes wrong.
- * The same seed makes the same history, byte for byte. One at a time in a thread, since time is global.
+ * Runs the core of the engine in a simulated world. The seed decides about sockets, clock, disk, clients and faults. The same seed gives
+ * the same history, byte for byte. A thread runs one simulation at a time, because virtual time is global.
  */
 export async function simulate(seed: number, faults: Faults = NO_FAULTS): Promise<Run> {
   const time = new VirtualTime();
-  // Before anything is made: what holds a timer must hold one of this time.
+  // Virtual time comes first, because every timer must belong to it.
   const restoreTime = time.install();
   const restoreParts = faults.install();
   try {
@@ -59,7 +59,7 @@ class Simulation implements SimWorld {
   #engine: SimEngine | undefined;
   #written = 0;
   #made = 0;
-  /** No new writes for now. */
+  /** Virtual time until which no write begins. */
   #pausedUntil = 0;
   #writing = true;
   #faulty = true;
@@ -83,7 +83,7 @@ class Simulation implements SimWorld {
     return this.readers.reduce((sum, { client }) => sum + client.shown, 0);
   }
 
-  /** Epochs get the names of the disk, so that no random id is in a history. */
+  /** Records an operation under the disk's name of its epoch, so that no random id is in a history. */
   readonly record = (op: NewOp): void => {
     if ('e' in op && op.e !== undefined && !/^e\d+$/.test(op.e)) this.#recorder.record({ ...op, e: this.#disk.epochName(op.e) });
     else this.#recorder.record(op);
@@ -114,7 +114,7 @@ class Simulation implements SimWorld {
     this.#engine?.kill();
   }
 
-  // What goes wrong.
+  // The faults.
 
   nemesis(verb: NemesisVerb, on?: string, how?: string): void {
     this.record({
@@ -139,11 +139,11 @@ class Simulation implements SimWorld {
     this.time.after(downMs, () => this.#start());
   }
 
-  /** Time passes in which little is written. */
+  /** Lets virtual time pass with few writes. */
   idle(milliseconds: number): void {
     const { random, time } = this;
     this.nemesis('time-passes', undefined, `${milliseconds} ms`);
-    // Some are gone before the last writes, and miss them.
+    // Some readers are disconnected before the last writes, and miss them.
     const away = milliseconds + random.between(500, 1_000);
     for (const reader of this.readers) if (random.chance(0.5)) reader.stayAway(away);
     time.after(random.between(0, 400), () => {
@@ -162,7 +162,7 @@ class Simulation implements SimWorld {
     };
   }
 
-  /** A connection of a stream client, or nothing while no engine is there. */
+  /** Opens a connection of a stream client. Returns undefined while no engine runs. */
   dialStream(reader: Peer & { readonly client: { readonly who: string } }): SimConnection | undefined {
     if (this.#engine === undefined) return undefined;
     const connection = new SimConnection(this.time, this.random, reader, this.quality());
@@ -211,7 +211,7 @@ class Simulation implements SimWorld {
     else this.rights.delete(`${who}|${g}`);
   }
 
-  /** A connection of a worker, or nothing while no engine is there. */
+  /** Opens a connection of a worker. Returns undefined while no engine runs. */
   dialWorker(worker: Peer): SimConnection | undefined {
     if (this.#engine === undefined) return undefined;
     const quality = { latencyMs: this.random.pick([0, 1, 3]), chunkBytes: 100_000, windowBytes: 1_000_000, stalled: false };
@@ -250,7 +250,7 @@ class Simulation implements SimWorld {
     }
   }
 
-  /** The next fault, and so on until they end. While little is written little breaks. */
+  /** Makes the next fault, and schedules another one until the faults end. While few writes are made, faults are rare. */
   #next(): void {
     const { plan, random, time } = this;
     const paused = Math.max(0, this.#pausedUntil - time.monotonic());
@@ -274,21 +274,21 @@ class Simulation implements SimWorld {
     else if (draw < 79) this.#commits('commit-well', 4, 0);
     else if (draw < 83) random.pick(this.workers).leave(random.between(0, 300));
     else if (draw < 86) this.idle(random.between(61_000, 140_000));
-    else if (draw < 91) this.#cutOff(random.between(50, 3_000));
+    else if (draw < 91) this.#makeStoreUnavailable(random.between(50, 3_000));
     else if (this.rights !== undefined) {
       const granted = random.chance(0.5);
       this.right(reader.client.who, random.pick(this.plan.groups), granted);
-      // Who loses a right is sent away, as by an operator; what it may still read it asks for again.
+      // A reader that loses a permission is evicted, as by an operator. It joins again what it may still read.
       if (!granted) reader.evict();
     }
   }
 
-  /** The engine can't reach its store for a while. */
-  #cutOff(milliseconds: number): void {
+  /** Makes the store unavailable to the engine for this time. */
+  #makeStoreUnavailable(milliseconds: number): void {
     const store = this.#store;
     this.nemesis('cut-off', 'store', `${milliseconds} ms`);
-    store.cutOff();
-    this.time.after(milliseconds, () => store.back());
+    store.becomeUnavailable();
+    this.time.after(milliseconds, () => store.becomeAvailable());
   }
 
   #commits(verb: NemesisVerb, commitMs: number, failing: number): void {
@@ -300,7 +300,7 @@ class Simulation implements SimWorld {
   #heal(): void {
     this.mood.commitMs = 4;
     this.mood.failing = 0;
-    this.#store.back();
+    this.#store.becomeAvailable();
     for (const reader of this.readers) reader.heal();
     this.nemesis('heal');
   }
@@ -310,7 +310,7 @@ class Simulation implements SimWorld {
     return this.#disk.scan({ stream, group });
   }
 
-  /** Connections come and go; what an engine keeps of them must not. */
+  /** Opens and ends connections, and checks that the engine keeps nothing for them. */
   async #probe(): Promise<void> {
     for (let round = 0; round < 6; round++) {
       for (const reader of this.readers) reader.evict();

@@ -8,7 +8,7 @@ interface Timer {
   cancelled: boolean;
 }
 
-/** Stands in for what Node gives for a timer. */
+/** Replaces the timer objects of Node. */
 class TimerHandle {
   readonly timer: Timer;
 
@@ -52,13 +52,13 @@ const REAL_TURN = 1_024;
 let calls = 0;
 
 /**
- * Time that passes only when everything that can run has run: timers, immediates and clocks of this thread, in place of the real ones
- * while it is installed. Between two callbacks all microtasks run, as in Node; nothing real is waited for.
+ * A clock that advances only when nothing else can run. While installed, it replaces the timers, immediates and clocks of this thread.
+ * Between two callbacks all microtasks run, as in Node. Nothing waits for real time.
  */
 export class VirtualTime implements Clock {
   #now = 0;
   #order = 0;
-  /** A heap by time, then by order of creation. */
+  /** A heap, ordered by time and then by creation. */
   readonly #timers: Timer[] = [];
   #immediates: (() => void)[] = [];
 
@@ -70,7 +70,7 @@ export class VirtualTime implements Clock {
     return this.#now;
   }
 
-  /** Timers that wait, cancelled ones aside. */
+  /** Number of waiting timers, without cancelled ones. */
   get pending(): number {
     return this.#timers.filter(({ cancelled }) => !cancelled).length;
   }
@@ -83,7 +83,7 @@ export class VirtualTime implements Clock {
     return new Promise((resolve) => this.after(milliseconds, resolve));
   }
 
-  /** Replaces the global timers and clocks; answers what puts them back. */
+  /** Replaces the global timers and clocks. Returns a function that restores them. */
   install(): () => void {
     const saved = {
       setTimeout: globalThis.setTimeout,
@@ -118,7 +118,7 @@ export class VirtualTime implements Clock {
     };
   }
 
-  /** Runs everything until `done` answers true or nothing is left before `until`. */
+  /** Runs callbacks until `done` returns true or none is due before `until`. */
   async runUntil(until: number, done: () => boolean = () => false): Promise<void> {
     await settled();
     for (;;) {
@@ -127,7 +127,7 @@ export class VirtualTime implements Clock {
       const next = this.#next();
       if (next === undefined || next.at > until) break;
       this.#now = Math.max(this.#now, next.at);
-      // All that is due at this moment happens in one turn of the loop, as sockets that became readable together.
+      // Everything that is due now runs in one turn of the loop, as sockets do that become readable together.
       for (let due = this.#next(); due !== undefined && due.at <= this.#now; due = this.#next()) {
         this.#pop();
         if (due.every !== undefined) this.#push({ ...due, at: this.#now + due.every }, due);
@@ -155,7 +155,7 @@ export class VirtualTime implements Clock {
     return timer;
   }
 
-  /** An interval goes on as the same timer, so that who cleared it finds it. */
+  /** An interval continues as the same timer, so that `clearInterval` finds it. */
   #push(next: Timer, timer: Timer): void {
     timer.at = next.at;
     this.#insert(timer);
@@ -201,8 +201,8 @@ function before(a: Timer, b: Timer): boolean {
 }
 
 /**
- * All microtasks have run: ticks come when none is left. It costs a hundredth of a turn of the real event loop, which must come now and
- * then, or nobody else in the process lives.
+ * Resolves when all microtasks have run, because ticks run after them. A tick costs a hundredth of a real turn of the event loop. A real
+ * turn must run now and then, or other work of the process would starve.
  */
 function settled(): Promise<void> {
   return new Promise((resolve) => {

@@ -30,7 +30,7 @@ afterEach(async () => {
   server.close();
 });
 
-/** A client through the proxy, and the server's end of it. */
+/** Connects a client through the proxy, and returns the server's end too. */
 async function pair(): Promise<{ readonly client: Socket; readonly served: Socket; readonly link: Link }> {
   const client = connect(proxy.port, '127.0.0.1').on('error', () => {});
   clients.push(client);
@@ -38,12 +38,12 @@ async function pair(): Promise<{ readonly client: Socket; readonly served: Socke
   return { client, served: served[0], link: [...proxy.links].at(-1) as Link };
 }
 
-/** Unlike `once`, whatever error there was before. */
+/** Resolves when the socket has closed. Unlike `once`, it does not reject after an error. */
 function closed(socket: Socket): Promise<void> {
   return new Promise((resolve) => socket.once('close', () => resolve()));
 }
 
-/** As many bytes as come until there are so many. */
+/** Reads until this number of bytes has arrived. */
 async function take(socket: Socket, bytes: number): Promise<{ readonly text: string; readonly pieces: number }> {
   let text = '';
   let pieces = 0;
@@ -77,7 +77,7 @@ it('latency: what is written arrives that much later, in order', async () => {
   expect(told).toEqual(['latency link1 80 ± 30 ms']);
 });
 
-it('bandwidth: no more than so many bytes a second', async () => {
+it('bandwidth: the rate stays below the limit', async () => {
   const { client, served } = await pair();
   proxy.bandwidth(20_000);
   const begun = performance.now();
@@ -96,7 +96,7 @@ it('slice: everything comes in pieces', async () => {
   expect(pieces).toBeGreaterThan(3);
 });
 
-it('blackhole: nothing comes, nobody is told; heal resets what was swallowed', async () => {
+it('blackhole: nothing arrives and neither side notices; heal resets links that lost bytes', async () => {
   const { client, served, link } = await pair();
   proxy.blackhole('down', link);
   let came = '';
@@ -120,7 +120,7 @@ it('reset: both ends are reset', async () => {
   expect((await failed).code).toBe('ECONNRESET');
 });
 
-it('cutAfter: exactly so many bytes come, then the end', async () => {
+it('cutAfter: exactly that number of bytes arrives, then the end', async () => {
   const { client, served } = await pair();
   proxy.cutAfter(5);
   let came = '';

@@ -42,7 +42,7 @@ it('the page has the figures of each run, each invariant and each bug', () => {
   expect(page).toContain('| I4 | no gap without an announcement | 2 | – | 0 | 0 | 0 |');
   expect(page).toContain('| I7 | a state is exactly that of its offset | 0 | – | 0 | 0 | – |');
   expect(page).toContain(
-    '| Two engines over one Redis, faults of all three and of the ways between them | 20 faults in 2 rounds, 60 s | 10 | 6 | 12,345 | 0 |',
+    '| Two engines over one Redis, faults of all three and of the network between them | 20 faults in 2 rounds, 60 s | 10 | 6 | 12,345 | 0 |',
   );
   expect(page).toContain(`| ${bug.id} | ${bug.says} | 3 | I10, I1 |`);
   expect(page).toContain('| 54,321 | 7 | 0 | 0 | 1 of 9 | 1 s |');

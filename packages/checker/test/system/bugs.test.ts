@@ -4,7 +4,7 @@ import { INVARIANTS } from '../../src/invariants/all.js';
 import { check, describeViolation } from '../../src/invariants/invariant.js';
 import { simulate } from '../../src/simulation/simulation.js';
 
-/** Seeds that each bug is given. */
+/** Number of seeds to try for each bug. */
 const BUDGET = 60;
 const SEEDS = Array.from({ length: BUDGET }, (_, n) => n + 1);
 

@@ -2,7 +2,10 @@ import { expect, it } from 'vitest';
 import { describeViolation } from '../../src/invariants/invariant.js';
 import { runRound } from '../../src/live/live-round.js';
 
-/** More on demand: `RIVULET_CYCLES=200 npx vitest run packages/checker/test/system/live-round.test.ts`, or `npm run reliability`. */
+/**
+ * Number of faults. A longer run: `RIVULET_CYCLES=200 npx vitest run packages/checker/test/system/live-round.test.ts`, or `npm run
+ * reliability`.
+ */
 const CYCLES = Number(process.env.RIVULET_CYCLES ?? 6);
 const SIZE = { readers: 8, groups: 3, items: 30, workers: 2, lanes: 8, thinkMs: 4 };
 const SEED = Number(process.env.RIVULET_ROUND_SEED ?? 1);

@@ -5,7 +5,7 @@ import { check, describeViolation } from '../../src/invariants/invariant.js';
 import { simulate } from '../../src/simulation/simulation.js';
 import { VirtualTime } from '../../src/simulation/virtual-time.js';
 
-/** More on demand: `RIVULET_SEEDS=10000 npx vitest run packages/checker`, or `npm run reliability`. */
+/** Number of seeds. A longer run: `RIVULET_SEEDS=10000 npx vitest run packages/checker`, or `npm run reliability`. */
 const SEEDS = Number(process.env.RIVULET_SEEDS ?? 120);
 
 it('one seed makes one history, byte for byte', async () => {
@@ -30,7 +30,7 @@ it(
   60_000 + SEEDS * 1_000,
 );
 
-/** Seeds that have found something once. */
+/** Seeds that have found a fault once. */
 it.each([[338, 'frames between the fragments of a large sync, on a socket of readers with and without positions']])(
   'seed %i: %s',
   async (seed) => {
@@ -38,7 +38,7 @@ it.each([[338, 'frames between the fragments of a large sync, on a socket of rea
   },
 );
 
-it('the worlds show everything that a client can be told', async () => {
+it('the simulations contain every frame that a client can receive', async () => {
   const seen = new Set<string>();
   for (let seed = 1; seed <= 90; seed++) {
     for (const op of (await simulate(seed)).ops) {

@@ -29,7 +29,7 @@ it.each([
   ['s is missing or wrong', '{"i":1,"t":1,"p":"x","type":"ok","f":"caught_up","g":"g","e":"e","s":-1}'],
   ['items is missing or wrong', '{"i":1,"t":1,"p":"x","type":"ok","f":"final","g":"g","e":"e","s":1,"n":0,"hash":"h","items":[["a"]]}'],
   ['fields beyond those of its kind', '{"i":1,"t":1,"p":"x","type":"ok","f":"entered","sub":"a","more":1}'],
-])('a line that is no operation is told apart: %s', (reason, line) => {
+])('a line that is no operation is reported as bad: %s', (reason, line) => {
   expect(decodeOp(line)).toEqual({ kind: 'bad', reason });
   expect(readHistory(`\n${line}\n`).bad).toEqual([{ line: 2, reason }]);
 });

@@ -103,7 +103,7 @@ const anonymous = (mib: number): NewOp => ({ p: 'engine', type: 'ok', f: 'sample
 const sample = (descriptors: number): NewOp => ({ p: 'engine', type: 'ok', f: 'sample', values: { descriptors } });
 const right = (f: 'grant' | 'revoke'): NewOp => ({ p: 'authz', type: 'info', f, who: 'u', g: G.g });
 
-/** A run in which everything that can happen happens as it should. */
+/** A correct run in which every kind of operation occurs. */
 const GOOD: readonly NewOp[] = [
   right('grant'),
   join(),
@@ -135,7 +135,7 @@ const GOOD: readonly NewOp[] = [
     ['a', 'w.2', 1],
     ['b', 'w.4', 4],
   ]),
-  // Out of reach and back.
+  // The store is unavailable and then available again.
   caughtUp(4),
   set('invoke', 5),
   set('fail', 5),
@@ -149,7 +149,7 @@ const GOOD: readonly NewOp[] = [
   held(20),
   held(30),
   held(34),
-  // A young process takes what it needs for its garbage.
+  // A young process needs memory for its garbage.
   ...Array.from({ length: 44 }, (_, n) => anonymous(50 + 3 * n)),
   sample(3),
   nemesis('quiet'),
@@ -167,15 +167,15 @@ const GOOD: readonly NewOp[] = [
   ),
 ];
 
-/** What must not happen: the invariant, in words, the smallest history, and the numbers of operations that the report must name. */
+/** Violations: the invariant, a description, the shortest history, and the numbers of the operations that the report must name. */
 const BAD: readonly (readonly [id: string, what: string, ops: readonly NewOp[], named: readonly number[]])[] = [
   ['I1', 'an acknowledged write is not in the store', [...written(2), final(1, [['a', 'w.1', 1]], [1])], [2, 3]],
-  ['I1', 'the item of an acknowledged write is gone', [...written(2), final(2, [], [])], [2, 3]],
+  ['I1', 'the store has no item of an acknowledged write', [...written(2), final(2, [], [])], [2, 3]],
   ['I1', 'an epoch vanishes without a cause', [...written(2), final(2, [['a', 'w.2', 1]], [2], 'e2')], [2, 3]],
   ['I1', 'an acknowledged write is not in the log', [commit(1), ...written(2), final(2, [['a', 'w.2', 1]], [2])], [3]],
   ['I2', 'two see two values at one offset', [recv(1), recv(1, { p: 'c1', v: 'w.9' })], [1, 2]],
   ['I2', 'a creation for one is an update for another', [recv(1, { op: 'create' }), recv(1, { p: 'c1' })], [1, 2]],
-  ['I2', 'a writer is told of the offset of another', [recv(1), ...written(7).map((op) => ('s' in op ? { ...op, s: 1 } : op))], [1, 3]],
+  ['I2', 'a writer gets the offset of another one', [recv(1), ...written(7).map((op) => ('s' in op ? { ...op, s: 1 } : op))], [1, 3]],
   ['I3', 'a later write stands before an earlier one', [...written(5), set('invoke', 6), set('ok', 6, { s: 4 })], [2, 4]],
   ['I4', 'an offset is left out', [join(), snapshot(1), recv(3)], [2, 3]],
   ['I4', 'a resume skips', [join(), snapshot(1), join('c0', { e: 'e1', s: 1 }), resumed('tail', 2, 4)], [2, 4]],
@@ -186,7 +186,7 @@ const BAD: readonly (readonly [id: string, what: string, ops: readonly NewOp[], 
     [4],
   ],
   ['I4', 'changes end elsewhere than stated', [join(), snapshot(1), resumed('changes', 1, 4), caughtUp(3)], [3, 4]],
-  ['I4', 'who was out of reach has less than it is told', [join(), snapshot(1), recv(2), caughtUp(3)], [3, 4]],
+  ['I4', 'after an outage a subscription has less than caught_up names', [join(), snapshot(1), recv(2), caughtUp(3)], [3, 4]],
   [
     'I4',
     'who watches an item and was out of reach misses a change of it',
@@ -246,10 +246,10 @@ const BAD: readonly (readonly [id: string, what: string, ops: readonly NewOp[], 
   ],
   ['I8', 'a subscription holds nothing', [join(), nemesis('quiet')], [1, 2]],
   ['I9', 'a failed write is seen', [set('invoke', 1), set('fail', 1), recv(1)], [2, 3]],
-  ['I9', 'what nobody wrote is seen', [recv(1)], [1]],
+  ['I9', 'an unknown value is seen', [recv(1)], [1]],
   ['I10', 'a change is shown before it is durable', [commit(1), recv(2), commit(2)], [2]],
   ['I10', 'a write is acknowledged before it is durable', [commit(1), ...written(2), commit(2)], [3]],
-  ['I10', 'what was shown is gone', [recv(2), nemesis('kill-engine'), final(1, [['a', 'w.1', 1]], [1])], [1, 3]],
+  ['I10', 'the store has lost a shown change', [recv(2), nemesis('kill-engine'), final(1, [['a', 'w.1', 1]], [1])], [1, 3]],
   ['I11', 'somebody gets what he may not read', [right('revoke'), join(), snapshot(1)], [1, 3]],
   ['I12', 'a call ends twice', [call('call', 'invoke'), call('call', 'info'), call('call', 'info')], [2, 3]],
   ['I12', 'a call is answered twice', [call('call', 'invoke'), call('answer', 'ok'), call('answer', 'ok'), call('call', 'info')], [2, 3]],

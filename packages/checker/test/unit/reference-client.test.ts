@@ -25,7 +25,7 @@ function clientWith(item?: string) {
       offset,
       ...more,
     });
-  /** Named for the newest join. */
+  /** Returns a `sync` for the newest join. */
   const sync = (offset: number, more: { readonly part?: number; readonly last?: boolean } = {}) => {
     if ((more.part ?? 0) === 0) receive({ type: 'syncing', data: { subscriptionId: sent.at(-1)?.data.subscriptionId } });
     unnamed(offset, more);
@@ -56,7 +56,7 @@ function clientWith(item?: string) {
   };
 }
 
-it('RV-4 it comes back with the position that it had, and says that it knows positions', () => {
+it('RV-4 it resumes from its position as a position-aware client', () => {
   const { client, sent, connect, sync, change } = clientWith();
   connect();
   expect(sent[0]).toEqual({ type: 'join', data: { subscriptionId: 'c.0.1', ...GROUP, positions: true } });
@@ -79,7 +79,7 @@ it('RV-7 compacted changes count only together, when their end came', () => {
   expect(kinds()).toEqual(['join', 'snapshot 1', 'resumed', 'recv 7', 'caught_up 9', 'mirror 9']);
 });
 
-it('RV-17 what is out of date is kept, and what ends that is told to the history', () => {
+it('RV-17 it keeps its state while it is stale, and records the end of staleness', () => {
   const { connect, sync, receive, change, kinds } = clientWith();
   connect();
   sync(1);

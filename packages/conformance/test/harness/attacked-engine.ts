@@ -6,13 +6,13 @@ import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { onTestFinished } from 'vitest';
 
 const ROOM = { stream_name: 'innocent', group_id: 'room' };
-/** Processor time of the main thread in one go that one peer may cause, in milliseconds. */
+/** Longest run of the main thread that one peer may cause, in milliseconds of processor time. */
 export const MOST_SLICE_MS = 50;
 const MOST_REPEATS = 4;
 const HEAP_MIB = 512;
 const MIB = 1_048_576;
 
-/** A configuration with every listener: trusted workers, guests with rules, streams and HTTP. */
+/** Returns a configuration with every listener: trusted workers, guests, streams and HTTP. */
 const listeners: NonNullable<EngineProcessOptions['config']> = ({ worker, guest, stream, http }) => `
 workers:
   - name: iii-worker-manager
@@ -35,16 +35,16 @@ workers:
 `;
 
 export interface AttackResult {
-  /** The longest run of the main thread without a turn of the event loop, in milliseconds of processor time. */
+  /** Longest run of the main thread without a turn of the event loop, in milliseconds of processor time. */
   readonly longestMs: number;
-  /** Growth of what the engine holds after garbage collection, while its attackers are still connected, in MiB. */
+  /** Growth of the memory in use after a garbage collection while the attackers are still connected, in MiB. */
   readonly grownMib: number;
 }
 
-/** An engine process with a small heap, and innocent users beside the attack: a worker that writes and a client that watches. */
+/** An engine process with a small heap. Beside the attack, an innocent worker writes and an innocent client watches. */
 export class AttackedEngine {
   readonly engine: EngineProcess;
-  /** For what a test prepares. The innocent worker is another one. */
+  /** A worker for the preparations of a test. It is not the innocent worker. */
   readonly worker: RawWorker;
   readonly #innocent: RawWorker;
   readonly #slices: LoopSlices;
@@ -73,9 +73,10 @@ export class AttackedEngine {
   }
 
   /**
-   * Runs an attack while the innocent worker writes and the innocent client watches. Fails when the engine ends, when a write fails,
-   * when the client misses one, or when the main thread works too long in one go. Other processes on the same core make a turn dearer, so
-   * an attack that seems too dear is made again, a few times: the best run tells the work. The memory is that of the first run.
+   * Runs an attack while the innocent worker writes and the innocent client watches. Fails when the engine ends, a write fails, the client
+   * misses a write, or the main thread runs too long.
+   * Other processes on the same core make a turn more expensive, so an attack above the bound is repeated a few times, and the best run
+   * counts. The memory is that of the first run.
    */
   async survives(attack: () => Promise<unknown>, mostSliceMs = MOST_SLICE_MS): Promise<AttackResult> {
     const { longestMs: firstMs, grownMib } = await this.#attacked(attack);
@@ -105,7 +106,7 @@ export class AttackedEngine {
     return result;
   }
 
-  /** Writes some items and waits until the client has seen each of them, in order. */
+  /** Writes some items, and waits until the client has seen each of them in order. */
   async #useBriefly(): Promise<void> {
     const from = this.#written;
     for (let n = 0; n < 10; n++) {
@@ -125,7 +126,7 @@ export class AttackedEngine {
   }
 }
 
-/** Runs `one` for each number below `count`, at most `width` at a time. */
+/** Calls `one` for each number below `count`, with at most `width` calls at a time. */
 export async function crowd<T>(count: number, width: number, one: (n: number) => Promise<T>): Promise<T[]> {
   const results: T[] = [];
   let next = 0;
@@ -136,5 +137,5 @@ export async function crowd<T>(count: number, width: number, one: (n: number) =>
   return results;
 }
 
-/** Ends something when the test ends. */
+/** Calls `end` when the test ends. */
 export const later = (end: () => unknown): void => onTestFinished(() => void end());

@@ -5,7 +5,7 @@ import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 
 const ROOM = { stream_name: 'calm', group_id: 'room' };
 
-/** A worker that writes and a subscriber that watches, while somebody else on the same engine misbehaves. */
+/** An innocent worker that writes, and an innocent subscriber that watches, while a test attacks the same engine. */
 export class Bystanders {
   readonly #engine: TestEngine;
   readonly #worker: RawWorker;
@@ -26,7 +26,7 @@ export class Bystanders {
     return new Bystanders(engine, worker, subscriber);
   }
 
-  /** The next change reaches the subscriber, once and alone; neither has got anything else; nothing was logged as an error. */
+  /** Checks that the next change reaches the subscriber once, that nothing else has arrived at either, and that no error was logged. */
   async undisturbed(after?: string): Promise<void> {
     const n = ++this.#written;
     const data = { id: 'm', n };

@@ -1,18 +1,18 @@
 import { RawWorker, WorkerError } from '@rivulet/testkit/peers/raw-worker';
 
-/** Given in the titles of the tests, so that a failure names it. */
+/** Seed of the run. The titles of the tests contain it, so that a failure can be repeated. */
 export const CHAOS_SEED = Number(process.env.RIVULET_CHAOS_SEED ?? Date.now() % 2 ** 32);
-/** Failures in all. */
+/** Number of failures in the whole run. */
 export const CHAOS_COUNT = Number(process.env.RIVULET_CHAOS_COUNT ?? 10_000);
 
-/** Beyond which a deciding function is too slow. */
+/** Milliseconds after which a deciding function is too slow. */
 export const CHAOS_TIMEOUT_MS = 120;
 const LATE_MS = 300;
-/** Attempts that are made at the same time. */
+/** Number of simultaneous attempts. */
 const AT_ONCE = 100;
 const CONTROLS = 5;
 
-/** Numbers from 0 up to `below`, the same for the same seed. */
+/** Returns numbers from 0 up to, but without, `below`. The same seed gives the same numbers. */
 export type Random = (below: number) => number;
 
 function randomOf(seed: number): Random {
@@ -23,15 +23,15 @@ function randomOf(seed: number): Random {
   };
 }
 
-/** One attempt to get in: `mood` is how the function decides about it. */
+/** One attempt to gain access. `mood` selects the answer of the deciding function. */
 export interface Attempt<Yes> {
   readonly n: number;
   readonly mood: Mood<Yes>;
-  /** Whether the right answer is given, so that it must be let in. */
+  /** Whether the answer allows access, so that the attempt must succeed. */
   readonly right: boolean;
 }
 
-/** How the deciding function answers; `yes` is what lets in. */
+/** Answers of a deciding function. `yes` is the answer that allows access. */
 export type Mood<Yes> = (yes: Yes) => unknown;
 
 const throws = () => {
@@ -39,7 +39,7 @@ const throws = () => {
 };
 const late = (yes: unknown) => new Promise((resolve) => setTimeout(() => resolve(yes), LATE_MS));
 
-/** Functions that decide, in a worker that is killed, or does not have them, as the seed wants. */
+/** Deciding functions of a worker that is killed, or lacks the functions, as the seed decides. */
 export class Chaos<Yes> {
   readonly random: Random;
   readonly #workerUrl: string;
@@ -47,12 +47,15 @@ export class Chaos<Yes> {
   readonly #moods: readonly Mood<Yes>[];
   readonly #setUp: (worker: RawWorker, answer: Answer<Yes>) => Promise<void>;
   #worker: RawWorker | undefined;
-  /** Calls until the worker is killed; `undefined`: it lives. */
+  /** Number of calls until the worker is killed; undefined if it is not. */
   #lives: number | undefined;
-  /** Workers that were connected for it so far. */
+  /** Number of workers that have connected for it so far. */
   workers = 0;
 
-  /** `wrong`: answers that let nobody in, beside throwing and answering too late. `setUp` serves the functions with a new worker. */
+  /**
+   * `wrong` are answers that deny access. The function may also throw or answer too late. `setUp` registers the functions with each new
+   * worker.
+   */
   constructor(
     workerUrl: string,
     ids: readonly string[],
@@ -66,7 +69,7 @@ export class Chaos<Yes> {
     this.#setUp = setUp;
   }
 
-  /** Makes that many attempts that must fail, and some among them that must not, where the worker is there to answer. */
+  /** Makes this number of attempts that must fail. Some attempts among them must succeed, while the worker can answer. */
   async run(
     failures: number,
     attempt: (attempt: Attempt<Yes>) => Promise<void>,

@@ -1,6 +1,6 @@
 import { frame, OPCODE } from '@rivulet/testkit/peers/raw-socket';
 
-/** Numbers that look random and repeat for the same seed (mulberry32). */
+/** Generates pseudo-random numbers (mulberry32). The same seed gives the same numbers. */
 export class Dice {
   #state: number;
 
@@ -8,7 +8,7 @@ export class Dice {
     this.#state = seed >>> 0;
   }
 
-  /** From 0 up to but not with `sides`. */
+  /** Returns a whole number from 0 up to, but without, `sides`. */
   roll(sides: number): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let mixed = this.#state;
@@ -26,7 +26,7 @@ export class Dice {
   }
 }
 
-/** As JSON, so that each use is a value of its own. */
+/** The values are JSON texts, so that each use makes a new object. */
 const HOSTILE_VALUES: readonly string[] = [
   ...'null true false 0 -0 -1 1.5 9007199254740993 1e308 1e400 "" "../.." "*" "%00" "fz:a" "__proto__" "constructor"'.split(' '),
   ...'" " | "\\u0000" | "\\ud800" | [] | [[]] | [null] | {} | {"a":{}} | {"length":1e9}'.split(' | '),
@@ -37,7 +37,7 @@ const HOSTILE_VALUES: readonly string[] = [
 ];
 const HOSTILE_KEYS = ['__proto__', 'constructor', 'prototype', 'toString', '', 'type', 'data', 'id', 'length', '\u0000'];
 
-/** Nothing here names what the bystanders use, and nothing writes to the log as an error on purpose. */
+/** These ids differ from those of the bystanders, and no message with them causes an error in the log. */
 const IDS = { stream_name: 'fz', group_id: 'a', item_id: 'i' };
 const call = (functionId: string, data: unknown, more: object = {}) => ({
   type: 'invokefunction',
@@ -119,7 +119,7 @@ const STREAM_SEEDS: readonly object[] = ['join', 'leave', 'join', 'join'].flatMa
 
 type Tree = Record<string, unknown>;
 
-/** Hostile frames for one port, the same for the same dice. */
+/** Makes hostile frames for one port. The same dice give the same frames. */
 export class Fuzz {
   readonly #dice: Dice;
   readonly #seeds: readonly string[];
@@ -129,7 +129,7 @@ export class Fuzz {
     this.#seeds = (port === 'worker' ? WORKER_SEEDS : STREAM_SEEDS).map((seed) => JSON.stringify(seed));
   }
 
-  /** A message within RFC 6455 and the limits: whatever it says, the connection must live on. */
+  /** Returns a message that keeps RFC 6455 and the limits, so the connection must survive it. */
   message(): Buffer {
     const text = this.#text();
     const opcode = this.#dice.roll(5) === 0 ? OPCODE.binary : OPCODE.text;
@@ -143,7 +143,7 @@ export class Fuzz {
     ]);
   }
 
-  /** Bytes that break RFC 6455, or most probably do. */
+  /** Returns bytes that break RFC 6455 or are very likely to. */
   broken(): Buffer {
     const bytes = this.message();
     switch (this.#dice.roll(6)) {
@@ -185,7 +185,7 @@ export class Fuzz {
     }
   }
 
-  /** Characters dropped, doubled and exchanged. */
+  /** Removes, repeats and replaces characters. */
   #cutUp(text: string): string {
     let result = text;
     for (let changes = 1 + this.#dice.roll(4); changes > 0; changes--) {
@@ -196,7 +196,7 @@ export class Fuzz {
     return result.slice(0, 100_000);
   }
 
-  /** One value somewhere in the tree is exchanged, dropped or given another key. */
+  /** Replaces, removes or renames one value anywhere in the tree. */
   #spoil(tree: Tree): void {
     let holder = tree;
     for (;;) {

@@ -1,6 +1,6 @@
 import { LIMITS } from '@rivulet/protocol';
 
-/** Tables of hostile input, each row with what the engine owes in return. */
+/** Tables of hostile input. Each row has the required reaction of the engine. */
 
 export const NOT_TEXT: readonly unknown[] = [null, true, 7, -1.5, [], ['a'], {}, { a: 1 }];
 const NOT_TEXT_NOT_ABSENT = NOT_TEXT.slice(1);
@@ -9,7 +9,7 @@ const BAD_IDS: readonly string[] = ['x'.repeat(257), 'é'.repeat(129), 'a\u0000b
 export interface NoMessage {
   readonly what: string;
   readonly text: string;
-  /** What is logged; `undefined`: it is ignored in silence. */
+  /** Code in the log; undefined if the engine ignores the message silently. */
   readonly worker?: string;
   readonly stream?: string;
 }
@@ -24,7 +24,10 @@ function silent(what: string, text: string): NoMessage {
   return { what, text };
 }
 
-/** A worker must name a type; to a stream client every type but two is one of the future. */
+/**
+ * Returns a message without a type. A worker must name a type. A stream client may send unknown types, because later versions may define
+ * them.
+ */
 function typeless(what: string, text: string): NoMessage {
   return { what, text, worker: MISMATCH };
 }
@@ -75,9 +78,12 @@ export const NO_MESSAGES: readonly NoMessage[] = [
 export interface HostileHead {
   readonly what: string;
   readonly head: string;
-  /** Status on the worker port; `undefined`: dropped without an answer. 101: it is harmless. */
+  /**
+   * Status on the worker port. Undefined means that the engine closes the connection without a response, and 101 means that the request is
+   * harmless.
+   */
   readonly worker: number | undefined;
-  /** Where it differs. */
+  /** Status on the stream port, if it differs. */
   readonly stream?: number;
 }
 
@@ -174,7 +180,7 @@ type Wrong = readonly (readonly [value: unknown, code: string | undefined])[];
 export interface FunctionFields {
   readonly id: string;
   readonly valid: Readonly<Record<string, unknown>>;
-  /** For each field wrong values, and some that are right, with the code that they get. */
+  /** Wrong values of each field, and some valid ones, each with its expected error code. */
   readonly fields: Readonly<Record<string, Wrong>>;
 }
 
@@ -226,7 +232,7 @@ const TTL: Wrong = [
   ...coded([true, '1000', 0, -1, 999, 1_000.5, 2_592_000_001, [], {}], MISMATCH),
   ...coded([undefined, null, 1_000, 2_592_000_000], undefined),
 ];
-/** A version that no item has: a conflict, which is a result. */
+/** A version that no item has leads to a conflict, which is a result and no error. */
 const VERSION: Wrong = [...coded(NOT_TEXT_NOT_ABSENT, MISMATCH), ...coded([undefined, null, '', 'x', ':', 'e:-1'], undefined)];
 const TERMS = { if_version: VERSION, if_absent: FLAG, ttl_ms: TTL, idempotency_key: KEY, with_versions: FLAG };
 const SET_M = { type: 'set', item_id: 'm', data: 1 };
@@ -310,7 +316,7 @@ export const FUNCTION_FIELDS: readonly FunctionFields[] = [
   { id: 'stream::update', valid: { ...IN_ITEM, ops: [] }, fields: { ...ITEM, ...TERMS, ops: OPS } },
 ];
 
-/** The optional and required keys of every message of a worker. */
+/** Optional and required keys of every message of a worker. */
 export const WORKER_FRAMES: Readonly<Record<string, readonly string[]>> = {
   registerfunction: ['id', 'description', 'request_format', 'response_format', 'metadata', 'invocation'],
   unregisterfunction: ['id'],

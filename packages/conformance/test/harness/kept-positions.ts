@@ -1,11 +1,14 @@
 import type { CopiedGroup } from './store-copy.js';
 
-/** Positions of one store over many crashes: a value keeps its offset, offsets of an item only grow, the epoch stays. */
+/**
+ * Tracks the positions of one store over many crashes. A value keeps its offset, the offsets of an item only grow, and the epoch stays the
+ * same.
+ */
 export class KeptPositions {
   #epoch: string | undefined;
   readonly #items = new Map<string, { readonly data: string; readonly changed: number }>();
 
-  /** What is wrong with a group; nothing, if all is well. */
+  /** Returns descriptions of what is wrong with a group; an empty list if nothing is. */
   check(group: string, { epoch, items }: CopiedGroup): string[] {
     const problems: string[] = [];
     this.#epoch ??= epoch;

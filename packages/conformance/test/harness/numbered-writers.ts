@@ -1,11 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
 import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 
-/** What became of each numbered value that writers sent. Values are unique, so each that is seen names its write. */
+/** Outcome of each numbered value that writers sent. Values are unique, so each value that is read identifies its write. */
 export interface Ledger {
-  /** By item: the numbers that were acknowledged, in order. */
+  /** Acknowledged numbers of each item, in order. */
   readonly acked: Map<string, number[]>;
-  /** Numbers that were refused, by code. */
+  /** Error code of each refused number. */
   readonly refused: Map<number, string>;
   /** The next number. */
   next: number;
@@ -15,7 +15,7 @@ export function newLedger(): Ledger {
   return { acked: new Map(), refused: new Map(), next: 0 };
 }
 
-/** Writers with a connection each that write one numbered value after the other. */
+/** Writers, each with a connection of its own, that write one numbered value after the other. */
 export class NumberedWriters {
   readonly ledger: Ledger;
   readonly #url: string;
@@ -29,7 +29,7 @@ export class NumberedWriters {
     this.#bytes = bytes;
   }
 
-  /** Each writes `bytes` to items of its own in group `g` of stream `s`. */
+  /** Starts writers. Each writes values of `bytes` bytes to items of its own in group `g` of stream `s`. */
   static begin(url: string, ledger: Ledger, writers: number, bytes: number): NumberedWriters {
     const started = new NumberedWriters(url, ledger, bytes);
     started.#done = Promise.all(Array.from({ length: writers }, (_, writer) => started.#write(writer)));
@@ -58,7 +58,7 @@ export class NumberedWriters {
   }
 }
 
-/** By item id: the number that is stored. */
+/** Resolves with the stored number of each item. */
 export async function storedNumbers(worker: RawWorker): Promise<Map<string, number>> {
   const rows = (await worker.result('stream::list', { stream_name: 's', group_id: 'g', with_ids: true })) as Row[];
   return new Map(rows.map(({ id, data }) => [id, data.n]));

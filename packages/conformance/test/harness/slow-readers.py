@@ -12,7 +12,7 @@ readers = []
 for _ in range(count):
     reader = socket.create_connection((host, port))
     reader.sendall(head)
-    # The first byte of the answer: the engine has taken the connection.
+    # The first byte of the response shows that the engine has accepted the connection.
     reader.recv(1)
     readers.append(reader)
 print("open", flush=True)

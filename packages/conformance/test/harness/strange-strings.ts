@@ -38,7 +38,7 @@ export const STRANGE_STRINGS: readonly string[] = [
   'y'.repeat(20_000),
 ];
 
-/** The same, and what is no text at all. */
+/** The same texts, and values that are no texts. */
 export const STRANGE_VALUES: readonly unknown[] = [
   ...STRANGE_STRINGS,
   null,
