@@ -1,4 +1,5 @@
 import { RawWorker, WorkerError } from '@rivulet/testkit/peers/raw-worker';
+import { Random } from '@rivulet/testkit/random';
 
 /** Seed of the run. The titles of the tests contain it, so that a failure can be repeated. */
 export const CHAOS_SEED = Number(process.env.RIVULET_CHAOS_SEED ?? Date.now() % 2 ** 32);
@@ -11,17 +12,6 @@ const LATE_MS = 300;
 /** Number of simultaneous attempts. */
 const AT_ONCE = 100;
 const CONTROLS = 5;
-
-/** Returns numbers from 0 up to, but without, `below`. The same seed gives the same numbers. */
-export type Random = (below: number) => number;
-
-function randomOf(seed: number): Random {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
-}
 
 /** One attempt to gain access. `mood` selects the answer of the deciding function. */
 export interface Attempt<Yes> {
@@ -62,7 +52,7 @@ export class Chaos<Yes> {
     wrong: readonly unknown[],
     setUp: (worker: RawWorker, answer: Answer<Yes>) => Promise<void>,
   ) {
-    this.random = randomOf(CHAOS_SEED);
+    this.random = new Random(CHAOS_SEED);
     this.#workerUrl = workerUrl;
     this.#ids = ids;
     this.#moods = [throws, late, ...wrong.map((value) => () => value)];
@@ -79,12 +69,12 @@ export class Chaos<Yes> {
     await this.#connect();
     while (failed < failures) {
       const size = Math.min(AT_ONCE, failures - failed);
-      const kind = (['killed', 'missing', 'there', 'there', 'there', 'there'] as const)[this.random(6)] ?? 'there';
+      const kind = (['killed', 'missing', 'there', 'there', 'there', 'there'] as const)[this.random.below(6)] ?? 'there';
       const attempts = Array.from({ length: size }, (_, k): Attempt<Yes> => {
-        const mood = this.#moods[this.random(this.#moods.length)] ?? throws;
+        const mood = this.#moods[this.random.below(this.#moods.length)] ?? throws;
         return { n: failed + k, mood: kind === 'there' ? mood : (yes) => yes, right: false };
       });
-      if (kind === 'killed') this.#lives = this.random(5);
+      if (kind === 'killed') this.#lives = this.random.below(5);
       if (kind === 'missing') await this.#forget();
       if (kind === 'there') for (let k = 0; k < CONTROLS; k++) attempts.push({ n: failures + right++, mood: (yes) => yes, right: true });
       await Promise.all(attempts.map(attempt));

@@ -1,30 +1,5 @@
 import { frame, OPCODE } from '@rivulet/testkit/peers/raw-socket';
-
-/** Generates pseudo-random numbers (mulberry32). The same seed gives the same numbers. */
-export class Dice {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed >>> 0;
-  }
-
-  /** Returns a whole number from 0 up to, but without, `sides`. */
-  roll(sides: number): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let mixed = this.#state;
-    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % sides;
-  }
-
-  pick<T>(from: readonly T[]): T {
-    return from[this.roll(from.length)] as T;
-  }
-
-  bytes(most: number): Buffer {
-    return Buffer.from(Array.from({ length: this.roll(most) }, () => this.roll(256)));
-  }
-}
+import type { Random } from '@rivulet/testkit/random';
 
 /** The values are JSON texts, so that each use makes a new object. */
 const HOSTILE_VALUES: readonly string[] = [
@@ -119,26 +94,26 @@ const STREAM_SEEDS: readonly object[] = ['join', 'leave', 'join', 'join'].flatMa
 
 type Tree = Record<string, unknown>;
 
-/** Makes hostile frames for one port. The same dice give the same frames. */
+/** Makes hostile frames for one port. The same generator gives the same frames. */
 export class Fuzz {
-  readonly #dice: Dice;
+  readonly #random: Random;
   readonly #seeds: readonly string[];
 
-  constructor(dice: Dice, port: 'worker' | 'stream') {
-    this.#dice = dice;
+  constructor(random: Random, port: 'worker' | 'stream') {
+    this.#random = random;
     this.#seeds = (port === 'worker' ? WORKER_SEEDS : STREAM_SEEDS).map((seed) => JSON.stringify(seed));
   }
 
   /** Returns a message that keeps RFC 6455 and the limits, so the connection must survive it. */
   message(): Buffer {
     const text = this.#text();
-    const opcode = this.#dice.roll(5) === 0 ? OPCODE.binary : OPCODE.text;
-    if (this.#dice.roll(6) > 0) return frame({ opcode, payload: text });
+    const opcode = this.#random.below(5) === 0 ? OPCODE.binary : OPCODE.text;
+    if (this.#random.below(6) > 0) return frame({ opcode, payload: text });
     const bytes = Buffer.from(text);
-    const cut = this.#dice.roll(bytes.length + 1);
+    const cut = this.#random.below(bytes.length + 1);
     return Buffer.concat([
       frame({ opcode, fin: false, payload: bytes.subarray(0, cut) }),
-      ...(this.#dice.roll(2) === 0 ? [frame({ opcode: OPCODE.ping, payload: this.#dice.bytes(125) })] : []),
+      ...(this.#random.below(2) === 0 ? [frame({ opcode: OPCODE.ping, payload: this.#bytes(125) })] : []),
       frame({ opcode: OPCODE.continuation, payload: bytes.subarray(cut) }),
     ]);
   }
@@ -146,52 +121,75 @@ export class Fuzz {
   /** Returns bytes that break RFC 6455 or are very likely to. */
   broken(): Buffer {
     const bytes = this.message();
-    switch (this.#dice.roll(6)) {
+    switch (this.#random.below(6)) {
       case 0:
-        return this.#dice.bytes(300);
+        return this.#bytes(300);
       case 1:
         return frame({ payload: Buffer.concat([Buffer.from(this.#text()), Buffer.from([0xff])]) });
       case 2:
-        return frame({ reserved: 1 + this.#dice.roll(7), payload: this.#text() });
+        return frame({ reserved: 1 + this.#random.below(7), payload: this.#text() });
       case 3:
-        return bytes.subarray(0, this.#dice.roll(bytes.length));
+        return bytes.subarray(0, this.#random.below(bytes.length));
       case 4:
-        return frame({ opcode: this.#dice.roll(16), fin: this.#dice.roll(2) === 0, claimedBytes: BigInt(this.#dice.roll(2 ** 32)) });
+        return frame({
+          opcode: this.#random.below(16),
+          fin: this.#random.below(2) === 0,
+          claimedBytes: BigInt(this.#random.below(2 ** 32)),
+        });
       default:
-        for (let flips = 1 + this.#dice.roll(4); flips > 0; flips--) {
-          const at = this.#dice.roll(Math.min(bytes.length, 14));
-          bytes[at] = (bytes[at] as number) ^ (1 << this.#dice.roll(8));
+        for (let flips = 1 + this.#random.below(4); flips > 0; flips--) {
+          const at = this.#random.below(Math.min(bytes.length, 14));
+          bytes[at] = (bytes[at] as number) ^ (1 << this.#random.below(8));
         }
         return bytes;
     }
   }
 
   #text(): string {
-    const seed = this.#dice.pick(this.#seeds);
-    switch (this.#dice.roll(8)) {
+    const seed = this.#random.pick(this.#seeds);
+    switch (this.#random.below(8)) {
       case 0:
         return seed;
       case 1:
         return this.#cutUp(seed);
       case 2:
-        return this.#dice.pick(HOSTILE_VALUES);
+        return this.#random.pick(HOSTILE_VALUES);
       case 3:
-        return seed.replace(/:/g, (colon) => (this.#dice.roll(4) === 0 ? `:${'['.repeat(this.#dice.roll(100))}` : colon));
+        return seed.replace(/:/g, (colon) => (this.#random.below(4) === 0 ? `:${'['.repeat(this.#random.below(100))}` : colon));
       default: {
         const tree = JSON.parse(seed) as Tree;
-        for (let changes = 1 + this.#dice.roll(3); changes > 0; changes--) this.#spoil(tree);
+        for (let changes = 1 + this.#random.below(3); changes > 0; changes--) this.#spoil(tree);
         return JSON.stringify(tree);
       }
     }
   }
 
+  #bytes(most: number): Buffer {
+    return Buffer.from(Array.from({ length: this.#random.below(most) }, () => this.#random.below(256)));
+  }
+
   /** Removes, repeats and replaces characters. */
   #cutUp(text: string): string {
     let result = text;
-    for (let changes = 1 + this.#dice.roll(4); changes > 0; changes--) {
-      const at = this.#dice.roll(result.length + 1);
-      const piece = this.#dice.pick(['', '"', '{', '}', '[', ',', ':', '\\', '\u0000', '\ud83d', '9'.repeat(30), '1e999', 'null', result]);
-      result = result.slice(0, at) + piece + result.slice(at + this.#dice.roll(3));
+    for (let changes = 1 + this.#random.below(4); changes > 0; changes--) {
+      const at = this.#random.below(result.length + 1);
+      const piece = this.#random.pick([
+        '',
+        '"',
+        '{',
+        '}',
+        '[',
+        ',',
+        ':',
+        '\\',
+        '\u0000',
+        '\ud83d',
+        '9'.repeat(30),
+        '1e999',
+        'null',
+        result,
+      ]);
+      result = result.slice(0, at) + piece + result.slice(at + this.#random.below(3));
     }
     return result.slice(0, 100_000);
   }
@@ -200,15 +198,15 @@ export class Fuzz {
   #spoil(tree: Tree): void {
     let holder = tree;
     for (;;) {
-      const key = this.#dice.pick([...Object.keys(holder), this.#dice.pick(HOSTILE_KEYS)]);
+      const key = this.#random.pick([...Object.keys(holder), this.#random.pick(HOSTILE_KEYS)]);
       const inner = Object.hasOwn(holder, key) ? holder[key] : undefined;
-      if (typeof inner === 'object' && inner !== null && this.#dice.roll(3) > 0) {
+      if (typeof inner === 'object' && inner !== null && this.#random.below(3) > 0) {
         holder = inner as Tree;
         continue;
       }
-      const value: unknown = JSON.parse(this.#dice.pick(HOSTILE_VALUES));
+      const value: unknown = JSON.parse(this.#random.pick(HOSTILE_VALUES));
       if (Array.isArray(holder) && key === 'length') return;
-      if (this.#dice.roll(4) === 0) Reflect.deleteProperty(holder, key);
+      if (this.#random.below(4) === 0) Reflect.deleteProperty(holder, key);
       else Reflect.defineProperty(holder, key, { value, enumerable: true, writable: true, configurable: true });
       return;
     }

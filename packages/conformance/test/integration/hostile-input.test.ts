@@ -3,9 +3,10 @@ import { startTestEngine, type TestEngineOptions } from '@rivulet/testkit/engine
 import { type Ending, frame, OPCODE, RawSocket, upgradeHead } from '@rivulet/testkit/peers/raw-socket';
 import { type Frame, RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
+import { Random } from '@rivulet/testkit/random';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Bystanders } from '../harness/bystanders.js';
-import { Dice, Fuzz } from '../harness/fuzz.js';
+import { Fuzz } from '../harness/fuzz.js';
 import { FUNCTION_FIELDS, HEADS, JOIN_FIELDS, NO_MESSAGES, NOT_TEXT, WORKER_FRAMES } from '../harness/hostile-corpus.js';
 
 type Port = 'worker' | 'stream';
@@ -395,14 +396,14 @@ describe('fuzz', () => {
 
   test(`S27 ${frames} hostile frames over both ports disturb nobody (RIVULET_FUZZ_SEED=${seed})`, async () => {
     const { bystanders, urlOf, engine, log } = await start();
-    const dice = new Dice(seed);
-    const fuzzes = { worker: new Fuzz(dice, 'worker'), stream: new Fuzz(dice, 'stream') };
+    const random = new Random(seed);
+    const fuzzes = { worker: new Fuzz(random, 'worker'), stream: new Fuzz(random, 'stream') };
     const codes: Record<string, number> = {};
     for (let sent = 0; sent < frames; ) {
       for (const { port } of BOTH_PORTS) {
         const raw = await RawSocket.upgrade(urlOf(port));
-        for (let rounds = dice.roll(4); rounds >= 0; rounds--) {
-          const batch = Array.from({ length: dice.roll(50) }, () => fuzzes[port].message());
+        for (let rounds = random.below(4); rounds >= 0; rounds--) {
+          const batch = Array.from({ length: random.below(50) }, () => fuzzes[port].message());
           raw.write(Buffer.concat(batch));
           await raw.settled();
           sent += batch.length;

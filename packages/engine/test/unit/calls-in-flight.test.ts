@@ -1,13 +1,9 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
+import { collectGarbage } from '@rivulet/testkit/measures/heap';
 import { expect, test } from 'vitest';
 import { FunctionFabric } from '../../src/core/fabric/function-fabric.js';
 import type { Call, Outcome } from '../../src/core/fabric/invocation.js';
 import { RequestedCalls } from '../../src/core/workers/requested-calls.js';
 import { silentLogger } from '../../src/logging/logger.js';
-
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc') as () => void;
 
 test.each([undefined, 'app::middleware'])(
   'a call in flight holds nothing of what was sent (middleware: %s)',
@@ -64,7 +60,7 @@ test.each([undefined, 'app::middleware'])(
     const held = call();
     // V8 keeps a weak reference until the turn of the event loop that made it has ended.
     await new Promise((resolve) => setImmediate(resolve));
-    collect();
+    collectGarbage();
     expect(made.inFlight).toBe(1);
     expect(held.deref()).toBe(undefined);
     waiting[0]?.({ kind: 'result', text: '1' });

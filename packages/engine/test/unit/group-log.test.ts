@@ -1,7 +1,7 @@
+import { countReleased } from '@rivulet/testkit/measures/heap';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { GroupLog } from '../../src/stream/fanout/group-log.js';
-import { countReleased } from '../released.js';
 
 const frameOf = (offset: number, size = 4) => Buffer.from(`<${offset}>`.padEnd(size, '.'));
 const WHOLE = { maxBytes: Number.POSITIVE_INFINITY };

@@ -1,10 +1,10 @@
 import { LIMITS } from '@rivulet/protocol';
+import { countReleased } from '@rivulet/testkit/measures/heap';
 import { describe, expect, it } from 'vitest';
 import { EventBudget } from '../../src/core/fabric/event-budget.js';
 import { FiringScheduler } from '../../src/core/fabric/firing-scheduler.js';
 import { LaneQueue } from '../../src/core/triggers/lane-queue.js';
 import { silentLogger } from '../../src/logging/logger.js';
-import { countReleased } from '../released.js';
 
 /** Firings that end when the test says so. */
 class Runs {
