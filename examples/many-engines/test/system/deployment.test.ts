@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { CLI } from '@rivulet/testkit/engines/engine-process';
+import { CLI } from '@rivulet/testkit/engines/built-engine';
 import { stablePorts } from '@rivulet/testkit/engines/stable-ports';
 import { Inbox } from '@rivulet/testkit/inbox';
 import { RedisServer } from '@rivulet/testkit/redis/redis-server';

@@ -1,14 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { CLI, endProcess, whenReady } from '@rivulet/testkit/engines/built-engine';
 import { RedisServer } from '@rivulet/testkit/redis/redis-server';
 import { SAMPLED_NODE, sampleProcess } from '../live/process-sample.js';
 import { nodeArgumentsOf } from './faults.js';
 
-const CLI = fileURLToPath(new URL('../../../engine/dist/cli/main.js', import.meta.url));
 const READY_MS = 120_000;
 const EXIT_MS = 5_000;
 const LOG_CHARS = 200_000;
@@ -64,7 +62,7 @@ export class Target {
     const redis = kind === 'redis' ? await RedisServer.start() : undefined;
     await writeFile(join(directory, 'iii-config.yaml'), configOf(kind, redis?.url ?? ''));
     const target = new Target(kind, directory, redis, fault);
-    await target.#ready();
+    target.ports = portsOf(await whenReady(target.#child, READY_MS, () => target.#log));
     return target;
   }
 
@@ -87,30 +85,9 @@ export class Target {
 
   async stop(): Promise<void> {
     this.#stopping = true;
-    if (this.#child.exitCode === null && this.#child.signalCode === null) {
-      const exited = once(this.#child, 'exit');
-      this.#child.kill('SIGKILL');
-      await exited;
-    }
+    await endProcess(this.#child, 'SIGKILL');
     await this.#redis?.dispose();
     await rm(this.#directory, { recursive: true, force: true });
-  }
-
-  async #ready(): Promise<void> {
-    let output = '';
-    await new Promise<void>((resolve, reject) => {
-      const failed = () => reject(new Error(`the engine is not ready: ${output}${this.#log}`));
-      const timer = setTimeout(failed, READY_MS);
-      this.#child.once('exit', failed);
-      this.#child.stdout?.on('data', (data: Buffer) => {
-        output += data.toString();
-        const line = /^ready (.*)$/m.exec(output)?.[1];
-        if (line === undefined) return;
-        clearTimeout(timer);
-        this.ports = portsOf(line);
-        resolve();
-      });
-    });
   }
 }
 

@@ -110,7 +110,7 @@ class ClientRun {
   async run(): Promise<ClientRunResult> {
     const { deliveries, clients, dropMs } = this.#options;
     const begun = performance.now();
-    const engine = await EngineProcess.create(new Random(Date.now()), SETTINGS);
+    const engine = await EngineProcess.create(SETTINGS);
     this.#engine = engine;
     for (let n = 0; n < clients; n++) this.#connect(engine.ports.stream, this.#groups[n % this.#groups.length] as string);
     await Promise.all(this.#watchers.map(({ view }) => view.whenLive()));

@@ -1,19 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Random } from '@rivulet/testkit/random';
+import { endProcess, isRunning, whenReady } from '@rivulet/testkit/engines/built-engine';
+import { stablePorts } from '@rivulet/testkit/engines/stable-ports';
 import { SAMPLED_NODE, sampleProcess } from './process-sample.js';
 
 const OWN_CHECKOUT = fileURLToPath(new URL('../../../..', import.meta.url));
 const CLI = 'packages/engine/dist/cli/main.js';
 const READY_MS = 120_000;
 const OWN_DIRECTORY = '{ name: kv, config: { store_method: file_based, file_path: ./data } }';
-/** Range of ports, below those that systems assign by themselves. Otherwise another process could get a port while its engine is down. */
-const PORTS = { from: 12_000, to: 32_000 };
 
 export interface Ports {
   readonly worker: number;
@@ -40,15 +37,9 @@ export class EngineProcess {
    * Creates and starts an engine, which `remove` ends. `settings` are lines of the `iii-stream` configuration besides host, port and
    * adapter. `adapter` is YAML on one line, by default a directory of the engine. `checkout` is a repository with a built engine.
    */
-  static async create(
-    random: Random,
-    settings: readonly string[],
-    adapter = OWN_DIRECTORY,
-    checkout = OWN_CHECKOUT,
-  ): Promise<EngineProcess> {
+  static async create(settings: readonly string[], adapter = OWN_DIRECTORY, checkout = OWN_CHECKOUT): Promise<EngineProcess> {
     const directory = await mkdtemp(join(tmpdir(), 'rivulet-checker-'));
-    const worker = await freePort(random, []);
-    const ports = { worker, stream: await freePort(random, [worker]) };
+    const ports = await stablePorts(['worker', 'stream']);
     const engine = new EngineProcess(directory, ports, [...settings, `adapter: ${adapter}`], join(checkout, CLI));
     await engine.start();
     return engine;
@@ -68,7 +59,7 @@ export class EngineProcess {
   }
 
   get running(): boolean {
-    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+    return isRunning(this.#child);
   }
 
   /** Starts the process. Resolves when the engine reports that it is ready. */
@@ -83,20 +74,7 @@ export class EngineProcess {
     child.stderr?.on('data', (data: Buffer) => {
       this.#log = (this.#log + data.toString()).slice(-20_000);
     });
-    let output = '';
-    await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`the engine is not ready after ${READY_MS} ms: ${output}${this.#log}`)), READY_MS);
-      child.once('exit', (code) => {
-        clearTimeout(timer);
-        reject(new Error(`the engine ended with ${code} before it was ready: ${this.#log}`));
-      });
-      child.stdout?.on('data', (data: Buffer) => {
-        output = (output + data.toString()).slice(-20_000);
-        if (!/^ready .*$/m.test(output)) return;
-        clearTimeout(timer);
-        resolve();
-      });
-    });
+    await whenReady(child, READY_MS, () => this.#log);
   }
 
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
@@ -105,26 +83,18 @@ export class EngineProcess {
 
   /** Sends SIGKILL and resolves when the process has ended. */
   async kill(): Promise<void> {
-    await this.#end('SIGKILL');
+    await endProcess(this.#child, 'SIGKILL');
   }
 
   /** Sends SIGTERM and resolves when the process has ended. */
   async stop(): Promise<void> {
-    await this.#end('SIGTERM');
+    await endProcess(this.#child, 'SIGTERM');
   }
 
   /** Kills the process and removes its directory. */
   async remove(): Promise<void> {
     await this.kill();
     await rm(this.directory, { recursive: true, force: true });
-  }
-
-  async #end(signal: NodeJS.Signals): Promise<void> {
-    const child = this.#child;
-    if (child === undefined || !this.running) return;
-    const exited = once(child, 'exit');
-    child.kill(signal);
-    await exited;
   }
 
   #config(): string {
@@ -141,21 +111,4 @@ export class EngineProcess {
       '',
     ].join('\n');
   }
-}
-
-async function freePort(random: Random, taken: readonly number[]): Promise<number> {
-  for (let attempt = 0; attempt < 200; attempt++) {
-    const port = random.between(PORTS.from, PORTS.to);
-    if (taken.includes(port)) continue;
-    const server = createServer();
-    const free = await new Promise<boolean>((resolve) => {
-      server.once('error', () => resolve(false));
-      server.listen(port, '127.0.0.1', () => resolve(true));
-    });
-    if (!free) continue;
-    server.close();
-    await once(server, 'close');
-    return port;
-  }
-  throw new Error('there is no free port');
 }

@@ -180,12 +180,10 @@ class LiveRound {
     const { engines, beside, cluster } = this.#options;
     if (engines !== undefined && cluster === true) this.#cluster = await RedisCluster.start(3, 3);
     else if (engines !== undefined) this.#redis = await RedisServer.start(REDIS_OPTIONS);
-    // Free ports depend on the machine, so they do not come from the seed.
-    const ports = new Random(Date.now());
     for (let n = 0; n < (engines ?? 1); n++) {
       const store = this.#redis && (await ChaosProxy.to({ host: '127.0.0.1', port: this.#redis.port }, random.fork(), this.#nemesis));
       const adapter = this.#adapterAt(store);
-      const engine = await EngineProcess.create(ports, SETTINGS, adapter, n % 2 === 1 ? beside : undefined);
+      const engine = await EngineProcess.create(SETTINGS, adapter, n % 2 === 1 ? beside : undefined);
       const proxy = await ChaosProxy.to({ host: '127.0.0.1', port: engine.ports.stream }, random.fork(), this.#nemesis);
       this.#nodes.push({ engine, proxy, store });
     }

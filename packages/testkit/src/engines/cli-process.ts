@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { onTestFinished } from 'vitest';
-import { CLI } from './engine-process.js';
+import { CLI } from './built-engine.js';
 
 export interface Finished {
   readonly code: number | null;

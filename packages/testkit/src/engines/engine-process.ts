@@ -1,14 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
+import { CLI, endProcess, isRunning, whenReady } from './built-engine.js';
 import { stablePorts } from './stable-ports.js';
 
-export const CLI = fileURLToPath(new URL('../../../engine/dist/cli/main.js', import.meta.url));
 const READY_MS = 90_000;
 
 /** Ports of the listeners. Only a `config` can open the second worker listener, `guest`. */
@@ -108,7 +106,7 @@ export class EngineProcess {
   }
 
   get running(): boolean {
-    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+    return isRunning(this.#child);
   }
 
   /** Starts the engine again on its ports. Resolves when the engine reports that it is ready. */
@@ -125,36 +123,17 @@ export class EngineProcess {
     child.stderr.on('data', (data: Buffer) => {
       this.log += data.toString();
     });
-    let output = '';
-    await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`not ready after ${READY_MS} ms: ${output}${this.log}`)), READY_MS);
-      child.once('exit', (code) => reject(new Error(`exited with ${code} before it was ready: ${this.log}`)));
-      child.stdout.on('data', (data: Buffer) => {
-        output += data.toString();
-        if (!/^ready .*$/m.test(output)) return;
-        clearTimeout(timer);
-        resolve();
-      });
-    });
+    await whenReady(child, READY_MS, () => this.log);
   }
 
   /** Sends SIGKILL and resolves when the process has ended. */
   async kill(): Promise<void> {
-    await this.#end('SIGKILL');
+    await endProcess(this.#child, 'SIGKILL');
   }
 
   /** Sends SIGTERM and resolves with the exit code. */
   async stop(): Promise<number | null> {
-    return this.#end('SIGTERM');
-  }
-
-  async #end(signal: NodeJS.Signals): Promise<number | null> {
-    const child = this.#child;
-    if (child === undefined || !this.running) return child?.exitCode ?? null;
-    const exited = once(child, 'exit');
-    child.kill(signal);
-    await exited;
-    return child.exitCode;
+    return endProcess(this.#child, 'SIGTERM');
   }
 
   #config(): string {
