@@ -9,10 +9,10 @@ import { ROOT } from './set-up/workspace.mjs';
 // leaves out what prose/pending.txt lists. Exits with 1 when it finds something.
 
 const CHECKED = /\.(ts|tsx|mjs|js|cjs|lua|md)$/;
-/** Generated files, and results that a program wrote. */
+/** Generated files and results of programs. */
 const GENERATED = /^(bench\/results\/|docs\/api\/|package-lock\.json)/;
-/** The lists of what is forbidden. */
-const LISTS = /^scripts\/prose\/(rules|retired-names)\.mjs$/;
+/** Files that list or quote forbidden words. */
+const LISTS = /^scripts\/(prose\/(rules|retired-names)\.mjs|test\/unit\/prose\.test\.ts)$/;
 
 const paths = process.argv.slice(2);
 const pendingFile = join(ROOT, 'scripts/prose/pending.txt');
