@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import type { JsonObject } from '@rivulet/protocol';
+import { Inbox } from '@rivulet/testkit/inbox';
 import { onTestFinished } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { type ConnectOptions, connect, type StreamClient, StreamError } from '../src/index.js';
@@ -9,26 +10,6 @@ import { syncing } from './frames.js';
 export interface Message {
   readonly type: string;
   readonly data: JsonObject & { readonly subscriptionId?: string; readonly since?: string };
-}
-
-/** A queue of values. `next` resolves with the oldest value, now or when one comes. */
-class Inbox<T> {
-  readonly #here: T[] = [];
-  readonly #waiting: ((value: T) => void)[] = [];
-
-  put(value: T): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#here.push(value);
-    else next(value);
-  }
-
-  next(): Promise<T> {
-    return this.#here.length > 0 ? Promise.resolve(this.#here.shift() as T) : new Promise((resolve) => this.#waiting.push(resolve));
-  }
-
-  get waiting(): readonly T[] {
-    return this.#here;
-  }
 }
 
 /** The end of the server on one connection. The test plays it. */
@@ -48,13 +29,13 @@ export class Peer {
       const message = JSON.parse((data as Buffer).toString()) as Message;
       const { streamName, groupId, id, subscriptionId } = message.data;
       if (message.type === 'join') this.#joined.set(JSON.stringify([streamName, groupId, id ?? null]), subscriptionId);
-      this.inbox.put(message);
+      this.inbox.push(message);
     });
   }
 
   /** Resolves with the next message. Throws if it has another type. */
   async next(type: string): Promise<Message['data']> {
-    const message = await this.inbox.next();
+    const message = await this.inbox.take(() => true, 'a message of the client');
     if (message.type !== type) throw new Error(`${message.type} came, not ${type}`);
     return message.data;
   }
@@ -90,7 +71,7 @@ export class FakeEngine {
   private constructor(server: WebSocketServer) {
     this.#server = server;
     server.on('connection', (socket, request) =>
-      this.#peers.put(new Peer(socket, request.url ?? '', request.headers['sec-websocket-protocol'] ?? '')),
+      this.#peers.push(new Peer(socket, request.url ?? '', request.headers['sec-websocket-protocol'] ?? '')),
     );
   }
 
@@ -110,7 +91,7 @@ export class FakeEngine {
 
   /** Resolves with the next connection that opens. */
   peer(): Promise<Peer> {
-    return this.#peers.next();
+    return this.#peers.take(() => true, 'a connection of the client');
   }
 }
 

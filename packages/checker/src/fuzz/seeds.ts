@@ -71,7 +71,7 @@ export const CALL_SEEDS: readonly Seed[] = [
   call('state::list_groups', () => ({})),
   call('publish', (r) => ({ topic: r.pick(GROUPS), data: value(r) })),
   call('fz::fn', value, { metadata: {}, traceparent: 't', baggage: 'b' }),
-  call('fz::nobody', value, { namespace: 'analytics' }),
+  call('fz::missing', value, { namespace: 'analytics' }),
   call('fz::fn', value, { action: { type: 'enqueue', queue: 'q' } }),
   call('engine::workers::register', () => ({ name: 'fz', runtime: 'node', version: '1.0.0', os: 'x', pid: 1 })),
   call('engine::workers::list', () => ({ search: 'f', runtime: 'node', status: 'connected' })),
@@ -92,7 +92,7 @@ const TRIGGERS = ['fz-1', 'fz-2', 'fz-3', '__proto__'];
 function triggerConfig(r: Random): object {
   return r.pick<object>([
     {},
-    { stream_name: 'fz', group_id: 'a', condition_function_id: r.pick(['fz::cond', 'fz::nobody']) },
+    { stream_name: 'fz', group_id: 'a', condition_function_id: r.pick(['fz::cond', 'fz::missing']) },
     { scope: 'a', key: 'i' },
     { topic: 'a' },
     { api_path: r.pick(['/fz/x', '/fz/:id', '/%ed%a0%80', '//', '/fz/*']), http_method: r.pick(['GET', 'POST', 'HEAD', 'get', 'X Y']) },

@@ -156,7 +156,7 @@ export class SimEngine {
         if (!this.#killed) record({ p: 'engine', type: 'ok', f: 'left', sub: (call.payload.value as GuardedJoin).subscription_id });
         return { kind: 'result', text: undefined };
       },
-      'Is told of leaves.',
+      'Receives leaves.',
     );
     const binding = { config: {}, metadata: undefined, workerId: undefined } as const;
     triggers.joins.register({ ...binding, id: 'join', type: 'stream:join', functionId: 'authz::join' });

@@ -7,12 +7,12 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 let server: Server;
 let proxy: ChaosProxy;
 let accepted: Socket[];
-let told: string[];
+let actions: string[];
 let clients: Socket[];
 
 beforeEach(async () => {
   accepted = [];
-  told = [];
+  actions = [];
   clients = [];
   server = createServer((socket) => accepted.push(socket.on('error', () => {})));
   server.listen(0, '127.0.0.1');
@@ -20,7 +20,7 @@ beforeEach(async () => {
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('no port');
   proxy = await ChaosProxy.to({ host: '127.0.0.1', port: address.port }, new Random(1), (verb, on, how) =>
-    told.push(`${verb} ${on} ${how}`),
+    actions.push(`${verb} ${on} ${how}`),
   );
 });
 afterEach(async () => {
@@ -74,7 +74,7 @@ it('latency: what is written arrives that much later, in order', async () => {
   for (let n = 0; n < 5; n++) served.write(`${n};`);
   expect((await take(client, 10)).text).toBe('0;1;2;3;4;');
   expect(performance.now() - begun).toBeGreaterThan(45);
-  expect(told).toEqual(['latency link1 80 ± 30 ms']);
+  expect(actions).toEqual(['latency link1 80 ± 30 ms']);
 });
 
 it('bandwidth: the rate stays below the limit', async () => {
@@ -131,11 +131,11 @@ it('cutAfter: exactly that number of bytes arrives, then the end', async () => {
   expect(came).toBe('12345');
 });
 
-it('refuse: nobody new gets in until it is healed', async () => {
+it('refuse: no new connection succeeds until the proxy is healed', async () => {
   proxy.refuse();
   const refused = connect(proxy.port, '127.0.0.1').on('error', () => {});
   await closed(refused);
   proxy.heal();
   await pair();
-  expect(told).toEqual(['refuse new ', 'heal all ']);
+  expect(actions).toEqual(['refuse new ', 'heal all ']);
 });

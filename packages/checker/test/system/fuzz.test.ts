@@ -29,7 +29,7 @@ describe('the fuzzer finds', () => {
   const found = async (options: Partial<CampaignOptions>) =>
     (await campaign({ stores: ['memory'], messages: 20_000, roundMessages: 10_000, ...options })).faults.join('\n');
 
-  it('a rejection that nobody catches (E1)', async () => {
+  it('an unhandled rejection (E1)', async () => {
     expect(await found({ fault: 'unhandled-rejection' })).toMatch(/the engine ended with 1: [^]*URIError/);
   });
 

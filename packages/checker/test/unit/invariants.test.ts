@@ -176,7 +176,7 @@ const BAD: readonly (readonly [id: string, what: string, ops: readonly NewOp[], 
   ['I2', 'two see two values at one offset', [recv(1), recv(1, { p: 'c1', v: 'w.9' })], [1, 2]],
   ['I2', 'a creation for one is an update for another', [recv(1, { op: 'create' }), recv(1, { p: 'c1' })], [1, 2]],
   ['I2', 'a writer gets the offset of another one', [recv(1), ...written(7).map((op) => ('s' in op ? { ...op, s: 1 } : op))], [1, 3]],
-  ['I3', 'a later write stands before an earlier one', [...written(5), set('invoke', 6), set('ok', 6, { s: 4 })], [2, 4]],
+  ['I3', 'a later write has a lower offset', [...written(5), set('invoke', 6), set('ok', 6, { s: 4 })], [2, 4]],
   ['I4', 'an offset is left out', [join(), snapshot(1), recv(3)], [2, 3]],
   ['I4', 'a resume skips', [join(), snapshot(1), join('c0', { e: 'e1', s: 1 }), resumed('tail', 2, 4)], [2, 4]],
   [
@@ -256,7 +256,7 @@ const BAD: readonly (readonly [id: string, what: string, ops: readonly NewOp[], 
   ['I12', 'a call runs twice', [call('call', 'invoke'), call('exec', 'ok', 'r'), call('exec', 'ok', 'r'), call('call', 'info')], [2, 3]],
   ['I12', 'a result is another', [call('call', 'invoke'), call('exec', 'ok', 'r'), call('call', 'ok', 'q')], [2, 3]],
   ['I12', 'a call never ends', [call('call', 'invoke')], [1]],
-  ['I12', 'a leave is never told', [{ p: 'engine', type: 'ok', f: 'entered', sub: 'x' }], [1]],
+  ['I12', 'the leave function is never called', [{ p: 'engine', type: 'ok', f: 'entered', sub: 'x' }], [1]],
   ['I14', 'a figure grows', [sample(1), sample(1), sample(9), sample(9), sample(20), sample(20)], [3, 6]],
   ['I14', 'held memory grows', [held(20), held(40), held(60)], [2, 3]],
   ['I14', 'all memory of a process that has run for long grows', Array.from({ length: 45 }, (_, n) => anonymous(100 + 4 * n)), [16, 45]],
@@ -293,8 +293,8 @@ describe('a bad history', () => {
   });
 
   it('I13 a write that was there before it was acknowledged is not late, however long nothing follows it', () => {
-    const [asked, answered] = written(1) as [NewOp, NewOp];
-    const ops = historyOf(join(), snapshot(0), asked, recv(1), answered, nemesis('heal'), ...written(2), recv(2));
+    const [begun, answered] = written(1) as [NewOp, NewOp];
+    const ops = historyOf(join(), snapshot(0), begun, recv(1), answered, nemesis('heal'), ...written(2), recv(2));
     const later = ops.map((op) => (op.i >= 7 ? { ...op, t: op.t + 20_000_000 } : op));
     const liveness = INVARIANTS.filter(({ id }) => id === 'I13');
     expect(check(liveness, later).map(describeViolation)).toEqual([]);
