@@ -2,13 +2,13 @@ import { percentEncode } from '@rivulet/protocol';
 import type { Random } from '@rivulet/testkit/random';
 import { randomBytes } from './frames.js';
 import { CALL_SEEDS } from './seeds.js';
-import { mutated, STRANGE_STRINGS } from './strange.js';
+import { mutated, STRANGE_TEXTS } from './strange.js';
 
 const ENDS_LINE = /[\r\n]/g;
 
 /** Returns a strange text as bytes for a request head, encoded in one of the ways of real clients. */
 function inHead(random: Random): string {
-  const text = random.pick(STRANGE_STRINGS);
+  const text = random.pick(STRANGE_TEXTS);
   const how = random.below(3);
   if (how === 0) return percentEncode(text);
   const latin = Buffer.from(text).toString('latin1');
@@ -17,7 +17,7 @@ function inHead(random: Random): string {
 
 /** Returns a strange text for a request target that Node accepts. */
 function inTarget(random: Random): string {
-  const text = random.pick(STRANGE_STRINGS);
+  const text = random.pick(STRANGE_TEXTS);
   return random.chance(0.6) ? percentEncode(text) : text.replace(/[^!-~]/g, '%');
 }
 

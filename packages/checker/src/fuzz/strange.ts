@@ -1,61 +1,35 @@
 import type { Random } from '@rivulet/testkit/random';
+import { STRANGE_STRINGS } from '@rivulet/testkit/strange-strings';
 
-/** Texts that have broken servers before, each kind in its shortest form. */
-export const STRANGE_STRINGS: readonly string[] = [
-  '',
-  ' ',
-  '\ud800',
+/** Strange texts of the tests, and further ones for the fuzzer. */
+export const STRANGE_TEXTS: readonly string[] = [
+  ...STRANGE_STRINGS,
   '\udfff',
-  '\udc00\ud800',
   'a\ud83d',
-  '\u0000',
-  'a\u0000b',
-  '\ufeff',
   '\ufeff{}',
-  '\u202e\u0644\u0627',
   '\u200d\u200d',
-  '👩‍👩‍👧‍👦',
   'e\u0301'.repeat(20),
   '\r\n',
-  'x\r\nset-cookie: a=b',
   '\n\t\u001b[2J',
-  '__proto__',
-  'constructor',
-  'prototype',
-  'toString',
   'hasOwnProperty',
   'length',
-  'NaN',
   'Infinity',
-  '-0',
   '0',
-  '1e400',
-  '9007199254740993',
-  '%',
-  '%00',
-  '%zz',
-  '%ed%a0%80',
   '%2e%2e%2f',
   '%c0%af',
   '../../etc/passwd',
-  '*',
   '**',
   '(*)',
   ':',
-  '::',
-  'a:b:c',
   '{}',
-  '{1}',
   '$1$&',
   '\\',
   '"',
   "'; DROP TABLE x; --",
   'javascript:alert(1)',
-  'ws://[::1',
   'null',
   'undefined',
   'true',
-  'x'.repeat(257),
   'é'.repeat(129),
   'x'.repeat(1_025),
   'y'.repeat(9_000),
@@ -96,11 +70,11 @@ const STRANGE_KEYS: readonly string[] = [
 
 /** Returns a JSON value that a peer may send in any field. */
 export function strangeValue(random: Random): unknown {
-  return random.chance(0.5) ? random.pick(STRANGE_STRINGS) : (JSON.parse(random.pick(STRANGE_JSON)) as unknown);
+  return random.chance(0.5) ? random.pick(STRANGE_TEXTS) : (JSON.parse(random.pick(STRANGE_JSON)) as unknown);
 }
 
 export function strangeJson(random: Random): string {
-  return random.chance(0.5) ? JSON.stringify(random.pick(STRANGE_STRINGS)) : random.pick(STRANGE_JSON);
+  return random.chance(0.5) ? JSON.stringify(random.pick(STRANGE_TEXTS)) : random.pick(STRANGE_JSON);
 }
 
 type Tree = Record<string, unknown>;

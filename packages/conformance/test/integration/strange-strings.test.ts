@@ -2,10 +2,10 @@ import { startTestEngine, type TestEngineOptions } from '@rivulet/testkit/engine
 import { RawSocket, upgradeHead } from '@rivulet/testkit/peers/raw-socket';
 import { type Frame, RawWorker, WorkerError } from '@rivulet/testkit/peers/raw-worker';
 import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
+import { STRANGE_STRINGS, STRANGE_VALUES } from '@rivulet/testkit/strange-strings';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Bystanders } from '../harness/bystanders.js';
 import { FUNCTION_FIELDS, WORKER_FRAMES } from '../harness/hostile-corpus.js';
-import { STRANGE_STRINGS, STRANGE_VALUES } from '../harness/strange-strings.js';
 
 const FAST = 1_000_000;
 const RATES = { maxFramesPerSecond: FAST, maxBytesPerSecond: 2 ** 30 };
