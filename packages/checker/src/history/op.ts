@@ -195,6 +195,7 @@ export const NEMESIS_VERBS = [
   'refuse',
   'heal',
   'quiet',
+  'stalled',
   'time-passes',
   'kill-redis',
   'start-redis',

@@ -1,5 +1,5 @@
 import { Truth } from '../history/group-truth.js';
-import type { Op } from '../history/op.js';
+import type { NemesisOp, Op } from '../history/op.js';
 import type { Invariant, Report } from './invariant.js';
 
 const LATEST_MICROSECONDS = 5_000_000;
@@ -47,7 +47,7 @@ class Liveness {
   see(op: Op): void {
     this.#last = op.t;
     this.#truth.see(op);
-    if (op.f === 'nemesis') this.#calmSince = op.verb === 'heal' || op.verb === 'quiet' ? op.t : undefined;
+    if (op.f === 'nemesis') this.#calmSince = this.#calmAfter(op);
     else if (op.f === 'set' || op.f === 'update' || op.f === 'delete') {
       const place = op.e !== undefined && op.s !== undefined ? { e: op.e, s: op.s } : this.#truth.placeOf(op.v ?? '');
       if (op.type === 'ok' && place !== undefined) this.#acknowledged(op.g, { ...place, k: op.k, op });
@@ -65,6 +65,12 @@ class Liveness {
       if (write !== undefined && this.#lateness(write, watching, this.#last) > LATEST_MICROSECONDS)
         this.#report(`${p} never gets ${write.s} of ${watching.g}`, write.op);
     }
+  }
+
+  /** Returns since when there is no fault. A stalled checker receives everything late, so its time counts from the end of the stall. */
+  #calmAfter({ verb, t }: NemesisOp): number | undefined {
+    if (verb === 'heal' || verb === 'quiet') return t;
+    return verb === 'stalled' && this.#calmSince !== undefined ? t : undefined;
   }
 
   #acknowledged(g: string, write: Acknowledged): void {

@@ -13,6 +13,7 @@ import { LiveReaders } from './live-readers.js';
 import { LiveWriters, MARK } from './live-writers.js';
 import { disturb } from './nemesis.js';
 import { disturbCluster, disturbRedis, isolateFromRedis, REDIS_OPTIONS, REDIS_PREFIX } from './redis-nemesis.js';
+import { StallWatch } from './stall-watch.js';
 
 export interface RoundOptions {
   readonly seed: number;
@@ -91,6 +92,8 @@ interface Node {
 /** Share of the faults that hit the Redis or the connection of an engine to it. */
 const REDIS_SHARE = 0.3;
 const CUT_SHARE = 0.15;
+/** Longest time without a turn of this process, in milliseconds, that does not count as a stall. */
+const MOST_STALL_MS = 1_000;
 const SETTINGS = ['log_max_changes: 400', 'max_buffered_bytes: 65536'];
 
 class LiveRound {
@@ -101,6 +104,7 @@ class LiveRound {
   readonly #recorder: Recorder;
   readonly #groups: readonly string[];
   readonly #begun = performance.now();
+  readonly #stalls = new StallWatch(MOST_STALL_MS, (ms) => this.#nemesis('stalled', 'checker', `${Math.round(ms)} ms`));
   #redis: RedisServer | undefined;
   #cluster: RedisCluster | undefined;
   readonly #nodes: Node[] = [];
@@ -121,7 +125,10 @@ class LiveRound {
     this.#groups = Array.from({ length: options.groups }, (_, n) => `live/g${n}`);
   }
 
-  readonly #record = (op: NewOp): void => this.#recorder.record(op);
+  readonly #record = (op: NewOp): void => {
+    this.#stalls.check();
+    this.#recorder.record(op);
+  };
 
   readonly #nemesis = (verb: NemesisVerb, on: string, how: string): void => {
     this.#record({ p: 'nem', type: 'info', f: 'nemesis', verb, ...(on === '' ? {} : { on }), ...(how === '' ? {} : { with: how }) });
@@ -163,6 +170,7 @@ class LiveRound {
   }
 
   async close(): Promise<void> {
+    this.#stalls.close();
     this.#writers?.close();
     this.#readers?.close();
     for (const { engine, proxy, store } of this.#nodes) {

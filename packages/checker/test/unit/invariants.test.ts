@@ -292,6 +292,15 @@ describe('a bad history', () => {
     expect(check(liveness, ended)[0]?.ops.map(({ i }) => i)).toEqual([5]);
   });
 
+  it('I13 counts from the end of a stall of the checker, but only while there is no fault', () => {
+    const liveness = INVARIANTS.filter(({ id }) => id === 'I13');
+    const later = (...ops: readonly NewOp[]) => historyOf(...ops).map((op) => (op.i >= 6 ? { ...op, t: op.t + 8_000_000 } : op));
+    expect(check(liveness, later(join(), snapshot(0), nemesis('heal'), ...written(1), nemesis('stalled'), recv(1)))).toEqual([]);
+    expect(check(liveness, later(join(), snapshot(0), nemesis('heal'), ...written(1), recv(1)))).toHaveLength(1);
+    const fault = [join(), snapshot(0), nemesis('reset'), nemesis('stalled'), ...written(1)];
+    expect(check(liveness, later(...fault, recv(1)))).toEqual([]);
+  });
+
   it('I13 a write that was there before it was acknowledged is not late, however long nothing follows it', () => {
     const [begun, answered] = written(1) as [NewOp, NewOp];
     const ops = historyOf(join(), snapshot(0), begun, recv(1), answered, nemesis('heal'), ...written(2), recv(2));
