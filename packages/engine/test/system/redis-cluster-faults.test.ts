@@ -172,7 +172,7 @@ test.each(['[::1]:7000', '::1:7000'])('the node %s is the host that it says', (n
 });
 
 test.each(['a]b:7000', ':7000', 'a b:1'])('%s is no node', (node) => {
-  expect(() => addressOf('redis://cache:6379', node)).toThrow('is no host and port');
+  expect(() => addressOf('redis://cache:6379', node)).toThrow('is not host:port');
 });
 
 test('while a slot moves a batch for it is refused as a whole', async () => {
