@@ -25,7 +25,7 @@ export const CLOSE_CODES = {
   expired: {
     code: 1008,
     reason: 'access expired',
-    when: 'What the auth function allowed has ended (`expires_at_ms`), and no fresh token came.',
+    when: 'The permission of the auth function has ended (`expires_at_ms`), and no fresh token came.',
     reconnect: true,
   },
   revoked: {

@@ -27,7 +27,7 @@ export const ERROR_CODES = {
     retryable: false,
   },
   deserialization_error: {
-    when: "A message can't be read (not JSON, too deep, too many values), or the input of a built-in function has the wrong shape or holds a number that JSON cannot carry exactly.",
+    when: 'A message cannot be read: not JSON, too deep, or too many values. Or the input of a built-in function has the wrong shape, or a number that JSON does not carry exactly.',
     retryable: false,
   },
   trigger_registration_failed: { when: 'A trigger cannot be registered.', retryable: false },
@@ -41,11 +41,11 @@ export const ERROR_CODES = {
   },
   ENGINE_STOPPING: { when: 'The engine stops and takes no new calls; nothing was done.', retryable: true },
   OVERLOADED: {
-    when: 'A bound was hit: calls in flight on one connection or queued for one worker, channels, HTTP requests that wait, their bodies or responses, writes that are not answered, in number or in size, or idempotency keys that a store remembers.',
+    when: 'A bound is reached: unanswered calls, calls queued for one worker, channels, waiting HTTP requests, their bodies or responses, unanswered writes, or idempotency keys of a store.',
     retryable: true,
   },
   INVALID_ID: {
-    when: 'A stream name, group id, item id, scope or key is longer than 256 UTF-8 bytes, holds a control character or is not well-formed Unicode; or a topic is longer than 1024.',
+    when: 'A stream name, group id, item id, scope or key is longer than 256 UTF-8 bytes (a topic: 1,024), has a control character, or is not well-formed Unicode.',
     retryable: false,
   },
   STORE_FULL: { when: 'The disk of the store is nearly full; nothing was written.', retryable: true },

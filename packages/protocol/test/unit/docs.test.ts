@@ -39,8 +39,8 @@ const withoutLast = (row: readonly string[]) => row.slice(0, -1);
 const lastOf = (row: readonly string[]) => row.at(-1);
 
 describe('docs/errors.md', () => {
-  const errors = tableOf('errors.md', 'Code', 'Meaning', 'Retry', 'What to do');
-  const closes = tableOf('errors.md', 'Code', 'Meaning', 'Reconnect', 'What to do');
+  const errors = tableOf('errors.md', 'Code', 'Meaning', 'Retry', 'Remedy');
+  const closes = tableOf('errors.md', 'Code', 'Meaning', 'Reconnect', 'Remedy');
 
   it('has one row for every error code, in order, with its meaning and whether to retry, and no other row', () => {
     const owed = Object.entries(ERROR_CODES).map(([code, { when, retryable }]) => [`\`${code}\``, when, yesOrNo(retryable)]);
