@@ -358,7 +358,7 @@ export class WorkerBackedStore implements StreamStore {
       const cause = error instanceof Error ? error.message : String(error);
       throw new RivuletError(
         WRITE_ERRORS[of],
-        `the worker of ${stream} has stored the change, but the engine could not publish it: ${cause}`,
+        `the worker of ${stream} has done it, but the engine could not publish the change: ${cause}`,
         {
           cause: error,
         },
