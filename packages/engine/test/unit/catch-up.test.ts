@@ -396,3 +396,48 @@ it('RV-9 a gap of a history that has ended is not told with the sync of the next
   expect(told(socket).slice(2)).toEqual(['syncing s1', 'sync null', 'syncing s2', 'sync "i"']);
   expect(socket.written.join('')).toContain('"offset":500,"epoch":"f","reason":"epoch"}');
 });
+
+it('RV-6 a join from a position waits for changes that the store has shown and not reported yet', async () => {
+  const { hub, socket } = world;
+  socket.positions = true;
+  // Another reader of the group makes the log begin at 100.
+  hub.join(hub.open(new Socket(), REF), GROUP);
+  await settled();
+  const subscription = hub.open(socket, REF);
+  // The store reads at 103 and has reported nothing behind 100: the cursor is ahead of the log.
+  world.offset = 103;
+  hub.join(subscription, { ...GROUP, item: 'i' });
+  await settled();
+  expect([subscription.cursor, subscription.fanout.log.head]).toEqual([103, 100]);
+  socket.written.length = 0;
+  const member = hub.join(subscription, { subscriptionId: 's2', item: 'i', since: { epoch: 'e', offset: 100 } });
+  await settled();
+  expect(socket.written).toEqual([expect.stringContaining('"resumed"')]);
+  for (const offset of [101, 102, 103, 104]) world.publish(offset);
+  await settled();
+  expect(subscription.members).toContain(member);
+  expect(offsetsIn(socket)).toEqual([101, 102, 103, 104]);
+});
+
+it('RV-6 a join from a position gets a sync when the changes that it waits for never come', async () => {
+  const { hub, socket } = world;
+  socket.positions = true;
+  hub.join(hub.open(new Socket(), REF), GROUP);
+  await settled();
+  const subscription = hub.open(socket, REF);
+  world.offset = 103;
+  hub.join(subscription, { ...GROUP, item: 'i' });
+  await settled();
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  socket.written.length = 0;
+  hub.join(subscription, { subscriptionId: 's2', item: 'i', since: { epoch: 'e', offset: 100 } });
+  await settled();
+  await vi.advanceTimersByTimeAsync(5_000);
+  await settled();
+  expect(socket.written.filter((text) => text.includes('"sync"'))).toHaveLength(1);
+});
+
+/** Returns the offsets of the changes that a socket got, in order. */
+function offsetsIn(socket: Socket): number[] {
+  return [...socket.written.join('').matchAll(/"update".*?"offset":(\d+)/g)].map(([, offset]) => Number(offset));
+}

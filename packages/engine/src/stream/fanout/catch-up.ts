@@ -284,6 +284,11 @@ export class CatchUp {
         await untilReady(subscription);
         if (closed(subscription) || subscription.nextAnswer !== answer) return 'nothing';
         if (fanout.history !== history || at < fanout.log.base) return 'begun';
+        if (at >= fanout.log.head) {
+          // A snapshot can show changes that the store has not reported yet. Then the cursor is ahead of the log.
+          if (await fanout.whenAppended(APPEND_MS)) continue;
+          return 'begun';
+        }
         const { frames, cursor } = fanout.log.stretch(at, { maxBytes: SEGMENT_BYTES, filter: membership, through: subscription.cursor });
         if (frames !== undefined) subscriber.write(frames);
         at = cursor;
