@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { proseFindings } from './prose/rules.mjs';
 import { ROOT } from './set-up/workspace.mjs';
 
-// `npm run prose [-- paths]`: checks comments and documents against the rules of prose. Without paths it checks the repository and
-// leaves out what prose/pending.txt lists. Exits with 1 when it finds something.
+// `npm run prose [-- paths]`: checks comments and documents against the rules of prose. Without paths it checks the whole repository.
+// Exits with 1 when it finds something.
 
 const CHECKED = /\.(ts|tsx|mjs|js|cjs|lua|md)$/;
 /** Generated files and results of programs. */
@@ -15,18 +15,9 @@ const GENERATED = /^(bench\/results\/|docs\/api\/|package-lock\.json)/;
 const LISTS = /^scripts\/(prose\/(rules|retired-names)\.mjs|test\/unit\/prose\.test\.ts)$/;
 
 const paths = process.argv.slice(2);
-const pendingFile = join(ROOT, 'scripts/prose/pending.txt');
-const pending = existsSync(pendingFile)
-  ? readFileSync(pendingFile, 'utf8')
-      .split('\n')
-      .filter((line) => line !== '')
-  : [];
-const isPending = (/** @type {string} */ file) =>
-  paths.length === 0 && pending.some((path) => file === path || file.startsWith(`${path}/`));
-
 const files = execFileSync('git', ['ls-files', '--', ...paths], { cwd: ROOT, encoding: 'utf8' })
   .split('\n')
-  .filter((file) => CHECKED.test(file) && !GENERATED.test(file) && !LISTS.test(file) && !isPending(file) && existsSync(join(ROOT, file)));
+  .filter((file) => CHECKED.test(file) && !GENERATED.test(file) && !LISTS.test(file) && existsSync(join(ROOT, file)));
 const findings = files.flatMap((file) => proseFindings(file, readFileSync(join(ROOT, file), 'utf8')));
 for (const { file, line, rule, text } of findings)
   process.stdout.write(`${file}:${line}: ${rule}${text === '' ? '' : `: ${text.slice(0, 160)}`}\n`);

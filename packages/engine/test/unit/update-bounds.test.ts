@@ -60,7 +60,7 @@ describe('a sum', () => {
     [Number.MAX_SAFE_INTEGER, 0.1],
     [-Number.MAX_SAFE_INTEGER, 0.5],
     [2 ** 52 + 1, 0.75],
-    // An earlier version wrote this value.
+    // Earlier versions could store this value.
     [2 ** 53, 1],
     [1e300, 1],
     [0.5, 1e-20],
