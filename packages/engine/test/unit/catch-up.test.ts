@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import type { Membership } from '../../src/stream/fanout/subscription.js';
+import type { Membership, Subscription } from '../../src/stream/fanout/subscription.js';
 import { GROUP, LARGE, REF, Socket, settled, World } from '../hub-world.js';
 
 let world: World;
@@ -397,17 +397,23 @@ it('RV-9 a gap of a history that has ended is not told with the sync of the next
   expect(socket.written.join('')).toContain('"offset":500,"epoch":"f","reason":"epoch"}');
 });
 
-it('RV-6 a join from a position waits for changes that the store has shown and not reported yet', async () => {
+/** Returns a subscription whose cursor is at 103 while the log ends at 100: the store has shown three changes and not reported them. */
+async function aheadOfLog(): Promise<Subscription> {
   const { hub, socket } = world;
-  socket.positions = true;
   // Another reader of the group makes the log begin at 100.
   hub.join(hub.open(new Socket(), REF), GROUP);
   await settled();
   const subscription = hub.open(socket, REF);
-  // The store reads at 103 and has reported nothing behind 100: the cursor is ahead of the log.
   world.offset = 103;
   hub.join(subscription, { ...GROUP, item: 'i' });
   await settled();
+  return subscription;
+}
+
+it('RV-6 a join from a position waits for changes that the store has shown and not reported yet', async () => {
+  const { hub, socket } = world;
+  socket.positions = true;
+  const subscription = await aheadOfLog();
   expect([subscription.cursor, subscription.fanout.log.head]).toEqual([103, 100]);
   socket.written.length = 0;
   const member = hub.join(subscription, { subscriptionId: 's2', item: 'i', since: { epoch: 'e', offset: 100 } });
@@ -422,12 +428,7 @@ it('RV-6 a join from a position waits for changes that the store has shown and n
 it('RV-6 a join from a position gets a sync when the changes that it waits for never come', async () => {
   const { hub, socket } = world;
   socket.positions = true;
-  hub.join(hub.open(new Socket(), REF), GROUP);
-  await settled();
-  const subscription = hub.open(socket, REF);
-  world.offset = 103;
-  hub.join(subscription, { ...GROUP, item: 'i' });
-  await settled();
+  const subscription = await aheadOfLog();
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   socket.written.length = 0;
   hub.join(subscription, { subscriptionId: 's2', item: 'i', since: { epoch: 'e', offset: 100 } });

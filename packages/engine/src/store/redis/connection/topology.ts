@@ -38,7 +38,7 @@ export interface Times {
   readonly commandTimeoutMs: number;
 }
 
-/** Nodes of a Cluster that are asked at once. */
+/** Nodes of a Cluster that are queried at once. */
 const MOST_ASKED = 16;
 /** After the first answer, the other nodes have this long to give a newer view, in milliseconds. */
 const OTHERS_MS = 500;
@@ -83,7 +83,7 @@ function onlyOne(node: string): Primaries {
   return { all: [node], ownerOf: () => node, known: [] };
 }
 
-/** Returns the primary that the first sentinel names. A sentinel on a dead machine may never answer, so all are asked at once. */
+/** Returns the primary that the first sentinel names. The engine queries all at once, because one on a dead machine may never answer. */
 async function primaryOf(nodes: readonly string[], name: string, times: Times): Promise<string> {
   const why: string[] = [];
   const asks = nodes.map((node) =>
