@@ -69,13 +69,14 @@ export const SUB_ROOMS: Readonly<Record<string, Readonly<Record<string, readonly
     session: ['fanout', 'frames', 'functions', 'leases'],
   },
   http: { '.': ['request', 'response', 'routes'], request: [], response: [], routes: ['request'] },
+  cli: { '.': ['command', 'engine'], command: [], engine: ['command'] },
 };
 
 /** The largest number of files in one folder of sources. */
 const MOST_FILES = 16;
 
 /** Rooms that do not know the wire types. */
-const WITHOUT_PROTOCOL = new Set(['structures', 'logging', 'cli']);
+const WITHOUT_PROTOCOL = new Set(['structures', 'logging']);
 
 /** npm packages that only some files of the engine may import. All other packages are refused. */
 const PACKAGES: Readonly<Record<string, (file: string) => boolean>> = {

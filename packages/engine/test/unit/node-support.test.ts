@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { nodeWarning } from '../../src/cli/node-support.js';
+import { nodeWarning } from '../../src/cli/engine/node-support.js';
 
 it.each([
   ['20.20.2', '2026-04-30', /^$/],

@@ -1,19 +1,19 @@
-import type { Config } from '../config/config.js';
-import { closeStoreDirectories, inspectStoreDirectories } from '../config/store-directories.js';
-import { type RunningEngine, startEngine } from '../engine.js';
-import type { Logger } from '../logging/logger.js';
-import { createLogger } from '../logging/pino-logger.js';
-import { CONFIG_OPTIONS, type Command, type CommandContext, withConfig } from './command.js';
-import { EXIT, type ExitCode } from './exit-codes.js';
+import type { Config } from '../../config/config.js';
+import { closeStoreDirectories, inspectStoreDirectories } from '../../config/store-directories.js';
+import { type RunningEngine, startEngine } from '../../engine.js';
+import type { Logger } from '../../logging/logger.js';
+import { createLogger } from '../../logging/pino-logger.js';
+import type { Command, CommandContext } from '../command/command.js';
+import { CONFIG_OPTIONS, withConfig } from '../command/config-option.js';
+import { EXIT, type ExitCode } from '../command/exit-codes.js';
 import { nodeWarning } from './node-support.js';
 import { StopSignals } from './stop-signal.js';
 
 /** Runs the engine until it gets a signal. */
 export const startCommand: Command = {
   name: 'start',
-  summary: 'start the engine',
   options: CONFIG_OPTIONS,
-  run: (values, context) => withConfig(values, context, (config) => runEngine(config, context)),
+  run: (input, context) => withConfig(input, context, (config) => runEngine(config, context)),
 };
 
 async function runEngine(config: Config, context: CommandContext): Promise<ExitCode> {

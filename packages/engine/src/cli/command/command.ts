@@ -1,0 +1,59 @@
+import type { ExitCode } from './exit-codes.js';
+
+/**
+ * A command of the command line. Each command is one file, in the folder of its area, and one row of the table in `commands.ts`.
+ *
+ * `main.ts` finds the row, loads the file, reads the words by `parse-words.ts`, and calls `run`. A command writes its result to `out` and
+ * everything else to `err`. It returns its exit code; a thrown `RivuletError` becomes an error line by `failure.ts`.
+ */
+export interface Command {
+  readonly name: string;
+  /** Words without a dash, in their order. Optional ones stand at the end. @default none */
+  readonly positionals?: readonly Positional[];
+  /** Options by their long names. */
+  readonly options: Readonly<Record<string, Option>>;
+  /** Paragraphs for `--help`, below the options. @default none */
+  readonly notes?: readonly string[];
+  run(input: CommandInput, context: CommandContext): Promise<ExitCode>;
+}
+
+export interface Positional {
+  /** The name in the usage text, in capitals. */
+  readonly name: string;
+  readonly description: string;
+  /** @default false */
+  readonly optional?: boolean;
+}
+
+export type Option =
+  | { readonly type: 'flag'; readonly short?: string; readonly description: string }
+  /** `value` is the name of the value in the usage text. `multiple` allows the option more than once. */
+  | {
+      readonly type: 'value';
+      readonly value: string;
+      readonly short?: string;
+      readonly multiple?: boolean;
+      readonly description: string;
+    };
+
+/** The words after the name of a command. */
+export interface CommandInput {
+  /** The positionals that were given. The required ones are always there. */
+  readonly words: readonly string[];
+  /** Returns whether a flag was given. */
+  flag(name: string): boolean;
+  /** Returns the value of an option, the last one if it was given more than once. */
+  value(name: string): string | undefined;
+  /** Returns all values of an option. */
+  values(name: string): readonly string[];
+}
+
+/** The parts of a process that a command uses. Tests give their own. */
+export interface CommandContext {
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Whether `err` writes to a terminal. Only then does a command show its progress. */
+  readonly isTerminal: boolean;
+  out(text: string): void;
+  err(text: string): void;
+}

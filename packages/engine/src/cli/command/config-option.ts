@@ -1,0 +1,42 @@
+import type { Config } from '../../config/config.js';
+import { ConfigError, describeProblem } from '../../config/config-error.js';
+import { loadConfig } from '../../config/loading/load-config.js';
+import type { Command, CommandContext, CommandInput } from './command.js';
+import { EXIT, type ExitCode } from './exit-codes.js';
+
+/** Options of every command that reads the configuration. */
+export const CONFIG_OPTIONS = {
+  config: {
+    type: 'value',
+    value: 'FILE',
+    short: 'c',
+    description: 'configuration file; else iii-config.yaml, else config.yaml, else built-in defaults',
+  },
+  'lenient-config': { type: 'flag', description: 'unknown keys and unknown workers are warnings' },
+} as const satisfies Command['options'];
+
+/**
+ * Runs `use` with the configuration that the options name. If the configuration has problems, prints all of them and returns the exit code
+ * for this.
+ */
+export async function withConfig(
+  input: CommandInput,
+  context: CommandContext,
+  use: (config: Config) => ExitCode | Promise<ExitCode>,
+): Promise<ExitCode> {
+  const file = input.value('config');
+  try {
+    return await use(
+      loadConfig({
+        ...(file === undefined ? {} : { file }),
+        cwd: context.cwd,
+        env: context.env,
+        lenient: input.flag('lenient-config'),
+      }),
+    );
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    for (const problem of error.problems) context.err(`error: ${describeProblem(problem)}\n`);
+    return EXIT.configuration;
+  }
+}

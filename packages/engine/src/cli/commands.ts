@@ -1,0 +1,46 @@
+import { createRequire } from 'node:module';
+import type { Command } from './command/command.js';
+import type { CommandSummary } from './command/usage.js';
+import type * as checkConfig from './engine/check-config.js';
+import type * as printConfig from './engine/print-config.js';
+import type * as start from './engine/start.js';
+import type * as version from './engine/version.js';
+
+/**
+ * Loads a module and everything that it imports, one file after another. `import` opens all files at the same time. That fails if the
+ * process may have fewer descriptors than the engine has files.
+ */
+const require = createRequire(import.meta.url);
+
+export interface CommandRow extends CommandSummary {
+  /** Loads the file of the command. Each command loads only its own files; only `start` loads the whole engine. */
+  load(): Command;
+}
+
+/** All commands, in the order of the usage text. */
+export const COMMANDS: readonly CommandRow[] = [
+  {
+    name: 'start',
+    summary: 'start the engine',
+    example: 'rivulet start --config iii-config.yaml',
+    load: () => (require('./engine/start.js') as typeof start).startCommand,
+  },
+  {
+    name: 'check-config',
+    summary: 'check the configuration and print warnings',
+    example: 'rivulet check-config --config iii-config.yaml',
+    load: () => (require('./engine/check-config.js') as typeof checkConfig).checkConfigCommand,
+  },
+  {
+    name: 'print-config',
+    summary: 'print the effective configuration as YAML or JSON',
+    example: 'rivulet print-config --json',
+    load: () => (require('./engine/print-config.js') as typeof printConfig).printConfigCommand,
+  },
+  {
+    name: 'version',
+    summary: 'print the version',
+    example: 'rivulet version',
+    load: () => (require('./engine/version.js') as typeof version).versionCommand,
+  },
+];
