@@ -1,15 +1,19 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
+import { STARTED_FIRST } from './scripts/testing/started-first.mjs';
 
 const source = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 const TIERS = ['unit', 'integration', 'system'] as const;
 
-/** Starts the tiers with the longest files first, so that no long file runs alone at the end. */
+/** Starts the files of `STARTED_FIRST`, then the tiers with the longest files first. */
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const rank = ({ project }: TestSpecification) => -TIERS.findIndex((name) => name === project.name);
+    const rank = ({ moduleId, project }: TestSpecification) => {
+      const place = STARTED_FIRST.findIndex((name) => moduleId.endsWith(`/${name}.test.ts`));
+      return place >= 0 ? place : STARTED_FIRST.length + TIERS.length - TIERS.findIndex((name) => name === project.name);
+    };
     return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));
   }
 }
@@ -37,12 +41,18 @@ export default defineConfig({
   test: {
     projects: TIERS.map((name) => ({
       extends: true,
-      test: { name, include: [`{packages,examples}/*/test/${name}/**/*.test.ts`, `{bench,scripts}/test/${name}/**/*.test.ts`] },
+      test: {
+        name,
+        include: [`{packages,examples}/*/test/${name}/**/*.test.ts`, `{bench,scripts}/test/${name}/**/*.test.ts`],
+        // Unit tests keep no process-wide state, so their files share worker processes. Each would load all sources again otherwise.
+        isolate: name !== 'unit',
+      },
     })),
+    setupFiles: [source('./scripts/testing/each-file.mjs')],
     // A test with `.only` must not hide the others.
     allowOnly: false,
     // Most test files wait most of the time: for deadlines, for reconnects, or for processes that start.
-    maxWorkers: 3,
+    maxWorkers: 5,
     sequence: { sequencer: LongestFirst },
     // These bounds only end a test that hangs. On a busy machine a step may take many times as long as on a quiet one.
     testTimeout: 120_000,

@@ -105,7 +105,7 @@ it('many who join or catch up at the same time leave the event loop its turns', 
   // 1 GB in all. Each turn writes 1 MiB; the last reader of a turn may write one piece more.
   expect(most).toBeLessThan(1_500_000);
   expect(turns).toBeGreaterThan(600);
-}, 30_000);
+});
 
 it('a group whose watch failed once is watched at the next attempt', async () => {
   const { hub, socket } = world;
