@@ -5,6 +5,7 @@ import type * as checkConfig from './engine/check-config.js';
 import type * as printConfig from './engine/print-config.js';
 import type * as start from './engine/start.js';
 import type * as version from './engine/version.js';
+import type * as check from './store/check.js';
 
 /**
  * Loads a module and everything that it imports, one file after another. `import` opens all files at the same time. That fails if the
@@ -36,6 +37,12 @@ export const COMMANDS: readonly CommandRow[] = [
     summary: 'print the effective configuration as YAML or JSON',
     example: 'rivulet print-config --json',
     load: () => (require('./engine/print-config.js') as typeof printConfig).printConfigCommand,
+  },
+  {
+    name: 'check',
+    summary: 'check a store on the disk and print what is damaged',
+    example: 'rivulet check ./data/streams',
+    load: () => (require('./store/check.js') as typeof check).checkCommand,
   },
   {
     name: 'version',

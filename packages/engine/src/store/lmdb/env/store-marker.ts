@@ -4,7 +4,7 @@ import { StoreOpenError } from './store-open-error.js';
 
 /** Version of the record layout, written into the marker. */
 const FORMAT = 1;
-const MARKER = 'rivulet-store.json';
+export const MARKER = 'rivulet-store.json';
 export const DATA_FILE = 'data.mdb';
 
 /** The content of the marker, a file beside the data file. */

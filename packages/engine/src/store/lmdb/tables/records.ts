@@ -21,7 +21,7 @@ import { RivuletError } from '@rivulet/protocol';
  */
 
 const CRC_BYTES = 4;
-const NUMBER_BYTES = 6;
+export const NUMBER_BYTES = 6;
 /** Greater than every time, group number and offset. */
 export const LAST_NUMBER = 2 ** 48 - 1;
 const LIVE = 0;
@@ -149,6 +149,33 @@ export function decodeItem(key: Buffer, record: Buffer): ItemRecord {
   };
 }
 
+/** Returns the fields of a sound item record, without its value. */
+export function itemFieldsIn(record: Buffer): Omit<ItemRecord, 'data'> {
+  const flags = record[CRC_BYTES];
+  return {
+    live: flags !== TOMBSTONE,
+    created: numberInRecord(record, 1),
+    changed: numberInRecord(record, 1 + NUMBER_BYTES),
+    expiry: flags === TTL || flags === HELD ? expiryIn(flags, record.subarray(CRC_BYTES)) : undefined,
+  };
+}
+
+/** Returns the fields of a sound version record. `item` has the bytes of the id. */
+export function versionFieldsIn(record: Buffer): { readonly live: boolean; readonly created: number; readonly item: Buffer } {
+  const item = CRC_BYTES + 1 + NUMBER_BYTES + 2;
+  const itemBytes = record.readUInt16BE(item - 2);
+  return { live: record[CRC_BYTES] === LIVE, created: numberInRecord(record, 1), item: record.subarray(item, item + itemBytes) };
+}
+
+/** Returns the text of a sound record of text. */
+export function textIn(record: Buffer): Buffer {
+  return record.subarray(CRC_BYTES);
+}
+
+function numberInRecord(record: Buffer, at: number): number {
+  return record.readUIntBE(CRC_BYTES + at, NUMBER_BYTES);
+}
+
 function expiryIn(flags: typeof TTL | typeof HELD, body: Buffer): RecordedExpiry {
   const first = body.readUIntBE(1 + 2 * NUMBER_BYTES, NUMBER_BYTES);
   if (flags === TTL) return { kind: 'ttl', at: first };
@@ -227,15 +254,22 @@ export function decodeKey(key: Buffer, record: Buffer): KeyRecord {
   };
 }
 
+/** Returns whether a record has the checksum of its key and its bytes. */
+export function isSound(key: Buffer, record: Buffer): boolean {
+  return record.length >= CRC_BYTES && record.readUInt32BE(0) === crc32(record.subarray(CRC_BYTES), crc32(key));
+}
+
 function seal(key: Buffer, record: Buffer): Buffer {
   record.writeUInt32BE(crc32(record.subarray(CRC_BYTES), crc32(key)), 0);
   return record;
 }
 
 function unseal(key: Buffer, record: Buffer): Buffer {
-  const body = record.subarray(CRC_BYTES);
-  if (record.length < CRC_BYTES || record.readUInt32BE(0) !== crc32(body, crc32(key))) {
-    throw new RivuletError('CORRUPT_ITEM', 'a stored record fails its checksum; restore the store from a backup');
-  }
-  return body;
+  if (!isSound(key, record)) throw damaged('a stored record fails its checksum');
+  return record.subarray(CRC_BYTES);
+}
+
+/** Returns the error for a record that is damaged or missing. */
+function damaged(problem: string): RivuletError {
+  return new RivuletError('CORRUPT_ITEM', `${problem}; write or delete the item, or stop the engine and run rivulet check`);
 }

@@ -19,7 +19,7 @@ export interface StoreState extends KeyTotals {
 
 type Stored = Omit<StoreState, 'keys' | 'keyBytes' | 'run' | 'runSaved'> & Partial<StoreState>;
 
-const STATE_KEY = Buffer.from('state');
+export const STATE_KEY = Buffer.from('state');
 
 /** Returns the state; `undefined` for a new store. */
 export function readState(meta: Table): StoreState | undefined {

@@ -1,0 +1,61 @@
+import { resolve } from 'node:path';
+import { type CheckedStore, checkStores, type Finding, StoreOpenError } from '../../tools/check.js';
+import type { Command } from '../command/command.js';
+import { EXIT } from '../command/exit-codes.js';
+
+/** Checks stores on the disk, and prints what is wrong where. */
+export const checkCommand: Command = {
+  name: 'check',
+  positionals: [{ name: 'DIR', description: 'the directory of a store, or one with several of them' }],
+  options: { json: { type: 'flag', description: 'print one JSON value' } },
+  notes: ['Stop the engine first. The command changes nothing. It exits with 65 when it finds damage.'],
+  run: async (input, context) => {
+    const directory = resolve(context.cwd, input.words[0] ?? '.');
+    let stores: readonly CheckedStore[];
+    try {
+      stores = checkStores(directory);
+    } catch (error) {
+      if (!(error instanceof StoreOpenError)) throw error;
+      context.err(`error: ${error.message}\n`);
+      return EXIT.busy;
+    }
+    if (stores.length === 0) {
+      context.err(`error: ${directory} has no store; name the directory that has rivulet-store.json\n`);
+      return EXIT.failed;
+    }
+    if (input.flag('json')) context.out(`${JSON.stringify({ stores: stores.map(jsonOf) }, null, 2)}\n`);
+    else for (const store of stores) context.out(textOf(store));
+    return stores.every(({ findings }) => findings.count === 0) ? EXIT.ok : EXIT.data;
+  },
+};
+
+function jsonOf({ findings, ...store }: CheckedStore): object {
+  return { ...store, verdict: verdictOf(findings), findings: findings.count, list: findings.list };
+}
+
+function verdictOf({ count, areBlocking }: CheckedStore['findings']): 'sound' | 'damaged' | 'refused' {
+  if (count === 0) return 'sound';
+  return areBlocking ? 'refused' : 'damaged';
+}
+
+function textOf({ directory, findings, items, groups, pages, freePages, bytes }: CheckedStore): string {
+  const size = `${items} items in ${groups} groups; ${pages} pages, ${freePages} of them free; ${bytes} bytes`;
+  if (findings.count === 0) return `${directory}: sound\n  ${size}\n`;
+  const left = findings.count - findings.list.length;
+  const lines = [
+    `${directory}: ${findings.count} findings`,
+    `  ${size}`,
+    ...findings.list.map((finding) => `  ${lineOf(finding)}`),
+    ...(left > 0 ? [`  and ${left} more`] : []),
+    findings.areBlocking
+      ? `  The engine does not start with this store. Restore a backup, or run: rivulet salvage ${directory} --to NEW`
+      : '  The engine starts with this store. Each damaged record costs its item only; write or delete the items.',
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function lineOf({ table, page, stream, group, item, problem }: Finding): string {
+  const names = Object.entries({ stream, group, item }).flatMap(([name, value]) => (value === undefined ? [] : [`${name} ${value}`]));
+  const place = [`table ${table}`, ...(page === undefined ? [] : [`page ${page}`]), ...names].join(', ');
+  return `${place}: ${problem}`;
+}
