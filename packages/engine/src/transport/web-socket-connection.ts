@@ -8,10 +8,13 @@ import type { Connection, ConnectionOwner } from './connection.js';
 import { InboundBacklog, type ParsedFrame } from './inbound-backlog.js';
 import type { InboundMeter } from './inbound-meter.js';
 import type { Liveness, Pingable } from './liveness.js';
+import { Pongs } from './pongs.js';
 import { SlowReader } from './slow-reader.js';
-import { encodePong, PING_FRAME, PONG_FRAME } from './websocket-frame.js';
+import { type TextReceiver, takeTextFrames } from './text-frames.js';
+import { PING_FRAME, PONG_FRAME } from './websocket-frame.js';
 import {
   feedThrough,
+  mostBesideParser,
   type ParsedPiece,
   type Parser,
   type ParserFeed,
@@ -30,16 +33,8 @@ const NO_CLOSE_FRAME = 1006;
 const TURNS = TurnBudget.of(systemClock);
 /** RFC 6455 calls this a policy violation. `ws` also closes with it, and without a reason, when a message has too many fragments. */
 const POLICY_VIOLATION = 1008;
-/** Unsent bytes beyond which the engine answers only the latest ping, when they have been sent. RFC 6455 §5.5.3 allows this. */
-const PONG_BACKLOG_BYTES = 65_536;
 /** Pause before the kernel probes a silent peer of a transfer. */
 const KEEP_ALIVE_MS = 30_000;
-
-/** Pongs that leave in one write at the end of the tick. A write for each ping would hold up the event loop. */
-interface PongBatch {
-  readonly frames: Buffer[];
-  bytes: number;
-}
 
 /** Facts that a connection gets once, after its handshake. */
 export interface ConnectionStart {
@@ -55,12 +50,13 @@ export interface ConnectionStart {
  * A server-side WebSocket. `ws` parses input and does the closing handshake. The engine writes its frames past `ws`, straight to the
  * socket. Both write only whole frames, so neither can split a frame of the other.
  *
- * Input takes this way: socket → parser of `ws` → `feed`, which lets the parser parse one piece → `received`, `pinged` or `answered` for
- * each frame → the owner. When the turn of the event loop has used up its time, the rest waits in the `InboundBacklog`.
+ * Input takes this way: socket → parser of `ws` → `feed` → the owner. `feed` reads ordinary text frames itself and calls `receivedText` for
+ * each. All other bytes go back to the parser, one piece at a time, which calls `received`, `pinged` or `answered` for each frame. When the
+ * turn of the event loop has used up its time, the rest waits in the `InboundBacklog`.
  *
  * The listeners are shared functions and no closures, because a process has ten thousand idle connections.
  */
-export class WebSocketConnection extends WebSocket implements Connection, Pingable, ParserFeed {
+export class WebSocketConnection extends WebSocket implements Connection, Pingable, ParserFeed, TextReceiver {
   declare protected readonly _receiver: Parser | null;
   #owner: ConnectionOwner | undefined;
   #meter: InboundMeter | undefined;
@@ -72,9 +68,8 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
   #liveness: Liveness | undefined;
   #logger: Logger | undefined;
   reader = new SlowReader(0);
-  /** Payload of the latest ping, if its pong waits until unsent bytes have left. */
-  #owedPong: Buffer | undefined;
-  #pongs: PongBatch | undefined;
+  /** `undefined` until the first ping. */
+  #pongs: Pongs | undefined;
   /** Input that waits for a later turn; `undefined` when there is none. */
   #backlog: InboundBacklog | undefined;
   /** The kernel is not asked for more bytes until `resume`. */
@@ -178,23 +173,8 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
   }
 
   #answerPing(data: Buffer): void {
-    const full = this.buffered + (this.#pongs?.bytes ?? 0) > PONG_BACKLOG_BYTES;
-    this.#owedPong = full ? Buffer.from(data) : undefined;
-    if (full || !this.open) return;
-    if (this.#pongs === undefined) {
-      this.#pongs = { frames: [], bytes: 0 };
-      process.nextTick(sendPongs, this);
-    }
-    const frame = encodePong(data);
-    this.#pongs.frames.push(frame);
-    this.#pongs.bytes += frame.length;
-  }
-
-  /** Sends the collected pongs in one write. */
-  sendPongs(): void {
-    const pongs = this.#pongs;
-    this.#pongs = undefined;
-    if (pongs !== undefined) this.write(Buffer.concat(pongs.frames, pongs.bytes));
+    this.#pongs ??= new Pongs(this);
+    this.#pongs.answer(data);
   }
 
   /** Takes the news that the kernel has taken all bytes. */
@@ -202,9 +182,7 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
     // The kernel has taken the bytes, but the peer may not have read them. A strict listener therefore does not take this as a sign of
     // life.
     if (this.#liveness?.sparesSlowReaders === true) this.reader.heard();
-    const data = this.#owedPong;
-    this.#owedPong = undefined;
-    if (data !== undefined && this.open) this.pong(data);
+    this.#pongs?.drained();
     if (this.#session === 'open') this.guard(drained);
   }
 
@@ -233,7 +211,7 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
     // The peer sent the frames in the backlog before its Close frame.
     if (typeof name !== 'string' && this.#backlog !== undefined && this.#session === 'open')
       return this.#backlog.afterwards(() => this.close(name, reason));
-    this.sendPongs();
+    this.#pongs?.flush();
     // The engine must read the peer's Close frame. It drops the frames before that.
     this.resume();
     if (typeof name === 'string') {
@@ -265,9 +243,35 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
   feed(bytes: Buffer, done: (error?: Error | null) => void): void {
     let rest = bytes;
     let error: Error | undefined;
-    while (rest.length > 0 && this.#backlog === undefined && !TURNS.over) ({ rest, error } = this.#parsePiece(rest));
+    while (rest.length > 0 && this.takesFrames) {
+      rest = this.#takeTexts(rest);
+      if (rest.length > 0 && this.takesFrames) ({ rest, error } = this.#parsePiece(rest));
+    }
     if (rest.length === 0 && this.#backlog === undefined) return done(error);
     this.#beginBacklog().feed(rest, (later) => done(later ?? error));
+  }
+
+  get takesFrames(): boolean {
+    return this.#backlog === undefined && !TURNS.over;
+  }
+
+  /** Reads the text frames at the begin of the bytes and returns the rest. */
+  #takeTexts(bytes: Buffer): Buffer {
+    const most = mostBesideParser(this._receiver as Parser);
+    const taken = most === undefined ? 0 : takeTextFrames(bytes, most, this);
+    return taken === 0 ? bytes : bytes.subarray(taken);
+  }
+
+  receivedText(text: string, bytes: number): void {
+    this.reader.heard();
+    const owner = this.#owner;
+    if (owner === undefined || this.#session !== 'open') return;
+    this.#meter?.frame(bytes);
+    try {
+      owner.onText(text);
+    } catch (error) {
+      this.#failed(error);
+    }
   }
 
   #parsePiece(bytes: Buffer): ParsedPiece {
@@ -373,10 +377,6 @@ function onDrain(connection: WebSocketConnection): void {
 
 function drained(owner: ConnectionOwner): void {
   owner.onDrain();
-}
-
-function sendPongs(connection: WebSocketConnection): void {
-  connection.sendPongs();
 }
 
 function endSession(connection: WebSocketConnection): void {

@@ -18,6 +18,8 @@ export interface Parser {
   readonly _payloadLength: number;
   /** Bytes of the complete fragments of an unfinished message. */
   readonly _messageLength: number;
+  /** Largest payload of a message in bytes; 0 when there is no limit. */
+  readonly _maxPayload: number;
   /** Bytes that the parser holds and has not consumed. */
   readonly _bufferedBytes: number;
   /** Parses bytes, and calls `callback` before it returns. */
@@ -40,6 +42,8 @@ const NO_BYTES = Buffer.alloc(0);
 const BETWEEN_FRAMES = 0;
 const READING_PAYLOAD = 4;
 const FIRST_CONTROL_OPCODE = 8;
+/** The parser ignores all bytes after a Close frame. */
+const CLOSE_OPCODE = 8;
 /**
  * Bytes that are parsed between two looks at the clock. The smallest frame of a client has 6 bytes, so a piece has at most 2,731 frames.
  */
@@ -80,18 +84,29 @@ export interface ParsedPiece {
 }
 
 /**
- * Parses the first piece of the bytes: `PIECE_BYTES`, or all bytes that complete the payload of the current frame if those are more. A long
- * payload must not be cut into pieces, since the parser would hold all of them and copy them in the end.
+ * Parses the first piece of the bytes: those that complete the payload of the current frame, or `PIECE_BYTES` at most in every other state.
+ * A long payload must not be cut into pieces, since the parser would hold all of them and copy them in the end.
  */
 export function parsePiece(parser: Parser, bytes: Buffer): ParsedPiece {
   const missing = parser._state === READING_PAYLOAD ? parser._payloadLength - parser._bufferedBytes : 0;
-  const end = Math.min(bytes.length, Math.max(PIECE_BYTES, missing));
+  const end = Math.min(bytes.length, missing > 0 ? missing : PIECE_BYTES);
   const original = (Object.getPrototypeOf(parser) as Parser)._write;
   let failed: Error | undefined;
   original.call(parser, end === bytes.length ? bytes : bytes.subarray(0, end), 'binary', (error) => {
     failed = error ?? undefined;
   });
   return { rest: failed === undefined && end < bytes.length ? bytes.subarray(end) : NO_BYTES, error: failed };
+}
+
+/**
+ * Returns the largest payload of a whole message that may be read past the parser now. Returns `undefined` when the parser must read the
+ * next bytes, because it is within a message or has read a Close frame.
+ */
+export function mostBesideParser(parser: Parser): number | undefined {
+  const isIdle =
+    parser._state === BETWEEN_FRAMES && parser._bufferedBytes === 0 && parser._fragmented === 0 && parser._opcode !== CLOSE_OPCODE;
+  if (!isIdle) return undefined;
+  return parser._maxPayload > 0 ? parser._maxPayload : Number.POSITIVE_INFINITY;
 }
 
 /**

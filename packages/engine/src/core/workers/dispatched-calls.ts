@@ -58,12 +58,7 @@ export class DispatchedCalls {
   settle(result: InvocationResult): boolean {
     const done = this.#take(result.invocation_id);
     if (done === undefined) return false;
-    const trace = {
-      ...(result.traceparent === undefined ? {} : { traceparent: result.traceparent }),
-      ...(result.baggage === undefined ? {} : { baggage: result.baggage }),
-    };
-    if (result.error !== undefined) this.#end(done, { kind: 'error', error: result.error, origin: 'function', ...trace });
-    else this.#end(done, { kind: 'result', text: result.result === undefined ? undefined : JSON.stringify(result.result), ...trace });
+    this.#end(done, withTrace(outcomeOf(result), result));
     return true;
   }
 
@@ -117,4 +112,15 @@ export class DispatchedCalls {
   #end(done: Done, outcome: Outcome): void {
     runSafely(() => done(outcome), this.#context.logger, 'call_answer');
   }
+}
+
+function outcomeOf({ error, result }: InvocationResult): Outcome {
+  if (error !== undefined) return { kind: 'error', error, origin: 'function' };
+  return { kind: 'result', text: result === undefined ? undefined : JSON.stringify(result) };
+}
+
+/** Most answers have no trace, and a copy for each of them would cost time. */
+function withTrace(outcome: Outcome, { traceparent, baggage }: InvocationResult): Outcome {
+  if (traceparent === undefined && baggage === undefined) return outcome;
+  return { ...outcome, ...(traceparent === undefined ? {} : { traceparent }), ...(baggage === undefined ? {} : { baggage }) };
 }
