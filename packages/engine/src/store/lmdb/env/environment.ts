@@ -1,18 +1,18 @@
 import { randomUUID } from 'node:crypto';
-import { chmodSync, mkdirSync, realpathSync, statSync } from 'node:fs';
+import { chmodSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { releaseBallastIn } from './ballast-file.js';
 import { commitFailure } from './commit-error.js';
 import { DirectoryLock } from './directory-lock.js';
+import { createDirectory } from './durable-files.js';
 import { allocateFile, isAllocated } from './file-pages.js';
 import { diskSpace } from './free-space.js';
-import { DATA_FILE, readMarker, requireData, writeMarker } from './store-marker.js';
+import { beginCreation, DATA_FILE, endCreation, LOCK_FILE, readMarker, requireData, writeMarker } from './store-marker.js';
 import { StoreOpenError } from './store-open-error.js';
 
 /** Places for read views, including those of other processes. The default of LMDB is 126. */
 const READERS = 1_024;
-const LOCK_FILE = 'lock.mdb';
 /** Size of the lock file: 64 bytes for each reader, and the header of LMDB. */
 const LOCK_BYTES = READERS * 64 + 4_096;
 /** Disk space that the files of a new environment need. */
@@ -113,9 +113,13 @@ export class LmdbEnvironment {
       }
       const marker = readMarker(options.path);
       if (marker !== undefined) requireData(options.path, marker);
+      else {
+        requireDiskSpace(options.path);
+        beginCreation(options.path);
+      }
       const lockFile = join(options.path, LOCK_FILE);
       const allocated = isAllocated(lockFile);
-      if (marker === undefined || !allocated) requireDiskSpace(options.path);
+      if (marker !== undefined && !allocated) requireDiskSpace(options.path);
       if (!allocated) allocateFile(lockFile, LOCK_BYTES);
       this.#root = open<Buffer, Buffer>({
         path: options.path,
@@ -136,7 +140,7 @@ export class LmdbEnvironment {
       this.#path = options.path;
       this.storeId = marker?.storeId ?? randomUUID();
       this.#recorded = marker?.bytes ?? 0;
-      if (marker === undefined) writeMarker(options.path, { storeId: this.storeId, bytes: 0 });
+      if (marker === undefined) endCreation(options.path, { storeId: this.storeId, bytes: 0 });
       this.#recordSize();
     } catch (error) {
       this.#lock.release();
@@ -308,7 +312,7 @@ function diskFull(directory: string, options?: ErrorOptions): StoreOpenError {
 /** Takes the lock of the directory. On a full disk, it removes the ballast to have space for the lock file. */
 function takeLock(directory: string): DirectoryLock {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    createDirectory(directory);
     return DirectoryLock.take(directory);
   } catch (error) {
     if (!isNoSpace(error)) throw error;

@@ -1,11 +1,15 @@
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, readSync, renameSync, statSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, readSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { replaceFile, syncFile } from './durable-files.js';
 import { StoreOpenError } from './store-open-error.js';
 
 /** Version of the record layout, written into the marker. */
 const FORMAT = 1;
 export const MARKER = 'rivulet-store.json';
+/** A file that exists from before the data file is created until the marker is written. */
+const CREATING = 'rivulet-store.creating';
 export const DATA_FILE = 'data.mdb';
+export const LOCK_FILE = 'lock.mdb';
 
 /** The content of the marker, a file beside the data file. */
 export interface Marker {
@@ -96,22 +100,26 @@ function readMeta(handle: number, at: number): MetaPage | 'cut off' | undefined 
   };
 }
 
+/**
+ * Notes durably that the store of a directory is being created. Removes the files of an earlier creation that did not end. After a power
+ * cut only a part of such a data file may be on the disk, and LMDB would crash on it. Nobody has written to such a store. A data file
+ * without this note stays as it is.
+ */
+export function beginCreation(directory: string): void {
+  const note = join(directory, CREATING);
+  const files = [join(directory, DATA_FILE), join(directory, LOCK_FILE)];
+  if (existsSync(note)) for (const file of files) rmSync(file, { force: true });
+  else if (!files.some((file) => existsSync(file))) replaceFile(note, '');
+}
+
+/** Records that the store exists, after its data file is on the disk. */
+export function endCreation(directory: string, marker: Omit<Marker, 'format'>): void {
+  syncFile(join(directory, DATA_FILE));
+  writeMarker(directory, marker);
+  rmSync(join(directory, CREATING), { force: true });
+}
+
 /** Writes the marker durably. At any moment, the directory has either the old or the new one. */
 export function writeMarker(directory: string, marker: Omit<Marker, 'format'>): void {
-  const file = join(directory, MARKER);
-  const next = `${file}.new`;
-  const handle = openSync(next, 'w', 0o600);
-  try {
-    writeSync(handle, `${JSON.stringify({ format: FORMAT, ...marker })}\n`);
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
-  }
-  renameSync(next, file);
-  const folder = openSync(directory, 'r');
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
-  }
+  replaceFile(join(directory, MARKER), `${JSON.stringify({ format: FORMAT, ...marker })}\n`);
 }

@@ -1,0 +1,66 @@
+import { parseArgs } from 'node:util';
+import { runCampaign } from './campaign.js';
+import type { Durability } from './stored-groups.js';
+
+const USAGE = 'usage: npm run power-cuts -- [--cuts 1000] [--seed RANDOM] [--durability commit|relaxed] [--ignore-syncs]';
+const MOST_SEED = 1_000_000;
+const MOST_DESCRIBED = 20;
+
+/** Runs the command `npm run power-cuts`. Resolves with the exit code, which is 0 if no power cut broke a promise. */
+export async function main(args: readonly string[]): Promise<number> {
+  let options: PowerCutArguments;
+  try {
+    options = readArguments(args);
+  } catch (error) {
+    say(`${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
+    return 2;
+  }
+  const { cuts, seed, durability, ignoresSyncs } = options;
+  say(`seed ${seed}: ${cuts} power cuts with durability ${durability}`);
+  const began = performance.now();
+  const result = await runCampaign({ seed, cuts, durability, ignoresSyncs, say });
+  const seconds = Math.round((performance.now() - began) / 1_000);
+  say(
+    `${result.cuts} power cuts in ${result.recordings} recordings, ${seconds} s: ${result.stores} stores opened, ${result.checked} acknowledged changes checked`,
+  );
+  say(`${result.newEpochs} stores with a new epoch, at most ${result.mostLost} acknowledged changes lost in one`);
+  for (const wrong of result.wrong.slice(0, MOST_DESCRIBED)) say(`WRONG ${wrong}`);
+  say(
+    result.wrong.length === 0
+      ? 'nothing was wrong'
+      : `${result.wrong.length} findings; to repeat: npm run power-cuts -- --cuts ${cuts} --seed ${seed} --durability ${durability}`,
+  );
+  return result.wrong.length === 0 ? 0 : 1;
+}
+
+interface PowerCutArguments {
+  readonly cuts: number;
+  readonly seed: number;
+  readonly durability: Durability;
+  readonly ignoresSyncs: boolean;
+}
+
+function readArguments(args: readonly string[]): PowerCutArguments {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      cuts: { type: 'string', default: '1000' },
+      seed: { type: 'string', default: String(Math.floor(Math.random() * MOST_SEED)) },
+      durability: { type: 'string', default: 'commit' },
+      'ignore-syncs': { type: 'boolean', default: false },
+    },
+  });
+  const { durability } = values;
+  if (durability !== 'commit' && durability !== 'relaxed') throw new Error(`--durability must be commit or relaxed, not ${durability}`);
+  return { cuts: count('cuts', values.cuts), seed: count('seed', values.seed), durability, ignoresSyncs: values['ignore-syncs'] };
+}
+
+function count(name: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 0) throw new Error(`--${name} must be a whole number, not ${text}`);
+  return value;
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
