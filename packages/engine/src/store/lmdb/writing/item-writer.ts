@@ -14,6 +14,7 @@ import {
 } from '../tables/records.js';
 import type { Tables } from '../tables/tables.js';
 import type { StagedHead } from './staged-heads.js';
+import { UnwrittenItems } from './unwritten-items.js';
 
 /** The time of a batch. */
 export interface Moment {
@@ -37,11 +38,15 @@ interface Written {
 /**
  * Writes items to the five tables that describe them: the value, the order of creation, the order of changes, tombstones and times to live.
  * All methods run inside a transaction.
+ *
+ * The value of an item and its place in the order of changes may wait in memory until `flush`. A later change of the same batch then
+ * replaces them for nothing. All other tables change at once.
  */
 export class ItemWriter {
   readonly #tables: Tables;
   readonly #moment: Moment;
   readonly #run: number;
+  readonly #unwritten = new UnwrittenItems();
   /** The earliest time at which an item of this batch expires, in Unix milliseconds; infinite when none does. */
   firstExpiry = Number.POSITIVE_INFINITY;
   /** The batch leased an item, so the number of this run must be stored. */
@@ -54,10 +59,16 @@ export class ItemWriter {
     this.#run = run;
   }
 
-  /** Writes a value and returns the offset at which its item was created. */
-  write(staged: StagedHead, key: Buffer, { item, data, offset, expiry, before }: Written): number {
+  /** Returns the value of an item that waits for `flush`; `undefined` when the table has the last one. */
+  unwritten(staged: StagedHead, item: string): ItemRecord | undefined {
+    return this.#unwritten.get(staged, item);
+  }
+
+  /** Writes a value, or keeps it until `flush`, and returns the offset at which its item was created. */
+  write(staged: StagedHead, { item, data, offset, expiry, before }: Written): number {
     const { head } = staged;
-    this.#removeVersion(staged, before);
+    const waited = this.#unwritten.delete(staged, item);
+    if (!waited) this.#removeVersion(staged, before);
     const created = before?.live === true ? before.created : offset;
     if (created === offset) {
       const place = numbersKey(head.number, created);
@@ -65,20 +76,38 @@ export class ItemWriter {
       head.items++;
     }
     this.#index(staged, item, created, before?.expiry, expiry);
-    this.#tables.items.put(key, encodeItem(key, { live: true, created, changed: offset, expiry, data }));
-    const version = numbersKey(head.number, offset);
-    this.#tables.versions.put(version, encodeVersion(version, { live: true, created, item, valueId: undefined }));
+    this.#put(staged, item, { live: true, created, changed: offset, expiry, data });
     return created;
   }
 
+  /** Writes all values that wait. Call it as the last step of a batch. */
+  flush(): void {
+    this.#unwritten.drain((staged, item, record) => this.#putNow(staged, item, record));
+  }
+
+  #put(staged: StagedHead, item: string, record: ItemRecord): void {
+    if (!UnwrittenItems.takes(record.data)) return this.#putNow(staged, item, record);
+    if (this.#unwritten.isFull) this.flush();
+    this.#unwritten.set(staged, item, record);
+  }
+
+  #putNow({ head }: StagedHead, item: string, record: ItemRecord): void {
+    const key = itemKey(head.number, item);
+    this.#tables.items.put(key, encodeItem(key, record));
+    const version = numbersKey(head.number, record.changed);
+    this.#tables.versions.put(version, encodeVersion(version, { live: true, created: record.created, item, valueId: undefined }));
+  }
+
   /** Deletes an item and returns the offset at which it was created. `data` is the deleted value. */
-  writeTombstone(staged: StagedHead, key: Buffer, { item, data, offset, before }: Omit<Written, 'expiry'>): number {
+  writeTombstone(staged: StagedHead, { item, data, offset, before }: Omit<Written, 'expiry'>): number {
     const { head } = staged;
-    this.#removeVersion(staged, before);
+    const waited = this.#unwritten.delete(staged, item);
+    if (!waited) this.#removeVersion(staged, before);
     const created = before?.created ?? offset;
     this.#index(staged, item, created, before?.expiry, undefined);
     this.#tables.order.remove(numbersKey(head.number, created));
     head.items--;
+    const key = itemKey(head.number, item);
     this.#tables.items.put(key, encodeItem(key, { live: false, created, changed: offset, expiry: undefined, data: '' }));
     const version = numbersKey(head.number, offset);
     this.#tables.versions.put(version, encodeVersion(version, { live: false, created, item, valueId: valueIdOf(data) }));
@@ -90,9 +119,11 @@ export class ItemWriter {
   /** Gives an item another time to live and leaves its value as it is: the item takes no offset. */
   renew(staged: StagedHead, item: string, before: ItemRecord, expiry: Expiry): void {
     const recorded = this.recorded(expiry);
-    const key = itemKey(staged.head.number, item);
+    const record = { ...before, expiry: recorded };
     this.#index(staged, item, before.created, before.expiry, recorded);
-    this.#tables.items.put(key, encodeItem(key, { ...before, expiry: recorded }));
+    if (this.#unwritten.get(staged, item) !== undefined) return this.#unwritten.set(staged, item, record);
+    const key = itemKey(staged.head.number, item);
+    this.#tables.items.put(key, encodeItem(key, record));
   }
 
   /** Returns the form in which an expiry is stored. */

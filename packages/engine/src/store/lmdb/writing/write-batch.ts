@@ -96,7 +96,7 @@ export class Batch {
   async planAhead(write: Write, view: View, turn: () => Promise<void>): Promise<PlanAhead> {
     const head = this.#options.heads.get(write, view);
     try {
-      const planning = planInSteps(write, this.#groupRead(head, view));
+      const planning = planInSteps(write, this.#groupRead(head, head && ((item, change) => this.#readTable(head, item, change, view))));
       for (let step = planning.next(); ; step = planning.next()) {
         if (step.done === true) return { kind: 'planned', plan: step.value };
         await turn();
@@ -109,6 +109,7 @@ export class Batch {
   /** Writes what the whole batch changed once: heads, and the state of the store. */
   seal(): void {
     const { tables, state } = this.#options;
+    this.#items.flush();
     this.#staged.write(tables.heads);
     const { nextGroup } = this.#staged;
     if (nextGroup !== state.nextGroup || this.#keys.changed || (this.#items.hasLeases && !state.runSaved))
@@ -136,8 +137,7 @@ export class Batch {
   #execute(change: Change): Planned {
     const known = this.#staged.get(change);
     const isStored = change.kind !== 'event' && change.kind !== 'external';
-    const key = isStored && known !== undefined ? itemKey(known.head.number, change.item) : undefined;
-    const before = key === undefined ? undefined : this.#read(key, undefined, change);
+    const before = isStored && known !== undefined ? this.#read(known, change.item, change) : undefined;
     const old = before?.live === true ? before.data : undefined;
     const effect = effectOf(change, old);
     if (effect.kind === 'none') return { result: { kind: 'unchanged', old }, commit: undefined };
@@ -145,7 +145,7 @@ export class Batch {
     if (effect.kind !== 'remove') this.#options.limits.add(effect.data.length);
     this.#begun = true;
     const staged = known ?? this.#staged.create(change);
-    const commit = this.#perform(staged, change, effect, before, key, undefined);
+    const commit = this.#perform(staged, change, effect, before, undefined);
     const after = effect.kind === 'write' ? effect.data : undefined;
     return { result: { kind: 'applied', old, new: after, position: commit.position }, commit };
   }
@@ -156,7 +156,7 @@ export class Batch {
     const answer = once && this.#keys.find(write, once, steady);
     if (answer !== undefined) return { result: { kind: 'replayed', answer }, commits: [] };
     const known = this.#staged.get(write);
-    const plan = this.#decide(write, known?.head, ahead);
+    const plan = this.#decide(write, known, ahead);
     if (plan === undefined) return 'postponed';
     const answered = once && once.answer(plan.result);
     const key = once && answered !== undefined ? this.#keys.prepare(write, once, answered, steady) : undefined;
@@ -171,19 +171,18 @@ export class Batch {
       }
       this.#options.limits.add(effect.data.length);
       staged ??= this.#staged.create(write);
-      const place = change.kind === 'event' ? undefined : itemKey(staged.head.number, change.item);
-      const before = place === undefined ? undefined : this.#read(place);
-      commits.push(this.#perform(staged, change, effect, before, place, plan.through));
+      const before = change.kind === 'event' ? undefined : this.#read(staged, change.item);
+      commits.push(this.#perform(staged, change, effect, before, plan.through));
     }
     key?.remember();
     return { result: plan.result, commits };
   }
 
   /** Returns the plan of a write; `undefined` when the decision takes too long for a transaction. */
-  #decide(write: Write, head: Head | undefined, ahead: PlanAhead | undefined): WritePlan | undefined {
+  #decide(write: Write, staged: StagedHead | undefined, ahead: PlanAhead | undefined): WritePlan | undefined {
     if (ahead?.kind === 'failed') throw ahead.error;
     if (ahead?.kind === 'planned') return ahead.plan;
-    const planning = planInSteps(write, this.#groupRead(head));
+    const planning = planInSteps(write, this.#groupRead(staged?.head, staged && ((item, change) => this.#read(staged, item, change))));
     for (;;) {
       const step = planning.next();
       if (step.done === true) return step.value;
@@ -191,28 +190,22 @@ export class Batch {
     }
   }
 
-  #groupRead(head: Head | undefined, view?: View): GroupRead {
+  /** `read` reads an item of the group; `undefined` when the group does not exist. */
+  #groupRead(head: Head | undefined, read: ((item: string, change?: WriteChange) => ItemRecord | undefined) | undefined): GroupRead {
     const { state } = this.#options;
-    const read = (item: string, change?: WriteChange) => {
-      const record = head === undefined ? undefined : this.#read(itemKey(head.number, item), view, change);
+    const readLive = (item: string, change?: WriteChange) => {
+      const record = read?.(item, change);
       return record?.live === true ? record : undefined;
     };
-    return { epoch: state.epoch, offset: head?.offset ?? state.removedOffset, read };
+    return { epoch: state.epoch, offset: head?.offset ?? state.removedOffset, read: readLive };
   }
 
   /** Takes the next offset and stores the effect. `before` may be a tombstone. */
-  #perform(
-    staged: StagedHead,
-    change: AnyChange,
-    effect: RealEffect,
-    before: ItemRecord | undefined,
-    key: Buffer | undefined,
-    through: number | undefined,
-  ): Commit {
+  #perform(staged: StagedHead, change: AnyChange, effect: RealEffect, before: ItemRecord | undefined, through: number | undefined): Commit {
     const { head } = staged;
     head.offset++;
     head.timestamp = Math.max(this.now, head.timestamp + 1);
-    const created = this.#store(staged, change, effect, before, key);
+    const created = this.#store(staged, change, effect, before);
     return {
       stream: staged.stream,
       group: staged.group,
@@ -229,7 +222,7 @@ export class Batch {
   }
 
   /** Returns the offset at which the item was created; 0 for an effect that is only published. */
-  #store(staged: StagedHead, change: AnyChange, effect: RealEffect, before: ItemRecord | undefined, knownKey: Buffer | undefined): number {
+  #store(staged: StagedHead, change: AnyChange, effect: RealEffect, before: ItemRecord | undefined): number {
     const { head } = staged;
     const { offset } = head;
     if (effect.kind === 'publish') {
@@ -242,10 +235,9 @@ export class Batch {
     staged.dirty = true;
     head.reserved = Math.max(head.reserved, offset);
     const item = change.item as string;
-    const key = knownKey ?? itemKey(head.number, item);
     const { data } = effect;
-    if (effect.kind === 'remove') return this.#items.writeTombstone(staged, key, { item, data, offset, before });
-    return this.#items.write(staged, key, { item, data, offset, expiry: this.#expiry(change, before), before });
+    if (effect.kind === 'remove') return this.#items.writeTombstone(staged, { item, data, offset, before });
+    return this.#items.write(staged, { item, data, offset, expiry: this.#expiry(change, before), before });
   }
 
   /** An `update` that names no expiry keeps that of the item. */
@@ -259,7 +251,7 @@ export class Batch {
   #renew(staged: StagedHead, change: AnyChange): void {
     const named = expiryOf(change);
     if (named === undefined || change.item === undefined) return;
-    const before = this.#read(itemKey(staged.head.number, change.item));
+    const before = this.#read(staged, change.item);
     if (before?.live === true) this.#items.renew(staged, change.item, before, named);
   }
 
@@ -271,8 +263,17 @@ export class Batch {
   }
 
   /** `change`: the update for which the value is read. If it does not take a value of this size, the value is not decoded. */
-  #read(key: Buffer, view?: View, change?: WithoutGroup<Change>): ItemRecord | undefined {
+  #read(staged: StagedHead, item: string, change?: WithoutGroup<Change>): ItemRecord | undefined {
+    const unwritten = this.#items.unwritten(staged, item);
+    if (unwritten === undefined) return this.#readTable(staged.head, item, change);
+    if (change?.kind === 'update') change.requireSize?.(Buffer.byteLength(unwritten.data));
+    this.#options.limits.add(unwritten.data.length);
+    return unwritten;
+  }
+
+  #readTable({ number }: Head, item: string, change: WithoutGroup<Change> | undefined, view?: View): ItemRecord | undefined {
     const { tables, limits } = this.#options;
+    const key = itemKey(number, item);
     const record = view === undefined ? tables.items.get(key) : tables.items.get(key, { transaction: view });
     if (record === undefined) return undefined;
     if (change?.kind === 'update') change.requireSize?.(dataBytesIn(record));
