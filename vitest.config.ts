@@ -46,6 +46,7 @@ export default defineConfig({
         include: [`{packages,examples}/*/test/${name}/**/*.test.ts`, `{bench,scripts}/test/${name}/**/*.test.ts`],
         // Unit tests keep no process-wide state, so their files share worker processes. Each would load all sources again otherwise.
         isolate: name !== 'unit',
+        setupFiles: name === 'unit' ? [source('./scripts/testing/property-seed.ts')] : [],
       },
     })),
     setupFiles: [source('./scripts/testing/each-file.mjs')],

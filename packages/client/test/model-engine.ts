@@ -28,6 +28,8 @@ interface Queued {
   readonly frame: object;
   /** The entry of a live frame. A faulty server may lose or repeat it. */
   readonly live: Entry | undefined;
+  /** The offset of the state of the group that begins with this frame. */
+  readonly state: number | undefined;
 }
 
 /** Returns the state of a view as a text. Equal states have equal texts. */
@@ -51,11 +53,15 @@ export class ModelEngine {
   /** Whether the store is unavailable, and the subscriptions that the model has notified of it. */
   #unavailable = false;
   #outdated = new Set<string>();
+  /** The offsets of lost events. No later frame has shown the client yet that they are missing. */
+  #unnoticed: number[] = [];
   answer: Answer = 'tail';
   /** The states that a client may show, by `<epoch>:<offset>`. States inside a batch are not among them. */
   readonly states = new Map<string, string>();
   /** The name of every event, by `<epoch>:<offset>`. */
   readonly said = new Map<string, string>();
+  /** The places of lost events that a client can't notice, because a whole state came before a later live frame. */
+  readonly hidden = new Set<string>();
 
   constructor() {
     this.#remember();
@@ -67,6 +73,7 @@ export class ModelEngine {
     this.#queue = [];
     this.#lagging = undefined;
     this.#outdated = new Set();
+    this.#unnoticed = [];
     return {
       send: (text) => {
         if (this.#session === session) this.#read(JSON.parse(text));
@@ -137,6 +144,7 @@ export class ModelEngine {
       const next = this.#queue.shift();
       if (next === undefined) return;
       this.#session?.events.onText(JSON.stringify(next.frame));
+      this.#noticeLostEvents(next);
     }
   }
 
@@ -148,6 +156,7 @@ export class ModelEngine {
     const loseable = this.#queue.filter(({ live }) => live !== undefined && live.id !== spared);
     const lost = loseable[at % Math.max(1, loseable.length)];
     this.#queue = this.#queue.filter((queued) => queued !== lost);
+    if (lost?.live?.kind === 'event') this.#unnoticed.push(lost.live.offset);
   }
 
   /** Sends a frame a second time. */
@@ -167,6 +176,24 @@ export class ModelEngine {
     if (from !== this.#head && this.answer === 'tail') this.#tail(from, undefined);
     else if (from !== this.#head) for (const member of this.#session?.members ?? []) this.#sendState(member, from, 'floor');
     this.#notifyAvailability();
+  }
+
+  /** A live frame shows the client that an earlier frame is missing. A state hides that. */
+  #noticeLostEvents({ live, state }: Queued): void {
+    const offset = live?.offset ?? state;
+    if (offset === undefined) return;
+    if (state !== undefined) for (const lost of this.#unnoticed) if (lost <= state) this.hidden.add(`e${this.#epoch}:${lost}`);
+    this.#unnoticed = this.#unnoticed.filter((lost) => lost > offset);
+  }
+
+  /**
+   * A client that joins again ignores live frames, and takes a state that is on its way for the answer. So it can't notice the events
+   * between its position and that state. The answer sends or reports all other events.
+   */
+  #hideBehindEarlierStates(since: number): void {
+    const state = Math.max(since, ...this.#queue.map((queued) => queued.state ?? 0));
+    for (let lost = since + 1; lost <= state; lost++) this.hidden.add(`e${this.#epoch}:${lost}`);
+    this.#unnoticed = [];
   }
 
   /** Makes the store unavailable, or available again. Writes in between count as writes of other engines. */
@@ -240,6 +267,7 @@ export class ModelEngine {
     this.#outdated.delete(id);
     const since = typeof data.since === 'string' ? data.since : undefined;
     const [epoch, offset] = since?.split(':') ?? [];
+    if (item === undefined) this.#hideBehindEarlierStates(Number(offset ?? 0));
     if (since === undefined) this.#sync({ id, item }, undefined);
     else if (epoch !== `e${this.#epoch}`) this.#sync({ id, item }, 'epoch');
     else this.#sendState({ id, item }, Number(offset), 'floor');
@@ -248,8 +276,7 @@ export class ModelEngine {
 
   #sendState(member: Member, from: number, reason: string): void {
     if (this.answer === 'sync' || this.answer === 'parts') {
-      this.#sync(member, reason);
-      this.#gap(member, from);
+      this.#sync(member, reason, from);
     } else {
       this.#send(frames.resumed(member.id, this.answer, from, this.#head, `e${this.#epoch}`), undefined);
       if (this.answer === 'tail') this.#tail(from, member.item);
@@ -273,15 +300,16 @@ export class ModelEngine {
       if (text === undefined) this.#send(frames.remove(offset, id, extra), undefined);
       else this.#send((created > from ? frames.create : frames.update)(offset, id, text, extra), undefined);
     }
-    this.#send(frames.caughtUp(member.id, this.#head, `e${this.#epoch}`), undefined);
-    this.#outdated.delete(member.id);
     this.#gap(member, from);
+    this.#send(frames.caughtUp(member.id, this.#head, `e${this.#epoch}`), undefined, member.item === undefined ? this.#head : undefined);
+    this.#outdated.delete(member.id);
   }
 
-  #sync(member: Member, reason: string | undefined): void {
+  #sync(member: Member, reason: string | undefined, from?: number): void {
     const extra = { epoch: `e${this.#epoch}`, ...(reason === undefined ? {} : { reason }) };
     const rows = [...this.#items].sort(([, a], [, b]) => a.created - b.created);
     this.#send(frames.syncing(member.id), undefined);
+    if (from !== undefined) this.#gap(member, from);
     this.#outdated.delete(member.id);
     if (member.item !== undefined) {
       const item = this.#items.get(member.item);
@@ -292,7 +320,11 @@ export class ModelEngine {
     for (const [at, part] of cut.entries()) {
       const parts = cut.length > 1 ? { part: at, last: at === cut.length - 1 } : {};
       const list = part.map(([id, { text, created }]) => [id, text, created] as const);
-      this.#send(frames.sync(this.#head, list, at === 0 ? { ...extra, ...parts } : { epoch: extra.epoch, ...parts }), undefined);
+      this.#send(
+        frames.sync(this.#head, list, at === 0 ? { ...extra, ...parts } : { epoch: extra.epoch, ...parts }),
+        undefined,
+        this.#head,
+      );
     }
   }
 
@@ -300,8 +332,8 @@ export class ModelEngine {
     this.#send(frames.gap(member.id, from, this.#head), undefined);
   }
 
-  #send(frame: object, live: Entry | undefined): void {
-    if (this.#session?.open === true) this.#queue.push({ frame, live });
+  #send(frame: object, live: Entry | undefined, state?: number): void {
+    if (this.#session?.open === true) this.#queue.push({ frame, live, state });
   }
 
   #remember(): void {

@@ -152,7 +152,7 @@ export class Trial {
     }
   }
 
-  /** Checks each event: reported once and in order, reported as lost, or older than the first state of its epoch. */
+  /** Checks each event: reported once and in order, reported as lost, hidden, or older than the first state of its epoch. */
   #checkEvents(): void {
     const order = [...this.#engine.said.values()];
     const places = this.#events.map((name) => order.indexOf(name));
@@ -161,7 +161,7 @@ export class Trial {
       [...new Set(places)].sort((a, b) => a - b),
     );
     for (const [place, name] of this.#engine.said) {
-      if (this.#events.includes(name) || this.#lost.has(place)) continue;
+      if (this.#events.includes(name) || this.#lost.has(place) || this.#engine.hidden.has(place)) continue;
       const [epoch = '', offset] = place.split(':');
       const begin = this.#begins.get(epoch);
       const wasOver = begin === undefined || Number(offset) <= begin || epoch !== this.#group.position?.epoch;

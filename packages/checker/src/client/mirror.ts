@@ -37,6 +37,8 @@ export class Mirror {
   #parts: SyncItem[] | undefined;
   /** Whether the next `sync` is for this subscription. */
   #named = false;
+  /** The lost events that the engine announced with the next `sync`. They are void when the connection ends before the `sync`. */
+  #gaps: { readonly after: number; readonly through: number }[] = [];
   /** Whether the join is still unanswered. Until then frames on this socket are for other subscriptions. */
   #waiting = true;
   #reason: string | undefined;
@@ -70,6 +72,7 @@ export class Mirror {
     this.#compacting = false;
     this.#parts = undefined;
     this.#named = false;
+    this.#gaps = [];
   }
 
   /** Forgets the whole state, so that the next join has no position. */
@@ -82,6 +85,7 @@ export class Mirror {
 
   syncing(): void {
     this.#named = true;
+    this.#gaps = [];
   }
 
   sync(frame: SyncFrame): void {
@@ -123,6 +127,7 @@ export class Mirror {
       ts: frame.ts,
       ...(this.#reason === undefined ? {} : { reset: this.#reason }),
     });
+    for (const { after, through } of this.#gaps.splice(0)) this.#recordGap(after, through);
   }
 
   resumed(frame: ResumedFrame): void {
@@ -148,6 +153,11 @@ export class Mirror {
   }
 
   gap(after: number, through: number): void {
+    if (this.#named) this.#gaps.push({ after, through });
+    else this.#recordGap(after, through);
+  }
+
+  #recordGap(after: number, through: number): void {
     this.#record({ p: this.options.p, type: 'ok', f: 'gap', g: this.options.group, after, through });
   }
 

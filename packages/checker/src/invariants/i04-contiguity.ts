@@ -22,7 +22,7 @@ interface Omission {
   readonly through: number;
   readonly op: Op;
   announced: boolean;
-  /** Whether the connection ended before the engine could announce the gap. */
+  /** Whether the connection ended before `caught_up`. The client then drops the changes and keeps its old position. */
   cut: boolean;
 }
 
@@ -180,9 +180,9 @@ class Contiguity {
 
   #cut(p: string): void {
     const omission = this.#open.get(p);
-    if (omission !== undefined) omission.cut = true;
     this.#open.delete(p);
     const cursor = this.#cursors.get(p);
+    if (omission !== undefined) omission.cut = cursor?.compactingTo !== undefined;
     // The client drops compacted changes when the connection is lost, so its position is the one before them.
     if (cursor?.compactingTo !== undefined) this.#cursors.set(p, { e: cursor.e, at: cursor.at, by: cursor.by });
   }

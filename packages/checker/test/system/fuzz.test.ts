@@ -12,11 +12,11 @@ const campaign = (options: Partial<CampaignOptions>) =>
   runCampaign({ seed: 1, from: 0, messages: 50_000, roundMessages: 25_000, stores: STORES, say: () => {}, ...options });
 
 describe('S27 hostile messages to every listener, over every store', () => {
-  const seed = Math.floor(Math.random() * 1_000_000);
+  const seed = Number(process.env.RIVULET_SEED ?? 20_261);
 
   it.each([
-    ['a fixed seed', 1, 150_000],
-    [`the random seed ${seed}`, seed, 150_000],
+    ['seed 1', 1, 150_000],
+    [`seed ${seed}`, seed, 150_000],
   ])(
     'end no process, leave no rejection and cost the innocent client no change: %s',
     async (_what, given, messages) => {

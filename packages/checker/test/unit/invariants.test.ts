@@ -185,6 +185,18 @@ const BAD: readonly (readonly [id: string, what: string, ops: readonly NewOp[], 
     [join(), snapshot(1), commit(2, { op: 'event' }), resumed('changes', 1, 2), caughtUp(2), recv(3)],
     [4],
   ],
+  [
+    'I4',
+    'a sync skips an event without a gap, and then the connection ends',
+    [
+      join(),
+      snapshot(1),
+      commit(2, { op: 'event' }),
+      snapshot(2, [['a', 'w.1', 1]], { reset: 'floor' }),
+      { p: 'c0', type: 'info', f: 'close', g: G.g, who: 'u' },
+    ],
+    [4],
+  ],
   ['I4', 'changes end elsewhere than stated', [join(), snapshot(1), resumed('changes', 1, 4), caughtUp(3)], [3, 4]],
   ['I4', 'after an outage a subscription has less than caught_up names', [join(), snapshot(1), recv(2), caughtUp(3)], [3, 4]],
   [

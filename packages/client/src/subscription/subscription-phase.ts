@@ -16,8 +16,11 @@ export type Status = 'connecting' | 'live' | 'stale' | 'closed';
 
 /** The phases after the client has sent a join on the open connection. */
 interface Joined {
-  /** The next `sync` with a position is for this subscription: the engine has sent `syncing` (RV-16). Other such frames are ignored. */
-  readonly isSyncNamed: boolean;
+  /**
+   * Set after the engine has sent `syncing` (RV-16): the next `sync` with a position is for this subscription. The list holds the lost
+   * events that the engine announces with that `sync`. `undefined`: the subscription ignores a `sync` with a position.
+   */
+  readonly syncGaps: StreamGapFrame[] | undefined;
 }
 
 /** The phases after the engine has answered the join. Frames of the group are for this subscription. */
@@ -71,7 +74,7 @@ export type Phase =
       readonly gaps: StreamGapFrame[];
     })
   /** The engine sends the whole state in parts. The client applies them together. */
-  | (Answered & { readonly kind: 'syncing'; readonly parts: SyncParts; readonly gaps: StreamGapFrame[] })
+  | (Answered & { readonly kind: 'syncing'; readonly parts: SyncParts })
   /** Everything is applied. `since`: when that began, on the clock of the client. */
   | (Following & { readonly kind: 'live'; readonly since: number })
   | { readonly kind: 'closed' };
@@ -80,7 +83,7 @@ export type JoinedPhase = Extract<Phase, Joined>;
 export type AnsweredPhase = Extract<Phase, Answered>;
 
 export function isJoined(phase: Phase): phase is JoinedPhase {
-  return 'isSyncNamed' in phase;
+  return 'syncGaps' in phase;
 }
 
 export function isAnswered(phase: Phase): phase is AnsweredPhase {

@@ -176,7 +176,7 @@ export class Subscription {
   }
 
   onSyncing(): void {
-    if (isJoined(this.#phase)) this.#phase = { ...this.#phase, isSyncNamed: true };
+    if (isJoined(this.#phase)) this.#phase = { ...this.#phase, syncGaps: [] };
   }
 
   onGroupSync(frame: GroupSyncFrame): void {
@@ -187,22 +187,22 @@ export class Subscription {
       this.#plainSync(itemsOfGroup(frame.data, () => this.#count++));
       return;
     }
-    if (!phase.isSyncNamed) return;
+    const { syncGaps } = phase;
+    if (syncGaps === undefined) return;
     if (ids === undefined || created === undefined) {
       this.#onSequenceGap('a sync with a position does not name its items');
       return;
     }
-    let { parts, gaps } = phase.kind === 'syncing' ? phase : { parts: undefined, gaps: [] };
+    let parts = phase.kind === 'syncing' ? phase.parts : undefined;
     if (parts === undefined || !parts.add(frame, ids, created)) {
       if ((frame.part ?? 0) > 0) {
         this.#onSequenceGap('parts of a sync are missing');
         return;
       }
       parts = new SyncParts(frame, position, ids, created);
-      gaps = [];
     }
-    if (frame.last) this.#sync(parts.items(), position, parts.reason, gaps);
-    else this.#enter({ kind: 'syncing', isSyncNamed: true, isOutdated: isOutdated(phase), parts, gaps });
+    if (frame.last) this.#sync(parts.items(), position, parts.reason, syncGaps);
+    else this.#enter({ kind: 'syncing', syncGaps, isOutdated: isOutdated(phase), parts });
   }
 
   onItemSync(frame: ItemSyncFrame): void {
@@ -212,9 +212,10 @@ export class Subscription {
       this.#plainSync(frame.data === null ? [] : itemsOfItem(frame, this.#count++));
       return;
     }
-    if (!phase.isSyncNamed) return;
+    const { syncGaps } = phase;
+    if (syncGaps === undefined) return;
     const isMissing = frame.data === null && frame.created === undefined;
-    this.#sync(isMissing ? [] : itemsOfItem(frame, frame.created ?? frame.position.offset), frame.position, frame.reason, []);
+    this.#sync(isMissing ? [] : itemsOfItem(frame, frame.created ?? frame.position.offset), frame.position, frame.reason, syncGaps);
   }
 
   onResumed({ mode, epoch, from, to }: StreamResumedFrame): void {
@@ -233,10 +234,10 @@ export class Subscription {
       const staged = new Map<string, StreamChangeFrame>();
       // The rest of an open batch may come compacted.
       for (const frame of batch) if (frame.type !== 'event') stage(staged, frame);
-      this.#enter({ kind: 'changes', isSyncNamed: false, isOutdated: outdated, to, staged, gaps: [] });
+      this.#enter({ kind: 'changes', syncGaps: undefined, isOutdated: outdated, to, staged, gaps: [] });
       // Nothing says when an item has passed `to`. So its subscription is live at once.
     } else if (this.target.item === undefined && to > known.offset)
-      this.#enter({ kind: 'tail', isSyncNamed: false, isOutdated: outdated, batch, to });
+      this.#enter({ kind: 'tail', syncGaps: undefined, isOutdated: outdated, batch, to });
     else this.#enterLive(outdated, batch);
   }
 
@@ -271,9 +272,10 @@ export class Subscription {
   /** Reports lost events: at once, or together with the state that they come with. */
   onGap(gap: StreamGapFrame): void {
     const phase = this.#phase;
-    if ('gaps' in phase) {
-      if (phase.gaps.push(gap) > MOST_EVENT_GAPS) this.#onSequenceGap('too many gaps');
-    } else if (isJoined(phase)) this.#notifyGaps([gap]);
+    if (!isJoined(phase)) return;
+    const held = phase.syncGaps ?? (phase.kind === 'changes' ? phase.gaps : undefined);
+    if (held === undefined) this.#notifyGaps([gap]);
+    else if (held.push(gap) > MOST_EVENT_GAPS) this.#onSequenceGap('too many gaps');
   }
 
   #follow(frame: Frame, offset: number): void {
@@ -332,7 +334,7 @@ export class Subscription {
   #joinLater(cause: 'gap' | 'refused' | 'no place'): void {
     if (this.#phase.kind === 'closed') return;
     const delayMs = this.#retry.delayMs(cause !== 'gap', this.#link.random());
-    this.#enter({ kind: 'waiting', isSyncNamed: false, cause });
+    this.#enter({ kind: 'waiting', syncGaps: undefined, cause });
     // A listener of the status may have closed the client.
     if (this.#phase.kind !== 'waiting') return;
     if (delayMs === 0) this.#join();
@@ -341,7 +343,7 @@ export class Subscription {
 
   #join(): void {
     if (this.#phase.kind === 'closed') return;
-    this.#enter({ kind: 'joining', isSyncNamed: false, early: [] });
+    this.#enter({ kind: 'joining', syncGaps: undefined, early: [] });
     if (this.#phase.kind !== 'joining') return;
     this.#timer = this.#link.clock.setTimer(() => this.#joinLater('gap'), ANSWER_MS);
     this.#link.send(encodeJoin(this.id, this.target, this.#retry.startsAnew ? undefined : this.replica.position));
@@ -354,7 +356,7 @@ export class Subscription {
 
   #enterLive(isOutdated: boolean, batch: Frame[], step?: () => void): void {
     const since = this.#phase.kind === 'live' ? this.#phase.since : this.#link.clock.now();
-    this.#enter({ kind: 'live', isSyncNamed: false, isOutdated, batch, since }, step);
+    this.#enter({ kind: 'live', syncGaps: undefined, isOutdated, batch, since }, step);
   }
 
   /** Enters a phase. `step` applies what leads there, after the phase has changed and before any listener runs. */

@@ -212,6 +212,24 @@ describe('what belongs to a phase', () => {
     expect(benchIn('waiting').subscription.isTurnedAway).toBe(false);
   });
 
+  it('RV-9 reports lost events with the sync that they come with, and not when the connection is lost before', () => {
+    const bench = benchIn('live');
+    const reports: unknown[] = [];
+    bench.subscription.replica.resets.add(({ position }) => reports.push(position?.offset));
+    bench.subscription.replica.gaps.add(({ after, through }) => reports.push([after, through]));
+    const announced = [syncing('s1'), gap('s1', 4, 9)];
+    bench.receive(...announced);
+    lose(bench);
+    open(bench);
+    expect([bench.sent.at(-1), reports]).toEqual([{ type: 'join', since: 'e1:4' }, []]);
+    bench.receive(...announced, sync(9, ROWS, { part: 0 }));
+    expect(reports).toEqual([]);
+    bench.receive(sync(9, [], { part: 1, last: true }));
+    expect(reports).toEqual([9, [4, 9]]);
+    bench.receive(gap('s1', 9, 10));
+    expect(reports.at(-1)).toEqual([9, 10]);
+  });
+
   it('stays outdated until the engine says otherwise', () => {
     const bench = benchIn('live', receive(stale('s1'), create(5, 'm2', 'two')));
     expect([bench.subscription.status, bench.subscription.replica.position?.offset]).toEqual(['stale', 5]);

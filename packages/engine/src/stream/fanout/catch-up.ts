@@ -11,7 +11,7 @@ import { beforeRecovery, closed, delay, lost, untilReady } from './pump.js';
 import type { SharedChanges } from './shared-changes.js';
 import { notifyAvailability, notifyUnavailable } from './staleness.js';
 import type { Membership, OwedAnswer, Subscription } from './subscription.js';
-import { changesSoon, readSync, type WriteOutcome, writeWhole } from './sync.js';
+import { changesSoon, readSync, type WriteOutcome } from './sync.js';
 import type { SyncCache } from './sync-cache.js';
 
 /** Milliseconds in which a commit that a snapshot shows must reach the log. It needs one turn of the event loop. */
@@ -320,12 +320,10 @@ export class CatchUp {
         subscription,
         answer,
         () => gapAfter,
-        () => sync.writeTo(subscriber, this.#syncingFrames(subscription, answer)),
+        () => sync.writeTo(subscriber, this.#framesBeforeSync(subscription, answer, gapAfter, offset)),
       );
       if (!isWhole) return;
-      const receivers = subscription.receivers(answer);
-      for (const member of receivers) member.outdated = false;
-      if (gapAfter !== undefined) await this.#writeGap(subscription, answer, gapAfter, offset);
+      for (const member of subscription.receivers(answer)) member.outdated = false;
       subscription.noteShown(offset, history);
       subscription.answered(answer);
     } finally {
@@ -333,11 +331,21 @@ export class CatchUp {
     }
   }
 
-  /** Returns the frames that name the subscriptions which the next `sync` is for (rule RV-16). */
-  #syncingFrames(subscription: Subscription, answer: OwedAnswer): Buffer {
+  /**
+   * Returns the frames that name the subscriptions which the next `sync` is for (rule RV-16), each with the frame that announces lost
+   * events (rule RV-9). Behind the `sync` that frame would come too late: a client that lost its connection in between would already have
+   * the new position.
+   */
+  #framesBeforeSync(subscription: Subscription, answer: OwedAnswer, after: number | undefined, through: number): Buffer {
+    const { fanout, subscriber } = subscription;
     const { frames } = this.#options;
-    const named = subscription.receivers(answer).map(({ id }) => frames.control({ type: 'syncing', data: { subscriptionId: id } }));
-    return Buffer.concat(named);
+    const written = subscription.receivers(answer).flatMap(({ id: subscriptionId }) => {
+      const syncing = frames.control({ type: 'syncing', data: { subscriptionId } });
+      const isAnnounced = subscriber.positions && after !== undefined;
+      const gap = isAnnounced ? gapFrame(frames, fanout, { subscriptionId, after, through }) : undefined;
+      return gap === undefined ? [syncing] : [syncing, gap];
+    });
+    return Buffer.concat(written);
   }
 
   /** Records where the store stands. Returns false when that is another history; then the fan-out restarts. */
@@ -348,16 +356,6 @@ export class CatchUp {
     }
     this.#options.onOtherEpoch(fanout, position);
     return false;
-  }
-
-  /** Writes the frames that announce lost events behind a `sync` (rule RV-9). */
-  async #writeGap(subscription: Subscription, answer: OwedAnswer, after: number, through: number): Promise<void> {
-    const { fanout, subscriber } = subscription;
-    if (!subscriber.positions) return;
-    for (const { id: subscriptionId } of subscription.receivers(answer)) {
-      const frame = gapFrame(this.#options.frames, fanout, { subscriptionId, after, through });
-      if (frame !== undefined) await writeWhole(subscriber, frame);
-    }
   }
 
   /**
