@@ -1,17 +1,19 @@
-import { createClient, RESP_TYPES } from '@redis/client';
+import type { createClient, RESP_TYPES } from '@redis/client';
 
 /** One value of a reply. Strings come as bytes. */
 export type RedisReply = Buffer | number | null | boolean | readonly RedisReply[];
 
 export type Client = ReturnType<typeof makeClient>;
 
-const BYTES = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } } as const;
+const BLOB_STRING: (typeof RESP_TYPES)['BLOB_STRING'] = 36;
+const BYTES = { typeMapping: { [BLOB_STRING]: Buffer } } as const;
 
 const TIMED_OUT = new Error('no answer in time');
 
 /** Connects once, and does not reconnect by itself. Rejects after `connectTimeoutMs` and leaves no open socket. */
 export async function openClient(url: string, connectTimeoutMs: number): Promise<Client> {
-  const client = makeClient(url, connectTimeoutMs);
+  // The library has about 490 files. An engine without a Redis starts without them.
+  const client = makeClient((await import('@redis/client')).createClient, url, connectTimeoutMs);
   // The commands reject by themselves. Without a listener an error event would end the process.
   client.on('error', () => {});
   let hasSocket = false;
@@ -54,8 +56,8 @@ export async function inTime<T>(answer: Promise<T>, milliseconds: number): Promi
   }
 }
 
-function makeClient(url: string, connectTimeout: number) {
-  return createClient({
+function makeClient(create: typeof createClient, url: string, connectTimeout: number) {
+  return create({
     url,
     disableOfflineQueue: true,
     // Otherwise a server may move the connection to another server, which may lack acknowledged writes.
