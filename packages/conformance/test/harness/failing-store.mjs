@@ -1,6 +1,5 @@
 // Writes to the store in the given directory until a write fails, closes the store, and reports whether the directory can be opened again.
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync } from 'node:fs';
 import { createLmdbStore } from '@rivulet/engine/stores';
 
 const [, , path] = process.argv;
@@ -40,7 +39,7 @@ const told = {
   code: failure?.code,
   reason: String(failure?.cause),
   read,
-  locked: existsSync(join(path, 'rivulet-store.lock')),
+  locked: readdirSync(path).some((name) => name.startsWith('rivulet-store.lock')),
   reopened,
 };
 process.stdout.write(JSON.stringify(told));

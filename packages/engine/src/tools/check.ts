@@ -1,6 +1,6 @@
 import { checkDirectory } from '../store/lmdb/checking/check-directory.js';
 import type { StoreCheck } from '../store/lmdb/checking/check-store.js';
-import { DirectoryLock } from '../store/lmdb/env/directory-lock.js';
+import { takeDirectoryLock } from '../store/lmdb/env/directory-lock.js';
 import { storesIn } from './store-directories.js';
 
 export type { StoreCheck } from '../store/lmdb/checking/check-store.js';
@@ -11,14 +11,16 @@ export interface CheckedStore extends StoreCheck {
   readonly directory: string;
 }
 
-/** Checks each store of a directory while no engine uses it. Throws StoreOpenError when one does. */
-export function checkStores(directory: string): readonly CheckedStore[] {
-  return storesIn(directory).map((store) => {
-    const lock = DirectoryLock.take(store);
+/** Checks each store of a directory while no engine uses it. Rejects with StoreOpenError when one does. */
+export async function checkStores(directory: string): Promise<readonly CheckedStore[]> {
+  const checked: CheckedStore[] = [];
+  for (const store of storesIn(directory)) {
+    const lock = await takeDirectoryLock(store);
     try {
-      return { directory: store, ...checkDirectory(store) };
+      checked.push({ directory: store, ...checkDirectory(store) });
     } finally {
       lock.release();
     }
-  });
+  }
+  return checked;
 }

@@ -11,7 +11,7 @@ const ttl = (ms: number) => ({ expiry: { kind: 'ttl', ms } }) as const;
 
 /** Returns the state of a store as JSON. `change`, if present, modifies the state in the store. */
 async function stateOf(path: string, change?: (state: Record<string, unknown>) => void): Promise<Record<string, unknown>> {
-  const environment = new LmdbEnvironment({ path, relaxed: false, tables: ['meta'] });
+  const environment = await LmdbEnvironment.open({ path, relaxed: false, tables: ['meta'] });
   const meta = environment.table('meta');
   const key = Buffer.from('state');
   const state = JSON.parse(decodeText(key, meta.get(key) ?? Buffer.alloc(0))) as Record<string, unknown>;

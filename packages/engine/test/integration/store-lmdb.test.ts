@@ -227,7 +227,7 @@ test('groups of events alone leave too, some at each sweep; one that comes back 
   const sweep = () => (opened.store as unknown as { sweepNow(): Promise<void> }).sweepNow();
   const heads = async () => {
     await opened.store.close();
-    const environment = new LmdbEnvironment({ path: factory.directory(), relaxed: false, tables: ['heads'] });
+    const environment = await LmdbEnvironment.open({ path: factory.directory(), relaxed: false, tables: ['heads'] });
     const count = [...environment.table('heads').getRange({})].length;
     await environment.close(() => {});
     opened = await OpenStore.start(await factory.reopen(() => now));

@@ -13,7 +13,7 @@ export const checkCommand: Command = {
     const directory = resolve(context.cwd, input.words[0] ?? '.');
     let stores: readonly CheckedStore[];
     try {
-      stores = checkStores(directory);
+      stores = await checkStores(directory);
     } catch (error) {
       if (!(error instanceof StoreOpenError)) throw error;
       context.err(`error: ${error.message}\n`);

@@ -69,7 +69,7 @@ class LmdbStore implements WritableStore {
 
   async start(events: StoreEvents): Promise<void> {
     const { path, durability } = this.#options;
-    const environment = new LmdbEnvironment({ path, relaxed: durability === 'relaxed', tables: TABLES });
+    const environment = await LmdbEnvironment.open({ path, relaxed: durability === 'relaxed', tables: TABLES });
     try {
       this.#run = this.#assemble(environment, await openTables(environment, this.#options), events);
     } catch (error) {

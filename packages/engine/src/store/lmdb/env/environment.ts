@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { releaseBallastIn } from './ballast-file.js';
 import { commitFailure } from './commit-error.js';
-import { DirectoryLock } from './directory-lock.js';
+import { type DirectoryLock, LockLostError, takeDirectoryLock } from './directory-lock.js';
 import { createDirectory } from './durable-files.js';
 import { allocateFile, isAllocated } from './file-pages.js';
 import { diskSpace } from './free-space.js';
-import { beginCreation, DATA_FILE, endCreation, LOCK_FILE, readMarker, requireData, writeMarker } from './store-marker.js';
+import type { TakeOptions } from './lock-protocol.js';
+import { beginCreation, DATA_FILE, endCreation, LOCK_FILE, type Marker, readMarker, requireData, writeMarker } from './store-marker.js';
 import { StoreOpenError } from './store-open-error.js';
 
 /** Places for read views, including those of other processes. The default of LMDB is 126. */
@@ -69,6 +70,8 @@ export interface LmdbEnvironmentOptions {
   /** A transaction resolves before it is on the disk; `sync` puts it there. */
   readonly relaxed: boolean;
   readonly tables: readonly string[];
+  /** Whether to wait for another process that has the directory. @default no wait */
+  readonly lock?: Partial<TakeOptions>;
 }
 
 /** The error when all places for views are taken. Nothing was read or written; a later attempt may succeed. */
@@ -105,47 +108,57 @@ export class LmdbEnvironment {
   /** A commit or a sync failed, so nothing more is written: the effect of another commit is unknown. */
   #failed = false;
 
-  constructor(options: LmdbEnvironmentOptions) {
-    this.#lock = takeLock(options.path);
+  private constructor(parts: {
+    readonly path: string;
+    readonly lock: DirectoryLock;
+    readonly root: RootDatabase<Buffer, Buffer>;
+    readonly marker: Marker | undefined;
+  }) {
+    this.#path = parts.path;
+    this.#lock = parts.lock;
+    this.#root = parts.root;
+    this.storeId = parts.marker?.storeId ?? randomUUID();
+    this.#recorded = parts.marker?.bytes ?? 0;
+  }
+
+  /**
+   * Takes the lock of the directory and opens the environment. Rejects with StoreOpenError, and then leaves neither a lock nor an open
+   * environment.
+   */
+  static async open(options: LmdbEnvironmentOptions): Promise<LmdbEnvironment> {
+    const { path } = options;
+    const lock = await takeLock(path, options.lock);
+    let environment: LmdbEnvironment;
+    let marker: Marker | undefined;
     try {
-      if (failedHere.has(realpathSync(options.path))) {
-        throw new StoreOpenError(`${options.path} failed in this process, which can't open it again; start a new process`);
+      if (failedHere.has(realpathSync(path))) {
+        throw new StoreOpenError(`${path} failed in this process, which can't open it again; start a new process`);
       }
-      const marker = readMarker(options.path);
-      if (marker !== undefined) requireData(options.path, marker);
-      else {
-        requireDiskSpace(options.path);
-        beginCreation(options.path);
-      }
-      const lockFile = join(options.path, LOCK_FILE);
-      const allocated = isAllocated(lockFile);
-      if (marker !== undefined && !allocated) requireDiskSpace(options.path);
-      if (!allocated) allocateFile(lockFile, LOCK_BYTES);
-      this.#root = open<Buffer, Buffer>({
-        path: options.path,
-        noSubdir: false,
-        encoding: 'binary',
-        keyEncoding: 'binary',
-        maxReaders: READERS,
-        maxDbs: options.tables.length + 1,
-        // No read may show a write before it is durable, or a write whose sync failed.
-        overlappingSync: false,
-        noSync: options.relaxed,
-        compression: false,
-      });
-      for (const name of options.tables) {
-        this.#tables.set(name, this.#root.openDB<Buffer, Buffer>({ name, encoding: 'binary', keyEncoding: 'binary' }) as Table);
-      }
-      for (const file of [DATA_FILE, LOCK_FILE]) chmodSync(join(options.path, file), 0o600);
-      this.#path = options.path;
-      this.storeId = marker?.storeId ?? randomUUID();
-      this.#recorded = marker?.bytes ?? 0;
-      if (marker === undefined) endCreation(options.path, { storeId: this.storeId, bytes: 0 });
-      this.#recordSize();
+      marker = readMarker(path);
+      prepareFiles(path, marker);
+      environment = new LmdbEnvironment({ path, lock, root: openRoot(options), marker });
     } catch (error) {
-      this.#lock.release();
+      lock.release();
       throw error;
     }
+    try {
+      await environment.#prepare(options.tables, marker);
+    } catch (error) {
+      await environment.close(undefined).catch(() => {});
+      throw error;
+    }
+    return environment;
+  }
+
+  async #prepare(tables: readonly string[], marker: Marker | undefined): Promise<void> {
+    for (const name of tables) {
+      this.#tables.set(name, this.#root.openDB<Buffer, Buffer>({ name, encoding: 'binary', keyEncoding: 'binary' }) as Table);
+    }
+    for (const file of [DATA_FILE, LOCK_FILE]) chmodSync(join(this.#path, file), 0o600);
+    if (marker === undefined) endCreation(this.#path, { storeId: this.storeId, bytes: 0 });
+    this.#recordSize();
+    // A process that lost the lock may still be in a transaction that it began before. LMDB has one at a time, so this one waits for it.
+    await this.#execute(() => {});
   }
 
   /** Returns a table that was opened. It counts the bytes that are written to it. */
@@ -158,7 +171,8 @@ export class LmdbEnvironment {
   /**
    * Runs `write` inside one write transaction. Resolves when the transaction is on the disk; a relaxed environment resolves when it is
    * committed. Rejects with ReadViewError when it did not begin, and with TransactionAbortedError when `write` threw: nothing is written
-   * then. After any other error, the content of the disk is unknown.
+   * then. Rejects with LockLostError when another process has taken over the directory: nothing is written then and later. After any other
+   * error, the content of the disk is unknown.
    */
   async transaction(write: () => void): Promise<void> {
     // LMDB shows a commit to new views one sync before it is on the disk. Until then, reads use this older view.
@@ -232,6 +246,7 @@ export class LmdbEnvironment {
 
   /** Records the size of the data file, so that the next start notices a shortened file. A failure only weakens that check. */
   #recordSize(): void {
+    if (!this.#lock.isHeld) return;
     const bytes = statSync(join(this.#path, DATA_FILE)).size;
     if (bytes === this.#recorded) return;
     try {
@@ -247,6 +262,7 @@ export class LmdbEnvironment {
       // lmdb commits a transaction whose callback throws. A child transaction is undone instead.
       await this.#root.childTransaction(() => {
         try {
+          this.#lock.requireHeld();
           write();
         } catch (cause) {
           thrown = { cause };
@@ -254,8 +270,9 @@ export class LmdbEnvironment {
         }
       });
     } catch (error) {
-      if (thrown !== undefined && thrown.cause === error) throw new TransactionAbortedError(thrown);
+      if (thrown !== undefined && thrown.cause === error && !(error instanceof LockLostError)) throw new TransactionAbortedError(thrown);
       this.#failed = true;
+      if (error instanceof LockLostError) throw error;
       throw await commitFailure(error, this.#root.committed);
     }
   }
@@ -298,6 +315,34 @@ function pagesOf({ treeBranchPageCount, treeLeafPageCount, overflowPages }: Page
   return treeBranchPageCount + treeLeafPageCount + overflowPages;
 }
 
+/** Checks the files of the directory, and makes the lock file of LMDB. */
+function prepareFiles(directory: string, marker: Marker | undefined): void {
+  if (marker !== undefined) requireData(directory, marker);
+  else {
+    requireDiskSpace(directory);
+    beginCreation(directory);
+  }
+  const lockFile = join(directory, LOCK_FILE);
+  const allocated = isAllocated(lockFile);
+  if (marker !== undefined && !allocated) requireDiskSpace(directory);
+  if (!allocated) allocateFile(lockFile, LOCK_BYTES);
+}
+
+function openRoot({ path, relaxed, tables }: LmdbEnvironmentOptions): RootDatabase<Buffer, Buffer> {
+  return open<Buffer, Buffer>({
+    path,
+    noSubdir: false,
+    encoding: 'binary',
+    keyEncoding: 'binary',
+    maxReaders: READERS,
+    maxDbs: tables.length + 1,
+    // No read may show a write before it is durable, or a write whose sync failed.
+    overlappingSync: false,
+    noSync: relaxed,
+    compression: false,
+  });
+}
+
 /** Throws StoreOpenError when the disk has no space for new files: LMDB writes to them as memory, which would end the process. */
 function requireDiskSpace(directory: string): void {
   const hasRoom = () => (diskSpace(directory)?.freeBytes ?? NEW_BYTES) >= NEW_BYTES;
@@ -310,13 +355,13 @@ function diskFull(directory: string, options?: ErrorOptions): StoreOpenError {
 }
 
 /** Takes the lock of the directory. On a full disk, it removes the ballast to have space for the lock file. */
-function takeLock(directory: string): DirectoryLock {
+async function takeLock(directory: string, options: Partial<TakeOptions> | undefined): Promise<DirectoryLock> {
   try {
     createDirectory(directory);
-    return DirectoryLock.take(directory);
+    return await takeDirectoryLock(directory, options);
   } catch (error) {
     if (!isNoSpace(error)) throw error;
-    if (releaseBallastIn(directory)) return DirectoryLock.take(directory);
+    if (releaseBallastIn(directory)) return await takeDirectoryLock(directory, options);
     throw diskFull(directory, { cause: error });
   }
 }
