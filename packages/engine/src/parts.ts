@@ -4,6 +4,7 @@
  */
 
 export type { StreamConfig } from './config/config.js';
+export { defaultStream } from './config/loading/read-workers.js';
 export { Channels } from './core/channels/channels.js';
 export type { Fabric, TriggerBinding } from './core/fabric/fabric.js';
 export { FunctionFabric } from './core/fabric/function-fabric.js';

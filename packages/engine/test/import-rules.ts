@@ -32,7 +32,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
  * test refuses entries that no import needs, and circles.
  */
 export const SUB_ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
-  config: { '.': [], loading: ['.'] },
+  config: { '.': ['keys'], keys: [], loading: ['.', 'keys'] },
   transport: { '.': ['admission', 'upgrade'], admission: [], upgrade: [] },
   core: {
     contracts: [],

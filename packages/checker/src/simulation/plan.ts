@@ -1,4 +1,4 @@
-import type { StreamConfig } from '@rivulet/engine/parts';
+import { defaultStream, type StreamConfig } from '@rivulet/engine/parts';
 import { Random } from '@rivulet/testkit/random';
 
 /** All choices that the seed makes before the run begins. */
@@ -49,36 +49,17 @@ export function planOf(seed: number): Plan {
     reportMs: random.pick([0, 0, 1, 3]),
     retentionMs: random.pick([100, 5_000, 604_800_000]),
     config: {
-      host: '127.0.0.1',
+      ...defaultStream({ kind: 'memory' }),
       port: 0,
-      pathPrefix: undefined,
-      authFunction: undefined,
-      authFailOpen: false,
-      authRejectMode: 'close',
-      authTimeoutMs: 10_000,
-      joinFailClosed: false,
-      joinTimeoutMs: 10_000,
-      maxSubscriptionsPerConnection: 256,
+      // The simulated clients are faster than any client may be.
+      maxFramesPerSecond: 0,
+      maxJoinsPerSecond: 0,
+      maxBytesPerSecond: 0,
       maxBufferedBytes: random.pick([200, 1_000, 4_000, 65_536]),
-      maxMessageBytes: 262_144,
-      allowedOrigins: [],
-      trustedProxies: [],
-      allowedHosts: [],
-      allowAnonymous: false,
-      pingIntervalMs: 25_000,
-      pongTimeoutMs: 10_000,
-      injectId: false,
-      backendTimeoutMs: 30_000,
-      backendGraceMs: 30_000,
-      backendFallback: false,
       logMaxChanges: random.pick([1, 3, 8, 40, 10_000]),
       logMaxAgeMs: random.pick([50, 1_000, 600_000]),
       logMaxBytes: random.pick([2_000, 20_000, 268_435_456]),
-      tombstoneRetentionMs: 604_800_000,
-      idempotencyRetentionMs: 600_000,
-      drainDelayMs: 0,
       drainSpreadMs: 0,
-      adapter: { kind: 'memory' },
     },
   };
 }

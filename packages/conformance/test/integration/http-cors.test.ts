@@ -6,7 +6,8 @@ const PREFLIGHT = {
   method: 'OPTIONS',
   headers: { origin: APP, 'access-control-request-method': 'POST', 'access-control-request-headers': 'x-a' },
 };
-const LIMITED = { cors: { allowedOrigins: [APP], allowedMethods: ['GET', 'POST'] } };
+const DEFAULTS = { credentials: false, maxAgeS: 600 };
+const LIMITED = { cors: { ...DEFAULTS, allowedOrigins: [APP], allowedMethods: ['GET', 'POST'] } };
 
 const corsOf = ({ headers }: Response, name: string) => headers.get(`access-control-${name}`);
 
@@ -50,7 +51,7 @@ it('HT-11 a plain OPTIONS goes to its route, a preflight never does', async () =
 });
 
 it('a request that makes the engine fail ends its connection, and nothing else', async () => {
-  const { fetch, log, serve } = await startHttpEngine({ cors: { allowedOrigins: 'any', allowedMethods: ['no\nheader'] } });
+  const { fetch, log, serve } = await startHttpEngine({ cors: { ...DEFAULTS, allowedOrigins: 'any', allowedMethods: ['no\nheader'] } });
   await serve('/c', () => ({}));
   await expect(fetch('/c', PREFLIGHT)).rejects.toThrow('fetch failed');
   expect(log).toContainEqual(expect.objectContaining({ level: 'error', event: 'http_exchange_failed' }));

@@ -5,19 +5,17 @@ import { directoryWith } from '@rivulet/testkit/directory-with';
 import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { ENGINE_VERSION } from '../../src/config/engine-version.js';
+import { HTTP_KEYS } from '../../src/config/keys/http-keys.js';
+import { type Keys, schemaOf } from '../../src/config/keys/key.js';
+import { KV_KEYS } from '../../src/config/keys/kv-keys.js';
+import { LOGGING_KEYS } from '../../src/config/keys/logging-keys.js';
+import { RBAC_KEYS } from '../../src/config/keys/rbac-keys.js';
+import { REDIS_KEYS } from '../../src/config/keys/redis-keys.js';
+import { STATE_KEYS } from '../../src/config/keys/state-keys.js';
+import { STREAM_KEYS } from '../../src/config/keys/stream-keys.js';
+import { WORKER_MANAGER_KEYS } from '../../src/config/keys/worker-listener-keys.js';
 import { describeConfig } from '../../src/config/loading/describe-config.js';
 import { loadConfig } from '../../src/config/loading/load-config.js';
-import {
-  httpSchema,
-  kvSchemas,
-  LOG_FORMATS,
-  LOG_LEVELS,
-  rbacSchema,
-  redisSchemas,
-  stateSchema,
-  streamSchema,
-  workerManagerSchema,
-} from '../../src/config/loading/worker-schemas.js';
 import { load, ROOT } from '../config-files.js';
 
 const SAMPLE = readFileSync(join(ROOT, 'iii-config.yaml'), 'utf8');
@@ -44,6 +42,9 @@ function lineOf(key: string, value: unknown, standard: unknown): RegExp {
     : new RegExp(`^ +${key}: `, 'm');
 }
 
+/** Returns the value of each key that a file leaves out. */
+const defaultsOf = (table: Keys): Record<string, unknown> => schemaOf(table).parse({});
+
 const plain = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 
 describe('iii-config.yaml', () => {
@@ -52,19 +53,20 @@ describe('iii-config.yaml', () => {
   const stateSample = sampleConfig('iii-state');
 
   it.each([
-    ['iii-worker-manager', workerManagerSchema, sampleConfig('iii-worker-manager')],
-    ['iii-stream', streamSchema, streamSample],
-    ['the kv adapter', kvSchemas.stream, kvSample],
-    ['iii-state', stateSchema, stateSample],
-    ['iii-http', httpSchema, sampleConfig('iii-http')],
-    ['the kv adapter of state', kvSchemas.state, (stateSample.adapter as SampleEntry).config],
-  ])('has each key of %s with its default, those without one commented out', (_entry, schema, sample) => {
-    const defaults: Record<string, unknown> = schema.parse({});
-    const keys = Object.keys(schema.shape).filter((key) => key !== 'adapter');
+    ['iii-worker-manager', WORKER_MANAGER_KEYS, sampleConfig('iii-worker-manager')],
+    ['iii-stream', STREAM_KEYS, streamSample],
+    ['the kv adapter', KV_KEYS.stream, kvSample],
+    ['iii-state', STATE_KEYS, stateSample],
+    ['iii-http', HTTP_KEYS, sampleConfig('iii-http')],
+    ['the kv adapter of state', KV_KEYS.state, (stateSample.adapter as SampleEntry).config],
+  ])('has each key of %s with its default, those without one commented out', (_entry, table: Keys, sample) => {
+    const names = Object.values(table).map(({ name }) => name);
+    const defaults = defaultsOf(table);
+    const keys = names.filter((key) => key !== 'adapter');
     expect(keys.filter((key) => !SAMPLE.match(lineOf(key, sample[key], defaults[key])))).toEqual([]);
     const set = keys.filter((key) => defaults[key] !== undefined && !SET_APART.includes(key));
     expect(Object.fromEntries(set.map((key) => [key, sample[key]]))).toEqual(Object.fromEntries(set.map((key) => [key, defaults[key]])));
-    expect(Object.keys(schema.shape)).toEqual(expect.arrayContaining(Object.keys(sample)));
+    expect(names).toEqual(expect.arrayContaining(Object.keys(sample)));
   });
 
   it('loads as it is, and amounts to the engine without a file', () => {
@@ -75,35 +77,30 @@ describe('iii-config.yaml', () => {
 });
 
 describe('docs/configuration.md', () => {
-  /** Returns the rows of the key table below a heading: key, default, bound. */
-  const rows = (heading: string): string[][] => {
+  /** Returns the rows of the key table below a heading. */
+  const rows = (heading: string): string[] => {
     const section = DOCUMENT.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
-    return [...section.matchAll(/^\| `(\w+)` \| (.+?) \| .+? \| (.+?) \|$/gm)].map(([, key = '', standard = '', bound = '']) => [
-      key,
-      standard,
-      bound,
-    ]);
+    return section.match(/^\| `\w+` \| .+ \|$/gm) ?? [];
   };
   const code = (value: unknown) => (value === undefined ? 'none' : `\`${plain(value)}\``);
+  const expected = (table: Keys) => {
+    const defaults = defaultsOf(table);
+    return Object.values(table).map(
+      ({ name, meaning, schema }) => `| \`${name}\` | ${code(defaults[name])} | ${meaning} | ${schema.description} |`,
+    );
+  };
 
   it.each([
-    ['iii-worker-manager', workerManagerSchema],
-    ['rbac', rbacSchema],
-    ['iii-stream', streamSchema],
-    ['Adapter kv', kvSchemas.stream],
-    ['Adapter redis', redisSchemas.stream],
-    ['iii-state', stateSchema],
-    ['iii-http', httpSchema],
-  ])('has each key of %s with its default and bound', (heading, schema) => {
-    const defaults: Record<string, unknown> = schema.parse({});
-    expect(rows(heading)).toEqual(Object.entries(schema.shape).map(([key, { description }]) => [key, code(defaults[key]), description]));
-  });
-
-  it('has the keys of logging', () => {
-    expect(rows('iii-observability')).toEqual([
-      ['level', '`info`', LOG_LEVELS.join(' or ')],
-      ['format', '`default`', LOG_FORMATS.join(' or ')],
-    ]);
+    ['iii-worker-manager', WORKER_MANAGER_KEYS],
+    ['rbac', RBAC_KEYS],
+    ['iii-stream', STREAM_KEYS],
+    ['Adapter kv', KV_KEYS.stream],
+    ['Adapter redis', REDIS_KEYS.stream],
+    ['iii-observability', LOGGING_KEYS],
+    ['iii-state', STATE_KEYS],
+    ['iii-http', HTTP_KEYS],
+  ])('has a row for each key of %s, as its table in packages/engine/src/config/keys says', (heading, table) => {
+    expect(rows(heading)).toEqual(expected(table));
   });
 });
 

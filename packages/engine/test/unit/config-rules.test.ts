@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { schemaOf } from '../../src/config/keys/key.js';
+import { DEFAULT_STORE_PATHS, KV_KEYS } from '../../src/config/keys/kv-keys.js';
 import { describeConfig } from '../../src/config/loading/describe-config.js';
 import { ADAPTERS, CLASSES, NAMES } from '../../src/config/loading/known-names.js';
-import { DEFAULT_STORE_PATHS, kvSchemas } from '../../src/config/loading/worker-schemas.js';
 import { load, problemsOf, warningCodes } from '../config-files.js';
 
 const stream = (config: string) => `workers:\n  - name: iii-stream\n    config: ${config}\n`;
@@ -315,8 +316,8 @@ describe('the stream entry', () => {
   });
 
   it('CF-8 does not share its default directory with state', () => {
-    expect(kvSchemas.stream.parse({}).file_path).toBe('./data/streams');
-    expect(kvSchemas.state.parse({}).file_path).toBe('./data/state');
+    expect(schemaOf(KV_KEYS.stream).parse({}).file_path).toBe('./data/streams');
+    expect(schemaOf(KV_KEYS.state).parse({}).file_path).toBe('./data/state');
     expect(new Set(Object.values(DEFAULT_STORE_PATHS)).size).toBe(2);
   });
 });

@@ -14,6 +14,7 @@ const RBAC = {
   onTriggerRegistration: undefined,
   onTriggerTypeRegistration: undefined,
   hookTimeoutMs: 1_000,
+  allowedTriggerTypes: undefined,
 };
 
 /** Returns the decisions about the last of many credentials that had this outcome, and about a new credential. */

@@ -128,6 +128,7 @@ function guestManager(manager: WorkerManagerConfig, guest: NonNullable<TestEngin
     onTriggerRegistration: undefined,
     onTriggerTypeRegistration: undefined,
     hookTimeoutMs: 10_000,
+    allowedTriggerTypes: undefined,
     ...guest.rbac,
   };
   return { ...manager, port: 0, rbac, ...guest.manager };

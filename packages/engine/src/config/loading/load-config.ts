@@ -5,10 +5,9 @@ import { ConfigError } from '../config-error.js';
 import { ConfigSource } from './config-source.js';
 import type { Environment } from './expand-environment.js';
 import { Findings } from './findings.js';
-import { lmdbStore } from './read-adapter.js';
+import { defaultStore } from './read-adapter.js';
 import { DEFAULT_LOGGING, readConfig } from './read-config.js';
-import { httpConfig, stateConfig, streamConfig, workerManagerConfig } from './read-workers.js';
-import { DEFAULT_STORE_PATHS, httpSchema, kvSchemas, stateSchema, streamSchema, workerManagerSchema } from './worker-schemas.js';
+import { defaultWorkers } from './read-workers.js';
 
 export interface LoadOptions {
   /** File that the operator named. Absent means the first of DEFAULT_FILES that exists, else the built-in defaults. */
@@ -38,15 +37,9 @@ export function loadConfig(options: LoadOptions): Config {
 
 /** Returns the configuration for a start without a file: all built workers, durable, on loopback only. */
 function defaultConfig(cwd: string): Config {
-  const store = (owner: 'stream' | 'state') => {
-    return lmdbStore(kvSchemas[owner].parse({}), resolve(cwd, DEFAULT_STORE_PATHS[owner]));
-  };
   return {
-    workerManagers: [workerManagerConfig(workerManagerSchema.parse({}))],
-    stream: streamConfig(streamSchema.parse({}), store('stream')),
-    state: stateConfig(stateSchema.parse({}), store('state')),
+    ...defaultWorkers((owner) => defaultStore(owner, cwd)),
     pubsub: true,
-    http: httpConfig(httpSchema.parse({})),
     logging: DEFAULT_LOGGING,
     strictPayloads: false,
     requireAuth: false,

@@ -1,11 +1,17 @@
+import { resolve } from 'node:path';
 import { nearestName } from '@rivulet/protocol';
 import type { z } from 'zod';
 import type { StoreConfig } from '../config.js';
+import { readFields, schemaOf } from '../keys/key.js';
+import { DEFAULT_STORE_PATHS, KV_KEYS, LMDB_KEYS, SAVE_INTERVAL_BOUND, SPACE_KEYS } from '../keys/kv-keys.js';
+import { REDIS_KEYS } from '../keys/redis-keys.js';
 import type { KeyPath } from './config-source.js';
 import type { Findings } from './findings.js';
 import { ADAPTERS, type AdapterOwner } from './known-names.js';
 import { isMapping, type Mapping, readSection, type Section, shown, warnOfChange } from './read-section.js';
-import { kvSchemas, redisSchemas, SAVE_INTERVAL_BOUND } from './worker-schemas.js';
+
+const kvSchemas = { stream: schemaOf(KV_KEYS.stream), state: schemaOf(KV_KEYS.state) } as const;
+const redisSchemas = { stream: schemaOf(REDIS_KEYS.stream), state: schemaOf(REDIS_KEYS.state) } as const;
 
 /** Workers that keep items in a store. */
 export type StoreOwner = 'stream' | 'state';
@@ -110,12 +116,9 @@ function readRedisStore(owner: StoreOwner, section: Section, findings: Findings)
   }
   return {
     kind: 'redis',
-    url: redis.redis_url,
+    ...readFields(REDIS_KEYS[owner], redis),
     ...(mode === 'sentinel' ? { servers: { kind: 'sentinels', nodes, name: redis.master_name } } : {}),
     ...(mode === 'cluster' ? { servers: { kind: 'cluster', nodes } } : {}),
-    keyPrefix: redis.key_prefix,
-    commandTimeoutMs: redis.command_timeout_ms,
-    connectTimeoutMs: redis.connect_timeout_ms,
   };
 }
 
@@ -133,9 +136,13 @@ function readKvStore(
 }
 
 /** Returns the configuration of an LMDB store. `path` is absolute. */
-export function lmdbStore(kv: z.output<(typeof kvSchemas)[StoreOwner]>, path: string): StoreConfig {
-  const space = { minFreeBytes: kv.min_free_bytes, minFreePercent: kv.min_free_percent, ballastBytes: kv.ballast_bytes };
-  return { kind: 'lmdb', path, durability: kv.durability, saveIntervalMs: kv.save_interval_ms, space };
+function lmdbStore(kv: z.output<(typeof kvSchemas)[StoreOwner]>, path: string): StoreConfig {
+  return { kind: 'lmdb', path, ...readFields(LMDB_KEYS, kv), space: readFields(SPACE_KEYS, kv) };
+}
+
+/** Returns the durable store of a start without a file. */
+export function defaultStore(owner: StoreOwner, cwd: string): StoreConfig {
+  return lmdbStore(kvSchemas[owner].parse({}), resolve(cwd, DEFAULT_STORE_PATHS[owner]));
 }
 
 /** Reads an adapter that is a file. The code in that file decides about its `config`. Here it is any mapping. */

@@ -16,8 +16,8 @@ import {
   readStream,
   readWorkerManager,
   workerManagerConfig,
+  workerManagerSchema,
 } from './read-workers.js';
-import { workerManagerSchema } from './worker-schemas.js';
 
 const TOP_LEVEL_KEYS = ['port', 'workers', 'modules', 'require_auth', 'registration_namespace_grace_ms', 'strict_payloads'];
 /** Keys that make the engine stricter. */

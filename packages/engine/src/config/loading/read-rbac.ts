@@ -1,11 +1,13 @@
 import { isNamespace } from '@rivulet/protocol';
-import type { z } from 'zod';
 import type { ExposeRule, MetadataCondition, RbacConfig } from '../config.js';
 import { hiddenEngineName } from '../engine-prefixes.js';
+import { readFields, schemaOf } from '../keys/key.js';
+import { RBAC_KEYS } from '../keys/rbac-keys.js';
 import type { KeyPath } from './config-source.js';
 import type { Findings } from './findings.js';
 import { isMapping, readSection, shown } from './read-section.js';
-import { rbacSchema } from './worker-schemas.js';
+
+const rbacSchema = schemaOf(RBAC_KEYS);
 
 /** The namespace of a rule without one. */
 const NAMESPACE = 'default';
@@ -29,10 +31,7 @@ export function readRbac(value: unknown, path: KeyPath, findings: Findings): Rba
   if (rules.length > RULES) findings.problem(rulesPath, `there are more than ${RULES} rules; join some with *`);
   const read = rules.slice(0, RULES).map((rule, index) => readRule(rule, [...rulesPath, index], findings));
   for (const [index, rule] of read.entries()) if (rule !== undefined) noteHiddenNames(rule, [...rulesPath, index], findings);
-  return rbacConfig(
-    values,
-    read.filter((rule) => rule !== undefined),
-  );
+  return { ...readFields(RBAC_KEYS, values), exposeFunctions: read.filter((rule) => rule !== undefined) };
 }
 
 /** Notes a pattern that once let guests call engine functions too. Operators who rely on that must name the functions. */
@@ -41,20 +40,6 @@ function noteHiddenNames(rule: ExposeRule, path: KeyPath, findings: Findings): v
   if (hidden === undefined) return;
   const remedy = `if guests need one, add its id, such as match("${hidden}")`;
   findings.note('engine_names_hidden', path, `this pattern exposes functions of workers, but no engine functions; ${remedy}`);
-}
-
-function rbacConfig(values: z.output<typeof rbacSchema>, exposeFunctions: readonly ExposeRule[]): RbacConfig {
-  return {
-    authFunction: values.auth_function_id,
-    authTimeoutMs: values.auth_timeout_ms,
-    authErrorFrame: values.auth_error_frame,
-    exposeFunctions,
-    onFunctionRegistration: values.on_function_registration_function_id,
-    onTriggerRegistration: values.on_trigger_registration_function_id,
-    onTriggerTypeRegistration: values.on_trigger_type_registration_function_id,
-    hookTimeoutMs: values.hook_timeout_ms,
-    allowedTriggerTypes: values.allowed_trigger_types,
-  };
 }
 
 function readRule(rule: unknown, path: KeyPath, findings: Findings): ExposeRule | undefined {

@@ -1,13 +1,18 @@
 import { LIMITS } from '@rivulet/protocol';
 import type { z } from 'zod';
 import type { HttpConfig, LoggingConfig, RbacConfig, StateConfig, StoreConfig, StreamConfig, WorkerManagerConfig } from '../config.js';
+import { HTTP_KEYS } from '../keys/http-keys.js';
+import { readFields, schemaOf } from '../keys/key.js';
+import { LOG_FORMATS, LOG_LEVELS } from '../keys/logging-keys.js';
+import { STATE_KEYS } from '../keys/state-keys.js';
+import { STREAM_KEYS } from '../keys/stream-keys.js';
+import { TOKEN_BOUND, WORKER_MANAGER_KEYS } from '../keys/worker-listener-keys.js';
 import type { KeyPath } from './config-source.js';
 import type { Findings } from './findings.js';
-import { readAdapter, readStore } from './read-adapter.js';
+import { readAdapter, readStore, type StoreOwner } from './read-adapter.js';
 import type { WorkerEntry } from './read-entries.js';
 import { readRbac } from './read-rbac.js';
 import { isMapping, readSection, refuseChange, type Section, shown, warnOfOrigins } from './read-section.js';
-import { httpSchema, LOG_FORMATS, LOG_LEVELS, stateSchema, streamSchema, TOKEN_BOUND, workerManagerSchema } from './worker-schemas.js';
 
 /** Makes a path of the file absolute. Paths are relative to the working directory, not to the file. */
 export type PathResolver = (path: string) => string;
@@ -15,74 +20,35 @@ export type PathResolver = (path: string) => string;
 /** Milliseconds that closing the clients may take. After them, pending calls have 10 s, and a stop has 28 s in total. */
 const MAX_DRAIN_MS = 16_000;
 
+export const workerManagerSchema = schemaOf(WORKER_MANAGER_KEYS);
+const streamSchema = schemaOf(STREAM_KEYS);
+const stateSchema = schemaOf(STATE_KEYS);
+const httpSchema = schemaOf(HTTP_KEYS);
+
 export function workerManagerConfig(
   values: z.output<typeof workerManagerSchema>,
   { rbac, authToken }: { readonly rbac?: RbacConfig; readonly authToken?: string | undefined } = {},
 ): WorkerManagerConfig {
-  return {
-    host: values.host,
-    port: values.port,
-    handshakeTimeoutMs: values.handshake_timeout_ms,
-    maxMessageBytes: values.max_message_bytes,
-    maxInFlightCalls: values.max_in_flight_calls,
-    maxFramesPerSecond: values.max_frames_per_second ?? undefined,
-    maxCallsPerSecond: values.max_calls_per_second ?? undefined,
-    maxBytesPerSecond: values.max_bytes_per_second ?? undefined,
-    allowedOrigins: values.allowed_origins,
-    trustedProxies: values.trusted_proxies,
-    allowedHosts: values.allowed_hosts,
-    pingIntervalMs: values.ping_interval_ms,
-    pongTimeoutMs: pongTimeout(values),
-    middlewareFunction: values.middleware_function_id ?? undefined,
-    exposeErrorMessages: values.expose_error_messages,
-    authToken,
-    allowAnonymous: values.allow_anonymous,
-    rbac,
-  };
+  return { ...readFields(WORKER_MANAGER_KEYS, values), pongTimeoutMs: pongTimeout(values), authToken, rbac };
 }
 
-export function streamConfig(values: z.output<typeof streamSchema>, adapter: StreamConfig['adapter']): StreamConfig {
-  return {
-    host: values.host,
-    port: values.port,
-    pathPrefix: values.path_prefix ?? undefined,
-    authFunction: values.auth_function ?? undefined,
-    authFailOpen: values.auth_fail_open,
-    authRejectMode: values.auth_reject_mode,
-    authTimeoutMs: values.auth_timeout_ms,
-    allowAnonymous: values.allow_anonymous,
-    joinFailClosed: values.join_fail_closed,
-    joinTimeoutMs: values.join_timeout_ms,
-    maxSubscriptionsPerConnection: values.max_subscriptions_per_connection,
-    maxFramesPerSecond: values.max_frames_per_second,
-    maxJoinsPerSecond: values.max_joins_per_second,
-    maxBytesPerSecond: values.max_bytes_per_second,
-    maxBufferedBytes: values.max_buffered_bytes,
-    maxMessageBytes: values.max_message_bytes,
-    allowedOrigins: values.allowed_origins,
-    trustedProxies: values.trusted_proxies,
-    allowedHosts: values.allowed_hosts,
-    pingIntervalMs: values.ping_interval_ms,
-    pongTimeoutMs: pongTimeout(values),
-    injectId: values.inject_id,
-    backendTimeoutMs: values.backend_timeout_ms,
-    backendGraceMs: values.backend_grace_ms,
-    backendFallback: values.backend_fallback,
-    logMaxChanges: values.log_max_changes,
-    logMaxAgeMs: values.log_max_age_ms,
-    logMaxBytes: values.log_max_bytes,
-    tombstoneRetentionMs: values.tombstone_retention_ms,
-    idempotencyRetentionMs: values.idempotency_retention_ms,
-    drainDelayMs: values.drain_delay_ms,
-    drainSpreadMs: values.drain_spread_ms,
-    adapter,
-  };
+function streamConfig(values: z.output<typeof streamSchema>, adapter: StoreConfig): StreamConfig {
+  return { ...readFields(STREAM_KEYS, values), pongTimeoutMs: pongTimeout(values), adapter };
 }
 
-export function stateConfig(values: z.output<typeof stateSchema>, adapter: StoreConfig): StateConfig {
-  const { max_value_bytes: most } = values;
-  const maxValueBytes = most == null ? undefined : Math.min(most, LIMITS.valueBytes);
-  return { triggersEnabled: values.triggers_enabled, maxValueBytes, adapter };
+/** Returns the configuration of `iii-stream` with every key at its default. */
+export function defaultStream(adapter: StoreConfig): StreamConfig {
+  return streamConfig(streamSchema.parse({}), adapter);
+}
+
+/** Returns the workers of a start without a file, with every key at its default. */
+export function defaultWorkers(store: (owner: StoreOwner) => StoreConfig) {
+  return {
+    workerManagers: [workerManagerConfig(workerManagerSchema.parse({}))],
+    stream: defaultStream(store('stream')),
+    state: { ...readFields(STATE_KEYS, stateSchema.parse({})), adapter: store('state') },
+    http: readFields(HTTP_KEYS, httpSchema.parse({})),
+  };
 }
 
 /** Reads a listener of the worker protocol. Returns `undefined` if the entry is wrong, and reports why. */
@@ -157,7 +123,7 @@ export function readState(entry: WorkerEntry, resolvePath: PathResolver, finding
   const values = readSection(stateSchema, entry.config, findings);
   const store = readStore('state', adapterSection(entry), resolvePath, findings);
   if (values === undefined || store === undefined) return undefined;
-  const config = stateConfig(values, withSaveInterval(store, entry, values.save_interval_ms));
+  const config = { ...readFields(STATE_KEYS, values), adapter: withSaveInterval(store, entry, values.save_interval_ms) };
   const { maxValueBytes = LIMITS.valueBytes } = config;
   refuseChange(entry.config, 'max_value_bytes', maxValueBytes, 'no item may have more', findings);
   return config;
@@ -183,38 +149,10 @@ export function readPubsub(entry: WorkerEntry, findings: Findings): void {
   );
 }
 
-export function httpConfig(values: z.output<typeof httpSchema>): HttpConfig {
-  const listOrAny = (list: readonly string[] | null | undefined) =>
-    list == null || list.length === 0 || list.includes('*') ? 'any' : list;
-  const { cors } = values;
-  return {
-    host: values.host,
-    port: values.port,
-    defaultTimeoutMs: values.default_timeout,
-    concurrentRequests: Math.max(1, values.concurrency_request_limit),
-    cors:
-      cors == null
-        ? undefined
-        : {
-            allowedOrigins: listOrAny(cors.allowed_origins),
-            allowedMethods: listOrAny(cors.allowed_methods),
-            credentials: cors.credentials,
-            maxAgeS: cors.max_age,
-          },
-    pathPrefix: values.path_prefix ?? undefined,
-    exposeErrorMessages: values.expose_error_messages,
-    trustedProxies: values.trusted_proxies,
-    allowedHosts: values.allowed_hosts,
-    middleware: values.middleware
-      .map(({ function_id: functionId, priority }) => ({ functionId, priority }))
-      .sort((left, right) => left.priority - right.priority),
-  };
-}
-
 export function readHttp(entry: WorkerEntry, findings: Findings): HttpConfig | undefined {
   const values = readSection(httpSchema, entry.config, findings);
   if (values === undefined) return undefined;
-  const config = httpConfig(values);
+  const config = readFields(HTTP_KEYS, values);
   warnOfOrigins(config.cors?.allowedOrigins ?? 'any', [...entry.config.path, 'cors'], findings);
   refuseChange(entry.config, 'concurrency_request_limit', config.concurrentRequests, 'at least one request must be worked on', findings);
   return config;

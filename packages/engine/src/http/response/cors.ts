@@ -4,7 +4,6 @@ import type { ResponseHeaders } from './headers.js';
 
 const ALL_METHODS = 'GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS';
 
-const DEFAULT_MAX_AGE_S = 600;
 const HEADER_NAMES = /^[!#$%&'*+\-.^_`|~\w]+(?: *, *[!#$%&'*+\-.^_`|~\w]+)*$/;
 
 /** The cross-origin rules of a listener (spec HT §4.8). */
@@ -34,7 +33,7 @@ export class Cors {
     // oxlint-disable-next-line eslint/no-restricted-properties -- the parser of HTTP accepted this value as a header
     response.setHeader('access-control-allow-origin', origin);
     // oxlint-disable-next-line eslint/no-restricted-properties -- constant name and value
-    if (config.credentials === true) response.setHeader('access-control-allow-credentials', 'true');
+    if (config.credentials) response.setHeader('access-control-allow-credentials', 'true');
   }
 
   /** Removes the cross-origin headers of a function if the configuration has rules. Otherwise the function's own headers count. */
@@ -58,7 +57,7 @@ export class Cors {
       'content-length': '0',
     };
     if (config !== undefined) {
-      headers['access-control-max-age'] = String(config.maxAgeS ?? DEFAULT_MAX_AGE_S);
+      headers['access-control-max-age'] = String(config.maxAgeS);
       headers.vary = 'origin, access-control-request-headers';
     }
     // oxlint-disable-next-line eslint/no-restricted-properties -- constant names; values are constants, of the configuration, or checked

@@ -143,7 +143,7 @@ export class StreamGateway {
 
 /** Returns the rates of one stream client. The bursts allow two joins of every subscription that the client may have, in small frames. */
 function ratesOf(config: StreamConfig): InboundRates {
-  const { maxJoinsPerSecond = 0, maxFramesPerSecond = 0, maxBytesPerSecond = 0 } = config;
+  const { maxJoinsPerSecond, maxFramesPerSecond, maxBytesPerSecond } = config;
   const joins = Math.max(2 * config.maxSubscriptionsPerConnection, 5 * maxJoinsPerSecond);
   return {
     requests: rateOf(maxJoinsPerSecond, joins),
