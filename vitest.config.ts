@@ -35,6 +35,7 @@ export default defineConfig({
         replacement: `${source('./packages/conformance/src/store-contract')}/$1.ts`,
       },
       { find: '@rivulet/conformance/store-contract', replacement: source('./packages/conformance/src/store-contract/store-contract.ts') },
+      { find: '@rivulet/conformance/frame-worker', replacement: source('./packages/conformance/src/peers/frame-worker.ts') },
       { find: /^@rivulet\/testkit\/(.*)$/, replacement: `${source('./packages/testkit/src')}/$1.ts` },
     ],
   },

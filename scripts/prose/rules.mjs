@@ -24,7 +24,8 @@ const RETIRED_PHRASES = [
   'gets told',
   'so many',
   'so long as',
-  'stands still for so long',
+  'for so long',
+  'leniency is asked for',
   'is looked at',
   'are looked at',
   'is looked for',
@@ -36,6 +37,7 @@ const RETIRED_PHRASES = [
   'is sent away',
   'sends them away',
   'gated session',
+  'gated listener',
   'session with rules',
   'cut off from the store',
 ];

@@ -37,7 +37,7 @@ export interface EngineOptions {
   readonly clock?: Clock;
   /**
    * How long the engine keeps and accepts stream clients while the store is unavailable.
-   * @default `cutOffMs`, `cutOffSpreadMs` and `cutOffRefuseMs` of docs/limits.md
+   * @default `outageKeepMs`, `outageSpreadMs` and `outageRefuseMs` of docs/limits.md
    */
   readonly outage?: OutageTimes;
   /** @deprecated Use `outage`. */

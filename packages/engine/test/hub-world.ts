@@ -7,7 +7,7 @@ import { Hub } from '../src/stream/fanout/hub.js';
 import type { Subscriber } from '../src/stream/fanout/subscriber.js';
 import { FrameEncoder } from '../src/stream/frames/frame-encoder.js';
 import { Spool } from '../src/stream/frames/spool.js';
-import { systemClock } from '../src/structures/clock.js';
+import { type Clock, systemClock } from '../src/structures/clock.js';
 
 export const REF = { stream: 's', group: 'g' };
 /** A join of the whole group. */
@@ -85,7 +85,7 @@ export class World {
   readonly #frames = new FrameEncoder(systemClock, false);
 
   /** `spoolBytes`: bytes of the files for answers that do not fit into memory. Without it there are no files. */
-  constructor(logMaxChanges = 1_000, spoolBytes?: number) {
+  constructor(logMaxChanges = 1_000, spoolBytes?: number, clock: Clock = systemClock) {
     const store = {
       watch: () => (this.failWatches-- > 0 ? Promise.reject(new Error('not now')) : Promise.resolve()),
       unwatch() {},
@@ -114,7 +114,7 @@ export class World {
       },
     } as unknown as StreamStore;
     const limits = { logMaxChanges, logMaxAgeMs: 1e6, logMaxBytes: 1e9 };
-    const common = { clock: systemClock, logger: silentLogger };
+    const common = { clock, logger: silentLogger };
     if (spoolBytes !== undefined) this.spool = new Spool({ directory: tmpdir(), most: spoolBytes, ...common });
     this.hub = new Hub({ store, frames: this.#frames, limits, ...common, ...(this.spool === undefined ? {} : { spool: this.spool }) });
   }

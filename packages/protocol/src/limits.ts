@@ -124,11 +124,11 @@ export const LIMITS = {
   /** The open files of this kind. */
   spoolFiles: 256,
   /** The time for which the engine keeps a stream connection while the store is unavailable. */
-  cutOffMs: 30_000,
+  outageKeepMs: 30_000,
   /** The time over which the engine spreads the ends of these connections. */
-  cutOffSpreadMs: 10_000,
+  outageSpreadMs: 10_000,
   /** The time without its store after which an engine refuses new stream clients. */
-  cutOffRefuseMs: 5_000,
+  outageRefuseMs: 5_000,
   /** One `sync`, or the changes since an old position, that the engine builds once for many clients. */
   builtSyncBytes: 16_777_216,
   /** All of them together. */

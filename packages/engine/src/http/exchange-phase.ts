@@ -51,7 +51,7 @@ export type ExchangeAction =
   /** Drop the connection, so that the client notices the missing rest. */
   | 'abort'
   /** The same, and log that the function failed in the middle of its response. */
-  | 'cut_off'
+  | 'abort_failed'
   | 'fail_middleware_timeout'
   | 'fail_timeout'
   | 'fail_stopping'
@@ -70,36 +70,38 @@ export interface Transition {
  * been sent, so only that event leads to `ended`.
  *
  * ```text
- * | Phase                 | Event                            | Next phase            | Action                    |
- * | --------------------- | -------------------------------- | --------------------- | ------------------------- |
- * | `preparing`           | `middleware_began`               | `middleware`          |                           |
- * | `middleware`          | `middleware_passed`              | `preparing`           |                           |
- * | `middleware`          | `time_over`                      |                       | `fail_middleware_timeout` |
- * | `preparing`           | `called`                         | `calling`             |                           |
- * | `preparing`           | `time_over`                      |                       | `fail_timeout`            |
- * | `calling`             | `time_over`                      |                       | `fail_timeout`            |
- * | `calling`             | `head_sent`                      | `streaming`           |                           |
- * | `calling`             | `channel_ended`, stop            |                       | `fail_stopping`           |
- * | `calling`             | `channel_ended`, headers were set|                       | `send_head`               |
- * | `calling`             | `channel_ended`                  | `calling`, with end   |                           |
- * | `calling`             | `returned` an error              |                       | `send_error`              |
- * | `calling`             | `returned` a value               |                       | `send_value`              |
- * | `calling`             | `returned` nothing, no end yet   | `awaiting_first_byte` | `start_grace`, or none    |
- * | `calling`             | the same, writer lost            |                       | `fail_dropped`            |
- * | `calling`             | the same, channel ended          |                       | `send_head`               |
- * | `awaiting_first_byte` | `time_over` of the grace         | the same, or none     | see below                 |
- * | `awaiting_first_byte` | `time_over` of the deadline      |                       | `fail_timeout`            |
- * | `awaiting_first_byte` | `head_sent`                      | `streaming`           |                           |
- * | `awaiting_first_byte` | `channel_ended`, stop            |                       | `fail_stopping`           |
- * | `awaiting_first_byte` | `channel_ended`, writer lost     |                       | `fail_dropped`            |
- * | `awaiting_first_byte` | `channel_ended`                  |                       | `send_head`               |
- * | `streaming`           | `channel_ended`, complete        |                       | `finish`                  |
- * | `streaming`           | `channel_ended`                  |                       | `abort`                   |
- * | `streaming`           | `returned` an error              |                       | `cut_off`                 |
+ * | Phase               | Event             | Condition                    | Next phase                    | Action                  |
+ * | ------------------- | ----------------- | ---------------------------- | ----------------------------- | ----------------------- |
+ * | preparing           | middleware_began  |                              | middleware                    |                         |
+ * | preparing           | called            |                              | calling                       |                         |
+ * | preparing           | time_over         |                              | preparing                     | fail_timeout            |
+ * | middleware          | middleware_passed |                              | preparing                     |                         |
+ * | middleware          | time_over         |                              | middleware                    | fail_middleware_timeout |
+ * | calling             | head_sent         |                              | streaming                     |                         |
+ * | calling             | channel_ended     | the engine stops             | calling                       | fail_stopping           |
+ * | calling             | channel_ended     | headers set, writer not lost | calling                       | send_head               |
+ * | calling             | channel_ended     | otherwise                    | calling, with the end         |                         |
+ * | calling             | returned          | an error                     | calling                       | send_error              |
+ * | calling             | returned          | a value                      | calling                       | send_value              |
+ * | calling             | returned          | nothing, writer was lost     | calling                       | fail_dropped            |
+ * | calling             | returned          | nothing, channel has ended   | calling                       | send_head               |
+ * | calling             | returned          | nothing, has a writer        | awaiting_first_byte: deadline |                         |
+ * | calling             | returned          | nothing, has no writer       | awaiting_first_byte: grace    | start_grace             |
+ * | calling             | time_over         |                              | calling                       | fail_timeout            |
+ * | awaiting_first_byte | head_sent         |                              | streaming                     |                         |
+ * | awaiting_first_byte | channel_ended     | the engine stops             | awaiting_first_byte           | fail_stopping           |
+ * | awaiting_first_byte | channel_ended     | writer lost                  | awaiting_first_byte           | fail_dropped            |
+ * | awaiting_first_byte | channel_ended     | otherwise                    | awaiting_first_byte           | send_head               |
+ * | awaiting_first_byte | time_over         | grace, has a writer          | awaiting_first_byte: deadline | start_deadline          |
+ * | awaiting_first_byte | time_over         | grace, has no writer         | awaiting_first_byte: grace    | send_nothing            |
+ * | awaiting_first_byte | time_over         | deadline                     | awaiting_first_byte: deadline | fail_timeout            |
+ * | streaming           | returned          | an error                     | streaming                     | abort_failed            |
+ * | streaming           | channel_ended     | the body is complete         | streaming                     | finish                  |
+ * | streaming           | channel_ended     | otherwise                    | streaming                     | abort                   |
+ * | every phase         | ended             |                              | ended                         |                         |
  * ```
  *
- * At the end of the grace, a function that has opened its channel gets the time of a whole response (`start_deadline`). Any other function
- * has nothing to say (`send_nothing`). Every other event changes nothing.
+ * A function that has opened its channel at the end of the grace gets the time of a whole response. Any other event changes nothing.
  */
 export function transition(phase: ExchangePhase, event: ExchangeEvent): Transition {
   const stay = (action: ExchangeAction): Transition => ({ phase, action });
@@ -118,7 +120,7 @@ export function transition(phase: ExchangePhase, event: ExchangeEvent): Transiti
       return fromAwaiting(phase, event);
     case 'streaming':
       if (event.kind === 'channel_ended') return stay(event.end === 'done' && event.complete ? 'finish' : 'abort');
-      return stay(event.kind === 'returned' && event.what === 'error' ? 'cut_off' : 'none');
+      return stay(event.kind === 'returned' && event.what === 'error' ? 'abort_failed' : 'none');
     case 'ended':
       return stay('none');
     default:

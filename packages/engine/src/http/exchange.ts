@@ -125,7 +125,7 @@ export class Exchange implements StreamedResponseOwner {
         return this.#end();
       case 'abort':
         return this.abort();
-      case 'cut_off':
+      case 'abort_failed':
         this.#shared.logger.warn('http_response_cut_off', { function: functionId, code: (outcome as Failure).error.code });
         return this.abort();
       case 'fail_middleware_timeout':

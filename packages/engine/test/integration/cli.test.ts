@@ -75,7 +75,7 @@ describe('check-config', () => {
     expect(stderr.match(/^warning: /gm)).toHaveLength(6);
   });
 
-  it('takes a path relative to the working directory, and leniency', async () => {
+  it('takes a path relative to the working directory, and --lenient-config', async () => {
     const cwd = directoryWith({ 'own/a.yaml': 'workers: [{ name: iii-worker-manager, config: { prot: 1 } }]' });
     const strict = await run(['check-config', '--config', 'own/a.yaml'], cwd);
     expect(strict).toMatchObject({ code: 78, stdout: '' });

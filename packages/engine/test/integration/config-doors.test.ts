@@ -90,7 +90,7 @@ describe('an allowed origin that no page sends', () => {
 
 describe('a misspelt key that would make the engine strict', () => {
   it.each(['requireauth', 'require_auth_', 'requireAuth', 'require', 'strict_payload', 'strictPayloads', 'strict_paylaods'])(
-    'is refused, also when the leniency is asked for: %s',
+    'is refused, also with --lenient-config: %s',
     (key) => {
       for (const lenient of [false, true])
         expect(problemsOf(worker('host: 0.0.0.0', `${key}: true\n`), { lenient })).toMatchObject([
@@ -141,7 +141,7 @@ describe('a port that other machines reach', () => {
     expect(problemsOf(worker(config, 'require_auth: true\n'))).toEqual([]);
   });
 
-  it('is a refusal to start with require_auth, also when the leniency is asked for', () => {
+  it('is a refusal to start with require_auth, also with --lenient-config', () => {
     for (const lenient of [false, true]) {
       const [problem, ...more] = problemsOf(worker('host: 0.0.0.0', 'require_auth: true\n'), { lenient });
       expect(problem).toMatchObject({ line: 2, key: 'workers[0]', message: expect.stringContaining('require_auth is set, and ANYONE') });

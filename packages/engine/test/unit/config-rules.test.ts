@@ -204,7 +204,7 @@ describe('the worker port', () => {
     ['null', 'would trust every peer'],
     ['{ auth_function_id: null }', 'or no such key'],
     ['{ on_function_registration_function_id: null }', 'or no such key'],
-  ])('is refused with the rules %s, in both formats and with leniency', (rbac, message) => {
+  ])('is refused with the rules %s, in both formats and with --lenient-config', (rbac, message) => {
     expect(messages(`workers: [{ name: iii-worker-manager, config: { rbac: ${rbac} } }]`)).toEqual([expect.stringContaining(message)]);
     expect(messages(`workers: [{ class: "modules::worker::WorkerModule", config: { rbac: ${rbac} } }]`)).toEqual([
       expect.stringContaining(message),

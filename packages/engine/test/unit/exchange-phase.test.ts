@@ -77,7 +77,7 @@ const TABLE: readonly Row[] = [
   ['IN_GRACE', 'time over, channel open', 'WAITING', 'start_deadline'],
   ['WAITING', 'time over', 'WAITING', 'fail_timeout'],
   ['WAITING', 'time over, channel open', 'WAITING', 'fail_timeout'],
-  ['STREAMING', 'returned an error', 'STREAMING', 'cut_off'],
+  ['STREAMING', 'returned an error', 'STREAMING', 'abort_failed'],
   ['STREAMING', 'channel done', 'STREAMING', 'finish'],
   ['STREAMING', 'channel done, headers set', 'STREAMING', 'finish'],
   ['STREAMING', 'channel done, body too short', 'STREAMING', 'abort'],

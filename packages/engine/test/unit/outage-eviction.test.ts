@@ -42,12 +42,12 @@ it('F45 who is cut off is kept for 30 s, and ends at some moment of the 10 s aft
   const spared = [new Connection(undefined), new Connection(20_000)];
   const watch = new OutageEviction({ connections: () => [...connections, ...spared], clock, logger });
   watch.begin();
-  pass(LIMITS.cutOffMs);
+  pass(LIMITS.outageKeepMs);
   expect(connections.filter(({ endedAt }) => endedAt !== undefined)).toEqual([]);
-  pass(LIMITS.cutOffSpreadMs);
+  pass(LIMITS.outageSpreadMs);
   const seconds = Array.from({ length: 10 }, () => 0);
   for (const { endedAt = Number.NaN } of connections) {
-    const second = Math.ceil((endedAt - LIMITS.cutOffMs) / 1_000) - 1;
+    const second = Math.ceil((endedAt - LIMITS.outageKeepMs) / 1_000) - 1;
     seconds[second] = (seconds[second] ?? 0) + 1;
   }
   expect(seconds).toHaveLength(10);

@@ -145,12 +145,18 @@ describe('RV-17', () => {
     expect(written().filter((frame) => frame === 'stale s1')).toEqual(['stale s1']);
   });
 
-  it('the store and its groups are known to be away for as long as they are', async () => {
+  it('the hub reports since when the store and a group are unavailable, until they are available again', async () => {
+    let now = 1_000;
+    world.hub.stop();
+    world = new World(undefined, undefined, { now: () => now, monotonic: () => now });
+    world.socket.positions = true;
     const subscription = await join();
     world.hub.setAvailable(REF, false);
-    expect([world.hub.isAnythingUnavailable, world.hub.unavailableSince(subscription) !== undefined]).toEqual([true, true]);
+    expect([world.hub.isAnythingUnavailable, world.hub.unavailableSince(subscription)]).toEqual([true, 1_000]);
+    now = 2_000;
     world.hub.setAvailable(undefined, false);
-    expect(world.hub.storeUnavailableMs).toBeGreaterThanOrEqual(0);
+    now = 9_500;
+    expect([world.hub.storeUnavailableMs, world.hub.unavailableSince(subscription)]).toEqual([7_500, 1_000]);
     world.hub.setAvailable(undefined, true);
     world.hub.setAvailable(REF, true);
     expect([world.hub.isAnythingUnavailable, world.hub.unavailableSince(subscription), world.hub.storeUnavailableMs]).toEqual([

@@ -1,32 +1,16 @@
-import { randomUUID } from 'node:crypto';
+import { Failure, type Frame, FrameWorker } from '@rivulet/conformance/frame-worker';
 import { onTestFinished } from 'vitest';
 import { type ClientOptions, WebSocket } from 'ws';
 import { Inbox } from '../inbox.js';
 
-export type Frame = Readonly<Record<string, unknown>>;
+export { Failure as WorkerError, type Frame } from '@rivulet/conformance/frame-worker';
 
-/** An error that a function under test throws. Its body is sent unchanged. */
-export class WorkerError extends Error {
-  readonly body: Frame;
-
-  constructor(body: Frame) {
-    super(String(body.code));
-    this.body = body;
-  }
-}
-
-/** A worker on a bare WebSocket. It sends exactly what a test passes to it, and keeps every frame that it receives. */
-export class RawWorker {
-  readonly socket: WebSocket;
-  readonly inbox = new Inbox<Frame>();
-  readonly closed: Promise<{ readonly code: number; readonly reason: string }>;
-  #handlers = new Map<string, (data: unknown, frame: Frame) => unknown>();
-
+/** The worker of the tests. It ends with its test. */
+export class RawWorker extends FrameWorker<Inbox<Frame>> {
   private constructor(socket: WebSocket) {
-    this.socket = socket;
-    this.closed = new Promise((resolve) => socket.once('close', (code, reason) => resolve({ code, reason: reason.toString() })));
+    super(socket, new Inbox<Frame>());
     socket.on('error', () => {});
-    socket.on('message', (data) => this.#receive(JSON.parse((data as Buffer).toString()) as Frame));
+    socket.on('message', (data) => void this.receive(JSON.parse((data as Buffer).toString()) as Frame));
   }
 
   static async connect(url: string, options: ClientOptions = {}): Promise<RawWorker> {
@@ -41,23 +25,8 @@ export class RawWorker {
     return worker;
   }
 
-  send(frame: Frame): void {
-    this.socket.send(JSON.stringify(frame));
-  }
-
   sendText(text: string): void {
     this.socket.send(text);
-  }
-
-  take(type: string, also: (frame: Frame) => boolean = () => true): Promise<Frame> {
-    return this.inbox.take((frame) => frame.type === type && also(frame), `a ${type} frame`);
-  }
-
-  /** Sends a call and resolves with its `invocationresult`. */
-  async call(functionId: string, data: unknown, more: Frame = {}): Promise<Frame> {
-    const id = randomUUID();
-    this.send({ type: 'invokefunction', invocation_id: id, function_id: functionId, data, ...more });
-    return this.take('invocationresult', (frame) => frame.invocation_id === id);
   }
 
   /** Resolves with the result of a call that must succeed. */
@@ -72,32 +41,9 @@ export class RawWorker {
     return (answer.error as { code?: unknown } | undefined)?.code;
   }
 
-  /**
-   * Registers a function and answers calls of it. A `WorkerError` that the handler throws becomes the error of the call. Resolves when the
-   * engine has handled the registration.
-   */
-  async serve(id: string, handler: (data: unknown, frame: Frame) => unknown, more: Frame = {}): Promise<void> {
-    this.#handlers.set(id, handler);
-    this.send({ type: 'registerfunction', id, ...more });
-    await this.settled();
-  }
-
-  /** Binds a trigger and resolves with its id when the engine has handled the registration. */
-  async bind(type: string, functionId: string, config?: unknown, more: Frame = {}): Promise<string> {
-    const id = randomUUID();
-    this.send({ type: 'registertrigger', id, trigger_type: type, function_id: functionId, config, ...more });
-    await this.settled();
-    return id;
-  }
-
   /** Resolves when the engine has handled every frame sent so far, because it handles them in order. */
   async settled(): Promise<void> {
     await this.call('engine::health::check', {});
-  }
-
-  async workerId(): Promise<string> {
-    const frame = this.inbox.all.find((each) => each.type === 'workerregistered') ?? (await this.take('workerregistered'));
-    return String(frame.worker_id);
   }
 
   async close(): Promise<void> {
@@ -117,21 +63,9 @@ export class RawWorker {
     });
   }
 
-  #receive(frame: Frame): void {
-    this.inbox.push(frame);
-    if (frame.type !== 'invokefunction') return;
-    const handler = this.#handlers.get(String(frame.function_id));
-    if (handler !== undefined) void this.#answer(handler, frame);
-  }
-
-  async #answer(handler: (data: unknown, frame: Frame) => unknown, frame: Frame): Promise<void> {
-    const { invocation_id, function_id } = frame;
-    try {
-      const result = await handler(frame.data, frame);
-      this.send({ type: 'invocationresult', invocation_id, function_id, result });
-    } catch (error) {
-      if (!(error instanceof WorkerError)) throw error;
-      this.send({ type: 'invocationresult', invocation_id, function_id, error: error.body });
-    }
+  /** A handler throws a `WorkerError` to fail its call. Any other error is a mistake of the test, which then fails. */
+  protected bodyOf(error: unknown): Frame {
+    if (error instanceof Failure) return error.body;
+    throw error;
   }
 }

@@ -1,4 +1,5 @@
 import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from 'yaml';
+import { messageOf } from '../../structures/message-of.js';
 import { ConfigError, type ConfigProblem } from '../config-error.js';
 import { ENGINE_VERSION } from '../engine-version.js';
 import { type Environment, type ExpandedText, expandEnvironment } from './expand-environment.js';
@@ -58,7 +59,7 @@ export class ConfigSource {
     try {
       root = document.toJS({ maxAliasCount: MAX_ALIASES });
     } catch (error) {
-      throw new ConfigError([problemAt(0, `not valid YAML: ${error instanceof Error ? error.message : String(error)}`)]);
+      throw new ConfigError([problemAt(0, `not valid YAML: ${messageOf(error)}`)]);
     }
     return new ConfigSource(file, root, document, expanded, lines);
   }

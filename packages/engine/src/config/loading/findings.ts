@@ -3,7 +3,10 @@ import type { ConfigWarning } from '../config.js';
 import { ConfigError, type ConfigProblem, describeProblem } from '../config-error.js';
 import { type ConfigSource, describeKeyPath, type KeyPath } from './config-source.js';
 
-/** The format of an entry. An unknown key is an error in `name` and a warning in `class`. In `rules` it is an error even with leniency. */
+/**
+ * The format of an entry. An unknown key is an error in `name` and a warning in `class`. In `rules` it is an error even with
+ * `--lenient-config`.
+ */
 export type EntryForm = 'name' | 'class' | 'rules';
 
 /** Collects problems, warnings and notes while a file is read, each with its place. */
@@ -43,7 +46,7 @@ export class Findings {
     this.#notes.push({ code, message: describeProblem(this.#located(path, message)) });
   }
 
-  /** Adds a problem, or a warning if the operator asked for leniency. */
+  /** Adds a problem, or a warning with `--lenient-config`. */
   problemUnlessLenient(code: string, path: KeyPath, message: string): void {
     if (this.#lenient) this.warn(code, path, `${message} (let through by --lenient-config)`);
     else this.problem(path, message);

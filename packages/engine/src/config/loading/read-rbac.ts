@@ -16,8 +16,8 @@ const PATTERN_CHARS = 1_024;
 const EXPECTED = 'match("pattern"), { match: pattern, namespace: name } or { metadata: { key: value } }';
 
 /**
- * Reads the rules of a listener. An unknown key is an error in both formats and even with leniency. Without that key, the listener could
- * let in more than the operator meant. Returns `undefined` if the rules are wrong, and reports why.
+ * Reads the rules of a listener. An unknown key is an error in both formats, even with `--lenient-config`. Without that key, the listener
+ * could let in more than the operator meant. Returns `undefined` if the rules are wrong, and reports why.
  */
 export function readRbac(value: unknown, path: KeyPath, findings: Findings): RbacConfig | undefined {
   if (value === null) {

@@ -45,7 +45,7 @@ export function applyUpdateOps(old: JsonText | undefined, ops: readonly UpdateOp
     const limit = exceededLimit(op);
     const step = limit === undefined ? apply(value, op, fresh) : { failed: limit.code };
     if ('failed' in step) {
-      const message = `${limit?.message ?? messageOf(step.failed)}; path: ${shownPath(op.path)}`;
+      const message = `${limit?.message ?? failureText(step.failed)}; path: ${shownPath(op.path)}`;
       errors.push({ op_index: index, code: step.failed, message, doc_url: UPDATE_ERRORS_URL });
       continue;
     }
@@ -205,7 +205,7 @@ function shownPath(path: readonly string[]): string {
   return `[${shown.join(',')}${path.length > SEGMENTS_SHOWN ? ',…' : ''}]`;
 }
 
-function messageOf(code: string): string {
+function failureText(code: string): string {
   const [type, problem = ''] = code.split('.');
   switch (problem) {
     case 'target_not_object':

@@ -38,7 +38,7 @@ export class BuiltinContract {
     const refusal = this.#keys?.refusal(value, policy);
     if (refusal !== undefined) throw new RivuletError('deserialization_error', refusal);
     const result = input.safeParse(value ?? {});
-    if (!result.success) throw new RivuletError(code, messageOf(result.error));
+    if (!result.success) throw new RivuletError(code, issuesText(result.error));
   }
 
   /** JSON Schema of the input. */
@@ -59,7 +59,7 @@ export class BuiltinContract {
 }
 
 /** Returns the first problem with its place. */
-function messageOf(error: z.ZodError): string {
+function issuesText(error: z.ZodError): string {
   const [issue] = error.issues;
   if (issue === undefined) return 'the input has the wrong shape';
   if (issue.path.length === 0) return issue.code === 'invalid_type' ? 'the input must be an object' : issue.message;

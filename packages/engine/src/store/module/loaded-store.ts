@@ -1,6 +1,7 @@
 import { ERROR_CODES, type ErrorCode, LIMITS, type Position, RivuletError } from '@rivulet/protocol';
 import type { Logger } from '../../logging/logger.js';
 import { RepeatedLine } from '../../logging/repeated-line.js';
+import { messageOf } from '../../structures/message-of.js';
 import type {
   ApplyResult,
   Change,
@@ -169,7 +170,7 @@ export async function inTime<T>(path: string, step: string, milliseconds: number
   try {
     return await Promise.race([(async () => await run())(), late]);
   } catch (error) {
-    throw new Error(`adapter ${path}: ${step} failed: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new Error(`adapter ${path}: ${step} failed: ${messageOf(error)}`, { cause: error });
   } finally {
     clearTimeout(timer);
   }

@@ -2,6 +2,7 @@ import type { Position, Since, SyncReason } from '@rivulet/protocol';
 import { runInBackground } from '../../logging/background.js';
 import type { Logger } from '../../logging/logger.js';
 import type { GroupRef, StreamStore } from '../../store/store.js';
+import { messageOf } from '../../structures/message-of.js';
 import type { EntryFilter } from '../frames/compacted-block.js';
 import type { FrameEncoder } from '../frames/frame-encoder.js';
 import type { SharedTurn } from '../frames/shared-turn.js';
@@ -385,7 +386,7 @@ export class CatchUp {
     this.#options.logger.warn('snapshot_failed', {
       stream: fanout.stream,
       group: fanout.group,
-      error: error instanceof Error ? error.message : String(error),
+      error: messageOf(error),
       consequence: 'clients that join this group wait; the engine tries again, and logs this once a minute',
     });
   }

@@ -18,7 +18,7 @@ export interface Sync {
   readonly position: Position;
   /**
    * Writes the `sync`. `named`: the `syncing` frames, which precede it for a position-aware client. The result is not `whole` when the
-   * session closed, or when the socket was busy for so long that a newer state should be read.
+   * session closed, or when the socket stayed busy until a newer state should be read.
    */
   writeTo(subscriber: Subscriber, named: Buffer): Promise<WriteOutcome>;
   close(): void;

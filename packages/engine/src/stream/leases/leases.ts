@@ -2,6 +2,7 @@ import { type ErrorCode, type JsonText, LIMITS, RivuletError } from '@rivulet/pr
 import { runInBackground } from '../../logging/background.js';
 import type { Logger } from '../../logging/logger.js';
 import type { GroupRef, WriteChange } from '../../store/store.js';
+import { messageOf } from '../../structures/message-of.js';
 import type { WorkerBackedStore } from '../worker-store/worker-backed-store.js';
 import { begun, type DesiredItem, type DueItem, failed, leased, NOTHING_DESIRED, released, unleased } from './desired-item.js';
 
@@ -225,10 +226,6 @@ function retryLater(): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, RETRY_MS).unref();
   });
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** Returns the error of a join whose lease failed. */

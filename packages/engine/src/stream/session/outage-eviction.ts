@@ -13,11 +13,11 @@ export interface EvictableConnection {
 }
 
 export interface OutageTimes {
-  /** Milliseconds for which a connection is kept. @default LIMITS.cutOffMs */
+  /** Milliseconds for which a connection is kept. @default LIMITS.outageKeepMs */
   readonly keepMs?: number | undefined;
-  /** Milliseconds after that over which the closes are spread. @default LIMITS.cutOffSpreadMs */
+  /** Milliseconds after that over which the closes are spread. @default LIMITS.outageSpreadMs */
   readonly spreadMs?: number | undefined;
-  /** Milliseconds without the store after which new connections are refused. @default LIMITS.cutOffRefuseMs */
+  /** Milliseconds without the store after which new connections are refused. @default LIMITS.outageRefuseMs */
   readonly refuseMs?: number | undefined;
 }
 
@@ -47,8 +47,8 @@ export class OutageEviction {
 
   constructor(options: OutageEvictionOptions) {
     this.#options = options;
-    this.#keepMs = options.keepMs ?? LIMITS.cutOffMs;
-    this.#spreadMs = options.spreadMs ?? LIMITS.cutOffSpreadMs;
+    this.#keepMs = options.keepMs ?? LIMITS.outageKeepMs;
+    this.#spreadMs = options.spreadMs ?? LIMITS.outageSpreadMs;
     this.#checkMs = Math.max(1, Math.min(MOST_CHECK_MS, this.#spreadMs / 20));
   }
 

@@ -18,7 +18,7 @@ export interface StreamGatewayOptions {
   readonly config: StreamConfig;
   readonly auth: AuthGate;
   readonly sessionContext: Omit<StreamSessionContext, 'sessions'>;
-  /** Milliseconds without the store after which new clients are refused. @default LIMITS.cutOffRefuseMs */
+  /** Milliseconds without the store after which new clients are refused. @default LIMITS.outageRefuseMs */
   readonly refuseMs?: number | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -113,7 +113,7 @@ export class StreamGateway {
     const target = readTarget(request.path, request.rawQuery);
     if (target.kind === 'unknown') return { kind: 'refuse', status: 404 };
     if (target.kind === 'invalid') return { kind: 'refuse', status: 400 };
-    const isUnavailable = this.#sessionContext.hub.storeUnavailableMs > (this.#options.refuseMs ?? LIMITS.cutOffRefuseMs);
+    const isUnavailable = this.#sessionContext.hub.storeUnavailableMs > (this.#options.refuseMs ?? LIMITS.outageRefuseMs);
     const protocol = request.protocols.includes('Authorization') ? 'Authorization' : request.protocols[0];
     // Another engine may reach the store. A load balancer, or the next attempt of the client, finds it.
     if (isUnavailable && this.#options.config.authRejectMode === 'http') return { kind: 'refuse', status: 503, retryAfterS: RETRY_AFTER_S };

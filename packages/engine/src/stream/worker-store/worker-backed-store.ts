@@ -21,6 +21,7 @@ import type {
 } from '../../store/store.js';
 import { CoalescedReads } from '../../structures/coalesced-reads.js';
 import { KeyedSerialQueue } from '../../structures/keyed-serial-queue.js';
+import { messageOf } from '../../structures/message-of.js';
 import { pageOf } from '../../structures/sorted-names.js';
 import { UncertainGroups } from './uncertain-groups.js';
 import { type BackendOperation, type CallOptions, type WorkerBackends, WRITE_ERRORS } from './worker-backends.js';
@@ -355,7 +356,7 @@ export class WorkerBackedStore implements StreamStore {
       return { ...result, ...written };
     } catch (error) {
       this.uncertainGroups.add({ stream, group });
-      const cause = error instanceof Error ? error.message : String(error);
+      const cause = messageOf(error);
       throw new RivuletError(
         WRITE_ERRORS[of],
         `the worker of ${stream} has done it, but the engine could not publish the change: ${cause}`,

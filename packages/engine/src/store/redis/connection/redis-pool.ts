@@ -1,4 +1,5 @@
 import type { Logger } from '../../../logging/logger.js';
+import { messageOf } from '../../../structures/message-of.js';
 import { inTime, type RedisReply } from './redis-client.js';
 import { redisError, unavailable } from './redis-error.js';
 import { type Listener, nameOf, type RedisScript, ServerConnection, type Topic } from './server-connection.js';
@@ -338,8 +339,4 @@ function canaryAt(node: string, { ownerOf }: Primaries, canary: RedisOptions['ca
 
 function* chunksOf<T>(all: readonly T[], size: number): Iterable<readonly T[]> {
   for (let at = 0; at < all.length; at += size) yield all.slice(at, at + size);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

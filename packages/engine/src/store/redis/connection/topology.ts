@@ -1,3 +1,4 @@
+import { messageOf } from '../../../structures/message-of.js';
 import { SLOTS, slotOf } from './hash-slots.js';
 import { type Client, destroy, inTime, openClient } from './redis-client.js';
 
@@ -174,8 +175,4 @@ async function askNode<T>(address: string, { connectTimeoutMs, commandTimeoutMs 
   } finally {
     destroy(client);
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
