@@ -1,5 +1,5 @@
-import { type ErrorCode, type JsonText, RivuletError } from '@rivulet/protocol';
-import { answerOf, resultBytes } from '../core/builtins/answer.js';
+import { type JsonText, RivuletError } from '@rivulet/protocol';
+import { resultBytes, storeFunctions } from '../core/builtins/answer.js';
 import { readCount, readFlag, readInput, readText } from '../core/builtins/input.js';
 import { requireStorable } from '../core/builtins/stored-value.js';
 import { UpdateCall } from '../core/builtins/update-call.js';
@@ -28,15 +28,7 @@ interface StateFunctionDeps {
 /** Registers the six state::* functions (spec SA §3.1). */
 export function registerStateFunctions(deps: StateFunctionDeps): void {
   const functions = new StateFunctions(deps);
-  const add = (
-    id: keyof typeof STATE_SCHEMAS,
-    error: ErrorCode,
-    description: string,
-    run: (call: Call) => Promise<JsonText | undefined>,
-  ) => {
-    const handler = (call: Call) => answerOf(run(call), error, deps.logger, 'state_function_failed');
-    deps.fabric.registerBuiltin(id, handler, description, STATE_SCHEMAS[id]);
-  };
+  const add = storeFunctions(deps, STATE_SCHEMAS, 'state_function_failed');
   add('state::set', 'SET_ERROR', 'Creates or replaces the value of a key.', (call) => functions.set(call));
   add('state::get', 'GET_ERROR', 'Reads the value of a key.', (call) => functions.get(call));
   add('state::delete', 'DELETE_ERROR', 'Removes a key and returns its value.', (call) => functions.delete(call));

@@ -1,5 +1,7 @@
 import { type ErrorBody, type ErrorCode, type JsonText, LIMITS, RivuletError } from '@rivulet/protocol';
 import type { Logger } from '../../logging/logger.js';
+import type { BuiltinSchemas } from '../contracts/builtin-contract.js';
+import type { Fabric } from '../fabric/fabric.js';
 import type { Call, Outcome } from '../fabric/invocation.js';
 
 /** Bytes that the envelope of an answer may take of the caller's message limit. */
@@ -34,6 +36,19 @@ export function answerOf(running: Promise<JsonText | undefined>, code: ErrorCode
       } as const;
     },
   );
+}
+
+/**
+ * Returns a function that registers the built-in functions of a store. The engine logs an error that nobody foresaw as `event`, and the
+ * caller gets the code of the function.
+ */
+export function storeFunctions<Id extends string>(
+  { fabric, logger }: { readonly fabric: Fabric; readonly logger: Logger },
+  schemas: Readonly<Record<Id, BuiltinSchemas>>,
+  event: string,
+) {
+  return (id: Id, code: ErrorCode, description: string, run: (call: Call) => Promise<JsonText | undefined>): void =>
+    fabric.registerBuiltin(id, (call) => answerOf(run(call), code, logger, event), description, schemas[id]);
 }
 
 /** Returns the bytes that the result of a call may have, so that its answer fits one message of the caller. */

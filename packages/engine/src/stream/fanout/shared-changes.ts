@@ -8,6 +8,7 @@ import type { FrameEncoder } from '../frames/frame-encoder.js';
 import type { Spool } from '../frames/spool.js';
 import type { SpooledFrames } from '../frames/spooled-frames.js';
 import { type GroupFanout, SEGMENT_BYTES } from './group-fanout.js';
+import { SharedMemory } from './shared-memory.js';
 
 /** The changed items of a group since one cursor, each once. They are true at exactly one position. The reader must close it. */
 export interface GroupChanges {
@@ -249,19 +250,18 @@ interface BuiltChangesData {
 class BuiltChanges {
   readonly kind = 'changes';
   readonly #made: BuiltChangesData;
-  readonly #giveBack: () => void;
-  /** Number of readers. The builder counts as one until every waiting cursor has its answer. */
-  #readers = 1;
-  #kept = true;
-  #given = false;
+  readonly #memory: SharedMemory;
+  /** Ends the part of the builder, who counts as a reader until every waiting cursor has its answer. */
+  readonly begun: () => void;
 
   constructor(made: BuiltChangesData, giveBack: () => void) {
     this.#made = made;
-    this.#giveBack = giveBack;
+    this.#memory = new SharedMemory(giveBack);
+    this.begun = this.#memory.lend();
   }
 
   get isRead(): boolean {
-    return this.#readers > 0;
+    return this.#memory.isRead;
   }
 
   isCurrent(fanout: GroupFanout): boolean {
@@ -276,36 +276,17 @@ class BuiltChanges {
   lend(since: Position): ChangesRead {
     const { position, blocks } = this.#made;
     if (since.offset > position.offset) return AHEAD;
-    this.#readers++;
-    let open = true;
     return {
       kind: 'changes',
       position,
       pinned: false,
       pieces: (filter) => piecesOf(blocks, since.offset, filter),
-      close: () => {
-        if (open) this.#readers--;
-        open = false;
-        this.#settle();
-      },
+      close: this.#memory.lend(),
     };
   }
 
-  /** Ends the part of the builder: every waiting cursor has its answer. */
-  begun(): void {
-    this.#readers--;
-    this.#settle();
-  }
-
   drop(): void {
-    this.#kept = false;
-    this.#settle();
-  }
-
-  #settle(): void {
-    if (this.#kept || this.#readers > 0 || this.#given) return;
-    this.#given = true;
-    this.#giveBack();
+    this.#memory.drop();
   }
 }
 

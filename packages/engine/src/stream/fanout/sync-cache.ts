@@ -10,6 +10,7 @@ import type { Spool } from '../frames/spool.js';
 import type { SpooledFrames } from '../frames/spooled-frames.js';
 import { renderGroupSync, type SyncShape } from '../frames/sync-frames.js';
 import type { GroupFanout } from './group-fanout.js';
+import { SharedMemory } from './shared-memory.js';
 
 /** The frames of a group `sync` for one reader. The state is true at exactly one position. The reader must close it. */
 export interface GroupSync {
@@ -195,18 +196,17 @@ class Built {
   /** History of the group that the position belongs to. */
   readonly #history: number;
   readonly #held: Held;
-  #readers = 0;
-  #kept = true;
-  #given = false;
+  readonly #memory: SharedMemory;
 
   constructor(made: { readonly position: Position; readonly history: number; readonly held: Held }) {
     this.position = made.position;
     this.#history = made.history;
     this.#held = made.held;
+    this.#memory = new SharedMemory(() => made.held.giveBack());
   }
 
   get isRead(): boolean {
-    return this.#readers > 0;
+    return this.#memory.isRead;
   }
 
   /** Returns whether nothing has happened to the group since the build. */
@@ -215,29 +215,16 @@ class Built {
   }
 
   lend(parts: boolean): GroupSync {
-    this.#readers++;
-    let open = true;
     return {
       position: this.position,
       parts,
       pieces: () => this.#held.pieces(),
       pinned: this.#held.pinned,
-      close: () => {
-        if (open) this.#readers--;
-        open = false;
-        this.#settle();
-      },
+      close: this.#memory.lend(),
     };
   }
 
   drop(): void {
-    this.#kept = false;
-    this.#settle();
-  }
-
-  #settle(): void {
-    if (this.#kept || this.#readers > 0 || this.#given) return;
-    this.#given = true;
-    this.#held.giveBack();
+    this.#memory.drop();
   }
 }

@@ -1,7 +1,5 @@
-import type { ErrorCode, JsonText } from '@rivulet/protocol';
-import { answerOf } from '../../core/builtins/answer.js';
+import { storeFunctions } from '../../core/builtins/answer.js';
 import type { Fabric } from '../../core/fabric/fabric.js';
-import type { Call } from '../../core/fabric/invocation.js';
 import type { Logger } from '../../logging/logger.js';
 import { PendingWrites } from '../../store/callers/pending-writes.js';
 import type { WorkerBackedStore } from '../worker-store/worker-backed-store.js';
@@ -21,15 +19,7 @@ export function registerStreamFunctions(deps: StreamFunctionsDeps): void {
   const pending = new PendingWrites();
   const reads = new StreamReads(deps.store, pending);
   const writes = new StreamWrites(deps.store, pending, deps.idempotencyRetentionMs);
-  const add = (
-    id: keyof typeof STREAM_SCHEMAS,
-    error: ErrorCode,
-    description: string,
-    run: (call: Call) => Promise<JsonText | undefined>,
-  ) => {
-    const handler = (call: Call) => answerOf(run(call), error, deps.logger, 'stream_function_failed');
-    deps.fabric.registerBuiltin(id, handler, description, STREAM_SCHEMAS[id]);
-  };
+  const add = storeFunctions(deps, STREAM_SCHEMAS, 'stream_function_failed');
   add('stream::set', 'STREAM_SET_ERROR', 'Creates or replaces an item.', (call) => writes.set(call));
   add('stream::get', 'STREAM_GET_ERROR', 'Reads an item.', (call) => reads.get(call));
   add('stream::delete', 'STREAM_DELETE_ERROR', 'Removes an item.', (call) => writes.delete(call));

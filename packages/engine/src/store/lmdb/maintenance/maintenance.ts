@@ -1,14 +1,10 @@
 import { LIMITS } from '@rivulet/protocol';
-import type { Logger } from '../../../logging/logger.js';
-import type { Clock } from '../../../structures/clock.js';
-import type { MonotonicWallClock } from '../../../structures/monotonic-wall-clock.js';
 import type { Change } from '../../store.js';
-import { type LmdbEnvironment, ReadViewError, TransactionAbortedError } from '../env/environment.js';
-import type { HeadCache } from '../tables/head-cache.js';
+import { ReadViewError, TransactionAbortedError } from '../env/environment.js';
 import { KeyLedger } from '../tables/idempotency-keys.js';
-import { type StoreState, writeState } from '../tables/store-meta.js';
-import type { Tables } from '../tables/tables.js';
-import { CHANGE_BYTES, costOf, type DiskBudget } from '../writing/disk-space.js';
+import { writeState } from '../tables/store-meta.js';
+import { CHANGE_BYTES, costOf } from '../writing/disk-space.js';
+import type { OpenParts } from '../writing/writer.js';
 import { type DueItems, dueItems, EXPIRED_AT_ONCE, firstExpiry, isDamage, releaseLeases } from './expiry.js';
 import { type Progress, TaskQueue } from './task-queue.js';
 import { SWEPT_AT_ONCE, type Sweep, sweepTombstones } from './tombstone-sweep.js';
@@ -16,16 +12,7 @@ import { SWEPT_AT_ONCE, type Sweep, sweepTombstones } from './tombstone-sweep.js
 /** Between two log lines about expiry that fails: it is tried again four times a second. */
 const SILENCE_MS = 60_000;
 
-export interface MaintenanceContext {
-  readonly environment: LmdbEnvironment;
-  readonly tables: Tables;
-  readonly heads: HeadCache;
-  readonly state: StoreState;
-  readonly disk: DiskBudget;
-  readonly time: MonotonicWallClock;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly path: string;
+export interface MaintenanceContext extends OpenParts {
   /** Age at which tombstones are swept, in milliseconds. */
   readonly tombstoneRetentionMs: number;
   /** Time at which the first item expires, as it was at the start; infinite when none does. */

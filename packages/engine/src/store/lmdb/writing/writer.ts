@@ -14,7 +14,8 @@ import { Batch, type PlanAhead, type Planned, type PlannedWrite } from './write-
 import { causeOf, isUntouched, refused, unavailable } from './write-errors.js';
 import { costOfWrite, WriteQueue } from './write-queue.js';
 
-export interface WriterContext {
+/** The open parts of a store that writing and maintenance share. */
+export interface OpenParts {
   readonly environment: LmdbEnvironment;
   readonly tables: Tables;
   readonly heads: HeadCache;
@@ -24,6 +25,9 @@ export interface WriterContext {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly path: string;
+}
+
+export interface WriterContext extends OpenParts {
   /** Receives each commit when it is durable, in the order of the history. */
   readonly onCommit: (commit: Commit) => void;
   /** Waits before a transaction until reads that hold a view have kept up. */
