@@ -141,3 +141,37 @@ describe('the subscription of a session to a group', () => {
     expect([subscription.nextAnswer, subscription.empty]).toEqual([undefined, true]);
   });
 });
+
+describe('65,536 memberships', () => {
+  const MOST = 65_536;
+  /** Processor time in milliseconds. The work took seconds when each step looked through all memberships. */
+  const MOST_MS = 500;
+
+  function processorMs(work: () => void): number {
+    const before = process.cpuUsage();
+    work();
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / 1_000;
+  }
+
+  it.each(['oldest', 'newest'] as const)('end one by one in little time, the %s first', (order) => {
+    const subscription = open();
+    const members = Array.from({ length: MOST }, (_, n) => watch(subscription, `i${n}`));
+    if (order === 'newest') members.reverse();
+    const ms = processorMs(() => {
+      for (const member of members) subscription.remove(member);
+    });
+    expect(subscription.empty).toBe(true);
+    expect(ms).toBeLessThan(MOST_MS);
+  });
+
+  it('lose their cursor again and again in little time', () => {
+    const subscription = open();
+    for (let n = 0; n < MOST; n++) watch(subscription, `i${n}`);
+    const ms = processorMs(() => {
+      for (let again = 0; again < 3; again++) subscription.resync();
+    });
+    expect(subscription.wants('i0')).toBe(false);
+    expect(ms).toBeLessThan(MOST_MS);
+  });
+});

@@ -138,7 +138,7 @@ export class CatchUp {
   async #recover(subscription: Subscription): Promise<void> {
     const { fanout, subscriber, cursor, history } = subscription;
     if (history !== fanout.history) return this.#giveUp(subscription, fanout.brokenBy);
-    if (!subscriber.positions || fanout.epoch === undefined || subscription.members.length === 0) return this.#giveUp(subscription);
+    if (!subscriber.positions || fanout.epoch === undefined || subscription.members.size === 0) return this.#giveUp(subscription);
     const since = { epoch: fanout.epoch, offset: cursor };
     // A copy: more members may come while the changes are read and written.
     const members = Array.from(subscription.members);

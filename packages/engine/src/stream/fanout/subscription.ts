@@ -31,10 +31,10 @@ export class Subscription {
   #groupMembers = 0;
   /** Number of active memberships of each item; absent when there is none. */
   #itemMembers: Map<string, number> | undefined;
-  /** Owed answers of targets that are watched already; absent when there is none. */
-  #stale: OwedAnswer[] | undefined;
+  /** Owed answers of targets that are watched already, by their item; absent when there is none. `undefined` is the whole group. */
+  #stale: Map<string | undefined, OwedAnswer> | undefined;
   /** Active memberships, oldest first. */
-  readonly #members: Membership[] = [];
+  readonly #members = new Set<Membership>();
   /** History of the group that the cursor belongs to. */
   history: number;
   /** A pump of `CatchUp` runs. */
@@ -68,7 +68,7 @@ export class Subscription {
   }
 
   /** Active memberships, oldest first. */
-  get members(): readonly Membership[] {
+  get members(): ReadonlySet<Membership> {
     return this.#members;
   }
 
@@ -87,7 +87,7 @@ export class Subscription {
 
   /** Returns the memberships that an answer is for. */
   receivers(answer: OwedAnswer): readonly Membership[] {
-    return answer.membership === undefined ? this.#members.filter(({ item }) => item === answer.item) : [answer.membership];
+    return answer.membership === undefined ? Array.from(this.#members).filter(({ item }) => item === answer.item) : [answer.membership];
   }
 
   /**
@@ -149,7 +149,7 @@ export class Subscription {
     answer.end();
     this.#shift();
     if (membership !== undefined) this.#activate(membership);
-    else this.#dropStale((other) => other === answer);
+    else this.#dropStale(answer.item);
     if (!this.subscriber.positions && answer.item !== undefined) this.#awaitGroup(answer.item);
   }
 
@@ -164,7 +164,7 @@ export class Subscription {
     if (membership === undefined) return;
     this.#shift();
     this.#activate(membership);
-    const owed = this.#stale?.find(({ item }) => item === answer.item);
+    const owed = this.#stale?.get(answer.item);
     if (owed === undefined) this.#owe([answer], 'first');
     else owed.absorb(gapAfter);
   }
@@ -177,11 +177,11 @@ export class Subscription {
   /** Ends a membership, whether its join was answered or not. */
   remove(membership: Membership): void {
     if (!membership.active) {
-      this.#drop((answer) => answer.membership === membership);
+      this.#dropAnswer((answer) => answer.membership === membership);
       return;
     }
     membership.active = false;
-    this.#members.splice(this.#members.indexOf(membership), 1);
+    this.#members.delete(membership);
     const { item } = membership;
     if (item === undefined) {
       this.#groupMembers--;
@@ -196,7 +196,10 @@ export class Subscription {
       if (this.#itemMembers?.size === 0) this.#itemMembers = undefined;
     }
     // Nobody watches the target any more, so nobody needs its owed `sync`.
-    this.#drop((answer) => answer.item === item && answer.membership === undefined);
+    const owed = this.#stale?.get(item);
+    if (owed === undefined) return;
+    this.#dropStale(item);
+    this.#dropAnswer((answer) => answer === owed);
   }
 
   /**
@@ -209,13 +212,14 @@ export class Subscription {
   }
 
   #isStale(item: string | undefined): boolean {
-    return this.#stale?.some((answer) => answer.item === item) === true;
+    return this.#stale?.has(item) === true;
   }
 
   /** Queues answers for targets that are watched already. */
   #owe(answers: readonly OwedAnswer[], place: 'first' | 'last'): void {
     if (answers.length === 0) return;
-    this.#stale = [...(this.#stale ?? []), ...answers];
+    this.#stale ??= new Map();
+    for (const answer of answers) this.#stale.set(answer.item, answer);
     this.#answers = place === 'first' ? [...answers, ...(this.#answers ?? [])] : [...(this.#answers ?? []), ...answers];
   }
 
@@ -225,20 +229,19 @@ export class Subscription {
     if (this.#answers?.length === 0) this.#answers = undefined;
   }
 
-  #drop(isDropped: (answer: OwedAnswer) => boolean): void {
-    this.#dropStale(isDropped);
+  #dropAnswer(isDropped: (answer: OwedAnswer) => boolean): void {
     this.#answers = this.#answers?.filter((answer) => !isDropped(answer));
     if (this.#answers?.length === 0) this.#answers = undefined;
   }
 
-  #dropStale(isDropped: (answer: OwedAnswer) => boolean): void {
-    this.#stale = this.#stale?.filter((answer) => !isDropped(answer));
-    if (this.#stale?.length === 0) this.#stale = undefined;
+  #dropStale(item: string | undefined): void {
+    this.#stale?.delete(item);
+    if (this.#stale?.size === 0) this.#stale = undefined;
   }
 
   #activate(membership: Membership): void {
     membership.active = true;
-    this.#members.push(membership);
+    this.#members.add(membership);
     const { item } = membership;
     if (item === undefined) {
       this.#groupMembers++;
