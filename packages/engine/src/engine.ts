@@ -29,6 +29,7 @@ import type { OutageTimes } from './stream/session/outage-eviction.js';
 import { StreamModule } from './stream/stream-module.js';
 import { type Clock, systemClock } from './structures/clock.js';
 import { DescriptorReserve } from './transport/admission/descriptor-reserve.js';
+import { UnfinishedMessages } from './transport/unfinished-messages.js';
 
 export interface EngineOptions {
   /** @default a logger that writes nothing */
@@ -178,6 +179,8 @@ class Engine implements RunningEngine {
     if (config.pubsub) provideTopics(fabric, logger);
     const guards = guardFunctions(config);
     const budgets = new RegistrationBudgets();
+    const unfinishedBelow = (most: number) => new UnfinishedMessages({ most, logger, counters });
+    const unfinished = { workers: unfinishedBelow(LIMITS.workersUnfinishedBytes), guests: unfinishedBelow(LIMITS.sessionsUnfinishedBytes) };
     this.#workers = config.workerManagers.map(
       (manager) =>
         new WorkerGateway({
@@ -192,6 +195,7 @@ class Engine implements RunningEngine {
           logger,
           counters,
           descriptors,
+          unfinished: manager.rbac === undefined ? unfinished.workers : unfinished.guests,
         }),
     );
   }

@@ -27,6 +27,9 @@ export const LIMITS = {
   workerMessageBytes: 16_777_216,
   /** One message of a guest session. */
   guestMessageBytes: 1_048_576,
+  /** The bytes of unfinished messages of all trusted workers, and of all guest sessions. */
+  workersUnfinishedBytes: 268_435_456,
+  sessionsUnfinishedBytes: 67_108_864,
   /** The value of one item as JSON, in UTF-8. The old and the new value fit into one answer of the default size. */
   valueBytes: 8_000_000,
   /** One message of a stream client. Configurable: `max_message_bytes` of iii-stream. */

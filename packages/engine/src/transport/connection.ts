@@ -65,7 +65,10 @@ export interface Connection {
   pause(): void;
   /** Reads the peer again. Idempotent. */
   resume(): void;
-  /** Calls `changed` after each read, with the bytes that were read of an unfinished message, or 0 when there is none. */
+  /**
+   * Calls `changed` after each read, with the bytes that were read of an unfinished message, or 0 when there is none. Calls it with 0 when
+   * the TCP connection has ended.
+   */
   watchUnfinished(changed: (bytes: number) => void): void;
   /**
    * Sends a pong, which peers ignore. The kernel of a peer that has left answers with a reset. So the engine notices that peer at the next

@@ -349,6 +349,7 @@ export class WebSocketConnection extends WebSocket implements Connection, Pingab
 
   #disconnected(code: number): void {
     this.endSession(code);
+    this.#unfinishedChanged?.(0);
     this.guard((owner) => owner.onDisconnect?.());
     this.#owner = undefined;
   }

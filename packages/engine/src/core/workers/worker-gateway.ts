@@ -8,6 +8,7 @@ import type { DescriptorReserve } from '../../transport/admission/descriptor-res
 import { InboundLimits, rateOf } from '../../transport/inbound-limits.js';
 import type { InboundRates } from '../../transport/inbound-meter.js';
 import { Listener, type Verdict } from '../../transport/listener.js';
+import type { UnfinishedMessages } from '../../transport/unfinished-messages.js';
 import { isLoopbackOrigin } from '../../transport/upgrade/origin-check.js';
 import type { UpgradeRequest } from '../../transport/upgrade/upgrade-request.js';
 import { encodeTextFrame } from '../../transport/websocket-frame.js';
@@ -36,6 +37,8 @@ export interface WorkerGatewayOptions {
   readonly logger: Logger;
   readonly counters?: EventCounters;
   readonly descriptors?: DescriptorReserve;
+  /** Bounds the unfinished messages of all listeners of this kind. */
+  readonly unfinished: UnfinishedMessages;
 }
 
 const AUTH_ERROR = encodeTextFrame(encodeAuthError('the auth function of this listener refused these credentials'));
@@ -185,6 +188,7 @@ export class WorkerGateway {
       kind: 'accept',
       protocol: protocols[0],
       open: (connection) => {
+        this.#options.unfinished.watch(connection);
         const meter = this.#limits.meter(admission?.access.grant.identity, remoteAddress);
         const session: WorkerSession = new WorkerSession(this.#context, connection, () => this.#onSessionEnded(session), admission, meter);
         this.#sessions.add(session);
