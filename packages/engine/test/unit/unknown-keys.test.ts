@@ -26,6 +26,15 @@ it('the keys that the engine logs are bounded for each worker, and no worker kee
   expect(lines).toHaveLength(LIMITS.unknownKeysLogged + 5_001);
 });
 
+it('the keys of a connection that has ended are forgotten', () => {
+  const { lines, logger } = recorder();
+  const ignored = new IgnoredKeys(logger);
+  for (const worker of ['w1', 'w2']) ignored.add(worker, 'stream::set', 'key');
+  ignored.forget('w1');
+  for (const worker of ['w1', 'w2']) ignored.add(worker, 'stream::set', 'key');
+  expect(lines.map((line) => (line as [string, { worker: string }])[1].worker)).toEqual(['w1', 'w2', 'w1']);
+});
+
 it('a payload of very many unknown keys costs the comparison of a bounded number of them', () => {
   const keys = InputKeys.of(z.object({ stream_name: z.string(), group_id: z.string() }));
   const seen: string[] = [];

@@ -16,6 +16,11 @@ export class IgnoredKeys {
     this.#logger = logger;
   }
 
+  /** Forgets the keys of a connection that has ended. */
+  forget(worker: string): void {
+    this.#seen.delete(worker);
+  }
+
   /**
    * Logs a key unless it was logged before. `of`: function or trigger type that got the key. `worker`: id of the sender; `undefined` for
    * the engine itself.

@@ -92,6 +92,11 @@ export class FunctionFabric implements Fabric {
     });
   }
 
+  /** Forgets what the engine remembers of a worker whose session has ended. */
+  forgetWorker(workerId: string): void {
+    this.#ignoredKeys.forget(workerId);
+  }
+
   provideTriggerType(id: string, description: string, provider: TriggerProvider, config?: ConfigSchema): void {
     const keys = config === undefined ? undefined : InputKeys.of(config);
     const checked: TriggerProvider = {

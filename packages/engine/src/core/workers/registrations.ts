@@ -238,6 +238,7 @@ export class WorkerRegistrations {
     const { workerId } = this.#worker;
     for (const id of this.#triggers) if (this.#fabric.triggers.binding(id)?.workerId === workerId) this.#fabric.triggers.unregister(id);
     for (const id of this.#triggerTypes) this.#fabric.triggers.removeType(id, this.#namespace, workerId);
+    this.#fabric.forgetWorker(workerId);
     this.#releaseAll();
   }
 
