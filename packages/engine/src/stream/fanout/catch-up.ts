@@ -3,6 +3,7 @@ import { runInBackground } from '../../logging/background.js';
 import type { Logger } from '../../logging/logger.js';
 import type { GroupRef, StreamStore } from '../../store/store.js';
 import { messageOf } from '../../structures/message-of.js';
+import type { TurnBudget } from '../../structures/turn-budget.js';
 import type { EntryFilter } from '../frames/compacted-block.js';
 import type { FrameEncoder } from '../frames/frame-encoder.js';
 import type { SharedTurn } from '../frames/shared-turn.js';
@@ -28,6 +29,8 @@ export interface CatchUpOptions {
   readonly syncs: SyncCache;
   readonly changes: SharedChanges;
   readonly turns: SharedTurn;
+  /** Spreads the encoding of large items over turns of the event loop. */
+  readonly encoding: TurnBudget;
   /** Runs when the store answers from another history than that of the log, and has not reported a break. */
   readonly onOtherEpoch: (ref: GroupRef, position: Position) => void;
   readonly logger: Logger;

@@ -6,6 +6,7 @@ import type { Commit, GroupRef, StreamStore } from '../../store/store.js';
 import { ByteBudget } from '../../structures/byte-budget.js';
 import type { Clock } from '../../structures/clock.js';
 import { PairMap } from '../../structures/pair-map.js';
+import { TurnBudget } from '../../structures/turn-budget.js';
 import { encodeTextFrame } from '../../transport/websocket-frame.js';
 import type { FrameEncoder } from '../frames/frame-encoder.js';
 import { SharedTurn } from '../frames/shared-turn.js';
@@ -94,7 +95,8 @@ export class Hub {
     this.#changes = new SharedChanges({ store, frames, clock, budget, spool });
     const turns = new SharedTurn(SHARED_TURN_BYTES);
     const onOtherEpoch = (ref: GroupRef, position: Position) => this.restart(ref, 'epoch', position);
-    this.#catchUp = new CatchUp({ store, frames, syncs: this.#syncs, changes: this.#changes, turns, onOtherEpoch, logger });
+    const encoding = TurnBudget.of(clock);
+    this.#catchUp = new CatchUp({ store, frames, syncs: this.#syncs, changes: this.#changes, turns, encoding, onOtherEpoch, logger });
     this.#sweep = setInterval(() => this.#tidy(), SWEEP_MS);
     this.#sweep.unref();
   }

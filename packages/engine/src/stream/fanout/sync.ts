@@ -1,5 +1,6 @@
 import { LIMITS, type Position, type SyncReason } from '@rivulet/protocol';
 import type { StreamStore } from '../../store/store.js';
+import type { TurnBudget } from '../../structures/turn-budget.js';
 import { encodeTextFrame, isFinalFrame } from '../../transport/websocket-frame.js';
 import type { FrameEncoder } from '../frames/frame-encoder.js';
 import { ReadEndedError } from '../frames/read-ended.js';
@@ -32,6 +33,8 @@ interface SyncDeps {
   readonly frames: FrameEncoder;
   readonly syncs: SyncCache;
   readonly turns: SharedTurn;
+  /** Spreads the encoding of large items over turns of the event loop. */
+  readonly encoding: TurnBudget;
 }
 
 export async function readSync(sources: SyncDeps, subscription: Subscription, answer: OwedAnswer): Promise<Sync> {
@@ -46,12 +49,19 @@ export async function readSync(sources: SyncDeps, subscription: Subscription, an
   return { position: sync.position, writeTo, close: () => sync.close() };
 }
 
-async function readItemSync({ store, frames }: SyncDeps, fanout: GroupFanout, item: string, reason: SyncReason | undefined): Promise<Sync> {
+async function readItemSync(
+  { store, frames, encoding }: SyncDeps,
+  fanout: GroupFanout,
+  item: string,
+  reason: SyncReason | undefined,
+): Promise<Sync> {
+  await encoding.free();
   const read = await store.get(fanout, item);
   return {
     position: read.position,
     writeTo: async (subscriber, named) => {
       const key = JSON.stringify([fanout.stream, fanout.group, item]);
+      await encoding.pay(read.value?.data.length ?? 0);
       const frame = ITEM_FRAMES.share(key, encodeTextFrame(frames.itemSync(fanout, item, read, reason)));
       return (await writeWhole(subscriber, () => (subscriber.positions ? [named, frame] : frame))) ? 'whole' : 'nothing';
     },
