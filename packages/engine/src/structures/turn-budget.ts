@@ -2,7 +2,7 @@
 const CHARS_PER_MS = 700_000;
 
 /** Milliseconds of work in one turn of the event loop, after which deferrable work waits for a later turn. */
-const TURN_MS = 8;
+const TURN_MS = 6;
 
 /** Texts below this length, in UTF-16 code units, are not charged. Their cost is negligible. */
 const LEAST_CHARGE = 4_096;

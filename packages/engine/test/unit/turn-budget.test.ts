@@ -6,7 +6,7 @@ const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 it('callers that pay in the same moment are charged one after the other', async () => {
   const turns = new TurnBudget(() => 0);
   let paid = 0;
-  // Each text costs about 3 ms of a turn of 8 ms.
+  // Each text costs about 3 ms of a turn of 6 ms.
   const all = Array.from({ length: 15 }, () => turns.pay(2_200_000).then(() => paid++));
   await Promise.resolve();
   await Promise.resolve();
