@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { open } from 'lmdb';
 import { itemOf, updateText } from '../load/clients/update.js';
+import { Latencies } from '../measure/statistics.js';
 
 // The upper bound of lmdb-js for the records of one stream::set: 1 get and 4 puts for each write, and nothing else.
 const [directory = '', inFlight = '1', warmUpMs = '0', windowMs = '1000'] = process.argv.slice(2);
@@ -54,9 +55,12 @@ function writeOne(): Promise<void> {
 }
 
 let running = true;
+const latencies = new Latencies();
 async function lane(): Promise<void> {
   while (running) {
+    const begun = performance.now();
     await writeOne();
+    latencies.add(performance.now() - begun);
     written += 1;
   }
 }
@@ -64,10 +68,12 @@ async function lane(): Promise<void> {
 const lanes = Array.from({ length: Number(inFlight) }, lane);
 await new Promise((resolve) => setTimeout(resolve, Number(warmUpMs)));
 const before = written;
+latencies.clear();
 const start = performance.now();
 await new Promise((resolve) => setTimeout(resolve, Number(windowMs)));
 const perSecond = ((written - before) / (performance.now() - start)) * 1_000;
+const p50 = latencies.at(0.5);
 running = false;
 await Promise.all(lanes);
 await root.close();
-process.stdout.write(`${perSecond}\n`);
+process.stdout.write(`${JSON.stringify({ perSecond, p50 })}\n`);

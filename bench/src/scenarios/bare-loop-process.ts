@@ -13,9 +13,15 @@ export interface BareLoop {
   readonly cpu: string;
 }
 
-/** Runs the bare loop in its own process, on the processor of the servers. Resolves with its writes per second. */
-export async function runBareLoop({ directory, inFlight, warmUpMs, windowMs, cpu }: BareLoop): Promise<number> {
+export interface BareLoopReport {
+  readonly perSecond: number;
+  /** Median time of one write, in milliseconds. */
+  readonly p50: number;
+}
+
+/** Runs the bare loop in its own process, on the processor of the servers. */
+export async function runBareLoop({ directory, inFlight, warmUpMs, windowMs, cpu }: BareLoop): Promise<BareLoopReport> {
   const parameters = [MAIN, directory, String(inFlight), String(warmUpMs), String(windowMs)];
   const { stdout } = await promisify(execFile)(...pin(cpu, process.execPath, parameters));
-  return Number(stdout);
+  return JSON.parse(stdout) as BareLoopReport;
 }
