@@ -41,7 +41,8 @@ export function markdown(results: readonly ScenarioResult[], where: BenchEnviron
     '',
     `\`${where.command}\`, ${where.date}, commit ${where.commit}, Node ${where.node}, Linux ${where.kernel},`,
     `${where.processors} × ${where.processor}, ${where.memoryGiB} GiB. Servers are pinned to one processor, the load to another.`,
-    'Medians, with every run in brackets; runs of the servers alternate. The machine is shared: trust ratios, not absolutes.',
+    'The servers take turns. Each figure is the median of its runs, and the column Runs has them all. p99: 99 of 100 values are at most this.',
+    'The load is the program that plays the clients. Other programs share the machine, so trust ratios more than single figures.',
   ];
   for (const result of results) lines.push('', ...section(result));
   return `${lines.join('\n')}\n`;

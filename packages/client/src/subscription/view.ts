@@ -7,7 +7,7 @@ import type { Subscription } from './subscription.js';
 import type { Status } from './subscription-phase.js';
 
 /*
- * Views are what an application holds: live copies of groups and items.
+ * An application holds views: live copies of groups and items. The target of a view is its group or its item.
  *
  * Data flow:
  *

@@ -13,12 +13,15 @@ import type { NamesPage, PageBounds } from '../structures/sorted-names.js';
  * offset: the creation, the update or the delete of an item, and an event. An epoch (a text) and an offset are a `Position`. The epoch
  * changes when the store lost a part of the history; old positions are useless then.
  *
+ * A deleted item leaves a tombstone, so that `changes` can report the delete. The store removes old tombstones. The floor of a group is the
+ * lowest offset from which `changes` can still report every delete.
+ *
  * ## How data flows
  *
  * ```
  * stream::set ──► apply(change) ──► the store reads the old value, decides the effect, takes an offset and a timestamp
  *                                      │ makes the effect durable
- *                                      ├──► onCommit(commit) ──► hub ──► subscribers, triggers
+ *                                      ├──► onCommit(commit) ──► the engine sends it to subscribers and triggers
  *                                      └──► apply resolves ──► the caller has its result
  * join ──► watch(ref) ──► snapshot(ref) ──► all items at position p, then every commit after p
  * join with an old position q ──► watch(ref) ──► changes(ref, q) ──► each item that changed after q, then every commit
@@ -30,14 +33,14 @@ import type { NamesPage, PageBounds } from '../structures/sorted-names.js';
  * 2. Changes of one group take effect in the order in which `apply` and `write` were called.
  * 3. `onCommit` gets the commits of one group in the order of their offsets, each once, before the `apply` that caused it resolves.
  * 4. Nothing can be read, and nothing reaches `onCommit`, before it is durable.
- * 5. In one run of a store, the offsets of a group are dense: each effect adds 1. A restart may jump ahead. In one epoch, no offset is ever
- *    used twice.
+ * 5. From `start` to `close`, each effect adds exactly 1 to the offset of its group. A restart may jump ahead. In one epoch, no offset is
+ *    ever used twice.
  * 6. The timestamps of a group grow strictly: `max(now, last + 1)`, across restarts too.
  * 7. A write that fails leaves no trace: it takes no offset, no read shows it, and the writes behind it succeed or fail on their own.
  *
  * ## What breaks otherwise
  *
- * - `apply` resolves before `onCommit`: a worker that writes and then reads its view misses its own write.
+ * - `apply` resolves before `onCommit`: a program that writes and then looks at its own view of the group misses its own write.
  * - `onCommit` runs before the change is durable: after a crash, subscribers show a value that the store does not have. Nobody corrects it,
  *   because the next effect takes the same offset.
  * - An offset is used twice, or skipped within a run: a client that resumes takes one change for another, or waits for one that never
@@ -81,7 +84,7 @@ export interface StreamStore {
   write?(write: Write, origin?: string): Promise<WriteResult>;
   /** Reads one item. */
   get(ref: GroupRef, item: string): Promise<ItemRead>;
-  /** Reads all items in the order of their creation, from one consistent view. The caller must `close` the snapshot. */
+  /** Reads all items in the order of their creation, as they are at one moment. The caller must `close` the snapshot. */
   snapshot(ref: GroupRef, pace?: ReadPace): Promise<Snapshot>;
   /**
    * Reads the items that were created after this one, as `snapshot` does. Resolves with `undefined` when the item does not exist. Optional:
@@ -358,7 +361,7 @@ export interface Snapshot {
   /** The items are those of exactly this position. */
   readonly position: Position;
   readonly timestamp: number;
-  /** The items come from a backend without positions, so `position` is only near, and one reader alone may use them. @default false */
+  /** The items come from a backend without positions, so `position` is not exact, and only one reader may use them. @default false */
   readonly external?: boolean;
   /** Returns chunks of items in the order of creation. Iterate it once. The event loop may turn between two chunks. */
   chunks(): AsyncIterable<readonly StoredItem[]>;

@@ -8,15 +8,16 @@ import type { InboundMeter } from './inbound-meter.js';
  * session, a worker session or an end of a channel. Messages of the peer go from the connection to the owner, one at a time and in order.
  * The owner answers by `write`, with frames that are already encoded:
  *
- *     peer → socket → parser → backlog (when the turn is long) → owner.onText / onBinary
+ *     peer → socket → parser → backlog (messages that wait for a later turn) → owner.onText / onBinary
  *     peer ← socket ← connection.write ← owner
  *
  * Invariants.
  * 1. The connection calls its owner only from the event loop, never from inside a method that the owner has called.
  * 2. `onClose` runs exactly once. No message and no drain follows it, and later writes are ignored.
  * 3. Frames that the peer sent before its Close frame or its FIN are delivered before `onClose`, also when they wait for a later turn.
- * 4. An error that the owner throws ends its own connection with `internal`, and no other connection.
- * 5. `buffered` counts each byte that the kernel has not taken. The owner must look at it, because the connection accepts any amount.
+ * 4. An error that the owner throws closes its own connection with `internal` (1011), and no other connection.
+ * 5. `buffered` counts each byte that the kernel has not taken. The owner must read it before it writes, because the connection accepts any
+ *    amount.
  *
  * Example. A stream session writes a change to its peer while `buffered` is small. When the peer reads slowly, the session stops writing,
  * remembers its position, and continues in `onDrain`:

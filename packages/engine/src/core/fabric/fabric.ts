@@ -7,6 +7,10 @@ import type { BuiltinHandler, Call, JsonPayload, Outcome } from './invocation.js
  * The function fabric knows which functions exist and which events call them. Modules such as streams, state and HTTP know the engine only
  * through it. They never import each other, and meet here as functions and triggers, like workers do.
  *
+ * Words: a built-in is a function of the engine itself. A provider is the code behind a trigger type, such as `stream`. A binding is one
+ * registered trigger: it names its type, its target function and perhaps a condition function.
+ * Firing a binding calls its functions. A binding is parked while its type has no provider.
+ *
  *     call     ──▶ invoke ──▶ built-in handler, or dispatch to a worker ──▶ done(outcome)
  *     event    ──▶ provider of a trigger type ──▶ fire(binding) ──▶ condition ──▶ target function
  *     register ──▶ trigger registry ──▶ provider.register(binding), or parked until a provider comes
@@ -14,11 +18,11 @@ import type { BuiltinHandler, Call, JsonPayload, Outcome } from './invocation.js
  * Invariants:
  *
  * - `done` of a call runs exactly once, unless the call is cancelled.
- * - A binding is live at one provider at most. Registering an id again replaces the binding.
+ * - At most one provider has a binding. Registering the id of a binding again replaces it.
  * - A built-in keeps its id: workers can't shadow it.
  * - `fire` and `request` never reject, so their caller handles outcomes only.
- * - An event stands in the queues of all its bindings before one of them runs (`firing.scheduler`). Otherwise an event that the first
- *   binding causes would overtake the event that caused it.
+ * - An event is in the queues of all its bindings before one of them runs (`firing.scheduler`). Otherwise the function of the first
+ *   binding could cause a second event, and other bindings would get the second event before the first one.
  *
  * Example: a module that provides a trigger type keeps its bindings and fires them.
  *

@@ -37,8 +37,8 @@ export interface CatchUpOptions {
 }
 
 /**
- * Moves the cursors that are not live. Joining, lagging and resuming are one loop, the pump of a subscription. It writes only while the
- * socket has room, so a reader that lags costs its cursor and nothing else.
+ * Moves the cursors that are not at the head of the log of their group. Joining, lagging and resuming are one loop, the pump of a
+ * subscription. It writes only while the socket has room, so a reader that lags costs its cursor and nothing else.
  *
  * Data flow: one round of the pump does the first of these steps that applies.
  * 1. The cursor is lost, because the log begins after it or the history broke: recover it. A position-aware client gets each changed item
@@ -48,13 +48,14 @@ export interface CatchUpOptions {
  * 4. The cursor is at the head: the subscription goes live and shares the batch of its group.
  *
  * Invariants:
- * - Frames of a group reach the socket in offset order. Before a snapshot is written to a socket that watches the group already, the
- *   cursor is brought to the position of the snapshot.
+ * - Frames of a group reach the socket in offset order. If the socket watches the group already, the pump moves the cursor to
+ *   the position of a snapshot before it writes the snapshot.
  * - `#deliver` alone begins an answer and breaks it off; `Subscription.answered` alone ends it.
  * - After each `await` the state is read again: the client may have left, the history may have broken.
  *
- * Example: a client joins with `since` 50, and the log begins at 80. Round 1 writes the items that changed since 50, as of 100. Round 2
- * writes the log from 100 to the head, 103. Round 3 goes live.
+ * Example: a client joins with `since` 50, and the log begins at 80. The first round reads the items that changed since 50. The head is 100
+ * at that moment, so they lead the client to 100. Meanwhile the head moves to 103. The second round writes the log from 101 to 103. The
+ * third round goes live.
  *
  * If step 2 ran before step 1, a lost cursor would skip changes: the snapshot of the new answer lies beyond what the client has.
  */

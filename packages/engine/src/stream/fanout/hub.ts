@@ -50,15 +50,16 @@ export interface HubCounters {
 /**
  * The fan-out of one engine: it knows which session watches which group, and sends every change to the watchers.
  *
- * Data flow: the store reports each durable commit, and `publish` appends its frame to the log of the group. At the end of the turn `flush`
- * writes the new part of each changed log to all live subscriptions, as one shared buffer. `CatchUp` serves the other subscriptions: they
- * join, lag, or come back. `setAvailable`, `restart` and `refresh` report outages and breaks of a history to the watchers.
+ * Data flow: the store reports each durable commit, and `publish` appends its frame to the log of the group. A subscription is live while
+ * its cursor is at the head of that log. At the end of the turn, `flush` writes the new part of each changed log to all live subscriptions,
+ * as one shared buffer. `CatchUp` serves the other subscriptions, whose clients join, lag or come back. `setAvailable`, `restart` and
+ * `refresh` report outages and breaks of a history to the watchers.
  *
  * Invariants:
  * - A change is encoded once, whatever the number of subscribers.
  * - A flush costs by the subscribers of the changed groups, never by all connections. A group that nobody watches costs one look-up.
  * - A session has at most one subscription for each group.
- * - Before a history breaks, the changes of the present turn are flushed: an event is stored nowhere else.
+ * - Before the log of a group begins anew, `flush` sends the changes of the present turn, because events are stored nowhere else.
  *
  * Example: `const subscription = hub.open(socket, ref)`, then `hub.join(subscription, request)`. The socket gets a `sync`, then each
  * change. `hub.leave(membership)` closes the subscription with its last membership.
@@ -165,7 +166,7 @@ export class Hub {
   restart(ref: GroupRef, reason: 'gap' | 'epoch', position: Position): void {
     const fanout = this.#groups.get(ref.stream, ref.group);
     if (fanout === undefined) return;
-    // The changes of this turn are sent first: an event is stored nowhere else.
+    // The changes of this turn are sent first, because an event is stored nowhere else.
     if (fanout.dirty) this.flush();
     this.#logBytes -= fanout.log.bytes;
     if (reason === 'gap') fanout.skipTo(position, this.#start);
@@ -211,7 +212,7 @@ export class Hub {
 
   /** Sends a `sync` to all watchers of a stream, because another backend serves its groups from now on. */
   refresh(stream: string): void {
-    // The changes of this turn are sent first: no `sync` contains an event.
+    // The changes of this turn are sent first, because no `sync` contains an event.
     this.flush();
     for (const fanout of this.#groups.valuesOf(stream)) this.#refresh(fanout);
   }

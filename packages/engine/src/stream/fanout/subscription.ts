@@ -9,12 +9,13 @@ import type { Subscriber } from './subscriber.js';
  *
  * Data flow: `request` queues an answer for a join. `CatchUp` writes the first answer of the queue, and then calls `answered`, which makes
  * the membership active. `wants` decides which changes are sent, so a change is sent once for a socket, however many memberships match.
+ * When the cursor is lost, `resync` queues a `sync` for each target that active memberships watch. A target is the group or one item.
  *
  * Invariants:
  * - Everything up to `cursor` was written to the subscriber, or was part of a snapshot that was written. -1: nothing was.
  * - The subscription is `live` only while its cursor is at the head of the log: then it shares the batch of the group. Otherwise a pump
  *   of its own moves the cursor.
- * - An answer in `#stale` belongs to active memberships. Nothing is sent for its target before that answer.
+ * - A `sync` in `#owedSyncs` is for active memberships. No change of its target is sent before it.
  *
  * Example: a client watches the group, falls behind the log, and joins the item `a`. `resync` has queued the group, `request` queues `a`
  * behind it. If `a` were answered first, its frames would count as news of a group that the client is about to replace.
@@ -31,8 +32,8 @@ export class Subscription {
   #groupMembers = 0;
   /** Number of active memberships of each item; absent when there is none. */
   #itemMembers: Map<string, number> | undefined;
-  /** Owed answers of targets that are watched already, by their item; absent when there is none. `undefined` is the whole group. */
-  #stale: Map<string | undefined, OwedAnswer> | undefined;
+  /** For each target with active memberships that needs a new `sync`: the queued answer. The key `undefined` is the whole group. */
+  #owedSyncs: Map<string | undefined, OwedAnswer> | undefined;
   /** Active memberships, oldest first. */
   readonly #members = new Set<Membership>();
   /** History of the group that the cursor belongs to. */
@@ -82,7 +83,7 @@ export class Subscription {
    * nothing is sent until every watched target has its new `sync`; the cursor stays with the target that is furthest behind.
    */
   get holdsBack(): boolean {
-    return this.#stale !== undefined && this.subscriber.positions;
+    return this.#owedSyncs !== undefined && this.subscriber.positions;
   }
 
   /** Returns the memberships that an answer is for. */
@@ -104,12 +105,12 @@ export class Subscription {
   /** Returns whether a change of `item` is sent to the socket (spec ST §2.4). `undefined`: a change of the group without an item. */
   wants(item: string | undefined): boolean {
     if (this.wantsAll) return true;
-    return item !== undefined && this.#itemMembers?.has(item) === true && !this.#isStale(item);
+    return item !== undefined && this.#itemMembers?.has(item) === true && !this.#awaitsSync(item);
   }
 
   /** Whether every change of the group is sent to the socket. */
   get wantsAll(): boolean {
-    return this.#groupMembers > 0 && !this.#isStale(undefined);
+    return this.#groupMembers > 0 && !this.#awaitsSync(undefined);
   }
 
   /** The answer that is written next; `undefined` when none is owed. */
@@ -135,7 +136,7 @@ export class Subscription {
     const { history } = this.fanout;
     this.cursor = -1;
     this.history = history;
-    const targets = [...(this.#groupMembers > 0 ? [undefined] : []), ...this.items].filter((item) => !this.#isStale(item));
+    const targets = [...(this.#groupMembers > 0 ? [undefined] : []), ...this.items].filter((item) => !this.#awaitsSync(item));
     this.#owe(
       targets.map((item) => new Answer<Membership>(item, { kind: 'syncing', reason, gapAfter, history })),
       'last',
@@ -149,7 +150,7 @@ export class Subscription {
     answer.end();
     this.#shift();
     if (membership !== undefined) this.#activate(membership);
-    else this.#dropStale(answer.item);
+    else this.#dropOwedSync(answer.item);
     if (!this.subscriber.positions && answer.item !== undefined) this.#awaitGroup(answer.item);
   }
 
@@ -164,7 +165,7 @@ export class Subscription {
     if (membership === undefined) return;
     this.#shift();
     this.#activate(membership);
-    const owed = this.#stale?.get(answer.item);
+    const owed = this.#owedSyncs?.get(answer.item);
     if (owed === undefined) this.#owe([answer], 'first');
     else owed.absorb(gapAfter);
   }
@@ -196,9 +197,9 @@ export class Subscription {
       if (this.#itemMembers?.size === 0) this.#itemMembers = undefined;
     }
     // Nobody watches the target any more, so nobody needs its owed `sync`.
-    const owed = this.#stale?.get(item);
+    const owed = this.#owedSyncs?.get(item);
     if (owed === undefined) return;
-    this.#dropStale(item);
+    this.#dropOwedSync(item);
     this.#dropAnswer((answer) => answer === owed);
   }
 
@@ -207,19 +208,19 @@ export class Subscription {
    * its `sync`. A client without positions would miss them: it gets the item once more behind the group.
    */
   #awaitGroup(item: string): void {
-    if (!this.#isStale(undefined) || this.#isStale(item) || this.#itemMembers?.has(item) !== true) return;
+    if (!this.#awaitsSync(undefined) || this.#awaitsSync(item) || this.#itemMembers?.has(item) !== true) return;
     this.#owe([new Answer<Membership>(item, { kind: 'waiting' })], 'last');
   }
 
-  #isStale(item: string | undefined): boolean {
-    return this.#stale?.has(item) === true;
+  #awaitsSync(item: string | undefined): boolean {
+    return this.#owedSyncs?.has(item) === true;
   }
 
   /** Queues answers for targets that are watched already. */
   #owe(answers: readonly OwedAnswer[], place: 'first' | 'last'): void {
     if (answers.length === 0) return;
-    this.#stale ??= new Map();
-    for (const answer of answers) this.#stale.set(answer.item, answer);
+    this.#owedSyncs ??= new Map();
+    for (const answer of answers) this.#owedSyncs.set(answer.item, answer);
     this.#answers = place === 'first' ? [...answers, ...(this.#answers ?? [])] : [...(this.#answers ?? []), ...answers];
   }
 
@@ -234,9 +235,9 @@ export class Subscription {
     if (this.#answers?.length === 0) this.#answers = undefined;
   }
 
-  #dropStale(item: string | undefined): void {
-    this.#stale?.delete(item);
-    if (this.#stale?.size === 0) this.#stale = undefined;
+  #dropOwedSync(item: string | undefined): void {
+    this.#owedSyncs?.delete(item);
+    if (this.#owedSyncs?.size === 0) this.#owedSyncs = undefined;
   }
 
   #activate(membership: Membership): void {
