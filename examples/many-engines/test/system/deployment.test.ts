@@ -310,7 +310,7 @@ describe('the Dockerfile', () => {
       };
       return { said: (pattern: RegExp) => lines.take((line) => pattern.test(line), `a line ${pattern}`), stop };
     }
-  }, 240_000);
+  });
 });
 
 test('haproxy takes haproxy.cfg without a warning, also with the lines of docs/scaling.md that keep groups together', async () => {

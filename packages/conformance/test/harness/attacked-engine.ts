@@ -1,4 +1,5 @@
 import { deepEqual, doesNotMatch, ok } from 'node:assert/strict';
+import { setTimeout } from 'node:timers/promises';
 import { EngineProcess, type EngineProcessOptions } from '@rivulet/testkit/engines/engine-process';
 import { LoopSlices } from '@rivulet/testkit/measures/loop-slices';
 import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
@@ -9,6 +10,8 @@ const ROOM = { stream_name: 'innocent', group_id: 'room' };
 /** Longest run of the main thread that one peer may cause, in milliseconds of processor time. */
 export const MOST_SLICE_MS = 50;
 const MOST_REPEATS = 4;
+/** Pause of the innocent worker between two short series of writes, so that it does not keep a processor busy. */
+const PAUSE_MS = 5;
 const HEAP_MIB = 512;
 const MIB = 1_048_576;
 
@@ -91,7 +94,10 @@ export class AttackedEngine {
     const before = await this.#slices.take(this.engine.pid);
     let over = false;
     const used = (async () => {
-      while (!over) await this.#useBriefly();
+      while (!over) {
+        await this.#useBriefly();
+        await setTimeout(PAUSE_MS);
+      }
     })();
     await attack().finally(() => {
       over = true;

@@ -61,4 +61,4 @@ test('decision 15: no JSON body, and no several at once, keep the event loop lon
   }
   if (process.env.SHOW) console.log(longest);
   expect(Object.entries(longest).filter(([, ms]) => ms > MOST_MS)).toEqual([]);
-}, 120_000);
+});

@@ -79,7 +79,7 @@ test('decision 21 F23 readers that stall in a large group: the data file stays s
     }
     expect([...held.values()].toSorted((a, b) => a - b)).toEqual(Array.from({ length: 90 }, (_, n) => 540 + n));
   }
-}, 60_000);
+});
 
 async function stalledReader(url: string): Promise<StreamSocket> {
   const reader = await StreamSocket.open(url);

@@ -115,7 +115,7 @@ describe.each(['file_based', 'in_memory'] as const)('work (%s)', (store) => {
       worker.inbox.clear();
     }
     expect(Object.entries(longest).filter(([, ms]) => ms > MOST_MS)).toEqual([]);
-  }, 90_000);
+  });
 
   test('E9 lists of many groups are read in slices, and equal ones are shared', async () => {
     const groups = Number(process.env.RIVULET_GROUPS ?? 30_000);
@@ -147,5 +147,5 @@ describe.each(['file_based', 'in_memory'] as const)('work (%s)', (store) => {
       worker.inbox.clear();
     }
     expect(Object.entries(longest).filter(([, ms]) => ms > MOST_SCAN_MS)).toEqual([]);
-  }, 90_000);
+  });
 });

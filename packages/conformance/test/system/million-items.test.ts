@@ -64,7 +64,7 @@ test(`RG-9 after SIGKILL with ${ITEMS} items the first correct answer takes at m
   process.stdout.write(`start after SIGKILL with ${ITEMS} items: ${told(tookMs)} ms, with none: ${told(emptyMs)} ms\n`);
   // A busy machine does less work in a millisecond, so the start of an empty engine is the unit.
   expect(Math.min(...tookMs)).toBeLessThanOrEqual(Math.max(GOAL_MS, 2 * Math.min(...emptyMs)));
-}, 240_000);
+});
 
 /** Returns the anonymous memory of a process in MiB. */
 function memoryOf(pid: number): number {
@@ -110,4 +110,4 @@ test(`RG-26 ${ITEMS} items are shown to those who join in pieces: little memory,
   );
   expect(Math.max(...grown)).toBeLessThanOrEqual(64);
   for (const { p99 } of rounds) expect(p99).toBeLessThanOrEqual(TURN_MS);
-}, 240_000);
+});

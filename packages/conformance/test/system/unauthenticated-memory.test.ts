@@ -86,24 +86,20 @@ const SHAPES: readonly [string, (engine: TestEngine) => string, readonly (string
   ['a flood of pipelined requests', ({ httpUrl }) => httpUrl, [`POST /p HTTP/1.1\r\nHost: h\r\n\r\n`.repeat(10_000)]],
 ];
 
-it.each(SHAPES)(
-  'S23 one peer without credentials owns at most 256 KiB: %s',
-  async (_what, url, parts) => {
-    const engine = await hostedEngine();
-    const settle = async () => {
-      for (let turn = 0; turn < 20; turn++) await engine.worker.settled();
-    };
-    // The first peers compile code and fill caches that all of them share.
-    await peers(10, url(engine), parts, settle);
-    const before = await heldBytes();
-    const all = await peers(PEERS, url(engine), parts, settle);
-    const each = ((await heldBytes()) - before) / PEERS;
-    if (process.env.SHOW_FIGURES !== undefined)
-      process.stderr.write(`${_what}: ${Math.round(each / 1024)} KiB each, ${all.filter(({ closed }) => !closed).length} open\n`);
-    expect(each).toBeLessThan(MOST_BYTES);
-  },
-  30_000,
-);
+it.each(SHAPES)('S23 one peer without credentials owns at most 256 KiB: %s', async (_what, url, parts) => {
+  const engine = await hostedEngine();
+  const settle = async () => {
+    for (let turn = 0; turn < 20; turn++) await engine.worker.settled();
+  };
+  // The first peers compile code and fill caches that all of them share.
+  await peers(10, url(engine), parts, settle);
+  const before = await heldBytes();
+  const all = await peers(PEERS, url(engine), parts, settle);
+  const each = ((await heldBytes()) - before) / PEERS;
+  if (process.env.SHOW_FIGURES !== undefined)
+    process.stderr.write(`${_what}: ${Math.round(each / 1024)} KiB each, ${all.filter(({ closed }) => !closed).length} open\n`);
+  expect(each).toBeLessThan(MOST_BYTES);
+});
 
 it.each<[string, Parameters<typeof startTestEngine>[0], (engine: TestEngine) => string]>([
   ['a stream client', { stream: { authFunction: 'test::auth' } }, ({ streamUrl }) => streamUrl],

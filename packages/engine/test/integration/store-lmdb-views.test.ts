@@ -137,7 +137,7 @@ test('decision 21 a view of a reader ends when so much was written, and the data
   await expect(chunks.next()).rejects.toMatchObject(ENDED);
   snapshot.close();
   expect((await opened.items(BIG)).items).toHaveLength(ITEMS);
-}, 60_000);
+});
 
 test('decision 21 a view of a reader ends after its time, though the reader takes something now and then', async () => {
   let now = 0;
@@ -151,7 +151,7 @@ test('decision 21 a view of a reader ends after its time, though the reader take
   }
   await opened.set('m', 'last');
   await expect(chunks.next()).rejects.toMatchObject(ENDED);
-}, 60_000);
+});
 
 test('decision 21 a read of the engine is whole however fast others write, and one that stalls ends', async () => {
   let now = 0;
@@ -175,4 +175,4 @@ test('decision 21 a read of the engine is whole however fast others write, and o
   now = 6_000;
   await opened.set('m', '1');
   await expect(stalled.next()).rejects.toMatchObject(ENDED);
-}, 60_000);
+});

@@ -148,7 +148,7 @@ it('what is too large to be kept is read by each for itself, and closed; newer c
   await allLive(small);
   expect(world.changesSince).toEqual([50, 51]);
   expect(world.openChanges).toBe(0);
-}, 20_000);
+});
 
 it('readers that stall share what they hold, and it is given back when they go', async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });

@@ -175,7 +175,7 @@ it('decision 21 readers at many positions get no more than the files may have, a
   };
   await expect.poll(drained, { timeout: 20_000 }).toBe(0);
   expect(sockets.flatMap(({ failures }) => failures)).toEqual([]);
-}, 40_000);
+});
 
 it('no snapshot is opened for a reader that takes nothing, nor kept while it waits for the socket', async () => {
   const { hub, socket } = spooled();
