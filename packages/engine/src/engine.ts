@@ -43,6 +43,13 @@ export interface EngineOptions {
   readonly outage?: OutageTimes;
   /** @deprecated Use `outage`. */
   readonly cutOff?: OutageTimes;
+  /**
+   * Runs when another process has taken over the data directory of a store. The store neither reads nor writes any more; end the process.
+   * @default nothing
+   */
+  readonly onStoreLost?: () => void;
+  /** Ends the wait of a start for the data directory of another engine; `startEngine` then rejects. @default no signal */
+  readonly signal?: AbortSignal;
 }
 
 export interface BoundListener {
@@ -105,7 +112,14 @@ export async function startEngine(config: Config, options: EngineOptions = {}): 
   const logger = new BoundedLogger(options.logger ?? silentLogger, clock, LINE_RATES);
   // The second name is @deprecated.
   const outage = options.outage ?? options.cutOff;
-  const engine = new Engine(config, await createStores(config, clock, logger), logger, clock, outage);
+  const engine = new Engine(
+    config,
+    await createStores(config, { clock, logger, signal: options.signal }),
+    logger,
+    clock,
+    outage,
+    options.onStoreLost,
+  );
   try {
     await engine.start();
   } catch (error) {
@@ -139,7 +153,14 @@ class Engine implements RunningEngine {
   readonly listeners: BoundListener[] = [];
   #stopping: Promise<void> | undefined;
 
-  constructor(config: Config, stores: Stores, logger: BoundedLogger, clock: Clock, outage: OutageTimes | undefined) {
+  constructor(
+    config: Config,
+    stores: Stores,
+    logger: BoundedLogger,
+    clock: Clock,
+    outage: OutageTimes | undefined,
+    onStoreLost: (() => void) | undefined,
+  ) {
     this.#logger = logger;
     const counters = this.#counters;
     const descriptors = DescriptorReserve.ofProcess();
@@ -160,22 +181,12 @@ class Engine implements RunningEngine {
     registerEngineFunctions({ fabric, workers, introspection, clock, logger });
     registerDisconnect(fabric, sessions, logger);
     const { stream, state } = config;
+    const shared = { fabric, clock, logger, counters, descriptors };
     if (stream !== undefined && stores.stream !== undefined)
-      this.#streams = new StreamModule({
-        config: stream,
-        fabric,
-        store: stores.stream,
-        outage,
-        clock,
-        logger,
-        directory: sessions,
-        counters,
-        descriptors,
-      });
+      this.#streams = new StreamModule({ ...shared, config: stream, store: stores.stream, onStoreLost, outage, directory: sessions });
     if (state !== undefined && stores.state !== undefined)
-      this.#state = new StateModule({ config: state, fabric, store: stores.state, logger });
-    if (config.http !== undefined)
-      this.#http = new HttpModule({ config: config.http, fabric, channels: this.#channels, clock, logger, counters, descriptors });
+      this.#state = new StateModule({ config: state, fabric, store: stores.state, onStoreLost, logger });
+    if (config.http !== undefined) this.#http = new HttpModule({ ...shared, config: config.http, channels: this.#channels });
     if (config.pubsub) provideTopics(fabric, logger);
     const guards = guardFunctions(config);
     const budgets = new RegistrationBudgets();
@@ -272,8 +283,9 @@ interface Stores {
   readonly state: StreamStore | undefined;
 }
 
-async function createStores({ stream, state }: Config, clock: Clock, logger: Logger): Promise<Stores> {
-  const common = { clock, logger };
+type StoreSurroundings = Omit<StoreFactoryOptions, 'config' | 'tombstoneRetentionMs'> & { readonly signal: AbortSignal | undefined };
+
+async function createStores({ stream, state }: Config, common: StoreSurroundings): Promise<Stores> {
   const ofStreams = stream && (await createStore(stream.adapter, { ...common, tombstoneRetentionMs: stream.tombstoneRetentionMs }));
   try {
     const ofState = state && (await createStore(state.adapter, { ...common, tombstoneRetentionMs: STATE_TOMBSTONE_RETENTION_MS }));
@@ -285,13 +297,16 @@ async function createStores({ stream, state }: Config, clock: Clock, logger: Log
   }
 }
 
-async function createStore(adapter: StoreConfig, options: Omit<StoreFactoryOptions, 'config'>): Promise<StreamStore> {
+async function createStore(
+  adapter: StoreConfig,
+  { signal, ...options }: StoreSurroundings & Pick<StoreFactoryOptions, 'tombstoneRetentionMs'>,
+): Promise<StreamStore> {
   switch (adapter.kind) {
     case 'memory':
       return createMemoryStore(options);
     case 'lmdb': {
-      const { path, durability, saveIntervalMs, space } = adapter;
-      return createLmdbStore({ path, durability, saveIntervalMs, ...(space === undefined ? {} : { space }), ...options });
+      const { kind: _, ...settings } = adapter;
+      return createLmdbStore({ ...settings, signal, ...options });
     }
     case 'redis': {
       const { url, servers, keyPrefix, commandTimeoutMs, connectTimeoutMs } = adapter;

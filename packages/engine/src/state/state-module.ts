@@ -12,6 +12,8 @@ export interface StateModuleOptions {
   readonly fabric: Fabric;
   /** Store of the module alone. Everything in it is state. */
   readonly store: StreamStore;
+  /** Runs when another process has taken over the store. */
+  readonly onStoreLost?: (() => void) | undefined;
   readonly logger: Logger;
 }
 
@@ -42,6 +44,7 @@ export class StateModule {
       },
       // No client holds a position of state, so a break loses no continuity.
       onBreak: () => {},
+      onLost: () => this.#options.onStoreLost?.(),
     });
     if (!triggersEnabled) logger.info('state_triggers_paused', { reason: 'triggers_enabled of iii-state is false' });
   }

@@ -175,6 +175,11 @@ export interface StoreEvents {
    * leases them again where it still needs them.
    */
   onReleased?(): void;
+  /**
+   * Reports that another process owns the data of the store from now on. The store neither reads nor writes any more, so the engine should
+   * end. A call of `onAvailability` for the whole store comes before.
+   */
+  onLost?(): void;
 }
 
 /** A change of one group. An event without `item` concerns the whole group. */

@@ -31,6 +31,8 @@ export interface StreamModuleOptions {
   readonly outage?: OutageTimes | undefined;
   /** Sessions of all listeners by the identity of their user. @default a directory of its own */
   readonly directory?: SessionDirectory;
+  /** Runs when another process has taken over the store. */
+  readonly onStoreLost?: (() => void) | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly counters?: EventCounters;
@@ -106,6 +108,7 @@ export class StreamModule {
       onBreak: (ref, reason, position) => this.hub.restart(ref, reason, position),
       onAvailability: (ref, available) => this.#setAvailable(ref, available),
       onReleased: () => runInBackground(this.#leases.leaseAgain(), logger, 'leases_hold_again'),
+      onLost: () => this.#options.onStoreLost?.(),
     });
     if (config.authFunction !== undefined && !fabric.hasFunction(config.authFunction)) {
       logger.warn('auth_function_not_registered', {

@@ -29,7 +29,7 @@ describe('an iii-state entry', () => {
 
   it('takes every key', () => {
     const text = state(
-      `{ triggers_enabled: false, max_value_bytes: 1024, ${kv(`${FILE_BASED}, file_path: ./own, durability: relaxed, ${SPACE_KEYS}`)} }`,
+      `{ triggers_enabled: false, max_value_bytes: 1024, ${kv(`${FILE_BASED}, file_path: ./own, durability: relaxed, lock_wait_ms: 700, ${SPACE_KEYS}`)} }`,
     );
     const cwd = directoryWith({ 'config.yaml': text });
     const config = loadConfig({ cwd, env: {}, lenient: false });
@@ -37,7 +37,7 @@ describe('an iii-state entry', () => {
     expect(config.state).toEqual({
       triggersEnabled: false,
       maxValueBytes: 1024,
-      adapter: { kind: 'lmdb', path: join(cwd, 'own'), durability: 'relaxed', saveIntervalMs: 5_000, space: SPACE },
+      adapter: { kind: 'lmdb', path: join(cwd, 'own'), durability: 'relaxed', saveIntervalMs: 5_000, lockWaitMs: 700, space: SPACE },
     });
   });
 

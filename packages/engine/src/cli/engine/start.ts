@@ -28,11 +28,19 @@ async function runEngine(config: Config, context: CommandContext): Promise<ExitC
   survivePipes(logger);
   warnOperator(config, logger);
   const signals = new StopSignals((reason) => giveUp('stop_abandoned', { reason }));
+  const stopped = new AbortController();
+  signals.first.then(
+    () => stopped.abort(),
+    () => {},
+  );
+  // Another engine serves the data. Clients of this one reconnect, and find it.
+  const onStoreLost = () => giveUp('store_lost', { reason: 'another engine has taken over the data directory' });
   try {
     let engine: RunningEngine;
     try {
-      engine = await startEngine(config, { logger });
+      engine = await startEngine(config, { logger, onStoreLost, signal: stopped.signal });
     } catch (error) {
+      if (error === stopped.signal.reason) return stoppedEarly(logger);
       logger.error('start_failed', { reason: startFailure(error) });
       return EXIT.failed;
     }
@@ -56,6 +64,12 @@ async function runUntilStopped(engine: RunningEngine, signals: StopSignals, logg
   logger.info('stopping', { signal: await signals.first });
   await engine.stop();
   logger.info('stopped');
+  return EXIT.ok;
+}
+
+/** A signal has ended the wait for the data directory of another engine. */
+function stoppedEarly(logger: Logger): ExitCode {
+  logger.info('stopped', { reason: 'a signal came while the engine waited for its data directory' });
   return EXIT.ok;
 }
 

@@ -67,7 +67,10 @@ function adapterKeys(store: StoreConfig): Readonly<Record<string, unknown>> {
     case 'lmdb': {
       const { path, space } = store;
       const bounds = space === undefined ? {} : writeKeys(SPACE_KEYS, space, {});
-      return { name: 'kv', config: { store_method: 'file_based', file_path: path, ...writeKeys(LMDB_KEYS, store, {}), ...bounds } };
+      return {
+        name: 'kv',
+        config: { store_method: 'file_based', file_path: path, ...writeKeys(LMDB_KEYS, { lockWaitMs: 0, ...store }, {}), ...bounds },
+      };
     }
     case 'redis': {
       const { servers } = store;

@@ -3,6 +3,7 @@ import { MonotonicWallClock } from '../../structures/monotonic-wall-clock.js';
 import { EVERYTHING } from '../../structures/sorted-names.js';
 import { TurnBudget } from '../../structures/turn-budget.js';
 import { requireId } from '../shared/ids.js';
+import { notifyAvailability } from '../shared/notify-availability.js';
 import { requireIds } from '../shared/write-plan.js';
 import type {
   ApplyResult,
@@ -20,13 +21,16 @@ import type {
   Write,
   WriteResult,
 } from '../store.js';
+import { LockLostError } from './env/directory-lock.js';
 import { LmdbEnvironment } from './env/environment.js';
+import type { TakeOptions } from './env/lock-protocol.js';
 import { Maintenance } from './maintenance/maintenance.js';
 import { lastWrite, type Opened, openTables } from './open-tables.js';
 import type { LmdbStoreOptions } from './options.js';
 import { LmdbReads } from './reading/reads.js';
 import { HeadCache } from './tables/head-cache.js';
 import { TABLES } from './tables/tables.js';
+import { unavailable } from './writing/write-errors.js';
 import { LmdbWriter } from './writing/writer.js';
 
 /** Between two sweeps of tombstones and idempotency keys. */
@@ -59,6 +63,8 @@ class LmdbStore implements WritableStore {
   readonly #options: LmdbStoreOptions;
   #run: Run | undefined;
   #isClosing = false;
+  /** Another process has taken over the directory. */
+  #isLost = false;
   readonly #warnedAt = new Map<string, number>();
   /** Reads that a limit of their view has ended since the start. */
   #endedReads = 0;
@@ -69,7 +75,7 @@ class LmdbStore implements WritableStore {
 
   async start(events: StoreEvents): Promise<void> {
     const { path, durability } = this.#options;
-    const environment = await LmdbEnvironment.open({ path, relaxed: durability === 'relaxed', tables: TABLES });
+    const environment = await LmdbEnvironment.open({ path, relaxed: durability === 'relaxed', tables: TABLES, lock: this.#lockOptions() });
     try {
       this.#run = this.#assemble(environment, await openTables(environment, this.#options), events);
     } catch (error) {
@@ -178,6 +184,7 @@ class LmdbStore implements WritableStore {
     const writer: LmdbWriter = new LmdbWriter({
       ...shared,
       onCommit: (commit) => this.#report(events, commit),
+      onLockLost: () => this.#lose(events),
       keepPace: () => reads.keepPace(),
       maintenance: () => maintenance,
       warn,
@@ -225,9 +232,32 @@ class LmdbStore implements WritableStore {
     return [
       every(SWEEP_MS, () => this.sweepNow()),
       every(EXPIRY_MS, () => this.expireNow()),
-      every(DISK_MS, () => Promise.resolve(disk.tick())),
+      every(DISK_MS, async () => {
+        environment.requireOwned();
+        disk.tick();
+      }),
       ...(durability === 'relaxed' ? [every(saveIntervalMs, () => environment.sync())] : []),
     ];
+  }
+
+  #lockOptions(): Partial<TakeOptions> {
+    const { path, lockWaitMs = 0, signal, logger } = this.#options;
+    return {
+      waitMs: lockWaitMs,
+      signal,
+      onWait: ({ pid, host }) => logger.warn('store_lock_waits', { path, pid, host, milliseconds: lockWaitMs }),
+    };
+  }
+
+  /** Ends all reads and writes: what this process knows of the data is no longer true. */
+  #lose(events: StoreEvents): void {
+    if (this.#isLost) return;
+    this.#isLost = true;
+    for (const timer of this.#run?.timers ?? []) clearInterval(timer);
+    const { logger, path } = this.#options;
+    logger.error('store_lock_lost', { path, consequence: 'another process has the directory; this store reads and writes no more' });
+    notifyAvailability(events, undefined, false);
+    events.onLost?.();
   }
 
   /** The commit is durable, so an error of its listener changes nothing. */
@@ -258,6 +288,7 @@ class LmdbStore implements WritableStore {
 
   #open(): Run {
     if (this.#run === undefined) throw notOpen();
+    if (this.#isLost) throw unavailable(new LockLostError(this.#options.path));
     return this.#run;
   }
 }

@@ -22,6 +22,10 @@ export interface LmdbStoreOptions {
   readonly space?: SpaceLimits;
   /** When the store ends the view of a slow reader. @default `readViewMs` and `readViewBytes` of LIMITS */
   readonly views?: ViewLimits;
+  /** How long `start` waits for another process that has the directory, in milliseconds. @default 0 */
+  readonly lockWaitMs?: number;
+  /** Ends that wait; `start` then rejects. */
+  readonly signal?: AbortSignal | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }

@@ -214,6 +214,16 @@ export class LmdbEnvironment {
     return this.#pageCounts()?.live ?? 0;
   }
 
+  /** Throws LockLostError when another process has taken over the directory. Nothing is written from then on. */
+  requireOwned(): void {
+    try {
+      this.#lock.requireHeld();
+    } catch (error) {
+      this.#failed = true;
+      throw error;
+    }
+  }
+
   /** Resolves when everything committed so far is on the disk. */
   sync(): Promise<void> {
     const root = this.#root as unknown as { sync(callback: (error?: unknown) => void): void };
@@ -298,6 +308,7 @@ export class LmdbEnvironment {
    */
   async close(last: (() => void) | undefined): Promise<void> {
     try {
+      if (!this.#lock.isHeld) this.#failed = true;
       if (last !== undefined && !this.#failed) await this.#execute(last);
       if (!this.#failed) await this.sync();
     } finally {

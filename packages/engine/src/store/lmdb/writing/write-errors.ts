@@ -1,4 +1,5 @@
 import { RivuletError } from '@rivulet/protocol';
+import { LockLostError } from '../env/directory-lock.js';
 import { ReadViewError, TransactionAbortedError } from '../env/environment.js';
 
 /** Returns whether the failed transaction left the environment as it was before. */
@@ -17,8 +18,11 @@ export function causeOf(error: Error): string {
   return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
 }
 
-/** Returns the error for callers of a store that is read-only after a failed commit. */
+/** Returns the error for callers of a store that is read-only after a failed commit, or that has lost its directory. */
 export function unavailable(cause: unknown): RivuletError {
+  if (cause instanceof LockLostError) {
+    return new RivuletError('STORE_UNAVAILABLE', 'another engine has taken over the data; connect to that engine', { cause });
+  }
   return new RivuletError('STORE_UNAVAILABLE', 'the store is read-only after a failed write; restart the engine when the disk is well', {
     cause,
   });

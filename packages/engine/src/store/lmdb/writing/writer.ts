@@ -4,6 +4,7 @@ import type { MonotonicWallClock } from '../../../structures/monotonic-wall-cloc
 import { TurnBudget } from '../../../structures/turn-budget.js';
 import { BatchLimits } from '../../shared/batch-limits.js';
 import type { Change, Commit, Write } from '../../store.js';
+import { LockLostError } from '../env/directory-lock.js';
 import { type LmdbEnvironment, TransactionAbortedError } from '../env/environment.js';
 import { EVICTED_AT_ONCE, type Eviction, type HeadCache, ReservedOffsets } from '../tables/head-cache.js';
 import type { StoreState } from '../tables/store-meta.js';
@@ -34,6 +35,8 @@ export interface WriterContext extends OpenParts {
   readonly keepPace: () => Promise<void>;
   /** The work of the store itself, which runs between transactions. */
   readonly maintenance: () => { readonly isDue: boolean; runSlice(): Promise<void>; expects(at: number): void };
+  /** Runs when another process has taken over the directory. */
+  readonly onLockLost: () => void;
   /** Writes a log line, at most one in a minute for each event. */
   readonly warn: (event: string, fields: Record<string, unknown>) => void;
 }
@@ -93,6 +96,10 @@ export class LmdbWriter {
   /** Makes the store read-only until the engine restarts. */
   fail(error: unknown): void {
     this.#failure ??= error;
+    if (error instanceof LockLostError) {
+      this.#context.onLockLost();
+      return;
+    }
     const { logger, path } = this.#context;
     logger.error('store_failed', { path, error: String(error), consequence: 'the store is read-only until a restart' });
   }
