@@ -174,4 +174,16 @@ describe('65,536 memberships', () => {
     expect(subscription.wants('i0')).toBe(false);
     expect(ms).toBeLessThan(MOST_MS);
   });
+
+  it('are found by their item in little time', () => {
+    const subscription = open();
+    const members = Array.from({ length: MOST }, (_, n) => watch(subscription, `i${n}`));
+    const twice = watch(subscription, 'i0');
+    let found = 0;
+    const ms = processorMs(() => {
+      for (const { item } of members) found += subscription.watching(item).length;
+    });
+    expect([found, subscription.watching('i0'), subscription.watching(undefined)]).toEqual([MOST + 1, [members[0], twice], []]);
+    expect(ms).toBeLessThan(MOST_MS);
+  });
 });

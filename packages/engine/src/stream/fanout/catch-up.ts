@@ -144,9 +144,9 @@ export class CatchUp {
     if (history !== fanout.history) return this.#giveUp(subscription, fanout.brokenBy);
     if (!subscriber.positions || fanout.epoch === undefined || subscription.members.size === 0) return this.#giveUp(subscription);
     const since = { epoch: fanout.epoch, offset: cursor };
-    // A copy: more members may come while the changes are read and written.
-    const members = Array.from(subscription.members);
     if (subscription.watchesGroup) {
+      // A copy: more members may come while the changes are read and written.
+      const members = Array.from(subscription.members);
       const done = await this.#writeCompacted(subscription, members, subscription, () => readCompacted(this.#options, fanout, since));
       if (done === 'stale' || done === 'unwritten') return;
       subscription.cursor = Math.max(subscription.cursor, done.offset);
@@ -154,7 +154,7 @@ export class CatchUp {
     }
     let first = Number.POSITIVE_INFINITY;
     for (const item of Array.from(subscription.items)) {
-      const watching = members.filter((member) => member.item === item);
+      const watching = subscription.watching(item);
       const read = () => readCompactedItem(this.#options, fanout, item, since);
       const done = await this.#writeCompacted(subscription, watching, EVERY_ITEM, read);
       if (done === 'stale' || done === 'unwritten') return;

@@ -30,8 +30,8 @@ export class Subscription {
   #answers: OwedAnswer[] | undefined;
   /** Number of active memberships of the whole group. */
   #groupMembers = 0;
-  /** Number of active memberships of each item; absent when there is none. */
-  #itemMembers: Map<string, number> | undefined;
+  /** Active memberships of each item; absent when there is none. Most items have one, so a set is made for the second. */
+  #itemMembers: Map<string, Membership | Set<Membership>> | undefined;
   /** For each target with active memberships that needs a new `sync`: the queued answer. The key `undefined` is the whole group. */
   #owedSyncs: Map<string | undefined, OwedAnswer> | undefined;
   /** Active memberships, oldest first. */
@@ -88,7 +88,15 @@ export class Subscription {
 
   /** Returns the memberships that an answer is for. */
   receivers(answer: OwedAnswer): readonly Membership[] {
-    return answer.membership === undefined ? Array.from(this.#members).filter(({ item }) => item === answer.item) : [answer.membership];
+    return answer.membership === undefined ? this.watching(answer.item) : [answer.membership];
+  }
+
+  /** Returns the active memberships of an item; `undefined` for those of the whole group. */
+  watching(item: string | undefined): readonly Membership[] {
+    if (item === undefined) return Array.from(this.#members).filter((member) => member.item === undefined);
+    const watchers = this.#itemMembers?.get(item);
+    if (watchers === undefined) return [];
+    return watchers instanceof Set ? Array.from(watchers) : [watchers];
   }
 
   /**
@@ -188,10 +196,10 @@ export class Subscription {
       this.#groupMembers--;
       if (this.#groupMembers > 0) return;
     } else {
-      const count = this.#itemMembers?.get(item) ?? 0;
-      if (count > 1) {
-        this.#itemMembers?.set(item, count - 1);
-        return;
+      const watchers = this.#itemMembers?.get(item);
+      if (watchers instanceof Set) {
+        watchers.delete(membership);
+        if (watchers.size > 0) return;
       }
       this.#itemMembers?.delete(item);
       if (this.#itemMembers?.size === 0) this.#itemMembers = undefined;
@@ -249,7 +257,10 @@ export class Subscription {
       return;
     }
     this.#itemMembers ??= new Map();
-    this.#itemMembers.set(item, (this.#itemMembers.get(item) ?? 0) + 1);
+    const watchers = this.#itemMembers.get(item);
+    if (watchers === undefined) this.#itemMembers.set(item, membership);
+    else if (watchers instanceof Set) watchers.add(membership);
+    else this.#itemMembers.set(item, new Set([watchers, membership]));
   }
 }
 
