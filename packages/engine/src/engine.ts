@@ -1,5 +1,7 @@
 import { LIMITS } from '@rivulet/protocol';
 import type { Config, StoreConfig } from './config/config.js';
+import { backupOperation } from './control/backup-operation.js';
+import { ControlSocket } from './control/control-socket.js';
 import { registerChannelFunctions } from './core/channels/channel-functions.js';
 import { Channels } from './core/channels/channels.js';
 import { EngineEvents } from './core/engine-api/engine-events.js';
@@ -20,7 +22,7 @@ import { EventCounters } from './logging/event-counters.js';
 import { type Logger, silentLogger } from './logging/logger.js';
 import { provideTopics } from './pubsub/topics.js';
 import { StateModule } from './state/state-module.js';
-import { createLmdbStore } from './store/lmdb/lmdb-store.js';
+import { type CapturableStore, createCapturableStore } from './store/lmdb/lmdb-store.js';
 import { createMemoryStore } from './store/memory/memory-store.js';
 import { loadStoreModule } from './store/module/load-store-module.js';
 import { createRedisStore } from './store/redis/redis-store.js';
@@ -147,6 +149,7 @@ class Engine implements RunningEngine {
   readonly #http: HttpModule | undefined;
   readonly #workers: readonly WorkerGateway[];
   readonly #channels: Channels;
+  readonly #control: ControlSocket | undefined;
   readonly #events: EngineEvents;
   readonly #logger: BoundedLogger;
   readonly #counters = new EventCounters();
@@ -172,16 +175,14 @@ class Engine implements RunningEngine {
       const session = workers.get(id);
       return session?.access === undefined ? undefined : session;
     });
-    this.#events = new EngineEvents(fabric, logger, (id) => {
-      const reader = id === undefined ? undefined : workers.get(id);
-      return introspection.functions(false, visibilityFor(reader)).map((row) => rowFor(reader, row));
-    });
+    this.#events = eventsOf(fabric, logger, workers, introspection);
     this.#channels = new Channels(clock, logger);
     registerChannelFunctions(fabric, this.#channels);
     registerEngineFunctions({ fabric, workers, introspection, clock, logger });
     registerDisconnect(fabric, sessions, logger);
     const { stream, state } = config;
     const shared = { fabric, clock, logger, counters, descriptors };
+    this.#control = controlOf(stores, logger);
     if (stream !== undefined && stores.stream !== undefined)
       this.#streams = new StreamModule({ ...shared, config: stream, store: stores.stream, onStoreLost, outage, directory: sessions });
     if (state !== undefined && stores.state !== undefined)
@@ -214,6 +215,7 @@ class Engine implements RunningEngine {
   async start(): Promise<void> {
     await this.#streams?.start();
     await this.#state?.start();
+    await this.#control?.open();
     for (const gateway of this.#workers) this.listeners.push({ name: 'worker', ...(await gateway.listen()) });
     if (this.#streams !== undefined) this.listeners.push({ name: 'stream', ...(await this.#streams.gateway.listen()) });
     if (this.#http !== undefined) this.listeners.push({ name: 'http', ...(await this.#http.listen()) });
@@ -258,12 +260,26 @@ class Engine implements RunningEngine {
     await this.#channels.close();
     await this.#http?.close();
     await Promise.all(this.#workers.map((gateway) => gateway.close()));
+    await this.#control?.close();
     // A store that fails to close must not prevent the other from closing.
     const closed = await Promise.allSettled([this.#streams?.stop(), this.#state?.stop()]);
     this.#events.close();
     this.#logger.close();
     for (const each of closed) if (each.status === 'rejected') throw each.reason;
   }
+}
+
+/** Returns the events of the engine. Each reader gets the rows that it may see. */
+function eventsOf(
+  fabric: FunctionFabric,
+  logger: Logger,
+  workers: WorkerRegistry<WorkerSession>,
+  introspection: Introspection,
+): EngineEvents {
+  return new EngineEvents(fabric, logger, (id) => {
+    const reader = id === undefined ? undefined : workers.get(id);
+    return introspection.functions(false, visibilityFor(reader)).map((row) => rowFor(reader, row));
+  });
 }
 
 /** Returns the functions that decide who may connect. A guest session must not register one of them. */
@@ -275,6 +291,28 @@ function guardFunctions({ workerManagers, stream, http }: Config): ReadonlySet<s
     ...(http?.middleware ?? []).map(({ functionId }) => functionId),
   ];
   return new Set([...guardsOf(rules), ...others.filter((id) => id !== undefined)]);
+}
+
+/** Returns the socket for tools, in the directory of the first store that has one. */
+function controlOf({ stream, state }: Stores, logger: Logger): ControlSocket | undefined {
+  const sources = Object.entries({ stream, state }).flatMap(([name, store]) => (isCapturable(store) ? [{ name, store }] : []));
+  const [first] = sources;
+  if (first === undefined) return undefined;
+  const backup = backupOperation(
+    sources.map(({ name, store }) => ({
+      name,
+      get isFull() {
+        return store.isFull;
+      },
+      hold: () => store.hold(),
+      capture: () => store.capture(),
+    })),
+  );
+  return new ControlSocket({ directory: first.store.path, operations: { backup }, logger });
+}
+
+function isCapturable(store: StreamStore | undefined): store is CapturableStore {
+  return store !== undefined && 'capture' in store && 'path' in store;
 }
 
 /** The stores of the workers that keep items. None is started yet. */
@@ -305,8 +343,9 @@ async function createStore(
     case 'memory':
       return createMemoryStore(options);
     case 'lmdb': {
-      const { kind: _, ...settings } = adapter;
-      return createLmdbStore({ ...settings, signal, ...options });
+      const { kind: _, compactAtStart, ...settings } = adapter;
+      const compaction = compactAtStart === false ? ({ compaction: false } as const) : {};
+      return createCapturableStore({ ...settings, ...compaction, signal, ...options });
     }
     case 'redis': {
       const { url, servers, keyPrefix, commandTimeoutMs, connectTimeoutMs } = adapter;

@@ -1,6 +1,6 @@
 /**
- * An error code that Rivulet itself puts on the wire. Codes of workers pass through unchanged and are not in the table. docs/errors.md has
- * the same rows, and a test compares both in both directions.
+ * An error code that Rivulet itself puts on the wire, or that a command prints. Codes of workers pass through unchanged and are not in the
+ * table. docs/errors.md has the same rows, and a test compares both in both directions.
  */
 export interface ErrorEntry {
   /** The situation in which the code is sent. */
@@ -92,6 +92,16 @@ export const ERROR_CODES = {
   BODY_TIMEOUT: { when: 'The body of an HTTP request came too slowly.', retryable: true },
   HEADERS_TOO_LARGE: { when: 'An HTTP request has too many headers.', retryable: false },
   INTERNAL_ERROR: { when: 'The engine failed while it handled an HTTP request.', retryable: true },
+  CONTROL_FAILED: { when: 'A command could not speak with the running engine, or the connection to it ended too early.', retryable: true },
+  DIRECTORY_IN_USE: { when: 'An engine or another command uses the directory of a store; nothing was done.', retryable: true },
+  DIRECTORY_NOT_EMPTY: { when: 'A command would write into a directory that has files already; nothing was done.', retryable: false },
+  BACKUP_INCOMPLETE: { when: 'The directory is no backup, or the backup did not end, or it is of another version.', retryable: false },
+  BACKUP_DAMAGED: { when: 'The files of a backup differ from what was written.', retryable: false },
+  CORRUPT_STORE: { when: 'The data file of a store, or its marker, is damaged or missing.', retryable: false },
+  IMPORT_REFUSED: {
+    when: 'A file to import is damaged, or has something that this store cannot keep; nothing was written.',
+    retryable: false,
+  },
   RATE_LIMITED: { when: 'A stream client replaced the data of its leases too often; what it sent last is not stored.', retryable: true },
   TOO_MANY_SUBSCRIPTIONS: { when: 'A stream connection asked for more subscriptions than it may hold.', retryable: false },
 } as const satisfies Record<string, ErrorEntry>;

@@ -270,4 +270,12 @@ export const LIMITS = {
   headerBytes: 16_384,
   /** The headers of an HTTP upgrade request. */
   headers: 64,
+  /** The commands that speak with a running engine at the same time, through the socket in its data directory. */
+  controlConversations: 8,
+  /** One line between a command and the engine. */
+  controlLineBytes: 1_048_576,
+  /** The time for which a backup holds writes back at most, while it waits for the transactions that are in flight. */
+  backupHoldMs: 5_000,
+  /** The time in which a command that copies a running engine must report. */
+  backupSilenceMs: 30_000,
 } as const;

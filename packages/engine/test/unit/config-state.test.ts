@@ -37,7 +37,15 @@ describe('an iii-state entry', () => {
     expect(config.state).toEqual({
       triggersEnabled: false,
       maxValueBytes: 1024,
-      adapter: { kind: 'lmdb', path: join(cwd, 'own'), durability: 'relaxed', saveIntervalMs: 5_000, lockWaitMs: 700, space: SPACE },
+      adapter: {
+        kind: 'lmdb',
+        path: join(cwd, 'own'),
+        durability: 'relaxed',
+        saveIntervalMs: 5_000,
+        lockWaitMs: 700,
+        compactAtStart: true,
+        space: SPACE,
+      },
     });
   });
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type Fields, type Keys, key, specialKey } from './key.js';
-import { byteCount, MIB, milliseconds, oneOf, wholeNumber } from './value-schemas.js';
+import { byteCount, flag, MIB, milliseconds, oneOf, wholeNumber } from './value-schemas.js';
 
 /** Directories of the kv adapter when the file names none. They differ, so that streams and state never share data. */
 export const DEFAULT_STORE_PATHS = { stream: './data/streams', state: './data/state' } as const;
@@ -32,6 +32,7 @@ export const LMDB_KEYS = {
     milliseconds(0, { min: 0, max: 3_600_000 }),
     'How long a start waits for another engine that has the directory ([operations.md](operations.md#two-engines-one-directory))',
   ),
+  compactAtStart: key('compact_at_start', flag(true), 'Whether a start [compacts](backup.md#compact) a data file that is mostly free'),
 } as const satisfies Keys;
 
 /** Keys that bound the free disk space. The store refuses writes when less is free than the larger of the two minima. */
@@ -51,12 +52,14 @@ export const SPACE_KEYS = {
 
 export interface StoreSpace extends Fields<typeof SPACE_KEYS> {}
 
-export interface LmdbStoreConfig extends Omit<Fields<typeof LMDB_KEYS>, 'lockWaitMs'> {
+export interface LmdbStoreConfig extends Omit<Fields<typeof LMDB_KEYS>, 'lockWaitMs' | 'compactAtStart'> {
   readonly kind: 'lmdb';
   /** How long a start waits for another engine that has the directory, in milliseconds. @default 0 */
   readonly lockWaitMs?: number;
   /** Absolute path of the directory. */
   readonly path: string;
+  /** @default true */
+  readonly compactAtStart?: boolean;
   /** Absent means the defaults of the store, which are those of the file. */
   readonly space?: StoreSpace;
 }

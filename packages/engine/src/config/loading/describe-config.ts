@@ -69,7 +69,12 @@ function adapterKeys(store: StoreConfig): Readonly<Record<string, unknown>> {
       const bounds = space === undefined ? {} : writeKeys(SPACE_KEYS, space, {});
       return {
         name: 'kv',
-        config: { store_method: 'file_based', file_path: path, ...writeKeys(LMDB_KEYS, { lockWaitMs: 0, ...store }, {}), ...bounds },
+        config: {
+          store_method: 'file_based',
+          file_path: path,
+          ...writeKeys(LMDB_KEYS, { lockWaitMs: 0, compactAtStart: true, ...store }, {}),
+          ...bounds,
+        },
       };
     }
     case 'redis': {

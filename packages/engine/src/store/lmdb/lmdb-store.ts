@@ -21,6 +21,8 @@ import type {
   Write,
   WriteResult,
 } from '../store.js';
+import { compactAtStart, DEFAULT_COMPACTION } from './copying/compact.js';
+import type { Capture } from './env/capture.js';
 import { LockLostError } from './env/directory-lock.js';
 import { LmdbEnvironment } from './env/environment.js';
 import type { TakeOptions } from './env/lock-protocol.js';
@@ -45,6 +47,22 @@ export function createLmdbStore(options: LmdbStoreOptions): WritableStore {
   return new LmdbStore(options);
 }
 
+/** The same store with the methods that a backup of a running engine needs. */
+export interface CapturableStore extends WritableStore {
+  /** The directory of the store. */
+  readonly path: string;
+  /** The disk is nearly full, so a capture must end. */
+  readonly isFull: boolean;
+  /** Resolves when no transaction is in flight. None begins until the result is called. */
+  hold(): Promise<() => void>;
+  /** Returns the moment of the last transaction. Call it while the store is held. A capture keeps pages, so release it soon. */
+  capture(): Capture;
+}
+
+export function createCapturableStore(options: LmdbStoreOptions): CapturableStore {
+  return new LmdbStore(options);
+}
+
 /** Everything that exists from `start` to `close`. */
 interface Run extends Opened {
   readonly environment: LmdbEnvironment;
@@ -59,7 +77,7 @@ interface Run extends Opened {
  * The store on the disk. Reads go to `LmdbReads` and see the last durable transaction. Writes go to `LmdbWriter`, which has one transaction
  * at a time. `Maintenance` expires items and sweeps tombstones between the transactions of the writer.
  */
-class LmdbStore implements WritableStore {
+class LmdbStore implements CapturableStore {
   readonly #options: LmdbStoreOptions;
   #run: Run | undefined;
   #isClosing = false;
@@ -74,8 +92,7 @@ class LmdbStore implements WritableStore {
   }
 
   async start(events: StoreEvents): Promise<void> {
-    const { path, durability } = this.#options;
-    const environment = await LmdbEnvironment.open({ path, relaxed: durability === 'relaxed', tables: TABLES, lock: this.#lockOptions() });
+    const environment = await this.#openEnvironment();
     try {
       this.#run = this.#assemble(environment, await openTables(environment, this.#options), events);
     } catch (error) {
@@ -145,6 +162,22 @@ class LmdbStore implements WritableStore {
 
   unwatch(): void {}
 
+  get path(): string {
+    return this.#options.path;
+  }
+
+  get isFull(): boolean {
+    return this.#open().disk.full;
+  }
+
+  async hold(): Promise<() => void> {
+    return await this.#open().writer.hold();
+  }
+
+  capture(): Capture {
+    return this.#open().environment.capture();
+  }
+
   async close(): Promise<void> {
     if (this.#isClosing) return;
     this.#isClosing = true;
@@ -170,6 +203,13 @@ class LmdbStore implements WritableStore {
   async expireNow(): Promise<void> {
     const run = this.#run;
     if (run?.writer.isWritable === true && run.maintenance.checkDue()) await run.writer.wake();
+  }
+
+  async #openEnvironment(): Promise<LmdbEnvironment> {
+    const { path, durability, compaction = DEFAULT_COMPACTION, clock, logger } = this.#options;
+    const open = () => LmdbEnvironment.open({ path, relaxed: durability === 'relaxed', tables: TABLES, lock: this.#lockOptions() });
+    const environment = await open();
+    return compaction === false ? environment : await compactAtStart(environment, open, { path, limits: compaction, clock, logger });
   }
 
   /** Wires the parts of a run. Reads, writer and maintenance need each other, so they get functions instead of instances. */

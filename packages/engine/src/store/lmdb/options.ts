@@ -1,5 +1,6 @@
 import type { Logger } from '../../logging/logger.js';
 import type { Clock } from '../../structures/clock.js';
+import type { CompactionLimits } from './copying/compact.js';
 import type { ViewLimits } from './reading/read-views.js';
 import type { SpaceLimits } from './writing/disk-space.js';
 
@@ -20,6 +21,12 @@ export interface LmdbStoreOptions {
    * @default less than 64 MiB or 2 percent of the disk are free; 16 MiB are kept for deletes
    */
   readonly space?: SpaceLimits;
+  /**
+   * When the store compacts its data file at its start; `false` for never.
+   *
+   * @default more than half of the file is free, it has at least 64 MiB, and at most 256 MiB are in use
+   */
+  readonly compaction?: CompactionLimits | false;
   /** When the store ends the view of a slow reader. @default `readViewMs` and `readViewBytes` of LIMITS */
   readonly views?: ViewLimits;
   /** How long `start` waits for another process that has the directory, in milliseconds. @default 0 */

@@ -272,7 +272,7 @@ class RedisStore implements WritableStore {
 }
 
 /** Returns the number of the database, which is the path of the address. @default "0" */
-function databaseOf(url: string): string {
+export function databaseOf(url: string): string {
   // oxlint-disable-next-line eslint/no-restricted-globals -- the configuration was checked with canParse
   return new URL(url).pathname.slice(1) || '0';
 }

@@ -3,6 +3,7 @@ import { chmodSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { releaseBallastIn } from './ballast-file.js';
+import { type Capture, captureFile } from './capture.js';
 import { commitFailure } from './commit-error.js';
 import { type DirectoryLock, LockLostError, takeDirectoryLock } from './directory-lock.js';
 import { createDirectory } from './durable-files.js';
@@ -204,6 +205,15 @@ export class LmdbEnvironment {
     return this.#settled;
   }
 
+  /**
+   * Returns the begin of the data file as of the last transaction, and a view that keeps every other page of this moment as it is. Bytes of
+   * the file up to `usedBytes`, with `metaPages` at its begin, are a data file of this moment. Call it between two transactions.
+   */
+  capture(): Capture {
+    if (this.#settled !== undefined) throw new Error('a transaction is in flight');
+    return captureFile(join(this.#path, DATA_FILE), this.storeId, this.#newView());
+  }
+
   /** An estimate of the bytes that transactions have written to the data file. It only grows. */
   get writtenBytes(): number {
     return this.#written.bytes;
@@ -302,11 +312,11 @@ export class LmdbEnvironment {
   }
 
   /**
-   * Runs `last` in a final transaction, puts everything on the disk and closes. No reads may run. After a failure the environment is
-   * neither written nor closed, because closing writes too: it stays open until the process ends, and only the lock of the directory is
-   * released.
+   * Runs `last` in a final transaction, puts everything on the disk and closes. `closed` runs then, before the lock is released. No reads
+   * may run. After a failure the environment is neither written nor closed, because closing writes too: it stays open until the process
+   * ends, and only the lock of the directory is released.
    */
-  async close(last: (() => void) | undefined): Promise<void> {
+  async close(last: (() => void) | undefined, closed?: () => void): Promise<void> {
     try {
       if (!this.#lock.isHeld) this.#failed = true;
       if (last !== undefined && !this.#failed) await this.#execute(last);
@@ -315,6 +325,7 @@ export class LmdbEnvironment {
       if (this.#failed) failedHere.add(realpathSync(this.#path));
       else {
         await this.#root.close();
+        closed?.();
         this.#recordSize();
       }
       this.#lock.release();

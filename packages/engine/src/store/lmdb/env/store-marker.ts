@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync, readFileSync, readSync, rmSync, statSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { replaceFile, syncFile } from './durable-files.js';
 import { StoreOpenError } from './store-open-error.js';
@@ -78,6 +78,25 @@ export function usedBytes(file: string): number | undefined {
     if (first === undefined || second === undefined) return undefined;
     const newest = first.transaction > second.transaction ? first : second;
     return (newest.lastPage + 1) * newest.pageBytes;
+  } finally {
+    closeSync(handle);
+  }
+}
+
+/** Returns both meta pages as they are, and the bytes that the newest one uses; `undefined` when their layout is not known. */
+export function readMetaPages(
+  file: string,
+): { readonly metaPages: Buffer; readonly usedBytes: number; readonly inode: number } | undefined {
+  const handle = openSync(file, 'r');
+  try {
+    const first = readMeta(handle, 0);
+    if (typeof first !== 'object') return undefined;
+    const second = readMeta(handle, first.pageBytes);
+    if (typeof second !== 'object') return undefined;
+    const metaPages = Buffer.alloc(2 * first.pageBytes);
+    if (readSync(handle, metaPages, 0, metaPages.length, 0) < metaPages.length) return undefined;
+    const { lastPage } = first.transaction > second.transaction ? first : second;
+    return { metaPages, usedBytes: (lastPage + 1) * first.pageBytes, inode: fstatSync(handle).ino };
   } finally {
     closeSync(handle);
   }

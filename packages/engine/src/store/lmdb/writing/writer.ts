@@ -13,6 +13,7 @@ import { CHANGE_BYTES, type DiskBudget, RECORD_BYTES, storeFull } from './disk-s
 import { type QueuedWrite, settle } from './queued-write.js';
 import { Batch, type PlanAhead, type Planned, type PlannedWrite } from './write-batch.js';
 import { causeOf, isUntouched, refused, unavailable } from './write-errors.js';
+import { type Release, WriteGate } from './write-gate.js';
 import { costOfWrite, WriteQueue } from './write-queue.js';
 
 /** The open parts of a store that writing and maintenance share. */
@@ -50,6 +51,7 @@ export interface WriterContext extends OpenParts {
 export class LmdbWriter {
   readonly #context: WriterContext;
   readonly #queue = new WriteQueue();
+  readonly #gate = new WriteGate();
   #running: Promise<void> | undefined;
   #isClosing = false;
   /** The first failed commit. Nothing is written after it, because the content of the disk is unknown. */
@@ -85,6 +87,11 @@ export class LmdbWriter {
   wake(): Promise<void> {
     this.#running ??= this.#run();
     return this.#running;
+  }
+
+  /** Resolves when no transaction is in flight. None begins until the result is called. */
+  hold(): Promise<Release> {
+    return this.#gate.hold();
   }
 
   /** Starts no maintenance any more, and resolves when all queued writes are settled. */
@@ -133,6 +140,7 @@ export class LmdbWriter {
     while (this.#queue.length > 0 || this.#isDue) {
       // An event needs no transaction, so nothing else makes this loop yield.
       await turns.free();
+      await this.#gate.pass();
       if (this.#isDue) await this.#context.maintenance().runSlice();
       if (this.#queue.length === 0) continue;
       await keepPace();
@@ -140,6 +148,7 @@ export class LmdbWriter {
       if (batch.length > 0) this.#putBack(await this.#commitOrReject(batch, budget));
     }
     this.#running = undefined;
+    this.#gate.rest();
   }
 
   get #isDue(): boolean {

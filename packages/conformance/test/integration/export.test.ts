@@ -1,0 +1,138 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { run } from '@rivulet/testkit/engines/cli-process';
+import { EngineProcess } from '@rivulet/testkit/engines/engine-process';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
+import { describe, expect, it, onTestFinished } from 'vitest';
+
+/** A file with items of each kind: an order of creation that is not that of ids, a time to live, a lease, an old change. */
+const EXPORT = [
+  '{"rivulet_export":1,"engine":"0.1.0","at":"2026-11-30T08:00:00.000Z"}',
+  '{"store":"stream","epoch":"e1","removed_offset":3,"removed_timestamp":1764489600000}',
+  '{"stream":"chat","group":"room ü:1","offset":9,"timestamp":1764489600000}',
+  '{"id":"z","created":1,"changed":9,"data":{"id":"z","n":1.5,"x":",\\"data\\":"}}',
+  '{"id":"a","created":2,"changed":2,"expires_at":9764489600000,"data":null}',
+  '{"id":"m","created":5,"changed":6,"lease_grace_ms":3600000,"data":"héllo 😀"}',
+  '{"stream":"empty","group":"g","offset":4,"timestamp":1764489600001}',
+  '{"store":"state","epoch":"e2","removed_offset":0,"removed_timestamp":0}',
+  '{"stream":"state","group":"orders","offset":1,"timestamp":1764489600002}',
+  '{"id":"o1","created":1,"changed":1,"data":{"total":10}}',
+  '{"end":{"groups":3,"items":4}}',
+];
+
+async function stoppedEngine(): Promise<EngineProcess> {
+  const engine = await EngineProcess.start({ state: [] });
+  await engine.stop();
+  for (const name of ['data', 'state']) rmSync(join(engine.directory, name), { recursive: true });
+  return engine;
+}
+
+async function command(engine: EngineProcess, ...words: string[]): Promise<{ code: number | null; answer: Record<string, unknown> }> {
+  const { code, stdout, stderr } = await run([...words, '--json'], engine.directory);
+  if (stdout === '') throw new Error(stderr);
+  return { code, answer: JSON.parse(stdout) as Record<string, unknown> };
+}
+
+const linesOf = (file: string) => readFileSync(file, 'utf8').trimEnd().split('\n');
+
+describe('rivulet export and import', () => {
+  it('keep order, versions, times to live and leases, byte for byte, also from a running engine', async () => {
+    const engine = await stoppedEngine();
+    const [input, first, second] = ['in.jsonl', 'first.jsonl', 'second.jsonl'].map((name) => join(engine.directory, name)) as [
+      string,
+      string,
+      string,
+    ];
+    writeFileSync(input, EXPORT.map((line) => `${line}\n`).join(''));
+    expect(await command(engine, 'import', input, '--keep-epoch')).toMatchObject({ code: 0, answer: { groups: 3, items: 4 } });
+    expect(await command(engine, 'export', first)).toMatchObject({ code: 0, answer: { groups: 3, items: 4, left_out: [] } });
+    expect(linesOf(first).slice(1)).toEqual(EXPORT.slice(1));
+    await engine.start();
+    const worker = await RawWorker.connect(engine.workerUrl);
+    const room = { stream_name: 'chat', group_id: 'room ü:1' };
+    expect(await worker.result('stream::list', room)).toEqual([{ id: 'z', n: 1.5, x: ',"data":' }, null, 'héllo 😀']);
+    const written = await worker.result('stream::set', { ...room, item_id: 'z', data: { id: 'z', n: 2 }, if_version: 'e1:9' });
+    expect(written).not.toMatchObject({ conflict: expect.anything() });
+    expect(await command(engine, 'export', second)).toMatchObject({ code: 0, answer: { items: 4 } });
+    const changed = linesOf(second).find((line) => line.startsWith('{"id":"z"'));
+    expect(JSON.parse(changed ?? '')).toEqual({ id: 'z', created: 1, changed: 10, data: { id: 'z', n: 2 } });
+    expect(existsSync(join(engine.directory, 'data/rivulet.sock'))).toBe(true);
+  });
+
+  it.each<[string, (lines: string[]) => string[], RegExp]>([
+    ['has no end', (lines) => lines.slice(0, -1), /no last line/],
+    ['misses an item', (lines) => lines.filter((line) => !line.startsWith('{"id":"a"')), /3 items of 4/],
+    ['has an item twice', (lines) => lines.toSpliced(5, 0, lines[4] as string), /line|order of creation/],
+    ['has a damaged line', (lines) => lines.with(4, '{"id":"a","created":2,"chan'), /line 5: the line is no JSON object/],
+    ['is another file', () => ['hello'], /line 1: the line is no JSON object/],
+    ['has a strange store', (lines) => lines.with(1, '{"store":"cache"}'), /no store "cache"/],
+  ])('a file that %s is refused, and nothing is imported', async (_fault, change, message) => {
+    const engine = await stoppedEngine();
+    const file = join(engine.directory, 'in.jsonl');
+    writeFileSync(file, change([...EXPORT]).join('\n'));
+    const { code, answer } = await command(engine, 'import', file);
+    expect({ code, answer }).toMatchObject({
+      code: 65,
+      answer: { error: { code: 'IMPORT_REFUSED', message: expect.stringMatching(message) } },
+    });
+    expect(existsSync(join(engine.directory, 'data'))).toBe(false);
+  });
+
+  it('refuses a store that has items, and a store in memory', async () => {
+    const engine = await EngineProcess.start();
+    const file = join(engine.directory, 'in.jsonl');
+    writeFileSync(file, EXPORT.join('\n'));
+    await engine.stop();
+    expect(await command(engine, 'import', file)).toMatchObject({ code: 1, answer: { error: { code: 'DIRECTORY_NOT_EMPTY' } } });
+    const memory = await EngineProcess.start({ storeMethod: 'in_memory' });
+    const left = join(mkdtempSync(join(tmpdir(), 'rivulet-export-test-')), 'out.jsonl');
+    onTestFinished(() => rmSync(join(left, '..'), { recursive: true }));
+    expect(await command(memory, 'export', left)).toMatchObject({ code: 64, answer: { error: { code: 'INVALID_ARGUMENTS' } } });
+    expect(existsSync(left)).toBe(false);
+  });
+});
+
+describe('rivulet import --from iii', () => {
+  const FIXTURE = new URL('../fixtures/iii-kv', import.meta.url).pathname;
+
+  it('reports what cannot be kept, with file and key, and imports nothing', async () => {
+    const engine = await stoppedEngine();
+    const { code, answer } = await command(engine, 'import', '--from', 'iii', FIXTURE);
+    expect({ code, imported: answer.imported }).toEqual({ code: 65, imported: false });
+    const problems = answer.problems as { place: string; key?: string; problem: string }[];
+    expect(problems.map(({ place, key, problem }) => [place.slice(FIXTURE.length + 1), key, /--\S+/.exec(problem)?.[0]])).toEqual([
+      ['stream_store/stream%3Achat%3Aroom%202%2F%C3%BC%3A%2A.bin', undefined, '--stream'],
+      ['stream_store/stream%3Achat%3Aroom-1.bin', 'm2', '--lossy-numbers'],
+      ['stream_store/stream%3As%3At%3Aa%3Ab.bin', undefined, '--stream'],
+    ]);
+    expect(existsSync(join(engine.directory, 'data'))).toBe(false);
+  });
+
+  it('takes streams and state of the original engine', async () => {
+    const engine = await stoppedEngine();
+    const options = ['--lossy-numbers', '--stream', 'chat', '--stream', 's'];
+    expect(await command(engine, 'import', '--from', 'iii', FIXTURE, ...options)).toMatchObject({
+      code: 0,
+      answer: { items: 12, groups: 6 },
+    });
+    await engine.start();
+    const worker = await RawWorker.connect(engine.workerUrl);
+    const list = (stream_name: string, group_id: string) => worker.result('stream::list', { stream_name, group_id });
+    expect(await list('chat', 'room-1')).toEqual([
+      { big: 9007199254740992, f: 1.5, id: 'm2', nested: { a: [1, 2, { b: null }] }, text: 'héllo 😀' },
+      { id: 'm3' },
+    ]);
+    expect(await list('chat', 'g')).toEqual([null, 42, 'text', [1, '2', null, []]]);
+    expect(await list('chat', 'room 2/ü:*')).toEqual([{ id: 'x:y' }]);
+    expect(await list('s', 't:a:b')).toEqual([{ v: 2 }]);
+    expect(await worker.result('state::get', { scope: 'user:1', key: 'name' })).toBe('ann');
+    expect(await worker.result('state::list', { scope: 'orders' })).toEqual([{ total: 10 }, { tags: ['a'], total: 20 }]);
+  });
+
+  it('leaves out what cannot be kept, when it is asked to', async () => {
+    const engine = await stoppedEngine();
+    const { code, answer } = await command(engine, 'import', '--from', 'iii', FIXTURE, '--skip');
+    expect({ code, answer }).toMatchObject({ code: 0, answer: { items: 9, groups: 4, problem_count: 3 } });
+  });
+});

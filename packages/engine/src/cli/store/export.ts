@@ -1,0 +1,35 @@
+import { resolve } from 'node:path';
+import { exportStores } from '../../tools/export.js';
+import type { Command } from '../command/command.js';
+import { CONFIG_OPTIONS } from '../command/config-option.js';
+import { JSON_OPTION, megabytes, runTool } from './carry.js';
+
+export const exportCommand: Command = {
+  name: 'export',
+  positionals: [{ name: 'FILE', description: 'a new file for the items, one JSON object in each line' }],
+  options: {
+    ...CONFIG_OPTIONS,
+    ...JSON_OPTION,
+    backup: { type: 'value', value: 'DIR', description: 'export this backup in place of the stores' },
+    temporary: {
+      type: 'value',
+      value: 'DIR',
+      description: 'where the copy of a running engine goes; else the temporary directory of the system',
+    },
+  },
+  notes: ['The engine may run or not. Stores in directories are exported as of one moment, by way of a copy.'],
+  run: (input, context) =>
+    runTool(input, context, async (config, onStep) => {
+      const path = (word: string | undefined) => (word === undefined ? undefined : resolve(context.cwd, word));
+      const file = resolve(context.cwd, input.words[0] ?? '');
+      const options = { backup: path(input.value('backup')), temporary: path(input.value('temporary')), onStep };
+      const { groups, items, bytes, stores, leftOut } = await exportStores(config, file, options);
+      return {
+        value: { file, groups, items, bytes, stores, left_out: leftOut },
+        lines: [
+          ...leftOut.map((name) => `${name}: left out, because it is in memory or in an adapter of yours`),
+          `exported ${items} items in ${groups} groups of ${stores.join(' and ')}, ${megabytes(bytes)}`,
+        ],
+      };
+    }),
+};

@@ -1,0 +1,97 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { RivuletError } from '@rivulet/protocol';
+
+import { type DirectoryLock, takeDirectoryLock } from '../env/directory-lock.js';
+import { syncFile } from '../env/durable-files.js';
+
+import { LmdbEnvironment } from '../env/environment.js';
+import { DATA_FILE, readMarker, readMetaPages, requireData, writeMarker } from '../env/store-marker.js';
+import { StoreOpenError } from '../env/store-open-error.js';
+import { readState, writeState } from '../tables/store-meta.js';
+import { TABLES } from '../tables/tables.js';
+import { type CopiedFile, copyDataFile } from './copy-data-file.js';
+
+/** One moment of the data file of a directory. */
+export interface Moment {
+  readonly storeId: string;
+  readonly metaPages: Buffer;
+  readonly usedBytes: number;
+}
+
+/** The moment of a directory that no engine uses, and the lock that keeps engines away. */
+export interface LockedMoment extends Moment {
+  release(): void;
+}
+
+/** Takes the lock of a directory. Rejects with DIRECTORY_IN_USE when an engine or another tool has it. */
+export async function lockDirectory(directory: string): Promise<DirectoryLock> {
+  try {
+    return await takeDirectoryLock(directory);
+  } catch (error) {
+    if (error instanceof StoreOpenError) throw new RivuletError('DIRECTORY_IN_USE', error.message, { cause: error });
+    throw error;
+  }
+}
+
+/** Locks a directory and resolves with its moment, or with `undefined` when the directory has no store. */
+export async function lockMoment(directory: string): Promise<LockedMoment | undefined> {
+  const lock = await lockDirectory(directory);
+  try {
+    const moment = readMoment(directory);
+    if (moment !== undefined) return { ...moment, release: () => lock.release() };
+    lock.release();
+    return undefined;
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+/** Returns the moment of a directory that nobody writes to; `undefined` without a store. Throws CORRUPT_STORE. */
+export function readMoment(directory: string): Moment | undefined {
+  try {
+    const marker = readMarker(directory);
+    if (marker === undefined) return undefined;
+    requireData(directory, marker);
+    const pages = readMetaPages(join(directory, DATA_FILE));
+    if (pages !== undefined) return { ...pages, storeId: marker.storeId };
+  } catch (error) {
+    if (error instanceof StoreOpenError) throw new RivuletError('CORRUPT_STORE', error.message, { cause: error });
+    throw error;
+  }
+  throw new RivuletError('CORRUPT_STORE', `the first pages of ${join(directory, DATA_FILE)} are damaged; restore a backup`);
+}
+
+/** Copies the data file of one moment into a directory that has no store, and writes the marker of the copy. */
+export async function copyStore(
+  from: string,
+  moment: Moment,
+  to: string,
+  onChunk?: (bytes: number) => Promise<void> | void,
+): Promise<CopiedFile> {
+  const { metaPages, usedBytes, storeId } = moment;
+  const copied = await copyDataFile({
+    from: join(from, DATA_FILE),
+    to: join(to, DATA_FILE),
+    directory: to,
+    metaPages,
+    usedBytes,
+    ...(onChunk === undefined ? {} : { onChunk }),
+  });
+  writeMarker(to, { storeId, bytes: copied.bytes });
+  syncFile(to);
+  return copied;
+}
+
+/** Gives a copied store an epoch of its own, so that no position of the original leads into its history. */
+export async function beginEpoch(directory: string): Promise<void> {
+  const environment = await LmdbEnvironment.open({ path: directory, relaxed: false, tables: TABLES });
+  try {
+    const meta = environment.table('meta');
+    const state = readState(meta);
+    if (state !== undefined) await environment.transaction(() => writeState(meta, { ...state, epoch: randomUUID() }));
+  } finally {
+    await environment.close(undefined);
+  }
+}

@@ -1,0 +1,144 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { type FileHandle, open, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { RivuletError } from '@rivulet/protocol';
+import type { Config } from '../config/config.js';
+import { ENGINE_VERSION } from '../config/engine-version.js';
+import { LmdbDump } from '../store/lmdb/copying/store-dump.js';
+import type { DumpSource } from '../store/shared/dump.js';
+import { copyStores, type OnStep } from './backup.js';
+import { STORE_NAMES, type StoreName, storeDirectories } from './carried-stores.js';
+import { EXPORT_FORMAT, groupLine, itemLine } from './export-file.js';
+import { readManifest } from './manifest.js';
+import { openRedisDump } from './redis-stores.js';
+
+/** Characters that are written at a time. */
+const WRITE_CHARS = 262_144;
+
+export interface ExportReport {
+  readonly groups: number;
+  readonly items: number;
+  readonly bytes: number;
+  readonly stores: readonly StoreName[];
+  /** Stores that cannot be exported: they are in memory, or behind an adapter of the user. */
+  readonly leftOut: readonly StoreName[];
+}
+
+export interface ExportOptions {
+  /** A backup to export in place of the stores of the configuration. */
+  readonly backup: string | undefined;
+  /** The directory for the copy of a running engine. @default the temporary directory of the system */
+  readonly temporary: string | undefined;
+  readonly onStep: OnStep;
+}
+
+/** A store to export. `open` may be called once. */
+interface Source {
+  readonly name: StoreName;
+  readonly open: () => Promise<DumpSource>;
+}
+
+/** Writes all stores into a new file. Nothing stays when it fails. */
+export async function exportStores(config: Config, path: string, options: ExportOptions): Promise<ExportReport> {
+  const scratch = mkdtempSync(join(options.temporary ?? tmpdir(), 'rivulet-export-'));
+  try {
+    const sources = options.backup === undefined ? await sourcesOf(config, scratch, options.onStep) : sourcesIn(options.backup);
+    if (sources.length === 0) {
+      throw new RivuletError(
+        'INVALID_ARGUMENTS',
+        'no store of this configuration can be exported: they are in memory or in an adapter of yours',
+      );
+    }
+    const file = await open(path, 'wx', 0o600);
+    try {
+      const counts = await writeFile(file, sources, options.onStep);
+      await file.sync();
+      const stores = sources.map(({ name }) => name);
+      const leftOut = STORE_NAMES.filter((name) => config[name] !== undefined && !stores.includes(name));
+      return { ...counts, stores, leftOut: options.backup === undefined ? leftOut : [] };
+    } catch (error) {
+      await rm(path, { force: true });
+      throw error;
+    } finally {
+      await file.close();
+    }
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+async function sourcesOf(config: Config, scratch: string, onStep: OnStep): Promise<readonly Source[]> {
+  const directories = storeDirectories(config);
+  const copies = directories.length === 0 ? [] : (await copyStores(directories, scratch, onStep)).copies;
+  return STORE_NAMES.flatMap((name): Source[] => {
+    const adapter = config[name]?.adapter;
+    if (adapter?.kind === 'redis') return [{ name, open: () => openRedisDump(adapter) }];
+    const isCopied = copies.some((copy) => copy.name === name);
+    return isCopied ? [{ name, open: () => LmdbDump.open(join(scratch, name)) }] : [];
+  });
+}
+
+function sourcesIn(backup: string): readonly Source[] {
+  return readManifest(backup).stores.map(({ name }) => ({ name, open: () => LmdbDump.open(join(backup, name)) }));
+}
+
+async function writeFile(
+  file: FileHandle,
+  sources: readonly Source[],
+  onStep: OnStep,
+): Promise<{ readonly groups: number; readonly items: number; readonly bytes: number }> {
+  const output = new LineWriter(file);
+  let groups = 0;
+  let items = 0;
+  // oxlint-disable-next-line eslint/no-restricted-properties -- the time of now is always valid
+  await output.write(JSON.stringify({ rivulet_export: EXPORT_FORMAT, engine: ENGINE_VERSION, at: new Date().toISOString() }));
+  for (const { name, open: openSource } of sources) {
+    const source = await openSource();
+    try {
+      const { epoch, removedOffset, removedTimestamp } = source.store;
+      await output.write(JSON.stringify({ store: name, epoch, removed_offset: removedOffset, removed_timestamp: removedTimestamp }));
+      for await (const group of source.groups()) {
+        groups++;
+        await output.write(groupLine(group));
+        for await (const chunk of group.chunks()) {
+          for (const item of chunk) await output.write(itemLine(item));
+          items += chunk.length;
+          onStep(`writes ${name}: ${items} items`, 0, 0);
+        }
+      }
+    } finally {
+      await source.close();
+    }
+  }
+  await output.write(JSON.stringify({ end: { groups, items } }));
+  return { groups, items, bytes: await output.flush() };
+}
+
+/** Writes lines through a buffer. */
+class LineWriter {
+  readonly #file: FileHandle;
+  #text: string[] = [];
+  #chars = 0;
+  #bytes = 0;
+
+  constructor(file: FileHandle) {
+    this.#file = file;
+  }
+
+  write(line: string): Promise<unknown> | undefined {
+    this.#text.push(line, '\n');
+    this.#chars += line.length + 1;
+    return this.#chars >= WRITE_CHARS ? this.flush() : undefined;
+  }
+
+  /** Resolves with all bytes written so far. */
+  async flush(): Promise<number> {
+    const bytes = Buffer.from(this.#text.join(''));
+    this.#text = [];
+    this.#chars = 0;
+    for (let at = 0; at < bytes.length; ) at += (await this.#file.write(bytes, at)).bytesWritten;
+    this.#bytes += bytes.length;
+    return this.#bytes;
+  }
+}

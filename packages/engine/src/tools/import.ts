@@ -1,0 +1,102 @@
+import { RivuletError } from '@rivulet/protocol';
+import type { Config } from '../config/config.js';
+import { LmdbLoader } from '../store/lmdb/copying/store-loader.js';
+import type { DumpedGroup, DumpedStore, DumpSink } from '../store/shared/dump.js';
+import type { OnStep } from './backup.js';
+import type { StoreName } from './carried-stores.js';
+import { ExportReader } from './export-file.js';
+import { openRedisLoader } from './redis-stores.js';
+import { StagedStore } from './staged-store.js';
+
+export interface ImportReport {
+  readonly groups: number;
+  readonly items: number;
+  readonly stores: readonly StoreName[];
+}
+
+/** A store to import. */
+export interface ImportedStore extends DumpedStore {
+  readonly name: StoreName;
+  groups(): AsyncIterable<DumpedGroup>;
+}
+
+export interface ImportOptions {
+  /** Keeps the epoch of the export. @default false */
+  readonly keepEpoch: boolean;
+  readonly onStep: OnStep;
+}
+
+/** Imports the file of an export into empty stores. */
+export async function importFile(path: string, config: Config, options: ImportOptions): Promise<ImportReport> {
+  const reader = new ExportReader(path);
+  try {
+    return await importStores(reader.stores(), config, options);
+  } finally {
+    await reader.close();
+  }
+}
+
+/** The place that a store is imported into. */
+interface Target {
+  readonly sink: DumpSink;
+  /** Puts the store into its place. */
+  settle(): void;
+  undo(): void;
+}
+
+/** Imports stores. A store in a directory takes its place only when all stores are complete. */
+export async function importStores(
+  stores: AsyncIterable<ImportedStore>,
+  config: Config,
+  { keepEpoch, onStep }: ImportOptions,
+): Promise<ImportReport> {
+  const targets: Target[] = [];
+  const names: StoreName[] = [];
+  let groups = 0;
+  let items = 0;
+  try {
+    for await (const store of stores) {
+      if (names.includes(store.name)) throw new RivuletError('IMPORT_REFUSED', `the ${store.name} store comes twice; correct the file`);
+      const target = await targetOf(store.name, config);
+      targets.push(target);
+      names.push(store.name);
+      const { sink } = target;
+      try {
+        for await (const group of store.groups()) {
+          groups++;
+          await sink.beginGroup(group);
+          for await (const chunk of group.chunks()) {
+            await sink.add(chunk);
+            items += chunk.length;
+            onStep(`imports ${store.name}: ${items} items`, 0, 0);
+          }
+          await sink.endGroup();
+        }
+        await sink.finish(store, keepEpoch ? store.epoch : undefined);
+      } finally {
+        await sink.close();
+      }
+    }
+    for (const target of targets) target.settle();
+  } catch (error) {
+    for (const target of targets) target.undo();
+    throw error;
+  }
+  return { groups, items, stores: names };
+}
+
+async function targetOf(name: StoreName, config: Config): Promise<Target> {
+  const adapter = config[name]?.adapter;
+  if (adapter?.kind === 'redis') return { sink: await openRedisLoader(adapter), settle: () => {}, undo: () => {} };
+  if (adapter?.kind === 'lmdb') {
+    const staged = await StagedStore.create(adapter.path);
+    try {
+      return { sink: await LmdbLoader.open(staged.folder), settle: () => staged.settle(), undo: () => staged.undo() };
+    } catch (error) {
+      staged.undo();
+      throw error;
+    }
+  }
+  const reason = adapter === undefined ? `has no iii-${name}` : `keeps the ${name} store in memory or in an adapter of yours`;
+  throw new RivuletError('INVALID_ARGUMENTS', `this configuration ${reason}; name another --config`);
+}
