@@ -31,6 +31,8 @@ const MOST_SKIPPED = 8;
 const HANG_MS = 1_500;
 const PROGRESS = 50;
 
+/** A part of the message of a refusal. */
+const IN_USE = 'is in use by process';
 /** Longest time until an owner goes on or notices a loss, in milliseconds. */
 const NOTICE_MS = 15_000;
 
@@ -107,9 +109,12 @@ class Campaign {
         const other = await this.#spare();
         holder.freeze();
         if (condition === 'thawed') holder.thaw();
-        await this.#refused(other, condition);
+        const refused = this.#refused(other, condition);
+        // A frozen transaction must not keep anybody waiting: a start is refused before it opens the store.
+        if (!(await isWithin(refused))) this.#ledger.note(`a start hung while the holder was ${condition}`);
         const goesOn = holder.next('written');
         holder.thaw();
+        await refused;
         if (await isWithin(goesOn)) return holder;
         return await this.#replace(holder, `the holder did not go on after a start while it was ${condition}`);
       }
@@ -165,7 +170,7 @@ class Campaign {
       return;
     }
     this.#refusals.push(outcome.milliseconds);
-    if (!outcome.reason.includes('is in use by process')) this.#ledger.note(`refused while ${condition}: ${outcome.reason}`);
+    if (!outcome.reason.includes(IN_USE)) this.#ledger.note(`refused while ${condition}: ${outcome.reason}`);
     this.#idle.push(agent);
   }
 
@@ -196,7 +201,10 @@ class Campaign {
 
   async #open(agent: Agent): Promise<Extract<AgentReport, { kind: 'opened' | 'refused' }>> {
     try {
-      return await agent.open(this.#directory, `${agent.name}-${this.#names++}`);
+      const outcome = await agent.open(this.#directory, `${agent.name}-${this.#names++}`);
+      // A process never opens a store again that failed in it.
+      if (outcome.kind === 'refused' && !outcome.reason.includes(IN_USE)) await this.#kill(agent);
+      return outcome;
     } catch (error) {
       // The process ended, as it does when another one with its number has the store open.
       this.#ledger.note(String(error));
