@@ -50,7 +50,7 @@ export const ERROR_CODES = {
   },
   STORE_FULL: { when: 'The disk of the store is nearly full; nothing was written.', retryable: true },
   STORE_UNAVAILABLE: {
-    when: 'The store does not accept the operation now, for instance while it closes or after a failed sync.',
+    when: 'The store does not accept the operation now, for instance while it closes, after a failed sync, or when another engine has its directory.',
     retryable: true,
   },
   CORRUPT_ITEM: { when: 'The stored record fails its checksum; its value is not served.', retryable: false },
