@@ -17,7 +17,10 @@ export async function aged() {
   const path = join(factory.directory());
   const time = { now: 1_700_000_000_000, elapsed: 0 };
   const lines: { event: string; fields: Record<string, unknown> }[] = [];
-  const note = (event: string, fields: object = {}) => void lines.push({ event, fields: { ...fields } });
+  /** Log of the damage that the start found. */
+  const atStart: typeof lines = [];
+  const note = (event: string, fields: object = {}) =>
+    void (event === 'store_damaged' ? atStart : lines).push({ event, fields: { ...fields } });
   const logger: Logger = { ...silentLogger, warn: note, error: note };
   const clock = { now: () => time.now, monotonic: () => time.elapsed };
   const start = async () => {
@@ -27,7 +30,7 @@ export async function aged() {
     const sweep = () => (store as unknown as { sweepNow(): Promise<void> }).sweepNow();
     return Object.assign(opened, { sweep, expire: () => expireNow(store) });
   };
-  return { path, time, lines, start };
+  return { path, time, lines, atStart, start };
 }
 
 /** Flips the last bit of the records that `chosen` selects by their index. Returns the number of records in the table. */

@@ -54,6 +54,8 @@ export const ERROR_CODES = {
     retryable: true,
   },
   CORRUPT_ITEM: { when: 'The stored record fails its checksum; its value is not served.', retryable: false },
+  CORRUPT_STORE: { when: 'The data file of a store, or its marker, is damaged or missing.', retryable: false },
+  STORE_FORMAT_UNKNOWN: { when: 'The store is of another version, or its marker says nonsense.', retryable: false },
   VALUE_TOO_LARGE: { when: 'The value that a write would store is larger than an item may be; nothing was written.', retryable: false },
   MESSAGE_TOO_LARGE: {
     when: 'The call is larger than the message limit of the worker that should run the function; it was not called.',
@@ -97,7 +99,6 @@ export const ERROR_CODES = {
   DIRECTORY_NOT_EMPTY: { when: 'A command would write into a directory that has files already; nothing was done.', retryable: false },
   BACKUP_INCOMPLETE: { when: 'The directory is no backup, or the backup did not end, or it is of another version.', retryable: false },
   BACKUP_DAMAGED: { when: 'The files of a backup differ from what was written.', retryable: false },
-  CORRUPT_STORE: { when: 'The data file of a store, or its marker, is damaged or missing.', retryable: false },
   IMPORT_REFUSED: {
     when: 'A file to import is damaged, or has something that this store cannot keep; nothing was written.',
     retryable: false,

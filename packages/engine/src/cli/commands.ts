@@ -11,6 +11,7 @@ import type * as compact from './store/compact.js';
 import type * as exportCommands from './store/export.js';
 import type * as importCommands from './store/import.js';
 import type * as restore from './store/restore.js';
+import type * as salvage from './store/salvage.js';
 
 /**
  * Loads a module and everything that it imports, one file after another. `import` opens all files at the same time. That fails if the
@@ -78,6 +79,12 @@ export const COMMANDS: readonly CommandRow[] = [
     summary: 'check a store on the disk and print what is damaged',
     example: 'rivulet check ./data/streams',
     load: () => (require('./store/check.js') as typeof check).checkCommand,
+  },
+  {
+    name: 'salvage',
+    summary: 'write everything that a damaged store still has into a new one',
+    example: 'rivulet salvage ./data/streams --to ./data/streams.new',
+    load: () => (require('./store/salvage.js') as typeof salvage).salvageCommand,
   },
   {
     name: 'version',

@@ -130,7 +130,7 @@ test('a store whose own state is damaged is not started, and can be opened again
   await opened.set('a', '1');
   await opened.store.close();
   await damage(path, 'meta', () => true);
-  await expect(start()).rejects.toMatchObject({ code: 'CORRUPT_ITEM' });
+  await expect(start()).rejects.toMatchObject({ code: 'CORRUPT_STORE' });
   await damage(path, 'meta', () => true);
   expect(await (await start()).value('a')).toBe('1');
 });

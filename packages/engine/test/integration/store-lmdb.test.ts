@@ -66,7 +66,7 @@ test('F9 a store of a newer format is refused, naming both versions; a damaged m
   const known = JSON.parse(await readFile(marker, 'utf8')) as object;
   await chmod(marker, 0o600);
   await writeFile(marker, JSON.stringify({ ...known, format: 9 }));
-  await expect(factory.reopen(Date.now).then((store) => OpenStore.start(store))).rejects.toThrow(/format 9, this engine reads up to 1/);
+  await expect(factory.reopen(Date.now).then((store) => OpenStore.start(store))).rejects.toThrow(/format 9, this engine reads up to 2/);
   await writeFile(marker, '{');
   await expect(factory.reopen(Date.now).then((store) => OpenStore.start(store))).rejects.toThrow(/damaged/);
 });
@@ -87,7 +87,7 @@ test('a flipped bit in a stored value is CORRUPT_ITEM, never a wrong value', asy
   const again = await restart();
   onTestFinished(() => again.store.close());
   await expect(again.value('m')).rejects.toMatchObject({ code: 'CORRUPT_ITEM' });
-  await expect(again.items()).rejects.toMatchObject({ code: 'CORRUPT_ITEM' });
+  expect((await again.items()).items).toEqual([]);
   await again.set('other', '1');
   expect(await again.value('other')).toBe('1');
 });

@@ -41,7 +41,8 @@ async function runEngine(config: Config, context: CommandContext): Promise<ExitC
       engine = await startEngine(config, { logger, onStoreLost, signal: stopped.signal });
     } catch (error) {
       if (error === stopped.signal.reason) return stoppedEarly(logger);
-      logger.error('start_failed', { reason: startFailure(error) });
+      const code = error instanceof Error && 'code' in error ? { code: error.code } : {};
+      logger.error('start_failed', { ...code, reason: startFailure(error) });
       return EXIT.failed;
     }
     context.out(readyLine(engine));

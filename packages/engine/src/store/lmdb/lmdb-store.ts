@@ -21,6 +21,8 @@ import type {
   Write,
   WriteResult,
 } from '../store.js';
+import { inlinePreflight, preflight } from './checking/preflight.js';
+import type { PreflightRequest } from './checking/run-preflight.js';
 import { compactAtStart, DEFAULT_COMPACTION } from './copying/compact.js';
 import type { Capture } from './env/capture.js';
 import { LockLostError } from './env/directory-lock.js';
@@ -29,6 +31,7 @@ import type { TakeOptions } from './env/lock-protocol.js';
 import { Maintenance } from './maintenance/maintenance.js';
 import { lastWrite, type Opened, openTables } from './open-tables.js';
 import type { LmdbStoreOptions } from './options.js';
+import { DamageLog } from './reading/damage-log.js';
 import { LmdbReads } from './reading/reads.js';
 import { HeadCache } from './tables/head-cache.js';
 import { TABLES } from './tables/tables.js';
@@ -99,6 +102,12 @@ class LmdbStore implements CapturableStore {
       await environment.close(undefined).catch(() => {});
       throw error;
     }
+  }
+
+  async #preflight(request: PreflightRequest): Promise<void> {
+    const { logger, preflight: place = 'child' } = this.#options;
+    if (place === 'child') await preflight(request, logger);
+    else inlinePreflight(request, logger);
   }
 
   apply(change: Change, origin?: string): Promise<ApplyResult> {
@@ -207,7 +216,14 @@ class LmdbStore implements CapturableStore {
 
   async #openEnvironment(): Promise<LmdbEnvironment> {
     const { path, durability, compaction = DEFAULT_COMPACTION, clock, logger } = this.#options;
-    const open = () => LmdbEnvironment.open({ path, relaxed: durability === 'relaxed', tables: TABLES, lock: this.#lockOptions() });
+    const open = () =>
+      LmdbEnvironment.open({
+        path,
+        relaxed: durability === 'relaxed',
+        tables: TABLES,
+        lock: this.#lockOptions(),
+        preflight: (request) => this.#preflight(request),
+      });
     const environment = await open();
     return compaction === false ? environment : await compactAtStart(environment, open, { path, limits: compaction, clock, logger });
   }
@@ -242,7 +258,9 @@ class LmdbStore implements CapturableStore {
 
   #readsOf(environment: LmdbEnvironment, { tables, state }: Opened, heads: HeadCache, now: () => number): LmdbReads {
     const { clock, views = { milliseconds: LIMITS.readViewMs, bytes: LIMITS.readViewBytes } } = this.#options;
+    const damage = new DamageLog(this.#options.path, this.#options.logger);
     return new LmdbReads({
+      onDamage: (place) => damage.report(place),
       environment,
       tables,
       heads,

@@ -30,7 +30,12 @@ export async function openTables(environment: LmdbEnvironment, options: LmdbStor
   const reusableBytes = () => environment.reusableBytes();
   const disk = new DiskBudget({ path, limits: space, reusableBytes, monotonic: () => clock.monotonic(), logger });
   const known = readState(tables.meta);
-  const state = known ?? { ...NEW_STATE, epoch: randomUUID() };
+  const { storeId } = environment;
+  if (known?.storeId !== undefined && known.storeId !== storeId)
+    throw new StoreOpenError(`the data file in ${path} belongs to another store; restore the whole directory from a backup`, {
+      code: 'CORRUPT_STORE',
+    });
+  const state = { ...(known ?? { ...NEW_STATE, epoch: randomUUID() }), storeId };
   if (!state.clean) {
     logger.warn('store_new_epoch', { path, reason: 'a relaxed store was not closed; commits of its last moments may be gone' });
     state.epoch = randomUUID();

@@ -33,6 +33,12 @@ export interface LmdbStoreOptions {
   readonly lockWaitMs?: number;
   /** Ends that wait; `start` then rejects. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Where the store checks its file before LMDB opens it. `child`: in a process of its own, which also opens the file with LMDB, so that
+   * unknown damage ends that process. `inline`: in this process, by our own reader only.
+   * @default 'child'
+   */
+  readonly preflight?: 'child' | 'inline';
   readonly clock: Clock;
   readonly logger: Logger;
 }

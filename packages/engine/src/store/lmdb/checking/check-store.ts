@@ -4,7 +4,7 @@ import { type MetaPage, PageFile } from '../pages/page-file.js';
 import type { TreeRecord } from '../pages/page-layout.js';
 import { metaProblems, StoreTrees } from '../pages/store-trees.js';
 import type { TreeReader } from '../pages/tree-reader.js';
-import { isSound, numberAt, splitHeadKey } from '../tables/records.js';
+import { expiryKey, isSound, itemFieldsIn, numberAt, splitHeadKey } from '../tables/records.js';
 import type { Tables } from '../tables/tables.js';
 import { explainGroups } from './explain-groups.js';
 import { Findings } from './findings.js';
@@ -71,11 +71,13 @@ class Walk {
   run(): Pick<StoreCheck, 'freePages' | 'lostPages' | 'groups' | 'items'> {
     this.#readHeads();
     this.#checkGroups();
+    const hasAllExpiries = this.#sumExpiries().equals(this.#expiriesOfItems);
     const totals = this.#checkOthers();
     const { free, lost } = this.#trees.checkFreeList();
     // A page that is missing explains more than the records on it.
     if (!this.#findings.areBlocking) checkState(totals, this.#findings);
     if (this.#suspects.size > 0) this.#explain();
+    if (!hasAllExpiries) this.#findMissingExpiries();
     return { freePages: free, lostPages: lost, groups: this.#heads.size, items: this.#items };
   }
 
@@ -117,7 +119,6 @@ class Walk {
   }
 
   #checkOthers(): CheckedTotals {
-    const { sum: expiries } = this.#sumExpiries();
     const keys = { count: 0, bytes: 0, sum: new LinkSum(), ages: new LinkSum() };
     this.#each('keys', (key, record, sound) => {
       keys.count++;
@@ -130,10 +131,10 @@ class Walk {
     this.#eachSound('meta', (_, record) => {
       state = Buffer.from(record);
     });
-    return { keys, expiries, expiriesOfItems: this.#expiriesOfItems, state, lastGroup: this.#heads.lastNumber };
+    return { keys, state, lastGroup: this.#heads.lastNumber };
   }
 
-  #sumExpiries(): { readonly sum: LinkSum } {
+  #sumExpiries(): LinkSum {
     const sum = new LinkSum();
     this.#eachSound('expiries', (key, record) => {
       const text = record.subarray(4);
@@ -141,7 +142,7 @@ class Walk {
       if (key.length === 24) sum.add(item, numberAt(key, 2), numberAt(key, 3), numberAt(key, 1), 1);
       else sum.add(item, numberAt(key, 1), numberAt(key, 2), numberAt(key, 0), 0);
     });
-    return { sum };
+    return sum;
   }
 
   /** Reads the suspicious groups again, to name what is wrong. */
@@ -150,6 +151,24 @@ class Walk {
     trees.tables();
     const readers = { items: this.#again(trees, 'items'), order: this.#again(trees, 'order'), versions: this.#again(trees, 'versions') };
     explainGroups({ suspects: this.#suspects, readers, heads: this.#heads, findings: this.#findings });
+  }
+
+  /** An entry without an item is harmless: the engine removes it when its time comes. An item without an entry would never expire. */
+  #findMissingExpiries(): void {
+    const trees = new StoreTrees(this.#file, this.#meta, () => {});
+    trees.tables();
+    const known = new Set<string>();
+    const expiries = trees.read('expiries', this.#treeOf('expiries'));
+    for (let entry = expiries.next(); entry !== undefined; entry = expiries.next()) known.add(entry.key.toString('hex'));
+    const items = trees.read('items', this.#treeOf('items'));
+    for (let entry = items.next(); entry !== undefined; entry = items.next()) {
+      const { key, value, page } = entry;
+      if (!isSound(key, value) || !FITS.items(key, value)) continue;
+      const { expiry, created } = itemFieldsIn(value);
+      if (expiry === undefined || known.has(expiryKey(expiry, numberAt(key, 0), created).toString('hex'))) continue;
+      const problem = 'the item has a time to live and would never expire';
+      this.#findings.add({ kind: 'missing', table: 'expiries', page, problem, ...this.#placeOf('items', key) });
+    }
   }
 
   #again(trees: StoreTrees, table: GroupTable): GroupReader {
@@ -199,4 +218,4 @@ class Walk {
   }
 }
 
-const NO_TREE: TreeRecord = { depth: 0, branchPages: 0, leafPages: 0, overflowPages: 0, entries: 0, root: undefined };
+const NO_TREE: TreeRecord = { flags: 0, depth: 0, branchPages: 0, leafPages: 0, overflowPages: 0, entries: 0, root: undefined };

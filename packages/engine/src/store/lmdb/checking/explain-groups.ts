@@ -1,5 +1,5 @@
 import { itemFieldsIn, NUMBER_BYTES, numberAt, textIn, versionFieldsIn } from '../tables/records.js';
-import type { Findings } from './findings.js';
+import type { Finding, Findings } from './findings.js';
 import type { GroupReader } from './group-links.js';
 import type { HeadList } from './head-list.js';
 
@@ -45,14 +45,15 @@ function recordsOf(group: number, { items, order, versions }: Explaining['reader
 
 function explain(group: number, { items, order, versions }: GroupRecords, heads: HeadList, findings: Findings): void {
   const name = heads.nameOf(group);
-  const add = (kind: 'missing' | 'contradiction', table: string, problem: string, item?: string) =>
+  const add = (kind: Finding['kind'], table: string, problem: string, item?: string) =>
     findings.add({ kind, table, problem, ...name, ...(item === undefined ? {} : { item }) });
   const head = heads.find(group);
   if (head === undefined) return add('missing', 'heads', `the group with the number ${group} has records and no head`);
   for (const [created, item] of order) {
     const record = items.get(item);
     if (record === undefined || !record.live) add('missing', 'items', 'the item is in the order of its group and has no record', item);
-    else if (record.created !== created) add('contradiction', 'items', 'the record of the item is older than its place in the group', item);
+    else if (record.created > created) add('leftover', 'order', 'the group names an older state of the item', item);
+    else if (record.created < created) add('contradiction', 'items', 'the record of the item is older than its place in the group', item);
   }
   const ordered = new Set(order.values());
   let lastChange = 0;
@@ -62,7 +63,8 @@ function explain(group: number, { items, order, versions }: GroupRecords, heads:
     // A missing live item was reported above, if its place in the order is sound.
     if (record === undefined) {
       if (!live || !ordered.has(item)) add('missing', 'items', 'the item has a version and no record', item);
-    } else if (record.changed !== changed || record.live !== live)
+    } else if (record.changed > changed) add('leftover', 'versions', 'a version is of an older state of the item', item);
+    else if (record.changed !== changed || record.live !== live)
       add('contradiction', 'items', 'the record of the item is not that of its last change', item);
   }
   for (const [item, { live, created, changed }] of items) {

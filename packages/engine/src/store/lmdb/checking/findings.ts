@@ -4,10 +4,11 @@
  * - `page`: a page of the data file cannot be used. The engine does not start, because LMDB trusts its pages and could crash.
  * - `record`: a record fails its checksum. It costs this record only.
  * - `missing`: another table names a record that does not exist.
+ * - `leftover`: another table names an older state of an item that was lost and written again. Reads ignore it.
  * - `contradiction`: records that belong together differ. One of them is old, so the engine does not start.
  */
 export interface Finding {
-  readonly kind: 'page' | 'record' | 'missing' | 'contradiction';
+  readonly kind: 'page' | 'record' | 'missing' | 'leftover' | 'contradiction';
   /** A table, `names`, `free list`, `meta` or `file`. In a `missing` one, the table without the record. */
   readonly table: string;
   readonly page?: number;

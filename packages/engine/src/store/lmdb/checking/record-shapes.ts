@@ -13,7 +13,8 @@ const FIRST_OF_TEXT = 0x20;
 export const FITS: Readonly<Record<keyof Tables, (key: Buffer, record: Buffer) => boolean>> = {
   heads: (key, record) => record.length === HEAD_BYTES && zerosIn(key) === 1 && isText(key, 0),
   items: (key, record) => {
-    if (key.length <= NUMBER_BYTES || !isText(key, NUMBER_BYTES) || record.length < CRC_BYTES + 1 + 2 * NUMBER_BYTES) return false;
+    if (key.length <= NUMBER_BYTES || isText(key, 0) || !isText(key, NUMBER_BYTES) || record.length < CRC_BYTES + 1 + 2 * NUMBER_BYTES)
+      return false;
     const flags = record[CRC_BYTES] ?? 0xff;
     return flags <= 1 || ((flags === 2 || flags === 4) && record.length >= CRC_BYTES + 1 + 4 * NUMBER_BYTES);
   },
@@ -39,7 +40,7 @@ function isText(bytes: Buffer, at: number): boolean {
 
 /** The key of a group number and an offset. An item id of six bytes makes a key of the same length, with text in place of the offset. */
 function isOffsetKey(key: Buffer): boolean {
-  return key.length === 2 * NUMBER_BYTES && !isText(key, NUMBER_BYTES);
+  return key.length === 2 * NUMBER_BYTES && !isText(key, 0) && !isText(key, NUMBER_BYTES);
 }
 
 function zerosIn(text: Buffer): number {

@@ -6,8 +6,6 @@ import type { LinkSum } from './link-sum.js';
 /** Totals of the tables that describe no single group. */
 export interface CheckedTotals {
   readonly keys: { readonly count: number; readonly bytes: number; readonly sum: LinkSum; readonly ages: LinkSum };
-  readonly expiries: LinkSum;
-  readonly expiriesOfItems: LinkSum;
   /** The record of the state of the store; `undefined` when it is damaged or missing. */
   readonly state: Buffer | undefined;
   /** The highest number of a group. */
@@ -15,7 +13,7 @@ export interface CheckedTotals {
 }
 
 /** Compares the state of the store with its tables. A total that differs says that records are lost or old. */
-export function checkState({ keys, expiries, expiriesOfItems, state, lastGroup }: CheckedTotals, findings: Findings): void {
+export function checkState({ keys, state, lastGroup }: CheckedTotals, findings: Findings): void {
   const isWhole = (...tables: readonly string[]) => tables.every((table) => findings.damagedIn(table) === 0);
   const contradicts = (table: string, problem: string) => findings.add({ kind: 'contradiction', table, problem });
   if (state === undefined || !isSound(STATE_KEY, state)) {
@@ -29,6 +27,4 @@ export function checkState({ keys, expiries, expiriesOfItems, state, lastGroup }
   if ((known.keys ?? 0) !== keys.count || (known.keyBytes ?? 0) !== keys.bytes)
     contradicts('keys', `the table has ${keys.count} idempotency keys of ${keys.bytes} bytes and not ${known.keys} of ${known.keyBytes}`);
   if (isWhole('keys', 'key_ages') && !keys.sum.equals(keys.ages)) contradicts('key_ages', 'the table names other idempotency keys');
-  if (isWhole('items', 'expiries') && !expiries.equals(expiriesOfItems))
-    contradicts('expiries', 'the table names other items with a time to live');
 }

@@ -4,6 +4,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { bootId } from './boot-id.js';
 import { refuseEarlierLock } from './earlier-lock.js';
 import { BEAT_MS, type Claim, type LockPlace, type Probe, type TakeOptions, takeLock } from './lock-protocol.js';
 import { headOf, type LockIdentity, type LockRecord, parseLock, stateLine } from './lock-record.js';
@@ -243,11 +244,6 @@ function contentOf(file: string): string | undefined {
 
 function isMissing(error: unknown): boolean {
   return (error as NodeJS.ErrnoException).code === 'ENOENT';
-}
-
-/** Returns the id of this boot of the kernel; known on Linux only. */
-function bootId(): string {
-  return contentOf('/proc/sys/kernel/random/boot_id')?.trim() ?? '';
 }
 
 function fileSystemOf(path: string): LockIdentity['fileSystem'] {

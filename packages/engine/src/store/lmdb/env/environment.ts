@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { chmodSync, realpathSync, statSync } from 'node:fs';
+import { chmodSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { releaseBallastIn } from './ballast-file.js';
@@ -10,7 +10,8 @@ import { createDirectory } from './durable-files.js';
 import { allocateFile, isAllocated } from './file-pages.js';
 import { diskSpace } from './free-space.js';
 import type { TakeOptions } from './lock-protocol.js';
-import { beginCreation, DATA_FILE, endCreation, LOCK_FILE, type Marker, readMarker, requireData, writeMarker } from './store-marker.js';
+import { MarkerRecord, type PreflightScope, requireNewest, scopeOf } from './marker-record.js';
+import { beginCreation, DATA_FILE, LOCK_FILE, type Marker, readMarker, requireData } from './store-marker.js';
 import { StoreOpenError } from './store-open-error.js';
 
 /** Places for read views, including those of other processes. The default of LMDB is 126. */
@@ -71,6 +72,8 @@ export interface LmdbEnvironmentOptions {
   /** A transaction resolves before it is on the disk; `sync` puts it there. */
   readonly relaxed: boolean;
   readonly tables: readonly string[];
+  /** Checks a data file before LMDB opens it. Rejects with StoreOpenError when LMDB must not. @default no check */
+  readonly preflight?: (request: { readonly directory: string; readonly scope: 'roots' | 'everything' }) => Promise<void>;
   /** Whether to wait for another process that has the directory. @default no wait */
   readonly lock?: Partial<TakeOptions>;
 }
@@ -99,8 +102,7 @@ export class LmdbEnvironment {
   readonly storeId: string;
   readonly #path: string;
   readonly #lock: DirectoryLock;
-  /** The size of the data file that the marker has. */
-  #recorded: number;
+  readonly #record: MarkerRecord;
   readonly #root: RootDatabase<Buffer, Buffer>;
   readonly #tables = new Map<string, Table>();
   readonly #written = { bytes: 0 };
@@ -119,7 +121,7 @@ export class LmdbEnvironment {
     this.#lock = parts.lock;
     this.#root = parts.root;
     this.storeId = parts.marker?.storeId ?? randomUUID();
-    this.#recorded = parts.marker?.bytes ?? 0;
+    this.#record = new MarkerRecord(parts.path, this.storeId, parts.marker);
   }
 
   /**
@@ -131,19 +133,23 @@ export class LmdbEnvironment {
     const lock = await takeLock(path, options.lock);
     let environment: LmdbEnvironment;
     let marker: Marker | undefined;
+    let scope: PreflightScope;
     try {
       if (failedHere.has(realpathSync(path))) {
         throw new StoreOpenError(`${path} failed in this process, which can't open it again; start a new process`);
       }
       marker = readMarker(path);
       prepareFiles(path, marker);
+      scope = scopeOf(path, marker);
+      if (scope !== 'nothing') await options.preflight?.({ directory: path, scope });
+      requireNewest(path, marker);
       environment = new LmdbEnvironment({ path, lock, root: openRoot(options), marker });
     } catch (error) {
       lock.release();
       throw error;
     }
     try {
-      await environment.#prepare(options.tables, marker);
+      await environment.#prepare(options.tables, () => environment.#record.opened(marker, scope === 'everything'));
     } catch (error) {
       await environment.close(undefined).catch(() => {});
       throw error;
@@ -151,13 +157,12 @@ export class LmdbEnvironment {
     return environment;
   }
 
-  async #prepare(tables: readonly string[], marker: Marker | undefined): Promise<void> {
+  async #prepare(tables: readonly string[], record: () => void): Promise<void> {
     for (const name of tables) {
       this.#tables.set(name, this.#root.openDB<Buffer, Buffer>({ name, encoding: 'binary', keyEncoding: 'binary' }) as Table);
     }
     for (const file of [DATA_FILE, LOCK_FILE]) chmodSync(join(this.#path, file), 0o600);
-    if (marker === undefined) endCreation(this.#path, { storeId: this.storeId, bytes: 0 });
-    this.#recordSize();
+    record();
     // A process that lost the lock may still be in a transaction that it began before. LMDB has one at a time, so this one waits for it.
     await this.#execute(() => {});
   }
@@ -264,17 +269,6 @@ export class LmdbEnvironment {
     }
   }
 
-  /** Records the size of the data file, so that the next start notices a shortened file. A failure only weakens that check. */
-  #recordSize(): void {
-    if (!this.#lock.isHeld) return;
-    const bytes = statSync(join(this.#path, DATA_FILE)).size;
-    if (bytes === this.#recorded) return;
-    try {
-      writeMarker(this.#path, { storeId: this.storeId, bytes });
-      this.#recorded = bytes;
-    } catch {}
-  }
-
   async #execute(write: () => void): Promise<void> {
     let thrown: { readonly cause: unknown } | undefined;
     this.#written.bytes += TRANSACTION_BYTES;
@@ -326,7 +320,7 @@ export class LmdbEnvironment {
       else {
         await this.#root.close();
         closed?.();
-        this.#recordSize();
+        if (this.#lock.isHeld) this.#record.closed();
       }
       this.#lock.release();
     }

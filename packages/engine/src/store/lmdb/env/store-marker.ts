@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { replaceFile, syncFile } from './durable-files.js';
 import { StoreOpenError } from './store-open-error.js';
 
-/** Version of the record layout, written into the marker. */
-const FORMAT = 1;
+/** Version of the files of a store, written into the marker. Format 1 did not say how the store was closed. */
+export const FORMAT = 2;
 export const MARKER = 'rivulet-store.json';
 /** A file that exists from before the data file is created until the marker is written. */
 const CREATING = 'rivulet-store.creating';
@@ -17,26 +17,70 @@ export interface Marker {
   readonly storeId: string;
   /** Size of the data file when the store was last opened or closed. LMDB never makes it smaller. */
   readonly bytes: number;
+  /** `undefined` when it is not known, as after a restore. */
+  readonly state?: MarkerState;
+}
+
+export type MarkerState =
+  | {
+      readonly kind: 'closed';
+      readonly facts: DataFacts;
+    }
+  | {
+      readonly kind: 'open';
+      /** Id of the boot of the kernel; empty where the system has none. */
+      readonly boot: string;
+      /** Number of runs of this boot before this one that ended without a close. */
+      readonly unclean: number;
+    };
+
+/** Facts about a data file that change with each write of LMDB, and with most damages. */
+export interface DataFacts {
+  readonly bytes: number;
+  /** Time of the last write in nanoseconds. */
+  readonly modified: string;
+  readonly inode: string;
+  readonly transaction: number;
+  /** Id of the boot of the kernel; empty where the system has none. */
+  readonly boot: string;
 }
 
 /** Returns the marker of a directory; `undefined` when it has no store yet. Throws StoreOpenError for a damaged or newer marker. */
 export function readMarker(directory: string): Marker | undefined {
   const file = join(directory, MARKER);
   if (!existsSync(file)) return undefined;
-  let marker: Partial<Marker>;
+  let marker: Partial<Record<keyof Marker, unknown>> | null;
   try {
     // oxlint-disable-next-line eslint/no-restricted-properties -- inside a try; the text is a file of the operator
-    marker = JSON.parse(readFileSync(file, 'utf8')) as Partial<Marker>;
+    marker = JSON.parse(readFileSync(file, 'utf8')) as typeof marker;
   } catch (error) {
-    throw new StoreOpenError(`${file} is damaged; restore it from a backup of the directory`, { cause: error });
+    throw damaged(file, { cause: error });
   }
-  if (typeof marker.format !== 'number' || typeof marker.storeId !== 'string') {
-    throw new StoreOpenError(`${file} is damaged; restore it from a backup of the directory`);
+  if (typeof marker !== 'object' || marker === null || typeof marker.storeId !== 'string') throw damaged(file);
+  const { format, storeId, bytes, state } = marker;
+  if (typeof format !== 'number' || !Number.isSafeInteger(format) || format < 1) {
+    const says = format === undefined ? 'names no format' : `says format ${JSON.stringify(format)}, which no engine has written`;
+    throw new StoreOpenError(`${file} ${says}; restore the directory from a backup`, { code: 'STORE_FORMAT_UNKNOWN' });
   }
-  if (marker.format > FORMAT) {
-    throw new StoreOpenError(`${file} says format ${marker.format}, this engine reads up to ${FORMAT}; start a newer engine`);
+  if (format > FORMAT) {
+    throw new StoreOpenError(`${file} says format ${format}, this engine reads up to ${FORMAT}; start a newer engine`, {
+      code: 'STORE_FORMAT_UNKNOWN',
+    });
   }
-  return { format: marker.format, storeId: marker.storeId, bytes: typeof marker.bytes === 'number' ? marker.bytes : 0 };
+  const known = format === FORMAT && isState(state) ? { state } : {};
+  return { format, storeId, bytes: typeof bytes === 'number' ? bytes : 0, ...known };
+}
+
+function damaged(file: string, options?: ErrorOptions): StoreOpenError {
+  return new StoreOpenError(`${file} is damaged; restore it from a backup of the directory`, { ...options, code: 'CORRUPT_STORE' });
+}
+
+/** A state that is no state counts as unknown. Then the whole store is checked. */
+function isState(state: unknown): state is MarkerState {
+  if (typeof state !== 'object' || state === null) return false;
+  const { kind, boot, unclean, facts } = state as { kind?: unknown; boot?: unknown; unclean?: unknown; facts?: unknown };
+  if (kind === 'open') return typeof boot === 'string' && typeof unclean === 'number';
+  return kind === 'closed' && typeof facts === 'object' && facts !== null;
 }
 
 /**
@@ -49,6 +93,7 @@ export function requireData(directory: string, marker: Marker): void {
   if (size === 0) {
     throw new StoreOpenError(
       `${file} is missing or empty although ${MARKER} says there is a store; restore it, or move the directory away to begin anew`,
+      { code: 'CORRUPT_STORE' },
     );
   }
   // One of the two signs alone is no damage: free pages may lie behind the end of the file, and a compacted copy is smaller.
@@ -57,6 +102,7 @@ export function requireData(directory: string, marker: Marker): void {
   if (size >= marker.bytes || used === undefined || size >= used) return;
   throw new StoreOpenError(
     `${file} is cut off: it has ${size} bytes of at least ${marker.bytes}; restore the whole directory from a backup, or move it away to begin anew`,
+    { code: 'CORRUPT_STORE' },
   );
 }
 

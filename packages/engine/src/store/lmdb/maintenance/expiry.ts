@@ -1,4 +1,3 @@
-import { RivuletError } from '@rivulet/protocol';
 import type { Change } from '../../store.js';
 import type { View } from '../env/environment.js';
 import {
@@ -8,6 +7,7 @@ import {
   encodeText,
   expiryKey,
   type ItemRecord,
+  isDamage,
   itemKey,
   LAST_NUMBER,
   numberAt,
@@ -112,11 +112,6 @@ export function releaseLeases(
 function nameIn(key: Buffer, value: Buffer): { readonly stream: string; readonly group: string; readonly item: string } {
   const [stream = '', group = '', item = ''] = decodeText(key, value).split('\u0000');
   return { stream, group, item };
-}
-
-/** Returns whether the error says that a record fails its checksum. */
-export function isDamage(error: unknown): boolean {
-  return error instanceof RivuletError && error.code === 'CORRUPT_ITEM';
 }
 
 /** Throws every error that is not one of a damaged record. */

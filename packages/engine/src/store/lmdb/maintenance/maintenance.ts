@@ -2,10 +2,11 @@ import { LIMITS } from '@rivulet/protocol';
 import type { Change } from '../../store.js';
 import { ReadViewError, TransactionAbortedError } from '../env/environment.js';
 import { KeyLedger } from '../tables/idempotency-keys.js';
+import { isDamage } from '../tables/records.js';
 import { writeState } from '../tables/store-meta.js';
 import { CHANGE_BYTES, costOf } from '../writing/disk-space.js';
 import type { OpenParts } from '../writing/writer.js';
-import { type DueItems, dueItems, EXPIRED_AT_ONCE, firstExpiry, isDamage, releaseLeases } from './expiry.js';
+import { type DueItems, dueItems, EXPIRED_AT_ONCE, firstExpiry, releaseLeases } from './expiry.js';
 import { type Progress, TaskQueue } from './task-queue.js';
 import { SWEPT_AT_ONCE, type Sweep, sweepTombstones } from './tombstone-sweep.js';
 
@@ -213,7 +214,7 @@ export class Maintenance {
   #logDamage(where: 'expiries' | 'keys' | 'tombstones', records: number): void {
     if (records === 0) return;
     const { path, logger } = this.#context;
-    const consequence = `${DAMAGE[where]}; restore the store from a backup`;
+    const consequence = `${DAMAGE[where]}; run rivulet check while no engine runs`;
     logger.error('store_records_damaged', { path, code: 'CORRUPT_ITEM', records, where, consequence });
   }
 }

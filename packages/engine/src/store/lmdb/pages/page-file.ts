@@ -1,11 +1,15 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { flagsOf, HEADER_BYTES, META, pageNumberOf, readTree, type TreeRecord, wideAt } from './page-layout.js';
+import { FREE_LIST_FLAGS, flagsOf, HEADER_BYTES, META, pageNumberOf, readTree, type TreeRecord, wideAt } from './page-layout.js';
 
 const MAGIC = 0xbeefc0de;
 const DATA_VERSION = 2;
 const META_BYTES = 136;
 const SMALLEST_PAGE = 512;
 const LARGEST_PAGE = 65_536;
+/** An option of the whole file, which programs with other options than ours set. */
+const OVERLAPPING_SYNC = 0x1000;
+/** Bytes that a process can map into memory. */
+const LARGEST_MAP = 2 ** 47;
 /** The first pages of a file are its meta pages. */
 export const META_PAGES = 2;
 /** Page size that is assumed when both meta pages are damaged. */
@@ -80,15 +84,20 @@ export class PageFile {
   #readMeta(page: number, at: number): MetaPage | string {
     const buffer = Buffer.alloc(HEADER_BYTES + META_BYTES);
     if (readSync(this.#handle, buffer, 0, buffer.length, at) < buffer.length) return 'it is cut off';
-    if (pageNumberOf(buffer) !== page || (flagsOf(buffer) & META) === 0) return 'its header is not that of a meta page';
+    if (pageNumberOf(buffer) !== page || flagsOf(buffer) !== META) return 'its header is not that of a meta page';
     const meta = buffer.subarray(HEADER_BYTES);
     if (meta.readUInt32LE(0) !== MAGIC) return 'it is no meta page of LMDB';
     if (meta.readUInt32LE(4) !== DATA_VERSION) return `its data version is ${meta.readUInt32LE(4)} and not ${DATA_VERSION}`;
     const pageBytes = meta.readUInt32LE(24);
     if (pageBytes < SMALLEST_PAGE || pageBytes > LARGEST_PAGE || (pageBytes & (pageBytes - 1)) !== 0)
       return `its page size is ${pageBytes}`;
+    const [free, names] = [readTree(meta, 24), readTree(meta, 72)];
+    if ((free.flags & ~OVERLAPPING_SYNC) !== FREE_LIST_FLAGS || names.flags !== 0)
+      return `its options are ${free.flags} and ${names.flags}`;
+    const [address, mapped] = [wideAt(meta, 8), wideAt(meta, 16)];
+    if (address !== 0 || mapped > LARGEST_MAP) return `it maps ${mapped} bytes at ${address}`;
     const transaction = wideAt(meta, 128);
     if (!Number.isSafeInteger(transaction) || (transaction > 0 && transaction % 2 !== page)) return `its transaction is ${transaction}`;
-    return { pageBytes, free: readTree(meta, 24), names: readTree(meta, 72), lastPage: wideAt(meta, 120), transaction };
+    return { pageBytes, free, names, lastPage: wideAt(meta, 120), transaction };
   }
 }

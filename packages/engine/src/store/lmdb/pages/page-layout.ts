@@ -19,6 +19,9 @@ const TREE_BYTES = 48;
 /** The root of an empty tree. */
 const NO_PAGE = 0xffff_ffff_ffff_ffffn;
 
+/** Options of the free list: its keys are numbers. The store opens all other trees without options. */
+export const FREE_LIST_FLAGS = 0x08;
+
 export const BRANCH = 0x01;
 export const LEAF = 0x02;
 export const OVERFLOW = 0x04;
@@ -29,6 +32,8 @@ const SUB_TREE = 0x02;
 
 /** The record of a tree: the meta pages hold those of the free list and of the names, the tree of names holds those of the tables. */
 export interface TreeRecord {
+  /** Options of the tree. LMDB reads a tree in another way for each of them. */
+  readonly flags: number;
   readonly depth: number;
   readonly branchPages: number;
   readonly leafPages: number;
@@ -53,6 +58,7 @@ export function wideAt(buffer: Buffer, at: number): number {
 
 export function readTree(buffer: Buffer, at: number): TreeRecord {
   return {
+    flags: buffer.readUInt16LE(at + 4),
     depth: buffer.readUInt16LE(at + 6),
     branchPages: wideAt(buffer, at + 8),
     leafPages: wideAt(buffer, at + 16),

@@ -18,6 +18,8 @@ export class StoreTrees {
   readonly #meta: MetaPage;
   readonly #onProblem: OnProblem;
   readonly #used: PageSet;
+  /** Pages on which a reader reported a problem. */
+  readonly #damaged = new Set<number>();
   readonly #endPage: number;
   /** Pages on which something is wrong. */
   #problems = 0;
@@ -27,6 +29,7 @@ export class StoreTrees {
     this.#meta = meta;
     this.#onProblem = (...problem) => {
       this.#problems++;
+      this.#damaged.add(problem[1]);
       onProblem(...problem);
     };
     // Pages behind the end of the file are free: LMDB writes them only when it uses them.
@@ -34,9 +37,9 @@ export class StoreTrees {
     this.#used = new PageSet(this.#endPage);
   }
 
-  /** Pages that were read so far. */
-  get used(): PageSet {
-    return this.#used;
+  /** Returns whether a tree uses this page, and no reader found a problem on it. */
+  isSoundPage(page: number): boolean {
+    return this.#used.has(page) && !this.#damaged.has(page);
   }
 
   /** Returns the tables by their names. */
@@ -46,7 +49,10 @@ export class StoreTrees {
     for (let entry = names.next(); entry !== undefined; entry = names.next()) {
       // lmdb ends names with a zero byte.
       const name = entry.key.toString('utf8', 0, Math.max(0, entry.key.length - 1));
-      if (entry.tree !== undefined) tables.set(name, entry.tree);
+      if (entry.tree === undefined) continue;
+      if (entry.tree.flags !== 0)
+        this.#onProblem('names', entry.page, `the table ${JSON.stringify(name)} has the options ${entry.tree.flags}`);
+      else tables.set(name, entry.tree);
     }
     return tables;
   }
@@ -55,14 +61,13 @@ export class StoreTrees {
     return this.#reader(table, tree);
   }
 
+  readFreeList(): TreeReader {
+    return this.#reader('free list', this.#meta.free);
+  }
+
   /** Reports pages that are free and in use. Returns the number of free pages, and of pages that are neither; those are lost space. */
   checkFreeList(): { readonly free: number; readonly lost: number } {
-    const free = new PageSet(this.#meta.lastPage + 1);
-    const reader = this.#reader('free list', this.#meta.free);
-    for (let entry = reader.next(); entry !== undefined; entry = reader.next()) {
-      const problem = this.#addFree(free, entry.value);
-      if (problem !== undefined) this.#onProblem('free list', entry.page, problem);
-    }
+    const free = this.#freePages();
     if (this.#problems > 0) return { free: free.size, lost: 0 };
     let lost = 0;
     for (let page = META_PAGES; page <= this.#meta.lastPage; page++) {
@@ -71,6 +76,23 @@ export class StoreTrees {
       if (!isUsed && !free.has(page)) lost++;
     }
     return { free: free.size, lost };
+  }
+
+  /** Returns the free pages; `undefined` when the list of them is damaged. */
+  readFreePages(): PageSet | undefined {
+    const before = this.#problems;
+    const free = this.#freePages();
+    return this.#problems === before ? free : undefined;
+  }
+
+  #freePages(): PageSet {
+    const free = new PageSet(this.#meta.lastPage + 1);
+    const reader = this.readFreeList();
+    for (let entry = reader.next(); entry !== undefined; entry = reader.next()) {
+      const problem = this.#addFree(free, entry.value);
+      if (problem !== undefined) this.#onProblem('free list', entry.page, problem);
+    }
+    return free;
   }
 
   /** A list has its length, then page numbers. A negative number is the length of a block; the first page of the block follows. */
@@ -116,7 +138,8 @@ export function metaProblems(file: PageFile): readonly { readonly page: number; 
   // The file may end before its last pages, if they are free. A number without measure is damage.
   for (const [page, { lastPage }] of [first, second].entries())
     if (lastPage < 1 || lastPage > file.pages * 4 + 65_536) problems.push({ page, problem: `its last page is ${lastPage}` });
-  const isNew = first.transaction === 0 && second.transaction === 0;
+  // LMDB leaves one page at transaction 0 in a new file and in a compacted copy.
+  const isNew = first.transaction === 0 || second.transaction === 0;
   if (!isNew && Math.abs(first.transaction - second.transaction) !== 1)
     problems.push({ page: 0, problem: `the meta pages are of the transactions ${first.transaction} and ${second.transaction}` });
   return problems;

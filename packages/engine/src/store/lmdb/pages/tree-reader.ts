@@ -1,4 +1,4 @@
-import type { PageFile } from './page-file.js';
+import { META_PAGES, type PageFile } from './page-file.js';
 import {
   BIG_VALUE_BYTES,
   BRANCH,
@@ -112,7 +112,7 @@ export class TreeReader {
   /** Reads and checks a page, and goes on with its nodes. */
   #push(page: number, transaction: number, start: Buffer | undefined, end: Buffer | undefined): void {
     const { file, used, endPage, tree, mayHaveThinBranches } = this.#options;
-    if (page < 2 || page >= endPage) return this.#report(page, 'a tree names this page, which does not exist');
+    if (page < META_PAGES || page >= endPage) return this.#report(page, 'a tree names this page, which does not exist');
     if (!used.add(page)) return this.#report(page, 'two places use this page');
     const depth = this.#levels.length + 1;
     const kind = depth < tree.depth ? BRANCH : LEAF;
@@ -167,18 +167,16 @@ export class TreeReader {
   #bigValue(buffer: Buffer, at: number, bytes: number, leaf: number): Buffer | undefined {
     const { file, endPage, used } = this.#options;
     const page = wideAt(buffer, at);
-    const transaction = wideAt(buffer, at + 8);
     const pages = wideAt(buffer, at + BIG_VALUE_BYTES - 8);
-    if (pages !== pagesFor(bytes, file.pageBytes)) return this.#lose(leaf, `it says that a value of ${bytes} bytes has ${pages} pages`);
-    if (page < 2 || page + pages > endPage) return this.#lose(leaf, `it names page ${page} for a value, which does not exist`);
+    // A value that became smaller keeps its pages.
+    if (pages < pagesFor(bytes, file.pageBytes)) return this.#lose(leaf, `it says that a value of ${bytes} bytes has ${pages} pages`);
+    if (page < META_PAGES || !(page + pages <= endPage)) return this.#lose(leaf, `it names page ${page} for a value, which does not exist`);
     for (let each = page; each < page + pages; each++) if (!used.add(each)) return this.#lose(each, 'two places use this page');
     this.#counts.overflowPages += pages;
     const value = Buffer.allocUnsafe(pages * file.pageBytes);
     if (!file.read(page, value)) return this.#lose(page, 'it lies behind the end of the file');
     if (pageNumberOf(value) !== page || flagsOf(value) !== OVERFLOW || overflowPagesOf(value) !== pages)
       return this.#lose(page, 'its header is not that of a value');
-    if (transactionOf(value) !== transaction)
-      return this.#lose(page, `its value is from transaction ${transactionOf(value)} and not from ${transaction}`);
     return value.subarray(HEADER_BYTES, HEADER_BYTES + bytes);
   }
 

@@ -1,7 +1,8 @@
 import { charsOf, type NamesPage, type PageBounds } from '../../../structures/sorted-names.js';
 import type { TurnBudget } from '../../../structures/turn-budget.js';
 import type { Table, View } from '../env/environment.js';
-import { decodeHead, headKey, splitHeadKey } from '../tables/records.js';
+import { decodeHead, headKey, isSound, splitHeadKey } from '../tables/records.js';
+import type { DamagedPlace } from './damage-log.js';
 
 /**
  * LMDB sorts names by their bytes in UTF-8, which is the order of code points. Lists are sorted by UTF-16 code units. The orders differ for
@@ -73,6 +74,8 @@ function above(prefix: Buffer): Buffer {
 export interface NamesSource {
   readonly heads: Table;
   readonly turns: TurnBudget;
+  /** Called for a group whose head is damaged. */
+  readonly onDamage: (place: DamagedPlace) => void;
   /** Returns a new view; the caller must end it. */
   readonly view: () => View;
 }
@@ -82,7 +85,7 @@ export interface NamesSource {
  * UTF-16 code units. The event loop turns meanwhile, and each slice reads a new view.
  */
 export async function readNames(source: NamesSource, stream: string | undefined, bounds: PageBounds): Promise<NamesPage> {
-  const scan = new NamesScan(stream, bounds);
+  const scan = new NamesScan(stream, bounds, source.onDamage);
   for (;;) {
     await source.turns.free();
     const view = source.view();
@@ -98,12 +101,14 @@ export async function readNames(source: NamesSource, stream: string | undefined,
 class NamesScan {
   readonly #stream: string | undefined;
   readonly #bounds: PageBounds;
+  readonly #onDamage: NamesSource['onDamage'];
   readonly #names: string[] = [];
   #ranges: KeyRange[];
   #chars = 0;
   #more = false;
 
-  constructor(stream: string | undefined, bounds: PageBounds) {
+  constructor(stream: string | undefined, bounds: PageBounds, onDamage: NamesSource['onDamage']) {
+    this.#onDamage = onDamage;
     this.#stream = stream;
     this.#bounds = bounds;
     this.#ranges = rangesAfter(stream === undefined ? Buffer.alloc(0) : headKey(stream, ''), bounds.after);
@@ -140,7 +145,7 @@ class NamesScan {
         goOn(...split);
         return 'moved';
       }
-      const isFilled = decodeHead(place, value).items > 0;
+      const isFilled = this.#isFilled(place, value);
       if (isFilled && !this.#take(place)) return 'full';
       const behind = isFilled && this.#stream === undefined ? followedBy(name, 1) : followedBy(place, 0);
       if (late()) {
@@ -153,6 +158,13 @@ class NamesScan {
       }
     }
     return 'read';
+  }
+
+  /** A group whose head is damaged is in no list. */
+  #isFilled(key: Buffer, record: Buffer): boolean {
+    if (isSound(key, record)) return decodeHead(key, record).items > 0;
+    this.#onDamage({ ...splitHeadKey(key), problem: 'the head of the group fails its checksum' });
+    return false;
   }
 
   /** Adds a name to the page. Returns false when the page is full. */

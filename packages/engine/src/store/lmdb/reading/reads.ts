@@ -7,12 +7,16 @@ import type { ChangeEntry, Changes, GroupRef, ItemRead, ReadPace, Snapshot, Stor
 import type { LmdbEnvironment, View } from '../env/environment.js';
 import type { HeadCache } from '../tables/head-cache.js';
 import {
+  damagedRecord,
   decodeHead,
   decodeItem,
   decodeText,
   decodeVersion,
   type Head,
   headKey,
+  type ItemRecord,
+  isDamage,
+  isSound,
   itemKey,
   LAST_NUMBER,
   numberAt,
@@ -20,6 +24,7 @@ import {
 } from '../tables/records.js';
 import type { StoreState } from '../tables/store-meta.js';
 import type { Tables } from '../tables/tables.js';
+import type { DamagedPlace } from './damage-log.js';
 import { readNames } from './name-pages.js';
 import { type Pin, PinnedViews, type ViewLimits } from './read-views.js';
 
@@ -37,6 +42,8 @@ interface ReadsContext {
   readonly onWait: () => void;
   /** Called when reads ended because their view reached a limit. */
   readonly onEnd: (reads: number) => void;
+  /** Called for damage that costs a read less than its whole answer. */
+  readonly onDamage: (place: DamagedPlace) => void;
   readonly limits: ViewLimits;
   readonly monotonic: () => number;
 }
@@ -71,7 +78,8 @@ export class LmdbReads {
       if (head === undefined) return { value: undefined, position, timestamp };
       const key = itemKey(head.number, item);
       const record = this.#context.tables.items.get(key, { transaction: view });
-      const stored = record === undefined ? undefined : decodeItem(key, record);
+      const stored = record === undefined ? undefined : this.#decoded(ref, item, key, record);
+      if (stored === 'damaged') throw damagedRecord();
       if (stored !== undefined) this.#context.turns.charge(stored.data.length);
       const value = stored?.live === true ? { item, data: stored.data, created: stored.created, changed: stored.changed } : undefined;
       return { value, position, timestamp };
@@ -79,7 +87,7 @@ export class LmdbReads {
   }
 
   snapshot(ref: GroupRef, pace: ReadPace): Promise<Snapshot> {
-    return this.#streaming(pace, (view) => this.#snapshot(this.#stateOf(ref, view), 0, view));
+    return this.#streaming(pace, (view) => this.#snapshot(ref, this.#stateOf(ref, view), 0, view));
   }
 
   /** Resolves with the items that were created after this one; `undefined` when the item does not exist. */
@@ -89,20 +97,20 @@ export class LmdbReads {
       const key = state.head && itemKey(state.head.number, item);
       const record = key && this.#context.tables.items.get(key, { transaction: view });
       const stored = key && record && decodeItem(key, record);
-      return stored?.live === true ? this.#snapshot(state, stored.created + 1, view) : { whole: undefined };
+      return stored?.live === true ? this.#snapshot(ref, state, stored.created + 1, view) : { whole: undefined };
     });
   }
 
-  #snapshot({ head, position, timestamp }: GroupState, from: number, view: View): Reading<Snapshot> {
+  #snapshot(ref: GroupRef, { head, position, timestamp }: GroupState, from: number, view: View): Reading<Snapshot> {
     // A small group is read at once and needs no open view.
-    const whole = head === undefined ? [] : upTo(CHUNK_ITEMS, this.#itemsOf(head, view, from), charsOf);
+    const whole = head === undefined ? [] : upTo(CHUNK_ITEMS, this.#itemsOf(ref, head, view, from), charsOf);
     if (head === undefined || whole !== undefined) {
       return { whole: { position, timestamp, chunks: () => chunked(whole ?? [], CHUNK_ITEMS, () => {}), close: () => {} } };
     }
     return {
       from: (pin) => {
         const close = () => pin.close();
-        const chunks = () => chunked(pin.read(this.#itemsOf(head, view, from), head.items), CHUNK_ITEMS, close, charsOf);
+        const chunks = () => chunked(pin.read(this.#itemsOf(ref, head, view, from), head.items), CHUNK_ITEMS, close, charsOf);
         return { position, timestamp, chunks, close };
       },
     };
@@ -113,7 +121,7 @@ export class LmdbReads {
     return this.#streaming<Changes>(pace, (view) => {
       const { head, position, timestamp } = this.#stateOf(ref, view);
       if (since.offset < (head?.floor ?? this.#context.state.removedOffset)) return { whole: { kind: 'stale', reason: 'floor' } };
-      const first = head === undefined ? [] : upTo(CHUNK_ITEMS, this.#changesOf(head, since.offset, view), charsOf);
+      const first = head === undefined ? [] : upTo(CHUNK_ITEMS, this.#changesOf(ref, head, since.offset, view), charsOf);
       if (head === undefined || first !== undefined) {
         const chunks = () => chunked(first ?? [], CHUNK_ITEMS, () => {});
         return { whole: { kind: 'changes', position, timestamp, chunks, close: () => {} } };
@@ -121,7 +129,7 @@ export class LmdbReads {
       return {
         from: (pin) => {
           const close = () => pin.close();
-          const chunks = () => chunked(pin.read(this.#changesOf(head, since.offset, view), head.items), CHUNK_ITEMS, close, charsOf);
+          const chunks = () => chunked(pin.read(this.#changesOf(ref, head, since.offset, view), head.items), CHUNK_ITEMS, close, charsOf);
           return { kind: 'changes', position, timestamp, chunks, close };
         },
       };
@@ -130,8 +138,8 @@ export class LmdbReads {
 
   /** Returns a page of the groups of a stream; without `stream` a page of the streams. */
   names(stream: string | undefined, bounds: PageBounds): Promise<NamesPage> {
-    const { tables, turns } = this.#context;
-    return readNames({ heads: tables.heads, turns, view: () => this.#view() }, stream, bounds);
+    const { tables, turns, onDamage } = this.#context;
+    return readNames({ heads: tables.heads, turns, onDamage, view: () => this.#view() }, stream, bounds);
   }
 
   /** The writer waits here before a transaction until reads with an open view have kept up with the writes. */
@@ -201,34 +209,73 @@ export class LmdbReads {
     return { head: stored, position: { epoch: state.epoch, offset }, timestamp: Math.max(cached.timestamp, stored.timestamp) };
   }
 
-  /** Yields the items that were created at offset `from` or later. */
-  *#itemsOf(head: Head, view: View, from: number): IterableIterator<StoredItem> {
-    const { order, items } = this.#context.tables;
+  /** Yields the items that were created at offset `from` or later. Leaves damaged and missing ones out, and reports them. */
+  *#itemsOf(ref: GroupRef, head: Head, view: View, from: number): IterableIterator<StoredItem> {
+    const { order } = this.#context.tables;
     const range = { start: numbersKey(head.number, from), end: numbersKey(head.number, LAST_NUMBER), transaction: view };
+    let found = 0;
     for (const { key, value } of order.getRange(range)) {
-      const item = decodeText(key, value);
-      const place = itemKey(head.number, item);
-      const record = items.get(place, { transaction: view });
-      if (record === undefined) continue;
-      const stored = decodeItem(place, record);
+      found++;
+      const item = this.#sound(ref, () => decodeText(key, value));
+      if (item === undefined) continue;
+      const stored = this.#itemOf(ref, head, item, view);
+      if (stored === undefined || !this.#isOf(ref, item, stored.created, numberAt(key, 1))) continue;
       yield { item, data: stored.data, created: stored.created, changed: stored.changed };
     }
+    if (from === 0 && found !== head.items)
+      this.#context.onDamage({ ...ref, problem: `the group counts ${head.items} items and has ${found}` });
   }
 
-  *#changesOf(head: Head, since: number, view: View): IterableIterator<ChangeEntry> {
-    const { versions, items } = this.#context.tables;
+  *#changesOf(ref: GroupRef, head: Head, since: number, view: View): IterableIterator<ChangeEntry> {
+    const { versions } = this.#context.tables;
     const range = { start: numbersKey(head.number, since + 1), end: numbersKey(head.number, LAST_NUMBER), transaction: view };
     for (const { key, value } of versions.getRange(range)) {
       const changed = numberAt(key, 1);
-      const version = decodeVersion(key, value);
+      const version = this.#sound(ref, () => decodeVersion(key, value));
+      if (version === undefined) continue;
       if (!version.live) {
         yield { kind: 'tombstone', item: version.item, changed, created: version.created, valueId: version.valueId };
         continue;
       }
-      const place = itemKey(head.number, version.item);
-      const record = items.get(place, { transaction: view });
-      if (record !== undefined)
-        yield { kind: 'item', item: version.item, data: decodeItem(place, record).data, created: version.created, changed };
+      const stored = this.#itemOf(ref, head, version.item, view);
+      if (stored === undefined || !this.#isOf(ref, version.item, stored.changed, changed)) continue;
+      yield { kind: 'item', item: version.item, data: stored.data, created: version.created, changed };
+    }
+  }
+
+  /** Returns whether a record has the offset for which another table names it. Reports one that has not: it is older or newer. */
+  #isOf(ref: GroupRef, item: string, offset: number, named: number): boolean {
+    if (offset === named) return true;
+    this.#context.onDamage({ ...ref, item, problem: `the record of the item is of offset ${offset} and not of ${named}` });
+    return false;
+  }
+
+  /** Returns a live item that another table names. Reports one that is damaged or missing. */
+  #itemOf(ref: GroupRef, head: Head, item: string, view: View): ItemRecord | undefined {
+    const place = itemKey(head.number, item);
+    const record = this.#context.tables.items.get(place, { transaction: view });
+    if (record === undefined) {
+      this.#context.onDamage({ ...ref, item, problem: 'the record of the item is missing' });
+      return undefined;
+    }
+    const stored = this.#decoded(ref, item, place, record);
+    return stored === 'damaged' ? undefined : stored;
+  }
+
+  #decoded(ref: GroupRef, item: string, key: Buffer, record: Buffer): ItemRecord | 'damaged' {
+    if (isSound(key, record)) return decodeItem(key, record);
+    this.#context.onDamage({ ...ref, item, problem: 'the record of the item fails its checksum' });
+    return 'damaged';
+  }
+
+  /** Returns the result of `decode`. Reports a record that fails its checksum. */
+  #sound<T>(ref: GroupRef, decode: () => T): T | undefined {
+    try {
+      return decode();
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      this.#context.onDamage({ ...ref, problem: 'a record of the group fails its checksum' });
+      return undefined;
     }
   }
 }

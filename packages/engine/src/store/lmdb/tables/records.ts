@@ -265,11 +265,17 @@ function seal(key: Buffer, record: Buffer): Buffer {
 }
 
 function unseal(key: Buffer, record: Buffer): Buffer {
-  if (!isSound(key, record)) throw damaged('a stored record fails its checksum');
+  if (!isSound(key, record)) throw damagedRecord();
   return record.subarray(CRC_BYTES);
 }
 
-/** Returns the error for a record that is damaged or missing. */
-function damaged(problem: string): RivuletError {
-  return new RivuletError('CORRUPT_ITEM', `${problem}; write or delete the item, or stop the engine and run rivulet check`);
+/** Returns the error for a record that fails its checksum. */
+export function damagedRecord(): RivuletError {
+  const remedy = 'write or delete its item, or stop the engine and run rivulet check';
+  return new RivuletError('CORRUPT_ITEM', `a stored record fails its checksum; ${remedy}`);
+}
+
+/** Returns whether the error says that a record fails its checksum. */
+export function isDamage(error: unknown): boolean {
+  return error instanceof RivuletError && error.code === 'CORRUPT_ITEM';
 }

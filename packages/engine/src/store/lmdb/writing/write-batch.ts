@@ -5,11 +5,12 @@ import type { ApplyResult, Change, Commit, WithoutGroup, Write, WriteChange, Wri
 import type { View } from '../env/environment.js';
 import type { HeadCache } from '../tables/head-cache.js';
 import { KeyLedger } from '../tables/idempotency-keys.js';
-import { dataBytesIn, decodeItem, type Head, type ItemRecord, itemKey, type RecordedExpiry } from '../tables/records.js';
+import { dataBytesIn, decodeItem, type Head, type ItemRecord, isSound, itemKey, type RecordedExpiry } from '../tables/records.js';
 import { type StoreState, writeState } from '../tables/store-meta.js';
 import type { Tables } from '../tables/tables.js';
 import { costOf, storeFull } from './disk-space.js';
 import { ItemWriter, type Moment } from './item-writer.js';
+import { lostItem } from './lost-item.js';
 import { type StagedHead, StagedHeads } from './staged-heads.js';
 
 /** The outcome of a change in its transaction: its result and commit, or the error of its caller. */
@@ -278,7 +279,9 @@ export class Batch {
     if (record === undefined) return undefined;
     if (change?.kind === 'update') change.requireSize?.(dataBytesIn(record));
     limits.add(record.length);
-    return decodeItem(key, record);
+    // An update needs the old value. Every other change replaces a damaged record.
+    if (change?.kind === 'update' || isSound(key, record)) return decodeItem(key, record);
+    return lostItem(tables, key, view);
   }
 }
 

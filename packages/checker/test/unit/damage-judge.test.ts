@@ -1,0 +1,69 @@
+import { expect, test } from 'vitest';
+import type { BuiltStore } from '../../src/store-damage/built-store.js';
+import { judge } from '../../src/store-damage/judge.js';
+import type { Observed, ObservedGroup } from '../../src/store-damage/observe.js';
+
+const BUILT: BuiltStore = {
+  data: Buffer.alloc(0),
+  marker: Buffer.alloc(0),
+  earlier: [],
+  groups: [
+    {
+      stream: 's',
+      group: 'g',
+      items: [
+        ['a', '1'],
+        ['b', '2'],
+      ],
+      offset: 5,
+    },
+  ],
+  keys: [{ stream: 's', group: 'g', key: 'k' }],
+  epoch: 'e',
+  removedOffset: 3,
+};
+
+const GROUP: ObservedGroup = {
+  items: [
+    ['a', '1'],
+    ['b', '2'],
+  ],
+  gets: [{ data: '1' }, { data: '2' }],
+  changes: ['item a 1', 'item b 2', 'tombstone c '],
+  offset: 5,
+  written: 6,
+};
+
+function observed(group: Partial<ObservedGroup>, rest: Partial<Observed> = {}): Observed {
+  return { reports: [], streams: ['s'], groups: [{ ...GROUP, ...group }], keys: ['replayed'], removedOffset: 3, epoch: 'e', ...rest };
+}
+
+const REPORTED = { reports: ['store_item_damaged CORRUPT_ITEM'] };
+
+test.each<[string, Observed]>([
+  ['a wrong value', observed({ gets: [{ data: '1' }, { data: '1' }] }, REPORTED)],
+  ['a wrong value in a list', observed({ items: [['a', '2']] }, REPORTED)],
+  ['another order', observed({ items: [GROUP.items[1] as [string, string], GROUP.items[0] as [string, string]] }, REPORTED)],
+  ['a wrong value in changes', observed({ changes: ['item a 0'] }, REPORTED)],
+  ['a false tombstone', observed({ changes: ['tombstone a '] }, REPORTED)],
+  ['a silent loss', observed({ gets: [{ data: '1' }, {}] })],
+  ['a silent loss in a list', observed({ items: [['a', '1']] })],
+  ['an offset that is given twice', observed({ written: 5 }, REPORTED)],
+  ['a position that went back', observed({ offset: 4 }, REPORTED)],
+  ['an error without a code', observed({ items: 'uncoded RangeError' }, REPORTED)],
+  ['a key that is forgotten silently', observed({}, { keys: ['written'] })],
+  ['a stream that is not listed', observed({}, { streams: [] })],
+  ['a lower first offset', observed({}, { removedOffset: 2, ...REPORTED })],
+  ['another epoch', observed({}, { epoch: 'f', ...REPORTED })],
+  ['a refusal without a code', observed({}, { refusal: { code: 'uncoded', message: 'x' } })],
+])('%s is a violation', (_, seen) => {
+  expect(judge(BUILT, seen).verdict).toBe('violated');
+});
+
+test.each<[string, Observed, string]>([
+  ['a sound store', observed({}), 'harmless'],
+  ['a loss with a log line', observed({ items: [['a', '1']], gets: [{ data: '1' }, { code: 'CORRUPT_ITEM' }] }, REPORTED), 'reported'],
+  ['a refusal with a code', observed({}, { refusal: { code: 'CORRUPT_STORE', message: 'x' } }), 'refused'],
+])('%s is none', (_, seen, verdict) => {
+  expect(judge(BUILT, seen)).toEqual({ verdict, violations: [] });
+});

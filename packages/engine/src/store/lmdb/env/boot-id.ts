@@ -1,0 +1,10 @@
+import { readFileSync } from 'node:fs';
+
+/** Returns the id of this boot of the kernel; empty on a system that has none. */
+export function bootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    return '';
+  }
+}
