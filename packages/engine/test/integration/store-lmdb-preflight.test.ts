@@ -5,11 +5,10 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { silentLogger } from '../../src/logging/logger.js';
 import { checkDirectory } from '../../src/store/lmdb/checking/check-directory.js';
 import { preflight } from '../../src/store/lmdb/checking/preflight.js';
-import { scopeOf } from '../../src/store/lmdb/env/marker-record.js';
-import { readMarker } from '../../src/store/lmdb/env/store-marker.js';
+import { readMarker, scopeOf } from '../../src/store/lmdb/env/store-marker.js';
 import { aged, damage } from '../aged-store.js';
 
-vi.mock('../../src/store/lmdb/env/boot-id.js', () => ({ bootId: () => boot.id }));
+vi.mock('../../src/structures/boot-id.js', () => ({ bootId: () => boot.id }));
 const boot = vi.hoisted(() => ({ id: 'this-boot' }));
 afterEach(() => {
   boot.id = 'this-boot';

@@ -4,7 +4,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { bootId } from './boot-id.js';
+import { bootId } from '../../../structures/boot-id.js';
 import { refuseEarlierLock } from './earlier-lock.js';
 import { BEAT_MS, type Claim, type LockPlace, type Probe, type TakeOptions, takeLock } from './lock-protocol.js';
 import { headOf, type LockIdentity, type LockRecord, parseLock, stateLine } from './lock-record.js';

@@ -10,8 +10,18 @@ import { createDirectory } from './durable-files.js';
 import { allocateFile, isAllocated } from './file-pages.js';
 import { diskSpace } from './free-space.js';
 import type { TakeOptions } from './lock-protocol.js';
-import { MarkerRecord, type PreflightScope, requireNewest, scopeOf } from './marker-record.js';
-import { beginCreation, DATA_FILE, LOCK_FILE, type Marker, readMarker, requireData } from './store-marker.js';
+import {
+  beginCreation,
+  DATA_FILE,
+  LOCK_FILE,
+  type Marker,
+  MarkerRecord,
+  type PreflightScope,
+  readMarker,
+  requireData,
+  requireNewest,
+  scopeOf,
+} from './store-marker.js';
 import { StoreOpenError } from './store-open-error.js';
 
 /** Places for read views, including those of other processes. The default of LMDB is 126. */
