@@ -22,6 +22,8 @@ export interface CampaignOptions {
   readonly steps?: number;
   /** A deliberate fault: the disk acknowledges syncs and does nothing. The campaign must find it. @default false */
   readonly ignoresSyncs?: boolean;
+  /** The first recording. Earlier ones are skipped, to continue a campaign. @default 0 */
+  readonly from?: number;
   readonly say: (text: string) => void;
 }
 
@@ -43,6 +45,8 @@ const CUTS_EACH = 150;
 const STEPS = 20;
 /** Cuts out of ten that kill the process only. */
 const KILLS_OF_TEN = 1;
+/** Distance between the seeds of two campaigns, so that they share no recording. */
+const RECORDINGS_APART = 1_000;
 const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 /** The id of another boot, of the same length. */
 const OTHER_BOOT_ID = '00000000-0000-4000-8000-000000000000';
@@ -50,26 +54,28 @@ const MEMORY_DISK = '/dev/shm';
 
 /** Records the real store, cuts the power at random moments, and judges what the store makes of each disk. */
 export async function runCampaign(options: CampaignOptions): Promise<CampaignResult> {
-  const { seed, cuts, durability, cutsEach = CUTS_EACH, steps = STEPS, ignoresSyncs = false, say } = options;
+  const { seed, cuts, durability, cutsEach = CUTS_EACH, steps = STEPS, ignoresSyncs = false, from = 0, say } = options;
   const sum = { cuts: 0, recordings: 0, stores: 0, checked: 0, newEpochs: 0, mostLost: 0, wrong: [] as string[] };
   const folder = mkdtempSync(join(statSync(MEMORY_DISK, { throwIfNoEntry: false })?.isDirectory() ? MEMORY_DISK : tmpdir(), 'power-cuts-'));
   const opener = new Opener();
   try {
     // Half of the recordings begin with what an earlier power cut has left.
-    let left: string | undefined;
-    for (; sum.cuts < cuts; sum.recordings++) {
-      const random = new Random(seed * 1_000 + sum.recordings);
-      const place = join(folder, `recording-${sum.recordings}`);
+    let left: LeftImage | undefined;
+    for (let number = from; sum.cuts < cuts; number++, sum.recordings++) {
+      const random = new Random(seed * RECORDINGS_APART + number);
+      const place = join(folder, `recording-${number}`);
       mkdirSync(place);
-      if (left !== undefined) cpSync(left, join(place, 'data'), { recursive: true });
+      if (left !== undefined) cpSync(left.directory, join(place, 'data'), { recursive: true });
       const recording = await record({ folder: place, random, durability, steps: [steps, steps, steps].slice(left === undefined ? 0 : 1) });
       const many = Math.min(cutsEach, cuts - sum.cuts);
-      const replay = new Replay({ recording, random, durability, place, isNew: left === undefined, ignoresSyncs, opener });
+      const replay = new Replay({ recording, random, durability, place, left, ignoresSyncs, opener });
       const moments = chooseMoments(recording.moments, random, many);
-      for (const moment of moments) await replay.cut(moment, sum, `seed ${seed}, recording ${sum.recordings}`);
-      left = left === undefined ? replay.lastImage : undefined;
+      const before = sum.wrong.length;
+      for (const moment of moments) await replay.cut(moment, sum, `seed ${seed}, recording ${number}`);
+      left = left === undefined ? replay.left : undefined;
       if (left === undefined) for (const each of readdirSync(folder)) rmSync(join(folder, each), { recursive: true, force: true });
-      say(`${sum.cuts} power cuts, ${sum.wrong.length} wrong`);
+      for (const wrong of sum.wrong.slice(before)) say(`WRONG ${wrong}`);
+      say(`recording ${number}: ${sum.cuts} power cuts, ${sum.wrong.length} findings`);
     }
   } finally {
     await opener.close();
@@ -80,13 +86,20 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
 
 type Sum = { -readonly [K in keyof CampaignResult]: CampaignResult[K] extends readonly string[] ? string[] : CampaignResult[K] };
 
+/** A directory that a power cut has left. */
+interface LeftImage {
+  readonly directory: string;
+  /** The epoch of each store that lost changes. */
+  readonly lostEpochs: Map<StoreName, string>;
+}
+
 interface ReplayOptions {
   readonly recording: Recording;
   readonly random: Random;
   readonly durability: Durability;
   readonly place: string;
-  /** The recording began with an empty directory. */
-  readonly isNew: boolean;
+  /** The content of the directory when the recording began. @default an empty directory */
+  readonly left: LeftImage | undefined;
   readonly ignoresSyncs: boolean;
   readonly opener: Opener;
 }
@@ -100,14 +113,14 @@ class Replay {
   readonly #bootId = bootId();
   #at = 0;
   #cuts = 0;
-  /** A copy of the last image before it was opened. */
-  lastImage: string | undefined;
+  /** An image as it was before it was opened. */
+  left: LeftImage | undefined;
 
   constructor(options: ReplayOptions) {
     this.#options = options;
     const { moments } = options.recording;
     for (const store of STORES) {
-      const first = options.isNew ? undefined : moments.find((each) => each.kind === 'mark' && isBaseOf(each.mark, store));
+      const first = options.left === undefined ? undefined : moments.find((each) => each.kind === 'mark' && isBaseOf(each.mark, store));
       const groups = first?.kind === 'mark' && first.mark.m === 'base' ? first.mark.groups : undefined;
       const history = new ExpectedHistory(groups);
       // The whole history: a power cut may leave a change that was on its way.
@@ -127,8 +140,9 @@ class Replay {
     mkdirSync(directory);
     recording.disk.writeImage(directory, choicesOf(variant, random));
     if (!sameBoot) this.#boot(directory, random);
-    if (id % 16 === 0 || this.lastImage === undefined) this.#keep(directory);
-    const job: OpenJob = { id, directory, durability, now: this.#now(), reopens: id % 4 === 0, keys: this.#keys };
+    const isKept = id % 16 === 0 && !sameBoot;
+    if (isKept) this.#keep(directory);
+    const job: OpenJob = { id, directory, durability, reopens: id % 4 === 0, keys: this.#keys };
     const report = await opener.open(job);
     sum.cuts++;
     const what = `${name}, cut ${id} before call ${moment} (${sameBoot ? 'the process was killed' : variant})`;
@@ -138,11 +152,19 @@ class Replay {
     }
     for (const store of STORES) {
       const history = this.#histories.get(store) as ExpectedHistory;
-      const cut: Cut = { moment, durability, sameBoot, isClosed: this.#closed.has(store) };
+      const cut: Cut = {
+        moment,
+        durability,
+        sameBoot,
+        isClosed: this.#closed.has(store),
+        lostEpoch: this.#options.left?.lostEpochs.get(store),
+      };
       const verdict = judge(history, cut, report.stores[store]);
       sum.stores++;
       sum.checked += history.stepBefore(moment);
       if (verdict.hasNewEpoch) sum.newEpochs++;
+      const epoch = history.epochOf(history.stepBefore(moment));
+      if (isKept && verdict.lost > 0 && epoch !== undefined) this.left?.lostEpochs.set(store, epoch);
       sum.mostLost = Math.max(sum.mostLost, verdict.lost);
       sum.wrong.push(...verdict.wrong.map((wrong) => `${what}: ${store}: ${wrong}`));
     }
@@ -152,6 +174,7 @@ class Replay {
     for (; this.#at < moment; this.#at++) {
       const each = this.#options.recording.moments[this.#at] as Moment;
       if (each.kind === 'call') this.#apply(each.event);
+      else if (each.kind === 'exit') this.#options.recording.disk.endProgram();
       else {
         const { mark } = each;
         if (mark.m === 'closed') this.#closed.add(mark.store);
@@ -165,12 +188,6 @@ class Replay {
     const { ignoresSyncs, recording } = this.#options;
     if (!ignoresSyncs || call.kind !== 'sync')
       recording.disk.apply({ stage, call: ignoresSyncs && call.kind === 'write' ? { ...call, isSynced: false } : call });
-  }
-
-  /** A time before each expiry, so that no item expires while the image is judged. */
-  #now(): number {
-    const first = this.#options.recording.moments.find((each) => each.kind === 'mark' && each.mark.m === 'commit');
-    return first?.kind === 'mark' && first.mark.m === 'commit' ? first.mark.timestamp : 0;
   }
 
   /** Another boot begins: it has another id, and nobody synced the lock file of LMDB, which is memory of its processes. */
@@ -187,10 +204,11 @@ class Replay {
     }
   }
 
-  #keep(directory: string): void {
-    this.lastImage = join(this.#options.place, 'left');
-    rmSync(this.lastImage, { recursive: true, force: true });
-    cpSync(directory, this.lastImage, { recursive: true });
+  #keep(image: string): void {
+    const directory = join(this.#options.place, 'left');
+    rmSync(directory, { recursive: true, force: true });
+    cpSync(image, directory, { recursive: true });
+    this.left = { directory, lostEpochs: new Map() };
   }
 }
 

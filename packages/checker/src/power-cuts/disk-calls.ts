@@ -45,6 +45,10 @@ export class CallReader {
   readonly #root: string;
   /** The first half of calls that were interrupted by another thread. */
   readonly #unfinished = new Map<string, string>();
+  /** The calls of these threads that have begun and not ended. */
+  readonly #begun = new Map<string, CallEvent>();
+  /** Calls that failed after they had begun, or of which strace did not report the end. */
+  readonly #abandoned = new Set<CallEvent>();
   /** The process of each thread. */
   readonly #processes = new Map<string, string>();
   /** Descriptors with O_SYNC or O_DSYNC, as `process:number`. */
@@ -56,26 +60,36 @@ export class CallReader {
     this.#root = root;
   }
 
+  /** The calls that a killed program has begun and not ended. The system may have executed them, or not, or a write in part. */
+  get unfinished(): ReadonlySet<CallEvent> {
+    return new Set([...this.#begun.values(), ...this.#abandoned]);
+  }
+
   /** Returns the events of one line of strace. */
   read(line: string): readonly CallEvent[] {
     const space = line.indexOf(' ');
     const thread = line.slice(0, space);
     const text = line.slice(space).trimStart();
-    if (text.startsWith('<... ')) {
-      const first = this.#unfinished.get(thread) ?? '';
-      this.#unfinished.delete(thread);
-      const call = this.#decode(thread, first + text.slice(text.indexOf('resumed>') + 'resumed>'.length));
-      return call === undefined ? [] : [{ stage: 'end', call }];
-    }
     const cut = text.indexOf(' <unfinished ...>');
     if (cut >= 0) {
       this.#unfinished.set(thread, text.slice(0, cut));
-      // Only a call whose effect may be on the disk before it returns has a begin of its own.
-      const call = /^(p?writev?2?|pwrite64|f?datasync|fsync|ftruncate)\(/.test(text)
-        ? this.#decode(thread, `${text.slice(0, cut)}) = ?`)
-        : undefined;
-      return call === undefined ? [] : [{ stage: 'begin', call }];
+      return this.#begin(thread, `${text.slice(0, cut)}) = ?`);
     }
+    // The program was killed in this call.
+    const isLast = text.slice(-40).includes(' = ?');
+    if (text.startsWith('<... ')) {
+      if (isLast) return [];
+      const first = this.#unfinished.get(thread) ?? '';
+      this.#unfinished.delete(thread);
+      const call = this.#decode(thread, first + text.slice(text.indexOf('resumed>') + 'resumed>'.length));
+      const begun = this.#begun.get(thread);
+      this.#begun.delete(thread);
+      // A program that is killed in a write may have written less.
+      const isShort = call?.kind === 'write' && begun?.call.kind === 'write' && call.data.length < begun.call.data.length;
+      if (begun !== undefined && (call === undefined || isShort)) this.#abandoned.add(begun);
+      return call === undefined || isShort ? [] : [{ stage: 'end', call }];
+    }
+    if (isLast) return this.#begin(thread, `${text.slice(0, text.lastIndexOf(' = ?'))} = ?`);
     const call = this.#decode(thread, text);
     return call === undefined
       ? []
@@ -83,6 +97,17 @@ export class CallReader {
           { stage: 'begin', call },
           { stage: 'end', call },
         ];
+  }
+
+  /** Only a call whose effect may be on the disk before it returns has a begin of its own. */
+  #begin(thread: string, text: string): readonly CallEvent[] {
+    const call = /^(p?writev?2?|pwrite64|fdatasync|fsync|ftruncate)\(/.test(text) ? this.#decode(thread, text) : undefined;
+    if (call === undefined) return [];
+    const event: CallEvent = { stage: 'begin', call };
+    const before = this.#begun.get(thread);
+    if (before !== undefined) this.#abandoned.add(before);
+    this.#begun.set(thread, event);
+    return [event];
   }
 
   #decode(thread: string, text: string): DiskCall | undefined {
@@ -170,8 +195,8 @@ export class CallReader {
   }
 
   #write(name: string, id: string, path: string, rest: string, result: string): DiskCall {
-    const data = Buffer.concat([...rest.matchAll(/"((?:\\x..)*)"/g)].map(([, hex = '']) => decodeHex(hex)));
-    if (result !== '?' && Number(result) !== data.length) throw new Error(`${name} of ${path} took ${result} of ${data.length} bytes`);
+    const all = Buffer.concat([...rest.matchAll(/"((?:\\x..)*)"/g)].map(([, hex = '']) => decodeHex(hex)));
+    const data = result === '?' ? all : all.subarray(0, Number(result));
     const isSynced = this.#synced.has(id);
     if (name.startsWith('p')) return { kind: 'write', path, data, at: Number(/(\d+)\D*$/.exec(rest)?.[1]), isSynced };
     const at = this.#positions.get(id);

@@ -49,6 +49,12 @@ export class DiskModel {
     else this.#end(call);
   }
 
+  /** The program has ended, so none of its syncs ends any more. */
+  endProgram(): void {
+    this.#syncs.clear();
+    this.#begun.clear();
+  }
+
   /** Writes what is left after a power cut into a directory. */
   writeImage(directory: string, choices: CutChoices): void {
     for (const [path, entry] of this.#left(this.#root, choices)) {

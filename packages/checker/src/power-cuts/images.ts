@@ -6,8 +6,6 @@ export interface OpenJob {
   readonly id: number;
   readonly directory: string;
   readonly durability: Durability;
-  /** Time of the clock, before the expiry of every item. */
-  readonly now: number;
   /** Whether to open each store a second time, after a write. */
   readonly reopens: boolean;
   /** For each store, writes under keys that must be remembered when the store has their offset. */

@@ -16,12 +16,14 @@ export interface Cut {
   readonly durability: Durability;
   /** The recorded program reported that it had closed the store. */
   readonly isClosed: boolean;
+  /** The epoch before an earlier power cut that took changes. The store must never have it again. */
+  readonly lostEpoch: string | undefined;
   /** The machine went on, and only the process ended, so nothing at all may be lost. */
   readonly sameBoot: boolean;
 }
 
 /** Decides whether a store may be what a power cut left of this history. */
-export function judge(history: ExpectedHistory, { moment, durability, isClosed, sameBoot }: Cut, store: OpenedStore): Verdict {
+export function judge(history: ExpectedHistory, { moment, durability, isClosed, lostEpoch, sameBoot }: Cut, store: OpenedStore): Verdict {
   const none = { lost: 0, hasNewEpoch: false };
   if (store.kind === 'refused') return { ...none, wrong: [`refused to open: ${store.error}`] };
   if (store.wrong.length > 0) return { ...none, wrong: store.wrong };
@@ -42,5 +44,6 @@ export function judge(history: ExpectedHistory, { moment, durability, isClosed, 
     wrong.push(`lost ${lost} acknowledged changes, with ${hasNewEpoch ? 'a new' : 'the same'} epoch`);
   if (hasNewEpoch && !mayRestart) wrong.push('the epoch is another, although nothing may be lost');
   if (hasNewEpoch && history.hadEpoch(epoch, acknowledged)) wrong.push('the epoch is one of the past');
+  if (epoch === lostEpoch) wrong.push('continues the epoch from before an earlier power cut, which took acknowledged changes');
   return { lost, hasNewEpoch, wrong };
 }

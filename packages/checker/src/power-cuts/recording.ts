@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { createReadStream, mkdirSync, rmSync } from 'node:fs';
+import { createReadStream, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -11,8 +11,12 @@ import type { Durability } from './stored-groups.js';
 
 const PROGRAM = fileURLToPath(new URL('../../dist/power-cuts/record-main.js', import.meta.url));
 
-/** One thing that happened: a call on a file, or a report of the recorded program. */
-export type Moment = { readonly kind: 'call'; readonly event: CallEvent } | { readonly kind: 'mark'; readonly mark: Mark };
+/** One thing that happened. */
+export type Moment =
+  | { readonly kind: 'call'; readonly event: CallEvent }
+  | { readonly kind: 'mark'; readonly mark: Mark }
+  /** The program ended. */
+  | { readonly kind: 'exit' };
 
 export interface Recording {
   /** The directory of the stores. */
@@ -46,10 +50,12 @@ export async function record({ folder, random, durability, steps }: RecordingOpt
     const [command, ...args] = [...straceCommand(output), process.execPath, PROGRAM];
     const program = [directory, marks, String(random.below(2 ** 31)), durability, String(each), end];
     await run(command as string, [...args, ...program]);
-    for await (const moment of momentsOf(output, folder, marks)) {
+    for (const moment of await momentsOf(output, folder, marks)) {
       moments.push(moment);
       if (moment.kind === 'call') disk.apply(moment.event);
     }
+    disk.endProgram();
+    moments.push({ kind: 'exit' });
     rmSync(output);
     const differences = disk.differences();
     if (differences.length > 0) throw new Error(`the recording missed calls on ${differences.join(', ')}`);
@@ -57,16 +63,30 @@ export async function record({ folder, random, durability, steps }: RecordingOpt
   return { directory, disk: replayed, moments };
 }
 
-async function* momentsOf(output: string, folder: string, marks: string): AsyncIterable<Moment> {
+async function momentsOf(output: string, folder: string, marks: string): Promise<readonly Moment[]> {
   const reader = new CallReader(folder);
+  const moments: Moment[] = [];
   for await (const line of createInterface({ input: createReadStream(output, { encoding: 'latin1', highWaterMark: 1 << 20 }) })) {
     for (const event of reader.read(line)) {
       const { call } = event;
-      if (!('path' in call) || call.path !== marks) yield { kind: 'call', event };
+      if (!('path' in call) || call.path !== marks) moments.push({ kind: 'call', event });
       // oxlint-disable-next-line eslint/no-restricted-properties -- written by the recorded program
-      else if (call.kind === 'write' && event.stage === 'begin') yield { kind: 'mark', mark: JSON.parse(call.data.toString()) as Mark };
+      else if (call.kind === 'write' && event.stage === 'begin')
+        moments.push({ kind: 'mark', mark: JSON.parse(call.data.toString()) as Mark });
     }
   }
+  const { unfinished } = reader;
+  return moments.flatMap((moment) => (moment.kind === 'call' && unfinished.has(moment.event) ? executedPart(moment.event) : [moment]));
+}
+
+/** Returns the part of a write that the system executed before it killed the program. No other call has changed the file since. */
+function executedPart({ stage, call }: CallEvent): readonly Moment[] {
+  if (call.kind !== 'write' || call.at === undefined) return [];
+  const content = readFileSync(call.path).subarray(call.at, call.at + call.data.length);
+  let bytes = 0;
+  while (bytes < content.length && content[bytes] === call.data[bytes]) bytes++;
+  if (bytes === 0) return [];
+  return [{ kind: 'call', event: { stage, call: { ...call, data: call.data.subarray(0, bytes), isSynced: false } } }];
 }
 
 /** Resolves when the program has ended. A program that killed itself has done its work. */

@@ -8,7 +8,7 @@ import { connectControl, receiveAnswer } from '../control/control-client.js';
 import type { Conversation, Line } from '../control/conversation.js';
 import { hashFile } from '../store/lmdb/copying/copy-data-file.js';
 import { copyStore, type LockedMoment, lockMoment, type Moment } from '../store/lmdb/copying/store-copy.js';
-import { syncFile } from '../store/lmdb/env/durable-files.js';
+import { syncFile } from '../store/lmdb/env/file-pages.js';
 import { DATA_FILE } from '../store/lmdb/env/store-marker.js';
 import { requireDirectories, type StoreDirectory } from './carried-stores.js';
 import { countStore, type StoreCounts } from './count-store.js';

@@ -1,7 +1,7 @@
 import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { lockDirectory } from '../store/lmdb/copying/store-copy.js';
-import { syncFile } from '../store/lmdb/env/durable-files.js';
+import { syncFile } from '../store/lmdb/env/file-pages.js';
 import { DATA_FILE, MARKER } from '../store/lmdb/env/store-marker.js';
 import { type FilledDirectory, takeEmptyDirectory } from './empty-directory.js';
 

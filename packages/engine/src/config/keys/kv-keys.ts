@@ -20,12 +20,12 @@ export const LMDB_KEYS = {
   durability: key(
     'durability',
     oneOf(['commit', 'relaxed'], 'commit'),
-    '`commit` answers a write when it is on disk. `relaxed` may lose writes of the last `save_interval_ms`',
+    '`commit` answers a write when it is on disk. `relaxed` answers before; a power cut takes it back to its last checkpoint ([operations.md](operations.md#power-cuts))',
   ),
   saveIntervalMs: key(
     'save_interval_ms',
     z.unknown().optional().transform(saveInterval).describe(SAVE_INTERVAL_BOUND),
-    'Time between flushes of a relaxed store',
+    'Time between checkpoints of a relaxed store',
   ),
   lockWaitMs: key(
     'lock_wait_ms',

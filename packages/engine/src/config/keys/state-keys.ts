@@ -24,7 +24,7 @@ export const STATE_KEYS = {
   saveIntervalMs: specialKey(
     'save_interval_ms',
     milliseconds(5_000, { min: 100, max: 3_600_000 }),
-    'Time between flushes of a relaxed store, if the adapter has no such key',
+    'Time between checkpoints of a relaxed store, if the adapter has no such key',
   ),
 } as const satisfies Keys;
 

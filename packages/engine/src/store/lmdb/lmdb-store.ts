@@ -294,7 +294,7 @@ class LmdbStore implements CapturableStore {
         environment.requireOwned();
         disk.tick();
       }),
-      ...(durability === 'relaxed' ? [every(saveIntervalMs, () => environment.sync())] : []),
+      ...(durability === 'relaxed' ? [every(saveIntervalMs, () => this.#saveCheckpoint(environment))] : []),
     ];
   }
 
@@ -316,6 +316,15 @@ class LmdbStore implements CapturableStore {
     logger.error('store_lock_lost', { path, consequence: 'another process has the directory; this store reads and writes no more' });
     notifyAvailability(events, undefined, false);
     events.onLost?.();
+  }
+
+  async #saveCheckpoint(environment: LmdbEnvironment): Promise<void> {
+    const error = await environment.checkpoint();
+    if (error !== undefined)
+      this.#warn('store_checkpoint_failed', {
+        error: String(error),
+        consequence: 'a power cut loses the writes since the checkpoint before',
+      });
   }
 
   /** The commit is durable, so an error of its listener changes nothing. */

@@ -21,8 +21,8 @@ export interface Opened {
 const NEW_STATE = { nextGroup: 1, removedOffset: 0, removedTimestamp: 0, clean: true, run: 0, runSaved: false, keys: 0, keyBytes: 0 };
 
 /**
- * Reads the state of the store and marks it as open on the disk. Begins a new epoch when a relaxed store was not closed. Rejects with
- * StoreOpenError when the disk has no space for the mark.
+ * Reads the state of the store and marks it as open on the disk. Begins a new epoch when the machine stopped while a relaxed store was
+ * open. Rejects with StoreOpenError when the disk has no space for the mark.
  */
 export async function openTables(environment: LmdbEnvironment, options: LmdbStoreOptions): Promise<Opened> {
   const { path, durability, space = DEFAULT_SPACE, clock, logger } = options;
@@ -30,14 +30,16 @@ export async function openTables(environment: LmdbEnvironment, options: LmdbStor
   const reusableBytes = () => environment.reusableBytes();
   const disk = new DiskBudget({ path, limits: space, reusableBytes, monotonic: () => clock.monotonic(), logger });
   const known = readState(tables.meta);
-  const { storeId } = environment;
+  const { storeId, leftover } = environment;
   if (known?.storeId !== undefined && known.storeId !== storeId)
     throw new StoreOpenError(`the data file in ${path} belongs to another store; restore the whole directory from a backup`, {
       code: 'CORRUPT_STORE',
     });
   const state = { ...(known ?? { ...NEW_STATE, epoch: randomUUID() }), storeId };
-  if (!state.clean) {
-    logger.warn('store_new_epoch', { path, reason: 'a relaxed store was not closed; commits of its last moments may be gone' });
+  if (!state.clean && leftover.kind !== 'whole') {
+    const since = leftover.kind === 'restored' ? { lost_since: leftover.savedAt } : {};
+    const reason = 'the machine stopped while a relaxed store was open, so its last writes are lost';
+    logger.warn('store_new_epoch', { path, reason, ...since });
     state.epoch = randomUUID();
   }
   const durable = durability === 'commit';
@@ -46,9 +48,11 @@ export async function openTables(environment: LmdbEnvironment, options: LmdbStor
     if (disk.forDeletes() < CHANGE_BYTES) throw new StoreOpenError(`the disk of ${path} is full; give it room and start again`);
     const next = { ...state, clean: durable };
     await environment.transaction(() => writeState(tables.meta, next));
-    if (!durable) await environment.sync();
+    environment.confirmLoss();
+    if (!durable) await environment.checkpoint();
     state.clean = durable;
   }
+  await environment.endCheckpoints();
   state.run++;
   await disk.prepare();
   const view = environment.readView();

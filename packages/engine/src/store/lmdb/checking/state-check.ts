@@ -16,6 +16,8 @@ export interface CheckedTotals {
 export function checkState({ keys, state, lastGroup }: CheckedTotals, findings: Findings): void {
   const isWhole = (...tables: readonly string[]) => tables.every((table) => findings.damagedIn(table) === 0);
   const contradicts = (table: string, problem: string) => findings.add({ kind: 'contradiction', table, problem });
+  // A power cut may end the creation of a store before its first transaction.
+  if (state === undefined && lastGroup === 0 && keys.count === 0) return;
   if (state === undefined || !isSound(STATE_KEY, state)) {
     contradicts('meta', 'the record of the state of the store is damaged or missing');
     return;

@@ -4,8 +4,8 @@ import { RivuletError } from '@rivulet/protocol';
 import type { Logger } from '../../../logging/logger.js';
 import type { Clock } from '../../../structures/clock.js';
 import { checkStore } from '../checking/check-store.js';
-import { syncFile } from '../env/durable-files.js';
 import { LmdbEnvironment, type Table, type View } from '../env/environment.js';
+import { syncFile } from '../env/file-pages.js';
 import { diskSpace } from '../env/free-space.js';
 import { DATA_FILE } from '../env/store-marker.js';
 import { TABLES } from '../tables/tables.js';
@@ -63,6 +63,8 @@ export async function compactAndClose(environment: LmdbEnvironment, directory: s
 
 /** Returns whether more than half of the data file is free, and its size is within the limits. */
 function isSparse(environment: LmdbEnvironment, { leastFileBytes, mostUsedBytes }: CompactionLimits): boolean {
+  // The start must see first what a relaxed store that was not closed has lost.
+  if (environment.leftover.kind !== 'closed') return false;
   const used = environment.liveBytes();
   const free = environment.reusableBytes();
   return used > 0 && used <= mostUsedBytes && free > used && used + free >= leastFileBytes;
@@ -98,7 +100,7 @@ export async function compactAtStart(
  * expects, and a damaged page could end the process.
  */
 async function copyRecords(from: LmdbEnvironment, to: string): Promise<void> {
-  const copy = await LmdbEnvironment.open({ path: to, relaxed: true, tables: TABLES });
+  const copy = await LmdbEnvironment.open({ path: to, relaxed: false, bulk: true, tables: TABLES });
   const view = from.readView();
   try {
     for (const name of TABLES) {

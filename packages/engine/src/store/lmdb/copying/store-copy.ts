@@ -3,9 +3,8 @@ import { join } from 'node:path';
 import { RivuletError } from '@rivulet/protocol';
 
 import { type DirectoryLock, takeDirectoryLock } from '../env/directory-lock.js';
-import { syncFile } from '../env/durable-files.js';
-
 import { LmdbEnvironment } from '../env/environment.js';
+import { syncFile } from '../env/file-pages.js';
 import { DATA_FILE, readMarker, readMetaPages, requireData, writeMarker } from '../env/store-marker.js';
 import { StoreOpenError } from '../env/store-open-error.js';
 import { readState, writeState } from '../tables/store-meta.js';
@@ -90,7 +89,7 @@ export async function beginEpoch(directory: string): Promise<void> {
   try {
     const meta = environment.table('meta');
     const state = readState(meta);
-    if (state !== undefined) await environment.transaction(() => writeState(meta, { ...state, epoch: randomUUID() }));
+    if (state !== undefined) await environment.transaction(() => writeState(meta, { ...state, epoch: randomUUID(), clean: true }));
   } finally {
     await environment.close(undefined);
   }

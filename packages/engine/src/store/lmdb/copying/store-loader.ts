@@ -48,7 +48,7 @@ export class LmdbLoader implements DumpSink {
   }
 
   static async open(directory: string): Promise<LmdbLoader> {
-    return new LmdbLoader(await LmdbEnvironment.open({ path: directory, relaxed: true, tables: TABLES }));
+    return new LmdbLoader(await LmdbEnvironment.open({ path: directory, relaxed: false, bulk: true, tables: TABLES }));
   }
 
   async beginGroup(head: DumpedHead): Promise<void> {
@@ -96,7 +96,7 @@ export class LmdbLoader implements DumpSink {
     };
     this.#pending.push(() => writeState(this.#tables.meta, state));
     await this.#flush();
-    await this.#environment.sync();
+    await this.#environment.checkpoint();
   }
 
   close(): Promise<void> {

@@ -4,11 +4,10 @@ import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { releaseBallastIn } from './ballast-file.js';
 import { type Capture, captureFile } from './capture.js';
-import { commitFailure } from './commit-error.js';
+import { Checkpoints, type Leftover, restoreCheckpoint } from './checkpoints.js';
 import { type DirectoryLock, LockLostError, takeDirectoryLock } from './directory-lock.js';
-import { createDirectory } from './durable-files.js';
-import { allocateFile, isAllocated } from './file-pages.js';
-import { diskSpace } from './free-space.js';
+import { allocateFile, createDirectory, isAllocated, syncFile } from './file-pages.js';
+import { diskFull, isNoSpace, requireDiskSpace } from './free-space.js';
 import type { TakeOptions } from './lock-protocol.js';
 import {
   beginCreation,
@@ -22,45 +21,17 @@ import {
   requireNewest,
   scopeOf,
 } from './store-marker.js';
-import { StoreOpenError } from './store-open-error.js';
+import { commitFailure, StoreOpenError } from './store-open-error.js';
+import { countBytes, counted, type Table, TRANSACTION_BYTES, type View } from './table.js';
+
+export type { Range, Table, View } from './table.js';
 
 /** Places for read views, including those of other processes. The default of LMDB is 126. */
 const READERS = 1_024;
 /** Size of the lock file: 64 bytes for each reader, and the header of LMDB. */
 const LOCK_BYTES = READERS * 64 + 4_096;
-/** Disk space that the files of a new environment need. */
-const NEW_BYTES = 524_288;
-/** Number of pages at the begin of each data file. */
-const META_PAGES = 2;
-/** Bytes that a transaction writes besides its records: a path of pages in each changed tree, and the list of free pages. */
-const TRANSACTION_BYTES = 40_960;
-/** Mean bytes that a record adds to its own: its page is written too, once for all records on it. */
-const RECORD_BYTES = 2_048;
-
-/** A consistent view of all tables. `readView` returns it. */
-export type View = ReturnType<RootDatabase['useReadTransaction']> & { use(): void };
-
-/** A map from bytes to bytes, ordered by key. Call `put` and `remove` only inside a transaction, where they take effect at once. */
-export interface Table {
-  get(key: Buffer, options?: { readonly transaction: View }): Buffer | undefined;
-  put(key: Buffer, value: Buffer): void;
-  remove(key: Buffer): void;
-  getRange(range: Range): Iterable<{ readonly key: Buffer; readonly value: Buffer }>;
-}
-
-/** Numbers of pages of one tree, or of the whole environment, as lmdb reports them. */
-interface Pages {
-  readonly pageSize: number;
-  readonly treeBranchPageCount: number;
-  readonly treeLeafPageCount: number;
-  readonly overflowPages: number;
-}
-
-interface TableStats extends Pages {
-  readonly root: Pages;
-  readonly free: Pages;
-  readonly lastPageNumber: number;
-}
+/** Bytes that a relaxed environment may write between two checkpoints, before it takes one early. */
+const CHECKPOINT_BYTES = 33_554_432;
 
 /**
  * Directories whose environment failed in this process. lmdb returns the same environment when a directory is opened again, and a failed
@@ -68,19 +39,13 @@ interface TableStats extends Pages {
  */
 const failedHere = new Set<string>();
 
-/** Keys from `start` on that are before `end`. */
-export interface Range {
-  readonly start?: Buffer;
-  readonly end?: Buffer;
-  readonly limit?: number;
-  readonly transaction?: View;
-}
-
 export interface LmdbEnvironmentOptions {
   /** The directory, created with mode 0700. Its name may have any ending. */
   readonly path: string;
-  /** A transaction resolves before it is on the disk; `sync` puts it there. */
+  /** A transaction resolves before it is on the disk; `checkpoint` puts it there. */
   readonly relaxed: boolean;
+  /** A tool fills a new environment: nothing of it is durable before `checkpoint`. @default false */
+  readonly bulk?: boolean;
   readonly tables: readonly string[];
   /** Checks a data file before LMDB opens it. Rejects with StoreOpenError when LMDB must not. @default no check */
   readonly preflight?: (request: { readonly directory: string; readonly scope: 'roots' | 'everything' }) => Promise<void>;
@@ -110,12 +75,18 @@ export class TransactionAbortedError extends Error {
  */
 export class LmdbEnvironment {
   readonly storeId: string;
+  /** The condition in which the last run has left the data. */
+  readonly leftover: Leftover;
   readonly #path: string;
   readonly #lock: DirectoryLock;
   readonly #record: MarkerRecord;
   readonly #root: RootDatabase<Buffer, Buffer>;
   readonly #tables = new Map<string, Table>();
   readonly #written = { bytes: 0 };
+  readonly #relaxed: boolean;
+  /** `undefined` when each transaction is synced, and was before. */
+  #checkpoints: Checkpoints | undefined;
+  readonly #afterTransaction: (() => void)[] = [];
   /** A view of the durable data from before the current transaction, or before the one that failed. */
   #settled: View | undefined;
   /** A commit or a sync failed, so nothing more is written: the effect of another commit is unknown. */
@@ -126,12 +97,17 @@ export class LmdbEnvironment {
     readonly lock: DirectoryLock;
     readonly root: RootDatabase<Buffer, Buffer>;
     readonly marker: Marker | undefined;
+    readonly leftover: Leftover;
+    readonly relaxed: boolean;
   }) {
     this.#path = parts.path;
     this.#lock = parts.lock;
     this.#root = parts.root;
     this.storeId = parts.marker?.storeId ?? randomUUID();
     this.#record = new MarkerRecord(parts.path, this.storeId, parts.marker);
+    this.leftover = parts.leftover;
+    this.#relaxed = parts.relaxed;
+    this.#checkpoints = this.#relaxed || this.leftover.kind !== 'closed' ? this.#newCheckpoints() : undefined;
   }
 
   /**
@@ -149,17 +125,18 @@ export class LmdbEnvironment {
         throw new StoreOpenError(`${path} failed in this process, which can't open it again; start a new process`);
       }
       marker = readMarker(path);
+      const leftover = marker === undefined ? ({ kind: 'closed' } as const) : restoreCheckpoint(path);
       prepareFiles(path, marker);
       scope = scopeOf(path, marker);
       if (scope !== 'nothing') await options.preflight?.({ directory: path, scope });
       requireNewest(path, marker);
-      environment = new LmdbEnvironment({ path, lock, root: openRoot(options), marker });
+      environment = new LmdbEnvironment({ path, lock, root: openRoot(options), marker, leftover, relaxed: options.relaxed });
     } catch (error) {
       lock.release();
       throw error;
     }
     try {
-      await environment.#prepare(options.tables, () => environment.#record.opened(marker, scope === 'everything'));
+      await environment.#prepare(options.tables, marker === undefined, () => environment.#record.opened(marker, scope === 'everything'));
     } catch (error) {
       await environment.close(undefined).catch(() => {});
       throw error;
@@ -167,14 +144,20 @@ export class LmdbEnvironment {
     return environment;
   }
 
-  async #prepare(tables: readonly string[], record: () => void): Promise<void> {
+  async #prepare(tables: readonly string[], isNew: boolean, record: () => void): Promise<void> {
+    // A process that lost the lock may still be in a transaction that it began before. LMDB has one at a time, so this one waits for it.
+    await this.#execute(() => {});
+    if (!isNew) {
+      // A killed process may have committed a transaction that is not on the disk yet. Nobody may read it before.
+      syncFile(join(this.#path, DATA_FILE));
+      this.#takeFirstCheckpoint();
+    }
     for (const name of tables) {
       this.#tables.set(name, this.#root.openDB<Buffer, Buffer>({ name, encoding: 'binary', keyEncoding: 'binary' }) as Table);
     }
     for (const file of [DATA_FILE, LOCK_FILE]) chmodSync(join(this.#path, file), 0o600);
     record();
-    // A process that lost the lock may still be in a transaction that it began before. LMDB has one at a time, so this one waits for it.
-    await this.#execute(() => {});
+    if (isNew) this.#takeFirstCheckpoint();
   }
 
   /** Returns a table that was opened. It counts the bytes that are written to it. */
@@ -191,6 +174,8 @@ export class LmdbEnvironment {
    * error, the content of the disk is unknown.
    */
   async transaction(write: () => void): Promise<void> {
+    const wait = this.#checkpoints?.pace();
+    if (wait !== undefined) await wait;
     // LMDB shows a commit to new views one sync before it is on the disk. Until then, reads use this older view.
     const settled = this.#newView();
     this.#settled = settled;
@@ -206,6 +191,7 @@ export class LmdbEnvironment {
         this.#settled = undefined;
         settled.done();
         this.#root.resetReadTxn();
+        for (const start of this.#afterTransaction.splice(0)) start();
       }
     }
   }
@@ -236,7 +222,7 @@ export class LmdbEnvironment {
 
   /** Returns the bytes of the data file that are in use; 0 when all places for views are taken. */
   liveBytes(): number {
-    return this.#pageCounts()?.live ?? 0;
+    return countBytes([...this.#tables.values()])?.live ?? 0;
   }
 
   /** Throws LockLostError when another process has taken over the directory. Nothing is written from then on. */
@@ -249,8 +235,54 @@ export class LmdbEnvironment {
     }
   }
 
-  /** Resolves when everything committed so far is on the disk. */
-  sync(): Promise<void> {
+  /**
+   * Puts everything committed so far on the disk, and saves a checkpoint of a relaxed environment. Rejects when the sync failed. Resolves
+   * with an error when the checkpoint before stays the last one.
+   */
+  async checkpoint(): Promise<Error | undefined> {
+    if (this.#settled !== undefined) await new Promise<void>((resolve) => this.#afterTransaction.push(resolve));
+    if (this.#checkpoints === undefined) await this.#sync();
+    return this.#checkpoints?.heldBytes === 0 ? undefined : this.#checkpoints?.take();
+  }
+
+  /** Removes the checkpoint of an earlier relaxed run, when this run syncs each transaction and has synced one. */
+  async endCheckpoints(): Promise<void> {
+    const checkpoints = this.#checkpoints;
+    if (this.#relaxed) return;
+    this.#checkpoints = undefined;
+    await checkpoints?.end();
+  }
+
+  /** The epoch that readers of lost writes know is replaced. Call it after the transaction with the new one. */
+  confirmLoss(): void {
+    this.#checkpoints?.confirmLoss();
+  }
+
+  /** On a full disk, it removes the ballast to have space for the file. */
+  #takeFirstCheckpoint(): void {
+    try {
+      this.#checkpoints?.takeNow();
+    } catch (error) {
+      if (!isNoSpace(error)) throw error;
+      if (!releaseBallastIn(this.#path)) throw diskFull(this.#path, { cause: error });
+      this.#checkpoints?.takeNow();
+    }
+  }
+
+  #newCheckpoints(): Checkpoints {
+    return new Checkpoints({
+      directory: this.#path,
+      dataFile: join(this.#path, DATA_FILE),
+      openView: () => this.#newView(),
+      sync: () => this.#sync(),
+      writtenBytes: () => this.#written.bytes,
+      mostBytes: CHECKPOINT_BYTES,
+      isRestored: this.leftover.kind === 'restored',
+      mayWrite: () => this.#lock.isHeld,
+    });
+  }
+
+  #sync(): Promise<void> {
     const root = this.#root as unknown as { sync(callback: (error?: unknown) => void): void };
     return new Promise((resolve, reject) => {
       root.sync((error) => {
@@ -263,20 +295,7 @@ export class LmdbEnvironment {
 
   /** Returns the free bytes inside the data file. LMDB uses them before the file grows, unless a view still needs them. */
   reusableBytes(): number {
-    return this.#pageCounts()?.free ?? 0;
-  }
-
-  /** Returns bytes; `undefined` when all places for views are taken. */
-  #pageCounts(): { readonly live: number; readonly free: number } | undefined {
-    try {
-      const used = [...this.#tables.values()].map((table) => (table as unknown as { getStats(): TableStats }).getStats());
-      const any = used[0];
-      if (any === undefined) return undefined;
-      const pages = [...used, any.root, any.free].reduce((sum, tree) => sum + pagesOf(tree), META_PAGES);
-      return { live: pages * any.pageSize, free: Math.max(0, any.lastPageNumber + 1 - pages) * any.pageSize };
-    } catch {
-      return undefined;
-    }
+    return Math.max(0, (countBytes([...this.#tables.values()])?.free ?? 0) - (this.#checkpoints?.heldBytes ?? 0));
   }
 
   async #execute(write: () => void): Promise<void> {
@@ -324,21 +343,20 @@ export class LmdbEnvironment {
     try {
       if (!this.#lock.isHeld) this.#failed = true;
       if (last !== undefined && !this.#failed) await this.#execute(last);
-      if (!this.#failed) await this.sync();
+      if (!this.#failed) await (this.#checkpoints?.takeLast() ?? this.#sync());
     } finally {
       if (this.#failed) failedHere.add(realpathSync(this.#path));
       else {
+        this.#checkpoints?.release();
         await this.#root.close();
+        // Without the last write, the checkpoint tells the next start that the process ended and the machine did not.
+        if (last !== undefined || closed !== undefined) await this.#checkpoints?.end();
         closed?.();
         if (this.#lock.isHeld) this.#record.closed();
       }
       this.#lock.release();
     }
   }
-}
-
-function pagesOf({ treeBranchPageCount, treeLeafPageCount, overflowPages }: Pages): number {
-  return treeBranchPageCount + treeLeafPageCount + overflowPages;
 }
 
 /** Checks the files of the directory, and makes the lock file of LMDB. */
@@ -354,7 +372,7 @@ function prepareFiles(directory: string, marker: Marker | undefined): void {
   if (!allocated) allocateFile(lockFile, LOCK_BYTES);
 }
 
-function openRoot({ path, relaxed, tables }: LmdbEnvironmentOptions): RootDatabase<Buffer, Buffer> {
+function openRoot({ path, relaxed, bulk = false, tables }: LmdbEnvironmentOptions): RootDatabase<Buffer, Buffer> {
   return open<Buffer, Buffer>({
     path,
     noSubdir: false,
@@ -364,20 +382,9 @@ function openRoot({ path, relaxed, tables }: LmdbEnvironmentOptions): RootDataba
     maxDbs: tables.length + 1,
     // No read may show a write before it is durable, or a write whose sync failed.
     overlappingSync: false,
-    noSync: relaxed,
+    noSync: relaxed || bulk,
     compression: false,
   });
-}
-
-/** Throws StoreOpenError when the disk has no space for new files: LMDB writes to them as memory, which would end the process. */
-function requireDiskSpace(directory: string): void {
-  const hasRoom = () => (diskSpace(directory)?.freeBytes ?? NEW_BYTES) >= NEW_BYTES;
-  if (hasRoom() || (releaseBallastIn(directory) && hasRoom())) return;
-  throw diskFull(directory);
-}
-
-function diskFull(directory: string, options?: ErrorOptions): StoreOpenError {
-  return new StoreOpenError(`the disk of ${directory} is full; give it room and start again`, options);
 }
 
 /** Takes the lock of the directory. On a full disk, it removes the ballast to have space for the lock file. */
@@ -390,24 +397,4 @@ async function takeLock(directory: string, options: Partial<TakeOptions> | undef
     if (releaseBallastIn(directory)) return await takeDirectoryLock(directory, options);
     throw diskFull(directory, { cause: error });
   }
-}
-
-function isNoSpace(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
-}
-
-/** Returns the same table, which counts the bytes that are written. */
-function counted(table: Table, written: { bytes: number }): Table {
-  return {
-    get: (key, options) => table.get(key, options),
-    put(key, value) {
-      written.bytes += RECORD_BYTES + value.length;
-      table.put(key, value);
-    },
-    remove(key) {
-      written.bytes += RECORD_BYTES;
-      table.remove(key);
-    },
-    getRange: (range) => table.getRange(range),
-  };
 }

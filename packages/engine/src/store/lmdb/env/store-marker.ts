@@ -2,7 +2,7 @@ import { closeSync, copyFileSync, existsSync, fstatSync, openSync, readdirSync, 
 import { join } from 'node:path';
 import { bootId } from '../../../structures/boot-id.js';
 import { PageFile } from '../pages/page-file.js';
-import { replaceFile, syncFile } from './durable-files.js';
+import { replaceFile, syncFile } from './file-pages.js';
 import { StoreOpenError } from './store-open-error.js';
 
 /** Version of the files of a store, written into the marker. Format 1 did not say how the store was closed. */
@@ -174,7 +174,7 @@ function readMeta(handle: number, at: number): MetaPage | 'cut off' | undefined 
  */
 export function beginCreation(directory: string): void {
   const note = join(directory, CREATING);
-  const files = [join(directory, DATA_FILE), join(directory, LOCK_FILE)];
+  const files = [DATA_FILE, LOCK_FILE].map((name) => join(directory, name));
   if (existsSync(note)) for (const file of files) rmSync(file, { force: true });
   else if (!files.some((file) => existsSync(file))) replaceFile(note, '');
 }

@@ -16,3 +16,27 @@ export class StoreOpenError extends Error {
     this.code = code;
   }
 }
+
+/** Milliseconds within which lmdb reports the reason of a failed commit. */
+const REASON_MS = 100;
+
+/**
+ * Resolves with the reason of a failed commit. `error` is the error of lmdb. lmdb reports the reason by a second promise and rejects a
+ * third one, `committed`, which nobody awaits; unhandled, it would end the process. Call this function in the turn in which the commit
+ * failed. Never rejects.
+ */
+export async function commitFailure(error: unknown, committed: PromiseLike<unknown>): Promise<unknown> {
+  committed.then(undefined, () => {});
+  if (!(error instanceof Error) || !('commitError' in error) || !(error.commitError instanceof Promise)) return error;
+  const reason = error.commitError.then(
+    () => undefined,
+    (cause: unknown) => cause,
+  );
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), REASON_MS);
+  });
+  const cause = await Promise.race([reason, late]);
+  clearTimeout(timer);
+  return cause ?? error;
+}

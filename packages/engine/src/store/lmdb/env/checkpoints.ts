@@ -1,0 +1,294 @@
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, readSync, statSync, writeSync } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { bootId } from '../../../structures/boot-id.js';
+import { replaceFile, syncFile } from './file-pages.js';
+import { DATA_FILE } from './store-marker.js';
+import { StoreOpenError } from './store-open-error.js';
+
+/** A file that exists while a relaxed store is open, or after one that was not closed. */
+const CHECKPOINT = 'rivulet-checkpoint.json';
+
+/** Where LMDB keeps the root of its trees: after the header of each of the first two pages. A test compares this with the bundled LMDB. */
+const ROOT_AT = 24;
+const ROOT_BYTES = 144;
+const PAGE_BYTES_AT = 24;
+const TRANSACTION_AT = 128;
+
+/** The roots of all trees after a transaction. Every page that they lead to is on the disk. */
+export interface Checkpoint {
+  /**
+   * The boot of the machine in which the store is open. Empty when the system has no such id, and while a store that lost writes has not
+   * saved its new epoch: the next start must restore the checkpoint again.
+   */
+  readonly boot: string;
+  readonly savedAt: number;
+  readonly root: Buffer;
+}
+
+/**
+ * The state in which the last run has left the store. `closed`: it is whole and durable. `whole`: the process ended and the machine did
+ * not, so the page cache has everything. `restored`: it is back at its last checkpoint.
+ */
+export type Leftover =
+  | { readonly kind: 'closed' }
+  | { readonly kind: 'whole' }
+  | {
+      readonly kind: 'restored';
+      /** Unix milliseconds. Writes after this time are lost. */
+      readonly savedAt: number;
+    };
+
+/**
+ * Puts the store of a directory back to its checkpoint when the machine has stopped since. A relaxed store does not order its writes, so
+ * the newest root may lead to pages that never reached the disk. Call it before LMDB opens the data file.
+ */
+export function restoreCheckpoint(directory: string): Leftover {
+  const checkpoint = readCheckpoint(directory);
+  if (checkpoint === undefined) return { kind: 'closed' };
+  if (checkpoint.boot !== '' && checkpoint.boot === bootId()) return { kind: 'whole' };
+  writeRoots(join(directory, DATA_FILE), checkpoint.root);
+  return { kind: 'restored', savedAt: checkpoint.savedAt };
+}
+
+/** Returns the newest root of a data file. No transaction may run. */
+export function readRoot(directory: string): Buffer {
+  const handle = openSync(join(directory, DATA_FILE), 'r');
+  try {
+    return newestRoot(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
+
+/** Saves roots whose pages are on the disk. */
+export function saveCheckpointNow(directory: string, checkpoint: Checkpoint): void {
+  replaceFile(join(directory, CHECKPOINT), contentOf(checkpoint));
+}
+
+/** Does the same without a wait of the event loop for the disk. */
+export async function saveCheckpoint(directory: string, checkpoint: Checkpoint): Promise<void> {
+  const path = join(directory, CHECKPOINT);
+  const file = await open(`${path}.new`, 'w', 0o600);
+  try {
+    await file.writeFile(contentOf(checkpoint));
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(`${path}.new`, path);
+  await syncDirectory(directory);
+}
+
+/** Removes the checkpoint of a store whose newest roots are on the disk. */
+export async function removeCheckpoint(directory: string): Promise<void> {
+  await rm(join(directory, CHECKPOINT), { force: true });
+  await syncDirectory(directory);
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+function contentOf({ boot, savedAt, root }: Checkpoint): string {
+  return `${JSON.stringify({ boot, savedAt, root: root.toString('base64') })}\n`;
+}
+
+function readCheckpoint(directory: string): Checkpoint | undefined {
+  const file = join(directory, CHECKPOINT);
+  if (!existsSync(file)) return undefined;
+  let saved: { readonly boot?: unknown; readonly savedAt?: unknown; readonly root?: unknown } = {};
+  try {
+    // oxlint-disable-next-line eslint/no-restricted-properties -- inside a try; the text is a file of the operator
+    saved = (JSON.parse(readFileSync(file, 'utf8')) ?? {}) as typeof saved;
+  } catch {}
+  const { boot, savedAt } = saved;
+  const root = Buffer.from(typeof saved.root === 'string' ? saved.root : '', 'base64');
+  if (typeof boot !== 'string' || typeof savedAt !== 'number' || root.length !== ROOT_BYTES) {
+    throw new StoreOpenError(`${file} is damaged; restore the directory from a backup, or remove the file if no power cut has happened`);
+  }
+  return { boot, savedAt, root };
+}
+
+/** Transaction `n` has its root in page `n % 2`. The other page gets the same root as that of transaction `n - 1`. */
+function writeRoots(file: string, root: Buffer): void {
+  const pageBytes = pageBytesOf(root);
+  if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) < 2 * pageBytes) return;
+  const transaction = transactionOf(root);
+  const handle = openSync(file, 'r+');
+  try {
+    if (transactionOf(newestRoot(handle)) < transaction) {
+      throw new StoreOpenError(`${file} is older than its checkpoint; restore the whole directory from a backup`);
+    }
+    for (const each of transaction === 0n ? [0n] : [transaction, transaction - 1n]) {
+      const copy = Buffer.from(root);
+      copy.writeBigUInt64LE(each, TRANSACTION_AT);
+      writeSync(handle, copy, 0, copy.length, Number(each % 2n) * pageBytes + ROOT_AT);
+    }
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
+
+function newestRoot(handle: number): Buffer {
+  const first = rootAt(handle, 0);
+  const second = rootAt(handle, pageBytesOf(first));
+  return transactionOf(second) > transactionOf(first) ? second : first;
+}
+
+function rootAt(handle: number, at: number): Buffer {
+  const root = Buffer.alloc(ROOT_BYTES);
+  readSync(handle, root, 0, ROOT_BYTES, at + ROOT_AT);
+  return root;
+}
+
+const pageBytesOf = (root: Buffer): number => root.readUInt32LE(PAGE_BYTES_AT);
+const transactionOf = (root: Buffer): bigint => root.readBigUInt64LE(TRANSACTION_AT);
+
+export interface CheckpointsContext {
+  readonly directory: string;
+  readonly dataFile: string;
+  /** Opens a view of the newest data. LMDB does not reuse a page while a view may need it. */
+  readonly openView: () => { done(): void };
+  /** Puts everything that was committed on the disk. */
+  readonly sync: () => Promise<void>;
+  /** Returns the bytes that transactions have written so far. */
+  readonly writtenBytes: () => number;
+  /** Bytes that may be written between two checkpoints, before one begins early. */
+  readonly mostBytes: number;
+  /** The data were put back to an earlier checkpoint, and readers may have seen later writes. */
+  readonly isRestored: boolean;
+  /** Whether this process still owns the directory. */
+  readonly mayWrite: () => boolean;
+}
+
+/**
+ * Keeps a state of a relaxed environment to which it can go back. The environment writes without syncs, so after a power cut any of its
+ * pages may be missing. A checkpoint is a transaction whose pages are all on the disk, with its root in a file of its own. A view keeps
+ * LMDB from the reuse of these pages until the next checkpoint is saved.
+ *
+ * A page that is freed meanwhile costs space. So the next checkpoint begins early after `mostBytes` bytes. Writes wait for it when they
+ * have written as much again.
+ */
+export class Checkpoints {
+  readonly #context: CheckpointsContext;
+  /** Keeps the pages of the saved checkpoint. */
+  #view: { done(): void } | undefined;
+  /** The written bytes when the last checkpoint began, and when the saved one did. */
+  #begunAt = 0;
+  #savedAt = 0;
+  readonly #boot = bootId();
+  #isLossy: boolean;
+  #running: Promise<Error | undefined> | undefined;
+  #failure: { readonly cause: unknown } | undefined;
+
+  constructor(context: CheckpointsContext) {
+    this.#context = context;
+    this.#isLossy = context.isRestored;
+  }
+
+  /** Bytes that transactions have written since the saved checkpoint. The file may not reuse as many free bytes. */
+  get heldBytes(): number {
+    return this.#context.writtenBytes() - this.#savedAt;
+  }
+
+  /** The data have a new epoch, so the next checkpoint need not be restored by a start in the same boot. */
+  confirmLoss(): void {
+    this.#isLossy = false;
+  }
+
+  /** Saves a checkpoint before the first write. The event loop waits. */
+  takeNow(): void {
+    const { directory, dataFile, openView, writtenBytes } = this.#context;
+    const view = openView();
+    try {
+      syncFile(dataFile);
+      saveCheckpointNow(directory, this.#checkpoint());
+    } catch (error) {
+      view.done();
+      throw error;
+    }
+    this.#replaceView(view);
+    this.#begunAt = writtenBytes();
+    this.#savedAt = this.#begunAt;
+  }
+
+  /**
+   * Saves a checkpoint of everything that is committed, or joins the one that runs. No transaction may run when it begins. Rejects when the
+   * sync failed. Resolves with the error when only the file of the checkpoint could not be written. The checkpoint before stays valid then,
+   * and the next one may succeed.
+   */
+  take(): Promise<Error | undefined> {
+    this.#running ??= this.#take().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  /** Does the same for the last checkpoint, which must have everything: it does not join one that runs. */
+  async takeLast(): Promise<void> {
+    await this.#running?.catch(() => {});
+    await this.take();
+  }
+
+  /** Call it before each transaction. Returns a promise when the transaction must wait. Throws when a sync has failed. */
+  pace(): Promise<Error | undefined> | undefined {
+    if (this.#failure !== undefined) throw this.#failure.cause;
+    const { writtenBytes, mostBytes } = this.#context;
+    if (writtenBytes() - this.#begunAt <= mostBytes) return undefined;
+    if (this.#running !== undefined) return this.#running;
+    this.take().catch(() => {});
+    return undefined;
+  }
+
+  /** Removes the checkpoint. Everything that was written must be on the disk, and later writes must be synced. */
+  async end(): Promise<void> {
+    await this.#running?.catch(() => {});
+    this.release();
+    if (this.#context.mayWrite()) await removeCheckpoint(this.#context.directory);
+  }
+
+  /** Frees the view, so that LMDB can close. The file stays. */
+  release(): void {
+    this.#replaceView(undefined);
+  }
+
+  async #take(): Promise<Error | undefined> {
+    const { directory, openView, sync, writtenBytes, mayWrite } = this.#context;
+    const view = openView();
+    const checkpoint = this.#checkpoint();
+    const begunAt = writtenBytes();
+    this.#begunAt = begunAt;
+    try {
+      await sync();
+    } catch (cause) {
+      view.done();
+      this.#failure = { cause };
+      throw cause;
+    }
+    try {
+      if (mayWrite()) await saveCheckpoint(directory, checkpoint);
+    } catch (error) {
+      view.done();
+      return error instanceof Error ? error : new Error(String(error));
+    }
+    this.#replaceView(view);
+    this.#savedAt = begunAt;
+    return undefined;
+  }
+
+  #checkpoint(): Checkpoint {
+    return { boot: this.#isLossy ? '' : this.#boot, savedAt: Date.now(), root: readRoot(this.#context.directory) };
+  }
+
+  #replaceView(view: { done(): void } | undefined): void {
+    this.#view?.done();
+    this.#view = view;
+  }
+}
