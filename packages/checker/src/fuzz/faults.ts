@@ -29,7 +29,7 @@ export const FAULTS: Readonly<Record<string, string>> = {
     const { onText } = StreamSession.prototype;
     const kept = (globalThis.kept = []);
     StreamSession.prototype.onText = function (text) {
-      kept.push({ text, copy: Array.from({ length: 3_000 }, () => text.length) });
+      kept.push({ text, copy: Array.from({ length: 40_000 }, () => text.length) });
       return onText.call(this, text);
     };`,
   /** Throws on a frame that names a prototype. The error boundary of the connection catches it. */
