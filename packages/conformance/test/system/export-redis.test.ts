@@ -40,6 +40,9 @@ test('a store in a Redis is exported and imported: order, versions and times to 
     `iii-stream\n    config: { host: 127.0.0.1, adapter: ${adapter} }`,
   ];
   writeFileSync(join(directory, 'iii-config.yaml'), `workers:\n${workers.map((worker) => `  - name: ${worker}\n`).join('')}`);
+  // A fault at the end of the file is found before the first write to the Redis.
+  writeFileSync(join(directory, 'cut.jsonl'), EXPORT.slice(0, -1).join('\n'));
+  expect(await run(['import', 'cut.jsonl'], directory)).toMatchObject({ code: 65, stderr: expect.stringContaining('IMPORT_REFUSED') });
   writeFileSync(join(directory, 'in.jsonl'), EXPORT.join('\n'));
   expect(await run(['import', 'in.jsonl'], directory)).toMatchObject({ code: 0, stderr: '' });
   const again = await run(['import', 'in.jsonl'], directory);

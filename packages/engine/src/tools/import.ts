@@ -3,7 +3,7 @@ import type { Config } from '../config/config.js';
 import { LmdbLoader } from '../store/lmdb/copying/store-loader.js';
 import type { DumpedGroup, DumpedStore, DumpSink } from '../store/shared/dump.js';
 import type { OnStep } from './backup.js';
-import type { StoreName } from './carried-stores.js';
+import { STORE_NAMES, type StoreName } from './carried-stores.js';
 import { ExportReader } from './export-file.js';
 import { openRedisLoader } from './redis-stores.js';
 import { StagedStore } from './staged-store.js';
@@ -26,11 +26,32 @@ export interface ImportOptions {
   readonly onStep: OnStep;
 }
 
-/** Imports the file of an export into empty stores. */
+/**
+ * Imports the file of an export into empty stores. Throws IMPORT_REFUSED for a damaged file, before anything is imported. A store in a
+ * directory is also complete or absent after any later failure. A Redis then keeps a part of the import.
+ */
 export async function importFile(path: string, config: Config, options: ImportOptions): Promise<ImportReport> {
+  // Unlike a directory, a Redis can't take an import in one step. So its file is read to the end first.
+  if (STORE_NAMES.some((name) => config[name]?.adapter.kind === 'redis')) await requireWhole(path, options.onStep);
   const reader = new ExportReader(path);
   try {
     return await importStores(reader.stores(), config, options);
+  } finally {
+    await reader.close();
+  }
+}
+
+/** Reads a file to its end. Throws IMPORT_REFUSED for the first fault. */
+async function requireWhole(path: string, onStep: OnStep): Promise<void> {
+  const reader = new ExportReader(path);
+  let items = 0;
+  try {
+    for await (const store of reader.stores())
+      for await (const group of store.groups())
+        for await (const chunk of group.chunks()) {
+          items += chunk.length;
+          onStep(`checks ${store.name}: ${items} items`, 0, 0);
+        }
   } finally {
     await reader.close();
   }
