@@ -71,9 +71,8 @@ export interface StreamStore {
   /** Opens the store. The engine calls it once, before any other method except `close`. */
   start(events: StoreEvents): Promise<void>;
   /**
-   * Executes one change. `origin` names the session that wants it; `undefined` is the engine itself. A store may let origins take turns, so
-   * that one session with many expensive changes delays others little. The changes of one session keep their order, and so do the
-   * changes of one group.
+   * Executes one change. `origin` names the session that wants it; `undefined` is the engine itself. A store may let origins take turns.
+   * Then a session with many expensive changes delays others little. Changes of one session, and of one group, keep their order.
    */
   apply(change: Change, origin?: string): Promise<ApplyResult>;
   /**

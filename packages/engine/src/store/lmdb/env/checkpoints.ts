@@ -62,12 +62,12 @@ export function readRoot(directory: string): Buffer {
 }
 
 /** Saves roots whose pages are on the disk. */
-export function saveCheckpointNow(directory: string, checkpoint: Checkpoint): void {
+function saveCheckpointNow(directory: string, checkpoint: Checkpoint): void {
   replaceFile(join(directory, CHECKPOINT), contentOf(checkpoint));
 }
 
 /** Does the same without a wait of the event loop for the disk. */
-export async function saveCheckpoint(directory: string, checkpoint: Checkpoint): Promise<void> {
+async function saveCheckpoint(directory: string, checkpoint: Checkpoint): Promise<void> {
   const path = join(directory, CHECKPOINT);
   const file = await open(`${path}.new`, 'w', 0o600);
   try {
@@ -81,7 +81,7 @@ export async function saveCheckpoint(directory: string, checkpoint: Checkpoint):
 }
 
 /** Removes the checkpoint of a store whose newest roots are on the disk. */
-export async function removeCheckpoint(directory: string): Promise<void> {
+async function removeCheckpoint(directory: string): Promise<void> {
   await rm(join(directory, CHECKPOINT), { force: true });
   await syncDirectory(directory);
 }

@@ -24,7 +24,7 @@ import {
 import { commitFailure, StoreOpenError } from './store-open-error.js';
 import { countBytes, counted, type Table, TRANSACTION_BYTES, type View } from './table.js';
 
-export type { Range, Table, View } from './table.js';
+export type { Table, View } from './table.js';
 
 /** Places for read views, including those of other processes. The default of LMDB is 126. */
 const READERS = 1_024;
