@@ -159,7 +159,7 @@ describe('start', () => {
     const text = `workers: [{ name: iii-worker-manager, ${list.replace('PORT', String(port))}]`;
     const { code, stdout, stderr } = await run(['start'], directoryWith({ 'iii-config.yaml': text }));
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-    expect(stderr).toMatch(new RegExp(`error start_failed reason="${entry}: port ${port} is in use; `));
+    expect(stderr).toMatch(new RegExp(`error start_failed code=EADDRINUSE reason="${entry}: port ${port} is in use; `));
   });
 
   it('warns loudly of a stream port that others can reach and that asks nobody', async () => {
