@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { uptime } from 'node:os';
 
 /** Returns the id of this boot of the kernel; empty on a system that has none. */
 export function bootId(): string {
@@ -7,4 +8,9 @@ export function bootId(): string {
   } catch {
     return '';
   }
+}
+
+/** Returns the seconds since this boot of the machine. */
+export function secondsSinceBoot(): number {
+  return Math.round(uptime());
 }

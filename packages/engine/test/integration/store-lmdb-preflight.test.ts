@@ -8,10 +8,11 @@ import { preflight } from '../../src/store/lmdb/checking/preflight.js';
 import { readMarker, scopeOf } from '../../src/store/lmdb/env/store-marker.js';
 import { aged, damage } from '../aged-store.js';
 
-vi.mock('../../src/structures/boot-id.js', () => ({ bootId: () => boot.id }));
-const boot = vi.hoisted(() => ({ id: 'this-boot' }));
+vi.mock('../../src/structures/boot-id.js', () => ({ bootId: () => boot.id, secondsSinceBoot: () => boot.seconds }));
+const boot = vi.hoisted(() => ({ id: 'this-boot', seconds: 1_000 }));
 afterEach(() => {
   boot.id = 'this-boot';
+  boot.seconds = 1_000;
 });
 
 /** Returns a closed store with one item, and functions on its marker. */
@@ -31,7 +32,7 @@ test('a store that was closed, and has not changed since, has only its roots che
   const { scope, start, path } = await closed();
   expect(scope()).toBe('roots');
   const opened = await start();
-  expect(readMarker(path)?.state).toEqual({ kind: 'open', boot: 'this-boot', unclean: 0 });
+  expect(readMarker(path)?.state).toEqual({ kind: 'open', boot: 'this-boot', opened: 1_000, unclean: 0 });
   await opened.store.close();
   expect(scope()).toBe('roots');
 });
@@ -48,29 +49,35 @@ test('another boot, and any write to the file, is a reason to check everything',
   expect(scope()).toBe('everything');
 });
 
-test('a killed run of this boot costs no check of everything; the third one in a row does, and so does one before a boot', async () => {
+test('a killed run of this boot costs no check of everything; the fourth short one in a row does, and so does one before a boot', async () => {
   const { scope, mark } = await closed();
-  const killed = (unclean: number, id = 'this-boot') => mark({ state: { kind: 'open', boot: id, unclean } });
+  const killed = (unclean: number, id = 'this-boot') => mark({ state: { kind: 'open', boot: id, opened: 950, unclean } });
   killed(0);
   expect(scope()).toBe('roots');
   killed(2);
   expect(scope()).toBe('roots');
   killed(3);
   expect(scope()).toBe('everything');
+  // A run that lasted is no crash loop.
+  boot.seconds = 1_010;
+  expect(scope()).toBe('roots');
+  boot.seconds = 1_000;
   killed(0, 'boot-before');
   expect(scope()).toBe('everything');
   mark({ state: 'nonsense' });
   expect(scope()).toBe('everything');
 });
 
-test('each start after a killed run counts, until everything was checked', async () => {
+test('each start after a short killed run counts, until everything was checked or a run lasted', async () => {
   const { path, mark, start } = await closed();
-  for (const [before, after] of [
-    [0, 1],
-    [2, 3],
-    [3, 0],
-  ]) {
-    mark({ state: { kind: 'open', boot: 'this-boot', unclean: before } });
+  for (const [before, seconds, after] of [
+    [0, 1_000, 1],
+    [2, 1_000, 3],
+    [3, 1_000, 0],
+    [2, 1_010, 0],
+  ] as const) {
+    boot.seconds = seconds;
+    mark({ state: { kind: 'open', boot: 'this-boot', opened: 950, unclean: before } });
     const opened = await start();
     expect(readMarker(path)?.state).toMatchObject({ unclean: after });
     await opened.store.close();

@@ -1,6 +1,6 @@
 import { closeSync, copyFileSync, existsSync, fstatSync, openSync, readdirSync, readFileSync, readSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { bootId } from '../../../structures/boot-id.js';
+import { bootId, secondsSinceBoot } from '../../../structures/boot-id.js';
 import { PageFile } from '../pages/page-file.js';
 import { replaceFile, syncFile } from './file-pages.js';
 import { StoreOpenError } from './store-open-error.js';
@@ -32,7 +32,9 @@ type MarkerState =
       readonly kind: 'open';
       /** Id of the boot of the kernel; empty where the system has none. */
       readonly boot: string;
-      /** Number of runs of this boot before this one that ended without a close. */
+      /** Seconds from the boot to the begin of the run. */
+      readonly opened: number;
+      /** Number of short runs before this one that ended without a close, one right after the other. */
       readonly unclean: number;
     };
 
@@ -80,8 +82,8 @@ function damaged(file: string, options?: ErrorOptions): StoreOpenError {
 /** A state that is no state counts as unknown. Then the whole store is checked. */
 function isState(state: unknown): state is MarkerState {
   if (typeof state !== 'object' || state === null) return false;
-  const { kind, boot, unclean, facts } = state as { kind?: unknown; boot?: unknown; unclean?: unknown; facts?: unknown };
-  if (kind === 'open') return typeof boot === 'string' && typeof unclean === 'number';
+  const { kind, boot, opened, unclean, facts } = state as Readonly<Record<string, unknown>>;
+  if (kind === 'open') return typeof boot === 'string' && typeof opened === 'number' && typeof unclean === 'number';
   return kind === 'closed' && typeof facts === 'object' && facts !== null;
 }
 
@@ -193,8 +195,10 @@ export function writeMarker(directory: string, marker: Omit<Marker, 'format'>): 
 
 /** The marker of an older format, kept until the first clean stop, followed by the number of its format. */
 const OLD_MARKER = `${MARKER}.format-`;
-/** After this many runs without a close, the next start checks everything: perhaps damage ended them. */
+/** After more short runs without a close than this, the next start checks everything: perhaps damage ended them. */
 const UNCLEAN_RUNS = 3;
+/** A run is short when the next one begins within this time of its begin, in seconds. Supervisors restart a process at once. */
+const SHORT_RUN_S = 60;
 
 /** Parts of a store to check before it is opened. `roots`: the meta pages, and one path of each tree. */
 export type PreflightScope = 'nothing' | 'roots' | 'everything';
@@ -207,8 +211,14 @@ export function scopeOf(directory: string, marker: Marker | undefined): Prefligh
   if (!existsSync(join(directory, DATA_FILE))) return 'nothing';
   const state = marker?.state;
   if (state === undefined) return 'everything';
-  if (state.kind === 'open') return state.boot !== '' && state.boot === bootId() && state.unclean < UNCLEAN_RUNS ? 'roots' : 'everything';
+  if (state.kind === 'open')
+    return state.boot !== '' && state.boot === bootId() && shortRuns(state) <= UNCLEAN_RUNS ? 'roots' : 'everything';
   return JSON.stringify(state.facts) === JSON.stringify(factsOf(directory)) ? 'roots' : 'everything';
+}
+
+/** Returns the number of short runs that ended without a close, up to now and one right after the other. */
+function shortRuns(before: MarkerState | undefined): number {
+  return before?.kind === 'open' && secondsSinceBoot() - before.opened < SHORT_RUN_S ? before.unclean + 1 : 0;
 }
 
 /** Throws StoreOpenError when the data file is of an earlier moment than its marker. */
@@ -237,11 +247,10 @@ export class MarkerRecord {
 
   /** Records that the store is open. `checked`: everything was checked, so damage has not ended the runs before. */
   opened(marker: Marker | undefined, checked: boolean): void {
-    const before = marker?.state;
-    const unclean = before?.kind === 'open' && !checked ? before.unclean + 1 : 0;
+    const unclean = checked ? 0 : shortRuns(marker?.state);
     if (marker !== undefined && marker.format < FORMAT) this.#keepOld(marker.format);
     if (marker === undefined) endCreation(this.#directory, { storeId: this.#storeId, bytes: 0 });
-    this.#write({ kind: 'open', boot: bootId(), unclean });
+    this.#write({ kind: 'open', boot: bootId(), opened: secondsSinceBoot(), unclean });
   }
 
   /** Records the file as the close has left it. */
