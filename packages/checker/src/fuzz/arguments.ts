@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { count } from '../command-line.js';
 import { FAULTS } from './faults.js';
 import { STORES, type StoreKind } from './target.js';
 
@@ -41,10 +42,4 @@ export function readFuzzArguments(args: readonly string[], randomSeed: number): 
     stores,
     fault: values.fault,
   };
-}
-
-function count(name: string, text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 0) throw new Error(`--${name} must be a whole number, not ${text}`);
-  return value;
 }

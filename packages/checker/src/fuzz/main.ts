@@ -1,3 +1,4 @@
+import { say } from '../command-line.js';
 import { type FuzzArguments, readFuzzArguments, USAGE } from './arguments.js';
 import { mib, runCampaign } from './campaign.js';
 
@@ -28,8 +29,4 @@ export async function main(args: readonly string[]): Promise<number> {
       : `to repeat: npm run fuzz -- --seed ${seed} --from ${from + result.rounds - 1} --messages ${round} --round ${round}`,
   );
   return result.faults.length === 0 ? 0 : 1;
-}
-
-function say(text: string): void {
-  process.stdout.write(`${text}\n`);
 }

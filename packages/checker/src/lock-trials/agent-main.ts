@@ -3,7 +3,7 @@ import type { WritableStore } from '@rivulet/engine/store';
 import { createLmdbStore } from '@rivulet/engine/stores';
 import type { AgentCommand, AgentReport } from './agent-messages.js';
 
-// A process that opens a store when it is asked, and then writes numbers until it loses or closes the store.
+// A process that opens a store when the campaign requests it, and then writes numbers until it loses or closes the store.
 
 const GROUP = { stream: 's', group: 'g' };
 const silent = () => {};

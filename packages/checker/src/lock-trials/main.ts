@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { count, say } from '../command-line.js';
 import { namespaceProblem } from './agent.js';
 import { runCampaign } from './campaign.js';
 
@@ -50,14 +51,4 @@ function readArguments(args: readonly string[]): { readonly starts: number; read
     },
   });
   return { starts: count('starts', values.starts), seed: count('seed', values.seed) };
-}
-
-function count(name: string, text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 0) throw new Error(`--${name} must be a whole number, not ${text}`);
-  return value;
-}
-
-function say(text: string): void {
-  process.stdout.write(`${text}\n`);
 }

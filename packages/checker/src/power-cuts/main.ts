@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { count, say } from '../command-line.js';
 import { runCampaign } from './campaign.js';
 import type { Durability } from './stored-groups.js';
 
@@ -59,14 +60,4 @@ function readArguments(args: readonly string[]): PowerCutArguments {
     durability,
     ignoresSyncs: values['ignore-syncs'],
   };
-}
-
-function count(name: string, text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 0) throw new Error(`--${name} must be a whole number, not ${text}`);
-  return value;
-}
-
-function say(text: string): void {
-  process.stdout.write(`${text}\n`);
 }

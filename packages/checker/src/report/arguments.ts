@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { count } from '../command-line.js';
 
 export interface Arguments {
   /** Number of seeds of the simulation; 0 skips it. */
@@ -68,10 +69,4 @@ export function readArguments(args: readonly string[]): Arguments {
     only: values.only === undefined ? undefined : count('only', values.only),
     bug: values.bug,
   };
-}
-
-function count(name: string, text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 0) throw new Error(`--${name} must be a whole number, not ${text}`);
-  return value;
 }

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { say } from '../command-line.js';
 import { type Failure, runDamages } from './campaign.js';
 
 const USAGE = `usage: npm run store-damage -- [--damages N] [--seed S]
@@ -38,8 +39,4 @@ export async function main(args: readonly string[]): Promise<number> {
 
 function lineOf({ seed, index, damage, violations }: Failure): string {
   return `seed ${seed}, damage ${index} (${damage}):\n  ${violations.slice(0, 5).join('\n  ')}`;
-}
-
-function say(text: string): void {
-  process.stdout.write(`${text}\n`);
 }

@@ -130,7 +130,7 @@ describe('rivulet import --from iii', () => {
     expect(await worker.result('state::list', { scope: 'orders' })).toEqual([{ total: 10 }, { tags: ['a'], total: 20 }]);
   });
 
-  it('leaves out what cannot be kept, when it is asked to', async () => {
+  it('leaves out what cannot be kept with --skip', async () => {
     const engine = await stoppedEngine();
     const { code, answer } = await command(engine, 'import', '--from', 'iii', FIXTURE, '--skip');
     expect({ code, answer }).toMatchObject({ code: 0, answer: { items: 9, groups: 4, problem_count: 3 } });
