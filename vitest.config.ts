@@ -50,6 +50,7 @@ export default defineConfig({
         setupFiles: name === 'unit' ? [source('./scripts/testing/property-seed.ts')] : [],
       },
     })),
+    globalSetup: [source('./scripts/testing/bundled-engine.mjs')],
     setupFiles: [source('./scripts/testing/each-file.mjs')],
     // A test with `.only` must not hide the others.
     allowOnly: false,

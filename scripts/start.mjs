@@ -12,6 +12,6 @@ try {
   fail(error);
 }
 
-const main = join(ROOT, 'packages/engine/dist/cli/main.js');
+const main = join(ROOT, 'packages/engine/dist/bundle/rivulet.js');
 process.argv = [process.execPath, main, 'start', ...process.argv.slice(2)];
 await import(pathToFileURL(main).href);

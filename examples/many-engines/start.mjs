@@ -9,7 +9,7 @@ import { ensureBuilt, ensureInstalled, fail, ROOT, START_PROJECTS } from '../../
 import { Program } from './program.mjs';
 
 const file = (name) => fileURLToPath(new URL(name, import.meta.url));
-const RIVULET = join(ROOT, 'packages/engine/dist/cli/main.js');
+const RIVULET = join(ROOT, 'packages/engine/dist/bundle/rivulet.js');
 
 const port = (name, standard) => Number(process.env[name] ?? standard);
 const REDIS_PORT = port('REDIS_PORT', 6390);

@@ -49,7 +49,8 @@ export async function ensureInstalled(root) {
 }
 
 /**
- * Builds these projects and their references, unless nothing has changed since the last build.
+ * Builds these projects and their references, and bundles the engine if it is one of them. Does nothing for what has not changed since the
+ * last build.
  *
  * @param {string} root
  * @param {readonly string[]} projects
@@ -57,11 +58,16 @@ export async function ensureInstalled(root) {
 export async function ensureBuilt(root, projects) {
   const fingerprints = projects.map((project) => ({ project, fingerprint: sourceFingerprint(root, project) }));
   const stale = fingerprints.filter(({ project, fingerprint }) => !isBuilt(root, project, fingerprint));
-  if (stale.length === 0) return;
-  say(`building ${stale.map(({ project }) => project).join(', ')}`);
-  const code = await runTool(root, 'typescript/bin/tsc', ['-b', ...projects]);
-  if (code !== 0) throw new SetupError('the build failed; the messages of the compiler are above');
-  for (const { project, fingerprint } of stale) markBuilt(root, project, fingerprint);
+  if (stale.length > 0) {
+    say(`building ${stale.map(({ project }) => project).join(', ')}`);
+    const code = await runTool(root, 'typescript/bin/tsc', ['-b', ...projects]);
+    if (code !== 0) throw new SetupError('the build failed; the messages of the compiler are above');
+    for (const { project, fingerprint } of stale) markBuilt(root, project, fingerprint);
+  }
+  if (!projects.includes('packages/engine')) return;
+  // The bundler is a package that `ensureInstalled` may have installed a moment ago.
+  const { ensureBundled } = await import('./engine-bundle.mjs');
+  await ensureBundled(root);
 }
 
 /**

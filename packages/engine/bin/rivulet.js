@@ -2,7 +2,7 @@
 // npm links this file before the first build, so it must not be a build result.
 import { existsSync } from 'node:fs';
 
-const main = new URL('../dist/cli/main.js', import.meta.url);
+const main = new URL('../dist/bundle/rivulet.js', import.meta.url);
 if (existsSync(main)) await import(main.href);
 else {
   process.stderr.write('rivulet: not built yet; run `npm run build` in the repository\n');

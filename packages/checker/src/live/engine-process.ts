@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +9,8 @@ import { stablePorts } from '@rivulet/testkit/engines/stable-ports';
 import { SAMPLED_NODE, sampleProcess } from './process-sample.js';
 
 const OWN_CHECKOUT = fileURLToPath(new URL('../../../..', import.meta.url));
-const CLI = 'packages/engine/dist/cli/main.js';
+/** Programs of a checkout: the bundle, and the one of checkouts from before there was a bundle. */
+const PROGRAMS = ['packages/engine/dist/bundle/rivulet.js', 'packages/engine/dist/cli/main.js'];
 const READY_MS = 120_000;
 const OWN_DIRECTORY = '{ name: kv, config: { store_method: file_based, file_path: ./data } }';
 
@@ -40,7 +42,7 @@ export class EngineProcess {
   static async create(settings: readonly string[], adapter = OWN_DIRECTORY, checkout = OWN_CHECKOUT): Promise<EngineProcess> {
     const directory = await mkdtemp(join(tmpdir(), 'rivulet-checker-'));
     const ports = await stablePorts(['worker', 'stream']);
-    const engine = new EngineProcess(directory, ports, [...settings, `adapter: ${adapter}`], join(checkout, CLI));
+    const engine = new EngineProcess(directory, ports, [...settings, `adapter: ${adapter}`], programOf(checkout));
     await engine.start();
     return engine;
   }
@@ -111,4 +113,9 @@ export class EngineProcess {
       '',
     ].join('\n');
   }
+}
+
+function programOf(checkout: string): string {
+  const programs = PROGRAMS.map((program) => join(checkout, program));
+  return programs.find((program) => existsSync(program)) ?? `${programs[0]}`;
 }

@@ -18,7 +18,7 @@ async function main(words: readonly string[], context: CommandContext): Promise<
     context.err(`error: ${name === '' ? 'a command is missing' : `unknown command "${name}"`}\n\n${usageOf(COMMANDS)}`);
     return EXIT.usage;
   }
-  const command = row.load();
+  const command = await row.load();
   const end = rest.indexOf('--');
   if (rest.slice(0, end < 0 ? rest.length : end).some((word) => HELP.has(word))) {
     context.out(usageOfCommand(command, row));

@@ -2,8 +2,8 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-/** Main file of the built command line. */
-export const CLI = fileURLToPath(new URL('../../../engine/dist/cli/main.js', import.meta.url));
+/** Main file of the bundled command line. */
+export const CLI = fileURLToPath(new URL('../../../engine/dist/bundle/rivulet.js', import.meta.url));
 /** Number of characters of output that an error shows. */
 const MOST_OUTPUT = 20_000;
 

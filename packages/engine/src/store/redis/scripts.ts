@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { RedisScript } from './connection/server-connection.js';
 import type { GroupKeys, PartitionKeys } from './keys.js';
 
@@ -10,9 +10,9 @@ import type { GroupKeys, PartitionKeys } from './keys.js';
  * Each script is a file in `lua/`. Its header gives every key and argument a name: `local values = KEYS[3]`. The lists below repeat these
  * names in the same order, and a unit test compares both. Callers pass keys and arguments by name, so only the header has their order.
  *
- * The compiler copies no Lua. The path below is right from `src` and from `dist`, and the npm package ships the folder `lua/` too.
+ * The compiler copies no Lua. All builds read the files of `src`, and the npm package ships the folder `lua/` too.
  */
-const LUA_FOLDER = join(import.meta.dirname, '../../../src/store/redis/lua');
+const LUA_FOLDER = join(packageFolder(import.meta.dirname), 'src/store/redis/lua');
 
 /** A script whose keys and arguments have names. After the named arguments a script may take a list of further ones. */
 export interface NamedScript<Key extends string = string, Arg extends string = string> extends RedisScript {
@@ -138,4 +138,9 @@ function define<const Key extends string, const Arg extends string>(
       return sha;
     },
   };
+}
+
+/** Returns the nearest folder with a package.json. It is the same from the sources, the compiled modules and the bundle. */
+function packageFolder(folder: string): string {
+  return existsSync(join(folder, 'package.json')) || dirname(folder) === folder ? folder : packageFolder(dirname(folder));
 }
