@@ -4,7 +4,6 @@ import { RivuletError } from '@rivulet/protocol';
 import type { Config } from '../config/config.js';
 import { type Compaction, compactAndClose } from '../store/lmdb/copying/compact.js';
 import { lockDirectory } from '../store/lmdb/copying/store-copy.js';
-import { restoreCheckpoint } from '../store/lmdb/env/checkpoints.js';
 import { LmdbEnvironment } from '../store/lmdb/env/environment.js';
 import { MARKER } from '../store/lmdb/env/store-marker.js';
 import { TABLES } from '../store/lmdb/tables/tables.js';
@@ -23,7 +22,6 @@ export async function compactStores(config: Config, onStep: (step: string) => vo
     onStep(`checks ${name}`);
     const lock = await lockDirectory(path);
     try {
-      restoreCheckpoint(path);
       // LMDB trusts its pages, so a damaged store could end this process.
       countStore(path);
     } finally {

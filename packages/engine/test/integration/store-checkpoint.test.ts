@@ -4,8 +4,11 @@ import { join } from 'node:path';
 import { GROUP, OpenStore } from '@rivulet/conformance/store-contract/factory';
 import { createLmdbStore } from '@rivulet/engine/stores';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { checkDirectory } from '../../src/store/lmdb/checking/check-directory.js';
+import { copyStore, lockMoment } from '../../src/store/lmdb/copying/store-copy.js';
 import { readRoot } from '../../src/store/lmdb/env/checkpoints.js';
 import { LmdbEnvironment } from '../../src/store/lmdb/env/environment.js';
+import { salvageStore } from '../../src/store/lmdb/salvaging/salvage-store.js';
 import { TABLES } from '../../src/store/lmdb/tables/tables.js';
 
 const CHECKPOINT = 'rivulet-checkpoint.json';
@@ -133,4 +136,75 @@ test('a damaged checkpoint, and a data file that is older than it, are refused',
   await second.opened.set('a', '2');
   await cp(join(await left(path, true), CHECKPOINT), join(old, CHECKPOINT));
   await expect(open(old)).rejects.toThrow(/older than its checkpoint/);
+});
+
+/** Returns a directory after a power cut: its newest pages are torn, and those of the checkpoint are whole. */
+async function powerCut(): Promise<string> {
+  const path = await directory();
+  const first = await open(path);
+  for (let n = 0; n < 50; n++) await first.opened.set(`item-${n}`, JSON.stringify({ n, round: 1 }));
+  await first.opened.store.close();
+  const second = await open(path);
+  const last = readRoot(path).readBigUInt64LE(128);
+  for (let n = 0; n < 50; n++) await second.opened.set(`item-${n}`, JSON.stringify({ n, round: 2 }));
+  const copy = await left(path, true);
+  const file = join(copy, 'data.mdb');
+  const data = await readFile(file);
+  for (let page = 2; page < data.length / 4_096; page++)
+    if (data.readBigUInt64LE(page * 4_096 + 8) > last && page % 2 === 0) data.fill(0, page * 4_096, (page + 1) * 4_096);
+  await writeFile(file, data);
+  return copy;
+}
+
+test('check, salvage and backup read the checkpoint that the next start restores, and say so', async () => {
+  const path = await powerCut();
+  const before = await readFile(join(path, 'data.mdb'));
+  const { savedAt } = JSON.parse(await readFile(join(path, CHECKPOINT), 'utf8')) as { readonly savedAt: number };
+  const { findings, items, restoresTo } = checkDirectory(path);
+  expect({ list: findings.list, items, restoresTo }).toEqual({ list: [], items: 50, restoresTo: savedAt });
+  const target = await directory();
+  expect(await salvageStore(path, target)).toMatchObject({ items: 50, lostCount: 0, damagedPages: [], restoresTo: savedAt });
+  const copy = await directory();
+  const moment = await lockMoment(path);
+  if (moment === undefined) throw new Error('there is no store');
+  await copyStore(path, moment, copy);
+  moment.release();
+  expect(checkDirectory(copy)).toMatchObject({ findings: { count: 0 }, items: 50 });
+  expect((await readFile(join(path, 'data.mdb'))).equals(before)).toBe(true);
+  const salvaged = await open(target);
+  const started = await open(path);
+  for (const { opened } of [salvaged, started]) expect(await opened.value('item-7')).toBe(JSON.stringify({ n: 7, round: 1 }));
+});
+
+test('a damaged page of a checkpoint is not replaced by pages after it', async () => {
+  const path = await powerCut();
+  const file = join(path, 'data.mdb');
+  const data = await readFile(file);
+  // Older pages have the value too.
+  for (let at = data.indexOf('"n":7,"round":1'); at >= 0; at = data.indexOf('"n":7,"round":1', at)) data[at] = (data[at] ?? 0) ^ 1;
+  await writeFile(file, data);
+  const target = await directory();
+  const { lost, damagedRecords } = await salvageStore(path, target);
+  expect({ lost, damagedRecords }).toMatchObject({ lost: [{ item: 'item-7' }], damagedRecords: 1 });
+  expect(await (await open(target)).opened.value('item-8')).toBe(JSON.stringify({ n: 8, round: 1 }));
+});
+
+test('a checkpoint is never written into a file to which it does not belong', async () => {
+  const path = await powerCut();
+  const file = join(path, 'data.mdb');
+  const other = await directory();
+  const stranger = await open(other);
+  for (let n = 0; n < 400; n++)
+    await stranger.opened.set(`item-${n % 90}`, JSON.stringify({ n, text: 'x'.repeat(n) }), { ...GROUP, group: `g${n % 7}` });
+  await stranger.opened.store.close();
+  const foreign = await readFile(join(other, 'data.mdb'));
+  for (const content of [Buffer.from('no database '.repeat(2_000)), Buffer.alloc(40_960), foreign]) {
+    await writeFile(file, content);
+    expect(checkDirectory(path).findings.areBlocking).toBe(true);
+    await expect(open(path)).rejects.toMatchObject({
+      code: 'CORRUPT_STORE',
+      message: expect.stringContaining('restore '),
+    });
+    expect((await readFile(file)).equals(content)).toBe(true);
+  }
 });

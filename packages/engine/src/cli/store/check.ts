@@ -38,8 +38,9 @@ function verdictOf({ count, areBlocking }: CheckedStore['findings']): 'sound' | 
   return areBlocking ? 'refused' : 'damaged';
 }
 
-function textOf({ directory, findings, items, groups, pages, freePages, bytes }: CheckedStore): string {
-  const size = `${items} items in ${groups} groups; ${pages} pages, ${freePages} of them free; ${bytes} bytes`;
+function textOf({ directory, findings, items, groups, pages, freePages, bytes, restoresTo }: CheckedStore): string {
+  const moment = restoresTo === undefined ? '' : `\n  checked as of ${restoresToText(restoresTo)}`;
+  const size = `${items} items in ${groups} groups; ${pages} pages, ${freePages} of them free; ${bytes} bytes${moment}`;
   if (findings.count === 0) return `${directory}: sound\n  ${size}\n`;
   const left = findings.count - findings.list.length;
   const lines = [
@@ -52,6 +53,11 @@ function textOf({ directory, findings, items, groups, pages, freePages, bytes }:
       : '  The engine starts with this store. Each damaged record costs its item only; write or delete the items.',
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** Says that the commands read a checkpoint. */
+export function restoresToText(savedAt: number): string {
+  return `the checkpoint of ${new Date(savedAt).toJSON()}: the machine has stopped since, so the next start goes back to it`;
 }
 
 function lineOf({ table, page, stream, group, item, problem }: Finding): string {

@@ -3,6 +3,7 @@ import { StoreOpenError } from '../../tools/check.js';
 import { SalvageError, salvage } from '../../tools/salvage.js';
 import type { Command } from '../command/command.js';
 import { EXIT } from '../command/exit-codes.js';
+import { restoresToText } from './check.js';
 
 /** Writes everything that can be read in a damaged store into a new one. */
 export const salvageCommand: Command = {
@@ -34,10 +35,11 @@ export const salvageCommand: Command = {
 };
 
 function textOf(target: string, result: Awaited<ReturnType<typeof salvage>>): string {
-  const { groups, items, keys, lost, lostCount, damagedRecords, damagedPages, unnamedGroups } = result;
+  const { groups, items, keys, lost, lostCount, damagedRecords, damagedPages, unnamedGroups, restoresTo } = result;
   const lines = [
     `${target}: ${items} items in ${groups} groups, and ${keys} idempotency keys`,
-    ...damagedPages.map(({ table, page, problem }) => `  page ${page} of ${table}: ${problem}`),
+    ...(restoresTo === undefined ? [] : [`  read as of ${restoresToText(restoresTo)}`]),
+    ...damagedPages.map(({ table, page, problem }) => `  ${page === undefined ? table : `page ${page} of ${table}`}: ${problem}`),
     ...(damagedRecords > 0 ? [`  ${damagedRecords} records fail their checksum`] : []),
     ...(unnamedGroups > 0 ? [`  ${unnamedGroups} groups have lost their names; they are in the stream "salvaged"`] : []),
     ...lost.map(({ stream, group, item }) => `  lost: stream ${stream}, group ${group}, item ${item}`),

@@ -1,24 +1,41 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { pendingRestore } from '../env/checkpoints.js';
 import { DATA_FILE, readMarker, requireData } from '../env/store-marker.js';
 import { StoreOpenError } from '../env/store-open-error.js';
 import { checkStore, type StoreCheck } from './check-store.js';
 import { Findings } from './findings.js';
 
-/** Checks the marker and the data file of a directory. The caller has the lock of the directory. */
+/**
+ * Checks the marker and the data file of a directory, as the next start finds them: after a power cut, a relaxed store goes back to its
+ * checkpoint. The caller has the lock of the directory.
+ */
 export function checkDirectory(directory: string): StoreCheck {
   const marker = markerProblem(directory);
   if (!existsSync(join(directory, DATA_FILE)))
-    return { ...NOTHING, findings: withMarker(new Findings(), marker ?? 'there is no data file') };
-  const check = checkStore(directory);
-  return marker === undefined ? check : { ...check, findings: withMarker(check.findings, marker) };
+    return { ...NOTHING, findings: withProblem(new Findings(), 'marker', marker ?? 'there is no data file') };
+  const restore = restoreOf(directory);
+  const check = checkStore(directory, typeof restore === 'object' ? restore.root : undefined);
+  if (marker !== undefined) withProblem(check.findings, 'marker', marker);
+  if (typeof restore === 'string') withProblem(check.findings, 'checkpoint', restore);
+  return typeof restore === 'object' ? { ...check, restoresTo: restore.savedAt } : check;
 }
 
 const NOTHING = { bytes: 0, pages: 0, freePages: 0, lostPages: 0, groups: 0, items: 0, transaction: undefined };
 
-function withMarker(findings: Findings, problem: string): Findings {
-  findings.add({ kind: 'page', table: 'marker', problem });
+function withProblem(findings: Findings, table: 'marker' | 'checkpoint', problem: string): Findings {
+  findings.add({ kind: 'page', table, problem });
   return findings;
+}
+
+/** Returns the checkpoint that the next start restores, or what is wrong with it. */
+function restoreOf(directory: string): ReturnType<typeof pendingRestore> | string {
+  try {
+    return pendingRestore(directory);
+  } catch (error) {
+    if (!(error instanceof StoreOpenError)) throw error;
+    return error.message;
+  }
 }
 
 function markerProblem(directory: string): string | undefined {

@@ -29,14 +29,16 @@ export interface StoreCheck {
   readonly items: number;
   /** The newest transaction; `undefined` when both meta pages are damaged. */
   readonly transaction: number | undefined;
+  /** Unix milliseconds of the checkpoint that was checked, because the next start restores it. `undefined`: the newest data. */
+  readonly restoresTo?: number;
 }
 
 /**
  * Checks everything in a data file: each page, the checksum of each record, and the links between the tables. It reads the file and never
- * opens it with LMDB, so damage cannot crash the process. No engine may write meanwhile.
+ * opens it with LMDB, so damage cannot crash the process. No engine may write meanwhile. `root`: the roots to check. @default the newest
  */
-export function checkStore(directory: string): StoreCheck {
-  const file = new PageFile(join(directory, DATA_FILE));
+export function checkStore(directory: string, root?: Buffer): StoreCheck {
+  const file = new PageFile(join(directory, DATA_FILE), root);
   try {
     const findings = new Findings();
     for (const { page, problem } of metaProblems(file)) findings.add({ kind: 'page', table: 'meta page', page, problem });

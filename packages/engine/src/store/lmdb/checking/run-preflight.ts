@@ -1,4 +1,5 @@
 import { type Database, open } from 'lmdb';
+import { pendingRestore } from '../env/checkpoints.js';
 import { TABLES } from '../tables/tables.js';
 import { checkStore } from './check-store.js';
 import type { Finding, Findings } from './findings.js';
@@ -20,16 +21,20 @@ export interface PreflightReport {
 /** Findings that a report names. */
 const NAMED = 20;
 
-/** Checks a data file by our own reader, and opens it with LMDB only if the reader finds nothing that could crash LMDB. */
+/**
+ * Checks a data file by our own reader, and opens it with LMDB only if the reader finds nothing that could crash LMDB. LMDB sees the newest
+ * roots, so it must wait while a checkpoint has to be restored.
+ */
 export function runPreflight(request: PreflightRequest): PreflightReport {
   const report = readPreflight(request);
-  if (!report.isBlocked) openOnce(request.directory);
+  if (!report.isBlocked && pendingRestore(request.directory) === undefined) openOnce(request.directory);
   return report;
 }
 
 /** The same without LMDB, so no damage can crash this process. */
 export function readPreflight({ directory, scope }: PreflightRequest): PreflightReport {
-  return reportOf(scope === 'everything' ? checkStore(directory).findings : checkRoots(directory));
+  const root = pendingRestore(directory)?.root;
+  return reportOf(scope === 'everything' ? checkStore(directory, root).findings : checkRoots(directory));
 }
 
 function reportOf(findings: Findings): PreflightReport {

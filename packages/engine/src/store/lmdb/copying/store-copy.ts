@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { RivuletError } from '@rivulet/protocol';
-
+import { pendingRestore } from '../env/checkpoints.js';
 import { type DirectoryLock, takeDirectoryLock } from '../env/directory-lock.js';
 import { LmdbEnvironment } from '../env/environment.js';
 import { syncFile } from '../env/file-pages.js';
@@ -53,7 +53,8 @@ export function readMoment(directory: string): Moment | undefined {
     const marker = readMarker(directory);
     if (marker === undefined) return undefined;
     requireData(directory, marker);
-    const pages = readMetaPages(join(directory, DATA_FILE));
+    // After a power cut, a relaxed store is what its next start makes of it.
+    const pages = readMetaPages(join(directory, DATA_FILE), pendingRestore(directory)?.root);
     if (pages !== undefined) return { ...pages, storeId: marker.storeId };
   } catch (error) {
     if (error instanceof StoreOpenError) throw new RivuletError('CORRUPT_STORE', error.message, { cause: error });

@@ -2,12 +2,16 @@ import { closeSync, existsSync, fsyncSync, openSync, readFileSync, readSync, sta
 import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bootId } from '../../../structures/boot-id.js';
+import { META_PAGES, PageFile, rootForPage } from '../pages/page-file.js';
 import { replaceFile, syncFile } from './file-pages.js';
 import { DATA_FILE } from './store-marker.js';
 import { StoreOpenError } from './store-open-error.js';
 
 /** A file that exists while a relaxed store is open, or after one that was not closed. */
 const CHECKPOINT = 'rivulet-checkpoint.json';
+
+/** Bytes that a relaxed environment may write between two checkpoints, before it takes one early. */
+export const CHECKPOINT_BYTES = 33_554_432;
 
 /** Where LMDB keeps the root of its trees: after the header of each of the first two pages. A test compares this with the bundled LMDB. */
 const ROOT_AT = 24;
@@ -41,14 +45,39 @@ export type Leftover =
 
 /**
  * Puts the store of a directory back to its checkpoint when the machine has stopped since. A relaxed store does not order its writes, so
- * the newest root may lead to pages that never reached the disk. Call it before LMDB opens the data file.
+ * the newest root may lead to pages that never reached the disk. Call it before LMDB opens the data file. `check` runs before anything is
+ * written, and sees the state of the checkpoint: only a sound one may replace the newest roots.
  */
-export function restoreCheckpoint(directory: string): Leftover {
+export async function restoreCheckpoint(directory: string, check: () => Promise<void> | undefined): Promise<Leftover> {
+  if (readCheckpoint(directory) === undefined) return { kind: 'closed' };
+  const pending = pendingRestore(directory);
+  if (pending === undefined) return { kind: 'whole' };
+  await check();
+  writeRoots(join(directory, DATA_FILE), pending.root);
+  return { kind: 'restored', savedAt: pending.savedAt };
+}
+
+/**
+ * Returns the checkpoint that the next start restores; `undefined` when it takes the newest roots. Changes nothing. Throws StoreOpenError
+ * when the checkpoint is damaged or does not belong to the data file.
+ */
+export function pendingRestore(directory: string): Pick<Checkpoint, 'root' | 'savedAt'> | undefined {
   const checkpoint = readCheckpoint(directory);
-  if (checkpoint === undefined) return { kind: 'closed' };
-  if (checkpoint.boot !== '' && checkpoint.boot === bootId()) return { kind: 'whole' };
-  writeRoots(join(directory, DATA_FILE), checkpoint.root);
-  return { kind: 'restored', savedAt: checkpoint.savedAt };
+  if (checkpoint === undefined || (checkpoint.boot !== '' && checkpoint.boot === bootId())) return undefined;
+  requireFits(join(directory, DATA_FILE), checkpoint.root);
+  return checkpoint;
+}
+
+/** A restored root replaces that of the file, so a file that is foreign at first sight, or of an earlier moment, must not get it. */
+function requireFits(path: string, root: Buffer): void {
+  if (!hasMetaPages(path, root)) return;
+  const file = new PageFile(path);
+  const { newest, pageBytes } = file;
+  file.close();
+  const isForeign = newest === undefined || pageBytes !== pageBytesOf(root);
+  if (!isForeign && newest.transaction >= Number(transactionOf(root))) return;
+  const problem = isForeign ? `is not the data file of ${CHECKPOINT}` : 'is older than its checkpoint';
+  throw new StoreOpenError(`${path} ${problem}; restore the whole directory from a backup`, { code: 'CORRUPT_STORE' });
 }
 
 /** Returns the newest root of a data file. No transaction may run. */
@@ -110,30 +139,30 @@ function readCheckpoint(directory: string): Checkpoint | undefined {
   const { boot, savedAt } = saved;
   const root = Buffer.from(typeof saved.root === 'string' ? saved.root : '', 'base64');
   if (typeof boot !== 'string' || typeof savedAt !== 'number' || root.length !== ROOT_BYTES) {
-    throw new StoreOpenError(`${file} is damaged; restore the directory from a backup, or remove the file if no power cut has happened`);
+    throw new StoreOpenError(`${file} is damaged; restore the directory from a backup, or remove the file if no power cut has happened`, {
+      code: 'CORRUPT_STORE',
+    });
   }
   return { boot, savedAt, root };
 }
 
-/** Transaction `n` has its root in page `n % 2`. The other page gets the same root as that of transaction `n - 1`. */
 function writeRoots(file: string, root: Buffer): void {
-  const pageBytes = pageBytesOf(root);
-  if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) < 2 * pageBytes) return;
-  const transaction = transactionOf(root);
+  if (!hasMetaPages(file, root)) return;
   const handle = openSync(file, 'r+');
   try {
-    if (transactionOf(newestRoot(handle)) < transaction) {
-      throw new StoreOpenError(`${file} is older than its checkpoint; restore the whole directory from a backup`);
-    }
-    for (const each of transaction === 0n ? [0n] : [transaction, transaction - 1n]) {
-      const copy = Buffer.from(root);
-      copy.writeBigUInt64LE(each, TRANSACTION_AT);
-      writeSync(handle, copy, 0, copy.length, Number(each % 2n) * pageBytes + ROOT_AT);
+    for (let page = 0; page < META_PAGES; page++) {
+      const copy = rootForPage(root, page);
+      if (copy !== undefined) writeSync(handle, copy, 0, copy.length, page * pageBytesOf(root) + ROOT_AT);
     }
     fsyncSync(handle);
   } finally {
     closeSync(handle);
   }
+}
+
+/** A file without its meta pages is refused later, as one that is cut off. */
+function hasMetaPages(file: string, root: Buffer): boolean {
+  return (statSync(file, { throwIfNoEntry: false })?.size ?? 0) >= META_PAGES * pageBytesOf(root);
 }
 
 function newestRoot(handle: number): Buffer {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { releaseBallastIn } from './ballast-file.js';
 import { type Capture, captureFile } from './capture.js';
-import { Checkpoints, type Leftover, restoreCheckpoint } from './checkpoints.js';
+import { CHECKPOINT_BYTES, Checkpoints, type Leftover, restoreCheckpoint } from './checkpoints.js';
 import { type DirectoryLock, LockLostError, takeDirectoryLock } from './directory-lock.js';
 import { allocateFile, createDirectory, isAllocated, syncFile } from './file-pages.js';
 import { diskFull, isNoSpace, requireDiskSpace } from './free-space.js';
@@ -30,8 +30,6 @@ export type { Table, View } from './table.js';
 const READERS = 1_024;
 /** Size of the lock file: 64 bytes for each reader, and the header of LMDB. */
 const LOCK_BYTES = READERS * 64 + 4_096;
-/** Bytes that a relaxed environment may write between two checkpoints, before it takes one early. */
-const CHECKPOINT_BYTES = 33_554_432;
 
 /**
  * Directories whose environment failed in this process. lmdb returns the same environment when a directory is opened again, and a failed
@@ -115,7 +113,7 @@ export class LmdbEnvironment {
    * environment.
    */
   static async open(options: LmdbEnvironmentOptions): Promise<LmdbEnvironment> {
-    const { path } = options;
+    const { path, preflight } = options;
     const lock = await takeLock(path, options.lock);
     let environment: LmdbEnvironment;
     let marker: Marker | undefined;
@@ -125,10 +123,11 @@ export class LmdbEnvironment {
         throw new StoreOpenError(`${path} failed in this process, which can't open it again; start a new process`);
       }
       marker = readMarker(path);
-      const leftover = marker === undefined ? ({ kind: 'closed' } as const) : restoreCheckpoint(path);
+      const checkAll = () => preflight?.({ directory: path, scope: 'everything' });
+      const leftover = marker === undefined ? ({ kind: 'closed' } as const) : await restoreCheckpoint(path, checkAll);
       prepareFiles(path, marker);
-      scope = scopeOf(path, marker);
-      if (scope !== 'nothing') await options.preflight?.({ directory: path, scope });
+      scope = leftover.kind === 'restored' ? 'roots' : scopeOf(path, marker);
+      if (scope !== 'nothing') await preflight?.({ directory: path, scope });
       requireNewest(path, marker);
       environment = new LmdbEnvironment({ path, lock, root: openRoot(options), marker, leftover, relaxed: options.relaxed });
     } catch (error) {

@@ -1,7 +1,7 @@
 import { closeSync, copyFileSync, existsSync, fstatSync, openSync, readdirSync, readFileSync, readSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { bootId, secondsSinceBoot } from '../../../structures/boot-id.js';
-import { PageFile } from '../pages/page-file.js';
+import { PageFile, rootForPage } from '../pages/page-file.js';
 import { replaceFile, syncFile } from './file-pages.js';
 import { StoreOpenError } from './store-open-error.js';
 
@@ -114,6 +114,7 @@ const PAGE_HEADER_BYTES = 24;
 const META_BYTES = 136;
 const MAGIC = 0xbeefc0de;
 const DATA_VERSION = 2;
+const LAST_PAGE_AT = 120;
 
 /**
  * Returns the bytes up to the last page that the newest meta page of a data file names. `undefined` when the layout of the meta pages is
@@ -133,9 +134,13 @@ export function usedBytes(file: string): number | undefined {
   }
 }
 
-/** Returns both meta pages as they are, and the bytes that the newest one uses; `undefined` when their layout is not known. */
+/**
+ * Returns both meta pages, and the bytes that the newest one uses; `undefined` when their layout is not known. `root`: the roots to which
+ * they go back. @default those of the file
+ */
 export function readMetaPages(
   file: string,
+  root?: Buffer,
 ): { readonly metaPages: Buffer; readonly usedBytes: number; readonly inode: number } | undefined {
   const handle = openSync(file, 'r');
   try {
@@ -145,7 +150,9 @@ export function readMetaPages(
     if (typeof second !== 'object') return undefined;
     const metaPages = Buffer.alloc(2 * first.pageBytes);
     if (readSync(handle, metaPages, 0, metaPages.length, 0) < metaPages.length) return undefined;
-    const { lastPage } = first.transaction > second.transaction ? first : second;
+    if (root !== undefined) for (const page of [0, 1]) rootForPage(root, page)?.copy(metaPages, page * first.pageBytes + PAGE_HEADER_BYTES);
+    const newest = first.transaction > second.transaction ? first : second;
+    const lastPage = root === undefined ? newest.lastPage : Number(root.readBigUInt64LE(LAST_PAGE_AT));
     return { metaPages, usedBytes: (lastPage + 1) * first.pageBytes, inode: fstatSync(handle).ino };
   } finally {
     closeSync(handle);
@@ -164,7 +171,7 @@ function readMeta(handle: number, at: number): MetaPage | 'cut off' | undefined 
   if (meta.readUInt32LE(0) !== MAGIC || meta.readUInt32LE(4) !== DATA_VERSION) return undefined;
   return {
     pageBytes: meta.readUInt32LE(24),
-    lastPage: Number(meta.readBigUInt64LE(120)),
+    lastPage: Number(meta.readBigUInt64LE(LAST_PAGE_AT)),
     transaction: Number(meta.readBigUInt64LE(128)),
   };
 }

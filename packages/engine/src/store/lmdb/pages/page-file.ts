@@ -15,6 +15,21 @@ export const META_PAGES = 2;
 /** Page size that is assumed when both meta pages are damaged. */
 const USUAL_PAGE = 4_096;
 
+const TRANSACTION_AT = 128;
+
+/**
+ * Returns the root that a meta page has when `root` is the newest one. Transaction `n` has its root in page `n % 2`; the other page gets
+ * the same root as that of transaction `n - 1`. `undefined`: the page stays as it is, because there was no earlier transaction.
+ */
+export function rootForPage(root: Buffer, page: number): Buffer | undefined {
+  const transaction = root.readBigUInt64LE(TRANSACTION_AT);
+  const own = Number(transaction % 2n) === page ? transaction : transaction - 1n;
+  if (own < 0n) return undefined;
+  const copy = Buffer.from(root);
+  copy.writeBigUInt64LE(own, TRANSACTION_AT);
+  return copy;
+}
+
 /** A meta page: where the trees of one transaction begin. LMDB uses the page with the higher transaction. */
 export interface MetaPage {
   readonly pageBytes: number;
@@ -34,8 +49,11 @@ export class PageFile {
   /** Both meta pages, or what is wrong with them. */
   readonly metas: readonly (MetaPage | string)[];
   readonly #handle: number;
+  readonly #root: Buffer | undefined;
 
-  constructor(path: string) {
+  /** `root`: the roots of an earlier transaction, which count instead of those in the meta pages. @default those of the file */
+  constructor(path: string, root?: Buffer) {
+    this.#root = root;
     this.#handle = openSync(path, 'r');
     try {
       this.bytes = fstatSync(this.#handle).size;
@@ -86,6 +104,7 @@ export class PageFile {
     if (readSync(this.#handle, buffer, 0, buffer.length, at) < buffer.length) return 'it is cut off';
     if (pageNumberOf(buffer) !== page || flagsOf(buffer) !== META) return 'its header is not that of a meta page';
     const meta = buffer.subarray(HEADER_BYTES);
+    if (this.#root !== undefined) rootForPage(this.#root, page)?.copy(meta, 0, 0, META_BYTES);
     if (meta.readUInt32LE(0) !== MAGIC) return 'it is no meta page of LMDB';
     if (meta.readUInt32LE(4) !== DATA_VERSION) return `its data version is ${meta.readUInt32LE(4)} and not ${DATA_VERSION}`;
     const pageBytes = meta.readUInt32LE(24);
@@ -96,7 +115,7 @@ export class PageFile {
       return `its options are ${free.flags} and ${names.flags}`;
     const [address, mapped] = [wideAt(meta, 8), wideAt(meta, 16)];
     if (address !== 0 || mapped > LARGEST_MAP) return `it maps ${mapped} bytes at ${address}`;
-    const transaction = wideAt(meta, 128);
+    const transaction = wideAt(meta, TRANSACTION_AT);
     if (!Number.isSafeInteger(transaction) || (transaction > 0 && transaction % 2 !== page)) return `its transaction is ${transaction}`;
     return { pageBytes, free, names, lastPage: wideAt(meta, 120), transaction };
   }

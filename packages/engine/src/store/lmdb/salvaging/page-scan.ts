@@ -10,6 +10,7 @@ import {
   overflowPagesOf,
   pagesFor,
   problemOfPage,
+  transactionOf,
   wideAt,
 } from '../pages/page-layout.js';
 import { isSound } from '../tables/records.js';
@@ -32,14 +33,15 @@ export interface ScannedRecord {
  * Yields the sound records of all leaf pages that `isWanted` selects, whatever the trees say. In a damaged page, each place where a node
  * may begin is tried. The checksum says which of them are records.
  */
-export function* scanPages(file: PageFile, isWanted: (page: number) => boolean): Generator<ScannedRecord> {
+export function* scanPages(file: PageFile, isWanted: (page: number, transaction: number) => boolean): Generator<ScannedRecord> {
   const { pageBytes, pages } = file;
   const buffer = Buffer.allocUnsafe(READ_AHEAD * pageBytes);
   for (let first = 2; first < pages; first += READ_AHEAD) {
     const count = Math.min(READ_AHEAD, pages - first);
     if (!file.read(first, buffer.subarray(0, count * pageBytes))) return;
     for (let index = 0; index < count; index++) {
-      if (isWanted(first + index)) yield* recordsOf(file, buffer.subarray(index * pageBytes, (index + 1) * pageBytes));
+      const page = buffer.subarray(index * pageBytes, (index + 1) * pageBytes);
+      if (isWanted(first + index, transactionOf(page))) yield* recordsOf(file, page);
     }
   }
 }

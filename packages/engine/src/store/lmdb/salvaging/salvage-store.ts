@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { FITS } from '../checking/record-shapes.js';
+import { pendingRestore } from '../env/checkpoints.js';
 import { DATA_FILE } from '../env/store-marker.js';
+import { StoreOpenError } from '../env/store-open-error.js';
 import { PageFile } from '../pages/page-file.js';
 import { metaProblems, StoreTrees } from '../pages/store-trees.js';
 import { isSound } from '../tables/records.js';
@@ -25,9 +27,11 @@ export interface Salvage extends Rebuilt {
   /** Records that fail their checksum, inside the trees. */
   readonly damagedRecords: number;
   /** Damaged pages. */
-  readonly damagedPages: readonly { readonly table: string; readonly page: number; readonly problem: string }[];
+  readonly damagedPages: readonly { readonly table: string; readonly page?: number; readonly problem: string }[];
   /** Groups whose name no record has. They are in the stream `salvaged`. */
   readonly unnamedGroups: number;
+  /** Unix milliseconds of the checkpoint that was read, because the next start would restore it. `undefined`: the newest data. */
+  readonly restoresTo?: number;
 }
 
 /**
@@ -35,11 +39,13 @@ export interface Salvage extends Rebuilt {
  * is damaged, it also reads all leaf pages that no tree reaches, and keeps the newest state of each item.
  */
 export async function salvageStore(directory: string, target: string): Promise<Salvage> {
-  const file = new PageFile(join(directory, DATA_FILE));
+  const restore = restoreOf(directory);
+  const root = typeof restore === 'object' ? restore.root : undefined;
+  const file = new PageFile(join(directory, DATA_FILE), root);
   const found = new FoundRecords();
   let reading: Reading;
   try {
-    reading = readAll(file, found);
+    reading = readAll(file, found, restore);
   } finally {
     file.close();
   }
@@ -54,16 +60,30 @@ export async function salvageStore(directory: string, target: string): Promise<S
   }
   const groups = new Set([...found.items].filter(([, { live }]) => live).map(([name]) => splitName(name).group));
   const unnamedGroups = [...groups].filter((group) => found.nameOf(group) === undefined).length;
-  return { ...rebuilt, ...reading, lost, lostCount, unnamedGroups };
+  const result = { ...rebuilt, ...reading, lost, lostCount, unnamedGroups };
+  return typeof restore === 'object' ? { ...result, restoresTo: restore.savedAt } : result;
+}
+
+/** Returns the checkpoint that the next start would restore, or what is wrong with it. */
+type Restore = ReturnType<typeof pendingRestore> | string;
+
+function restoreOf(directory: string): Restore {
+  try {
+    return pendingRestore(directory);
+  } catch (error) {
+    if (!(error instanceof StoreOpenError)) throw error;
+    return error.message;
+  }
 }
 
 type Reading = Pick<Salvage, 'damagedRecords' | 'damagedPages'>;
 
-function readAll(file: PageFile, found: FoundRecords): Reading {
-  const damagedPages: { table: string; page: number; problem: string }[] = metaProblems(file).map((each) => ({
+function readAll(file: PageFile, found: FoundRecords, restore: Restore): Reading {
+  const damagedPages: { table: string; page?: number; problem: string }[] = metaProblems(file).map((each) => ({
     table: 'meta page',
     ...each,
   }));
+  if (typeof restore === 'string') damagedPages.push({ table: 'checkpoint', problem: restore });
   const isOldMeta = damagedPages.length > 0;
   const { newest } = file;
   if (newest === undefined) {
@@ -76,7 +96,9 @@ function readAll(file: PageFile, found: FoundRecords): Reading {
   if (damagedPages.length === 0) return { damagedPages, damagedRecords };
   // Free pages have old records, also of deleted items. After a damaged meta page, they may have the newest ones.
   const hidden = isOldMeta ? undefined : free;
-  scan(file, found, (page) => !trees.isSoundPage(page) && hidden?.has(page) !== true);
+  // Pages after a checkpoint are of transactions that the power cut has torn.
+  const last = typeof restore === 'object' ? newest.transaction : Number.POSITIVE_INFINITY;
+  scan(file, found, (page, transaction) => transaction <= last && !trees.isSoundPage(page) && hidden?.has(page) !== true);
   return { damagedPages, damagedRecords };
 }
 
@@ -96,6 +118,6 @@ function readTrees(trees: StoreTrees, found: FoundRecords): number {
   return damaged;
 }
 
-function scan(file: PageFile, found: FoundRecords, isWanted: (page: number) => boolean): void {
+function scan(file: PageFile, found: FoundRecords, isWanted: (page: number, transaction: number) => boolean): void {
   for (const { table, key, record } of scanPages(file, isWanted)) found.add(table, key, record);
 }
