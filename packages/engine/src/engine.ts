@@ -22,10 +22,12 @@ import { EventCounters } from './logging/event-counters.js';
 import { type Logger, silentLogger } from './logging/logger.js';
 import { provideTopics } from './pubsub/topics.js';
 import { StateModule } from './state/state-module.js';
+import type { BoundsOf } from './store/bounds.js';
 import { type CapturableStore, createCapturableStore } from './store/lmdb/lmdb-store.js';
 import { createMemoryStore } from './store/memory/memory-store.js';
 import { loadStoreModule } from './store/module/load-store-module.js';
 import { createRedisStore } from './store/redis/redis-store.js';
+import { boundsByStream, unbounded } from './store/shared/group-bounds.js';
 import type { StoreFactoryOptions, StreamStore } from './store/store.js';
 import type { OutageTimes } from './stream/session/outage-eviction.js';
 import { StreamModule } from './stream/stream-module.js';
@@ -321,10 +323,19 @@ interface Stores {
   readonly state: StreamStore | undefined;
 }
 
-type StoreSurroundings = Omit<StoreFactoryOptions, 'config' | 'tombstoneRetentionMs'> & { readonly signal: AbortSignal | undefined };
+type StoreSurroundings = Omit<StoreFactoryOptions, 'config' | 'tombstoneRetentionMs'> & {
+  readonly signal: AbortSignal | undefined;
+  readonly boundsOf?: BoundsOf;
+};
 
 async function createStores({ stream, state }: Config, common: StoreSurroundings): Promise<Stores> {
-  const ofStreams = stream && (await createStore(stream.adapter, { ...common, tombstoneRetentionMs: stream.tombstoneRetentionMs }));
+  const ofStreams =
+    stream &&
+    (await createStore(stream.adapter, {
+      ...common,
+      tombstoneRetentionMs: stream.tombstoneRetentionMs,
+      boundsOf: boundsByStream(stream.groupBounds),
+    }));
   try {
     const ofState = state && (await createStore(state.adapter, { ...common, tombstoneRetentionMs: STATE_TOMBSTONE_RETENTION_MS }));
     return { stream: ofStreams, state: ofState };
@@ -337,15 +348,15 @@ async function createStores({ stream, state }: Config, common: StoreSurroundings
 
 async function createStore(
   adapter: StoreConfig,
-  { signal, ...options }: StoreSurroundings & Pick<StoreFactoryOptions, 'tombstoneRetentionMs'>,
+  { signal, boundsOf = unbounded, ...options }: StoreSurroundings & Pick<StoreFactoryOptions, 'tombstoneRetentionMs'>,
 ): Promise<StreamStore> {
   switch (adapter.kind) {
     case 'memory':
-      return createMemoryStore(options);
+      return createMemoryStore({ ...options, boundsOf });
     case 'lmdb': {
       const { kind: _, compactAtStart, ...settings } = adapter;
       const compaction = compactAtStart === false ? ({ compaction: false } as const) : {};
-      return createCapturableStore({ ...settings, ...compaction, signal, ...options });
+      return createCapturableStore({ ...settings, ...compaction, signal, boundsOf, ...options });
     }
     case 'redis': {
       const { url, servers, keyPrefix, commandTimeoutMs, connectTimeoutMs } = adapter;

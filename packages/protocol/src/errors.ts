@@ -49,6 +49,10 @@ export const ERROR_CODES = {
     retryable: false,
   },
   STORE_FULL: { when: 'The disk of the store is nearly full; nothing was written.', retryable: true },
+  GROUP_FULL: {
+    when: 'A write would make a group larger than group_bounds of its stream allows; nothing was written.',
+    retryable: true,
+  },
   STORE_UNAVAILABLE: {
     when: 'The store does not accept the operation now, for instance while it closes, after a failed sync, or when another engine has its directory.',
     retryable: true,

@@ -173,6 +173,8 @@ export const LIMITS = {
   /** The least and the most `ttl_ms`: a second and 30 days. */
   ttlLeastMs: 1_000,
   ttlMostMs: 2_592_000_000,
+  /** The items that one write deletes, so that its group is back within `group_bounds`. */
+  evictedItems: 1_000,
   /** The idempotency keys that a store remembers, and the UTF-8 bytes of the keys and their answers. */
   idempotencyKeys: 1_000_000,
   idempotencyBytes: 268_435_456,

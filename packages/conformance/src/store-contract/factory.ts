@@ -1,14 +1,16 @@
-import type { Change, ChangeEntry, Commit, GroupRef, StoredItem, StreamStore } from '@rivulet/engine/store';
+import type { BoundsOf, Change, ChangeEntry, Commit, GroupRef, StoredItem, StreamStore } from '@rivulet/engine/store';
 import type { JsonText, Position } from '@rivulet/protocol';
 
 /** Makes the stores of the suite. A store must take its timestamps from `now`, in Unix milliseconds. */
 export interface StoreFactory {
   /** Whether `reopen` finds the data of the store before. */
   readonly persistent: boolean;
+  /** Whether the stores obey `boundsOf`. Without it, the clauses about bounds pass. @default false */
+  readonly bounded?: boolean;
   /** Returns a new, empty store that is not started. */
-  create(now: () => number): Promise<StreamStore>;
+  create(now: () => number, boundsOf?: BoundsOf): Promise<StreamStore>;
   /** Returns a store over the same data, not started. The suite has closed the store before. Only persistent stores need it. */
-  reopen(now: () => number): Promise<StreamStore>;
+  reopen(now: () => number, boundsOf?: BoundsOf): Promise<StreamStore>;
   /** Removes the data of the last store. */
   dispose(): Promise<void>;
 }

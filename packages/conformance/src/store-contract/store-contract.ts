@@ -1,3 +1,4 @@
+import { boundsClauses } from './bounds.js';
 import { changeClauses } from './changes.js';
 import { expiryClauses } from './expiry.js';
 import type { StoreClause } from './factory.js';
@@ -22,4 +23,5 @@ export const storeContract: readonly StoreClause[] = [
   ...changeClauses,
   ...writeClauses,
   ...expiryClauses,
+  ...boundsClauses,
 ];

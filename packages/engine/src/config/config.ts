@@ -4,6 +4,7 @@ import type { StateConfig } from './keys/state-keys.js';
 import type { StreamConfig } from './keys/stream-keys.js';
 import type { WorkerManagerConfig } from './keys/worker-listener-keys.js';
 
+export type { GroupBoundsConfig } from './keys/group-bounds-keys.js';
 export type { CorsConfig, HttpConfig } from './keys/http-keys.js';
 export type { LoggingConfig } from './keys/logging-keys.js';
 export type { ExposeRule, MetadataCondition, RbacConfig } from './keys/rbac-keys.js';

@@ -43,8 +43,7 @@ import type { NamesPage, PageBounds } from '../structures/sorted-names.js';
  * - `apply` resolves before `onCommit`: a program that writes and then looks at its own view of the group misses its own write.
  * - `onCommit` runs before the change is durable: after a crash, subscribers show a value that the store does not have. Nobody corrects it,
  *   because the next effect takes the same offset.
- * - An offset is used twice, or skipped within a run: a client that resumes takes one change for another, or waits for one that never
- *   comes.
+ * - An offset is used twice, or skipped within a run: a client that resumes takes one change for another, or waits forever.
  * - `snapshot` before `watch` resolves: commits between the two are in neither, and the subscriber misses them.
  *
  * ## Example
@@ -62,7 +61,7 @@ import type { NamesPage, PageBounds } from '../structures/sorted-names.js';
  * Failures are thrown as `RivuletError`:
  *
  * - STORE_UNAVAILABLE: the store is closed, read-only or without its backend. Nothing was written, unless the backend failed in the middle.
- * - STORE_FULL: the disk or the memory of the backend is nearly full.
+ * - STORE_FULL, GROUP_FULL: the disk or the memory of the backend is nearly full, or the group has reached a bound.
  * - OVERLOADED: too many writes or reads wait, or a reader was too slow.
  * - CORRUPT_ITEM: a stored record is damaged. Other items stay readable.
  * - VALUE_TOO_LARGE, INVALID_ID, INVALID_ARGUMENTS: the caller must change its request.
@@ -398,3 +397,4 @@ export type ChangeEntry =
 export type { Logger } from '../logging/logger.js';
 export type { Clock } from '../structures/clock.js';
 export type { NamesPage, PageBounds } from '../structures/sorted-names.js';
+export type { BoundsOf, GroupBounds } from './bounds.js';

@@ -5,8 +5,9 @@ import { directoryWith } from '@rivulet/testkit/directory-with';
 import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { ENGINE_VERSION } from '../../src/config/engine-version.js';
+import { GROUP_BOUNDS_KEYS } from '../../src/config/keys/group-bounds-keys.js';
 import { HTTP_KEYS } from '../../src/config/keys/http-keys.js';
-import { type Keys, schemaOf } from '../../src/config/keys/key.js';
+import type { Keys } from '../../src/config/keys/key.js';
 import { KV_KEYS } from '../../src/config/keys/kv-keys.js';
 import { LOGGING_KEYS } from '../../src/config/keys/logging-keys.js';
 import { RBAC_KEYS } from '../../src/config/keys/rbac-keys.js';
@@ -43,7 +44,8 @@ function lineOf(key: string, value: unknown, standard: unknown): RegExp {
 }
 
 /** Returns the value of each key that a file leaves out. */
-const defaultsOf = (table: Keys): Record<string, unknown> => schemaOf(table).parse({});
+const defaultsOf = (table: Keys): Record<string, unknown> =>
+  Object.fromEntries(Object.values(table).map(({ name, schema }) => [name, schema.safeParse(undefined).data]));
 
 const plain = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 
@@ -94,6 +96,7 @@ describe('docs/configuration.md', () => {
     ['iii-worker-manager', WORKER_MANAGER_KEYS],
     ['rbac', RBAC_KEYS],
     ['iii-stream', STREAM_KEYS],
+    ['group_bounds', GROUP_BOUNDS_KEYS],
     ['Adapter kv', KV_KEYS.stream],
     ['Adapter redis', REDIS_KEYS.stream],
     ['iii-observability', LOGGING_KEYS],

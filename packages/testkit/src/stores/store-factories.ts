@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { StoreFactory } from '@rivulet/conformance/store-contract';
 import { silentLogger } from '@rivulet/engine/parts';
-import type { StreamStore } from '@rivulet/engine/store';
+import type { BoundsOf, StreamStore } from '@rivulet/engine/store';
 import {
   createLmdbStore,
   createMemoryStore,
@@ -17,8 +17,9 @@ const WEEK = 7 * 86_400_000;
 
 /** Creates memory stores. `monotonic` replaces the monotonic clock. */
 export function memoryFactory(monotonic = () => performance.now()): StoreFactory {
-  const create = (now: () => number) => Promise.resolve(createMemoryStore({ clock: { now, monotonic }, tombstoneRetentionMs: WEEK }));
-  return { persistent: false, create, reopen: create, dispose: () => Promise.resolve() };
+  const create = (now: () => number, boundsOf?: BoundsOf) =>
+    Promise.resolve(createMemoryStore({ clock: { now, monotonic }, tombstoneRetentionMs: WEEK, ...(boundsOf && { boundsOf }) }));
+  return { persistent: false, bounded: true, create, reopen: create, dispose: () => Promise.resolve() };
 }
 
 export function lmdbFactory(
@@ -27,24 +28,26 @@ export function lmdbFactory(
   views?: LmdbStoreOptions['views'],
 ): StoreFactory & { readonly directory: () => string } {
   let directory = '';
-  const open = (now: () => number) =>
+  const open = (now: () => number, boundsOf?: BoundsOf) =>
     createLmdbStore({
       path: join(directory, 'streams.db'),
       durability,
       saveIntervalMs: 100,
       tombstoneRetentionMs: WEEK,
       ...(views === undefined ? {} : { views }),
+      ...(boundsOf && { boundsOf }),
       clock: { now, monotonic },
       logger: silentLogger,
     });
   return {
     persistent: true,
+    bounded: true,
     directory: () => join(directory, 'streams.db'),
-    create: async (now) => {
+    create: async (now, boundsOf) => {
       directory = await mkdtemp(join(tmpdir(), 'rivulet-store-'));
-      return open(now);
+      return open(now, boundsOf);
     },
-    reopen: (now) => Promise.resolve(open(now)),
+    reopen: (now, boundsOf) => Promise.resolve(open(now, boundsOf)),
     dispose: () => rm(directory, { recursive: true, force: true }),
   };
 }

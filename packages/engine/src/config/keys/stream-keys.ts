@@ -1,4 +1,6 @@
 import { LIMITS } from '@rivulet/protocol';
+import { z } from 'zod';
+import type { GroupBoundsConfig } from './group-bounds-keys.js';
 import { type Fields, type Keys, key, specialKey } from './key.js';
 import type { StoreConfig } from './store-config.js';
 import {
@@ -17,6 +19,10 @@ import {
   wholeNumber,
   YEAR_MS,
 } from './value-schemas.js';
+
+const GROUP_BOUNDS_BOUND = 'a list of at most 100 entries';
+/** A list of unknown values, because an unknown key in an entry is always an error. `read-group-bounds.ts` checks each entry. */
+const groupBounds = z.array(z.unknown(), { error: GROUP_BOUNDS_BOUND }).default([]).describe(GROUP_BOUNDS_BOUND);
 
 /** Keys of `iii-stream`. */
 export const STREAM_KEYS = {
@@ -115,6 +121,7 @@ export const STREAM_KEYS = {
     milliseconds(600_000, { max: YEAR_MS }),
     'Time for which the `idempotency_key` of a write is remembered',
   ),
+  groupBounds: specialKey('group_bounds', groupBounds, 'Bounds of the groups of some streams ([below](#group_bounds))'),
   drainDelayMs: key(
     'drain_delay_ms',
     milliseconds(0, { min: 0, max: 16_000 }),
@@ -125,4 +132,6 @@ export const STREAM_KEYS = {
 
 export interface StreamConfig extends Fields<typeof STREAM_KEYS> {
   readonly adapter: StoreConfig;
+  /** Bounds of groups. The first entry that matches a stream counts. */
+  readonly groupBounds: readonly GroupBoundsConfig[];
 }

@@ -1,4 +1,5 @@
-import type { Config, ExposeRule, RbacConfig, StoreConfig, WorkerManagerConfig } from '../config.js';
+import type { Config, ExposeRule, RbacConfig, StoreConfig, StreamConfig, WorkerManagerConfig } from '../config.js';
+import { GROUP_BOUNDS_KEYS } from '../keys/group-bounds-keys.js';
 import { HTTP_KEYS } from '../keys/http-keys.js';
 import { writeKeys } from '../keys/key.js';
 import { LMDB_KEYS, SPACE_KEYS } from '../keys/kv-keys.js';
@@ -21,7 +22,7 @@ export function describeConfig(config: Config): Readonly<Record<string, unknown>
     ...(config.strictPayloads === true ? { strict_payloads: true } : {}),
     workers: [
       ...config.workerManagers.map((manager) => worker('iii-worker-manager', workerManagerKeys(manager))),
-      ...(stream === undefined ? [] : [worker('iii-stream', writeKeys(STREAM_KEYS, stream, { adapter: adapterKeys(stream.adapter) }))]),
+      ...(stream === undefined ? [] : [worker('iii-stream', streamKeys(stream))]),
       ...(state === undefined ? [] : [worker('iii-state', writeKeys(STATE_KEYS, state, { adapter: adapterKeys(state.adapter) }))]),
       ...(config.pubsub ? [{ name: 'iii-pubsub' }] : []),
       ...(http === undefined ? [] : [worker('iii-http', writeKeys(HTTP_KEYS, http, {}))]),
@@ -32,6 +33,11 @@ export function describeConfig(config: Config): Readonly<Record<string, unknown>
 
 function worker(name: string, config: Readonly<Record<string, unknown>>) {
   return { name, config };
+}
+
+function streamKeys(stream: StreamConfig): Readonly<Record<string, unknown>> {
+  const bounds = stream.groupBounds.map((entry) => writeKeys(GROUP_BOUNDS_KEYS, entry, {}));
+  return writeKeys(STREAM_KEYS, stream, { adapter: adapterKeys(stream.adapter), group_bounds: bounds });
 }
 
 function workerManagerKeys(manager: WorkerManagerConfig): Readonly<Record<string, unknown>> {

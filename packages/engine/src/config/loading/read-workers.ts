@@ -1,6 +1,15 @@
 import { LIMITS } from '@rivulet/protocol';
 import type { z } from 'zod';
-import type { HttpConfig, LoggingConfig, RbacConfig, StateConfig, StoreConfig, StreamConfig, WorkerManagerConfig } from '../config.js';
+import type {
+  GroupBoundsConfig,
+  HttpConfig,
+  LoggingConfig,
+  RbacConfig,
+  StateConfig,
+  StoreConfig,
+  StreamConfig,
+  WorkerManagerConfig,
+} from '../config.js';
 import { HTTP_KEYS } from '../keys/http-keys.js';
 import { readFields, schemaOf } from '../keys/key.js';
 import { LOG_FORMATS, LOG_LEVELS } from '../keys/logging-keys.js';
@@ -11,6 +20,7 @@ import type { KeyPath } from './config-source.js';
 import type { Findings } from './findings.js';
 import { readAdapter, readStore, type StoreOwner } from './read-adapter.js';
 import type { WorkerEntry } from './read-entries.js';
+import { readGroupBounds } from './read-group-bounds.js';
 import { readRbac } from './read-rbac.js';
 import { isMapping, readSection, refuseChange, type Section, shown, warnOfOrigins } from './read-section.js';
 
@@ -32,13 +42,17 @@ export function workerManagerConfig(
   return { ...readFields(WORKER_MANAGER_KEYS, values), pongTimeoutMs: pongTimeout(values), authToken, rbac };
 }
 
-function streamConfig(values: z.output<typeof streamSchema>, adapter: StoreConfig): StreamConfig {
-  return { ...readFields(STREAM_KEYS, values), pongTimeoutMs: pongTimeout(values), adapter };
+function streamConfig(
+  values: z.output<typeof streamSchema>,
+  adapter: StoreConfig,
+  groupBounds: readonly GroupBoundsConfig[],
+): StreamConfig {
+  return { ...readFields(STREAM_KEYS, values), pongTimeoutMs: pongTimeout(values), adapter, groupBounds };
 }
 
 /** Returns the configuration of `iii-stream` with every key at its default. */
 export function defaultStream(adapter: StoreConfig): StreamConfig {
-  return streamConfig(streamSchema.parse({}), adapter);
+  return streamConfig(streamSchema.parse({}), adapter, []);
 }
 
 /** Returns the workers of a start without a file, with every key at its default. */
@@ -116,7 +130,8 @@ export function readStream(entry: WorkerEntry, resolvePath: PathResolver, findin
     const sum = `drain_delay_ms and drain_spread_ms together exceed ${MAX_DRAIN_MS}`;
     findings.problem(entry.config.path, `${sum}, which leaves too little of the 28000 ms that an ordered stop has; lower one of them`);
   }
-  return streamConfig(values, store);
+  const groupBounds = readGroupBounds(values.group_bounds, [...entry.config.path, 'group_bounds'], store, findings);
+  return streamConfig(values, store, groupBounds);
 }
 
 export function readState(entry: WorkerEntry, resolvePath: PathResolver, findings: Findings): StateConfig | undefined {

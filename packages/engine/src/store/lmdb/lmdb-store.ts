@@ -2,6 +2,7 @@ import { LIMITS, type Position, RivuletError } from '@rivulet/protocol';
 import { MonotonicWallClock } from '../../structures/monotonic-wall-clock.js';
 import { EVERYTHING } from '../../structures/sorted-names.js';
 import { TurnBudget } from '../../structures/turn-budget.js';
+import { unbounded } from '../shared/group-bounds.js';
 import { requireId } from '../shared/ids.js';
 import { notifyAvailability } from '../shared/notify-availability.js';
 import { requireIds } from '../shared/write-plan.js';
@@ -239,6 +240,7 @@ class LmdbStore implements CapturableStore {
     const warn = (event: string, fields: Record<string, unknown>) => this.#warn(event, fields);
     const writer: LmdbWriter = new LmdbWriter({
       ...shared,
+      boundsOf: this.#options.boundsOf ?? unbounded,
       onCommit: (commit) => this.#report(events, commit),
       onLockLost: () => this.#lose(events),
       keepPace: () => reads.keepPace(),

@@ -1,5 +1,6 @@
 import type { Logger } from '../../logging/logger.js';
 import type { Clock } from '../../structures/clock.js';
+import type { BoundsOf } from '../bounds.js';
 import type { CompactionLimits } from './copying/compact.js';
 import type { ViewLimits } from './reading/read-views.js';
 import type { SpaceLimits } from './writing/disk-space.js';
@@ -15,6 +16,8 @@ export interface LmdbStoreOptions {
   readonly saveIntervalMs: number;
   /** How long `changes` reports a delete, in milliseconds. */
   readonly tombstoneRetentionMs: number;
+  /** Returns the bounds of the groups of a stream. @default no stream has bounds */
+  readonly boundsOf?: BoundsOf;
   /**
    * When writes fail with STORE_FULL.
    *

@@ -6,6 +6,8 @@ export interface Deadline extends GroupRef {
   readonly item: string;
   /** Milliseconds of the clock that the caller uses. */
   readonly at: number;
+  /** The age of the item decides, and not a time to live of its own. */
+  readonly isByAge: boolean;
 }
 
 /** Items by the time at which they expire, in buckets of a second. Adding and removing take constant time. */

@@ -1,6 +1,7 @@
 import { PairMap } from '../../structures/pair-map.js';
 import { type NamesPage, type PageBounds, pageInSlices, SortedNames } from '../../structures/sorted-names.js';
 import type { TurnBudget } from '../../structures/turn-budget.js';
+import type { BoundsOf, GroupBounds } from '../bounds.js';
 import type { ChangeEntry, GroupRef, StoredItem } from '../store.js';
 import type { Deadline } from './deadlines.js';
 
@@ -21,18 +22,45 @@ export interface Group extends GroupRef {
   timestamp: number;
   /** The lowest offset from which `changes` can report every delete. */
   floor: number;
+  readonly bounds: GroupBounds | undefined;
+  /** Leased items. They are listed only if `bounds` has `maxAgeMs`. */
+  readonly leased: Set<string>;
+  /** Bytes of all item ids and values. They are counted only if `bounds` has `maxBytes`. */
+  bytes: number;
+  /**
+   * Iterates over `items` from the oldest one. A new iterator skips the places of deleted items one by one, so the last one is kept while
+   * everything that it returned is deleted.
+   */
+  oldest: { readonly of: ReadonlyMap<string, StoredItem>; readonly iterator: MapIterator<StoredItem> } | undefined;
 }
 
 const NOTHING: NamesPage = { names: [], more: false };
 
+/** Iterates over the items of a group from the oldest one, without those that stay. The caller deletes every item that it gets. */
+export function* oldestItems(group: Group, stays: (item: string) => boolean): Generator<StoredItem, void> {
+  if (group.oldest?.of !== group.items) group.oldest = { of: group.items, iterator: group.items.values() };
+  const { iterator } = group.oldest;
+  for (let next = iterator.next(); next.done !== true; next = iterator.next()) {
+    // The next call must find this item again, so it begins a new iterator.
+    if (stays(next.value.item)) group.oldest = undefined;
+    else yield next.value;
+  }
+  group.oldest = undefined;
+}
+
 /** The groups of an in-memory store. */
 export class MemoryGroups {
   readonly #groups = new PairMap<Group>();
+  readonly #boundsOf: BoundsOf;
   /** The groups of each stream that have an item. */
   readonly #filled = new Map<string, SortedNames>();
   readonly #streams = new SortedNames();
   /** Highest offset and timestamp of all removed groups. A group that comes back starts after them, so no offset is used twice. */
   #removed = { offset: 0, timestamp: 0 };
+
+  constructor(boundsOf: BoundsOf) {
+    this.#boundsOf = boundsOf;
+  }
 
   /** Returns a group that has a history; `undefined` otherwise. */
   get(ref: GroupRef): Group | undefined {
@@ -51,6 +79,10 @@ export class MemoryGroups {
       offset: this.#removed.offset,
       timestamp: this.#removed.timestamp,
       floor: this.#removed.offset,
+      bounds: this.#boundsOf(ref.stream),
+      leased: new Set(),
+      bytes: 0,
+      oldest: undefined,
     };
     this.#groups.set(ref.stream, ref.group, group);
     return group;

@@ -1,13 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { type Position, RivuletError } from '@rivulet/protocol';
+import { type JsonText, type Position, RivuletError } from '@rivulet/protocol';
 import { chunked } from '../../structures/chunked.js';
 import type { Clock } from '../../structures/clock.js';
 import { MonotonicWallClock } from '../../structures/monotonic-wall-clock.js';
 import { EVERYTHING } from '../../structures/sorted-names.js';
 import { TurnBudget } from '../../structures/turn-budget.js';
+import type { BoundsOf } from '../bounds.js';
 import { type Effect, effectOf } from '../shared/change-effect.js';
 import { charsOf } from '../shared/chars-of.js';
+import { bytesOf, type Effected, evictedBy, growthOf, unbounded } from '../shared/group-bounds.js';
 import { requireId } from '../shared/ids.js';
+import { type ExpiryCause, lifetimeOf } from '../shared/lifetime.js';
 import { valueIdOf } from '../shared/value-id.js';
 import { expiryOf, planInSteps, requireIds } from '../shared/write-plan.js';
 import type {
@@ -30,7 +33,7 @@ import type {
   WriteResult,
 } from '../store.js';
 import { Deadlines } from './deadlines.js';
-import { type Group, MemoryGroups } from './groups.js';
+import { type Group, MemoryGroups, oldestItems } from './groups.js';
 import { MemoryKeys } from './idempotency-keys.js';
 import { SlicedWrites } from './sliced-writes.js';
 
@@ -38,6 +41,8 @@ export interface MemoryStoreOptions {
   readonly clock: Clock;
   /** How long a delete stays known to `changes`, in milliseconds. */
   readonly tombstoneRetentionMs: number;
+  /** Returns the bounds of the groups of a stream. @default no stream has bounds */
+  readonly boundsOf?: BoundsOf;
 }
 
 const SWEEP_MS = 60_000;
@@ -63,7 +68,8 @@ class MemoryStore implements WritableStore {
   readonly #keys = new MemoryKeys();
   readonly #deadlines = new Deadlines();
   readonly #epoch = randomUUID();
-  readonly #groups = new MemoryGroups();
+  readonly #groups: MemoryGroups;
+  readonly #boundsOf: BoundsOf;
   readonly #turns: TurnBudget;
   readonly #writes: SlicedWrites;
   #events: StoreEvents | undefined;
@@ -72,6 +78,8 @@ class MemoryStore implements WritableStore {
   constructor(options: MemoryStoreOptions) {
     this.#clock = options.clock;
     this.#retentionMs = options.tombstoneRetentionMs;
+    this.#boundsOf = options.boundsOf ?? unbounded;
+    this.#groups = new MemoryGroups(this.#boundsOf);
     this.#time = new MonotonicWallClock(options.clock);
     this.#turns = TurnBudget.of(options.clock);
     this.#writes = new SlicedWrites(this.#turns);
@@ -207,8 +215,12 @@ class MemoryStore implements WritableStore {
     const old = stores ? known?.items.get(change.item)?.data : undefined;
     const effect = effectOf(change, old);
     if (effect.kind === 'none') return { kind: 'unchanged', old };
-    const commit = this.#perform(known ?? this.#groups.open(change), change, effect, undefined);
-    events.onCommit(commit);
+    const evicted = effect.kind === 'write' ? this.#evictedBy(change, known, [{ change, effect, old }]) : [];
+    const group = known ?? this.#groups.open(change);
+    const through = evicted.length === 0 ? undefined : group.offset + 1 + evicted.length;
+    const commit = this.#perform(group, change, effect, through);
+    const deletes = evicted.map(({ item, data }) => this.#perform(group, { kind: 'delete', item }, { kind: 'remove', data }, through));
+    for (const each of [commit, ...deletes]) events.onCommit(each);
     // The answer carries both values, and subscribers get the new one.
     this.#turns.charge((old?.length ?? 0) + 2 * commit.data.length);
     return { kind: 'applied', old, new: effect.kind === 'write' ? effect.data : undefined, position: commit.position };
@@ -226,14 +238,28 @@ class MemoryStore implements WritableStore {
     const { offset } = this.#position(group);
     const plan = yield* planInSteps(write, { epoch: this.#epoch, offset, read: (item) => group?.items.get(item) });
     const key = once && this.#keys.prepare(write, once, once.answer(plan.result), now);
+    const evicted = this.#evictedBy(write, group, plan.steps);
+    const last = (plan.steps.at(-1)?.offset ?? offset) + evicted.length;
+    const through = evicted.length === 0 ? plan.through : last;
     const commits: Commit[] = [];
     for (const { change, effect } of plan.steps) {
-      if (effect.kind !== 'none') commits.push(this.#perform((group ??= this.#groups.open(write)), change, effect, plan.through));
+      if (effect.kind !== 'none') commits.push(this.#perform((group ??= this.#groups.open(write)), change, effect, through));
       else if (change.item !== undefined && expiryOf(change) !== undefined && group?.items.has(change.item)) this.#expires(group, change);
     }
+    for (const { item, data } of evicted)
+      if (group !== undefined) commits.push(this.#perform(group, { kind: 'delete', item }, { kind: 'remove', data }, through));
     key?.remember();
     for (const commit of commits) events.onCommit(commit);
     return plan.result;
+  }
+
+  /** Returns the items that leave with a write, by the bounds of its group. Throws GROUP_FULL. */
+  #evictedBy(ref: GroupRef, group: Group | undefined, steps: readonly Effected[]): readonly StoredItem[] {
+    const bounds = group === undefined ? this.#boundsOf(ref.stream) : group.bounds;
+    if (bounds === undefined) return [];
+    const growth = growthOf(steps);
+    const size = { items: group?.items.size ?? 0, bytes: group?.bytes ?? 0 };
+    return evictedBy(bounds, size, growth, () => (group === undefined ? [] : oldestItems(group, (item) => growth.touches(item))));
   }
 
   /** Takes the next offset and stores the effect. */
@@ -246,11 +272,13 @@ class MemoryStore implements WritableStore {
     if (effect.kind === 'write' && item !== undefined) {
       created = before?.created ?? offset;
       if (group.items.size === 0) this.#groups.becameFilled(group);
+      this.#count(group, item, before?.data, effect.data);
       this.#writable(group).set(item, { item, data: effect.data, created, changed: offset });
       group.tombstones.delete(item);
       this.#expires(group, change);
     } else if (effect.kind === 'remove' && item !== undefined) {
       this.#writable(group).delete(item);
+      this.#count(group, item, before?.data, undefined);
       if (group.items.size === 0) this.#groups.becameEmpty(group);
       this.#writeTombstone(group, { item, data: effect.data, created, changed: offset });
       this.#makePermanent(group, item);
@@ -270,19 +298,30 @@ class MemoryStore implements WritableStore {
     };
   }
 
-  /** Sets the expiry that the change names, or makes the item permanent. An update that names no expiry leaves that of the item. */
+  /** Counts the bytes of a changed item, if the group has a bound of bytes. */
+  #count(group: Group, item: string, before: JsonText | undefined, after: JsonText | undefined): void {
+    if (group.bounds?.maxBytes === undefined) return;
+    group.bytes += (after === undefined ? 0 : bytesOf(item, after)) - (before === undefined ? 0 : bytesOf(item, before));
+  }
+
+  /** Sets the expiry of a changed item; `lifetimeOf` decides it. */
   #expires(group: Group, change: AnyChange): void {
-    const expiry = expiryOf(change);
-    if (change.item === undefined || (expiry === undefined && change.kind === 'update')) return;
-    this.#makePermanent(group, change.item);
-    // A leased item expires after a restart, and no item of this store survives one.
-    if (expiry?.kind !== 'ttl') return;
-    const deadline = { stream: group.stream, group: group.group, item: change.item, at: this.#time.now() + expiry.ms };
-    group.deadlines.set(change.item, deadline);
+    const { item } = change;
+    if (item === undefined) return;
+    const lifetime = lifetimeOf(change, causeOf(group, item), group.bounds);
+    if (lifetime.kind === 'kept') return;
+    this.#makePermanent(group, item);
+    // A leased item expires after a restart, and no item of this store survives one. Only its age could end it earlier.
+    if (lifetime.kind === 'held' && group.bounds?.maxAgeMs !== undefined) group.leased.add(item);
+    if (lifetime.kind !== 'ttl' && lifetime.kind !== 'age') return;
+    const isByAge = lifetime.kind === 'age';
+    const deadline = { stream: group.stream, group: group.group, item, at: this.#time.now() + lifetime.ms, isByAge };
+    group.deadlines.set(item, deadline);
     this.#deadlines.add(deadline);
   }
 
   #makePermanent(group: Group, item: string): void {
+    if (group.leased.size > 0) group.leased.delete(item);
     const deadline = group.deadlines.size === 0 ? undefined : group.deadlines.get(item);
     if (deadline === undefined) return;
     group.deadlines.delete(item);
@@ -331,6 +370,12 @@ class MemoryStore implements WritableStore {
   #position(group: Group | undefined): Position {
     return { epoch: this.#epoch, offset: group?.offset ?? this.#groups.firstOffset };
   }
+}
+
+function causeOf(group: Group, item: string): ExpiryCause {
+  const deadline = group.deadlines.size === 0 ? undefined : group.deadlines.get(item);
+  if (deadline !== undefined) return deadline.isByAge ? 'age' : 'own';
+  return group.leased.has(item) ? 'own' : undefined;
 }
 
 function closedError(): RivuletError {

@@ -1,7 +1,8 @@
 import { NUMBER_BYTES, textIn } from '../tables/records.js';
 import type { Tables } from '../tables/tables.js';
 
-const HEAD_BYTES = 40;
+/** A head with the bytes of its items has one number more. */
+const HEAD_BYTES: readonly number[] = [40, 46];
 const CRC_BYTES = 4;
 /** Ids and keys have no bytes below this one. Offsets are small, so a number begins with such bytes. */
 const FIRST_OF_TEXT = 0x20;
@@ -11,7 +12,7 @@ const FIRST_OF_TEXT = 0x20;
  * No record fits two tables.
  */
 export const FITS: Readonly<Record<keyof Tables, (key: Buffer, record: Buffer) => boolean>> = {
-  heads: (key, record) => record.length === HEAD_BYTES && zerosIn(key) === 1 && isText(key, 0),
+  heads: (key, record) => HEAD_BYTES.includes(record.length) && zerosIn(key) === 1 && isText(key, 0),
   items: (key, record) => {
     if (key.length <= NUMBER_BYTES || isText(key, 0) || !isText(key, NUMBER_BYTES) || record.length < CRC_BYTES + 1 + 2 * NUMBER_BYTES)
       return false;

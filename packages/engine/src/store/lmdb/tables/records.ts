@@ -6,8 +6,10 @@ import { RivuletError } from '@rivulet/protocol';
  * store must never return a value with a flipped bit. A number takes six bytes, big-endian, so keys are ordered by number.
  *
  * ```
- * heads       stream 0x00 group        group number, offset, timestamp, reserved, floor, live items
- * items       group number, item id    flags, created, changed, expiry (two numbers, if the flags say so), value text
+ * heads       stream 0x00 group        group number, offset, timestamp, reserved, floor, live items, and, only if `group_bounds` has
+ *                                      max_bytes, bytes of the ids and values of live items
+ * items       group number, item id    flags, created, changed, expiry (two numbers, if the flags say so; the second one of a time to
+ *                                      live is 1 if it comes from max_age_ms), value text
  *                                      (also for a tombstone, without value)
  * order       group number, created    item id
  * versions    group number, changed    flags, created, item id, id member of a deleted value
@@ -39,11 +41,13 @@ export interface Head {
   floor: number;
   /** Number of live items. */
   items: number;
+  /** Bytes of the ids and values of live items. `undefined`: not counted, because no bound needs them, or they are not known. */
+  bytes?: number | undefined;
 }
 
 /** When an item expires: at `at` in Unix milliseconds, or `graceMs` after the start of the first run after `run`. */
 export type RecordedExpiry =
-  | { readonly kind: 'ttl'; readonly at: number }
+  | { readonly kind: 'ttl'; readonly at: number; readonly isByAge?: boolean }
   | { readonly kind: 'held'; readonly run: number; readonly graceMs: number };
 
 export interface ItemRecord {
@@ -55,6 +59,8 @@ export interface ItemRecord {
   readonly expiry: RecordedExpiry | undefined;
   /** Empty for a tombstone. */
   readonly data: string;
+  /** The record is damaged, so `data` is not its value. @default false */
+  readonly isLost?: boolean;
 }
 
 export interface VersionRecord {
@@ -94,8 +100,9 @@ export function itemKey(group: number, item: string): Buffer {
 }
 
 export function encodeHead(key: Buffer, head: Head): Buffer {
-  const record = Buffer.allocUnsafe(CRC_BYTES + 6 * NUMBER_BYTES);
   const fields = [head.number, head.offset, head.timestamp, head.reserved, head.floor, head.items];
+  if (head.bytes !== undefined) fields.push(head.bytes);
+  const record = Buffer.allocUnsafe(CRC_BYTES + fields.length * NUMBER_BYTES);
   for (let index = 0; index < fields.length; index++) {
     record.writeUIntBE(fields[index] as number, CRC_BYTES + index * NUMBER_BYTES, NUMBER_BYTES);
   }
@@ -111,6 +118,7 @@ export function decodeHead(key: Buffer, record: Buffer): Head {
     reserved: numberAt(body, 3),
     floor: numberAt(body, 4),
     items: numberAt(body, 5),
+    bytes: body.length > 6 * NUMBER_BYTES ? numberAt(body, 6) : undefined,
   };
 }
 
@@ -123,7 +131,11 @@ export function encodeItem(key: Buffer, item: ItemRecord): Buffer {
   record.writeUIntBE(item.changed, CRC_BYTES + 1 + NUMBER_BYTES, NUMBER_BYTES);
   if (expiry !== undefined) {
     record.writeUIntBE(expiry.kind === 'ttl' ? expiry.at : expiry.run, CRC_BYTES + 1 + 2 * NUMBER_BYTES, NUMBER_BYTES);
-    record.writeUIntBE(expiry.kind === 'ttl' ? 0 : expiry.graceMs, CRC_BYTES + 1 + 3 * NUMBER_BYTES, NUMBER_BYTES);
+    record.writeUIntBE(
+      expiry.kind === 'held' ? expiry.graceMs : expiry.isByAge === true ? 1 : 0,
+      CRC_BYTES + 1 + 3 * NUMBER_BYTES,
+      NUMBER_BYTES,
+    );
   }
   record.write(item.data, data);
   return seal(key, record);
@@ -178,8 +190,9 @@ function numberInRecord(record: Buffer, at: number): number {
 
 function expiryIn(flags: typeof TTL | typeof HELD, body: Buffer): RecordedExpiry {
   const first = body.readUIntBE(1 + 2 * NUMBER_BYTES, NUMBER_BYTES);
-  if (flags === TTL) return { kind: 'ttl', at: first };
-  return { kind: 'held', run: first, graceMs: body.readUIntBE(1 + 3 * NUMBER_BYTES, NUMBER_BYTES) };
+  const second = body.readUIntBE(1 + 3 * NUMBER_BYTES, NUMBER_BYTES);
+  if (flags === HELD) return { kind: 'held', run: first, graceMs: second };
+  return second === 1 ? { kind: 'ttl', at: first, isByAge: true } : { kind: 'ttl', at: first };
 }
 
 export function encodeVersion(key: Buffer, version: VersionRecord): Buffer {

@@ -1,4 +1,5 @@
 import type { JsonText } from '@rivulet/protocol';
+import { bytesOf } from '../../shared/group-bounds.js';
 import { valueIdOf } from '../../shared/value-id.js';
 import type { Expiry } from '../../store.js';
 import {
@@ -6,6 +7,7 @@ import {
   encodeText,
   encodeVersion,
   expiryKey,
+  type Head,
   type ItemRecord,
   itemKey,
   LAST_NUMBER,
@@ -75,6 +77,7 @@ export class ItemWriter {
       this.#tables.order.put(place, encodeText(place, item));
       head.items++;
     }
+    countBytes(head, item, data, before);
     this.#index(staged, item, created, before?.expiry, expiry);
     this.#put(staged, item, { live: true, created, changed: offset, expiry, data });
     return created;
@@ -104,6 +107,7 @@ export class ItemWriter {
     const waited = this.#unwritten.delete(staged, item);
     if (!waited) this.#removeVersion(staged, before);
     const created = before?.created ?? offset;
+    countBytes(head, item, undefined, before);
     this.#index(staged, item, created, before?.expiry, undefined);
     this.#tables.order.remove(numbersKey(head.number, created));
     head.items--;
@@ -117,24 +121,23 @@ export class ItemWriter {
   }
 
   /** Gives an item another time to live and leaves its value as it is: the item takes no offset. */
-  renew(staged: StagedHead, item: string, before: ItemRecord, expiry: Expiry): void {
-    const recorded = this.recorded(expiry);
-    const record = { ...before, expiry: recorded };
-    this.#index(staged, item, before.created, before.expiry, recorded);
+  renew(staged: StagedHead, item: string, before: ItemRecord, expiry: RecordedExpiry | undefined): void {
+    const record = { ...before, expiry };
+    this.#index(staged, item, before.created, before.expiry, expiry);
     if (this.#unwritten.get(staged, item) !== undefined) return this.#unwritten.set(staged, item, record);
     const key = itemKey(staged.head.number, item);
     this.#tables.items.put(key, encodeItem(key, record));
   }
 
   /** Returns the form in which an expiry is stored. */
-  recorded(expiry: Expiry): RecordedExpiry {
+  recorded(expiry: Expiry | { readonly kind: 'age'; readonly ms: number }): RecordedExpiry {
     if (expiry.kind === 'held') {
       this.hasLeases = true;
       return { kind: 'held', run: this.#run, graceMs: expiry.graceMs };
     }
     const at = Math.min(this.#moment.steady + expiry.ms, LAST_NUMBER - 1);
     this.firstExpiry = Math.min(this.firstExpiry, at);
-    return { kind: 'ttl', at };
+    return expiry.kind === 'age' ? { kind: 'ttl', at, isByAge: true } : { kind: 'ttl', at };
   }
 
   #removeVersion(staged: StagedHead, before: ItemRecord | undefined): void {
@@ -154,4 +157,11 @@ export class ItemWriter {
     const place = expiryKey(after, head.number, created);
     this.#tables.expiries.put(place, encodeText(place, `${stream}\u0000${group}\u0000${item}`));
   }
+}
+
+/** Counts a change of an item, if the head counts bytes. The size of a damaged item is not known, so the next write counts all items. */
+function countBytes(head: Head, item: string, after: JsonText | undefined, before: ItemRecord | undefined): void {
+  if (head.bytes === undefined) return;
+  if (before?.isLost === true) head.bytes = undefined;
+  else head.bytes += (after === undefined ? 0 : bytesOf(item, after)) - (before?.live === true ? bytesOf(item, before.data) : 0);
 }

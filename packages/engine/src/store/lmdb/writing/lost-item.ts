@@ -24,5 +24,5 @@ export function lostItem(tables: Tables, key: Buffer, view: View | undefined): I
     if (version.item === item) [changed, createdByVersion] = [numberAt(place, 1), version.created];
   }
   const live = created !== undefined;
-  return { live, created: created ?? createdByVersion, changed, expiry: undefined, data: live ? LOST_VALUE : '' };
+  return { live, created: created ?? createdByVersion, changed, expiry: undefined, data: live ? LOST_VALUE : '', isLost: true };
 }

@@ -31,6 +31,6 @@ export function sizeOf(queued: QueuedWrite): number {
 /** Resolves or rejects the promise of the caller. */
 export function settle(queued: QueuedWrite, planned: Planned | PlannedWrite): void {
   if ('error' in planned) queued.reject(planned.error);
-  else if (queued.kind === 'write' && 'commits' in planned) queued.resolve(planned.result);
-  else if (queued.kind === 'change' && 'commit' in planned) queued.resolve(planned.result);
+  // A change gives an ApplyResult, and a write a WriteResult.
+  else queued.resolve(planned.result as ApplyResult & WriteResult);
 }

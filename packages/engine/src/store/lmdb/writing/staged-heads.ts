@@ -1,4 +1,5 @@
 import { PairMap } from '../../../structures/pair-map.js';
+import type { BoundsOf, GroupBounds } from '../../bounds.js';
 import type { GroupRef } from '../../store.js';
 import type { HeadCache } from '../tables/head-cache.js';
 import { encodeHead, type Head, headKey } from '../tables/records.js';
@@ -10,6 +11,7 @@ export interface StagedHead extends GroupRef {
   readonly head: Head;
   /** The record on the disk must change with this batch. */
   dirty: boolean;
+  readonly bounds: GroupBounds | undefined;
 }
 
 /**
@@ -19,11 +21,13 @@ export interface StagedHead extends GroupRef {
 export class StagedHeads {
   readonly #heads: HeadCache;
   readonly #state: StoreState;
+  readonly #boundsOf: BoundsOf;
   readonly #staged = new PairMap<StagedHead>();
   /** The number that the next new group gets. */
   nextGroup: number;
 
-  constructor(heads: HeadCache, state: StoreState) {
+  constructor(heads: HeadCache, state: StoreState, boundsOf: BoundsOf) {
+    this.#boundsOf = boundsOf;
     this.#heads = heads;
     this.#state = state;
     this.nextGroup = state.nextGroup;
@@ -47,6 +51,7 @@ export class StagedHeads {
       reserved: removedOffset,
       floor: removedOffset,
       items: 0,
+      bytes: 0,
     };
     const staged = this.#stage(ref, head);
     staged.dirty = true;
@@ -69,7 +74,10 @@ export class StagedHeads {
   }
 
   #stage(ref: GroupRef, head: Head): StagedHead {
-    const staged = { stream: ref.stream, group: ref.group, head, dirty: false };
+    const bounds = this.#boundsOf(ref.stream);
+    // Without the bound, changes are not counted, so the number must not stay.
+    if (bounds?.maxBytes === undefined) head.bytes = undefined;
+    const staged = { stream: ref.stream, group: ref.group, head, dirty: false, bounds };
     this.#staged.set(ref.stream, ref.group, staged);
     return staged;
   }

@@ -1,7 +1,10 @@
+import type { BoundsOf, GroupBounds } from '../../bounds.js';
 import type { BatchLimits } from '../../shared/batch-limits.js';
 import { type Effect, effectOf } from '../../shared/change-effect.js';
+import { type Effected, evictedBy, growthOf } from '../../shared/group-bounds.js';
+import { lifetimeOf } from '../../shared/lifetime.js';
 import { expiryOf, type GroupRead, planInSteps, type WritePlan } from '../../shared/write-plan.js';
-import type { ApplyResult, Change, Commit, WithoutGroup, Write, WriteChange, WriteResult } from '../../store.js';
+import type { ApplyResult, Change, Commit, GroupRef, WithoutGroup, Write, WriteChange, WriteResult } from '../../store.js';
 import type { View } from '../env/environment.js';
 import type { HeadCache } from '../tables/head-cache.js';
 import { KeyLedger } from '../tables/idempotency-keys.js';
@@ -9,12 +12,13 @@ import { dataBytesIn, decodeItem, type Head, type ItemRecord, isSound, itemKey, 
 import { type StoreState, writeState } from '../tables/store-meta.js';
 import type { Tables } from '../tables/tables.js';
 import { costOf, storeFull } from './disk-space.js';
+import { causeOf, itemsInOrder, type OldItem, storedBytes } from './group-contents.js';
 import { ItemWriter, type Moment } from './item-writer.js';
 import { lostItem } from './lost-item.js';
 import { type StagedHead, StagedHeads } from './staged-heads.js';
 
-/** The outcome of a change in its transaction: its result and commit, or the error of its caller. */
-export type Planned = { readonly result: ApplyResult; readonly commit: Commit | undefined } | { readonly error: unknown };
+/** The outcome of a change in its transaction: its result and commits, or the error of its caller. */
+export type Planned = { readonly result: ApplyResult; readonly commits: readonly Commit[] } | { readonly error: unknown };
 /** The same for a write of several changes. */
 export type PlannedWrite = { readonly result: WriteResult; readonly commits: readonly Commit[] } | { readonly error: unknown };
 
@@ -39,6 +43,7 @@ export interface BatchOptions {
   readonly limits: BatchLimits;
   /** Bytes that the batch may add to the data file. */
   readonly budget: number;
+  readonly boundsOf: BoundsOf;
 }
 
 /**
@@ -60,9 +65,9 @@ export class Batch {
 
   constructor(options: BatchOptions) {
     this.#options = options;
-    const { tables, heads, state, moment, budget } = options;
+    const { tables, heads, state, moment, budget, boundsOf } = options;
     this.#keys = new KeyLedger(tables, state);
-    this.#staged = new StagedHeads(heads, state);
+    this.#staged = new StagedHeads(heads, state, boundsOf);
     this.#items = new ItemWriter(tables, moment, state.run);
     this.#budget = budget;
   }
@@ -141,14 +146,17 @@ export class Batch {
     const before = isStored && known !== undefined ? this.#read(known, change.item, change) : undefined;
     const old = before?.live === true ? before.data : undefined;
     const effect = effectOf(change, old);
-    if (effect.kind === 'none') return { result: { kind: 'unchanged', old }, commit: undefined };
-    this.#spend(charactersOf(effect));
+    if (effect.kind === 'none') return { result: { kind: 'unchanged', old }, commits: [] };
+    const evicted = effect.kind === 'write' ? this.#evictedBy(change, known, [{ change, effect, old }]) : [];
+    this.#spend([...charactersOf(effect), ...evicted.map(() => 0)]);
     if (effect.kind !== 'remove') this.#options.limits.add(effect.data.length);
     this.#begun = true;
     const staged = known ?? this.#staged.create(change);
-    const commit = this.#perform(staged, change, effect, before, undefined);
+    const through = evicted.length === 0 ? undefined : staged.head.offset + 1 + evicted.length;
+    const commit = this.#perform(staged, change, effect, before, through);
+    const deletes = this.#evict(staged, evicted, through);
     const after = effect.kind === 'write' ? effect.data : undefined;
-    return { result: { kind: 'applied', old, new: after, position: commit.position }, commit };
+    return { result: { kind: 'applied', old, new: after, position: commit.position }, commits: [commit, ...deletes] };
   }
 
   #executeWrite(write: Write, ahead: PlanAhead | undefined): PlannedWrite | 'postponed' {
@@ -161,10 +169,16 @@ export class Batch {
     if (plan === undefined) return 'postponed';
     const answered = once && once.answer(plan.result);
     const key = once && answered !== undefined ? this.#keys.prepare(write, once, answered, steady) : undefined;
-    this.#spend([...plan.steps.flatMap(({ effect }) => charactersOf(effect)), ...(answered === undefined ? [] : [answered.length])]);
+    const evicted = this.#evictedBy(write, known, plan.steps);
+    this.#spend([
+      ...plan.steps.flatMap(({ effect }) => charactersOf(effect)),
+      ...(answered === undefined ? [] : [answered.length]),
+      ...evicted.map(() => 0),
+    ]);
     this.#begun = true;
     const commits: Commit[] = [];
     let staged = known;
+    const through = evicted.length === 0 ? plan.through : (plan.steps.at(-1)?.offset ?? 0) + evicted.length;
     for (const { change, effect } of plan.steps) {
       if (effect.kind === 'none') {
         if (staged !== undefined) this.#renew(staged, change);
@@ -173,8 +187,9 @@ export class Batch {
       this.#options.limits.add(effect.data.length);
       staged ??= this.#staged.create(write);
       const before = change.kind === 'event' ? undefined : this.#read(staged, change.item);
-      commits.push(this.#perform(staged, change, effect, before, plan.through));
+      commits.push(this.#perform(staged, change, effect, before, through));
     }
+    if (staged !== undefined) commits.push(...this.#evict(staged, evicted, through));
     key?.remember();
     return { result: plan.result, commits };
   }
@@ -238,22 +253,56 @@ export class Batch {
     const item = change.item as string;
     const { data } = effect;
     if (effect.kind === 'remove') return this.#items.writeTombstone(staged, { item, data, offset, before });
-    return this.#items.write(staged, { item, data, offset, expiry: this.#expiry(change, before), before });
+    return this.#items.write(staged, { item, data, offset, expiry: this.#expiry(change, before, staged.bounds), before });
   }
 
-  /** An `update` that names no expiry keeps that of the item. */
-  #expiry(change: AnyChange, before: ItemRecord | undefined): RecordedExpiry | undefined {
-    const named = expiryOf(change);
-    if (named !== undefined) return this.#items.recorded(named);
-    return change.kind === 'update' ? before?.expiry : undefined;
+  #expiry(change: AnyChange, before: ItemRecord | undefined, bounds: GroupBounds | undefined): RecordedExpiry | undefined {
+    const lifetime = lifetimeOf(change, causeOf(before?.expiry), bounds);
+    if (lifetime.kind === 'kept') return before?.expiry;
+    return lifetime.kind === 'permanent' ? undefined : this.#items.recorded(lifetime);
+  }
+
+  /** Returns the items that leave with a write, by the bounds of its group. Throws GROUP_FULL. */
+  #evictedBy(ref: GroupRef, staged: StagedHead | undefined, steps: readonly Effected[]): readonly OldItem[] {
+    const bounds = staged === undefined ? this.#options.boundsOf(ref.stream) : staged.bounds;
+    if (bounds === undefined) return [];
+    const size = staged === undefined ? { items: 0, bytes: 0 } : { items: staged.head.items, bytes: this.#bytesIn(staged) };
+    return evictedBy(bounds, size, growthOf(steps), () => (staged === undefined ? [] : this.#oldestItems(staged)));
+  }
+
+  #evict(staged: StagedHead, evicted: readonly OldItem[], through: number | undefined): readonly Commit[] {
+    return evicted.map(({ item, data, record }) =>
+      this.#perform(staged, { kind: 'delete', item }, { kind: 'remove', data }, record, through),
+    );
+  }
+
+  /** Returns the bytes of a group that has a bound of bytes, and counts them if they are not known. */
+  #bytesIn(staged: StagedHead): number {
+    if (staged.bounds?.maxBytes === undefined) return 0;
+    if (staged.head.bytes === undefined) {
+      // A failure here concerns earlier changes too, because it may leave them half written.
+      this.#begun = true;
+      this.#items.flush();
+      staged.head.bytes = storedBytes(this.#options.tables, staged.head.number);
+      staged.dirty = true;
+      this.#begun = false;
+    }
+    return staged.head.bytes;
+  }
+
+  *#oldestItems(staged: StagedHead): Generator<OldItem, void> {
+    for (const item of itemsInOrder(this.#options.tables, staged.head.number)) {
+      const record = this.#read(staged, item);
+      if (record?.live === true) yield { item, data: record.data, record };
+    }
   }
 
   /** An update that leaves the value as it is may still renew the time to live. */
   #renew(staged: StagedHead, change: AnyChange): void {
-    const named = expiryOf(change);
-    if (named === undefined || change.item === undefined) return;
+    if (expiryOf(change) === undefined || change.item === undefined) return;
     const before = this.#read(staged, change.item);
-    if (before?.live === true) this.#items.renew(staged, change.item, before, named);
+    if (before?.live !== true) return;
+    this.#items.renew(staged, change.item, before, this.#expiry(change, before, staged.bounds));
   }
 
   /** Only here is the size of computed values known. Spends disk space for all of them, or throws STORE_FULL and spends nothing. */

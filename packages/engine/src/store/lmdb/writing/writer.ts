@@ -2,6 +2,7 @@ import type { Logger } from '../../../logging/logger.js';
 import type { Clock } from '../../../structures/clock.js';
 import type { MonotonicWallClock } from '../../../structures/monotonic-wall-clock.js';
 import { TurnBudget } from '../../../structures/turn-budget.js';
+import type { BoundsOf } from '../../bounds.js';
 import { BatchLimits } from '../../shared/batch-limits.js';
 import type { Change, Commit, Write } from '../../store.js';
 import { LockLostError } from '../env/directory-lock.js';
@@ -30,6 +31,7 @@ export interface OpenParts {
 }
 
 export interface WriterContext extends OpenParts {
+  readonly boundsOf: BoundsOf;
   /** Receives each commit when it is durable, in the order of the history. */
   readonly onCommit: (commit: Commit) => void;
   /** Waits before a transaction until reads that hold a view have kept up. */
@@ -197,9 +199,9 @@ export class LmdbWriter {
   }
 
   async #commit(writes: readonly QueuedWrite[], budget: number): Promise<readonly QueuedWrite[]> {
-    const { environment, tables, heads, state, time, clock } = this.#context;
+    const { environment, tables, heads, state, time, clock, boundsOf } = this.#context;
     const limits = new BatchLimits(() => clock.monotonic());
-    const begin = () => new Batch({ tables, heads, state, moment: { now: clock.now(), steady: time.now() }, limits, budget });
+    const begin = () => new Batch({ tables, heads, state, moment: { now: clock.now(), steady: time.now() }, limits, budget, boundsOf });
     const [first] = writes;
     if (first?.kind === 'write' && first.ahead?.kind === 'wanted') first.ahead = await this.#planAhead(begin(), first.write);
     const batch = begin();
@@ -260,6 +262,5 @@ export class LmdbWriter {
 }
 
 function commitsOf(plan: Planned | PlannedWrite): readonly Commit[] {
-  if ('commits' in plan) return plan.commits;
-  return 'commit' in plan && plan.commit !== undefined ? [plan.commit] : [];
+  return 'commits' in plan ? plan.commits : [];
 }
