@@ -27,4 +27,14 @@ export { WorkerBackedStore } from './stream/worker-store/worker-backed-store.js'
 export { WorkerBackends } from './stream/worker-store/worker-backends.js';
 export type { Clock } from './structures/clock.js';
 export { Wildcard } from './structures/wildcard.js';
+export {
+  PageFile,
+  type PreflightEnding,
+  type PreflightReport,
+  type PreflightRequest,
+  runPreflight,
+  SalvageError,
+  StoreTrees,
+  salvage,
+} from './tools/damage-harness.js';
 export type { Connection, ConnectionOwner } from './transport/connection.js';

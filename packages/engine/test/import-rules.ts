@@ -25,7 +25,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   engine: ['config', 'control', 'core', 'http', 'logging', 'pubsub', 'state', 'store', 'stream', 'structures', 'transport'],
   index: ['config', 'engine', 'store'],
   stores: ['store'],
-  parts: ['config', 'core', 'logging', 'stream', 'structures', 'transport'],
+  parts: ['config', 'core', 'logging', 'stream', 'structures', 'tools', 'transport'],
 };
 
 /**

@@ -1,11 +1,14 @@
 import { copyFileSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { PageFile, StoreTrees } from '@rivulet/engine/parts';
 import { createLmdbStore, type WritableStore } from '@rivulet/engine/stores';
 import { Random } from '@rivulet/testkit/random';
 import { CLOCK, silent } from './deps.js';
 
 /** One group as its writers left it. */
 export interface ExpectedGroup {
+  /** Pages of the data file that have the record and the value, in the order of `items`. */
+  readonly pages: readonly (readonly number[])[];
   readonly stream: string;
   readonly group: string;
   /** Values by their items, in the order of creation. */
@@ -115,6 +118,7 @@ async function describeStore(
   const store = createLmdbStore({ ...CLOCK, clock, path: directory, tombstoneRetentionMs: RETENTION_MS, logger: silent() });
   await store.start({ onCommit: () => {}, onBreak: () => {} });
   const groups: ExpectedGroup[] = [];
+  const places = placesOf(join(directory, 'data.mdb.built'));
   for (const [name, expected] of model) {
     const [stream = '', group = ''] = name.split('\n');
     const snapshot = await store.snapshot({ stream, group });
@@ -122,9 +126,44 @@ async function describeStore(
     for await (const chunk of snapshot.chunks()) for (const { item, data: value } of chunk) items.push([item, value]);
     if (items.length !== expected.size || items.some(([item, value]) => expected.get(item) !== value))
       throw new Error(`${name} differs from what was written`);
-    groups.push({ stream, group, items, offset: snapshot.position.offset });
+    const pages = items.map(([item]) => places(stream, group, item));
+    groups.push({ stream, group, items, pages, offset: snapshot.position.offset });
   }
   const { position } = await store.get({ stream: 'none', group: 'none' }, 'none');
   await store.close();
   return { data, marker, earlier, groups, keys, epoch: position.epoch, removedOffset: position.offset };
+}
+
+/** Returns a function that finds the pages of an item in a sound data file. */
+function placesOf(path: string): (stream: string, group: string, item: string) => readonly number[] {
+  const file = new PageFile(path);
+  const refuse = (tree: string, page: number, problem: string) => {
+    throw new Error(`a new store is damaged: page ${page} of ${tree}: ${problem}`);
+  };
+  const { newest } = file;
+  if (newest === undefined) throw new Error('a new store has no sound meta page');
+  const trees = new StoreTrees(file, newest, refuse);
+  const tables = trees.tables();
+  const numbers = new Map<string, string>();
+  const pages = new Map<string, readonly number[]>();
+  for (const table of ['heads', 'items']) {
+    const tree = tables.get(table);
+    if (tree === undefined) throw new Error(`a new store has no table ${table}`);
+    const reader = trees.read(table, tree);
+    for (let entry = reader.next(); entry !== undefined; entry = reader.next()) {
+      const { key, value, page, valuePages = { first: 0, count: 0 } } = entry;
+      // The record of a head has its checksum, then the number of its group. The key of an item begins with that number.
+      if (table === 'heads') numbers.set(key.toString(), value.toString('hex', 4, 10));
+      else {
+        const own = Array.from({ length: valuePages.count }, (_, index) => valuePages.first + index);
+        pages.set(`${key.toString('hex', 0, 6)} ${key.toString('utf8', 6)}`, [page, ...own]);
+      }
+    }
+  }
+  file.close();
+  return (stream, group, item) => {
+    const found = pages.get(`${numbers.get(`${stream}\u0000${group}`)} ${item}`);
+    if (found === undefined) throw new Error(`${stream}/${group} ${item} has no page`);
+    return found;
+  };
 }

@@ -1,18 +1,21 @@
-import { randomBytes } from 'node:crypto';
 import type { Random } from '@rivulet/testkit/random';
 import type { BuiltStore } from './built-store.js';
 
 const PAGE = 4_096;
 const SECTOR = 512;
+const MARKER = 'marker';
 
-/** One damage of a data file. */
+/** One damage of a store. */
 export interface Damage {
   readonly kind: string;
   readonly text: string;
   readonly data: Buffer;
+  readonly marker: Buffer;
+  /** Another file has taken the place of the whole data file. */
+  readonly isOther: boolean;
 }
 
-type Apply = (data: Buffer, random: Random, store: BuiltStore, foreign: BuiltStore) => { readonly data: Buffer; readonly text: string };
+type Apply = (data: Buffer, random: Random, store: BuiltStore, foreign: BuiltStore) => Pick<Damage, 'data' | 'text'> & Partial<Damage>;
 
 /** The kinds of damage. All change a copy of the file. */
 const KINDS: Readonly<Record<string, Apply>> = {
@@ -38,7 +41,7 @@ const KINDS: Readonly<Record<string, Apply>> = {
   },
   random: (data, random) => {
     const page = random.below(data.length / PAGE);
-    randomBytes(PAGE).copy(data, page * PAGE);
+    bytesOf(random, PAGE).copy(data, page * PAGE);
     return { data, text: `page ${page} random` };
   },
   stale: (data, random, store) => {
@@ -70,10 +73,10 @@ const KINDS: Readonly<Record<string, Apply>> = {
     return { data: data.subarray(0, bytes), text: `cut to ${bytes} bytes` };
   },
   foreign: (data, random, _, foreign) => {
-    const texts = [Buffer.alloc(0), Buffer.from('{"this":"is no database"}'), randomBytes(data.length), foreign.earlier[0] ?? data];
+    const texts = [Buffer.alloc(0), Buffer.from('{"this":"is no database"}'), bytesOf(random, data.length), foreign.earlier[0] ?? data];
     const index = random.below(texts.length + 1);
     const whole = texts[index];
-    if (whole !== undefined) return { data: whole, text: `foreign file ${index}` };
+    if (whole !== undefined) return { data: whole, text: `foreign file ${index}`, isOther: true };
     const page = random.below(Math.min(foreign.data.length, data.length) / PAGE);
     foreign.data.copy(data, page * PAGE, page * PAGE, (page + 1) * PAGE);
     return { data, text: `page ${page} of another store` };
@@ -94,9 +97,34 @@ const KINDS: Readonly<Record<string, Apply>> = {
 
 const NAMES = Object.keys(KINDS);
 
-/** Returns the file of a store with one damage, which the numbers of `random` choose. */
+/** Damages of the marker, a file beside the data file. */
+function damageOfMarker(random: Random, { marker }: BuiltStore): { readonly marker: Buffer; readonly text: string } {
+  const damaged = Buffer.from(marker);
+  const at = random.below(damaged.length);
+  switch (random.below(4)) {
+    case 0:
+      damaged[at] = (damaged[at] ?? 0) ^ (1 << random.below(8));
+      return { marker: damaged, text: `marker, byte ${at} flipped` };
+    case 1:
+      return { marker: damaged.subarray(0, at), text: `marker, cut to ${at} bytes` };
+    case 2:
+      return { marker: bytesOf(random, damaged.length), text: 'marker, random' };
+    default:
+      damaged.fill(0, at);
+      return { marker: damaged, text: `marker, zeroed from ${at} on` };
+  }
+}
+
+/** Returns the files of a store with one damage, which the numbers of `random` choose. */
 export function damageOf(random: Random, store: BuiltStore, foreign: BuiltStore): Damage {
-  const kind = random.pick(NAMES);
+  const kind = random.pick([...NAMES, MARKER]);
+  if (kind === MARKER) return { kind, data: store.data, isOther: false, ...damageOfMarker(random, store) };
   const apply = KINDS[kind] as Apply;
-  return { kind, ...apply(Buffer.from(store.data), random, store, foreign) };
+  return { kind, marker: store.marker, isOther: false, ...apply(Buffer.from(store.data), random, store, foreign) };
+}
+
+function bytesOf(random: Random, length: number): Buffer {
+  const bytes = Buffer.allocUnsafe(length);
+  for (let at = 0; at < length; at++) bytes[at] = random.below(256);
+  return bytes;
 }

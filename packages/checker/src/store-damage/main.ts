@@ -1,12 +1,19 @@
 import { parseArgs } from 'node:util';
 import { say } from '../command-line.js';
-import { type Failure, runDamages } from './campaign.js';
+import { type CampaignResult, type Failure, isPassed, runDamages, salvageInAll } from './campaign.js';
+import type { SalvageCounts } from './judge-salvage.js';
 
 const USAGE = `usage: npm run store-damage -- [--damages N] [--seed S]
   --damages N   damages to try (default 1000)
   --seed S      seed of the first store (default 1); each store takes 50 damages and the next seed`;
 
-/** Runs the command `npm run store-damage`. Resolves with the exit code: 0 if each damage was harmless, reported or refused. */
+/** Damages between two lines of progress. */
+const PROGRESS = 500;
+
+/**
+ * Runs the command `npm run store-damage`. Resolves with the exit code: 0 if each damage was harmless, reported or refused, and `salvage`
+ * got back 99 percent of the undamaged items.
+ */
 export async function main(args: readonly string[]): Promise<number> {
   let damages: number;
   let seed: number;
@@ -20,21 +27,35 @@ export async function main(args: readonly string[]): Promise<number> {
     return 2;
   }
   let shown = 0;
-  const show = (failures: readonly Failure[]) => {
-    for (const failure of failures.slice(shown)) say(lineOf(failure));
-    shown = failures.length;
-  };
   const result = await runDamages({
     damages,
     seed,
-    onProgress: (done, failures) => {
-      show(failures);
-      if (done % 1_000 === 0) say(`${done} damages, ${failures.length} violations`);
+    onProgress: (part) => {
+      for (const failure of part.failures.slice(shown)) say(lineOf(failure));
+      shown = part.failures.length;
+      if (part.damages % PROGRESS === 0) say(`${summaryOf(part)}; continue with --seed ${part.nextSeed}`);
     },
   });
   for (const [name, count] of [...result.verdicts].sort(([a], [b]) => (a < b ? -1 : 1))) say(`${String(count).padStart(7)}  ${name}`);
-  say(`${result.damages} damages from seed ${seed} on: ${result.failures.length} broke a promise`);
-  return result.failures.length === 0 ? 0 : 1;
+  say('salvage: items on undamaged pages and how many of them came back; older values and deleted items that came back');
+  for (const [kind, counts] of [...result.salvage, ['all', salvageInAll(result.salvage)] as const]) say(salvageLine(kind, counts));
+  say(`${summaryOf(result)}, from seed ${seed} to ${result.nextSeed - 1}: ${isPassed(result) ? 'passed' : 'FAILED'}`);
+  return isPassed(result) ? 0 : 1;
+}
+
+function summaryOf({ damages, complete, failures, salvage }: CampaignResult): string {
+  const { returned, undamaged } = salvageInAll(salvage);
+  const back = percent(returned, undamaged);
+  return `${damages} damages (${complete} through the complete start too): ${failures.length} broke a promise, salvage ${back}`;
+}
+
+function salvageLine(kind: string, { undamaged, returned, items, returnedItems, older, revived }: SalvageCounts): string {
+  const all = `${percent(returnedItems, items)} of all ${items}`;
+  return `  ${kind}: ${returned} of ${undamaged} (${percent(returned, undamaged)}), ${all}; ${older} older, ${revived} deleted`;
+}
+
+function percent(part: number, whole: number): string {
+  return `${whole === 0 ? 100 : Math.floor((part / whole) * 1e6) / 1e4} %`;
 }
 
 function lineOf({ seed, index, damage, violations }: Failure): string {

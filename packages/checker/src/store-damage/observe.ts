@@ -1,4 +1,5 @@
-import { createLmdbStore, type WritableStore } from '@rivulet/engine/stores';
+import { createLmdbStore, type LmdbStoreOptions, type WritableStore } from '@rivulet/engine/stores';
+import { ERROR_CODES } from '@rivulet/protocol';
 import { type BuiltStore, onceOf } from './built-store.js';
 import { CLOCK } from './deps.js';
 
@@ -27,15 +28,25 @@ export interface ObservedGroup {
   readonly written: number | string;
 }
 
-/** Starts a store, reads everything that is expected in it, writes to each group, and closes it. Never rejects for damage. */
-export async function observe(directory: string, { groups, keys }: Pick<BuiltStore, 'groups' | 'keys'>): Promise<Observed> {
+/** The part of a built store that a process needs. */
+export type Expected = Pick<BuiltStore, 'groups' | 'keys'>;
+
+/**
+ * Starts a store, reads everything that is expected in it, writes to each group, and closes it. Never rejects for damage. `preflight`: how
+ * the store is checked before LMDB opens it.
+ */
+export async function observe(
+  directory: string,
+  { groups, keys }: Expected,
+  preflight: NonNullable<LmdbStoreOptions['preflight']>,
+): Promise<Observed> {
   const reports: string[] = [];
   const note = (event: string, fields: object = {}) => {
     reports.push(`${event} ${'code' in fields ? String(fields.code) : ''}`);
   };
   const logger = { debug: () => {}, info: () => {}, warn: note, error: note };
   const nothing = { reports, streams: [], groups: [], keys: [], removedOffset: 0, epoch: '' };
-  const store = createLmdbStore({ ...CLOCK, path: directory, tombstoneRetentionMs: 60_000, logger, preflight: 'inline' });
+  const store = createLmdbStore({ ...CLOCK, path: directory, tombstoneRetentionMs: 60_000, logger, preflight });
   try {
     await store.start({ onCommit: () => {}, onBreak: () => {} });
   } catch (error) {
@@ -47,17 +58,18 @@ export async function observe(directory: string, { groups, keys }: Pick<BuiltSto
     const streams = await orCode(store.streams());
     const fresh = await orCode(store.get({ stream: 'none', group: 'none' }, 'none'));
     for (const group of groups) read.push(await observeGroup(store, group));
-    const replays: string[] = [];
-    for (const { stream, group, key } of keys) {
-      const changes = [{ kind: 'set', item: 'replayed', data: '1' }] as const;
-      const result = await orCode(store.write({ kind: 'write', stream, group, changes, batch: false, once: onceOf(key) }));
-      replays.push(typeof result === 'string' ? result : result.kind);
-    }
+    const replays = await Promise.all(keys.map((key) => replay(store, key)));
     const [removedOffset, epoch] = typeof fresh === 'string' ? [fresh, ''] : [fresh.position.offset, fresh.position.epoch];
     return { reports, streams, groups: read, keys: replays, removedOffset, epoch };
   } finally {
     await store.close();
   }
+}
+
+async function replay(store: WritableStore, { stream, group, key }: BuiltStore['keys'][number]): Promise<string> {
+  const changes = [{ kind: 'set', item: 'replayed', data: '1' }] as const;
+  const result = await orCode(store.write({ kind: 'write', stream, group, changes, batch: false, once: onceOf(key) }));
+  return typeof result === 'string' ? result : result.kind;
 }
 
 async function observeGroup(store: WritableStore, { stream, group, items }: BuiltStore['groups'][number]): Promise<ObservedGroup> {
@@ -108,8 +120,8 @@ async function orCode<T>(promise: Promise<T>): Promise<T | string> {
   }
 }
 
-/** Returns the code of an error of ours. Codes of LMDB and of Node are no answer to a caller. */
-function codeOf(error: unknown): string {
+/** Returns the code of an error, if it is one of the table. Codes of LMDB and of Node are no answer to a caller. */
+export function codeOf(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return typeof code === 'string' && /^[A-Z]+(_[A-Z]+)+$/.test(code) ? code : `uncoded ${String(error)}`;
+  return typeof code === 'string' && Object.hasOwn(ERROR_CODES, code) ? code : `uncoded ${String(code)} ${String(error)}`;
 }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { BuiltStore } from '../../src/store-damage/built-store.js';
 import { judge } from '../../src/store-damage/judge.js';
+import { judgeSalvage, touchedPages } from '../../src/store-damage/judge-salvage.js';
 import type { Observed, ObservedGroup } from '../../src/store-damage/observe.js';
 
 const BUILT: BuiltStore = {
@@ -15,6 +16,7 @@ const BUILT: BuiltStore = {
         ['a', '1'],
         ['b', '2'],
       ],
+      pages: [[2], [3, 4]],
       offset: 5,
     },
   ],
@@ -66,4 +68,41 @@ test.each<[string, Observed, string]>([
   ['a refusal with a code', observed({}, { refusal: { code: 'CORRUPT_STORE', message: 'x' } }), 'refused'],
 ])('%s is none', (_, seen, verdict) => {
   expect(judge(BUILT, seen)).toEqual({ verdict, violations: [] });
+});
+
+const SALVAGED = { groups: [BUILT.groups[0]?.items ?? []], unnamed: [], lostCount: 0, damagedRecords: 0 };
+
+test('salvage counts items on undamaged pages, older values, and deleted items that came back', () => {
+  const judged = (groups: (typeof SALVAGED)['groups'], ...touched: number[]) =>
+    judgeSalvage(BUILT, new Set(touched), { ...SALVAGED, groups });
+  expect(judged(SALVAGED.groups)).toMatchObject({ counts: { undamaged: 2, returned: 2, items: 2, returnedItems: 2 }, violations: [] });
+  expect(judged([[['a', '1']]], 4)).toMatchObject({ counts: { undamaged: 1, returned: 1, items: 2, returnedItems: 1 } });
+  expect(judged([[['b', '2']]], 4).counts).toMatchObject({ undamaged: 1, returned: 0, returnedItems: 1 });
+  expect(
+    judged([
+      [
+        ['a', '0'],
+        ['b', '2'],
+        ['c', '3'],
+      ],
+    ]).counts,
+  ).toMatchObject({ returned: 1, older: 1, revived: 1 });
+  expect(
+    judged([
+      [
+        ['b', '2'],
+        ['a', '1'],
+      ],
+    ]).violations,
+  ).toEqual(['salvage has s/g in another order']);
+  const unnamed = { ...SALVAGED, groups: [[]], unnamed: BUILT.groups[0]?.items ?? [] };
+  expect(judgeSalvage(BUILT, new Set(), unnamed).counts.returned).toBe(2);
+  expect(judgeSalvage(BUILT, new Set(), { ...SALVAGED, refusal: 'uncoded x' }).violations).toHaveLength(1);
+});
+
+test('a page is touched when one of its bytes differs, or when it is cut off', () => {
+  const built = Buffer.alloc(3 * 4_096, 1);
+  const damaged = Buffer.from(built.subarray(0, 2 * 4_096 + 5));
+  damaged[4_096] = 0;
+  expect([...touchedPages(built, damaged)]).toEqual([1, 2]);
 });

@@ -107,6 +107,18 @@ test('a page is destroyed, the meta pages and each fifth page in turn: every ite
   expect(lostInAll).toBeLessThanOrEqual(values.size + 3 * 15);
 });
 
+test('a meta page names a last page without measure: the other one counts', async () => {
+  const { bytes, salvageCopy, values } = await closedStore();
+  for (const page of [0, 1]) {
+    for (const lastPage of [0n, 2n ** 40n, 2n ** 63n]) {
+      const data = Buffer.from(bytes);
+      data.writeBigUInt64LE(lastPage, page * PAGE + 24 + 120);
+      const { items } = await salvageCopy(data);
+      expect([...items.keys()]).toEqual([...values.keys()]);
+    }
+  }
+});
+
 test('rivulet salvage writes the new store, names what is lost, and never writes over files', async () => {
   const { path, bytes } = await closedStore();
   const first = bytes.indexOf('"round":2,"n":33');

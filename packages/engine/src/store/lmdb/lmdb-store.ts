@@ -22,7 +22,7 @@ import type {
   Write,
   WriteResult,
 } from '../store.js';
-import { inlinePreflight, preflight } from './checking/preflight.js';
+import { inlinePreflight, judgeEnding, preflight } from './checking/preflight.js';
 import type { PreflightRequest } from './checking/run-preflight.js';
 import { compactAtStart, DEFAULT_COMPACTION } from './copying/compact.js';
 import type { Capture } from './env/capture.js';
@@ -108,7 +108,8 @@ class LmdbStore implements CapturableStore {
   async #preflight(request: PreflightRequest): Promise<void> {
     const { logger, preflight: place = 'child' } = this.#options;
     if (place === 'child') await preflight(request, logger);
-    else inlinePreflight(request, logger);
+    else if (place === 'inline') inlinePreflight(request, logger);
+    else judgeEnding(request, await place(request), logger);
   }
 
   apply(change: Change, origin?: string): Promise<ApplyResult> {

@@ -1,6 +1,8 @@
 import type { Logger } from '../../logging/logger.js';
 import type { Clock } from '../../structures/clock.js';
 import type { BoundsOf } from '../bounds.js';
+import type { PreflightEnding } from './checking/preflight.js';
+import type { PreflightRequest } from './checking/run-preflight.js';
 import type { CompactionLimits } from './copying/compact.js';
 import type { ViewLimits } from './reading/read-views.js';
 import type { SpaceLimits } from './writing/disk-space.js';
@@ -38,10 +40,11 @@ export interface LmdbStoreOptions {
   readonly signal?: AbortSignal | undefined;
   /**
    * Where the store checks its file before LMDB opens it. `child`: in a process of its own, which also opens the file with LMDB, so that
-   * unknown damage ends that process. `inline`: in this process, by our own reader only.
+   * unknown damage ends that process. `inline`: in this process, by our own reader only. A function does the work of that process; a
+   * harness that opens thousands of stores gives one.
    * @default 'child'
    */
-  readonly preflight?: 'child' | 'inline';
+  readonly preflight?: 'child' | 'inline' | ((request: PreflightRequest) => Promise<PreflightEnding>);
   readonly clock: Clock;
   readonly logger: Logger;
 }

@@ -4,7 +4,7 @@ import { type PreflightReport, type PreflightRequest, runPreflight } from './run
 const [, , directory = '', scope = ''] = process.argv;
 let report: PreflightReport;
 try {
-  report = runPreflight({ directory, scope: scope as PreflightRequest['scope'] });
+  report = await runPreflight({ directory, scope: scope as PreflightRequest['scope'] });
 } catch (error) {
   report = { isBlocked: true, count: 1, findings: [{ kind: 'page', table: 'file', problem: String(error) }] };
 }

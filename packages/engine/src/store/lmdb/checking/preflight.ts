@@ -29,7 +29,7 @@ const MAIN = join(dirname(fileURLToPath(import.meta.url)), 'preflight-main.js').
 const PROGRAM: PreflightProgram = { node: process.execPath, main: MAIN };
 
 /** How the process of a preflight ended. */
-type Ending =
+export type PreflightEnding =
   | { readonly kind: 'reported'; readonly report: PreflightReport }
   | { readonly kind: 'crashed'; readonly how: string }
   | { readonly kind: 'not started'; readonly error: Error };
@@ -40,8 +40,12 @@ type Ending =
  * their items.
  */
 export async function preflight(request: PreflightRequest, logger: Logger, program: PreflightProgram = PROGRAM): Promise<void> {
+  judgeEnding(request, await runChild(request, program), logger);
+}
+
+/** Does what `preflight` does after its child process has ended. A harness has a process that checks many stores. */
+export function judgeEnding(request: PreflightRequest, ending: PreflightEnding, logger: Logger): void {
   const { directory } = request;
-  const ending = await runChild(request, program);
   if (ending.kind === 'crashed') throw refusal(directory, `a process that opened it ended with ${ending.how}`);
   if (ending.kind === 'not started') {
     logger.warn('store_preflight_failed', {
@@ -82,7 +86,7 @@ function refusal(directory: string, problem: string): StoreOpenError {
   return new StoreOpenError(`the store in ${directory} is damaged (${problem}); ${remedy}`, { code: 'CORRUPT_STORE' });
 }
 
-async function runChild(request: PreflightRequest, program: PreflightProgram): Promise<Ending> {
+async function runChild(request: PreflightRequest, program: PreflightProgram): Promise<PreflightEnding> {
   try {
     // A bundle of the engine may lack the file. This is no damage.
     accessSync(program.main);
@@ -92,7 +96,7 @@ async function runChild(request: PreflightRequest, program: PreflightProgram): P
   }
 }
 
-function endingOf({ directory, scope }: PreflightRequest, { node, main }: PreflightProgram): Promise<Ending> {
+function endingOf({ directory, scope }: PreflightRequest, { node, main }: PreflightProgram): Promise<PreflightEnding> {
   // Options for the Node of the engine, such as a debugger, must not reach this process.
   const env = { ...process.env, NODE_OPTIONS: '' };
   const child = spawn(node, [main, directory, scope], { stdio: ['ignore', 'pipe', 'ignore'], env });
@@ -109,7 +113,7 @@ function endingOf({ directory, scope }: PreflightRequest, { node, main }: Prefli
   child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
     if (text.length < LONGEST_REPORT) text += chunk;
   });
-  const ending = new Promise<Ending>((resolve, reject) => {
+  const ending = new Promise<PreflightEnding>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code, signal) => {
       const report = code === 0 ? parseReport(text) : undefined;

@@ -25,9 +25,9 @@ const NAMED = 20;
  * Checks a data file by our own reader, and opens it with LMDB only if the reader finds nothing that could crash LMDB. LMDB sees the newest
  * roots, so it must wait while a checkpoint has to be restored.
  */
-export function runPreflight(request: PreflightRequest): PreflightReport {
+export async function runPreflight(request: PreflightRequest): Promise<PreflightReport> {
   const report = readPreflight(request);
-  if (!report.isBlocked && pendingRestore(request.directory) === undefined) openOnce(request.directory);
+  if (!report.isBlocked && pendingRestore(request.directory) === undefined) await openOnce(request.directory);
   return report;
 }
 
@@ -42,7 +42,7 @@ function reportOf(findings: Findings): PreflightReport {
 }
 
 /** Reads the first and the last entry of each table, as the engine does at its start. */
-function openOnce(path: string): void {
+async function openOnce(path: string): Promise<void> {
   const encoding = { encoding: 'binary', keyEncoding: 'binary' } as const;
   const root = open<Buffer, Buffer>({ path, noSubdir: false, readOnly: true, maxDbs: TABLES.length + 1, ...encoding });
   for (const name of TABLES) {
@@ -52,4 +52,5 @@ function openOnce(path: string): void {
     for (const _ of table.getRange({ limit: 1 })) break;
     for (const _ of table.getRange({ limit: 1, reverse: true })) break;
   }
+  await root.close();
 }

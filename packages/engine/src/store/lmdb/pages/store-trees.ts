@@ -128,6 +128,11 @@ export class StoreTrees {
   }
 }
 
+/** The file may end before its last pages, if they are free. A number without measure is damage. */
+export function isPossibleLastPage(file: PageFile, lastPage: number): boolean {
+  return lastPage >= 1 && lastPage <= file.pages * 4 + 65_536;
+}
+
 /** Returns the problems of the two meta pages, none of which LMDB may meet. */
 export function metaProblems(file: PageFile): readonly { readonly page: number; readonly problem: string }[] {
   const problems: { readonly page: number; readonly problem: string }[] = file.metas.flatMap((meta, page) =>
@@ -135,9 +140,8 @@ export function metaProblems(file: PageFile): readonly { readonly page: number; 
   );
   const [first, second] = file.metas;
   if (typeof first !== 'object' || typeof second !== 'object') return problems;
-  // The file may end before its last pages, if they are free. A number without measure is damage.
   for (const [page, { lastPage }] of [first, second].entries())
-    if (lastPage < 1 || lastPage > file.pages * 4 + 65_536) problems.push({ page, problem: `its last page is ${lastPage}` });
+    if (!isPossibleLastPage(file, lastPage)) problems.push({ page, problem: `its last page is ${lastPage}` });
   // LMDB leaves one page at transaction 0 in a new file and in a compacted copy.
   const isNew = first.transaction === 0 || second.transaction === 0;
   if (!isNew && Math.abs(first.transaction - second.transaction) !== 1)

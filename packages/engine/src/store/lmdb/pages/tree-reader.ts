@@ -29,6 +29,8 @@ export interface TreeEntry {
   readonly key: Buffer;
   readonly value: Buffer;
   readonly page: number;
+  /** Pages of a value that does not fit on the page of its entry. */
+  readonly valuePages: { readonly first: number; readonly count: number } | undefined;
   /** The entry is the record of another tree. */
   readonly tree: TreeRecord | undefined;
 }
@@ -158,13 +160,13 @@ export class TreeReader {
     if ((node.kind === 'tree') !== (this.#options.hasTrees === true)) return this.#lose(page, `its entry ${index} belongs to another tree`);
     if (node.kind === 'big') {
       const value = this.#bigValue(buffer, node.valueStart, node.valueBytes, page);
-      return value === undefined ? undefined : { key, value, page, tree: undefined };
+      return value === undefined ? undefined : { key, ...value, page, tree: undefined };
     }
     const value = buffer.subarray(node.valueStart, node.valueStart + node.valueBytes);
-    return { key, value, page, tree: node.kind === 'tree' ? readTree(buffer, node.valueStart) : undefined };
+    return { key, value, page, valuePages: undefined, tree: node.kind === 'tree' ? readTree(buffer, node.valueStart) : undefined };
   }
 
-  #bigValue(buffer: Buffer, at: number, bytes: number, leaf: number): Buffer | undefined {
+  #bigValue(buffer: Buffer, at: number, bytes: number, leaf: number): Pick<TreeEntry, 'value' | 'valuePages'> | undefined {
     const { file, endPage, used } = this.#options;
     const page = wideAt(buffer, at);
     const pages = wideAt(buffer, at + BIG_VALUE_BYTES - 8);
@@ -177,7 +179,7 @@ export class TreeReader {
     if (!file.read(page, value)) return this.#lose(page, 'it lies behind the end of the file');
     if (pageNumberOf(value) !== page || flagsOf(value) !== OVERFLOW || overflowPagesOf(value) !== pages)
       return this.#lose(page, 'its header is not that of a value');
-    return value.subarray(HEADER_BYTES, HEADER_BYTES + bytes);
+    return { value: value.subarray(HEADER_BYTES, HEADER_BYTES + bytes), valuePages: { first: page, count: pages } };
   }
 
   #lose(page: number, problem: string): undefined {

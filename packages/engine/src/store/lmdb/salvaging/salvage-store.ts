@@ -3,8 +3,8 @@ import { FITS } from '../checking/record-shapes.js';
 import { pendingRestore } from '../env/checkpoints.js';
 import { DATA_FILE } from '../env/store-marker.js';
 import { StoreOpenError } from '../env/store-open-error.js';
-import { PageFile } from '../pages/page-file.js';
-import { metaProblems, StoreTrees } from '../pages/store-trees.js';
+import { type MetaPage, PageFile } from '../pages/page-file.js';
+import { isPossibleLastPage, metaProblems, StoreTrees } from '../pages/store-trees.js';
 import { isSound } from '../tables/records.js';
 import { TABLES } from '../tables/tables.js';
 import { FoundRecords, groupNames, splitName } from './found-records.js';
@@ -85,7 +85,7 @@ function readAll(file: PageFile, found: FoundRecords, restore: Restore): Reading
   }));
   if (typeof restore === 'string') damagedPages.push({ table: 'checkpoint', problem: restore });
   const isOldMeta = damagedPages.length > 0;
-  const { newest } = file;
+  const newest = newestOf(file);
   if (newest === undefined) {
     scan(file, found, () => true);
     return { damagedPages, damagedRecords: 0 };
@@ -100,6 +100,12 @@ function readAll(file: PageFile, found: FoundRecords, restore: Restore): Reading
   const last = typeof restore === 'object' ? newest.transaction : Number.POSITIVE_INFINITY;
   scan(file, found, (page, transaction) => transaction <= last && !trees.isSoundPage(page) && hidden?.has(page) !== true);
   return { damagedPages, damagedRecords };
+}
+
+/** Returns the newest meta page that names a possible last page. */
+function newestOf(file: PageFile): MetaPage | undefined {
+  const metas = file.metas.filter((meta) => typeof meta === 'object' && isPossibleLastPage(file, meta.lastPage)) as MetaPage[];
+  return metas.sort((a, b) => b.transaction - a.transaction)[0];
 }
 
 /** Returns the number of damaged records. */
