@@ -17,7 +17,8 @@ const NOTICES = 'THIRD-PARTY-NOTICES.txt';
 export async function ensureBundled(root) {
   const dist = join(root, 'packages/engine/dist');
   const target = join(dist, 'bundle');
-  const inputs = [dist, join(root, 'packages/protocol/dist')].flatMap(scripts);
+  const ours = ['protocol', 'client', 'sdk'].map((name) => join(root, 'packages', name, 'dist'));
+  const inputs = [dist, ...ours].flatMap(scripts);
   const newest = Math.max(...[...inputs, join(root, 'package-lock.json'), import.meta.filename].map((file) => statSync(file).mtimeMs));
   const bundled = statSync(join(target, NOTICES), { throwIfNoEntry: false });
   if (bundled !== undefined && bundled.mtimeMs > newest) return;

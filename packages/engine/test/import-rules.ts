@@ -77,7 +77,7 @@ export const SUB_ROOMS: Readonly<Record<string, Readonly<Record<string, readonly
   },
   http: { '.': ['request', 'response', 'routes'], request: [], response: [], routes: ['request'] },
   tools: { '.': [], iii: ['.'] },
-  cli: { '.': ['command', 'engine', 'store'], command: [], engine: ['command'], store: ['command'] },
+  cli: { '.': ['command', 'engine', 'items', 'store'], command: [], engine: ['command'], items: ['command'], store: ['command'] },
 };
 
 /** The largest number of files in one folder of sources. */
@@ -92,6 +92,7 @@ const PACKAGES: Readonly<Record<string, (file: string) => boolean>> = {
   lmdb: (file) => file.startsWith('store/lmdb/'),
   '@redis/client': (file) => file === 'store/redis/connection/redis-client.ts',
   pino: (file) => file.startsWith('logging/'),
+  commander: (file) => file === 'cli/command/read-words.ts',
   yaml: (file) => file.startsWith('config/') || file.startsWith('cli/'),
   zod: (file) =>
     ['config/', 'cli/', 'core/builtins/', 'core/contracts/'].some((room) => file.startsWith(room)) || file.endsWith('-schemas.ts'),
@@ -185,6 +186,7 @@ function engineRule(file: string, path: string, specifier: string): string | und
   const allowed = ROOMS[room];
   if (allowed === undefined) return `${room} is no room of the engine`;
   if (specifier === '@rivulet/protocol') return WITHOUT_PROTOCOL.has(room) ? `${room} does not know the protocol` : undefined;
+  if (specifier === '@rivulet/sdk') return file.startsWith('cli/items/') ? undefined : 'only commands for a running engine are its workers';
   if (specifier.startsWith('@rivulet/')) return 'of our packages the engine imports protocol only';
   if (specifier.startsWith('node:')) return undefined;
   if (!specifier.startsWith('.')) {

@@ -1,41 +1,34 @@
 import type { CommandContext } from './command/command.js';
 import { EXIT, type ExitCode } from './command/exit-codes.js';
-import { parseWords } from './command/parse-words.js';
-import { usageOf, usageOfCommand } from './command/usage.js';
+import { readWords } from './command/read-words.js';
 import { COMMANDS } from './commands.js';
 
-const HELP = new Set(['--help', '-h']);
-
 async function main(words: readonly string[], context: CommandContext): Promise<ExitCode> {
-  const [name = '', ...rest] = words;
-  if (name === 'help' || HELP.has(name)) {
-    context.out(usageOf(COMMANDS));
-    return EXIT.ok;
-  }
-  const wanted = name === '--version' ? 'version' : name;
-  const row = COMMANDS.find((each) => each.name === wanted);
-  if (row === undefined) {
-    context.err(`error: ${name === '' ? 'a command is missing' : `unknown command "${name}"`}\n\n${usageOf(COMMANDS)}`);
-    return EXIT.usage;
-  }
-  const command = await row.load();
-  const end = rest.indexOf('--');
-  if (rest.slice(0, end < 0 ? rest.length : end).some((word) => HELP.has(word))) {
-    context.out(usageOfCommand(command, row));
-    return EXIT.ok;
-  }
-  const input = parseWords(command, rest);
-  if (typeof input === 'string') {
-    context.err(`error: ${input}\n\n${usageOfCommand(command, row)}`);
-    return EXIT.usage;
-  }
-  return await command.run(input, context);
+  const [first, second] = words;
+  const name = first === 'help' ? second : first;
+  const command = await COMMANDS.find((row) => row.name === name)?.load();
+  const read = readWords(words, COMMANDS, command, context);
+  if (read.kind === 'done') return read.code;
+  return command === undefined ? EXIT.usage : await command.run(read.input, context);
 }
 
-const code = await main(process.argv.slice(2), {
+/** Returns a signal that aborts when nobody reads stdout any more. Node would end the process with an error. */
+function outputClosed(): AbortSignal {
+  const closed = new AbortController();
+  process.stdout.on('error', () => closed.abort());
+  return closed.signal;
+}
+
+const given = process.argv.slice(2);
+const code = await main(given[0] === '--version' ? ['version', ...given.slice(1)] : given, {
   cwd: process.cwd(),
   env: process.env,
   isTerminal: process.stderr.isTTY,
+  ...(process.stdout.isTTY ? { columns: process.stdout.columns } : {}),
+  get stdin() {
+    return process.stdin;
+  },
+  outputClosed: outputClosed(),
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
 }).catch((error: unknown) => {

@@ -3,9 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Command } from '../../src/cli/command/command.js';
 import { EXIT_CODES } from '../../src/cli/command/exit-codes.js';
-import { parseWords } from '../../src/cli/command/parse-words.js';
 import { Progress } from '../../src/cli/command/progress.js';
-import { usageOfCommand } from '../../src/cli/command/usage.js';
+import { readWords } from '../../src/cli/command/read-words.js';
 import { COMMANDS } from '../../src/cli/commands.js';
 import { ROOT } from '../config-files.js';
 
@@ -39,10 +38,19 @@ const COPY: Command = {
   run: async () => 0,
 };
 
+const COPY_ROW = { name: 'copy', summary: 'copy a file', example: 'rivulet copy a b', group: 'Files:' };
+
+/** Reads a command line of the command above. Returns what it printed beside the result. */
+function read(words: readonly string[]) {
+  const printed = { out: '', err: '' };
+  const result = readWords(words, [COPY_ROW], COPY, { out: (text) => (printed.out += text), err: (text) => (printed.err += text) });
+  return { ...printed, result };
+}
+
 function inputOf(...words: string[]) {
-  const input = parseWords(COPY, words);
-  if (typeof input === 'string') throw new Error(input);
-  return input;
+  const { result, err } = read(['copy', ...words]);
+  if (result.kind === 'done') throw new Error(err);
+  return result.input;
 }
 
 describe('the words of a command', () => {
@@ -52,28 +60,55 @@ describe('the words of a command', () => {
     expect([input.flag('force'), input.value('mode'), input.values('skip')]).toEqual([true, '2', ['x', 'y']]);
     const bare = inputOf('--', '-a');
     expect([bare.words, bare.flag('force'), bare.value('mode'), bare.values('skip')]).toEqual([['-a'], false, undefined, []]);
+    expect(inputOf('-').words).toEqual(['-']);
   });
 
   it.each<[string[], RegExp]>([
-    [[], /^FROM is missing: the file to copy$/],
-    [['a', 'b', 'c'], /^"c" is one word too many/],
-    [['a', '--modes', '1'], /^"copy" has no option --modes; did you mean --mode\?$/],
-    [['a', '--zzzzzzzz'], /^"copy" has no option --zzzzzzzz; leave it out$/],
-    [['a', '-x'], /^"copy" has no option -x/],
-    [['a', '--mode'], /^option --mode needs a value: --mode MODE$/],
-    [['a', '--mode='], /^option --mode needs a value/],
-    [['a', '--force=1'], /^option --force takes no value; leave "1" out$/],
-    [['a', '--constructor'], /^"copy" has no option --constructor/],
+    [[], /^error: missing required argument 'FROM'\n/],
+    [['a', 'b', 'c'], /^error: too many arguments for 'copy'\. Expected 2 arguments but got 3/],
+    [['a', '--modes', '1'], /^error: unknown option '--modes'\n\(Did you mean --mode\?\)\n/],
+    [['a', '--zzzzzzzz'], /^error: unknown option '--zzzzzzzz'\n/],
+    [['a', '-x'], /^error: unknown option '-x'\n/],
+    [['a', '--mode'], /^error: option '--mode <MODE>' argument missing\n/],
+    [['a', '--mode='], /^error: option '--mode <MODE>' argument '' is invalid\. It needs a value\.\n/],
+    [['a', '--force=1'], /^error: unknown option '--force=1'\n/],
+    [['a', '--constructor'], /^error: unknown option '--constructor'\n/],
   ])('%j are refused with a sentence', (words, sentence) => {
-    expect(parseWords(COPY, words)).toMatch(sentence);
+    const { result, out, err } = read(['copy', ...words]);
+    expect({ result, out }).toEqual({ result: { kind: 'done', code: 64 }, out: '' });
+    expect(err).toMatch(sentence);
+    expect(err).toContain('Try "rivulet copy --help".');
+  });
+
+  it.each([[['copy', '-h']], [['copy', 'a', '--help']], [['help', 'copy']]])('%j print the help of the command', (words) => {
+    const { result, out, err } = read(words);
+    expect({ result, err }).toEqual({ result: { kind: 'done', code: 0 }, err: '' });
+    expect(out).toMatch(/^Usage: rivulet copy \[options\] <FROM> \[TO\]\n\nCopy a file\.\n/);
+    expect(out).toMatch(/\nExample: rivulet copy a b\n$/);
   });
 });
 
 describe('the table of commands', () => {
-  it.each(COMMANDS.map((row) => [row.name, row] as const))('%s has a file, a summary, an example and a usage text', (name, row) => {
+  it.each(COMMANDS.map((row) => [row.name, row] as const))('%s has a file, a summary, an example and a help', async (name, row) => {
     expect(row.example).toMatch(new RegExp(`^rivulet ${name}\\b`));
     expect(row.summary).not.toMatch(/^[A-Z]|\.$/);
-    expect(usageOfCommand({ ...COPY, name }, row)).toContain(`Usage: rivulet ${name} FROM [TO] [options]\n`);
+    const command = await row.load();
+    expect(command.name).toBe(name);
+    let out = '';
+    const result = readWords([name, '--help'], COMMANDS, command, { out: (text) => (out += text), err: () => {} });
+    expect(result).toEqual({ kind: 'done', code: 0 });
+    for (const option of Object.keys(command.options)) expect(out).toContain(` --${option}`);
+    expect(out).toContain(`\nExample: ${row.example}\n`);
+  });
+
+  it('is the help of rivulet, with an example of each command', () => {
+    let out = '';
+    readWords(['--help'], COMMANDS, undefined, { out: (text) => (out += text), err: () => {} });
+    for (const { name, summary, example } of COMMANDS) {
+      expect(out).toMatch(new RegExp(`^  ${name} +${summary}$`, 'm'));
+      expect(out).toContain(`\n  ${example}\n`);
+    }
+    for (const { meaning } of Object.values(EXIT_CODES)) expect(out).toContain(meaning);
   });
 
   it('is the one of docs/cli.md, with its exit codes', () => {

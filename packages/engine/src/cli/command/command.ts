@@ -1,9 +1,10 @@
+import type { Readable } from 'node:stream';
 import type { ExitCode } from './exit-codes.js';
 
 /**
  * A command of the command line. Each command is one file, in the folder of its area, and one row of the table in `commands.ts`.
  *
- * `main.ts` finds the row, loads the file, reads the words by `parse-words.ts`, and calls `run`. A command writes its result to `out` and
+ * `main.ts` finds the row, loads the file, reads the words by `read-words.ts`, and calls `run`. A command writes its result to `out` and
  * everything else to `err`. It returns its exit code; a thrown `RivuletError` becomes an error line by `failure.ts`.
  */
 export interface Command {
@@ -23,6 +24,11 @@ export interface Positional {
   readonly description: string;
   /** @default false */
   readonly optional?: boolean;
+  /**
+   * Whether it stands for any number of words. Only the last positional may.
+   * @default false
+   */
+  readonly variadic?: boolean;
 }
 
 export type Option =
@@ -50,6 +56,21 @@ export interface CommandInput {
 
 /** The parts of a process that a command uses. Tests give their own. */
 export interface CommandContext {
+  /**
+   * Aborts when nobody reads the output any more, because its pipe is closed. A command that writes on and on returns then.
+   * @default never
+   */
+  readonly outputClosed?: AbortSignal;
+  /**
+   * The width of the terminal to which `out` writes. Without one, rows are not cut.
+   * @default none
+   */
+  readonly columns?: number;
+  /**
+   * The input of the process.
+   * @default none
+   */
+  readonly stdin?: Readable & { readonly isTTY?: boolean };
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Whether `err` writes to a terminal. Only then does a command show its progress. */

@@ -1,6 +1,7 @@
 import { RivuletError } from '@rivulet/protocol';
 import type { CommandContext } from './command.js';
 import { EXIT, type ExitCode } from './exit-codes.js';
+import { printable } from './printable.js';
 
 /** Exit codes of error codes. All other errors have the exit code 1. */
 const EXIT_OF_ERROR: Readonly<Partial<Record<RivuletError['code'], ExitCode>>> = {
@@ -15,6 +16,19 @@ const EXIT_OF_ERROR: Readonly<Partial<Record<RivuletError['code'], ExitCode>>> =
   OVERLOADED: EXIT.busy,
 };
 
+/** The end of a command without a result. `code` is for programs, the message says what to do. */
+export class CommandFailure extends Error {
+  readonly code: string;
+  readonly exit: ExitCode;
+
+  constructor(code: string, message: string, exit: ExitCode) {
+    super(message);
+    this.name = 'CommandFailure';
+    this.code = code;
+    this.exit = exit;
+  }
+}
+
 /** Errors of the operating system that the operator can mend. */
 const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
   EACCES: 'run the command as the user of the engine, or name another path',
@@ -28,21 +42,30 @@ const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
   EROFS: 'name a path on a disk that can be written',
 };
 
+/** The error of a command as it is printed, and the exit code of the command. */
+export interface Failure {
+  readonly code: string;
+  readonly message: string;
+  readonly exit: ExitCode;
+}
+
 /**
  * Prints an error that a command expects, as a line on stderr or as JSON on stdout, and returns its exit code. Throws every other error
  * again.
  */
 export function fail(error: unknown, context: CommandContext, json: boolean): ExitCode {
-  const known = describe(error);
-  if (known === undefined) throw error;
-  if (json) context.out(`${JSON.stringify({ ok: false, error: known })}\n`);
-  else context.err(`error: ${known.message} (${known.code})\n`);
-  return error instanceof RivuletError ? (EXIT_OF_ERROR[error.code] ?? EXIT.failed) : EXIT.failed;
+  const { code, message, exit } = failureOf(error);
+  if (json) context.out(`${JSON.stringify({ ok: false, error: { code, message } })}\n`);
+  else context.err(`error: ${printable(message)} (${printable(code)})\n`);
+  return exit;
 }
 
-function describe(error: unknown): { readonly code: string; readonly message: string } | undefined {
-  if (error instanceof RivuletError) return error.toBody();
-  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined;
+/** Returns the failure of an error that a command expects. Throws every other error again. */
+export function failureOf(error: unknown): Failure {
+  if (error instanceof CommandFailure) return { code: error.code, message: error.message, exit: error.exit };
+  if (error instanceof RivuletError) return { ...error.toBody(), exit: EXIT_OF_ERROR[error.code] ?? EXIT.failed };
+  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') throw error;
   const remedy = SYSTEM_ERRORS[error.code];
-  return remedy === undefined ? undefined : { code: error.code, message: `${error.message}; ${remedy}` };
+  if (remedy === undefined) throw error;
+  return { code: error.code, message: `${error.message}; ${remedy}`, exit: EXIT.failed };
 }
