@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CLI, endProcess, whenReady } from '@rivulet/testkit/engines/built-engine';
+import { CLI, CLI_MODULES, endProcess, whenReady } from '@rivulet/testkit/engines/built-engine';
 import { RedisServer } from '@rivulet/testkit/redis/redis-server';
 import { SAMPLED_NODE, sampleProcess } from '../live/process-sample.js';
 import { nodeArgumentsOf } from './faults.js';
@@ -44,7 +44,8 @@ export class Target {
     this.#directory = directory;
     this.#redis = redis;
     const node = [...SAMPLED_NODE, ...nodeArgumentsOf(fault), `--max-old-space-size=${HEAP_MB}`];
-    this.#child = spawn(process.execPath, [...node, CLI, 'start', '--config', join(directory, 'iii-config.yaml')], {
+    const program = fault === undefined ? CLI : CLI_MODULES;
+    this.#child = spawn(process.execPath, [...node, program, 'start', '--config', join(directory, 'iii-config.yaml')], {
       cwd: directory,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });

@@ -4,6 +4,8 @@ import { fileURLToPath } from 'node:url';
 
 /** Main file of the bundled command line. */
 export const CLI = fileURLToPath(new URL('../../../engine/dist/bundle/rivulet.js', import.meta.url));
+/** The same program as compiled modules. Code that is loaded before it can change its classes. */
+export const CLI_MODULES = fileURLToPath(new URL('../../../engine/dist/cli/main.js', import.meta.url));
 /** Number of characters of output that an error shows. */
 const MOST_OUTPUT = 20_000;
 
