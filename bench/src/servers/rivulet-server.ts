@@ -8,7 +8,7 @@ const { directory, redis, ports, watchesLoop = false } = serverOptions();
 const loopDelay = watchesLoop ? watchLoop() : undefined;
 const defaults = loadConfig({ cwd: '/', env: {}, lenient: false });
 const [worker] = defaults.workerManagers;
-const { stream, state, http } = defaults;
+const { stream, state, http, admin } = defaults;
 if (worker === undefined || stream === undefined || state === undefined || http === undefined)
   throw new Error('the defaults lack something');
 const engine = await startEngine({
@@ -17,6 +17,7 @@ const engine = await startEngine({
   stream: { ...stream, port: ports?.stream ?? 0, adapter: adapter() },
   state: { ...state, adapter: { kind: 'memory' } },
   http: { ...http, port: 0 },
+  admin: admin === undefined ? undefined : { ...admin, port: 0 },
 });
 const port = (name: string) => engine.listeners.find((listener) => listener.name === name)?.port;
 const url = (scheme: string, name: string) => `${scheme}://127.0.0.1:${port(name)}/`;

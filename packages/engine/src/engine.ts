@@ -1,4 +1,5 @@
 import { LIMITS } from '@rivulet/protocol';
+import { AdminModule } from './admin/admin-module.js';
 import type { Config, StoreConfig } from './config/config.js';
 import { backupOperation } from './control/backup-operation.js';
 import { ControlSocket } from './control/control-socket.js';
@@ -13,13 +14,15 @@ import { SessionDirectory } from './core/revocation/session-directory.js';
 import { rowFor } from './core/workers/access/guest-rows.js';
 import { guardsOf } from './core/workers/access/listener-access.js';
 import { RegistrationBudgets } from './core/workers/registration-budget.js';
-import { WorkerGateway } from './core/workers/worker-gateway.js';
+import { WorkerGateway, type WorkerGatewayOptions } from './core/workers/worker-gateway.js';
 import { WorkerRegistry } from './core/workers/worker-registry.js';
 import type { WorkerSession } from './core/workers/worker-session.js';
 import { HttpModule } from './http/http-module.js';
 import { BoundedLogger } from './logging/bounded-logger.js';
 import { EventCounters } from './logging/event-counters.js';
 import { type Logger, silentLogger } from './logging/logger.js';
+import type { EngineParts, EngineStage } from './metrics/engine-parts.js';
+import { type EngineFigures, engineFigures } from './metrics/figures.js';
 import { provideTopics } from './pubsub/topics.js';
 import { StateModule } from './state/state-module.js';
 import type { BoundsOf } from './store/bounds.js';
@@ -57,48 +60,13 @@ export interface EngineOptions {
 }
 
 export interface BoundListener {
-  readonly name: 'worker' | 'stream' | 'http';
+  readonly name: 'worker' | 'stream' | 'http' | 'admin';
   readonly host: string;
   /** The real port, even if the configuration says 0. */
   readonly port: number;
 }
 
-/** Figures for tests, benchmarks and operators. Counters only grow. */
-export interface EngineFigures {
-  readonly sessions: number;
-  readonly groups: number;
-  readonly logBytes: number;
-  /** Number of subscriptions that flushes have visited. */
-  readonly visited: number;
-  readonly flushes: number;
-  readonly appended: number;
-  /** Number of cursors that the log no longer covered, so that they got a `sync`. */
-  readonly resynced: number;
-  /** Number of cursors behind the log that got each changed item once. */
-  readonly compacted: number;
-  /** Bytes of files that hold large answers for slow stream clients. */
-  readonly spoolBytes: number;
-  /** Number of large answers for which these files had no space. */
-  readonly spoolRefused: number;
-  /** Number of open channels. */
-  readonly channels: number;
-  /** Number of HTTP requests without an answer yet. */
-  readonly requests: number;
-  /** Bytes that wait in channels. */
-  readonly channelBytes: number;
-  /** Bytes of channel messages that writers of guests have begun and not finished. */
-  readonly unfinishedChannelBytes: number;
-  /** How often each coded event has happened, such as `idle_connection_evicted`. An event that never happened is absent. */
-  readonly events: Readonly<Record<string, number>>;
-  /** The largest number of bytes that one stream session occupies now. */
-  readonly largestSessionBytes: number;
-  /** Number of times that the engine stopped reading a connection, because it exceeded its rates. */
-  readonly rateLimited: number;
-  /** Number of groups that were forgotten early, because too many lingered. */
-  readonly evictedGroups: number;
-  /** Number of log lines that were left out, because their kind exceeded its rate. */
-  readonly logLinesLeftOut: number;
-}
+export type { EngineFigures } from './metrics/figures.js';
 
 export interface RunningEngine {
   readonly listeners: readonly BoundListener[];
@@ -152,10 +120,13 @@ class Engine implements RunningEngine {
   readonly #workers: readonly WorkerGateway[];
   readonly #channels: Channels;
   readonly #control: ControlSocket | undefined;
+  readonly #parts: EngineParts;
+  readonly #admin: AdminModule | undefined;
   readonly #events: EngineEvents;
   readonly #logger: BoundedLogger;
   readonly #counters = new EventCounters();
   readonly listeners: BoundListener[] = [];
+  #stage: EngineStage = 'starting';
   #stopping: Promise<void> | undefined;
 
   constructor(
@@ -191,67 +162,48 @@ class Engine implements RunningEngine {
       this.#state = new StateModule({ config: state, fabric, store: stores.state, onStoreLost, logger });
     if (config.http !== undefined) this.#http = new HttpModule({ ...shared, config: config.http, channels: this.#channels });
     if (config.pubsub) provideTopics(fabric, logger);
-    const guards = guardFunctions(config);
-    const budgets = new RegistrationBudgets();
-    const unfinishedBelow = (most: number) => new UnfinishedMessages({ most, logger, counters });
-    const unfinished = { workers: unfinishedBelow(LIMITS.workersUnfinishedBytes), guests: unfinishedBelow(LIMITS.sessionsUnfinishedBytes) };
-    this.#workers = config.workerManagers.map(
-      (manager) =>
-        new WorkerGateway({
-          config: manager,
-          fabric,
-          workers,
-          channels: this.#channels,
-          budgets,
-          guards,
-          sessions,
-          clock,
-          logger,
-          counters,
-          descriptors,
-          unfinished: manager.rbac === undefined ? unfinished.workers : unfinished.guests,
-        }),
-    );
+    this.#workers = workerGateways(config, { ...shared, workers, channels: this.#channels, sessions });
+    this.#parts = {
+      stage: () => this.#stage,
+      listeners: this.listeners,
+      streams: this.#streams,
+      http: this.#http,
+      stores,
+      fabric,
+      introspection,
+      workers,
+      gateways: this.#workers,
+      sessions,
+      channels: this.#channels,
+      counters,
+      logger,
+    };
+    if (config.admin !== undefined) {
+      const isOptional = config.file === undefined;
+      this.#admin = new AdminModule({ config: config.admin, isOptional, parts: this.#parts, clock, logger, descriptors });
+    }
   }
 
   async start(): Promise<void> {
+    const admin = await this.#admin?.open();
     await this.#streams?.start();
     await this.#state?.start();
     await this.#control?.open();
     for (const gateway of this.#workers) this.listeners.push({ name: 'worker', ...(await gateway.listen()) });
     if (this.#streams !== undefined) this.listeners.push({ name: 'stream', ...(await this.#streams.gateway.listen()) });
     if (this.#http !== undefined) this.listeners.push({ name: 'http', ...(await this.#http.listen()) });
+    if (admin !== undefined) this.listeners.push({ name: 'admin', ...admin });
+    this.#stage = 'running';
   }
 
   stop(): Promise<void> {
+    this.#stage = 'draining';
     this.#stopping ??= this.#stop();
     return this.#stopping;
   }
 
   figures(): EngineFigures {
-    const hub = this.#streams?.hub;
-    const sessions = [...(this.#streams?.gateway.sessions ?? [])];
-    return {
-      sessions: sessions.length,
-      groups: hub?.groupCount ?? 0,
-      logBytes: hub?.logBytes ?? 0,
-      visited: hub?.counters.visited ?? 0,
-      flushes: hub?.counters.flushes ?? 0,
-      appended: hub?.counters.appended ?? 0,
-      resynced: hub?.resynced ?? 0,
-      compacted: hub?.compacted ?? 0,
-      spoolBytes: this.#streams?.spool.bytes ?? 0,
-      spoolRefused: this.#streams?.spool.refused ?? 0,
-      requests: this.#http?.requests ?? 0,
-      channels: this.#channels.size,
-      channelBytes: this.#channels.held,
-      unfinishedChannelBytes: this.#channels.unfinishedBytes,
-      rateLimited: this.#workers.reduce((sum, { rateLimited }) => sum + rateLimited, this.#streams?.gateway.rateLimited ?? 0),
-      evictedGroups: hub?.counters.evicted ?? 0,
-      logLinesLeftOut: this.#logger.linesLeftOut,
-      events: this.#counters.read(),
-      largestSessionBytes: sessions.reduce((most, session) => Math.max(most, session.ownedBytes), 0),
-    };
+    return engineFigures(this.#parts);
   }
 
   async #stop(): Promise<void> {
@@ -265,6 +217,7 @@ class Engine implements RunningEngine {
     await this.#control?.close();
     // A store that fails to close must not prevent the other from closing.
     const closed = await Promise.allSettled([this.#streams?.stop(), this.#state?.stop()]);
+    await this.#admin?.close();
     this.#events.close();
     this.#logger.close();
     for (const each of closed) if (each.status === 'rejected') throw each.reason;
@@ -281,6 +234,22 @@ function eventsOf(
   return new EngineEvents(fabric, logger, (id) => {
     const reader = id === undefined ? undefined : workers.get(id);
     return introspection.functions(false, visibilityFor(reader)).map((row) => rowFor(reader, row));
+  });
+}
+
+/** Returns the worker listeners. They share the bounds of registrations and of unfinished messages. */
+function workerGateways(
+  config: Config,
+  shared: Omit<WorkerGatewayOptions, 'config' | 'budgets' | 'guards' | 'unfinished'> & { readonly counters: EventCounters },
+): readonly WorkerGateway[] {
+  const { logger, counters } = shared;
+  const guards = guardFunctions(config);
+  const budgets = new RegistrationBudgets();
+  const unfinishedBelow = (most: number) => new UnfinishedMessages({ most, logger, counters });
+  const unfinished = { workers: unfinishedBelow(LIMITS.workersUnfinishedBytes), guests: unfinishedBelow(LIMITS.sessionsUnfinishedBytes) };
+  return config.workerManagers.map((manager) => {
+    const own = manager.rbac === undefined ? unfinished.workers : unfinished.guests;
+    return new WorkerGateway({ ...shared, config: manager, budgets, guards, unfinished: own });
   });
 }
 

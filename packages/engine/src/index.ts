@@ -1,4 +1,13 @@
-export type { Config, ExposeRule, HttpConfig, RbacConfig, StateConfig, StreamConfig, WorkerManagerConfig } from './config/config.js';
+export type {
+  AdminConfig,
+  Config,
+  ExposeRule,
+  HttpConfig,
+  RbacConfig,
+  StateConfig,
+  StreamConfig,
+  WorkerManagerConfig,
+} from './config/config.js';
 export { ConfigError, type ConfigProblem } from './config/config-error.js';
 export { loadConfig } from './config/loading/load-config.js';
 export { type BoundListener, type EngineFigures, type EngineOptions, type RunningEngine, startEngine } from './engine.js';

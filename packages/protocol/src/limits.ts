@@ -272,6 +272,18 @@ export const LIMITS = {
   headerBytes: 16_384,
   /** The headers of an HTTP upgrade request. */
   headers: 64,
+  /** The connections of the admin listener. */
+  adminConnections: 256,
+  /** The time in which a request to the admin listener must be whole. */
+  adminRequestMs: 30_000,
+  /** The body of one request to the admin listener, and the bodies of all its open requests. */
+  adminBodyBytes: 8_388_608,
+  adminBodiesBytes: 33_554_432,
+  /** The rows of one page of the admin listener, and the length of the names in it. */
+  adminPageRows: 1_000,
+  adminPageChars: 1_048_576,
+  /** The longest `timeout_ms` of a call through the admin listener. */
+  adminCallMs: 300_000,
   /** The commands that speak with a running engine at the same time, through the socket in its data directory. */
   controlConversations: 8,
   /** One line between a command and the engine. */

@@ -162,7 +162,7 @@ describe('rivulet-conformance', () => {
 
   it('asks in --help for the configuration that the guide has as a file', async () => {
     const { code, stdout } = await command('--help');
-    const ports = { worker: 0, guest: 0, stream: 0, http: 0 };
+    const ports = { worker: 0, guest: 0, stream: 0, http: 0, admin: 0 };
     const wanted = documentedConfig(ports).match(/conformance::[\w-]+|match\("[^"]+"\)|\w+_timeout(?:_ms)?: \d+/g) ?? [];
     expect(wanted.length).toBeGreaterThanOrEqual(12);
     expect(wanted.filter((each) => !stdout.includes(each))).toEqual([]);

@@ -105,6 +105,7 @@ it('strict_payloads refuses every unknown key, of payloads and of trigger config
     stream: undefined,
     state: { adapter: { kind: 'memory' }, triggersEnabled: true, maxValueBytes: undefined },
     http: undefined,
+    admin: undefined,
   });
   onTestFinished(() => engine.stop());
   const worker = await RawWorker.connect(`ws://127.0.0.1:${engine.listeners.find(({ name }) => name === 'worker')?.port}`);

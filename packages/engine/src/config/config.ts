@@ -1,9 +1,11 @@
+import type { AdminConfig } from './keys/admin-keys.js';
 import type { HttpConfig } from './keys/http-keys.js';
 import type { LoggingConfig } from './keys/logging-keys.js';
 import type { StateConfig } from './keys/state-keys.js';
 import type { StreamConfig } from './keys/stream-keys.js';
 import type { WorkerManagerConfig } from './keys/worker-listener-keys.js';
 
+export type { AdminConfig } from './keys/admin-keys.js';
 export type { GroupBoundsConfig } from './keys/group-bounds-keys.js';
 export type { CorsConfig, HttpConfig } from './keys/http-keys.js';
 export type { LoggingConfig } from './keys/logging-keys.js';
@@ -25,6 +27,8 @@ export interface Config {
   readonly pubsub: boolean;
   /** `undefined` means no HTTP listener. `http` triggers then wait for a provider. */
   readonly http: HttpConfig | undefined;
+  /** `undefined` means no admin listener. @default undefined */
+  readonly admin?: AdminConfig | undefined;
   readonly logging: LoggingConfig;
   /**
    * Whether unknown keys of payloads and trigger configurations are refused, and not only misspelt ones.

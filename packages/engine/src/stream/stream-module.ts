@@ -47,6 +47,8 @@ export class StreamModule {
   readonly hub: Hub;
   readonly spool: Spool;
   readonly gateway: StreamGateway;
+  /** The store of all streams: those of the engine, and those that workers serve. */
+  readonly store: WorkerBackedStore;
   readonly #options: StreamModuleOptions;
   readonly #frames: FrameEncoder;
   readonly #changes: ChangeTriggers;
@@ -58,6 +60,7 @@ export class StreamModule {
     const backends = new WorkerBackends(fabric, config, clock, logger);
     const store = new WorkerBackedStore(options.store, backends, logger);
     this.#options = options;
+    this.store = store;
     this.#frames = new FrameEncoder(clock, config.injectId);
     this.#changes = new ChangeTriggers(fabric, logger, (stream, wanted) =>
       wanted ? options.store.follow?.(stream) : options.store.unfollow?.(stream),

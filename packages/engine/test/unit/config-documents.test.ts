@@ -5,6 +5,7 @@ import { directoryWith } from '@rivulet/testkit/directory-with';
 import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { ENGINE_VERSION } from '../../src/config/engine-version.js';
+import { ADMIN_KEYS } from '../../src/config/keys/admin-keys.js';
 import { GROUP_BOUNDS_KEYS } from '../../src/config/keys/group-bounds-keys.js';
 import { HTTP_KEYS } from '../../src/config/keys/http-keys.js';
 import type { Keys } from '../../src/config/keys/key.js';
@@ -60,6 +61,7 @@ describe('iii-config.yaml', () => {
     ['the kv adapter', KV_KEYS.stream, kvSample],
     ['iii-state', STATE_KEYS, stateSample],
     ['iii-http', HTTP_KEYS, sampleConfig('iii-http')],
+    ['rivulet-admin', ADMIN_KEYS, sampleConfig('rivulet-admin')],
     ['the kv adapter of state', KV_KEYS.state, (stateSample.adapter as SampleEntry).config],
   ])('has each key of %s with its default, those without one commented out', (_entry, table: Keys, sample) => {
     const names = Object.values(table).map(({ name }) => name);
@@ -102,6 +104,7 @@ describe('docs/configuration.md', () => {
     ['iii-observability', LOGGING_KEYS],
     ['iii-state', STATE_KEYS],
     ['iii-http', HTTP_KEYS],
+    ['rivulet-admin', ADMIN_KEYS],
   ])('has a row for each key of %s, as its table in packages/engine/src/config/keys says', (heading, table) => {
     expect(rows(heading)).toEqual(expected(table));
   });

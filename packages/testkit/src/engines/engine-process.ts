@@ -10,7 +10,7 @@ import { stablePorts } from './stable-ports.js';
 const READY_MS = 90_000;
 
 /** Ports of the listeners. Only a `config` can open the second worker listener, `guest`. */
-export type EnginePorts = Readonly<Record<'worker' | 'guest' | 'stream' | 'http', number>>;
+export type EnginePorts = Readonly<Record<'worker' | 'guest' | 'stream' | 'http' | 'admin', number>>;
 
 export interface EngineProcessOptions {
   /** Returns the whole configuration for these ports. It replaces the configuration that the options below make. */
@@ -29,6 +29,8 @@ export interface EngineProcessOptions {
    * @default kv in a directory of the engine
    */
   readonly stateAdapter?: string;
+  /** Adds `rivulet-admin` with these lines besides its host and port. */
+  readonly admin?: readonly string[];
   readonly storeMethod?: 'file_based' | 'in_memory';
   /** A program and its arguments, such as strace, that start the engine. */
   readonly wrapper?: readonly string[];
@@ -53,7 +55,7 @@ export class EngineProcess {
   readonly directory: string;
   readonly #options: EngineProcessOptions;
   #child: ChildProcess | undefined;
-  #ports: EnginePorts = { worker: 0, guest: 0, stream: 0, http: 0 };
+  #ports: EnginePorts = { worker: 0, guest: 0, stream: 0, http: 0, admin: 0 };
   /** Everything that the engine has written to stderr. */
   log = '';
 
@@ -69,7 +71,7 @@ export class EngineProcess {
       await engine.kill();
       if (options.directory === undefined) await rm(engine.directory, { recursive: true, force: true });
     });
-    engine.#ports = await stablePorts(['worker', 'guest', 'stream', 'http']);
+    engine.#ports = await stablePorts(['worker', 'guest', 'stream', 'http', 'admin']);
     await engine.start();
     return engine;
   }
@@ -92,6 +94,10 @@ export class EngineProcess {
 
   get httpUrl(): string {
     return `http://127.0.0.1:${this.#ports.http}`;
+  }
+
+  get adminUrl(): string {
+    return `http://127.0.0.1:${this.#ports.admin}`;
   }
 
   get pid(): number {
@@ -139,7 +145,7 @@ export class EngineProcess {
   #config(): string {
     const store = this.#options.storeMethod ?? 'file_based';
     const stream = (this.#options.stream ?? []).map((line) => `      ${line}`);
-    const { state } = this.#options;
+    const { state, admin } = this.#options;
     return [
       'workers:',
       '  - name: iii-worker-manager',
@@ -161,6 +167,15 @@ export class EngineProcess {
           ]),
       '  - name: iii-http',
       `    config: { host: 127.0.0.1, port: ${this.#ports.http} }`,
+      ...(admin === undefined
+        ? []
+        : [
+            '  - name: rivulet-admin',
+            '    config:',
+            '      host: 127.0.0.1',
+            `      port: ${this.#ports.admin}`,
+            ...admin.map((line) => `      ${line}`),
+          ]),
       '',
     ].join('\n');
   }

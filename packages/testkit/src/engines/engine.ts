@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  type AdminConfig,
   type EngineOptions,
   type HttpConfig,
   loadConfig,
@@ -21,6 +22,8 @@ export interface TestEngine {
   readonly streamUrl: string;
   /** URL of the HTTP listener: http://127.0.0.1:PORT. Only valid with `http` in the options. */
   readonly httpUrl: string;
+  /** URL of the admin listener: http://127.0.0.1:PORT. Only valid with `admin` in the options. */
+  readonly adminUrl: string;
   /** URL of the guest listener. Empty without `guest` in the options. */
   readonly guestUrl: string;
   readonly log: LogLine[];
@@ -42,6 +45,11 @@ export interface TestEngineOptions {
    * @default none
    */
   readonly http?: Partial<HttpConfig>;
+  /**
+   * Admin listener.
+   * @default none
+   */
+  readonly admin?: Partial<AdminConfig>;
   /** A second worker listener, for guests. Fields that are left out have their defaults. */
   readonly guest?: { readonly rbac?: Partial<RbacConfig>; readonly manager?: Partial<WorkerManagerConfig> };
   /**
@@ -89,6 +97,7 @@ export async function startTestEngine(options: TestEngineOptions = {}): Promise<
       ],
       stream: { ...defaults.stream, port: 0, drainSpreadMs: 0, adapter: adapter('streams'), ...options.stream },
       state: { ...defaults.state, adapter: adapter('state'), ...options.state },
+      admin: options.admin === undefined || defaults.admin === undefined ? undefined : { ...defaults.admin, port: 0, ...options.admin },
       http: options.http === undefined ? undefined : { ...defaults.http, port: 0, ...options.http },
     },
     {
@@ -113,6 +122,7 @@ export async function startTestEngine(options: TestEngineOptions = {}): Promise<
     workerUrl: `ws://127.0.0.1:${port('worker')}`,
     streamUrl: `ws://127.0.0.1:${port('stream')}`,
     httpUrl: `http://127.0.0.1:${port('http')}`,
+    adminUrl: `http://127.0.0.1:${port('admin')}`,
     log,
     stop,
   };

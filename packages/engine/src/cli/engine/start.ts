@@ -88,12 +88,18 @@ function warnOperator(config: Config, logger: Logger): void {
 /** Returns the line for which scripts wait: one word for each listener, with its real port. */
 function readyLine(engine: RunningEngine): string {
   const words = engine.listeners.map(
-    ({ name, host, port }) => `${name}=${name === 'http' ? 'http' : 'ws'}://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    ({ name, host, port }) =>
+      `${name}=${name === 'http' || name === 'admin' ? 'http' : 'ws'}://${host.includes(':') ? `[${host}]` : host}:${port}`,
   );
   return `ready ${words.join(' ')}\n`;
 }
 
-const ENTRY_OF_LISTENER: Readonly<Record<string, string>> = { worker: 'iii-worker-manager', stream: 'iii-stream', http: 'iii-http' };
+const ENTRY_OF_LISTENER: Readonly<Record<string, string>> = {
+  worker: 'iii-worker-manager',
+  stream: 'iii-stream',
+  http: 'iii-http',
+  admin: 'rivulet-admin',
+};
 
 function startFailure(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

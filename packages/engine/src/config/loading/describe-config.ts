@@ -1,4 +1,5 @@
-import type { Config, ExposeRule, RbacConfig, StoreConfig, StreamConfig, WorkerManagerConfig } from '../config.js';
+import type { AdminConfig, Config, ExposeRule, RbacConfig, StoreConfig, StreamConfig, WorkerManagerConfig } from '../config.js';
+import { ADMIN_KEYS } from '../keys/admin-keys.js';
 import { GROUP_BOUNDS_KEYS } from '../keys/group-bounds-keys.js';
 import { HTTP_KEYS } from '../keys/http-keys.js';
 import { writeKeys } from '../keys/key.js';
@@ -9,14 +10,14 @@ import { REDIS_KEYS } from '../keys/redis-keys.js';
 import { STATE_KEYS } from '../keys/state-keys.js';
 import { STREAM_KEYS } from '../keys/stream-keys.js';
 import { WORKER_MANAGER_KEYS } from '../keys/worker-listener-keys.js';
-import { HIDDEN_TOKEN } from './read-workers.js';
+import { HIDDEN_TOKEN } from './read-token.js';
 
 /**
  * Returns the effective configuration in the form of a file, with the keys in a fixed order. A file with it gives the same configuration
  * again.
  */
 export function describeConfig(config: Config): Readonly<Record<string, unknown>> {
-  const { stream, state, http } = config;
+  const { stream, state, http, admin } = config;
   return {
     ...(config.requireAuth ? { require_auth: true } : {}),
     ...(config.strictPayloads === true ? { strict_payloads: true } : {}),
@@ -26,6 +27,7 @@ export function describeConfig(config: Config): Readonly<Record<string, unknown>
       ...(state === undefined ? [] : [worker('iii-state', writeKeys(STATE_KEYS, state, { adapter: adapterKeys(state.adapter) }))]),
       ...(config.pubsub ? [{ name: 'iii-pubsub' }] : []),
       ...(http === undefined ? [] : [worker('iii-http', writeKeys(HTTP_KEYS, http, {}))]),
+      ...(admin === undefined ? [] : [worker('rivulet-admin', adminKeys(admin))]),
       worker('iii-observability', writeKeys(LOGGING_KEYS, config.logging, {})),
     ],
   };
@@ -45,6 +47,13 @@ function workerManagerKeys(manager: WorkerManagerConfig): Readonly<Record<string
   return writeKeys(WORKER_MANAGER_KEYS, manager, {
     ...(rbac === undefined ? {} : { rbac: rbacKeys(rbac) }),
     ...(authToken === undefined ? {} : { auth_token: HIDDEN_TOKEN }),
+  });
+}
+
+function adminKeys(admin: AdminConfig): Readonly<Record<string, unknown>> {
+  return writeKeys(ADMIN_KEYS, admin, {
+    ...(admin.token === undefined ? {} : { token: HIDDEN_TOKEN }),
+    ...(admin.viewerToken === undefined ? {} : { viewer_token: HIDDEN_TOKEN }),
   });
 }
 

@@ -4,6 +4,7 @@ export const WORKER_NAMES = [
   'iii-stream',
   'iii-state',
   'iii-http',
+  'rivulet-admin',
   'iii-engine-functions',
   'iii-observability',
   'iii-telemetry',

@@ -1,5 +1,5 @@
 import { isLoopback } from '../../structures/ip-address.js';
-import type { HttpConfig, StreamConfig, WorkerManagerConfig } from '../config.js';
+import type { AdminConfig, HttpConfig, StreamConfig, WorkerManagerConfig } from '../config.js';
 import type { KeyPath } from './config-source.js';
 import type { Findings } from './findings.js';
 
@@ -8,9 +8,10 @@ export type PlacedListener = { readonly path: KeyPath; readonly hostGiven: boole
   | { readonly kind: 'worker'; readonly config: WorkerManagerConfig }
   | { readonly kind: 'stream'; readonly config: StreamConfig }
   | { readonly kind: 'http'; readonly config: HttpConfig }
+  | { readonly kind: 'admin'; readonly config: AdminConfig }
 );
 
-const NAMES = { worker: 'worker', stream: 'stream', http: 'HTTP' } as const;
+const NAMES = { worker: 'worker', stream: 'stream', http: 'HTTP', admin: 'admin' } as const;
 
 /**
  * Reports who can connect to each listener. It adds a note for a default host, and a warning or a refusal for a port that is open to all.
@@ -31,7 +32,8 @@ function noteLoopback({ kind, config, path }: PlacedListener, findings: Findings
 }
 
 function openDoor(listener: PlacedListener): { readonly code: string; readonly message: string } | undefined {
-  if (listener.kind === 'http') return undefined;
+  // `readAdmin` refuses an admin listener that is open to other machines.
+  if (listener.kind === 'http' || listener.kind === 'admin') return undefined;
   const { host, port, allowAnonymous } = listener.config;
   if (allowAnonymous) return undefined;
   const who = `ANYONE who can connect to ${host.includes(':') ? `[${host}]` : host}:${port} may`;

@@ -1,9 +1,19 @@
 import { nearestName, nearMiss } from '@rivulet/protocol';
-import type { Config, HttpConfig, LoggingConfig, StateConfig, StoreConfig, StreamConfig, WorkerManagerConfig } from '../config.js';
+import type {
+  AdminConfig,
+  Config,
+  HttpConfig,
+  LoggingConfig,
+  StateConfig,
+  StoreConfig,
+  StreamConfig,
+  WorkerManagerConfig,
+} from '../config.js';
 import type { ConfigSource, KeyPath } from './config-source.js';
 import type { Findings } from './findings.js';
 import { ADAPTERS } from './known-names.js';
 import { type PlacedListener, reportOpenDoors } from './open-doors.js';
+import { readAdmin } from './read-admin.js';
 import { readEntries, type WorkerEntry } from './read-entries.js';
 import { isMapping, type Mapping, shown } from './read-section.js';
 import {
@@ -29,7 +39,7 @@ export const DEFAULT_LOGGING: LoggingConfig = { level: 'info', format: 'default'
 /** The part of the configuration that a file decides. The caller knows the rest. */
 export type ReadConfig = Pick<
   Config,
-  'workerManagers' | 'stream' | 'state' | 'pubsub' | 'http' | 'logging' | 'strictPayloads' | 'requireAuth'
+  'workerManagers' | 'stream' | 'state' | 'pubsub' | 'http' | 'admin' | 'logging' | 'strictPayloads' | 'requireAuth'
 >;
 
 interface PlacedStore {
@@ -53,6 +63,7 @@ export function readConfig(source: ConfigSource, resolvePath: PathResolver, find
   let pubsub = false;
   const stores: PlacedStore[] = [];
   let http: HttpConfig | undefined;
+  let admin: AdminConfig | undefined;
   let logging = DEFAULT_LOGGING;
   for (const entry of readEntries(top, findings)) {
     if (entry.worker === 'iii-worker-manager') {
@@ -76,12 +87,31 @@ export function readConfig(source: ConfigSource, resolvePath: PathResolver, find
     } else if (entry.worker === 'iii-http') {
       http = readHttp(entry, findings);
       if (http !== undefined) listeners.push({ kind: 'http', config: http, path: entry.path, hostGiven: hasHost(entry) });
+    } else if (entry.worker === 'rivulet-admin') {
+      admin = readAdmin(entry, findings);
+      if (admin !== undefined) listeners.push({ kind: 'admin', config: admin, path: entry.path, hostGiven: hasHost(entry) });
     } else if (entry.worker === 'iii-observability') {
       logging = readLogging(entry, logging, findings);
     } else {
       readOther(entry, findings);
     }
   }
+  addMainListener(port, workerManagers, listeners, findings);
+  refuseSharedPorts(listeners, findings);
+  const requireAuth = requiresAuth(top, findings);
+  reportOpenDoors(listeners, requireAuth, findings);
+  refuseSharedDirectory(stores, findings);
+  findings.finish();
+  return { workerManagers, stream, state, pubsub, http, admin, logging, strictPayloads, requireAuth };
+}
+
+/** Adds a worker listener if the file has none. `port` is the one at the top of the file. */
+function addMainListener(
+  port: number | undefined,
+  workerManagers: WorkerManagerConfig[],
+  listeners: PlacedListener[],
+  findings: Findings,
+): void {
   const [main] = workerManagers;
   if (main === undefined) {
     const added = workerManagerConfig(workerManagerSchema.parse(port === undefined ? {} : { port }));
@@ -90,12 +120,6 @@ export function readConfig(source: ConfigSource, resolvePath: PathResolver, find
   } else if (port !== undefined && port !== main.port) {
     findings.warn('port_ignored', ['port'], `${port} is ignored, as the iii-worker-manager entry says ${main.port}; remove one of the two`);
   }
-  refuseSharedPorts(listeners, findings);
-  const requireAuth = requiresAuth(top, findings);
-  reportOpenDoors(listeners, requireAuth, findings);
-  refuseSharedDirectory(stores, findings);
-  findings.finish();
-  return { workerManagers, stream, state, pubsub, http, logging, strictPayloads, requireAuth };
 }
 
 /** Warns of unknown keys, which the engine ignores. A misspelt key that would make the engine stricter is a problem. */
@@ -162,6 +186,7 @@ function readOther(entry: WorkerEntry, findings: Findings): void {
     case 'iii-state':
     case 'iii-pubsub':
     case 'iii-http':
+    case 'rivulet-admin':
     case 'iii-observability':
     case 'iii-engine-functions':
       return;

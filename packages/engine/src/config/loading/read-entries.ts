@@ -16,7 +16,7 @@ export interface WorkerEntry {
 const ENTRY_KEYS = ['name', 'class', 'config', 'image'] as const;
 
 /** Workers that no file may list twice, not even with `--lenient-config`, because two stores of the same items make no sense. */
-const IN_SCOPE: ReadonlySet<WorkerName> = new Set<WorkerName>(['iii-stream', 'iii-state', 'iii-http']);
+const IN_SCOPE: ReadonlySet<WorkerName> = new Set<WorkerName>(['iii-stream', 'iii-state', 'iii-http', 'rivulet-admin']);
 
 /** Returns all entries of `workers:`, then those of `modules:`, in order. */
 export function readEntries(root: Mapping, findings: Findings): readonly WorkerEntry[] {

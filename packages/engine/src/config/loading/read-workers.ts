@@ -15,14 +15,15 @@ import { readFields, schemaOf } from '../keys/key.js';
 import { LOG_FORMATS, LOG_LEVELS } from '../keys/logging-keys.js';
 import { STATE_KEYS } from '../keys/state-keys.js';
 import { STREAM_KEYS } from '../keys/stream-keys.js';
-import { TOKEN_BOUND, WORKER_MANAGER_KEYS } from '../keys/worker-listener-keys.js';
-import type { KeyPath } from './config-source.js';
+import { WORKER_MANAGER_KEYS } from '../keys/worker-listener-keys.js';
 import type { Findings } from './findings.js';
 import { readAdapter, readStore, type StoreOwner } from './read-adapter.js';
+import { defaultAdmin } from './read-admin.js';
 import type { WorkerEntry } from './read-entries.js';
 import { readGroupBounds } from './read-group-bounds.js';
 import { readRbac } from './read-rbac.js';
 import { isMapping, readSection, refuseChange, type Section, shown, warnOfOrigins } from './read-section.js';
+import { readToken } from './read-token.js';
 
 /** Makes a path of the file absolute. Paths are relative to the working directory, not to the file. */
 export type PathResolver = (path: string) => string;
@@ -62,6 +63,7 @@ export function defaultWorkers(store: (owner: StoreOwner) => StoreConfig) {
     stream: defaultStream(store('stream')),
     state: { ...readFields(STATE_KEYS, stateSchema.parse({})), adapter: store('state') },
     http: readFields(HTTP_KEYS, httpSchema.parse({})),
+    admin: defaultAdmin(),
   };
 }
 
@@ -75,7 +77,7 @@ export function readWorkerManager(entry: WorkerEntry, findings: Findings): Worke
   }
   checkPong(entry.config, values, findings);
   warnOfOrigins(values.allowed_origins, entry.config.path, findings);
-  const authToken = readAuthToken(values.auth_token, [...entry.config.path, 'auth_token'], findings);
+  const authToken = readToken(values.auth_token, [...entry.config.path, 'auth_token'], 'auth_token_short', findings);
   if (values.rbac === undefined) return workerManagerConfig(values, { authToken });
   if (authToken !== undefined)
     findings.problem([...entry.config.path, 'auth_token'], 'a listener with rbac uses its auth_function_id; remove one of the two');
@@ -101,25 +103,6 @@ function checkPong(section: Section, values: Pings, findings: Findings): void {
 }
 
 const LONG_HANDSHAKE_MS = 5_000;
-const SHORT_TOKEN = 16;
-/** Text that `print-config` writes in place of every token. */
-export const HIDDEN_TOKEN = '***';
-
-/** Reads the token. No message shows its value, not even a wrong one. */
-function readAuthToken(value: unknown, path: KeyPath, findings: Findings): string | undefined {
-  if (value === undefined) return undefined;
-  if (value === null || value === '') {
-    findings.problem(path, 'auth_token is empty, which would let in every peer; give it a value, or remove the key');
-  } else if (typeof value !== 'string' || !/^[\x21-\x7e]{1,1024}$/.test(value) || value === HIDDEN_TOKEN) {
-    findings.problem(path, `this value is not valid; expected ${TOKEN_BOUND}`);
-  } else {
-    if (value.length < SHORT_TOKEN)
-      findings.warn('auth_token_short', path, `auth_token has fewer than ${SHORT_TOKEN} characters and can be guessed; use a random one`);
-    return value;
-  }
-  return undefined;
-}
-
 export function readStream(entry: WorkerEntry, resolvePath: PathResolver, findings: Findings): StreamConfig | undefined {
   const values = readSection(streamSchema, entry.config, findings);
   const store = readStore('stream', adapterSection(entry), resolvePath, findings);

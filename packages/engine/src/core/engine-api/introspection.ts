@@ -46,6 +46,16 @@ export class Introspection {
       .map((entry) => this.#functionRow(entry));
   }
 
+  /** Returns the rows of these functions. */
+  functionRows(entries: readonly (Registration | Builtin)[]): Row[] {
+    return entries.map((entry) => this.#functionRow(entry));
+  }
+
+  /** Returns the rows of these bindings. */
+  bindingRows(bindings: readonly TriggerBinding[]): Row[] {
+    return bindings.map((binding) => this.#bindingRow(binding));
+  }
+
   /**
    * Returns one function in detail. Without a namespace it is that of `default`, and otherwise that of the namespace which has the
    * function.

@@ -21,6 +21,8 @@ export class FunctionFabric implements Fabric {
   readonly functions: FunctionRegistry;
   readonly triggers: TriggerRegistry;
   readonly firing: Fabric['firing'];
+  /** Calls of functions of the engine and of workers, and firings of bindings. They only grow. */
+  readonly counts = { engine: 0, worker: 0, notFound: 0, fired: 0, skipped: 0, fireFailed: 0 };
   readonly #logger: Logger;
   /** Log lines of bindings that have failed. */
   readonly #failures = new WeakMap<TriggerBinding, Record<'condition_failed' | 'trigger_function_failed', RepeatedLine>>();
@@ -65,9 +67,13 @@ export class FunctionFabric implements Fabric {
 
   invoke(call: Call, done: (outcome: Outcome) => void): PendingCall {
     const builtin = this.functions.builtin(call.functionId);
-    if (builtin !== undefined) return this.#run(builtin.handler, call, done);
+    if (builtin !== undefined) {
+      this.counts.engine++;
+      return this.#run(builtin.handler, call, done);
+    }
     const registration = this.functions.find(call.functionId, call.namespace, call.preferWorker, call.deciding);
     if (registration === undefined) {
+      this.counts.notFound++;
       done(this.#notFound(call));
       return NOTHING_PENDING;
     }
@@ -75,6 +81,7 @@ export class FunctionFabric implements Fabric {
       done(failure('function_not_invokable', `function ${call.functionId} is HTTP-invoked, which this engine does not perform`));
       return NOTHING_PENDING;
     }
+    this.counts.worker++;
     return registration.owner.dispatch(call, done);
   }
 
@@ -134,11 +141,16 @@ export class FunctionFabric implements Fabric {
       const answer = await this.#callWithin(call, deadline);
       if (answer.kind === 'timeout') return answer;
       if (answer.kind === 'error') {
+        this.counts.fireFailed++;
         this.#warnOf(binding, 'condition_failed', { trigger: binding.id, function: condition, code: answer.error.code });
         return { kind: 'skipped', reason: 'condition_failed' };
       }
-      if (answer.text === 'false') return { kind: 'skipped', reason: 'condition' };
+      if (answer.text === 'false') {
+        this.counts.skipped++;
+        return { kind: 'skipped', reason: 'condition' };
+      }
     }
+    this.counts.fired++;
     const { functionId, namespace, metadata, workerId } = binding;
     const call = {
       functionId,
@@ -151,6 +163,7 @@ export class FunctionFabric implements Fabric {
     };
     const outcome = await this.#callWithin(call, deadline);
     if (outcome.kind === 'error') {
+      this.counts.fireFailed++;
       const { code } = outcome.error;
       this.#warnOf(binding, 'trigger_function_failed', { trigger: binding.id, type: binding.type, function: functionId, code });
     }

@@ -72,6 +72,11 @@ export class FunctionRegistry {
     this.#builtins.set(builtin.id, builtin);
   }
 
+  /** Number of functions of the engine, and of functions that workers serve now. */
+  get size(): number {
+    return this.#builtins.size + this.#functions.size;
+  }
+
   builtin(id: string): Builtin | undefined {
     return this.#builtins.get(id);
   }

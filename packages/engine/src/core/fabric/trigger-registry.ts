@@ -119,6 +119,11 @@ export class TriggerRegistry {
     return entry !== undefined && this.#typeOf(entry)?.provider === provider ? entry.binding : undefined;
   }
 
+  /** Number of bindings. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
   bindings(): TriggerBinding[] {
     return [...this.#entries.values()].map((entry) => entry.binding);
   }

@@ -22,6 +22,7 @@ import type {
   Write,
   WriteResult,
 } from '../store.js';
+import type { MeasuredStore, StoreFigures } from '../store-figures.js';
 import { inlinePreflight, judgeEnding, preflight } from './checking/preflight.js';
 import type { PreflightRequest } from './checking/run-preflight.js';
 import { compactAtStart, DEFAULT_COMPACTION } from './copying/compact.js';
@@ -30,6 +31,7 @@ import { LockLostError } from './env/directory-lock.js';
 import { LmdbEnvironment } from './env/environment.js';
 import type { TakeOptions } from './env/lock-protocol.js';
 import { Maintenance } from './maintenance/maintenance.js';
+import { measure } from './measure.js';
 import { lastWrite, type Opened, openTables } from './open-tables.js';
 import type { LmdbStoreOptions } from './options.js';
 import { DamageLog } from './reading/damage-log.js';
@@ -81,7 +83,7 @@ interface Run extends Opened {
  * The store on the disk. Reads go to `LmdbReads` and see the last durable transaction. Writes go to `LmdbWriter`, which has one transaction
  * at a time. `Maintenance` expires items and sweeps tombstones between the transactions of the writer.
  */
-class LmdbStore implements CapturableStore {
+class LmdbStore implements CapturableStore, MeasuredStore {
   readonly #options: LmdbStoreOptions;
   #run: Run | undefined;
   #isClosing = false;
@@ -172,6 +174,10 @@ class LmdbStore implements CapturableStore {
   }
 
   unwatch(): void {}
+
+  figures(): StoreFigures {
+    return measure(this.#run, { path: this.#options.path, isLost: this.#isLost, endedReads: this.#endedReads });
+  }
 
   get path(): string {
     return this.#options.path;

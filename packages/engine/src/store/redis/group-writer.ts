@@ -7,6 +7,7 @@ import { TurnBudget } from '../../structures/turn-budget.js';
 import { BatchLimits } from '../shared/batch-limits.js';
 import { requireSame, tooLarge } from '../shared/write-plan.js';
 import type { GroupRef, Once } from '../store.js';
+import type { CommitFigures } from '../store-figures.js';
 import { type GroupClient, textOf } from './group-client.js';
 import type { GroupKeys } from './keys.js';
 import { type GroupStep, itemOf, readStep } from './records.js';
@@ -57,6 +58,8 @@ export interface GroupWriterOptions {
   readonly onStep: (ref: GroupRef, step: GroupStep) => Promise<void>;
   /** Called when the queue is empty. */
   readonly onIdle: (writer: GroupWriter) => void;
+  /** Counters of all writers of the store. */
+  readonly commits: CommitFigures;
   readonly logger: Logger;
 }
 
@@ -101,7 +104,7 @@ export class GroupWriter {
       } catch (error) {
         // A full Redis refuses the whole script. Alone, a delete still succeeds where a set fails.
         if (batch.length > 1 && error instanceof RivuletError && error.code === 'STORE_FULL') await this.#executeEach(batch);
-        else for (const { reject } of batch) reject(error);
+        else this.#reject(batch, error);
       }
     }
     this.#isRunning = false;
@@ -109,7 +112,12 @@ export class GroupWriter {
   }
 
   async #executeEach(batch: readonly QueuedWrite[]): Promise<void> {
-    for (const queued of batch) await this.#execute([queued]).catch((error: unknown) => queued.reject(error));
+    for (const queued of batch) await this.#execute([queued]).catch((error: unknown) => this.#reject([queued], error));
+  }
+
+  #reject(batch: readonly QueuedWrite[], error: unknown): void {
+    this.#options.commits.failed += batch.length;
+    for (const { reject } of batch) reject(error);
   }
 
   /** Removes the next batch from the queue, within BATCH_CHANGES and BATCH_CHARS. */
@@ -203,9 +211,16 @@ export class GroupWriter {
     const hasDue = batch.some(({ pending }) => pending.kind === 'due');
     // Without ops and without a key there is nothing to write: the answers are true at the position that was read.
     const needsScript = hasPlan && (ops.length > 0 || once !== undefined || hasDue);
+    const begun = performance.now();
     const step = needsScript ? await this.#write(ops, outcomes, expected, read, once) : emptyStep(read);
     if (step === undefined) return false;
     await this.#options.onStep(this.ref, step);
+    const { commits } = this.#options;
+    commits.changes += ops.length;
+    if (needsScript) {
+      commits.seconds.observe((performance.now() - begun) / 1_000);
+      commits.batch.observe(batch.length);
+    }
     let at = 0;
     for (const [index, outcome] of outcomes.entries()) {
       const { resolve, reject } = batch[index] as QueuedWrite;

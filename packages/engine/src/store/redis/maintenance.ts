@@ -1,3 +1,4 @@
+import { RivuletError } from '@rivulet/protocol';
 import type { Logger } from '../../logging/logger.js';
 import type { Clock } from '../../structures/clock.js';
 import type { MonotonicWallClock } from '../../structures/monotonic-wall-clock.js';
@@ -47,6 +48,8 @@ export class RedisMaintenance {
   #next = 0;
   #isSweeping = false;
   #hasBeaten = false;
+  /** The last heartbeat failed because the memory of the server is full. */
+  isFull = false;
   /** Dead nodes that are logged, and whose leases are not all ended. */
   readonly #deadNodes = new Set<string>();
   /** Monotonic milliseconds since which the server has been connected without interruption. */
@@ -66,7 +69,13 @@ export class RedisMaintenance {
   /** Sends a heartbeat, and ends the leases of dead nodes. */
   async beat(): Promise<void> {
     const { groups, node, clock, onReleased } = this.#options;
-    const reply = await groups.call(BEAT, { nodes: groups.keys.nodes }, () => ({ node, silenceMs: SILENCE_MS }));
+    const reply = await groups
+      .call(BEAT, { nodes: groups.keys.nodes }, () => ({ node, silenceMs: SILENCE_MS }))
+      .catch((error: unknown) => {
+        this.isFull = error instanceof RivuletError && error.code === 'STORE_FULL';
+        throw error;
+      });
+    this.isFull = false;
     const [left, silent, found] = Array.isArray(reply) ? (reply as readonly RedisReply[]).map(listOf) : [];
     if (this.#hasBeaten && found?.[0] !== 'known') onReleased();
     this.#hasBeaten = true;

@@ -22,6 +22,7 @@ import type {
   Write,
   WriteResult,
 } from '../store.js';
+import { type MeasuredStore, newCommitFigures, type StoreFigures, type StoreState } from '../store-figures.js';
 import { type IsAffected, RedisPool } from './connection/redis-pool.js';
 import type { RedisServers } from './connection/topology.js';
 import { GroupClient } from './group-client.js';
@@ -69,7 +70,7 @@ interface Run {
   readonly maintenance: RedisMaintenance;
 }
 
-class RedisStore implements WritableStore {
+class RedisStore implements MeasuredStore, WritableStore {
   readonly #options: RedisStoreOptions;
   /** Names this process for the other engines. */
   readonly #node = randomUUID();
@@ -79,6 +80,7 @@ class RedisStore implements WritableStore {
   readonly #writers = new PairMap<GroupWriter>();
   /** Changes that wait in all writers. */
   #queuedChanges = 0;
+  readonly #commits = newCommitFigures();
   #run: Run | undefined;
   #isClosing = false;
   /** No server is connected, and the engine was notified. */
@@ -210,6 +212,17 @@ class RedisStore implements WritableStore {
     await this.#requireRun().maintenance.expire();
   }
 
+  figures(): StoreFigures {
+    const redis = this.#run?.groups.redis;
+    const server = { connected: redis?.isWhole === true, lost: redis?.lost ?? 0 };
+    return { backend: 'redis', state: this.#state(), queued: this.#queuedChanges, commits: this.#commits, server };
+  }
+
+  #state(): StoreState {
+    if (this.#run === undefined || this.#isClosing || !this.#run.groups.redis.isWhole) return 'unavailable';
+    return this.#run.maintenance.isFull ? 'full' : 'ok';
+  }
+
   #requireRun(): Run {
     if (this.#run === undefined || this.#isClosing) throw new RivuletError('STORE_UNAVAILABLE', 'the store is not open');
     return this.#run;
@@ -236,6 +249,7 @@ class RedisStore implements WritableStore {
         groups,
         time: this.#time,
         node: this.#node,
+        commits: this.#commits,
         onStep: (ref, step) => this.#feeds.onLocalStep(ref, step),
         onIdle: (idle) => this.#removeWriter(idle),
         logger: this.#options.logger,

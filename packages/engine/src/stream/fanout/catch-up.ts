@@ -8,6 +8,7 @@ import type { EntryFilter } from '../frames/compacted-block.js';
 import type { FrameEncoder } from '../frames/frame-encoder.js';
 import type { SharedTurn } from '../frames/shared-turn.js';
 import { type CompactedRead, EVERY_ITEM, gapFrame, readCompacted, readCompactedItem } from './compacted-changes.js';
+import type { HubCounters } from './fanout-counters.js';
 import { type GroupFanout, SEGMENT_BYTES } from './group-fanout.js';
 import { beforeRecovery, closed, delay, lost, untilReady } from './pump.js';
 import type { SharedChanges } from './shared-changes.js';
@@ -33,6 +34,7 @@ export interface CatchUpOptions {
   readonly encoding: TurnBudget;
   /** Runs when the store answers from another history than that of the log, and has not reported a break. */
   readonly onOtherEpoch: (ref: GroupRef, position: Position) => void;
+  readonly counters: Pick<HubCounters, 'catchUps' | 'resyncs' | 'resynced'>;
   readonly logger: Logger;
 }
 
@@ -61,10 +63,6 @@ export interface CatchUpOptions {
  */
 export class CatchUp {
   readonly #options: CatchUpOptions;
-  /** Number of cursors that could only be answered with a `sync`. It only grows. */
-  resynced = 0;
-  /** Number of cursors that were answered with each changed item once. It only grows. */
-  compacted = 0;
 
   constructor(options: CatchUpOptions) {
     this.#options = options;
@@ -165,7 +163,8 @@ export class CatchUp {
   }
 
   #giveUp(subscription: Subscription, reason?: SyncReason): void {
-    this.resynced++;
+    this.#options.counters.resynced++;
+    this.#options.counters.resyncs[reason ?? 'behind']++;
     subscription.resync(reason);
   }
 
@@ -191,7 +190,7 @@ export class CatchUp {
     try {
       if (closed(subscription) || fanout.history !== history || !this.#begin(fanout, result.position)) return 'unwritten';
       if ((await result.writeTo({ subscriber, members, filter })) !== 'whole' || fanout.history !== history) return 'unwritten';
-      this.compacted++;
+      this.#options.counters.catchUps.changes++;
       for (const member of members) member.outdated = false;
       return result.position;
     } finally {
@@ -231,7 +230,9 @@ export class CatchUp {
     const { fanout, subscriber } = subscription;
     const { membership } = answer;
     const refuse = (reason: SyncReason, gapAfter?: number) => {
-      if (subscription.nextAnswer === answer) answer.refuse({ reason, gapAfter, history: fanout.history });
+      if (subscription.nextAnswer !== answer) return;
+      this.#options.counters.resyncs[reason]++;
+      answer.refuse({ reason, gapAfter, history: fanout.history });
     };
     if (since === 'malformed' || membership === undefined) return refuse('malformed');
     await fanout.watched();
@@ -260,7 +261,7 @@ export class CatchUp {
         () => result.writeTo(reader),
       );
       if (!isWhole) return;
-      this.compacted++;
+      this.#options.counters.catchUps.changes++;
       // Also when the cursor was lost meanwhile: the client has its answer, and is recovered with the others.
       subscription.noteShown(offset, history);
       subscription.answered(answer);
@@ -275,6 +276,7 @@ export class CatchUp {
     const { history } = fanout;
     const fresh = subscription.cursor < 0 || subscription.holdsBack;
     const { epoch, offset: from } = since;
+    this.#options.counters.catchUps.log++;
     const to = fresh ? fanout.log.head : Math.max(subscription.cursor, from);
     const resumed = { subscriptionId: membership.id, mode: 'tail', epoch, from, to } as const;
     subscriber.write(this.#options.frames.control({ type: 'resumed', data: resumed }));
@@ -328,6 +330,7 @@ export class CatchUp {
         () => sync.writeTo(subscriber, this.#framesBeforeSync(subscription, answer, gapAfter, offset)),
       );
       if (!isWhole) return;
+      this.#options.counters.catchUps.sync++;
       for (const member of subscription.receivers(answer)) member.outdated = false;
       subscription.noteShown(offset, history);
       subscription.answered(answer);

@@ -43,6 +43,8 @@ export class GroupFanout<Reader extends LiveReader = LiveReader> implements Grou
   epoch: string | undefined;
   /** Whether the hub flushes this group at the end of the turn. */
   dirty = false;
+  /** Monotonic milliseconds of the first change since the last flush. */
+  dirtySince = 0;
   /** Monotonic milliseconds of the last log line about a failed read. */
   warnedAt = Number.NEGATIVE_INFINITY;
   /** Monotonic milliseconds since which the store reports the group as unavailable; `undefined` while it is available. */
@@ -89,6 +91,11 @@ export class GroupFanout<Reader extends LiveReader = LiveReader> implements Grou
   /** The newest known position of the group; `undefined` before the first one is known. */
   get position(): Position | undefined {
     return this.epoch === undefined || !this.log.begun ? undefined : { epoch: this.epoch, offset: this.log.head };
+  }
+
+  /** Number of changes since the last flush. */
+  get unflushed(): number {
+    return this.log.head - this.#flushed;
   }
 
   /** Number of subscriptions, live or not. */

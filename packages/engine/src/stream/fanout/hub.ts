@@ -12,6 +12,7 @@ import type { FrameEncoder } from '../frames/frame-encoder.js';
 import { SharedTurn } from '../frames/shared-turn.js';
 import type { Spool } from '../frames/spool.js';
 import { CatchUp } from './catch-up.js';
+import { newHubCounters } from './fanout-counters.js';
 import { GroupFanout } from './group-fanout.js';
 import { SharedChanges } from './shared-changes.js';
 import { notifyAvailability } from './staleness.js';
@@ -33,18 +34,6 @@ export interface HubOptions {
   readonly logger: Logger;
   /** Files for answers that do not fit into memory. Without them a slow reader of a large group begins again, or is closed. */
   readonly spool?: Spool;
-}
-
-/** Figures for tests and operators. They only grow. */
-export interface HubCounters {
-  /** Subscriptions that flushes have visited: exactly those of the groups that changed (spec ST-21). */
-  visited: number;
-  /** Flushes of a group. */
-  flushes: number;
-  /** Changes that entered a log. */
-  appended: number;
-  /** Groups that were forgotten before their time, because too many lingered. */
-  evicted: number;
 }
 
 /**
@@ -76,7 +65,7 @@ export class Hub {
   /** Groups with entries in their log. The group whose last change is oldest comes first. */
   readonly #logged = new Set<GroupFanout<Subscription>>();
   readonly #sweep: NodeJS.Timeout;
-  readonly counters: HubCounters = { visited: 0, flushes: 0, appended: 0, evicted: 0 };
+  readonly counters = newHubCounters();
   readonly #evictedLine: RepeatedLine;
   #dirty: GroupFanout<Subscription>[] = [];
   #scheduled = false;
@@ -97,7 +86,8 @@ export class Hub {
     const turns = new SharedTurn(SHARED_TURN_BYTES);
     const onOtherEpoch = (ref: GroupRef, position: Position) => this.restart(ref, 'epoch', position);
     const encoding = TurnBudget.of(clock);
-    this.#catchUp = new CatchUp({ store, frames, syncs: this.#syncs, changes: this.#changes, turns, encoding, onOtherEpoch, logger });
+    const shared = { store, frames, syncs: this.#syncs, changes: this.#changes, turns, encoding, logger };
+    this.#catchUp = new CatchUp({ ...shared, onOtherEpoch, counters: this.counters });
     this.#sweep = setInterval(() => this.#tidy(), SWEEP_MS);
     this.#sweep.unref();
   }
@@ -107,6 +97,16 @@ export class Hub {
     return this.#groups.size;
   }
 
+  /** Number of groups with a log that nobody watches now. */
+  get lingeringCount(): number {
+    return this.#idle.size;
+  }
+
+  /** Number of watched groups that are unavailable. */
+  get unavailableCount(): number {
+    return this.#unavailable;
+  }
+
   /** Bytes of all logs together. */
   get logBytes(): number {
     return this.#logBytes;
@@ -114,12 +114,12 @@ export class Hub {
 
   /** Number of cursors that were behind the log and were answered with a `sync`. */
   get resynced(): number {
-    return this.#catchUp.resynced;
+    return this.counters.resynced;
   }
 
   /** Number of cursors that were behind the log and were answered with each changed item once. */
   get compacted(): number {
-    return this.#catchUp.compacted;
+    return this.counters.catchUps.changes;
   }
 
   /** Returns whether the group has a log. Otherwise its changes need not be encoded. */
@@ -127,12 +127,23 @@ export class Hub {
     return this.#groups.get(stream, group) !== undefined;
   }
 
+  /** Returns the figures of a watched group for operators; `undefined` while nobody watches it. */
+  watched(
+    stream: string,
+    group: string,
+  ): { readonly subscriptions: number; readonly logChanges: number; readonly logBytes: number } | undefined {
+    const fanout = this.#groups.get(stream, group);
+    if (fanout === undefined) return undefined;
+    return { subscriptions: fanout.size, logChanges: fanout.log.length, logBytes: fanout.log.bytes };
+  }
+
   /** Appends a durable change. Changes of a group must come in the order of its history. `text`: the frame as JSON. */
   publish(commit: Commit, text: string): void {
     const fanout = this.#groups.get(commit.stream, commit.group);
     if (fanout === undefined) return;
     const before = fanout.log.bytes;
-    if (!fanout.append(commit, encodeTextFrame(text), this.#options.clock.monotonic())) return;
+    const now = this.#options.clock.monotonic();
+    if (!fanout.append(commit, encodeTextFrame(text), now)) return;
     this.counters.appended++;
     this.#logged.delete(fanout);
     this.#logged.add(fanout);
@@ -141,6 +152,7 @@ export class Hub {
     if (this.#logBytes > this.#options.limits.logMaxBytes) this.#shrink();
     if (fanout.dirty) return;
     fanout.dirty = true;
+    fanout.dirtySince = now;
     this.#dirty.push(fanout);
     if (this.#scheduled) return;
     this.#scheduled = true;
@@ -151,11 +163,16 @@ export class Hub {
   flush(): void {
     this.#scheduled = false;
     const dirty = this.#dirty;
+    if (dirty.length === 0) return;
     this.#dirty = [];
+    const { counters } = this;
+    const now = this.#options.clock.monotonic();
     for (const fanout of dirty) {
       fanout.dirty = false;
-      this.counters.flushes++;
-      this.counters.visited += fanout.flush(this.#start);
+      counters.flushes++;
+      counters.batch.observe(fanout.unflushed);
+      counters.wait.observe((now - fanout.dirtySince) / 1_000);
+      counters.visited += fanout.flush(this.#lag);
     }
   }
 
@@ -239,6 +256,7 @@ export class Hub {
     }
     this.#idle.delete(fanout);
     fanout.enter();
+    this.counters.subscriptions++;
     return new Subscription(subscriber, fanout);
   }
 
@@ -247,6 +265,7 @@ export class Hub {
    */
   join(subscription: Subscription, request: JoinRequest): Membership {
     subscription.fanout.leaveLive(subscription);
+    this.counters.joins++;
     const membership = subscription.request(request);
     this.#catchUp.start(subscription);
     return membership;
@@ -257,6 +276,7 @@ export class Hub {
     const { subscription } = membership;
     subscription.fanout.leaveLive(subscription);
     subscription.remove(membership);
+    this.counters.leaves++;
     if (subscription.empty) this.close(subscription);
     else this.#catchUp.start(subscription);
     return subscription.state === 'closed';
@@ -268,6 +288,7 @@ export class Hub {
     const { fanout } = subscription;
     fanout.exit(subscription);
     subscription.state = 'closed';
+    this.counters.subscriptions--;
     fanout.wake();
     if (fanout.size > 0) return;
     this.#idle.set(fanout, this.#options.clock.monotonic());
@@ -281,6 +302,12 @@ export class Hub {
   }
 
   readonly #start = (subscription: Subscription): void => this.#catchUp.start(subscription);
+
+  /** Starts the catch-up of a client that could not take the changes of a flush. */
+  readonly #lag = (subscription: Subscription): void => {
+    this.counters.lagged++;
+    this.#catchUp.start(subscription);
+  };
 
   /** Shortens logs until all of them are within their bound, first those whose last change is oldest. */
   #shrink(): void {

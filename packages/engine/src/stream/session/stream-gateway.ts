@@ -39,6 +39,8 @@ export class StreamGateway {
   readonly #sessionContext: StreamSessionContext;
   readonly #directory: SessionDirectory;
   readonly #limits: InboundLimits;
+  /** Number of clients that have connected. It only grows. */
+  opened = 0;
 
   constructor(options: StreamGatewayOptions) {
     const { config, clock, logger } = options;
@@ -128,6 +130,7 @@ export class StreamGateway {
       kind: 'accept',
       protocol,
       open: (connection) => {
+        this.opened++;
         const renewal =
           this.#options.config.authFunction === undefined ? {} : { decideAgain: decideAgain(this.#options.auth, request, this.#directory) };
         const meter = this.#limits.meter(decision.identity, request.remoteAddress);

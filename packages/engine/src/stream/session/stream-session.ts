@@ -46,6 +46,9 @@ const NO_LEASES = { update: (): Refusal => NOT_LEASED };
  * Joins take effect in their order. While the functions of a join run, later joins wait, and everything else goes on.
  */
 export class StreamSession implements ConnectionOwner, Expiring, Revocable, EvictableConnection {
+  static #opened = 0;
+  /** Grows from one session of this process to the next. Lists of sessions go on after a number. */
+  readonly number = ++StreamSession.#opened;
   readonly meter: InboundMeter | undefined;
   readonly #context: StreamSessionContext;
   readonly #connection: Connection;

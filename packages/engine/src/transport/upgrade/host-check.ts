@@ -17,6 +17,16 @@ export function isHostAllowed(request: Pick<IncomingMessage, 'rawHeaders'>, rule
   return isOfThisMachine(name) || name === plainAddress(boundTo) || rule.allowed.some((allowed) => hostName(allowed) === name);
 }
 
+/**
+ * Returns whether `Host` is a loopback name, any IP address, or in `allowed`. No attacker can bind an address to another machine, and the
+ * probes of orchestrators use addresses.
+ */
+export function isHostNamed(request: Pick<IncomingMessage, 'rawHeaders'>, allowed: readonly string[]): boolean {
+  const name = hostName(onlyHost(request.rawHeaders));
+  if (name === undefined) return false;
+  return isIP(name) !== 0 || isOfThisMachine(name) || allowed.some((each) => hostName(each) === name);
+}
+
 /** Returns whether no attacker can bind this name to another machine. */
 function isOfThisMachine(name: string): boolean {
   if (isIP(name) !== 0) return name === '127.0.0.1' || (name.includes(':') && isLoopback(name));

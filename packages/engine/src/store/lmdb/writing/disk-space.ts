@@ -89,6 +89,12 @@ export class DiskBudget {
     return this.#full;
   }
 
+  /** The free bytes of the disk now, and those below which the store is full. Both for operators. */
+  get room(): { readonly freeBytes: number | undefined; readonly neededBytes: number } {
+    if (this.#isDue()) this.#measure();
+    return { freeBytes: this.#space?.freeBytes, neededBytes: Math.ceil(this.#watermark) };
+  }
+
   /** Returns how many bytes the next transaction may add to the data file. While the store is full, only deletes may use them. */
   forNext(): number {
     if (this.#isDue()) this.#measure();

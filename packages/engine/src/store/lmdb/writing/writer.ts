@@ -5,6 +5,7 @@ import { TurnBudget } from '../../../structures/turn-budget.js';
 import type { BoundsOf } from '../../bounds.js';
 import { BatchLimits } from '../../shared/batch-limits.js';
 import type { Change, Commit, Write } from '../../store.js';
+import { newCommitFigures } from '../../store-figures.js';
 import { LockLostError } from '../env/directory-lock.js';
 import { type LmdbEnvironment, TransactionAbortedError } from '../env/environment.js';
 import { EVICTED_AT_ONCE, type Eviction, type HeadCache, ReservedOffsets } from '../tables/head-cache.js';
@@ -51,6 +52,8 @@ export interface WriterContext extends OpenParts {
  * The loop ends when nothing waits, and begins again with the next write. One slice of maintenance runs between two transactions.
  */
 export class LmdbWriter {
+  /** Counters of the transactions since the start. */
+  readonly figures = newCommitFigures();
   readonly #context: WriterContext;
   readonly #queue = new WriteQueue();
   readonly #gate = new WriteGate();
@@ -67,6 +70,16 @@ export class LmdbWriter {
   /** The timestamp of the transaction on its way: a read of a new group must not return a later one. `undefined` between transactions. */
   get committingAt(): number | undefined {
     return this.#committingAt;
+  }
+
+  /** Number of writes that wait. */
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
+  /** A commit has failed, so the store is read-only until a restart. */
+  get hasFailed(): boolean {
+    return this.#failure !== undefined;
   }
 
   /** The store is neither closing nor read-only. */
@@ -191,6 +204,7 @@ export class LmdbWriter {
         return [];
       }
       const reason = isUntouched(error) ? refused(error) : unavailable(error);
+      this.figures.failed += writes.length;
       for (const { reject } of writes) reject(reason);
       if (!isUntouched(error)) this.fail(error);
       else this.#context.warn('store_write_refused', { writes: writes.length, error: causeOf(error) });
@@ -223,6 +237,7 @@ export class LmdbWriter {
     } else {
       let eviction: Eviction | undefined;
       this.#committingAt = batch.now;
+      const begun = clock.monotonic();
       try {
         await environment.transaction(() => {
           if (heads.overfull && budget > 2 * EVICTED_AT_ONCE * RECORD_BYTES) eviction = heads.evict();
@@ -236,7 +251,10 @@ export class LmdbWriter {
         this.#committingAt = undefined;
       }
       eviction?.committed();
+      this.figures.seconds.observe((clock.monotonic() - begun) / 1_000);
+      this.figures.batch.observe(planned.length);
     }
+    this.figures.changes += planned.length;
     batch.commitHeads();
     this.#context.maintenance().expects(batch.firstExpiry);
     for (const plan of planned) for (const commit of commitsOf(plan)) this.#context.onCommit(commit);

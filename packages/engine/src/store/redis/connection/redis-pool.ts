@@ -65,6 +65,8 @@ export class RedisPool {
   #isClosed = false;
   /** Why a server is not connected, for error messages. */
   #reason = 'it was never connected';
+  /** How often a connection to a server was lost. */
+  lost = 0;
 
   private constructor(options: RedisOptions) {
     this.#options = options;
@@ -95,6 +97,11 @@ export class RedisPool {
   /** Whether any server is connected. */
   get up(): boolean {
     return this.#connections.size > 0;
+  }
+
+  /** Whether every known server is connected. */
+  get isWhole(): boolean {
+    return this.up && this.#primaries.all.every((node) => this.#connections.has(node));
   }
 
   /** Whether the server of the key is connected. */
@@ -306,6 +313,7 @@ export class RedisPool {
     if (this.#isClosed || this.#connections.get(node) !== connection) return;
     this.#connections.delete(node);
     this.#reason = why;
+    this.lost++;
     const { ownerOf } = this.#primaries;
     this.#options.logger.warn('redis_lost', {
       server: node,

@@ -1,0 +1,205 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { type ErrorCode, LIMITS } from '@rivulet/protocol';
+import type { AdminConfig } from '../config/config.js';
+import { readRequestTarget } from '../http/request/request-target.js';
+import { runInBackground } from '../logging/background.js';
+import type { EventCounters } from '../logging/event-counters.js';
+import type { Logger } from '../logging/logger.js';
+import { RepeatedLine } from '../logging/repeated-line.js';
+import { ByteBudget } from '../structures/byte-budget.js';
+import type { Clock } from '../structures/clock.js';
+import { AddressRanges } from '../structures/ip-address.js';
+import { TurnBudget } from '../structures/turn-budget.js';
+import { ConnectionAdmission } from '../transport/admission/connection-admission.js';
+import type { DescriptorReserve } from '../transport/admission/descriptor-reserve.js';
+import { ListenError } from '../transport/listener.js';
+import { AdminAccess, type AdminRole, type Need } from './admin-access.js';
+import { type AdminBody, readBody } from './admin-body.js';
+import { type Answer, AnswerError, errorAnswer } from './answer.js';
+
+/** One request that the access rules allow. */
+export interface AdminRequest {
+  readonly query: string;
+  readonly role: AdminRole;
+  /** Decoded parts of the path that have a name in the route, by that name. */
+  readonly parameters: Readonly<Record<string, string>>;
+  /** The body of a write; `null` for other methods. */
+  readonly body: AdminBody;
+}
+
+/** The handler of one method of a path. */
+export interface AdminRoute {
+  readonly need: Need;
+  readonly handle: (request: AdminRequest) => Answer | Promise<Answer>;
+}
+
+export type RouteFound =
+  | { readonly kind: 'route'; readonly route: AdminRoute; readonly parameters: Readonly<Record<string, string>> }
+  | { readonly kind: 'wrong_method'; readonly need: Need; readonly allow: string }
+  | { readonly kind: 'unknown' };
+
+export interface AdminListenerOptions {
+  readonly config: AdminConfig;
+  readonly find: (method: string, path: string) => RouteFound;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly counters: EventCounters;
+  readonly descriptors: DescriptorReserve;
+}
+
+const HEADERS_TIMEOUT_MS = 5_000;
+const KEEP_ALIVE_MS = 15_000;
+/** Milliseconds between two checks of deadlines. */
+const CHECK_MS = 500;
+/** Unanswered requests of one connection. A client with more gets no answer. */
+const MOST_PIPELINED = 4;
+const WRITES: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
+const NO_BODY: AdminBody = { text: 'null', inexact: false, taken: 0 };
+
+/** The TCP port of the admin listener. It bounds connections, heads, bodies and waits, and lets only allowed requests through. */
+export class AdminListener {
+  readonly #options: AdminListenerOptions;
+  readonly #server: Server;
+  readonly #access: AdminAccess;
+  readonly #admission: ConnectionAdmission;
+  readonly #bodies = new ByteBudget(LIMITS.adminBodiesBytes);
+  readonly #turns: TurnBudget;
+  /** Number of unanswered requests of each connection. */
+  readonly #unanswered = new WeakMap<Socket, number>();
+  readonly #refusedLine: RepeatedLine;
+
+  constructor(options: AdminListenerOptions) {
+    this.#options = options;
+    this.#access = new AdminAccess(options.config);
+    this.#turns = TurnBudget.of(options.clock);
+    this.#refusedLine = new RepeatedLine(options.clock);
+    this.#admission = new ConnectionAdmission({
+      listener: 'admin',
+      most: LIMITS.adminConnections,
+      mostWaitingPerAddress: LIMITS.adminConnections,
+      trustedProxies: new AddressRanges([]),
+      descriptors: options.descriptors,
+      logger: options.logger,
+      counters: options.counters,
+    });
+    this.#server = createServer({
+      maxHeaderSize: LIMITS.headerBytes,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: LIMITS.adminRequestMs,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      connectionsCheckingInterval: CHECK_MS,
+    });
+    // Node silently drops headers above its limit. `#answer` refuses the request instead.
+    this.#server.maxHeadersCount = 0;
+    this.#server.setTimeout(LIMITS.httpStallMs, (socket) => this.#dropStalled(socket));
+    this.#server.on('connection', (socket) => this.#admission.admit(socket));
+    this.#server.on('clientError', (_error, socket) => socket.destroy());
+    this.#server.on('connect', (_request, socket) => socket.destroy());
+    this.#server.on('upgrade', (_request, socket) => socket.destroy());
+    this.#server.on('request', (request, response) => this.#receive(request, response, false));
+    this.#server.on('checkContinue', (request, response) => this.#receive(request, response, true));
+  }
+
+  /** Binds the port. Resolves with the bound address, or rejects with a `ListenError`. */
+  async listen(): Promise<{ readonly host: string; readonly port: number }> {
+    const { host, port } = this.#options.config;
+    await new Promise<void>((resolve, reject) => {
+      const failed = (error: NodeJS.ErrnoException) => reject(new ListenError('admin', host, port, error));
+      this.#server.once('error', failed);
+      this.#server.listen({ host, port }, () => {
+        this.#server.off('error', failed);
+        this.#server.on('error', (error) => this.#options.logger.error('listener_error', { listener: 'admin', error: error.message }));
+        resolve();
+      });
+    });
+    return { host, port: (this.#server.address() as AddressInfo).port };
+  }
+
+  /** Closes the port and drops all connections. */
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#admission.close();
+    await closed;
+  }
+
+  #receive(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
+    const { socket } = request;
+    response.on('error', () => {});
+    request.on('error', () => {});
+    const unanswered = (this.#unanswered.get(socket) ?? 0) + 1;
+    this.#unanswered.set(socket, unanswered);
+    if (unanswered > MOST_PIPELINED) {
+      socket.destroy();
+      return;
+    }
+    this.#admission.engage(socket);
+    response.once('close', () => {
+      const left = (this.#unanswered.get(socket) ?? 1) - 1;
+      this.#unanswered.set(socket, left);
+      if (left === 0) this.#admission.wait(socket);
+    });
+    const answering = this.#answer(request, response, expectsContinue).then((answer) => this.#send(request, response, answer));
+    runInBackground(answering, this.#options.logger, 'admin_request', () => socket.destroy());
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): Promise<Answer> {
+    try {
+      if (request.rawHeaders.length > LIMITS.httpHeaders * 2)
+        return errorAnswer(431, 'HEADERS_TOO_LARGE', `a request may have ${LIMITS.httpHeaders} headers`);
+      const { method = 'GET' } = request;
+      const { path, query } = readRequestTarget(request.url ?? '/');
+      const found = this.#options.find(method === 'HEAD' ? 'GET' : method, path);
+      // A path that does not exist reveals nothing to strangers either.
+      const need = found.kind === 'unknown' ? 'viewer' : found.kind === 'route' ? found.route.need : found.need;
+      const verdict = this.#access.decide(request, need);
+      if (verdict.kind === 'refused') return this.#refuse(request, path, verdict.status, verdict.code, verdict.message);
+      if (found.kind === 'unknown') return errorAnswer(404, 'NOT_FOUND', 'no such path; docs/admin.md lists all of them');
+      if (found.kind === 'wrong_method')
+        return { ...errorAnswer(405, 'INVALID_ARGUMENTS', `this path has ${found.allow} only`), allow: found.allow };
+      if (expectsContinue && WRITES.has(method)) response.writeContinue();
+      const body = WRITES.has(method) ? await readBody(request, this.#bodies, this.#turns) : NO_BODY;
+      try {
+        return await found.route.handle({ query, role: verdict.role, parameters: found.parameters, body });
+      } finally {
+        this.#bodies.give(body.taken);
+      }
+    } catch (error) {
+      if (error instanceof AnswerError) return error.answer;
+      if (request.errored !== null) return errorAnswer(400, 'BODY_TIMEOUT', 'the body did not arrive');
+      this.#options.logger.error('admin_request_failed', { error: error instanceof Error ? error.stack : String(error) });
+      return errorAnswer(500, 'INTERNAL_ERROR', 'the engine failed; its log has the cause in admin_request_failed');
+    }
+  }
+
+  #refuse(request: IncomingMessage, path: string, status: 401 | 403, code: ErrorCode, message: string): Answer {
+    const { logger, counters } = this.#options;
+    counters.add('admin_refused');
+    const fields = { code, path: path.slice(0, 128), address: request.socket.remoteAddress };
+    this.#refusedLine.add((times) => logger.warn('admin_refused', { ...fields, times }));
+    return errorAnswer(status, code, message);
+  }
+
+  #send(request: IncomingMessage, response: ServerResponse, { status, body, type = 'application/json', allow }: Answer): void {
+    if (response.destroyed) return;
+    // A client that has not sent its whole body keeps no connection.
+    const isWhole = request.complete || !WRITES.has(request.method ?? '');
+    // oxlint-disable-next-line eslint/no-restricted-properties -- constant names; the values are constants and numbers
+    response.writeHead(status, {
+      'content-type': type,
+      'content-length': Buffer.byteLength(body),
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      'x-frame-options': 'DENY',
+      ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
+      ...(allow === undefined ? {} : { allow }),
+      ...(isWhole ? {} : { connection: 'close' }),
+    });
+    response.end(body);
+    if (!isWhole) setTimeout(() => request.destroy(), LIMITS.httpUnreadBodyMs).unref();
+  }
+
+  #dropStalled(socket: Socket): void {
+    if (socket.writableLength > 0 || (this.#unanswered.get(socket) ?? 0) === 0) socket.destroy();
+  }
+}

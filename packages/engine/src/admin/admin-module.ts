@@ -1,0 +1,66 @@
+import type { AdminConfig } from '../config/config.js';
+import type { Logger } from '../logging/logger.js';
+import type { EngineParts } from '../metrics/engine-parts.js';
+import { METRICS } from '../metrics/metrics.js';
+import type { Clock } from '../structures/clock.js';
+import type { DescriptorReserve } from '../transport/admission/descriptor-reserve.js';
+import { ListenError } from '../transport/listener.js';
+import { AdminListener } from './admin-listener.js';
+import { engineRoutes } from './engine-routes.js';
+import { listRoutes } from './list-routes.js';
+import { AdminRoutes, type RouteRow } from './routes.js';
+import { writeRoutes } from './write-routes.js';
+
+export interface AdminModuleOptions {
+  readonly config: AdminConfig;
+  /** Nobody asked for the listener: the engine also starts when another process has its port. */
+  readonly isOptional: boolean;
+  readonly parts: EngineParts;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly descriptors: DescriptorReserve;
+}
+
+type Scraped = { readonly text: string; readonly type: string };
+
+/** Returns all paths of the listener, in the order of docs/admin.md. */
+export function adminRoutes(parts: EngineParts, scrape: () => Promise<Scraped>): readonly RouteRow[] {
+  return [...engineRoutes(parts, scrape), ...listRoutes(parts), ...writeRoutes(parts)];
+}
+
+/** The admin listener of one engine: probes, metrics and the API for operators. It opens first and closes last. */
+export class AdminModule {
+  readonly #options: AdminModuleOptions;
+  readonly #listener: AdminListener;
+  #scrape: () => Promise<Scraped> = async () => ({ text: '', type: 'text/plain' });
+
+  constructor(options: AdminModuleOptions) {
+    const { config, parts, clock, logger, descriptors } = options;
+    this.#options = options;
+    const routes = new AdminRoutes(adminRoutes(parts, () => this.#scrape()));
+    this.#listener = new AdminListener({ config, find: routes.find, clock, logger, counters: parts.counters, descriptors });
+  }
+
+  /** Opens the port. Resolves with its address, or with `undefined` when the port is taken and nobody asked for it. */
+  async open(): Promise<{ readonly host: string; readonly port: number } | undefined> {
+    const { isOptional, logger, parts } = this.#options;
+    // Only an engine with this listener loads the library of metrics, which measures from now on.
+    const { Scrape } = await import('../metrics/scrape.js');
+    const scrape = new Scrape(parts, METRICS);
+    this.#scrape = () => scrape.text();
+    try {
+      return await this.#listener.listen();
+    } catch (error) {
+      if (!isOptional || !(error instanceof ListenError) || error.code !== 'EADDRINUSE') throw error;
+      logger.warn('admin_port_taken', {
+        port: error.port,
+        consequence: 'this engine has no /health, /ready, /metrics and /api; give rivulet-admin another port in a configuration file',
+      });
+      return undefined;
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#listener.close();
+  }
+}

@@ -1,0 +1,75 @@
+import { ENGINE_VERSION } from '../config/engine-version.js';
+import type { EngineParts } from '../metrics/engine-parts.js';
+import { reasonsNotReady } from '../metrics/readiness.js';
+import type { StreamStore } from '../store/store.js';
+import { figuresOf } from '../store/store-figures.js';
+import type { AdminRequest } from './admin-listener.js';
+import { type Answer, jsonAnswer } from './answer.js';
+import { PROCESS, type Row } from './page.js';
+import type { RouteRow } from './routes.js';
+
+/** The paths for probes and metrics, and the figures of the engine. `scrape` returns the metrics and their content type. */
+export function engineRoutes(
+  parts: EngineParts,
+  scrape: () => Promise<{ readonly text: string; readonly type: string }>,
+): readonly RouteRow[] {
+  return [
+    { method: 'GET', path: '/health', need: 'probe', handle: () => jsonAnswer(200, { status: 'ok' }) },
+    { method: 'GET', path: '/ready', need: 'probe', handle: (request) => ready(parts, request) },
+    {
+      method: 'GET',
+      path: '/metrics',
+      need: 'scrape',
+      handle: async () => {
+        const { text, type } = await scrape();
+        return { status: 200, body: text, type };
+      },
+    },
+    { method: 'GET', path: '/api/engine', need: 'viewer', handle: () => jsonAnswer(200, engineRow(parts)) },
+  ];
+}
+
+function ready(parts: EngineParts, { role }: AdminRequest): Answer {
+  const reasons = reasonsNotReady(parts);
+  const state = { status: reasons.length === 0 ? 'ready' : 'not_ready' };
+  return jsonAnswer(reasons.length === 0 ? 200 : 503, role === 'none' ? state : { ...state, reasons });
+}
+
+/** Counts of the engine. Nothing here visits each connection or group. */
+function engineRow(parts: EngineParts): Row {
+  const { streams, http, workers, fabric, channels, counters, listeners, logger, stores } = parts;
+  const reasons = reasonsNotReady(parts);
+  return {
+    process: PROCESS,
+    version: ENGINE_VERSION,
+    node: process.versions.node,
+    pid: process.pid,
+    uptime_s: Math.floor(process.uptime()),
+    ready: reasons.length === 0,
+    reasons,
+    listeners,
+    sessions: streams?.gateway.sessions.size ?? 0,
+    watched_groups: streams?.hub.groupCount ?? 0,
+    log_bytes: streams?.hub.logBytes ?? 0,
+    workers: workers.size,
+    functions: fabric.functions.size,
+    triggers: fabric.triggers.size,
+    http_requests: http?.requests ?? 0,
+    channels: channels.size,
+    channel_bytes: channels.held,
+    log_lines_left_out: logger.linesLeftOut,
+    stores: Object.fromEntries(Object.entries(stores).flatMap(([name, store]) => storeRow(name, store))),
+    events: counters.read(),
+  };
+}
+
+function storeRow(name: string, store: StreamStore | undefined): readonly (readonly [string, Row])[] {
+  if (store === undefined) return [];
+  const figures = figuresOf(store);
+  if (figures === undefined) return [[name, { state: 'ok' }]];
+  const { backend, state, queued, disk, server } = figures;
+  const row = { backend, state, queued_changes: queued };
+  if (disk !== undefined)
+    return [[name, { ...row, data_bytes: disk.dataBytes, free_bytes: disk.freeBytes ?? null, needed_bytes: disk.neededBytes }]];
+  return [[name, server === undefined ? row : { ...row, connected: server.connected }]];
+}

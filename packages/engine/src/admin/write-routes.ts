@@ -1,0 +1,98 @@
+import { isJsonObject, isNamespace, type JsonText, namespaceRule, parseJson } from '@rivulet/protocol';
+import { JsonPayload } from '../core/fabric/invocation.js';
+import { queryParameters } from '../http/request/request-target.js';
+import type { EngineParts } from '../metrics/engine-parts.js';
+import type { AdminRequest } from './admin-listener.js';
+import { type Answer, AnswerError, errorAnswer, jsonAnswer, textAnswer } from './answer.js';
+import { callBuiltin, MOST_CALL_MS, outcomeAnswer, resultAnswer } from './outcome.js';
+import { PROCESS, readWhole, refuseOthers } from './page.js';
+import type { RouteRow } from './routes.js';
+
+const CALL_MS = 30_000;
+const ITEM = '/api/streams/{stream}/groups/{group}/items/{item}';
+
+/** The paths of `/api` that change something, and the one that reads an item. Changes need the full token and are logged. */
+export function writeRoutes(parts: EngineParts): readonly RouteRow[] {
+  const write = (method: RouteRow['method'], path: string, handle: (request: AdminRequest) => Answer | Promise<Answer>): RouteRow => ({
+    method,
+    path,
+    need: 'full',
+    handle: async (request) => {
+      // The engine cannot promise that a change takes effect before its stores close.
+      const answer =
+        parts.stage() === 'running' ? await handle(request) : errorAnswer(503, 'ENGINE_STOPPING', 'the engine starts or stops');
+      logWrite(parts, `${method} ${path}`, request, answer);
+      return answer;
+    },
+  });
+  return [
+    { method: 'GET', path: ITEM, need: 'viewer', handle: (request) => getItem(parts, request) },
+    write('PUT', ITEM, (request) => setItem(parts, request)),
+    write('DELETE', ITEM, (request) => itemCall(parts, request, 'stream::delete', undefined)),
+    write('POST', '/api/call/{function}', (request) => callFunction(parts, request)),
+    write('POST', '/api/sessions/disconnect', (request) => disconnect(parts, request)),
+  ];
+}
+
+/** A line has ids and the outcome, and never a value. */
+function logWrite({ logger }: EngineParts, action: string, { parameters, query }: AdminRequest, { status }: Answer): void {
+  logger.info('admin_action', { action, ...parameters, ...(query === '' ? {} : { query: query.slice(0, 256) }), status });
+}
+
+function getItem(parts: EngineParts, request: AdminRequest): Promise<Answer> {
+  const { stream, group, item } = request.parameters;
+  return itemCall(parts, request, 'stream::get', undefined, (data) =>
+    data === undefined
+      ? errorAnswer(404, 'NOT_FOUND', `${stream}/${group} has no item ${item}`)
+      : textAnswer(200, `{"process":${JSON.stringify(PROCESS)},"id":${JSON.stringify(item)},"data":${data}}`),
+  );
+}
+
+function setItem(parts: EngineParts, request: AdminRequest): Promise<Answer> {
+  return itemCall(parts, request, 'stream::set', request.body.text);
+}
+
+function itemCall(
+  { fabric }: EngineParts,
+  { parameters, body, query }: AdminRequest,
+  functionId: 'stream::get' | 'stream::set' | 'stream::delete',
+  data: JsonText | undefined,
+  answer: (result: JsonText | undefined) => Answer = resultAnswer('result'),
+): Promise<Answer> {
+  refuseOthers(queryParameters(query));
+  const { stream, group, item } = parameters;
+  const place = JSON.stringify({ stream_name: stream, group_id: group, item_id: item });
+  const payload = JsonPayload.ofText(data === undefined ? place : `${place.slice(0, -1)},"data":${data}}`);
+  return callBuiltin(fabric, { functionId, payload, inexactNumbers: body.inexact }, answer);
+}
+
+async function callFunction({ fabric }: EngineParts, { parameters, query, body }: AdminRequest): Promise<Answer> {
+  const { timeout_ms: timeout, namespace, ...others } = queryParameters(query);
+  refuseOthers(others);
+  if (namespace !== undefined && !isNamespace(namespace)) throw new AnswerError(400, 'INVALID_NAMESPACE', namespaceRule('namespace'));
+  const milliseconds = timeout === undefined ? CALL_MS : readWhole('timeout_ms', timeout, MOST_CALL_MS);
+  const call = {
+    functionId: parameters.function ?? '',
+    namespace,
+    payload: JsonPayload.ofText(body.text),
+    inexactNumbers: body.inexact,
+  };
+  return outcomeAnswer(await fabric.request(call, milliseconds), resultAnswer('result'));
+}
+
+function disconnect({ sessions, logger }: EngineParts, { body }: AdminRequest): Answer {
+  const input: unknown = parseJson(body.text);
+  const { identity, session_id: sessionId, ...others } = isJsonObject(input) ? input : {};
+  refuseOthers(Object.fromEntries(Object.keys(others).map((name) => [name, ''])));
+  if (typeof identity === 'string' && sessionId === undefined) {
+    const count = sessions.disconnect(identity);
+    logger.info('sessions_disconnected', { by: 'admin', count, identity });
+    return jsonAnswer(200, { disconnected: count });
+  }
+  if (typeof sessionId === 'string' && identity === undefined) {
+    const count = Number(sessions.disconnectSession(sessionId));
+    logger.info('sessions_disconnected', { by: 'admin', count, session: sessionId });
+    return jsonAnswer(200, { disconnected: count });
+  }
+  throw new AnswerError(400, 'INVALID_ARGUMENTS', 'give either identity or session_id, as a text');
+}

@@ -1,0 +1,64 @@
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { BucketCounts } from '../logging/bucket-counts.js';
+import type { EngineParts } from './engine-parts.js';
+import type { BucketSample, Metric, Sample } from './metric-table.js';
+
+/**
+ * Metrics of the library whose cost grows with the number of open sockets. They list all handles or all descriptors of the process. That
+ * takes more than 10 ms at some thousand.
+ */
+const COSTLY = [
+  ...['handles', 'resources', 'requests'].flatMap((what) => [`nodejs_active_${what}`, `nodejs_active_${what}_total`]),
+  'process_open_fds',
+];
+
+interface Value {
+  readonly metricName?: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+/** Writes the metrics of an engine in the text format of Prometheus. Each value is read when a scrape asks for it. */
+export class Scrape {
+  readonly #registry = new Registry();
+
+  constructor(parts: EngineParts, metrics: readonly Metric[]) {
+    for (const metric of metrics) this.#add(metric, parts);
+    collectDefaultMetrics({ register: this.#registry });
+    for (const name of COSTLY) this.#registry.removeSingleMetric(name);
+  }
+
+  /** Returns the text of one scrape. */
+  async text(): Promise<{ readonly text: string; readonly type: string }> {
+    return { text: await this.#registry.metrics(), type: this.#registry.contentType };
+  }
+
+  /** Adds a metric that another part of the engine counts. The classes of the library would count by themselves. */
+  #add(metric: Metric, parts: EngineParts): void {
+    const { name, type, help } = metric;
+    const about = { name, type, help, aggregator: 'sum' };
+    const shown = { ...about, reset() {}, get: async () => ({ ...about, values: valuesOf(metric, parts) }) };
+    this.#registry.registerMetric(shown as unknown as Parameters<Registry['registerMetric']>[0]);
+  }
+}
+
+function valuesOf(metric: Metric, parts: EngineParts): readonly Value[] {
+  if (metric.type === 'histogram') {
+    const read = metric.read(parts) ?? [];
+    const samples = read instanceof BucketCounts ? [{ counts: read }] : read;
+    return samples.flatMap((sample) => bucketValues(metric.name, sample));
+  }
+  const read = metric.read(parts) ?? [];
+  const samples: readonly Sample[] = typeof read === 'number' ? [{ value: read }] : read;
+  return samples.map(({ labels = {}, value }) => ({ labels, value }));
+}
+
+function bucketValues(name: string, { labels = {}, counts }: BucketSample): readonly Value[] {
+  const cumulative = counts.cumulative();
+  return [
+    ...counts.bounds.map((le, at) => ({ metricName: `${name}_bucket`, labels: { le: String(le), ...labels }, value: cumulative[at] ?? 0 })),
+    { metricName: `${name}_bucket`, labels: { le: '+Inf', ...labels }, value: counts.count },
+    { metricName: `${name}_sum`, labels, value: counts.sum },
+    { metricName: `${name}_count`, labels, value: counts.count },
+  ];
+}

@@ -1,0 +1,172 @@
+import type { HubCounters } from '../stream/fanout/fanout-counters.js';
+import type { EngineParts } from './engine-parts.js';
+import type { Metric } from './metric-table.js';
+
+/** Returns a reader of the fan-out's counters. Without streams the metric is absent. */
+const hub = <T>(read: (counters: HubCounters) => T) => {
+  return ({ streams }: EngineParts): T | undefined => (streams === undefined ? undefined : read(streams.hub.counters));
+};
+
+/** Returns one sample for each member of a record of counts. */
+export function samplesOfRecord(label: string, counts: Readonly<Record<string, number>>) {
+  return Object.entries(counts).map(([name, value]) => ({ labels: { [label]: name }, value }));
+}
+
+/** Metrics of stream clients and of the fan-out. */
+export const STREAM_METRICS: readonly Metric[] = [
+  {
+    name: 'rivulet_stream_connections',
+    type: 'gauge',
+    unit: 'connections',
+    help: 'Stream clients that are connected now',
+    read: ({ streams }) => streams?.gateway.sessions.size,
+  },
+  {
+    name: 'rivulet_stream_connections_opened_total',
+    type: 'counter',
+    unit: 'connections',
+    help: 'Stream clients that have connected',
+    alert: 'rate above ten times its usual value: clients connect in a loop',
+    read: ({ streams }) => streams?.gateway.opened,
+  },
+  {
+    name: 'rivulet_stream_subscriptions',
+    type: 'gauge',
+    unit: 'subscriptions',
+    help: 'Groups that clients watch now, counted once for each client',
+    read: hub(({ subscriptions }) => subscriptions),
+  },
+  {
+    name: 'rivulet_stream_joins_total',
+    type: 'counter',
+    unit: 'joins',
+    help: 'Joins that were admitted',
+    read: hub(({ joins }) => joins),
+  },
+  {
+    name: 'rivulet_stream_leaves_total',
+    type: 'counter',
+    unit: 'leaves',
+    help: 'Memberships that have ended',
+    read: hub(({ leaves }) => leaves),
+  },
+  {
+    name: 'rivulet_stream_groups',
+    type: 'gauge',
+    unit: 'groups',
+    help: 'Groups with a log in memory, watched or lingering',
+    read: ({ streams }) => streams?.hub.groupCount,
+  },
+  {
+    name: 'rivulet_stream_groups_lingering',
+    type: 'gauge',
+    unit: 'groups',
+    help: 'Groups that nobody watches now and whose log is kept for clients that come back',
+    read: ({ streams }) => streams?.hub.lingeringCount,
+  },
+  {
+    name: 'rivulet_stream_groups_unavailable',
+    type: 'gauge',
+    unit: 'groups',
+    help: 'Watched groups that can be neither read nor written now',
+    alert: 'above 0 for 1 minute',
+    read: ({ streams }) => streams?.hub.unavailableCount,
+  },
+  {
+    name: 'rivulet_stream_groups_evicted_total',
+    type: 'counter',
+    unit: 'groups',
+    help: 'Lingering groups that were forgotten early, because too many lingered',
+    read: hub(({ evicted }) => evicted),
+  },
+  {
+    name: 'rivulet_stream_log_bytes',
+    type: 'gauge',
+    unit: 'bytes',
+    help: 'Bytes of the changes that the logs of all groups keep',
+    read: ({ streams }) => streams?.hub.logBytes,
+  },
+  {
+    name: 'rivulet_stream_changes_total',
+    type: 'counter',
+    unit: 'changes',
+    help: 'Changes of watched groups',
+    read: hub(({ appended }) => appended),
+  },
+  {
+    name: 'rivulet_stream_flushes_total',
+    type: 'counter',
+    unit: 'flushes',
+    help: 'Flushes of a group. One flush sends all changes of a turn of the event loop',
+    read: hub(({ flushes }) => flushes),
+  },
+  {
+    name: 'rivulet_stream_deliveries_total',
+    type: 'counter',
+    unit: 'deliveries',
+    help: 'Flushes that were handed to a live client, counted once for each client',
+    read: hub(({ visited, lagged }) => visited - lagged),
+  },
+  {
+    name: 'rivulet_stream_lagged_total',
+    type: 'counter',
+    unit: 'deliveries',
+    help: 'Flushes that a client could not take, because its socket was full or its cursor was behind',
+    alert: 'above 5 % of `rivulet_stream_deliveries_total` for 10 minutes: clients or their networks are too slow',
+    read: hub(({ lagged }) => lagged),
+  },
+  {
+    name: 'rivulet_stream_flush_wait_seconds',
+    type: 'histogram',
+    unit: 'seconds',
+    help: 'Time from the first change of a flush to the flush',
+    alert: '99 % above 0.1 s for 5 minutes: the event loop is overloaded',
+    read: hub(({ wait }) => wait),
+  },
+  {
+    name: 'rivulet_stream_flush_changes',
+    type: 'histogram',
+    unit: 'changes',
+    help: 'Changes in one flush of a group',
+    read: hub(({ batch }) => batch),
+  },
+  {
+    name: 'rivulet_stream_catch_ups_total',
+    type: 'counter',
+    labels: { kind: '`log`, `changes`, `sync`' },
+    unit: 'answers',
+    help: 'Answers to joins and lagging clients: from the log, each changed item once, or all items',
+    read: hub(({ catchUps }) => samplesOfRecord('kind', catchUps)),
+  },
+  {
+    name: 'rivulet_stream_resyncs_total',
+    type: 'counter',
+    labels: { reason: '`epoch`, `floor`, `ahead`, `malformed`, `backend`, `restarted`, `behind`' },
+    unit: 'answers',
+    help: 'Clients with a position that got all items again, by reason',
+    alert: 'rate of `reason="epoch"` above 0: the store has lost a part of its history',
+    read: hub(({ resyncs }) => samplesOfRecord('reason', resyncs)),
+  },
+  {
+    name: 'rivulet_stream_spool_bytes',
+    type: 'gauge',
+    unit: 'bytes',
+    help: 'Bytes of the files that hold large answers for slow clients',
+    read: ({ streams }) => streams?.spool.bytes,
+  },
+  {
+    name: 'rivulet_stream_spool_refused_total',
+    type: 'counter',
+    unit: 'answers',
+    help: 'Large answers for which these files had no space',
+    alert: 'any increase in 10 minutes',
+    read: ({ streams }) => streams?.spool.refused,
+  },
+  {
+    name: 'rivulet_stream_rate_limited_total',
+    type: 'counter',
+    unit: 'pauses',
+    help: 'Times that the engine stopped reading a client that sent more than its rates allow',
+    read: ({ streams }) => streams?.gateway.rateLimited,
+  },
+];

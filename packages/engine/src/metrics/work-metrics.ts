@@ -1,0 +1,121 @@
+import { ENGINE_VERSION } from '../config/engine-version.js';
+import type { Metric } from './metric-table.js';
+import { reasonsNotReady } from './readiness.js';
+import { samplesOfRecord } from './stream-metrics.js';
+
+/** Metrics of workers, calls, triggers, HTTP, channels, and of the engine as a whole. */
+export const WORK_METRICS: readonly Metric[] = [
+  {
+    name: 'rivulet_workers',
+    type: 'gauge',
+    unit: 'connections',
+    help: 'Workers and guests that are connected now',
+    read: ({ workers }) => workers.size,
+  },
+  {
+    name: 'rivulet_worker_rate_limited_total',
+    type: 'counter',
+    unit: 'pauses',
+    help: 'Times that the engine stopped reading a worker that sent more than its rates allow',
+    read: ({ gateways }) => gateways.reduce((sum, { rateLimited }) => sum + rateLimited, 0),
+  },
+  {
+    name: 'rivulet_functions',
+    type: 'gauge',
+    unit: 'functions',
+    help: 'Functions that can be called now',
+    read: ({ fabric }) => fabric.functions.size,
+  },
+  {
+    name: 'rivulet_trigger_bindings',
+    type: 'gauge',
+    unit: 'bindings',
+    help: 'Registered triggers',
+    read: ({ fabric }) => fabric.triggers.size,
+  },
+  {
+    name: 'rivulet_calls_total',
+    type: 'counter',
+    labels: { target: '`engine`, `worker`, `none`' },
+    unit: 'calls',
+    help: 'Calls of functions of the engine, of functions of workers, and of functions that nobody has registered',
+    alert: 'rate of `target="none"` above 0 for 5 minutes: a worker is missing',
+    read: ({ fabric: { counts } }) => samplesOfRecord('target', { engine: counts.engine, worker: counts.worker, none: counts.notFound }),
+  },
+  {
+    name: 'rivulet_triggers_fired_total',
+    type: 'counter',
+    unit: 'firings',
+    help: 'Calls of the functions of triggers',
+    read: ({ fabric }) => fabric.counts.fired,
+  },
+  {
+    name: 'rivulet_triggers_skipped_total',
+    type: 'counter',
+    unit: 'firings',
+    help: 'Firings that a condition function has prevented',
+    read: ({ fabric }) => fabric.counts.skipped,
+  },
+  {
+    name: 'rivulet_triggers_failed_total',
+    type: 'counter',
+    unit: 'firings',
+    help: 'Firings whose function or condition failed',
+    alert: 'above 1 % of `rivulet_triggers_fired_total` for 10 minutes',
+    read: ({ fabric }) => fabric.counts.fireFailed,
+  },
+  {
+    name: 'rivulet_http_requests_open',
+    type: 'gauge',
+    unit: 'requests',
+    help: 'HTTP requests without a whole answer',
+    read: ({ http }) => http?.requests,
+  },
+  { name: 'rivulet_channels', type: 'gauge', unit: 'channels', help: 'Open channels', read: ({ channels }) => channels.size },
+  {
+    name: 'rivulet_channel_bytes',
+    type: 'gauge',
+    unit: 'bytes',
+    help: 'Bytes that wait in channels',
+    read: ({ channels }) => channels.held,
+  },
+  {
+    name: 'rivulet_channel_unfinished_bytes',
+    type: 'gauge',
+    unit: 'bytes',
+    help: 'Bytes of channel messages that writers of guests have begun and not finished',
+    read: ({ channels }) => channels.unfinishedBytes,
+  },
+  {
+    name: 'rivulet_events_total',
+    type: 'counter',
+    labels: { event: 'names of the code, such as `connection_dropped` and `upgrade_refused_401`' },
+    unit: 'events',
+    help: 'Refusals and limits that were hit, by the name of the event',
+    alert: 'any increase of `connection_dropped` in 5 minutes; rate of `upgrade_refused_401` above ten times its usual value',
+    read: ({ counters }) => samplesOfRecord('event', counters.read()),
+  },
+  {
+    name: 'rivulet_log_lines_left_out_total',
+    type: 'counter',
+    unit: 'lines',
+    help: 'Log lines that were left out, because their kind exceeded its rate',
+    read: ({ logger }) => logger.linesLeftOut,
+  },
+  {
+    name: 'rivulet_ready',
+    type: 'gauge',
+    unit: '0 or 1',
+    help: 'Whether the engine is ready, as `/ready` says',
+    alert: '0 for 1 minute',
+    read: (parts) => Number(reasonsNotReady(parts).length === 0),
+  },
+  {
+    name: 'rivulet_build_info',
+    type: 'gauge',
+    labels: { version: 'version of the engine' },
+    unit: '1',
+    help: 'The version of the engine. The value is always 1',
+    read: () => [{ labels: { version: ENGINE_VERSION }, value: 1 }],
+  },
+];
