@@ -1,6 +1,6 @@
 import { checkDirectory } from '../store/lmdb/checking/check-directory.js';
 import type { StoreCheck } from '../store/lmdb/checking/check-store.js';
-import { takeDirectoryLock } from '../store/lmdb/env/directory-lock.js';
+import { lockForReading } from '../store/lmdb/env/directory-lock.js';
 import { storesIn } from './store-directories.js';
 
 export type { StoreCheck } from '../store/lmdb/checking/check-store.js';
@@ -15,7 +15,7 @@ export interface CheckedStore extends StoreCheck {
 export async function checkStores(directory: string): Promise<readonly CheckedStore[]> {
   const checked: CheckedStore[] = [];
   for (const store of storesIn(directory)) {
-    const lock = await takeDirectoryLock(store);
+    const lock = await lockForReading(store);
     try {
       checked.push({ directory: store, ...checkDirectory(store) });
     } finally {

@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkDirectory } from '../store/lmdb/checking/check-directory.js';
-import { takeDirectoryLock } from '../store/lmdb/env/directory-lock.js';
-import { DATA_FILE } from '../store/lmdb/env/store-marker.js';
+import { lockForReading } from '../store/lmdb/env/directory-lock.js';
+import { DATA_FILE, requireFiles } from '../store/lmdb/env/store-marker.js';
 import { StoreOpenError } from '../store/lmdb/env/store-open-error.js';
 import { type Salvage, salvageStore } from '../store/lmdb/salvaging/salvage-store.js';
 
@@ -21,7 +21,8 @@ export class SalvageError extends Error {
 export async function salvage(directory: string, target: string): Promise<Salvage> {
   if (!existsSync(join(directory, DATA_FILE))) throw new SalvageError(`${directory} has no ${DATA_FILE}; name the directory of one store`);
   if (existsSync(target) && readdirSync(target).length > 0) throw new SalvageError(`${target} has files already; name a new directory`);
-  const lock = await takeDirectoryLock(directory);
+  requireFiles(directory);
+  const lock = await lockForReading(directory);
   try {
     mkdirSync(target, { recursive: true, mode: 0o700 });
     const result = await salvageStore(directory, target);

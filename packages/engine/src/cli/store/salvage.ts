@@ -25,7 +25,8 @@ export const salvageCommand: Command = {
     try {
       const result = await salvage(directory, target);
       context.out(input.flag('json') ? `${JSON.stringify({ from: directory, to: target, ...result }, null, 2)}\n` : textOf(target, result));
-      return result.lostCount + result.damagedRecords + result.unnamedGroups === 0 ? EXIT.ok : EXIT.data;
+      const { lostCount, damagedRecords, unnamedGroups, damagedPages } = result;
+      return lostCount + damagedRecords + unnamedGroups + damagedPages.length === 0 ? EXIT.ok : EXIT.data;
     } catch (error) {
       if (!(error instanceof StoreOpenError || error instanceof SalvageError)) throw error;
       context.err(`error: ${error.message}\n`);
@@ -44,7 +45,9 @@ function textOf(target: string, result: Awaited<ReturnType<typeof salvage>>): st
     ...(unnamedGroups > 0 ? [`  ${unnamedGroups} groups have lost their names; they are in the stream "salvaged"`] : []),
     ...lost.map(({ stream, group, item }) => `  lost: stream ${stream}, group ${group}, item ${item}`),
     ...(lostCount > lost.length ? [`  and ${lostCount - lost.length} more lost items`] : []),
-    lostCount === 0 ? '  no item that is known is lost' : `  ${lostCount} items are lost`,
+    lostCount === 0
+      ? `  no item that is known is lost${damagedPages.length > 0 ? '; damaged pages may have had others' : ''}`
+      : `  ${lostCount} items are lost`,
   ];
   return `${lines.join('\n')}\n`;
 }

@@ -1,10 +1,11 @@
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { pendingRestore } from '../env/checkpoints.js';
-import { DATA_FILE, readMarker, requireData } from '../env/store-marker.js';
+import { DATA_FILE, readMarker, requireData, requireFiles } from '../env/store-marker.js';
 import { StoreOpenError } from '../env/store-open-error.js';
 import { checkStore, type StoreCheck } from './check-store.js';
 import { Findings } from './findings.js';
+import { ownerProblem } from './store-owner.js';
 
 /**
  * Checks the marker and the data file of a directory, as the next start finds them: after a power cut, a relaxed store goes back to its
@@ -12,10 +13,13 @@ import { Findings } from './findings.js';
  */
 export function checkDirectory(directory: string): StoreCheck {
   const marker = markerProblem(directory);
-  if (!existsSync(join(directory, DATA_FILE)))
+  if (statSync(join(directory, DATA_FILE), { throwIfNoEntry: false })?.isFile() !== true)
     return { ...NOTHING, findings: withProblem(new Findings(), 'marker', marker ?? 'there is no data file') };
   const restore = restoreOf(directory);
-  const check = checkStore(directory, typeof restore === 'object' ? restore.root : undefined);
+  const root = typeof restore === 'object' ? restore.root : undefined;
+  const check = checkStore(directory, root);
+  const owner = marker === undefined && !check.findings.areBlocking ? ownerProblem(directory, root) : undefined;
+  if (owner !== undefined) withProblem(check.findings, 'marker', owner);
   if (marker !== undefined) withProblem(check.findings, 'marker', marker);
   if (typeof restore === 'string') withProblem(check.findings, 'checkpoint', restore);
   return typeof restore === 'object' ? { ...check, restoresTo: restore.savedAt } : check;
@@ -40,6 +44,7 @@ function restoreOf(directory: string): ReturnType<typeof pendingRestore> | strin
 
 function markerProblem(directory: string): string | undefined {
   try {
+    requireFiles(directory);
     const marker = readMarker(directory);
     if (marker !== undefined) requireData(directory, marker);
     return marker === undefined ? 'the marker is missing' : undefined;

@@ -77,8 +77,8 @@ function judgePreflight({ directory, scope }: PreflightRequest, report: Prefligh
 }
 
 function sentenceOf({ table, page, problem }: PreflightReport['findings'][number], count: number): string {
-  const place = page === undefined ? `table ${table}` : `page ${page} of ${table}`;
-  return `${place}: ${problem}${count > 1 ? `, and ${count - 1} more findings` : ''}`;
+  const place = table === 'marker' ? '' : page === undefined ? `table ${table}: ` : `page ${page} of ${table}: `;
+  return `${place}${problem}${count > 1 ? `, and ${count - 1} more findings` : ''}`;
 }
 
 function refusal(directory: string, problem: string): StoreOpenError {

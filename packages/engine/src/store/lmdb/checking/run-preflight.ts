@@ -4,6 +4,7 @@ import { TABLES } from '../tables/tables.js';
 import { checkStore } from './check-store.js';
 import type { Finding, Findings } from './findings.js';
 import { checkRoots } from './root-check.js';
+import { ownerProblem } from './store-owner.js';
 
 export interface PreflightRequest {
   readonly directory: string;
@@ -34,7 +35,10 @@ export async function runPreflight(request: PreflightRequest): Promise<Preflight
 /** The same without LMDB, so no damage can crash this process. */
 export function readPreflight({ directory, scope }: PreflightRequest): PreflightReport {
   const root = pendingRestore(directory)?.root;
-  return reportOf(scope === 'everything' ? checkStore(directory, root).findings : checkRoots(directory));
+  const findings = scope === 'everything' ? checkStore(directory, root).findings : checkRoots(directory);
+  const problem = findings.areBlocking ? undefined : ownerProblem(directory, root);
+  if (problem !== undefined) findings.add({ kind: 'page', table: 'marker', problem });
+  return reportOf(findings);
 }
 
 function reportOf(findings: Findings): PreflightReport {

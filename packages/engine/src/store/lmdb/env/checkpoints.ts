@@ -1,14 +1,16 @@
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, readSync, statSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, readSync, statSync, writeSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bootId } from '../../../structures/boot-id.js';
 import { META_PAGES, PageFile, rootForPage } from '../pages/page-file.js';
-import { replaceFile, syncFile } from './file-pages.js';
+import { readSmallFile, replaceFile, syncFile } from './file-pages.js';
 import { DATA_FILE } from './store-marker.js';
 import { StoreOpenError } from './store-open-error.js';
 
 /** A file that exists while a relaxed store is open, or after one that was not closed. */
 const CHECKPOINT = 'rivulet-checkpoint.json';
+/** Bytes of a checkpoint. A longer one is damaged. */
+const LONGEST_CHECKPOINT = 65_536;
 
 /** Bytes that a relaxed environment may write between two checkpoints, before it takes one early. */
 export const CHECKPOINT_BYTES = 33_554_432;
@@ -134,7 +136,7 @@ function readCheckpoint(directory: string): Checkpoint | undefined {
   let saved: { readonly boot?: unknown; readonly savedAt?: unknown; readonly root?: unknown } = {};
   try {
     // oxlint-disable-next-line eslint/no-restricted-properties -- inside a try; the text is a file of the operator
-    saved = (JSON.parse(readFileSync(file, 'utf8')) ?? {}) as typeof saved;
+    saved = (JSON.parse(readSmallFile(file, LONGEST_CHECKPOINT)) ?? {}) as typeof saved;
   } catch {}
   const { boot, savedAt } = saved;
   const root = Buffer.from(typeof saved.root === 'string' ? saved.root : '', 'base64');

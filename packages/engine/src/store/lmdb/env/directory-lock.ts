@@ -1,19 +1,23 @@
 import { randomBytes } from 'node:crypto';
-import { lstatSync, readdirSync, readFileSync, renameSync, rmSync, statfsSync } from 'node:fs';
+import { lstatSync, readdirSync, renameSync, rmSync, statfsSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bootId } from '../../../structures/boot-id.js';
 import { refuseEarlierLock } from './earlier-lock.js';
+import { readSmallFile } from './file-pages.js';
 import { BEAT_MS, type Claim, type LockPlace, type Probe, type TakeOptions, takeLock } from './lock-protocol.js';
 import { headOf, type LockIdentity, type LockRecord, parseLock, stateLine } from './lock-record.js';
 import { type HolderSocket, listen, probe } from './lock-socket.js';
+import { openFailure } from './store-open-error.js';
 
 const PREFIX = 'rivulet-store.lock-';
 const SOCKET = '.sock';
 const UNFINISHED = '.new';
 const TOKEN_BYTES = 8;
+/** Bytes of a record. A longer one is damaged. */
+const LONGEST_RECORD = 4_096;
 const LOCK_NAME = /^rivulet-store\.lock-([\da-f]{16})$/;
 const PART_NAME = /^rivulet-store\.lock-([\da-f]{16})(\.sock|\.new)$/;
 
@@ -46,8 +50,23 @@ export interface DirectoryLock {
  * after `waitMs`. Takes over the lock of a dead process at once, and of one on another kernel when it has shown no heartbeat for 10 s.
  */
 export async function takeDirectoryLock(directory: string, options: Partial<TakeOptions> = {}): Promise<DirectoryLock> {
-  refuseEarlierLock(directory);
-  return await takeLock(new LockDirectory(directory), directory, { waitMs: 0, ...options });
+  try {
+    refuseEarlierLock(directory);
+    return await takeLock(new LockDirectory(directory), directory, { waitMs: 0, ...options });
+  } catch (error) {
+    throw openFailure(directory, error);
+  }
+}
+
+/** Does the same for a directory that is only read. On a read-only file system no engine can run, and no lock can be made. */
+export async function lockForReading(directory: string): Promise<Pick<DirectoryLock, 'release'>> {
+  try {
+    return await takeDirectoryLock(directory);
+  } catch (error) {
+    const cause = error instanceof Error ? error.cause : undefined;
+    if (cause instanceof Error && 'code' in cause && cause.code === 'EROFS') return { release: () => {} };
+    throw error;
+  }
 }
 
 class LockDirectory implements LockPlace<LockFile> {
@@ -96,7 +115,7 @@ class LockDirectory implements LockPlace<LockFile> {
     for (const name of readdirSync(this.#path)) {
       const [, token, part] = PART_NAME.exec(name) ?? [];
       if (token === undefined || locks.has(token)) continue;
-      if (part === UNFINISHED || (await this.connect(token)) === 'dead') removeFile(join(this.#path, name));
+      if (part === UNFINISHED || (await this.connect(token)) === 'dead') removeLitter(join(this.#path, name));
     }
   }
 }
@@ -233,9 +252,16 @@ function removeFile(file: string): void {
   rmSync(file, { force: true });
 }
 
+/** A leftover that stays is harmless, for instance a directory that has such a name. */
+function removeLitter(file: string): void {
+  try {
+    removeFile(file);
+  } catch {}
+}
+
 function contentOf(file: string): string | undefined {
   try {
-    return readFileSync(file, 'utf8');
+    return readSmallFile(file, LONGEST_RECORD);
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;

@@ -5,31 +5,26 @@ import { open, type RootDatabase } from 'lmdb';
 import { releaseBallastIn } from './ballast-file.js';
 import { type Capture, captureFile } from './capture.js';
 import { CHECKPOINT_BYTES, Checkpoints, type Leftover, restoreCheckpoint } from './checkpoints.js';
-import { type DirectoryLock, LockLostError, takeDirectoryLock } from './directory-lock.js';
-import { allocateFile, createDirectory, isAllocated, syncFile } from './file-pages.js';
-import { diskFull, isNoSpace, requireDiskSpace } from './free-space.js';
+import { type DirectoryLock, LockLostError } from './directory-lock.js';
+import { syncFile } from './file-pages.js';
+import { diskFull, isNoSpace } from './free-space.js';
 import type { TakeOptions } from './lock-protocol.js';
+import { prepareFiles, READERS, takeLock } from './prepare-directory.js';
 import {
-  beginCreation,
   DATA_FILE,
   LOCK_FILE,
   type Marker,
   MarkerRecord,
   type PreflightScope,
   readMarker,
-  requireData,
+  requireFiles,
   requireNewest,
   scopeOf,
 } from './store-marker.js';
-import { commitFailure, StoreOpenError } from './store-open-error.js';
+import { commitFailure, openFailure, StoreOpenError } from './store-open-error.js';
 import { countBytes, counted, type Table, TRANSACTION_BYTES, type View } from './table.js';
 
 export type { Table, View } from './table.js';
-
-/** Places for read views, including those of other processes. The default of LMDB is 126. */
-const READERS = 1_024;
-/** Size of the lock file: 64 bytes for each reader, and the header of LMDB. */
-const LOCK_BYTES = READERS * 64 + 4_096;
 
 /**
  * Directories whose environment failed in this process. lmdb returns the same environment when a directory is opened again, and a failed
@@ -113,6 +108,14 @@ export class LmdbEnvironment {
    * environment.
    */
   static async open(options: LmdbEnvironmentOptions): Promise<LmdbEnvironment> {
+    try {
+      return await LmdbEnvironment.#open(options);
+    } catch (error) {
+      throw openFailure(options.path, error);
+    }
+  }
+
+  static async #open(options: LmdbEnvironmentOptions): Promise<LmdbEnvironment> {
     const { path, preflight } = options;
     const lock = await takeLock(path, options.lock);
     let environment: LmdbEnvironment;
@@ -122,6 +125,7 @@ export class LmdbEnvironment {
       if (failedHere.has(realpathSync(path))) {
         throw new StoreOpenError(`${path} failed in this process, which can't open it again; start a new process`);
       }
+      requireFiles(path);
       marker = readMarker(path);
       const checkAll = () => preflight?.({ directory: path, scope: 'everything' });
       const leftover = marker === undefined ? ({ kind: 'closed' } as const) : await restoreCheckpoint(path, checkAll);
@@ -358,19 +362,6 @@ export class LmdbEnvironment {
   }
 }
 
-/** Checks the files of the directory, and makes the lock file of LMDB. */
-function prepareFiles(directory: string, marker: Marker | undefined): void {
-  if (marker !== undefined) requireData(directory, marker);
-  else {
-    requireDiskSpace(directory);
-    beginCreation(directory);
-  }
-  const lockFile = join(directory, LOCK_FILE);
-  const allocated = isAllocated(lockFile);
-  if (marker !== undefined && !allocated) requireDiskSpace(directory);
-  if (!allocated) allocateFile(lockFile, LOCK_BYTES);
-}
-
 function openRoot({ path, relaxed, bulk = false, tables }: LmdbEnvironmentOptions): RootDatabase<Buffer, Buffer> {
   return open<Buffer, Buffer>({
     path,
@@ -384,16 +375,4 @@ function openRoot({ path, relaxed, bulk = false, tables }: LmdbEnvironmentOption
     noSync: relaxed || bulk,
     compression: false,
   });
-}
-
-/** Takes the lock of the directory. On a full disk, it removes the ballast to have space for the lock file. */
-async function takeLock(directory: string, options: Partial<TakeOptions> | undefined): Promise<DirectoryLock> {
-  try {
-    createDirectory(directory);
-    return await takeDirectoryLock(directory, options);
-  } catch (error) {
-    if (!isNoSpace(error)) throw error;
-    if (releaseBallastIn(directory)) return await takeDirectoryLock(directory, options);
-    throw diskFull(directory, { cause: error });
-  }
 }

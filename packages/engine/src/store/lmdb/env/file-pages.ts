@@ -85,3 +85,14 @@ export function replaceFile(path: string, content: string): void {
   renameSync(next, path);
   syncFile(dirname(path));
 }
+
+/** Returns the text of a file up to a length. A longer file is damaged: its text ends there. Throws EISDIR or ENXIO for other things. */
+export function readSmallFile(path: string, mostBytes: number): string {
+  const handle = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const buffer = Buffer.allocUnsafe(mostBytes);
+    return buffer.toString('utf8', 0, readSync(handle, buffer, 0, mostBytes, 0));
+  } finally {
+    closeSync(handle);
+  }
+}

@@ -1,13 +1,27 @@
-import { closeSync, copyFileSync, existsSync, fstatSync, openSync, readdirSync, readFileSync, readSync, rmSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { bootId, secondsSinceBoot } from '../../../structures/boot-id.js';
 import { PageFile, rootForPage } from '../pages/page-file.js';
-import { replaceFile, syncFile } from './file-pages.js';
+import { readSmallFile, replaceFile, syncFile } from './file-pages.js';
 import { StoreOpenError } from './store-open-error.js';
 
 /** Version of the files of a store, written into the marker. Format 1 did not say how the store was closed. */
 const FORMAT = 2;
 export const MARKER = 'rivulet-store.json';
+/** Bytes of a marker. A longer one is damaged. */
+const LONGEST_MARKER = 65_536;
 /** A file that exists from before the data file is created until the marker is written. */
 const CREATING = 'rivulet-store.creating';
 export const DATA_FILE = 'data.mdb';
@@ -54,9 +68,10 @@ export function readMarker(directory: string): Marker | undefined {
   const file = join(directory, MARKER);
   if (!existsSync(file)) return undefined;
   let marker: Partial<Record<keyof Marker, unknown>> | null;
+  accessSync(file, constants.R_OK);
   try {
     // oxlint-disable-next-line eslint/no-restricted-properties -- inside a try; the text is a file of the operator
-    marker = JSON.parse(readFileSync(file, 'utf8')) as typeof marker;
+    marker = JSON.parse(readSmallFile(file, LONGEST_MARKER)) as typeof marker;
   } catch (error) {
     throw damaged(file, { cause: error });
   }
@@ -84,7 +99,27 @@ function isState(state: unknown): state is MarkerState {
   if (typeof state !== 'object' || state === null) return false;
   const { kind, boot, opened, unclean, facts } = state as Readonly<Record<string, unknown>>;
   if (kind === 'open') return typeof boot === 'string' && typeof opened === 'number' && typeof unclean === 'number';
-  return kind === 'closed' && typeof facts === 'object' && facts !== null;
+  return kind === 'closed' && typeof facts === 'object' && facts !== null && areFacts(facts as Readonly<Record<string, unknown>>);
+}
+
+function areFacts({ bytes, modified, inode, transaction, boot }: Readonly<Record<string, unknown>>): boolean {
+  return (
+    Number.isSafeInteger(bytes) && Number.isSafeInteger(transaction) && [modified, inode, boot].every((each) => typeof each === 'string')
+  );
+}
+
+/**
+ * Throws StoreOpenError when something that is no file has the name of the data file, or of the lock file of LMDB. LMDB would crash on a
+ * directory, and a pipe would block the process.
+ */
+export function requireFiles(directory: string): void {
+  for (const name of [DATA_FILE, LOCK_FILE]) {
+    const file = join(directory, name);
+    const stats = statSync(file, { throwIfNoEntry: false });
+    if (stats === undefined || stats.isFile()) continue;
+    const remedy = name === LOCK_FILE ? 'remove it; the engine makes a new one' : 'move it away, and restore a backup of the directory';
+    throw new StoreOpenError(`${file} is no file; ${remedy}`, { code: name === LOCK_FILE ? 'STORE_UNAVAILABLE' : 'CORRUPT_STORE' });
+  }
 }
 
 /**

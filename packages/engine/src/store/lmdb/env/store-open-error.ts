@@ -17,6 +17,30 @@ export class StoreOpenError extends Error {
   }
 }
 
+/** Errors of the operating system that the operator can mend. A directory of a store has only files, and sockets of its lock. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  EACCES: 'let the user that runs the engine read and write the directory and its files',
+  EPERM: 'let the user that runs the engine read and write the directory and its files',
+  EROFS: 'mount the file system so that it can be written',
+  EISDIR: 'a directory has the name of a file of the store; move it away',
+  ERR_FS_EISDIR: 'a directory has the name of a file of the store; move it away',
+  ENOTDIR: 'a file has the name of a directory; move it away',
+  ELOOP: 'a link leads to itself; remove it',
+  ENXIO: 'something that is no file has the name of a file of the store; move it away',
+  ENAMETOOLONG: 'give the directory a shorter path',
+  EMFILE: 'raise the limit of open files of the process',
+  ENFILE: 'raise the limit of open files of the machine',
+  EIO: 'the disk fails; look at the log of the kernel, and restore a backup on another disk',
+};
+
+/** Returns the error of a start for an error of the operating system, which says what to do. Other errors stay as they are. */
+export function openFailure(directory: string, error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof StoreOpenError || !('code' in error)) return error;
+  const remedy = REMEDIES[String(error.code)];
+  if (remedy === undefined) return error;
+  return new StoreOpenError(`the store in ${directory} cannot be opened (${error.message}); ${remedy}`, { cause: error });
+}
+
 /** Milliseconds within which lmdb reports the reason of a failed commit. */
 const REASON_MS = 100;
 
