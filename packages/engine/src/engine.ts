@@ -329,7 +329,7 @@ async function createStore(
     }
     case 'redis': {
       const { url, servers, keyPrefix, commandTimeoutMs, connectTimeoutMs } = adapter;
-      return createRedisStore({ url, servers, keyPrefix, commandTimeoutMs, connectTimeoutMs, ...options });
+      return createRedisStore({ url, servers, keyPrefix, commandTimeoutMs, connectTimeoutMs, boundsOf, ...options });
     }
     case 'module':
       return await loadStoreModule(adapter.path, { ...options, config: adapter.config });

@@ -1,4 +1,5 @@
 import { defaultStream, type StreamConfig } from '@rivulet/engine/parts';
+import type { GroupBounds } from '@rivulet/engine/stores';
 import { Random } from '@rivulet/testkit/random';
 
 /** All choices that the seed makes before the run begins. */
@@ -25,6 +26,8 @@ export interface Plan {
   readonly probed: boolean;
   readonly reportMs: number;
   readonly retentionMs: number;
+  /** Bounds of all groups; undefined in most worlds. */
+  readonly bounds: GroupBounds | undefined;
   readonly config: StreamConfig;
 }
 
@@ -48,6 +51,7 @@ export function planOf(seed: number): Plan {
     probed: random.chance(0.1),
     reportMs: random.pick([0, 0, 1, 3]),
     retentionMs: random.pick([100, 5_000, 604_800_000]),
+    bounds: boundsOf(seed),
     config: {
       ...defaultStream({ kind: 'memory' }),
       port: 0,
@@ -63,3 +67,17 @@ export function planOf(seed: number): Plan {
     },
   };
 }
+
+/** Returns the bounds of one world in five. They have random numbers of their own, so the other choices of a seed stay as they were. */
+function boundsOf(seed: number): GroupBounds | undefined {
+  const random = new Random(BOUNDS_SEED + seed);
+  if (!random.chance(0.2)) return undefined;
+  return {
+    maxItems: random.pick([undefined, 1, 2, 5]),
+    maxBytes: random.pick([undefined, 100, 1_000]),
+    maxAgeMs: random.pick([undefined, undefined, 300, 3_000]),
+    onFull: random.pick(['delete_oldest', 'delete_oldest', 'refuse']),
+  };
+}
+
+const BOUNDS_SEED = 1_000_000_007;

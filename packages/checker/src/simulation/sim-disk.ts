@@ -1,4 +1,4 @@
-import type { ApplyResult, Change, Commit, GroupRef, WritableStore, Write, WriteResult } from '@rivulet/engine/stores';
+import type { ApplyResult, BoundsOf, Change, Commit, GroupRef, WritableStore, Write, WriteResult } from '@rivulet/engine/stores';
 import { createMemoryStore } from '@rivulet/engine/stores';
 import type { ShownItem } from '../history/op.js';
 import { describeState } from '../state-hash.js';
@@ -18,6 +18,7 @@ export interface Written {
 export class SimDisk {
   readonly #time: VirtualTime;
   readonly #retentionMs: number;
+  readonly #boundsOf: BoundsOf;
   /** Commits of the write that is being applied. */
   #commits: Commit[] | undefined;
   #epochs = new Map<string, string>();
@@ -26,7 +27,8 @@ export class SimDisk {
   /** Receives commits that the store makes on its own, such as the expiry of items. */
   onOwnCommit: (commit: Commit) => void = () => {};
 
-  constructor(time: VirtualTime, retentionMs: number) {
+  constructor(time: VirtualTime, retentionMs: number, boundsOf: BoundsOf) {
+    this.#boundsOf = boundsOf;
     this.#time = time;
     this.#retentionMs = retentionMs;
     this.store = this.#open();
@@ -44,6 +46,8 @@ export class SimDisk {
     this.#commits = commits;
     const result = write.kind === 'write' ? this.store.write(write) : this.store.apply(write);
     this.#commits = undefined;
+    // A crash may leave nobody who reads the result, and a full group rejects it.
+    result.catch(() => {});
     this.#touched.set(`${write.stream}/${write.group}`, write);
     return { commits, result };
   }
@@ -85,7 +89,7 @@ export class SimDisk {
   }
 
   #open(): WritableStore {
-    const store = createMemoryStore({ clock: this.#time, tombstoneRetentionMs: this.#retentionMs });
+    const store = createMemoryStore({ clock: this.#time, tombstoneRetentionMs: this.#retentionMs, boundsOf: this.#boundsOf });
     const started = store.start({
       onCommit: (commit) => {
         if (this.#commits === undefined) this.onOwnCommit(commit);

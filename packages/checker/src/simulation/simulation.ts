@@ -73,7 +73,7 @@ class Simulation implements SimWorld {
       () => this.time.monotonic() * 1_000,
       (op) => this.ops.push(op),
     );
-    this.#disk = new SimDisk(this.time, plan.retentionMs);
+    this.#disk = new SimDisk(this.time, plan.retentionMs, () => plan.bounds);
     this.mood = { commitMs: 4, failing: 0, readMs: this.random.pick([0, 1, 6]), reportMs: plan.reportMs };
     this.rights = plan.guarded ? new Set() : undefined;
     this.#store = this.#newStore();

@@ -1,12 +1,19 @@
 import { expect, it } from 'vitest';
+import type { Op } from '../../src/history/op.js';
 import { writeHistory } from '../../src/history/recorder.js';
 import { INVARIANTS } from '../../src/invariants/all.js';
 import { check, describeViolation } from '../../src/invariants/invariant.js';
+import { planOf } from '../../src/simulation/plan.js';
 import { simulate } from '../../src/simulation/simulation.js';
 import { VirtualTime } from '../../src/simulation/virtual-time.js';
 
 /** Number of seeds. A longer run: `RIVULET_SEEDS=10000 npx vitest run packages/checker`, or `npm run reliability`. */
 const SEEDS = Number(process.env.RIVULET_SEEDS ?? 120);
+
+/** Whether an operation shows a whole group at one offset. With `loose`, changes after it may be part of it. */
+function isWholeState(op: Op): op is Extract<Op, { readonly f: 'snapshot' | 'mirror' | 'final' }> {
+  return (op.f === 'snapshot' || op.f === 'mirror' || op.f === 'final') && op.loose !== true && !('item' in op && op.item !== undefined);
+}
 
 it('one seed makes one history, byte for byte', async () => {
   for (const seed of [1, 7, 19]) {
@@ -20,12 +27,18 @@ it(
   `the core of the engine keeps I1 to I14 in ${SEEDS} worlds`,
   async () => {
     let deliveries = 0;
+    let boundedStates = 0;
     for (let seed = 1; seed <= SEEDS; seed++) {
       const run = await simulate(seed);
       deliveries += run.deliveries;
       expect(check(INVARIANTS, run.ops).map(describeViolation), `seed ${seed}`).toEqual([]);
+      const { maxItems = Number.POSITIVE_INFINITY } = planOf(seed).bounds ?? {};
+      const states = run.ops.filter(isWholeState);
+      if (maxItems < Number.POSITIVE_INFINITY) boundedStates += states.length;
+      expect(states.filter(({ n }) => n > maxItems)).toEqual([]);
     }
-    process.stdout.write(`simulation: ${SEEDS} seeds, ${deliveries} deliveries, 0 violations\n`);
+    expect(boundedStates).toBeGreaterThan(SEEDS / 10);
+    process.stdout.write(`simulation: ${SEEDS} seeds, ${deliveries} deliveries, ${boundedStates} states of bounded groups, 0 violations\n`);
   },
   60_000 + SEEDS * 1_000,
 );

@@ -1,5 +1,5 @@
-import type { Change, Commit, Write, WriteChange, WriteResult } from '@rivulet/engine/store';
-import type { StoreModel } from './store-model.js';
+import type { Change, Commit, StoredItem, Write, WriteChange, WriteResult } from '@rivulet/engine/store';
+import type { Expected, ModelGroup, StoreModel } from './store-model.js';
 
 interface Remembered {
   readonly until: number;
@@ -40,11 +40,57 @@ export class ModelWrites {
     return done;
   }
 
+  /** Executes one change. `offset`: the one that the store gave it. */
+  change(change: Change, epoch: string, offset: number | undefined): { readonly expected: Expected; readonly commits: readonly Commit[] } {
+    const group = this.#model.group(change);
+    const { kept, undo } = keep(group);
+    // A change that fails takes no offset. Until it fails, it takes the next one.
+    const expected = this.#model.apply(change, offset ?? group.offset + 1);
+    if (expected.kind !== 'applied') return { expected, commits: [] };
+    const commits = [{ ...expected.commit, position: { epoch, offset: group.offset } }];
+    const item = change.kind === 'set' || change.kind === 'update' ? change.item : undefined;
+    const deletes = this.#evict(group, kept.items, item === undefined ? [] : [item], epoch);
+    if (deletes !== 'full') return { expected, commits: inOneStep([...commits, ...deletes], deletes.length > 0) };
+    undo();
+    return { expected: { kind: 'failed', code: 'GROUP_FULL' }, commits: [] };
+  }
+
+  /** Deletes the oldest items of a group that a write has made too large. Returns `full` when the write must fail. */
+  #evict(
+    group: ModelGroup,
+    before: ReadonlyMap<string, StoredItem>,
+    touched: readonly string[],
+    epoch: string,
+  ): readonly Commit[] | 'full' {
+    const bounds = this.#model.boundsOf(group.ref.stream);
+    const { maxItems = Number.POSITIVE_INFINITY, maxBytes = Number.POSITIVE_INFINITY } = bounds ?? {};
+    const isOver = () => group.items.size > maxItems || bytesOf(group.items) > maxBytes;
+    if (bounds === undefined || !isOver()) return [];
+    if (bounds.onFull === 'refuse') {
+      const hasGrown =
+        (group.items.size > maxItems && group.items.size > before.size) ||
+        (bytesOf(group.items) > maxBytes && bytesOf(group.items) > bytesOf(before));
+      return hasGrown ? 'full' : [];
+    }
+    const written = new Map([...group.items].filter(([item]) => touched.includes(item)));
+    if (written.size === 0) return [];
+    if (written.size > maxItems || bytesOf(written) > maxBytes) return 'full';
+    const { stream, group: name } = group.ref;
+    const deletes: Commit[] = [];
+    for (const item of group.items.keys()) {
+      if (!isOver() || written.has(item)) continue;
+      const deleted = this.#model.apply({ kind: 'delete', stream, group: name, item }, group.offset + 1);
+      if (deleted.kind !== 'applied') throw new Error('the item is there');
+      deletes.push({ ...deleted.commit, position: { epoch, offset: group.offset } });
+    }
+    return deletes;
+  }
+
   #attempt(write: Write, epoch: string, first: number | undefined): ExpectedWrite {
     const group = this.#model.group(write);
-    const kept = { items: new Map(group.items), tombstones: new Map(group.tombstones), going: new Map(group.going) };
-    const { offset, timestamp, mayJump } = group;
-    const undo = () => Object.assign(group, kept, { offset, timestamp, mayJump });
+    const { kept, undo } = keep(group);
+    const { offset } = group;
+    const touched: string[] = [];
     const results: Extract<WriteResult, { kind: 'written' }>['results'][number][] = [];
     const commits: Commit[] = [];
     // A write that fails takes no offset. Until it fails, it counts from the offset of the group.
@@ -63,14 +109,22 @@ export class ModelWrites {
       if (applied.kind === 'applied') {
         results.push({ kind: 'applied', old: applied.old, new: applied.new, position: { epoch, offset: next } });
         commits.push({ ...applied.commit, position: { epoch, offset: next++ } });
+        if (change.kind !== 'event') touched.push(change.item);
       } else {
         const item = this.#model.item(write, change.item ?? '');
         results.push({ kind: 'unchanged', old: applied.old, version: item && { epoch, offset: item.changed } });
       }
       this.#expire(write, change);
     }
-    const through = write.batch ? next - 1 : undefined;
-    return { outcome: { kind: 'written', results }, commits: commits.map((commit) => ({ ...commit, through })) };
+    const deletes = this.#evict(group, kept.items, touched, epoch);
+    if (deletes === 'full') {
+      undo();
+      return nothing({ kind: 'failed', code: 'GROUP_FULL' });
+    }
+    return {
+      outcome: { kind: 'written', results },
+      commits: inOneStep([...commits, ...deletes], write.batch || deletes.length > 0),
+    };
   }
 
   #holds(write: Write, change: WriteChange, epoch: string): boolean {
@@ -85,8 +139,26 @@ export class ModelWrites {
     const group = this.#model.group(write);
     if (!group.items.has(change.item)) return;
     const { expiry } = change;
-    group.going.set(change.item, expiry.kind === 'ttl' ? { at: this.#model.steady + expiry.ms } : { graceMs: expiry.graceMs });
+    const { maxAgeMs = Number.POSITIVE_INFINITY } = this.#model.boundsOf(write.stream) ?? {};
+    const going = expiry.kind === 'ttl' ? { at: this.#model.steady + Math.min(expiry.ms, maxAgeMs) } : { graceMs: expiry.graceMs };
+    group.going.set(change.item, going);
   }
+}
+
+/** Returns the content of a group, and a function that restores it. */
+function keep(group: ModelGroup): { readonly kept: Pick<ModelGroup, 'items'>; readonly undo: () => void } {
+  const { offset, timestamp, mayJump } = group;
+  const kept = { items: new Map(group.items), tombstones: new Map(group.tombstones), going: new Map(group.going) };
+  return { kept, undo: () => Object.assign(group, kept, { offset, timestamp, mayJump }) };
+}
+
+function inOneStep(commits: readonly Commit[], isStep: boolean): readonly Commit[] {
+  const through = isStep ? commits.at(-1)?.position.offset : undefined;
+  return commits.map((commit) => ({ ...commit, through }));
+}
+
+function bytesOf(items: ReadonlyMap<string, StoredItem>): number {
+  return [...items.values()].reduce((sum, { item, data }) => sum + Buffer.byteLength(item) + Buffer.byteLength(data), 0);
 }
 
 function placed({ stream, group }: Write, change: WriteChange): Change {

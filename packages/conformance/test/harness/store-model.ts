@@ -1,8 +1,8 @@
-import type { Change, ChangeEntry, Commit, GroupRef, StoredItem } from '@rivulet/engine/store';
+import type { BoundsOf, Change, ChangeEntry, Commit, GroupRef, StoredItem } from '@rivulet/engine/store';
 import type { JsonText } from '@rivulet/protocol';
 
 /** When an item expires: in the steady time of the model, or some time after the next start. */
-export type Going = { readonly at: number } | { readonly graceMs: number };
+export type Going = { readonly at: number; readonly isByAge?: boolean } | { readonly graceMs: number };
 
 export interface ModelGroup {
   readonly ref: GroupRef;
@@ -37,7 +37,10 @@ export class StoreModel {
   /** The wall clock minus the passed time, at the moment when the store was opened. */
   #base: number;
 
-  constructor(now: number) {
+  readonly boundsOf: BoundsOf;
+
+  constructor(now: number, boundsOf: BoundsOf = () => undefined) {
+    this.boundsOf = boundsOf;
     this.now = now;
     this.#base = now;
   }
@@ -71,6 +74,7 @@ export class StoreModel {
       group.tombstones.delete(change.item);
     }
     if (change.kind === 'delete' || change.kind === 'set') group.going.delete(change.item);
+    if (change.kind === 'set' || change.kind === 'update') this.#age(group, change.item);
     const effect = change.kind === 'event' ? 'event' : change.kind === 'external' ? change.effect : undefined;
     const commit = {
       stream: change.stream,
@@ -85,6 +89,14 @@ export class StoreModel {
       through,
     } as const;
     return { kind: 'applied', old, new: change.kind === 'set' || change.kind === 'update' ? data : undefined, commit };
+  }
+
+  /** Gives a changed item the time of its age, unless a write gave it a time of its own. */
+  #age(group: ModelGroup, item: string): void {
+    const going = group.going.get(item);
+    if (going !== undefined && !('at' in going && going.isByAge === true)) return;
+    const maxAgeMs = this.boundsOf(group.ref.stream)?.maxAgeMs;
+    if (maxAgeMs !== undefined) group.going.set(item, { at: this.steady + maxAgeMs, isByAge: true });
   }
 
   /** Opens the store again: offsets may jump, deadlines follow the wall clock, and leased items expire after their grace time. */

@@ -56,9 +56,9 @@ export function lmdbFactory(
 export function redisFactory(
   { url, servers }: Pick<RedisStoreOptions, 'url' | 'servers'>,
   monotonic = () => performance.now(),
-): StoreFactory & { open(now: () => number): StreamStore } {
+): StoreFactory & { open(now: () => number, boundsOf?: BoundsOf): StreamStore } {
   let keyPrefix = '';
-  const open = (now: () => number) =>
+  const open = (now: () => number, boundsOf?: BoundsOf) =>
     createRedisStore({
       url,
       servers,
@@ -66,16 +66,18 @@ export function redisFactory(
       connectTimeoutMs: 5_000,
       commandTimeoutMs: 2_000,
       tombstoneRetentionMs: WEEK,
+      ...(boundsOf && { boundsOf }),
       clock: { now, monotonic },
       logger: silentLogger,
     });
   return {
     persistent: true,
-    create: (now) => {
+    bounded: true,
+    create: (now, boundsOf) => {
       keyPrefix = `test-${randomUUID()}`;
-      return Promise.resolve(open(now));
+      return Promise.resolve(open(now, boundsOf));
     },
-    reopen: (now) => Promise.resolve(open(now)),
+    reopen: (now, boundsOf) => Promise.resolve(open(now, boundsOf)),
     open,
     dispose: () => Promise.resolve(),
   };

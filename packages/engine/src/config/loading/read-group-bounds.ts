@@ -25,10 +25,6 @@ export function readGroupBounds(
     findings.problem(path, 'an adapter of your own decides about its bounds; remove the key, and give the adapter a config');
     return [];
   }
-  if (values.length > 0 && adapter.kind === 'redis') {
-    findings.problem(path, 'the redis adapter has no bounds yet; remove the key');
-    return [];
-  }
   const read: GroupBoundsConfig[] = [];
   for (const [index, value] of values.slice(0, ENTRIES).entries()) {
     const place = [...path, index];

@@ -4,7 +4,9 @@ import type { Logger } from '../../logging/logger.js';
 import { systemClock } from '../../structures/clock.js';
 import type { MonotonicWallClock } from '../../structures/monotonic-wall-clock.js';
 import { TurnBudget } from '../../structures/turn-budget.js';
+import type { GroupBounds } from '../bounds.js';
 import { BatchLimits } from '../shared/batch-limits.js';
+import { groupFull } from '../shared/group-bounds.js';
 import { requireSame, tooLarge } from '../shared/write-plan.js';
 import type { GroupRef, Once } from '../store.js';
 import type { CommitFigures } from '../store-figures.js';
@@ -41,6 +43,10 @@ const LOG_COMMIT_BYTES = 65_536;
 /** How long the log lives after the last step, in milliseconds. */
 const LOG_LINGER_MS = 120_000;
 
+/** The type of the record of a delete by a bound, and how that of a refused change begins. Other records of these effects have no type. */
+const BOUND = 'bound';
+const FULL = 'full ';
+
 const TURNS = TurnBudget.of(systemClock);
 
 interface QueuedWrite {
@@ -60,6 +66,8 @@ export interface GroupWriterOptions {
   readonly onIdle: (writer: GroupWriter) => void;
   /** Counters of all writers of the store. */
   readonly commits: CommitFigures;
+  /** Bounds of the group. */
+  readonly bounds: GroupBounds | undefined;
   readonly logger: Logger;
 }
 
@@ -122,15 +130,16 @@ export class GroupWriter {
 
   /** Removes the next batch from the queue, within BATCH_CHANGES and BATCH_CHARS. */
   #takeBatch(): QueuedWrite[] {
+    const isAlone = (pending: PendingWrite) => goesAlone(pending, this.#options.bounds);
     let changes = 0;
     let chars = 0;
     let count = 0;
     for (const { pending } of this.#queue) {
-      if (count > 0 && (goesAlone(pending) || changes >= BATCH_CHANGES || chars >= BATCH_CHARS)) break;
+      if (count > 0 && (isAlone(pending) || changes >= BATCH_CHANGES || chars >= BATCH_CHARS)) break;
       count++;
       changes += sizeOf(pending);
       chars += charsOf(pending);
-      if (goesAlone(pending)) break;
+      if (isAlone(pending)) break;
     }
     return this.#queue.splice(0, count);
   }
@@ -212,7 +221,7 @@ export class GroupWriter {
     // Without ops and without a key there is nothing to write: the answers are true at the position that was read.
     const needsScript = hasPlan && (ops.length > 0 || once !== undefined || hasDue);
     const begun = performance.now();
-    const step = needsScript ? await this.#write(ops, outcomes, expected, read, once) : emptyStep(read);
+    const step = needsScript ? await this.#write(batch, ops, outcomes, expected, read, once) : emptyStep(read);
     if (step === undefined) return false;
     await this.#options.onStep(this.ref, step);
     const { commits } = this.#options;
@@ -221,6 +230,8 @@ export class GroupWriter {
       commits.seconds.observe((performance.now() - begun) / 1_000);
       commits.batch.observe(batch.length);
     }
+    // Deletes by a bound answer no op.
+    const answers = step.records.filter(({ effect, type }) => effect !== 'delete' || type !== BOUND);
     let at = 0;
     for (const [index, outcome] of outcomes.entries()) {
       const { resolve, reject } = batch[index] as QueuedWrite;
@@ -228,21 +239,24 @@ export class GroupWriter {
         reject(outcome.error);
         continue;
       }
-      const own = step.records.slice(at, at + outcome.ops.length);
+      const own = answers.slice(at, at + outcome.ops.length);
       at += outcome.ops.length;
-      resolve(outcome.answer(step, own));
+      const refused = own.find(({ effect, type }) => effect === 'none' && type.startsWith(FULL));
+      if (refused === undefined) resolve(outcome.answer(step, own));
+      else reject(groupFull(refused.type.slice(FULL.length)));
     }
     return true;
   }
 
   async #write(
+    batch: readonly QueuedWrite[],
     ops: readonly Op[],
     outcomes: readonly Outcome[],
     expected: ReadonlyMap<string, number>,
     read: GroupItems | undefined,
     once: Once | undefined,
   ): Promise<GroupStep | undefined> {
-    const { groups, time, node } = this.#options;
+    const { groups, time, node, bounds } = this.#options;
     const keys = this.#keys;
     const { stream, group } = this.ref;
     const steadyNow = time.now();
@@ -270,12 +284,18 @@ export class GroupWriter {
       expectedOffset: onceAnswer === undefined ? '' : (read?.position.offset ?? ''),
       onceAnswer: onceAnswer ?? '',
       onceRetentionMs: once?.retentionMs ?? 0,
+      maxItems: bounds?.maxItems ?? '',
+      maxBytes: bounds?.maxBytes ?? '',
+      onFull: bounds?.onFull ?? '',
+      evictedItems: LIMITS.evictedItems,
+      evictedBytes: BATCH_CHARS,
+      isOneWrite: batch[0]?.pending.kind === 'write' ? 1 : 0,
       expectedCount: expected.size,
       changeCount: ops.length,
     };
     const further = [
       ...[...expected].flatMap(([item, changed]) => [item, String(changed)]),
-      ...ops.flatMap((op) => encodeOp(op, steadyNow)),
+      ...ops.flatMap((op) => encodeOp(op, steadyNow, bounds?.maxAgeMs)),
     ];
     const [status, step] = await groups.run(WRITE, keys, callKeys, args, further);
     return textOf(status) === 'done' && Buffer.isBuffer(step) ? readStep(step) : undefined;
@@ -303,9 +323,11 @@ function onceOf(pending: PendingWrite): Once | undefined {
 
 /**
  * Whether the write needs a script of its own. A write with a key does, because its answer must be known before it is written. A guarded
- * write and a deletion of due items do, because only the script can decide them.
+ * write and a deletion of due items do, because only the script can decide them. In a bounded group the script may refuse a write, or
+ * delete items, so nothing may share a script with it that was planned on items and offsets.
  */
-function goesAlone(pending: PendingWrite): boolean {
+function goesAlone(pending: PendingWrite, bounds: GroupBounds | undefined): boolean {
+  if (bounds !== undefined && (pending.kind === 'write' || (pending.kind === 'change' && pending.change.kind === 'update'))) return true;
   return pending.kind === 'due' || onceOf(pending) !== undefined || (pending.kind === 'write' && pending.write.changes.some(isGuarded));
 }
 

@@ -20,7 +20,7 @@ export interface GroupKeys {
   readonly channel: string;
   /** Channels of a Cluster for engines that follow the stream, and for engines that follow all streams. */
   readonly followed: readonly [string, string];
-  /** Hash with offset, timestamp and floor. */
+  /** Hash with offset, timestamp and floor; with `maxBytes` also the bytes of all items, and the offset for which they are counted. */
   readonly head: string;
   /** Hash with the value of each item. */
   readonly values: string;

@@ -5,6 +5,7 @@ import type { Clock } from '../../structures/clock.js';
 import { MonotonicWallClock } from '../../structures/monotonic-wall-clock.js';
 import { PairMap } from '../../structures/pair-map.js';
 import { EVERYTHING } from '../../structures/sorted-names.js';
+import type { BoundsOf } from '../bounds.js';
 import { requireId } from '../shared/ids.js';
 import { notifyAvailability } from '../shared/notify-availability.js';
 import { requireIds } from '../shared/write-plan.js';
@@ -50,6 +51,8 @@ export interface RedisStoreOptions {
   readonly commandTimeoutMs: number;
   /** How long `changes` knows a delete, in milliseconds. */
   readonly tombstoneRetentionMs: number;
+  /** Returns the bounds of the groups of a stream. @default no stream has bounds */
+  readonly boundsOf?: BoundsOf;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -252,6 +255,7 @@ class RedisStore implements MeasuredStore, WritableStore {
         commits: this.#commits,
         onStep: (ref, step) => this.#feeds.onLocalStep(ref, step),
         onIdle: (idle) => this.#removeWriter(idle),
+        bounds: this.#options.boundsOf?.(stream),
         logger: this.#options.logger,
       },
     );

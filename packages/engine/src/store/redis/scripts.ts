@@ -87,6 +87,7 @@ export const WRITE = define(['opening', 'write'], {
   args: [
     ...(['steadyNow', 'node', 'name', 'stream', 'group', 'held', 'channel', 'isClustered', 'streamChannel', 'allChannel'] as const),
     ...(['logCommits', 'logCommitBytes', 'logLingerMs', 'expectedEpoch', 'expectedOffset', 'onceAnswer', 'onceRetentionMs'] as const),
+    ...(['maxItems', 'maxBytes', 'onFull', 'evictedItems', 'evictedBytes', 'isOneWrite'] as const),
     ...(['expectedCount', 'changeCount'] as const),
   ],
 });

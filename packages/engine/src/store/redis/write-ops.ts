@@ -246,25 +246,40 @@ function movedBy(result: Exclude<WriteResult, { kind: 'replayed' }>, by: number,
   return { ...result, results };
 }
 
-/** Returns the fields of one change in the order of CHANGE_FIELDS. `steadyNow`: monotonic wall clock, in milliseconds. */
-export function encodeOp({ kind, item, data, extra, expiry, batch }: Op, steadyNow: number): string[] {
+/**
+ * Returns the fields of one change in the order of CHANGE_FIELDS. `steadyNow`: monotonic wall clock, in milliseconds. `maxAgeMs`: the bound
+ * of the age of an item; `undefined` for none.
+ */
+export function encodeOp(op: Op, steadyNow: number, maxAgeMs?: number): string[] {
+  const { kind, item, data, extra, batch } = op;
+  const expiry = encodeExpiry(op, steadyNow, maxAgeMs);
   const id = kind === 'set' ? (valueIdOf(data) ?? '') : kind === 'event' && item === undefined ? 'group' : '';
-  const expiryKind = typeof expiry === 'object' ? expiry.kind : (expiry ?? '');
   const fields: Readonly<Record<(typeof CHANGE_FIELDS)[number], string>> = {
     kind,
     item: item ?? '',
     data,
     extra,
     id,
-    expiry: expiryKind,
-    time: timeOf(expiry, steadyNow),
+    expiry: expiry.kind,
+    time: String(expiry.time),
     batch,
   };
   return CHANGE_FIELDS.map((field) => fields[field]);
 }
 
-/** Returns the deadline for `ttl`, the grace time for `held`, and 0 otherwise. */
-function timeOf(expiry: Op['expiry'], steadyNow: number): string {
-  if (typeof expiry !== 'object') return '0';
-  return String(expiry.kind === 'ttl' ? steadyNow + expiry.ms : expiry.graceMs);
+interface EncodedExpiry {
+  /** `age`: the item keeps what an earlier write gave it. Otherwise its deadline is `time`, or it has none if that is 0. */
+  readonly kind: '' | 'stay' | 'ttl' | 'held' | 'age';
+  /** The deadline, the grace time for `held`, or 0. A deadline by age ends in a half, every other one is a whole number. */
+  readonly time: number;
+}
+
+/** Returns the expiry that an op gives its item. It decides as `lifetimeOf` does, but only the script knows the expiry before. */
+function encodeExpiry({ kind, expiry }: Op, steadyNow: number, maxAgeMs: number | undefined): EncodedExpiry {
+  if (kind !== 'set' && kind !== 'touch') return { kind: '', time: 0 };
+  const byAge = maxAgeMs === undefined ? 0 : Math.ceil(steadyNow + maxAgeMs) - 0.5;
+  if (expiry === undefined) return { kind: 'age', time: byAge };
+  if (expiry === 'stay') return maxAgeMs === undefined ? { kind: 'stay', time: 0 } : { kind: 'ttl', time: byAge };
+  if (expiry.kind === 'held') return { kind: 'held', time: expiry.graceMs };
+  return { kind: 'ttl', time: Math.ceil(steadyNow + Math.min(expiry.ms, maxAgeMs ?? expiry.ms)) };
 }

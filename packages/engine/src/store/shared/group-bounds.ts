@@ -117,6 +117,6 @@ export function evictedBy<T extends OldItem>(
 }
 
 /** Returns the error of a write that its group has no room for. */
-function groupFull(reason: string): RivuletError {
+export function groupFull(reason: string): RivuletError {
   return new RivuletError('GROUP_FULL', `the group is full: ${reason}; delete items, or raise the bound in group_bounds`);
 }

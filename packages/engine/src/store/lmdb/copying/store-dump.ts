@@ -38,5 +38,5 @@ export class LmdbDump implements DumpSource {
 }
 
 function dumped(expiry: RecordedExpiry): DumpedExpiry {
-  return expiry.kind === 'ttl' ? expiry : { kind: 'leased', graceMs: expiry.graceMs };
+  return expiry.kind === 'ttl' ? { kind: 'ttl', at: expiry.at } : { kind: 'leased', graceMs: expiry.graceMs };
 }

@@ -41,10 +41,19 @@ local expectedOffset = ARGV[18]
 -- The answer to remember under `once`, empty for none, and for how long.
 local onceAnswer = ARGV[19]
 local onceRetentionMs = ARGV[20]
-local expectedCount = tonumber(ARGV[21])
-local changeCount = tonumber(ARGV[22])
+-- Bounds of the group, empty for none, and what a write beyond them does: `refuse` or `delete_oldest`.
+local maxItems = ARGV[21]
+local maxBytes = ARGV[22]
+local onFull = ARGV[23]
+-- Most items, and bytes of their values, that one write deletes from a group that is too large.
+local evictedItems = tonumber(ARGV[24])
+local evictedBytes = tonumber(ARGV[25])
+-- Whether all changes are one write. Otherwise each change is a write of its own.
+local isOneWrite = ARGV[26] == '1'
+local expectedCount = tonumber(ARGV[27])
+local changeCount = tonumber(ARGV[28])
 -- Then come `expectedCount` pairs (item, offset of its last change; 0 for no item), and the fields of `changeCount` changes.
-local rest = 22
+local rest = 28
 
 local offset, timestamp = tonumber(groupOffset), tonumber(groupTimestamp)
 if shown > timestamp and shown - now <= MOST_CLOCK_SKEW_MS then timestamp = shown end
@@ -79,11 +88,20 @@ local function clearExpiry(item)
   end
 end
 
--- `expiry` is empty (leave the deadline and the lease), `stay` (the item becomes permanent), `ttl` or `held`.
+-- Whether a write gave the item its deadline or its lease. A deadline by the age of the item ends in a half, and times are whole numbers.
+local function hasOwnExpiry(item)
+  local deadline = hasDeadlines and redis.call('ZSCORE', deadlines, item)
+  if deadline then return tonumber(deadline) % 1 == 0 end
+  return hasHolders and redis.call('HEXISTS', holders, item) == 1
+end
+
+-- `expiry` is empty (leave the deadline and the lease), `stay` (the item becomes permanent), `ttl`, `held` or `age`. With `age` the item
+-- keeps what a write gave it. Otherwise its deadline becomes `time`, or it has none if that is 0.
 local function setExpiry(item, expiry, time)
   if expiry == '' then return end
+  if expiry == 'age' and hasOwnExpiry(item) then return end
   clearExpiry(item)
-  if expiry == 'ttl' then
+  if expiry == 'ttl' or expiry == 'age' and time ~= '0' then
     redis.call('ZADD', deadlines, time, item)
     hasDeadlines, deadlinesChanged = true, true
   elseif expiry == 'held' then
@@ -104,13 +122,118 @@ local function isDue(item)
   return time and tonumber(time) <= steadyNow
 end
 
-local records, lastOfBatch = {}, {}
-for index = 1, changeCount do
+-- Bounds. `items` and `bytes` are those of the group now. The head keeps `bytes` with the offset for which it is true, because an engine
+-- without this bound does not count. Then all items are counted once.
+local isBounded = maxItems ~= '' or maxBytes ~= ''
+local mostItems, mostBytes = tonumber(maxItems) or math.huge, tonumber(maxBytes) or math.huge
+local items, bytes = itemsBefore, 0
+if maxBytes ~= '' and not isUnwritten then
+  local known, knownAt = unpack(redis.call('HMGET', head, 'bytes', 'bytesAt'))
+  if knownAt == groupOffset then
+    bytes = tonumber(known)
+  else
+    for _, item in ipairs(redis.call('HKEYS', values)) do bytes = bytes + #item + redis.call('HSTRLEN', values, item) end
+  end
+end
+
+local function isOver()
+  return items > mostItems or bytes > mostBytes
+end
+
+local function fieldsOf(index)
   local first = rest + 2 * expectedCount + 8 * (index - 1) + 1
   local kind, item, data, extra, id, expiry, time, batch = unpack(ARGV, first, first + 7)
+  return kind, item, data, extra, id, expiry, time, batch
+end
+
+-- Decides the write of the changes `first` to `last` as evictedBy of group-bounds.ts does. Returns the size of each item that it touches
+-- (false for a deleted one), and why it is refused; nil when it is not.
+local function decide(first, last)
+  local after, before = {}, {}
+  for index = first, last do
+    local kind, item, data, guard = fieldsOf(index)
+    if (kind == 'set' or kind == 'delete') and not (guard ~= '' and isBlocked(item, guard)) then
+      if before[item] == nil then before[item] = redis.call('HEXISTS', values, item) == 1 and #item + redis.call('HSTRLEN', values, item) end
+      after[item] = kind == 'set' and #item + #data
+    end
+  end
+  local moreItems, moreBytes, writtenItems, writtenBytes = 0, 0, 0, 0
+  for item, size in pairs(after) do
+    if size then
+      writtenItems, writtenBytes = writtenItems + 1, writtenBytes + size
+      moreItems, moreBytes = moreItems + 1, moreBytes + size
+    end
+    if before[item] then moreItems, moreBytes = moreItems - 1, moreBytes - before[item] end
+  end
+  local isRefusing = onFull == 'refuse'
+  local nextItems, nextBytes = items + moreItems, bytes + moreBytes
+  if nextItems > mostItems and (isRefusing and moreItems > 0 or not isRefusing and writtenItems > mostItems) then
+    return after, isRefusing and 'max_items is ' .. maxItems .. ', and it would have ' .. digits(nextItems)
+      or 'max_items is ' .. maxItems .. ', and this write alone has ' .. digits(writtenItems)
+  end
+  if nextBytes > mostBytes and (isRefusing and moreBytes > 0 or not isRefusing and writtenBytes > mostBytes) then
+    return after, isRefusing and 'max_bytes is ' .. maxBytes .. ', and it would have ' .. digits(nextBytes)
+      or 'max_bytes is ' .. maxBytes .. ', and this write alone has ' .. digits(writtenBytes)
+  end
+  return after, nil, not isRefusing and writtenItems > 0
+end
+
+local records, lastOfBatch = {}, {}
+local isRefused = false
+
+-- Takes the next offset for an effect.
+local function takeOffset(batch)
+  offset = offset + 1
+  timestamp = math.max(now, timestamp + 1)
+  lastOfBatch[batch] = offset
+end
+
+local function removeItem(item, born, oldId, old)
+  redis.call('HDEL', values, item)
+  redis.call('HDEL', metas, item)
+  redis.call('ZREM', created, item)
+  redis.call('ZADD', changed, offset, item)
+  redis.call('HSET', tombstones, item, born .. ' ' .. digits(offset) .. ' ' .. digits(timestamp) .. ' ' .. oldId)
+  redis.call('ZADD', tombstonesByTime, timestamp, item)
+  redis.call('ZADD', gcIndex, 'NX', timestamp, name)
+  clearExpiry(item)
+  items, bytes = items - 1, bytes - #item - #old
+end
+
+-- Deletes the oldest items that the write does not touch (`after`), until the group is within its bounds or the step has deleted enough.
+-- The records of the write begin at `firstRecord`. They and the deletes become one batch.
+local function evict(after, firstRecord, batch)
+  local deleted, size, skipped = 0, 0, 0
+  while isOver() and deleted < evictedItems and size < evictedBytes do
+    local oldest = redis.call('ZRANGE', created, skipped, skipped)
+    local item = oldest[1]
+    if not item then break end
+    if after[item] ~= nil then
+      skipped = skipped + 1
+    else
+      local born, oldId = string.match(redis.call('HGET', metas, item), '^(%d+) %d+ (.*)$')
+      local old = redis.call('HGET', values, item)
+      takeOffset(batch)
+      removeItem(item, born, oldId, old)
+      deleted, size = deleted + 1, size + #old
+      records[#records + 1] = {
+        effect = 'delete', offset = offset, born = born, timestamp = timestamp, batch = batch, item = item, data = old, old = old,
+        type = 'bound'
+      }
+    end
+  end
+  if deleted == 0 then return end
+  for index = firstRecord, #records do records[index].batch = batch end
+end
+
+-- Applies one change. `refusal` is the reason why its write is refused.
+local function apply(index, refusal)
+  local kind, item, data, extra, id, expiry, time, batch = fieldsOf(index)
   local old, born, oldId
   local effect = 'none'
-  if kind == 'event' then
+  if refusal then
+    kind, extra = 'refused', 'full ' .. refusal
+  elseif kind == 'event' then
     effect = 'event'
   elseif kind == 'external' then
     effect, extra = extra, ''
@@ -132,11 +255,7 @@ for index = 1, changeCount do
       setExpiry(item, expiry, time)
     end
   end
-  if effect ~= 'none' then
-    offset = offset + 1
-    timestamp = math.max(now, timestamp + 1)
-    lastOfBatch[batch] = offset
-  end
+  if effect ~= 'none' then takeOffset(batch) end
   if kind == 'set' then
     if not born then
       born = digits(offset)
@@ -147,26 +266,33 @@ for index = 1, changeCount do
     redis.call('HSET', metas, item, born .. ' ' .. digits(offset) .. ' ' .. id)
     redis.call('ZADD', changed, offset, item)
     setExpiry(item, expiry, time)
+    if old then bytes = bytes + #data - #old else items, bytes = items + 1, bytes + #item + #data end
   elseif (kind == 'delete' or kind == 'due') and effect == 'delete' then
     data = old
-    redis.call('HDEL', values, item)
-    redis.call('HDEL', metas, item)
-    redis.call('ZREM', created, item)
-    redis.call('ZADD', changed, offset, item)
-    redis.call('HSET', tombstones, item, born .. ' ' .. digits(offset) .. ' ' .. digits(timestamp) .. ' ' .. oldId)
-    redis.call('ZADD', tombstonesByTime, timestamp, item)
-    redis.call('ZADD', gcIndex, 'NX', timestamp, name)
-    clearExpiry(item)
+    removeItem(item, born, oldId, old)
   end
-  records[index] = {
+  records[#records + 1] = {
     effect = effect, offset = offset, born = born or '0', timestamp = timestamp, batch = batch,
     item = item, data = data, old = old, type = extra, isOfGroup = kind == 'event' and id == 'group'
   }
 end
 
+if isBounded then
+  for first = 1, changeCount, isOneWrite and math.max(changeCount, 1) or 1 do
+    local last = isOneWrite and changeCount or first
+    local firstRecord = #records + 1
+    local after, refusal, mayEvict = decide(first, last)
+    for index = first, last do apply(index, refusal) end
+    if refusal then isRefused = true
+    elseif mayEvict then evict(after, firstRecord, 'bound ' .. first) end
+  end
+else
+  for index = 1, changeCount do apply(index) end
+end
+
 -- The step as text: a line for the step, a line with the numbers and lengths of each record, then the texts of all records.
 local lines, texts = {}, {}
-for index = 1, changeCount do
+for index = 1, #records do
   local record = records[index]
   local item, data, old, type = record.item, record.data, record.old, record.type
   local through = record.batch ~= '' and lastOfBatch[record.batch] or 0
@@ -174,11 +300,12 @@ for index = 1, changeCount do
     digits(through) .. ' ' .. (record.isOfGroup and '-1' or #item) .. ' ' .. #data .. ' ' .. (old and #old or '-1') .. ' ' .. #type
   texts[index] = (record.isOfGroup and '' or item) .. data .. (old or '') .. type
 end
-local step = node .. ' ' .. epoch .. ' ' .. digits(firstOffset) .. ' ' .. digits(offset) .. ' ' .. changeCount .. '\n' ..
+local step = node .. ' ' .. epoch .. ' ' .. digits(firstOffset) .. ' ' .. digits(offset) .. ' ' .. #records .. '\n' ..
   table.concat(lines, '\n') .. '\n' .. table.concat(texts)
 
 if offset > firstOffset then
   redis.call('HSET', head, 'offset', digits(offset), 'stamp', digits(timestamp))
+  if maxBytes ~= '' then redis.call('HSET', head, 'bytes', digits(bytes), 'bytesAt', digits(offset)) end
   if isUnwritten then
     redis.call('HSET', head, 'floor', digits(firstOffset))
     redis.call('ZADD', gcIndex, 'NX', timestamp, name)
@@ -211,5 +338,5 @@ if deadlinesChanged then
   local earliest = redis.call('ZRANGE', deadlines, 0, 0, 'WITHSCORES')
   if earliest[2] then redis.call('ZADD', due, earliest[2], name) else redis.call('ZREM', due, name) end
 end
-if once and onceAnswer ~= '' then redis.call('SET', once, onceAnswer, 'PX', onceRetentionMs) end
+if once and onceAnswer ~= '' and not isRefused then redis.call('SET', once, onceAnswer, 'PX', onceRetentionMs) end
 return {'done', step}
