@@ -30,9 +30,12 @@ interface Report {
   }[];
 }
 
+/** A bound of one case for runs in which all cases hold. It only ends a case that hangs, also on a busy machine. */
+const PATIENT = ['--timeout', '60000'];
+
 function command(...parameters: string[]): Promise<Outcome> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [COMMAND, ...parameters], { timeout: 150_000 }, (error, stdout, stderr) => {
+    execFile(process.execPath, [COMMAND, ...parameters], { timeout: 280_000 }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
     });
   });
@@ -100,9 +103,9 @@ async function tamperedHttp(target: string, change: (status: number) => number):
 }
 
 describe('rivulet-conformance', () => {
-  it('finds that every rule it tests holds on the engine with the documented configuration', { timeout: 180_000 }, async () => {
+  it('finds that every rule it tests holds on the engine with the documented configuration', async () => {
     const engine = await EngineProcess.start({ config: documentedConfig });
-    const { code, stdout } = await command(...addressesOf(engine), '--json');
+    const { code, stdout } = await command(...addressesOf(engine), ...PATIENT, '--json');
     const report = JSON.parse(stdout) as Report;
     expect(report.rules.filter(({ outcome }) => outcome === 'fails')).toEqual([]);
     expect(report.rules.filter(({ why }) => why === 'has no case')).toEqual([]);
@@ -111,7 +114,7 @@ describe('rivulet-conformance', () => {
     expect(report.count.hold + report.count.notTested).toBe(105);
     expect(code).toBe(0);
     // It may run again beside what it left behind.
-    const again = await command(...addressesOf(engine), '--only', 'ST-4,ST-10,ST-24,RB-8,HT-9,WP-4');
+    const again = await command(...addressesOf(engine), '--only', 'ST-4,ST-10,ST-24,RB-8,HT-9,WP-4', ...PATIENT);
     expect(again.stdout).toMatch(/^WP-4 +ok /m);
     expect(again.stdout).toMatch(/^ST-24 +not tested here .*restart/m);
     expect(again.stdout).toMatch(/5 hold, 0 fail, 1 not tested here\n$/);
@@ -120,7 +123,7 @@ describe('rivulet-conformance', () => {
 
   it('needs no configuration for --worker and --stream, and says which option the rest needs', async () => {
     const engine = await EngineProcess.start({ state: [] });
-    const { code, stdout } = await command('--worker', engine.workerUrl, '--stream', engine.streamUrl);
+    const { code, stdout } = await command('--worker', engine.workerUrl, '--stream', engine.streamUrl, ...PATIENT);
     expect(stdout).toMatch(/^HT-1 +not tested here .*needs --http/m);
     expect(stdout).toMatch(/^RB-1 +not tested here .*needs --rbac/m);
     expect(stdout).toMatch(/^ST-10 +not tested here .*needs --stream-auth/m);
@@ -135,7 +138,7 @@ describe('rivulet-conformance', () => {
     const worker = await tampered(engine.workerUrl, (text) => text.replace('"function_not_found"', '"gone"'));
     const stream = await tampered(engine.streamUrl, (text) => (text.includes('"type":"delete"') ? undefined : text));
     const only = 'WP-1,WP-2,WP-4,WP-8,ST-2,ST-4';
-    const { code, stdout } = await command('--worker', worker, '--stream', stream, '--only', only, '--timeout', '2000', '--json');
+    const { code, stdout } = await command('--worker', worker, '--stream', stream, '--only', only, '--timeout', '10000', '--json');
     const report = JSON.parse(stdout) as Report;
     expect(failing(report)).toEqual(['WP-8', 'ST-4']);
     expect(report.rules.find(({ id }) => id === 'WP-8')?.cases[0]?.seen).toBe('"gone"');
@@ -152,7 +155,7 @@ describe('rivulet-conformance', () => {
     // Without those that a proxy in between shows differently: statuses of refused upgrades, close codes and sub-protocols.
     const only = 'SA,HT,ST-1,ST-2,ST-3,ST-4,ST-5,ST-6,ST-7,ST-13,ST-15,ST-16,ST-17,ST-18,ST-19,RB-1,RB-2,RB-3,RB-4,RB-7,RB-8,RB-9';
     const addresses = addressesOf({ workerUrl, guestUrl: engine.guestUrl, streamUrl, httpUrl });
-    const { code, stdout } = await command(...addresses, '--only', only, '--json');
+    const { code, stdout } = await command(...addresses, '--only', only, '--timeout', '20000', '--json');
     const report = JSON.parse(stdout) as Report;
     expect(failing(report)).toEqual(['ST-2', 'SA-4', 'HT-8', 'RB-1']);
     const seen = report.rules.flatMap(({ cases }) => cases.flatMap((each) => (each.outcome === 'fails' ? [each.seen] : [])));
