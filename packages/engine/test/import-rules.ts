@@ -104,7 +104,7 @@ const WITHOUT_PROTOCOL = new Set(['structures', 'logging']);
 
 /** npm packages that only some files of the engine may import. All other packages are refused. */
 const PACKAGES: Readonly<Record<string, (file: string) => boolean>> = {
-  ws: (file) => file.startsWith('transport/'),
+  ws: (file) => file.startsWith('transport/') || file === 'cli/items/stream-connection.ts',
   lmdb: (file) => file.startsWith('store/lmdb/'),
   '@redis/client': (file) => file === 'store/redis/connection/redis-client.ts',
   pino: (file) => file.startsWith('logging/'),
@@ -203,7 +203,8 @@ function engineRule(file: string, path: string, specifier: string): string | und
   const allowed = ROOMS[room];
   if (allowed === undefined) return `${room} is no room of the engine`;
   if (specifier === '@rivulet/protocol') return WITHOUT_PROTOCOL.has(room) ? `${room} does not know the protocol` : undefined;
-  if (specifier === '@rivulet/sdk') return file.startsWith('cli/items/') ? undefined : 'only commands for a running engine are its workers';
+  if (['@rivulet/sdk', '@rivulet/client'].includes(specifier))
+    return file.startsWith('cli/items/') ? undefined : 'only commands for a running engine are its workers or clients';
   if (specifier.startsWith('@rivulet/')) return 'of our packages the engine imports protocol only';
   if (specifier.startsWith('node:')) return undefined;
   if (!specifier.startsWith('.')) {

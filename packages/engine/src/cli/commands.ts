@@ -69,6 +69,13 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./items/list.js')).listCommand,
   },
   {
+    name: 'watch',
+    group: ITEMS,
+    summary: 'print the items of a group and each change of them',
+    example: 'rivulet watch chat room-1',
+    load: async () => (await import('./items/watch.js')).watchCommand,
+  },
+  {
     name: 'send',
     group: ITEMS,
     summary: 'send an event to the clients that watch a group',

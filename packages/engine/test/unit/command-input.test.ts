@@ -5,6 +5,7 @@ import { CommandFailure } from '../../src/cli/command/failure.js';
 import { readJson } from '../../src/cli/command/json-input.js';
 import { jsonLines, printable } from '../../src/cli/command/printable.js';
 import { printRows, type Row } from '../../src/cli/command/rows.js';
+import { streamUrl } from '../../src/cli/items/stream-connection.js';
 import { operationOf } from '../../src/cli/items/update-words.js';
 
 function recorded(more: object = {}) {
@@ -136,4 +137,17 @@ describe('rows', () => {
 it('prints no control character', () => {
   expect(printable('a\u001b[2Jb\u009bc\n')).toBe('a\\u001b[2Jb\\u009bc\\u000a');
   expect(jsonLines({ a: '\u001b\u009b' })).toBe('{\n  "a": "\\u001b\\u009b"\n}\n');
+});
+
+it.each<[flags: Record<string, string>, env: Record<string, string>, url: string]>([
+  [{}, {}, 'ws://127.0.0.1:3112'],
+  [{}, { RIVULET_URL: 'ws://10.0.0.7:49134' }, 'ws://10.0.0.7:3112'],
+  [{ url: 'wss://key@rivulet.example/worker?x=1' }, { RIVULET_URL: 'ws://10.0.0.7:49134' }, 'wss://key@rivulet.example:3112'],
+  [{ url: 'ws://[::1]:49134' }, {}, 'ws://[::1]:3112'],
+  [{ url: 'nonsense' }, {}, 'ws://127.0.0.1:3112'],
+  [{ url: 'ws://a:1' }, { RIVULET_STREAM_URL: 'wss://b/streams' }, 'wss://b/streams'],
+  [{ 'stream-url': 'ws://c:5' }, { RIVULET_STREAM_URL: 'wss://b/streams' }, 'ws://c:5'],
+])('the stream port of %j and %j is %s', (flags, env, url) => {
+  const input = { words: [], flag: () => false, value: (name: string) => flags[name], values: () => [] };
+  expect(streamUrl(input, { env })).toBe(url);
 });

@@ -47,7 +47,7 @@ export async function withEngine(
   let worker: ISdk | undefined;
   try {
     const timeoutMs = readDuration(input, 'timeout') ?? DEFAULT_TIMEOUT_MS;
-    const opened = connect(input.value('url') ?? context.env.RIVULET_URL ?? DEFAULT_URL, context.env.RIVULET_TOKEN, timeoutMs);
+    const opened = connect(input.value('url') ?? context.env.RIVULET_URL ?? DEFAULT_URL, timeoutMs, context);
     worker = opened;
     await whenOpen(opened, timeoutMs);
     return await use({
@@ -69,15 +69,26 @@ export function readDuration(input: CommandInput, name: string): number | undefi
   throw new CommandFailure('INVALID_ARGUMENTS', `--${name} ${text} is no duration; write 500ms, 30s, 5m, 2h or 7d`, EXIT.usage);
 }
 
-function connect(url: string, token: string | undefined, invocationTimeoutMs: number): ISdk {
+/** Returns the value of an option that is a number from 1, or infinity without it. Throws a usage failure. */
+export function readCount(input: CommandInput, name: string): number {
+  const text = input.value(name);
+  if (text === undefined) return Number.POSITIVE_INFINITY;
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new CommandFailure('INVALID_ARGUMENTS', `--${name} ${text} is no whole number from 1 to 999999999`, EXIT.usage);
+}
+
+function connect(url: string, invocationTimeoutMs: number, context: CommandContext): ISdk {
+  const token = context.env.RIVULET_TOKEN;
   try {
     return registerWorker(url, {
       workerName: 'rivulet-command',
       description: 'The command line',
       invocationTimeoutMs,
       reconnectionConfig: { maxRetries: 0 },
-      // A failure ends the command with an error line, which says the same.
-      onWarning: () => {},
+      // The other warnings say the same as the error line with which the command ends.
+      onWarning: (code, message) => {
+        if (code === 'INSECURE_URL') context.err(`note: ${message} (${code})\n`);
+      },
       ...(token === undefined || token === '' ? {} : { authToken: token }),
     });
   } catch (error) {

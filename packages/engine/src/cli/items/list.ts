@@ -1,9 +1,7 @@
 import { isJsonObject } from '@rivulet/protocol';
 import type { Command, CommandInput } from '../command/command.js';
-import { EXIT } from '../command/exit-codes.js';
-import { CommandFailure } from '../command/failure.js';
 import { printRows, type Row } from '../command/rows.js';
-import { ENGINE_OPTIONS, type EngineCalls, withEngine } from './engine-connection.js';
+import { ENGINE_OPTIONS, type EngineCalls, readCount, withEngine } from './engine-connection.js';
 import { GROUP_WORDS, objectOf } from './item-words.js';
 
 /** Items of one call. The engine ends a page earlier when it is as large as a message may be. */
@@ -26,7 +24,7 @@ export const listCommand: Command = {
 
 async function* pagesOf(input: CommandInput, { call }: EngineCalls): AsyncGenerator<readonly Row[]> {
   const [stream_name, group_id] = input.words;
-  let rest = limitOf(input);
+  let rest = readCount(input, 'limit');
   let after = input.value('after');
   do {
     const limit = Math.min(PAGE_ITEMS, rest);
@@ -36,12 +34,4 @@ async function* pagesOf(input: CommandInput, { call }: EngineCalls): AsyncGenera
     rest -= items.length;
     after = typeof page.next === 'string' ? page.next : undefined;
   } while (after !== undefined && rest > 0);
-}
-
-/** Returns the most rows that a command prints. Throws a usage failure. */
-function limitOf(input: CommandInput): number {
-  const text = input.value('limit');
-  if (text === undefined) return Number.POSITIVE_INFINITY;
-  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-  throw new CommandFailure('INVALID_ARGUMENTS', `--limit ${text} is no number from 1`, EXIT.usage);
 }
