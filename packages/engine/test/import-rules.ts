@@ -93,7 +93,14 @@ export const SUB_ROOMS: Readonly<Record<string, Readonly<Record<string, readonly
   },
   http: { '.': ['request', 'response', 'routes'], request: [], response: [], routes: ['request'] },
   tools: { '.': [], iii: ['.'] },
-  cli: { '.': ['command', 'engine', 'items', 'store'], command: [], engine: ['command'], items: ['command'], store: ['command'] },
+  cli: {
+    '.': ['admin', 'command', 'engine', 'items', 'store'],
+    admin: ['command'],
+    command: [],
+    engine: ['command'],
+    items: ['command'],
+    store: ['command'],
+  },
 };
 
 /** The largest number of files in one folder of sources. */

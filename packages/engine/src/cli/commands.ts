@@ -8,6 +8,7 @@ export interface CommandRow extends CommandSummary {
 
 const ENGINE = 'The engine:';
 const ITEMS = 'Items and functions of a running engine:';
+const ADMIN = 'Operation of a running engine:';
 const STORES = 'Stores on the disk:';
 
 /** All commands, in the order of the usage text. */
@@ -88,6 +89,55 @@ export const COMMANDS: readonly CommandRow[] = [
     summary: 'call a function',
     example: `rivulet call stream::list_groups '{"stream_name":"chat"}'`,
     load: async () => (await import('./items/call.js')).callCommand,
+  },
+  {
+    name: 'streams',
+    group: ADMIN,
+    summary: 'list the streams',
+    example: 'rivulet streams',
+    load: async () => (await import('./admin/streams.js')).streamsCommand,
+  },
+  {
+    name: 'groups',
+    group: ADMIN,
+    summary: 'list the groups of a stream',
+    example: 'rivulet groups chat',
+    load: async () => (await import('./admin/groups.js')).groupsCommand,
+  },
+  {
+    name: 'sessions',
+    group: ADMIN,
+    summary: 'list the stream clients',
+    example: 'rivulet sessions',
+    load: async () => (await import('./admin/sessions.js')).sessionsCommand,
+  },
+  {
+    name: 'functions',
+    group: ADMIN,
+    summary: 'list the functions that can be called',
+    example: 'rivulet functions --json',
+    load: async () => (await import('./admin/functions.js')).functionsCommand,
+  },
+  {
+    name: 'triggers',
+    group: ADMIN,
+    summary: 'list the registered triggers',
+    example: 'rivulet triggers',
+    load: async () => (await import('./admin/triggers.js')).triggersCommand,
+  },
+  {
+    name: 'top',
+    group: ADMIN,
+    summary: 'show what the engine does, again and again',
+    example: 'rivulet top --every 5s',
+    load: async () => (await import('./admin/top.js')).topCommand,
+  },
+  {
+    name: 'disconnect',
+    group: ADMIN,
+    summary: 'end a session, or all sessions of an identity',
+    example: 'rivulet disconnect --identity user-7',
+    load: async () => (await import('./admin/disconnect.js')).disconnectCommand,
   },
   {
     name: 'backup',

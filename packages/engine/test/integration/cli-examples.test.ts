@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { directoryWith } from '@rivulet/testkit/directory-with';
 import { CLI } from '@rivulet/testkit/engines/built-engine';
-import { EngineProcess } from '@rivulet/testkit/engines/engine-process';
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
 import { expect, onTestFinished, test } from 'vitest';
 import { ROOT } from '../config-files.js';
 
@@ -82,10 +82,10 @@ class Output {
 }
 
 test('the examples of docs/cli.md print what the document shows', async () => {
-  const engine = await EngineProcess.start({ storeMethod: 'in_memory' });
+  const engine = await startTestEngine({ admin: {} });
   const bin = directoryWith();
   writeFileSync(join(bin, 'rivulet'), `#!/bin/sh\nexec "${process.execPath}" "${CLI}" "$@"\n`, { mode: 0o755 });
-  const urls = { RIVULET_URL: engine.workerUrl, RIVULET_STREAM_URL: engine.streamUrl };
+  const urls = { RIVULET_URL: engine.workerUrl, RIVULET_STREAM_URL: engine.streamUrl, RIVULET_ADMIN_URL: engine.adminUrl };
   const shell = new Shell({ PATH: `${bin}:${process.env.PATH}`, ...urls });
   const shown = examples();
   expect(shown.length).toBeGreaterThan(15);

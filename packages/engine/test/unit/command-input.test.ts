@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { milliseconds } from '../../src/cli/command/duration.js';
 import { CommandFailure } from '../../src/cli/command/failure.js';
 import { readJson } from '../../src/cli/command/json-input.js';
+import { milliseconds } from '../../src/cli/command/numbers.js';
 import { jsonLines, printable } from '../../src/cli/command/printable.js';
 import { printRows, type Row } from '../../src/cli/command/rows.js';
 import { streamUrl } from '../../src/cli/items/stream-connection.js';

@@ -1,9 +1,9 @@
 import type { ISdk } from '@rivulet/sdk';
 import { InvocationError, registerWorker } from '@rivulet/sdk';
 import type { Command, CommandContext, CommandInput } from '../command/command.js';
-import { milliseconds } from '../command/duration.js';
 import { EXIT, type ExitCode } from '../command/exit-codes.js';
 import { CommandFailure, fail } from '../command/failure.js';
+import { readDuration } from '../command/numbers.js';
 
 /** Options of every command that calls a running engine. */
 export const ENGINE_OPTIONS = {
@@ -58,23 +58,6 @@ export async function withEngine(
   } finally {
     await worker?.close();
   }
-}
-
-/** Returns the milliseconds of an option, or `undefined` without it. Throws a usage failure. */
-export function readDuration(input: CommandInput, name: string): number | undefined {
-  const text = input.value(name);
-  if (text === undefined) return undefined;
-  const ms = milliseconds(text);
-  if (ms !== undefined) return ms;
-  throw new CommandFailure('INVALID_ARGUMENTS', `--${name} ${text} is no duration; write 500ms, 30s, 5m, 2h or 7d`, EXIT.usage);
-}
-
-/** Returns the value of an option that is a number from 1, or infinity without it. Throws a usage failure. */
-export function readCount(input: CommandInput, name: string): number {
-  const text = input.value(name);
-  if (text === undefined) return Number.POSITIVE_INFINITY;
-  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-  throw new CommandFailure('INVALID_ARGUMENTS', `--${name} ${text} is no whole number from 1 to 999999999`, EXIT.usage);
 }
 
 function connect(url: string, invocationTimeoutMs: number, context: CommandContext): ISdk {

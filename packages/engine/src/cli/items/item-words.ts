@@ -2,7 +2,7 @@ import { isJsonObject, type JsonObject } from '@rivulet/protocol';
 import type { Command, CommandContext, CommandInput, Positional } from '../command/command.js';
 import { EXIT, type ExitCode } from '../command/exit-codes.js';
 import { CommandFailure } from '../command/failure.js';
-import { readDuration } from './engine-connection.js';
+import { readDuration } from '../command/numbers.js';
 
 export const GROUP_WORDS: readonly Positional[] = [
   { name: 'STREAM', description: 'the name of the stream' },

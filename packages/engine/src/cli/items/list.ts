@@ -1,7 +1,8 @@
 import { isJsonObject } from '@rivulet/protocol';
 import type { Command, CommandInput } from '../command/command.js';
+import { readCount } from '../command/numbers.js';
 import { printRows, type Row } from '../command/rows.js';
-import { ENGINE_OPTIONS, type EngineCalls, readCount, withEngine } from './engine-connection.js';
+import { ENGINE_OPTIONS, type EngineCalls, withEngine } from './engine-connection.js';
 import { GROUP_WORDS, objectOf } from './item-words.js';
 
 /** Items of one call. The engine ends a page earlier when it is as large as a message may be. */

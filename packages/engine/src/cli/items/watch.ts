@@ -4,8 +4,8 @@ import type { Command, CommandContext, CommandInput } from '../command/command.j
 import { EXIT, type ExitCode } from '../command/exit-codes.js';
 import { CommandFailure, fail } from '../command/failure.js';
 import { untilInterrupted } from '../command/interrupt.js';
+import { readCount, readDuration } from '../command/numbers.js';
 import { printable } from '../command/printable.js';
-import { readCount, readDuration } from './engine-connection.js';
 import { GROUP_WORDS } from './item-words.js';
 import { connectStreams, STREAM_OPTIONS, streamFailure } from './stream-connection.js';
 
