@@ -19,6 +19,7 @@ const PACKAGES = [
   { name: 'strace', isThere: () => isOnPath('strace'), purpose: 'the tests that slow down or fail disk syncs' },
   { name: 'redis-server', isThere: () => isOnPath('redis-server'), purpose: 'the tests of the Redis store' },
   { name: 'haproxy', isThere: () => isOnPath('haproxy'), purpose: 'the tests of engines behind a load balancer' },
+  { name: 'prometheus', isThere: () => isOnPath('promtool'), purpose: 'the tests of the alert rules' },
   { name: 'python3-venv', isThere: canMakeVenvs, purpose: 'the tests of the Python SDK' },
 ];
 

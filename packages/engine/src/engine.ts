@@ -175,6 +175,7 @@ class Engine implements RunningEngine {
       gateways: this.#workers,
       sessions,
       channels: this.#channels,
+      descriptors,
       counters,
       logger,
     };

@@ -19,7 +19,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   state: ['config', 'core', 'logging', 'store', 'structures'],
   pubsub: ['core', 'logging'],
   http: ['config', 'core', 'logging', 'structures', 'transport'],
-  metrics: ['config', 'core', 'http', 'logging', 'store', 'stream'],
+  metrics: ['config', 'core', 'http', 'logging', 'store', 'stream', 'structures', 'transport'],
   admin: ['config', 'core', 'http', 'logging', 'metrics', 'store', 'stream', 'structures', 'transport'],
   control: ['logging'],
   tools: ['config', 'control', 'logging', 'store', 'structures'],

@@ -48,3 +48,14 @@ export async function askJson(url: string, path: string, options?: AdminAsk): Pr
   const { text } = await ask(url, path, options);
   return JSON.parse(text) as Record<string, unknown>;
 }
+
+/** Resolves with the answer of `/ready` when it has this status. Each attempt waits for the answer to the one before. */
+export async function readiness(
+  url: string,
+  status: 200 | 503,
+): Promise<{ readonly reasons: readonly { readonly code: string; readonly store?: string }[] }> {
+  for (;;) {
+    const reply = await ask(url, '/ready');
+    if (reply.status === status) return JSON.parse(reply.text) as Awaited<ReturnType<typeof readiness>>;
+  }
+}

@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { directoryWith } from '@rivulet/testkit/directory-with';
 import { startTestEngine } from '@rivulet/testkit/engines/engine';
 import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
@@ -170,4 +172,39 @@ it('a port that is taken ends the start only if a file asked for it', async () =
   const { engine, log } = await startTestEngine({ admin: { port } });
   expect(engine.listeners.map(({ name }) => name)).not.toContain('admin');
   expect(log.map(({ event }) => event)).toContain('admin_port_taken');
+});
+
+/** A store whose `close` waits for the test. */
+const SLOW_STORE = `
+const no = async () => { throw new Error('not used'); };
+export const createStore = () => ({
+  apply: no, get: no, snapshot: no, changes: no, groups: no, streams: no, watch: no, unwatch() {},
+  start: async () => {},
+  close: () => globalThis.slowStoreCloses(),
+});
+`;
+
+it('the listener closes after the stores', async () => {
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const closing = new Promise<void>((resolve) => {
+    Object.assign(globalThis, {
+      slowStoreCloses: () => {
+        resolve();
+        return released;
+      },
+    });
+  });
+  const path = join(directoryWith({ 'slow.mjs': SLOW_STORE }), 'slow.mjs');
+  const { engine, adminUrl } = await startTestEngine({ admin: {}, stream: { adapter: { kind: 'module', path, config: {} } } });
+  const stopped = engine.stop();
+  await closing;
+  const { status, text } = await ask(adminUrl, '/ready');
+  expect([status, text]).toEqual([503, expect.stringContaining('"draining"')]);
+  expect((await ask(adminUrl, '/health')).status).toBe(200);
+  release();
+  await stopped;
+  await expect(ask(adminUrl, '/health')).rejects.toThrow('ECONNREFUSED');
 });

@@ -9,6 +9,7 @@ import { AddressRanges } from '../structures/ip-address.js';
 import { ConnectionAdmission } from '../transport/admission/connection-admission.js';
 import type { DescriptorReserve } from '../transport/admission/descriptor-reserve.js';
 import { ListenError } from '../transport/listener.js';
+import { HttpFigures } from './http-figures.js';
 import type { HttpRequest } from './request/http-request.js';
 
 const HEADERS_TIMEOUT_MS = 5_000;
@@ -37,6 +38,7 @@ export class HttpListener {
   /** The unsent responses of each connection, in the order of their requests. Node sends them in that order. */
   readonly #unsent = new Map<Socket, Set<ServerResponse>>();
   #unsentCount = 0;
+  readonly figures = new HttpFigures();
   /** Connections that sent too many requests at once, with the number of requests after that. */
   readonly #overrun = new WeakMap<Socket, number>();
   readonly #admission: ConnectionAdmission;
@@ -178,7 +180,9 @@ export class HttpListener {
   #open(socket: Socket, unsent: Set<ServerResponse>, response: ServerResponse): void {
     unsent.add(response);
     this.#unsentCount++;
+    const begun = performance.now();
     response.once('close', () => {
+      this.figures.add(response, performance.now() - begun);
       unsent.delete(response);
       if (unsent.size === 0) this.#admission.wait(socket);
       if (--this.#unsentCount === 0) this.#allSent?.();

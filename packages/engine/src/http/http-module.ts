@@ -10,6 +10,7 @@ import type { DescriptorReserve } from '../transport/admission/descriptor-reserv
 import { isHostAllowed } from '../transport/upgrade/host-check.js';
 import { Exchange } from './exchange.js';
 import type { ExchangeContext } from './exchange-context.js';
+import type { HttpFigures } from './http-figures.js';
 import { HttpListener } from './http-listener.js';
 import { BodyIntake } from './request/body-intake.js';
 import type { HttpRequest } from './request/http-request.js';
@@ -77,6 +78,11 @@ export class HttpModule implements TriggerProvider {
   /** Number of requests that have no answer yet. */
   get requests(): number {
     return this.#exchanges.size;
+  }
+
+  /** Counts of the requests that have ended. */
+  get figures(): HttpFigures {
+    return this.#listener.figures;
   }
 
   listen(): Promise<{ readonly host: string; readonly port: number }> {

@@ -10,6 +10,7 @@ import type { BoundedLogger } from '../logging/bounded-logger.js';
 import type { EventCounters } from '../logging/event-counters.js';
 import type { StreamStore } from '../store/store.js';
 import type { StreamModule } from '../stream/stream-module.js';
+import type { DescriptorReserve } from '../transport/admission/descriptor-reserve.js';
 
 /** `starting` until all listeners are open. `draining` from the signal to stop. */
 export type EngineStage = 'starting' | 'running' | 'draining';
@@ -34,6 +35,7 @@ export interface EngineParts {
   readonly gateways: readonly WorkerGateway[];
   readonly sessions: SessionDirectory;
   readonly channels: Channels;
+  readonly descriptors: DescriptorReserve;
   readonly counters: EventCounters;
   readonly logger: BoundedLogger;
 }

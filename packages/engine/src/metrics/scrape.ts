@@ -1,5 +1,7 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { BucketCounts } from '../logging/bucket-counts.js';
+import { systemClock } from '../structures/clock.js';
+import { TurnBudget } from '../structures/turn-budget.js';
 import type { EngineParts } from './engine-parts.js';
 import type { BucketSample, Metric, Sample } from './metric-table.js';
 
@@ -12,6 +14,8 @@ const COSTLY = [
   'process_open_fds',
 ];
 
+const TURNS = TurnBudget.of(systemClock);
+
 interface Value {
   readonly metricName?: string;
   readonly labels: Readonly<Record<string, string>>;
@@ -21,6 +25,7 @@ interface Value {
 /** Writes the metrics of an engine in the text format of Prometheus. Each value is read when a scrape asks for it. */
 export class Scrape {
   readonly #registry = new Registry();
+  #running: Promise<string> | undefined;
 
   constructor(parts: EngineParts, metrics: readonly Metric[]) {
     for (const metric of metrics) this.#add(metric, parts);
@@ -28,9 +33,22 @@ export class Scrape {
     for (const name of COSTLY) this.#registry.removeSingleMetric(name);
   }
 
-  /** Returns the text of one scrape. */
+  /** Returns the text of one scrape. Scrapes at the same time share it. */
   async text(): Promise<{ readonly text: string; readonly type: string }> {
-    return { text: await this.#registry.metrics(), type: this.#registry.contentType };
+    this.#running ??= this.#write().finally(() => {
+      this.#running = undefined;
+    });
+    return { text: await this.#running, type: this.#registry.contentType };
+  }
+
+  /** Writes one metric after another, over several turns of the event loop when one turn would be long. */
+  async #write(): Promise<string> {
+    const written: string[] = [];
+    for (const { name } of this.#registry.getMetricsAsArray()) {
+      await TURNS.free();
+      written.push(await this.#registry.getSingleMetricAsString(name));
+    }
+    return `${written.join('\n\n')}\n`;
   }
 
   /** Adds a metric that another part of the engine counts. The classes of the library would count by themselves. */

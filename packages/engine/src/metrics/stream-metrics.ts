@@ -44,6 +44,14 @@ export const STREAM_METRICS: readonly Metric[] = [
     read: hub(({ joins }) => joins),
   },
   {
+    name: 'rivulet_stream_joins_refused_total',
+    type: 'counter',
+    unit: 'joins',
+    help: 'Joins that a join function has refused',
+    alert: 'above 10 % of `rivulet_stream_joins_total` for 10 minutes',
+    read: hub(({ refusedJoins }) => refusedJoins),
+  },
+  {
     name: 'rivulet_stream_leaves_total',
     type: 'counter',
     unit: 'leaves',

@@ -5,6 +5,7 @@ import { RepeatedLine } from '../../logging/repeated-line.js';
 import { BuiltinContract, type BuiltinSchemas, type ConfigSchema, publishedSchema } from '../contracts/builtin-contract.js';
 import { IgnoredKeys } from '../contracts/ignored-keys.js';
 import { InputKeys, type KeyPolicy } from '../contracts/input-keys.js';
+import { newCallCounts } from './call-counts.js';
 import { decides } from './decision-triggers.js';
 import { EventBudget } from './event-budget.js';
 import type { Fabric, FireOutcome, PendingCall, TriggerBinding, TriggerProvider } from './fabric.js';
@@ -21,8 +22,7 @@ export class FunctionFabric implements Fabric {
   readonly functions: FunctionRegistry;
   readonly triggers: TriggerRegistry;
   readonly firing: Fabric['firing'];
-  /** Calls of functions of the engine and of workers, and firings of bindings. They only grow. */
-  readonly counts = { engine: 0, worker: 0, notFound: 0, fired: 0, skipped: 0, fireFailed: 0 };
+  readonly counts = newCallCounts();
   readonly #logger: Logger;
   /** Log lines of bindings that have failed. */
   readonly #failures = new WeakMap<TriggerBinding, Record<'condition_failed' | 'trigger_function_failed', RepeatedLine>>();
@@ -208,12 +208,14 @@ export class FunctionFabric implements Fabric {
       return NOTHING_PENDING;
     }
     if (!(answer instanceof Promise)) {
+      if (answer.kind === 'error') this.counts.engineFailed++;
       done(answer);
       return NOTHING_PENDING;
     }
     let cancelled = false;
     const answered = answer.then(
       (outcome) => {
+        if (outcome.kind === 'error') this.counts.engineFailed++;
         if (!cancelled) done(outcome);
       },
       (error: unknown) => {
@@ -229,6 +231,7 @@ export class FunctionFabric implements Fabric {
   }
 
   #thrown(call: Call, error: unknown): Outcome {
+    this.counts.engineFailed++;
     if (error instanceof RivuletError) return { kind: 'error', error: error.toBody(), origin: 'engine' };
     this.#logger.error('builtin_failed', { function: call.functionId, error: error instanceof Error ? error.stack : String(error) });
     return failure('invocation_error', `${call.functionId} failed inside the engine; its log has the cause`);

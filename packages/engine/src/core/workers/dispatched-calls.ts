@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type ErrorBody, encodeInvoke, type InvocationResult } from '@rivulet/protocol';
 import { runSafely } from '../../logging/background.js';
 import type { Logger } from '../../logging/logger.js';
+import type { CallCounts } from '../fabric/call-counts.js';
 import type { PendingCall } from '../fabric/fabric.js';
 import { type Call, failure, type Outcome } from '../fabric/invocation.js';
 import type { NameMap } from './access/name-map.js';
@@ -10,6 +11,13 @@ import type { WorkerOutbound } from './worker-outbound.js';
 
 type Done = (outcome: Outcome) => void;
 
+/** A call that its worker has not answered. */
+interface Running {
+  readonly done: Done;
+  /** Monotonic milliseconds. */
+  readonly since: number;
+}
+
 export interface DispatchContext {
   readonly outbound: WorkerOutbound;
   /** The names under which the worker knows its functions. */
@@ -17,6 +25,7 @@ export interface DispatchContext {
   readonly callee: Callee;
   /** Returns the largest message that the worker takes now, in bytes. */
   readonly maxMessageBytes: () => number;
+  readonly counts: CallCounts;
   readonly logger: Logger;
 }
 
@@ -26,8 +35,8 @@ export interface DispatchContext {
  */
 export class DispatchedCalls {
   readonly #context: DispatchContext;
-  /** Callbacks of the calls that the worker has not answered, by the engine's id. */
-  readonly #running = new Map<string, Done>();
+  /** The calls that the worker has not answered, by the engine's id. */
+  readonly #running = new Map<string, Running>();
 
   constructor(context: DispatchContext) {
     this.#context = context;
@@ -41,15 +50,18 @@ export class DispatchedCalls {
   /** Sends a call to the worker. `done` runs once, perhaps before this returns, unless the call is cancelled first. */
   dispatch(call: Call, done: Done): PendingCall {
     const id = randomUUID();
-    this.#running.set(id, done);
+    const { counts } = this.#context;
+    this.#running.set(id, { done, since: performance.now() });
+    counts.running++;
     const pending = {
       cancel: () => {
-        this.#running.delete(id);
+        if (this.#running.delete(id)) counts.running--;
       },
     };
     const refusal = this.#send(id, call);
     if (refusal === undefined) return pending;
     pending.cancel();
+    counts.workerFailed++;
     done(refusal);
     return pending;
   }
@@ -74,7 +86,8 @@ export class DispatchedCalls {
   fail(): void {
     const waiting = [...this.#running.values()];
     this.#running.clear();
-    for (const done of waiting)
+    this.#context.counts.running -= waiting.length;
+    for (const { done } of waiting)
       this.#end(done, failure('invocation_stopped', 'the worker that ran the function disconnected before it answered'));
   }
 
@@ -103,13 +116,18 @@ export class DispatchedCalls {
   }
 
   #take(id: string | undefined): Done | undefined {
-    const done = id === undefined ? undefined : this.#running.get(id);
-    if (id !== undefined) this.#running.delete(id);
-    return done;
+    const running = id === undefined ? undefined : this.#running.get(id);
+    if (id === undefined || running === undefined) return undefined;
+    this.#running.delete(id);
+    const { counts } = this.#context;
+    counts.running--;
+    counts.seconds.observe((performance.now() - running.since) / 1_000);
+    return running.done;
   }
 
   /** Runs the caller's code. An error of that code must not end the session of the worker that answered. */
   #end(done: Done, outcome: Outcome): void {
+    if (outcome.kind === 'error') this.#context.counts.workerFailed++;
     runSafely(() => done(outcome), this.#context.logger, 'call_answer');
   }
 }

@@ -100,7 +100,14 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     this.#outbound = new WorkerOutbound({ connection, workerId, guest, maxMessageBytes, warnings: this.#warnings, logger });
     this.#registrations = new WorkerRegistrations(context, this);
     const callee = { guest, cardOf: (sessionId: string) => workers.get(sessionId)?.card };
-    this.#dispatched = new DispatchedCalls({ outbound: this.#outbound, names: this.names, callee, maxMessageBytes, logger });
+    this.#dispatched = new DispatchedCalls({
+      outbound: this.#outbound,
+      names: this.names,
+      callee,
+      maxMessageBytes,
+      counts: context.fabric.counts,
+      logger,
+    });
     this.#requested = new RequestedCalls(context, this);
     const handle = (message: WorkerMessage, chars: number) => this.#handle(message, chars);
     const { fabric } = context;

@@ -23,6 +23,8 @@ export interface HubCounters {
   subscriptions: number;
   /** Memberships that clients have joined, and that they have left. */
   joins: number;
+  /** Joins that were refused. */
+  refusedJoins: number;
   leaves: number;
   /** Cursors that the log could not serve, so that they got a `sync`. */
   resynced: number;
@@ -46,6 +48,7 @@ export function newHubCounters(): HubCounters {
     lagged: 0,
     subscriptions: 0,
     joins: 0,
+    refusedJoins: 0,
     leaves: 0,
     resynced: 0,
     catchUps: { log: 0, changes: 0, sync: 0 },

@@ -320,6 +320,7 @@ export class StreamSession implements ConnectionOwner, Expiring, Revocable, Evic
       if (!decision.allowed) {
         if (!cancelled) this.#endMembership(subscriptionId);
         this.#socket.sendControl({ type: 'error', data: { subscriptionId, code: 'FORBIDDEN', message: 'the join was refused' } });
+        this.#context.hub.counters.refusedJoins++;
         await this.#socket.writeBetween(encodeTextFrame(this.#context.frames.unauthorized(streamName, groupId, itemId)));
       } else if (cancelled) {
         this.#context.triggers.left(event);

@@ -41,6 +41,11 @@ export class DescriptorReserve {
     }
   }
 
+  /** Open connections of all listeners. */
+  get connections(): number {
+    return this.#connections.size;
+  }
+
   /** Adds a listener whose idle connections may be closed when another listener needs a descriptor. */
   addListener(evictIdle: EvictIdle): void {
     this.#evictors.add(evictIdle);
