@@ -61,10 +61,13 @@ export function judgeSalvage(
       counts.undamaged++;
       if (isBack) counts.returned++;
     }
-    const order = items.map(([item]) => item).filter((item) => values.has(item));
-    const listed = found.map(([item]) => item).filter((item) => expected.has(item));
-    counts.revived += found.length - listed.length;
+    // An older record also has the place of an older moment.
+    const order = items.filter(([item, data]) => values.get(item) === data).map(([item]) => item);
+    const listed = found.filter(([item, data]) => expected.get(item) === data).map(([item]) => item);
+    counts.revived += found.filter(([item]) => !expected.has(item)).length;
     if (order.join() !== listed.join()) violations.push(`salvage has ${stream}/${group} in another order`);
   }
+  if (counts.older + counts.revived > salvaged.unconfirmed)
+    violations.push(`salvage returned ${counts.older + counts.revived} older values, and reported ${salvaged.unconfirmed}`);
   return { counts, violations };
 }

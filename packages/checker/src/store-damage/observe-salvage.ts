@@ -14,14 +14,16 @@ export interface ObservedSalvage {
   readonly unnamed: readonly (readonly [item: string, data: string])[];
   readonly lostCount: number;
   readonly damagedRecords: number;
+  /** Items of which the command says that they may have an older value. */
+  readonly unconfirmed: number;
 }
 
 /** Salvages a store into a new directory, starts a store there, and reads it. */
 export async function observeSalvage(directory: string, target: string, { groups }: Expected): Promise<ObservedSalvage> {
   mkdirSync(target, { mode: 0o700 });
-  const nothing = { groups: [], unnamed: [], lostCount: 0, damagedRecords: 0 };
+  const nothing = { groups: [], unnamed: [], lostCount: 0, damagedRecords: 0, unconfirmed: 0 };
   try {
-    const { lostCount, damagedRecords } = await salvage(directory, target);
+    const { lostCount, damagedRecords, unconfirmed } = await salvage(directory, target);
     const store = createLmdbStore({ ...CLOCK, path: target, tombstoneRetentionMs: 60_000, logger: silent(), preflight: 'inline' });
     await store.start({ onCommit: () => {}, onBreak: () => {} });
     const read = async (stream: string, group: string) => {
@@ -35,7 +37,7 @@ export async function observeSalvage(directory: string, target: string, { groups
     const unnamed: [string, string][] = [];
     for (const group of await store.groups('salvaged')) unnamed.push(...(await read('salvaged', group)));
     await store.close();
-    return { groups: found, unnamed, lostCount, damagedRecords };
+    return { groups: found, unnamed, lostCount, damagedRecords, unconfirmed };
   } catch (error) {
     return { ...nothing, refusal: error instanceof SalvageError ? error.message : codeOf(error) };
   }

@@ -70,7 +70,7 @@ test.each<[string, Observed, string]>([
   expect(judge(BUILT, seen)).toEqual({ verdict, violations: [] });
 });
 
-const SALVAGED = { groups: [BUILT.groups[0]?.items ?? []], unnamed: [], lostCount: 0, damagedRecords: 0 };
+const SALVAGED = { groups: [BUILT.groups[0]?.items ?? []], unnamed: [], lostCount: 0, damagedRecords: 0, unconfirmed: 0 };
 
 test('salvage counts items on undamaged pages, older values, and deleted items that came back', () => {
   const judged = (groups: (typeof SALVAGED)['groups'], ...touched: number[]) =>
@@ -95,6 +95,7 @@ test('salvage counts items on undamaged pages, older values, and deleted items t
       ],
     ]).violations,
   ).toEqual(['salvage has s/g in another order']);
+  expect(judged([[['a', '0']]]).violations).toEqual(['salvage returned 1 older values, and reported 0']);
   const unnamed = { ...SALVAGED, groups: [[]], unnamed: BUILT.groups[0]?.items ?? [] };
   expect(judgeSalvage(BUILT, new Set(), unnamed).counts.returned).toBe(2);
   expect(judgeSalvage(BUILT, new Set(), { ...SALVAGED, refusal: 'uncoded x' }).violations).toHaveLength(1);

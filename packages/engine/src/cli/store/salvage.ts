@@ -25,8 +25,8 @@ export const salvageCommand: Command = {
     try {
       const result = await salvage(directory, target);
       context.out(input.flag('json') ? `${JSON.stringify({ from: directory, to: target, ...result }, null, 2)}\n` : textOf(target, result));
-      const { lostCount, damagedRecords, unnamedGroups, damagedPages } = result;
-      return lostCount + damagedRecords + unnamedGroups + damagedPages.length === 0 ? EXIT.ok : EXIT.data;
+      const { lostCount, damagedRecords, unnamedGroups, damagedPageCount, foreign } = result;
+      return lostCount + damagedRecords + unnamedGroups + damagedPageCount + foreign === 0 ? EXIT.ok : EXIT.data;
     } catch (error) {
       if (!(error instanceof StoreOpenError || error instanceof SalvageError)) throw error;
       context.err(`error: ${error.message}\n`);
@@ -36,13 +36,18 @@ export const salvageCommand: Command = {
 };
 
 function textOf(target: string, result: Awaited<ReturnType<typeof salvage>>): string {
-  const { groups, items, keys, lost, lostCount, damagedRecords, damagedPages, unnamedGroups, restoresTo } = result;
+  const { groups, items, keys, lost, lostCount, damagedRecords, damagedPages, unnamedGroups, restoresTo, damagedPageCount } = result;
+  const { unconfirmed, foreign } = result;
+  const hidden = damagedPageCount - damagedPages.length;
   const lines = [
     `${target}: ${items} items in ${groups} groups, and ${keys} idempotency keys`,
     ...(restoresTo === undefined ? [] : [`  read as of ${restoresToText(restoresTo)}`]),
     ...damagedPages.map(({ table, page, problem }) => `  ${page === undefined ? table : `page ${page} of ${table}`}: ${problem}`),
+    ...(hidden > 0 ? [`  and ${hidden} more damaged pages`] : []),
     ...(damagedRecords > 0 ? [`  ${damagedRecords} records fail their checksum`] : []),
     ...(unnamedGroups > 0 ? [`  ${unnamedGroups} groups have lost their names; they are in the stream "salvaged"`] : []),
+    ...(unconfirmed > 0 ? [`  ${unconfirmed} items may have an older value, because nothing says which change was their last one`] : []),
+    ...(foreign > 0 ? [`  ${foreign} records of items were left out, because they are of another store or of an earlier moment`] : []),
     ...lost.map(({ stream, group, item }) => `  lost: stream ${stream}, group ${group}, item ${item}`),
     ...(lostCount > lost.length ? [`  and ${lostCount - lost.length} more lost items`] : []),
     lostCount === 0

@@ -1,10 +1,12 @@
+import { LmdbEnvironment, type Table, type View } from '../env/environment.js';
 import {
   decodeHead,
-  decodeItem,
-  type Head,
-  type ItemRecord,
+  decodeKey,
+  itemFieldsIn,
+  itemKey,
   NUMBER_BYTES,
   numberAt,
+  numbersKey,
   splitHeadKey,
   textIn,
   versionFieldsIn,
@@ -12,38 +14,100 @@ import {
 import { decodeState, type StoreState } from '../tables/store-meta.js';
 import type { Tables } from '../tables/tables.js';
 
-/** The newest known change of an item. */
-interface LastChange {
-  readonly changed: number;
-  readonly live: boolean;
+/** Records of one transaction, and bytes of their values. */
+const AT_ONCE = { records: 2_000, bytes: 8_388_608 } as const;
+
+/**
+ * Tables of the scratch store.
+ *
+ * ```
+ * items    key of an item         its newest record
+ * changes  key of an item         offset of its last known change, whether the item exists then, whether a version record says so
+ * places   key of an item         nothing; the order of a group names the item
+ * heads    number of a group      offset, timestamp, reserved
+ * names    number of a group      key of its head
+ * keys     key in `keys`          its newest record
+ * order    group number, created, item id     nothing; the live items in their order
+ * groups   number of a group      live items, offset of the last change
+ * ```
+ */
+const SCRATCH = ['items', 'changes', 'places', 'heads', 'names', 'keys', 'order', 'groups'] as const;
+type Scratch = Readonly<Record<(typeof SCRATCH)[number], Table>>;
+
+/** A sound record of a damaged store. */
+export interface FoundRecord {
+  readonly table: keyof Tables;
+  readonly key: Buffer;
+  readonly record: Buffer;
 }
 
-/** Everything that was found of a store, each record in its newest state. */
+/** The newest known change of an item. */
+export interface LastChange {
+  readonly changed: number;
+  readonly live: boolean;
+  /** A version record says so. Otherwise only the record of the item does. */
+  readonly isConfirmed: boolean;
+}
+
+const CONFIRMED = 2;
+const LIVE = 1;
+const NOTHING = Buffer.alloc(0);
+
+/**
+ * Everything that was found of a store, each record in its newest state. The records are in a scratch store on the disk, so that memory
+ * does not grow with them.
+ */
 export class FoundRecords {
-  /** Records of items by their keys. */
-  readonly items = new Map<string, ItemRecord>();
-  readonly heads = new Map<number, Head>();
-  readonly keys = new Map<string, Buffer>();
-  /** Keys of heads by the numbers of groups. A number never stands for another group. */
-  readonly #names = new Map<number, Buffer>();
-  readonly #changes = new Map<string, LastChange>();
-  /** Items that the order of a group names. */
-  readonly #ordered = new Set<string>();
+  readonly #environment: LmdbEnvironment;
+  readonly tables: Scratch;
   state: StoreState | undefined;
 
-  add(table: keyof Tables, key: Buffer, record: Buffer): void {
+  private constructor(environment: LmdbEnvironment) {
+    this.#environment = environment;
+    this.tables = Object.fromEntries(SCRATCH.map((name) => [name, environment.table(name)])) as unknown as Scratch;
+  }
+
+  /** Makes a scratch store in an empty directory. Nothing of it is synced. */
+  static async open(directory: string): Promise<FoundRecords> {
+    return new FoundRecords(await LmdbEnvironment.open({ path: directory, relaxed: false, bulk: true, tables: SCRATCH }));
+  }
+
+  async addAll(records: Iterator<FoundRecord>): Promise<void> {
+    await this.inTransactions(records, ({ table, key, record }) => {
+      this.#add(table, key, record);
+      return record.length;
+    });
+  }
+
+  /** Calls `take` for each value inside transactions of the scratch store. */
+  inTransactions<T>(values: Iterator<T>, take: (value: T) => number): Promise<void> {
+    return inTransactions(this.#environment, values, take);
+  }
+
+  readView(): View {
+    return this.#environment.readView();
+  }
+
+  close(): Promise<void> {
+    return this.#environment.close(undefined);
+  }
+
+  #add(table: keyof Tables, key: Buffer, record: Buffer): void {
     switch (table) {
       case 'items':
-        return this.#addItem(key, decodeItem(key, record));
+        return this.#addItem(key, record);
       case 'heads':
-        return this.#addHead(key, decodeHead(key, record));
+        return this.#addHead(key, record);
       case 'versions': {
         const { live, item } = versionFieldsIn(record);
-        return this.#addChange(textKey(key.subarray(0, NUMBER_BYTES), item), { changed: numberAt(key, 1), live });
+        const name = Buffer.concat([key.subarray(0, NUMBER_BYTES), item]);
+        return this.#addChange(name, { changed: numberAt(key, 1), live, isConfirmed: true });
       }
-      case 'keys':
-        this.keys.set(key.toString(), Buffer.from(record));
+      case 'keys': {
+        const known = this.tables.keys.get(key);
+        if (known === undefined || decodeKey(key, known).until < decodeKey(key, record).until) this.tables.keys.put(key, record);
         return;
+      }
       case 'tombstones':
         return this.#addName(numberAt(key, 1), textIn(record));
       case 'expiries': {
@@ -56,7 +120,7 @@ export class FoundRecords {
         return;
       }
       case 'order':
-        this.#ordered.add(textKey(key.subarray(0, NUMBER_BYTES), textIn(record)));
+        this.tables.places.put(Buffer.concat([key.subarray(0, NUMBER_BYTES), textIn(record)]), NOTHING);
         return;
       case 'key_ages':
         // They follow from the records of keys.
@@ -66,58 +130,95 @@ export class FoundRecords {
     }
   }
 
-  /** Returns the key of the head of a group; `undefined` when no record names the group. */
-  nameOf(group: number): Buffer | undefined {
-    return this.#names.get(group);
+  #addItem(key: Buffer, record: Buffer): void {
+    const { changed, live } = itemFieldsIn(record);
+    const known = this.tables.items.get(key);
+    if (known === undefined || itemFieldsIn(known).changed < changed) this.tables.items.put(key, record);
+    this.#addChange(key, { changed, live, isConfirmed: false });
   }
 
-  /** Returns whether the record is that of the last known change of its item. */
-  isNewest(key: string, { changed }: ItemRecord): boolean {
-    return changed >= (this.#changes.get(key)?.changed ?? 0);
+  #addChange(key: Buffer, { changed, live, isConfirmed }: LastChange): void {
+    const known = this.tables.changes.get(key);
+    if (known !== undefined) {
+      const last = changeIn(known);
+      if (last.changed > changed || (last.changed === changed && (last.isConfirmed || !isConfirmed))) return;
+    }
+    this.tables.changes.put(key, Buffer.concat([numbersKey(changed), Buffer.of((live ? LIVE : 0) | (isConfirmed ? CONFIRMED : 0))]));
   }
 
-  /** Yields the keys of items that exist and whose newest record was not found. */
-  *lost(): Generator<string> {
-    for (const [key, { changed, live }] of this.#changes) if (live && this.items.get(key)?.changed !== changed) yield key;
-    for (const key of this.#ordered) if (!this.#changes.has(key)) yield key;
-  }
-
-  #addItem(key: Buffer, item: ItemRecord): void {
-    const name = textKey(key.subarray(0, NUMBER_BYTES), key.subarray(NUMBER_BYTES));
-    const known = this.items.get(name);
-    if (known === undefined || known.changed < item.changed) this.items.set(name, item);
-    this.#addChange(name, item);
-  }
-
-  #addChange(name: string, { changed, live }: LastChange): void {
-    const known = this.#changes.get(name);
-    if (known === undefined || known.changed < changed) this.#changes.set(name, { changed, live });
-  }
-
-  #addHead(key: Buffer, head: Head): void {
+  #addHead(key: Buffer, record: Buffer): void {
+    const head = decodeHead(key, record);
     this.#addName(head.number, key);
-    const known = this.heads.get(head.number);
-    if (known === undefined || known.offset < head.offset) this.heads.set(head.number, head);
+    const number = numbersKey(head.number);
+    const known = this.tables.heads.get(number);
+    if (known === undefined || numberAt(known, 0) < head.offset)
+      this.tables.heads.put(number, numbersKey(head.offset, head.timestamp, head.reserved));
   }
 
   #addName(group: number, key: Buffer): void {
-    if (!this.#names.has(group)) this.#names.set(group, Buffer.from(key));
+    const number = numbersKey(group);
+    if (this.tables.names.get(number) === undefined) this.tables.names.put(number, key);
   }
 }
 
-/** Returns the name of an item in the maps: the number of its group and its id. */
-function textKey(group: Buffer, item: Buffer): string {
-  return `${numberAt(group, 0)}\u0000${item.toString()}`;
+/** Calls `take` for each value, inside as many transactions as memory demands. `take` returns the bytes of its values. */
+export async function inTransactions<T>(environment: LmdbEnvironment, values: Iterator<T>, take: (value: T) => number): Promise<void> {
+  for (let isDone = false; !isDone; ) {
+    await environment.transaction(() => {
+      for (let [count, bytes] = [0, 0]; count < AT_ONCE.records && bytes < AT_ONCE.bytes; count++) {
+        const next = values.next();
+        if (next.done === true) {
+          isDone = true;
+          return;
+        }
+        bytes += take(next.value);
+      }
+    });
+  }
 }
 
-/** Returns the number of the group and the id of a name in the maps. */
-export function splitName(name: string): { readonly group: number; readonly item: string } {
-  const at = name.indexOf('\u0000');
-  return { group: Number(name.slice(0, at)), item: name.slice(at + 1) };
+/** Yields all entries of a table as of a view. */
+export function* entriesOf(table: Table, view: View): Generator<{ readonly key: Buffer; readonly value: Buffer }> {
+  for (let start = Buffer.alloc(0); ; ) {
+    const entries: { readonly key: Buffer; readonly value: Buffer }[] = [];
+    let bytes = 0;
+    for (const { key, value } of table.getRange({ start, limit: AT_ONCE.records, transaction: view })) {
+      entries.push({ key: Buffer.from(key), value: Buffer.from(value) });
+      bytes += value.length;
+      if (bytes >= AT_ONCE.bytes) break;
+    }
+    const last = entries.at(-1);
+    if (last === undefined) return;
+    yield* entries;
+    start = Buffer.concat([last.key, Buffer.of(0)]);
+  }
+}
+
+export function changeIn(value: Buffer): LastChange {
+  const flags = value[NUMBER_BYTES] ?? 0;
+  return { changed: numberAt(value, 0), live: (flags & LIVE) !== 0, isConfirmed: (flags & CONFIRMED) !== 0 };
+}
+
+/** Returns the number of the group and the id of the item in a key. */
+export function splitItemKey(key: Buffer): { readonly group: number; readonly item: string } {
+  return { group: numberAt(key, 0), item: key.toString('utf8', NUMBER_BYTES) };
+}
+
+/** Returns the key of a live item in the table `order`, and takes it apart again. */
+export function orderKey(group: number, created: number, item: string): Buffer {
+  return Buffer.concat([numbersKey(group, created), Buffer.from(item)]);
+}
+
+export function splitOrderKey(key: Buffer): { readonly group: number; readonly created: number; readonly key: Buffer } {
+  const group = numberAt(key, 0);
+  return { group, created: numberAt(key, 1), key: itemKey(group, key.toString('utf8', 2 * NUMBER_BYTES)) };
 }
 
 /** Returns the names of a group. Without a record that names it, the group gets a new name. */
-export function groupNames(found: FoundRecords, group: number): { readonly stream: string; readonly group: string } {
-  const key = found.nameOf(group);
-  return key === undefined ? { stream: 'salvaged', group: `group-${group}` } : splitHeadKey(key);
+export function groupNames(
+  { tables }: FoundRecords,
+  group: number,
+): { readonly stream: string; readonly group: string; readonly isNamed: boolean } {
+  const key = tables.names.get(numbersKey(group));
+  return key === undefined ? { stream: 'salvaged', group: `group-${group}`, isNamed: false } : { ...splitHeadKey(key), isNamed: true };
 }

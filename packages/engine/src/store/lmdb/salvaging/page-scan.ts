@@ -15,6 +15,7 @@ import {
 } from '../pages/page-layout.js';
 import { isSound } from '../tables/records.js';
 import { TABLES } from '../tables/tables.js';
+import type { FoundRecord } from './found-records.js';
 
 const NODE_BYTES = 8;
 /** LMDB allows no longer keys. */
@@ -22,18 +23,11 @@ const LONGEST_KEY = 2_048;
 /** Pages that are read at once. */
 const READ_AHEAD = 64;
 
-/** A sound record that was found outside the trees. */
-export interface ScannedRecord {
-  readonly table: (typeof TABLES)[number];
-  readonly key: Buffer;
-  readonly record: Buffer;
-}
-
 /**
  * Yields the sound records of all leaf pages that `isWanted` selects, whatever the trees say. In a damaged page, each place where a node
  * may begin is tried. The checksum says which of them are records.
  */
-export function* scanPages(file: PageFile, isWanted: (page: number, transaction: number) => boolean): Generator<ScannedRecord> {
+export function* scanPages(file: PageFile, isWanted: (page: number, transaction: number) => boolean): Generator<FoundRecord> {
   const { pageBytes, pages } = file;
   const buffer = Buffer.allocUnsafe(READ_AHEAD * pageBytes);
   for (let first = 2; first < pages; first += READ_AHEAD) {
@@ -46,7 +40,7 @@ export function* scanPages(file: PageFile, isWanted: (page: number, transaction:
   }
 }
 
-function* recordsOf(file: PageFile, page: Buffer): Generator<ScannedRecord> {
+function* recordsOf(file: PageFile, page: Buffer): Generator<FoundRecord> {
   if (flagsOf(page) === OVERFLOW) return;
   for (const at of nodePlaces(page)) {
     const found = recordAt(file, page, at);
@@ -61,7 +55,7 @@ function nodePlaces(page: Buffer): number[] {
   return Array.from({ length: (page.length - HEADER_BYTES - NODE_BYTES) / 2 }, (_, index) => HEADER_BYTES + 2 * index);
 }
 
-function recordAt(file: PageFile, page: Buffer, at: number): ScannedRecord | undefined {
+function recordAt(file: PageFile, page: Buffer, at: number): FoundRecord | undefined {
   if (at + NODE_BYTES > page.length) return undefined;
   const bytes = page.readUInt32LE(at);
   const flags = page.readUInt16LE(at + 4);

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { LmdbEnvironment, type Table } from '../env/environment.js';
+import { LmdbEnvironment, type View } from '../env/environment.js';
 import {
+  decodeItem,
   decodeKey,
   encodeHead,
   encodeItem,
@@ -8,173 +9,230 @@ import {
   encodeText,
   encodeVersion,
   expiryKey,
-  type Head,
   headKey,
-  type ItemRecord,
+  itemFieldsIn,
   itemKey,
+  numberAt,
   numbersKey,
 } from '../tables/records.js';
 import { writeState } from '../tables/store-meta.js';
 import { TABLES, type Tables } from '../tables/tables.js';
-import { type FoundRecords, groupNames, splitName } from './found-records.js';
-
-/** Records that one transaction writes. */
-const AT_ONCE = 5_000;
+import {
+  changeIn,
+  entriesOf,
+  type FoundRecords,
+  groupNames,
+  inTransactions,
+  orderKey,
+  splitItemKey,
+  splitOrderKey,
+} from './found-records.js';
 
 export interface Rebuilt {
   readonly groups: number;
   readonly items: number;
   readonly keys: number;
+  /** Items whose version record is lost too, so their value may be an older one. */
+  readonly unconfirmed: number;
+  /** Records of items that contradict the versions of their group. They belong to another store or to an earlier moment. */
+  readonly foreign: number;
+  /** Groups whose name no record has. They are in the stream `salvaged`. */
+  readonly unnamedGroups: number;
 }
 
 /**
  * Writes the live items and the idempotency keys that were found into a new store, with their order, versions and times to live. The new
- * store has a new epoch, so every client gets a fresh sync, and no tombstone is needed.
+ * store has a new epoch, so every client gets a fresh sync, and no tombstone is needed. `hasAllVersions`: the versions of the damaged store
+ * are whole, so an item without one is no item of this store.
  */
-export async function rebuildStore(directory: string, found: FoundRecords): Promise<Rebuilt> {
-  const environment = await LmdbEnvironment.open({ path: directory, relaxed: true, tables: TABLES });
-  const tables = Object.fromEntries(TABLES.map((name) => [name, environment.table(name)])) as unknown as Tables;
-  const writes = new Writes(environment);
+export async function rebuildStore(directory: string, found: FoundRecords, hasAllVersions: boolean): Promise<Rebuilt> {
+  const sorted = await sortItems(found, hasAllVersions);
+  const environment = await LmdbEnvironment.open({ path: directory, relaxed: false, bulk: true, tables: TABLES });
+  const view = found.readView();
   try {
-    const groups = liveItems(found);
-    let items = 0;
-    let lastOffset = 0;
-    let lastNumber = 0;
-    for (const [number, members] of groups) {
-      const head = await writeGroup(writes, tables, found, number, members);
-      items += head.items;
-      lastOffset = Math.max(lastOffset, head.offset);
-      lastNumber = Math.max(lastNumber, number);
-    }
-    const keys = await writeKeys(writes, tables, found);
-    for (const head of found.heads.values()) {
-      lastOffset = Math.max(lastOffset, head.offset, head.reserved);
-      lastNumber = Math.max(lastNumber, head.number);
-    }
-    await writes.flush();
-    const { state } = found;
-    const known = { run: state?.run ?? lastRun(found), clean: true, runSaved: false, storeId: environment.storeId, epoch: randomUUID() };
-    const removed = { removedOffset: Math.max(lastOffset, state?.removedOffset ?? 0), removedTimestamp: state?.removedTimestamp ?? 0 };
-    await environment.transaction(() =>
-      writeState(tables.meta, {
-        ...known,
-        ...removed,
-        nextGroup: Math.max(lastNumber + 1, state?.nextGroup ?? 1),
-        keys: keys.count,
-        keyBytes: keys.bytes,
-      }),
-    );
-    return { groups: groups.size, items, keys: keys.count };
+    const store = new NewStore(environment, found, view);
+    await store.writeGroups();
+    await store.writeKeys();
+    await store.writeState(sorted.lastRun);
+    await environment.checkpoint();
+    const { groups, items, unnamedGroups, keys } = store;
+    return { groups, items, unnamedGroups, keys: keys.count, unconfirmed: sorted.unconfirmed, foreign: sorted.foreign };
   } finally {
+    view.done();
     await environment.close(undefined);
   }
 }
 
-/** Returns the live items of each group. An item whose newest record is lost is not among them: an older value would be wrong. */
-function liveItems(found: FoundRecords): Map<number, [item: string, record: ItemRecord][]> {
-  const groups = new Map<number, [string, ItemRecord][]>();
-  for (const [name, record] of found.items) {
-    if (!record.live || !found.isNewest(name, record)) continue;
-    const { group, item } = splitName(name);
-    const members = groups.get(group) ?? [];
-    members.push([item, record]);
-    groups.set(group, members);
-  }
-  return groups;
+interface Sorted {
+  unconfirmed: number;
+  foreign: number;
+  /** The highest run that leased an item, so that the next start releases the leases. */
+  lastRun: number;
 }
 
-async function writeGroup(
-  writes: Writes,
-  tables: Tables,
-  found: FoundRecords,
-  number: number,
-  members: [item: string, record: ItemRecord][],
-): Promise<Head> {
-  const { stream, group } = groupNames(found, number);
-  const old = found.heads.get(number);
-  const last = members.reduce((most, [, { changed }]) => Math.max(most, changed), 0);
-  const head: Head = {
-    number,
-    offset: Math.max(last, old?.offset ?? 0, old?.reserved ?? 0),
-    timestamp: old?.timestamp ?? Date.now(),
-    reserved: 0,
-    floor: 0,
-    items: members.length,
+/**
+ * Puts the live items of each group in their order. An item whose newest record is lost is not among them: an older value would be wrong.
+ */
+async function sortItems(found: FoundRecords, hasAllVersions: boolean): Promise<Sorted> {
+  const { items, changes, order, groups } = found.tables;
+  const sorted = { unconfirmed: 0, foreign: 0, lastRun: 0 };
+  const view = found.readView();
+  const current = { group: 0, items: 0, last: 0 };
+  const endGroup = () => {
+    if (current.items > 0) groups.put(numbersKey(current.group), numbersKey(current.items, current.last));
   };
-  const places = new Set<number>();
-  const changes = new Set<number>();
-  /** Old records may have an offset twice, if they are of different moments. */
-  const unique = (offset: number, taken: Set<number>) => {
-    const own = taken.has(offset) ? ++head.offset : offset;
-    taken.add(own);
-    return own;
-  };
-  members.sort(([, a], [, b]) => a.created - b.created);
-  for (const [item, record] of members) {
-    const created = unique(record.created, places);
-    const changed = unique(Math.max(record.changed, created), changes);
-    const key = itemKey(number, item);
-    await writes.put(tables.items, key, encodeItem(key, { ...record, created, changed }));
-    const place = numbersKey(number, created);
-    await writes.put(tables.order, place, encodeText(place, item));
-    const version = numbersKey(number, changed);
-    await writes.put(tables.versions, version, encodeVersion(version, { live: true, created, item, valueId: undefined }));
-    if (record.expiry === undefined) continue;
-    const expiry = expiryKey(record.expiry, number, created);
-    await writes.put(tables.expiries, expiry, encodeText(expiry, `${stream}\u0000${group}\u0000${item}`));
-  }
-  head.reserved = head.offset;
-  head.floor = head.offset;
-  const key = headKey(stream, group);
-  await writes.put(tables.heads, key, encodeHead(key, head));
-  return head;
-}
-
-async function writeKeys(
-  writes: Writes,
-  tables: Tables,
-  { keys }: FoundRecords,
-): Promise<{ readonly count: number; readonly bytes: number }> {
-  let bytes = 0;
-  for (const [name, old] of keys) {
-    const key = Buffer.from(name);
-    const fields = decodeKey(key, old);
-    const record = encodeKey(key, fields);
-    bytes += record.length;
-    await writes.put(tables.keys, key, record);
-    const age = Buffer.concat([numbersKey(fields.until), key]);
-    await writes.put(tables.key_ages, age, encodeText(age, ''));
-  }
-  return { count: keys.size, bytes };
-}
-
-/** Returns the highest run that leased an item, so that the next start releases the leases. */
-function lastRun({ items }: FoundRecords): number {
-  let run = 0;
-  for (const { expiry } of items.values()) if (expiry?.kind === 'held') run = Math.max(run, expiry.run);
-  return run;
-}
-
-/** Collects records, so that a transaction writes many of them. */
-class Writes {
-  readonly #environment: LmdbEnvironment;
-  #waiting: (() => void)[] = [];
-
-  constructor(environment: LmdbEnvironment) {
-    this.#environment = environment;
-  }
-
-  async put(table: Table, key: Buffer, record: Buffer): Promise<void> {
-    this.#waiting.push(() => table.put(key, record));
-    if (this.#waiting.length >= AT_ONCE) await this.flush();
-  }
-
-  async flush(): Promise<void> {
-    const writes = this.#waiting;
-    this.#waiting = [];
-    if (writes.length === 0) return;
-    await this.#environment.transaction(() => {
-      for (const write of writes) write();
+  try {
+    await found.inTransactions(entriesOf(items, view), ({ key, value }) => {
+      const { live, changed, created, expiry } = itemFieldsIn(value);
+      const { group, item } = splitItemKey(key);
+      if (group !== current.group) {
+        endGroup();
+        Object.assign(current, { group, items: 0, last: 0 });
+      }
+      const change = changes.get(key);
+      const last = change && changeIn(change);
+      if (!live || last === undefined || last.changed > changed) return 0;
+      if (!last.isConfirmed && hasAllVersions) {
+        sorted.foreign++;
+        return 0;
+      }
+      if (!last.isConfirmed) sorted.unconfirmed++;
+      if (expiry?.kind === 'held') sorted.lastRun = Math.max(sorted.lastRun, expiry.run);
+      current.items++;
+      current.last = Math.max(current.last, changed);
+      order.put(orderKey(group, created, item), Buffer.alloc(0));
+      return 0;
     });
+    await found.inTransactions([undefined].values(), () => {
+      endGroup();
+      return 0;
+    });
+  } finally {
+    view.done();
+  }
+  return sorted;
+}
+
+/** A group that is being written. */
+interface Group {
+  readonly number: number;
+  readonly stream: string;
+  readonly group: string;
+  readonly items: number;
+  readonly timestamp: number;
+  offset: number;
+  lastCreated: number;
+}
+
+class NewStore {
+  readonly #environment: LmdbEnvironment;
+  readonly #tables: Tables;
+  readonly #found: FoundRecords;
+  readonly #view: View;
+  #group: Group | undefined;
+  #lastOffset = 0;
+  #lastNumber = 0;
+  groups = 0;
+  items = 0;
+  unnamedGroups = 0;
+  readonly keys = { count: 0, bytes: 0 };
+
+  constructor(environment: LmdbEnvironment, found: FoundRecords, view: View) {
+    this.#environment = environment;
+    this.#tables = Object.fromEntries(TABLES.map((name) => [name, environment.table(name)])) as unknown as Tables;
+    this.#found = found;
+    this.#view = view;
+  }
+
+  async writeGroups(): Promise<void> {
+    const { items, order } = this.#found.tables;
+    await inTransactions(this.#environment, entriesOf(order, this.#view), ({ key: place }) => {
+      const { group, created, key } = splitOrderKey(place);
+      const record = items.get(key, { transaction: this.#view });
+      if (record === undefined) throw new Error('an item has left the scratch store');
+      if (this.#group?.number !== group) this.#beginGroup(group);
+      this.#writeItem(key, record, created);
+      return record.length;
+    });
+    await this.#environment.transaction(() => this.#endGroup());
+  }
+
+  async writeKeys(): Promise<void> {
+    await inTransactions(this.#environment, entriesOf(this.#found.tables.keys, this.#view), ({ key, value }) => {
+      const fields = decodeKey(key, value);
+      const record = encodeKey(key, fields);
+      this.#tables.keys.put(key, record);
+      const age = Buffer.concat([numbersKey(fields.until), key]);
+      this.#tables.key_ages.put(age, encodeText(age, ''));
+      this.keys.count++;
+      this.keys.bytes += record.length;
+      return record.length;
+    });
+  }
+
+  async writeState(lastRun: number): Promise<void> {
+    const { state } = this.#found;
+    for (const { key, value } of entriesOf(this.#found.tables.heads, this.#view)) {
+      this.#lastOffset = Math.max(this.#lastOffset, numberAt(value, 0), numberAt(value, 2));
+      this.#lastNumber = Math.max(this.#lastNumber, numberAt(key, 0));
+    }
+    const known = { run: state?.run ?? lastRun, clean: true, runSaved: false, storeId: this.#environment.storeId, epoch: randomUUID() };
+    const removed = {
+      removedOffset: Math.max(this.#lastOffset, state?.removedOffset ?? 0),
+      removedTimestamp: state?.removedTimestamp ?? 0,
+    };
+    const nextGroup = Math.max(this.#lastNumber + 1, state?.nextGroup ?? 1);
+    const { count, bytes } = this.keys;
+    await this.#environment.transaction(() =>
+      writeState(this.#tables.meta, { ...known, ...removed, nextGroup, keys: count, keyBytes: bytes }),
+    );
+  }
+
+  #beginGroup(number: number): void {
+    this.#endGroup();
+    const { heads, groups } = this.#found.tables;
+    const names = groupNames(this.#found, number);
+    const old = heads.get(numbersKey(number), { transaction: this.#view });
+    const known = groups.get(numbersKey(number), { transaction: this.#view });
+    if (known === undefined) throw new Error('a group has left the scratch store');
+    const offset = Math.max(numberAt(known, 1), old === undefined ? 0 : Math.max(numberAt(old, 0), numberAt(old, 2)));
+    const timestamp = old === undefined ? Date.now() : numberAt(old, 1);
+    this.#group = { number, stream: names.stream, group: names.group, items: numberAt(known, 0), timestamp, offset, lastCreated: 0 };
+    this.groups++;
+    if (!names.isNamed) this.unnamedGroups++;
+  }
+
+  /** Old records may have an offset twice, if they are of different moments. The later one gets an offset of its own. */
+  #writeItem(oldKey: Buffer, record: Buffer, placed: number): void {
+    const group = this.#group as Group;
+    const { item } = splitItemKey(oldKey);
+    const { items, order, versions, expiries } = this.#tables;
+    const { stream, number } = group;
+    const created = placed > group.lastCreated ? placed : ++group.offset;
+    if (placed > group.lastCreated) group.lastCreated = placed;
+    const old = decodeItem(oldKey, record);
+    const isTaken = (offset: number) => versions.get(numbersKey(number, offset)) !== undefined;
+    const wanted = Math.max(old.changed, created);
+    const changed = isTaken(wanted) ? ++group.offset : wanted;
+    const key = itemKey(number, item);
+    items.put(key, encodeItem(key, { ...old, created, changed }));
+    const place = numbersKey(number, created);
+    order.put(place, encodeText(place, item));
+    const version = numbersKey(number, changed);
+    versions.put(version, encodeVersion(version, { live: true, created, item, valueId: undefined }));
+    this.items++;
+    if (old.expiry === undefined) return;
+    const expiry = expiryKey(old.expiry, number, created);
+    expiries.put(expiry, encodeText(expiry, `${stream}\u0000${group.group}\u0000${item}`));
+  }
+
+  #endGroup(): void {
+    if (this.#group === undefined) return;
+    const { stream, group, number, offset, timestamp, items } = this.#group;
+    const key = headKey(stream, group);
+    this.#tables.heads.put(key, encodeHead(key, { number, offset, timestamp, reserved: offset, floor: offset, items }));
+    this.#lastOffset = Math.max(this.#lastOffset, offset);
+    this.#lastNumber = Math.max(this.#lastNumber, number);
+    this.#group = undefined;
   }
 }

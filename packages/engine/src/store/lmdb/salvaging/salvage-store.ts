@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { FITS } from '../checking/record-shapes.js';
 import { pendingRestore } from '../env/checkpoints.js';
@@ -5,19 +6,27 @@ import { DATA_FILE } from '../env/store-marker.js';
 import { StoreOpenError } from '../env/store-open-error.js';
 import { type MetaPage, PageFile } from '../pages/page-file.js';
 import { isPossibleLastPage, metaProblems, StoreTrees } from '../pages/store-trees.js';
-import { isSound } from '../tables/records.js';
+import { isSound, itemFieldsIn } from '../tables/records.js';
 import { TABLES } from '../tables/tables.js';
-import { FoundRecords, groupNames, splitName } from './found-records.js';
+import { changeIn, entriesOf, type FoundRecord, FoundRecords, groupNames, splitItemKey } from './found-records.js';
 import { scanPages } from './page-scan.js';
 import { type Rebuilt, rebuildStore } from './rebuilt-store.js';
 
-/** Lost items that a report names. Others are counted. */
+/** Lost items, and damaged pages, that a report names. Others are counted. */
 const NAMED = 10_000;
+/** The scratch store, inside the directory of the new store until it is complete. */
+const SCRATCH = 'salvage-scratch';
 
 export interface LostItem {
   readonly stream: string;
   readonly group: string;
   readonly item: string;
+}
+
+export interface DamagedPage {
+  readonly table: string;
+  readonly page?: number;
+  readonly problem: string;
 }
 
 export interface Salvage extends Rebuilt {
@@ -26,42 +35,66 @@ export interface Salvage extends Rebuilt {
   readonly lostCount: number;
   /** Records that fail their checksum, inside the trees. */
   readonly damagedRecords: number;
-  /** Damaged pages. */
-  readonly damagedPages: readonly { readonly table: string; readonly page?: number; readonly problem: string }[];
-  /** Groups whose name no record has. They are in the stream `salvaged`. */
-  readonly unnamedGroups: number;
+  readonly damagedPages: readonly DamagedPage[];
+  readonly damagedPageCount: number;
   /** Unix milliseconds of the checkpoint that was read, because the next start would restore it. `undefined`: the newest data. */
   readonly restoresTo?: number;
 }
 
 /**
  * Reads everything that can be read in a damaged data file, and writes it into a new store. It follows the trees first. When a page of them
- * is damaged, it also reads all leaf pages that no tree reaches, and keeps the newest state of each item.
+ * is damaged, it also reads all leaf pages that no tree reaches, and keeps the newest state of each item. Memory does not grow with the
+ * store: the records that were found wait in a scratch store, so the disk needs room for two copies.
  */
 export async function salvageStore(directory: string, target: string): Promise<Salvage> {
   const restore = restoreOf(directory);
-  const root = typeof restore === 'object' ? restore.root : undefined;
-  const file = new PageFile(join(directory, DATA_FILE), root);
-  const found = new FoundRecords();
-  let reading: Reading;
+  const scratch = join(target, SCRATCH);
+  const found = await FoundRecords.open(scratch);
   try {
-    reading = readAll(file, found, restore);
+    const reading = await readFile(directory, found, restore);
+    const rebuilt = await rebuildStore(target, found, reading.hasAllVersions);
+    const { damagedPages, damagedPageCount, damagedRecords } = reading;
+    const result = { ...rebuilt, damagedPages, damagedPageCount, damagedRecords, ...listLost(found) };
+    return typeof restore === 'object' ? { ...result, restoresTo: restore.savedAt } : result;
+  } finally {
+    await found.close();
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+async function readFile(directory: string, found: FoundRecords, restore: Restore): Promise<Reading> {
+  const file = new PageFile(join(directory, DATA_FILE), typeof restore === 'object' ? restore.root : undefined);
+  try {
+    return await readAll(file, found, restore);
   } finally {
     file.close();
   }
-  const rebuilt = await rebuildStore(target, found);
+}
+
+/** Lists the items that exist and whose newest record was not found. */
+function listLost(found: FoundRecords): Pick<Salvage, 'lost' | 'lostCount'> {
+  const { changes, items, places } = found.tables;
   const lost: LostItem[] = [];
   let lostCount = 0;
-  for (const name of found.lost()) {
+  const lose = (key: Buffer) => {
     lostCount++;
-    if (lost.length >= NAMED) continue;
-    const { group, item } = splitName(name);
-    lost.push({ ...groupNames(found, group), item });
+    if (lost.length >= NAMED) return;
+    const { group, item } = splitItemKey(key);
+    const names = groupNames(found, group);
+    lost.push({ stream: names.stream, group: names.group, item });
+  };
+  const view = found.readView();
+  try {
+    for (const { key, value } of entriesOf(changes, view)) {
+      const { live, changed } = changeIn(value);
+      const record = items.get(key, { transaction: view });
+      if (live && (record === undefined || itemFieldsIn(record).changed !== changed)) lose(key);
+    }
+    for (const { key } of entriesOf(places, view)) if (changes.get(key, { transaction: view }) === undefined) lose(key);
+  } finally {
+    view.done();
   }
-  const groups = new Set([...found.items].filter(([, { live }]) => live).map(([name]) => splitName(name).group));
-  const unnamedGroups = [...groups].filter((group) => found.nameOf(group) === undefined).length;
-  const result = { ...rebuilt, ...reading, lost, lostCount, unnamedGroups };
-  return typeof restore === 'object' ? { ...result, restoresTo: restore.savedAt } : result;
+  return { lost, lostCount };
 }
 
 /** Returns the checkpoint that the next start would restore, or what is wrong with it. */
@@ -76,30 +109,65 @@ function restoreOf(directory: string): Restore {
   }
 }
 
-type Reading = Pick<Salvage, 'damagedRecords' | 'damagedPages'>;
+interface Reading {
+  readonly damagedRecords: number;
+  readonly damagedPages: readonly DamagedPage[];
+  readonly damagedPageCount: number;
+  /** Each version record of the store was read. */
+  readonly hasAllVersions: boolean;
+}
 
-function readAll(file: PageFile, found: FoundRecords, restore: Restore): Reading {
-  const damagedPages: { table: string; page?: number; problem: string }[] = metaProblems(file).map((each) => ({
-    table: 'meta page',
-    ...each,
-  }));
-  if (typeof restore === 'string') damagedPages.push({ table: 'checkpoint', problem: restore });
-  const isOldMeta = damagedPages.length > 0;
+/** Damage of a data file, as the readers meet it. */
+class Damage {
+  readonly pages: DamagedPage[] = [];
+  pageCount = 0;
+  records = 0;
+  readonly #tables = new Set<string>();
+
+  addPage(page: DamagedPage): void {
+    this.pageCount++;
+    this.#tables.add(page.table);
+    if (this.pages.length < NAMED) this.pages.push(page);
+  }
+
+  addRecord(table: string): void {
+    this.records++;
+    this.#tables.add(table);
+  }
+
+  /** Returns whether nothing of a table was damaged, and nothing that leads to it. */
+  isWhole(table: string): boolean {
+    return ![table, 'names', 'meta page', 'checkpoint'].some((each) => this.#tables.has(each));
+  }
+
+  result(): Reading {
+    const { records: damagedRecords, pages: damagedPages, pageCount: damagedPageCount } = this;
+    return { damagedRecords, damagedPages, damagedPageCount, hasAllVersions: this.isWhole('versions') };
+  }
+}
+
+async function readAll(file: PageFile, found: FoundRecords, restore: Restore): Promise<Reading> {
+  const damage = new Damage();
+  for (const problem of metaProblems(file)) damage.addPage({ table: 'meta page', ...problem });
+  if (typeof restore === 'string') damage.addPage({ table: 'checkpoint', problem: restore });
+  const isOldMeta = damage.pageCount > 0;
   const newest = newestOf(file);
   if (newest === undefined) {
-    scan(file, found, () => true);
-    return { damagedPages, damagedRecords: 0 };
+    await found.addAll(scanPages(file, () => true));
+    return damage.result();
   }
-  const trees = new StoreTrees(file, newest, (table, page, problem) => damagedPages.push({ table, page, problem }));
-  const damagedRecords = readTrees(trees, found);
+  const trees = new StoreTrees(file, newest, (table, page, problem) => damage.addPage({ table, page, problem }));
+  await found.addAll(treeRecords(trees, damage));
   const free = trees.readFreePages();
-  if (damagedPages.length === 0) return { damagedPages, damagedRecords };
+  const result = damage.result();
+  if (damage.pageCount === 0) return result;
   // Free pages have old records, also of deleted items. After a damaged meta page, they may have the newest ones.
   const hidden = isOldMeta ? undefined : free;
   // Pages after a checkpoint are of transactions that the power cut has torn.
   const last = typeof restore === 'object' ? newest.transaction : Number.POSITIVE_INFINITY;
-  scan(file, found, (page, transaction) => transaction <= last && !trees.isSoundPage(page) && hidden?.has(page) !== true);
-  return { damagedPages, damagedRecords };
+  const isWanted = (page: number, transaction: number) => transaction <= last && !trees.isSoundPage(page) && hidden?.has(page) !== true;
+  await found.addAll(scanPages(file, isWanted));
+  return result;
 }
 
 /** Returns the newest meta page that names a possible last page. */
@@ -108,22 +176,17 @@ function newestOf(file: PageFile): MetaPage | undefined {
   return metas.sort((a, b) => b.transaction - a.transaction)[0];
 }
 
-/** Returns the number of damaged records. */
-function readTrees(trees: StoreTrees, found: FoundRecords): number {
+/** Yields the sound records of all tables. */
+function* treeRecords(trees: StoreTrees, damage: Damage): Generator<FoundRecord> {
   const tables = trees.tables();
-  let damaged = 0;
   for (const table of TABLES) {
     const tree = tables.get(table);
     if (tree === undefined) continue;
     const reader = trees.read(table, tree);
     for (let entry = reader.next(); entry !== undefined; entry = reader.next()) {
-      if (isSound(entry.key, entry.value) && FITS[table](entry.key, entry.value)) found.add(table, entry.key, entry.value);
-      else damaged++;
+      const { key, value: record } = entry;
+      if (isSound(key, record) && FITS[table](key, record)) yield { table, key, record };
+      else damage.addRecord(table);
     }
   }
-  return damaged;
-}
-
-function scan(file: PageFile, found: FoundRecords, isWanted: (page: number, transaction: number) => boolean): void {
-  for (const { table, key, record } of scanPages(file, isWanted)) found.add(table, key, record);
 }
