@@ -114,7 +114,7 @@ export const STREAM_KEYS = {
   tombstoneRetentionMs: key(
     'tombstone_retention_ms',
     milliseconds(604_800_000, { max: 10 * YEAR_MS }),
-    'Time for which a resuming client learns that an item was deleted',
+    'Time for which a resuming client learns that an item was deleted ([what it costs](store.md#room))',
   ),
   idempotencyRetentionMs: key(
     'idempotency_retention_ms',

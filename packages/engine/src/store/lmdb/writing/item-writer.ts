@@ -18,6 +18,9 @@ import type { Tables } from '../tables/tables.js';
 import type { StagedHead } from './staged-heads.js';
 import { UnwrittenItems } from './unwritten-items.js';
 
+/** A value from which on its tombstone is so much smaller that a page of tombstones is mostly empty, in UTF-16 code units. */
+const LARGE_CHARS = 64;
+
 /** The time of a batch. */
 export interface Moment {
   /** Wall clock in Unix milliseconds, for timestamps and tombstones. */
@@ -112,6 +115,8 @@ export class ItemWriter {
     this.#tables.order.remove(numbersKey(head.number, created));
     head.items--;
     const key = itemKey(head.number, item);
+    // LMDB joins pages that are mostly empty, but only when a record is removed. A smaller record in its place keeps the page as it is.
+    if (before !== undefined && before.data.length >= LARGE_CHARS) this.#tables.items.remove(key);
     this.#tables.items.put(key, encodeItem(key, { live: false, created, changed: offset, expiry: undefined, data: '' }));
     const version = numbersKey(head.number, offset);
     this.#tables.versions.put(version, encodeVersion(version, { live: false, created, item, valueId: valueIdOf(data) }));
