@@ -14,7 +14,7 @@ export type { OpenStore, StoreClause, StoreFactory } from './factory.js';
  * store breaks it.
  *
  * To test an adapter, run all clauses with your own factory: `for (const clause of storeContract) await clause.run(factory)`. `write` is
- * optional: its clauses pass for a store without it.
+ * optional: its clauses pass for a store without it. Clauses about bounds pass for a factory without `bounded`.
  */
 export const storeContract: readonly StoreClause[] = [
   ...itemClauses,

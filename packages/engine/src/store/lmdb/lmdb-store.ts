@@ -30,6 +30,7 @@ import type { Capture } from './env/capture.js';
 import { LockLostError } from './env/directory-lock.js';
 import { LmdbEnvironment } from './env/environment.js';
 import type { TakeOptions } from './env/lock-protocol.js';
+import { countMissingBytes } from './maintenance/count-bytes.js';
 import { Maintenance } from './maintenance/maintenance.js';
 import { measure } from './measure.js';
 import { lastWrite, type Opened, openTables } from './open-tables.js';
@@ -100,7 +101,10 @@ class LmdbStore implements CapturableStore, MeasuredStore {
   async start(events: StoreEvents): Promise<void> {
     const environment = await this.#openEnvironment();
     try {
-      this.#run = this.#assemble(environment, await openTables(environment, this.#options), events);
+      const opened = await openTables(environment, this.#options);
+      const { boundsOf } = this.#options;
+      if (boundsOf !== undefined) await countMissingBytes({ ...opened, environment, boundsOf });
+      this.#run = this.#assemble(environment, opened, events);
     } catch (error) {
       await environment.close(undefined).catch(() => {});
       throw error;

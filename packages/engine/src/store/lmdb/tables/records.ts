@@ -148,6 +148,11 @@ export function dataBytesIn(record: Buffer): number {
   return Math.max(0, record.length - CRC_BYTES - 1 - numbers * NUMBER_BYTES);
 }
 
+/** Returns whether a record is that of a live item, without a look at its checksum. */
+export function isLiveIn(record: Buffer): boolean {
+  return record[CRC_BYTES] !== TOMBSTONE;
+}
+
 export function decodeItem(key: Buffer, record: Buffer): ItemRecord {
   const body = unseal(key, record);
   const flags = body[0] ?? LIVE;

@@ -3,8 +3,8 @@ import {
   dataBytesIn,
   decodeText,
   type ItemRecord,
+  isLiveIn,
   isSound,
-  itemFieldsIn,
   LAST_NUMBER,
   NUMBER_BYTES,
   numbersKey,
@@ -29,7 +29,7 @@ export function* itemsInOrder(tables: Tables, group: number): Generator<string, 
 export function storedBytes(tables: Tables, group: number): number {
   let bytes = 0;
   for (const { key, value } of tables.items.getRange({ start: numbersKey(group), end: numbersKey(group + 1) }))
-    if (itemFieldsIn(value).live) bytes += key.length - NUMBER_BYTES + dataBytesIn(value);
+    if (isLiveIn(value)) bytes += key.length - NUMBER_BYTES + dataBytesIn(value);
   return bytes;
 }
 
