@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { PageFile, StoreTrees } from '@rivulet/engine/parts';
 import { createLmdbStore, type LmdbStoreOptions, type WritableStore } from '@rivulet/engine/stores';
 
-/** What one kind of record costs in the data file of a store. */
+/** One kind of record whose cost in the data file is measured. */
 export interface RoomCase {
   /** The row of docs/store.md. */
   readonly name: string;

@@ -81,14 +81,16 @@ interface OldItem {
 }
 
 /**
- * Returns the items that the write must delete after its own changes, oldest first. Throws GROUP_FULL when the write is refused. `oldest`
- * iterates over the items of the group in the order of their creation, as they were before the write. It is read only as far as needed.
+ * Returns the items that the write must delete after its own changes, oldest first, and at most `most`. Throws GROUP_FULL when the write is
+ * refused. `oldest` iterates over the items of the group in the order of their creation, as they were before the write. It is read only as
+ * far as needed.
  */
 export function evictedBy<T extends OldItem>(
   bounds: GroupBounds,
   size: GroupSize,
   growth: Growth,
   oldest: () => Iterable<T>,
+  most: number = LIMITS.evictedItems,
 ): readonly T[] {
   const { maxItems = Number.POSITIVE_INFINITY, maxBytes = Number.POSITIVE_INFINITY } = bounds;
   let items = size.items + growth.items;
@@ -111,7 +113,7 @@ export function evictedBy<T extends OldItem>(
     chars += old.data.length;
     items--;
     bytes -= bytesOf(old.item, old.data);
-    if ((items <= maxItems && bytes <= maxBytes) || evicted.length >= LIMITS.evictedItems || chars >= BATCH_CHARS) break;
+    if ((items <= maxItems && bytes <= maxBytes) || evicted.length >= most || chars >= BATCH_CHARS) break;
   }
   return evicted;
 }

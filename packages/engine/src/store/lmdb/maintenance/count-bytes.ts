@@ -18,8 +18,8 @@ export interface CountedStore {
 }
 
 /**
- * Counts the bytes of each group that has a bound of bytes and no count yet: the bound is new, or an import wrote the group. Otherwise the
- * first write to a large group would wait for the count, and other writes with it. Call it before the first write.
+ * Counts the bytes of each group that has a bound of bytes and no count yet: the bound is new, or the group comes from an import. Otherwise
+ * the first write to a large group would wait for the count, and other writes with it. Call it before the first write.
  */
 export async function countMissingBytes({ environment, tables, disk, boundsOf }: CountedStore): Promise<void> {
   const missing = headsWithoutBytes(environment, tables, boundsOf);

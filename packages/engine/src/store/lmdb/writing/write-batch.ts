@@ -1,3 +1,4 @@
+import { LIMITS } from '@rivulet/protocol';
 import type { BoundsOf, GroupBounds } from '../../bounds.js';
 import type { BatchLimits } from '../../shared/batch-limits.js';
 import { type Effect, effectOf } from '../../shared/change-effect.js';
@@ -11,7 +12,7 @@ import { KeyLedger } from '../tables/idempotency-keys.js';
 import { dataBytesIn, decodeItem, type Head, type ItemRecord, isSound, itemKey, type RecordedExpiry } from '../tables/records.js';
 import { type StoreState, writeState } from '../tables/store-meta.js';
 import type { Tables } from '../tables/tables.js';
-import { costOf, storeFull } from './disk-space.js';
+import { CHANGE_BYTES, costOf, storeFull } from './disk-space.js';
 import { causeOf, itemsInOrder, type OldItem, storedBytes } from './group-contents.js';
 import { ItemWriter, type Moment } from './item-writer.js';
 import { lostItem } from './lost-item.js';
@@ -267,7 +268,9 @@ export class Batch {
     const bounds = staged === undefined ? this.#options.boundsOf(ref.stream) : staged.bounds;
     if (bounds === undefined) return [];
     const size = staged === undefined ? { items: 0, bytes: 0 } : { items: staged.head.items, bytes: this.#bytesIn(staged) };
-    return evictedBy(bounds, size, growthOf(steps), () => (staged === undefined ? [] : this.#oldestItems(staged)));
+    // Half of the disk budget is for the deletes, so that a group which is far too large does not exceed it.
+    const most = Math.max(1, Math.min(LIMITS.evictedItems, Math.floor(this.#budget / 2 / CHANGE_BYTES)));
+    return evictedBy(bounds, size, growthOf(steps), () => (staged === undefined ? [] : this.#oldestItems(staged)), most);
   }
 
   #evict(staged: StagedHead, evicted: readonly OldItem[], through: number | undefined): readonly Commit[] {
