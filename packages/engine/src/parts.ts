@@ -33,7 +33,6 @@ export {
   type PreflightReport,
   type PreflightRequest,
   runPreflight,
-  SalvageError,
   StoreTrees,
   salvage,
 } from './tools/damage-harness.js';

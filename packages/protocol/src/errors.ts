@@ -105,6 +105,7 @@ export const ERROR_CODES = {
   DIRECTORY_NOT_EMPTY: { when: 'A command would write into a directory that has files already; nothing was done.', retryable: false },
   BACKUP_INCOMPLETE: { when: 'The directory is no backup, or the backup did not end, or it is of another version.', retryable: false },
   BACKUP_DAMAGED: { when: 'The files of a backup differ from what was written.', retryable: false },
+  RESTORE_UNFINISHED: { when: 'A restore, an import or a salvage into the directory of a store did not end.', retryable: false },
   IMPORT_REFUSED: {
     when: 'A file to import is damaged, or has something that this store cannot keep; nothing was written.',
     retryable: false,

@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs';
-import { SalvageError, salvage } from '@rivulet/engine/parts';
+import { salvage } from '@rivulet/engine/parts';
 import { createLmdbStore } from '@rivulet/engine/stores';
 import { CLOCK, silent } from './deps.js';
 import { codeOf, type Expected } from './observe.js';
@@ -39,6 +39,6 @@ export async function observeSalvage(directory: string, target: string, { groups
     await store.close();
     return { groups: found, unnamed, lostCount, damagedRecords, unconfirmed };
   } catch (error) {
-    return { ...nothing, refusal: error instanceof SalvageError ? error.message : codeOf(error) };
+    return { ...nothing, refusal: codeOf(error) };
   }
 }

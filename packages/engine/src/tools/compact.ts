@@ -29,7 +29,7 @@ export async function compactStores(config: Config, onStep: (step: string) => vo
     }
     onStep(`compacts ${name}`);
     const environment = await LmdbEnvironment.open({ path, relaxed: false, tables: TABLES });
-    compacted.push({ ...directory, ...(await compactAndClose(environment, path)) });
+    compacted.push({ ...directory, ...(await compactAndClose(environment, path, () => onStep(`compacts ${name}`))) });
   }
   return compacted;
 }

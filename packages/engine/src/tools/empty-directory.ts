@@ -14,7 +14,10 @@ export function takeEmptyDirectory(path: string): FilledDirectory {
   const created = mkdirSync(path, { recursive: true, mode: 0o700 }) !== undefined;
   const [first] = readdirSync(path);
   if (first !== undefined) {
-    throw new RivuletError('DIRECTORY_NOT_EMPTY', `${path} is not empty (${first}); name a new or an empty directory`);
+    throw new RivuletError(
+      'DIRECTORY_NOT_EMPTY',
+      `${path} is not empty (${first}); delete it if it is a backup that did not end, or name a new or an empty directory`,
+    );
   }
   return {
     path,

@@ -1,17 +1,19 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { type FileHandle, open, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { RivuletError } from '@rivulet/protocol';
 import type { Config } from '../config/config.js';
 import { ENGINE_VERSION } from '../config/engine-version.js';
 import { LmdbDump } from '../store/lmdb/copying/store-dump.js';
+import { syncFile } from '../store/lmdb/env/file-pages.js';
 import type { DumpSource } from '../store/shared/dump.js';
 import { copyStores, type OnStep } from './backup.js';
 import { STORE_NAMES, type StoreName, storeDirectories } from './carried-stores.js';
 import { EXPORT_FORMAT, groupLine, itemLine } from './export-file.js';
 import { readManifest } from './manifest.js';
 import { openRedisDump } from './redis-stores.js';
+import { ScratchDirectory } from './scratch-directory.js';
 
 /** Characters that are written at a time. */
 const WRITE_CHARS = 262_144;
@@ -41,30 +43,45 @@ interface Source {
 
 /** Writes all stores into a new file. Nothing stays when it fails. */
 export async function exportStores(config: Config, path: string, options: ExportOptions): Promise<ExportReport> {
-  const scratch = mkdtempSync(join(options.temporary ?? tmpdir(), 'rivulet-export-'));
+  if (existsSync(path)) throw new RivuletError('INVALID_ARGUMENTS', `${path} exists already; name a new file`);
+  const scratch = await ScratchDirectory.create(options.temporary ?? tmpdir());
   try {
-    const sources = options.backup === undefined ? await sourcesOf(config, scratch, options.onStep) : sourcesIn(options.backup);
+    const sources = options.backup === undefined ? await sourcesOf(config, scratch.path, options.onStep) : sourcesIn(options.backup);
     if (sources.length === 0) {
       throw new RivuletError(
         'INVALID_ARGUMENTS',
         'no store of this configuration can be exported: they are in memory or in an adapter of yours',
       );
     }
-    const file = await open(path, 'wx', 0o600);
+    const unfinished = `${path}.unfinished`;
+    const file = await createFile(unfinished);
     try {
       const counts = await writeFile(file, sources, options.onStep);
       await file.sync();
+      await rename(unfinished, path);
+      syncFile(dirname(path));
       const stores = sources.map(({ name }) => name);
       const leftOut = STORE_NAMES.filter((name) => config[name] !== undefined && !stores.includes(name));
       return { ...counts, stores, leftOut: options.backup === undefined ? leftOut : [] };
     } catch (error) {
-      await rm(path, { force: true });
+      await rm(unfinished, { force: true });
       throw error;
     } finally {
       await file.close();
     }
   } finally {
-    rmSync(scratch, { recursive: true, force: true });
+    scratch.remove();
+  }
+}
+
+/** Creates the file that gets its name when it is complete. A killed export leaves it, but no half file under that name. */
+async function createFile(unfinished: string): Promise<FileHandle> {
+  try {
+    return await open(unfinished, 'wx', 0o600);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    const message = `${unfinished} is left from an export that did not end, unless another export writes it now; delete it, then try again`;
+    throw new RivuletError('DIRECTORY_NOT_EMPTY', message, { cause: error });
   }
 }
 

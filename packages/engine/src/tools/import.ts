@@ -62,6 +62,8 @@ interface Target {
   readonly sink: DumpSink;
   /** Puts the store into its place. */
   settle(): void;
+  /** Lets engines use the store. */
+  release(): void;
   undo(): void;
 }
 
@@ -99,6 +101,7 @@ export async function importStores(
       }
     }
     for (const target of targets) target.settle();
+    for (const target of targets) target.release();
   } catch (error) {
     for (const target of targets) target.undo();
     throw error;
@@ -108,11 +111,12 @@ export async function importStores(
 
 async function targetOf(name: StoreName, config: Config): Promise<Target> {
   const adapter = config[name]?.adapter;
-  if (adapter?.kind === 'redis') return { sink: await openRedisLoader(adapter), settle: () => {}, undo: () => {} };
+  if (adapter?.kind === 'redis') return { sink: await openRedisLoader(adapter), settle: () => {}, release: () => {}, undo: () => {} };
   if (adapter?.kind === 'lmdb') {
     const staged = await StagedStore.create(adapter.path);
     try {
-      return { sink: await LmdbLoader.open(staged.folder), settle: () => staged.settle(), undo: () => staged.undo() };
+      const sink = await LmdbLoader.open(staged.folder);
+      return { sink, settle: () => staged.settle(), release: () => staged.release(), undo: () => staged.undo() };
     } catch (error) {
       staged.undo();
       throw error;

@@ -40,6 +40,7 @@ export async function restore(source: string, config: Config, { keepEpoch, onSte
       await fill((staged[index] as StagedStore).folder, join(source, store.name), store, keepEpoch, onStep);
     }
     for (const each of staged) each.settle();
+    for (const each of staged) each.release();
   } catch (error) {
     for (const each of staged) each.undo();
     throw error;

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { DATA_FILE, MARKER } from '../store/lmdb/env/store-marker.js';
+import { DATA_FILE, MARKER, STAGE } from '../store/lmdb/env/store-marker.js';
 
 /** Returns the directory if it is that of a store, else the directories of stores in it. A damaged store may have one of its files only. */
 export function storesIn(directory: string): readonly string[] {
@@ -13,5 +13,5 @@ export function storesIn(directory: string): readonly string[] {
 }
 
 function isStore(directory: string): boolean {
-  return [DATA_FILE, MARKER].some((file) => existsSync(join(directory, file)));
+  return [DATA_FILE, MARKER, STAGE].some((file) => existsSync(join(directory, file)));
 }

@@ -170,7 +170,11 @@ test('rivulet salvage writes the new store, names what is lost, and never writes
   const { code, text } = await run(`${path}.b`, true);
   expect(code).toBe(65);
   expect(JSON.parse(text)).toMatchObject({ items: 300, lost: [{ stream: 'chat', item: 'item-33' }] });
-  expect(await run(`${path}.b`, true)).toMatchObject({ code: 1, text: expect.stringContaining('has files already') });
+  const again = await run(`${path}.b`, true);
+  expect({ code: again.code, answer: JSON.parse(again.text) }).toMatchObject({
+    code: 1,
+    answer: { ok: false, error: { code: 'DIRECTORY_NOT_EMPTY' } },
+  });
   expect(existsSync(join(`${path}.a`, 'rivulet-store.json'))).toBe(true);
   expect(await run('/proc', false)).toMatchObject({ code: 1 });
 });

@@ -10,8 +10,11 @@ const EXIT_OF_ERROR: Readonly<Partial<Record<RivuletError['code'], ExitCode>>> =
   BACKUP_DAMAGED: EXIT.data,
   CORRUPT_ITEM: EXIT.data,
   CORRUPT_STORE: EXIT.data,
+  RESTORE_UNFINISHED: EXIT.data,
+  STORE_FORMAT_UNKNOWN: EXIT.data,
   IMPORT_REFUSED: EXIT.data,
   CONTROL_FAILED: EXIT.unreachable,
+  STORE_UNAVAILABLE: EXIT.unreachable,
   DIRECTORY_IN_USE: EXIT.busy,
   OVERLOADED: EXIT.busy,
 };

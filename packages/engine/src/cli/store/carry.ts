@@ -4,6 +4,7 @@ import { withConfig } from '../command/config-option.js';
 import type { ExitCode } from '../command/exit-codes.js';
 import { EXIT } from '../command/exit-codes.js';
 import { fail } from '../command/failure.js';
+import { InterruptedError, Interruption } from '../command/interruption.js';
 import { Progress } from '../command/progress.js';
 
 /** Option of every command that has a result for programs. */
@@ -31,21 +32,28 @@ export function runTool(
 ): Promise<ExitCode> {
   return withConfig(input, context, async (config) => {
     const progress = new Progress(context);
+    const interruption = new Interruption();
     const json = input.flag('json');
     try {
       const {
         value,
         lines,
         exit = EXIT.ok,
-      } = await run(config, (step, done, all) =>
-        progress.report(() => (all > 0 ? `${step}: ${megabytes(done)} of ${megabytes(all)}` : step)),
-      );
+      } = await run(config, (step, done, all) => {
+        interruption.check();
+        progress.report(() => (all > 0 ? `${step}: ${megabytes(done)} of ${megabytes(all)}` : step));
+      });
       progress.end();
       context.out(json ? `${JSON.stringify({ ok: exit === EXIT.ok, ...value })}\n` : lines.map((line) => `${line}\n`).join(''));
       return exit;
     } catch (error) {
       progress.end();
-      return fail(error, context, json);
+      if (!(error instanceof InterruptedError)) return fail(error, context, json);
+      context.err('error: interrupted; run the command again\n');
+      interruption.raise();
+      return EXIT.failed;
+    } finally {
+      interruption.end();
     }
   });
 }

@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
-import { type CheckedStore, checkStores, type Finding, StoreOpenError } from '../../tools/check.js';
+import { type CheckedStore, checkStores, type Finding } from '../../tools/check.js';
 import type { Command } from '../command/command.js';
 import { EXIT } from '../command/exit-codes.js';
+import { fail } from '../command/failure.js';
 
 /** Checks stores on the disk, and prints what is wrong where. */
 export const checkCommand: Command = {
@@ -10,22 +11,16 @@ export const checkCommand: Command = {
   options: { json: { type: 'flag', description: 'print one JSON value' } },
   notes: ['Stop the engine first. The command changes nothing. It exits with 65 when it finds damage.'],
   run: async (input, context) => {
-    const directory = resolve(context.cwd, input.words[0] ?? '.');
-    let stores: readonly CheckedStore[];
+    const json = input.flag('json');
     try {
-      stores = await checkStores(directory);
+      const stores = await checkStores(resolve(context.cwd, input.words[0] ?? '.'));
+      const ok = stores.every(({ findings }) => findings.count === 0);
+      if (json) context.out(`${JSON.stringify({ ok, stores: stores.map(jsonOf) }, null, 2)}\n`);
+      else for (const store of stores) context.out(textOf(store));
+      return ok ? EXIT.ok : EXIT.data;
     } catch (error) {
-      if (!(error instanceof StoreOpenError)) throw error;
-      context.err(`error: ${error.message}\n`);
-      return EXIT.busy;
+      return fail(error, context, json);
     }
-    if (stores.length === 0) {
-      context.err(`error: ${directory} has no store; name the directory that has rivulet-store.json\n`);
-      return EXIT.failed;
-    }
-    if (input.flag('json')) context.out(`${JSON.stringify({ stores: stores.map(jsonOf) }, null, 2)}\n`);
-    else for (const store of stores) context.out(textOf(store));
-    return stores.every(({ findings }) => findings.count === 0) ? EXIT.ok : EXIT.data;
   },
 };
 

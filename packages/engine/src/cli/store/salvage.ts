@@ -1,8 +1,9 @@
 import { resolve } from 'node:path';
-import { StoreOpenError } from '../../tools/check.js';
-import { SalvageError, salvage } from '../../tools/salvage.js';
+import { RivuletError } from '@rivulet/protocol';
+import { salvage } from '../../tools/salvage.js';
 import type { Command } from '../command/command.js';
 import { EXIT } from '../command/exit-codes.js';
+import { fail } from '../command/failure.js';
 import { restoresToText } from './check.js';
 
 /** Writes everything that can be read in a damaged store into a new one. */
@@ -15,22 +16,20 @@ export const salvageCommand: Command = {
   },
   notes: ['Stop the engine first. The command leaves DIR as it is. It exits with 65 when it lost anything.'],
   run: async (input, context) => {
+    const json = input.flag('json');
     const directory = resolve(context.cwd, input.words[0] ?? '.');
-    const to = input.value('to');
-    if (to === undefined) {
-      context.err('error: --to is missing: the directory of the new store\n');
-      return EXIT.usage;
-    }
-    const target = resolve(context.cwd, to);
     try {
+      const to = input.value('to');
+      if (to === undefined) throw new RivuletError('INVALID_ARGUMENTS', '--to is missing: name the directory of the new store');
+      const target = resolve(context.cwd, to);
       const result = await salvage(directory, target);
-      context.out(input.flag('json') ? `${JSON.stringify({ from: directory, to: target, ...result }, null, 2)}\n` : textOf(target, result));
       const { lostCount, damagedRecords, unnamedGroups, damagedPageCount, foreign } = result;
-      return lostCount + damagedRecords + unnamedGroups + damagedPageCount + foreign === 0 ? EXIT.ok : EXIT.data;
+      const ok = lostCount + damagedRecords + unnamedGroups + damagedPageCount + foreign === 0;
+      context.out(json ? `${JSON.stringify({ ok, from: directory, to: target, ...result }, null, 2)}
+` : textOf(target, result));
+      return ok ? EXIT.ok : EXIT.data;
     } catch (error) {
-      if (!(error instanceof StoreOpenError || error instanceof SalvageError)) throw error;
-      context.err(`error: ${error.message}\n`);
-      return error instanceof StoreOpenError && error.code === 'STORE_UNAVAILABLE' ? EXIT.busy : EXIT.failed;
+      return fail(error, context, json);
     }
   },
 };

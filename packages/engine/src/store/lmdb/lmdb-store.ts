@@ -25,7 +25,7 @@ import type {
 import type { MeasuredStore, StoreFigures } from '../store-figures.js';
 import { inlinePreflight, judgeEnding, preflight } from './checking/preflight.js';
 import type { PreflightRequest } from './checking/run-preflight.js';
-import { compactAtStart, DEFAULT_COMPACTION } from './copying/compact.js';
+import { compactAtStart, DEFAULT_COMPACTION, removeCompaction } from './copying/compact.js';
 import type { Capture } from './env/capture.js';
 import { LockLostError } from './env/directory-lock.js';
 import { LmdbEnvironment } from './env/environment.js';
@@ -237,6 +237,7 @@ class LmdbStore implements CapturableStore, MeasuredStore {
         preflight: (request) => this.#preflight(request),
       });
     const environment = await open();
+    removeCompaction(path);
     return compaction === false ? environment : await compactAtStart(environment, open, { path, limits: compaction, clock, logger });
   }
 

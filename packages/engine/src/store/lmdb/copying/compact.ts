@@ -35,16 +35,17 @@ export interface Compaction {
 /**
  * Writes the pages in use into a new data file, checks it, closes the environment, and puts the new file in place of the old one in one
  * step. A crash at any moment leaves the old file or the new one. Rejects before it changes anything; the environment is closed then too.
+ * `onStep` runs while the pages are copied; if it throws, the old file stays.
  */
-export async function compactAndClose(environment: LmdbEnvironment, directory: string): Promise<Compaction> {
+export async function compactAndClose(environment: LmdbEnvironment, directory: string, onStep?: () => void): Promise<Compaction> {
   const stage = join(directory, STAGE);
   const data = join(directory, DATA_FILE);
   const copy = join(stage, DATA_FILE);
   try {
-    rmSync(stage, { recursive: true, force: true });
+    removeCompaction(directory);
     requireSpace(directory, environment.liveBytes());
     mkdirSync(stage, { mode: 0o700 });
-    await copyRecords(environment, stage);
+    await copyRecords(environment, stage, onStep);
     requireSound(stage);
     syncFile(copy);
     const before = statSync(data).size;
@@ -57,8 +58,13 @@ export async function compactAndClose(environment: LmdbEnvironment, directory: s
     await environment.close(undefined).catch(() => {});
     throw error;
   } finally {
-    rmSync(stage, { recursive: true, force: true });
+    removeCompaction(directory);
   }
+}
+
+/** Removes what a killed compaction has left. The caller has the lock of the directory. */
+export function removeCompaction(directory: string): void {
+  rmSync(join(directory, STAGE), { recursive: true, force: true });
 }
 
 /** Returns whether more than half of the data file is free, and its size is within the limits. */
@@ -99,7 +105,7 @@ export async function compactAtStart(
  * Copies all records into a new store. The compacting copy of LMDB itself is not used: its pages do not carry the transactions that a check
  * expects, and a damaged page could end the process.
  */
-async function copyRecords(from: LmdbEnvironment, to: string): Promise<void> {
+async function copyRecords(from: LmdbEnvironment, to: string, onStep: (() => void) | undefined): Promise<void> {
   const copy = await LmdbEnvironment.open({ path: to, relaxed: false, bulk: true, tables: TABLES });
   const view = from.readView();
   try {
@@ -109,6 +115,7 @@ async function copyRecords(from: LmdbEnvironment, to: string): Promise<void> {
         const records = nextRecords(source, start, view);
         const last = records.at(-1);
         if (last === undefined) break;
+        onStep?.();
         await copy.transaction(() => {
           for (const { key, value } of records) target.put(key, value);
         });

@@ -23,11 +23,21 @@ export interface LockedMoment extends Moment {
   release(): void;
 }
 
+/** Returns an error that a command prints with its code. */
+export function coded(error: unknown): unknown {
+  return error instanceof StoreOpenError ? new RivuletError(error.code, error.message, { cause: error }) : error;
+}
+
 /** Takes the lock of a directory. Rejects with DIRECTORY_IN_USE when an engine or another tool has it. */
-export async function lockDirectory(directory: string): Promise<DirectoryLock> {
+export async function lockDirectory<Lock = DirectoryLock>(
+  directory: string,
+  take: (directory: string) => Promise<Lock | DirectoryLock> = takeDirectoryLock,
+): Promise<Lock | DirectoryLock> {
   try {
-    return await takeDirectoryLock(directory);
+    return await take(directory);
   } catch (error) {
+    // The operating system forbids it, as without the permission.
+    if (error instanceof StoreOpenError && error.cause instanceof Error && 'code' in error.cause) throw error.cause;
     if (error instanceof StoreOpenError) throw new RivuletError('DIRECTORY_IN_USE', error.message, { cause: error });
     throw error;
   }
@@ -57,8 +67,7 @@ export function readMoment(directory: string): Moment | undefined {
     const pages = readMetaPages(join(directory, DATA_FILE), pendingRestore(directory)?.root);
     if (pages !== undefined) return { ...pages, storeId: marker.storeId };
   } catch (error) {
-    if (error instanceof StoreOpenError) throw new RivuletError('CORRUPT_STORE', error.message, { cause: error });
-    throw error;
+    throw coded(error);
   }
   throw new RivuletError('CORRUPT_STORE', `the first pages of ${join(directory, DATA_FILE)} are damaged; restore a backup`);
 }

@@ -1,6 +1,5 @@
 import { RivuletError } from '@rivulet/protocol';
 import { LmdbEnvironment, type View } from '../env/environment.js';
-import { StoreOpenError } from '../env/store-open-error.js';
 import {
   decodeHead,
   decodeItem,
@@ -14,6 +13,7 @@ import {
 } from '../tables/records.js';
 import { readState, type StoreState } from '../tables/store-meta.js';
 import { TABLES, type Tables } from '../tables/tables.js';
+import { coded } from './store-copy.js';
 
 /** Heads that are read at a time, so that a store of a million groups needs little memory. */
 const HEADS_AT_ONCE = 1_000;
@@ -56,8 +56,7 @@ export class StoreReader {
     try {
       return new StoreReader(await LmdbEnvironment.open({ path: directory, relaxed: false, tables: TABLES }), directory);
     } catch (error) {
-      if (error instanceof StoreOpenError) throw new RivuletError('CORRUPT_STORE', error.message, { cause: error });
-      throw error;
+      throw coded(error);
     }
   }
 

@@ -26,6 +26,8 @@ const LONGEST_MARKER = 65_536;
 const CREATING = 'rivulet-store.creating';
 export const DATA_FILE = 'data.mdb';
 export const LOCK_FILE = 'lock.mdb';
+/** The folder in which a command builds a store, inside the directory of the store. */
+export const STAGE = 'rivulet-new';
 
 /** The content of the marker, a file beside the data file. */
 export interface Marker {
@@ -63,8 +65,26 @@ interface DataFacts {
   readonly boot: string;
 }
 
-/** Returns the marker of a directory; `undefined` when it has no store yet. Throws StoreOpenError for a damaged or newer marker. */
+/**
+ * Throws StoreOpenError when a command has begun to build a store in a directory and did not end. Otherwise an engine would begin with
+ * nothing, or with one of two stores. A command that was killed after its last step has left an empty stage.
+ */
+export function requireFinished(directory: string): void {
+  const stage = join(directory, STAGE);
+  if (!existsSync(stage)) return;
+  if (existsSync(join(directory, MARKER)) && ![DATA_FILE, MARKER].some((file) => existsSync(join(stage, file)))) return;
+  throw new StoreOpenError(
+    `${directory} has a part of a store: a restore, an import or a salvage did not end; run that command again, or delete ${stage}`,
+    { code: 'RESTORE_UNFINISHED' },
+  );
+}
+
+/**
+ * Returns the marker of a directory; `undefined` when it has no store yet. Throws StoreOpenError for a damaged or newer marker, and for a
+ * store that is not complete.
+ */
 export function readMarker(directory: string): Marker | undefined {
+  requireFinished(directory);
   const file = join(directory, MARKER);
   if (!existsSync(file)) return undefined;
   let marker: Partial<Record<keyof Marker, unknown>> | null;

@@ -1,9 +1,10 @@
 /**
  * - `CORRUPT_STORE`: the files are damaged.
+ * - `RESTORE_UNFINISHED`: a command has begun to build the store and did not end.
  * - `STORE_FORMAT_UNKNOWN`: another version has written the store, or its marker says nonsense.
  * - `STORE_UNAVAILABLE`: the directory is in use, full, or failed before.
  */
-export type StoreOpenCode = 'CORRUPT_STORE' | 'STORE_FORMAT_UNKNOWN' | 'STORE_UNAVAILABLE';
+export type StoreOpenCode = 'CORRUPT_STORE' | 'RESTORE_UNFINISHED' | 'STORE_FORMAT_UNKNOWN' | 'STORE_UNAVAILABLE';
 
 /** The error for a directory that cannot be opened as a store. Its message names the file and says what to do. */
 export class StoreOpenError extends Error {

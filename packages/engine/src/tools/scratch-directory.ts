@@ -1,0 +1,57 @@
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { RivuletError } from '@rivulet/protocol';
+import { lockDirectory } from '../store/lmdb/copying/store-copy.js';
+import type { DirectoryLock } from '../store/lmdb/env/directory-lock.js';
+
+const PREFIX = '.rivulet-export-';
+/** Everything that a command puts into its directory. A directory with anything else stays. */
+const CONTENT = /^(stream|state|rivulet-store\.lock-.*)$/;
+/** Attempts when another command takes a new directory for a leftover. */
+const ATTEMPTS = 5;
+
+/** A temporary directory for copies of stores. Its lock says that the command runs. The next command removes those of killed ones. */
+export class ScratchDirectory {
+  readonly path: string;
+  readonly #lock: DirectoryLock;
+
+  private constructor(path: string, lock: DirectoryLock) {
+    this.path = path;
+    this.#lock = lock;
+  }
+
+  /** Creates a directory with mode 0700, and removes what killed commands of the same user left in `parent`. */
+  static async create(parent: string): Promise<ScratchDirectory> {
+    for (const name of readdirSync(parent)) {
+      const path = join(parent, name);
+      if (name.startsWith(PREFIX) && isOwn(path)) (await lockOrNothing(path))?.remove();
+    }
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const created = await lockOrNothing(mkdtempSync(join(parent, PREFIX)));
+      if (created !== undefined) return created;
+    }
+    throw new RivuletError(
+      'DIRECTORY_IN_USE',
+      `other commands took the temporary directories in ${parent}; try again, or name --temporary`,
+    );
+
+    async function lockOrNothing(path: string): Promise<ScratchDirectory | undefined> {
+      try {
+        return new ScratchDirectory(path, await lockDirectory(path));
+      } catch {
+        return undefined;
+      }
+    }
+  }
+
+  remove(): void {
+    rmSync(this.path, { recursive: true, force: true });
+    this.#lock.release();
+  }
+}
+
+function isOwn(path: string): boolean {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats?.isDirectory() !== true || (process.getuid !== undefined && stats.uid !== process.getuid())) return false;
+  return readdirSync(path).every((name) => CONTENT.test(name));
+}
