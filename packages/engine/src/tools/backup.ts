@@ -12,7 +12,7 @@ import { syncFile } from '../store/lmdb/env/file-pages.js';
 import { DATA_FILE } from '../store/lmdb/env/store-marker.js';
 import { requireDirectories, type StoreDirectory } from './carried-stores.js';
 import { countStore, type StoreCounts } from './count-store.js';
-import { takeEmptyDirectory } from './empty-directory.js';
+import { takeEmptyDirectory } from './filled-directories.js';
 import { type BackedUpStore, type Manifest, writeManifest } from './manifest.js';
 
 /** The engine answers within this time. It waits up to 5 s for its transactions. */

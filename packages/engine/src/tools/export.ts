@@ -11,9 +11,9 @@ import type { DumpSource } from '../store/shared/dump.js';
 import { copyStores, type OnStep } from './backup.js';
 import { STORE_NAMES, type StoreName, storeDirectories } from './carried-stores.js';
 import { EXPORT_FORMAT, groupLine, itemLine } from './export-file.js';
+import { ScratchDirectory } from './filled-directories.js';
 import { readManifest } from './manifest.js';
 import { openRedisDump } from './redis-stores.js';
-import { ScratchDirectory } from './scratch-directory.js';
 
 /** Characters that are written at a time. */
 const WRITE_CHARS = 262_144;

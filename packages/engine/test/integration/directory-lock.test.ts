@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -110,6 +110,36 @@ describe('the lock of a directory on the disk', () => {
     await take();
     expect(lockFiles().filter((name) => /([abcd])\1{15}/.test(name))).toEqual([`${token('d')}.sock`]);
     alive.close();
+  });
+
+  it('is not taken from a living process whose lock file is damaged', async () => {
+    const lock = await take();
+    const [file = ''] = lockFiles().filter((name) => !name.endsWith('.sock'));
+    for (const content of ['', '\0'.repeat(100), 'hello']) {
+      writeFileSync(join(directory, file), content);
+      await expect(take()).rejects.toThrow('in use by a process whose lock file is damaged; stop that engine');
+    }
+    expect(lock.isHeld).toBe(true);
+    lock.release();
+    expect((await take()).isHeld).toBe(true);
+  });
+
+  it('follows its directory to another name', async () => {
+    const lock = await take();
+    const moved = `${directory}-moved`;
+    renameSync(directory, moved);
+    try {
+      await expect(take(moved)).rejects.toThrow('is in use by process');
+      expect(lock.isHeld).toBe(false);
+    } finally {
+      renameSync(moved, directory);
+    }
+    expect(lock.isHeld).toBe(true);
+  });
+
+  it('names the directory when it cannot be written', async () => {
+    await expect(take('/proc/self')).rejects.toThrow(/\/proc\/self/);
+    expect(openFiles().filter((file) => file === '/proc/self')).toEqual([]);
   });
 });
 

@@ -1,4 +1,4 @@
-import type { LockIdentity, LockRecord } from './lock-record.js';
+import { type LockIdentity, type LockRecord, UNKNOWN_HOLDER } from './lock-record.js';
 import { StoreOpenError } from './store-open-error.js';
 
 /** Between two looks at the locks of others while one of them keeps this process waiting, in milliseconds. */
@@ -157,9 +157,10 @@ class Starter<C extends Claim> {
       if (token === own) continue;
       const record = await this.#place.read(token);
       if (record === undefined) continue;
-      const state = record === 'unreadable' ? 'dead' : await this.#judge(token, record);
-      if (record === 'unreadable' || state === 'dead') await this.#place.remove(token);
-      else rivals.push({ token, record, state });
+      // The socket of a living process is there even if its file is damaged.
+      const state = record === 'unreadable' ? await this.#place.connect(token) : await this.#judge(token, record);
+      if (state === 'dead') await this.#place.remove(token);
+      else rivals.push({ token, record: record === 'unreadable' ? UNKNOWN_HOLDER : record, state });
     }
     return rivals;
   }
@@ -195,8 +196,7 @@ class Starter<C extends Claim> {
         `${this.#name} has the lock ${token} of process ${pid} on ${host}, which can't be checked from here; if no engine uses the directory, remove that file`,
       );
     }
-    return new StoreOpenError(
-      `${this.#name} is in use by process ${pid} on ${host}${waited}; stop that engine, or give this one a directory of its own`,
-    );
+    const holder = pid === UNKNOWN_HOLDER.pid ? 'a process whose lock file is damaged' : `process ${pid} on ${host}`;
+    return new StoreOpenError(`${this.#name} is in use by ${holder}${waited}; stop that engine, or give this one a directory of its own`);
   }
 }

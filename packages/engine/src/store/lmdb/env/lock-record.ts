@@ -20,6 +20,18 @@ export interface LockRecord extends LockIdentity {
   readonly beat: number;
 }
 
+/** The record of a process that has a socket, and whose lock file is damaged. No process has this pid. */
+export const UNKNOWN_HOLDER: LockRecord = {
+  pid: 0,
+  host: 'unknown',
+  boot: '',
+  fileSystem: 'shared',
+  socket: true,
+  beats: false,
+  state: 'holding',
+  beat: 0,
+};
+
 const STATE_WIDTH = 8;
 const BEAT_WIDTH = 16;
 
