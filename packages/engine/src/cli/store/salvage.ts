@@ -25,8 +25,12 @@ export const salvageCommand: Command = {
       const result = await salvage(directory, target);
       const { lostCount, damagedRecords, unnamedGroups, damagedPageCount, foreign } = result;
       const ok = lostCount + damagedRecords + unnamedGroups + damagedPageCount + foreign === 0;
-      context.out(json ? `${JSON.stringify({ ok, from: directory, to: target, ...result }, null, 2)}
-` : textOf(target, result));
+      context.out(
+        json
+          ? `${JSON.stringify({ ok, from: directory, to: target, ...result }, null, 2)}
+`
+          : textOf(target, result),
+      );
       return ok ? EXIT.ok : EXIT.data;
     } catch (error) {
       return fail(error, context, json);

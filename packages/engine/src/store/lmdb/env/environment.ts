@@ -10,6 +10,7 @@ import { syncFile } from './file-pages.js';
 import { diskFull, isNoSpace } from './free-space.js';
 import type { TakeOptions } from './lock-protocol.js';
 import { prepareFiles, READERS, takeLock } from './prepare-directory.js';
+import { requireReadable } from './require-readable.js';
 import {
   DATA_FILE,
   LOCK_FILE,
@@ -133,7 +134,8 @@ export class LmdbEnvironment {
       scope = leftover.kind === 'restored' ? 'roots' : scopeOf(path, marker);
       if (scope !== 'nothing') await preflight?.({ directory: path, scope });
       requireNewest(path, marker);
-      environment = new LmdbEnvironment({ path, lock, root: openRoot(options), marker, leftover, relaxed: options.relaxed });
+      const root = requireReadable(openRoot(options), path);
+      environment = new LmdbEnvironment({ path, lock, root, marker, leftover, relaxed: options.relaxed });
     } catch (error) {
       lock.release();
       throw error;
