@@ -94,9 +94,10 @@ export const SUB_ROOMS: Readonly<Record<string, Readonly<Record<string, readonly
   http: { '.': ['request', 'response', 'routes'], request: [], response: [], routes: ['request'] },
   tools: { '.': [], iii: ['.'] },
   cli: {
-    '.': ['admin', 'command', 'engine', 'items', 'store'],
+    '.': ['admin', 'command', 'doctor', 'engine', 'items', 'store'],
     admin: ['command'],
     command: [],
+    doctor: ['command', 'engine'],
     engine: ['command'],
     items: ['command'],
     store: ['command'],

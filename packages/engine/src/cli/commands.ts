@@ -189,6 +189,13 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./store/salvage.js')).salvageCommand,
   },
   {
+    name: 'doctor',
+    group: ENGINE,
+    summary: 'look at everything that an engine needs, and say what to change',
+    example: 'rivulet doctor --config iii-config.yaml',
+    load: async () => (await import('./doctor/doctor.js')).doctorCommand,
+  },
+  {
     name: 'version',
     group: ENGINE,
     summary: 'print the version',

@@ -1,0 +1,110 @@
+import { once } from 'node:events';
+import { chmodSync, mkdirSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { directoryWith } from '@rivulet/testkit/directory-with';
+import { run } from '@rivulet/testkit/engines/cli-process';
+import { EngineProcess } from '@rivulet/testkit/engines/engine-process';
+import { stablePorts } from '@rivulet/testkit/engines/stable-ports';
+import { expect, onTestFinished, test } from 'vitest';
+
+interface Finding {
+  readonly level: 'ok' | 'note' | 'change';
+  readonly area: string;
+  readonly message: string;
+}
+
+/** Runs the doctor. Returns its exit code and its findings, without those of the machine, which tests do not choose. */
+async function doctor(cwd: string, ...words: string[]) {
+  const { code, stdout, stderr } = await run(['doctor', '--json', ...words], cwd);
+  expect(stderr).toBe('');
+  const { ok, findings } = JSON.parse(stdout) as { ok: boolean; findings: Finding[] };
+  expect(findings.some(({ area }) => area === 'machine')).toBe(true);
+  expect(code).toBe(ok ? 0 : 1);
+  return findings.filter(({ area }) => area !== 'machine');
+}
+
+function messagesOf(findings: readonly Finding[], level: Finding['level']): string[] {
+  return findings.filter((finding) => finding.level === level).map(({ area, message }) => `${area}: ${message}`);
+}
+
+/** Starts a server that answers everything with one status, as a proxy does that passes no upgrades. */
+async function answering(status: number): Promise<number> {
+  const server = createServer((_request, response) => response.writeHead(status).end());
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  const address = server.address();
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+test('the doctor finds nothing to change beside a running engine', async () => {
+  const engine = await EngineProcess.start();
+  const found = await doctor(engine.directory, '--via', `${engine.streamUrl}/`);
+  expect(messagesOf(found, 'change')).toEqual([]);
+  expect(messagesOf(found, 'ok')).toEqual(
+    expect.arrayContaining([
+      expect.stringMatching(/^ports: 127\.0\.0\.1:\d+ is served by an engine \(iii-stream\)$/),
+      expect.stringMatching(/^ports: 127\.0\.0\.1:\d+ is served by an engine \(iii-worker-manager\)$/),
+      expect.stringMatching(/^store: streams: .*can be written; \d+ MiB are free/),
+      expect.stringMatching(/^proxy: .* opens a WebSocket$/),
+    ]),
+  );
+}, 60_000);
+
+test('the doctor says what to change: ports, stores, the file and the proxy', async () => {
+  const [taken, lost, without] = await Promise.all([answering(418), answering(426), answering(502)]);
+  const { free } = await stablePorts(['free']);
+  const text = [
+    'workers:',
+    `  - { name: iii-worker-manager, config: { host: 127.0.0.1, port: ${taken} } }`,
+    `  - { name: iii-stream, config: { host: 192.0.2.1, port: 3112, allow_anonymous: true, adapter: { name: redis, config: { redis_url: "redis://:secret@127.0.0.1:${free}" } } } }`,
+    `  - { name: iii-state, config: { adapter: { name: kv, config: { store_method: file_based, file_path: ./open } } } }`,
+    '',
+  ].join('\n');
+  const cwd = directoryWith({ 'iii-config.yaml': text });
+  mkdirSync(join(cwd, 'open'));
+  chmodSync(join(cwd, 'open'), 0o755);
+  const found = await doctor(cwd, '--via', `http://127.0.0.1:${lost}`);
+  expect(messagesOf(found, 'change')).toEqual([
+    expect.stringMatching(/^ports: 127\.0\.0\.1:\d+ is in use by another program; stop it, or give iii-worker-manager another port$/),
+    expect.stringMatching(/^ports: 192\.0\.2\.1 is no address of this machine; give iii-stream another host$/),
+    expect.stringMatching(new RegExp(`^store: streams: no connection to the Redis at 127\\.0\\.0\\.1:${free} \\(ECONNREFUSED\\)`)),
+    expect.stringMatching(/^proxy: .* loses the upgrade: .*proxy_set_header Upgrade/),
+  ]);
+  expect(messagesOf(found, 'note')).toEqual(
+    expect.arrayContaining([
+      expect.stringMatching(/^store: state: other users of this machine may read .*chmod 700/),
+      expect.stringMatching(/^engine: the file lists no rivulet-admin/),
+    ]),
+  );
+  expect(JSON.stringify(found)).not.toContain('secret');
+  const broken = await doctor(
+    directoryWith({ 'iii-config.yaml': 'workers: [{ name: iii-stream, config: { prot: 1 } }]' }),
+    '--via',
+    `http://127.0.0.1:${without}`,
+  );
+  expect(messagesOf(broken, 'change')).toEqual([
+    expect.stringMatching(/^configuration: .*unknown key "prot", did you mean "port"\?$/),
+    expect.stringMatching(/^proxy: .* answers 502: the proxy does not reach the engine/),
+  ]);
+}, 60_000);
+
+test('the doctor asks the running engine why it is not ready', async () => {
+  const server = createServer((request, response) => {
+    response.writeHead(request.url === '/ready' ? 503 : 200, { 'content-type': 'application/json' });
+    response.end('{"status":"not_ready","reasons":[{"code":"store_full","store":"stream","message":"the disk is \\u001b[2J full"}]}');
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const cwd = directoryWith({
+    'iii-config.yaml': `workers: [{ name: iii-worker-manager, config: { port: 0, host: 127.0.0.1 } }, { name: rivulet-admin, config: { port: ${port} } }]`,
+  });
+  const { code, stdout } = await run(['doctor'], cwd);
+  expect(code).toBe(1);
+  expect(stdout).toMatch(/^change {2}engine: the running engine is not ready: the disk is \\u001b\[2J full \(store_full\)$/m);
+  expect(stdout).toMatch(/^to change: \d+, notes: \d+\n$/m);
+}, 60_000);
