@@ -8,8 +8,9 @@ async function main(words: readonly string[], context: CommandContext): Promise<
   const name = first === 'help' ? second : first;
   const command = await COMMANDS.find((row) => row.name === name)?.load();
   const read = readWords(words, COMMANDS, command, context);
-  if (read.kind === 'done') return read.code;
-  return command === undefined ? EXIT.usage : await command.run(read.input, context);
+  const code = read.kind === 'done' ? read.code : await command?.run(read.input, context);
+  if (read.kind === 'done' || command?.leavesOutput !== true) await context.unread?.taken();
+  return code ?? EXIT.usage;
 }
 
 /** Returns a signal that aborts when nobody reads stdout any more. Node would end the process with an error. */
@@ -18,6 +19,17 @@ function outputClosed(): AbortSignal {
   process.stdout.on('error', () => closed.abort());
   return closed.signal;
 }
+
+/** The output to a pipe waits in this process until the reader takes it. */
+const unread = {
+  get length() {
+    return process.stdout.writableLength;
+  },
+  async taken() {
+    if (process.stdout.writableLength > 0 && !process.stdout.destroyed)
+      await new Promise<void>((resolve) => process.stdout.write('', () => resolve()));
+  },
+};
 
 const given = process.argv.slice(2);
 const code = await main(given[0] === '--version' ? ['version', ...given.slice(1)] : given, {
@@ -29,6 +41,7 @@ const code = await main(given[0] === '--version' ? ['version', ...given.slice(1)
     return process.stdin;
   },
   outputClosed: outputClosed(),
+  unread,
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
 }).catch((error: unknown) => {

@@ -37,7 +37,7 @@ test('the exit code of a command for a running engine says what happened', async
     [['call', 'app::fails'], 1, /^$/, /^error: .*out of paper \\u001b\[2J.* \(invocation_failed\)\n$/],
     [['call', 'app::fails', '--json'], 1, /^\{"ok":false,"error":\{"code":"invocation_failed",/, /^$/],
     [['call', 'app::absent'], 1, /^$/, /\(function_not_found\)\n$/],
-    [['call', 'app::hangs', '--timeout', '100ms'], 75, /^$/, /\(TIMEOUT\)\n$/],
+    [['call', 'app::hangs', '--timeout', '5s'], 75, /^$/, /\(TIMEOUT\)\n$/],
     [['call', 'app::nothing', '{'], 64, /^$/, /^error: the payload is no JSON: \{;/],
     [['get', 'a', 'b', 'c', '--timeout', '3'], 64, /^$/, /^error: --timeout 3 is no duration; write 500ms/],
     [['get', 'a', 'b', 'c', '--url', 'http://127.0.0.1'], 64, /^$/, /^error: .*ws:\/\//],

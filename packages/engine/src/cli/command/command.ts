@@ -15,6 +15,11 @@ export interface Command {
   readonly options: Readonly<Record<string, Option>>;
   /** Paragraphs for `--help`, below the options. @default none */
   readonly notes?: readonly string[];
+  /**
+   * Whether the process ends although its output was not read. Otherwise a slow reader gets everything first.
+   * @default false
+   */
+  readonly leavesOutput?: boolean;
   run(input: CommandInput, context: CommandContext): Promise<ExitCode>;
 }
 
@@ -62,6 +67,11 @@ export interface CommandContext {
    */
   readonly outputClosed?: AbortSignal;
   /**
+   * The output that nobody has read yet. A command with a long output waits for it, or ends when it grows.
+   * @default output that is read at once
+   */
+  readonly unread?: UnreadOutput;
+  /**
    * The width of the terminal to which `out` writes. Without one, rows are not cut.
    * @default none
    */
@@ -77,4 +87,11 @@ export interface CommandContext {
   readonly isTerminal: boolean;
   out(text: string): void;
   err(text: string): void;
+}
+
+export interface UnreadOutput {
+  /** The characters that wait in this process. */
+  readonly length: number;
+  /** Resolves when no output waits any more, or when nobody will read it. */
+  taken(): Promise<void>;
 }

@@ -38,6 +38,7 @@ export async function printRows(context: CommandContext, options: RowsOptions, p
         widths ??= columns.map((_, index) => Math.min(WIDEST, Math.max(...all.map((each) => each[index]?.length ?? 0))));
         for (const each of all) context.out(lineOf(each, widths, context.columns));
       }
+      await context.unread?.taken();
       if (context.outputClosed?.aborted === true) return EXIT.ok;
     }
   } catch (error) {

@@ -69,7 +69,7 @@ async function isEngine({ entry, host, port }: Listener): Promise<boolean> {
     if (entry === 'rivulet-admin') return response.ok && text.includes('"status":"ok"');
     return entry === 'iii-http' || text.includes('"engine":"rivulet"');
   } catch {
-    // A path prefix, or `Host`, may refuse the question. Whoever does not speak HTTP is another program.
+    // Another program, or a listener that does not answer in time.
     return false;
   }
 }

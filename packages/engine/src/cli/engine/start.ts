@@ -12,6 +12,8 @@ import { StopSignals } from './stop-signal.js';
 /** Runs the engine until it gets a signal. */
 export const startCommand: Command = {
   name: 'start',
+  // A supervisor that does not read the ready line must not delay a stop.
+  leavesOutput: true,
   options: CONFIG_OPTIONS,
   run: (input, context) => withConfig(input, context, (config) => runEngine(config, context)),
 };

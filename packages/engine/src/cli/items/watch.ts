@@ -10,6 +10,8 @@ import { GROUP_WORDS } from './item-words.js';
 import { connectStreams, STREAM_OPTIONS, streamFailure } from './stream-connection.js';
 
 const DEFAULT_TIMEOUT_MS = 30_000;
+/** The most characters that wait for a slow reader of the output. */
+const MOST_UNREAD = 16_777_216;
 
 export const watchCommand: Command = {
   name: 'watch',
@@ -56,6 +58,8 @@ function watch(client: StreamClient, input: CommandInput, context: CommandContex
     const counted = (type: string, fields: Fields) => {
       if (rest <= 0) return;
       print(type, fields);
+      if ((context.unread?.length ?? 0) > MOST_UNREAD)
+        reject(new CommandFailure('OVERLOADED', 'the output is not read fast enough; read it faster, or watch less', EXIT.busy));
       if (--rest === 0) resolve(EXIT.ok);
     };
     const onError = (error: StreamError) => {
