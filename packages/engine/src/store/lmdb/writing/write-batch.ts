@@ -33,6 +33,9 @@ export type PlanAhead =
 type AnyChange = WriteChange | WithoutGroup<Extract<Change, { kind: 'external' }>>;
 type RealEffect = Exclude<Effect, { kind: 'none' }>;
 
+/** The items that leave a group within its bounds. */
+const NOTHING: readonly OldItem[] = [];
+
 /** Offsets that events of a group may take before the head of the group is written again. */
 const RESERVE = 2 ** 20;
 
@@ -148,16 +151,19 @@ export class Batch {
     const old = before?.live === true ? before.data : undefined;
     const effect = effectOf(change, old);
     if (effect.kind === 'none') return { result: { kind: 'unchanged', old }, commits: [] };
-    const evicted = effect.kind === 'write' ? this.#evictedBy(change, known, [{ change, effect, old }]) : [];
-    this.#spend([...charactersOf(effect), ...evicted.map(() => 0)]);
+    const bounds = effect.kind === 'write' ? this.#boundsOf(change, known) : undefined;
+    const evicted = bounds === undefined ? NOTHING : this.#evictedBy(bounds, known, [{ change, effect, old }]);
+    this.#spend(charactersOf(effect), evicted.length);
     if (effect.kind !== 'remove') this.#options.limits.add(effect.data.length);
     this.#begun = true;
     const staged = known ?? this.#staged.create(change);
     const through = evicted.length === 0 ? undefined : staged.head.offset + 1 + evicted.length;
     const commit = this.#perform(staged, change, effect, before, through);
-    const deletes = this.#evict(staged, evicted, through);
     const after = effect.kind === 'write' ? effect.data : undefined;
-    return { result: { kind: 'applied', old, new: after, position: commit.position }, commits: [commit, ...deletes] };
+    return {
+      result: { kind: 'applied', old, new: after, position: commit.position },
+      commits: evicted.length === 0 ? [commit] : [commit, ...this.#evict(staged, evicted, through)],
+    };
   }
 
   #executeWrite(write: Write, ahead: PlanAhead | undefined): PlannedWrite | 'postponed' {
@@ -170,12 +176,12 @@ export class Batch {
     if (plan === undefined) return 'postponed';
     const answered = once && once.answer(plan.result);
     const key = once && answered !== undefined ? this.#keys.prepare(write, once, answered, steady) : undefined;
-    const evicted = this.#evictedBy(write, known, plan.steps);
-    this.#spend([
-      ...plan.steps.flatMap(({ effect }) => charactersOf(effect)),
-      ...(answered === undefined ? [] : [answered.length]),
-      ...evicted.map(() => 0),
-    ]);
+    const bounds = this.#boundsOf(write, known);
+    const evicted = bounds === undefined ? NOTHING : this.#evictedBy(bounds, known, plan.steps);
+    this.#spend(
+      [...plan.steps.flatMap(({ effect }) => charactersOf(effect)), ...(answered === undefined ? [] : [answered.length])],
+      evicted.length,
+    );
     this.#begun = true;
     const commits: Commit[] = [];
     let staged = known;
@@ -263,10 +269,12 @@ export class Batch {
     return lifetime.kind === 'permanent' ? undefined : this.#items.recorded(lifetime);
   }
 
+  #boundsOf({ stream }: GroupRef, staged: StagedHead | undefined): GroupBounds | undefined {
+    return staged === undefined ? this.#options.boundsOf(stream) : staged.bounds;
+  }
+
   /** Returns the items that leave with a write, by the bounds of its group. Throws GROUP_FULL. */
-  #evictedBy(ref: GroupRef, staged: StagedHead | undefined, steps: readonly Effected[]): readonly OldItem[] {
-    const bounds = staged === undefined ? this.#options.boundsOf(ref.stream) : staged.bounds;
-    if (bounds === undefined) return [];
+  #evictedBy(bounds: GroupBounds, staged: StagedHead | undefined, steps: readonly Effected[]): readonly OldItem[] {
     const size = staged === undefined ? { items: 0, bytes: 0 } : { items: staged.head.items, bytes: this.#bytesIn(staged) };
     // Half of the disk budget is for the deletes, so that a group which is far too large does not exceed it.
     const most = Math.max(1, Math.min(LIMITS.evictedItems, Math.floor(this.#budget / 2 / CHANGE_BYTES)));
@@ -308,9 +316,12 @@ export class Batch {
     this.#items.renew(staged, change.item, before, this.#expiry(change, before, staged.bounds));
   }
 
-  /** Only here is the size of computed values known. Spends disk space for all of them, or throws STORE_FULL and spends nothing. */
-  #spend(characters: readonly number[]): void {
-    const cost = characters.reduce((sum, each) => sum + costOf(each), 0);
+  /**
+   * Spends disk space for values of these lengths and for the deletes of a full group, or throws STORE_FULL and spends nothing. The sizes
+   * of computed values are known only here.
+   */
+  #spend(characters: readonly number[], deletes: number): void {
+    const cost = characters.reduce((sum, each) => sum + costOf(each), deletes * CHANGE_BYTES);
     if (cost > this.#budget) throw storeFull();
     this.#budget -= cost;
   }
