@@ -16,20 +16,36 @@ const REDIS_PORT = port('REDIS_PORT', 6390);
 /** Ports of the balancer, which are those of a single engine. */
 const BALANCER = { worker: port('WORKER_PORT', 49134), stream: port('STREAM_PORT', 3112), http: port('HTTP_PORT', 3111) };
 const ENGINES = {
-  a: { worker: port('A_WORKER_PORT', 3151), stream: port('A_STREAM_PORT', 3141), http: port('A_HTTP_PORT', 3121) },
-  b: { worker: port('B_WORKER_PORT', 3152), stream: port('B_STREAM_PORT', 3142), http: port('B_HTTP_PORT', 3122) },
-  c: { worker: port('C_WORKER_PORT', 3153), stream: port('C_STREAM_PORT', 3143), http: port('C_HTTP_PORT', 3123) },
+  a: {
+    worker: port('A_WORKER_PORT', 3151),
+    stream: port('A_STREAM_PORT', 3141),
+    http: port('A_HTTP_PORT', 3121),
+    admin: port('A_ADMIN_PORT', 3161),
+  },
+  b: {
+    worker: port('B_WORKER_PORT', 3152),
+    stream: port('B_STREAM_PORT', 3142),
+    http: port('B_HTTP_PORT', 3122),
+    admin: port('B_ADMIN_PORT', 3162),
+  },
+  c: {
+    worker: port('C_WORKER_PORT', 3153),
+    stream: port('C_STREAM_PORT', 3143),
+    http: port('C_HTTP_PORT', 3123),
+    admin: port('C_ADMIN_PORT', 3163),
+  },
 };
 /** The engines. The third one starts with the command `start c`. */
 const AT_FIRST = ['a', 'b'];
 
 const COMMANDS = 'commands: kill a (SIGKILL), stop a (SIGTERM), start a; the same for b and c; quit';
 
-const portsOf = ({ worker, stream, http }) => ({
+const portsOf = ({ worker, stream, http, admin }) => ({
   LISTEN: '127.0.0.1',
   WORKER_PORT: String(worker),
   STREAM_PORT: String(stream),
   HTTP_PORT: String(http),
+  ...(admin === undefined ? {} : { ADMIN_PORT: String(admin) }),
 });
 
 class Cluster {
@@ -79,8 +95,9 @@ function startBalancer() {
   const servers = Object.entries(ENGINES).flatMap(([name, ports]) =>
     Object.entries(ports).map(([kind, at]) => [`${name}_${kind}`.toUpperCase(), `127.0.0.1:${at}`]),
   );
+  const checks = Object.entries(ENGINES).map(([name, { admin }]) => [`${name}_ADMIN_PORT`.toUpperCase(), String(admin)]);
   // Debian installs haproxy in a folder that is only on the path of root.
-  const env = { ...portsOf(BALANCER), ...Object.fromEntries(servers), PATH: `${process.env.PATH}:/usr/sbin` };
+  const env = { ...portsOf(BALANCER), ...Object.fromEntries([...servers, ...checks]), PATH: `${process.env.PATH}:/usr/sbin` };
   return new Program('haproxy', 'haproxy', ['-db', '-f', file('haproxy.cfg')], env);
 }
 

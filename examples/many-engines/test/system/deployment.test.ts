@@ -75,6 +75,7 @@ interface Service {
   readonly ports?: readonly string[];
   readonly depends_on?: readonly string[] | Readonly<Record<string, unknown>>;
   readonly stop_grace_period?: string;
+  readonly healthcheck?: { readonly test: readonly string[] };
 }
 
 const compose = parse(read('docker-compose.yml'), { merge: true }) as { readonly services: Readonly<Record<string, Service>> };
@@ -116,7 +117,7 @@ async function effective(file: string, env: Labels): Promise<(name: string) => E
   return (name) => workers.find((worker) => worker.name === name)?.config ?? {};
 }
 
-const PORTS = { worker: 49134, stream: 3112, http: 3111 };
+const PORTS = { worker: 49134, stream: 3112, http: 3111, admin: 3113 };
 const STOP_SECONDS = Number(/An ordered stop takes at most (\d+) s/.exec(readFileSync(join(ROOT, 'docs/limits.md'), 'utf8'))?.[1]);
 
 describe('the configuration of the engines', () => {
@@ -131,6 +132,7 @@ describe('the configuration of the engines', () => {
       ['worker', 'iii-worker-manager'],
       ['stream', 'iii-stream'],
       ['http', 'iii-http'],
+      ['admin', 'rivulet-admin'],
     ] as const)
       expect([kind, config(entry)]).toMatchObject([kind, { port: PORTS[kind], host: '0.0.0.0' }]);
     for (const entry of ['iii-stream', 'iii-state'])
@@ -182,6 +184,14 @@ describe('docker-compose.yml', () => {
     expect(published).toEqual([PORTS.stream, PORTS.worker, PORTS.http].map((port) => ['127.0.0.1', `${port}`, `${port}`]));
   });
 
+  test('asks for the readiness of an engine with a command that works', async () => {
+    const { healthcheck } = services['engine-a'] ?? {};
+    expect(healthcheck?.test).toEqual(['CMD', 'node', '-e', expect.stringContaining(`127.0.0.1:${PORTS.admin}/ready`) as string]);
+    // Nothing listens at this port.
+    const script = healthcheck?.test[3]?.replace(String(PORTS.admin), '1') ?? '';
+    await expect(exec(process.execPath, ['-e', script])).rejects.toMatchObject({ code: 1 });
+  });
+
   test('waits for the end of an ordered stop', () => {
     for (const name of ['engine-a', 'engine-b', 'engine-c'])
       expect(Number.parseInt(services[name]?.stop_grace_period ?? '0')).toBeGreaterThan(STOP_SECONDS);
@@ -229,13 +239,14 @@ describe('kubernetes', () => {
     for (const name of Object.keys(environmentOf(boardContainer))) expect(read('worker.mjs')).toContain(`process.env.${name}`);
   });
 
-  test('a pod has the time of an ordered stop after its preStop, and is probed over TCP', () => {
+  test('a pod has the time of an ordered stop after its preStop, and is probed at the admin listener', () => {
     const { terminationGracePeriodSeconds } = named('Deployment', 'rivulet').spec.template.spec;
     const [program, seconds] = engineContainer.lifecycle?.preStop.exec.command ?? [];
     expect(program).toBe('sleep');
     expect(terminationGracePeriodSeconds).toBeGreaterThan(Number(seconds) + STOP_SECONDS);
     const { startupProbe, readinessProbe, livenessProbe } = engineContainer;
-    for (const probe of [startupProbe, readinessProbe, livenessProbe]) expect(probe).toMatchObject({ tcpSocket: { port: 'stream' } });
+    for (const probe of [startupProbe, readinessProbe]) expect(probe).toMatchObject({ httpGet: { path: '/ready', port: 'admin' } });
+    expect(livenessProbe).toMatchObject({ httpGet: { path: '/health', port: 'admin' } });
   });
 });
 
@@ -282,10 +293,17 @@ describe('the Dockerfile', () => {
     const context = stdout.split('\0').filter((file) => file !== '' && existsSync(join(ROOT, file)));
     const redis = await RedisServer.start();
     onTestFinished(() => redis.dispose());
-    const { worker, stream, http } = await stablePorts(['worker', 'stream', 'http']);
-    const ports = { WORKER_PORT: String(worker), STREAM_PORT: String(stream), HTTP_PORT: String(http), LISTEN: '127.0.0.1' };
+    const { worker, stream, http, admin } = await stablePorts(['worker', 'stream', 'http', 'admin']);
+    const ports = {
+      WORKER_PORT: String(worker),
+      STREAM_PORT: String(stream),
+      HTTP_PORT: String(http),
+      ADMIN_PORT: String(admin),
+      LISTEN: '127.0.0.1',
+    };
     const engine = await run('engine', { ...ports, REDIS_URL: redis.url });
     await engine.said(/^ready /);
+    expect((await fetch(`http://127.0.0.1:${admin}/ready`)).status).toBe(200);
     const board = await run('worker', { III_URL: `ws://127.0.0.1:${worker}` });
     await board.said(/^counted: 1$/);
     expect(await (await fetch(`http://127.0.0.1:${http}/board`)).json()).toEqual([{ id: 'count', n: expect.any(Number) as number }]);
@@ -315,7 +333,10 @@ describe('the Dockerfile', () => {
 
 test('haproxy takes haproxy.cfg without a warning, also with the lines of docs/scaling.md that keep groups together', async () => {
   const kinds = Object.entries(PORTS).map(([kind, port]) => [kind.toUpperCase(), port] as const);
-  const servers = ['A', 'B', 'C'].flatMap((name) => kinds.map(([kind, port]) => [`${name}_${kind}`, `127.0.0.1:${port}`]));
+  const servers = ['A', 'B', 'C'].flatMap((name) => [
+    ...kinds.map(([kind, port]) => [`${name}_${kind}`, `127.0.0.1:${port}`]),
+    [`${name}_ADMIN_PORT`, String(PORTS.admin)],
+  ]);
   const env = { PATH: `${process.env.PATH}:/usr/sbin`, ...(Object.fromEntries(servers) as Labels) };
   const [, ...together] =
     /In HAProxy, use `([^`]+)`,\s+`([^`]+)`\s+and\s+`([^`]+)`\s+in\s+place\s+of\s+`balance leastconn`/.exec(

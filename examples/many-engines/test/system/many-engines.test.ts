@@ -10,7 +10,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { watchBoard } from '../../watch.mjs';
 
 const START = fileURLToPath(new URL('../../start.mjs', import.meta.url));
-const KINDS = ['WORKER', 'STREAM', 'HTTP'] as const;
+const KINDS = ['WORKER', 'STREAM', 'HTTP', 'ADMIN'] as const;
 const PORTS = ['REDIS_PORT', ...['', 'A_', 'B_', 'C_'].flatMap((of) => KINDS.map((kind) => `${of}${kind}_PORT`))];
 const GROUP = 'written-by-the-test';
 

@@ -140,14 +140,6 @@ describe('writes of /api', () => {
     const reply = await ask(adminUrl, path, options);
     expect([reply.status, (JSON.parse(reply.text) as { error: { code: string } }).error.code]).toEqual([status, code]);
   });
-
-  it('refuse a body above the bound, also without its length, and the engine goes on', async () => {
-    const { adminUrl } = await startTestEngine({ admin: {} });
-    const json = { 'content-type': 'application/json' };
-    const announced = await ask(adminUrl, ITEM, { method: 'PUT', raw: `"${'x'.repeat(8_400_000)}"`, headers: json }).catch(() => undefined);
-    expect(announced?.status ?? 413).toBe(413);
-    expect((await ask(adminUrl, '/health')).status).toBe(200);
-  });
 });
 
 describe('docs/admin.md', () => {

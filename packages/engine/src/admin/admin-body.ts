@@ -47,7 +47,8 @@ async function receive(request: IncomingMessage, take: (bytes: number) => boolea
   const tooLarge = () => new AnswerError(413, 'BODY_TOO_LARGE', `the body has more than ${LIMITS.adminBodyBytes} bytes`);
   if (Number(request.headers['content-length'] ?? 0) > LIMITS.adminBodyBytes) throw tooLarge();
   const buffer = new BodyBuffer(LIMITS.adminBodyBytes, take);
-  for await (const piece of request as AsyncIterable<Buffer>) {
+  // The client must get the answer, so the loop leaves the connection open.
+  for await (const piece of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     const appended = buffer.append(piece);
     if (appended === 'too_large') throw tooLarge();
     if (appended === 'no_room')

@@ -29,10 +29,15 @@ export function engineRoutes(
   ];
 }
 
-function ready(parts: EngineParts, { role }: AdminRequest): Answer {
+/** HAProxy keeps the connections of a server whose check answers 404, and drops those of one that answers 503. */
+const UNREADY_404 = 'unready=404';
+
+function ready(parts: EngineParts, { role, query }: AdminRequest): Answer {
   const reasons = reasonsNotReady(parts);
-  const state = { status: reasons.length === 0 ? 'ready' : 'not_ready' };
-  return jsonAnswer(reasons.length === 0 ? 200 : 503, role === 'none' ? state : { ...state, reasons });
+  const isReady = reasons.length === 0;
+  const state = { status: isReady ? 'ready' : 'not_ready' };
+  const unready = query === UNREADY_404 ? 404 : 503;
+  return jsonAnswer(isReady ? 200 : unready, role === 'none' ? state : { ...state, reasons });
 }
 
 /** Counts of the engine. Nothing here visits each connection or group. */
