@@ -32,7 +32,7 @@ test('a store that was closed, and has not changed since, has only its roots che
   const { scope, start, path } = await closed();
   expect(scope()).toBe('roots');
   const opened = await start();
-  expect(readMarker(path)?.state).toEqual({ kind: 'open', boot: 'this-boot', opened: 1_000, unclean: 0 });
+  expect(readMarker(path)?.state).toEqual({ kind: 'open', boot: 'this-boot', opened: 1_000, unclean: 0, killed: 0 });
   await opened.store.close();
   expect(scope()).toBe('roots');
 });

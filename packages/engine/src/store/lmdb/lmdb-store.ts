@@ -88,6 +88,8 @@ class LmdbStore implements CapturableStore, MeasuredStore {
   readonly #options: LmdbStoreOptions;
   #run: Run | undefined;
   #isClosing = false;
+  /** LMDB met a damaged page. */
+  #hasDamage = false;
   /** Another process has taken over the directory. */
   #isLost = false;
   readonly #warnedAt = new Map<string, number>();
@@ -235,6 +237,7 @@ class LmdbStore implements CapturableStore, MeasuredStore {
         tables: TABLES,
         lock: this.#lockOptions(),
         preflight: (request) => this.#preflight(request),
+        onDamage: (error) => this.#reportDamage(error),
       });
     const environment = await open();
     removeCompaction(path);
@@ -349,6 +352,18 @@ class LmdbStore implements CapturableStore, MeasuredStore {
       const { stream, group } = commit;
       this.#options.logger.error('commit_report_failed', { stream, group, offset: commit.position.offset, error: String(error) });
     }
+  }
+
+  /** LMDB found a damaged page on its own. Another one may end the process, and the next start checks everything. */
+  #reportDamage(error: Error): void {
+    if (this.#hasDamage) return;
+    this.#hasDamage = true;
+    this.#options.logger.error('store_damaged', {
+      path: this.#options.path,
+      code: 'CORRUPT_ITEM',
+      error: error.message,
+      consequence: 'items on damaged pages are not served, and another one may end the engine; restart it, so that it checks the store',
+    });
   }
 
   /** Writes at most one line in a minute for each event. */

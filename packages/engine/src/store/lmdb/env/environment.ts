@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { chmodSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
-import { open, type RootDatabase } from 'lmdb';
+import type { RootDatabase } from 'lmdb';
 import { releaseBallastIn } from './ballast-file.js';
 import { type Capture, captureFile } from './capture.js';
 import { CHECKPOINT_BYTES, Checkpoints, type Leftover, restoreCheckpoint } from './checkpoints.js';
@@ -9,7 +9,7 @@ import { type DirectoryLock, LockLostError } from './directory-lock.js';
 import { syncFile } from './file-pages.js';
 import { diskFull, isNoSpace } from './free-space.js';
 import type { TakeOptions } from './lock-protocol.js';
-import { prepareFiles, READERS, takeLock } from './prepare-directory.js';
+import { openRoot, prepareFiles, takeLock } from './prepare-directory.js';
 import { requireReadable } from './require-readable.js';
 import {
   DATA_FILE,
@@ -23,7 +23,7 @@ import {
   scopeOf,
 } from './store-marker.js';
 import { commitFailure, openFailure, StoreOpenError } from './store-open-error.js';
-import { countBytes, counted, type Table, TRANSACTION_BYTES, type View } from './table.js';
+import { countBytes, observed, type Table, TRANSACTION_BYTES, type View } from './table.js';
 
 export type { Table, View } from './table.js';
 
@@ -43,6 +43,8 @@ export interface LmdbEnvironmentOptions {
   readonly tables: readonly string[];
   /** Checks a data file before LMDB opens it. Rejects with StoreOpenError when LMDB must not. @default no check */
   readonly preflight?: (request: { readonly directory: string; readonly scope: 'roots' | 'everything' }) => Promise<void>;
+  /** Called when LMDB meets a damaged page. The next start then checks everything. @default nothing */
+  readonly onDamage?: (error: Error) => void;
   /** Whether to wait for another process that has the directory. @default no wait */
   readonly lock?: Partial<TakeOptions>;
 }
@@ -76,7 +78,10 @@ export class LmdbEnvironment {
   readonly #record: MarkerRecord;
   readonly #root: RootDatabase<Buffer, Buffer>;
   readonly #tables = new Map<string, Table>();
-  readonly #written = { bytes: 0 };
+  readonly #written = { bytes: 0, onDamage: (error: Error) => this.#suspect(error) };
+  readonly #onDamage: (error: Error) => void;
+  /** The damage that LMDB met in the write that runs. */
+  #writing: { damage: Error | undefined } | undefined;
   readonly #relaxed: boolean;
   /** `undefined` when each transaction is synced, and was before. */
   #checkpoints: Checkpoints | undefined;
@@ -93,7 +98,9 @@ export class LmdbEnvironment {
     readonly marker: Marker | undefined;
     readonly leftover: Leftover;
     readonly relaxed: boolean;
+    readonly onDamage?: (error: Error) => void;
   }) {
+    this.#onDamage = parts.onDamage ?? (() => {});
     this.#path = parts.path;
     this.#lock = parts.lock;
     this.#root = parts.root;
@@ -134,8 +141,9 @@ export class LmdbEnvironment {
       scope = leftover.kind === 'restored' ? 'roots' : scopeOf(path, marker);
       if (scope !== 'nothing') await preflight?.({ directory: path, scope });
       requireNewest(path, marker);
-      const root = requireReadable(openRoot(options), path);
-      environment = new LmdbEnvironment({ path, lock, root, marker, leftover, relaxed: options.relaxed });
+      const noSync = options.relaxed || options.bulk === true;
+      const root = requireReadable(openRoot({ path, tables: options.tables, noSync }), path);
+      environment = new LmdbEnvironment({ ...options, lock, root, marker, leftover });
     } catch (error) {
       lock.release();
       throw error;
@@ -169,7 +177,7 @@ export class LmdbEnvironment {
   table(name: string): Table {
     const table = this.#tables.get(name);
     if (table === undefined) throw new Error(`table ${name} was not opened`);
-    return counted(table, this.#written);
+    return observed(table, this.#written);
   }
 
   /**
@@ -305,24 +313,39 @@ export class LmdbEnvironment {
 
   async #execute(write: () => void): Promise<void> {
     let thrown: { readonly cause: unknown } | undefined;
+    const met: { damage: Error | undefined } = { damage: undefined };
     this.#written.bytes += TRANSACTION_BYTES;
     try {
       // lmdb commits a transaction whose callback throws. A child transaction is undone instead.
       await this.#root.childTransaction(() => {
+        this.#writing = met;
         try {
           this.#lock.requireHeld();
           write();
+          // LMDB has ended a transaction that met damage, whatever its writer made of the error.
+          if (met.damage !== undefined) throw met.damage;
         } catch (cause) {
           thrown = { cause };
           throw cause;
+        } finally {
+          this.#writing = undefined;
         }
       });
     } catch (error) {
-      if (thrown !== undefined && thrown.cause === error && !(error instanceof LockLostError)) throw new TransactionAbortedError(thrown);
+      if (met.damage === undefined && thrown?.cause === error && !(error instanceof LockLostError))
+        throw new TransactionAbortedError({ cause: error });
       this.#failed = true;
       if (error instanceof LockLostError) throw error;
       throw await commitFailure(error, this.#root.committed);
     }
+  }
+
+  #suspect(error: Error): void {
+    if (this.#writing !== undefined) this.#writing.damage = error;
+    // LMDB refuses all further reads of the view that met the damage.
+    else this.#root.resetReadTxn();
+    this.#record.suspect();
+    this.#onDamage(error);
   }
 
   #newView(): View {
@@ -362,19 +385,4 @@ export class LmdbEnvironment {
       this.#lock.release();
     }
   }
-}
-
-function openRoot({ path, relaxed, bulk = false, tables }: LmdbEnvironmentOptions): RootDatabase<Buffer, Buffer> {
-  return open<Buffer, Buffer>({
-    path,
-    noSubdir: false,
-    encoding: 'binary',
-    keyEncoding: 'binary',
-    maxReaders: READERS,
-    maxDbs: tables.length + 1,
-    // No read may show a write before it is durable, or a write whose sync failed.
-    overlappingSync: false,
-    noSync: relaxed || bulk,
-    compression: false,
-  });
 }

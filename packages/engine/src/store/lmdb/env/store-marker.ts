@@ -52,6 +52,10 @@ type MarkerState =
       readonly opened: number;
       /** Number of short runs before this one that ended without a close, one right after the other. */
       readonly unclean: number;
+      /** Number of runs before this one that ended without a close, whatever their length. @default 0 */
+      readonly killed?: number;
+      /** LMDB met damage in this run, so the next start checks everything. @default false */
+      readonly suspect?: boolean;
     };
 
 /** Facts about a data file that change with each write of LMDB, and with most damages. */
@@ -259,6 +263,8 @@ export function writeMarker(directory: string, marker: Omit<Marker, 'format'>): 
 const OLD_MARKER = `${MARKER}.format-`;
 /** After more short runs without a close than this, the next start checks everything: perhaps damage ended them. */
 const UNCLEAN_RUNS = 3;
+/** The same for runs of any length: damage that is read once an hour must not end one run after the other without end. */
+const KILLED_RUNS = 10;
 /** A run is short when the next one begins within this time of its begin, in seconds. Supervisors restart a process at once. */
 const SHORT_RUN_S = 60;
 
@@ -273,14 +279,21 @@ export function scopeOf(directory: string, marker: Marker | undefined): Prefligh
   if (!existsSync(join(directory, DATA_FILE))) return 'nothing';
   const state = marker?.state;
   if (state === undefined) return 'everything';
-  if (state.kind === 'open')
-    return state.boot !== '' && state.boot === bootId() && shortRuns(state) <= UNCLEAN_RUNS ? 'roots' : 'everything';
+  if (state.kind === 'open') {
+    const isWhole = state.boot !== '' && state.boot === bootId() && state.suspect !== true;
+    return isWhole && shortRuns(state) <= UNCLEAN_RUNS && killedRuns(state) <= KILLED_RUNS ? 'roots' : 'everything';
+  }
   return JSON.stringify(state.facts) === JSON.stringify(factsOf(directory)) ? 'roots' : 'everything';
 }
 
 /** Returns the number of short runs that ended without a close, up to now and one right after the other. */
 function shortRuns(before: MarkerState | undefined): number {
   return before?.kind === 'open' && secondsSinceBoot() - before.opened < SHORT_RUN_S ? before.unclean + 1 : 0;
+}
+
+/** Returns the number of runs that ended without a close, up to now and one right after the other. */
+function killedRuns(before: MarkerState | undefined): number {
+  return before?.kind === 'open' ? (before.killed ?? 0) + 1 : 0;
 }
 
 /** Throws StoreOpenError when the data file is of an earlier moment than its marker. */
@@ -300,6 +313,7 @@ export class MarkerRecord {
   readonly #directory: string;
   readonly #storeId: string;
   #bytes: number;
+  #open: (MarkerState & { readonly kind: 'open' }) | undefined;
 
   constructor(directory: string, storeId: string, marker: Marker | undefined) {
     this.#directory = directory;
@@ -312,13 +326,22 @@ export class MarkerRecord {
     const unclean = checked ? 0 : shortRuns(marker?.state);
     if (marker !== undefined && marker.format < FORMAT) this.#keepOld(marker.format);
     if (marker === undefined) endCreation(this.#directory, { storeId: this.#storeId, bytes: 0 });
-    this.#write({ kind: 'open', boot: bootId(), opened: secondsSinceBoot(), unclean });
+    this.#open = { kind: 'open', boot: bootId(), opened: secondsSinceBoot(), unclean, killed: checked ? 0 : killedRuns(marker?.state) };
+    this.#write(this.#open);
+  }
+
+  /** Records that LMDB met damage, so that the next start checks everything and refuses the store with the remedy. */
+  suspect(): void {
+    if (this.#open === undefined || this.#open.suspect === true) return;
+    this.#open = { ...this.#open, suspect: true };
+    this.#write(this.#open);
   }
 
   /** Records the file as the close has left it. */
   closed(): void {
     const facts = factsOf(this.#directory);
-    if (facts === undefined || !this.#write({ kind: 'closed', facts })) return;
+    // A store in which LMDB met damage stays open in the marker, so the next start checks everything.
+    if (this.#open?.suspect === true || facts === undefined || !this.#write({ kind: 'closed', facts })) return;
     for (const name of readdirSync(this.#directory)) if (name.startsWith(OLD_MARKER)) rmSync(join(this.#directory, name), { force: true });
   }
 

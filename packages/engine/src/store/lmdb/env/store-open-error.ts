@@ -65,3 +65,21 @@ export async function commitFailure(error: unknown, committed: PromiseLike<unkno
   clearTimeout(timer);
   return cause ?? error;
 }
+
+/**
+ * Keeps a transaction that met a damaged page from ending the process. lmdb aborts the child transaction, which LMDB has ended already. The
+ * abort then throws inside a promise that nobody awaits. With this guard, the commit fails instead, and its caller gets the error.
+ */
+export function guardAbort(root: object): void {
+  const { env } = root as { readonly env?: { readonly abortTxn?: () => void } };
+  const abort = env?.abortTxn?.bind(env);
+  if (env === undefined || abort === undefined) throw new Error('lmdb has no abortTxn, which must not throw');
+  const value = () => {
+    try {
+      abort();
+    } catch {
+      // The transaction has ended. Its commit fails.
+    }
+  };
+  Object.defineProperty(env, 'abortTxn', { value });
+}

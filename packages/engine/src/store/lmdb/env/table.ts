@@ -1,3 +1,4 @@
+import { RivuletError } from '@rivulet/protocol';
 import type { RootDatabase } from 'lmdb';
 
 /** Bytes that a transaction writes besides its records: a path of pages in each changed tree, and the list of free pages. */
@@ -24,20 +25,50 @@ export interface Range {
   readonly transaction?: View;
 }
 
-/** Returns the same table, which counts the bytes that are written. */
-export function counted(table: Table, written: { bytes: number }): Table {
+/** The work of an environment that its tables have to report. */
+export interface TableUse {
+  /** Bytes that were written. */
+  bytes: number;
+  /** Called when LMDB meets a damaged page. */
+  readonly onDamage: (error: Error) => void;
+}
+
+/** Returns the same table, which reports its use. A damaged page throws CORRUPT_ITEM, as a damaged record does. */
+export function observed(table: Table, use: TableUse): Table {
   return {
-    get: (key, options) => table.get(key, options),
+    get: (key, options) => guarded(use, () => table.get(key, options)),
     put(key, value) {
-      written.bytes += RECORD_BYTES + value.length;
-      table.put(key, value);
+      use.bytes += RECORD_BYTES + value.length;
+      guarded(use, () => table.put(key, value));
     },
     remove(key) {
-      written.bytes += RECORD_BYTES;
-      table.remove(key);
+      use.bytes += RECORD_BYTES;
+      guarded(use, () => table.remove(key));
     },
-    getRange: (range) => table.getRange(range),
+    getRange: (range) => ({
+      [Symbol.iterator]() {
+        const entries = guarded(use, () => table.getRange(range)[Symbol.iterator]());
+        return {
+          next: () => guarded(use, () => entries.next()),
+          return: () => entries.return?.() ?? { done: true, value: undefined },
+        };
+      },
+    }),
   };
+}
+
+/** Errors of LMDB that say that a page is damaged: not found, corrupted, panic, and a transaction that met one of them. */
+const DAMAGE = new Set([-30_797, -30_796, -30_795, -30_782]);
+
+function guarded<T>(use: TableUse, call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    if (!(error instanceof Error) || !('code' in error) || !DAMAGE.has(error.code as number)) throw error;
+    use.onDamage(error);
+    const remedy = 'restart the engine, which then checks the store and names the remedy';
+    throw new RivuletError('CORRUPT_ITEM', `a page of the store is damaged; ${remedy}`, { cause: error });
+  }
 }
 
 /** Number of pages at the begin of each data file. */

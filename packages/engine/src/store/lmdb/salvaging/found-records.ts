@@ -22,7 +22,7 @@ const AT_ONCE = { records: 2_000, bytes: 8_388_608 } as const;
  *
  * ```
  * items    key of an item         its newest record
- * changes  key of an item         offset of its last known change, whether the item exists then, whether a version record says so
+ * changes  key of an item         offset of its last known change, and flags: the members of `LastChange`
  * places   key of an item         nothing; the order of a group names the item
  * heads    number of a group      offset, timestamp, reserved
  * names    number of a group      key of its head
@@ -45,12 +45,15 @@ export interface FoundRecord {
 export interface LastChange {
   readonly changed: number;
   readonly live: boolean;
-  /** A version record says so. Otherwise only the record of the item does. */
+  /** A version record in a tree says so. */
   readonly isConfirmed: boolean;
+  /** A record in a tree says so. Otherwise the record lies outside the trees, and may be an older one. */
+  readonly isCurrent: boolean;
 }
 
-const CONFIRMED = 2;
 const LIVE = 1;
+const CONFIRMED = 2;
+const CURRENT = 4;
 const NOTHING = Buffer.alloc(0);
 
 /**
@@ -72,9 +75,10 @@ export class FoundRecords {
     return new FoundRecords(await LmdbEnvironment.open({ path: directory, relaxed: false, bulk: true, tables: SCRATCH }));
   }
 
-  async addAll(records: Iterator<FoundRecord>): Promise<void> {
+  /** `isCurrent`: the records are in the trees of the store. */
+  async addAll(records: Iterator<FoundRecord>, isCurrent: boolean): Promise<void> {
     await this.inTransactions(records, ({ table, key, record }) => {
-      this.#add(table, key, record);
+      this.#add(table, key, record, isCurrent);
       return record.length;
     });
   }
@@ -92,16 +96,16 @@ export class FoundRecords {
     return this.#environment.close(undefined);
   }
 
-  #add(table: keyof Tables, key: Buffer, record: Buffer): void {
+  #add(table: keyof Tables, key: Buffer, record: Buffer, isCurrent: boolean): void {
     switch (table) {
       case 'items':
-        return this.#addItem(key, record);
+        return this.#addItem(key, record, isCurrent);
       case 'heads':
         return this.#addHead(key, record);
       case 'versions': {
         const { live, item } = versionFieldsIn(record);
         const name = Buffer.concat([key.subarray(0, NUMBER_BYTES), item]);
-        return this.#addChange(name, { changed: numberAt(key, 1), live, isConfirmed: true });
+        return this.#addChange(name, { changed: numberAt(key, 1), live, isConfirmed: isCurrent, isCurrent });
       }
       case 'keys': {
         const known = this.tables.keys.get(key);
@@ -130,20 +134,22 @@ export class FoundRecords {
     }
   }
 
-  #addItem(key: Buffer, record: Buffer): void {
+  #addItem(key: Buffer, record: Buffer, isCurrent: boolean): void {
     const { changed, live } = itemFieldsIn(record);
     const known = this.tables.items.get(key);
     if (known === undefined || itemFieldsIn(known).changed < changed) this.tables.items.put(key, record);
-    this.#addChange(key, { changed, live, isConfirmed: false });
+    this.#addChange(key, { changed, live, isConfirmed: false, isCurrent });
   }
 
-  #addChange(key: Buffer, { changed, live, isConfirmed }: LastChange): void {
-    const known = this.tables.changes.get(key);
-    if (known !== undefined) {
-      const last = changeIn(known);
-      if (last.changed > changed || (last.changed === changed && (last.isConfirmed || !isConfirmed))) return;
-    }
-    this.tables.changes.put(key, Buffer.concat([numbersKey(changed), Buffer.of((live ? LIVE : 0) | (isConfirmed ? CONFIRMED : 0))]));
+  #addChange(key: Buffer, change: LastChange): void {
+    const value = this.tables.changes.get(key);
+    const known = value && changeIn(value);
+    if (known !== undefined && known.changed > change.changed) return;
+    const isSame = known?.changed === change.changed;
+    const isConfirmed = change.isConfirmed || (isSame && known.isConfirmed);
+    const isCurrent = change.isCurrent || (isSame && known.isCurrent);
+    const flags = (change.live ? LIVE : 0) | (isConfirmed ? CONFIRMED : 0) | (isCurrent ? CURRENT : 0);
+    this.tables.changes.put(key, Buffer.concat([numbersKey(change.changed), Buffer.of(flags)]));
   }
 
   #addHead(key: Buffer, record: Buffer): void {
@@ -196,7 +202,12 @@ export function* entriesOf(table: Table, view: View): Generator<{ readonly key: 
 
 export function changeIn(value: Buffer): LastChange {
   const flags = value[NUMBER_BYTES] ?? 0;
-  return { changed: numberAt(value, 0), live: (flags & LIVE) !== 0, isConfirmed: (flags & CONFIRMED) !== 0 };
+  return {
+    changed: numberAt(value, 0),
+    live: (flags & LIVE) !== 0,
+    isConfirmed: (flags & CONFIRMED) !== 0,
+    isCurrent: (flags & CURRENT) !== 0,
+  };
 }
 
 /** Returns the number of the group and the id of the item in a key. */

@@ -32,7 +32,7 @@ export interface Rebuilt {
   readonly groups: number;
   readonly items: number;
   readonly keys: number;
-  /** Items whose version record is lost too, so their value may be an older one. */
+  /** Items that no tree has any more, so their value may be an older one. */
   readonly unconfirmed: number;
   /** Records of items that contradict the versions of their group. They belong to another store or to an earlier moment. */
   readonly foreign: number;
@@ -96,7 +96,7 @@ async function sortItems(found: FoundRecords, hasAllVersions: boolean): Promise<
         sorted.foreign++;
         return 0;
       }
-      if (!last.isConfirmed) sorted.unconfirmed++;
+      if (!last.isCurrent) sorted.unconfirmed++;
       if (expiry?.kind === 'held') sorted.lastRun = Math.max(sorted.lastRun, expiry.run);
       current.items++;
       current.last = Math.max(current.last, changed);

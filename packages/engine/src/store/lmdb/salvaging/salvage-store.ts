@@ -153,11 +153,14 @@ async function readAll(file: PageFile, found: FoundRecords, restore: Restore): P
   const isOldMeta = damage.pageCount > 0;
   const newest = newestOf(file);
   if (newest === undefined) {
-    await found.addAll(scanPages(file, () => true));
+    await found.addAll(
+      scanPages(file, () => true),
+      false,
+    );
     return damage.result();
   }
   const trees = new StoreTrees(file, newest, (table, page, problem) => damage.addPage({ table, page, problem }));
-  await found.addAll(treeRecords(trees, damage));
+  await found.addAll(treeRecords(trees, damage), true);
   const free = trees.readFreePages();
   const result = damage.result();
   if (damage.pageCount === 0) return result;
@@ -166,7 +169,7 @@ async function readAll(file: PageFile, found: FoundRecords, restore: Restore): P
   // Pages after a checkpoint are of transactions that the power cut has torn.
   const last = typeof restore === 'object' ? newest.transaction : Number.POSITIVE_INFINITY;
   const isWanted = (page: number, transaction: number) => transaction <= last && !trees.isSoundPage(page) && hidden?.has(page) !== true;
-  await found.addAll(scanPages(file, isWanted));
+  await found.addAll(scanPages(file, isWanted), false);
   return result;
 }
 
