@@ -20,6 +20,16 @@ export interface Arguments {
   readonly deliveries: number;
   /** Number of callbacks in the run of the client package; 0 skips it. */
   readonly clientDeliveries: number;
+  /** Number of power cuts of stores with `durability: commit`; 0 skips them. */
+  readonly powerCuts: number;
+  /** Number of power cuts of stores with `durability: relaxed`; 0 skips them. */
+  readonly relaxedCuts: number;
+  /** Number of starts of a second owner in another PID namespace; 0 skips them. */
+  readonly lockStarts: number;
+  /** Number of damages of closed stores; 0 skips them. */
+  readonly damages: number;
+  /** Number of backups that are restored and compared; 0 skips them. */
+  readonly backups: number;
   /** Number of seeds to try for each deliberate bug; 0 skips the bugs. */
   readonly bugSeeds: number;
   /** File of the report; empty for none. */
@@ -31,7 +41,8 @@ export interface Arguments {
 }
 
 export const USAGE = `usage: npm run reliability -- [--seeds 1000] [--from 1] [--threads ${availableParallelism()}] [--cycles 20] [--redis-cycles 20]
-         [--cluster-cycles 20] [--beside OTHER_CHECKOUT] [--deliveries 0] [--client-deliveries 0] [--bug-seeds 60] [--out RELIABILITY.md]
+         [--cluster-cycles 20] [--beside OTHER_CHECKOUT] [--deliveries 0] [--client-deliveries 0] [--power-cuts 150]
+         [--relaxed-cuts 150] [--lock-starts 20] [--damages 50] [--backups 2] [--bug-seeds 60] [--out RELIABILITY.md]
        npm run reliability -- --only SEED [--bug ID] > history.jsonl`;
 
 /** Parses the arguments of the command. Throws an error with a message for the user when one is invalid. */
@@ -48,6 +59,11 @@ export function readArguments(args: readonly string[]): Arguments {
       beside: { type: 'string', default: '' },
       deliveries: { type: 'string', default: '0' },
       'client-deliveries': { type: 'string', default: '0' },
+      'power-cuts': { type: 'string', default: '150' },
+      'relaxed-cuts': { type: 'string', default: '150' },
+      'lock-starts': { type: 'string', default: '20' },
+      damages: { type: 'string', default: '50' },
+      backups: { type: 'string', default: '2' },
       'bug-seeds': { type: 'string', default: '60' },
       out: { type: 'string', default: 'RELIABILITY.md' },
       only: { type: 'string' },
@@ -64,6 +80,11 @@ export function readArguments(args: readonly string[]): Arguments {
     beside: values.beside,
     deliveries: count('deliveries', values.deliveries),
     clientDeliveries: count('client-deliveries', values['client-deliveries']),
+    powerCuts: count('power-cuts', values['power-cuts']),
+    relaxedCuts: count('relaxed-cuts', values['relaxed-cuts']),
+    lockStarts: count('lock-starts', values['lock-starts']),
+    damages: count('damages', values.damages),
+    backups: count('backups', values.backups),
     bugSeeds: count('bug-seeds', values['bug-seeds']),
     out: values.out,
     only: values.only === undefined ? undefined : count('only', values.only),

@@ -12,6 +12,7 @@ import { runSeeds } from '../simulation/run-seeds.js';
 import { simulate } from '../simulation/simulation.js';
 import { type Arguments, readArguments, USAGE } from './arguments.js';
 import { reliabilityPage } from './reliability-page.js';
+import { runStores } from './store-runs.js';
 
 /** Runs the command `npm run reliability`. Resolves with the exit code, which is 0 if there was no violation and every bug was found. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -64,6 +65,7 @@ async function runAll(options: Arguments, args: readonly string[]): Promise<numb
       : await runClients({ seed: from, deliveries: clientDeliveries, clients: 300, groups: 6, dropMs: 5_000 }, (done) =>
           say(`${done} callbacks`),
         );
+  const stores = await runStores(options, say);
   const page = reliabilityPage({
     date: new Date().toISOString().slice(0, 10),
     commit: commit(),
@@ -75,13 +77,14 @@ async function runAll(options: Arguments, args: readonly string[]): Promise<numb
     clustered,
     deliveries: delivered,
     clients: descriptions,
+    stores,
     hunted,
   });
   if (options.out !== '') writeFileSync(options.out, page);
   process.stdout.write(page);
   const broken = [simulated, faulted, shared, clustered, delivered].some((run) => run !== undefined && run.violations.size > 0);
   const wrong = descriptions !== undefined && descriptions.repeated + descriptions.skipped + descriptions.unlike > 0;
-  return broken || wrong || hunted.some(({ seed }) => seed === undefined) ? 1 : 0;
+  return broken || wrong || stores.some(({ violations }) => violations > 0) || hunted.some(({ seed }) => seed === undefined) ? 1 : 0;
 }
 
 function sayRound({ seed, cycles, deliveries, acknowledged, violations, milliseconds }: Round): void {

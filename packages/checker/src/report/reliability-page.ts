@@ -4,6 +4,7 @@ import type { Invariant, InvariantId } from '../invariants/invariant.js';
 import type { ClientRunResult } from '../live/client-run.js';
 import type { RoundsResult } from '../live/run-rounds.js';
 import type { SeedsResult } from '../simulation/run-seeds.js';
+import type { StoreRun } from './store-runs.js';
 
 export interface Figures {
   readonly date: string;
@@ -18,6 +19,7 @@ export interface Figures {
   readonly clustered: RoundsResult | undefined;
   readonly deliveries: RoundsResult | undefined;
   readonly clients: ClientRunResult | undefined;
+  readonly stores: readonly StoreRun[];
   readonly hunted: readonly Hunted[];
 }
 
@@ -38,6 +40,7 @@ export function reliabilityPage(figures: Figures): string {
     '',
     ...runs(figures),
     ...clients(figures),
+    ...stores(figures.stores),
     ...invariants(figures),
     ...bugs(figures.hunted),
     ...failures(figures),
@@ -81,6 +84,21 @@ function clients({ clients: run }: Figures): string[] {
     '| Callbacks | Reconnects | Repeated or out of order | Skipped | Views that differ from the store at the end | Time |',
     '|---:|---:|---:|---:|---:|---:|',
     `| ${number(run.deliveries)} | ${number(run.reconnects)} | ${number(run.repeated)} | ${number(run.skipped)} | ${number(run.unlike)} of ${number(run.views)} | ${seconds(run.milliseconds)} |`,
+    '',
+  ];
+}
+
+function stores(runs: readonly StoreRun[]): string[] {
+  if (runs.length === 0) return [];
+  return [
+    '## The store',
+    '',
+    '| Run | Size | Checked | Violations | Time |',
+    '|---|---|---|---:|---:|',
+    ...runs.map(
+      ({ name, size, checked, violations, milliseconds }) =>
+        `| ${name} | ${size} | ${checked} | ${number(violations)} | ${seconds(milliseconds)} |`,
+    ),
     '',
   ];
 }

@@ -11,6 +11,7 @@ it('the command reads its flags, and says which one is wrong', () => {
     bug: undefined,
     out: 'RELIABILITY.md',
   });
+  expect(readArguments(['--power-cuts', '0', '--backups', '200'])).toMatchObject({ powerCuts: 0, relaxedCuts: 150, backups: 200 });
   expect(() => readArguments(['--seeds', 'many'])).toThrow('--seeds must be a whole number, not many');
   expect(() => readArguments(['--nonsense'])).toThrow('--nonsense');
 });
@@ -36,6 +37,7 @@ it('the page has the figures of each run, each invariant and each bug', () => {
     clustered: { ...run, rounds: 1, cycles: 7, violations: new Map(), broken: [] },
     deliveries: { ...run, rounds: 1, cycles: 3, violations: new Map(), broken: [] },
     clients: { deliveries: 54_321, reconnects: 7, repeated: 0, skipped: 0, unlike: 1, views: 9, milliseconds: 1_000 },
+    stores: [{ name: 'Damages', size: '50 damages', checked: '7 of 7 items', violations: 3, milliseconds: 2_000 }],
     hunted: [{ bug, seed: 3, caughtBy: ['I10', 'I1'], first: undefined }],
   });
   expect(page).toContain('| Simulation | 1,500 seeds from 1, 1,500 a minute in 2 threads | 10 | | 12,345 | 2 |');
@@ -46,5 +48,6 @@ it('the page has the figures of each run, each invariant and each bug', () => {
   );
   expect(page).toContain(`| ${bug.id} | ${bug.says} | 3 | I10, I1 |`);
   expect(page).toContain('| 54,321 | 7 | 0 | 0 | 1 of 9 | 1 s |');
+  expect(page).toContain('| Damages | 50 damages | 7 of 7 items | 3 | 2 s |');
   expect(page).toContain('I4: a hole');
 });
