@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { benchEnvironment, markdown } from './measure/report.js';
 import type { Effort, Scenario, ScenarioResult } from './scenario.js';
 import { avalanche } from './scenarios/avalanche.js';
+import { backup } from './scenarios/backup.js';
 import { calls } from './scenarios/calls.js';
 import { channel } from './scenarios/channel.js';
 import { durableSets } from './scenarios/durable-sets.js';
@@ -26,6 +27,7 @@ const SCENARIOS: readonly Scenario[] = [
   fanOut,
   idleMemory,
   durableSets,
+  backup,
   latency,
   idleSubscriptions,
   stalledClient,

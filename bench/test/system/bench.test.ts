@@ -25,6 +25,7 @@ test('every scenario runs and reports each figure, as JSON and as a table', asyn
     'fan-out',
     'idle-memory',
     'durable-sets',
+    'backup',
     'latency',
     'idle-subscriptions',
     'stalled-client',

@@ -68,6 +68,15 @@ describe('rivulet backup', () => {
     expect(await command(engine, 'restore', directory)).toMatchObject({ code: 1, answer: { error: { code: 'DIRECTORY_NOT_EMPTY' } } });
   });
 
+  it('refuses a destination that cannot be created', async () => {
+    const engine = await EngineProcess.start();
+    expect(await command(engine, 'backup', '/proc/b')).toMatchObject({ code: 1, answer: { ok: false, error: { code: 'ENOENT' } } });
+    expect(await command(engine, 'import', 'x', '--from', 'y')).toMatchObject({
+      code: 64,
+      answer: { error: { code: 'INVALID_ARGUMENTS' } },
+    });
+  });
+
   it('leaves nothing behind when it fails', async () => {
     const engine = await EngineProcess.start();
     await engine.stop();

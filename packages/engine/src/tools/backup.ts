@@ -1,4 +1,4 @@
-import { mkdirSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { join } from 'node:path';
 import { RivuletError } from '@rivulet/protocol';
@@ -64,12 +64,26 @@ export async function backUp(config: Config, destination: string, onStep: OnStep
 
 type Copied = Omit<BackedUpStore, keyof StoreCounts>;
 
-/** Lowers the priority of this process, so that the engine and its workers come first when the processors are busy. */
+/**
+ * Lowers the priority of this process to the lowest one, so that the engine and its workers come first when the processors are busy. On
+ * Linux, each thread has a priority of its own, and those that read and write files run already.
+ */
 function yieldToEngine(): void {
+  for (const thread of threads()) {
+    try {
+      setPriority(thread, constants.priority.PRIORITY_LOW);
+    } catch {
+      // Some containers forbid it, and a thread may end. The backup then takes its share.
+    }
+  }
+}
+
+/** Returns the ids of all threads of this process. `0` is the process itself. */
+function threads(): readonly number[] {
   try {
-    setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+    return readdirSync('/proc/self/task').map(Number);
   } catch {
-    // Some containers forbid it. The backup then takes its share.
+    return [0];
   }
 }
 

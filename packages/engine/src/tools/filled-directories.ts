@@ -1,5 +1,5 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { RivuletError } from '@rivulet/protocol';
 import { lockDirectory } from '../store/lmdb/copying/store-copy.js';
 import type { DirectoryLock } from '../store/lmdb/env/directory-lock.js';
@@ -11,9 +11,20 @@ export interface FilledDirectory {
   undo(): void;
 }
 
+/**
+ * Creates a directory and those that lead to it. Returns `false` if it exists. The recursive `mkdir` of Node 20 never returns where the
+ * file system has no such entry, as in `/proc`.
+ */
+export function makeDirectory(path: string): boolean {
+  if (existsSync(path)) return false;
+  if (dirname(path) !== path) makeDirectory(dirname(path));
+  mkdirSync(path, { mode: 0o700 });
+  return true;
+}
+
 /** Creates a directory, or takes one that is empty. Throws DIRECTORY_NOT_EMPTY otherwise. */
 export function takeEmptyDirectory(path: string): FilledDirectory {
-  const created = mkdirSync(path, { recursive: true, mode: 0o700 }) !== undefined;
+  const created = makeDirectory(path);
   const [first] = readdirSync(path);
   if (first !== undefined) {
     throw new RivuletError(

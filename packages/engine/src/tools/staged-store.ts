@@ -5,6 +5,7 @@ import { lockDirectory } from '../store/lmdb/copying/store-copy.js';
 import type { DirectoryLock } from '../store/lmdb/env/directory-lock.js';
 import { syncFile } from '../store/lmdb/env/file-pages.js';
 import { DATA_FILE, MARKER, STAGE } from '../store/lmdb/env/store-marker.js';
+import { makeDirectory } from './filled-directories.js';
 
 /** Files of this lock, and those that killed processes left. */
 const LOCK_FILES = /^rivulet-store\.lock-/;
@@ -32,7 +33,7 @@ export class StagedStore {
 
   /** Takes an empty directory, or creates it. Rejects with DIRECTORY_NOT_EMPTY or DIRECTORY_IN_USE. */
   static async create(path: string): Promise<StagedStore> {
-    const isNew = mkdirSync(path, { recursive: true, mode: 0o700 }) !== undefined;
+    const isNew = makeDirectory(path);
     const lock = await lockDirectory(path);
     try {
       const first = readdirSync(path).find((name) => name !== STAGE && !LOCK_FILES.test(name));

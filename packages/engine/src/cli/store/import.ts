@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { RivuletError } from '@rivulet/protocol';
 import { importIii } from '../../tools/iii/import-iii.js';
 import { importFile } from '../../tools/import.js';
 import type { Command, CommandInput } from '../command/command.js';
@@ -35,7 +36,7 @@ export const importCommand: Command = {
         const source = /^rediss?:\/\//.test(word) ? word : resolve(context.cwd, word);
         return resultOf(await importIii(source, config, { ...iiiOptions(input), onStep }));
       }
-      if (from !== undefined) return { exit: EXIT.usage, value: {}, lines: [`--from ${from} is not known; the only engine is iii`] };
+      if (from !== undefined) throw new RivuletError('INVALID_ARGUMENTS', `--from ${from} is not known; the only engine is iii`);
       const { groups, items, stores } = await importFile(resolve(context.cwd, word), config, {
         keepEpoch: input.flag('keep-epoch'),
         onStep,

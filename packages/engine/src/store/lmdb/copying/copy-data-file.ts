@@ -5,6 +5,8 @@ import { diskSpace } from '../env/free-space.js';
 import { DEFAULT_SPACE } from '../writing/disk-space.js';
 
 const CHUNK_BYTES = 1_048_576;
+/** Bytes that are put on the disk in one go. A flush of the whole copy would hold up each commit of the engine on that disk. */
+const FLUSHED_BYTES = 8 * CHUNK_BYTES;
 /** Between two measurements of the disk. */
 const MEASURED_BYTES = 16 * CHUNK_BYTES;
 
@@ -43,6 +45,7 @@ export async function copyDataFile(copy: DataFileCopy): Promise<CopiedFile> {
       await target.write(metaPages, 0, metaPages.length, 0);
       const chunk = Buffer.alloc(CHUNK_BYTES);
       let measuredAt = Number.NEGATIVE_INFINITY;
+      let flushedAt = 0;
       for (let at = metaPages.length; at < usedBytes; ) {
         if (at - measuredAt >= MEASURED_BYTES) {
           requireSpace(directory);
@@ -53,6 +56,10 @@ export async function copyDataFile(copy: DataFileCopy): Promise<CopiedFile> {
         hash.update(chunk.subarray(0, length));
         await target.write(chunk, 0, length, at);
         at += length;
+        if (at - flushedAt >= FLUSHED_BYTES) {
+          await target.datasync();
+          flushedAt = at;
+        }
         await copy.onChunk?.(length);
       }
       await target.sync();
