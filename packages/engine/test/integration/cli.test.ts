@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fixture } from '@rivulet/testkit/config-fixtures';
@@ -235,4 +235,11 @@ describe('start', () => {
 describe('loopback', () => {
   it.each(['127.0.0.1', '127.8.8.8', '::1', 'localhost'])('is %s', (host) => expect(isLoopback(host)).toBe(true));
   it.each(['0.0.0.0', '::', '10.0.0.1', '127.example.com', 'example.com'])("isn't %s", (host) => expect(isLoopback(host)).toBe(false));
+});
+
+it.each(['start', 'check-config', 'compact'])('%s names a configuration file that cannot be looked up, without a stack', async (name) => {
+  const cwd = directoryWith();
+  symlinkSync('iii-config.yaml', join(cwd, 'iii-config.yaml'));
+  const { code, stderr } = await run([name], cwd);
+  expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/^error: ELOOP.*; correct the symbolic link \(ELOOP\)\n$/) });
 });

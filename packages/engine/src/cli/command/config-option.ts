@@ -3,6 +3,7 @@ import { ConfigError, describeProblem } from '../../config/config-error.js';
 import { loadConfig } from '../../config/loading/load-config.js';
 import type { Command, CommandContext, CommandInput } from './command.js';
 import { EXIT, type ExitCode } from './exit-codes.js';
+import { fail } from './failure.js';
 
 /** Options of every command that reads the configuration. */
 export const CONFIG_OPTIONS = {
@@ -35,7 +36,7 @@ export async function withConfig(
       }),
     );
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
+    if (!(error instanceof ConfigError)) return fail(error, context, input.flag('json'));
     for (const problem of error.problems) context.err(`error: ${describeProblem(problem)}\n`);
     return EXIT.configuration;
   }

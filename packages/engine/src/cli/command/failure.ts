@@ -39,6 +39,7 @@ const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
   ENOENT: 'name a path that exists',
   ENOTDIR: 'name a directory',
   EISDIR: 'name a file',
+  ELOOP: 'correct the symbolic link',
   EEXIST: 'name a new path',
   ENOSPC: 'give the disk room, or name a path on another disk',
   EDQUOT: 'give the disk room, or name a path on another disk',
