@@ -70,6 +70,7 @@ export class EngineProcess {
     await writeFile(file, this.#config());
     const child = spawn(process.execPath, [...SAMPLED_NODE, this.#cli, 'start', '--config', file], {
       cwd: this.directory,
+      env: { ...process.env, RIVULET_LOG_FORMAT: 'text' },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     this.#child = child;

@@ -30,6 +30,7 @@ interface Kind {
  * busy with it. A second later, the line `log_lines_left_out` reports how many lines of each event were left out.
  */
 export class BoundedLogger implements Logger {
+  readonly isDebug: boolean;
   readonly debug: Logger['debug'];
   readonly info: Logger['info'];
   readonly warn: Logger['warn'];
@@ -44,6 +45,7 @@ export class BoundedLogger implements Logger {
 
   constructor(logger: Logger, clock: Pick<Clock, 'monotonic'>, rates: LineRates) {
     this.#logger = logger;
+    this.isDebug = logger.isDebug === true;
     this.#clock = clock;
     this.#rates = rates;
     this.#all = { most: rates.all, since: clock.monotonic(), lines: 0, leftOut: 0 };
@@ -63,7 +65,7 @@ export class BoundedLogger implements Logger {
     this.#report();
   }
 
-  #bounded(level: keyof Logger, most: number): Logger['info'] {
+  #bounded(level: 'debug' | 'info' | 'warn' | 'error', most: number): Logger['info'] {
     const kinds = new Map<string, Kind>();
     this.#levels.push(kinds);
     return (event: string, fields?: LogFields): void => {

@@ -16,8 +16,8 @@ const STDERR = 2;
 
 export interface LoggerOptions {
   readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error';
-  /** `default` writes lines for people, `json` writes one object a line. */
-  readonly format: 'default' | 'json';
+  /** `text` writes lines for people, `json` writes one object a line. `auto` means `text` on a terminal, and `json` elsewhere. */
+  readonly format: 'auto' | 'text' | 'json';
 }
 
 /**
@@ -35,14 +35,16 @@ export function createLogger({ level, format }: LoggerOptions, output?: LineOutp
   };
   const to = output ?? standardError((lost) => logger.warn('log_lines_lost', { lines: sum(lost), of: lost }));
   let kind = '';
-  const write = format === 'json' ? (line: string) => to.write(line, kind) : (line: string) => to.write(readableLine(line), kind);
+  const isJson = format === 'json' || (format === 'auto' && !process.stderr.isTTY);
+  const write = isJson ? (line: string) => to.write(line, kind) : (line: string) => to.write(readableLine(line), kind);
   const sink = pino(options, { write });
   const log = (at: 'debug' | 'info' | 'warn' | 'error') => (event: string, fields?: LogFields) => {
     if (!sink.isLevelEnabled(at)) return;
     kind = event;
     sink[at](plainFields(fields), event);
   };
-  const logger: Logger = { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') };
+  const isDebug = sink.isLevelEnabled('debug');
+  const logger: Logger = { isDebug, debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') };
   return logger;
 }
 
@@ -87,13 +89,25 @@ function cut(text: string): string {
   return text.length > MAX_FIELD_CHARACTERS ? `${text.slice(0, MAX_FIELD_CHARACTERS)}…` : text;
 }
 
-/** Formats `12:34:56 info event key=value`. Values with spaces, quotes or line breaks are in JSON form. */
+/**
+ * Formats `2026-11-30T12:34:56.789+01:00 info event key=value`, in local time with its zone. Values with spaces, quotes or line breaks are
+ * in JSON form.
+ */
 function readableLine(line: string): string {
   // oxlint-disable-next-line eslint/no-restricted-properties -- the line is JSON of pino
   const { level, time, event, ...fields } = JSON.parse(line) as Record<string, unknown>;
-  const words = [String(time).slice(11, 19), String(level), String(event)];
+  const words = [localTime(new Date(String(time))), String(level), String(event)];
   for (const [key, value] of Object.entries(fields)) words.push(`${key}=${readableValue(value)}`);
   return `${words.join(' ')}\n`;
+}
+
+/** Returns the local time with the offset of its zone from UTC. */
+function localTime(time: Date): string {
+  const offset = -time.getTimezoneOffset();
+  const two = (value: number) => String(Math.trunc(Math.abs(value))).padStart(2, '0');
+  const local = new Date(Number(time) + offset * 60_000);
+  // oxlint-disable-next-line eslint/no-restricted-properties -- the time of a log line is always valid
+  return `${local.toISOString().slice(0, -1)}${offset < 0 ? '-' : '+'}${two(offset / 60)}:${two(offset % 60)}`;
 }
 
 function readableValue(value: unknown): string {

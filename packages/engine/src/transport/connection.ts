@@ -32,6 +32,8 @@ import type { InboundMeter } from './inbound-meter.js';
 export interface ConnectionOwner {
   /** Meter that counts the input of the peer. The connection reads it once, when it gets its owner. Without a meter nothing is counted. */
   readonly meter?: InboundMeter | undefined;
+  /** Id of the session in debug lines. @default none */
+  readonly sessionId?: string;
   /** Takes one whole text message. It is valid UTF-8 and within the message limit of the listener. */
   onText(text: string): void;
   /** Takes one whole binary message. */

@@ -257,6 +257,9 @@ export class Listener {
     { remoteAddress, addressGroup }: UpgradeRequest,
   ): void {
     const closes = verdict.kind === 'accept_then_close';
+    const { logger, name } = this.#options;
+    if (closes && logger.isDebug === true)
+      logger.debug('upgrade_closed', { listener: name, reason: verdict.close, address: remoteAddress });
     if (!closes && !this.#addSink(socket, addressGroup)) return this.#refuse(socket, 503);
     if (!acceptUpgrade(request, socket, verdict.protocol)) return this.#refuse(socket, 400);
     const sink = new FrameSink(socket, this.#liveness, closes ? Number.MAX_SAFE_INTEGER : LIMITS.telemetryFrameBytes, remoteAddress);
@@ -313,11 +316,22 @@ export class Listener {
     handshaker.handleUpgrade(request, socket, head, (webSocket) => {
       const connection = webSocket as WebSocketConnection;
       connection.begin(socket, { liveness: this.#liveness, logger: this.#options.logger, mayRest: bulk, remoteAddress });
-      connection.own(verdict.open(connection));
+      const owner = verdict.open(connection);
+      connection.own(owner);
+      if (this.#options.logger.isDebug === true) this.#logConnection(connection, owner.sessionId);
     });
   }
 
+  #logConnection(connection: WebSocketConnection, session: string | undefined): void {
+    const { logger, name } = this.#options;
+    const fields = { listener: name, session, address: connection.remoteAddress };
+    logger.debug('connection_opened', fields);
+    connection.once('close', (code: number) => logger.debug('connection_closed', { ...fields, code }));
+  }
+
   #refuse(socket: Socket, status: RefusalStatus, retryAfterS?: number): void {
+    const { logger, name } = this.#options;
+    if (logger.isDebug === true) logger.debug('upgrade_refused', { listener: name, status, address: socket.remoteAddress });
     const later = retryAfterS === undefined ? '' : `Retry-After: ${retryAfterS}\r\n`;
     socket.end(`HTTP/1.1 ${status} ${STATUS_TEXT[status]}\r\n${later}Connection: close\r\nContent-Length: 0\r\n\r\n`);
     socket.destroySoon();

@@ -148,7 +148,7 @@ describe('start', () => {
     const { code, stdout, stderr } = await engine.finished;
     expect(code).toBe(0);
     expect(stdout).toMatch(/^ready worker=ws:\/\/127\.0\.0\.1:[1-9]\d* stream=ws:\/\/127\.0\.0\.1:[1-9]\d*\n$/);
-    expect(stderr).toMatch(/^\d\d:\d\d:\d\d info config_loaded file=\S+iii-config\.yaml$/m);
+    expect(stderr).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d info config_loaded file=\S+iii-config\.yaml$/m);
     expect(stderr).toMatch(new RegExp(`info stopping signal=${signal}\n.* info stopped\n$`));
   });
 
@@ -181,7 +181,7 @@ describe('start', () => {
 
   it('logs one JSON object a line with format json, at the level asked for', async () => {
     const text = `${LOCAL}  - name: iii-observability\n    config: { format: json, level: info }\n`;
-    const engine = new CliProcess(['start'], directoryWith({ 'iii-config.yaml': text }));
+    const engine = new CliProcess(['start'], directoryWith({ 'iii-config.yaml': text }), { RIVULET_LOG_FORMAT: '' });
     await engine.ready();
     engine.signal('SIGTERM');
     const { stderr } = await engine.finished;
@@ -242,4 +242,64 @@ it.each(['start', 'check-config', 'compact'])('%s names a configuration file tha
   symlinkSync('iii-config.yaml', join(cwd, 'iii-config.yaml'));
   const { code, stderr } = await run([name], cwd);
   expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/^error: ELOOP.*; correct the symbolic link \(ELOOP\)\n$/) });
+});
+
+describe('the log of start', () => {
+  it('is JSON without a terminal; options win over the environment, and that over the file', async () => {
+    const text = `${LOCAL}  - name: iii-observability\n    config: { level: error }\n`;
+    const logOf = async (words: readonly string[], env: Readonly<Record<string, string>>) => {
+      const engine = new CliProcess(['start', ...words], directoryWith({ 'iii-config.yaml': text }), { RIVULET_LOG_FORMAT: '', ...env });
+      await engine.ready();
+      engine.signal('SIGTERM');
+      return (await engine.finished).stderr;
+    };
+    const [plain, environment, options] = await Promise.all([
+      logOf([], {}),
+      logOf([], { RIVULET_LOG_LEVEL: 'INFO' }),
+      logOf(['--log-level', 'info', '--log-format', 'text'], { RIVULET_LOG_LEVEL: 'error', RIVULET_LOG_FORMAT: 'json' }),
+    ]);
+    expect(plain).toBe('');
+    expect(JSON.parse(environment.split('\n')[0] ?? '')).toMatchObject({ level: 'info', event: 'config_loaded' });
+    expect(options).toMatch(/^\S+ info config_loaded /);
+  });
+
+  it.each([
+    [['--log-level', 'loud'], {}, /^error: --log-level or RIVULET_LOG_LEVEL is "loud", which is not known; known: trace, debug, /],
+    [
+      [],
+      { RIVULET_LOG_FORMAT: 'xml' },
+      /^error: --log-format or RIVULET_LOG_FORMAT is "xml", which is not known; known: auto, text, json\n$/,
+    ],
+  ])('%j with %j is wrong usage', async (words, env, message) => {
+    const { code, stdout, stderr } = await run(['start', ...words], directoryWith({ 'iii-config.yaml': LOCAL }), env);
+    expect({ code, stdout }).toEqual({ code: 64, stdout: '' });
+    expect(stderr).toMatch(message);
+  });
+
+  it('has a line for each connection, join, call and refusal at debug, with ids and without payloads', async () => {
+    const engine = new CliProcess(['start', '--log-level', 'debug'], directoryWith({ 'iii-config.yaml': LOCAL }));
+    const [worker = '', stream = ''] = await engine.ready();
+    const caller = new WebSocket(worker);
+    await once(caller, 'open');
+    const call = (function_id: string, data: object) => caller.send(JSON.stringify({ type: 'invokefunction', function_id, data }));
+    call('stream::set', { stream_name: 'chat', group_id: 'room', item_id: 'a', data: 'a secret value' });
+    call('app::absent', { text: 'a secret value' });
+    const [, id = ''] = await engine.output('stderr', /connection_opened listener=worker session=(\S+) address=127\.0\.0\.1/);
+    await engine.output('stderr', new RegExp(`debug function_called function=stream::set worker=${id}\n`));
+    await engine.output('stderr', new RegExp(`debug call_failed function=app::absent worker=${id} code=function_not_found\n`));
+    const client = new WebSocket(`${stream}/stream/chat/room?token=a-secret-value`);
+    const [, session = ''] = await engine.output('stderr', /debug connection_opened listener=stream session=(\S+) /);
+    await engine.output('stderr', new RegExp(`debug client_joined session=${session} subscription=\\S+ stream=chat group=room\n`));
+    client.close();
+    await engine.output(
+      'stderr',
+      new RegExp(`debug connection_closed listener=stream session=${session} address=127\\.0\\.0\\.1 code=1005\n`),
+    );
+    const refused = new WebSocket(`${stream}/nowhere`);
+    refused.on('error', () => {});
+    await engine.output('stderr', /debug upgrade_refused listener=stream status=404 address=127\.0\.0\.1\n/);
+    caller.close();
+    engine.signal('SIGTERM');
+    expect((await engine.finished).stderr).not.toMatch(/secret/);
+  });
 });

@@ -40,7 +40,7 @@ describe('the samples', () => {
     const config = loadFixture('complete-old.yaml');
     expect(config.workerManagers).toHaveLength(1);
     expect(config.stream).toMatchObject({ port: 3112, authFunction: 'stream.auth', adapter: { path: '/srv/data/stream_store' } });
-    expect(config.logging).toEqual({ level: 'info', format: 'default' });
+    expect(config.logging).toEqual({ level: 'info', format: 'auto' });
     for (const part of ['queue', 'pubsub', 'cron', 'observability', 'http_functions', 'telemetry']) {
       expect(config.warnings.filter(({ message }) => message.includes(`modules::${part}::`))).toHaveLength(1);
     }

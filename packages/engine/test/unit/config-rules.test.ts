@@ -336,10 +336,10 @@ describe('entries of later modules', () => {
   it('set the logging, with log_level as another name of level', () => {
     const logging = (config: string) => load(`workers: [{ name: iii-observability, config: ${config} }]`);
     expect(logging('{ level: WARN, format: json }')).toMatchObject({ logging: { level: 'warn', format: 'json' }, warnings: [] });
-    expect(logging('{ log_level: debug }').logging).toEqual({ level: 'debug', format: 'default' });
+    expect(logging('{ log_level: debug }').logging).toEqual({ level: 'debug', format: 'auto' });
     expect(logging('{ level: error, log_level: debug }').logging.level).toBe('error');
     const odd = logging('{ level: loud, format: 7, enabled: "yes", sampling_ratio: "much" }');
-    expect(odd.logging).toEqual({ level: 'info', format: 'default' });
+    expect(odd.logging).toEqual({ level: 'info', format: 'auto' });
     expect(warningCodes(odd)).toEqual(['worker_ignored', 'value_ignored', 'value_ignored']);
   });
 });

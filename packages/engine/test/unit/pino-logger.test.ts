@@ -6,15 +6,22 @@ function capture(options: LoggerOptions) {
   return { lines, logger: createLogger(options, { write: (line: string) => void lines.push(line) }) };
 }
 
-describe('the default format', () => {
-  it('is one readable line: time, level, event, fields', () => {
-    const { lines, logger } = capture({ level: 'info', format: 'default' });
+describe('the text format', () => {
+  it('is one readable line: local time with its zone, level, event, fields', () => {
+    const { lines, logger } = capture({ level: 'info', format: 'text' });
+    const before = Date.now();
     logger.warn('join_denied', { stream: 'chat', reason: 'no such function', count: 2 });
-    expect(lines).toEqual([expect.stringMatching(/^\d\d:\d\d:\d\d warn join_denied stream=chat reason="no such function" count=2\n$/)]);
+    expect(lines).toEqual([
+      expect.stringMatching(
+        /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d warn join_denied stream=chat reason="no such function" count=2\n$/,
+      ),
+    ]);
+    const at = Date.parse(lines[0]?.split(' ')[0] ?? '');
+    expect(Math.abs(at - before)).toBeLessThan(60_000);
   });
 
   it('keeps a value with line breaks on its line, so that no peer can forge one', () => {
-    const { lines, logger } = capture({ level: 'info', format: 'default' });
+    const { lines, logger } = capture({ level: 'info', format: 'text' });
     logger.info('joined', { group: 'a\n12:00:00 error forged', id: 'x"y', empty: '' });
     expect(lines[0]?.trimEnd().split('\n')).toHaveLength(1);
     expect(lines[0]).toContain('group="a\\n12:00:00 error forged" id="x\\"y" empty=""');

@@ -23,7 +23,8 @@ export class CliProcess {
     const started = performance.now();
     this.#child = spawn(process.execPath, [CLI, ...args], {
       cwd,
-      env: { PATH: process.env.PATH, ...env },
+      // The tests match log lines as text. Without a terminal the engine would write JSON.
+      env: { PATH: process.env.PATH, RIVULET_LOG_FORMAT: 'text', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {

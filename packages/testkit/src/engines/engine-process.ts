@@ -122,7 +122,8 @@ export class EngineProcess {
     const command = [...(this.#options.wrapper ?? []), process.execPath, this.#options.cli ?? CLI, 'start', '--config', file];
     const child = spawn(command[0] as string, command.slice(1), {
       cwd: this.directory,
-      env: { ...process.env, ...this.#options.env },
+      // The tests match log lines as text. Without a terminal the engine would write JSON.
+      env: { ...process.env, RIVULET_LOG_FORMAT: 'text', ...this.#options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child = child;

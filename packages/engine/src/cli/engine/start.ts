@@ -6,6 +6,7 @@ import { createLogger } from '../../logging/pino-logger.js';
 import type { Command, CommandContext } from '../command/command.js';
 import { CONFIG_OPTIONS, withConfig } from '../command/config-option.js';
 import { EXIT, type ExitCode } from '../command/exit-codes.js';
+import { LOG_OPTIONS, loggingOf } from './log-options.js';
 import { nodeWarning } from './node-support.js';
 import { StopSignals } from './stop-signal.js';
 
@@ -14,8 +15,14 @@ export const startCommand: Command = {
   name: 'start',
   // A supervisor that does not read the ready line must not delay a stop.
   leavesOutput: true,
-  options: CONFIG_OPTIONS,
-  run: (input, context) => withConfig(input, context, (config) => runEngine(config, context)),
+  options: { ...CONFIG_OPTIONS, ...LOG_OPTIONS },
+  run: (input, context) =>
+    withConfig(input, context, (config) => {
+      const logging = loggingOf(input, context, config.logging);
+      if (typeof logging !== 'string') return runEngine({ ...config, logging }, context);
+      context.err(`error: ${logging}\n`);
+      return EXIT.usage;
+    }),
 };
 
 async function runEngine(config: Config, context: CommandContext): Promise<ExitCode> {

@@ -34,7 +34,7 @@ const TOP_LEVEL_KEYS = ['port', 'workers', 'modules', 'require_auth', 'registrat
 const SAFETY_KEYS = ['require_auth', 'strict_payloads'];
 
 /** Log settings without an observability entry. */
-export const DEFAULT_LOGGING: LoggingConfig = { level: 'info', format: 'default' };
+export const DEFAULT_LOGGING: LoggingConfig = { level: 'info', format: 'auto' };
 
 /** The part of the configuration that a file decides. The caller knows the rest. */
 export type ReadConfig = Pick<

@@ -182,7 +182,9 @@ export function readLogging(entry: WorkerEntry, before: LoggingConfig, findings:
     return chosen ?? fallback;
   };
   const levelKey = isPresent(value.level) ? 'level' : 'log_level';
-  return { level: choose(levelKey, LOG_LEVELS, before.level), format: choose('format', LOG_FORMATS, before.format) };
+  // Files of the original engine say `default`.
+  const format = String(value.format).toLowerCase() === 'default' ? 'auto' : choose('format', LOG_FORMATS, before.format);
+  return { level: choose(levelKey, LOG_LEVELS, before.level), format };
 }
 
 export function adapterSection(entry: WorkerEntry): Section {

@@ -66,6 +66,25 @@ export class FunctionFabric implements Fabric {
   }
 
   invoke(call: Call, done: (outcome: Outcome) => void): PendingCall {
+    return this.#logger.isDebug === true ? this.#invoke(call, this.#logged(call, done)) : this.#invoke(call, done);
+  }
+
+  /** Logs a call, and its failure. The lines have no payload. */
+  #logged({ functionId, namespace, caller, from }: Call, done: (outcome: Outcome) => void): (outcome: Outcome) => void {
+    const fields = {
+      function: functionId,
+      namespace,
+      worker: caller?.workerId,
+      from: caller === undefined ? (from ?? 'engine') : undefined,
+    };
+    this.#logger.debug('function_called', fields);
+    return (outcome) => {
+      if (outcome.kind === 'error') this.#logger.debug('call_failed', { ...fields, code: outcome.error.code });
+      done(outcome);
+    };
+  }
+
+  #invoke(call: Call, done: (outcome: Outcome) => void): PendingCall {
     const builtin = this.functions.builtin(call.functionId);
     if (builtin !== undefined) {
       this.counts.engine++;

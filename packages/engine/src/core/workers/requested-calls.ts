@@ -154,8 +154,14 @@ export class RequestedCalls {
     if (this.#draining && this.#worker.runningCalls === 0) {
       return failure('ENGINE_STOPPING', 'the engine is stopping; call again after its restart');
     }
-    if (this.#worker.access?.mayCall(message.function_id, message.namespace) === false)
+    if (this.#worker.access?.mayCall(message.function_id, message.namespace) === false) {
+      this.#context.logger.debug('call_refused', {
+        function: message.function_id,
+        namespace: message.namespace,
+        worker: this.#worker.workerId,
+      });
       return failure('FORBIDDEN', forbiddenText(message.function_id));
+    }
     if (message.action?.type === 'enqueue' && middleware === undefined) {
       return failure('enqueue_error', `no queue provider for queue ${JSON.stringify(message.action.queue)}; this engine has no queues`);
     }

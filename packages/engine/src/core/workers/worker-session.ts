@@ -171,6 +171,10 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
 
   // ConnectionOwner: frames of the peer, and the end of its connection.
 
+  get sessionId(): string {
+    return this.workerId;
+  }
+
   onText(text: string): void {
     if (this.#state === 'closed') return;
     const decoded = decodeWorkerMessage(text, this.access === undefined ? undefined : LIMITS.guestKeys);

@@ -321,6 +321,8 @@ export class StreamSession implements ConnectionOwner, Expiring, Revocable, Evic
         if (!cancelled) this.#endMembership(subscriptionId);
         this.#socket.sendControl({ type: 'error', data: { subscriptionId, code: 'FORBIDDEN', message: 'the join was refused' } });
         this.#context.hub.counters.refusedJoins++;
+        if (this.#context.logger.isDebug === true)
+          this.#debug('join_refused', subscriptionId, { stream: streamName, group: groupId }, itemId);
         await this.#socket.writeBetween(encodeTextFrame(this.#context.frames.unauthorized(streamName, groupId, itemId)));
       } else if (cancelled) {
         this.#context.triggers.left(event);
@@ -342,6 +344,7 @@ export class StreamSession implements ConnectionOwner, Expiring, Revocable, Evic
     const subscription = this.#memberships.subscriptionOf(ref) ?? this.#context.hub.open(this.#socket, ref);
     const { subscriptionId, itemId: item, since } = message;
     this.#memberships.set(subscriptionId, this.#context.hub.join(subscription, { subscriptionId, item, since }));
+    if (this.#context.logger.isDebug === true) this.#debug('client_joined', subscriptionId, ref, item);
     if (replaced === undefined) return;
     this.#leaveHub(replaced);
     const { fanout } = replaced.subscription;
@@ -360,7 +363,12 @@ export class StreamSession implements ConnectionOwner, Expiring, Revocable, Evic
     this.#memberships?.delete(subscriptionId);
     this.#leases?.leave(subscriptionId);
     this.#leaveHub(membership);
+    if (this.#context.logger.isDebug === true) this.#debug('client_left', subscriptionId, membership.subscription.fanout, membership.item);
     this.#context.triggers.left(this.#event(subscriptionId, membership.subscription.fanout, membership.item));
+  }
+
+  #debug(event: 'client_joined' | 'client_left' | 'join_refused', subscription: string, { stream, group }: GroupRef, item?: string): void {
+    this.#context.logger.debug(event, { session: this.sessionId, subscription, stream, group, item });
   }
 
   #leaveHub(membership: Membership): void {
