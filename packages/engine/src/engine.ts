@@ -23,6 +23,7 @@ import { EventCounters } from './logging/event-counters.js';
 import { type Logger, silentLogger } from './logging/logger.js';
 import type { EngineParts, EngineStage } from './metrics/engine-parts.js';
 import { type EngineFigures, engineFigures } from './metrics/figures.js';
+import { LoopDelay } from './metrics/loop-delay.js';
 import { provideTopics } from './pubsub/topics.js';
 import { StateModule } from './state/state-module.js';
 import type { BoundsOf } from './store/bounds.js';
@@ -176,6 +177,7 @@ class Engine implements RunningEngine {
       sessions,
       channels: this.#channels,
       descriptors,
+      loop: new LoopDelay(),
       counters,
       logger,
     };

@@ -274,6 +274,8 @@ export const LIMITS = {
   headers: 64,
   /** The connections of the admin listener. */
   adminConnections: 256,
+  /** The unanswered requests of one connection of the admin listener. */
+  adminPipelined: 4,
   /** The time in which a request to the admin listener must be whole. */
   adminRequestMs: 30_000,
   /** The body of one request to the admin listener, and the bodies of all its open requests. */

@@ -52,8 +52,6 @@ const HEADERS_TIMEOUT_MS = 5_000;
 const KEEP_ALIVE_MS = 15_000;
 /** Milliseconds between two checks of deadlines. */
 const CHECK_MS = 500;
-/** Unanswered requests of one connection. A client with more gets no answer. */
-const MOST_PIPELINED = 4;
 const WRITES: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
 const NO_BODY: AdminBody = { text: 'null', inexact: false, taken: 0 };
 
@@ -129,7 +127,7 @@ export class AdminListener {
     request.on('error', () => {});
     const unanswered = (this.#unanswered.get(socket) ?? 0) + 1;
     this.#unanswered.set(socket, unanswered);
-    if (unanswered > MOST_PIPELINED) {
+    if (unanswered > LIMITS.adminPipelined) {
       socket.destroy();
       return;
     }

@@ -49,7 +49,9 @@ export class AdminModule {
     const scrape = new Scrape(parts, METRICS);
     this.#scrape = () => scrape.text();
     try {
-      return await this.#listener.listen();
+      const address = await this.#listener.listen();
+      parts.loop.start();
+      return address;
     } catch (error) {
       if (!isOptional || !(error instanceof ListenError) || error.code !== 'EADDRINUSE') throw error;
       logger.warn('admin_port_taken', {
@@ -61,6 +63,7 @@ export class AdminModule {
   }
 
   close(): Promise<void> {
+    this.#options.parts.loop.stop();
     return this.#listener.close();
   }
 }

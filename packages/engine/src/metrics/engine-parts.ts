@@ -11,6 +11,7 @@ import type { EventCounters } from '../logging/event-counters.js';
 import type { StreamStore } from '../store/store.js';
 import type { StreamModule } from '../stream/stream-module.js';
 import type { DescriptorReserve } from '../transport/admission/descriptor-reserve.js';
+import type { LoopDelay } from './loop-delay.js';
 
 /** `starting` until all listeners are open. `draining` from the signal to stop. */
 export type EngineStage = 'starting' | 'running' | 'draining';
@@ -36,6 +37,8 @@ export interface EngineParts {
   readonly sessions: SessionDirectory;
   readonly channels: Channels;
   readonly descriptors: DescriptorReserve;
+  /** Runs while the admin listener is open. */
+  readonly loop: LoopDelay;
   readonly counters: EventCounters;
   readonly logger: BoundedLogger;
 }

@@ -6,13 +6,12 @@ import type { EngineParts } from './engine-parts.js';
 import type { BucketSample, Metric, Sample } from './metric-table.js';
 
 /**
- * Metrics of the library whose cost grows with the number of open sockets. They list all handles or all descriptors of the process. That
- * takes more than 10 ms at some thousand.
+ * Metrics of the library that cost too much. Some list all handles or all descriptors of the process, which takes more than 10 ms at some
+ * thousand sockets. Its metrics of the event loop need a timer that wakes an idle process; `LoopDelay` measures the delay instead.
  */
-const COSTLY = [
-  ...['handles', 'resources', 'requests'].flatMap((what) => [`nodejs_active_${what}`, `nodejs_active_${what}_total`]),
-  'process_open_fds',
-];
+const COSTLY = /^(?:nodejs_active_(?:handles|resources|requests)(?:_total)?|process_open_fds|nodejs_eventloop_lag_\w+)$/;
+/** The timer of the event loop's metrics, in milliseconds. The library cannot leave it out, so it practically never fires. */
+const NEVER_MS = 2_147_483_647;
 
 const TURNS = TurnBudget.of(systemClock);
 
@@ -29,8 +28,8 @@ export class Scrape {
 
   constructor(parts: EngineParts, metrics: readonly Metric[]) {
     for (const metric of metrics) this.#add(metric, parts);
-    collectDefaultMetrics({ register: this.#registry });
-    for (const name of COSTLY) this.#registry.removeSingleMetric(name);
+    collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: NEVER_MS });
+    for (const { name } of this.#registry.getMetricsAsArray()) if (COSTLY.test(name)) this.#registry.removeSingleMetric(name);
   }
 
   /** Returns the text of one scrape. Scrapes at the same time share it. */

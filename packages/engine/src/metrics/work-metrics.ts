@@ -127,6 +127,22 @@ export const WORK_METRICS: readonly Metric[] = [
     read: ({ channels }) => channels.unfinishedBytes,
   },
   {
+    name: 'rivulet_event_loop_delay_seconds',
+    type: 'histogram',
+    unit: 'seconds',
+    help: 'How late the timers of the process are, measured five times a second',
+    alert: '99 % above 0.1 s for 5 minutes: the engine has too much to do',
+    read: ({ loop }) => loop.seconds,
+  },
+  {
+    name: 'rivulet_event_loop_active_seconds_total',
+    type: 'counter',
+    unit: 'seconds',
+    help: 'Time in which the event loop was not idle',
+    alert: 'rate above 0.9 for 10 minutes',
+    read: () => performance.eventLoopUtilization().active / 1_000,
+  },
+  {
     name: 'rivulet_connections',
     type: 'gauge',
     unit: 'connections',
