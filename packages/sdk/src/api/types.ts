@@ -219,6 +219,12 @@ export interface InitOptions {
    * @default `console.warn`
    */
   onWarning?: (code: string, message: string) => void;
+  /**
+   * Whether the worker tells the console in plain words what it sends and receives. The lines have ids and no payloads. A page has no such
+   * lines, because the network panel of the browser shows the frames.
+   * @default false
+   */
+  debug?: boolean;
   /** Accepted and ignored, because this SDK has no telemetry. */
   enableMetricsReporting?: boolean;
   /** Accepted and ignored, because this SDK has no telemetry. */

@@ -6,6 +6,7 @@ import type { InitOptions, Worker } from '../api/types.js';
 import { ChannelReader, ChannelWriter } from '../channels/node-channel.js';
 import type { Platform } from '../worker/platform.js';
 import { WorkerCore } from '../worker/worker-core.js';
+import { narrated } from './narrated-socket.js';
 import { openNodeSocket } from './node-socket.js';
 
 export type ISdk = Worker<ChannelReader, ChannelWriter>;
@@ -19,6 +20,7 @@ const NODE: Platform<ChannelReader, ChannelWriter> = {
   pid: process.pid,
   defaultName: () => `${hostname()}:${process.pid}`,
   openSocket: openNodeSocket,
+  narrated,
   keepAlive: KEEP_ALIVE,
   openReader: (url, ref) => new ChannelReader(url, ref),
   openWriter: (url, ref) => new ChannelWriter(url, ref),

@@ -40,7 +40,7 @@ export interface LinkOwner {
 export interface LinkOptions {
   readonly url: string;
   readonly options: InitOptions;
-  readonly platform: Pick<Platform<unknown, unknown>, 'openSocket' | 'keepAlive' | 'runtime'>;
+  readonly platform: Pick<Platform<unknown, unknown>, 'openSocket' | 'narrated' | 'keepAlive' | 'runtime'>;
   readonly warnings: Warnings;
   readonly owner: LinkOwner;
 }
@@ -199,6 +199,7 @@ export class EngineLink {
       ...this.#options.reconnection,
     };
     const access = withToken(url, this.#options, platform.runtime);
+    const open = platform.openSocket(access.headers);
     return new Connection({
       url: access.url,
       owner: {
@@ -212,7 +213,7 @@ export class EngineLink {
         },
         onState: (state) => this.#changed(state),
       },
-      openSocket: platform.openSocket(access.headers),
+      openSocket: (this.#options.debug === true && platform.narrated?.(open)) || open,
       backoff: {
         initialDelayMs: initialDelayMs ?? DEFAULT_BACKOFF.initialDelayMs,
         maxDelayMs: maxDelayMs ?? DEFAULT_BACKOFF.maxDelayMs,

@@ -19,6 +19,7 @@ const INIT_RULES = {
   maxQueuedCalls: 'a number from 0',
   maxMessageBytes: 'a number from 0',
   onWarning: 'a function',
+  debug: 'a boolean',
   enableMetricsReporting: 'a boolean',
 } satisfies Record<Exclude<keyof InitOptions, (typeof IGNORED)[number]>, string>;
 

@@ -9,6 +9,8 @@ export interface Platform<TReader, TWriter> {
   readonly pid: number | undefined;
   readonly defaultName: () => string;
   readonly openSocket: (headers: Readonly<Record<string, string>>) => OpenSocket;
+  /** Wraps sockets for the option `debug`. @default the option has no effect */
+  readonly narrated?: (open: OpenSocket) => OpenSocket;
   readonly keepAlive: KeepAlive | undefined;
   readonly openReader: (engineUrl: string, ref: StreamChannelRef) => TReader;
   readonly openWriter: (engineUrl: string, ref: StreamChannelRef) => TWriter;
