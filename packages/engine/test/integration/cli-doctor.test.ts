@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { directoryWith } from '@rivulet/testkit/directory-with';
@@ -88,6 +88,12 @@ test('the doctor says what to change: ports, stores, the file and the proxy', as
     expect.stringMatching(/^configuration: .*unknown key "prot", did you mean "port"\?$/),
     expect.stringMatching(/^proxy: .* answers 502: the proxy does not reach the engine/),
   ]);
+}, 60_000);
+
+test('the doctor names a configuration file that cannot be looked up', async () => {
+  const cwd = directoryWith();
+  symlinkSync('iii-config.yaml', join(cwd, 'iii-config.yaml'));
+  expect(messagesOf(await doctor(cwd), 'change')).toEqual([expect.stringMatching(/^configuration: ELOOP.*; correct the symbolic link$/)]);
 }, 60_000);
 
 test('the doctor asks the running engine why it is not ready', async () => {

@@ -5,6 +5,7 @@ import { inspectStoreDirectories } from '../../config/store-directories.js';
 import type { Command, CommandContext, CommandInput } from '../command/command.js';
 import { CONFIG_OPTIONS } from '../command/config-option.js';
 import { EXIT } from '../command/exit-codes.js';
+import { failureOf } from '../command/failure.js';
 import { printable } from '../command/printable.js';
 import { accessHints, configWarnings, proxyHints } from './access-hints.js';
 import { checkEngine } from './engine-checks.js';
@@ -62,7 +63,7 @@ async function examineConfig(input: CommandInput, context: CommandContext): Prom
     });
     foreign = inspectStoreDirectories(config).map(({ message }) => note(message));
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
+    if (!(error instanceof ConfigError)) return [change(failureOf(error).message)];
     return error.problems.map((problem) => change(describeProblem(problem)));
   }
   const [ports, stores, engine] = await Promise.all([
