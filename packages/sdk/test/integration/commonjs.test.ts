@@ -11,6 +11,7 @@ const TSC = join(ROOT, 'node_modules/typescript/bin/tsc');
 const ENTRIES = [
   ['@rivulet/client', 'client', 'index'],
   ['@rivulet/client/react', 'client', 'react'],
+  ['@rivulet/client/debug', 'client', 'debug'],
   ['@rivulet/sdk', 'sdk', 'index'],
   ['@rivulet/sdk/stream', 'sdk', 'stream'],
   ['@rivulet/sdk/state', 'sdk', 'state'],
