@@ -12,6 +12,9 @@ import { Opener } from './opener.js';
 import { type Moment, type Recording, record } from './recording.js';
 import { type Durability, STORES, type StoreName } from './stored-groups.js';
 
+/** Syncs that a deliberate fault takes away: those of all files, or of the logs of durable stores. */
+export type IgnoredSyncs = 'none' | 'log' | 'all';
+
 export interface CampaignOptions {
   readonly seed: number;
   readonly cuts: number;
@@ -20,8 +23,8 @@ export interface CampaignOptions {
   readonly cutsEach?: number;
   /** Steps of each recorded process. @default 20 */
   readonly steps?: number;
-  /** A deliberate fault: the disk acknowledges syncs and does nothing. The campaign must find it. @default false */
-  readonly ignoresSyncs?: boolean;
+  /** A deliberate fault: the disk acknowledges syncs and does nothing. The campaign must find it. @default 'none' */
+  readonly ignoredSyncs?: IgnoredSyncs;
   /** The first recording. Earlier ones are skipped, to continue a campaign. @default 0 */
   readonly from?: number;
   readonly say: (text: string) => void;
@@ -50,11 +53,12 @@ const RECORDINGS_APART = 1_000;
 const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 /** The id of another boot, of the same length. */
 const OTHER_BOOT_ID = '00000000-0000-4000-8000-000000000000';
+const LOG_NAME = 'rivulet-log-';
 const MEMORY_DISK = '/dev/shm';
 
 /** Records the real store, cuts the power at random moments, and judges what the store makes of each disk. */
 export async function runCampaign(options: CampaignOptions): Promise<CampaignResult> {
-  const { seed, cuts, durability, cutsEach = CUTS_EACH, steps = STEPS, ignoresSyncs = false, from = 0, say } = options;
+  const { seed, cuts, durability, cutsEach = CUTS_EACH, steps = STEPS, ignoredSyncs = 'none', from = 0, say } = options;
   const sum = { cuts: 0, recordings: 0, stores: 0, checked: 0, newEpochs: 0, mostLost: 0, wrong: [] as string[] };
   const folder = mkdtempSync(join(statSync(MEMORY_DISK, { throwIfNoEntry: false })?.isDirectory() ? MEMORY_DISK : tmpdir(), 'power-cuts-'));
   const opener = new Opener();
@@ -68,7 +72,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
       if (left !== undefined) cpSync(left.directory, join(place, 'data'), { recursive: true });
       const recording = await record({ folder: place, random, durability, steps: [steps, steps, steps].slice(left === undefined ? 0 : 1) });
       const many = Math.min(cutsEach, cuts - sum.cuts);
-      const replay = new Replay({ recording, random, durability, place, left, ignoresSyncs, opener });
+      const replay = new Replay({ recording, random, durability, place, left, ignoredSyncs, opener });
       const moments = chooseMoments(recording.moments, random, many);
       const before = sum.wrong.length;
       for (const moment of moments) await replay.cut(moment, sum, `seed ${seed}, recording ${number}`);
@@ -100,7 +104,7 @@ interface ReplayOptions {
   readonly place: string;
   /** The content of the directory when the recording began. @default an empty directory */
   readonly left: LeftImage | undefined;
-  readonly ignoresSyncs: boolean;
+  readonly ignoredSyncs: IgnoredSyncs;
   readonly opener: Opener;
 }
 
@@ -185,9 +189,10 @@ class Replay {
   }
 
   #apply({ stage, call }: CallEvent): void {
-    const { ignoresSyncs, recording } = this.#options;
-    if (!ignoresSyncs || call.kind !== 'sync')
-      recording.disk.apply({ stage, call: ignoresSyncs && call.kind === 'write' ? { ...call, isSynced: false } : call });
+    const { ignoredSyncs, recording } = this.#options;
+    const isIgnored = ignoredSyncs === 'all' || (ignoredSyncs === 'log' && 'path' in call && call.path.includes(LOG_NAME));
+    if (isIgnored && call.kind === 'sync') return;
+    recording.disk.apply({ stage, call: isIgnored && call.kind === 'write' ? { ...call, isSynced: false } : call });
   }
 
   /** Another boot begins: it has another id, and nobody synced the lock file of LMDB, which is memory of its processes. */

@@ -65,6 +65,14 @@ export class CallReader {
     return new Set([...this.#begun.values(), ...this.#abandoned]);
   }
 
+  /** The renames that a killed program has begun and not ended. The system may have executed them, or not. */
+  get unfinishedRenames(): readonly DiskCall[] {
+    const calls = [...this.#unfinished].map(([thread, text]) =>
+      text.startsWith('rename') ? this.#decode(thread, `${text}) = ?`) : undefined,
+    );
+    return calls.filter((call) => call !== undefined);
+  }
+
   /** Returns the events of one line of strace. */
   read(line: string): readonly CallEvent[] {
     const space = line.indexOf(' ');
@@ -89,6 +97,7 @@ export class CallReader {
       if (begun !== undefined && (call === undefined || isShort)) this.#abandoned.add(begun);
       return call === undefined || isShort ? [] : [{ stage: 'end', call }];
     }
+    if (isLast && text.startsWith('rename')) this.#unfinished.set(thread, text.slice(0, text.lastIndexOf(')')));
     if (isLast) return this.#begin(thread, `${text.slice(0, text.lastIndexOf(' = ?'))} = ?`);
     const call = this.#decode(thread, text);
     return call === undefined

@@ -43,13 +43,7 @@ async function writeProbes(store: Store, groups: Readonly<Record<string, StoredG
 async function openStore(job: OpenJob, name: StoreName): Promise<OpenedStore> {
   const path = join(job.directory, name);
   const events = { onCommit() {}, onBreak() {} };
-  const open = () =>
-    storeIn(
-      path,
-      job.durability,
-      () => NOW,
-      () => {},
-    );
+  const open = () => storeIn(path, job.durability, { now: () => NOW, log: () => {} });
   const store = open();
   try {
     await store.start(events);

@@ -7,7 +7,19 @@ import { openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { Random } from '@rivulet/testkit/random';
 import { FINGERPRINT, type Mark, RETENTION_MS } from './marks.js';
-import { type Durability, FEED, GROUPS, hashOf, readGroups, STORES, STREAM, type Store, type StoreName, storeIn } from './stored-groups.js';
+import {
+  type Durability,
+  FEED,
+  GROUPS,
+  hashOf,
+  readGroups,
+  SMALL_LOG,
+  STORES,
+  STREAM,
+  type Store,
+  type StoreName,
+  storeIn,
+} from './stored-groups.js';
 
 const [directory = '', marks = '', seed = '1', durability = 'commit', steps = '40', end = 'kill'] = process.argv.slice(2);
 const random = new Random(Number(seed));
@@ -19,6 +31,7 @@ const report = (mark: Mark) => writeSync(file, `${JSON.stringify(mark)}\n`);
 const LARGE = 30_000;
 const ITEMS = 12;
 let written = 0;
+const limits = random.chance(0.7) ? SMALL_LOG : undefined;
 
 const value = (): string =>
   JSON.stringify({ n: ++written, fill: 'x'.repeat(random.chance(0.08) ? random.below(LARGE) : random.below(300)) });
@@ -60,7 +73,7 @@ async function step(name: StoreName, store: Store): Promise<void> {
 }
 
 async function open(name: StoreName): Promise<Store> {
-  const store = storeIn(join(directory, name), durability as Durability, Date.now, () => {});
+  const store = storeIn(join(directory, name), durability as Durability, { now: Date.now, log: () => {}, limits });
   await store.start({
     onCommit({ group, item: of = '', effect, position, created, timestamp, data, through }) {
       report({

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { createReadStream, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { createReadStream, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -75,7 +75,11 @@ async function momentsOf(output: string, folder: string, marks: string): Promise
         moments.push({ kind: 'mark', mark: JSON.parse(call.data.toString()) as Mark });
     }
   }
-  const { unfinished } = reader;
+  const { unfinished, unfinishedRenames } = reader;
+  for (const call of unfinishedRenames) {
+    const isExecuted = call.kind === 'rename' && !existsSync(call.from) && existsSync(call.to);
+    if (isExecuted) moments.push({ kind: 'call', event: { stage: 'end', call } });
+  }
   return moments.flatMap((moment) => (moment.kind === 'call' && unfinished.has(moment.event) ? executedPart(moment.event) : [moment]));
 }
 

@@ -33,13 +33,24 @@ export const hashOf = (data: string): string => createHash('sha1').update(data).
 
 const silent = () => {};
 
+/** Bounds with which each process changes the files of its log and saves checkpoints many times. */
+export const SMALL_LOG = { fileBytes: 32_768, chunkBytes: 4_096, recordBytes: 12_288, checkpointBytes: 262_144 };
+
+export interface StoredOptions {
+  readonly now: () => number;
+  readonly log: (event: string) => void;
+  /** @default that of the store */
+  readonly limits?: typeof SMALL_LOG | undefined;
+}
+
 /** Opens a store without ballast, so that a recording has the writes of the data only. */
-export function storeIn(path: string, durability: Durability, now: () => number, log: (event: string) => void): Store {
+export function storeIn(path: string, durability: Durability, { now, log, limits }: StoredOptions): Store {
   return createLmdbStore({
     path,
     durability,
     saveIntervalMs: 100,
     preflight: 'inline',
+    ...(limits === undefined ? {} : { log: limits }),
     tombstoneRetentionMs: 604_800_000,
     space: { minFreeBytes: 0, minFreePercent: 0, ballastBytes: 0 },
     clock: { now, monotonic: () => performance.now() },

@@ -69,6 +69,20 @@ describe('the calls of strace', () => {
     expect([...reader.unfinished]).toEqual(events);
   });
 
+  it('may be renames of which a killed program does not know whether they were executed', () => {
+    const reader = new CallReader('/r');
+    const rename = `rename("${hex('/r/a')}", "${hex('/r/b')}"`;
+    const lines = [
+      `6 ${rename} <unfinished ...>`,
+      '6 <... rename resumed>) = 0',
+      `7 ${rename}) = ?`,
+      `8 ${rename} <unfinished ...>`,
+      '8 <... rename resumed>) = ?',
+    ];
+    expect(lines.flatMap((line) => reader.read(line)).map(({ stage }) => stage)).toEqual(['end']);
+    expect(reader.unfinishedRenames).toEqual([7, 8].map(() => ({ kind: 'rename', from: '/r/a', to: '/r/b' })));
+  });
+
   it('may write less than they were given', () => {
     const [, end] = read(`7 pwrite64(${FILE}, "${hex('xy')}", 2, 0) = 1`);
     expect(end?.call).toMatchObject({ data: Buffer.from('x') });

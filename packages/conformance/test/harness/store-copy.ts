@@ -14,7 +14,8 @@ export interface CopiedGroup {
 /** Reads groups from a copy of the store in `directory`. Its engine does not run, and the store itself stays as it is. */
 export async function readCopy(directory: string, groups: readonly GroupRef[]): Promise<readonly CopiedGroup[]> {
   const path = await mkdtemp(join(tmpdir(), 'rivulet-copy-'));
-  for (const file of ['data.mdb', 'rivulet-store.json']) await cp(join(directory, file), join(path, file));
+  // The checkpoint and the log belong to the data file when its engine was killed or has failed.
+  await cp(directory, path, { recursive: true, filter: (file) => !/rivulet-store\.lock|\.sock$/.test(file) });
   const store = createLmdbStore({
     path,
     durability: 'commit',

@@ -29,12 +29,12 @@ async function writeUntilRefused(worker: RawWorker): Promise<{ readonly taken: n
 const failures = [
   { what: 'one fdatasync with EIO', calls: 'fdatasync', inject: 'error=EIO:when=14' },
   { what: 'each fdatasync with EIO', calls: 'fdatasync', inject: 'error=EIO:when=14+' },
-  { what: 'each write with EIO, from that of a meta page on', calls: 'pwrite64,pwritev,writev', inject: 'error=EIO:when=40+' },
-  {
-    what: 'each write with ENOSPC, from that of a page on',
-    calls: 'pwrite64,pwritev,writev',
-    inject: 'error=ENOSPC:when=41+',
-  },
+  // The main thread writes a meta page and a record of the log in turn.
+  { what: 'each write with EIO, from that of a meta page or of a record on', calls: 'pwrite64', inject: 'error=EIO:when=100+' },
+  { what: 'each write with EIO, from the next one on', calls: 'pwrite64', inject: 'error=EIO:when=101+' },
+  { what: 'each write with ENOSPC, from that of a meta page or of a record on', calls: 'pwrite64', inject: 'error=ENOSPC:when=100+' },
+  { what: 'each write with ENOSPC, from the next one on', calls: 'pwrite64', inject: 'error=ENOSPC:when=101+' },
+  { what: 'each write of pages with EIO', calls: 'writev', inject: 'error=EIO:when=30+' },
 ] as const;
 
 test.each(failures)(
@@ -119,7 +119,7 @@ test(
     });
     expect(await once(child, 'close')).toEqual([0, null]);
     const told = JSON.parse(output) as { taken: number; read: string };
-    expect(told).toMatchObject({ code: 'STORE_UNAVAILABLE', reason: 'Error: Input/output error', locked: false });
+    expect(told).toMatchObject({ code: 'STORE_UNAVAILABLE', reason: 'Error: EIO: i/o error, fdatasync', locked: false });
     expect(told).toMatchObject({ reopened: expect.stringContaining("failed in this process, which can't open it again") });
     expect(told.read).toBe(String(told.taken));
     const [group] = await readCopy(path, [{ stream: 's', group: 'g' }]);

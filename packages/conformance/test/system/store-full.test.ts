@@ -86,6 +86,8 @@ test.skipIf(noDisk !== undefined).each<{ kind: FileSystem; mebibytes: number }>(
     await engine.kill();
     disk.fill();
     await engine.start();
+    // The start has removed the log of the killed engine.
+    disk.fill();
     await whileFull(await RawWorker.connect(engine.workerUrl), engine.streamUrl);
     expect(await engine.stop()).toBe(0);
     await engine.start();

@@ -83,7 +83,7 @@ test('a start that is killed before it has saved the new epoch is repeated, in t
   await environment.close(undefined);
 });
 
-test('a relaxed store is taken over by a durable one, which leaves no checkpoint', async () => {
+test('a relaxed store is taken over by a durable one, and neither leaves a checkpoint when it closes', async () => {
   const path = await directory();
   const first = await open(path);
   await first.opened.set('a', '1');
@@ -91,6 +91,7 @@ test('a relaxed store is taken over by a durable one, which leaves no checkpoint
   const second = await open(image, 'commit');
   expect(await second.opened.value('a')).toBe('1');
   expect(second.epoch).toBe(first.epoch);
+  await second.opened.store.close();
   expect(await readdir(image)).not.toContain(CHECKPOINT);
   await first.opened.store.close();
   expect(await readdir(path)).not.toContain(CHECKPOINT);

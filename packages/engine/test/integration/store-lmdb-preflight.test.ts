@@ -152,12 +152,12 @@ test.each([0, -5, 1.5, 'text', null, undefined])('a marker of format %s is refus
 
 test('a newer format is refused, and an older one is kept as a copy until the first clean stop', async () => {
   const { path, marker, mark, start } = await closed();
-  mark({ format: 3 });
+  mark({ format: 4 });
   await expect(start()).rejects.toMatchObject({ code: 'STORE_FORMAT_UNKNOWN', message: expect.stringContaining('start a newer engine') });
   mark({ format: 1, state: undefined });
   const old = marker();
   const opened = await start();
-  expect(marker()).toMatchObject({ format: 2, storeId: old.storeId, state: { kind: 'open' } });
+  expect(marker()).toMatchObject({ format: 3, storeId: old.storeId, state: { kind: 'open' } });
   const copy = join(path, 'rivulet-store.json.format-1');
   expect(JSON.parse(readFileSync(copy, 'utf8'))).toEqual(old);
   expect(await opened.value('a')).toBe('1');

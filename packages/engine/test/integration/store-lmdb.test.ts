@@ -66,7 +66,7 @@ test('F9 a store of a newer format is refused, naming both versions; a damaged m
   const known = JSON.parse(await readFile(marker, 'utf8')) as object;
   await chmod(marker, 0o600);
   await writeFile(marker, JSON.stringify({ ...known, format: 9 }));
-  await expect(factory.reopen(Date.now).then((store) => OpenStore.start(store))).rejects.toThrow(/format 9, this engine reads up to 2/);
+  await expect(factory.reopen(Date.now).then((store) => OpenStore.start(store))).rejects.toThrow(/format 9, this engine reads up to 3/);
   await writeFile(marker, '{');
   await expect(factory.reopen(Date.now).then((store) => OpenStore.start(store))).rejects.toThrow(/damaged/);
 });

@@ -33,8 +33,8 @@ function verdictOf({ count, areBlocking }: CheckedStore['findings']): 'sound' | 
   return areBlocking ? 'refused' : 'damaged';
 }
 
-function textOf({ directory, findings, items, groups, pages, freePages, bytes, restoresTo }: CheckedStore): string {
-  const moment = restoresTo === undefined ? '' : `\n  checked as of ${restoresToText(restoresTo)}`;
+function textOf({ directory, findings, items, groups, pages, freePages, bytes, restoresTo, logged }: CheckedStore): string {
+  const moment = restoresTo === undefined ? '' : `\n  checked as of ${restoresToText(restoresTo, logged)}`;
   const size = `${items} items in ${groups} groups; ${pages} pages, ${freePages} of them free; ${bytes} bytes${moment}`;
   if (findings.count === 0) return `${directory}: sound\n  ${size}\n`;
   const left = findings.count - findings.list.length;
@@ -50,9 +50,10 @@ function textOf({ directory, findings, items, groups, pages, freePages, bytes, r
   return `${lines.join('\n')}\n`;
 }
 
-/** Says that the commands read a checkpoint. */
-export function restoresToText(savedAt: number): string {
-  return `the checkpoint of ${new Date(savedAt).toJSON()}: the machine has stopped since, so the next start goes back to it`;
+/** Says that the commands read a checkpoint. `logged`: the transactions of its log. */
+export function restoresToText(savedAt: number, logged: number | undefined): string {
+  const then = logged === undefined ? '' : `, and applies ${logged} transactions of the commit log`;
+  return `the checkpoint of ${new Date(savedAt).toJSON()}: the machine has stopped since, so the next start goes back to it${then}`;
 }
 
 function lineOf({ table, page, stream, group, item, problem }: Finding): string {

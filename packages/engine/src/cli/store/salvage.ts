@@ -40,11 +40,11 @@ export const salvageCommand: Command = {
 
 function textOf(target: string, result: Awaited<ReturnType<typeof salvage>>): string {
   const { groups, items, keys, lost, lostCount, damagedRecords, damagedPages, unnamedGroups, restoresTo, damagedPageCount } = result;
-  const { unconfirmed, foreign } = result;
+  const { unconfirmed, foreign, logged } = result;
   const hidden = damagedPageCount - damagedPages.length;
   const lines = [
     `${target}: ${items} items in ${groups} groups, and ${keys} idempotency keys`,
-    ...(restoresTo === undefined ? [] : [`  read as of ${restoresToText(restoresTo)}`]),
+    ...(restoresTo === undefined ? [] : [`  read as of ${restoresToText(restoresTo, logged)}`]),
     ...damagedPages.map(({ table, page, problem }) => `  ${page === undefined ? table : `page ${page} of ${table}`}: ${problem}`),
     ...(hidden > 0 ? [`  and ${hidden} more damaged pages`] : []),
     ...(damagedRecords > 0 ? [`  ${damagedRecords} records fail their checksum`] : []),

@@ -30,6 +30,7 @@ import type { Capture } from './env/capture.js';
 import { LockLostError } from './env/directory-lock.js';
 import { LmdbEnvironment } from './env/environment.js';
 import type { TakeOptions } from './env/lock-protocol.js';
+import { DEFAULT_LOG } from './log/commit-log.js';
 import { countMissingBytes } from './maintenance/count-bytes.js';
 import { Maintenance } from './maintenance/maintenance.js';
 import { measure } from './measure.js';
@@ -46,6 +47,8 @@ import { LmdbWriter } from './writing/writer.js';
 const SWEEP_MS = 60_000;
 /** Between two checks for items whose time to live has ended. */
 const EXPIRY_MS = 250;
+/** Between two checkpoints of a store whose writes are in its log. */
+const CHECKPOINT_MS = 10_000;
 /** Between two measurements of the free space of the disk. */
 const DISK_MS = 1_000;
 
@@ -229,11 +232,12 @@ class LmdbStore implements CapturableStore, MeasuredStore {
   }
 
   async #openEnvironment(): Promise<LmdbEnvironment> {
-    const { path, durability, compaction = DEFAULT_COMPACTION, clock, logger } = this.#options;
+    const { path, durability, compaction = DEFAULT_COMPACTION, log = DEFAULT_LOG, clock, logger } = this.#options;
     const open = () =>
       LmdbEnvironment.open({
         path,
         relaxed: durability === 'relaxed',
+        ...(durability === 'commit' ? { log } : {}),
         tables: TABLES,
         lock: this.#lockOptions(),
         preflight: (request) => this.#preflight(request),
@@ -241,6 +245,8 @@ class LmdbStore implements CapturableStore, MeasuredStore {
       });
     const environment = await open();
     removeCompaction(path);
+    if (durability === 'commit' && !environment.isLogged)
+      this.#warn('store_log_refused', { consequence: 'the disk has no space for the log, so writes are slower until a restart' });
     return compaction === false ? environment : await compactAtStart(environment, open, { path, limits: compaction, clock, logger });
   }
 
@@ -311,6 +317,7 @@ class LmdbStore implements CapturableStore, MeasuredStore {
         environment.requireOwned();
         disk.tick();
       }),
+      ...(environment.isLogged ? [every(CHECKPOINT_MS, () => this.#saveCheckpoint(environment))] : []),
       ...(durability === 'relaxed' ? [every(saveIntervalMs, () => this.#saveCheckpoint(environment))] : []),
     ];
   }
@@ -340,7 +347,9 @@ class LmdbStore implements CapturableStore, MeasuredStore {
     if (error !== undefined)
       this.#warn('store_checkpoint_failed', {
         error: String(error),
-        consequence: 'a power cut loses the writes since the checkpoint before',
+        consequence: environment.isLogged
+          ? 'the log keeps the writes since the checkpoint before'
+          : 'a power cut loses the writes since the checkpoint before',
       });
   }
 

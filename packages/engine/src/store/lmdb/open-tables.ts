@@ -51,7 +51,7 @@ export async function openTables(environment: LmdbEnvironment, options: LmdbStor
     environment.confirmLoss();
     if (!durable) await environment.checkpoint();
     state.clean = durable;
-  }
+  } else environment.confirmLoss();
   await environment.endCheckpoints();
   state.run++;
   await disk.prepare();

@@ -4,6 +4,7 @@ import type { BoundsOf } from '../bounds.js';
 import type { PreflightEnding } from './checking/preflight.js';
 import type { PreflightRequest } from './checking/run-preflight.js';
 import type { CompactionLimits } from './copying/compact.js';
+import type { LogLimits } from './log/commit-log.js';
 import type { ViewLimits } from './reading/read-views.js';
 import type { SpaceLimits } from './writing/disk-space.js';
 
@@ -32,6 +33,8 @@ export interface LmdbStoreOptions {
    * @default more than half of the file is free, it has at least 64 MiB, and at most 256 MiB are in use
    */
   readonly compaction?: CompactionLimits | false;
+  /** Bounds of the log of a store with durability `commit`. @default two files of at most 16 MiB, a checkpoint for each 32 MiB written */
+  readonly log?: LogLimits;
   /** When the store ends the view of a slow reader. @default `readViewMs` and `readViewBytes` of LIMITS */
   readonly views?: ViewLimits;
   /** How long `start` waits for another process that has the directory, in milliseconds. @default 0 */

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { pendingRestore } from '../env/checkpoints.js';
+import { restoredLog } from '../env/prepare-directory.js';
 import { DATA_FILE, readMarker, requireData, requireFiles } from '../env/store-marker.js';
 import { StoreOpenError } from '../env/store-open-error.js';
 import { checkStore, type StoreCheck } from './check-store.js';
@@ -8,8 +9,8 @@ import { Findings } from './findings.js';
 import { ownerProblem } from './store-owner.js';
 
 /**
- * Checks the marker and the data file of a directory, as the next start finds them: after a power cut, a relaxed store goes back to its
- * checkpoint. The caller has the lock of the directory.
+ * Checks the marker and the data file of a directory, as the next start finds them. After a power cut, a relaxed store goes back to its
+ * checkpoint, and a durable one applies its commit log to that. The caller has the lock of the directory.
  */
 export function checkDirectory(directory: string): StoreCheck {
   const marker = markerProblem(directory);
@@ -22,12 +23,15 @@ export function checkDirectory(directory: string): StoreCheck {
   if (owner !== undefined) withProblem(check.findings, 'marker', owner);
   if (marker !== undefined) withProblem(check.findings, 'marker', marker);
   if (typeof restore === 'string') withProblem(check.findings, 'checkpoint', restore);
-  return typeof restore === 'object' ? { ...check, restoresTo: restore.savedAt } : check;
+  if (typeof restore !== 'object') return check;
+  const log = restoredLog(directory, restore);
+  if (log?.problem !== undefined) withProblem(check.findings, 'log', log.problem);
+  return { ...check, restoresTo: restore.savedAt, ...(log === undefined ? {} : { logged: log.records.length }) };
 }
 
 const NOTHING = { bytes: 0, pages: 0, freePages: 0, lostPages: 0, groups: 0, items: 0, transaction: undefined };
 
-function withProblem(findings: Findings, table: 'marker' | 'checkpoint', problem: string): Findings {
+function withProblem(findings: Findings, table: 'marker' | 'checkpoint' | 'log', problem: string): Findings {
   findings.add({ kind: 'page', table, problem });
   return findings;
 }

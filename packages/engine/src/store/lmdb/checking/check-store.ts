@@ -31,6 +31,8 @@ export interface StoreCheck {
   readonly transaction: number | undefined;
   /** Unix milliseconds of the checkpoint that was checked, because the next start restores it. `undefined`: the newest data. */
   readonly restoresTo?: number;
+  /** Transactions of the log, which the next start applies to that checkpoint. */
+  readonly logged?: number;
 }
 
 /**

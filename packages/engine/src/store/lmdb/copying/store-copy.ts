@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { RivuletError } from '@rivulet/protocol';
+import { type PreflightRequest, readPreflight } from '../checking/run-preflight.js';
 import { pendingRestore } from '../env/checkpoints.js';
 import { type DirectoryLock, takeDirectoryLock } from '../env/directory-lock.js';
 import { LmdbEnvironment } from '../env/environment.js';
@@ -45,6 +46,7 @@ export async function lockDirectory<Lock = DirectoryLock>(
 
 /** Locks a directory and resolves with its moment, or with `undefined` when the directory has no store. */
 export async function lockMoment(directory: string): Promise<LockedMoment | undefined> {
+  await applyLog(directory);
   const lock = await lockDirectory(directory);
   try {
     const moment = readMoment(directory);
@@ -54,6 +56,29 @@ export async function lockMoment(directory: string): Promise<LockedMoment | unde
   } catch (error) {
     lock.release();
     throw error;
+  }
+}
+
+/** After a power cut, some writes are in the log only. Puts them into the data file, as the next start would. */
+async function applyLog(directory: string): Promise<void> {
+  const lock = await lockDirectory(directory);
+  let hasLog: boolean;
+  try {
+    hasLog = readMarker(directory) !== undefined && pendingRestore(directory)?.log !== undefined;
+  } catch (error) {
+    throw coded(error);
+  } finally {
+    lock.release();
+  }
+  if (!hasLog) return;
+  const preflight = async (request: PreflightRequest) => {
+    const { isBlocked, findings } = readPreflight(request);
+    if (isBlocked) throw new StoreOpenError(`the store in ${directory} is damaged (${findings[0]?.problem}); run rivulet check on it`);
+  };
+  try {
+    await (await LmdbEnvironment.open({ path: directory, relaxed: false, tables: TABLES, preflight })).close(undefined);
+  } catch (error) {
+    throw coded(error);
   }
 }
 

@@ -1,9 +1,12 @@
-import { closeSync, existsSync, fsyncSync, openSync, readSync, statSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, readSync, renameSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bootId } from '../../../structures/boot-id.js';
+import type { CommitLog } from '../log/commit-log.js';
 import { META_PAGES, PageFile, rootForPage } from '../pages/page-file.js';
+import { LockLostError } from './directory-lock.js';
 import { readSmallFile, replaceFile, syncFile } from './file-pages.js';
+import { isNoSpace } from './free-space.js';
 import { DATA_FILE } from './store-marker.js';
 import { StoreOpenError } from './store-open-error.js';
 
@@ -30,6 +33,8 @@ export interface Checkpoint {
   readonly boot: string;
   readonly savedAt: number;
   readonly root: Buffer;
+  /** The name of the log with the transactions that follow; `undefined` when the run has none. */
+  readonly log: string | undefined;
 }
 
 /**
@@ -38,11 +43,17 @@ export interface Checkpoint {
  */
 export type Leftover =
   | { readonly kind: 'closed' }
-  | { readonly kind: 'whole' }
+  | {
+      readonly kind: 'whole';
+      /** The name of the log of the last run, which adds nothing to the page cache. */
+      readonly log: string | undefined;
+    }
   | {
       readonly kind: 'restored';
-      /** Unix milliseconds. Writes after this time are lost. */
+      /** Unix milliseconds. Writes after this time are lost, unless there is a log. */
       readonly savedAt: number;
+      /** The name of the log with all later transactions. */
+      readonly log: string | undefined;
     };
 
 /**
@@ -51,19 +62,20 @@ export type Leftover =
  * written, and sees the state of the checkpoint: only a sound one may replace the newest roots.
  */
 export async function restoreCheckpoint(directory: string, check: () => Promise<void> | undefined): Promise<Leftover> {
-  if (readCheckpoint(directory) === undefined) return { kind: 'closed' };
+  const checkpoint = readCheckpoint(directory);
+  if (checkpoint === undefined) return { kind: 'closed' };
   const pending = pendingRestore(directory);
-  if (pending === undefined) return { kind: 'whole' };
+  if (pending === undefined) return { kind: 'whole', log: checkpoint.log };
   await check();
   writeRoots(join(directory, DATA_FILE), pending.root);
-  return { kind: 'restored', savedAt: pending.savedAt };
+  return { kind: 'restored', savedAt: pending.savedAt, log: pending.log };
 }
 
 /**
  * Returns the checkpoint that the next start restores; `undefined` when it takes the newest roots. Changes nothing. Throws StoreOpenError
  * when the checkpoint is damaged or does not belong to the data file.
  */
-export function pendingRestore(directory: string): Pick<Checkpoint, 'root' | 'savedAt'> | undefined {
+export function pendingRestore(directory: string): Pick<Checkpoint, 'root' | 'savedAt' | 'log'> | undefined {
   const checkpoint = readCheckpoint(directory);
   if (checkpoint === undefined || (checkpoint.boot !== '' && checkpoint.boot === bootId())) return undefined;
   requireFits(join(directory, DATA_FILE), checkpoint.root);
@@ -111,6 +123,12 @@ async function saveCheckpoint(directory: string, checkpoint: Checkpoint): Promis
   await syncDirectory(directory);
 }
 
+/** Removes the checkpoint before anything is written. It needs no space on the disk. */
+export function removeCheckpointNow(directory: string): void {
+  rmSync(join(directory, CHECKPOINT), { force: true });
+  syncFile(directory);
+}
+
 /** Removes the checkpoint of a store whose newest roots are on the disk. */
 async function removeCheckpoint(directory: string): Promise<void> {
   await rm(join(directory, CHECKPOINT), { force: true });
@@ -126,26 +144,30 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-function contentOf({ boot, savedAt, root }: Checkpoint): string {
-  return `${JSON.stringify({ boot, savedAt, root: root.toString('base64') })}\n`;
+function contentOf({ boot, savedAt, root, log }: Checkpoint): string {
+  return `${JSON.stringify({ boot, savedAt, root: root.toString('base64'), log })}\n`;
 }
 
 function readCheckpoint(directory: string): Checkpoint | undefined {
   const file = join(directory, CHECKPOINT);
   if (!existsSync(file)) return undefined;
-  let saved: { readonly boot?: unknown; readonly savedAt?: unknown; readonly root?: unknown } = {};
+  let saved: { readonly boot?: unknown; readonly savedAt?: unknown; readonly root?: unknown; readonly log?: unknown } = {};
   try {
     // oxlint-disable-next-line eslint/no-restricted-properties -- inside a try; the text is a file of the operator
     saved = (JSON.parse(readSmallFile(file, LONGEST_CHECKPOINT)) ?? {}) as typeof saved;
   } catch {}
-  const { boot, savedAt } = saved;
+  const { boot, savedAt, log } = saved;
   const root = Buffer.from(typeof saved.root === 'string' ? saved.root : '', 'base64');
-  if (typeof boot !== 'string' || typeof savedAt !== 'number' || root.length !== ROOT_BYTES) {
+  if (typeof boot !== 'string' || typeof savedAt !== 'number' || root.length !== ROOT_BYTES || !isLogName(log)) {
     throw new StoreOpenError(`${file} is damaged; restore the directory from a backup, or remove the file if no power cut has happened`, {
       code: 'CORRUPT_STORE',
     });
   }
-  return { boot, savedAt, root };
+  return { boot, savedAt, root, log };
+}
+
+function isLogName(log: unknown): log is string | undefined {
+  return log === undefined || (typeof log === 'string' && /^[0-9a-f]{16}$/.test(log));
 }
 
 function writeRoots(file: string, root: Buffer): void {
@@ -180,7 +202,7 @@ function rootAt(handle: number, at: number): Buffer {
 }
 
 const pageBytesOf = (root: Buffer): number => root.readUInt32LE(PAGE_BYTES_AT);
-const transactionOf = (root: Buffer): bigint => root.readBigUInt64LE(TRANSACTION_AT);
+export const transactionOf = (root: Buffer): bigint => root.readBigUInt64LE(TRANSACTION_AT);
 
 export interface CheckpointsContext {
   readonly directory: string;
@@ -197,6 +219,8 @@ export interface CheckpointsContext {
   readonly isRestored: boolean;
   /** Whether this process still owns the directory. */
   readonly mayWrite: () => boolean;
+  /** Makes each transaction durable before the next checkpoint. Without it, a power cut takes the environment back to a checkpoint. */
+  readonly log: CommitLog | undefined;
 }
 
 /**
@@ -216,6 +240,7 @@ export class Checkpoints {
   #savedAt = 0;
   readonly #boot = bootId();
   #isLossy: boolean;
+  #saved: Checkpoint | undefined;
   #running: Promise<Error | undefined> | undefined;
   #failure: { readonly cause: unknown } | undefined;
 
@@ -240,7 +265,8 @@ export class Checkpoints {
     const view = openView();
     try {
       syncFile(dataFile);
-      saveCheckpointNow(directory, this.#checkpoint());
+      this.#saved = this.#checkpoint();
+      saveCheckpointNow(directory, this.#saved);
     } catch (error) {
       view.done();
       throw error;
@@ -268,13 +294,41 @@ export class Checkpoints {
     await this.take();
   }
 
+  /**
+   * Saves a checkpoint of everything, also of the transaction that runs: it is committed and not in the log. Rejects when that failed.
+   * `freeSpace` frees space on a full disk, and returns whether it did.
+   */
+  async takeForced(freeSpace: () => boolean): Promise<void> {
+    await this.#running?.catch(() => {});
+    let error = await this.take();
+    if (error !== undefined && isNoSpace(error) && freeSpace()) error = await this.take();
+    if (error !== undefined) throw error;
+  }
+
+  /**
+   * Makes the next start go back to the saved checkpoint and its log, in the same boot too. After a failed sync, the data file has a
+   * transaction that was refused, or lacks pages that this process can still read. Never throws: a failed disk may refuse this too.
+   */
+  distrustNow(): void {
+    const { directory, log, mayWrite } = this.#context;
+    if (log === undefined || this.#saved === undefined || !mayWrite()) return;
+    const path = join(directory, CHECKPOINT);
+    try {
+      // A start in the same boot reads this from memory. A start in another boot needs no hint.
+      writeFileSync(`${path}.new`, contentOf({ ...this.#saved, boot: '' }), { mode: 0o600 });
+      renameSync(`${path}.new`, path);
+      syncFile(path);
+    } catch {}
+  }
+
   /** Call it before each transaction. Returns a promise when the transaction must wait. Throws when a sync has failed. */
   pace(): Promise<Error | undefined> | undefined {
     if (this.#failure !== undefined) throw this.#failure.cause;
-    const { writtenBytes, mostBytes } = this.#context;
-    if (writtenBytes() - this.#begunAt <= mostBytes) return undefined;
-    if (this.#running !== undefined) return this.#running;
-    this.take().catch(() => {});
+    const { writtenBytes, mostBytes, log } = this.#context;
+    const isDue = writtenBytes() - this.#begunAt > mostBytes;
+    if (!isDue && log?.isHalfFull !== true) return undefined;
+    if (this.#running === undefined) this.take().catch(() => {});
+    else if (isDue) return this.#running;
     return undefined;
   }
 
@@ -291,9 +345,10 @@ export class Checkpoints {
   }
 
   async #take(): Promise<Error | undefined> {
-    const { directory, openView, sync, writtenBytes, mayWrite } = this.#context;
+    const { directory, openView, sync, writtenBytes, mayWrite, log } = this.#context;
     const view = openView();
     const checkpoint = this.#checkpoint();
+    log?.beginCheckpoint();
     const begunAt = writtenBytes();
     this.#begunAt = begunAt;
     try {
@@ -301,10 +356,14 @@ export class Checkpoints {
     } catch (cause) {
       view.done();
       this.#failure = { cause };
+      this.distrustNow();
       throw cause;
     }
     try {
-      if (mayWrite()) await saveCheckpoint(directory, checkpoint);
+      if (!mayWrite()) throw new LockLostError(directory);
+      await saveCheckpoint(directory, checkpoint);
+      this.#saved = checkpoint;
+      log?.endCheckpoint();
     } catch (error) {
       view.done();
       return error instanceof Error ? error : new Error(String(error));
@@ -315,7 +374,8 @@ export class Checkpoints {
   }
 
   #checkpoint(): Checkpoint {
-    return { boot: this.#isLossy ? '' : this.#boot, savedAt: Date.now(), root: readRoot(this.#context.directory) };
+    const { directory, log } = this.#context;
+    return { boot: this.#isLossy ? '' : this.#boot, savedAt: Date.now(), root: readRoot(directory), log: log?.name };
   }
 
   #replaceView(view: { done(): void } | undefined): void {

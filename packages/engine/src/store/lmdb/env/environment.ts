@@ -2,15 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { chmodSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RootDatabase } from 'lmdb';
+import type { CommitLog, LogLimits } from '../log/commit-log.js';
+import { removeLogs } from '../log/log-files.js';
 import { releaseBallastIn } from './ballast-file.js';
 import { type Capture, captureFile } from './capture.js';
-import { CHECKPOINT_BYTES, Checkpoints, type Leftover, restoreCheckpoint } from './checkpoints.js';
-import { type DirectoryLock, LockLostError } from './directory-lock.js';
+import { CHECKPOINT_BYTES, Checkpoints, type Leftover, removeCheckpointNow, restoreCheckpoint } from './checkpoints.js';
+import type { DirectoryLock } from './directory-lock.js';
 import { syncFile } from './file-pages.js';
 import { diskFull, isNoSpace } from './free-space.js';
 import type { TakeOptions } from './lock-protocol.js';
-import { openRoot, prepareFiles, takeLock } from './prepare-directory.js';
-import { requireReadable } from './require-readable.js';
+import { createLog, newestTransaction, openRoot, prepareFiles, replayLog, requireLog, takeLock } from './prepare-directory.js';
 import {
   DATA_FILE,
   LOCK_FILE,
@@ -22,10 +23,12 @@ import {
   requireNewest,
   scopeOf,
 } from './store-marker.js';
-import { commitFailure, openFailure, StoreOpenError } from './store-open-error.js';
-import { countBytes, observed, type Table, TRANSACTION_BYTES, type View } from './table.js';
+import { openFailure, StoreOpenError } from './store-open-error.js';
+import { countBytes, observed, type Table, type View } from './table.js';
+import { newView, type Place, TransactionAbortedError, Transactions } from './transactions.js';
 
 export type { Table, View } from './table.js';
+export { ReadViewError, TransactionAbortedError } from './transactions.js';
 
 /**
  * Directories whose environment failed in this process. lmdb returns the same environment when a directory is opened again, and a failed
@@ -38,6 +41,11 @@ export interface LmdbEnvironmentOptions {
   readonly path: string;
   /** A transaction resolves before it is on the disk; `checkpoint` puts it there. */
   readonly relaxed: boolean;
+  /**
+   * A transaction resolves when it is in the log of this run. Has no effect on a relaxed environment, and when the disk has no space for
+   * the log. @default no log: LMDB puts each transaction on the disk
+   */
+  readonly log?: LogLimits;
   /** A tool fills a new environment: nothing of it is durable before `checkpoint`. @default false */
   readonly bulk?: boolean;
   readonly tables: readonly string[];
@@ -47,22 +55,6 @@ export interface LmdbEnvironmentOptions {
   readonly onDamage?: (error: Error) => void;
   /** Whether to wait for another process that has the directory. @default no wait */
   readonly lock?: Partial<TakeOptions>;
-}
-
-/** The error when all places for views are taken. Nothing was read or written; a later attempt may succeed. */
-export class ReadViewError extends Error {
-  constructor(options: ErrorOptions) {
-    super('a read view of the store could not be opened', options);
-    this.name = 'ReadViewError';
-  }
-}
-
-/** The error when the function of a transaction threw `cause`. Nothing was written, and the environment works. */
-export class TransactionAbortedError extends Error {
-  constructor(options: ErrorOptions) {
-    super('the transaction failed, nothing of it was written', options);
-    this.name = 'TransactionAbortedError';
-  }
 }
 
 /**
@@ -80,16 +72,17 @@ export class LmdbEnvironment {
   readonly #tables = new Map<string, Table>();
   readonly #written = { bytes: 0, onDamage: (error: Error) => this.#suspect(error) };
   readonly #onDamage: (error: Error) => void;
-  /** The damage that LMDB met in the write that runs. */
-  #writing: { damage: Error | undefined } | undefined;
+  readonly #transactions: Transactions;
   readonly #relaxed: boolean;
+  /** `undefined` when LMDB itself makes each transaction durable, or nothing does before a checkpoint. */
+  readonly #log: CommitLog | undefined;
+  /** The log of the run before is not applied yet, so only the saved checkpoint counts. */
+  #isUnsettled = false;
   /** `undefined` when each transaction is synced, and was before. */
   #checkpoints: Checkpoints | undefined;
   readonly #afterTransaction: (() => void)[] = [];
   /** A view of the durable data from before the current transaction, or before the one that failed. */
   #settled: View | undefined;
-  /** A commit or a sync failed, so nothing more is written: the effect of another commit is unknown. */
-  #failed = false;
 
   private constructor(parts: {
     readonly path: string;
@@ -99,6 +92,8 @@ export class LmdbEnvironment {
     readonly leftover: Leftover;
     readonly relaxed: boolean;
     readonly onDamage?: (error: Error) => void;
+    readonly log: CommitLog | undefined;
+    readonly noSync: boolean;
   }) {
     this.#onDamage = parts.onDamage ?? (() => {});
     this.#path = parts.path;
@@ -108,7 +103,10 @@ export class LmdbEnvironment {
     this.#record = new MarkerRecord(parts.path, this.storeId, parts.marker);
     this.leftover = parts.leftover;
     this.#relaxed = parts.relaxed;
-    this.#checkpoints = this.#relaxed || this.leftover.kind !== 'closed' ? this.#newCheckpoints() : undefined;
+    this.#log = parts.log;
+    this.#transactions = new Transactions({ ...parts, written: this.#written, record: parts.log?.record });
+    const isDurable = this.leftover.kind === 'closed' || (this.leftover.kind === 'whole' && this.leftover.log !== undefined);
+    this.#checkpoints = this.#relaxed || this.#log !== undefined || !isDurable ? this.#newCheckpoints() : undefined;
   }
 
   /**
@@ -129,22 +127,28 @@ export class LmdbEnvironment {
     let environment: LmdbEnvironment;
     let marker: Marker | undefined;
     let scope: PreflightScope;
+    let log: CommitLog | undefined;
     try {
       if (failedHere.has(realpathSync(path))) {
         throw new StoreOpenError(`${path} failed in this process, which can't open it again; start a new process`);
       }
       requireFiles(path);
       marker = readMarker(path);
-      const checkAll = () => preflight?.({ directory: path, scope: 'everything' });
+      const checkAll = async () => {
+        requireLog(path);
+        await preflight?.({ directory: path, scope: 'everything' });
+      };
       const leftover = marker === undefined ? ({ kind: 'closed' } as const) : await restoreCheckpoint(path, checkAll);
       prepareFiles(path, marker);
       scope = leftover.kind === 'restored' ? 'roots' : scopeOf(path, marker);
       if (scope !== 'nothing') await preflight?.({ directory: path, scope });
       requireNewest(path, marker);
-      const noSync = options.relaxed || options.bulk === true;
-      const root = requireReadable(openRoot({ path, tables: options.tables, noSync }), path);
-      environment = new LmdbEnvironment({ ...options, lock, root, marker, leftover });
+      const { tables, relaxed, bulk = false } = options;
+      log = options.log === undefined || relaxed ? undefined : createLog(path, options.log);
+      const noSync = relaxed || bulk || log !== undefined;
+      environment = new LmdbEnvironment({ ...options, lock, root: openRoot({ path, tables, noSync }), marker, leftover, log, noSync });
     } catch (error) {
+      log?.remove(path);
       lock.release();
       throw error;
     }
@@ -159,34 +163,46 @@ export class LmdbEnvironment {
 
   async #prepare(tables: readonly string[], isNew: boolean, record: () => void): Promise<void> {
     // A process that lost the lock may still be in a transaction that it began before. LMDB has one at a time, so this one waits for it.
-    await this.#execute(() => {});
+    await this.#transactions.run(() => {}, 'elsewhere');
+    // A log of the run before is applied to the checkpoint, so these pages stay as they are until the next one.
+    const replayed = this.leftover.kind === 'restored' ? this.leftover.log : undefined;
+    const view = replayed === undefined ? undefined : this.#newView();
     if (!isNew) {
       // A killed process may have committed a transaction that is not on the disk yet. Nobody may read it before.
       syncFile(join(this.#path, DATA_FILE));
-      this.#takeFirstCheckpoint();
+      if (this.#checkpoints === undefined && this.leftover.kind === 'whole') removeCheckpointNow(this.#path);
+      else if (replayed === undefined) this.#takeFirstCheckpoint();
     }
+    const before = newestTransaction(this.#path);
     for (const name of tables) {
       this.#tables.set(name, this.#root.openDB<Buffer, Buffer>({ name, encoding: 'binary', keyEncoding: 'binary' }) as Table);
     }
+    this.#isUnsettled = replayed !== undefined;
+    if (replayed !== undefined) replayLog({ directory: this.#path, name: replayed, root: this.#root, tables: [...this.#tables.values()] });
     for (const file of [DATA_FILE, LOCK_FILE]) chmodSync(join(this.#path, file), 0o600);
     record();
-    if (isNew) this.#takeFirstCheckpoint();
+    // A table that is new is in no log.
+    if (isNew || replayed !== undefined || newestTransaction(this.#path) !== before) this.#takeFirstCheckpoint();
+    this.#isUnsettled = false;
+    view?.done();
+    removeLogs(this.#path, this.#log?.name);
   }
 
   /** Returns a table that was opened. It counts the bytes that are written to it. */
   table(name: string): Table {
     const table = this.#tables.get(name);
     if (table === undefined) throw new Error(`table ${name} was not opened`);
-    return observed(table, this.#written);
+    return observed(table, this.#written, this.#log && { record: this.#log.record, number: [...this.#tables.keys()].indexOf(name) });
   }
 
   /**
-   * Runs `write` inside one write transaction. Resolves when the transaction is on the disk; a relaxed environment resolves when it is
-   * committed. Rejects with ReadViewError when it did not begin, and with TransactionAbortedError when `write` threw: nothing is written
-   * then. Rejects with LockLostError when another process has taken over the directory: nothing is written then and later. After any other
-   * error, the content of the disk is unknown.
+   * Runs `write` inside one write transaction. Resolves when the transaction is on the disk, in the log or in the data file; a relaxed
+   * environment resolves when it is committed. Without a sync of LMDB, `place` says which thread writes the pages. Rejects with
+   * ReadViewError when it did not begin, and with TransactionAbortedError when `write` threw: nothing is written then. Rejects with
+   * LockLostError when another process has taken over the directory: nothing is written later. After any other error, the content of the
+   * disk is unknown.
    */
-  async transaction(write: () => void): Promise<void> {
+  async transaction(write: () => void, place: Place = 'here'): Promise<void> {
     const wait = this.#checkpoints?.pace();
     if (wait !== undefined) await wait;
     // LMDB shows a commit to new views one sync before it is on the disk. Until then, reads use this older view.
@@ -194,7 +210,8 @@ export class LmdbEnvironment {
     this.#settled = settled;
     let failed = false;
     try {
-      await this.#execute(write);
+      const transaction = await this.#transactions.run(write, place);
+      if (this.#log?.record.isEmpty === false) await this.#makeDurable(this.#log, transaction);
     } catch (error) {
       failed = !(error instanceof TransactionAbortedError);
       throw error;
@@ -240,12 +257,7 @@ export class LmdbEnvironment {
 
   /** Throws LockLostError when another process has taken over the directory. Nothing is written from then on. */
   requireOwned(): void {
-    try {
-      this.#lock.requireHeld();
-    } catch (error) {
-      this.#failed = true;
-      throw error;
-    }
+    this.#transactions.requireOwned();
   }
 
   /**
@@ -258,10 +270,20 @@ export class LmdbEnvironment {
     return this.#checkpoints?.heldBytes === 0 ? undefined : this.#checkpoints?.take();
   }
 
+  /** Transactions are durable in a log, and it grows until a checkpoint. */
+  get isLogged(): boolean {
+    return this.#log !== undefined;
+  }
+
+  /** Bytes that transactions have written since the checkpoint of the log. */
+  get heldBytes(): number {
+    return this.#log === undefined ? 0 : (this.#checkpoints?.heldBytes ?? 0);
+  }
+
   /** Removes the checkpoint of an earlier relaxed run, when this run syncs each transaction and has synced one. */
   async endCheckpoints(): Promise<void> {
     const checkpoints = this.#checkpoints;
-    if (this.#relaxed) return;
+    if (this.#relaxed || this.#log !== undefined) return;
     this.#checkpoints = undefined;
     await checkpoints?.end();
   }
@@ -289,9 +311,10 @@ export class LmdbEnvironment {
       openView: () => this.#newView(),
       sync: () => this.#sync(),
       writtenBytes: () => this.#written.bytes,
-      mostBytes: CHECKPOINT_BYTES,
+      mostBytes: this.#log?.limits.checkpointBytes ?? CHECKPOINT_BYTES,
       isRestored: this.leftover.kind === 'restored',
       mayWrite: () => this.#lock.isHeld,
+      log: this.#log,
     });
   }
 
@@ -300,7 +323,7 @@ export class LmdbEnvironment {
     return new Promise((resolve, reject) => {
       root.sync((error) => {
         if (!(error instanceof Error)) return resolve();
-        this.#failed = true;
+        this.#transactions.hasFailed = true;
         reject(error);
       });
     });
@@ -311,55 +334,34 @@ export class LmdbEnvironment {
     return Math.max(0, (countBytes([...this.#tables.values()])?.free ?? 0) - (this.#checkpoints?.heldBytes ?? 0));
   }
 
-  async #execute(write: () => void): Promise<void> {
-    let thrown: { readonly cause: unknown } | undefined;
-    const met: { damage: Error | undefined } = { damage: undefined };
-    this.#written.bytes += TRANSACTION_BYTES;
-    try {
-      // lmdb commits a transaction whose callback throws. A child transaction is undone instead.
-      await this.#root.childTransaction(() => {
-        this.#writing = met;
-        try {
-          this.#lock.requireHeld();
-          write();
-          // LMDB has ended a transaction that met damage, whatever its writer made of the error.
-          if (met.damage !== undefined) throw met.damage;
-        } catch (cause) {
-          thrown = { cause };
-          throw cause;
-        } finally {
-          this.#writing = undefined;
-        }
-      });
-    } catch (error) {
-      if (met.damage === undefined && thrown?.cause === error && !(error instanceof LockLostError))
-        throw new TransactionAbortedError({ cause: error });
-      this.#failed = true;
-      if (error instanceof LockLostError) throw error;
-      throw await commitFailure(error, this.#root.committed);
-    }
+  /**
+   * Puts the record of a committed transaction into the log. Reads do not see the transaction before. When the log has no room, the
+   * transaction becomes durable with a checkpoint.
+   */
+  async #makeDurable(log: CommitLog, transaction: number): Promise<void> {
+    await this.#transactions.guard(
+      async () => {
+        if ((await log.append(transaction)) === 'no room') await this.#checkpoints?.takeForced(() => releaseBallastIn(this.#path));
+      },
+      () => {
+        // LMDB has the transaction already, and the next start must not.
+        log.eraseLast();
+        this.#checkpoints?.distrustNow();
+      },
+    );
+    // Another process that took over the directory in the meantime may have read the log before this record was in it.
+    this.requireOwned();
   }
 
   #suspect(error: Error): void {
-    if (this.#writing !== undefined) this.#writing.damage = error;
     // LMDB refuses all further reads of the view that met the damage.
-    else this.#root.resetReadTxn();
+    if (!this.#transactions.meet(error)) this.#root.resetReadTxn();
     this.#record.suspect();
     this.#onDamage(error);
   }
 
   #newView(): View {
-    try {
-      return this.#root.useReadTransaction() as View;
-    } catch {
-      try {
-        // A killed process leaves its places taken; this call frees them.
-        (this.#root as unknown as { readerCheck(): number }).readerCheck();
-        return this.#root.useReadTransaction() as View;
-      } catch (error) {
-        throw new ReadViewError({ cause: error });
-      }
-    }
+    return newView(this.#root);
   }
 
   /**
@@ -368,21 +370,31 @@ export class LmdbEnvironment {
    * ends, and only the lock of the directory is released.
    */
   async close(last: (() => void) | undefined, closed?: () => void): Promise<void> {
+    const transactions = this.#transactions;
     try {
-      if (!this.#lock.isHeld) this.#failed = true;
-      if (last !== undefined && !this.#failed) await this.#execute(last);
-      if (!this.#failed) await (this.#checkpoints?.takeLast() ?? this.#sync());
+      if (!this.#lock.isHeld) transactions.hasFailed = true;
+      if (last !== undefined && !transactions.hasFailed) await transactions.run(last, 'elsewhere');
+      if (!transactions.hasFailed && !this.#isUnsettled) await (this.#checkpoints?.takeLast() ?? this.#sync());
     } finally {
-      if (this.#failed) failedHere.add(realpathSync(this.#path));
+      if (transactions.hasFailed) failedHere.add(realpathSync(this.#path));
       else {
         this.#checkpoints?.release();
         await this.#root.close();
-        // Without the last write, the checkpoint tells the next start that the process ended and the machine did not.
-        if (last !== undefined || closed !== undefined) await this.#checkpoints?.end();
-        closed?.();
-        if (this.#lock.isHeld) this.#record.closed();
+        if (this.#isUnsettled) this.#log?.remove(this.#path);
+        else await this.#endRun(last !== undefined || closed !== undefined, closed);
       }
+      this.#log?.close();
       this.#lock.release();
     }
+  }
+
+  /** Without the last write, the checkpoint tells the next start that the process ended and the machine did not. */
+  async #endRun(isWhole: boolean, closed: (() => void) | undefined): Promise<void> {
+    if (isWhole) {
+      await this.#checkpoints?.end();
+      if (this.#lock.isHeld) removeLogs(this.#path, undefined);
+    }
+    closed?.();
+    if (this.#lock.isHeld) this.#record.closed();
   }
 }

@@ -1,13 +1,19 @@
 import { accessSync, constants, existsSync } from 'node:fs';
+import { constants as system } from 'node:os';
 import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
+import { CommitLog, type LogLimits } from '../log/commit-log.js';
+import { type LogReading, readLog } from '../log/log-files.js';
+import type { LogRecord } from '../log/log-record.js';
 import { releaseBallastIn } from './ballast-file.js';
+import { type Checkpoint, pendingRestore, readRoot, transactionOf } from './checkpoints.js';
 import { type DirectoryLock, takeDirectoryLock } from './directory-lock.js';
-import { allocateFile, createDirectory, isAllocated } from './file-pages.js';
+import { allocateFile, createDirectory, isAllocated, syncFile } from './file-pages.js';
 import { diskFull, isNoSpace, requireDiskSpace } from './free-space.js';
 import type { TakeOptions } from './lock-protocol.js';
 import { beginCreation, DATA_FILE, LOCK_FILE, type Marker, requireData } from './store-marker.js';
-import { guardAbort } from './store-open-error.js';
+import { guardAbort, StoreOpenError } from './store-open-error.js';
+import type { Table } from './table.js';
 
 /** Places for read views, including those of other processes. The default of LMDB is 126. */
 const READERS = 1_024;
@@ -43,10 +49,10 @@ export async function takeLock(directory: string, options: Partial<TakeOptions> 
   }
 }
 
-interface RootOptions {
+export interface RootOptions {
   readonly path: string;
   readonly tables: readonly string[];
-  /** Transactions are not synced. */
+  /** A transaction resolves before it is on the disk. */
   readonly noSync: boolean;
 }
 
@@ -65,5 +71,104 @@ export function openRoot({ path, tables, noSync }: RootOptions): RootDatabase<Bu
     compression: false,
   });
   guardAbort(root);
-  return root;
+  return requireReadable(root, path);
+}
+
+/** The part of an LMDB environment that opens a view, and ends the one of lmdb itself. */
+interface Opened {
+  useReadTransaction(): { done(): void };
+  resetReadTxn(): void;
+}
+
+/**
+ * Returns a new environment if this process can read it. Throws StoreOpenError when a process with the same pid, in another PID namespace,
+ * has the data file open: LMDB tells readers apart by their pid. It tries for ten seconds, and a later read would end this process.
+ */
+function requireReadable<Root extends Opened>(root: Root, directory: string): Root {
+  try {
+    root.useReadTransaction().done();
+    return root;
+  } catch (cause) {
+    try {
+      // lmdb has planned this for the next turn, where the exception would end the process.
+      root.resetReadTxn();
+    } catch {}
+    throw new StoreOpenError(
+      `another process with the pid ${process.pid}, perhaps in another container, has the data file of ${directory} open although its lock was removed; stop that engine, then start this one`,
+      { cause },
+    );
+  }
+}
+
+/** Creates the log of a run. Returns `undefined` when the disk has no space for it: each transaction is synced then. */
+export function createLog(directory: string, limits: LogLimits): CommitLog | undefined {
+  let log: CommitLog;
+  try {
+    log = CommitLog.create(directory, limits);
+  } catch (error) {
+    if (isNoSpace(error)) return undefined;
+    throw error;
+  }
+  syncFile(directory);
+  return log;
+}
+
+/** Returns the number of the newest transaction of a data file. */
+export function newestTransaction(directory: string): number {
+  return Number(transactionOf(readRoot(directory)));
+}
+
+/** Returns what the next start applies to a checkpoint; `undefined` when the run had no log. */
+export function restoredLog(directory: string, { root, log }: Pick<Checkpoint, 'root' | 'log'>): LogReading | undefined {
+  return log === undefined ? undefined : readLog(directory, log, Number(transactionOf(root)));
+}
+
+/** Throws StoreOpenError when a part of the log is missing that the next start would apply. */
+export function requireLog(directory: string): void {
+  const pending = pendingRestore(directory);
+  const problem = pending && restoredLog(directory, pending)?.problem;
+  if (problem !== undefined) throw damagedLog(directory, problem);
+}
+
+function damagedLog(directory: string, problem: string): StoreOpenError {
+  const remedy = `restore a backup, or save what is readable with rivulet salvage ${directory} --to NEW`;
+  return new StoreOpenError(`the store in ${directory} is damaged (${problem}); ${remedy}`, { code: 'CORRUPT_STORE' });
+}
+
+export interface ReplayOptions {
+  readonly directory: string;
+  readonly name: string;
+  readonly root: RootDatabase<Buffer, Buffer>;
+  /** In the order of their numbers in the log. */
+  readonly tables: readonly Table[];
+}
+
+/** Repeats the transactions of a log that follow the restored checkpoint. Throws StoreOpenError when it lacks some of them. */
+export function replayLog({ directory, name, root, tables }: ReplayOptions): void {
+  const { records, problem: missing } = readLog(directory, name, newestTransaction(directory));
+  try {
+    if (missing === undefined && records.every((record) => repeat(record, root, tables))) return;
+  } catch (error) {
+    throw isFull(error) ? diskFull(directory, { cause: error }) : error;
+  }
+  throw damagedLog(directory, missing ?? 'the commit log does not belong to the data file');
+}
+
+/** The code of lmdb is the number of the error of the system. */
+function isFull(error: unknown): boolean {
+  return isNoSpace(error) || (error instanceof Error && 'code' in error && error.code === system.errno.ENOSPC);
+}
+
+/** Returns whether the transaction got the number that it had before. */
+function repeat({ transaction, operations }: LogRecord, root: RootDatabase<Buffer, Buffer>, tables: readonly Table[]): boolean {
+  return root.transactionSync(() => {
+    if (root.getWriteTxnId() !== transaction) return false;
+    for (const { table, key, value } of operations) {
+      const target = tables[table];
+      if (target === undefined) return false;
+      if (value === undefined) target.remove(key);
+      else target.put(key, value);
+    }
+    return true;
+  });
 }

@@ -17,8 +17,10 @@ import { PageFile, rootForPage } from '../pages/page-file.js';
 import { readSmallFile, replaceFile, syncFile } from './file-pages.js';
 import { StoreOpenError } from './store-open-error.js';
 
-/** Version of the files of a store, written into the marker. Format 1 did not say how the store was closed. */
-const FORMAT = 2;
+/** Version of the files of a store, written into the marker. Format 1 did not say how the store was closed. Format 2 had no log. */
+const FORMAT = 3;
+/** The first format whose marker says how the store was closed. */
+const STATE_FORMAT = 2;
 export const MARKER = 'rivulet-store.json';
 /** Bytes of a marker. A longer one is damaged. */
 const LONGEST_MARKER = 65_536;
@@ -110,7 +112,7 @@ export function readMarker(directory: string): Marker | undefined {
       code: 'STORE_FORMAT_UNKNOWN',
     });
   }
-  const known = format === FORMAT && isState(state) ? { state } : {};
+  const known = format >= STATE_FORMAT && isState(state) ? { state } : {};
   return { format, storeId, bytes: typeof bytes === 'number' ? bytes : 0, ...known };
 }
 
@@ -321,13 +323,20 @@ export class MarkerRecord {
     this.#bytes = marker?.bytes ?? 0;
   }
 
-  /** Records that the store is open. `checked`: everything was checked, so damage has not ended the runs before. */
+  /**
+   * Records that the store is open. `checked`: everything was checked, so damage has not ended the runs before. Throws StoreOpenError when
+   * the marker keeps an older format: an older engine would not know the log.
+   */
   opened(marker: Marker | undefined, checked: boolean): void {
     const unclean = checked ? 0 : shortRuns(marker?.state);
     if (marker !== undefined && marker.format < FORMAT) this.#keepOld(marker.format);
     if (marker === undefined) endCreation(this.#directory, { storeId: this.#storeId, bytes: 0 });
     this.#open = { kind: 'open', boot: bootId(), opened: secondsSinceBoot(), unclean, killed: checked ? 0 : killedRuns(marker?.state) };
-    this.#write(this.#open);
+    const isWritten = this.#write(this.#open);
+    if (!isWritten && marker !== undefined && marker.format < FORMAT)
+      throw new StoreOpenError(
+        `${MARKER} in ${this.#directory} can't be replaced, so the store keeps its older format; give the disk room`,
+      );
   }
 
   /** Records that LMDB met damage, so that the next start checks everything and refuses the store with the remedy. */

@@ -1,5 +1,6 @@
 import { RivuletError } from '@rivulet/protocol';
 import type { RootDatabase } from 'lmdb';
+import type { RecordBuffer } from '../log/log-record.js';
 
 /** Bytes that a transaction writes besides its records: a path of pages in each changed tree, and the list of free pages. */
 export const TRANSACTION_BYTES = 40_960;
@@ -33,16 +34,24 @@ export interface TableUse {
   readonly onDamage: (error: Error) => void;
 }
 
-/** Returns the same table, which reports its use. A damaged page throws CORRUPT_ITEM, as a damaged record does. */
-export function observed(table: Table, use: TableUse): Table {
+/** Where the changes of a table are recorded, and under which number. */
+export interface Recording {
+  readonly record: RecordBuffer;
+  readonly number: number;
+}
+
+/** Returns the same table, which reports its use and records the changes. A damaged page throws CORRUPT_ITEM, as a damaged record does. */
+export function observed(table: Table, use: TableUse, recording?: Recording): Table {
   return {
     get: (key, options) => guarded(use, () => table.get(key, options)),
     put(key, value) {
       use.bytes += RECORD_BYTES + value.length;
+      recording?.record.put(recording.number, key, value);
       guarded(use, () => table.put(key, value));
     },
     remove(key) {
       use.bytes += RECORD_BYTES;
+      recording?.record.remove(recording.number, key);
       guarded(use, () => table.remove(key));
     },
     getRange: (range) => ({

@@ -2,8 +2,11 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { FITS } from '../checking/record-shapes.js';
 import { pendingRestore } from '../env/checkpoints.js';
+import { restoredLog } from '../env/prepare-directory.js';
 import { DATA_FILE } from '../env/store-marker.js';
 import { StoreOpenError } from '../env/store-open-error.js';
+import type { LogReading } from '../log/log-files.js';
+import type { LogRecord } from '../log/log-record.js';
 import { type MetaPage, PageFile } from '../pages/page-file.js';
 import { isPossibleLastPage, metaProblems, StoreTrees } from '../pages/store-trees.js';
 import { isSound, itemFieldsIn } from '../tables/records.js';
@@ -39,6 +42,8 @@ export interface Salvage extends Rebuilt {
   readonly damagedPageCount: number;
   /** Unix milliseconds of the checkpoint that was read, because the next start would restore it. `undefined`: the newest data. */
   readonly restoresTo?: number;
+  /** Transactions of the log after that checkpoint. */
+  readonly logged?: number;
 }
 
 /**
@@ -51,21 +56,32 @@ export async function salvageStore(directory: string, target: string): Promise<S
   const scratch = join(target, SCRATCH);
   const found = await FoundRecords.open(scratch);
   try {
-    const reading = await readFile(directory, found, restore);
+    const log = typeof restore === 'object' ? restoredLog(directory, restore) : undefined;
+    const reading = await readFile(directory, found, { restore, log });
     const rebuilt = await rebuildStore(target, found, reading.hasAllVersions);
     const { damagedPages, damagedPageCount, damagedRecords } = reading;
     const result = { ...rebuilt, damagedPages, damagedPageCount, damagedRecords, ...listLost(found) };
-    return typeof restore === 'object' ? { ...result, restoresTo: restore.savedAt } : result;
+    if (typeof restore !== 'object') return result;
+    return { ...result, restoresTo: restore.savedAt, ...(log === undefined ? {} : { logged: log.records.length }) };
   } finally {
     await found.close();
     rmSync(scratch, { recursive: true, force: true });
   }
 }
 
-async function readFile(directory: string, found: FoundRecords, restore: Restore): Promise<Reading> {
+/** Files beside the data file that a start after a power cut would use. */
+interface Beside {
+  readonly restore: Restore;
+  readonly log: LogReading | undefined;
+}
+
+async function readFile(directory: string, found: FoundRecords, beside: Beside): Promise<Reading> {
+  const { restore, log } = beside;
   const file = new PageFile(join(directory, DATA_FILE), typeof restore === 'object' ? restore.root : undefined);
   try {
-    return await readAll(file, found, restore);
+    const reading = await readAll(file, found, beside);
+    await found.addAll(loggedRecords(log?.records ?? []), true);
+    return reading;
   } finally {
     file.close();
   }
@@ -137,7 +153,7 @@ class Damage {
 
   /** Returns whether nothing of a table was damaged, and nothing that leads to it. */
   isWhole(table: string): boolean {
-    return ![table, 'names', 'meta page', 'checkpoint'].some((each) => this.#tables.has(each));
+    return ![table, 'names', 'meta page', 'checkpoint', 'log'].some((each) => this.#tables.has(each));
   }
 
   result(): Reading {
@@ -146,11 +162,12 @@ class Damage {
   }
 }
 
-async function readAll(file: PageFile, found: FoundRecords, restore: Restore): Promise<Reading> {
+async function readAll(file: PageFile, found: FoundRecords, { restore, log }: Beside): Promise<Reading> {
   const damage = new Damage();
   for (const problem of metaProblems(file)) damage.addPage({ table: 'meta page', ...problem });
   if (typeof restore === 'string') damage.addPage({ table: 'checkpoint', problem: restore });
   const isOldMeta = damage.pageCount > 0;
+  if (log?.problem !== undefined) damage.addPage({ table: 'log', problem: log.problem });
   const newest = newestOf(file);
   if (newest === undefined) {
     await found.addAll(
@@ -177,6 +194,16 @@ async function readAll(file: PageFile, found: FoundRecords, restore: Restore): P
 function newestOf(file: PageFile): MetaPage | undefined {
   const metas = file.metas.filter((meta) => typeof meta === 'object' && isPossibleLastPage(file, meta.lastPage)) as MetaPage[];
   return metas.sort((a, b) => b.transaction - a.transaction)[0];
+}
+
+/** Yields what transactions have written. Other records, such as tombstones, say what they removed. */
+function* loggedRecords(records: readonly LogRecord[]): Generator<FoundRecord> {
+  for (const { operations } of records) {
+    for (const { table: number, key, value: record } of operations) {
+      const table = TABLES[number];
+      if (table !== undefined && record !== undefined && isSound(key, record) && FITS[table](key, record)) yield { table, key, record };
+    }
+  }
 }
 
 /** Yields the sound records of all tables. */

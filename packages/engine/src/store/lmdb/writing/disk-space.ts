@@ -95,6 +95,11 @@ export class DiskBudget {
     return { freeBytes: this.#space?.freeBytes, neededBytes: Math.ceil(this.#watermark) };
   }
 
+  /** An estimate of the free bytes of the disk. */
+  get freeBytes(): number {
+    return this.#space === undefined ? Number.POSITIVE_INFINITY : Math.max(0, this.#space.freeBytes - this.#spent);
+  }
+
   /** Returns how many bytes the next transaction may add to the data file. While the store is full, only deletes may use them. */
   forNext(): number {
     if (this.#isDue()) this.#measure();
@@ -139,7 +144,7 @@ export class DiskBudget {
 
   #budget(): number {
     if (this.#space === undefined) return Number.POSITIVE_INFINITY;
-    return Math.max(0, this.#space.freeBytes - this.#spent) / SHARES;
+    return this.freeBytes / SHARES;
   }
 
   #isDue(): boolean {

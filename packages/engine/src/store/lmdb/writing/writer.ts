@@ -12,11 +12,17 @@ import { EVICTED_AT_ONCE, type Eviction, type HeadCache, ReservedOffsets } from 
 import type { StoreState } from '../tables/store-meta.js';
 import type { Tables } from '../tables/tables.js';
 import { CHANGE_BYTES, type DiskBudget, RECORD_BYTES, storeFull } from './disk-space.js';
-import { type QueuedWrite, settle } from './queued-write.js';
+import { charsOf, type QueuedWrite, settle } from './queued-write.js';
 import { Batch, type PlanAhead, type Planned, type PlannedWrite } from './write-batch.js';
 import { causeOf, isUntouched, refused, unavailable } from './write-errors.js';
 import { type Release, WriteGate } from './write-gate.js';
 import { costOfWrite, WriteQueue } from './write-queue.js';
+
+/** UTF-16 code units of the values of a transaction, above which another thread writes its pages. */
+const LARGE_CHARS = 262_144;
+
+/** Share of the free space of the disk that may be written to the data file between two checkpoints. */
+const HELD_SHARE = 1 / 8;
 
 /** The open parts of a store that writing and maintenance share. */
 export interface OpenParts {
@@ -159,11 +165,23 @@ export class LmdbWriter {
       if (this.#isDue) await this.#context.maintenance().runSlice();
       if (this.#queue.length === 0) continue;
       await keepPace();
+      await this.#freeHeldPages();
       const { batch, budget } = this.#admit();
       if (batch.length > 0) this.#putBack(await this.#commitOrReject(batch, budget));
     }
     this.#running = undefined;
     this.#gate.rest();
+  }
+
+  /** The pages between two checkpoints may take a small share of the free space only. Otherwise deletes would fill a disk. */
+  async #freeHeldPages(): Promise<void> {
+    const { environment, disk } = this.#context;
+    if (environment.heldBytes <= disk.freeBytes * HELD_SHARE || !this.isWritable) return;
+    try {
+      await environment.checkpoint();
+    } catch (error) {
+      this.fail(error);
+    }
   }
 
   get #isDue(): boolean {
@@ -239,11 +257,12 @@ export class LmdbWriter {
       this.#committingAt = batch.now;
       const begun = clock.monotonic();
       try {
+        const place = writes.reduce((sum, each) => sum + charsOf(each), 0) > LARGE_CHARS ? 'elsewhere' : 'here';
         await environment.transaction(() => {
           if (heads.overfull && budget > 2 * EVICTED_AT_ONCE * RECORD_BYTES) eviction = heads.evict();
           executeAll();
           batch.seal();
-        });
+        }, place);
       } catch (error) {
         eviction?.aborted();
         throw error;
