@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
 import { connect } from '@rivulet/client';
 import { registerWorker } from '@rivulet/sdk';
 import { directoryWith } from '@rivulet/testkit/directory-with';
@@ -100,6 +102,24 @@ test('top shows figures and rates again and again, until Ctrl-C', async () => {
   const text = await run(['top', '--count', '2', '--every', '200ms'], directoryWith(), env);
   expect(text.stdout).toMatch(/^rivulet \d.*, ready\nsessions 1 .*\n.*\nstore stream: state ok\n/);
   expect(text.stdout).toMatch(/\nchanges 0\/s .* processor \d+ %\n\n$/);
+}, 60_000);
+
+test('top goes on after a restart of the engine', async () => {
+  let requests = 0;
+  const server = createServer((request, response) => {
+    const isRestarting = ++requests > 2 && requests <= 4;
+    response.writeHead(isRestarting ? 503 : 200);
+    if (isRestarting) response.end('{"error":{"code":"ENGINE_STOPPING","message":"the engine stops"}}');
+    else response.end(request.url === '/metrics' ? 'rivulet_calls_total 5\n' : '{"process":"main","ready":true}');
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  const address = server.address();
+  const url = `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`;
+  const { code, stdout, stderr } = await run(['top', '--json', '--every', '200ms', '--count', '2', '--admin-url', url], directoryWith());
+  expect({ code, stderr }).toEqual({ code: 0, stderr: 'note: the engine stops (ENGINE_STOPPING)\n' });
+  expect(stdout.trimEnd().split('\n')).toEqual([expect.stringContaining('"rates":null'), expect.stringContaining('"rates":{"calls":0}')]);
 }, 60_000);
 
 test('the exit code says why the admin listener did not answer', async () => {

@@ -1,6 +1,7 @@
 import { field, isJsonObject, type JsonObject, stringField } from '@rivulet/protocol';
 import type { Command, CommandContext, CommandInput } from '../command/command.js';
 import { EXIT, type ExitCode } from '../command/exit-codes.js';
+import { failureOf } from '../command/failure.js';
 import { untilInterrupted } from '../command/interrupt.js';
 import { readCount, readDuration } from '../command/numbers.js';
 import { printable } from '../command/printable.js';
@@ -32,7 +33,10 @@ export const topCommand: Command = {
     count: { type: 'value', value: 'NUMBER', description: 'end after that many looks; else never' },
     json: { type: 'flag', description: 'print one JSON value a line' },
   },
-  notes: ['Shows what the engine does now, again and again. Rates are those since the look before. Ctrl-C ends it, with exit code 0.'],
+  notes: [
+    'Shows what the engine does now, again and again. Rates are those since the look before. It goes on after a restart of the engine.\n' +
+      'Ctrl-C ends it, with exit code 0.',
+  ],
   run: (input, context) =>
     withAdmin(input, context, async (api) => {
       await untilInterrupted(watchFigures(api, input, context), context.outputClosed);
@@ -46,7 +50,7 @@ async function watchFigures(api: AdminApi, input: CommandInput, context: Command
   let before: Look | undefined;
   for (let rest = readCount(input, 'count'); rest > 0; rest--) {
     if (before !== undefined) await new Promise((resolve) => setTimeout(resolve, everyMs));
-    const look = await lookAt(api);
+    const look = before === undefined ? await lookAt(api) : await lookAgain(api, everyMs, context);
     const rates = before === undefined ? undefined : ratesOf(before, look);
     if (json) context.out(`${JSON.stringify({ ...look.engine, rates: rates ?? null })}\n`);
     else context.out(`${context.columns === undefined ? '' : CLEAR}${linesOf(look, rates)}\n`);
@@ -64,6 +68,20 @@ interface Look {
 async function lookAt(api: AdminApi): Promise<Look> {
   const [engine, metrics] = await Promise.all([api.get('engine'), api.metrics()]);
   return { atMs: performance.now(), engine, totals: readTotals(metrics, Object.values(RATES)) };
+}
+
+/** Looks until the engine answers. An operator watches it over a restart. */
+async function lookAgain(api: AdminApi, everyMs: number, context: CommandContext): Promise<Look> {
+  for (;;) {
+    try {
+      return await lookAt(api);
+    } catch (error) {
+      const { code, message, exit } = failureOf(error);
+      if (exit !== EXIT.unreachable && exit !== EXIT.busy) throw error;
+      context.err(`note: ${printable(message)} (${printable(code)})\n`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
+  }
 }
 
 type Rates = Readonly<Record<string, number>>;
