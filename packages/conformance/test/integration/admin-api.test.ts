@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { directoryWith } from '@rivulet/testkit/directory-with';
+import { run } from '@rivulet/testkit/engines/cli-process';
 import { startTestEngine } from '@rivulet/testkit/engines/engine';
 import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
@@ -164,6 +165,11 @@ it('a port that is taken ends the start only if a file asked for it', async () =
   const { engine, log } = await startTestEngine({ admin: { port } });
   expect(engine.listeners.map(({ name }) => name)).not.toContain('admin');
   expect(log.map(({ event }) => event)).toContain('admin_port_taken');
+  const cwd = directoryWith({
+    'iii-config.yaml': `workers: [{ name: iii-worker-manager, config: { port: 0 } }, { name: rivulet-admin, config: { port: ${port} } }]`,
+  });
+  const { code, stderr } = await run(['start'], cwd);
+  expect([code, stderr]).toEqual([1, expect.stringContaining(`rivulet-admin: port ${port} is in use`)]);
 });
 
 /** A store whose `close` waits for the test. */
