@@ -17,6 +17,7 @@ export const STARTED_FIRST = [
   'examples/chat-and-presence/test/system/chat-and-presence',
   'packages/conformance/test/system/attacks',
   'packages/conformance/test/system/store-full',
+  'packages/conformance/test/system/killed-tools',
   'examples/sql-adapter/test/system/example',
   'packages/conformance/test/system/kill-nine',
   'packages/conformance/test/system/redis-outage',

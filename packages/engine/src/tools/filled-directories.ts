@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, mkdtempSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { RivuletError } from '@rivulet/protocol';
 import { lockDirectory } from '../store/lmdb/copying/store-copy.js';
 import type { DirectoryLock } from '../store/lmdb/env/directory-lock.js';
+import { createDirectory } from '../store/lmdb/env/file-pages.js';
 
 /** A directory that a tool fills. */
 export interface FilledDirectory {
@@ -11,14 +12,10 @@ export interface FilledDirectory {
   undo(): void;
 }
 
-/**
- * Creates a directory and those that lead to it. Returns `false` if it exists. The recursive `mkdir` of Node 20 never returns where the
- * file system has no such entry, as in `/proc`.
- */
+/** Creates a directory and those that lead to it. Returns `false` if it exists. */
 export function makeDirectory(path: string): boolean {
   if (existsSync(path)) return false;
-  if (dirname(path) !== path) makeDirectory(dirname(path));
-  mkdirSync(path, { mode: 0o700 });
+  createDirectory(path);
   return true;
 }
 

@@ -198,3 +198,18 @@ test.runIf(process.getuid?.() === 0)(
     }
   },
 );
+
+test.skipIf(process.platform !== 'linux')('a directory that no file system can hold is refused, also below missing directories', () => {
+  for (const path of ['/proc/rivulet', '/proc/rivulet/deep/streams']) {
+    // The recursive mkdir of Node 20 never returned here.
+    const child = spawnSync(process.execPath, ['--input-type=module', '-e', START, path], { encoding: 'utf8', timeout: 120_000 });
+    expect(child.signal).toBeNull();
+    expect(child.stdout).toMatch(/^STORE_UNAVAILABLE .*choose another directory/);
+  }
+});
+
+test('a link to a missing directory is refused', async () => {
+  const link = join(folder, 'link');
+  symlinkSync(join(folder, 'nowhere'), link);
+  await expect(start(link)).rejects.toThrow(/a link leads to nothing/);
+});

@@ -1,6 +1,7 @@
 import {
   closeSync,
   constants,
+  existsSync,
   fstatSync,
   fsyncSync,
   ftruncateSync,
@@ -53,12 +54,21 @@ export function allocateFile(path: string, leastBytes: number): void {
  * whose name is not on the disk is missing, with all files in it.
  */
 export function createDirectory(path: string): void {
-  const first = mkdirSync(path, { recursive: true, mode: 0o700 });
-  if (first === undefined) return;
-  const top = dirname(resolve(first));
-  for (let each = dirname(resolve(path)); ; each = dirname(each)) {
-    syncFile(each);
-    if (each === top || each === dirname(each)) return;
+  const missing: string[] = [];
+  for (let each = resolve(path); !existsSync(each); each = dirname(each)) missing.push(each);
+  // The recursive `mkdir` of Node 20 never returns where the file system has no such entry, as in `/proc`.
+  for (const each of missing.toReversed()) makeDirectory(each);
+  for (const each of missing) syncFile(each);
+  const [top] = missing.slice(-1);
+  if (top !== undefined) syncFile(dirname(top));
+}
+
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    // Another process may have made it a moment ago.
+    if (!existsSync(path)) throw error;
   }
 }
 

@@ -22,6 +22,8 @@ export class StoreOpenError extends Error {
 const REMEDIES: Readonly<Record<string, string>> = {
   EACCES: 'let the user that runs the engine read and write the directory and its files',
   EPERM: 'let the user that runs the engine read and write the directory and its files',
+  ENOENT: 'a part of the path is missing and cannot be created; choose another directory',
+  EEXIST: 'a link leads to nothing; remove it',
   EROFS: 'mount the file system so that it can be written',
   EISDIR: 'a directory has the name of a file of the store; move it away',
   ERR_FS_EISDIR: 'a directory has the name of a file of the store; move it away',
