@@ -1,38 +1,31 @@
+import { printable } from '../logging/printable.js';
 import type { CommandContext } from './command/command.js';
 import { EXIT, type ExitCode } from './command/exit-codes.js';
 import { readWords } from './command/read-words.js';
+import { StandardOutput } from './command/standard-output.js';
 import { COMMANDS } from './commands.js';
 
-async function main(words: readonly string[], context: CommandContext): Promise<ExitCode> {
+async function main(words: readonly string[], context: CommandContext, output: StandardOutput): Promise<ExitCode> {
   const [first, second] = words;
   const name = first === 'help' ? second : first;
   const command = await COMMANDS.find((row) => row.name === name)?.load();
   const read = readWords(words, COMMANDS, command, context);
   const code = read.kind === 'done' ? read.code : await command?.run(read.input, context);
-  if (read.kind === 'done' || command?.leavesOutput !== true) await context.unread?.taken();
-  return code ?? EXIT.usage;
+  if (read.kind === 'input' && command?.leavesOutput === true) return code ?? EXIT.usage;
+  await output.taken();
+  const { failure } = output;
+  if (failure === undefined) return code ?? EXIT.usage;
+  context.err(
+    `error: the output is not complete: ${printable(failure.message)}; give it room, or write it elsewhere (${failure.code ?? 'EIO'})\n`,
+  );
+  return code === undefined || code === EXIT.ok ? EXIT.failed : code;
 }
-
-/** Returns a signal that aborts when nobody reads stdout any more. Node would end the process with an error. */
-function outputClosed(): AbortSignal {
-  const closed = new AbortController();
-  process.stdout.on('error', () => closed.abort());
-  return closed.signal;
-}
-
-/** The output to a pipe waits in this process until the reader takes it. */
-const unread = {
-  get length() {
-    return process.stdout.writableLength;
-  },
-  async taken() {
-    if (process.stdout.writableLength > 0 && !process.stdout.destroyed)
-      await new Promise<void>((resolve) => process.stdout.write('', () => resolve()));
-  },
-};
 
 const given = process.argv.slice(2);
-const code = await main(given[0] === '--version' ? ['version', ...given.slice(1)] : given, {
+const output = new StandardOutput(process.stdout);
+// A message that nobody can read does not change the end of the command.
+process.stderr.on('error', () => {});
+const context: CommandContext = {
   cwd: process.cwd(),
   env: process.env,
   isTerminal: process.stderr.isTTY,
@@ -40,11 +33,13 @@ const code = await main(given[0] === '--version' ? ['version', ...given.slice(1)
   get stdin() {
     return process.stdin;
   },
-  outputClosed: outputClosed(),
-  unread,
-  out: (text) => process.stdout.write(text),
+  outputClosed: output.closed,
+  unread: output,
+  out: (text) => output.write(text),
   err: (text) => process.stderr.write(text),
-}).catch((error: unknown) => {
+};
+const words = given[0] === '--version' ? ['version', ...given.slice(1)] : given;
+const code = await main(words, context, output).catch((error: unknown) => {
   process.stderr.write(`error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   return EXIT.failed;
 });

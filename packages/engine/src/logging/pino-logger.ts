@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import { type LineOutput, NonBlockingOutput, nonBlocking } from './line-output.js';
 import type { LogFields, Logger } from './logger.js';
+import { printable } from './printable.js';
 
 /** Characters of one field in a log line. The rest is cut off. */
 const MAX_FIELD_CHARACTERS = 2_000;
@@ -91,7 +92,7 @@ function cut(text: string): string {
 
 /**
  * Formats `2026-11-30T12:34:56.789+01:00 info event key=value`, in local time with its zone. Values with spaces, quotes or line breaks are
- * in JSON form.
+ * in JSON form, without any character that a terminal would obey.
  */
 function readableLine(line: string): string {
   // oxlint-disable-next-line eslint/no-restricted-properties -- the line is JSON of pino
@@ -111,5 +112,5 @@ function localTime(time: Date): string {
 }
 
 function readableValue(value: unknown): string {
-  return typeof value === 'string' && /^[\w.:/@+%-]+$/.test(value) ? value : JSON.stringify(value);
+  return typeof value === 'string' && /^[\w.:/@+%-]+$/.test(value) ? value : printable(JSON.stringify(value));
 }

@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fixture } from '@rivulet/testkit/config-fixtures';
 import { directoryWith } from '@rivulet/testkit/directory-with';
+import { CLI } from '@rivulet/testkit/engines/built-engine';
 import { CliProcess, run } from '@rivulet/testkit/engines/cli-process';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
@@ -104,6 +105,53 @@ describe('print-config', () => {
         { name: 'iii-observability' },
       ],
     });
+  });
+});
+
+describe('an output that cannot be written', () => {
+  /** Runs a command line in a shell, which redirects its output. */
+  const shell = (script: string) =>
+    spawnSync('/bin/sh', ['-c', script, process.execPath, CLI], {
+      cwd: directoryWith(),
+      encoding: 'utf8',
+      env: { PATH: process.env.PATH },
+    });
+
+  it.each(['print-config', 'version', '--help', 'doctor --json', 'streams --json'])('%s on a full device: not exit 0', (words) => {
+    const { status, stderr } = shell(`"$0" "$1" ${words} > /dev/full`);
+    expect(stderr).toMatch(/^error: the output is not complete: ENOSPC.*\(ENOSPC\)\n$/);
+    expect(status).toBe(words.startsWith('streams') ? 69 : 1);
+  });
+
+  it('a file that takes only a part: exit 1', () => {
+    const { status, stderr } = shell('ulimit -f 1; "$0" "$1" --help > help.txt');
+    expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringMatching(/^error: the output is not complete: .*\(EFBIG\)\n$/) });
+  });
+
+  it('a reader who has gone: no message', () => {
+    const { status, stderr } = shell('"$0" "$1" --help | true');
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  });
+
+  it('a full device for the messages, too: exit 1', () => {
+    expect(shell('"$0" "$1" print-config > /dev/full 2> /dev/full').status).toBe(1);
+  });
+});
+
+describe('a secret that is wrong', () => {
+  it.each([
+    [['streams', '--json'], { RIVULET_ADMIN_TOKEN: 'secret\r\n#x' }],
+    [['streams'], { RIVULET_ADMIN_TOKEN: 'secret\u00fc' }],
+    [['get', 's', 'g', 'i', '--json'], { RIVULET_TOKEN: 'secret\r\n#x' }],
+    [['groups', 'chat', '--admin-url', 'http://u:secret@127.0.0.1:1'], {}],
+    [['groups', 'chat', '--json'], { RIVULET_ADMIN_URL: 'ftp://u:secret@127.0.0.1:1' }],
+    [['top', '--admin-url', 'http://127.0.0.1:port/?token=secret'], {}],
+    [['get', 's', 'g', 'i'], { RIVULET_URL: 'ws://u:secret@127.0.0.1:1' }],
+    [['watch', 's', 'g', '--json', '--stream-url', 'ws://u:secret@127.0.0.1:1'], {}],
+  ] as [string[], Record<string, string>][])('%j %j: exit 64, and the secret is not shown', async (words, env) => {
+    const { code, stdout, stderr } = await run(words, directoryWith(), env);
+    expect({ code, shown: `${stdout}${stderr}` }).toEqual({ code: 64, shown: expect.not.stringContaining('secret') });
+    expect(`${stdout}${stderr}`).toContain('INVALID_ARGUMENTS');
   });
 });
 

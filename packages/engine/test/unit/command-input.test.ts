@@ -1,12 +1,14 @@
 import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
+import { refuseCredentials } from '../../src/cli/command/access.js';
 import { CommandFailure } from '../../src/cli/command/failure.js';
 import { readJson } from '../../src/cli/command/json-input.js';
+import { jsonLines } from '../../src/cli/command/json-lines.js';
 import { milliseconds } from '../../src/cli/command/numbers.js';
-import { jsonLines, printable } from '../../src/cli/command/printable.js';
 import { printRows, type Row } from '../../src/cli/command/rows.js';
 import { streamUrl } from '../../src/cli/items/stream-connection.js';
 import { operationOf } from '../../src/cli/items/update-words.js';
+import { printable } from '../../src/logging/printable.js';
 
 function recorded(more: object = {}) {
   const printed = { out: '', err: '' };
@@ -137,6 +139,8 @@ describe('rows', () => {
 it('prints no control character', () => {
   expect(printable('a\u001b[2Jb\u009bc\n')).toBe('a\\u001b[2Jb\\u009bc\\u000a');
   expect(jsonLines({ a: '\u001b\u009b' })).toBe('{\n  "a": "\\u001b\\u009b"\n}\n');
+  expect(printable('\u202e\u2066\u200f\u061c\u2028\u2029')).toBe('\\u202e\\u2066\\u200f\\u061c\\u2028\\u2029');
+  expect(jsonLines(['\u202e'])).toBe('[\n  "\\u202e"\n]\n');
 });
 
 it.each<[flags: Record<string, string>, env: Record<string, string>, url: string]>([
@@ -150,4 +154,15 @@ it.each<[flags: Record<string, string>, env: Record<string, string>, url: string
 ])('the stream port of %j and %j is %s', (flags, env, url) => {
   const input = { words: [], flag: () => false, value: (name: string) => flags[name], values: () => [] };
   expect(streamUrl(input, { env })).toBe(url);
+});
+
+it.each(['http://u:pw@host', 'http:/\\u:pw@host/path', 'ftp://u@host', 'u:pw@host', '//u:pw@host'])(
+  'the address %s has credentials',
+  (address) => {
+    expect(() => refuseCredentials(address, '--url')).toThrow(CommandFailure);
+  },
+);
+
+it.each(['http://host/a@b', 'http://host?a@b', 'http://[::1]:3113', 'nonsense'])('the address %s has no credentials', (address) => {
+  expect(() => refuseCredentials(address, '--url')).not.toThrow();
 });

@@ -26,6 +26,14 @@ describe('the text format', () => {
     expect(lines[0]?.trimEnd().split('\n')).toHaveLength(1);
     expect(lines[0]).toContain('group="a\\n12:00:00 error forged" id="x\\"y" empty=""');
   });
+
+  it('escapes what a terminal would obey: controls above ASCII, line breaks of Unicode, and marks of the direction', () => {
+    const { lines, logger } = capture({ level: 'info', format: 'text' });
+    const marks = '\u007f\u0085\u009b\u061c\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069';
+    logger.info('joined', { group: `a${marks}`, of: { [marks]: marks } });
+    expect(lines[0]).toMatch(/^[ -~]+\n$/);
+    expect(JSON.parse(/group=(\S+)/.exec(lines[0] ?? '')?.[1] ?? '')).toBe(`a${marks}`);
+  });
 });
 
 describe('the json format', () => {

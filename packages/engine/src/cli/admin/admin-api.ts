@@ -1,4 +1,5 @@
 import { field, isJsonObject, type JsonObject, parseJson, percentEncode, stringField } from '@rivulet/protocol';
+import { refuseCredentials, tokenOf } from '../command/access.js';
 import type { Command, CommandContext, CommandInput } from '../command/command.js';
 import { EXIT, type ExitCode } from '../command/exit-codes.js';
 import { CommandFailure, fail } from '../command/failure.js';
@@ -50,12 +51,13 @@ export async function withAdmin(
 
 function adminApi(input: CommandInput, { env }: Pick<CommandContext, 'env'>): AdminApi {
   const base = (input.value('admin-url') ?? env.RIVULET_ADMIN_URL ?? DEFAULT_URL).replace(/\/+$/, '');
+  refuseCredentials(base, '--admin-url or RIVULET_ADMIN_URL');
   // oxlint-disable-next-line eslint/no-restricted-globals -- this call checks the address that the operator gave
   if (!/^https?:\/\//.test(base) || !URL.canParse(base))
-    throw new CommandFailure('INVALID_ARGUMENTS', `--admin-url ${base} is no http:// or https:// address`, EXIT.usage);
+    throw new CommandFailure('INVALID_ARGUMENTS', '--admin-url or RIVULET_ADMIN_URL is no http:// or https:// address', EXIT.usage);
   const timeoutMs = readDuration(input, 'timeout') ?? DEFAULT_TIMEOUT_MS;
-  const token = env.RIVULET_ADMIN_TOKEN;
-  const headers = token === undefined || token === '' ? {} : { authorization: `Bearer ${token}` };
+  const token = tokenOf({ env }, 'RIVULET_ADMIN_TOKEN');
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
   const send = (path: string, body?: string) =>
     request(
       `${base}${path}`,

@@ -1,10 +1,10 @@
 import { field, isJsonObject, type JsonObject, stringField } from '@rivulet/protocol';
+import { printable } from '../../logging/printable.js';
 import type { Command, CommandContext, CommandInput } from '../command/command.js';
 import { EXIT, type ExitCode } from '../command/exit-codes.js';
 import { failureOf } from '../command/failure.js';
 import { untilInterrupted } from '../command/interrupt.js';
 import { readCount, readDuration } from '../command/numbers.js';
-import { printable } from '../command/printable.js';
 import { ADMIN_OPTIONS, type AdminApi, withAdmin } from './admin-api.js';
 import { type MetricTotals, readTotals } from './metric-totals.js';
 

@@ -1,7 +1,7 @@
 import { RivuletError } from '@rivulet/protocol';
+import { printable } from '../../logging/printable.js';
 import type { CommandContext } from './command.js';
 import { EXIT, type ExitCode } from './exit-codes.js';
-import { printable } from './printable.js';
 
 /** Exit codes of error codes. All other errors have the exit code 1. */
 const EXIT_OF_ERROR: Readonly<Partial<Record<RivuletError['code'], ExitCode>>> = {

@@ -1,7 +1,7 @@
+import { printable } from '../../logging/printable.js';
 import type { CommandContext } from './command.js';
 import { EXIT, type ExitCode } from './exit-codes.js';
 import { fail, failureOf } from './failure.js';
-import { printable } from './printable.js';
 
 /** A row of a list. `value` is for programs, `cells` are for people. */
 export interface Row {

@@ -1,7 +1,7 @@
 import type { Command } from '../command/command.js';
 import { EXIT } from '../command/exit-codes.js';
 import { readJson } from '../command/json-input.js';
-import { jsonLines } from '../command/printable.js';
+import { jsonLines } from '../command/json-lines.js';
 import { ENGINE_OPTIONS, withEngine } from './engine-connection.js';
 
 export const callCommand: Command = {

@@ -1,5 +1,6 @@
 import type { ISdk } from '@rivulet/sdk';
 import { InvocationError, registerWorker } from '@rivulet/sdk';
+import { refuseCredentials, tokenOf } from '../command/access.js';
 import type { Command, CommandContext, CommandInput } from '../command/command.js';
 import { EXIT, type ExitCode } from '../command/exit-codes.js';
 import { CommandFailure, fail } from '../command/failure.js';
@@ -61,7 +62,8 @@ export async function withEngine(
 }
 
 function connect(url: string, invocationTimeoutMs: number, context: CommandContext): ISdk {
-  const token = context.env.RIVULET_TOKEN;
+  const token = tokenOf(context, 'RIVULET_TOKEN');
+  refuseCredentials(url, '--url or RIVULET_URL');
   try {
     return registerWorker(url, {
       workerName: 'rivulet-command',
@@ -72,7 +74,7 @@ function connect(url: string, invocationTimeoutMs: number, context: CommandConte
       onWarning: (code, message) => {
         if (code === 'INSECURE_URL') context.err(`note: ${message} (${code})\n`);
       },
-      ...(token === undefined || token === '' ? {} : { authToken: token }),
+      ...(token === undefined ? {} : { authToken: token }),
     });
   } catch (error) {
     if (!(error instanceof InvocationError)) throw error;

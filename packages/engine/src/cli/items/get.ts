@@ -1,6 +1,6 @@
 import type { Command } from '../command/command.js';
 import { EXIT } from '../command/exit-codes.js';
-import { jsonLines } from '../command/printable.js';
+import { jsonLines } from '../command/json-lines.js';
 import { ENGINE_OPTIONS, withEngine } from './engine-connection.js';
 import { ITEM_WORDS, itemOf, notFound, objectOf, payloadOf } from './item-words.js';
 

@@ -1,5 +1,6 @@
 import { connect, type StreamClient, StreamError } from '@rivulet/client';
 import { WebSocket } from 'ws';
+import { refuseCredentials } from '../command/access.js';
 import type { Command, CommandContext, CommandInput } from '../command/command.js';
 import { EXIT, type ExitCode } from '../command/exit-codes.js';
 import { CommandFailure } from '../command/failure.js';
@@ -29,9 +30,11 @@ const EXIT_OF_CODE: Readonly<Record<string, ExitCode>> = {
 /** Connects to the stream port that the options and the environment name. Throws a `CommandFailure` for a wrong address. */
 export function connectStreams(input: CommandInput, context: CommandContext): StreamClient {
   const token = context.env.RIVULET_STREAM_TOKEN;
+  const url = streamUrl(input, context);
+  refuseCredentials(url, '--stream-url, RIVULET_STREAM_URL, --url or RIVULET_URL');
   try {
     // The operator chose the address, so `ws:` to another machine is allowed here.
-    return connect(streamUrl(input, context), { WebSocket, insecure: true, ...(token === undefined ? {} : { token }) });
+    return connect(url, { WebSocket, insecure: true, ...(token === undefined ? {} : { token }) });
   } catch (error) {
     if (error instanceof StreamError) throw streamFailure(error);
     throw error;

@@ -1,9 +1,9 @@
 import { isJsonObject } from '@rivulet/protocol';
+import { printable } from '../../logging/printable.js';
 import type { Command, CommandContext } from '../command/command.js';
 import { EXIT } from '../command/exit-codes.js';
 import { CommandFailure } from '../command/failure.js';
 import { readJson } from '../command/json-input.js';
-import { printable } from '../command/printable.js';
 import { ENGINE_OPTIONS, withEngine } from './engine-connection.js';
 import { CREATE_OPTIONS, ITEM_WORDS, itemOf, objectOf, payloadOf, printWrite, termsOf } from './item-words.js';
 import { type Operation, operationOf } from './update-words.js';

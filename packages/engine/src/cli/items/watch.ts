@@ -1,11 +1,11 @@
 import type { Item, StreamClient, StreamError, View, ViewListeners } from '@rivulet/client';
 import { formatPosition } from '@rivulet/protocol';
+import { printable } from '../../logging/printable.js';
 import type { Command, CommandContext, CommandInput } from '../command/command.js';
 import { EXIT, type ExitCode } from '../command/exit-codes.js';
 import { CommandFailure, fail } from '../command/failure.js';
 import { untilInterrupted } from '../command/interrupt.js';
 import { readCount, readDuration } from '../command/numbers.js';
-import { printable } from '../command/printable.js';
 import { GROUP_WORDS } from './item-words.js';
 import { connectStreams, STREAM_OPTIONS, streamFailure } from './stream-connection.js';
 
