@@ -106,8 +106,8 @@ export async function startEngine(config: Config, options: EngineOptions = {}): 
 const LINE_RATES = {
   ofEvent: LIMITS.logLinesPerSecond,
   ofDebugEvent: LIMITS.debugLinesPerSecond,
-  // Each worker has its own bound in addition to this one.
-  special: { worker_log: LIMITS.workerLogsPerSecond },
+  // Each worker has its own bound in addition to that of `worker_log`.
+  special: { worker_log: LIMITS.workerLogsPerSecond, admin_action: LIMITS.adminActionLinesPerSecond },
   all: LIMITS.allLogLinesPerSecond,
 };
 

@@ -105,6 +105,8 @@ export const LIMITS = {
   /** The log lines of one event in a second. The second value is for the level debug. */
   logLinesPerSecond: 10,
   debugLinesPerSecond: 100,
+  /** The lines of `admin_action` in a second. Audits need all of them. */
+  adminActionLinesPerSecond: 1_000,
   /** The log lines of all events in a second. */
   allLogLinesPerSecond: 4_000,
   /** The time that calls in flight may take when the engine stops. */
@@ -274,6 +276,12 @@ export const LIMITS = {
   headers: 64,
   /** The connections of the admin listener. */
   adminConnections: 256,
+  /**
+   * The calls and writes of the admin listener that run at the same time, and its other requests that read more than a probe. Together they
+   * are fewer than the connections, so a probe always finds one.
+   */
+  adminWrites: 192,
+  adminReads: 32,
   /** The unanswered requests of one connection of the admin listener. */
   adminPipelined: 4,
   /** The time in which a request to the admin listener must be whole. */

@@ -100,11 +100,25 @@ describe('writes of /api', () => {
       ['PUT /api/streams/{stream}/groups/{group}/items/{item}', 200],
       ['PUT /api/streams/{stream}/groups/{group}/items/{item}', 200],
       ['DELETE /api/streams/{stream}/groups/{group}/items/{item}', 200],
+      ['POST /api/call/{function}', undefined],
       ['POST /api/call/{function}', 200],
       ['POST /api/sessions/disconnect', 200],
     ]);
     expect(actions[0]?.fields).toMatchObject({ stream: 'chat', group: 'a/b', item: 'm 1' });
+    expect(actions[3]?.fields).toMatchObject({ function: 'app::double', stage: 'started' });
     expect(JSON.stringify(log)).not.toMatch(/swordfish|a-token-of/);
+  });
+
+  it('leave a line each, also when many come in a second or the engine refuses them', async () => {
+    const { adminUrl, log } = await startTestEngine({ admin: {} });
+    for (let n = 0; n < 30; n++) await ask(adminUrl, ITEM, { method: 'PUT', json: n });
+    await ask(adminUrl, ITEM, { method: 'PUT', raw: '1' });
+    await ask(adminUrl, ITEM, { method: 'PUT', raw: '{', headers: { 'content-type': 'application/json' } });
+    await ask(adminUrl, '/api/call/app::nobody?timeout_ms=10&token=swordfish', { method: 'POST', json: 1 });
+    const statuses = log.filter(({ event }) => event === 'admin_action').map(({ fields }) => fields.status);
+    expect(statuses).toEqual([...Array<number>(30).fill(200), 415, 400, 400]);
+    expect(log.at(-1)?.fields).toMatchObject({ function: 'app::nobody', timeout_ms: '10' });
+    expect(JSON.stringify(log)).not.toContain('swordfish');
   });
 
   it.each<[string, string, Parameters<typeof ask>[2], number, string]>([
@@ -125,6 +139,33 @@ describe('writes of /api', () => {
       'deserialization_error',
     ],
     ['an unknown parameter', `${ITEM}?if_absent=1`, { method: 'PUT', json: 1 }, 400, 'INVALID_ARGUMENTS'],
+    ...['/health', '/ready', '/metrics', '/api/engine', '/api/sessions'].map((path): [string, string, object, number, string] => [
+      `an unknown parameter of ${path}`,
+      `${path}?token=x`,
+      {},
+      400,
+      'INVALID_ARGUMENTS',
+    ]),
+    ['another value of unready', '/ready?unready=200', {}, 400, 'INVALID_ARGUMENTS'],
+    [
+      'an unknown parameter of disconnect',
+      '/api/sessions/disconnect?token=x',
+      { method: 'POST', json: { identity: 'a' } },
+      400,
+      'INVALID_ARGUMENTS',
+    ],
+    ['an empty body', ITEM, { method: 'PUT', raw: ' ', headers: { 'content-type': 'application/json' } }, 400, 'deserialization_error'],
+    ...['0x10', '-1', '%20', '1e3', '99999999999999999999'].map((after): [string, string, object, number, string] => [
+      `sessions after ${after}`,
+      `/api/sessions?after=${after}`,
+      {},
+      400,
+      'INVALID_ARGUMENTS',
+    ]),
+    ['groups of a stream whose name is too long', `/api/streams/${'x'.repeat(300)}/groups`, {}, 400, 'INVALID_ID'],
+    ['groups of a stream with a control character', '/api/streams/a%00/groups', {}, 400, 'INVALID_ID'],
+    ['groups after a control character', '/api/streams/a/groups?after=%00', {}, 400, 'INVALID_ID'],
+    ['streams after a control character', '/api/streams?after=%00', {}, 400, 'INVALID_ID'],
     ['a method that the path lacks', '/api/streams', { method: 'POST', json: 1 }, 405, 'INVALID_ARGUMENTS'],
     ['an unknown function', '/api/call/app::nobody', { method: 'POST', json: 1 }, 404, 'function_not_found'],
     ['an id that is too long', `/api/streams/${'x'.repeat(300)}/groups/r/items/a`, { method: 'PUT', json: 1 }, 400, 'INVALID_ID'],

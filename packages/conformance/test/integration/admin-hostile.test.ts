@@ -3,6 +3,7 @@ import { request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { LIMITS } from '@rivulet/protocol';
 import { startTestEngine } from '@rivulet/testkit/engines/engine';
+import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ask } from '../harness/admin-client.js';
 
@@ -42,7 +43,6 @@ describe('the admin listener', () => {
   it.each([
     ['a head that is too long', `GET /${'x'.repeat(20_000)} HTTP/1.1\r\nHost: localhost\r\n\r\n`],
     ['bytes that are no HTTP', 'SSH-2.0-OpenSSH\r\n\r\n'],
-    ['an upgrade', 'GET / HTTP/1.1\r\nHost: localhost\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n'],
     ['a CONNECT', 'CONNECT localhost:80 HTTP/1.1\r\nHost: localhost\r\n\r\n'],
     ['two lengths', 'POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n'],
     ['many requests at once', 'GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(50)],
@@ -63,6 +63,80 @@ describe('the admin listener', () => {
     for (let n = 0; n < LIMITS.adminConnections + 20; n++) await open(adminUrl);
     expect((await ask(adminUrl, '/health')).status).toBe(200);
     expect(log.map(({ event }) => event)).toContain('idle_connections_evicted');
+  });
+
+  it.each(['h2c', 'websocket'])('answers a request with Upgrade: %s as one without it', async (protocol) => {
+    const { adminUrl } = await startTestEngine({ admin: {} });
+    const head = `GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, close\r\nUpgrade: ${protocol}\r\n\r\n`;
+    expect(await exchange(adminUrl, head)).toMatch(/^HTTP\/1\.1 200 [^]*\{"status":"ok"\}$/);
+  });
+
+  it('serves probes and reads while functions hang, and refuses further calls', async () => {
+    const { adminUrl, workerUrl } = await startTestEngine({ admin: {} });
+    const worker = await RawWorker.connect(workerUrl);
+    await worker.serve('app::hang', () => new Promise(() => {}));
+    const hang = () => ask(adminUrl, '/api/call/app::hang?timeout_ms=300000', { method: 'POST', json: null });
+    const most = LIMITS.adminConnections + 20;
+    let refused = 0;
+    await new Promise<void>((resolve, reject) => {
+      for (let n = 0; n < most; n++) {
+        hang().then(({ status, text }) => {
+          if (status !== 503 || !text.includes('"OVERLOADED"')) reject(new Error(`status ${status}`));
+          if (++refused === most - LIMITS.adminWrites) resolve();
+        }, reject);
+      }
+    });
+    expect((await ask(adminUrl, '/health')).status).toBe(200);
+    expect((await ask(adminUrl, '/ready')).status).toBe(200);
+    expect((await ask(adminUrl, '/api/engine')).status).toBe(200);
+    expect(await hang()).toMatchObject({ status: 503 });
+    await worker.close();
+  });
+
+  it('counts a call until its function ends, also when its client has left and sent several at once', async () => {
+    const { adminUrl, workerUrl } = await startTestEngine({ admin: {} });
+    const worker = await RawWorker.connect(workerUrl);
+    let running = 0;
+    let release = () => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const all = new Promise<void>((resolve) => {
+      void worker.serve('app::held', () => {
+        if (++running === LIMITS.adminWrites) resolve();
+        return released;
+      });
+    });
+    await worker.result('engine::health::check', {});
+    const held = 'POST /api/call/app::held HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1\r\n\r\n1';
+    const sockets = await Promise.all(Array.from({ length: LIMITS.adminWrites / LIMITS.adminPipelined }, () => open(adminUrl)));
+    for (const socket of sockets) socket.write(held.repeat(LIMITS.adminPipelined));
+    await all;
+    for (const socket of sockets) socket.destroy();
+    const call = () => ask(adminUrl, CALL, { method: 'POST', json: null });
+    expect((await call()).status).toBe(503);
+    release();
+    // The engine reads this call of the worker after its results.
+    await worker.result('engine::health::check', {});
+    expect((await call()).status).toBe(200);
+  });
+
+  it('serves a probe while half of a body has come on all its connections', async () => {
+    const { adminUrl } = await startTestEngine({ admin: {} });
+    const half = `POST ${CALL} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n[`;
+    const most = LIMITS.adminConnections + 20;
+    const sockets = await Promise.all(Array.from({ length: most }, () => open(adminUrl)));
+    await new Promise<void>((resolve, reject) => {
+      let refused = 0;
+      for (const socket of sockets) {
+        socket.once('data', (data: Buffer) => {
+          if (!data.toString('latin1').startsWith('HTTP/1.1 503 ')) reject(new Error(data.toString('latin1')));
+          if (++refused === most - LIMITS.adminWrites) resolve();
+        });
+        socket.write(half);
+      }
+    });
+    expect((await ask(adminUrl, '/health')).status).toBe(200);
   });
 
   it('answers a stranger before the body arrives', async () => {

@@ -22,7 +22,8 @@ export type AccessRequest = Pick<IncomingMessage, 'headers' | 'rawHeaders'>;
  *
  * 1. `Origin` and `Sec-Fetch-Site`: pages of other sites may not even read.
  * 2. `Host`: a loopback name, an IP address, or a name in `allowed_hosts`. So a page whose name was rebound to this address gets nothing.
- * 3. The token. Without any token in the configuration the listener is on loopback, and everyone on the machine may do everything.
+ * 3. The token. Without any token in the configuration the listener is on loopback, and everyone on the machine may do everything. But a
+ *    request that a proxy has forwarded may come from anywhere, and gets nothing then.
  * 4. The permissions that the path needs.
  */
 export class AdminAccess {
@@ -46,7 +47,9 @@ export class AdminAccess {
     if (need === 'probe') return { kind: 'allowed', role: isHost ? this.#probeRole(request) : 'none' };
     if (!isHost) return refused(403, 'HOST_NOT_ALLOWED', 'this Host is not in allowed_hosts of rivulet-admin');
     const role = this.#roleOf(request);
-    if (need === 'scrape' && (this.#isLoopback || this.#config.metricsOpen)) return { kind: 'allowed', role };
+    if (need === 'scrape' && (this.#isLocal(request) || this.#config.metricsOpen)) return { kind: 'allowed', role };
+    if (role === 'none' && this.#digests.length === 0)
+      return refused(403, 'FORBIDDEN', 'a proxy has forwarded this request; set token or viewer_token of rivulet-admin');
     if (role === 'none') return refused(401, 'UNAUTHORIZED', 'send the token of rivulet-admin as Authorization: Bearer TOKEN');
     if (need === 'full' && role !== 'full') return refused(403, 'FORBIDDEN', 'viewer_token may only read; this needs token');
     return { kind: 'allowed', role };
@@ -54,11 +57,16 @@ export class AdminAccess {
 
   /** On loopback everyone may see why an engine is not ready. */
   #probeRole(request: AccessRequest): AdminRole {
-    return this.#isLoopback ? 'viewer' : this.#roleOf(request);
+    return this.#isLocal(request) ? 'viewer' : this.#roleOf(request);
   }
 
-  #roleOf({ headers }: AccessRequest): AdminRole {
-    if (this.#digests.length === 0) return 'full';
+  #isLocal(request: AccessRequest): boolean {
+    return this.#isLoopback && !isForwarded(request);
+  }
+
+  #roleOf(request: AccessRequest): AdminRole {
+    const { headers } = request;
+    if (this.#digests.length === 0) return isForwarded(request) ? 'none' : 'full';
     const token = /^bearer +(\S+)$/i.exec(headers.authorization?.trim() ?? '')?.[1];
     if (token === undefined) return 'none';
     const given = digestOf(token);
@@ -67,6 +75,13 @@ export class AdminAccess {
     for (const each of this.#digests) if (timingSafeEqual(given, each.digest)) role = each.role;
     return role;
   }
+}
+
+/** Returns whether the request has a header that proxies add. Its client may then be on another machine. */
+function isForwarded({ headers }: AccessRequest): boolean {
+  return Object.keys(headers).some(
+    (name) => name === 'forwarded' || name === 'via' || name === 'x-real-ip' || name.startsWith('x-forwarded'),
+  );
 }
 
 /** Returns whether a page of another site sent the request. Only browsers send these headers. */

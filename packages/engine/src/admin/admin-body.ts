@@ -11,10 +11,13 @@ export interface AdminBody {
   readonly text: JsonText;
   /** The text has numbers that a double cannot represent exactly. */
   readonly inexact: boolean;
+  /** The body had no JSON at all, not even `null`. */
+  readonly isEmpty: boolean;
   /** Bytes that the body has taken from the budget. The caller gives them back after the answer. */
   readonly taken: number;
 }
 
+const BLANK = /^[ \t\r\n]*$/;
 const NULL = /^[ \t\r\n]*(?:null[ \t\r\n]*)?$/;
 
 /**
@@ -33,10 +36,11 @@ export async function readBody(request: IncomingMessage, budget: ByteBudget, tur
     });
     const read = await readLargeJson(bytes, turns);
     if (read.kind === 'too_large') throw new AnswerError(413, 'BODY_TOO_LARGE', read.reason);
+    const isNull = read.text === 'null';
+    const start = isNull ? bytes.toString('latin1', 0, 64) : '';
     // The reader returns `null` for bytes that are no JSON. Such a body must not delete or overwrite anything.
-    if (read.text === 'null' && !(bytes.length < 64 && NULL.test(bytes.toString('latin1'))))
-      throw new AnswerError(400, 'deserialization_error', 'the body is no JSON');
-    return { text: read.text, inexact: read.inexact, taken };
+    if (isNull && !(bytes.length < 64 && NULL.test(start))) throw new AnswerError(400, 'deserialization_error', 'the body is no JSON');
+    return { text: read.text, inexact: read.inexact, isEmpty: isNull && BLANK.test(start), taken };
   } catch (error) {
     budget.give(taken);
     throw error;

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { type ErrorCode, LIMITS } from '@rivulet/protocol';
+import { type ErrorCode, LIMITS, RivuletError } from '@rivulet/protocol';
 import type { AdminConfig } from '../config/config.js';
 import { readRequestTarget } from '../http/request/request-target.js';
 import { runInBackground } from '../logging/background.js';
@@ -17,6 +17,7 @@ import { ListenError } from '../transport/listener.js';
 import { AdminAccess, type AdminRole, type Need } from './admin-access.js';
 import { type AdminBody, readBody } from './admin-body.js';
 import { type Answer, AnswerError, errorAnswer } from './answer.js';
+import { codedAnswer } from './outcome.js';
 
 /** One request that the access rules allow. */
 export interface AdminRequest {
@@ -32,6 +33,8 @@ export interface AdminRequest {
 export interface AdminRoute {
   readonly need: Need;
   readonly handle: (request: AdminRequest) => Answer | Promise<Answer>;
+  /** Runs with the status of each answer that an allowed request gets, also when its body was refused. */
+  readonly ended?: (request: Pick<AdminRequest, 'query' | 'parameters'>, status: number) => void;
 }
 
 export type RouteFound =
@@ -53,7 +56,7 @@ const KEEP_ALIVE_MS = 15_000;
 /** Milliseconds between two checks of deadlines. */
 const CHECK_MS = 500;
 const WRITES: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
-const NO_BODY: AdminBody = { text: 'null', inexact: false, taken: 0 };
+const NO_BODY: AdminBody = { text: 'null', inexact: false, isEmpty: true, taken: 0 };
 
 /** The TCP port of the admin listener. It bounds connections, heads, bodies and waits, and lets only allowed requests through. */
 export class AdminListener {
@@ -63,6 +66,8 @@ export class AdminListener {
   readonly #admission: ConnectionAdmission;
   readonly #bodies = new ByteBudget(LIMITS.adminBodiesBytes);
   readonly #turns: TurnBudget;
+  /** Number of requests that run now, without those of probes. */
+  readonly #running = { reads: 0, writes: 0 };
   /** Number of unanswered requests of each connection. */
   readonly #unanswered = new WeakMap<Socket, number>();
   readonly #refusedLine: RepeatedLine;
@@ -94,7 +99,7 @@ export class AdminListener {
     this.#server.on('connection', (socket) => this.#admission.admit(socket));
     this.#server.on('clientError', (_error, socket) => socket.destroy());
     this.#server.on('connect', (_request, socket) => socket.destroy());
-    this.#server.on('upgrade', (_request, socket) => socket.destroy());
+    // Without a listener for `upgrade`, Node handles such a request as one without the header.
     this.#server.on('request', (request, response) => this.#receive(request, response, false));
     this.#server.on('checkContinue', (request, response) => this.#receive(request, response, true));
   }
@@ -131,7 +136,6 @@ export class AdminListener {
       socket.destroy();
       return;
     }
-    this.#admission.engage(socket);
     response.once('close', () => {
       const left = (this.#unanswered.get(socket) ?? 1) - 1;
       this.#unanswered.set(socket, left);
@@ -142,29 +146,58 @@ export class AdminListener {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): Promise<Answer> {
-    try {
-      if (request.rawHeaders.length > LIMITS.httpHeaders * 2)
-        return errorAnswer(431, 'HEADERS_TOO_LARGE', `a request may have ${LIMITS.httpHeaders} headers`);
-      const { method = 'GET' } = request;
-      const { path, query } = readRequestTarget(request.url ?? '/');
-      const found = this.#options.find(method === 'HEAD' ? 'GET' : method, path);
-      // A path that does not exist reveals nothing to strangers either.
-      const need = found.kind === 'unknown' ? 'viewer' : found.kind === 'route' ? found.route.need : found.need;
-      const verdict = this.#access.decide(request, need);
-      if (verdict.kind === 'refused') return this.#refuse(request, path, verdict.status, verdict.code, verdict.message);
-      if (found.kind === 'unknown') return errorAnswer(404, 'NOT_FOUND', 'no such path; docs/admin.md lists all of them');
-      if (found.kind === 'wrong_method')
-        return { ...errorAnswer(405, 'INVALID_ARGUMENTS', `this path has ${found.allow} only`), allow: found.allow };
-      if (expectsContinue && WRITES.has(method)) response.writeContinue();
-      const body = WRITES.has(method) ? await readBody(request, this.#bodies, this.#turns) : NO_BODY;
+    if (request.rawHeaders.length > LIMITS.httpHeaders * 2)
+      return errorAnswer(431, 'HEADERS_TOO_LARGE', `a request may have ${LIMITS.httpHeaders} headers`);
+    const { method = 'GET' } = request;
+    const { path, query } = readRequestTarget(request.url ?? '/');
+    const found = this.#options.find(method === 'HEAD' ? 'GET' : method, path);
+    // A path that does not exist reveals nothing to strangers either.
+    const need = found.kind === 'unknown' ? 'viewer' : found.kind === 'route' ? found.route.need : found.need;
+    const verdict = this.#access.decide(request, need);
+    if (verdict.kind === 'refused') return this.#refuse(request, path, verdict.status, verdict.code, verdict.message);
+    if (found.kind === 'unknown') return errorAnswer(404, 'NOT_FOUND', 'no such path; docs/admin.md lists all of them');
+    if (found.kind === 'wrong_method')
+      return { ...errorAnswer(405, 'INVALID_ARGUMENTS', `this path has ${found.allow} only`), allow: found.allow };
+    const { route, parameters } = found;
+    const allowed = { query, role: verdict.role, parameters };
+    const answer = await this.#bounded(request, response, route.need, async () => {
+      if (!WRITES.has(method)) return route.handle({ ...allowed, body: NO_BODY });
+      if (expectsContinue) response.writeContinue();
+      const body = await readBody(request, this.#bodies, this.#turns);
       try {
-        return await found.route.handle({ query, role: verdict.role, parameters: found.parameters, body });
+        return await route.handle({ ...allowed, body });
       } finally {
         this.#bodies.give(body.taken);
       }
+    });
+    route.ended?.(allowed, answer.status);
+    return answer;
+  }
+
+  /** Runs the work of an allowed request. A probe has no bound, because its answer is short and waits for nothing. */
+  async #bounded(request: IncomingMessage, response: ServerResponse, need: Need, work: () => Promise<Answer>): Promise<Answer> {
+    if (need === 'probe') return this.#guarded(request, work);
+    const [kind, most] = need === 'full' ? (['writes', LIMITS.adminWrites] as const) : (['reads', LIMITS.adminReads] as const);
+    if (this.#running[kind] >= most)
+      return errorAnswer(503, 'OVERLOADED', `${most} ${kind} run already on the admin listener; try again later`);
+    this.#running[kind]++;
+    this.#admission.engage(request.socket);
+    try {
+      return await this.#guarded(request, work);
+    } finally {
+      // The function of a client that left early still runs until here. The answer to a slow reader still waits after it.
+      whenClosed(request.socket, response, () => this.#running[kind]--);
+    }
+  }
+
+  /** Turns each failure into an answer. */
+  async #guarded(request: IncomingMessage, work: () => Promise<Answer>): Promise<Answer> {
+    try {
+      return await work();
     } catch (error) {
       if (error instanceof AnswerError) return error.answer;
       if (request.errored !== null) return errorAnswer(400, 'BODY_TIMEOUT', 'the body did not arrive');
+      if (error instanceof RivuletError) return codedAnswer(error);
       this.#options.logger.error('admin_request_failed', { error: error instanceof Error ? error.stack : String(error) });
       return errorAnswer(500, 'INTERNAL_ERROR', 'the engine failed; its log has the cause in admin_request_failed');
     }
@@ -200,4 +233,19 @@ export class AdminListener {
   #dropStalled(socket: Socket): void {
     if (socket.writableLength > 0 || (this.#unanswered.get(socket) ?? 0) === 0) socket.destroy();
   }
+}
+
+/** Calls `done` once, when the answer was sent or its connection has ended. A pipelined answer that never got its turn emits no `close`. */
+function whenClosed(socket: Socket, response: ServerResponse, done: () => void): void {
+  const closed = () => {
+    socket.off('close', closed);
+    response.off('close', closed);
+    done();
+  };
+  if (socket.destroyed || response.destroyed) {
+    closed();
+    return;
+  }
+  socket.once('close', closed);
+  response.once('close', closed);
 }

@@ -4,8 +4,8 @@ import { reasonsNotReady } from '../metrics/readiness.js';
 import type { StreamStore } from '../store/store.js';
 import { figuresOf } from '../store/store-figures.js';
 import type { AdminRequest } from './admin-listener.js';
-import { type Answer, jsonAnswer } from './answer.js';
-import { PROCESS, type Row } from './page.js';
+import { type Answer, AnswerError, jsonAnswer } from './answer.js';
+import { PROCESS, type Row, readOnly } from './page.js';
 import type { RouteRow } from './routes.js';
 
 /** The paths for probes and metrics, and the figures of the engine. `scrape` returns the metrics and their content type. */
@@ -14,30 +14,41 @@ export function engineRoutes(
   scrape: () => Promise<{ readonly text: string; readonly type: string }>,
 ): readonly RouteRow[] {
   return [
-    { method: 'GET', path: '/health', need: 'probe', handle: () => jsonAnswer(200, { status: 'ok' }) },
+    { method: 'GET', path: '/health', need: 'probe', handle: ({ query }) => healthy(query) },
     { method: 'GET', path: '/ready', need: 'probe', handle: (request) => ready(parts, request) },
     {
       method: 'GET',
       path: '/metrics',
       need: 'scrape',
-      handle: async () => {
+      handle: async ({ query }) => {
+        readOnly(query);
         const { text, type } = await scrape();
         return { status: 200, body: text, type };
       },
     },
-    { method: 'GET', path: '/api/engine', need: 'viewer', handle: () => jsonAnswer(200, engineRow(parts)) },
+    { method: 'GET', path: '/api/engine', need: 'viewer', handle: ({ query }) => engineAnswer(parts, query) },
   ];
 }
 
-/** HAProxy keeps the connections of a server whose check answers 404, and drops those of one that answers 503. */
-const UNREADY_404 = 'unready=404';
+function healthy(query: string): Answer {
+  readOnly(query);
+  return jsonAnswer(200, { status: 'ok' });
+}
+
+function engineAnswer(parts: EngineParts, query: string): Answer {
+  readOnly(query);
+  return jsonAnswer(200, engineRow(parts));
+}
 
 function ready(parts: EngineParts, { role, query }: AdminRequest): Answer {
+  const { unready } = readOnly(query, 'unready');
+  if (unready !== undefined && unready !== '404') throw new AnswerError(400, 'INVALID_ARGUMENTS', 'unready can only be 404');
   const reasons = reasonsNotReady(parts);
   const isReady = reasons.length === 0;
   const state = { status: isReady ? 'ready' : 'not_ready' };
-  const unready = query === UNREADY_404 ? 404 : 503;
-  return jsonAnswer(isReady ? 200 : unready, role === 'none' ? state : { ...state, reasons });
+  // HAProxy keeps the connections of a server whose check answers 404, and drops those of one that answers 503.
+  const notReady = unready === undefined ? 503 : 404;
+  return jsonAnswer(isReady ? 200 : notReady, role === 'none' ? state : { ...state, reasons });
 }
 
 /** Counts of the engine. Nothing here visits each connection or group. */

@@ -1,15 +1,16 @@
 import { LIMITS } from '@rivulet/protocol';
-import { namespaceOf } from '../core/fabric/function-registry.js';
+import { type Builtin, namespaceOf, type Registration } from '../core/fabric/function-registry.js';
 import { JsonPayload } from '../core/fabric/invocation.js';
 import type { WorkerSession } from '../core/workers/worker-session.js';
 import type { EngineParts } from '../metrics/engine-parts.js';
+import { requireId } from '../store/shared/ids.js';
 import type { StreamSession } from '../stream/session/stream-session.js';
 import { systemClock } from '../structures/clock.js';
 import { TurnBudget } from '../structures/turn-budget.js';
 import type { AdminRequest } from './admin-listener.js';
 import { type Answer, AnswerError, textAnswer } from './answer.js';
 import { callBuiltin } from './outcome.js';
-import { PROCESS, pageAnswer, pageOfSorted, type Row, readPage } from './page.js';
+import { firstOf, PROCESS, pageAnswer, type Row, readPage } from './page.js';
 import type { RouteRow } from './routes.js';
 
 /** Sessions that are skipped before the length of the turn is checked. */
@@ -32,6 +33,7 @@ export function listRoutes(parts: EngineParts): readonly RouteRow[] {
 
 async function listStreams({ streams }: EngineParts, { query }: AdminRequest): Promise<Answer> {
   const { limit, after } = readPage(query);
+  if (after !== undefined) requireId(after, 'after');
   if (streams === undefined) return pageAnswer([], undefined);
   const { names, more } = await streams.store.streamsPage({ limit, after, chars: LIMITS.adminPageChars });
   return pageAnswer(
@@ -44,6 +46,8 @@ async function listStreams({ streams }: EngineParts, { query }: AdminRequest): P
 async function listGroups({ streams }: EngineParts, { query, parameters }: AdminRequest): Promise<Answer> {
   const { limit, after } = readPage(query);
   const { stream = '' } = parameters;
+  requireId(stream, 'stream');
+  if (after !== undefined) requireId(after, 'after');
   if (streams === undefined) return pageAnswer([], undefined);
   const { names, more } = await streams.store.groupsPage(stream, { limit, after, chars: LIMITS.adminPageChars });
   const rows = names.map((group): Row => {
@@ -73,8 +77,9 @@ function listItems({ fabric }: EngineParts, { query, parameters }: AdminRequest)
 /** The stream clients in the order of their connections. A long list is skipped over several turns. */
 async function listSessions({ streams }: EngineParts, { query }: AdminRequest): Promise<Answer> {
   const { limit, after } = readPage(query);
-  const from = after === undefined ? 0 : Number(after);
-  if (!Number.isSafeInteger(from)) throw new AnswerError(400, 'INVALID_ARGUMENTS', 'after must be the next of an earlier page');
+  const from = Number(after ?? 0);
+  if (!/^\d{1,16}$/.test(after ?? '0') || !Number.isSafeInteger(from))
+    throw new AnswerError(400, 'INVALID_ARGUMENTS', 'after must be the next of an earlier page');
   const rows: Row[] = [];
   let last = 0;
   let skipped = 0;
@@ -103,10 +108,8 @@ function sessionRow(session: StreamSession): Row {
   };
 }
 
-function listWorkers({ workers }: EngineParts, { query }: AdminRequest): Answer {
-  const all = workers.sessions().toSorted((one, other) => (one.workerId < other.workerId ? -1 : 1));
-  const { entries, next } = pageOfSorted(all, readPage(query), ({ workerId }) => workerId);
-  return pageAnswer(entries.map(workerRow), next);
+async function listWorkers({ workers }: EngineParts, request: AdminRequest): Promise<Answer> {
+  return sortedPage(workers.sessions(), request, ({ workerId }) => workerId, workerRow);
 }
 
 function workerRow(session: WorkerSession): Row {
@@ -126,30 +129,86 @@ function workerRow(session: WorkerSession): Row {
   };
 }
 
-function listFunctions({ fabric, introspection }: EngineParts, { query }: AdminRequest): Answer {
-  const keyOf = (entry: Parameters<typeof namespaceOf>[0]) => `${entry.id} ${namespaceOf(entry)}`;
-  const all = fabric.functions.list().toSorted((one, other) => (keyOf(one) < keyOf(other) ? -1 : 1));
-  const { entries, next } = pageOfSorted(all, readPage(query), keyOf);
-  const rows = introspection.functionRows(entries).map((row) => ({
-    function_id: row.function_id,
-    namespace: row.namespace,
-    worker_name: row.worker_name,
-    description: row.description ?? null,
-  }));
-  return pageAnswer(rows, next);
+async function listFunctions({ fabric, introspection }: EngineParts, { query }: AdminRequest): Promise<Answer> {
+  const { limit, after } = readPage(query);
+  const last = after === undefined ? undefined : readFunctionCursor(after);
+  const isAfter = (entry: Registration | Builtin) => last === undefined || compareFunctions(entry, last.id, last.namespace) > 0;
+  const compare = (one: Registration | Builtin, other: Registration | Builtin) => compareFunctions(one, other.id, namespaceOf(other));
+  const { entries, more } = await firstOf(fabric.functions.entries(), { limit, isAfter, compare }, TURNS);
+  const rowOf = (entry: Registration | Builtin): Row => {
+    const [row] = introspection.functionRows([entry]);
+    return {
+      function_id: entry.id,
+      namespace: namespaceOf(entry),
+      worker_name: row?.worker_name,
+      description: entry.description ?? null,
+    };
+  };
+  const end = more ? entries.at(-1) : undefined;
+  return pageAnswer(await rowsOf(entries, rowOf), end === undefined ? undefined : functionCursor(end));
 }
 
-function listTriggers({ fabric, introspection }: EngineParts, { query }: AdminRequest): Answer {
-  const all = fabric.triggers.bindings().sort((one, other) => (one.id < other.id ? -1 : 1));
-  const { entries, next } = pageOfSorted(all, readPage(query), ({ id }) => id);
-  const rows = introspection.bindingRows(entries).map((row) => ({
-    id: row.id,
-    trigger_type: row.trigger_type,
-    function_id: row.function_id,
-    namespace: row.namespace,
-    worker_name: row.worker_name,
-    state: row.state,
-    config_summary: row.config_summary,
-  }));
-  return pageAnswer(rows, next);
+/** The length of the namespace comes first, because both names may have any character. */
+function functionCursor(entry: Registration | Builtin): string {
+  const namespace = namespaceOf(entry);
+  return `${namespace.length}:${namespace}${entry.id}`;
+}
+
+function readFunctionCursor(cursor: string): { readonly id: string; readonly namespace: string } {
+  const [head = '', digits] = /^(\d{1,3}):/.exec(cursor) ?? [];
+  if (digits === undefined) throw new AnswerError(400, 'INVALID_ARGUMENTS', 'after must be the next of an earlier page');
+  const end = head.length + Number(digits);
+  return { id: cursor.slice(end), namespace: cursor.slice(head.length, end) };
+}
+
+function compareFunctions(entry: Registration | Builtin, id: string, namespace: string): number {
+  return compareNames(entry.id, id) || compareNames(namespaceOf(entry), namespace);
+}
+
+async function listTriggers({ fabric, introspection }: EngineParts, request: AdminRequest): Promise<Answer> {
+  return sortedPage(
+    fabric.triggers.bindings(),
+    request,
+    ({ id }) => id,
+    (binding) => {
+      const [row] = introspection.bindingRows([binding]);
+      return {
+        id: binding.id,
+        trigger_type: binding.type,
+        function_id: binding.functionId,
+        namespace: row?.namespace,
+        worker_name: row?.worker_name,
+        state: row?.state,
+        config_summary: row?.config_summary,
+      };
+    },
+  );
+}
+
+/** Returns the page of a list in the order of its keys. The key of the last row is the cursor, so rows may come and go between pages. */
+async function sortedPage<T>(
+  all: Iterable<T>,
+  { query }: AdminRequest,
+  keyOf: (entry: T) => string,
+  rowOf: (entry: T) => Row,
+): Promise<Answer> {
+  const { limit, after } = readPage(query);
+  const isAfter = (entry: T) => after === undefined || keyOf(entry) > after;
+  const compare = (one: T, other: T) => compareNames(keyOf(one), keyOf(other));
+  const { entries, more } = await firstOf(all, { limit, isAfter, compare }, TURNS);
+  const end = more ? entries.at(-1) : undefined;
+  return pageAnswer(await rowsOf(entries, rowOf), end === undefined ? undefined : keyOf(end));
+}
+
+async function rowsOf<T>(entries: readonly T[], rowOf: (entry: T) => Row): Promise<readonly Row[]> {
+  const rows: Row[] = [];
+  for (const entry of entries) {
+    await TURNS.free();
+    rows.push(rowOf(entry));
+  }
+  return rows;
+}
+
+function compareNames(one: string, other: string): number {
+  return one < other ? -1 : Number(one > other);
 }

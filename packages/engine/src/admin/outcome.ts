@@ -22,6 +22,7 @@ const STATUS_OF: ReadonlyMap<string, number> = new Map<ErrorCode, number>([
   ['MESSAGE_TOO_LARGE', 413],
   ['RESULT_TOO_LARGE', 413],
   ['OVERLOADED', 503],
+  ['GROUP_FULL', 507],
   ['STORE_FULL', 503],
   ['STORE_UNAVAILABLE', 503],
   ['STREAM_BACKEND_UNAVAILABLE', 503],
@@ -41,7 +42,11 @@ export async function callBuiltin(
 export function outcomeAnswer(outcome: Outcome | { readonly kind: 'timeout' }, write: (result: JsonText | undefined) => Answer): Answer {
   if (outcome.kind === 'timeout') return errorAnswer(504, 'TIMEOUT', 'the function did not answer in time; it may still run');
   if (outcome.kind === 'result') return write(outcome.text);
-  const { code, message } = outcome.error;
+  return codedAnswer(outcome.error);
+}
+
+/** Returns the answer of an error with a code. */
+export function codedAnswer({ code, message }: { readonly code: string; readonly message: string }): Answer {
   return errorAnswer(STATUS_OF.get(code) ?? 500, code, message);
 }
 

@@ -1,5 +1,6 @@
 import { LIMITS } from '@rivulet/protocol';
 import { queryParameters } from '../http/request/request-target.js';
+import type { TurnBudget } from '../structures/turn-budget.js';
 import { type Answer, AnswerError, jsonAnswer } from './answer.js';
 
 /** Name of the process in each row. An engine of one process has this one. */
@@ -53,25 +54,49 @@ export function pageAnswer(rows: readonly Row[], next: string | undefined): Answ
   return jsonAnswer(200, next === undefined ? { rows: named } : { rows: named, next });
 }
 
-/** Returns the page of a list that is sorted by `keyOf`. The key of the last row is the cursor, so rows may come and go between pages. */
-export function pageOfSorted<T>(
-  all: readonly T[],
-  { limit, after }: PageQuery,
-  keyOf: (entry: T) => string,
-): { readonly entries: readonly T[]; readonly next: string | undefined } {
-  const from = after === undefined ? 0 : firstAfter(all, after, keyOf);
-  const entries = all.slice(from, from + limit);
-  const last = entries.at(-1);
-  return { entries, next: last === undefined || from + limit >= all.length ? undefined : keyOf(last) };
+/** Refuses all parameters but the named ones. Throws `AnswerError`. */
+export function readOnly(query: string, ...names: readonly string[]): Readonly<Record<string, string | undefined>> {
+  const parameters = queryParameters(query);
+  refuseOthers(Object.fromEntries(Object.entries(parameters).filter(([name]) => !names.includes(name))));
+  return parameters;
 }
 
-function firstAfter<T>(all: readonly T[], after: string, keyOf: (entry: T) => string): number {
-  let low = 0;
-  let high = all.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (keyOf(all[middle] as T) <= after) low = middle + 1;
-    else high = middle;
+export interface Selection<T> {
+  /** Largest number of entries. */
+  readonly limit: number;
+  /** Returns whether an entry comes after the page before. */
+  readonly isAfter: (entry: T) => boolean;
+  readonly compare: (one: T, other: T) => number;
+}
+
+/** Entries that are read before the length of the turn is checked. */
+const ENTRIES_PER_CHECK = 256;
+
+/**
+ * Returns the first entries of an unsorted list, in order, and whether more follow. It reads the list over several turns and keeps at most
+ * two pages, so no turn pays for the whole list. Entries that come or go meanwhile may be in the page or not.
+ */
+export async function firstOf<T>(
+  all: Iterable<T>,
+  { limit, isAfter, compare }: Selection<T>,
+  turns: TurnBudget,
+): Promise<{ readonly entries: readonly T[]; readonly more: boolean }> {
+  // One entry more than the page shows whether the list goes on.
+  const most = limit + 1;
+  const kept: T[] = [];
+  /** The greatest entry that can still be needed. */
+  let bound: T | undefined;
+  let read = 0;
+  for (const entry of all) {
+    if (read++ % ENTRIES_PER_CHECK === 0) await turns.free();
+    if (!isAfter(entry) || (bound !== undefined && compare(entry, bound) >= 0)) continue;
+    kept.push(entry);
+    if (kept.length < most + Math.max(most, ENTRIES_PER_CHECK)) continue;
+    await turns.free();
+    kept.sort(compare).length = most;
+    bound = kept[limit];
   }
-  return low;
+  await turns.free();
+  kept.sort(compare);
+  return { entries: kept.slice(0, limit), more: kept.length > limit };
 }

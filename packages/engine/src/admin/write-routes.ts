@@ -5,10 +5,11 @@ import type { EngineParts } from '../metrics/engine-parts.js';
 import type { AdminRequest } from './admin-listener.js';
 import { type Answer, AnswerError, errorAnswer, jsonAnswer, textAnswer } from './answer.js';
 import { callBuiltin, MOST_CALL_MS, outcomeAnswer, resultAnswer } from './outcome.js';
-import { PROCESS, readWhole, refuseOthers } from './page.js';
+import { PROCESS, readOnly, readWhole, refuseOthers } from './page.js';
 import type { RouteRow } from './routes.js';
 
 const CALL_MS = 30_000;
+const CALL = '/api/call/{function}';
 const ITEM = '/api/streams/{stream}/groups/{group}/items/{item}';
 
 /** The paths of `/api` that change something, and the one that reads an item. Changes need the full token and are logged. */
@@ -17,26 +18,33 @@ export function writeRoutes(parts: EngineParts): readonly RouteRow[] {
     method,
     path,
     need: 'full',
-    handle: async (request) => {
-      // The engine cannot promise that a change takes effect before its stores close.
-      const answer =
-        parts.stage() === 'running' ? await handle(request) : errorAnswer(503, 'ENGINE_STOPPING', 'the engine starts or stops');
-      logWrite(parts, `${method} ${path}`, request, answer);
-      return answer;
-    },
+    // The engine cannot promise that a change takes effect before its stores close.
+    handle: (request) =>
+      parts.stage() === 'running' ? handle(request) : errorAnswer(503, 'ENGINE_STOPPING', 'the engine starts or stops'),
+    ended: (request, status) => logWrite(parts, `${method} ${path}`, request, { status }),
   });
   return [
     { method: 'GET', path: ITEM, need: 'viewer', handle: (request) => getItem(parts, request) },
     write('PUT', ITEM, (request) => setItem(parts, request)),
     write('DELETE', ITEM, (request) => itemCall(parts, request, 'stream::delete', undefined)),
-    write('POST', '/api/call/{function}', (request) => callFunction(parts, request)),
+    write('POST', CALL, (request) => callFunction(parts, request)),
     write('POST', '/api/sessions/disconnect', (request) => disconnect(parts, request)),
   ];
 }
 
-/** A line has ids and the outcome, and never a value. */
-function logWrite({ logger }: EngineParts, action: string, { parameters, query }: AdminRequest, { status }: Answer): void {
-  logger.info('admin_action', { action, ...parameters, ...(query === '' ? {} : { query: query.slice(0, 256) }), status });
+/** Longest name in a line, in UTF-16 code units. A path may have longer ones, which the engine refuses. */
+const LOGGED_CHARS = 256;
+
+/** A line has ids, known parameters and the outcome, and never a value. */
+function logWrite(
+  { logger }: EngineParts,
+  action: string,
+  { parameters, query }: Pick<AdminRequest, 'parameters' | 'query'>,
+  state: { readonly stage: 'started' } | { readonly status: number },
+): void {
+  const { timeout_ms, namespace } = queryParameters(query);
+  const names = Object.entries({ ...parameters, timeout_ms, namespace }).map(([name, text]) => [name, text?.slice(0, LOGGED_CHARS)]);
+  logger.info('admin_action', { action, ...Object.fromEntries(names.filter(([, text]) => text !== undefined)), ...state });
 }
 
 function getItem(parts: EngineParts, request: AdminRequest): Promise<Answer> {
@@ -49,6 +57,7 @@ function getItem(parts: EngineParts, request: AdminRequest): Promise<Answer> {
 }
 
 function setItem(parts: EngineParts, request: AdminRequest): Promise<Answer> {
+  if (request.body.isEmpty) throw new AnswerError(400, 'deserialization_error', 'the body is empty; send the item as JSON');
   return itemCall(parts, request, 'stream::set', request.body.text);
 }
 
@@ -66,7 +75,8 @@ function itemCall(
   return callBuiltin(fabric, { functionId, payload, inexactNumbers: body.inexact }, answer);
 }
 
-async function callFunction({ fabric }: EngineParts, { parameters, query, body }: AdminRequest): Promise<Answer> {
+async function callFunction(parts: EngineParts, request: AdminRequest): Promise<Answer> {
+  const { parameters, query, body } = request;
   const { timeout_ms: timeout, namespace, ...others } = queryParameters(query);
   refuseOthers(others);
   if (namespace !== undefined && !isNamespace(namespace)) throw new AnswerError(400, 'INVALID_NAMESPACE', namespaceRule('namespace'));
@@ -77,10 +87,13 @@ async function callFunction({ fabric }: EngineParts, { parameters, query, body }
     payload: JsonPayload.ofText(body.text),
     inexactNumbers: body.inexact,
   };
-  return outcomeAnswer(await fabric.request(call, milliseconds), resultAnswer('result'));
+  // A function may run for minutes, or end the engine. The audit must know of it before.
+  logWrite(parts, `POST ${CALL}`, request, { stage: 'started' });
+  return outcomeAnswer(await parts.fabric.request(call, milliseconds), resultAnswer('result'));
 }
 
-function disconnect({ sessions, logger }: EngineParts, { body }: AdminRequest): Answer {
+function disconnect({ sessions, logger }: EngineParts, { query, body }: AdminRequest): Answer {
+  readOnly(query);
   const input: unknown = parseJson(body.text);
   const { identity, session_id: sessionId, ...others } = isJsonObject(input) ? input : {};
   refuseOthers(Object.fromEntries(Object.keys(others).map((name) => [name, ''])));

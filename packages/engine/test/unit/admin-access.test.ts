@@ -11,14 +11,17 @@ interface Headers {
   readonly origin?: string;
   readonly site?: string;
   readonly token?: string;
+  /** A header that a proxy adds, with its value. */
+  readonly proxy?: readonly [name: string, value: string];
 }
 
-function decide(config: AdminConfig, need: Need, { host = '127.0.0.1:3113', origin, site, token }: Headers = {}): string {
+function decide(config: AdminConfig, need: Need, { host = '127.0.0.1:3113', origin, site, token, proxy }: Headers = {}): string {
   const headers = {
     ...(host === '' ? {} : { host }),
     ...(origin === undefined ? {} : { origin }),
     ...(site === undefined ? {} : { 'sec-fetch-site': site }),
     ...(token === undefined ? {} : { authorization: token }),
+    ...(proxy === undefined ? {} : { [proxy[0]]: proxy[1] }),
   };
   const verdict = new AdminAccess(config).decide({ headers, rawHeaders: Object.entries(headers).flat() }, need);
   return verdict.kind === 'allowed' ? verdict.role : `${verdict.status} ${verdict.code}`;
@@ -88,6 +91,27 @@ describe('Host', () => {
     expect(new AdminAccess(OPEN).decide({ headers: { host: 'localhost' }, rawHeaders }, 'viewer')).toMatchObject({
       code: 'HOST_NOT_ALLOWED',
     });
+  });
+});
+
+describe('a request that came through a proxy', () => {
+  it.each<readonly [string, string]>([
+    ['forwarded', 'for=192.0.2.1'],
+    ['x-forwarded-for', '127.0.0.1'],
+    ['x-forwarded-proto', 'https'],
+    ['x-forwarded-host', 'admin.example'],
+    ['x-real-ip', '127.0.0.1'],
+    ['via', '1.1 proxy'],
+    ['via', ''],
+  ])('shows it with %s, and does not count as loopback', (...proxy) => {
+    for (const need of ['scrape', 'viewer', 'full'] as const) expect(decide(OPEN, need, { proxy })).toBe('403 FORBIDDEN');
+    expect(decide(OPEN, 'probe', { proxy })).toBe('none');
+    expect(decide(SECURED, 'scrape', { proxy })).toBe('401 UNAUTHORIZED');
+    expect(decide(SECURED, 'scrape', { proxy, token: VIEWER })).toBe('viewer');
+    expect(decide(SECURED, 'probe', { proxy })).toBe('none');
+    expect(decide(SECURED, 'probe', { proxy, token: VIEWER })).toBe('viewer');
+    expect(decide(SECURED, 'full', { proxy, token: FULL })).toBe('full');
+    expect(decide({ ...OPEN, metricsOpen: true }, 'scrape', { proxy })).toBe('none');
   });
 });
 

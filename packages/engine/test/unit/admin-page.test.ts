@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { AnswerError } from '../../src/admin/answer.js';
-import { pageOfSorted, readPage } from '../../src/admin/page.js';
+import { firstOf, readPage } from '../../src/admin/page.js';
 import { AdminRoutes, type RouteRow } from '../../src/admin/routes.js';
+import { TurnBudget } from '../../src/structures/turn-budget.js';
 
 const row = (method: RouteRow['method'], path: string): RouteRow => ({
   method,
@@ -23,13 +24,47 @@ describe('a page', () => {
     },
   );
 
-  it('goes on after a row that is no longer there', () => {
-    const names = ['a', 'c', 'd', 'e'];
-    const page = (after: string | undefined, limit: number) => pageOfSorted(names, { after, limit }, (name) => name);
-    expect(page(undefined, 2)).toEqual({ entries: ['a', 'c'], next: 'c' });
-    expect(page('b', 2)).toEqual({ entries: ['c', 'd'], next: 'd' });
-    expect(page('d', 2)).toEqual({ entries: ['e'], next: undefined });
-    expect(page('z', 2)).toEqual({ entries: [], next: undefined });
+  const order = (one: string, other: string) => (one < other ? -1 : Number(one > other));
+  const page = (all: Iterable<string>, after: string | undefined, limit: number) =>
+    firstOf(all, { limit, isAfter: (name) => after === undefined || name > after, compare: order }, new TurnBudget(() => 0));
+
+  it('goes on after a row that is no longer there', async () => {
+    const names = ['d', 'a', 'e', 'c'];
+    expect(await page(names, undefined, 2)).toEqual({ entries: ['a', 'c'], more: true });
+    expect(await page(names, 'b', 2)).toEqual({ entries: ['c', 'd'], more: true });
+    expect(await page(names, 'd', 2)).toEqual({ entries: ['e'], more: false });
+    expect(await page(names, 'z', 2)).toEqual({ entries: [], more: false });
+  });
+
+  it.each(['shuffled', 'ascending', 'descending'])('has each of many %s rows once, and no turn sorts all of them', async (way) => {
+    const sorted = Array.from({ length: 20_000 }, (_, n) => `app::${String(n).padStart(6, '0')}`);
+    const all = sorted.map((_, n) => sorted[way === 'shuffled' ? (n * 7_919) % sorted.length : n] ?? '');
+    if (way === 'descending') all.reverse();
+    // A comparison takes 0.1 µs on this clock, so that a turn has time for 60,000.
+    let compared = 0;
+    let mostInTurn = 0;
+    const turns = new TurnBudget(() => compared * 0.0001);
+    let before = 0;
+    const watch = () => {
+      mostInTurn = Math.max(mostInTurn, compared - before);
+      before = compared;
+      timer = setImmediate(watch);
+    };
+    let timer = setImmediate(watch);
+    const compare = (one: string, other: string) => {
+      compared++;
+      return order(one, other);
+    };
+    const seen: string[] = [];
+    for (let more = true; more; ) {
+      const last = seen.at(-1);
+      const found = await firstOf(all, { limit: 1_000, isAfter: (name) => last === undefined || compare(name, last) > 0, compare }, turns);
+      seen.push(...found.entries);
+      more = found.more;
+    }
+    clearImmediate(timer);
+    expect(seen).toEqual(sorted);
+    expect(mostInTurn).toBeLessThan(100_000);
   });
 });
 

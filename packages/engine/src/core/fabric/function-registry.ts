@@ -155,9 +155,13 @@ export class FunctionRegistry {
 
   /** Returns serving registrations and built-ins, sorted by id and then by namespace. */
   list(): (Registration | Builtin)[] {
-    const rows: (Registration | Builtin)[] = [...this.#builtins.values()];
-    for (const registrants of this.#functions.values()) rows.push(registrants.at(-1) as Registration);
-    return rows.sort((a, b) => compare(a.id, b.id) || compare(namespaceOf(a), namespaceOf(b)));
+    return [...this.entries()].sort((a, b) => compare(a.id, b.id) || compare(namespaceOf(a), namespaceOf(b)));
+  }
+
+  /** Yields serving registrations and built-ins, in no order. The registry may change during the iteration. */
+  *entries(): IterableIterator<Registration | Builtin> {
+    yield* this.#builtins.values();
+    for (const registrants of this.#functions.values()) yield registrants.at(-1) as Registration;
   }
 
   #set(id: string, namespace: string, registrants: Registration[]): void {
