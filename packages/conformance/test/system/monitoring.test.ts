@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { directoryWith } from '@rivulet/testkit/directory-with';
 import { startTestEngine } from '@rivulet/testkit/engines/engine';
 import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
@@ -19,6 +21,42 @@ test('promtool accepts the alert rules and the scrape', () => {
   expect(promtool(['check', 'config', 'prometheus.yml'])).toEqual({ status: 0, output: expect.stringContaining('SUCCESS') as string });
 });
 
+test('the alerts fire when they should, and not for a new engine', () => {
+  const opened = 'rivulet_stream_connections_opened_total';
+  const refused = 'rivulet_events_total{event="upgrade_refused_401"}';
+  const dropped = 'rivulet_events_total{event="connection_dropped"}';
+  // Each value is one minute later than the one before.
+  const steady = '0+10x1500';
+  const tenfold = '0+1x1500 1500+100x30';
+  const cases: readonly (readonly [alert: string, series: string, values: string, minute: number, fires: boolean])[] = [
+    ['RivuletConnectionsDropped', dropped, '0x5 500x5', 6, true],
+    ['RivuletConnectionsDropped', dropped, '0x10', 6, false],
+    ['RivuletClientsReconnect', opened, steady, 90, false],
+    ['RivuletClientsReconnect', opened, steady, 1_490, false],
+    ['RivuletClientsReconnect', opened, tenfold, 1_530, true],
+    ['RivuletCredentialsRefused', refused, steady, 90, false],
+    ['RivuletCredentialsRefused', refused, tenfold, 1_530, true],
+  ];
+  const tests = cases.map(([alert, series, values, minute, fires]) => ({
+    interval: '1m',
+    input_series: [{ series, values }],
+    promql_expr_test: [
+      {
+        expr: `count(ALERTS{alertname="${alert}",alertstate="firing"})`,
+        eval_time: `${minute}m`,
+        exp_samples: fires ? [{ labels: '{}', value: 1 }] : [],
+      },
+    ],
+  }));
+  const directory = directoryWith({
+    'alerts.json': JSON.stringify({ rule_files: [join(MONITORING, 'rules.yml')], evaluation_interval: '1m', tests }),
+  });
+  expect(promtool(['test', 'rules', join(directory, 'alerts.json')])).toEqual({
+    status: 0,
+    output: expect.stringContaining('SUCCESS') as string,
+  });
+});
+
 test('promtool accepts the metrics of an engine that works, which have fewer than 500 series', async () => {
   const { adminUrl, workerUrl, streamUrl } = await startTestEngine({ admin: {}, http: {}, lmdb: true });
   const worker = await RawWorker.connect(workerUrl);
@@ -32,6 +70,9 @@ test('promtool accepts the metrics of an engine that works, which have fewer tha
   const series = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   expect(series.length).toBeLessThan(500);
   for (const line of [
+    // Without the 0, Prometheus would not see the first increase.
+    'rivulet_events_total{event="connection_dropped"} 0',
+    'rivulet_events_total{event="upgrade_refused_401"} 0',
     'rivulet_stream_connections 1',
     'rivulet_stream_subscriptions 1',
     'rivulet_stream_joins_total 1',

@@ -3,6 +3,12 @@ import type { Metric } from './metric-table.js';
 import { reasonsNotReady } from './readiness.js';
 import { samplesOfRecord } from './stream-metrics.js';
 
+/**
+ * Events that an alert names. They are shown from the start, because Prometheus sees no increase in a series whose first value is not 0. A
+ * test compares them with ops/monitoring/rules.yml.
+ */
+export const ALERTED_EVENTS = { connection_dropped: 0, upgrade_refused_401: 0 } as const;
+
 /** Metrics of workers, calls, triggers, HTTP, channels, and of the engine as a whole. */
 export const WORK_METRICS: readonly Metric[] = [
   {
@@ -164,7 +170,7 @@ export const WORK_METRICS: readonly Metric[] = [
     unit: 'events',
     help: 'Refusals and limits that were hit, by the name of the event',
     alert: 'any increase of `connection_dropped` in 5 minutes; rate of `upgrade_refused_401` above ten times its usual value',
-    read: ({ counters }) => samplesOfRecord('event', counters.read()),
+    read: ({ counters }) => samplesOfRecord('event', { ...ALERTED_EVENTS, ...counters.read() }),
   },
   {
     name: 'rivulet_log_lines_left_out_total',

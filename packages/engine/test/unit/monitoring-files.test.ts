@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { METRICS } from '../../src/metrics/metrics.js';
+import { ALERTED_EVENTS } from '../../src/metrics/work-metrics.js';
 import { ROOT } from '../config-files.js';
 
 const DIRECTORY = join(ROOT, 'ops/monitoring');
@@ -32,6 +33,11 @@ describe('the alert rules', () => {
     const used = rules.flatMap(({ expr }) => metricsOf(expr));
     expect(used.filter((name) => !known.has(name))).toEqual([]);
     expect(rules.length).toBeGreaterThan(20);
+  });
+
+  it('name events that the engine shows from the start, because Prometheus sees no increase without a 0', () => {
+    const named = rules.flatMap(({ expr }) => [...expr.matchAll(/event="(\w+)"/g)].map(([, event]) => event ?? ''));
+    expect([...new Set(named)].sort()).toEqual(Object.keys(ALERTED_EVENTS).sort());
   });
 
   it('cover each metric for which docs/metrics.md names an alert', () => {
