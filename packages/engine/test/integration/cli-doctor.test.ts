@@ -4,9 +4,12 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { directoryWith } from '@rivulet/testkit/directory-with';
 import { run } from '@rivulet/testkit/engines/cli-process';
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
 import { EngineProcess } from '@rivulet/testkit/engines/engine-process';
 import { stablePorts } from '@rivulet/testkit/engines/stable-ports';
 import { expect, onTestFinished, test } from 'vitest';
+import { checkPorts } from '../../src/cli/doctor/port-checks.js';
+import { loadConfig } from '../../src/config/loading/load-config.js';
 
 interface Finding {
   readonly level: 'ok' | 'note' | 'change';
@@ -99,7 +102,8 @@ test('the doctor names a configuration file that cannot be looked up', async () 
 test('the doctor asks the running engine why it is not ready', async () => {
   const server = createServer((request, response) => {
     response.writeHead(request.url === '/ready' ? 503 : 200, { 'content-type': 'application/json' });
-    response.end('{"status":"not_ready","reasons":[{"code":"store_full","store":"stream","message":"the disk is \\u001b[2J full"}]}');
+    if (request.url === '/health') response.end('{"status":"ok"}');
+    else response.end('{"status":"not_ready","reasons":[{"code":"store_full","store":"stream","message":"the disk is \\u001b[2J full"}]}');
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -113,4 +117,62 @@ test('the doctor asks the running engine why it is not ready', async () => {
   expect(code).toBe(1);
   expect(stdout).toMatch(/^change {2}engine: the running engine is not ready: the disk is \\u001b\[2J full \(store_full\)$/m);
   expect(stdout).toMatch(/^to change: \d+, notes: \d+\n$/m);
+}, 60_000);
+
+test('the doctor tells an engine from another program on its ports, and gives that no token', async () => {
+  const tokens: (string | undefined)[] = [];
+  const server = createServer(({ headers }, response) => {
+    tokens.push(headers.authorization);
+    response.end('{"status":"ok"}');
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const env = { RIVULET_ADMIN_TOKEN: 'secret' };
+  const at = async (entry: string) => {
+    const worker = `{ name: iii-worker-manager, config: { port: 0, host: 127.0.0.1 } }`;
+    const cwd = directoryWith({
+      'iii-config.yaml': `workers: [${worker}, { name: ${entry}, config: { host: 127.0.0.1, port: ${port} } }]`,
+    });
+    const { stdout } = await run(['doctor', '--json'], cwd, env);
+    return messagesOf((JSON.parse(stdout) as { findings: Finding[] }).findings, 'change').filter((message) => message.startsWith('ports'));
+  };
+  const inUse = [expect.stringMatching(/is in use by another program/)];
+  expect(await Promise.all([at('iii-http'), at('rivulet-admin'), at('iii-stream')])).toEqual([inUse, inUse, inUse]);
+  expect(tokens.length).toBeGreaterThan(0);
+  expect(new Set(tokens)).toEqual(new Set([undefined]));
+
+  // Without a file, the engine warns and starts without this listener.
+  const config = loadConfig({ cwd: directoryWith(), env: {}, lenient: false });
+  const free = { ...config, workerManagers: [], stream: undefined, http: undefined };
+  if (config.admin === undefined) throw new Error('the defaults have no admin listener');
+  expect(await checkPorts({ ...free, admin: { ...config.admin, port } })).toEqual([
+    {
+      level: 'note',
+      area: 'ports',
+      message: expect.stringMatching(/is in use by another program, so the engine starts without rivulet-admin/),
+    },
+  ]);
+}, 60_000);
+
+test('the doctor knows the HTTP and admin listeners of an engine, also those with a token', async () => {
+  const { httpUrl, adminUrl } = await startTestEngine({ admin: { token: 'sesame-sesame-sesame' }, http: {} });
+  const portOf = (url: string) => Number(/:(\d+)$/.exec(url)?.[1]);
+  const text = [
+    'workers:',
+    '  - { name: iii-worker-manager, config: { port: 0, host: 127.0.0.1 } }',
+    `  - { name: iii-http, config: { host: 127.0.0.1, port: ${portOf(httpUrl)} } }`,
+    `  - { name: rivulet-admin, config: { host: 127.0.0.1, port: ${portOf(adminUrl)} } }`,
+    '',
+  ].join('\n');
+  const found = await doctor(directoryWith({ 'iii-config.yaml': text }));
+  expect(messagesOf(found, 'ok')).toEqual(
+    expect.arrayContaining([
+      `ports: 127.0.0.1:${portOf(httpUrl)} is served by an engine (iii-http)`,
+      `ports: 127.0.0.1:${portOf(adminUrl)} is served by an engine (rivulet-admin)`,
+      'engine: the running engine is ready',
+    ]),
+  );
 }, 60_000);

@@ -66,10 +66,6 @@ async function examineConfig(input: CommandInput, context: CommandContext): Prom
     if (!(error instanceof ConfigError)) return [change(failureOf(error).message)];
     return error.problems.map((problem) => change(describeProblem(problem)));
   }
-  const [ports, stores, engine] = await Promise.all([
-    checkPorts(config),
-    checkStorePlaces(config),
-    checkEngine(config, context.env.RIVULET_ADMIN_TOKEN),
-  ]);
+  const [ports, stores, engine] = await Promise.all([checkPorts(config), checkStorePlaces(config), checkEngine(config, context)]);
   return [...configWarnings(config), ...foreign, ...accessHints(config), ...proxyHints(config), ...ports, ...stores, ...engine];
 }

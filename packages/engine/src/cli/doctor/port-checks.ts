@@ -1,15 +1,27 @@
 import { once } from 'node:events';
+import { request } from 'node:http';
 import { createServer } from 'node:net';
+import { isJsonObject, parseJson, stringField } from '@rivulet/protocol';
 import type { Config } from '../../config/config.js';
 import { type Finding, findingsOf } from './finding.js';
 
 const ANSWER_MS = 2_000;
-const { ok, change } = findingsOf('ports');
+/** The longest answer that is read. An engine sends less. */
+const ANSWER_CHARACTERS = 65_536;
+const { ok, note, change } = findingsOf('ports');
+
+interface Answer {
+  /** 0 without an answer. */
+  readonly status: number;
+  readonly text: string;
+}
 
 interface Listener {
   readonly entry: string;
   readonly host: string;
   readonly port: number;
+  /** Whether the engine warns and starts without this listener when its port is taken. */
+  readonly isOptional?: boolean;
 }
 
 /** Returns for each listener whether the engine can open its port, or has done so already. */
@@ -18,21 +30,24 @@ export function checkPorts(config: Config): Promise<readonly Finding[]> {
     ...config.workerManagers.map(({ host, port }) => ({ entry: 'iii-worker-manager', host, port })),
     ...(config.stream === undefined ? [] : [{ entry: 'iii-stream', ...config.stream }]),
     ...(config.http === undefined ? [] : [{ entry: 'iii-http', ...config.http }]),
-    ...(config.admin === undefined ? [] : [{ entry: 'rivulet-admin', ...config.admin }]),
+    ...(config.admin === undefined ? [] : [{ entry: 'rivulet-admin', ...config.admin, isOptional: config.file === undefined }]),
   ];
   return Promise.all(listeners.filter(({ port }) => port !== 0).map(checkPort));
 }
 
 async function checkPort(listener: Listener): Promise<Finding> {
-  const { entry, host, port } = listener;
+  const { entry, host, port, isOptional = false } = listener;
   const address = `${host}:${port}`;
   const code = await bindFailure(host, port);
   switch (code) {
     case undefined:
       return ok(`${address} is free for ${entry}`);
     case 'EADDRINUSE':
-      return (await isEngine(listener))
-        ? ok(`${address} is served by an engine (${entry})`)
+      if (await isEngine(listener)) return ok(`${address} is served by an engine (${entry})`);
+      return isOptional
+        ? note(
+            `${address} is in use by another program, so the engine starts without ${entry}; give it another port in a configuration file`,
+          )
         : change(`${address} is in use by another program; stop it, or give ${entry} another port`);
     case 'EACCES':
       return change(`${address} needs a right that this user does not have; give ${entry} a port from 1024`);
@@ -57,21 +72,61 @@ async function bindFailure(host: string, port: number): Promise<string | undefin
   return undefined;
 }
 
-/** Returns whether the port answers as the listener of an engine does. An HTTP listener answers with routes of its own. */
+/** Returns whether the port answers as the listener of an engine does. */
 async function isEngine({ entry, host, port }: Listener): Promise<boolean> {
-  const path = entry === 'rivulet-admin' ? '/health' : '/';
-  try {
-    const response = await fetch(`http://${reachable(host)}:${port}${path}`, {
-      signal: AbortSignal.timeout(ANSWER_MS),
-      redirect: 'manual',
+  if (entry === 'rivulet-admin') return isAdminListener(host, port);
+  if (entry === 'iii-http') return isHttpListener(host, port);
+  return (await answerOf(host, port, '/')).text.includes('"engine":"rivulet"');
+}
+
+/** Returns whether an admin listener of an engine has the port. Asks without a token, because another program may have the port. */
+export async function isAdminListener(host: string, port: number): Promise<boolean> {
+  const [health, ready] = await Promise.all([answerOf(host, port, '/health'), answerOf(host, port, '/ready')]);
+  return health.status === 200 && statusIn(health.text) === 'ok' && ['ready', 'not_ready'].includes(statusIn(ready.text) ?? '');
+}
+
+function statusIn(text: string): string | undefined {
+  const body = parseJson(text);
+  return isJsonObject(body) ? stringField(body, 'status') : undefined;
+}
+
+/** Returns whether an HTTP listener of an engine has the port. Applications choose its routes, but it refuses each WebSocket itself. */
+async function isHttpListener(host: string, port: number): Promise<boolean> {
+  const { text } = await answerOf(host, port, '/', { connection: 'Upgrade', upgrade: 'websocket' });
+  const body = parseJson(text);
+  const error = isJsonObject(body) && isJsonObject(body.error) ? body.error : {};
+  const message = stringField(error, 'message') ?? '';
+  return message.includes('connect WebSockets to the stream port') || message.includes('allowed_hosts of iii-http');
+}
+
+/** Returns the answer to a `GET`, without the text after the first `ANSWER_CHARACTERS`, or an empty one if none comes in time. */
+function answerOf(host: string, port: number, path: string, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+  return new Promise((resolve) => {
+    let status = 0;
+    let text = '';
+    const sent = request(`http://${reachable(host)}:${port}${path}`, { agent: false, headers });
+    const end = () => {
+      clearTimeout(timer);
+      sent.destroy();
+      resolve({ status, text });
+    };
+    const timer = setTimeout(end, ANSWER_MS);
+    sent.once('upgrade', (_response, socket) => {
+      socket.destroy();
+      end();
     });
-    const text = await response.text();
-    if (entry === 'rivulet-admin') return response.ok && text.includes('"status":"ok"');
-    return entry === 'iii-http' || text.includes('"engine":"rivulet"');
-  } catch {
-    // Another program, or a listener that does not answer in time.
-    return false;
-  }
+    sent.once('response', (response) => {
+      status = response.statusCode ?? 0;
+      response.setEncoding('utf8').on('data', (part: string) => {
+        text += part;
+        if (text.length > ANSWER_CHARACTERS) end();
+      });
+      response.once('close', end);
+    });
+    // Another program answers with something that is no HTTP, or closes the connection.
+    sent.on('error', end);
+    sent.end();
+  });
 }
 
 /** Returns an address at which a process of this machine reaches a listener. */
