@@ -1,5 +1,8 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { registerWorker, type Streams, stream } from '@rivulet/sdk';
 import { directoryWith } from '@rivulet/testkit/directory-with';
+import { CLI } from '@rivulet/testkit/engines/built-engine';
 import { CliProcess, type Finished, run } from '@rivulet/testkit/engines/cli-process';
 import { EngineProcess } from '@rivulet/testkit/engines/engine-process';
 import { expect, onTestFinished, test } from 'vitest';
@@ -86,4 +89,40 @@ test('watch ends with the exit code of what is wrong', async () => {
   expect(forbidden).toMatchObject({ code: 77, stdout: expect.stringContaining('"code":"FORBIDDEN"'), stderr: '' });
   expect(wrong).toMatchObject({ code: 64, stdout: expect.stringContaining('"code":"INVALID_ID"'), stderr: '' });
   expect(closed).toMatchObject({ code: 69, stdout: expect.stringContaining('"code":"CONNECT_FAILED"'), stderr: '' });
+}, 60_000);
+
+test('watch waits for a slow reader of the present items, and ends at the first signal', async () => {
+  const engine = await EngineProcess.start({ storeMethod: 'in_memory' });
+  const streams = streamsOf(engine);
+  const text = 'x'.repeat(200_000);
+  for (let part = 0; part < 20; part++)
+    await streams.batch(
+      'chat',
+      'room',
+      [1, 2, 3, 4, 5].map((n) => ({ type: 'set', itemId: `${part}-${n}`, data: { text } })),
+    );
+  const start = async () => {
+    const child = spawn(process.execPath, [CLI, 'watch', 'chat', 'room', '--json'], {
+      env: { ...process.env, RIVULET_STREAM_URL: engine.streamUrl },
+    });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    const ended = once(child, 'exit');
+    // All present items are printed now, and nobody reads on.
+    await once(child.stdout, 'readable');
+    return { child, ended };
+  };
+  const [slow, stalled] = await Promise.all([start(), start()]);
+  const other = watchOf(engine, 'chat', 'room', 'new');
+  await other.output('stdout', /"live"/);
+  await streams.set('chat', 'room', 'new', { n: 1 });
+  await other.output('stdout', /"create"/);
+  stalled.child.kill('SIGTERM');
+  expect(await stalled.ended).toEqual([0, null]);
+
+  let printed = '';
+  for await (const part of slow.child.stdout.setEncoding('utf8')) {
+    printed = `${printed.slice(-1_000)}${part as string}`;
+    if (printed.includes('"type":"create","id":"new"')) slow.child.kill('SIGINT');
+  }
+  expect(await slow.ended).toEqual([0, null]);
 }, 60_000);

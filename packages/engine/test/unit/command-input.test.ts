@@ -7,6 +7,7 @@ import { jsonLines } from '../../src/cli/command/json-lines.js';
 import { milliseconds } from '../../src/cli/command/numbers.js';
 import { printRows, type Row } from '../../src/cli/command/rows.js';
 import { streamUrl } from '../../src/cli/items/stream-connection.js';
+import { UnreadChanges } from '../../src/cli/items/unread-changes.js';
 import { operationOf } from '../../src/cli/items/update-words.js';
 import { printable } from '../../src/logging/printable.js';
 
@@ -165,4 +166,25 @@ it.each(['http://u:pw@host', 'http:/\\u:pw@host/path', 'ftp://u@host', 'u:pw@hos
 
 it.each(['http://host/a@b', 'http://host?a@b', 'http://[::1]:3113', 'nonsense'])('the address %s has no credentials', (address) => {
   expect(() => refuseCredentials(address, '--url')).not.toThrow();
+});
+
+it('counts the changes that wait for a slow reader, and the present items once only', () => {
+  const unread = { length: 0 };
+  const changes = new UnreadChanges(unread);
+  const print = (characters: number) => {
+    changes.add(characters);
+    unread.length += characters;
+  };
+  print(5);
+  changes.printPresent(() => print(1_000));
+  print(10);
+  expect(changes.length).toBe(15);
+  unread.length -= 505;
+  expect(changes.length).toBe(10);
+  changes.printPresent(() => print(1_000));
+  expect(changes.length).toBe(1_010);
+  unread.length = 0;
+  expect(changes.length).toBe(0);
+  changes.printPresent(() => print(1_000));
+  expect(changes.length).toBe(0);
 });

@@ -39,7 +39,7 @@ export const topCommand: Command = {
   ],
   run: (input, context) =>
     withAdmin(input, context, async (api) => {
-      await untilInterrupted(watchFigures(api, input, context), context.outputClosed);
+      await untilInterrupted(watchFigures(api, input, context), context);
       return EXIT.ok;
     }),
 };

@@ -92,6 +92,8 @@ export interface CommandContext {
 export interface UnreadOutput {
   /** The characters that wait in this process. */
   readonly length: number;
-  /** Resolves when no output waits any more, or when nobody will read it. */
+  /** Resolves when no output waits any more, when nobody will read it, or after `leave`. */
   taken(): Promise<void>;
+  /** Ends the wait of `taken`, now and later, because the operator wants the process to end. */
+  leave(): void;
 }

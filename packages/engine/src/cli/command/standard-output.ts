@@ -10,6 +10,10 @@ export class StandardOutput implements UnreadOutput {
   /** Whether a write is done when the call returns, because the output is a file or a device. */
   readonly #isSynchronous: boolean;
   readonly #closed = new AbortController();
+  #leave: () => void = () => {};
+  readonly #left = new Promise<void>((resolve) => {
+    this.#leave = resolve;
+  });
   #error: NodeJS.ErrnoException | undefined;
 
   constructor(stream: NodeJS.WriteStream & { readonly fd: number }) {
@@ -50,8 +54,12 @@ export class StandardOutput implements UnreadOutput {
   }
 
   async taken(): Promise<void> {
-    if (this.#stream.writableLength > 0 && !this.#stream.destroyed)
-      await new Promise<void>((resolve) => this.#stream.write('', () => resolve()));
+    if (this.#stream.writableLength === 0 || this.#stream.destroyed) return;
+    await Promise.race([this.#left, new Promise<void>((resolve) => this.#stream.write('', () => resolve()))]);
+  }
+
+  leave(): void {
+    this.#leave();
   }
 
   #end(error: unknown): void {

@@ -8,9 +8,10 @@ import { untilInterrupted } from '../command/interrupt.js';
 import { readCount, readDuration } from '../command/numbers.js';
 import { GROUP_WORDS } from './item-words.js';
 import { connectStreams, STREAM_OPTIONS, streamFailure } from './stream-connection.js';
+import { UnreadChanges } from './unread-changes.js';
 
 const DEFAULT_TIMEOUT_MS = 30_000;
-/** The most characters that wait for a slow reader of the output. */
+/** The most characters of changes that wait for a slow reader of the output. */
 const MOST_UNREAD = 16_777_216;
 
 export const watchCommand: Command = {
@@ -32,7 +33,7 @@ export const watchCommand: Command = {
       const count = readCount(input, 'count');
       const timeoutMs = readDuration(input, 'timeout') ?? DEFAULT_TIMEOUT_MS;
       client = connectStreams(input, context);
-      await untilInterrupted(watch(client, input, context, { count, timeoutMs }), context.outputClosed);
+      await untilInterrupted(watch(client, input, context, { count, timeoutMs }), context);
       return EXIT.ok;
     } catch (error) {
       return fail(error, context, input.flag('json'));
@@ -50,7 +51,12 @@ interface Bounds {
 /** Prints everything that the view shows. Resolves after `count` changes and events. Rejects if the view cannot become live. */
 function watch(client: StreamClient, input: CommandInput, context: CommandContext, { count, timeoutMs }: Bounds): Promise<ExitCode> {
   const [stream = '', group = '', item] = input.words;
-  const print = input.flag('json') ? jsonPrinter(context) : linePrinter(context);
+  const unread = new UnreadChanges(context.unread);
+  const out = (text: string) => {
+    unread.add(text.length);
+    context.out(text);
+  };
+  const print = input.flag('json') ? jsonPrinter(out) : linePrinter(out, context.columns);
   return new Promise((resolve, reject) => {
     let rest = count;
     let wasLive = false;
@@ -58,7 +64,7 @@ function watch(client: StreamClient, input: CommandInput, context: CommandContex
     const counted = (type: string, fields: Fields) => {
       if (rest <= 0) return;
       print(type, fields);
-      if ((context.unread?.length ?? 0) > MOST_UNREAD)
+      if (unread.length > MOST_UNREAD)
         reject(new CommandFailure('OVERLOADED', 'the output is not read fast enough; read it faster, or watch less', EXIT.busy));
       if (--rest === 0) resolve(EXIT.ok);
     };
@@ -68,10 +74,11 @@ function watch(client: StreamClient, input: CommandInput, context: CommandContex
       else context.err(`note: ${printable(failure.message)} (${printable(failure.code)})\n`);
     };
     const listeners: ViewListeners<unknown> = {
-      onReset: ({ reason }) => {
-        print('reset', { reason });
-        for (const { id, data, offset } of items()) print('item', { id, data, offset });
-      },
+      onReset: ({ reason }) =>
+        unread.printPresent(() => {
+          print('reset', { reason });
+          for (const { id, data, offset } of items()) print('item', { id, data, offset });
+        }),
       onChange: (change) =>
         counted(change.type, { id: change.id, ...('data' in change ? { data: change.data } : {}), offset: change.offset }),
       onEvent: ({ name, data, id, offset }) => counted('event', { name, ...(id === undefined ? {} : { id }), data, offset }),
@@ -108,13 +115,12 @@ function open(
 type Fields = Readonly<Record<string, unknown>>;
 type Print = (type: string, fields: Fields) => void;
 
-function jsonPrinter(context: CommandContext): Print {
-  return (type, fields) => context.out(`${JSON.stringify({ type, ...fields })}\n`);
+function jsonPrinter(out: CommandContext['out']): Print {
+  return (type, fields) => out(`${JSON.stringify({ type, ...fields })}\n`);
 }
 
 /** Prints lines such as `12:34:56 update m1 {"text":"hi"}`, in local time. */
-function linePrinter(context: CommandContext): Print {
-  const { columns = Number.POSITIVE_INFINITY } = context;
+function linePrinter(out: CommandContext['out'], columns = Number.POSITIVE_INFINITY): Print {
   return (type, { name, id, data, offset: _offset, ...others }) => {
     if (others.reason === 'first') return;
     const words = [name, id].filter((word) => typeof word === 'string').map((word) => printable(word));
@@ -123,6 +129,6 @@ function linePrinter(context: CommandContext): Print {
     );
     const value = data === undefined ? [] : [printable(JSON.stringify(data))];
     const line = [new Date().toTimeString().slice(0, 8), type.padEnd(6), ...words, ...rest, ...value].join(' ').trimEnd();
-    context.out(`${line.length > columns ? `${line.slice(0, columns - 1)}…` : line}\n`);
+    out(`${line.length > columns ? `${line.slice(0, columns - 1)}…` : line}\n`);
   };
 }
