@@ -33,6 +33,29 @@ describe('the lists of /api', () => {
     expect(await askJson(adminUrl, '/api/streams/chat/groups/r3/items?after=a')).toMatchObject({ rows: [{ id: 'b' }] });
   });
 
+  it('page through functions of all namespaces, and through names with any character', async () => {
+    const { adminUrl, workerUrl } = await startTestEngine({ admin: {} });
+    const ids = ['app::a', 'app::a 1:x', 'app::ä', 'app::b'];
+    const namespaces = ['default', 'team 1', '7:team'];
+    for (const namespace of namespaces) {
+      const worker = await RawWorker.connect(workerUrl);
+      if (namespace !== 'default') await worker.result('engine::workers::register', { name: 'w', namespace });
+      for (const id of ids) await worker.serve(id, () => null);
+    }
+    const seen: string[] = [];
+    for (let after: string | undefined = ''; after !== undefined; ) {
+      const page = (await askJson(adminUrl, `/api/functions?limit=3&after=${encodeURIComponent(after)}`)) as {
+        rows: { function_id: string; namespace: string }[];
+        next?: string;
+      };
+      seen.push(...page.rows.map((row) => JSON.stringify([row.function_id, row.namespace])));
+      after = page.next;
+    }
+    expect(new Set(seen).size).toBe(seen.length);
+    expect(seen).toEqual(expect.arrayContaining(ids.flatMap((id) => namespaces.map((namespace) => JSON.stringify([id, namespace])))));
+    expect(seen.some((row) => row.includes('stream::set'))).toBe(true);
+  });
+
   it('page through sessions, workers, functions and triggers', async () => {
     const { adminUrl, workerUrl, streamUrl } = await startTestEngine({ admin: {} });
     const worker = await RawWorker.connect(workerUrl);
@@ -162,6 +185,7 @@ describe('writes of /api', () => {
       400,
       'INVALID_ARGUMENTS',
     ]),
+    ['functions after a cursor that no page had', '/api/functions?after=app::x', {}, 400, 'INVALID_ARGUMENTS'],
     ['groups of a stream whose name is too long', `/api/streams/${'x'.repeat(300)}/groups`, {}, 400, 'INVALID_ID'],
     ['groups of a stream with a control character', '/api/streams/a%00/groups', {}, 400, 'INVALID_ID'],
     ['groups after a control character', '/api/streams/a/groups?after=%00', {}, 400, 'INVALID_ID'],
@@ -182,6 +206,14 @@ describe('writes of /api', () => {
     const reply = await ask(adminUrl, path, options);
     expect([reply.status, (JSON.parse(reply.text) as { error: { code: string } }).error.code]).toEqual([status, code]);
   });
+});
+
+it('a write that would make a group too large gets 507', async () => {
+  const bound = { streams: '*', maxItems: 1, maxBytes: undefined, maxAgeMs: undefined, onFull: 'refuse' as const };
+  const { adminUrl } = await startTestEngine({ admin: {}, stream: { groupBounds: [bound] } });
+  const put = (item: string) => ask(adminUrl, `/api/streams/s/groups/g/items/${item}`, { method: 'PUT', json: 1 });
+  expect((await put('a')).status).toBe(200);
+  expect(await put('b')).toMatchObject({ status: 507, text: expect.stringContaining('"GROUP_FULL"') as string });
 });
 
 describe('docs/admin.md', () => {
@@ -246,4 +278,32 @@ it('the listener closes after the stores', async () => {
   release();
   await stopped;
   await expect(ask(adminUrl, '/health')).rejects.toThrow('ECONNREFUSED');
+});
+
+it('a list answers 503 when its store has closed already', async () => {
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const closing = new Promise<void>((resolve) => {
+    Object.assign(globalThis, {
+      slowStoreCloses: () => {
+        resolve();
+        return released;
+      },
+    });
+  });
+  const path = join(directoryWith({ 'slow.mjs': SLOW_STORE }), 'slow.mjs');
+  const { engine, adminUrl, log } = await startTestEngine({
+    admin: {},
+    lmdb: true,
+    state: { adapter: { kind: 'module', path, config: {} } },
+  });
+  const stopped = engine.stop();
+  await closing;
+  for (const path of ['/api/streams', '/api/streams/s/groups', '/api/streams/s/groups/g/items', '/api/streams/s/groups/g/items/a'])
+    expect([path, (await ask(adminUrl, path)).status]).toEqual([path, 503]);
+  expect(log.map(({ event }) => event)).not.toContain('admin_request_failed');
+  release();
+  await stopped;
 });

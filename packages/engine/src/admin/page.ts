@@ -69,12 +69,12 @@ export interface Selection<T> {
   readonly compare: (one: T, other: T) => number;
 }
 
-/** Entries that are read before the length of the turn is checked. */
-const ENTRIES_PER_CHECK = 256;
+/** Entries that are read, or sorted into the page, before the length of the turn is checked. */
+const ENTRIES_AT_ONCE = 256;
 
 /**
- * Returns the first entries of an unsorted list, in order, and whether more follow. It reads the list over several turns and keeps at most
- * two pages, so no turn pays for the whole list. Entries that come or go meanwhile may be in the page or not.
+ * Returns the first entries of an unsorted list, in order, and whether more follow. It reads the list over several turns and keeps one
+ * page and some entries, so no turn pays for the whole list. Entries that come or go meanwhile may be in the page or not.
  */
 export async function firstOf<T>(
   all: Iterable<T>,
@@ -87,13 +87,17 @@ export async function firstOf<T>(
   /** The greatest entry that can still be needed. */
   let bound: T | undefined;
   let read = 0;
+  let unsorted = 0;
   for (const entry of all) {
-    if (read++ % ENTRIES_PER_CHECK === 0) await turns.free();
+    if (read++ % ENTRIES_AT_ONCE === 0) await turns.free();
     if (!isAfter(entry) || (bound !== undefined && compare(entry, bound) >= 0)) continue;
     kept.push(entry);
-    if (kept.length < most + Math.max(most, ENTRIES_PER_CHECK)) continue;
+    if (++unsorted < ENTRIES_AT_ONCE) continue;
     await turns.free();
-    kept.sort(compare).length = most;
+    // The entries before the new ones are in order already, so this costs little.
+    kept.sort(compare);
+    unsorted = 0;
+    if (kept.length > most) kept.length = most;
     bound = kept[limit];
   }
   await turns.free();

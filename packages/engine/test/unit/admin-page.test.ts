@@ -64,7 +64,7 @@ describe('a page', () => {
     }
     clearImmediate(timer);
     expect(seen).toEqual(sorted);
-    expect(mostInTurn).toBeLessThan(100_000);
+    expect(mostInTurn).toBeLessThan(80_000);
   });
 });
 
