@@ -110,6 +110,7 @@ export const ERROR_CODES = {
     when: 'A file to import is damaged, or has something that this store cannot keep; nothing was written.',
     retryable: false,
   },
+  INVALID_CONFIG: { when: 'A command cannot use the configuration; nothing was done.', retryable: false },
   CONFLICT: { when: 'The condition of a write of a command does not hold; nothing was written.', retryable: false },
   RATE_LIMITED: { when: 'A stream client replaced the data of its leases too often; what it sent last is not stored.', retryable: true },
   TOO_MANY_SUBSCRIPTIONS: { when: 'A stream connection asked for more subscriptions than it may hold.', retryable: false },

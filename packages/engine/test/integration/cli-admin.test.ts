@@ -124,13 +124,14 @@ test('top goes on after a restart of the engine', async () => {
 
 test('the exit code says why the admin listener did not answer', async () => {
   const engine = await engineWithClients();
-  const [silent, wrong, unreachable, other, address, usage] = await Promise.all([
+  const [silent, wrong, unreachable, other, address, usage, unnamed] = await Promise.all([
     at(engine, {}, 'streams', '--json'),
     at(engine, { RIVULET_ADMIN_TOKEN: 'wrong' }, 'top', '--json'),
     at(engine, {}, 'functions', '--admin-url', 'http://127.0.0.1:65'),
     at(engine, {}, 'groups', 'chat', '--admin-url', engine.streamUrl.replace('ws:', 'http:')),
     at(engine, {}, 'sessions', '--admin-url', 'ws://127.0.0.1:3113'),
     at(engine, {}, 'disconnect'),
+    at(engine, {}, 'groups', '', '--json'),
   ]);
   expect(silent).toMatchObject({ code: 77, stderr: '' });
   expect(JSON.parse(silent.stdout)).toMatchObject({
@@ -146,4 +147,5 @@ test('the exit code says why the admin listener did not answer', async () => {
   expect(other).toMatchObject({ code: 1, stderr: expect.stringContaining('no admin listener') });
   expect(address).toMatchObject({ code: 64, stderr: expect.stringContaining('no http:// or https:// address') });
   expect(usage).toMatchObject({ code: 64, stderr: expect.stringContaining('name a session') });
+  expect(unnamed).toMatchObject({ code: 64, stdout: expect.stringContaining('"code":"INVALID_ARGUMENTS"'), stderr: '' });
 }, 60_000);

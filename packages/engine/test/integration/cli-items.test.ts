@@ -46,6 +46,7 @@ test('the exit code of a command for a running engine says what happened', async
     [['delete', 'a', 'b', 'c', '--if-version', 'x', '--json'], 1, /"conflict":\{"value":null,"version":null\}/, /^$/],
     [['set', 'a'.repeat(257), 'b', 'c', '1'], 64, /^$/, /\(INVALID_ID\)\n$/],
     [['update', 'a', 'b', 'd', 'text=x', 'text+=1'], 1, /^$/, /^error: operation 2 was skipped: .*number.*\n$/],
+    [['update', 'a', 'b', 'e', 'text=x', 'text+=1', '--json'], 1, /"error":\{"code":"[^"]+","message":"operation 2 was skipped: /, /^$/],
     [['list', 'a', 'none', '--json'], 0, /^\{"items":\[\n\],"ok":true\}\n$/, /^$/],
   ];
   const results = await Promise.all(cases.map(([words]) => at(engine.workerUrl, ...words)));

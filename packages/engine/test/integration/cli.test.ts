@@ -108,6 +108,13 @@ describe('print-config', () => {
   });
 });
 
+it('print-config --json prints the problems of a file as JSON, too: exit 78', async () => {
+  const cwd = directoryWith({ 'iii-config.yaml': 'workers: [{ name: iii-stream, config: { prot: 1, hots: 2 } }]' });
+  const { code, stdout, stderr } = await run(['print-config', '--json'], cwd);
+  expect({ code, stderr }).toEqual({ code: 78, stderr: '' });
+  expect(JSON.parse(stdout)).toEqual({ ok: false, error: { code: 'INVALID_CONFIG', message: expect.stringMatching(/"prot"[^]*"hots"/) } });
+});
+
 describe('an output that cannot be written', () => {
   /** Runs a command line in a shell, which redirects its output. */
   const shell = (script: string) =>

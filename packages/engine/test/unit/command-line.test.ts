@@ -32,6 +32,7 @@ const COPY: Command = {
   ],
   options: {
     force: { type: 'flag', short: 'f', description: 'replace' },
+    json: { type: 'flag', description: 'print JSON' },
     mode: { type: 'value', value: 'MODE', description: 'the mode' },
     skip: { type: 'value', value: 'NAME', multiple: true, description: 'a name to skip' },
   },
@@ -78,6 +79,16 @@ describe('the words of a command', () => {
     expect({ result, out }).toEqual({ result: { kind: 'done', code: 64 }, out: '' });
     expect(err).toMatch(sentence);
     expect(err).toContain('Try "rivulet copy --help".');
+  });
+
+  it.each<[string[], string]>([
+    [['--json'], "missing required argument 'FROM'"],
+    [['a', '--json', '--zzzzzzzz'], "unknown option '--zzzzzzzz'"],
+  ])('%j are refused with JSON', (words, message) => {
+    const { result, out, err } = read(['copy', ...words]);
+    expect({ result, err }).toEqual({ result: { kind: 'done', code: 64 }, err: '' });
+    expect(JSON.parse(out)).toEqual({ ok: false, error: { code: 'INVALID_ARGUMENTS', message } });
+    expect(read(['copy', '--zzzzzzzz', '--', '--json'])).toMatchObject({ out: '', err: expect.stringContaining('unknown option') });
   });
 
   it.each([[['copy', '-h']], [['copy', 'a', '--help']], [['help', 'copy']]])('%j print the help of the command', (words) => {

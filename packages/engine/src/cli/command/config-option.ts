@@ -3,7 +3,7 @@ import { ConfigError, describeProblem } from '../../config/config-error.js';
 import { loadConfig } from '../../config/loading/load-config.js';
 import type { Command, CommandContext, CommandInput } from './command.js';
 import { EXIT, type ExitCode } from './exit-codes.js';
-import { fail } from './failure.js';
+import { CommandFailure, fail } from './failure.js';
 
 /** Options of every command that reads the configuration. */
 export const CONFIG_OPTIONS = {
@@ -18,7 +18,7 @@ export const CONFIG_OPTIONS = {
 
 /**
  * Runs `use` with the configuration that the options name. If the configuration has problems, prints all of them and returns the exit code
- * for this.
+ * for this. With `--json` they are one error.
  */
 export async function withConfig(
   input: CommandInput,
@@ -37,6 +37,7 @@ export async function withConfig(
     );
   } catch (error) {
     if (!(error instanceof ConfigError)) return fail(error, context, input.flag('json'));
+    if (input.flag('json')) return fail(new CommandFailure('INVALID_CONFIG', error.message, EXIT.configuration), context, true);
     for (const problem of error.problems) context.err(`error: ${describeProblem(problem)}\n`);
     return EXIT.configuration;
   }

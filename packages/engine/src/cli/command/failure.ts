@@ -57,7 +57,7 @@ export interface Failure {
  * Prints an error that a command expects, as a line on stderr or as JSON on stdout, and returns its exit code. Throws every other error
  * again.
  */
-export function fail(error: unknown, context: CommandContext, json: boolean): ExitCode {
+export function fail(error: unknown, context: Pick<CommandContext, 'out' | 'err'>, json: boolean): ExitCode {
   const { code, message, exit } = failureOf(error);
   if (json) context.out(`${JSON.stringify({ ok: false, error: { code, message } })}\n`);
   else context.err(`error: ${printable(message)} (${printable(code)})\n`);

@@ -1,6 +1,7 @@
 import { CommanderError, InvalidArgumentError, Command as Program, Option as ProgramOption } from 'commander';
 import type { Command, CommandContext, CommandInput, Option, Positional } from './command.js';
 import { EXIT, EXIT_CODES, type ExitCode } from './exit-codes.js';
+import { CommandFailure, fail } from './failure.js';
 
 /** A line of the list of commands. */
 export interface CommandSummary {
@@ -25,7 +26,8 @@ export function readWords(
   io: Pick<CommandContext, 'out' | 'err'>,
 ): Words {
   let input: CommandInput | undefined;
-  const program = programOf(rows, io);
+  const json = wantsJson(words, command);
+  const program = programOf(rows, json ? { ...io, err: () => {} } : io);
   for (const row of rows) {
     const part = program.command(row.name).summary(row.summary).description(sentence(row.summary)).helpGroup(row.group);
     if (command?.name === row.name) {
@@ -42,9 +44,21 @@ export function readWords(
     program.parse(words[0] === 'help' ? [...words.slice(1), '--help'] : words, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
+    if (json && error.exitCode !== 0)
+      return { kind: 'done', code: fail(new CommandFailure('INVALID_ARGUMENTS', messageOf(error), EXIT.usage), io, true) };
     return { kind: 'done', code: error.exitCode === 0 ? EXIT.ok : EXIT.usage };
   }
   return input === undefined ? { kind: 'done', code: EXIT.ok } : { kind: 'input', input };
+}
+
+/** Returns whether a command line asks for JSON. A wrong one is not read to its end, so this looks at its words only. */
+function wantsJson(words: readonly string[], command: Command | undefined): boolean {
+  const end = words.indexOf('--');
+  return command?.options.json !== undefined && words.slice(0, end < 0 ? words.length : end).includes('--json');
+}
+
+function messageOf({ message }: CommanderError): string {
+  return message.replace(/^error: /, '');
 }
 
 function programOf(rows: readonly CommandSummary[], { out, err }: Pick<CommandContext, 'out' | 'err'>): Program {

@@ -29,12 +29,12 @@ export const updateCommand: Command = {
       const result = objectOf(await call('stream::update', { ...payloadOf(itemOf(input)), ...termsOf(input), ops }));
       const skipped = Array.isArray(result.errors) ? result.errors : [];
       if (skipped.length === 0) return printWrite(input, context, 'updated', result);
-      if (input.flag('json')) context.out(`${JSON.stringify({ ok: false, ...result })}\n`);
-      for (const error of skipped.filter(isJsonObject)) {
-        context.err(
-          `error: operation ${Number(error.op_index) + 1} was skipped: ${printable(String(error.message))} (${printable(String(error.code))})\n`,
-        );
-      }
+      const errors = skipped.filter(isJsonObject).map(({ op_index, code, message }) => ({
+        code: String(code),
+        message: `operation ${Number(op_index) + 1} was skipped: ${String(message)}`,
+      }));
+      if (input.flag('json')) context.out(`${JSON.stringify({ ok: false, error: errors[0], ...result })}\n`);
+      else for (const { code, message } of errors) context.err(`error: ${printable(message)} (${printable(code)})\n`);
       return EXIT.failed;
     }),
 };
