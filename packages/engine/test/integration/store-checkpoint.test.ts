@@ -6,8 +6,8 @@ import { createLmdbStore } from '@rivulet/engine/stores';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { checkDirectory } from '../../src/store/lmdb/checking/check-directory.js';
 import { copyStore, lockMoment } from '../../src/store/lmdb/copying/store-copy.js';
-import { readRoot } from '../../src/store/lmdb/env/checkpoints.js';
 import { LmdbEnvironment } from '../../src/store/lmdb/env/environment.js';
+import { readRoot } from '../../src/store/lmdb/pages/roots.js';
 import { salvageStore } from '../../src/store/lmdb/salvaging/salvage-store.js';
 import { TABLES } from '../../src/store/lmdb/tables/tables.js';
 
@@ -115,12 +115,12 @@ test('the root of a checkpoint is that of LMDB', async () => {
   const transactions: bigint[] = [];
   for (let n = 0; n < 3; n++) {
     await environment.transaction(() => environment.table('t').put(Buffer.from([n]), Buffer.from('x')));
-    transactions.push(readRoot(path).readBigUInt64LE(128));
+    transactions.push(readRoot(join(path, 'data.mdb')).readBigUInt64LE(128));
   }
   const [first = 0n] = transactions;
   expect(transactions).toEqual([first, first + 1n, first + 2n]);
   // Magic number, version, page size.
-  expect([0, 4, 24].map((at) => readRoot(path).readUInt32LE(at))).toEqual([0xbeefc0de, 2, 4_096]);
+  expect([0, 4, 24].map((at) => readRoot(join(path, 'data.mdb')).readUInt32LE(at))).toEqual([0xbeefc0de, 2, 4_096]);
   await environment.close(() => {});
 });
 
@@ -146,7 +146,7 @@ async function powerCut(): Promise<string> {
   for (let n = 0; n < 50; n++) await first.opened.set(`item-${n}`, JSON.stringify({ n, round: 1 }));
   await first.opened.store.close();
   const second = await open(path);
-  const last = readRoot(path).readBigUInt64LE(128);
+  const last = readRoot(join(path, 'data.mdb')).readBigUInt64LE(128);
   for (let n = 0; n < 50; n++) await second.opened.set(`item-${n}`, JSON.stringify({ n, round: 2 }));
   const copy = await left(path, true);
   const file = join(copy, 'data.mdb');

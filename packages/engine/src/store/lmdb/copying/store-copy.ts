@@ -76,7 +76,7 @@ async function applyLog(directory: string): Promise<void> {
     if (isBlocked) throw new StoreOpenError(`the store in ${directory} is damaged (${findings[0]?.problem}); run rivulet check on it`);
   };
   try {
-    await (await LmdbEnvironment.open({ path: directory, relaxed: false, tables: TABLES, preflight })).close(undefined);
+    await (await LmdbEnvironment.open({ path: directory, relaxed: false, bulk: true, tables: TABLES, preflight })).close(undefined);
   } catch (error) {
     throw coded(error);
   }

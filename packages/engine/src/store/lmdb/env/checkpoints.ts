@@ -1,9 +1,11 @@
-import { closeSync, existsSync, fsyncSync, openSync, readSync, renameSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bootId } from '../../../structures/boot-id.js';
 import type { CommitLog } from '../log/commit-log.js';
-import { META_PAGES, PageFile, rootForPage } from '../pages/page-file.js';
+import { readLog } from '../log/log-files.js';
+import { PageFile } from '../pages/page-file.js';
+import { hasMetaPages, pageBytesOf, ROOT_BYTES, readRoot, transactionOf, writeRoots } from '../pages/roots.js';
 import { LockLostError } from './directory-lock.js';
 import { readSmallFile, replaceFile, syncFile } from './file-pages.js';
 import { isNoSpace } from './free-space.js';
@@ -17,12 +19,6 @@ const LONGEST_CHECKPOINT = 65_536;
 
 /** Bytes that a relaxed environment may write between two checkpoints, before it takes one early. */
 export const CHECKPOINT_BYTES = 33_554_432;
-
-/** Where LMDB keeps the root of its trees: after the header of each of the first two pages. A test compares this with the bundled LMDB. */
-const ROOT_AT = 24;
-const ROOT_BYTES = 144;
-const PAGE_BYTES_AT = 24;
-const TRANSACTION_AT = 128;
 
 /** The roots of all trees after a transaction. Every page that they lead to is on the disk. */
 export interface Checkpoint {
@@ -77,9 +73,19 @@ export async function restoreCheckpoint(directory: string, check: () => Promise<
  */
 export function pendingRestore(directory: string): Pick<Checkpoint, 'root' | 'savedAt' | 'log'> | undefined {
   const checkpoint = readCheckpoint(directory);
-  if (checkpoint === undefined || (checkpoint.boot !== '' && checkpoint.boot === bootId())) return undefined;
+  if (checkpoint === undefined) return undefined;
+  if (checkpoint.boot !== '' && checkpoint.boot === bootId() && !isBehind(directory, checkpoint.log)) return undefined;
   requireFits(join(directory, DATA_FILE), checkpoint.root);
   return checkpoint;
+}
+
+/**
+ * Returns whether the log has transactions that the data file lacks. A kill never causes that, because a transaction goes to the page cache
+ * first. A disk that was taken from a running machine and comes back lacks what only the page cache had.
+ */
+function isBehind(directory: string, log: string | undefined): boolean {
+  if (log === undefined || !existsSync(join(directory, DATA_FILE))) return false;
+  return readLog(directory, log, Number(transactionOf(readRoot(join(directory, DATA_FILE))))).records.length > 0;
 }
 
 /** A restored root replaces that of the file, so a file that is foreign at first sight, or of an earlier moment, must not get it. */
@@ -94,23 +100,13 @@ function requireFits(path: string, root: Buffer): void {
   throw new StoreOpenError(`${path} ${problem}; restore the whole directory from a backup`, { code: 'CORRUPT_STORE' });
 }
 
-/** Returns the newest root of a data file. No transaction may run. */
-export function readRoot(directory: string): Buffer {
-  const handle = openSync(join(directory, DATA_FILE), 'r');
-  try {
-    return newestRoot(handle);
-  } finally {
-    closeSync(handle);
-  }
-}
-
 /** Saves roots whose pages are on the disk. */
 function saveCheckpointNow(directory: string, checkpoint: Checkpoint): void {
   replaceFile(join(directory, CHECKPOINT), contentOf(checkpoint));
 }
 
-/** Does the same without a wait of the event loop for the disk. */
-async function saveCheckpoint(directory: string, checkpoint: Checkpoint): Promise<void> {
+/** Does the same without a wait of the event loop for the disk. `requireWanted` throws when the checkpoint before must stay. */
+async function saveCheckpoint(directory: string, checkpoint: Checkpoint, requireWanted: () => void): Promise<void> {
   const path = join(directory, CHECKPOINT);
   const file = await open(`${path}.new`, 'w', 0o600);
   try {
@@ -119,8 +115,32 @@ async function saveCheckpoint(directory: string, checkpoint: Checkpoint): Promis
   } finally {
     await file.close();
   }
+  requireWanted();
   await rename(`${path}.new`, path);
   await syncDirectory(directory);
+}
+
+/**
+ * Makes the next start go back to the saved checkpoint, in the same boot too. Overwrites the boot of the file in its place, so it needs no
+ * space on the disk, and the rest of the file stays. If that fails, it tries a new file. A start in the same boot reads this from memory.
+ */
+export function distrustCheckpoint(directory: string): void {
+  const path = join(directory, CHECKPOINT);
+  const content = readSmallFile(path, LONGEST_CHECKPOINT);
+  const [boot] = /^\{"boot":"[^"]*"/.exec(content) ?? [''];
+  const distrusted = '{"boot":""'.padEnd(boot.length);
+  if (boot === '' || content.startsWith(distrusted)) return;
+  try {
+    const handle = openSync(path, 'r+');
+    try {
+      writeSync(handle, distrusted);
+      fsyncSync(handle);
+    } finally {
+      closeSync(handle);
+    }
+  } catch {
+    replaceFile(path, distrusted + content.slice(boot.length));
+  }
 }
 
 /** Removes the checkpoint before anything is written. It needs no space on the disk. */
@@ -170,40 +190,6 @@ function isLogName(log: unknown): log is string | undefined {
   return log === undefined || (typeof log === 'string' && /^[0-9a-f]{16}$/.test(log));
 }
 
-function writeRoots(file: string, root: Buffer): void {
-  if (!hasMetaPages(file, root)) return;
-  const handle = openSync(file, 'r+');
-  try {
-    for (let page = 0; page < META_PAGES; page++) {
-      const copy = rootForPage(root, page);
-      if (copy !== undefined) writeSync(handle, copy, 0, copy.length, page * pageBytesOf(root) + ROOT_AT);
-    }
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
-  }
-}
-
-/** A file without its meta pages is refused later, as one that is cut off. */
-function hasMetaPages(file: string, root: Buffer): boolean {
-  return (statSync(file, { throwIfNoEntry: false })?.size ?? 0) >= META_PAGES * pageBytesOf(root);
-}
-
-function newestRoot(handle: number): Buffer {
-  const first = rootAt(handle, 0);
-  const second = rootAt(handle, pageBytesOf(first));
-  return transactionOf(second) > transactionOf(first) ? second : first;
-}
-
-function rootAt(handle: number, at: number): Buffer {
-  const root = Buffer.alloc(ROOT_BYTES);
-  readSync(handle, root, 0, ROOT_BYTES, at + ROOT_AT);
-  return root;
-}
-
-const pageBytesOf = (root: Buffer): number => root.readUInt32LE(PAGE_BYTES_AT);
-export const transactionOf = (root: Buffer): bigint => root.readBigUInt64LE(TRANSACTION_AT);
-
 export interface CheckpointsContext {
   readonly directory: string;
   readonly dataFile: string;
@@ -240,7 +226,8 @@ export class Checkpoints {
   #savedAt = 0;
   readonly #boot = bootId();
   #isLossy: boolean;
-  #saved: Checkpoint | undefined;
+  /** The next start must go back to the saved checkpoint. */
+  #isDistrusted = false;
   #running: Promise<Error | undefined> | undefined;
   #failure: { readonly cause: unknown } | undefined;
 
@@ -265,8 +252,9 @@ export class Checkpoints {
     const view = openView();
     try {
       syncFile(dataFile);
-      this.#saved = this.#checkpoint();
-      saveCheckpointNow(directory, this.#saved);
+      const checkpoint = this.#checkpoint();
+      this.#requireWanted();
+      saveCheckpointNow(directory, checkpoint);
     } catch (error) {
       view.done();
       throw error;
@@ -311,13 +299,10 @@ export class Checkpoints {
    */
   distrustNow(): void {
     const { directory, log, mayWrite } = this.#context;
-    if (log === undefined || this.#saved === undefined || !mayWrite()) return;
-    const path = join(directory, CHECKPOINT);
+    this.#isDistrusted = true;
+    if (log === undefined || !mayWrite()) return;
     try {
-      // A start in the same boot reads this from memory. A start in another boot needs no hint.
-      writeFileSync(`${path}.new`, contentOf({ ...this.#saved, boot: '' }), { mode: 0o600 });
-      renameSync(`${path}.new`, path);
-      syncFile(path);
+      distrustCheckpoint(directory);
     } catch {}
   }
 
@@ -345,7 +330,7 @@ export class Checkpoints {
   }
 
   async #take(): Promise<Error | undefined> {
-    const { directory, openView, sync, writtenBytes, mayWrite, log } = this.#context;
+    const { directory, openView, sync, writtenBytes, log } = this.#context;
     const view = openView();
     const checkpoint = this.#checkpoint();
     log?.beginCheckpoint();
@@ -360,9 +345,10 @@ export class Checkpoints {
       throw cause;
     }
     try {
-      if (!mayWrite()) throw new LockLostError(directory);
-      await saveCheckpoint(directory, checkpoint);
-      this.#saved = checkpoint;
+      this.#requireWanted();
+      await saveCheckpoint(directory, checkpoint, () => this.#requireWanted());
+      // The file may have got its name just after the one before was distrusted.
+      if (this.#isDistrusted) this.distrustNow();
       log?.endCheckpoint();
     } catch (error) {
       view.done();
@@ -373,9 +359,16 @@ export class Checkpoints {
     return undefined;
   }
 
+  /** Throws when the checkpoint before must stay the saved one. */
+  #requireWanted(): void {
+    const { directory, mayWrite } = this.#context;
+    if (!mayWrite()) throw new LockLostError(directory);
+    if (this.#isDistrusted) throw new Error('a transaction was refused, so no later checkpoint is saved');
+  }
+
   #checkpoint(): Checkpoint {
-    const { directory, log } = this.#context;
-    return { boot: this.#isLossy ? '' : this.#boot, savedAt: Date.now(), root: readRoot(directory), log: log?.name };
+    const { dataFile, log } = this.#context;
+    return { boot: this.#isLossy ? '' : this.#boot, savedAt: Date.now(), root: readRoot(dataFile), log: log?.name };
   }
 
   #replaceView(view: { done(): void } | undefined): void {

@@ -11,7 +11,17 @@ import type { DirectoryLock } from './directory-lock.js';
 import { syncFile } from './file-pages.js';
 import { diskFull, isNoSpace } from './free-space.js';
 import type { TakeOptions } from './lock-protocol.js';
-import { createLog, newestTransaction, openRoot, prepareFiles, replayLog, requireLog, takeLock } from './prepare-directory.js';
+import {
+  createLog,
+  newestTransaction,
+  openRoot,
+  openTable,
+  prepareFiles,
+  replayLog,
+  requireLog,
+  syncOrDistrust,
+  takeLock,
+} from './prepare-directory.js';
 import {
   DATA_FILE,
   LOCK_FILE,
@@ -76,8 +86,8 @@ export class LmdbEnvironment {
   readonly #relaxed: boolean;
   /** `undefined` when LMDB itself makes each transaction durable, or nothing does before a checkpoint. */
   readonly #log: CommitLog | undefined;
-  /** The log of the run before is not applied yet, so only the saved checkpoint counts. */
-  #isUnsettled = false;
+  /** The log of the run before may still be needed, so its checkpoint stays the saved one. */
+  #isUnsettled: boolean;
   /** `undefined` when each transaction is synced, and was before. */
   #checkpoints: Checkpoints | undefined;
   readonly #afterTransaction: (() => void)[] = [];
@@ -105,6 +115,7 @@ export class LmdbEnvironment {
     this.#relaxed = parts.relaxed;
     this.#log = parts.log;
     this.#transactions = new Transactions({ ...parts, written: this.#written, record: parts.log?.record });
+    this.#isUnsettled = this.leftover.kind !== 'closed' && this.leftover.log !== undefined;
     const isDurable = this.leftover.kind === 'closed' || (this.leftover.kind === 'whole' && this.leftover.log !== undefined);
     this.#checkpoints = this.#relaxed || this.#log !== undefined || !isDurable ? this.#newCheckpoints() : undefined;
   }
@@ -166,25 +177,25 @@ export class LmdbEnvironment {
     await this.#transactions.run(() => {}, 'elsewhere');
     // A log of the run before is applied to the checkpoint, so these pages stay as they are until the next one.
     const replayed = this.leftover.kind === 'restored' ? this.leftover.log : undefined;
-    const view = replayed === undefined ? undefined : this.#newView();
+    const view = replayed === undefined ? undefined : newView(this.#root);
     if (!isNew) {
       // A killed process may have committed a transaction that is not on the disk yet. Nobody may read it before.
-      syncFile(join(this.#path, DATA_FILE));
-      if (this.#checkpoints === undefined && this.leftover.kind === 'whole') removeCheckpointNow(this.#path);
-      else if (replayed === undefined) this.#takeFirstCheckpoint();
+      syncOrDistrust(this.#path, this.leftover, this.#lock, () => {
+        syncFile(join(this.#path, DATA_FILE));
+        if (this.#checkpoints === undefined && this.leftover.kind === 'whole') removeCheckpointNow(this.#path);
+        else if (replayed === undefined) this.#takeFirstCheckpoint();
+      });
     }
+    if (replayed !== undefined) replayLog({ directory: this.#path, name: replayed, root: this.#root, tables, lock: this.#lock });
     const before = newestTransaction(this.#path);
-    for (const name of tables) {
-      this.#tables.set(name, this.#root.openDB<Buffer, Buffer>({ name, encoding: 'binary', keyEncoding: 'binary' }) as Table);
-    }
-    this.#isUnsettled = replayed !== undefined;
-    if (replayed !== undefined) replayLog({ directory: this.#path, name: replayed, root: this.#root, tables: [...this.#tables.values()] });
+    for (const name of tables) this.#tables.set(name, openTable(this.#root, name));
     for (const file of [DATA_FILE, LOCK_FILE]) chmodSync(join(this.#path, file), 0o600);
     record();
     // A table that is new is in no log.
     if (isNew || replayed !== undefined || newestTransaction(this.#path) !== before) this.#takeFirstCheckpoint();
     this.#isUnsettled = false;
     view?.done();
+    this.#lock.requireHeld();
     removeLogs(this.#path, this.#log?.name);
   }
 
@@ -205,8 +216,10 @@ export class LmdbEnvironment {
   async transaction(write: () => void, place: Place = 'here'): Promise<void> {
     const wait = this.#checkpoints?.pace();
     if (wait !== undefined) await wait;
+    // The view of a failed transaction stays, or reads would see what was refused.
+    if (this.#transactions.hasFailed) throw new Error('the environment has failed; nothing more is written');
     // LMDB shows a commit to new views one sync before it is on the disk. Until then, reads use this older view.
-    const settled = this.#newView();
+    const settled = newView(this.#root);
     this.#settled = settled;
     let failed = false;
     try {
@@ -231,7 +244,7 @@ export class LmdbEnvironment {
    * Throws ReadViewError when all places for views are taken.
    */
   readView(): View {
-    if (this.#settled === undefined) return this.#newView();
+    if (this.#settled === undefined) return newView(this.#root);
     this.#settled.use();
     return this.#settled;
   }
@@ -242,7 +255,7 @@ export class LmdbEnvironment {
    */
   capture(): Capture {
     if (this.#settled !== undefined) throw new Error('a transaction is in flight');
-    return captureFile(join(this.#path, DATA_FILE), this.storeId, this.#newView());
+    return captureFile(join(this.#path, DATA_FILE), this.storeId, newView(this.#root));
   }
 
   /** An estimate of the bytes that transactions have written to the data file. It only grows. */
@@ -266,7 +279,7 @@ export class LmdbEnvironment {
    */
   async checkpoint(): Promise<Error | undefined> {
     if (this.#settled !== undefined) await new Promise<void>((resolve) => this.#afterTransaction.push(resolve));
-    if (this.#checkpoints === undefined) await this.#sync();
+    if (this.#checkpoints === undefined) await this.#transactions.sync();
     return this.#checkpoints?.heldBytes === 0 ? undefined : this.#checkpoints?.take();
   }
 
@@ -308,24 +321,13 @@ export class LmdbEnvironment {
     return new Checkpoints({
       directory: this.#path,
       dataFile: join(this.#path, DATA_FILE),
-      openView: () => this.#newView(),
-      sync: () => this.#sync(),
+      openView: () => newView(this.#root),
+      sync: () => this.#transactions.sync(),
       writtenBytes: () => this.#written.bytes,
       mostBytes: this.#log?.limits.checkpointBytes ?? CHECKPOINT_BYTES,
       isRestored: this.leftover.kind === 'restored',
       mayWrite: () => this.#lock.isHeld,
       log: this.#log,
-    });
-  }
-
-  #sync(): Promise<void> {
-    const root = this.#root as unknown as { sync(callback: (error?: unknown) => void): void };
-    return new Promise((resolve, reject) => {
-      root.sync((error) => {
-        if (!(error instanceof Error)) return resolve();
-        this.#transactions.hasFailed = true;
-        reject(error);
-      });
     });
   }
 
@@ -360,10 +362,6 @@ export class LmdbEnvironment {
     this.#onDamage(error);
   }
 
-  #newView(): View {
-    return newView(this.#root);
-  }
-
   /**
    * Runs `last` in a final transaction, puts everything on the disk and closes. `closed` runs then, before the lock is released. No reads
    * may run. After a failure the environment is neither written nor closed, because closing writes too: it stays open until the process
@@ -374,7 +372,7 @@ export class LmdbEnvironment {
     try {
       if (!this.#lock.isHeld) transactions.hasFailed = true;
       if (last !== undefined && !transactions.hasFailed) await transactions.run(last, 'elsewhere');
-      if (!transactions.hasFailed && !this.#isUnsettled) await (this.#checkpoints?.takeLast() ?? this.#sync());
+      if (!transactions.hasFailed && !this.#isUnsettled) await (this.#checkpoints?.takeLast() ?? this.#transactions.sync());
     } finally {
       if (transactions.hasFailed) failedHere.add(realpathSync(this.#path));
       else {

@@ -5,8 +5,9 @@ import { open, type RootDatabase } from 'lmdb';
 import { CommitLog, type LogLimits } from '../log/commit-log.js';
 import { type LogReading, readLog } from '../log/log-files.js';
 import type { LogRecord } from '../log/log-record.js';
+import { readRoot, transactionOf } from '../pages/roots.js';
 import { releaseBallastIn } from './ballast-file.js';
-import { type Checkpoint, pendingRestore, readRoot, transactionOf } from './checkpoints.js';
+import { type Checkpoint, distrustCheckpoint, type Leftover, pendingRestore } from './checkpoints.js';
 import { type DirectoryLock, takeDirectoryLock } from './directory-lock.js';
 import { allocateFile, createDirectory, isAllocated, syncFile } from './file-pages.js';
 import { diskFull, isNoSpace, requireDiskSpace } from './free-space.js';
@@ -100,6 +101,24 @@ function requireReadable<Root extends Opened>(root: Root, directory: string): Ro
   }
 }
 
+/** Opens a table, and creates it if the file lacks it. */
+export function openTable(root: RootDatabase<Buffer, Buffer>, name: string): Table {
+  return root.openDB<Buffer, Buffer>({ name, encoding: 'binary', keyEncoding: 'binary' }) as Table;
+}
+
+/**
+ * Runs `sync`. After a failed sync, the system may have dropped pages that only the page cache had, and the next sync may succeed without
+ * them. So the next start goes back to the checkpoint of a run that was killed.
+ */
+export function syncOrDistrust(directory: string, { kind }: Leftover, lock: { readonly isHeld: boolean }, sync: () => void): void {
+  try {
+    sync();
+  } catch (error) {
+    if (kind === 'whole' && !isNoSpace(error) && lock.isHeld) distrustCheckpoint(directory);
+    throw error;
+  }
+}
+
 /** Creates the log of a run. Returns `undefined` when the disk has no space for it: each transaction is synced then. */
 export function createLog(directory: string, limits: LogLimits): CommitLog | undefined {
   let log: CommitLog;
@@ -115,7 +134,7 @@ export function createLog(directory: string, limits: LogLimits): CommitLog | und
 
 /** Returns the number of the newest transaction of a data file. */
 export function newestTransaction(directory: string): number {
-  return Number(transactionOf(readRoot(directory)));
+  return Number(transactionOf(readRoot(join(directory, DATA_FILE))));
 }
 
 /** Returns what the next start applies to a checkpoint; `undefined` when the run had no log. */
@@ -139,15 +158,21 @@ export interface ReplayOptions {
   readonly directory: string;
   readonly name: string;
   readonly root: RootDatabase<Buffer, Buffer>;
-  /** In the order of their numbers in the log. */
-  readonly tables: readonly Table[];
+  /** Names of tables, in the order of their numbers in the log. */
+  readonly tables: readonly string[];
+  readonly lock: { requireHeld(): void };
 }
 
 /** Repeats the transactions of a log that follow the restored checkpoint. Throws StoreOpenError when it lacks some of them. */
-export function replayLog({ directory, name, root, tables }: ReplayOptions): void {
+export function replayLog(options: ReplayOptions): void {
+  const { directory, name, root } = options;
+  // LMDB ends the names of tables with a zero. A table that is new is a transaction of its own, so it must wait.
+  const existing = new Set([...root.getKeys()].map((key) => key.toString('utf8', 0, key.length - 1)));
+  root.resetReadTxn();
+  const tables = options.tables.map((each) => (existing.has(each) ? openTable(root, each) : undefined));
   const { records, problem: missing } = readLog(directory, name, newestTransaction(directory));
   try {
-    if (missing === undefined && records.every((record) => repeat(record, root, tables))) return;
+    if (missing === undefined && records.every((record) => repeat(record, tables, options))) return;
   } catch (error) {
     throw isFull(error) ? diskFull(directory, { cause: error }) : error;
   }
@@ -160,8 +185,9 @@ function isFull(error: unknown): boolean {
 }
 
 /** Returns whether the transaction got the number that it had before. */
-function repeat({ transaction, operations }: LogRecord, root: RootDatabase<Buffer, Buffer>, tables: readonly Table[]): boolean {
+function repeat({ transaction, operations }: LogRecord, tables: readonly (Table | undefined)[], { root, lock }: ReplayOptions): boolean {
   return root.transactionSync(() => {
+    lock.requireHeld();
     if (root.getWriteTxnId() !== transaction) return false;
     for (const { table, key, value } of operations) {
       const target = tables[table];

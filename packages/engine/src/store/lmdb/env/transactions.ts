@@ -99,6 +99,18 @@ export class Transactions {
     return true;
   }
 
+  /** Puts everything that was committed on the disk. Nothing more may be written when that fails. */
+  sync(): Promise<void> {
+    const root = this.#context.root as unknown as { sync(callback: (error?: unknown) => void): void };
+    return new Promise((resolve, reject) => {
+      root.sync((error) => {
+        if (!(error instanceof Error)) return resolve();
+        this.hasFailed = true;
+        reject(error);
+      });
+    });
+  }
+
   /** Runs `work`. Nothing more may be written when it fails; `failed` runs then. */
   async guard(work: () => Promise<void>, failed: () => void): Promise<void> {
     try {

@@ -122,6 +122,7 @@ export class CommitLog {
     const { descriptor, position } = this.#file;
     try {
       writeSync(descriptor, this.#zeros, 0, Math.min(this.#zeros.length, SECTOR_BYTES), position);
+      fdatasync(descriptor, () => {});
     } catch {}
   }
 
