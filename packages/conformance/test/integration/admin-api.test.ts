@@ -255,7 +255,8 @@ export const createStore = () => ({
 });
 `;
 
-it('the listener closes after the stores', async () => {
+/** Makes an adapter file whose store closes only after `release`. `closing` resolves when the close has begun. */
+function slowAdapter() {
   let release = () => {};
   const released = new Promise<void>((resolve) => {
     release = resolve;
@@ -269,6 +270,11 @@ it('the listener closes after the stores', async () => {
     });
   });
   const path = join(directoryWith({ 'slow.mjs': SLOW_STORE }), 'slow.mjs');
+  return { path, closing, release };
+}
+
+it('the listener closes after the stores', async () => {
+  const { path, closing, release } = slowAdapter();
   const { engine, adminUrl } = await startTestEngine({ admin: {}, stream: { adapter: { kind: 'module', path, config: {} } } });
   const stopped = engine.stop();
   await closing;
@@ -281,19 +287,7 @@ it('the listener closes after the stores', async () => {
 });
 
 it('a list answers 503 when its store has closed already', async () => {
-  let release = () => {};
-  const released = new Promise<void>((resolve) => {
-    release = resolve;
-  });
-  const closing = new Promise<void>((resolve) => {
-    Object.assign(globalThis, {
-      slowStoreCloses: () => {
-        resolve();
-        return released;
-      },
-    });
-  });
-  const path = join(directoryWith({ 'slow.mjs': SLOW_STORE }), 'slow.mjs');
+  const { path, closing, release } = slowAdapter();
   const { engine, adminUrl, log } = await startTestEngine({
     admin: {},
     lmdb: true,
