@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, test, vi } from 'vitest';
 
-/** Faults of the disk: each is asked before the real call. */
+/** Faults of the disk. The mock calls each one before the real function. */
 const faults = vi.hoisted(() => ({
   fsyncSync: undefined as ((path: string) => void) | undefined,
   fdatasync: undefined as (() => Error) | undefined,
