@@ -4,6 +4,7 @@ import { expireNow, lmdbFactory } from '@rivulet/testkit/stores/store-factories'
 import { open } from 'lmdb';
 import { onTestFinished, vi } from 'vitest';
 import { type Logger, silentLogger } from '../src/logging/logger.js';
+import type { BoundsOf } from '../src/store/bounds.js';
 import { LmdbEnvironment, type Table } from '../src/store/lmdb/env/environment.js';
 import { createLmdbStore } from '../src/store/lmdb/lmdb-store.js';
 
@@ -23,8 +24,9 @@ export async function aged() {
     void (event === 'store_damaged' ? atStart : lines).push({ event, fields: { ...fields } });
   const logger: Logger = { ...silentLogger, warn: note, error: note };
   const clock = { now: () => time.now, monotonic: () => time.elapsed };
-  const start = async () => {
-    const store = createLmdbStore({ path, durability: 'commit', saveIntervalMs: 100, tombstoneRetentionMs: RETENTION, clock, logger });
+  const start = async (boundsOf?: BoundsOf) => {
+    const options = { path, durability: 'commit', saveIntervalMs: 100, tombstoneRetentionMs: RETENTION, clock, logger } as const;
+    const store = createLmdbStore({ ...options, ...(boundsOf && { boundsOf }) });
     const opened = await OpenStore.start(store);
     onTestFinished(() => store.close());
     const sweep = () => (store as unknown as { sweepNow(): Promise<void> }).sweepNow();
@@ -44,6 +46,15 @@ export async function damage(path: string, table: string, chosen: (index: number
   }
   await environment.close();
   return all.length;
+}
+
+/** Replaces the records of a table by what `change` returns for them. */
+export async function rewrite(path: string, table: string, change: (key: Buffer, record: Buffer) => Buffer): Promise<void> {
+  const environment = open({ path, noSubdir: false, maxDbs: 8, encoding: 'binary', keyEncoding: 'binary' });
+  const records = environment.openDB<Buffer, Buffer>({ name: table, encoding: 'binary', keyEncoding: 'binary' });
+  const all = [...records.getRange({})].map(({ key, value }) => ({ key: Buffer.from(key), value: Buffer.from(value) }));
+  for (const { key, value } of all) await records.put(key, change(key, value));
+  await environment.close();
 }
 
 /** Makes stores that are opened from now on fail once, at a chosen call of a table. */

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from '@rivulet/testkit/engines/cli-process';
@@ -32,6 +32,22 @@ async function command(engine: EngineProcess, ...words: string[]): Promise<{ cod
   const { code, stdout, stderr } = await run([...words, '--json'], engine.directory);
   if (stdout === '') throw new Error(stderr);
   return { code, answer: JSON.parse(stdout) as Record<string, unknown> };
+}
+
+/** Returns a stopped engine with the items of `EXPORT`. */
+async function filledEngine(): Promise<{ engine: EngineProcess; output: (name: string) => string }> {
+  const engine = await stoppedEngine();
+  const output = (name: string) => join(engine.directory, name);
+  writeFileSync(output('all.jsonl'), EXPORT.map((line) => `${line}\n`).join(''));
+  expect(await command(engine, 'import', output('all.jsonl'), '--keep-epoch')).toMatchObject({ code: 0 });
+  return { engine, output };
+}
+
+/** Flips the bits of one byte. */
+function flip(file: string, at: number): void {
+  const content = readFileSync(file);
+  content[at] = (content[at] ?? 0) ^ 0xff;
+  writeFileSync(file, content);
 }
 
 const linesOf = (file: string) => readFileSync(file, 'utf8').trimEnd().split('\n');
@@ -79,6 +95,18 @@ describe('rivulet export and import', () => {
     expect(existsSync(join(engine.directory, 'data'))).toBe(false);
   });
 
+  it('an import into the directory of a running engine is refused, and the engine goes on', async () => {
+    const { engine, output } = await filledEngine();
+    await engine.start();
+    writeFileSync(output('in.jsonl'), EXPORT.join('\n'));
+    const refused = await command(engine, 'import', output('in.jsonl'));
+    expect(refused).toMatchObject({ code: 75, answer: { error: { code: 'DIRECTORY_IN_USE' } } });
+    const worker = await RawWorker.connect(engine.workerUrl);
+    const room = { stream_name: 'chat', group_id: 'room ü:1' };
+    await worker.result('stream::set', { ...room, item_id: 'later', data: 1 });
+    expect(await worker.result('stream::get', { ...room, item_id: 'later' })).toBe(1);
+  });
+
   it('refuses a store that has items, and a store in memory', async () => {
     const engine = await EngineProcess.start();
     const file = join(engine.directory, 'in.jsonl');
@@ -90,6 +118,33 @@ describe('rivulet export and import', () => {
     onTestFinished(() => rmSync(join(left, '..'), { recursive: true }));
     expect(await command(memory, 'export', left)).toMatchObject({ code: 64, answer: { error: { code: 'INVALID_ARGUMENTS' } } });
     expect(existsSync(left)).toBe(false);
+  });
+});
+
+describe('rivulet export --backup', () => {
+  it('leaves the backup as it is, and refuses one that has changed', async () => {
+    const { engine, output } = await filledEngine();
+    expect(await command(engine, 'backup', 'b')).toMatchObject({ code: 0 });
+    for (const name of ['one.jsonl', 'two.jsonl']) {
+      expect(await command(engine, 'export', output(name), '--backup', 'b')).toMatchObject({ code: 0, answer: { groups: 3, items: 4 } });
+      expect(linesOf(output(name)).slice(1)).toEqual(EXPORT.slice(1));
+    }
+    for (const name of ['data', 'state']) rmSync(join(engine.directory, name), { recursive: true });
+    expect(await command(engine, 'restore', 'b')).toMatchObject({ code: 0 });
+    // A byte of a page that no item uses is a change too.
+    flip(join(engine.directory, 'b/stream/data.mdb'), 4_096 + 2_000);
+    const refused = await command(engine, 'export', output('three.jsonl'), '--backup', 'b');
+    expect(refused).toMatchObject({ code: 65, answer: { error: { code: 'BACKUP_DAMAGED' } } });
+    expect(readdirSync(engine.directory).filter((name) => name.startsWith('three'))).toEqual([]);
+  });
+
+  it('refuses a store with damaged pages before LMDB reads them', async () => {
+    const { engine, output } = await filledEngine();
+    const data = join(engine.directory, 'data/data.mdb');
+    for (let page = 2; page < statSync(data).size / 4_096; page++) flip(data, page * 4_096 + 12);
+    const refused = await command(engine, 'export', output('out.jsonl'));
+    expect(refused).toMatchObject({ code: 65, answer: { error: { code: 'CORRUPT_STORE' } } });
+    expect(existsSync(output('out.jsonl'))).toBe(false);
   });
 });
 

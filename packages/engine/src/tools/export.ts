@@ -12,7 +12,7 @@ import { copyStores, type OnStep } from './backup.js';
 import { STORE_NAMES, type StoreName, storeDirectories } from './carried-stores.js';
 import { EXPORT_FORMAT, groupLine, itemLine } from './export-file.js';
 import { ScratchDirectory } from './filled-directories.js';
-import { readManifest } from './manifest.js';
+import { readManifest, requireUnchanged } from './manifest.js';
 import { openRedisDump } from './redis-stores.js';
 
 /** Characters that are written at a time. */
@@ -46,7 +46,8 @@ export async function exportStores(config: Config, path: string, options: Export
   if (existsSync(path)) throw new RivuletError('INVALID_ARGUMENTS', `${path} exists already; name a new file`);
   const scratch = await ScratchDirectory.create(options.temporary ?? tmpdir());
   try {
-    const sources = options.backup === undefined ? await sourcesOf(config, scratch.path, options.onStep) : sourcesIn(options.backup);
+    const sources =
+      options.backup === undefined ? await sourcesOf(config, scratch.path, options.onStep) : sourcesIn(options.backup, options.onStep);
     if (sources.length === 0) {
       throw new RivuletError(
         'INVALID_ARGUMENTS',
@@ -96,8 +97,16 @@ async function sourcesOf(config: Config, scratch: string, onStep: OnStep): Promi
   });
 }
 
-function sourcesIn(backup: string): readonly Source[] {
-  return readManifest(backup).stores.map(({ name }) => ({ name, open: () => LmdbDump.open(join(backup, name)) }));
+function sourcesIn(backup: string, onStep: OnStep): readonly Source[] {
+  return readManifest(backup).stores.map((store) => ({
+    name: store.name,
+    open: async () => {
+      const folder = join(backup, store.name);
+      let done = 0;
+      await requireUnchanged(folder, store, (bytes) => onStep(`checks ${store.name}`, (done += bytes), store.bytes));
+      return await LmdbDump.open(folder);
+    },
+  }));
 }
 
 async function writeFile(

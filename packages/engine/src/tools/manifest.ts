@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RivuletError } from '@rivulet/protocol';
+import { hashFile } from '../store/lmdb/copying/copy-data-file.js';
+import { DATA_FILE } from '../store/lmdb/env/store-marker.js';
 import { STORE_NAMES, type StoreName } from './carried-stores.js';
 
 /** Version of the layout of a backup. */
@@ -64,6 +66,14 @@ export function readManifest(directory: string): Manifest {
     throw new RivuletError('BACKUP_INCOMPLETE', `${file} is damaged; name another backup`);
   }
   return { engine, takenAt, stores };
+}
+
+/** Reads the data file of a store in a backup. Throws BACKUP_DAMAGED when it is not what was backed up. */
+export async function requireUnchanged(folder: string, store: BackedUpStore, onChunk: (bytes: number) => void): Promise<void> {
+  const file = join(folder, DATA_FILE);
+  const { bytes, sha256 } = await hashFile(file, onChunk);
+  if (bytes === store.bytes && sha256 === store.sha256) return;
+  throw new RivuletError('BACKUP_DAMAGED', `${file} differs from what was backed up; name another backup`);
 }
 
 function isStore(value: Partial<BackedUpStore> | null): value is BackedUpStore {

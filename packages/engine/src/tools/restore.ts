@@ -1,13 +1,11 @@
 import { join } from 'node:path';
 import { RivuletError } from '@rivulet/protocol';
 import type { Config } from '../config/config.js';
-import { hashFile } from '../store/lmdb/copying/copy-data-file.js';
 import { beginEpoch, copyStore, readMoment } from '../store/lmdb/copying/store-copy.js';
-import { DATA_FILE } from '../store/lmdb/env/store-marker.js';
 import type { OnStep } from './backup.js';
 import { requireDirectories, type StoreDirectory } from './carried-stores.js';
 import { countStore } from './count-store.js';
-import { type BackedUpStore, type Manifest, readManifest } from './manifest.js';
+import { type BackedUpStore, type Manifest, readManifest, requireUnchanged } from './manifest.js';
 import { StagedStore } from './staged-store.js';
 
 export interface RestoreReport extends Manifest {
@@ -55,10 +53,7 @@ async function fill(folder: string, from: string, store: BackedUpStore, keepEpoc
     done += bytes;
     onStep(`${step} ${store.name}`, done, store.bytes);
   };
-  const read = await hashFile(join(from, DATA_FILE), onChunk('checks'));
-  if (read.bytes !== store.bytes || read.sha256 !== store.sha256) {
-    throw new RivuletError('BACKUP_DAMAGED', `${join(from, DATA_FILE)} differs from what was backed up; name another backup`);
-  }
+  await requireUnchanged(from, store, onChunk('checks'));
   done = 0;
   const moment = readMoment(from);
   if (moment === undefined) throw new RivuletError('BACKUP_DAMAGED', `${from} has no store; name another backup`);

@@ -4,8 +4,9 @@ import { GROUP } from '@rivulet/conformance/store-contract/factory';
 import { expect, test } from 'vitest';
 import { checkCommand } from '../../src/cli/store/check.js';
 import { checkDirectory } from '../../src/store/lmdb/checking/check-directory.js';
+import { decodeHead, encodeHead } from '../../src/store/lmdb/tables/records.js';
 import type { WritableStore } from '../../src/store/store.js';
-import { aged, damage, RETENTION } from '../aged-store.js';
+import { aged, damage, RETENTION, rewrite } from '../aged-store.js';
 
 const PAGE = 4_096;
 
@@ -72,6 +73,31 @@ test('a flipped bit in a value is a damaged record of that item, with which the 
   const { code, text } = await check(path, true);
   expect(code).toBe(65);
   expect(JSON.parse(text)).toMatchObject({ stores: [{ verdict: 'damaged', list: [{ table: 'items' }, {}] }] });
+});
+
+test('a group that counts its bytes wrongly is a finding, with which the engine starts', async () => {
+  const { path, start } = await aged();
+  const opened = await start(() => ({ maxBytes: 10_000, onFull: 'refuse' }));
+  for (const item of ['a', 'b', 'ç']) await opened.set(item, '"ä"');
+  await opened.set('b', '"longer"');
+  await opened.delete('a');
+  await opened.store.close();
+  expect(checkDirectory(path).findings.list).toEqual([]);
+  const counted: (number | undefined)[] = [];
+  await rewrite(path, 'heads', (key, record) => {
+    const head = decodeHead(key, record);
+    counted.push(head.bytes);
+    return encodeHead(key, { ...head, bytes: (head.bytes ?? 0) + 7 });
+  });
+  // The ids b and ç, and their values "longer" and "ä".
+  expect(counted).toEqual([1 + 8 + 2 + 4]);
+  const problem = 'the head of the group counts 22 bytes, and its items have 15';
+  const { findings } = checkDirectory(path);
+  expect(findings.list).toEqual([{ kind: 'count', table: 'heads', problem, ...GROUP }]);
+  expect(findings.areBlocking).toBe(false);
+  // The bytes of a damaged item are not known, so nothing can be said about the count.
+  await damage(path, 'items', (index) => index === 1);
+  expect(checkDirectory(path).findings.list.map(({ kind }) => kind)).not.toContain('count');
 });
 
 test('every zeroed page, and every page of an older copy that differs, is harmless or found', async () => {

@@ -11,6 +11,7 @@ import { copyStore, lockMoment } from '../../src/store/lmdb/copying/store-copy.j
 import { LmdbEnvironment } from '../../src/store/lmdb/env/environment.js';
 import { DEFAULT_LOG } from '../../src/store/lmdb/log/commit-log.js';
 import { salvageStore } from '../../src/store/lmdb/salvaging/salvage-store.js';
+import { TABLES } from '../../src/store/lmdb/tables/tables.js';
 
 const CHECKPOINT = 'rivulet-checkpoint.json';
 const SMALL = { fileBytes: 16_384, chunkBytes: 4_096, recordBytes: 8_192, checkpointBytes: 2 ** 40 };
@@ -212,4 +213,22 @@ test('check names what the log has, and a backup has it', async () => {
   await copyStore(image, moment, copy);
   moment.release();
   expect(checkDirectory(copy)).toMatchObject({ findings: { count: 0 }, items: 7 });
+});
+
+test('a start without a log of its own applies the old one without a sync for each transaction', async () => {
+  const { path } = await written(100);
+  const image = powerCut(path);
+  const calls = join(image, 'calls');
+  const environment = new URL('../../dist/store/lmdb/env/environment.js', import.meta.url).href;
+  const program = `
+    const { LmdbEnvironment } = await import(${JSON.stringify(environment)});
+    const tables = ${JSON.stringify(TABLES)};
+    const environment = await LmdbEnvironment.open({ path: ${JSON.stringify(image)}, relaxed: false, tables });
+    await environment.close(() => {});`;
+  const strace = ['-f', '-qq', '--seccomp-bpf', '-e', 'trace=fsync,fdatasync,msync', '-o', calls];
+  execFileSync('strace', [...strace, process.execPath, '--input-type=module', '-e', program]);
+  const syncs = readFileSync(calls, 'utf8').split('\n').length;
+  expect(syncs).toBeGreaterThan(3);
+  expect(syncs).toBeLessThan(30);
+  expect(await (await open(image)).opened.value('item-99')).toBe('"value 99;"');
 });

@@ -62,6 +62,8 @@ class Walk {
   readonly #heads = new HeadList();
   readonly #expiriesOfItems = new LinkSum();
   readonly #suspects = new Set<number>();
+  /** Groups with a damaged item, whose bytes are not known. */
+  readonly #damagedGroups = new Set<number>();
   #items = 0;
 
   constructor(file: PageFile, meta: MetaPage, findings: Findings) {
@@ -120,6 +122,14 @@ class Walk {
     const head = this.#heads.find(group);
     if (head === undefined || head.items !== links.createdInItems.count || head.offset < links.lastChange || !links.agree)
       this.#suspects.add(group);
+    else if (head.bytes !== undefined && head.bytes !== links.bytes && !this.#damagedGroups.has(group))
+      this.#addCount(group, head.bytes, links.bytes);
+  }
+
+  /** A page of old records was found before, so this is a count only. */
+  #addCount(group: number, counted: number, bytes: number): void {
+    const problem = `the head of the group counts ${counted} bytes, and its items have ${bytes}`;
+    this.#findings.add({ kind: 'count', table: 'heads', problem, ...this.#heads.nameOf(group) });
   }
 
   #checkOthers(): CheckedTotals {
@@ -207,6 +217,7 @@ class Walk {
 
   #addDamaged(table: string, key: Buffer, page: number): void {
     const problem = 'a record fails its checksum';
+    if (table === 'items' && key.length > 6) this.#damagedGroups.add(numberAt(key, 0));
     this.#findings.add({ kind: 'record', table, page, problem, ...this.#placeOf(table, key) });
   }
 

@@ -5,10 +5,11 @@
  * - `record`: a record fails its checksum. It costs this record only.
  * - `missing`: another table names a record that does not exist.
  * - `leftover`: another table names an older state of an item that was lost and written again. Reads ignore it.
+ * - `count`: a group counts its bytes wrongly, so its bound `max_bytes` works too early or too late. No value is wrong.
  * - `contradiction`: records that belong together differ. One of them is old, so the engine does not start.
  */
 export interface Finding {
-  readonly kind: 'page' | 'record' | 'missing' | 'leftover' | 'contradiction';
+  readonly kind: 'page' | 'record' | 'missing' | 'leftover' | 'count' | 'contradiction';
   /** A table, `names`, `free list`, `meta` or `file`. In a `missing` one, the table without the record. */
   readonly table: string;
   readonly page?: number;

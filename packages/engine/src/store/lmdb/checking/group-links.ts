@@ -1,5 +1,5 @@
 import type { TreeEntry, TreeReader } from '../pages/tree-reader.js';
-import { isSound, itemFieldsIn, NUMBER_BYTES, numberAt, textIn, versionFieldsIn } from '../tables/records.js';
+import { dataBytesIn, isSound, itemFieldsIn, NUMBER_BYTES, numberAt, textIn, versionFieldsIn } from '../tables/records.js';
 import { LinkSum } from './link-sum.js';
 import { FITS } from './record-shapes.js';
 
@@ -11,6 +11,8 @@ export class GroupLinks {
   /** Items, also tombstones, with the offsets of their last changes. */
   readonly changedInItems = new LinkSum();
   readonly changedInVersions = new LinkSum();
+  /** Bytes of the ids and values of live items. */
+  bytes = 0;
   /** The highest offset of a change. */
   lastChange = 0;
 
@@ -73,7 +75,10 @@ export const ADD_LINK: Readonly<Record<GroupTable, (links: GroupLinks, key: Buff
   items: (links, key, record, onExpiry) => {
     const { live, created, changed, expiry } = itemFieldsIn(record);
     const item = key.subarray(NUMBER_BYTES);
-    if (live) links.createdInItems.add(item, created);
+    if (live) {
+      links.createdInItems.add(item, created);
+      links.bytes += item.length + dataBytesIn(record);
+    }
     links.changedInItems.add(item, created, changed, live ? 1 : 0);
     if (expiry?.kind === 'ttl') onExpiry?.(item, numberAt(key, 0), created, expiry.at, 0);
     if (expiry?.kind === 'held') onExpiry?.(item, numberAt(key, 0), created, expiry.run, 1);

@@ -4,6 +4,8 @@ import { decodeHead, splitHeadKey } from '../tables/records.js';
 interface CheckedHead {
   readonly offset: number;
   readonly items: number;
+  /** Bytes of the items; `undefined` when the head does not count them. */
+  readonly bytes: number | undefined;
 }
 
 /** The heads of all groups, found by the number of the group. Plain arrays, because a store may have a million groups. */
@@ -11,6 +13,8 @@ export class HeadList {
   readonly #numbers: number[] = [];
   readonly #offsets: number[] = [];
   readonly #items: number[] = [];
+  /** Few groups count their bytes. */
+  readonly #bytes = new Map<number, number>();
   readonly #keys: Buffer[] = [];
   /** Indexes in the order of numbers. */
   #order: number[] = [];
@@ -27,10 +31,11 @@ export class HeadList {
 
   /** Adds a sound record. */
   add(key: Buffer, record: Buffer): void {
-    const { number, offset, reserved, items } = decodeHead(key, record);
+    const { number, offset, reserved, items, bytes } = decodeHead(key, record);
     this.#numbers.push(number);
     this.#offsets.push(Math.max(offset, reserved));
     this.#items.push(items);
+    if (bytes !== undefined) this.#bytes.set(number, bytes);
     this.#keys.push(Buffer.from(key));
   }
 
@@ -41,7 +46,8 @@ export class HeadList {
 
   find(number: number): CheckedHead | undefined {
     const index = this.#indexOf(number);
-    return index === undefined ? undefined : { offset: this.#offsets[index] ?? 0, items: this.#items[index] ?? 0 };
+    if (index === undefined) return undefined;
+    return { offset: this.#offsets[index] ?? 0, items: this.#items[index] ?? 0, bytes: this.#bytes.get(number) };
   }
 
   /** Returns the names of a group; nothing when it has no sound head. */

@@ -71,15 +71,26 @@ async function applyLog(directory: string): Promise<void> {
     lock.release();
   }
   if (!hasLog) return;
-  const preflight = async (request: PreflightRequest) => {
-    const { isBlocked, findings } = readPreflight(request);
-    if (isBlocked) throw new StoreOpenError(`the store in ${directory} is damaged (${findings[0]?.problem}); run rivulet check on it`);
-  };
   try {
-    await (await LmdbEnvironment.open({ path: directory, relaxed: false, bulk: true, tables: TABLES, preflight })).close(undefined);
+    const environment = await LmdbEnvironment.open({
+      path: directory,
+      relaxed: false,
+      bulk: true,
+      tables: TABLES,
+      preflight: refuseDamage,
+    });
+    await environment.close(undefined);
   } catch (error) {
     throw coded(error);
   }
+}
+
+/** The check of a tool before LMDB opens a data file: LMDB trusts its pages, so damage could end the process. */
+export async function refuseDamage(request: PreflightRequest): Promise<void> {
+  const { isBlocked, findings } = readPreflight(request);
+  if (!isBlocked) return;
+  const message = `the store in ${request.directory} is damaged (${findings[0]?.problem}); run rivulet check on it`;
+  throw new StoreOpenError(message, { code: 'CORRUPT_STORE' });
 }
 
 /** Returns the moment of a directory that nobody writes to; `undefined` without a store. Throws CORRUPT_STORE. */

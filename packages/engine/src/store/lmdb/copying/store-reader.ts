@@ -13,7 +13,7 @@ import {
 } from '../tables/records.js';
 import { readState, type StoreState } from '../tables/store-meta.js';
 import { TABLES, type Tables } from '../tables/tables.js';
-import { coded } from './store-copy.js';
+import { coded, refuseDamage } from './store-copy.js';
 
 /** Heads that are read at a time, so that a store of a million groups needs little memory. */
 const HEADS_AT_ONCE = 1_000;
@@ -34,8 +34,8 @@ export interface ReadItem {
 }
 
 /**
- * Reads a whole store of a directory that no engine uses. It takes the lock of the directory. Every record is checked: a damaged or missing
- * one throws CORRUPT_ITEM.
+ * Reads a whole store of a directory that no engine uses. It takes the lock of the directory. Damaged pages throw CORRUPT_STORE when it
+ * opens. Every record is checked: a damaged or missing one throws CORRUPT_ITEM.
  */
 export class StoreReader {
   readonly #environment: LmdbEnvironment;
@@ -54,7 +54,8 @@ export class StoreReader {
 
   static async open(directory: string): Promise<StoreReader> {
     try {
-      return new StoreReader(await LmdbEnvironment.open({ path: directory, relaxed: false, tables: TABLES }), directory);
+      const options = { path: directory, relaxed: false, tables: TABLES, preflight: refuseDamage };
+      return new StoreReader(await LmdbEnvironment.open(options), directory);
     } catch (error) {
       throw coded(error);
     }

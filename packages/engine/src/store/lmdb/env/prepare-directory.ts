@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync } from 'node:fs';
 import { constants as system } from 'node:os';
 import { join } from 'node:path';
-import { open, type RootDatabase } from 'lmdb';
+import { open, type RootDatabase, TransactionFlags } from 'lmdb';
 import { CommitLog, type LogLimits } from '../log/commit-log.js';
 import { type LogReading, readLog } from '../log/log-files.js';
 import type { LogRecord } from '../log/log-record.js';
@@ -15,6 +15,9 @@ import type { TakeOptions } from './lock-protocol.js';
 import { beginCreation, DATA_FILE, LOCK_FILE, type Marker, requireData } from './store-marker.js';
 import { guardAbort, StoreOpenError } from './store-open-error.js';
 import type { Table } from './table.js';
+
+/** Keeps a transaction from a sync of its own, also in an environment that syncs each one. */
+const WITHOUT_SYNC: TransactionFlags = TransactionFlags.ABORTABLE | TransactionFlags.SYNCHRONOUS_COMMIT | TransactionFlags.NO_SYNC_FLUSH;
 
 /** Places for read views, including those of other processes. The default of LMDB is 126. */
 const READERS = 1_024;
@@ -163,7 +166,10 @@ export interface ReplayOptions {
   readonly lock: { requireHeld(): void };
 }
 
-/** Repeats the transactions of a log that follow the restored checkpoint. Throws StoreOpenError when it lacks some of them. */
+/**
+ * Repeats the transactions of a log that follow the restored checkpoint, without a sync: the log has them until the caller saves the next
+ * checkpoint. Throws StoreOpenError when the log lacks some of them.
+ */
 export function replayLog(options: ReplayOptions): void {
   const { directory, name, root } = options;
   // LMDB ends the names of tables with a zero. A table that is new is a transaction of its own, so it must wait.
@@ -196,5 +202,5 @@ function repeat({ transaction, operations }: LogRecord, tables: readonly (Table 
       else target.put(key, value);
     }
     return true;
-  });
+  }, WITHOUT_SYNC);
 }
