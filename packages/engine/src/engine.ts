@@ -9,6 +9,7 @@ import { EngineEvents } from './core/engine-api/engine-events.js';
 import { registerEngineFunctions } from './core/engine-api/engine-functions.js';
 import { Introspection, visibilityFor } from './core/engine-api/introspection.js';
 import { FunctionFabric } from './core/fabric/function-fabric.js';
+import type { Tracing } from './core/fabric/tracing.js';
 import { registerDisconnect } from './core/revocation/disconnect-function.js';
 import { SessionDirectory } from './core/revocation/session-directory.js';
 import { rowFor } from './core/workers/access/guest-rows.js';
@@ -36,6 +37,8 @@ import type { StoreFactoryOptions, StreamStore } from './store/store.js';
 import type { OutageTimes } from './stream/session/outage-eviction.js';
 import { StreamModule } from './stream/stream-module.js';
 import { type Clock, systemClock } from './structures/clock.js';
+import { OtelTracing } from './tracing/otel-tracing.js';
+import { registeredSdk } from './tracing/registered-sdk.js';
 import { DescriptorReserve } from './transport/admission/descriptor-reserve.js';
 import { UnfinishedMessages } from './transport/unfinished-messages.js';
 
@@ -126,6 +129,7 @@ class Engine implements RunningEngine {
   readonly #events: EngineEvents;
   readonly #logger: BoundedLogger;
   readonly #counters = new EventCounters();
+  readonly #tracing: Tracing | undefined;
   readonly listeners: BoundListener[] = [];
   #stage: EngineStage = 'starting';
   #stopping: Promise<void> | undefined;
@@ -141,7 +145,8 @@ class Engine implements RunningEngine {
     this.#logger = logger;
     const counters = this.#counters;
     const descriptors = DescriptorReserve.ofProcess();
-    const fabric = new FunctionFabric(logger, () => this.#events?.functionsChanged(), config.strictPayloads);
+    this.#tracing = tracingOf(logger);
+    const fabric = new FunctionFabric(logger, () => this.#events?.functionsChanged(), config.strictPayloads, this.#tracing);
     const workers = new WorkerRegistry<WorkerSession>((event, workerId) => this.#events?.workersChanged(event, workerId));
     const introspection = new Introspection(fabric, workers);
     const sessions = new SessionDirectory();
@@ -221,10 +226,19 @@ class Engine implements RunningEngine {
     // A store that fails to close must not prevent the other from closing.
     const closed = await Promise.allSettled([this.#streams?.stop(), this.#state?.stop()]);
     await this.#admin?.close();
+    await this.#tracing?.flush();
     this.#events.close();
     this.#logger.close();
     for (const each of closed) if (each.status === 'rejected') throw each.reason;
   }
+}
+
+/** Returns the spans of the engine; `undefined` when no SDK of OpenTelemetry is registered. */
+function tracingOf(logger: Logger): Tracing | undefined {
+  const sdk = registeredSdk();
+  if (sdk === undefined) return undefined;
+  logger.info('tracing_enabled');
+  return new OtelTracing(sdk, logger);
 }
 
 /** Returns the events of the engine. Each reader gets the rows that it may see. */

@@ -19,6 +19,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   state: ['config', 'core', 'logging', 'store', 'structures'],
   pubsub: ['core', 'logging'],
   http: ['config', 'core', 'logging', 'structures', 'transport'],
+  tracing: ['core', 'logging'],
   metrics: ['config', 'core', 'http', 'logging', 'store', 'stream', 'structures', 'transport'],
   admin: ['config', 'core', 'http', 'logging', 'metrics', 'store', 'stream', 'structures', 'transport'],
   control: ['logging'],
@@ -37,6 +38,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'store',
     'stream',
     'structures',
+    'tracing',
     'transport',
   ],
   index: ['config', 'engine', 'store'],
@@ -129,6 +131,7 @@ const PACKAGES: Readonly<Record<string, (file: string) => boolean>> = {
   '@redis/client': (file) => file === 'store/redis/connection/redis-client.ts',
   pino: (file) => file.startsWith('logging/'),
   commander: (file) => file === 'cli/command/read-words.ts',
+  '@opentelemetry/api': (file) => file.startsWith('tracing/'),
   'prom-client': (file) => file === 'metrics/scrape.ts',
   yaml: (file) => file.startsWith('config/') || file.startsWith('cli/'),
   zod: (file) =>

@@ -111,6 +111,8 @@ export const LIMITS = {
   allLogLinesPerSecond: 4_000,
   /** The time that calls in flight may take when the engine stops. */
   drainMs: 10_000,
+  /** The time in which the exporter of OpenTelemetry takes the last spans when the engine stops. */
+  traceFlushMs: 2_000,
   /** The subscriptions of one stream connection. Configurable: `max_subscriptions_per_connection`. */
   subscriptionsPerConnection: 256,
   /** The groups without a subscriber that the engine keeps for a client that reconnects, and the bytes of their logs. */

@@ -1,6 +1,7 @@
 import type { HttpConfig } from '../config/config.js';
 import type { Channels } from '../core/channels/channels.js';
 import type { Fabric } from '../core/fabric/fabric.js';
+import type { Span } from '../core/fabric/tracing.js';
 import type { Logger } from '../logging/logger.js';
 import type { HttpRequest } from './request/http-request.js';
 import type { BodyIntakes } from './request/request-body.js';
@@ -35,4 +36,6 @@ export interface RoutedRequest extends HttpRequest {
   readonly query: string;
   /** Path parameters of the route, decoded. */
   readonly parameters: Readonly<Record<string, string>>;
+  /** Absent without tracing. */
+  readonly span: Span | undefined;
 }

@@ -271,6 +271,7 @@ export class Exchange implements StreamedResponseOwner {
       preferWorker: workerId,
       inexactNumbers: body.inexact,
       from: 'http' as const,
+      span: this.#routed.span,
     };
     this.#apply({ kind: 'called' });
     this.#pending = fabric.invoke(call, (outcome) => {
@@ -304,8 +305,9 @@ export class Exchange implements StreamedResponseOwner {
 
   /** Calls a function. The promise stays pending if the exchange ends before the result. `deciding` has the meaning of `Call.deciding`. */
   #call(functionId: string, namespace: string | undefined, payload: JsonPayload, deciding: boolean): Promise<Outcome> {
-    const { metadata, workerId } = this.#routed.route.binding;
-    const call = { functionId, namespace, payload, metadata, preferWorker: workerId, deciding, from: 'http' as const };
+    const { route, span } = this.#routed;
+    const { metadata, workerId } = route.binding;
+    const call = { functionId, namespace, payload, metadata, preferWorker: workerId, deciding, from: 'http' as const, span };
     return new Promise((resolve) => {
       if (this.#over) return;
       this.#pending = this.#shared.fabric.invoke(call, (outcome) => {

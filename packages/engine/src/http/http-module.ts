@@ -3,6 +3,7 @@ import { type ErrorCode, LIMITS } from '@rivulet/protocol';
 import type { HttpConfig } from '../config/config.js';
 import type { Channels } from '../core/channels/channels.js';
 import type { Fabric, TriggerBinding, TriggerProvider } from '../core/fabric/fabric.js';
+import type { Span } from '../core/fabric/tracing.js';
 import type { EventCounters } from '../logging/event-counters.js';
 import type { Logger } from '../logging/logger.js';
 import type { Clock } from '../structures/clock.js';
@@ -16,6 +17,7 @@ import { BodyIntake } from './request/body-intake.js';
 import type { HttpRequest } from './request/http-request.js';
 import { readRequestTarget, withoutPrefix } from './request/request-target.js';
 import { RequestSlots } from './request-slots.js';
+import { requestSpan } from './request-span.js';
 import { Cors } from './response/cors.js';
 import { jsonResponse } from './response/response-value.js';
 import { sendValue } from './response/send-value.js';
@@ -131,14 +133,15 @@ export class HttpModule implements TriggerProvider {
     response.on('error', () => {});
     request.on('error', () => {});
     try {
-      this.#serve(http);
+      const { tracing } = this.#context.fabric;
+      this.#serve(http, tracing === undefined ? undefined : requestSpan(tracing, http));
     } catch (error) {
       this.#context.logger.error('http_exchange_failed', { error: error instanceof Error ? error.stack : String(error) });
       request.socket.destroy();
     }
   }
 
-  #serve(http: HttpRequest): void {
+  #serve(http: HttpRequest, span: Span | undefined): void {
     const { request, response } = http;
     const { cors, config } = this.#context;
     if (!isHostAllowed(request, { allowed: config.allowedHosts, guardsLoopback: false }, ''))
@@ -160,7 +163,8 @@ export class HttpModule implements TriggerProvider {
       return;
     }
     const { route, parameters } = match;
-    const exchange: Exchange = new Exchange(this.#context, { ...http, route, query, parameters }, () => {
+    span?.setRoute(route.path);
+    const exchange: Exchange = new Exchange(this.#context, { ...http, route, query, parameters, span }, () => {
       this.#exchanges.delete(exchange);
     });
     this.#exchanges.add(exchange);

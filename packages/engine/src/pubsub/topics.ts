@@ -21,7 +21,7 @@ export function provideTopics(fabric: Fabric, logger: Logger): void {
     const input = readInput(call);
     const topic = requireTopic(readTopic(field(input, 'topic')));
     const data = dataOf(call, input);
-    if (bindings.wants(topic)) bindings.publish(topic, everyone, () => topic, data);
+    if (bindings.wants(topic)) bindings.publish(topic, everyone, () => topic, data, call.span);
     return { kind: 'result', text: 'null' } as const;
   };
   fabric.registerBuiltin('publish', publish, 'Runs the functions that subscribe to a topic.', PUBLISH_SCHEMAS);

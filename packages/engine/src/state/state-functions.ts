@@ -2,6 +2,7 @@ import { type JsonText, RivuletError } from '@rivulet/protocol';
 import { resultBytes, storeFunctions } from '../core/builtins/answer.js';
 import { readCount, readFlag, readInput, readText } from '../core/builtins/input.js';
 import { requireStorable } from '../core/builtins/stored-value.js';
+import { traced } from '../core/builtins/traced-write.js';
 import { UpdateCall } from '../core/builtins/update-call.js';
 import type { Fabric } from '../core/fabric/fabric.js';
 import type { Call } from '../core/fabric/invocation.js';
@@ -24,6 +25,8 @@ interface StateFunctionDeps {
   readonly maxValueBytes: number | undefined;
   readonly logger: Logger;
 }
+
+type StateChange = Extract<Change, { kind: 'set' | 'update' | 'delete' }>;
 
 /** Registers the six state::* functions (spec SA §3.1). */
 export function registerStateFunctions(deps: StateFunctionDeps): void {
@@ -110,8 +113,11 @@ class StateFunctions {
   }
 
   /** `chars`: text length that the write keeps until it is answered. */
-  #apply(call: Call, change: Change, chars: number): Promise<ApplyResult> {
-    return this.#writes.begin(change, chars, () => this.#store.apply(change, call.caller?.workerId));
+  #apply(call: Call, change: StateChange, chars: number): Promise<ApplyResult> {
+    const run = () => this.#store.apply(change, call.caller?.workerId);
+    if (call.span === undefined) return this.#writes.begin(change, chars, run);
+    const { stream, group, kind } = change;
+    return this.#writes.begin(change, chars, traced(call.span, { operation: `state.${kind}`, stream, group, changes: 1 }, run));
   }
 
   #requireAllowed(text: JsonText): void {

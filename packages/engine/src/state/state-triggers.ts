@@ -1,5 +1,6 @@
 import type { Fabric, TriggerBinding, TriggerProvider } from '../core/fabric/fabric.js';
 import { JsonPayload } from '../core/fabric/invocation.js';
+import type { Tracing } from '../core/fabric/tracing.js';
 import { OrderedTrigger, readConfigText } from '../core/triggers/ordered-trigger.js';
 import type { Logger } from '../logging/logger.js';
 import type { Commit } from '../store/store.js';
@@ -17,11 +18,13 @@ const EVENT_TYPES = { create: 'state:created', update: 'state:updated', delete: 
  * scope and key, runs at most once for each change, and is bounded.
  */
 export class StateTriggers implements TriggerProvider {
+  readonly #tracing: Tracing | undefined;
   readonly #bindings: OrderedTrigger<StateFilter>;
 
   /** `onWanted` runs when the first binding is added, and when the last is removed. */
   constructor(fabric: Fabric, logger: Logger, onWanted: (wanted: boolean) => void) {
     let names = 0;
+    this.#tracing = fabric.tracing;
     this.#bindings = new OrderedTrigger(fabric, logger, {
       read: (config) => ({ scope: readConfigText(config, 'scope'), key: readConfigText(config, 'key') }),
       indexOf: (filter) => filter.scope,
@@ -48,6 +51,6 @@ export class StateTriggers implements TriggerProvider {
     const names = `"scope":${JSON.stringify(scope)},"key":${JSON.stringify(key)}`;
     const text = `{"type":"state","event_type":"${EVENT_TYPES[effect]}",${names},"old_value":${commit.old ?? 'null'},"new_value":${newValue}}`;
     const wanted = (filter: StateFilter) => filter.key === undefined || filter.key === key;
-    this.#bindings.publish(scope, wanted, () => JSON.stringify([scope, key]), JsonPayload.ofText(text));
+    this.#bindings.publish(scope, wanted, () => JSON.stringify([scope, key]), JsonPayload.ofText(text), this.#tracing?.writeOf(commit));
   }
 }

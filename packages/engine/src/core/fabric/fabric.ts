@@ -2,6 +2,7 @@ import type { BuiltinSchemas, ConfigSchema } from '../contracts/builtin-contract
 import type { EventBudget } from './event-budget.js';
 import type { FiringScheduler } from './firing-scheduler.js';
 import type { BuiltinHandler, Call, JsonPayload, Outcome } from './invocation.js';
+import type { Span, Tracing } from './tracing.js';
 
 /**
  * The function fabric knows which functions exist and which events call them. Modules such as streams, state and HTTP know the engine only
@@ -32,6 +33,8 @@ import type { BuiltinHandler, Call, JsonPayload, Outcome } from './invocation.js
 export interface Fabric {
   /** State that all ordered bindings share: the scheduler of firings, and the budget for the text of their events. */
   readonly firing: { readonly scheduler: FiringScheduler; readonly events: EventBudget };
+  /** Spans of the engine's work; `undefined` when no SDK of OpenTelemetry is registered. */
+  readonly tracing?: Tracing | undefined;
   /**
    * Adds an engine function. Introspection publishes `schemas`, which check the input before the handler runs. Throws when another built-in
    * has the id.
@@ -57,15 +60,18 @@ export interface Fabric {
   /**
    * Calls the condition function of a binding, if it has one, and then its target with the event. Resolves with `skipped` when the
    * condition returns false or fails. `timeoutMs` covers both calls. Without it the promise waits as long as the workers stay connected.
-   * Never rejects.
+   * Never rejects. `cause` is the parent of the firing's span.
    */
-  fire(binding: TriggerBinding, event: JsonPayload, timeoutMs?: number): Promise<FireOutcome>;
+  fire(binding: TriggerBinding, event: JsonPayload, timeoutMs?: number, cause?: FiringCause): Promise<FireOutcome>;
 }
 
 export interface PendingCall {
   /** Cancels the call: a late answer is ignored. */
   cancel(): void;
 }
+
+/** The span of the work that caused an event. It may be known a moment after the event. Absent without tracing. */
+export type FiringCause = Span | Promise<Span | undefined> | undefined;
 
 export type FireOutcome =
   | Outcome

@@ -8,11 +8,13 @@ import { InputKeys, type KeyPolicy } from '../contracts/input-keys.js';
 import { newCallCounts } from './call-counts.js';
 import { decides } from './decision-triggers.js';
 import { EventBudget } from './event-budget.js';
-import type { Fabric, FireOutcome, PendingCall, TriggerBinding, TriggerProvider } from './fabric.js';
+import type { Fabric, FireOutcome, FiringCause, PendingCall, TriggerBinding, TriggerProvider } from './fabric.js';
 import { FiringScheduler } from './firing-scheduler.js';
 import { DEFAULT_NAMESPACE, FunctionRegistry } from './function-registry.js';
 import { type BuiltinHandler, type Call, failure, forbiddenText, type JsonPayload, type Outcome } from './invocation.js';
 import { notFoundText } from './not-found-text.js';
+import { callSubject, endOf } from './span-of-call.js';
+import type { Span, Tracing } from './tracing.js';
 import { TriggerRegistry } from './trigger-registry.js';
 
 const NOTHING_PENDING: PendingCall = { cancel() {} };
@@ -23,6 +25,7 @@ export class FunctionFabric implements Fabric {
   readonly triggers: TriggerRegistry;
   readonly firing: Fabric['firing'];
   readonly counts = newCallCounts();
+  readonly tracing: Tracing | undefined;
   readonly #logger: Logger;
   /** Log lines of bindings that have failed. */
   readonly #failures = new WeakMap<TriggerBinding, Record<'condition_failed' | 'trigger_function_failed', RepeatedLine>>();
@@ -33,9 +36,11 @@ export class FunctionFabric implements Fabric {
   /**
    * @param onFunctionsChanged Runs after each change of the functions that workers serve.
    * @param strict True: unknown keys are refused (`strict_payloads`).
+   * @param tracing Spans for calls and firings; `undefined`: none.
    */
-  constructor(logger: Logger, onFunctionsChanged: () => void = () => {}, strict = false) {
+  constructor(logger: Logger, onFunctionsChanged: () => void = () => {}, strict = false, tracing?: Tracing) {
     this.#logger = logger;
+    this.tracing = tracing;
     this.#strict = strict;
     this.#ignoredKeys = new IgnoredKeys(logger);
     this.firing = { scheduler: new FiringScheduler(logger), events: new EventBudget() };
@@ -66,7 +71,27 @@ export class FunctionFabric implements Fabric {
   }
 
   invoke(call: Call, done: (outcome: Outcome) => void): PendingCall {
-    return this.#logger.isDebug === true ? this.#invoke(call, this.#logged(call, done)) : this.#invoke(call, done);
+    const answered = this.#logger.isDebug === true ? this.#logged(call, done) : done;
+    return this.tracing === undefined ? this.#invoke(call, answered) : this.#traced(this.tracing, call, answered);
+  }
+
+  /** Records a call that the engine refused before it looked for the function. Without tracing it does nothing. */
+  recordRefused(call: Call, refusal: Outcome): void {
+    this.tracing?.begin(callSubject(call, false), call).end(endOf(refusal));
+  }
+
+  #traced(tracing: Tracing, call: Call, done: (outcome: Outcome) => void): PendingCall {
+    const span = tracing.begin(callSubject(call, this.hasFunction(call.functionId, call.namespace)), call.span ?? call);
+    const pending = this.#invoke({ ...call, span }, (outcome) => {
+      span.end(endOf(outcome));
+      done(outcome);
+    });
+    return {
+      cancel: () => {
+        pending.cancel();
+        span.end({ outcome: 'cancelled' });
+      },
+    };
   }
 
   /** Logs a call, and its failure. The lines have no payload. */
@@ -144,8 +169,27 @@ export class FunctionFabric implements Fabric {
     });
   }
 
-  async fire(binding: TriggerBinding, event: JsonPayload, timeoutMs?: number): Promise<FireOutcome> {
+  fire(binding: TriggerBinding, event: JsonPayload, timeoutMs?: number, cause?: FiringCause): Promise<FireOutcome> {
     const deadline = timeoutMs === undefined ? undefined : performance.now() + timeoutMs;
+    if (this.tracing === undefined) return this.#fire(binding, event, deadline);
+    return this.#tracedFire(this.tracing, binding, event, deadline, cause);
+  }
+
+  async #tracedFire(
+    tracing: Tracing,
+    binding: TriggerBinding,
+    event: JsonPayload,
+    deadline: number | undefined,
+    cause: FiringCause,
+  ): Promise<FireOutcome> {
+    const parent = cause === undefined ? undefined : await cause;
+    const span = tracing.begin({ kind: 'trigger', type: binding.type, id: binding.id, functionId: binding.functionId }, parent);
+    const outcome = await this.#fire(binding, event, deadline, span);
+    span.end(endOf(outcome));
+    return outcome;
+  }
+
+  async #fire(binding: TriggerBinding, event: JsonPayload, deadline: number | undefined, span?: Span): Promise<FireOutcome> {
     const condition = binding.config.condition_function_id;
     if (typeof condition === 'string' && condition !== '') {
       const { namespace, workerId, guest } = binding;
@@ -156,6 +200,7 @@ export class FunctionFabric implements Fabric {
         preferWorker: workerId,
         deciding: guest !== true,
         from: 'trigger' as const,
+        span,
       };
       const answer = await this.#callWithin(call, deadline);
       if (answer.kind === 'timeout') return answer;
@@ -179,6 +224,7 @@ export class FunctionFabric implements Fabric {
       preferWorker: workerId,
       deciding: decides(binding),
       from: 'trigger' as const,
+      span,
     };
     const outcome = await this.#callWithin(call, deadline);
     if (outcome.kind === 'error') {

@@ -1,5 +1,6 @@
 import { type ErrorBody, type ErrorCode, type JsonText, parseJson } from '@rivulet/protocol';
 import type { CallerCard } from './caller-card.js';
+import type { Span } from './tracing.js';
 
 /** A JSON value. It is parsed or encoded at most once, and only when a reader needs that form. */
 export class JsonPayload {
@@ -76,6 +77,8 @@ export interface Call {
   readonly deciding?: boolean;
   /** True when the input held numbers that JSON text can't carry exactly. */
   readonly inexactNumbers?: boolean;
+  /** The parent of the call's span. A handler and a worker's session get the span of the call itself. Absent without tracing. */
+  readonly span?: Span | undefined;
 }
 
 export interface Caller {

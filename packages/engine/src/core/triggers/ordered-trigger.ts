@@ -1,7 +1,7 @@
 import { RivuletError } from '@rivulet/protocol';
 import type { Logger } from '../../logging/logger.js';
 import { RepeatedLine } from '../../logging/repeated-line.js';
-import type { Fabric, TriggerBinding, TriggerProvider } from '../fabric/fabric.js';
+import type { Fabric, FiringCause, TriggerBinding, TriggerProvider } from '../fabric/fabric.js';
 import type { JsonPayload } from '../fabric/invocation.js';
 import { LaneQueue } from './lane-queue.js';
 
@@ -79,8 +79,8 @@ export class OrderedTrigger<Filter> implements TriggerProvider {
     return this.#watchers.size > 0 && (this.#byName.has(undefined) || this.#byName.has(name));
   }
 
-  /** Fires the matching bindings after this call. `lane` runs only when a binding matches. */
-  publish(name: string, matches: (filter: Filter) => boolean, lane: () => string, event: JsonPayload): void {
+  /** Fires the matching bindings after this call. `lane` runs only when a binding matches. `cause` is that of `Fabric.fire`. */
+  publish(name: string, matches: (filter: Filter) => boolean, lane: () => string, event: JsonPayload, cause?: FiringCause): void {
     const fired: Watcher<Filter>[] = [];
     for (const watchers of [this.#byName.get(undefined), this.#byName.get(name)]) {
       for (const watcher of watchers ?? []) if (matches(watcher.filter)) fired.push(watcher);
@@ -90,7 +90,7 @@ export class OrderedTrigger<Filter> implements TriggerProvider {
     const inLane = lane();
     for (const { binding, firing } of fired) {
       if (held === undefined) firing.drop();
-      else firing.enqueue(inLane, () => this.#fabric.fire(binding, event), held);
+      else firing.enqueue(inLane, () => this.#fabric.fire(binding, event, undefined, cause), held);
     }
     held?.release();
   }

@@ -102,7 +102,7 @@ export class DispatchedCalls {
       data: dataFor(call, callee),
       caller: callerFor(call, callee),
       metadata: call.metadata,
-      traceparent: call.traceparent,
+      traceparent: call.span?.traceparent ?? call.traceparent,
       baggage: call.baggage,
     });
     switch (outbound.send(frame)) {

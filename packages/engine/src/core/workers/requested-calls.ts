@@ -60,6 +60,7 @@ export class RequestedCalls {
     const answers = invocationId !== undefined && (action === undefined || (middleware !== undefined && action.type === 'enqueue'));
     const refusal = this.#refusal(message, chars, middleware);
     if (refusal !== undefined) {
+      if (this.#context.fabric.tracing !== undefined) this.#context.fabric.recordRefused(this.#callOf(message), refusal);
       if (action?.type !== 'void' && invocationId !== undefined) this.#answer(invocationId, functionId, refusal, traceparent, baggage);
       else this.#warnUnanswered(functionId, refusal, true);
       return;

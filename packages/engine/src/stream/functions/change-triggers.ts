@@ -1,5 +1,6 @@
 import type { Fabric, TriggerBinding, TriggerProvider } from '../../core/fabric/fabric.js';
 import { JsonPayload } from '../../core/fabric/invocation.js';
+import type { Tracing } from '../../core/fabric/tracing.js';
 import { OrderedTrigger } from '../../core/triggers/ordered-trigger.js';
 import type { Logger } from '../../logging/logger.js';
 import type { Commit } from '../../store/store.js';
@@ -10,10 +11,12 @@ import { matches, readFilter, type TriggerFilter } from './trigger-filter.js';
  * binding in order and at most once. The number of waiting changes is bounded.
  */
 export class ChangeTriggers implements TriggerProvider {
+  readonly #tracing: Tracing | undefined;
   readonly #bindings: OrderedTrigger<TriggerFilter>;
 
   /** `onWanted` runs when the first binding wants a stream, and when the last one ends. `undefined`: the binding wants every stream. */
   constructor(fabric: Fabric, logger: Logger, onWanted: (stream: string | undefined, wanted: boolean) => void) {
+    this.#tracing = fabric.tracing;
     this.#bindings = new OrderedTrigger(fabric, logger, { read: readFilter, indexOf: (filter) => filter.stream, onWanted });
   }
 
@@ -34,6 +37,12 @@ export class ChangeTriggers implements TriggerProvider {
   publish(commit: Commit, text: string): void {
     const { stream, group, item } = commit;
     const wanted = (filter: TriggerFilter) => matches(filter, stream, group, item);
-    this.#bindings.publish(stream, wanted, () => JSON.stringify([stream, group, item ?? null]), JsonPayload.ofText(text));
+    this.#bindings.publish(
+      stream,
+      wanted,
+      () => JSON.stringify([stream, group, item ?? null]),
+      JsonPayload.ofText(text),
+      this.#tracing?.writeOf(commit),
+    );
   }
 }

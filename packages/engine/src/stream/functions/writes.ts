@@ -2,8 +2,10 @@ import { createHash } from 'node:crypto';
 import { field, type JsonObject, type JsonText } from '@rivulet/protocol';
 import { mismatch, readData, readFlag, readInput, readText } from '../../core/builtins/input.js';
 import { requireStorable } from '../../core/builtins/stored-value.js';
+import { traced } from '../../core/builtins/traced-write.js';
 import { UpdateCall } from '../../core/builtins/update-call.js';
 import type { Call } from '../../core/fabric/invocation.js';
+import type { WriteOperation } from '../../core/fabric/tracing.js';
 import type { PendingWrites } from '../../store/callers/pending-writes.js';
 import { requireId } from '../../store/shared/ids.js';
 import type { ApplyResult, Change, ChangeResult, GroupRef, Once, WriteChange, WriteResult } from '../../store/store.js';
@@ -42,6 +44,16 @@ interface AnsweredWrite extends GroupRef {
   readonly names: readonly (string | undefined)[];
   readonly answer: (result: OwnResult) => JsonText;
 }
+
+/** Names of writes in spans. */
+const OPERATIONS: Readonly<Record<Change['kind'] | 'batch', WriteOperation>> = {
+  set: 'stream.set',
+  update: 'stream.update',
+  delete: 'stream.delete',
+  event: 'stream.send',
+  external: 'stream.send',
+  batch: 'stream.batch',
+};
 
 /** The `stream::*` functions that write. A write without options goes through `apply`, which costs less than `write`. */
 export class StreamWrites {
@@ -84,7 +96,8 @@ export class StreamWrites {
     const update = new UpdateCall(call, input);
     const item = readId(input, 'item_id');
     if (this.#store.updates(ref.stream)) {
-      const { old, new: after } = await this.#pending.begin(ref, update.text.length, () => this.#store.update(ref, item, update.text));
+      const run = () => this.#store.update(ref, item, update.text);
+      const { old, new: after } = await this.#begin(call, ref, 'update', 1, update.text.length, run);
       return `{"old_value":${old ?? 'null'},"new_value":${after ?? 'null'}}`;
     }
     const result = await this.#apply(call, { kind: 'update', ...ref, item, ...update.change }, update.text.length);
@@ -154,13 +167,28 @@ export class StreamWrites {
     let once: Once | undefined;
     if (key !== undefined) once = { key, retentionMs: this.#idempotencyRetentionMs, fingerprint: fingerprintOf(names), answer };
     const write = { kind: 'write', ...ref, changes, batch, once } as const;
-    const result = await this.#pending.begin(ref, chars, () => this.#store.write(write, call.caller?.workerId));
+    const run = () => this.#store.write(write, call.caller?.workerId);
+    const result = await this.#begin(call, ref, batch ? 'batch' : (changes[0]?.kind ?? 'batch'), changes.length, chars, run);
     return result.kind === 'replayed' ? replayedText(result.answer) : answer(result);
   }
 
   /** `chars`: UTF-16 code units of the call that are kept until the result is returned. */
   #apply(call: Call, change: Change, chars: number): Promise<ApplyResult> {
-    return this.#pending.begin(change, chars, () => this.#store.apply(change, call.caller?.workerId));
+    return this.#begin(call, change, change.kind, 1, chars, () => this.#store.apply(change, call.caller?.workerId));
+  }
+
+  /** Begins a write, below the span of its call if there is one. */
+  #begin<Result extends ApplyResult | WriteResult>(
+    { span }: Call,
+    ref: GroupRef,
+    kind: Change['kind'] | 'batch',
+    changes: number,
+    chars: number,
+    run: () => Promise<Result>,
+  ): Promise<Result> {
+    if (span === undefined) return this.#pending.begin(ref, chars, run);
+    const { stream, group } = ref;
+    return this.#pending.begin(ref, chars, traced(span, { operation: OPERATIONS[kind], stream, group, changes }, run));
   }
 }
 
