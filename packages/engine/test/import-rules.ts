@@ -52,7 +52,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
  */
 export const SUB_ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   config: { '.': ['keys'], keys: [], loading: ['.', 'keys'] },
-  transport: { '.': ['admission', 'upgrade'], admission: [], upgrade: [] },
+  transport: { '.': ['admission', 'plain', 'upgrade'], admission: [], plain: ['admission', 'upgrade'], upgrade: [] },
   core: {
     contracts: [],
     fabric: ['contracts'],
@@ -97,13 +97,14 @@ export const SUB_ROOMS: Readonly<Record<string, Readonly<Record<string, readonly
     'redis/connection': [],
   },
   stream: {
-    '.': ['fanout', 'frames', 'functions', 'leases', 'session', 'worker-store'],
+    '.': ['fanout', 'frames', 'functions', 'leases', 'reading', 'session', 'worker-store'],
     frames: [],
     fanout: ['frames'],
     'worker-store': [],
     leases: ['worker-store'],
     functions: ['worker-store'],
     session: ['fanout', 'frames', 'functions', 'leases'],
+    reading: ['fanout', 'frames', 'session', 'worker-store'],
   },
   http: { '.': ['request', 'response', 'routes'], request: [], response: [], routes: ['request'] },
   tools: { '.': [], iii: ['.'] },

@@ -140,6 +140,17 @@ export const LIMITS = {
   builtSyncBytes: 16_777_216,
   /** All of them together. */
   builtSyncsBytes: 33_554_432,
+  /** The items of one page of a group that is read by plain HTTP, the bytes above which a page ends, and those of a page with one item. */
+  readPageItems: 1_000,
+  readPageBytes: 1_048_576,
+  readPageMostBytes: 16_777_216,
+  /** The bytes of all answers to plain HTTP reads that clients have not taken yet. */
+  readUnsentBytes: 134_217_728,
+  /** The time that a plain HTTP read may wait for a change. */
+  longPollMs: 60_000,
+  /** The time for which an allowed credential may read a group by plain HTTP without a further call, and how many the engine remembers. */
+  readAllowMs: 5_000,
+  readAllows: 10_000,
   /** The leased items, in use or in their grace time. */
   leases: 100_000,
   /** The data of a lease as JSON, in UTF-8. */

@@ -25,7 +25,8 @@ test('C4 GET / names the listener to pages of any origin, and nothing more', asy
 test('C4 every other plain request stays 426, also an upgrade whose Upgrade header was dropped on its way', async () => {
   const { streamUrl } = await startTestEngine();
   const others = [
-    plain(`${streamUrl}/stream/chat/room`),
+    plain(`${streamUrl}/streams/chat/room`),
+    plain(`${streamUrl}/stream/chat/room`, { method: 'POST' }),
     plain(`${streamUrl}//`),
     plain(streamUrl, { method: 'POST' }),
     plain(streamUrl, { method: 'HEAD' }),

@@ -1,4 +1,5 @@
 import { tmpdir } from 'node:os';
+import { LIMITS } from '@rivulet/protocol';
 import type { StreamConfig } from '../config/config.js';
 import type { Fabric } from '../core/fabric/fabric.js';
 import { ExpiryWatch } from '../core/revocation/expiry-watch.js';
@@ -16,6 +17,9 @@ import { ChangeTriggers } from './functions/change-triggers.js';
 import { registerStreamFunctions } from './functions/stream-functions.js';
 import { streamTriggerConfig } from './functions/stream-schemas.js';
 import { Leases } from './leases/leases.js';
+import { GroupPages } from './reading/group-page.js';
+import { HttpReading } from './reading/http-reading.js';
+import { ReadAccess } from './reading/read-access.js';
 import { AuthGate } from './session/auth-gate.js';
 import { JoinLeaveTriggers } from './session/join-leave-triggers.js';
 import { OutageEviction, type OutageTimes } from './session/outage-eviction.js';
@@ -79,9 +83,19 @@ export class StreamModule {
     fabric.provideTriggerType('stream', 'Fires after a change of a stream.', this.#changes, streamTriggerConfig);
     fabric.provideTriggerType('stream:join', 'Decides whether a client may watch.', triggers.joins, streamTriggerConfig);
     fabric.provideTriggerType('stream:leave', 'Fires after a client stopped watching.', triggers.leaves, streamTriggerConfig);
+    const auth = new AuthGate(fabric, config, clock, logger);
+    const reading = new HttpReading({
+      config,
+      access: new ReadAccess({ auth, triggers, directory, clock }),
+      pages: new GroupPages(store, this.#frames),
+      hub: this.hub,
+      refuseMs: options.outage?.refuseMs ?? LIMITS.outageRefuseMs,
+      logger,
+    });
     this.gateway = new StreamGateway({
       config,
-      auth: new AuthGate(fabric, config, clock, logger),
+      auth,
+      handler: (plain) => reading.handle(plain),
       sessionContext: {
         hub: this.hub,
         triggers,

@@ -14,9 +14,10 @@ import { UpgradeBudget } from './admission/upgrade-budget.js';
 import type { Connection, ConnectionOwner } from './connection.js';
 import { acceptUpgrade, FrameSink } from './frame-sink.js';
 import { Liveness } from './liveness.js';
+import { type PlainHandler, PlainRequests } from './plain/plain-requests.js';
 import { clientAddress } from './upgrade/client-address.js';
 import { type HostRule, isHostAllowed } from './upgrade/host-check.js';
-import { answerPlain, type PlainAnswer } from './upgrade/plain-answer.js';
+import type { PlainAnswer } from './upgrade/plain-answer.js';
 import type { UpgradeRequest } from './upgrade/upgrade-request.js';
 import { WebSocketConnection } from './web-socket-connection.js';
 
@@ -61,6 +62,11 @@ export interface ListenerOptions {
   readonly trustedProxies?: readonly string[];
   /** The answer to requests that are no upgrades. */
   readonly plain: PlainAnswer;
+  /**
+   * Answers some of these requests in place of `plain`.
+   * @default none
+   */
+  readonly handler?: PlainHandler | undefined;
   /**
    * The `Host` headers that upgrades may have.
    * @default any
@@ -114,6 +120,7 @@ export class Listener {
   readonly #bulkHandshaker: WebSocketServer;
   readonly #liveness: Liveness;
   readonly #admission: ConnectionAdmission;
+  readonly #plain: PlainRequests;
   readonly #counters: EventCounters;
   readonly #trustedProxies: AddressRanges;
   /** Number of open sinks of each address group. */
@@ -152,7 +159,18 @@ export class Listener {
       connectionsCheckingInterval: 500,
     });
     this.#server.maxHeadersCount = LIMITS.headers;
-    this.#server.on('request', (request, response) => answerPlain(request, response, options.plain));
+    this.#plain = new PlainRequests({
+      listener: options.name,
+      plain: options.plain,
+      handler: options.handler,
+      admission: this.#admission,
+      describe: (request) => describe(request, this.#trustedProxies),
+      isHostAllowed: (request) => this.#hostAllowed(request),
+      clock: options.clock,
+      logger: options.logger,
+      counters: this.#counters,
+    });
+    this.#server.on('request', (request, response) => this.#plain.receive(request, response));
     this.#server.on('connection', (socket) => this.#admission.admit(socket));
     this.#server.on('clientError', (_error, socket) => socket.destroy());
     this.#server.on('upgrade', (request, socket, head) => {
@@ -181,6 +199,7 @@ export class Listener {
   /** Stops accepting connections. Open connections stay. */
   stopAccepting(): void {
     this.#accepting = false;
+    this.#plain.stopping = true;
     this.#server.close();
   }
 

@@ -30,6 +30,7 @@ const MOST_REMEMBERED = 65_536;
  */
 export class SessionDirectory {
   readonly #sessions = new Map<string, Set<Revocable>>();
+  readonly #listeners: ((identity: string) => void)[] = [];
   readonly #finders: ((sessionId: string) => Revocable | undefined)[] = [];
   /** Open questions, the oldest first. */
   readonly #questions = new Set<Question>();
@@ -42,6 +43,11 @@ export class SessionDirectory {
   /** Adds a function that finds a session by its id. */
   findBy(finder: (sessionId: string) => Revocable | undefined): void {
     this.#finders.push(finder);
+  }
+
+  /** Adds a function that runs when an identity is disconnected. */
+  onDisconnect(listener: (identity: string) => void): void {
+    this.#listeners.push(listener);
   }
 
   /** Adds a session. One without an identity is not kept. */
@@ -80,6 +86,7 @@ export class SessionDirectory {
     if (this.#questions.size > 0) this.#remember(identity);
     const sessions = Array.from(this.#sessions.get(identity) ?? []);
     for (const session of sessions) session.revoke();
+    for (const listener of this.#listeners) listener(identity);
     return sessions.length;
   }
 

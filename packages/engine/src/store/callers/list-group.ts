@@ -13,6 +13,8 @@ export interface ListOptions {
   readonly after: string | undefined;
   /** The largest answer in bytes. A page ends before it would be larger. */
   readonly maxBytes: number;
+  /** The bytes above which a page ends that has an item. @default maxBytes */
+  readonly fullBytes?: number;
 }
 
 export interface Listing {
@@ -81,7 +83,7 @@ class Page {
 
   /** Adds items to the page. Returns false when it is full. Throws RESULT_TOO_LARGE. */
   take(items: readonly StoredItem[]): boolean {
-    const { row, limit, maxBytes } = this.#options;
+    const { row, limit, maxBytes, fullBytes = maxBytes } = this.#options;
     for (const item of items) {
       if (!this.begun) {
         this.begun = item.item === this.#skipTo;
@@ -90,10 +92,8 @@ class Page {
       if (this.rows.length === limit) return this.#full();
       const text = row(item, this.#position);
       const bytes = this.bytes + Buffer.byteLength(text) + 1;
-      if (bytes > maxBytes + 1) {
-        if (limit !== undefined && this.#last !== undefined) return this.#full();
-        throw tooLarge(maxBytes);
-      }
+      if (bytes > fullBytes + 1 && limit !== undefined && this.#last !== undefined) return this.#full();
+      if (bytes > maxBytes + 1) throw tooLarge(maxBytes);
       this.bytes = bytes;
       this.rows.push(text);
       this.#last = item.item;

@@ -42,6 +42,11 @@ export class AuthGate {
     this.#clock = clock;
   }
 
+  /** Whether the decision depends on credentials. Otherwise everyone is allowed whose origin is. */
+  get authenticates(): boolean {
+    return this.#config.authFunction !== undefined;
+  }
+
   /** Decides about an upgrade. Credentials that were refused lately are refused without a call. */
   async decide(request: UpgradeRequest): Promise<AuthDecision> {
     if (!this.#originAllowed(request)) return this.#refuse('origin', 403, request);

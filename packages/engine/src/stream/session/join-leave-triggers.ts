@@ -17,6 +17,8 @@ export interface JoinEvent {
   readonly context: unknown;
   /** Name of the user; absent when the auth function gave none. */
   readonly identity?: string;
+  /** Present for a plain HTTP read, which fires no leave and gets no lease. */
+  readonly transport?: 'http';
 }
 
 export interface JoinPolicy {

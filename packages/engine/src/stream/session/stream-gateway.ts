@@ -8,6 +8,7 @@ import type { DescriptorReserve } from '../../transport/admission/descriptor-res
 import { InboundLimits, rateOf } from '../../transport/inbound-limits.js';
 import type { InboundRates } from '../../transport/inbound-meter.js';
 import { Listener, type Verdict } from '../../transport/listener.js';
+import type { PlainHandler } from '../../transport/plain/plain-requests.js';
 import type { UpgradeRequest } from '../../transport/upgrade/upgrade-request.js';
 import type { AuthGate } from './auth-gate.js';
 import { decideAgain, REVOKED } from './session-auth.js';
@@ -20,6 +21,8 @@ export interface StreamGatewayOptions {
   readonly sessionContext: Omit<StreamSessionContext, 'sessions'>;
   /** Milliseconds without the store after which new clients are refused. @default LIMITS.outageRefuseMs */
   readonly refuseMs?: number | undefined;
+  /** Answers plain requests. Absent where nothing reads by plain HTTP. */
+  readonly handler?: PlainHandler | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly counters?: EventCounters;
@@ -61,6 +64,7 @@ export class StreamGateway {
       port: config.port,
       trustedProxies: config.trustedProxies,
       plain: { listener: 'stream', paths: plainPaths(config.pathPrefix), status: 200 },
+      handler: options.handler,
       hosts: { allowed: config.allowedHosts, guardsLoopback: false },
       maxMessageBytes: config.maxMessageBytes,
       headersTimeoutMs: 5_000,

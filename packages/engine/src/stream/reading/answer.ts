@@ -1,0 +1,121 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type ErrorCode, LIMITS, percentEncode, RivuletError } from '@rivulet/protocol';
+
+/** Seconds in `Retry-After` of an answer with status 503. */
+const RETRY_AFTER_S = 5;
+/** Seconds for which a browser may keep the answer to a preflight request. */
+const PREFLIGHT_S = 600;
+
+/** How caches may use an answer (rule RV-55). */
+export type CacheRule =
+  /** The present state: it must be revalidated, and proxies may serve it for a second. */
+  | 'state'
+  /** Changes after a position: later answers only add to them. */
+  | 'changes'
+  | 'none';
+
+/** An answer to a plain request. */
+export interface Answer {
+  readonly status: 200 | 304 | 400 | 401 | 403 | 404 | 503;
+  /** JSON in UTF-8; `undefined` for an answer without a body. The buffer may be shared. */
+  readonly body: Buffer | undefined;
+  readonly etag?: string | undefined;
+  readonly cache: CacheRule;
+}
+
+/** The parts of a request on which the headers of its answer depend. */
+export interface AnswerTo {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** Origins whose pages may read. Empty means any. */
+  readonly allowedOrigins: readonly string[];
+  /** The answer depends on who asks, so no cache may keep it. */
+  readonly isPrivate: boolean;
+  /** The connection ends with this answer. */
+  readonly closes: boolean;
+}
+
+export function errorAnswer(status: Answer['status'], code: ErrorCode, message: string): Answer {
+  return { status, body: Buffer.from(JSON.stringify({ error: { code, message } })), cache: 'none' };
+}
+
+/** Returns the answer to a request whose read failed; `undefined` when the error is not one of the engine. */
+export function failureAnswer(error: unknown): Answer | undefined {
+  if (!(error instanceof RivuletError)) return undefined;
+  const isOfCaller = error.code === 'INVALID_ARGUMENTS' || error.code === 'INVALID_ID';
+  return errorAnswer(isOfCaller ? 400 : 503, error.code, error.message);
+}
+
+/** Sends an answer. A client that takes nothing of it for `LIMITS.httpStallMs` is dropped. */
+export function send(answer: Answer, to: AnswerTo): void {
+  const { response } = to;
+  const { status, body, etag } = answer;
+  if (response.destroyed || response.headersSent) return;
+  const headers: Record<string, string | number> = {
+    ...readHeaders(to),
+    'cache-control': cacheControl(answer.cache, to.isPrivate),
+  };
+  if (body !== undefined) {
+    headers['content-type'] = 'application/json';
+    headers['content-length'] = body.length;
+  }
+  if (etag !== undefined) headers['etag'] = etag;
+  if (status === 503) headers['retry-after'] = RETRY_AFTER_S;
+  if (to.closes) headers['connection'] = 'close';
+  const { socket } = response;
+  response.setTimeout(LIMITS.httpStallMs, () => socket?.destroy());
+  // oxlint-disable-next-line eslint/no-restricted-properties -- constant names; values are constants, numbers, or of printable ASCII
+  response.writeHead(status, headers);
+  response.end(body);
+}
+
+/** Answers a preflight request of a browser. */
+export function sendPreflight(to: AnswerTo): void {
+  const headers: Record<string, string | number> = {
+    ...readHeaders(to),
+    'access-control-allow-methods': 'GET, HEAD',
+    'access-control-allow-headers': 'authorization, cache-control, if-none-match, last-event-id',
+    'access-control-max-age': PREFLIGHT_S,
+    'content-length': 0,
+  };
+  // oxlint-disable-next-line eslint/no-restricted-properties -- constant names; values are constants, or an origin of the configuration
+  to.response.writeHead(200, headers);
+  to.response.end();
+}
+
+/** Returns the headers of every answer. */
+function readHeaders({ request, allowedOrigins }: Pick<AnswerTo, 'request' | 'allowedOrigins'>): Record<string, string> {
+  const { origin } = request.headers;
+  const headers = { vary: 'Accept, Origin', 'x-content-type-options': 'nosniff', 'access-control-expose-headers': 'ETag, Retry-After' };
+  if (allowedOrigins.length === 0) return { ...headers, 'access-control-allow-origin': '*' };
+  if (origin === undefined || !allowedOrigins.includes(origin)) return headers;
+  return { ...headers, 'access-control-allow-origin': origin, 'access-control-allow-credentials': 'true' };
+}
+
+/** Returns the entity tag of a state: its position and page, in printable ASCII. */
+export function entityTag(position: string, page: string): string {
+  return `"${`${position}${page}`.replace(/[^\u0021\u0023-\u007e]/gu, percentEncode)}"`;
+}
+
+/** Returns whether `If-None-Match` names the tag, by the weak comparison of RFC 9110. */
+export function namesTag(header: string | undefined, etag: string): boolean {
+  if (header === undefined) return false;
+  return header.split(',').some((part) => {
+    const tag = part.trim();
+    return tag === '*' || tag === etag || tag === `W/${etag}`;
+  });
+}
+
+function cacheControl(rule: CacheRule, isPrivate: boolean): string {
+  if (isPrivate) return 'private, no-store';
+  switch (rule) {
+    case 'state':
+      return 'public, max-age=0, must-revalidate, s-maxage=1';
+    case 'changes':
+      return 'public, s-maxage=10';
+    case 'none':
+      return 'no-store';
+    default:
+      return rule satisfies never;
+  }
+}

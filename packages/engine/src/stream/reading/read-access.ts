@@ -1,0 +1,118 @@
+import { randomUUID } from 'node:crypto';
+import { type ErrorCode, LIMITS } from '@rivulet/protocol';
+import type { SessionDirectory } from '../../core/revocation/session-directory.js';
+import type { Clock } from '../../structures/clock.js';
+import { credentialDigest } from '../../transport/upgrade/credential-digest.js';
+import { decodeQuery } from '../../transport/upgrade/upgrade-input.js';
+import type { UpgradeRequest } from '../../transport/upgrade/upgrade-request.js';
+import type { AuthDecision, AuthGate } from '../session/auth-gate.js';
+import type { JoinLeaveTriggers } from '../session/join-leave-triggers.js';
+import type { ReadRef } from './read-target.js';
+
+/** The decision about one plain read (rule RV-54). */
+export type ReadDecision = { readonly kind: 'allowed' } | Refused;
+
+export interface Refused {
+  readonly kind: 'refused';
+  readonly status: 401 | 403 | 503;
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+interface Allow {
+  readonly identity: string | undefined;
+  /** Monotonic milliseconds until which the allow counts. */
+  readonly until: number;
+}
+
+interface ReadAccessDeps {
+  readonly auth: AuthGate;
+  readonly triggers: JoinLeaveTriggers;
+  readonly directory: SessionDirectory;
+  readonly clock: Clock;
+}
+
+/** Parameters of the query that say what to read. They are no credentials. */
+const READING = new Set(['since', 'wait', 'limit', 'after']);
+/** Headers that say what to read. */
+const READING_HEADERS = ['if-none-match', 'last-event-id', 'cache-control', 'pragma'];
+
+const FORBIDDEN: Refused = { kind: 'refused', status: 403, code: 'FORBIDDEN', message: 'the join was refused' };
+
+/**
+ * Decides who may read by plain requests. It calls the auth function and the functions of `stream:join`, and keeps an allow for
+ * `LIMITS.readAllowMs`, for the same credential, address, group and item. A revocation of the identity drops it.
+ */
+export class ReadAccess {
+  readonly #deps: ReadAccessDeps;
+  /** Allows by credential and group, the oldest first. */
+  readonly #allowed = new Map<string, Allow>();
+
+  constructor(deps: ReadAccessDeps) {
+    this.#deps = deps;
+    deps.directory.onDisconnect((identity) => this.#drop(identity));
+  }
+
+  /** Whether everyone gets the same answers, so that caches may keep them. */
+  isPublic({ headers, rawQuery }: UpgradeRequest): boolean {
+    const { auth, triggers } = this.#deps;
+    return !auth.authenticates && triggers.open && headers.authorization === undefined && decodeQuery(rawQuery)['token'] === undefined;
+  }
+
+  async decide(request: UpgradeRequest, ref: ReadRef): Promise<ReadDecision> {
+    const { auth, triggers, directory, clock } = this.#deps;
+    if (!auth.authenticates && triggers.open) {
+      const decision = await auth.decide(request);
+      return decision.kind === 'allowed' ? { kind: 'allowed' } : refusedBy(decision);
+    }
+    const key = keyOf(request, ref);
+    const now = clock.monotonic();
+    if ((this.#allowed.get(key)?.until ?? 0) > now) return { kind: 'allowed' };
+    const { answer, revoked } = await directory.ask(async () => {
+      const decision = await auth.decide(request);
+      if (decision.kind === 'refused') return decision;
+      const { context = null, identity } = decision;
+      const { stream: stream_name, group: group_id, item: id = null } = ref;
+      const named = identity === undefined ? {} : { identity };
+      const event = { subscription_id: randomUUID(), stream_name, group_id, id, context, ...named, transport: 'http' } as const;
+      return (await triggers.decide(event)).allowed ? decision : FORBIDDEN;
+    });
+    if (answer.kind === 'refused') return 'code' in answer ? answer : refusedBy(answer);
+    if (revoked(answer.identity)) return { kind: 'refused', status: 401, code: 'UNAUTHORIZED', message: 'the access was revoked' };
+    this.#keep(key, answer, now);
+    return { kind: 'allowed' };
+  }
+
+  #keep(key: string, { identity, expiresAtMs }: Extract<AuthDecision, { kind: 'allowed' }>, now: number): void {
+    const left = expiresAtMs === undefined ? LIMITS.readAllowMs : expiresAtMs - this.#deps.clock.now();
+    this.#allowed.delete(key);
+    this.#allowed.set(key, { identity, until: now + Math.min(LIMITS.readAllowMs, left) });
+    for (const [oldest, { until }] of this.#allowed) {
+      if (this.#allowed.size <= LIMITS.readAllows && until > now) break;
+      this.#allowed.delete(oldest);
+    }
+  }
+
+  #drop(identity: string): void {
+    for (const [key, allow] of this.#allowed) if (allow.identity === identity) this.#allowed.delete(key);
+  }
+}
+
+/** Returns a key of everything by which a function may decide about the request. Nobody can read a token back from it. */
+function keyOf(request: UpgradeRequest, { stream, group, item }: ReadRef): string {
+  const rawQuery = request.rawQuery
+    .split('&')
+    .filter((part) => !READING.has(part.split('=', 1)[0] ?? ''))
+    .join('&');
+  const headers = { ...request.headers };
+  for (const name of READING_HEADERS) delete headers[name];
+  const digest = credentialDigest({ ...request, rawQuery, headers });
+  return JSON.stringify([digest, request.addressGroup, stream, group, item]);
+}
+
+function refusedBy({ status, reason }: Extract<AuthDecision, { kind: 'refused' }>): Refused {
+  if (status === 403) return { kind: 'refused', status, code: 'ORIGIN_NOT_ALLOWED', message: 'pages of this origin may not read' };
+  if (status === 503)
+    return { kind: 'refused', status, code: 'AUTH_UNDECIDED', message: `nobody decided about the credentials: ${reason}; try again later` };
+  return { kind: 'refused', status: 401, code: 'UNAUTHORIZED', message: 'the credentials were refused' };
+}
