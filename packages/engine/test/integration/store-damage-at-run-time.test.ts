@@ -88,17 +88,17 @@ test('a page that only a write needs is damaged: the write gets a code, and the 
   expect(JSON.parse(run.stdout)).toMatchObject({ write: 'STORE_UNAVAILABLE', later: 'STORE_UNAVAILABLE' });
 });
 
-test.each<[string, { unclean?: number; killed?: number; suspect?: boolean; age: number }, 'roots' | 'everything']>([
-  ['3 short runs in a row that were killed', { unclean: 2, killed: 2, age: 1 }, 'roots'],
-  ['4 short runs in a row that were killed', { unclean: 3, killed: 3, age: 1 }, 'everything'],
-  ['10 long runs in a row that were killed', { killed: 9, age: 3_600 }, 'roots'],
-  ['11 long runs in a row that were killed', { killed: 10, age: 3_600 }, 'everything'],
-  ['a marker without the number of runs', { age: 3_600 }, 'roots'],
+test.each<[string, { unclean?: number; lasted?: 0 | 1; suspect?: boolean; age: number }, 'roots' | 'everything']>([
+  ['3 short runs in a row that were killed', { unclean: 2, lasted: 0, age: 1 }, 'roots'],
+  ['4 short runs in a row that were killed', { unclean: 3, lasted: 0, age: 1 }, 'everything'],
+  ['4 short runs in a row, with pauses of an hour', { unclean: 3, lasted: 0, age: 3_600 }, 'everything'],
+  ['a run that lasted, after 3 short ones', { unclean: 3, lasted: 1, age: 100 }, 'roots'],
+  ['a marker that does not say whether its run lasted', { age: 1 }, 'roots'],
   ['a run that met damage', { suspect: true, age: 3_600 }, 'everything'],
-])('%s: the next start checks the right scope', (_, { unclean = 0, killed, suspect, age }, scope) => {
+])('%s: the next start checks the right scope', (_, { unclean = 0, lasted, suspect, age }, scope) => {
   const path = directory();
   writeFileSync(join(path, 'data.mdb'), 'x');
-  const counted = { ...(killed === undefined ? {} : { killed }), ...(suspect === undefined ? {} : { suspect }) };
+  const counted = { ...(lasted === undefined ? {} : { lasted }), ...(suspect === undefined ? {} : { suspect }) };
   const state = { kind: 'open', boot: bootId(), opened: secondsSinceBoot() - age, unclean, ...counted } as const;
   writeMarker(path, { storeId: 's', bytes: 0, state });
   expect(readFileSync(join(path, 'rivulet-store.json'), 'utf8')).toContain('"open"');

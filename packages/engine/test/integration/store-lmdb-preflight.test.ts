@@ -1,11 +1,13 @@
-import { closeSync, openSync, readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, cpSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { GROUP } from '@rivulet/conformance/store-contract/factory';
 import { afterEach, expect, test, vi } from 'vitest';
 import { silentLogger } from '../../src/logging/logger.js';
 import { checkDirectory } from '../../src/store/lmdb/checking/check-directory.js';
 import { preflight } from '../../src/store/lmdb/checking/preflight.js';
+import { LmdbEnvironment } from '../../src/store/lmdb/env/environment.js';
 import { readMarker, scopeOf } from '../../src/store/lmdb/env/store-marker.js';
+import { TABLES } from '../../src/store/lmdb/tables/tables.js';
 import { aged, damage } from '../aged-store.js';
 
 vi.mock('../../src/structures/boot-id.js', () => ({ bootId: () => boot.id, secondsSinceBoot: () => boot.seconds }));
@@ -32,7 +34,7 @@ test('a store that was closed, and has not changed since, has only its roots che
   const { scope, start, path } = await closed();
   expect(scope()).toBe('roots');
   const opened = await start();
-  expect(readMarker(path)?.state).toEqual({ kind: 'open', boot: 'this-boot', opened: 1_000, unclean: 0, killed: 0 });
+  expect(readMarker(path)?.state).toEqual({ kind: 'open', boot: 'this-boot', opened: 1_000, unclean: 0, lasted: 0 });
   await opened.store.close();
   expect(scope()).toBe('roots');
 });
@@ -51,7 +53,8 @@ test('another boot, and any write to the file, is a reason to check everything',
 
 test('a killed run of this boot costs no check of everything; the fourth short one in a row does, and so does one before a boot', async () => {
   const { scope, mark } = await closed();
-  const killed = (unclean: number, id = 'this-boot') => mark({ state: { kind: 'open', boot: id, opened: 950, unclean } });
+  const killed = (unclean: number, id = 'this-boot', lasted = 0) =>
+    mark({ state: { kind: 'open', boot: id, opened: 950, unclean, lasted } });
   killed(0);
   expect(scope()).toBe('roots');
   killed(2);
@@ -59,9 +62,8 @@ test('a killed run of this boot costs no check of everything; the fourth short o
   killed(3);
   expect(scope()).toBe('everything');
   // A run that lasted is no crash loop.
-  boot.seconds = 1_010;
+  killed(3, 'this-boot', 1);
   expect(scope()).toBe('roots');
-  boot.seconds = 1_000;
   killed(0, 'boot-before');
   expect(scope()).toBe('everything');
   mark({ state: 'nonsense' });
@@ -70,18 +72,42 @@ test('a killed run of this boot costs no check of everything; the fourth short o
 
 test('each start after a short killed run counts, until everything was checked or a run lasted', async () => {
   const { path, mark, start } = await closed();
-  for (const [before, seconds, after] of [
-    [0, 1_000, 1],
-    [2, 1_000, 3],
-    [3, 1_000, 0],
-    [2, 1_010, 0],
+  for (const [before, lasted, after] of [
+    [0, 0, 1],
+    [2, 0, 3],
+    [3, 0, 0],
+    [2, 1, 0],
   ] as const) {
-    boot.seconds = seconds;
-    mark({ state: { kind: 'open', boot: 'this-boot', opened: 950, unclean: before } });
+    mark({ state: { kind: 'open', boot: 'this-boot', opened: 950, unclean: before, lasted } });
     const opened = await start();
     expect(readMarker(path)?.state).toMatchObject({ unclean: after });
     await opened.store.close();
   }
+});
+
+test('a run that lives for 90 seconds is no short one, however long its supervisor waits before the next', async () => {
+  const { path, start } = await closed();
+  const killed = join(path, 'killed');
+  for (const [seconds, lasted, unclean] of [
+    [1_089, 0, 1],
+    [1_090, 1, 0],
+  ] as const) {
+    boot.seconds = 1_000;
+    const environment = await LmdbEnvironment.open({ path, relaxed: false, tables: TABLES });
+    environment.tick();
+    boot.seconds = seconds;
+    environment.tick();
+    expect(readMarker(path)?.state).toMatchObject({ kind: 'open', opened: 1_000, unclean: 0, lasted });
+    mkdirSync(killed);
+    for (const file of ['data.mdb', 'lock.mdb', 'rivulet-store.json']) cpSync(join(path, file), join(killed, file));
+    boot.seconds = 9_000;
+    const next = await LmdbEnvironment.open({ path: killed, relaxed: false, tables: TABLES });
+    expect(readMarker(killed)?.state).toMatchObject({ unclean });
+    await next.close(() => {});
+    rmSync(killed, { recursive: true });
+    await environment.close(() => {});
+  }
+  await (await start()).store.close();
 });
 
 test.each([

@@ -314,7 +314,7 @@ class LmdbStore implements CapturableStore, MeasuredStore {
       every(SWEEP_MS, () => this.sweepNow()),
       every(EXPIRY_MS, () => this.expireNow()),
       every(DISK_MS, async () => {
-        environment.requireOwned();
+        environment.tick();
         disk.tick();
       }),
       ...(environment.isLogged ? [every(CHECKPOINT_MS, () => this.#saveCheckpoint(environment))] : []),

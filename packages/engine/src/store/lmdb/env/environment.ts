@@ -40,10 +40,7 @@ import { newView, type Place, TransactionAbortedError, Transactions } from './tr
 export type { Table, View } from './table.js';
 export { ReadViewError, TransactionAbortedError } from './transactions.js';
 
-/**
- * Directories whose environment failed in this process. lmdb returns the same environment when a directory is opened again, and a failed
- * one must not be written or closed.
- */
+/** Directories whose environment failed. lmdb returns it when such a directory is opened again, and it must not be written or closed. */
 const failedHere = new Set<string>();
 
 export interface LmdbEnvironmentOptions {
@@ -271,6 +268,12 @@ export class LmdbEnvironment {
   /** Throws LockLostError when another process has taken over the directory. Nothing is written from then on. */
   requireOwned(): void {
     this.#transactions.requireOwned();
+  }
+
+  /** Throws as `requireOwned`, and keeps the marker of the store true. Call it once a second. */
+  tick(): void {
+    this.requireOwned();
+    this.#record.outlive();
   }
 
   /**

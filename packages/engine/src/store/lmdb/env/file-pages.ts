@@ -96,6 +96,18 @@ export function replaceFile(path: string, content: string): void {
   syncFile(dirname(path));
 }
 
+/** Overwrites the first place of a text by one of the same length, so it needs no space on the disk. The rest of the file stays. */
+export function overwriteText(path: string, mostBytes: number, from: string, to: string): void {
+  const at = readSmallFile(path, mostBytes).indexOf(from);
+  if (at < 0) return;
+  const handle = openSync(path, 'r+');
+  try {
+    writeSync(handle, to, at);
+  } finally {
+    closeSync(handle);
+  }
+}
+
 /** Returns the text of a file up to a length. A longer file is damaged: its text ends there. Throws EISDIR or ENXIO for other things. */
 export function readSmallFile(path: string, mostBytes: number): string {
   const handle = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);

@@ -14,7 +14,7 @@ import {
 import { join } from 'node:path';
 import { bootId, secondsSinceBoot } from '../../../structures/boot-id.js';
 import { PageFile, rootForPage } from '../pages/page-file.js';
-import { readSmallFile, replaceFile, syncFile } from './file-pages.js';
+import { overwriteText, readSmallFile, replaceFile, syncFile } from './file-pages.js';
 import { StoreOpenError } from './store-open-error.js';
 
 /** Version of the files of a store, written into the marker. Format 1 did not say how the store was closed. Format 2 had no log. */
@@ -54,8 +54,8 @@ type MarkerState =
       readonly opened: number;
       /** Number of short runs before this one that ended without a close, one right after the other. */
       readonly unclean: number;
-      /** Number of runs before this one that ended without a close, whatever their length. @default 0 */
-      readonly killed?: number;
+      /** 1 when the run was no short one. Overwritten in its place. @default 0 */
+      readonly lasted?: 0 | 1;
       /** LMDB met damage in this run, so the next start checks everything. @default false */
       readonly suspect?: boolean;
     };
@@ -263,12 +263,16 @@ export function writeMarker(directory: string, marker: Omit<Marker, 'format'>): 
 
 /** The marker of an older format, kept until the first clean stop, followed by the number of its format. */
 const OLD_MARKER = `${MARKER}.format-`;
-/** After more short runs without a close than this, the next start checks everything: perhaps damage ended them. */
+/**
+ * After more short runs without a close than this, the next start checks everything: perhaps damage ended them. The fifth start must say
+ * what is wrong, because systemd gives up after five starts in ten seconds.
+ */
 const UNCLEAN_RUNS = 3;
-/** The same for runs of any length: damage that is read once an hour must not end one run after the other without end. */
-const KILLED_RUNS = 10;
-/** A run is short when the next one begins within this time of its begin, in seconds. Supervisors restart a process at once. */
-const SHORT_RUN_S = 60;
+/**
+ * A run that lives for this time is no short one, in seconds. Within it, clients have read their groups, and the first sweep has read the
+ * oldest tombstones. A process that is killed later costs no check, however often that happens.
+ */
+const SHORT_RUN_S = 90;
 
 /** Parts of a store to check before it is opened. `roots`: the meta pages, and one path of each tree. */
 export type PreflightScope = 'nothing' | 'roots' | 'everything';
@@ -283,19 +287,14 @@ export function scopeOf(directory: string, marker: Marker | undefined): Prefligh
   if (state === undefined) return 'everything';
   if (state.kind === 'open') {
     const isWhole = state.boot !== '' && state.boot === bootId() && state.suspect !== true;
-    return isWhole && shortRuns(state) <= UNCLEAN_RUNS && killedRuns(state) <= KILLED_RUNS ? 'roots' : 'everything';
+    return isWhole && shortRuns(state) <= UNCLEAN_RUNS ? 'roots' : 'everything';
   }
   return JSON.stringify(state.facts) === JSON.stringify(factsOf(directory)) ? 'roots' : 'everything';
 }
 
 /** Returns the number of short runs that ended without a close, up to now and one right after the other. */
 function shortRuns(before: MarkerState | undefined): number {
-  return before?.kind === 'open' && secondsSinceBoot() - before.opened < SHORT_RUN_S ? before.unclean + 1 : 0;
-}
-
-/** Returns the number of runs that ended without a close, up to now and one right after the other. */
-function killedRuns(before: MarkerState | undefined): number {
-  return before?.kind === 'open' ? (before.killed ?? 0) + 1 : 0;
+  return before?.kind === 'open' && before.lasted !== 1 ? before.unclean + 1 : 0;
 }
 
 /** Throws StoreOpenError when the data file is of an earlier moment than its marker. */
@@ -331,12 +330,24 @@ export class MarkerRecord {
     const unclean = checked ? 0 : shortRuns(marker?.state);
     if (marker !== undefined && marker.format < FORMAT) this.#keepOld(marker.format);
     if (marker === undefined) endCreation(this.#directory, { storeId: this.#storeId, bytes: 0 });
-    this.#open = { kind: 'open', boot: bootId(), opened: secondsSinceBoot(), unclean, killed: checked ? 0 : killedRuns(marker?.state) };
+    this.#open = { kind: 'open', boot: bootId(), opened: secondsSinceBoot(), unclean, lasted: 0 };
     const isWritten = this.#write(this.#open);
     if (!isWritten && marker !== undefined && marker.format < FORMAT)
       throw new StoreOpenError(
         `${MARKER} in ${this.#directory} can't be replaced, so the store keeps its older format; give the disk room`,
       );
+  }
+
+  /**
+   * Records that this run is no short one, as soon as that is true. It needs no sync, because after a power cut everything is checked. If
+   * it fails, the run counts as a short one.
+   */
+  outlive(): void {
+    if (this.#open === undefined || this.#open.lasted === 1 || secondsSinceBoot() - this.#open.opened < SHORT_RUN_S) return;
+    this.#open = { ...this.#open, lasted: 1 };
+    try {
+      overwriteText(join(this.#directory, MARKER), LONGEST_MARKER, '"lasted":0', '"lasted":1');
+    } catch {}
   }
 
   /** Records that LMDB met damage, so that the next start checks everything and refuses the store with the remedy. */
