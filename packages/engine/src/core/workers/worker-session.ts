@@ -11,7 +11,6 @@ import {
   PONG_TEXT,
   type Reattach,
   RivuletError,
-  type TriggerRegistrationResult,
   type WorkerMessage,
 } from '@rivulet/protocol';
 import type { LogFields } from '../../logging/logger.js';
@@ -21,7 +20,6 @@ import { type CallerCard, callerCard } from '../fabric/caller-card.js';
 import type { PendingCall, TriggerBinding, TriggerProvider } from '../fabric/fabric.js';
 import { DEFAULT_NAMESPACE, type FunctionOwner } from '../fabric/function-registry.js';
 import type { Call, Caller, Outcome } from '../fabric/invocation.js';
-import { publicError } from '../fabric/public-error.js';
 import type { Expiring } from '../revocation/expiry-watch.js';
 import type { Revocable } from '../revocation/session-directory.js';
 import type { GuestAdmission } from './access/listener-access.js';
@@ -29,6 +27,7 @@ import { type BindingNames, NameMap } from './access/name-map.js';
 import type { SessionPermissions } from './access/session-permissions.js';
 import type { Announcement } from './announcement.js';
 import { DispatchedCalls } from './dispatched-calls.js';
+import { takeProviderAnswer } from './provider-answer.js';
 import { WorkerRegistrations } from './registrations.js';
 import { RequestedCalls } from './requested-calls.js';
 import { entryOf, type SessionEntry } from './session-entry.js';
@@ -299,28 +298,6 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
     this.send(encodeTriggerResult(id, type, functionId, error));
   }
 
-  /** Sends the refusal of a trigger type's provider to this worker as the registrant. A guest gets no raw error. */
-  sendProviderError(binding: TriggerBinding, error: ErrorBody): void {
-    const { exposeErrorMessages: expose = false, logger } = this.#context;
-    const { functionId } = binding;
-    const shown = this.access === undefined ? error : publicError({ error, origin: 'function' }, { functionId, expose, logger });
-    this.sendTriggerError(this.names.binding(binding), shown);
-  }
-
-  /**
-   * Parks a binding that its provider refused and sends the error to the registrant. It ignores the provider of a type that another
-   * provider has replaced (spec WP §1.11).
-   */
-  #onProviderAnswer(message: TriggerRegistrationResult): void {
-    const { triggers } = this.#context.fabric;
-    const registered = this.names.registered('trigger', message.id) ?? message.id;
-    const binding = triggers.providedBy(this, registered) ?? triggers.providedBy(this, message.id);
-    if (message.error === undefined || binding === undefined) return;
-    triggers.park(binding.id);
-    const registrant = binding.workerId === undefined ? undefined : this.#context.workers.get(binding.workerId);
-    registrant?.sendProviderError(binding, message.error);
-  }
-
   /** `chars`: length of the frame's text. */
   #handle(message: WorkerMessage, chars: number): void {
     switch (message.type) {
@@ -345,7 +322,7 @@ export class WorkerSession implements ConnectionOwner, FunctionOwner, Caller, Tr
       case 'registerservice':
         return this.#registrations.addService(message.id);
       case 'triggerregistrationresult':
-        return this.#onProviderAnswer(message);
+        return takeProviderAnswer(this, message, this.#context);
       case 'reattach':
         return this.#reattach(message);
       case 'ping':
