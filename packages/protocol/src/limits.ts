@@ -118,6 +118,8 @@ export const LIMITS = {
   /** The groups without a subscriber that the engine keeps for a client that reconnects, and the bytes of their logs. */
   lingeringGroups: 10_000,
   lingeringLogBytes: 67_108_864,
+  /** The streams that have series of their own in the metrics: those that the configuration names. */
+  namedStreams: 100,
   /** One frame that the stream client reads. Configurable in the client: `maxFrameChars`. */
   serverFrameChars: SERVER_FRAME_CHARS,
   /** The time after which a reader is closed that reads nothing of a large `sync`. */

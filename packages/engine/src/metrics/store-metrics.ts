@@ -59,7 +59,7 @@ export const STORE_METRICS: readonly Metric[] = [
     labels: LABELS,
     unit: 'writes',
     help: 'Writes that failed because of the store or its server',
-    alert: 'any increase in 5 minutes',
+    alert: 'more than 5 in 5 minutes',
     read: each(({ commits }) => commits.failed),
   },
   {

@@ -1,10 +1,20 @@
 import type { HubCounters } from '../stream/fanout/fanout-counters.js';
+import type { StreamCounts } from '../stream/fanout/stream-counts.js';
 import type { EngineParts } from './engine-parts.js';
 import type { Metric } from './metric-table.js';
 
 /** Returns a reader of the fan-out's counters. Without streams the metric is absent. */
 const hub = <T>(read: (counters: HubCounters) => T) => {
   return ({ streams }: EngineParts): T | undefined => (streams === undefined ? undefined : read(streams.hub.counters));
+};
+
+/** The label of metrics that are counted for each stream. Names that peers choose never become its values. */
+const STREAM_LABEL = { stream: 'a name of `group_bounds` without `*`; `_other` for all other streams' } as const;
+
+/** Returns a reader of one figure of each stream that the configuration names, and of all others together. */
+const ofStreams = (read: (counts: StreamCounts) => number) => {
+  return ({ streams }: EngineParts) =>
+    streams?.hub.byStream.entries().map(([stream, counts]) => ({ labels: { stream }, value: read(counts) }));
 };
 
 /** Returns one sample for each member of a record of counts. */
@@ -26,37 +36,50 @@ export const STREAM_METRICS: readonly Metric[] = [
     type: 'counter',
     unit: 'connections',
     help: 'Stream clients that have connected',
-    alert: 'rate above ten times its usual value: clients connect in a loop',
+    alert: 'rate above ten times its usual value and above 100 in 5 minutes: clients connect in a loop',
     read: ({ streams }) => streams?.gateway.opened,
   },
   {
     name: 'rivulet_stream_subscriptions',
     type: 'gauge',
+    labels: STREAM_LABEL,
     unit: 'subscriptions',
     help: 'Groups that clients watch now, counted once for each client',
-    read: hub(({ subscriptions }) => subscriptions),
+    read: ofStreams(({ subscriptions }) => subscriptions),
+  },
+  {
+    name: 'rivulet_stream_subscriptions_catching_up',
+    type: 'gauge',
+    labels: STREAM_LABEL,
+    unit: 'subscriptions',
+    help: 'Subscriptions whose client does not have the newest change yet: it joins, resumes, or reads slowly',
+    alert: 'above 100 and above 20 % of `rivulet_stream_subscriptions` for 10 minutes',
+    read: ofStreams(({ subscriptions, live }) => subscriptions - live),
   },
   {
     name: 'rivulet_stream_joins_total',
     type: 'counter',
+    labels: STREAM_LABEL,
     unit: 'joins',
     help: 'Joins that were admitted',
-    read: hub(({ joins }) => joins),
+    read: ofStreams(({ joins }) => joins),
   },
   {
     name: 'rivulet_stream_joins_refused_total',
     type: 'counter',
+    labels: { reason: '`refused`, `failed`, `invalid_id`, `too_many`' },
     unit: 'joins',
-    help: 'Joins that a join function has refused',
-    alert: 'above 10 % of `rivulet_stream_joins_total` for 10 minutes',
-    read: hub(({ refusedJoins }) => refusedJoins),
+    help: 'Joins without effect: a join function refused it, no join function could decide, an id is invalid, or the connection has too many',
+    alert: 'above 10 % of `rivulet_stream_joins_total` and above 20 in 10 minutes',
+    read: hub(({ refusedJoins }) => samplesOfRecord('reason', refusedJoins)),
   },
   {
     name: 'rivulet_stream_leaves_total',
     type: 'counter',
+    labels: STREAM_LABEL,
     unit: 'leaves',
     help: 'Memberships that have ended',
-    read: hub(({ leaves }) => leaves),
+    read: ofStreams(({ leaves }) => leaves),
   },
   {
     name: 'rivulet_stream_groups',
@@ -97,9 +120,10 @@ export const STREAM_METRICS: readonly Metric[] = [
   {
     name: 'rivulet_stream_changes_total',
     type: 'counter',
+    labels: STREAM_LABEL,
     unit: 'changes',
     help: 'Changes of watched groups',
-    read: hub(({ appended }) => appended),
+    read: ofStreams(({ appended }) => appended),
   },
   {
     name: 'rivulet_stream_flushes_total',
@@ -111,17 +135,19 @@ export const STREAM_METRICS: readonly Metric[] = [
   {
     name: 'rivulet_stream_deliveries_total',
     type: 'counter',
+    labels: STREAM_LABEL,
     unit: 'deliveries',
     help: 'Flushes that were handed to a live client, counted once for each client',
-    read: hub(({ visited, lagged }) => visited - lagged),
+    read: ofStreams(({ visited, lagged }) => visited - lagged),
   },
   {
     name: 'rivulet_stream_lagged_total',
     type: 'counter',
+    labels: STREAM_LABEL,
     unit: 'deliveries',
     help: 'Flushes that a client could not take, because its socket was full or its cursor was behind',
-    alert: 'above 5 % of `rivulet_stream_deliveries_total` for 10 minutes: clients or their networks are too slow',
-    read: hub(({ lagged }) => lagged),
+    alert: 'above 5 % of `rivulet_stream_deliveries_total` and above 100 in 10 minutes: clients or their networks are too slow',
+    read: ofStreams(({ lagged }) => lagged),
   },
   {
     name: 'rivulet_stream_flush_wait_seconds',
@@ -152,7 +178,8 @@ export const STREAM_METRICS: readonly Metric[] = [
     labels: { reason: '`epoch`, `floor`, `ahead`, `malformed`, `backend`, `restarted`, `behind`' },
     unit: 'answers',
     help: 'Clients with a position that got all items again, by reason',
-    alert: 'rate of `reason="epoch"` above 0: the store has lost a part of its history',
+    alert:
+      '`reason="epoch"` above 20 in 10 minutes and above 1 % of the joins: the store has lost a part of its history. A single client may have a foreign position',
     read: hub(({ resyncs }) => samplesOfRecord('reason', resyncs)),
   },
   {

@@ -1,4 +1,6 @@
 import { ENGINE_VERSION } from '../config/engine-version.js';
+import type { TriggerCounts } from '../core/fabric/call-counts.js';
+import type { EngineParts } from './engine-parts.js';
 import type { Metric } from './metric-table.js';
 import { reasonsNotReady } from './readiness.js';
 import { samplesOfRecord } from './stream-metrics.js';
@@ -8,6 +10,16 @@ import { samplesOfRecord } from './stream-metrics.js';
  * test compares them with ops/monitoring/rules.yml.
  */
 export const ALERTED_EVENTS = { connection_dropped: 0, upgrade_refused_401: 0 } as const;
+
+const TRIGGER_TYPES = {
+  type: '`stream`, `stream:join`, `stream:leave`, `state`, `subscribe`, `engine::functions-available`, `engine::workers-available`',
+} as const;
+
+/** Returns a reader of one figure of each trigger type. The type `http` has metrics of its own. */
+const ofTriggers = (read: (counts: TriggerCounts) => number) => {
+  return ({ fabric }: EngineParts) =>
+    [...fabric.counts.triggers].filter(([type]) => type !== 'http').map(([type, counts]) => ({ labels: { type }, value: read(counts) }));
+};
 
 /** Metrics of workers, calls, triggers, HTTP, channels, and of the engine as a whole. */
 export const WORK_METRICS: readonly Metric[] = [
@@ -45,7 +57,7 @@ export const WORK_METRICS: readonly Metric[] = [
     labels: { target: '`engine`, `worker`, `none`' },
     unit: 'calls',
     help: 'Calls of functions of the engine, of functions of workers, and of functions that nobody has registered',
-    alert: 'rate of `target="none"` above 0 for 5 minutes: a worker is missing',
+    alert: '`target="none"` above 10 in 5 minutes, for 5 minutes: a worker is missing',
     read: ({ fabric: { counts } }) => samplesOfRecord('target', { engine: counts.engine, worker: counts.worker, none: counts.notFound }),
   },
   {
@@ -54,7 +66,7 @@ export const WORK_METRICS: readonly Metric[] = [
     labels: { target: '`engine`, `worker`' },
     unit: 'calls',
     help: 'Calls that ended with an error',
-    alert: 'above 5 % of `rivulet_calls_total` for 10 minutes',
+    alert: 'above 5 % of `rivulet_calls_total` and above 20 in 10 minutes',
     read: ({ fabric: { counts } }) => samplesOfRecord('target', { engine: counts.engineFailed, worker: counts.workerFailed }),
   },
   {
@@ -75,24 +87,45 @@ export const WORK_METRICS: readonly Metric[] = [
   {
     name: 'rivulet_triggers_fired_total',
     type: 'counter',
+    labels: TRIGGER_TYPES,
     unit: 'firings',
     help: 'Calls of the functions of triggers',
-    read: ({ fabric }) => fabric.counts.fired,
+    read: ofTriggers(({ fired }) => fired),
   },
   {
     name: 'rivulet_triggers_skipped_total',
     type: 'counter',
+    labels: TRIGGER_TYPES,
     unit: 'firings',
     help: 'Firings that a condition function has prevented',
-    read: ({ fabric }) => fabric.counts.skipped,
+    read: ofTriggers(({ skipped }) => skipped),
   },
   {
     name: 'rivulet_triggers_failed_total',
     type: 'counter',
+    labels: TRIGGER_TYPES,
     unit: 'firings',
-    help: 'Firings whose function or condition failed',
-    alert: 'above 1 % of `rivulet_triggers_fired_total` for 10 minutes',
-    read: ({ fabric }) => fabric.counts.fireFailed,
+    help: 'Firings whose function or condition failed, or did not answer in time',
+    alert: 'above 1 % of `rivulet_triggers_fired_total` and above 10 in 10 minutes',
+    read: ofTriggers(({ failed }) => failed),
+  },
+  {
+    name: 'rivulet_triggers_queued',
+    type: 'gauge',
+    labels: TRIGGER_TYPES,
+    unit: 'firings',
+    help: 'Firings that wait for earlier firings of the same trigger',
+    alert: 'above 5000 for 5 minutes: beyond `pendingPerTrigger` the oldest firings are dropped',
+    read: ofTriggers(({ queued }) => queued),
+  },
+  {
+    name: 'rivulet_triggers_dropped_total',
+    type: 'counter',
+    labels: TRIGGER_TYPES,
+    unit: 'firings',
+    help: 'Firings that were dropped, because too many waited',
+    alert: 'any increase in 10 minutes',
+    read: ofTriggers(({ dropped }) => dropped),
   },
   {
     name: 'rivulet_http_requests_open',
@@ -107,7 +140,7 @@ export const WORK_METRICS: readonly Metric[] = [
     labels: { result: '`1xx`, `2xx`, `3xx`, `4xx`, `5xx`, `aborted`' },
     unit: 'responses',
     help: 'HTTP requests that have ended, by the class of their status, or `aborted` when the client left before an answer',
-    alert: '`result="5xx"` above 5 % of all for 10 minutes',
+    alert: '`result="5xx"` above 5 % of all and above 20 in 10 minutes',
     read: ({ http }) => (http === undefined ? undefined : samplesOfRecord('result', http.figures.results)),
   },
   {
@@ -169,7 +202,8 @@ export const WORK_METRICS: readonly Metric[] = [
     labels: { event: 'names of the code, such as `connection_dropped` and `upgrade_refused_401`' },
     unit: 'events',
     help: 'Refusals and limits that were hit, by the name of the event',
-    alert: 'any increase of `connection_dropped` in 5 minutes; rate of `upgrade_refused_401` above ten times its usual value',
+    alert:
+      '`connection_dropped` above 10 in 5 minutes; rate of `upgrade_refused_401` above ten times its usual value and above 50 in 10 minutes',
     read: ({ counters }) => samplesOfRecord('event', { ...ALERTED_EVENTS, ...counters.read() }),
   },
   {

@@ -56,7 +56,7 @@ export class StreamModule {
   readonly #options: StreamModuleOptions;
   readonly #frames: FrameEncoder;
   readonly #changes: ChangeTriggers;
-  readonly #leases: Leases;
+  readonly leases: Leases;
   readonly #outage: OutageEviction;
 
   constructor(options: StreamModuleOptions) {
@@ -72,12 +72,14 @@ export class StreamModule {
     // Beside the data when the store has a directory: that disk has space for it, and the temporary directory may be in memory.
     const spoolDirectory = config.adapter.kind === 'lmdb' ? config.adapter.path : tmpdir();
     this.spool = new Spool({ directory: spoolDirectory, clock, logger, counters: options.counters });
-    this.hub = new Hub({ store, frames: this.#frames, limits: config, clock, logger, spool: this.spool });
+    // A pattern names no stream.
+    const namedStreams = config.groupBounds.map(({ streams }) => streams).filter((name) => !name.includes('*'));
+    this.hub = new Hub({ store, frames: this.#frames, limits: config, clock, logger, spool: this.spool, namedStreams });
     // Existing watchers hold data from the old backend, so they get a fresh `sync`.
     backends.onMove((stream) => this.hub.refresh(stream));
     store.uncertainGroups.onUncertain((ref) => this.hub.refreshGroup(ref));
     const policy = { failClosed: config.joinFailClosed, authenticated: config.authFunction !== undefined, timeoutMs: config.joinTimeoutMs };
-    this.#leases = new Leases(store, logger);
+    this.leases = new Leases(store, logger);
     const triggers = new JoinLeaveTriggers(fabric, policy, logger);
     registerStreamFunctions({ fabric, store, idempotencyRetentionMs: config.idempotencyRetentionMs, logger });
     fabric.provideTriggerType('stream', 'Fires after a change of a stream.', this.#changes, streamTriggerConfig);
@@ -99,7 +101,7 @@ export class StreamModule {
       sessionContext: {
         hub: this.hub,
         triggers,
-        leases: this.#leases,
+        leases: this.leases,
         frames: this.#frames,
         config,
         logger,
@@ -124,7 +126,7 @@ export class StreamModule {
       onCommit: (commit) => this.#committed(commit),
       onBreak: (ref, reason, position) => this.hub.restart(ref, reason, position),
       onAvailability: (ref, available) => this.#setAvailable(ref, available),
-      onReleased: () => runInBackground(this.#leases.leaseAgain(), logger, 'leases_hold_again'),
+      onReleased: () => runInBackground(this.leases.leaseAgain(), logger, 'leases_hold_again'),
       onLost: () => this.#options.onStoreLost?.(),
     });
     if (config.authFunction !== undefined && !fabric.hasFunction(config.authFunction)) {
@@ -139,7 +141,7 @@ export class StreamModule {
   async stop(): Promise<void> {
     this.#outage.end();
     this.hub.stop();
-    this.#leases.close();
+    this.leases.close();
     await this.#options.store.close();
   }
 

@@ -1,6 +1,7 @@
 import { LIMITS } from '@rivulet/protocol';
 import { countReleased } from '@rivulet/testkit/measures/heap';
 import { describe, expect, it } from 'vitest';
+import { newCallCounts, type TriggerCounts, triggerCountsOf } from '../../src/core/fabric/call-counts.js';
 import { EventBudget } from '../../src/core/fabric/event-budget.js';
 import { FiringScheduler } from '../../src/core/fabric/firing-scheduler.js';
 import { LaneQueue } from '../../src/core/triggers/lane-queue.js';
@@ -28,10 +29,17 @@ class Runs {
 /** A lane queue with a budget of events. */
 class Binding extends LaneQueue {
   readonly #events: EventBudget;
+  readonly counts: TriggerCounts;
 
   constructor(onDrop: () => void, events = new EventBudget()) {
-    super(new FiringScheduler(silentLogger), onDrop);
+    const counts = triggerCountsOf(newCallCounts(), 'state');
+    super(new FiringScheduler(silentLogger), counts, onDrop);
+    this.counts = counts;
     this.#events = events;
+  }
+
+  get dropped(): number {
+    return this.counts.dropped;
   }
 
   add(lane: string, run: () => Promise<unknown>, chars = 0): void {

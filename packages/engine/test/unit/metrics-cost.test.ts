@@ -6,6 +6,7 @@ import { LoopDelay } from '../../src/metrics/loop-delay.js';
 import { METRICS } from '../../src/metrics/metrics.js';
 import { newCommitFigures } from '../../src/store/store-figures.js';
 import { newHubCounters } from '../../src/stream/fanout/fanout-counters.js';
+import { CountsByStream } from '../../src/stream/fanout/stream-counts.js';
 
 /** Returns a collection whose size may be read, and nothing else: a scrape must not cost by the number of its entries. */
 function countedOnly(size: number): object {
@@ -38,6 +39,8 @@ const parts = {
     gateway: { sessions: countedOnly(10_000), opened: 10_000, rateLimited: 1 },
     hub: {
       counters: newHubCounters(),
+      // More than the configuration may name.
+      byStream: new CountsByStream(Array.from({ length: 1_000 }, (_, n) => `s${n}`)),
       groupCount: 10_000,
       lingeringCount: 1,
       unavailableCount: 1,
@@ -45,6 +48,7 @@ const parts = {
       isAnythingUnavailable: false,
     },
     spool: { bytes: 1, refused: 1 },
+    leases: { size: 1, counts: { taken: 1, ended: { left: 1, dropped: 1 }, expired: 1, refused: 1 } },
   },
   http: { requests: 1, figures: new HttpFigures() },
   stores: { stream: store, state: store },

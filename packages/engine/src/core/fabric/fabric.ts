@@ -1,4 +1,5 @@
 import type { BuiltinSchemas, ConfigSchema } from '../contracts/builtin-contract.js';
+import type { TriggerCounts } from './call-counts.js';
 import type { EventBudget } from './event-budget.js';
 import type { FiringScheduler } from './firing-scheduler.js';
 import type { BuiltinHandler, Call, JsonPayload, Outcome } from './invocation.js';
@@ -31,8 +32,13 @@ import type { Span, Tracing } from './tracing.js';
  *     for (const binding of bindings) runInBackground(fabric.fire(binding, JsonPayload.ofValue({ at: now })), logger, 'tick');
  */
 export interface Fabric {
-  /** State that all ordered bindings share: the scheduler of firings, and the budget for the text of their events. */
-  readonly firing: { readonly scheduler: FiringScheduler; readonly events: EventBudget };
+  /** State that all ordered bindings share: the scheduler of firings, the budget for the text of their events, and their counts. */
+  readonly firing: {
+    readonly scheduler: FiringScheduler;
+    readonly events: EventBudget;
+    /** Returns the counts of a trigger type of the engine. */
+    readonly countsOf: (type: string) => TriggerCounts;
+  };
   /** Spans of the engine's work; `undefined` when no SDK of OpenTelemetry is registered. */
   readonly tracing?: Tracing | undefined;
   /**

@@ -5,7 +5,7 @@ import { RepeatedLine } from '../../logging/repeated-line.js';
 import { BuiltinContract, type BuiltinSchemas, type ConfigSchema, publishedSchema } from '../contracts/builtin-contract.js';
 import { IgnoredKeys } from '../contracts/ignored-keys.js';
 import { InputKeys, type KeyPolicy } from '../contracts/input-keys.js';
-import { newCallCounts } from './call-counts.js';
+import { newCallCounts, triggerCountsOf } from './call-counts.js';
 import { decides } from './decision-triggers.js';
 import { EventBudget } from './event-budget.js';
 import type { Fabric, FireOutcome, FiringCause, PendingCall, TriggerBinding, TriggerProvider } from './fabric.js';
@@ -43,7 +43,8 @@ export class FunctionFabric implements Fabric {
     this.tracing = tracing;
     this.#strict = strict;
     this.#ignoredKeys = new IgnoredKeys(logger);
-    this.firing = { scheduler: new FiringScheduler(logger), events: new EventBudget() };
+    const countsOf = (type: string) => triggerCountsOf(this.counts, type);
+    this.firing = { scheduler: new FiringScheduler(logger), events: new EventBudget(), countsOf };
     this.functions = new FunctionRegistry(onFunctionsChanged);
     this.triggers = new TriggerRegistry(logger);
   }
@@ -150,6 +151,7 @@ export class FunctionFabric implements Fabric {
 
   provideTriggerType(id: string, description: string, provider: TriggerProvider, config?: ConfigSchema): void {
     const keys = config === undefined ? undefined : InputKeys.of(config);
+    triggerCountsOf(this.counts, id);
     const checked: TriggerProvider = {
       register: (binding) => {
         const refusal = keys?.refusal(binding.config, this.#keyPolicy(binding.workerId, id));
@@ -190,6 +192,7 @@ export class FunctionFabric implements Fabric {
   }
 
   async #fire(binding: TriggerBinding, event: JsonPayload, deadline: number | undefined, span?: Span): Promise<FireOutcome> {
+    const counts = triggerCountsOf(this.counts, binding.type);
     const condition = binding.config.condition_function_id;
     if (typeof condition === 'string' && condition !== '') {
       const { namespace, workerId, guest } = binding;
@@ -203,18 +206,21 @@ export class FunctionFabric implements Fabric {
         span,
       };
       const answer = await this.#callWithin(call, deadline);
-      if (answer.kind === 'timeout') return answer;
+      if (answer.kind === 'timeout') {
+        counts.failed++;
+        return answer;
+      }
       if (answer.kind === 'error') {
-        this.counts.fireFailed++;
+        counts.failed++;
         this.#warnOf(binding, 'condition_failed', { trigger: binding.id, function: condition, code: answer.error.code });
         return { kind: 'skipped', reason: 'condition_failed' };
       }
       if (answer.text === 'false') {
-        this.counts.skipped++;
+        counts.skipped++;
         return { kind: 'skipped', reason: 'condition' };
       }
     }
-    this.counts.fired++;
+    counts.fired++;
     const { functionId, namespace, metadata, workerId } = binding;
     const call = {
       functionId,
@@ -227,8 +233,8 @@ export class FunctionFabric implements Fabric {
       span,
     };
     const outcome = await this.#callWithin(call, deadline);
+    if (outcome.kind !== 'result') counts.failed++;
     if (outcome.kind === 'error') {
-      this.counts.fireFailed++;
       const { code } = outcome.error;
       this.#warnOf(binding, 'trigger_function_failed', { trigger: binding.id, type: binding.type, function: functionId, code });
     }

@@ -1,4 +1,5 @@
 import { LIMITS } from '@rivulet/protocol';
+import type { TriggerCounts } from '../fabric/call-counts.js';
 import type { EventQueue, PendingEvent } from '../fabric/event-budget.js';
 import type { FiringScheduler } from '../fabric/firing-scheduler.js';
 
@@ -18,14 +19,16 @@ export class LaneQueue implements EventQueue {
   /** Firings that have not started, oldest first. */
   readonly #waiting = new Set<Firing>();
   readonly #scheduler: FiringScheduler;
+  readonly #counts: TriggerCounts;
   readonly #onDrop: () => void;
   #runningChars = 0;
   #waitingChars = 0;
   #closed = false;
-  dropped = 0;
 
-  constructor(scheduler: FiringScheduler, onDrop: () => void) {
+  /** @param counts Counts of all bindings of the type. */
+  constructor(scheduler: FiringScheduler, counts: TriggerCounts, onDrop: () => void) {
     this.#scheduler = scheduler;
+    this.#counts = counts;
     this.#onDrop = onDrop;
   }
 
@@ -44,6 +47,7 @@ export class LaneQueue implements EventQueue {
     }
     while (this.#waiting.size >= LIMITS.pendingPerTrigger || (this.#waiting.size > 0 && this.#isTooMuch(event.chars))) this.dropOldest();
     this.#waiting.add(firing);
+    this.#counts.queued++;
     this.#waitingChars += event.chars;
     event.waits(this);
     const queue = this.#queueOf(lane);
@@ -65,7 +69,7 @@ export class LaneQueue implements EventQueue {
 
   /** Counts an event that was dropped. */
   drop(): void {
-    this.dropped++;
+    this.#counts.dropped++;
     this.#onDrop();
   }
 
@@ -123,6 +127,7 @@ export class LaneQueue implements EventQueue {
 
   #forget(firing: Firing): void {
     this.#waiting.delete(firing);
+    this.#counts.queued--;
     this.#waitingChars -= firing.event.chars;
     firing.event.waitsNoLonger(this);
   }

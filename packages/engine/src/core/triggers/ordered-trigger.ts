@@ -43,7 +43,8 @@ export class OrderedTrigger<Filter> implements TriggerProvider {
     const filter = this.#filterOf.read(binding.config);
     readConfigText(binding.config, 'condition_function_id');
     this.unregister(binding);
-    const firing = new LaneQueue(this.#fabric.firing.scheduler, this.#overflowOf(binding));
+    const { scheduler, countsOf } = this.#fabric.firing;
+    const firing = new LaneQueue(scheduler, countsOf(binding.type), this.#overflowOf(binding));
     const watcher = { binding, filter, firing };
     this.#watchers.set(binding.id, watcher);
     const name = this.#filterOf.indexOf(filter);

@@ -7,25 +7,16 @@ export type CatchUpKind = 'log' | 'changes' | 'sync';
 /** Why a subscription needed a `sync` although it had been served before. `behind`: the log does not reach back to its cursor. */
 export type ResyncReason = SyncReason | 'behind';
 
-/** Figures of the fan-out for tests and operators. All but `subscriptions` only grow. */
+/** Why a join had no effect. `refused`: a join function refused it. `failed`: no join function could decide. */
+export type JoinRefusal = 'refused' | 'failed' | 'invalid_id' | 'too_many';
+
+/** Figures of the fan-out for tests and operators, beside those of each stream. They only grow. */
 export interface HubCounters {
-  /** Subscriptions that flushes have visited: exactly those of the groups that changed (spec ST-21). */
-  visited: number;
   /** Flushes of a group. */
   flushes: number;
-  /** Changes that entered a log. */
-  appended: number;
   /** Groups that were forgotten before their time, because too many lingered. */
   evicted: number;
-  /** Visits of a flush at which the client could not take the changes, so that it catches up later. */
-  lagged: number;
-  /** Subscriptions that are open now. */
-  subscriptions: number;
-  /** Memberships that clients have joined, and that they have left. */
-  joins: number;
-  /** Joins that were refused. */
-  refusedJoins: number;
-  leaves: number;
+  readonly refusedJoins: Record<JoinRefusal, number>;
   /** Cursors that the log could not serve, so that they got a `sync`. */
   resynced: number;
   readonly catchUps: Record<CatchUpKind, number>;
@@ -41,15 +32,9 @@ const WAIT_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025
 
 export function newHubCounters(): HubCounters {
   return {
-    visited: 0,
     flushes: 0,
-    appended: 0,
     evicted: 0,
-    lagged: 0,
-    subscriptions: 0,
-    joins: 0,
-    refusedJoins: 0,
-    leaves: 0,
+    refusedJoins: { refused: 0, failed: 0, invalid_id: 0, too_many: 0 },
     resynced: 0,
     catchUps: { log: 0, changes: 0, sync: 0 },
     resyncs: { epoch: 0, floor: 0, ahead: 0, malformed: 0, backend: 0, restarted: 0, behind: 0 },

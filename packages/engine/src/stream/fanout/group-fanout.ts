@@ -1,6 +1,7 @@
 import type { Position, SyncReason } from '@rivulet/protocol';
 import type { Commit, GroupRef } from '../../store/store.js';
 import { GroupLog } from './group-log.js';
+import { newStreamCounts, type StreamCounts } from './stream-counts.js';
 
 /** Bytes that are written to a socket at once, unless a single frame is larger. */
 export const SEGMENT_BYTES = 65_536;
@@ -27,6 +28,8 @@ export class GroupFanout<Reader extends LiveReader = LiveReader> implements Grou
   readonly stream: string;
   readonly group: string;
   readonly log = new GroupLog();
+  /** Figures in which the group counts. */
+  readonly counts: StreamCounts;
   /** Live subscriptions of the whole group. */
   readonly #live = new Set<Reader>();
   /** Live subscriptions of single items; absent until there is one. */
@@ -53,10 +56,14 @@ export class GroupFanout<Reader extends LiveReader = LiveReader> implements Grou
   #watching: Promise<void> | undefined;
   #watched = false;
 
-  /** `watch` begins to watch this group at the store. */
-  constructor(ref: GroupRef, watch: () => Promise<void>) {
+  /**
+   * @param watch Begins to watch this group at the store.
+   * @param counts Figures that the group shares with others. @default figures of its own
+   */
+  constructor(ref: GroupRef, watch: () => Promise<void>, counts = newStreamCounts()) {
     this.stream = ref.stream;
     this.group = ref.group;
+    this.counts = counts;
     this.#watch = watch;
     // Each join awaits `watched` itself, and then gets the failure. Nobody awaits this call.
     this.watched().catch(() => {});
@@ -109,6 +116,7 @@ export class GroupFanout<Reader extends LiveReader = LiveReader> implements Grou
 
   exit(subscription: Reader): void {
     this.#members--;
+    if (subscription.state === 'live') this.counts.live--;
     this.#unlink(subscription);
   }
 
@@ -162,6 +170,7 @@ export class GroupFanout<Reader extends LiveReader = LiveReader> implements Grou
 
   /** Lets a reader share the batch from now on. Its cursor must be at the head. */
   goLive(subscription: Reader): void {
+    if (subscription.state !== 'live') this.counts.live++;
     subscription.state = 'live';
     if (subscription.watchesGroup) {
       this.#live.add(subscription);
@@ -185,6 +194,7 @@ export class GroupFanout<Reader extends LiveReader = LiveReader> implements Grou
     if (!subscription.watchesGroup) subscription.cursor = Math.max(subscription.cursor, this.#flushed);
     this.#unlink(subscription);
     subscription.state = 'catching_up';
+    this.counts.live--;
   }
 
   /** Writes the changes since the last flush to all live readers. Returns the number of readers that it visited. */

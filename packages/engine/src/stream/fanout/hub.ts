@@ -16,6 +16,7 @@ import { newHubCounters } from './fanout-counters.js';
 import { GroupFanout } from './group-fanout.js';
 import { SharedChanges } from './shared-changes.js';
 import { notifyAvailability } from './staleness.js';
+import { CountsByStream } from './stream-counts.js';
 import type { Subscriber } from './subscriber.js';
 import { type JoinRequest, type Membership, Subscription } from './subscription.js';
 import { SyncCache } from './sync-cache.js';
@@ -34,6 +35,8 @@ export interface HubOptions {
   readonly logger: Logger;
   /** Files for answers that do not fit into memory. Without them a slow reader of a large group begins again, or is closed. */
   readonly spool?: Spool;
+  /** Streams that have figures of their own. @default none: all streams are counted together */
+  readonly namedStreams?: Iterable<string>;
 }
 
 /**
@@ -66,6 +69,7 @@ export class Hub {
   readonly #logged = new Set<GroupFanout<Subscription>>();
   readonly #sweep: NodeJS.Timeout;
   readonly counters = newHubCounters();
+  readonly byStream: CountsByStream;
   readonly #evictedLine: RepeatedLine;
   #dirty: GroupFanout<Subscription>[] = [];
   #scheduled = false;
@@ -77,6 +81,7 @@ export class Hub {
 
   constructor(options: HubOptions) {
     this.#options = options;
+    this.byStream = new CountsByStream(options.namedStreams);
     this.#evictedLine = new RepeatedLine(options.clock);
     const { store, frames, clock, logger } = options;
     const budget = new ByteBudget(LIMITS.builtSyncsBytes);
@@ -144,7 +149,7 @@ export class Hub {
     const before = fanout.log.bytes;
     const now = this.#options.clock.monotonic();
     if (!fanout.append(commit, encodeTextFrame(text), now)) return;
-    this.counters.appended++;
+    fanout.counts.appended++;
     this.#logged.delete(fanout);
     this.#logged.add(fanout);
     if (fanout.log.length > this.#options.limits.logMaxChanges) fanout.log.dropOldest();
@@ -172,7 +177,7 @@ export class Hub {
       counters.flushes++;
       counters.batch.observe(fanout.unflushed);
       counters.wait.observe((now - fanout.dirtySince) / 1_000);
-      counters.visited += fanout.flush(this.#lag);
+      fanout.counts.visited += fanout.flush(this.#lag);
     }
   }
 
@@ -251,12 +256,12 @@ export class Hub {
   open(subscriber: Subscriber, ref: GroupRef): Subscription {
     let fanout = this.#groups.get(ref.stream, ref.group);
     if (fanout === undefined) {
-      fanout = new GroupFanout<Subscription>(ref, async () => this.#options.store.watch(ref));
+      fanout = new GroupFanout<Subscription>(ref, async () => this.#options.store.watch(ref), this.byStream.of(ref.stream));
       this.#groups.set(ref.stream, ref.group, fanout);
     }
     this.#idle.delete(fanout);
     fanout.enter();
-    this.counters.subscriptions++;
+    fanout.counts.subscriptions++;
     return new Subscription(subscriber, fanout);
   }
 
@@ -265,7 +270,7 @@ export class Hub {
    */
   join(subscription: Subscription, request: JoinRequest): Membership {
     subscription.fanout.leaveLive(subscription);
-    this.counters.joins++;
+    subscription.fanout.counts.joins++;
     const membership = subscription.request(request);
     this.#catchUp.start(subscription);
     return membership;
@@ -276,7 +281,7 @@ export class Hub {
     const { subscription } = membership;
     subscription.fanout.leaveLive(subscription);
     subscription.remove(membership);
-    this.counters.leaves++;
+    subscription.fanout.counts.leaves++;
     if (subscription.empty) this.close(subscription);
     else this.#catchUp.start(subscription);
     return subscription.state === 'closed';
@@ -288,7 +293,7 @@ export class Hub {
     const { fanout } = subscription;
     fanout.exit(subscription);
     subscription.state = 'closed';
-    this.counters.subscriptions--;
+    fanout.counts.subscriptions--;
     fanout.wake();
     if (fanout.size > 0) return;
     this.#idle.set(fanout, this.#options.clock.monotonic());
@@ -305,7 +310,7 @@ export class Hub {
 
   /** Starts the catch-up of a client that could not take the changes of a flush. */
   readonly #lag = (subscription: Subscription): void => {
-    this.counters.lagged++;
+    subscription.fanout.counts.lagged++;
     this.#catchUp.start(subscription);
   };
 

@@ -26,6 +26,18 @@ export interface Lease {
   end(how: LeaseEnd): void;
 }
 
+/** Counts of the leases of one engine. They only grow. */
+export interface LeaseCounts {
+  /** Leases that joins have taken. */
+  taken: number;
+  /** Leases that have ended, by the way they did. */
+  readonly ended: Record<LeaseEnd, number>;
+  /** Items that the engine deleted, because their grace time was over. */
+  expired: number;
+  /** Leases that were refused, because too many are held. */
+  refused: number;
+}
+
 /** Items that are written at the same time after the store released their leases. */
 const RELEASED_AT_ONCE = 64;
 const RETRY_MS = 1_000;
@@ -41,6 +53,7 @@ export class Leases {
   readonly #store: WorkerBackedStore;
   readonly #logger: Logger;
   readonly #items = new Map<string, LeasedItem>();
+  readonly counts: LeaseCounts = { taken: 0, ended: { left: 0, dropped: 0 }, expired: 0, refused: 0 };
   #closed = false;
   /** Number of calls of `leaseAgain`. */
   #releases = 0;
@@ -65,13 +78,16 @@ export class Leases {
     const key = JSON.stringify([ref.stream, ref.group, grant.item]);
     let item = this.#items.get(key);
     if (item === undefined) {
-      if (this.#items.size >= LIMITS.leases)
+      if (this.#items.size >= LIMITS.leases) {
+        this.counts.refused++;
         throw new RivuletError('OVERLOADED', `more than ${LIMITS.leases} leases are held; try again later`);
+      }
       item = new LeasedItem(grant.item, {
         write: (change) => this.#store.write({ kind: 'write', stream: ref.stream, group: ref.group, changes: [change], batch: false }),
         warn: (error) => this.#warn(ref, grant.item, error),
         forget: () => this.#items.delete(key),
         closed: () => this.#closed,
+        counts: this.counts,
         logger: this.#logger,
       });
       this.#items.set(key, item);
@@ -124,6 +140,7 @@ interface LeasedItemDeps {
   /** Forgets the item: nothing is stored, leased or due. */
   readonly forget: () => void;
   readonly closed: () => boolean;
+  readonly counts: LeaseCounts;
   readonly logger: Logger;
 }
 
@@ -162,6 +179,7 @@ class LeasedItem {
       end: (how) => this.#end(lease, how, graceMs),
     };
     this.#leases.add(lease);
+    this.#deps.counts.taken++;
     clearTimeout(this.#graceTimer);
     this.#graceTimer = undefined;
     this.#desire(leased({ data, graceMs }));
@@ -174,12 +192,17 @@ class LeasedItem {
   }
 
   #end(lease: Lease, how: LeaseEnd, graceMs: number): void {
-    if (!this.#leases.delete(lease) || this.#leases.size > 0) return;
+    if (!this.#leases.delete(lease)) return;
+    this.#deps.counts.ended[how]++;
+    if (this.#leases.size > 0) return;
     if (how === 'left' || graceMs === 0) {
       this.#desire(unleased());
       return;
     }
-    this.#graceTimer = setTimeout(() => this.#desire(unleased()), graceMs);
+    this.#graceTimer = setTimeout(() => {
+      this.#deps.counts.expired++;
+      this.#desire(unleased());
+    }, graceMs);
     this.#graceTimer.unref();
   }
 

@@ -30,9 +30,11 @@ export interface JoinPolicy {
 }
 
 /** `lease`: the item that the client leases while it watches. When several functions give one, the first counts. */
-export type JoinDecision = { readonly allowed: false } | { readonly allowed: true; readonly lease: LeaseGrant | undefined };
+export type JoinDecision =
+  /** `refused`: a function said no. `failed`: a function is missing, failed, or answered nonsense. */
+  { readonly allowed: false; readonly because: 'refused' | 'failed' } | { readonly allowed: true; readonly lease: LeaseGrant | undefined };
 
-const DENIED: JoinDecision = { allowed: false };
+const FAILED: JoinDecision = { allowed: false, because: 'failed' };
 
 /** FilteredBindings of one of the two trigger types. */
 class FilteredBindings implements TriggerProvider {
@@ -90,15 +92,16 @@ export class JoinLeaveTriggers {
     const bindings = this.#joins.matching(event);
     if (this.#policy.failClosed && !bindings.some((binding) => !binding.guest && this.#fabric.hasFunction(binding.functionId))) {
       this.#logger.warn('join_denied', { reason: 'no_live_join_function', stream: event.stream_name, group: event.group_id });
-      return DENIED;
+      return FAILED;
     }
     const payload = JsonPayload.ofValue(event);
     const outcomes = await Promise.all(bindings.map((binding) => this.#fabric.fire(binding, payload, this.#policy.timeoutMs)));
-    if (outcomes.some((outcome, index) => this.#denies(outcome, bindings[index] as TriggerBinding))) return DENIED;
+    const denial = outcomes.find((outcome, index) => this.#denies(outcome, bindings[index] as TriggerBinding));
+    if (denial !== undefined) return { allowed: false, because: denial.kind === 'result' ? 'refused' : 'failed' };
     // A function whose condition was false was not called. It allows nothing when joins fail closed.
     if (this.#policy.failClosed && !outcomes.some(({ kind }, index) => kind === 'result' && bindings[index]?.guest !== true)) {
       this.#logger.warn('join_denied', { reason: 'no_join_function_decided', stream: event.stream_name, group: event.group_id });
-      return DENIED;
+      return FAILED;
     }
     let lease: LeaseGrant | undefined;
     for (const [index, outcome] of outcomes.entries()) {
@@ -106,7 +109,7 @@ export class JoinLeaveTriggers {
       if (binding.guest || outcome.kind !== 'result') continue;
       const read = readLeaseGrant(outcome.text);
       if (read === 'malformed') {
-        if (this.#denyFailures(binding, 'the lease can not be read')) return DENIED;
+        if (this.#denyFailures(binding, 'the lease can not be read')) return FAILED;
       } else lease ??= read;
     }
     return { allowed: true, lease };

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { CLOSE_CODES, decodeStreamMessage, type ErrorCode, type StreamJoin } from '@rivulet/protocol';
+import { CLOSE_CODES, decodeStreamMessage, type StreamJoin } from '@rivulet/protocol';
 import type { StreamConfig } from '../../config/config.js';
 import type { Expiring, ExpiryWatch } from '../../core/revocation/expiry-watch.js';
 import type { Revocable, SessionDirectory } from '../../core/revocation/session-directory.js';
@@ -212,7 +212,8 @@ export class StreamSession implements ConnectionOwner, Expiring, Revocable, Evic
    * Reports a join that has no effect. A position-aware client gets an error. For other clients the first one of a connection is a warning
    * in the log.
    */
-  #ignore({ subscriptionId }: StreamJoin, code: ErrorCode, message: string): void {
+  #ignore({ subscriptionId }: StreamJoin, code: 'INVALID_ID' | 'TOO_MANY_SUBSCRIPTIONS', message: string): void {
+    this.#context.hub.counters.refusedJoins[code === 'INVALID_ID' ? 'invalid_id' : 'too_many']++;
     this.#context.logger[this.#warnedJoin || this.#socket.positions ? 'debug' : 'warn']('join_ignored', {
       code,
       message,
@@ -320,7 +321,7 @@ export class StreamSession implements ConnectionOwner, Expiring, Revocable, Evic
       if (!decision.allowed) {
         if (!cancelled) this.#endMembership(subscriptionId);
         this.#socket.sendControl({ type: 'error', data: { subscriptionId, code: 'FORBIDDEN', message: 'the join was refused' } });
-        this.#context.hub.counters.refusedJoins++;
+        this.#context.hub.counters.refusedJoins[decision.because]++;
         if (this.#context.logger.isDebug === true)
           this.#debug('join_refused', subscriptionId, { stream: streamName, group: groupId }, itemId);
         await this.#socket.writeBetween(encodeTextFrame(this.#context.frames.unauthorized(streamName, groupId, itemId)));
