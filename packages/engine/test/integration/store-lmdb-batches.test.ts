@@ -1,10 +1,10 @@
-import { OpenStore } from '@rivulet/conformance/store-contract/factory';
+import { GROUP, OpenStore } from '@rivulet/conformance/store-contract/factory';
 import { Random } from '@rivulet/testkit/random';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { LmdbEnvironment, type Table } from '../../src/store/lmdb/env/environment.js';
 import { createMemoryStore } from '../../src/store/memory/memory-store.js';
 import type { Change, GroupRef, StreamStore, WithoutGroup, WriteChange } from '../../src/store/store.js';
-import { aged, count } from '../aged-store.js';
+import { aged, count, faulty } from '../aged-store.js';
 
 const GROUPS = ['a', 'b', 'c'].map((group) => ({ stream: 's', group }));
 const ITEMS = ['one', 'two', 'three', 'four', 'five', 'six'];
@@ -112,4 +112,58 @@ test('a transaction writes the last of many values of an item, and none of the o
   expect((await store.get(ref, 'one')).value).toMatchObject({ data: '99' });
   expect(puts.filter((name) => name === 'items')).toHaveLength(1);
   expect(puts.filter((name) => name === 'versions')).toHaveLength(1);
+});
+
+test('a write sees the last value of each item, whether it waits, is written, or is known from an earlier transaction', async () => {
+  const { start } = await aged();
+  const { store } = await start();
+  const ref = GROUPS[0] as GroupRef;
+  const set = async (item: string, data: string) => {
+    const result = await store.apply({ kind: 'set', ...ref, item, data });
+    return result.kind === 'applied' ? result.old : 'unchanged';
+  };
+  // More items than may wait in one transaction.
+  const items = Array.from({ length: 700 }, (_, n) => `m${n}`);
+  for (let round = 0; round < 3; round++) {
+    const before = round === 0 ? undefined : `"${round - 1} b"`;
+    const results = await Promise.all([
+      ...items.map((item) => set(item, `"${round} a"`)),
+      ...items.map((item) => set(item, `"${round} b"`)),
+    ]);
+    expect(results).toEqual([...items.map(() => before), ...items.map(() => `"${round} a"`)]);
+  }
+  const removed = await Promise.all(items.map((item) => store.apply({ kind: 'delete', ...ref, item })));
+  expect(new Set(removed.map(({ old }) => old))).toEqual(new Set(['"2 b"']));
+  expect(new Set(await Promise.all(items.map((item) => set(item, '1'))))).toEqual(new Set([undefined]));
+});
+
+test('the values of a transaction that was undone are not known to later ones', async () => {
+  const fault = faulty();
+  const { start } = await aged();
+  const { store, set } = await start().then((opened) => ({ store: opened.store, set: opened.set.bind(opened) }));
+  await set('m', '1');
+  fault.set('versions.put', 1);
+  await expect(set('m', '2')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  expect(await set('m', '3')).toMatchObject({ old: '1' });
+  expect((await store.get(GROUP, 'm')).value).toMatchObject({ data: '3', changed: 2 });
+});
+
+test('a write reads no table for an item that was written lately', async () => {
+  const gets: string[] = [];
+  const real = Reflect.get(LmdbEnvironment.prototype, 'table') as (this: LmdbEnvironment, name: string) => Table;
+  const spy = vi.spyOn(LmdbEnvironment.prototype, 'table').mockImplementation(function (this: LmdbEnvironment, name) {
+    const table = real.call(this, name);
+    const get: Table['get'] = (key, options) => {
+      gets.push(name);
+      return options === undefined ? table.get(key) : table.get(key, options);
+    };
+    return { ...table, get };
+  });
+  onTestFinished(() => spy.mockRestore());
+  const { start } = await aged();
+  const opened = await start();
+  await opened.set('m', '1');
+  gets.length = 0;
+  for (const data of ['2', '3']) expect(await opened.set('m', data)).toMatchObject({ old: `${Number(data) - 1}` });
+  expect(gets).toEqual([]);
 });

@@ -2,6 +2,7 @@ import type { JsonText } from '@rivulet/protocol';
 import { bytesOf } from '../../shared/group-bounds.js';
 import { valueIdOf } from '../../shared/value-id.js';
 import type { Expiry } from '../../store.js';
+import type { RecentItems } from '../tables/recent-items.js';
 import {
   encodeItem,
   encodeText,
@@ -51,22 +52,28 @@ export class ItemWriter {
   readonly #tables: Tables;
   readonly #moment: Moment;
   readonly #run: number;
+  readonly #recent: RecentItems;
   readonly #unwritten = new UnwrittenItems();
+  /** The last records that the batch has written to the table of values. `undefined`: the item is deleted. */
+  readonly #written = new Map<StagedHead, Map<string, ItemRecord | undefined>>();
   /** The earliest time at which an item of this batch expires, in Unix milliseconds; infinite when none does. */
   firstExpiry = Number.POSITIVE_INFINITY;
   /** The batch leased an item, so the number of this run must be stored. */
   hasLeases = false;
 
   /** `run` counts the starts of the store; a leased item remembers the run in which it was leased. */
-  constructor(tables: Tables, moment: Moment, run: number) {
+  constructor(tables: Tables, moment: Moment, run: number, recent: RecentItems) {
     this.#tables = tables;
     this.#moment = moment;
     this.#run = run;
+    this.#recent = recent;
   }
 
-  /** Returns the value of an item that waits for `flush`; `undefined` when the table has the last one. */
-  unwritten(staged: StagedHead, item: string): ItemRecord | undefined {
-    return this.#unwritten.get(staged, item);
+  /** Returns the last record of an item if it is in memory; `undefined` when the table has it. */
+  inMemory(staged: StagedHead, item: string): ItemRecord | undefined {
+    const waiting = this.#unwritten.get(staged, item);
+    if (waiting !== undefined || this.#written.get(staged)?.has(item) === true) return waiting;
+    return this.#recent.get(staged.head.number, item);
   }
 
   /** Writes a value, or keeps it until `flush`, and returns the offset at which its item was created. */
@@ -91,15 +98,22 @@ export class ItemWriter {
     this.#unwritten.drain((staged, item, record) => this.#putNow(staged, item, record));
   }
 
+  /** Remembers what the batch has written. Call it when the transaction is durable. */
+  commitItems(): void {
+    for (const [{ head }, items] of this.#written) for (const [item, record] of items) this.#recent.set(head.number, item, record);
+  }
+
   #put(staged: StagedHead, item: string, record: ItemRecord): void {
     if (!UnwrittenItems.takes(record.data)) return this.#putNow(staged, item, record);
     if (this.#unwritten.isFull) this.flush();
     this.#unwritten.set(staged, item, record);
   }
 
-  #putNow({ head }: StagedHead, item: string, record: ItemRecord): void {
+  #putNow(staged: StagedHead, item: string, record: ItemRecord): void {
+    const { head } = staged;
     const key = itemKey(head.number, item);
     this.#tables.items.put(key, encodeItem(key, record));
+    this.#hasWritten(staged, item, record);
     const version = numbersKey(head.number, record.changed);
     this.#tables.versions.put(version, encodeVersion(version, { live: true, created: record.created, item, valueId: undefined }));
   }
@@ -118,6 +132,7 @@ export class ItemWriter {
     // LMDB joins pages that are mostly empty, but only when a record is removed. A smaller record in its place keeps the page as it is.
     if (before !== undefined && before.data.length >= LARGE_CHARS) this.#tables.items.remove(key);
     this.#tables.items.put(key, encodeItem(key, { live: false, created, changed: offset, expiry: undefined, data: '' }));
+    this.#hasWritten(staged, item, undefined);
     const version = numbersKey(head.number, offset);
     this.#tables.versions.put(version, encodeVersion(version, { live: false, created, item, valueId: valueIdOf(data) }));
     const grave = numbersKey(this.#moment.now, head.number, offset);
@@ -132,6 +147,7 @@ export class ItemWriter {
     if (this.#unwritten.get(staged, item) !== undefined) return this.#unwritten.set(staged, item, record);
     const key = itemKey(staged.head.number, item);
     this.#tables.items.put(key, encodeItem(key, record));
+    this.#hasWritten(staged, item, record);
   }
 
   /** Returns the form in which an expiry is stored. */
@@ -143,6 +159,15 @@ export class ItemWriter {
     const at = Math.min(this.#moment.steady + expiry.ms, LAST_NUMBER - 1);
     this.firstExpiry = Math.min(this.firstExpiry, at);
     return expiry.kind === 'age' ? { kind: 'ttl', at, isByAge: true } : { kind: 'ttl', at };
+  }
+
+  #hasWritten(staged: StagedHead, item: string, record: ItemRecord | undefined): void {
+    let items = this.#written.get(staged);
+    if (items === undefined) {
+      items = new Map();
+      this.#written.set(staged, items);
+    }
+    items.set(item, record);
   }
 
   #removeVersion(staged: StagedHead, before: ItemRecord | undefined): void {

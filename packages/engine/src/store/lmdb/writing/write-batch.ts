@@ -9,6 +9,7 @@ import type { ApplyResult, Change, Commit, GroupRef, WithoutGroup, Write, WriteC
 import type { View } from '../env/environment.js';
 import type { HeadCache } from '../tables/head-cache.js';
 import { KeyLedger } from '../tables/idempotency-keys.js';
+import type { RecentItems } from '../tables/recent-items.js';
 import { dataBytesIn, decodeItem, type Head, type ItemRecord, isSound, itemKey, type RecordedExpiry } from '../tables/records.js';
 import { type StoreState, writeState } from '../tables/store-meta.js';
 import type { Tables } from '../tables/tables.js';
@@ -42,6 +43,7 @@ const RESERVE = 2 ** 20;
 export interface BatchOptions {
   readonly tables: Tables;
   readonly heads: HeadCache;
+  readonly recent: RecentItems;
   readonly state: StoreState;
   readonly moment: Moment;
   readonly limits: BatchLimits;
@@ -55,7 +57,7 @@ export interface BatchOptions {
  *
  * 1. `execute` and `executeWrite` inside the transaction, once for each change or write, in their order.
  * 2. `seal` as the last step inside the transaction.
- * 3. `commitHeads` when the transaction is durable. Nothing outside the transaction changes before, so a failed commit leaves no trace.
+ * 3. `commit` when the transaction is durable. Nothing outside the transaction changes before, so a failed commit leaves no trace.
  */
 export class Batch {
   readonly #options: BatchOptions;
@@ -69,10 +71,10 @@ export class Batch {
 
   constructor(options: BatchOptions) {
     this.#options = options;
-    const { tables, heads, state, moment, budget, boundsOf } = options;
+    const { tables, heads, recent, state, moment, budget, boundsOf } = options;
     this.#keys = new KeyLedger(tables, state);
     this.#staged = new StagedHeads(heads, state, boundsOf);
-    this.#items = new ItemWriter(tables, moment, state.run);
+    this.#items = new ItemWriter(tables, moment, state.run, recent);
     this.#budget = budget;
   }
 
@@ -127,11 +129,12 @@ export class Batch {
   }
 
   /** Takes over into memory what the transaction made durable. */
-  commitHeads(): void {
+  commit(): void {
     const { state } = this.#options;
     if (this.#items.hasLeases) state.runSaved = true;
     if (this.#keys.changed) Object.assign(state, this.#keys.totals);
     this.#staged.commitHeads();
+    this.#items.commitItems();
   }
 
   #guarded<T>(run: () => T): T | { readonly error: unknown } {
@@ -328,11 +331,11 @@ export class Batch {
 
   /** `change`: the update for which the value is read. If it does not take a value of this size, the value is not decoded. */
   #read(staged: StagedHead, item: string, change?: WithoutGroup<Change>): ItemRecord | undefined {
-    const unwritten = this.#items.unwritten(staged, item);
-    if (unwritten === undefined) return this.#readTable(staged.head, item, change);
-    if (change?.kind === 'update') change.requireSize?.(Buffer.byteLength(unwritten.data));
-    this.#options.limits.add(unwritten.data.length);
-    return unwritten;
+    const known = this.#items.inMemory(staged, item);
+    if (known === undefined) return this.#readTable(staged.head, item, change);
+    if (change?.kind === 'update') change.requireSize?.(Buffer.byteLength(known.data));
+    this.#options.limits.add(known.data.length);
+    return known;
   }
 
   #readTable({ number }: Head, item: string, change: WithoutGroup<Change> | undefined, view?: View): ItemRecord | undefined {

@@ -9,6 +9,7 @@ import { newCommitFigures } from '../../store-figures.js';
 import { LockLostError } from '../env/directory-lock.js';
 import { type LmdbEnvironment, TransactionAbortedError } from '../env/environment.js';
 import { EVICTED_AT_ONCE, type Eviction, type HeadCache, ReservedOffsets } from '../tables/head-cache.js';
+import { RecentItems } from '../tables/recent-items.js';
 import type { StoreState } from '../tables/store-meta.js';
 import type { Tables } from '../tables/tables.js';
 import { CHANGE_BYTES, type DiskBudget, RECORD_BYTES, storeFull } from './disk-space.js';
@@ -63,6 +64,7 @@ export class LmdbWriter {
   readonly #context: WriterContext;
   readonly #queue = new WriteQueue();
   readonly #gate = new WriteGate();
+  readonly #recent = new RecentItems();
   #running: Promise<void> | undefined;
   #isClosing = false;
   /** The first failed commit. Nothing is written after it, because the content of the disk is unknown. */
@@ -123,11 +125,10 @@ export class LmdbWriter {
 
   /** Makes the store read-only until the engine restarts. */
   fail(error: unknown): void {
+    const isKnown = this.#failure !== undefined;
     this.#failure ??= error;
-    if (error instanceof LockLostError) {
-      this.#context.onLockLost();
-      return;
-    }
+    if (error instanceof LockLostError) this.#context.onLockLost();
+    if (isKnown || error instanceof LockLostError) return;
     const { logger, path } = this.#context;
     logger.error('store_failed', { path, error: String(error), consequence: 'the store is read-only until a restart' });
   }
@@ -233,7 +234,8 @@ export class LmdbWriter {
   async #commit(writes: readonly QueuedWrite[], budget: number): Promise<readonly QueuedWrite[]> {
     const { environment, tables, heads, state, time, clock, boundsOf } = this.#context;
     const limits = new BatchLimits(() => clock.monotonic());
-    const begin = () => new Batch({ tables, heads, state, moment: { now: clock.now(), steady: time.now() }, limits, budget, boundsOf });
+    const begin = () =>
+      new Batch({ tables, heads, recent: this.#recent, state, moment: { now: clock.now(), steady: time.now() }, limits, budget, boundsOf });
     const [first] = writes;
     if (first?.kind === 'write' && first.ahead?.kind === 'wanted') first.ahead = await this.#planAhead(begin(), first.write);
     const batch = begin();
@@ -274,7 +276,7 @@ export class LmdbWriter {
       this.figures.batch.observe(planned.length);
     }
     this.figures.changes += planned.length;
-    batch.commitHeads();
+    batch.commit();
     this.#context.maintenance().expects(batch.firstExpiry);
     for (const plan of planned) for (const commit of commitsOf(plan)) this.#context.onCommit(commit);
     for (const [index, plan] of planned.entries()) settle(writes[index] as QueuedWrite, plan);
