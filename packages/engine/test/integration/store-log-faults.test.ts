@@ -1,14 +1,15 @@
 import type * as Files from 'node:fs';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type * as FilePromises from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, expect, onTestFinished, test, vi } from 'vitest';
 
 /** Faults of the disk. The mock calls each one before the real function. */
 const faults = vi.hoisted(() => ({
   fsyncSync: undefined as ((path: string) => void) | undefined,
-  fdatasync: undefined as (() => Error) | undefined,
+  fdatasync: undefined as (() => Error | undefined) | undefined,
+  writeSync: undefined as ((path: string) => void) | undefined,
   openAsync: undefined as ((path: string) => Promise<void>) | undefined,
 }));
 vi.mock('node:fs', async (original) => {
@@ -20,8 +21,13 @@ vi.mock('node:fs', async (original) => {
       fs.fsyncSync(descriptor);
     },
     fdatasync: (descriptor: number, callback: (error: Error | null) => void) => {
-      if (faults.fdatasync === undefined) fs.fdatasync(descriptor, callback);
-      else callback(faults.fdatasync());
+      const error = faults.fdatasync?.();
+      if (error === undefined) fs.fdatasync(descriptor, callback);
+      else callback(error);
+    },
+    writeSync: (descriptor: number, ...content: unknown[]) => {
+      faults.writeSync?.(fs.readlinkSync(`/proc/self/fd/${descriptor}`));
+      return (fs.writeSync as (...all: unknown[]) => number)(descriptor, ...content);
     },
   };
 });
@@ -36,13 +42,18 @@ vi.mock('node:fs/promises', async (original) => {
   };
 });
 
+import { OpenStore } from '@rivulet/conformance/store-contract/factory';
+import { silentLogger } from '../../src/logging/logger.js';
 import { LmdbEnvironment, type LmdbEnvironmentOptions } from '../../src/store/lmdb/env/environment.js';
+import { createLmdbStore } from '../../src/store/lmdb/lmdb-store.js';
 import { DEFAULT_LOG } from '../../src/store/lmdb/log/commit-log.js';
 
 const CHECKPOINT = 'rivulet-checkpoint.json';
+/** The next checkpoint before it is complete. */
+const UNFINISHED = /rivulet-checkpoint(?:\.json|-room)\.[\da-f]{16}\.new$/;
 const folder = mkdtempSync(join(tmpdir(), 'rivulet-log-faults-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-afterEach(() => Object.assign(faults, { fsyncSync: undefined, fdatasync: undefined, openAsync: undefined }));
+afterEach(() => Object.assign(faults, { fsyncSync: undefined, fdatasync: undefined, writeSync: undefined, openAsync: undefined }));
 
 const failure = (code: 'EIO' | 'ENOSPC') => Object.assign(new Error(`${code}: a fault of the test`), { code });
 const directory = () => mkdtempSync(join(folder, 'store-'));
@@ -119,7 +130,7 @@ test('a write whose log failed is not in the checkpoint that was on its way', as
     release = resolve;
   });
   faults.openAsync = async (file) => {
-    if (!file.endsWith(`${CHECKPOINT}.new`)) return;
+    if (!UNFINISHED.test(file)) return;
     isReached();
     await released;
   };
@@ -138,7 +149,7 @@ test('a write that neither the log nor a full disk could take does not come back
   const environment = await open(path, { log });
   await put(environment, 'kept');
   faults.openAsync = async (file) => {
-    if (file.endsWith(`${CHECKPOINT}.new`)) throw failure('ENOSPC');
+    if (UNFINISHED.test(file)) throw failure('ENOSPC');
   };
   await expect(put(environment, 'refused', Buffer.alloc(20_000, 1))).rejects.toThrow('ENOSPC');
   expect(present(await open(copyOf(path, 'kill')), 'kept', 'refused')).toEqual(['kept']);
@@ -159,4 +170,103 @@ test('a release with a new table applies the whole log of the release before', a
   const environment = await open(path);
   for (const key of ['a', 'b', 'c']) await put(environment, key);
   expect(present(await open(copyOf(path, 'power cut'), { tables: ['t', 'u'] }), 'a', 'b', 'c')).toEqual(['a', 'b', 'c']);
+});
+
+/** A log that has room for two small transactions. */
+const SMALL_LOG = { fileBytes: 1_024, chunkBytes: 512, recordBytes: 1_024, checkpointBytes: 2 ** 40 };
+
+test('a transaction for which a full disk has no room is undone, and succeeds when there is room', async () => {
+  const path = directory();
+  const environment = await open(path, { log: SMALL_LOG });
+  await put(environment, 'a');
+  faults.writeSync = (file) => {
+    if (file.endsWith('-0') || file.endsWith('-1') || UNFINISHED.test(file)) throw failure('ENOSPC');
+  };
+  for (const key of ['b', 'c'])
+    await expect(put(environment, key)).rejects.toMatchObject({ name: 'TransactionAbortedError', cause: { name: 'NoRoomError' } });
+  expect(present(environment, 'a', 'b', 'c')).toEqual(['a']);
+  const copy = copyOf(path, 'power cut');
+  faults.writeSync = undefined;
+  expect(present(await open(copy), 'a', 'b', 'c')).toEqual(['a']);
+  for (const key of ['d', 'e', 'f', 'g']) await put(environment, key);
+  expect(present(await open(copyOf(path, 'power cut')), 'a', 'b', 'c', 'd', 'e', 'f', 'g')).toEqual(['a', 'd', 'e', 'f', 'g']);
+});
+
+test('a checkpoint that was forced uses the room that its transaction got before', async () => {
+  const path = directory();
+  const environment = await open(path, { log: SMALL_LOG });
+  const reserved: string[] = [];
+  faults.writeSync = (file) => {
+    if (UNFINISHED.test(file)) reserved.push(file);
+  };
+  const synced: number[] = [];
+  faults.fdatasync = () => {
+    synced.push(reserved.length);
+    return undefined;
+  };
+  await put(environment, 'large', Buffer.alloc(4_000, 1));
+  expect({ reserved: reserved.length, synced }).toEqual({ reserved: 1, synced: [] });
+  expect(readdirSync(path).filter((name) => name.endsWith('.new'))).toEqual([]);
+  expect(readFileSync(join(path, CHECKPOINT), 'utf8')).toMatch(/^\{[^\0]*\}\n$/);
+  expect(present(await open(copyOf(path, 'power cut')), 'large')).toEqual(['large']);
+});
+
+test('the content of a checkpoint that is not complete has a name of its owner, and the next owner removes it', async () => {
+  const path = directory();
+  const environment = await open(path);
+  const names: string[] = [];
+  faults.openAsync = async (file) => {
+    if (file.endsWith('.new')) names.push(file);
+  };
+  await put(environment, 'a');
+  await environment.checkpoint();
+  expect(names).toEqual([expect.stringMatching(UNFINISHED)]);
+  const copy = copyOf(path, 'kill');
+  const litter = [`${CHECKPOINT}.new`, `${CHECKPOINT}.0123456789abcdef.new`, 'rivulet-store.json.0123456789abcdef.new'];
+  for (const name of litter) writeFileSync(join(copy, name), 'of an earlier owner');
+  const other = `${CHECKPOINT}.new.txt`;
+  writeFileSync(join(copy, other), 'of somebody else');
+  expect(present(await open(copy), 'a')).toEqual(['a']);
+  expect(readdirSync(copy).filter((name) => name.includes('.new'))).toEqual([other]);
+});
+
+test('a checkpoint of an environment that failed rejects at once, also when it waited for the transaction that failed', async () => {
+  const environment = await open(directory());
+  await put(environment, 'kept');
+  faults.fdatasync = () => failure('EIO');
+  const refused = put(environment, 'refused');
+  const waited = environment.checkpoint();
+  await expect(refused).rejects.toThrow('EIO');
+  await expect(waited).rejects.toThrow('the environment has failed');
+  await expect(environment.checkpoint()).rejects.toThrow('the environment has failed');
+});
+
+test('a store whose disk has no room for the log answers STORE_FULL and takes writes again by itself', async () => {
+  const path = directory();
+  const store = createLmdbStore({
+    path,
+    durability: 'commit',
+    saveIntervalMs: 3_600_000,
+    tombstoneRetentionMs: 3_600_000,
+    space: { minFreeBytes: 0, minFreePercent: 0, ballastBytes: 0 },
+    log: SMALL_LOG,
+    clock: { now: Date.now, monotonic: () => performance.now() },
+    logger: silentLogger,
+  });
+  onTestFinished(() => store.close());
+  const opened = await OpenStore.start(store);
+  await opened.set('a', '1');
+  faults.writeSync = (file) => {
+    if (/-[01]$/.test(file) || UNFINISHED.test(file)) throw failure('ENOSPC');
+  };
+  faults.openAsync = async (file) => {
+    if (UNFINISHED.test(file) && !file.includes('-room')) throw failure('ENOSPC');
+  };
+  const large = JSON.stringify('x'.repeat(2_000));
+  const both = [opened.set('a', large), opened.set('b', large)];
+  for (const write of both) await expect(write).rejects.toMatchObject({ code: 'STORE_FULL' });
+  Object.assign(faults, { writeSync: undefined, openAsync: undefined });
+  await opened.set('b', '2');
+  expect([await opened.value('a'), await opened.value('b')]).toEqual(['1', '2']);
+  expect(opened.commits).toHaveLength(2);
 });

@@ -13,7 +13,7 @@ const CALLS: readonly RegExp[] = [
   /[lL]ogger\[[^\]]*\]\(\s*'(?<event>[a-z_]+)'/g,
   /(?<level>giveUp)\(\s*'(?<event>[a-z_]+)'/g,
   /#(?<level>debug|warn|warnOf)\(\s*(?:binding, )?'(?<event>[a-z_]+)'/g,
-  /(?:#context\.|worker\.)(?<level>warn)(?:Once)?\(\s*'(?<event>[a-z_]+)'/g,
+  /(?:\bcontext\.|worker\.)(?<level>warn)(?:Once)?\(\s*'(?<event>[a-z_]+)'/g,
   /readToken\([^;]*?'(?<event>[a-z]+_token_short)'/g,
   /problemUnlessLenient\(\s*'(?<event>[a-z_]+)'/g,
   /(?<level>warn)ings\.add\(\s*'(?<event>[a-z_]+)'/g,

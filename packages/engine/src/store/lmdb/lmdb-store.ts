@@ -40,17 +40,12 @@ import { DamageLog } from './reading/damage-log.js';
 import { LmdbReads } from './reading/reads.js';
 import { HeadCache } from './tables/head-cache.js';
 import { TABLES } from './tables/tables.js';
+import { startTimers } from './timers.js';
 import { unavailable } from './writing/write-errors.js';
 import { LmdbWriter } from './writing/writer.js';
 
-/** Between two sweeps of tombstones and idempotency keys. */
-const SWEEP_MS = 60_000;
-/** Between two checks for items whose time to live has ended. */
-const EXPIRY_MS = 250;
-/** Between two checkpoints of a store whose writes are in its log. */
-const CHECKPOINT_MS = 10_000;
-/** Between two measurements of the free space of the disk. */
-const DISK_MS = 1_000;
+/** Between two log lines of one event. */
+const WARNING_MS = 60_000;
 
 /** Returns a store that keeps everything in one LMDB environment of this process: embedded, durable, one epoch for all groups. */
 export function createLmdbStore(options: LmdbStoreOptions): WritableStore {
@@ -276,7 +271,18 @@ class LmdbStore implements CapturableStore, MeasuredStore {
       write: (changes) => writer.commitFirst(changes),
       onFailure: (error) => writer.fail(error),
     });
-    return { ...opened, environment, heads, reads, writer, maintenance, timers: this.#timers(environment, opened, writer) };
+    const timers = startTimers(
+      {
+        environment,
+        disk,
+        sweep: () => this.sweepNow(),
+        expire: () => this.expireNow(),
+        onFailure: (error) => writer.fail(error),
+        warn,
+      },
+      this.#options,
+    );
+    return { ...opened, environment, heads, reads, writer, maintenance, timers };
   }
 
   #readsOf(environment: LmdbEnvironment, { tables, state }: Opened, heads: HeadCache, now: () => number): LmdbReads {
@@ -304,24 +310,6 @@ class LmdbStore implements CapturableStore, MeasuredStore {
     });
   }
 
-  #timers(environment: LmdbEnvironment, { disk }: Opened, writer: LmdbWriter): readonly NodeJS.Timeout[] {
-    const every = (milliseconds: number, run: () => Promise<void>) =>
-      setInterval(() => {
-        run().catch((error: unknown) => writer.fail(error));
-      }, milliseconds).unref();
-    const { durability, saveIntervalMs } = this.#options;
-    return [
-      every(SWEEP_MS, () => this.sweepNow()),
-      every(EXPIRY_MS, () => this.expireNow()),
-      every(DISK_MS, async () => {
-        environment.tick();
-        disk.tick();
-      }),
-      ...(environment.isLogged ? [every(CHECKPOINT_MS, () => this.#saveCheckpoint(environment))] : []),
-      ...(durability === 'relaxed' ? [every(saveIntervalMs, () => this.#saveCheckpoint(environment))] : []),
-    ];
-  }
-
   #lockOptions(): Partial<TakeOptions> {
     const { path, lockWaitMs = 0, signal, logger } = this.#options;
     return {
@@ -340,17 +328,6 @@ class LmdbStore implements CapturableStore, MeasuredStore {
     logger.error('store_lock_lost', { path, consequence: 'another process has the directory; this store reads and writes no more' });
     notifyAvailability(events, undefined, false);
     events.onLost?.();
-  }
-
-  async #saveCheckpoint(environment: LmdbEnvironment): Promise<void> {
-    const error = await environment.checkpoint();
-    if (error !== undefined)
-      this.#warn('store_checkpoint_failed', {
-        error: String(error),
-        consequence: environment.isLogged
-          ? 'the log keeps the writes since the checkpoint before'
-          : 'a power cut loses the writes since the checkpoint before',
-      });
   }
 
   /** The commit is durable, so an error of its listener changes nothing. */
@@ -378,7 +355,7 @@ class LmdbStore implements CapturableStore, MeasuredStore {
   /** Writes at most one line in a minute for each event. */
   #warn(event: string, fields: Record<string, unknown>): void {
     const now = this.#options.clock.monotonic();
-    if (now - (this.#warnedAt.get(event) ?? Number.NEGATIVE_INFINITY) < SWEEP_MS) return;
+    if (now - (this.#warnedAt.get(event) ?? Number.NEGATIVE_INFINITY) < WARNING_MS) return;
     this.#warnedAt.set(event, now);
     this.#options.logger.warn(event, { path: this.#options.path, ...fields });
   }

@@ -1,7 +1,6 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { pendingRestore } from '../env/checkpoints.js';
-import { restoredLog } from '../env/prepare-directory.js';
+import { pendingRestore, restoredLog } from '../env/prepare-directory.js';
 import { DATA_FILE, readMarker, requireData, requireFiles } from '../env/store-marker.js';
 import { StoreOpenError } from '../env/store-open-error.js';
 import { checkStore, type StoreCheck } from './check-store.js';

@@ -1,5 +1,5 @@
 import { type Database, open } from 'lmdb';
-import { pendingRestore } from '../env/checkpoints.js';
+import { pendingRestore } from '../env/prepare-directory.js';
 import { TABLES } from '../tables/tables.js';
 import { checkStore } from './check-store.js';
 import type { Finding, Findings } from './findings.js';

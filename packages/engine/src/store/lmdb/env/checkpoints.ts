@@ -1,21 +1,24 @@
-import { closeSync, existsSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, constants, existsSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bootId } from '../../../structures/boot-id.js';
 import type { CommitLog } from '../log/commit-log.js';
-import { readLog } from '../log/log-files.js';
-import { PageFile } from '../pages/page-file.js';
-import { hasMetaPages, pageBytesOf, ROOT_BYTES, readRoot, transactionOf, writeRoots } from '../pages/roots.js';
+import { ROOT_BYTES, readRoot } from '../pages/roots.js';
 import { LockLostError } from './directory-lock.js';
-import { readSmallFile, replaceFile, syncFile } from './file-pages.js';
-import { isNoSpace } from './free-space.js';
-import { DATA_FILE } from './store-marker.js';
+import { readSmallFile, replaceFile, syncFile, unfinishedFile } from './file-pages.js';
+import { isNoSpace, NoRoomError } from './free-space.js';
 import { StoreOpenError } from './store-open-error.js';
 
 /** A file that exists while a relaxed store is open, or after one that was not closed. */
-const CHECKPOINT = 'rivulet-checkpoint.json';
+export const CHECKPOINT = 'rivulet-checkpoint.json';
 /** Bytes of a checkpoint. A longer one is damaged. */
 const LONGEST_CHECKPOINT = 65_536;
+/** A file with room on the disk, which becomes the next checkpoint. */
+const ROOM = 'rivulet-checkpoint-room';
+/** Room that a checkpoint needs on the disk. */
+const RESERVED_BYTES = 4_096;
+/** The content of a file that exists stays, with its room on the disk. */
+const KEEPS_ROOM = constants.O_RDWR | constants.O_CREAT;
 
 /** Bytes that a relaxed environment may write between two checkpoints, before it takes one early. */
 export const CHECKPOINT_BYTES = 33_554_432;
@@ -33,91 +36,47 @@ export interface Checkpoint {
   readonly log: string | undefined;
 }
 
-/**
- * The state in which the last run has left the store. `closed`: it is whole and durable. `whole`: the process ended and the machine did
- * not, so the page cache has everything. `restored`: it is back at its last checkpoint.
- */
-export type Leftover =
-  | { readonly kind: 'closed' }
-  | {
-      readonly kind: 'whole';
-      /** The name of the log of the last run, which adds nothing to the page cache. */
-      readonly log: string | undefined;
-    }
-  | {
-      readonly kind: 'restored';
-      /** Unix milliseconds. Writes after this time are lost, unless there is a log. */
-      readonly savedAt: number;
-      /** The name of the log with all later transactions. */
-      readonly log: string | undefined;
-    };
-
-/**
- * Puts the store of a directory back to its checkpoint when the machine has stopped since. A relaxed store does not order its writes, so
- * the newest root may lead to pages that never reached the disk. Call it before LMDB opens the data file. `check` runs before anything is
- * written, and sees the state of the checkpoint: only a sound one may replace the newest roots.
- */
-export async function restoreCheckpoint(directory: string, check: () => Promise<void> | undefined): Promise<Leftover> {
-  const checkpoint = readCheckpoint(directory);
-  if (checkpoint === undefined) return { kind: 'closed' };
-  const pending = pendingRestore(directory);
-  if (pending === undefined) return { kind: 'whole', log: checkpoint.log };
-  await check();
-  writeRoots(join(directory, DATA_FILE), pending.root);
-  return { kind: 'restored', savedAt: pending.savedAt, log: pending.log };
-}
-
-/**
- * Returns the checkpoint that the next start restores; `undefined` when it takes the newest roots. Changes nothing. Throws StoreOpenError
- * when the checkpoint is damaged or does not belong to the data file.
- */
-export function pendingRestore(directory: string): Pick<Checkpoint, 'root' | 'savedAt' | 'log'> | undefined {
-  const checkpoint = readCheckpoint(directory);
-  if (checkpoint === undefined) return undefined;
-  if (checkpoint.boot !== '' && checkpoint.boot === bootId() && !isBehind(directory, checkpoint.log)) return undefined;
-  requireFits(join(directory, DATA_FILE), checkpoint.root);
-  return checkpoint;
-}
-
-/**
- * Returns whether the log has transactions that the data file lacks. A kill never causes that, because a transaction goes to the page cache
- * first. A disk that was taken from a running machine and comes back lacks what only the page cache had.
- */
-function isBehind(directory: string, log: string | undefined): boolean {
-  if (log === undefined || !existsSync(join(directory, DATA_FILE))) return false;
-  return readLog(directory, log, Number(transactionOf(readRoot(join(directory, DATA_FILE))))).records.length > 0;
-}
-
-/** A restored root replaces that of the file, so a file that is foreign at first sight, or of an earlier moment, must not get it. */
-function requireFits(path: string, root: Buffer): void {
-  if (!hasMetaPages(path, root)) return;
-  const file = new PageFile(path);
-  const { newest, pageBytes } = file;
-  file.close();
-  const isForeign = newest === undefined || pageBytes !== pageBytesOf(root);
-  if (!isForeign && newest.transaction >= Number(transactionOf(root))) return;
-  const problem = isForeign ? `is not the data file of ${CHECKPOINT}` : 'is older than its checkpoint';
-  throw new StoreOpenError(`${path} ${problem}; restore the whole directory from a backup`, { code: 'CORRUPT_STORE' });
-}
-
 /** Saves roots whose pages are on the disk. */
 function saveCheckpointNow(directory: string, checkpoint: Checkpoint): void {
   replaceFile(join(directory, CHECKPOINT), contentOf(checkpoint));
 }
 
-/** Does the same without a wait of the event loop for the disk. `requireWanted` throws when the checkpoint before must stay. */
-async function saveCheckpoint(directory: string, checkpoint: Checkpoint, requireWanted: () => void): Promise<void> {
+/**
+ * Does the same without a wait of the event loop for the disk. `room`: the file of `reserveRoom`, if there is one. `requireWanted` throws
+ * when the checkpoint before must stay.
+ */
+async function saveCheckpoint(
+  directory: string,
+  checkpoint: Checkpoint,
+  room: string | undefined,
+  requireWanted: () => void,
+): Promise<void> {
   const path = join(directory, CHECKPOINT);
-  const file = await open(`${path}.new`, 'w', 0o600);
+  const content = contentOf(checkpoint);
+  const next = room ?? unfinishedFile(path);
+  const file = await open(next, KEEPS_ROOM, 0o600);
   try {
-    await file.writeFile(contentOf(checkpoint));
+    await file.write(content, 0);
+    await file.truncate(content.length);
     await file.sync();
   } finally {
     await file.close();
   }
   requireWanted();
-  await rename(`${path}.new`, path);
+  await rename(next, path);
   await syncDirectory(directory);
+}
+
+/** Gets room on the disk for a checkpoint, and returns the file that has it. Throws when the disk has none. */
+function reserveRoom(directory: string): string {
+  const file = unfinishedFile(join(directory, ROOM));
+  const handle = openSync(file, KEEPS_ROOM, 0o600);
+  try {
+    writeSync(handle, Buffer.alloc(RESERVED_BYTES), 0, RESERVED_BYTES, 0);
+  } finally {
+    closeSync(handle);
+  }
+  return file;
 }
 
 /**
@@ -168,7 +127,8 @@ function contentOf({ boot, savedAt, root, log }: Checkpoint): string {
   return `${JSON.stringify({ boot, savedAt, root: root.toString('base64'), log })}\n`;
 }
 
-function readCheckpoint(directory: string): Checkpoint | undefined {
+/** Returns the saved checkpoint; `undefined` when there is none. Throws StoreOpenError when it is damaged. */
+export function readCheckpoint(directory: string): Checkpoint | undefined {
   const file = join(directory, CHECKPOINT);
   if (!existsSync(file)) return undefined;
   let saved: { readonly boot?: unknown; readonly savedAt?: unknown; readonly root?: unknown; readonly log?: unknown } = {};
@@ -229,6 +189,8 @@ export class Checkpoints {
   /** The next start must go back to the saved checkpoint. */
   #isDistrusted = false;
   #running: Promise<Error | undefined> | undefined;
+  /** The file that has room for the next checkpoint. A checkpoint that runs does not use it. */
+  #room: string | undefined;
   #failure: { readonly cause: unknown } | undefined;
 
   constructor(context: CheckpointsContext) {
@@ -280,6 +242,22 @@ export class Checkpoints {
   async takeLast(): Promise<void> {
     await this.#running?.catch(() => {});
     await this.take();
+  }
+
+  /**
+   * Gets room on the disk for the record of the transaction that runs: in the log, or else for a forced checkpoint. Call it before LMDB
+   * commits the transaction. Throws NoRoomError when the disk has no room. `freeSpace` is as for `takeForced`.
+   */
+  reserve(log: CommitLog, freeSpace: () => boolean): void {
+    if (log.record.isEmpty || log.reserve() || this.#room !== undefined) return;
+    const { directory } = this.#context;
+    try {
+      this.#room = reserveRoom(directory);
+    } catch (error) {
+      if (!isNoSpace(error)) throw error;
+      if (!freeSpace()) throw new NoRoomError({ cause: error });
+      this.reserve(log, () => false);
+    }
   }
 
   /**
@@ -336,6 +314,7 @@ export class Checkpoints {
     log?.beginCheckpoint();
     const begunAt = writtenBytes();
     this.#begunAt = begunAt;
+    const room = this.#room;
     try {
       await sync();
     } catch (cause) {
@@ -346,7 +325,8 @@ export class Checkpoints {
     }
     try {
       this.#requireWanted();
-      await saveCheckpoint(directory, checkpoint, () => this.#requireWanted());
+      await saveCheckpoint(directory, checkpoint, room, () => this.#requireWanted());
+      if (room !== undefined) this.#room = undefined;
       // The file may have got its name just after the one before was distrusted.
       if (this.#isDistrusted) this.distrustNow();
       log?.endCheckpoint();

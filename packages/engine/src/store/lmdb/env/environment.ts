@@ -2,23 +2,25 @@ import { randomUUID } from 'node:crypto';
 import { chmodSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RootDatabase } from 'lmdb';
-import type { CommitLog, LogLimits } from '../log/commit-log.js';
+import type { CommitLog } from '../log/commit-log.js';
 import { removeLogs } from '../log/log-files.js';
 import { releaseBallastIn } from './ballast-file.js';
 import { type Capture, captureFile } from './capture.js';
-import { CHECKPOINT_BYTES, Checkpoints, type Leftover, removeCheckpointNow, restoreCheckpoint } from './checkpoints.js';
+import { CHECKPOINT_BYTES, Checkpoints, removeCheckpointNow } from './checkpoints.js';
 import type { DirectoryLock } from './directory-lock.js';
-import { syncFile } from './file-pages.js';
+import { removeUnfinished, syncFile } from './file-pages.js';
 import { diskFull, isNoSpace } from './free-space.js';
-import type { TakeOptions } from './lock-protocol.js';
 import {
   createLog,
+  type Leftover,
+  type LmdbEnvironmentOptions,
   newestTransaction,
   openRoot,
   openTable,
   prepareFiles,
   replayLog,
   requireLog,
+  restoreCheckpoint,
   syncOrDistrust,
   takeLock,
 } from './prepare-directory.js';
@@ -37,32 +39,12 @@ import { openFailure, StoreOpenError } from './store-open-error.js';
 import { countBytes, observed, type Table, type View } from './table.js';
 import { newView, type Place, TransactionAbortedError, Transactions } from './transactions.js';
 
+export type { LmdbEnvironmentOptions } from './prepare-directory.js';
 export type { Table, View } from './table.js';
 export { ReadViewError, TransactionAbortedError } from './transactions.js';
 
 /** Directories whose environment failed. lmdb returns it when such a directory is opened again, and it must not be written or closed. */
 const failedHere = new Set<string>();
-
-export interface LmdbEnvironmentOptions {
-  /** The directory, created with mode 0700. Its name may have any ending. */
-  readonly path: string;
-  /** A transaction resolves before it is on the disk; `checkpoint` puts it there. */
-  readonly relaxed: boolean;
-  /**
-   * A transaction resolves when it is in the log of this run. Has no effect on a relaxed environment, and when the disk has no space for
-   * the log. @default no log: LMDB puts each transaction on the disk
-   */
-  readonly log?: LogLimits;
-  /** A tool fills a new environment: nothing of it is durable before `checkpoint`. @default false */
-  readonly bulk?: boolean;
-  readonly tables: readonly string[];
-  /** Checks a data file before LMDB opens it. Rejects with StoreOpenError when LMDB must not. @default no check */
-  readonly preflight?: (request: { readonly directory: string; readonly scope: 'roots' | 'everything' }) => Promise<void>;
-  /** Called when LMDB meets a damaged page. The next start then checks everything. @default nothing */
-  readonly onDamage?: (error: Error) => void;
-  /** Whether to wait for another process that has the directory. @default no wait */
-  readonly lock?: Partial<TakeOptions>;
-}
 
 /**
  * One LMDB environment in a directory of its own. A marker beside the data file proves that the store exists: LMDB would open a missing
@@ -194,6 +176,7 @@ export class LmdbEnvironment {
     view?.done();
     this.#lock.requireHeld();
     removeLogs(this.#path, this.#log?.name);
+    removeUnfinished(this.#path);
   }
 
   /** Returns a table that was opened. It counts the bytes that are written to it. */
@@ -214,13 +197,13 @@ export class LmdbEnvironment {
     const wait = this.#checkpoints?.pace();
     if (wait !== undefined) await wait;
     // The view of a failed transaction stays, or reads would see what was refused.
-    if (this.#transactions.hasFailed) throw new Error('the environment has failed; nothing more is written');
+    this.#transactions.requireWorking();
     // LMDB shows a commit to new views one sync before it is on the disk. Until then, reads use this older view.
     const settled = newView(this.#root);
     this.#settled = settled;
     let failed = false;
     try {
-      const transaction = await this.#transactions.run(write, place);
+      const transaction = await this.#transactions.run(this.#log === undefined ? write : this.#withRoom(this.#log, write), place);
       if (this.#log?.record.isEmpty === false) await this.#makeDurable(this.#log, transaction);
     } catch (error) {
       failed = !(error instanceof TransactionAbortedError);
@@ -231,9 +214,17 @@ export class LmdbEnvironment {
         this.#settled = undefined;
         settled.done();
         this.#root.resetReadTxn();
-        for (const start of this.#afterTransaction.splice(0)) start();
       }
+      for (const start of this.#afterTransaction.splice(0)) start();
     }
+  }
+
+  /** Returns `write` followed by its last step, which throws NoRoomError when the disk has no room for the log and for a checkpoint. */
+  #withRoom(log: CommitLog, write: () => void): () => void {
+    return () => {
+      write();
+      this.#checkpoints?.reserve(log, () => releaseBallastIn(this.#path));
+    };
   }
 
   /**
@@ -281,7 +272,9 @@ export class LmdbEnvironment {
    * with an error when the checkpoint before stays the last one.
    */
   async checkpoint(): Promise<Error | undefined> {
-    if (this.#settled !== undefined) await new Promise<void>((resolve) => this.#afterTransaction.push(resolve));
+    if (this.#settled !== undefined && !this.#transactions.hasFailed)
+      await new Promise<void>((resolve) => this.#afterTransaction.push(resolve));
+    this.#transactions.requireWorking();
     if (this.#checkpoints === undefined) await this.#transactions.sync();
     return this.#checkpoints?.heldBytes === 0 ? undefined : this.#checkpoints?.take();
   }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   constants,
@@ -7,12 +8,14 @@ import {
   ftruncateSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readSync,
   renameSync,
+  rmSync,
   statSync,
   writeSync,
 } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 
 const PAGE_BYTES = 4_096;
 /** The unit in which `stat` counts blocks. */
@@ -82,9 +85,23 @@ export function syncFile(path: string): void {
   }
 }
 
+/** Names the files of this process that are not complete. A process that has lost a directory must not write to those of the next owner. */
+const WRITER = randomBytes(8).toString('hex');
+const UNFINISHED = /^rivulet-[a-z-]+(?:\.json)?\.(?:[\da-f]{16}\.)?new$/;
+
+/** Returns the name under which this process writes the next content of a file. */
+export function unfinishedFile(path: string): string {
+  return `${path}.${WRITER}.new`;
+}
+
+/** Removes the files that earlier owners of a directory have not completed. Call it as its owner. */
+export function removeUnfinished(directory: string): void {
+  for (const name of readdirSync(directory)) if (UNFINISHED.test(name)) rmSync(join(directory, name), { force: true });
+}
+
 /** Writes a file in one durable step. At any moment, the directory has either the old content or the new one. */
 export function replaceFile(path: string, content: string): void {
-  const next = `${path}.new`;
+  const next = unfinishedFile(path);
   const handle = openSync(next, 'w', 0o600);
   try {
     writeSync(handle, content);

@@ -32,6 +32,14 @@ export function diskFull(directory: string, options?: ErrorOptions): StoreOpenEr
   return new StoreOpenError(`the disk of ${directory} is full; give it room and start again`, options);
 }
 
+/** The error when the disk has no room to make a transaction durable. Nothing was written. */
+export class NoRoomError extends Error {
+  constructor(options: ErrorOptions) {
+    super('the disk has room neither for the commit log nor for a checkpoint', options);
+    this.name = 'NoRoomError';
+  }
+}
+
 export function isNoSpace(error: unknown): boolean {
   return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
 }

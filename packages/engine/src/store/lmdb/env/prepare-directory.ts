@@ -2,12 +2,14 @@ import { accessSync, constants, existsSync } from 'node:fs';
 import { constants as system } from 'node:os';
 import { join } from 'node:path';
 import { open, type RootDatabase, TransactionFlags } from 'lmdb';
+import { bootId } from '../../../structures/boot-id.js';
 import { CommitLog, type LogLimits } from '../log/commit-log.js';
 import { type LogReading, readLog } from '../log/log-files.js';
 import type { LogRecord } from '../log/log-record.js';
-import { readRoot, transactionOf } from '../pages/roots.js';
+import { PageFile } from '../pages/page-file.js';
+import { hasMetaPages, pageBytesOf, readRoot, transactionOf, writeRoots } from '../pages/roots.js';
 import { releaseBallastIn } from './ballast-file.js';
-import { type Checkpoint, distrustCheckpoint, type Leftover, pendingRestore } from './checkpoints.js';
+import { CHECKPOINT, type Checkpoint, distrustCheckpoint, readCheckpoint } from './checkpoints.js';
 import { type DirectoryLock, takeDirectoryLock } from './directory-lock.js';
 import { allocateFile, createDirectory, isAllocated, syncFile } from './file-pages.js';
 import { diskFull, isNoSpace, requireDiskSpace } from './free-space.js';
@@ -23,6 +25,27 @@ const WITHOUT_SYNC: TransactionFlags = TransactionFlags.ABORTABLE | TransactionF
 const READERS = 1_024;
 /** Size of the lock file: 64 bytes for each reader, and the header of LMDB. */
 const LOCK_BYTES = READERS * 64 + 4_096;
+
+export interface LmdbEnvironmentOptions {
+  /** The directory, created with mode 0700. Its name may have any ending. */
+  readonly path: string;
+  /** A transaction resolves before it is on the disk; `checkpoint` puts it there. */
+  readonly relaxed: boolean;
+  /**
+   * A transaction resolves when it is in the log of this run. Has no effect on a relaxed environment, and when the disk has no space for
+   * the log. @default no log: LMDB puts each transaction on the disk
+   */
+  readonly log?: LogLimits;
+  /** A tool fills a new environment: nothing of it is durable before `checkpoint`. @default false */
+  readonly bulk?: boolean;
+  readonly tables: readonly string[];
+  /** Checks a data file before LMDB opens it. Rejects with StoreOpenError when LMDB must not. @default no check */
+  readonly preflight?: (request: { readonly directory: string; readonly scope: 'roots' | 'everything' }) => Promise<void>;
+  /** Called when LMDB meets a damaged page. The next start then checks everything. @default nothing */
+  readonly onDamage?: (error: Error) => void;
+  /** Whether to wait for another process that has the directory. @default no wait */
+  readonly lock?: Partial<TakeOptions>;
+}
 
 /** Checks the files of the directory, and makes the lock file of LMDB. LMDB crashes when it may not open one of its files. */
 export function prepareFiles(directory: string, marker: Marker | undefined): void {
@@ -133,6 +156,73 @@ export function createLog(directory: string, limits: LogLimits): CommitLog | und
   }
   syncFile(directory);
   return log;
+}
+
+/**
+ * The state in which the last run has left the store. `closed`: it is whole and durable. `whole`: the process ended and the machine did
+ * not, so the page cache has everything. `restored`: it is back at its last checkpoint.
+ */
+export type Leftover =
+  | { readonly kind: 'closed' }
+  | {
+      readonly kind: 'whole';
+      /** The name of the log of the last run, which adds nothing to the page cache. */
+      readonly log: string | undefined;
+    }
+  | {
+      readonly kind: 'restored';
+      /** Unix milliseconds. Writes after this time are lost, unless there is a log. */
+      readonly savedAt: number;
+      /** The name of the log with all later transactions. */
+      readonly log: string | undefined;
+    };
+
+/**
+ * Puts the store of a directory back to its checkpoint when the machine has stopped since. A relaxed store does not order its writes, so
+ * the newest root may lead to pages that never reached the disk. Call it before LMDB opens the data file. `check` runs before anything is
+ * written, and sees the state of the checkpoint: only a sound one may replace the newest roots.
+ */
+export async function restoreCheckpoint(directory: string, check: () => Promise<void> | undefined): Promise<Leftover> {
+  const checkpoint = readCheckpoint(directory);
+  if (checkpoint === undefined) return { kind: 'closed' };
+  const pending = pendingRestore(directory);
+  if (pending === undefined) return { kind: 'whole', log: checkpoint.log };
+  await check();
+  writeRoots(join(directory, DATA_FILE), pending.root);
+  return { kind: 'restored', savedAt: pending.savedAt, log: pending.log };
+}
+
+/**
+ * Returns the checkpoint that the next start restores; `undefined` when it takes the newest roots. Changes nothing. Throws StoreOpenError
+ * when the checkpoint is damaged or does not belong to the data file.
+ */
+export function pendingRestore(directory: string): Pick<Checkpoint, 'root' | 'savedAt' | 'log'> | undefined {
+  const checkpoint = readCheckpoint(directory);
+  if (checkpoint === undefined) return undefined;
+  if (checkpoint.boot !== '' && checkpoint.boot === bootId() && !isBehind(directory, checkpoint.log)) return undefined;
+  requireFits(join(directory, DATA_FILE), checkpoint.root);
+  return checkpoint;
+}
+
+/**
+ * Returns whether the log has transactions that the data file lacks. A kill never causes that, because a transaction goes to the page cache
+ * first. A disk that was taken from a running machine and comes back lacks what only the page cache had.
+ */
+function isBehind(directory: string, log: string | undefined): boolean {
+  if (log === undefined || !existsSync(join(directory, DATA_FILE))) return false;
+  return readLog(directory, log, Number(transactionOf(readRoot(join(directory, DATA_FILE))))).records.length > 0;
+}
+
+/** A restored root replaces that of the file, so a file that is foreign at first sight, or of an earlier moment, must not get it. */
+function requireFits(path: string, root: Buffer): void {
+  if (!hasMetaPages(path, root)) return;
+  const file = new PageFile(path);
+  const { newest, pageBytes } = file;
+  file.close();
+  const isForeign = newest === undefined || pageBytes !== pageBytesOf(root);
+  if (!isForeign && newest.transaction >= Number(transactionOf(root))) return;
+  const problem = isForeign ? `is not the data file of ${CHECKPOINT}` : 'is older than its checkpoint';
+  throw new StoreOpenError(`${path} ${problem}; restore the whole directory from a backup`, { code: 'CORRUPT_STORE' });
 }
 
 /** Returns the number of the newest transaction of a data file. */

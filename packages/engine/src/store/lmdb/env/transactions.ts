@@ -92,6 +92,11 @@ export class Transactions {
     return run.transaction;
   }
 
+  /** Throws when a commit or a sync has failed. */
+  requireWorking(): void {
+    if (this.hasFailed) throw new Error('the environment has failed; nothing more is written');
+  }
+
   /** Returns whether a write runs, which then fails because of the damage. */
   meet(damage: Error): boolean {
     if (this.#writing === undefined) return false;

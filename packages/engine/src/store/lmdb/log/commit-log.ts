@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, fdatasync, openSync, rmSync, writeSync, writev, writevSync } from 'node:fs';
+import { closeSync, fdatasync, openSync, rmSync, write, writeSync } from 'node:fs';
 import { FILES, logFile } from './log-files.js';
 import { RecordBuffer, RUN_BYTES, SECTOR_BYTES } from './log-record.js';
 
@@ -90,27 +90,41 @@ export class CommitLog {
    * for it: a checkpoint must make the transaction durable. Rejects when the disk fails.
    */
   async append(transaction: number): Promise<'written' | 'no room'> {
-    const { fileBytes, chunkBytes } = this.limits;
     const file = this.#file;
     const record = this.record.seal(this.#sequence + 1, transaction, this.#run);
-    if (record === undefined || file.position + record.length > fileBytes) return 'no room';
-    const end = file.position + record.length;
-    const grown = Math.ceil(end / chunkBytes) * chunkBytes;
-    const parts = grown > file.allocated ? [record, this.#zeros.subarray(0, grown - end)] : [record];
-    const written = await this.#write(file, parts);
+    if (record === undefined || file.position + record.length > this.limits.fileBytes) return 'no room';
+    const written = await this.#write(file, record);
     if (written < record.length) return 'no room';
     await sync(file.descriptor);
-    file.allocated = Math.max(file.allocated, file.position + written);
-    file.position = end;
+    file.position += record.length;
     this.#sequence++;
     return 'written';
   }
 
-  /** Returns the number of bytes for which the disk had room. */
-  async #write({ descriptor, position }: LogFile, parts: readonly Buffer[]): Promise<number> {
+  /**
+   * Gets room on the disk for the record of the transaction that runs. Returns false when the record is too large, or the file or the disk
+   * has no room for it.
+   */
+  reserve(): boolean {
+    const { fileBytes, chunkBytes } = this.limits;
+    const file = this.#file;
+    const { sealedBytes } = this.record;
+    if (sealedBytes === undefined || file.position + sealedBytes > fileBytes) return false;
+    const end = Math.ceil((file.position + sealedBytes) / chunkBytes) * chunkBytes;
     try {
-      const bytes = parts.reduce((sum, part) => sum + part.length, 0);
-      return bytes <= MOST_AT_ONCE ? writevSync(descriptor, parts, position) : await writeAll(descriptor, parts, position);
+      while (file.allocated < end) file.allocated += writeSync(file.descriptor, this.#zeros, 0, this.#zeros.length, file.allocated);
+    } catch (error) {
+      if (isNoSpace(error)) return false;
+      throw error;
+    }
+    return true;
+  }
+
+  /** Returns the number of bytes for which the disk had room. */
+  async #write({ descriptor, position }: LogFile, record: Buffer): Promise<number> {
+    try {
+      if (record.length <= MOST_AT_ONCE) return writeSync(descriptor, record, 0, record.length, position);
+      return await writeAll(descriptor, record, position);
     } catch (error) {
       if (isNoSpace(error)) return 0;
       throw error;
@@ -166,9 +180,9 @@ function sync(descriptor: number): Promise<void> {
   });
 }
 
-function writeAll(descriptor: number, parts: readonly Buffer[], position: number): Promise<number> {
+function writeAll(descriptor: number, record: Buffer, position: number): Promise<number> {
   return new Promise((resolve, reject) => {
-    writev(descriptor, parts, position, (error, written) => {
+    write(descriptor, record, 0, record.length, position, (error, written) => {
       if (error === null) resolve(written);
       else reject(error);
     });

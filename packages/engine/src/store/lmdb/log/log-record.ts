@@ -55,6 +55,11 @@ export class RecordBuffer {
     return this.#operations === 0;
   }
 
+  /** Bytes of the record with the space up to the end of its last sector; `undefined` when it is too large. */
+  get sealedBytes(): number | undefined {
+    return this.#isTooLarge ? undefined : wholeSectors(this.#used);
+  }
+
   clear(): void {
     this.#used = HEADER_BYTES;
     this.#operations = 0;

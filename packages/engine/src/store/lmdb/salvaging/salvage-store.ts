@@ -1,8 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { FITS } from '../checking/record-shapes.js';
-import { pendingRestore } from '../env/checkpoints.js';
-import { restoredLog } from '../env/prepare-directory.js';
+import { pendingRestore, restoredLog } from '../env/prepare-directory.js';
 import { DATA_FILE } from '../env/store-marker.js';
 import { StoreOpenError } from '../env/store-open-error.js';
 import type { LogReading } from '../log/log-files.js';

@@ -1,6 +1,8 @@
 import { RivuletError } from '@rivulet/protocol';
 import { LockLostError } from '../env/directory-lock.js';
 import { ReadViewError, TransactionAbortedError } from '../env/environment.js';
+import { NoRoomError } from '../env/free-space.js';
+import { storeFull } from './disk-space.js';
 
 /** Returns whether the failed transaction left the environment as it was before. */
 export function isUntouched(error: unknown): error is ReadViewError | TransactionAbortedError {
@@ -9,6 +11,7 @@ export function isUntouched(error: unknown): error is ReadViewError | Transactio
 
 /** Returns the error for callers whose write was not executed; a later write may succeed. */
 export function refused(error: ReadViewError | TransactionAbortedError): RivuletError {
+  if (error.cause instanceof NoRoomError) return storeFull();
   const reason = error instanceof ReadViewError ? 'all places for readers of the store are taken' : 'the write failed';
   return new RivuletError('STORE_UNAVAILABLE', `${reason}; nothing was written, try again later`, { cause: error });
 }
