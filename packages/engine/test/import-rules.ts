@@ -115,7 +115,7 @@ export const SUB_ROOMS: Readonly<Record<string, Readonly<Record<string, readonly
     doctor: ['command', 'engine'],
     engine: ['command'],
     items: ['command'],
-    store: ['command'],
+    store: ['admin', 'command'],
   },
 };
 

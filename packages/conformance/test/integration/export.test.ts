@@ -1,10 +1,14 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from '@rivulet/testkit/engines/cli-process';
+import { startTestEngine } from '@rivulet/testkit/engines/engine';
 import { EngineProcess } from '@rivulet/testkit/engines/engine-process';
 import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { ask } from '../harness/admin-client.js';
 
 /** A file with items of each kind: an order of creation that is not that of ids, a time to live, a lease, an old change. */
 const EXPORT = [
@@ -28,8 +32,12 @@ async function stoppedEngine(): Promise<EngineProcess> {
   return engine;
 }
 
-async function command(engine: EngineProcess, ...words: string[]): Promise<{ code: number | null; answer: Record<string, unknown> }> {
-  const { code, stdout, stderr } = await run([...words, '--json'], engine.directory);
+function command(engine: EngineProcess, ...words: string[]) {
+  return commandWith({}, engine, ...words);
+}
+
+async function commandWith(env: Readonly<Record<string, string>>, engine: EngineProcess, ...words: string[]) {
+  const { code, stdout, stderr } = await run([...words, '--json'], engine.directory, env);
   if (stdout === '') throw new Error(stderr);
   return { code, answer: JSON.parse(stdout) as Record<string, unknown> };
 }
@@ -118,6 +126,87 @@ describe('rivulet export and import', () => {
     onTestFinished(() => rmSync(join(left, '..'), { recursive: true }));
     expect(await command(memory, 'export', left)).toMatchObject({ code: 64, answer: { error: { code: 'INVALID_ARGUMENTS' } } });
     expect(existsSync(left)).toBe(false);
+  });
+});
+
+describe('rivulet export of stores in memory', () => {
+  const TOKENS = ['token: a-token-of-operators', 'viewer_token: a-token-of-viewers'];
+  const FULL = { RIVULET_ADMIN_TOKEN: 'a-token-of-operators' };
+
+  it('goes through the admin listener, and an import has the same items', async () => {
+    const engine = await EngineProcess.start({ storeMethod: 'in_memory', state: [], admin: TOKENS });
+    const worker = await RawWorker.connect(engine.workerUrl);
+    const set = (item_id: string, data: unknown, more = {}) =>
+      worker.result('stream::set', { stream_name: 's', group_id: 'g', item_id, data, ...more });
+    for (const item of ['z', 'a']) await set(item, { item, text: 'hé\n😀' });
+    await set('t', 1, { ttl_ms: 3_600_000 });
+    await set('z', 'x'.repeat(100_000));
+    await worker.result('state::set', { scope: 'orders', key: 'o1', value: { total: 10 } });
+    const file = join(engine.directory, 'out.jsonl');
+    const env = { ...FULL, RIVULET_ADMIN_URL: engine.adminUrl };
+    const exported = await commandWith(env, engine, 'export', file);
+    expect(exported).toMatchObject({ code: 0, answer: { groups: 2, items: 4, stores: ['stream', 'state'], left_out: [] } });
+    expect(linesOf(file).map((line) => line.slice(0, 40))).toEqual([
+      expect.stringContaining('"rivulet_export":1'),
+      expect.stringContaining('{"store":"stream","epoch":'),
+      expect.stringContaining('{"stream":"s","group":"g","offset":4,'),
+      '{"id":"z","created":1,"changed":4,"data"',
+      '{"id":"a","created":2,"changed":2,"data"',
+      '{"id":"t","created":3,"changed":3,"expir',
+      expect.stringContaining('{"store":"state","epoch":'),
+      expect.stringContaining('{"stream":"state","group":"orders"'),
+      '{"id":"o1","created":1,"changed":1,"data',
+      '{"end":{"groups":2,"items":4}}',
+    ]);
+    const other = await stoppedEngine();
+    expect(await command(other, 'import', file)).toMatchObject({ code: 0, answer: { items: 4 } });
+    const again = join(other.directory, 'again.jsonl');
+    expect(await command(other, 'export', again)).toMatchObject({ code: 0 });
+    const items = (path: string) => linesOf(path).filter((line) => line.startsWith('{"id"'));
+    expect(items(again)).toEqual(items(file));
+  });
+
+  it('needs the full token, and leaves nothing behind when it is refused or cut off', async () => {
+    const engine = await EngineProcess.start({ storeMethod: 'in_memory', admin: TOKENS });
+    const file = join(engine.directory, 'out.jsonl');
+    const refused = (env: Readonly<Record<string, string>>, url: string) => commandWith(env, engine, 'export', file, '--admin-url', url);
+    const viewer = { RIVULET_ADMIN_TOKEN: 'a-token-of-viewers' };
+    expect(await refused(viewer, engine.adminUrl)).toMatchObject({ code: 77, answer: { error: { code: 'FORBIDDEN' } } });
+    expect(await refused(FULL, 'http://127.0.0.1:1')).toMatchObject({ code: 69, answer: { error: { code: 'NO_CONNECTION' } } });
+    for (const text of ['', 'hello', '{"store":"stream","epoch":"e"}\n{"stream":"s"}\n{"end":{"groups":2,"items":0}}\n']) {
+      const server = createServer((_request, response) => response.end(text));
+      onTestFinished(() => void server.close());
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      const { port } = server.address() as AddressInfo;
+      expect(await refused(FULL, `http://127.0.0.1:${port}`)).toMatchObject({ code: 69, answer: { error: { code: 'CONTROL_FAILED' } } });
+    }
+    expect(readdirSync(engine.directory).filter((name) => name.startsWith('out'))).toEqual([]);
+  });
+
+  it('one at a time; a reader that leaves makes room for the next', async () => {
+    const { adminUrl, workerUrl } = await startTestEngine({ admin: {} });
+    const worker = await RawWorker.connect(workerUrl);
+    for (let n = 0; n < 40; n++)
+      await worker.result('stream::set', { stream_name: 's', group_id: `g${n}`, item_id: 'i', data: 'x'.repeat(1_000_000) });
+    const path = '/api/stores/stream/export';
+    const slow = connect({ port: Number(new URL(adminUrl).port), host: '127.0.0.1' });
+    slow.on('error', () => {});
+    await new Promise<void>((resolve) => slow.once('connect', () => resolve()));
+    slow.write(`GET ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n`);
+    await new Promise<void>((resolve) => slow.once('data', () => resolve()));
+    slow.pause();
+    expect(await ask(adminUrl, path)).toMatchObject({ status: 503, text: expect.stringContaining('OVERLOADED') });
+    slow.destroy();
+    let next = await ask(adminUrl, path);
+    while (next.status === 503) next = await ask(adminUrl, path);
+    expect(next.status).toBe(200);
+    expect(next.text.trimEnd().split('\n').at(-1)).toBe('{"end":{"groups":40,"items":40}}');
+    expect(await ask(adminUrl, '/api/stores/cache/export')).toMatchObject({ status: 404 });
+  });
+
+  it('leaves a store in a directory to the command', async () => {
+    const engine = await EngineProcess.start({ admin: [] });
+    expect(await ask(engine.adminUrl, '/api/stores/stream/export')).toMatchObject({ status: 400 });
   });
 });
 

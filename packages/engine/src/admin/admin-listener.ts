@@ -51,6 +51,7 @@ export interface AdminListenerOptions {
   readonly descriptors: DescriptorReserve;
 }
 
+const COMMON_HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'x-frame-options': 'DENY' } as const;
 const HEADERS_TIMEOUT_MS = 5_000;
 const KEEP_ALIVE_MS = 15_000;
 /** Milliseconds between two checks of deadlines. */
@@ -141,7 +142,9 @@ export class AdminListener {
       this.#unanswered.set(socket, left);
       if (left === 0) this.#admission.wait(socket);
     });
-    const answering = this.#answer(request, response, expectsContinue).then((answer) => this.#send(request, response, answer));
+    const answering = this.#answer(request, response, expectsContinue).then((answer) =>
+      answer.pieces === undefined ? this.#send(request, response, answer) : sendPieces(socket, response, answer, answer.pieces),
+    );
     runInBackground(answering, this.#options.logger, 'admin_request', () => socket.destroy());
   }
 
@@ -217,11 +220,9 @@ export class AdminListener {
     const isWhole = request.complete || !WRITES.has(request.method ?? '');
     // oxlint-disable-next-line eslint/no-restricted-properties -- constant names; the values are constants and numbers
     response.writeHead(status, {
+      ...COMMON_HEADERS,
       'content-type': type,
       'content-length': Buffer.byteLength(body),
-      'cache-control': 'no-store',
-      'x-content-type-options': 'nosniff',
-      'x-frame-options': 'DENY',
       ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
       ...(allow === undefined ? {} : { allow }),
       ...(isWhole ? {} : { connection: 'close' }),
@@ -233,6 +234,35 @@ export class AdminListener {
   #dropStalled(socket: Socket): void {
     if (socket.writableLength > 0 || (this.#unanswered.get(socket) ?? 0) === 0) socket.destroy();
   }
+}
+
+/** Sends a body in pieces. Rejects when they fail; the caller then ends the connection, so that the client sees no complete answer. */
+async function sendPieces(
+  socket: Socket,
+  response: ServerResponse,
+  { status, type = 'text/plain' }: Answer,
+  pieces: AsyncIterable<string>,
+): Promise<void> {
+  // oxlint-disable-next-line eslint/no-restricted-properties -- constant names; the values are constants and numbers
+  response.writeHead(status, { ...COMMON_HEADERS, 'content-type': type });
+  for await (const piece of pieces) {
+    if (response.destroyed || socket.destroyed) return;
+    if (!response.write(piece)) await drained(socket, response);
+  }
+  response.end();
+}
+
+/** Resolves when the response takes more, or when its connection has ended. */
+function drained(socket: Socket, response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off('drain', done);
+      socket.off('close', done);
+      resolve();
+    };
+    response.once('drain', done);
+    socket.once('close', done);
+  });
 }
 
 /** Calls `done` once, when the answer was sent or its connection has ended. A pipelined answer that never got its turn emits no `close`. */

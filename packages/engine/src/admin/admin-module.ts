@@ -7,6 +7,7 @@ import type { DescriptorReserve } from '../transport/admission/descriptor-reserv
 import { ListenError } from '../transport/listener.js';
 import { AdminListener } from './admin-listener.js';
 import { engineRoutes } from './engine-routes.js';
+import { exportRoutes } from './export-route.js';
 import { listRoutes } from './list-routes.js';
 import { AdminRoutes, type RouteRow } from './routes.js';
 import { writeRoutes } from './write-routes.js';
@@ -25,7 +26,7 @@ type Scraped = { readonly text: string; readonly type: string };
 
 /** Returns all paths of the listener, in the order of docs/admin.md. */
 export function adminRoutes(parts: EngineParts, scrape: () => Promise<Scraped>): readonly RouteRow[] {
-  return [...engineRoutes(parts, scrape), ...listRoutes(parts), ...writeRoutes(parts)];
+  return [...engineRoutes(parts, scrape), ...listRoutes(parts), ...exportRoutes(parts), ...writeRoutes(parts)];
 }
 
 /** The admin listener of one engine: probes, metrics and the API for operators. It opens first and closes last. */

@@ -4,6 +4,11 @@ import type { ErrorCode, JsonText } from '@rivulet/protocol';
 export interface Answer {
   readonly status: number;
   readonly body: string;
+  /**
+   * A long body, which is sent in place of `body` as fast as the client reads it. If it fails, the connection ends before the last chunk.
+   * @default none
+   */
+  readonly pieces?: AsyncIterable<string>;
   /** @default 'application/json' */
   readonly type?: string;
   /** Methods that the path has, for status 405. */

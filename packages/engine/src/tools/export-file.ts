@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { parseJson, RivuletError, scanJson } from '@rivulet/protocol';
 import type { DumpedExpiry, DumpedGroup, DumpedHead, DumpedItem, DumpedStore } from '../store/shared/dump.js';
+import { DATA } from '../store/shared/dump-lines.js';
 import { isValidId } from '../store/shared/ids.js';
 import { STORE_NAMES, type StoreName } from './carried-stores.js';
 
@@ -20,21 +21,7 @@ import { STORE_NAMES, type StoreName } from './carried-stores.js';
 export const EXPORT_FORMAT = 1;
 
 /** The longest line. A value has at most `valueBytes` (docs/limits.md). */
-const MOST_LINE_CHARS = 16_777_216;
-const DATA = ',"data":';
-
-/** Returns the line of a group. */
-export function groupLine({ stream, group, offset, timestamp }: DumpedHead): string {
-  return JSON.stringify({ stream, group, offset, timestamp });
-}
-
-/** Returns the line of an item. */
-export function itemLine({ item, created, changed, expiry, data }: DumpedItem): string {
-  const expires = expiry === undefined ? {} : expiry.kind === 'ttl' ? { expires_at: expiry.at } : { lease_grace_ms: expiry.graceMs };
-  const head = JSON.stringify({ id: item, created, changed, ...expires });
-  // A line feed in JSON text is white space between two tokens.
-  return `${head.slice(0, -1)}${DATA}${/[\r\n]/.test(data) ? data.replaceAll(/[\r\n]/g, ' ') : data}}`;
-}
+export const MOST_LINE_CHARS = 16_777_216;
 
 export type ExportLine =
   | { readonly kind: 'header'; readonly engine: string; readonly at: string }

@@ -8,9 +8,10 @@ import { ENGINE_VERSION } from '../config/engine-version.js';
 import { LmdbDump } from '../store/lmdb/copying/store-dump.js';
 import { syncFile } from '../store/lmdb/env/file-pages.js';
 import type { DumpSource } from '../store/shared/dump.js';
+import { endLine, groupLine, itemLine, storeLine } from '../store/shared/dump-lines.js';
 import { copyStores, type OnStep } from './backup.js';
 import { STORE_NAMES, type StoreName, storeDirectories } from './carried-stores.js';
-import { EXPORT_FORMAT, groupLine, itemLine } from './export-file.js';
+import { EXPORT_FORMAT, MOST_LINE_CHARS } from './export-file.js';
 import { ScratchDirectory } from './filled-directories.js';
 import { readManifest, requireUnchanged } from './manifest.js';
 import { openRedisDump } from './redis-stores.js';
@@ -32,14 +33,13 @@ export interface ExportOptions {
   readonly backup: string | undefined;
   /** The directory for the copy of a running engine. @default the temporary directory of the system */
   readonly temporary: string | undefined;
+  /** Returns the text of a store in memory, from the running engine. @default stores in memory are left out */
+  readonly live: ((name: StoreName) => AsyncIterable<string>) | undefined;
   readonly onStep: OnStep;
 }
 
-/** A store to export. `open` may be called once. */
-interface Source {
-  readonly name: StoreName;
-  readonly open: () => Promise<DumpSource>;
-}
+/** A store to export. `open` may be called once. `text` is what `dumpText` yields in the running engine. */
+type Source = { readonly name: StoreName } & ({ readonly open: () => Promise<DumpSource> } | { readonly text: AsyncIterable<string> });
 
 /** Writes all stores into a new file. Nothing stays when it fails. */
 export async function exportStores(config: Config, path: string, options: ExportOptions): Promise<ExportReport> {
@@ -47,11 +47,11 @@ export async function exportStores(config: Config, path: string, options: Export
   const scratch = await ScratchDirectory.create(options.temporary ?? tmpdir());
   try {
     const sources =
-      options.backup === undefined ? await sourcesOf(config, scratch.path, options.onStep) : sourcesIn(options.backup, options.onStep);
+      options.backup === undefined ? await sourcesOf(config, scratch.path, options) : sourcesIn(options.backup, options.onStep);
     if (sources.length === 0) {
       throw new RivuletError(
         'INVALID_ARGUMENTS',
-        'no store of this configuration can be exported: they are in memory or in an adapter of yours',
+        'no store of this configuration can be exported: they are in memory or in an adapter of yours; --admin-url exports stores in memory',
       );
     }
     const unfinished = `${path}.unfinished`;
@@ -86,11 +86,12 @@ async function createFile(unfinished: string): Promise<FileHandle> {
   }
 }
 
-async function sourcesOf(config: Config, scratch: string, onStep: OnStep): Promise<readonly Source[]> {
+async function sourcesOf(config: Config, scratch: string, { live, onStep }: ExportOptions): Promise<readonly Source[]> {
   const directories = storeDirectories(config);
   const copies = directories.length === 0 ? [] : (await copyStores(directories, scratch, onStep)).copies;
   return STORE_NAMES.flatMap((name): Source[] => {
     const adapter = config[name]?.adapter;
+    if (adapter?.kind === 'memory' && live !== undefined) return [{ name, text: live(name) }];
     if (adapter?.kind === 'redis') return [{ name, open: () => openRedisDump(adapter) }];
     const isCopied = copies.some((copy) => copy.name === name);
     return isCopied ? [{ name, open: () => LmdbDump.open(join(scratch, name)) }] : [];
@@ -119,26 +120,84 @@ async function writeFile(
   let items = 0;
   // oxlint-disable-next-line eslint/no-restricted-properties -- the time of now is always valid
   await output.write(JSON.stringify({ rivulet_export: EXPORT_FORMAT, engine: ENGINE_VERSION, at: new Date().toISOString() }));
-  for (const { name, open: openSource } of sources) {
-    const source = await openSource();
-    try {
-      const { epoch, removedOffset, removedTimestamp } = source.store;
-      await output.write(JSON.stringify({ store: name, epoch, removed_offset: removedOffset, removed_timestamp: removedTimestamp }));
-      for await (const group of source.groups()) {
-        groups++;
-        await output.write(groupLine(group));
-        for await (const chunk of group.chunks()) {
-          for (const item of chunk) await output.write(itemLine(item));
-          items += chunk.length;
-          onStep(`writes ${name}: ${items} items`, 0, 0);
-        }
-      }
-    } finally {
-      await source.close();
-    }
+  for (const source of sources) {
+    const { name } = source;
+    const onItems = (more: number) => onStep(`writes ${name}: ${items + more} items`, 0, 0);
+    const counts =
+      'text' in source ? await copyText(name, source.text, output, onItems) : await writeDump(name, source.open, output, onItems);
+    groups += counts.groups;
+    items += counts.items;
   }
-  await output.write(JSON.stringify({ end: { groups, items } }));
+  await output.write(endLine({ groups, items }));
   return { groups, items, bytes: await output.flush() };
+}
+
+interface Counts {
+  readonly groups: number;
+  readonly items: number;
+}
+
+async function writeDump(
+  name: StoreName,
+  openSource: () => Promise<DumpSource>,
+  output: LineWriter,
+  onItems: (items: number) => void,
+): Promise<Counts> {
+  let groups = 0;
+  let items = 0;
+  const source = await openSource();
+  try {
+    await output.write(storeLine(name, source.store));
+    for await (const group of source.groups()) {
+      groups++;
+      await output.write(groupLine(group));
+      for await (const chunk of group.chunks()) {
+        for (const item of chunk) await output.write(itemLine(item));
+        items += chunk.length;
+        onItems(items);
+      }
+    }
+    return { groups, items };
+  } finally {
+    await source.close();
+  }
+}
+
+/** Writes the lines of a running engine. Throws CONTROL_FAILED when they are not complete. */
+async function copyText(
+  name: StoreName,
+  text: AsyncIterable<string>,
+  output: LineWriter,
+  onItems: (items: number) => void,
+): Promise<Counts> {
+  let groups = 0;
+  let items = 0;
+  let place: 'begin' | 'inside' | 'end' = 'begin';
+  let rest = '';
+  for await (const piece of text) {
+    const lines = (rest + piece).split('\n');
+    rest = lines.pop() ?? '';
+    if (rest.length > MOST_LINE_CHARS) throw strangeAnswer(name);
+    for (const line of lines) {
+      if (place === 'inside' && line === endLine({ groups, items })) {
+        place = 'end';
+        continue;
+      }
+      if (place === 'begin' && line.startsWith(`{"store":${JSON.stringify(name)},`)) place = 'inside';
+      else if (place === 'inside' && line.startsWith('{"stream":')) groups++;
+      else if (place === 'inside' && line.startsWith('{"id":') && groups > 0) items++;
+      else throw strangeAnswer(name);
+      await output.write(line);
+    }
+    onItems(items);
+  }
+  if (place !== 'end' || rest !== '') throw strangeAnswer(name);
+  return { groups, items };
+}
+
+function strangeAnswer(name: StoreName): RivuletError {
+  const message = `the engine did not send the whole ${name} store; use the version of the command that the engine has, then try again`;
+  return new RivuletError('CONTROL_FAILED', message);
 }
 
 /** Writes lines through a buffer. */

@@ -1,3 +1,4 @@
+import { StringDecoder } from 'node:string_decoder';
 import { field, isJsonObject, type JsonObject, parseJson, percentEncode, stringField } from '@rivulet/protocol';
 import { refuseCredentials, tokenOf } from '../command/access.js';
 import type { Command, CommandContext, CommandInput } from '../command/command.js';
@@ -32,6 +33,8 @@ export interface AdminApi {
   /** Returns the object at a path below `/api`. */
   readonly get: (path: string, query?: Readonly<Record<string, string | number | undefined>>) => Promise<JsonObject>;
   readonly post: (path: string, body: JsonObject) => Promise<JsonObject>;
+  /** Yields a long answer in pieces, as it comes. */
+  readonly pieces: (path: string) => AsyncIterable<string>;
   /** Returns the metrics in the text format of Prometheus. */
   readonly metrics: () => Promise<string>;
 }
@@ -49,7 +52,8 @@ export async function withAdmin(
   }
 }
 
-function adminApi(input: CommandInput, { env }: Pick<CommandContext, 'env'>): AdminApi {
+/** Returns the admin API that the options and the environment name. */
+export function adminApi(input: CommandInput, { env }: Pick<CommandContext, 'env'>): AdminApi {
   const base = (input.value('admin-url') ?? env.RIVULET_ADMIN_URL ?? DEFAULT_URL).replace(/\/+$/, '');
   refuseCredentials(base, '--admin-url or RIVULET_ADMIN_URL');
   // oxlint-disable-next-line eslint/no-restricted-globals -- this call checks the address that the operator gave
@@ -72,6 +76,7 @@ function adminApi(input: CommandInput, { env }: Pick<CommandContext, 'env'>): Ad
       return objectOf(await send(`/api/${path}${pairs.length === 0 ? '' : `?${pairs.join('&')}`}`));
     },
     post: async (path, body) => objectOf(await send(`/api/${path}`, JSON.stringify(body))),
+    pieces: (path) => piecesOf(`${base}/api/${path}`, { headers }, timeoutMs),
     metrics: () => send('/metrics'),
   };
 }
@@ -87,6 +92,26 @@ async function request(url: string, init: RequestInit, timeoutMs: number): Promi
   }
   if (response.ok) return text;
   throw refusal(response.status, text);
+}
+
+/** Each piece must come in time. */
+async function* piecesOf(url: string, init: RequestInit, timeoutMs: number): AsyncIterable<string> {
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(new DOMException('no answer', 'TimeoutError')), timeoutMs);
+  try {
+    const response = await fetch(url, { ...init, redirect: 'error', signal: late.signal });
+    if (!response.ok) throw refusal(response.status, await response.text());
+    const decoder = new StringDecoder('utf8');
+    for await (const bytes of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+      timer.refresh();
+      yield decoder.write(Buffer.from(bytes));
+    }
+  } catch (error) {
+    throw error instanceof CommandFailure ? error : connectionFailure(error, timeoutMs);
+  } finally {
+    clearTimeout(timer);
+    late.abort();
+  }
 }
 
 /** Returns why there was no answer. The error of `fetch` has its cause inside. */

@@ -23,8 +23,8 @@ export interface Group extends GroupRef {
   /** The lowest offset from which `changes` can report every delete. */
   floor: number;
   readonly bounds: GroupBounds | undefined;
-  /** Leased items. They are listed only if `bounds` has `maxAgeMs`. */
-  readonly leased: Set<string>;
+  /** Leased items, with the milliseconds of their grace. */
+  readonly leased: Map<string, number>;
   /** Bytes of all item ids and values. They are counted only if `bounds` has `maxBytes`. */
   bytes: number;
   /**
@@ -80,12 +80,22 @@ export class MemoryGroups {
       timestamp: this.#removed.timestamp,
       floor: this.#removed.offset,
       bounds: this.#boundsOf(ref.stream),
-      leased: new Set(),
+      leased: new Map(),
       bytes: 0,
       oldest: undefined,
     };
     this.#groups.set(ref.stream, ref.group, group);
     return group;
+  }
+
+  /** Returns all groups that have a history. */
+  all(): readonly Group[] {
+    return Array.from(this.#groups.values());
+  }
+
+  /** The highest offset and timestamp of groups that were forgotten. */
+  get removed(): { readonly offset: number; readonly timestamp: number } {
+    return this.#removed;
   }
 
   /** The offset of a group without history. */
@@ -125,7 +135,7 @@ export class MemoryGroups {
 
   /** Removes tombstones of deletes until `oldest` (Unix milliseconds), raises the floors, and removes groups that are empty now. */
   forget(oldest: number): void {
-    for (const group of Array.from(this.#groups.values())) {
+    for (const group of this.all()) {
       for (const [item, tombstone] of group.tombstones) {
         if (tombstone.deletedAt > oldest) break;
         group.tombstones.delete(item);

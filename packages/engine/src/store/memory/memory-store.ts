@@ -8,6 +8,7 @@ import { TurnBudget } from '../../structures/turn-budget.js';
 import type { BoundsOf } from '../bounds.js';
 import { type Effect, effectOf } from '../shared/change-effect.js';
 import { charsOf } from '../shared/chars-of.js';
+import type { DumpableStore, DumpSource } from '../shared/dump.js';
 import { bytesOf, type Effected, evictedBy, growthOf, unbounded } from '../shared/group-bounds.js';
 import { requireId } from '../shared/ids.js';
 import { type ExpiryCause, lifetimeOf } from '../shared/lifetime.js';
@@ -35,6 +36,7 @@ import type {
 import { Deadlines } from './deadlines.js';
 import { type Group, MemoryGroups, oldestItems } from './groups.js';
 import { MemoryKeys } from './idempotency-keys.js';
+import { MemoryDump } from './memory-dump.js';
 import { SlicedWrites } from './sliced-writes.js';
 
 export interface MemoryStoreOptions {
@@ -61,7 +63,7 @@ export function createMemoryStore(options: MemoryStoreOptions): WritableStore {
   return new MemoryStore(options);
 }
 
-class MemoryStore implements WritableStore {
+class MemoryStore implements WritableStore, DumpableStore {
   readonly #clock: Clock;
   readonly #retentionMs: number;
   readonly #time: MonotonicWallClock;
@@ -183,6 +185,12 @@ class MemoryStore implements WritableStore {
   }
 
   unwatch(): void {}
+
+  /** Returns the content of the store, for an export. */
+  dump(): DumpSource {
+    this.#opened();
+    return new MemoryDump(this.#groups, this.#epoch, this.#turns);
+  }
 
   async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
@@ -311,8 +319,8 @@ class MemoryStore implements WritableStore {
     const lifetime = lifetimeOf(change, causeOf(group, item), group.bounds);
     if (lifetime.kind === 'kept') return;
     this.#makePermanent(group, item);
-    // A leased item expires after a restart, and no item of this store survives one. Only its age could end it earlier.
-    if (lifetime.kind === 'held' && group.bounds?.maxAgeMs !== undefined) group.leased.add(item);
+    // A leased item expires after a restart, and no item of this store survives one. An export carries its lease to another store.
+    if (lifetime.kind === 'held') group.leased.set(item, lifetime.graceMs);
     if (lifetime.kind !== 'ttl' && lifetime.kind !== 'age') return;
     const isByAge = lifetime.kind === 'age';
     const deadline = { stream: group.stream, group: group.group, item, at: this.#time.now() + lifetime.ms, isByAge };

@@ -12,6 +12,17 @@ export interface DumpSource {
   close(): Promise<void>;
 }
 
+/** A store that can be read as a whole while it works. */
+export interface DumpableStore {
+  /** Throws STORE_UNAVAILABLE when the store is not open. */
+  dump(): DumpSource;
+}
+
+/** Returns the content of a store; `undefined` when it cannot be read as a whole while it works. */
+export function dumpOf(store: object): DumpSource | undefined {
+  return 'dump' in store && typeof store.dump === 'function' ? (store as DumpableStore).dump() : undefined;
+}
+
 export interface DumpedStore {
   readonly epoch: string;
   /** The highest offset and timestamp of groups that were forgotten. */
