@@ -1,3 +1,5 @@
+const NOTHING: readonly never[] = [];
+
 /**
  * A map with two strings as its key. It never joins the strings, so no value can imitate another key with a separator, and a look-up
  * allocates nothing.
@@ -34,9 +36,9 @@ export class PairMap<V> {
     return true;
   }
 
-  /** Yields the values whose keys begin with `first`. */
-  *valuesOf(first: string): IterableIterator<V> {
-    yield* this.#outer.get(first)?.values() ?? [];
+  /** Returns the values whose keys begin with `first`. */
+  valuesOf(first: string): Iterable<V> {
+    return this.#outer.get(first)?.values() ?? NOTHING;
   }
 
   *values(): IterableIterator<V> {

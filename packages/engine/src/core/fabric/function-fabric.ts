@@ -1,5 +1,5 @@
 import { RivuletError } from '@rivulet/protocol';
-import { runInBackground } from '../../logging/background.js';
+import { runSafely } from '../../logging/background.js';
 import type { LogFields, Logger } from '../../logging/logger.js';
 import { RepeatedLine } from '../../logging/repeated-line.js';
 import { BuiltinContract, type BuiltinSchemas, type ConfigSchema, publishedSchema } from '../contracts/builtin-contract.js';
@@ -284,16 +284,16 @@ export class FunctionFabric implements Fabric {
       return NOTHING_PENDING;
     }
     let cancelled = false;
-    const answered = answer.then(
+    const end = (outcome: Outcome) => runSafely(() => done(outcome), this.#logger, 'builtin_answer');
+    answer.then(
       (outcome) => {
         if (outcome.kind === 'error') this.counts.engineFailed++;
-        if (!cancelled) done(outcome);
+        if (!cancelled) end(outcome);
       },
       (error: unknown) => {
-        if (!cancelled) done(this.#thrown(call, error));
+        if (!cancelled) end(this.#thrown(call, error));
       },
     );
-    runInBackground(answered, this.#logger, 'builtin_answer');
     return {
       cancel: () => {
         cancelled = true;

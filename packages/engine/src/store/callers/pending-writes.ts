@@ -6,8 +6,18 @@ import type { GroupRef } from '../store.js';
 /** The writes of one group that have not ended. */
 interface Pending {
   writes: number;
-  /** Resolves when all writes that began before now have ended. */
-  all: Promise<void>;
+  /** Number of the next write. */
+  next: number;
+  readonly waiting: Waiting[];
+}
+
+/** A read that waits for the writes before it. */
+interface Waiting {
+  /** The writes with a lower number began before the read. */
+  readonly before: number;
+  /** How many of them have not ended. */
+  left: number;
+  readonly resolve: () => void;
 }
 
 /**
@@ -35,18 +45,22 @@ export class PendingWrites {
   }
 
   #began(ref: GroupRef, chars: number, write: Promise<unknown>): void {
-    const before = this.#groups.get(ref.stream, ref.group);
-    const pending = before ?? { writes: 0, all: Promise.resolve() };
-    if (before === undefined) this.#groups.set(ref.stream, ref.group, pending);
-    pending.writes++;
+    let pending = this.#groups.get(ref.stream, ref.group);
+    if (pending === undefined) {
+      pending = { writes: 0, next: 0, waiting: [] };
+      this.#groups.set(ref.stream, ref.group, pending);
+    }
+    const of = pending;
+    const number = of.next++;
+    of.writes++;
     const end = () => {
       this.#room.give(chars);
-      pending.writes--;
-      if (pending.writes === 0) this.#groups.delete(ref.stream, ref.group);
+      of.writes--;
+      if (of.writes === 0) this.#groups.delete(ref.stream, ref.group);
+      if (of.waiting.length > 0) notify(of.waiting, number);
     };
     // The caller of a write handles its failure.
-    const ended = write.then(end, end);
-    pending.all = before === undefined ? ended : before.all.then(() => ended);
+    write.then(end, end);
   }
 
   /** Returns whether a write of this group is pending. */
@@ -56,7 +70,8 @@ export class PendingWrites {
 
   /** Resolves when the writes of the group that began before this call have ended. Never rejects. */
   async settled(ref: GroupRef): Promise<void> {
-    await this.#groups.get(ref.stream, ref.group)?.all;
+    const pending = this.#groups.get(ref.stream, ref.group);
+    if (pending !== undefined) await ended(pending);
   }
 
   /** Resolves when such writes of all groups of a stream have ended. */
@@ -71,5 +86,21 @@ export class PendingWrites {
 }
 
 async function allOf(groups: Iterable<Pending>): Promise<void> {
-  await Promise.all(Array.from(groups, ({ all }) => all));
+  await Promise.all(Array.from(groups, ended));
+}
+
+/** Resolves when the writes that are pending now have ended. */
+function ended({ next, writes, waiting }: Pending): Promise<void> {
+  return new Promise((resolve) => waiting.push({ before: next, left: writes, resolve }));
+}
+
+/** Tells the reads that a write has ended. */
+function notify(waiting: Waiting[], number: number): void {
+  let kept = 0;
+  for (const each of waiting) {
+    if (number < each.before) each.left--;
+    if (each.left === 0) each.resolve();
+    else waiting[kept++] = each;
+  }
+  waiting.length = kept;
 }
