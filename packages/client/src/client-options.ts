@@ -64,6 +64,12 @@ export interface ConnectOptions {
    * @default 25,000; with sockets that can ping, 10,000
    */
   readonly silenceMs?: number;
+  /**
+   * Writes to the console in plain words what the client sends and receives, without values and tokens. The code for it is a module of its
+   * own, which only this option loads. The first connection waits for it; when it cannot be loaded, the client warns and goes on.
+   * @default false
+   */
+  readonly debug?: boolean;
   /** The clock, the random numbers and the sockets of tests. */
   readonly runtime?: ClientRuntime;
 }
@@ -79,6 +85,7 @@ export const OPTION_RULES = {
   persistItems: 'a number from 0',
   maxFrameChars: 'a number from 0',
   silenceMs: 'a number from 0 to 2147483647',
+  debug: 'a boolean',
   runtime: 'an object',
 } satisfies Record<keyof ConnectOptions, string>;
 

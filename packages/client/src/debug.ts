@@ -1,4 +1,3 @@
-import { parseJson } from '@rivulet/protocol';
 import type { WebSocketConstructor, WebSocketLike } from './connection/web-socket.js';
 
 /** The members of sockets that the lines need. The classes of browsers, of Node 22 and of `ws` have them. */
@@ -35,7 +34,7 @@ export function debugSockets(base: WebSocketConstructor = globalThis.WebSocket a
 
 /** Returns such words as `an update of item m1 in chat/room-1, offset 7`. */
 function wordsOf(text: unknown): string {
-  const { type, event, offset, ...frame } = objectOf(typeof text === 'string' ? parseJson(text) : undefined);
+  const { type, event, offset, ...frame } = objectOf(parsed(text));
   const { subscriptionId, streamName, groupId, id, code, mode, since } = { ...frame, ...objectOf(frame.data) };
   const { type: change, event: sent } = objectOf(event);
   const kind = sent === undefined ? (change ?? type ?? 'a message') : `event ${textOf(objectOf(sent).type)}`;
@@ -49,6 +48,16 @@ function wordsOf(text: unknown): string {
     since === undefined ? '' : ` from position ${textOf(since)}`,
     offset === undefined ? '' : `, offset ${textOf(offset)}`,
   ].join('');
+}
+
+/** Returns the value of a frame. It uses no module of the client, so that a bundler makes one file of this one. */
+function parsed(text: unknown): unknown {
+  try {
+    // oxlint-disable-next-line eslint/no-restricted-properties -- the catch is the guard
+    return typeof text === 'string' ? JSON.parse(text) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function objectOf(value: unknown): Partial<Record<string, unknown>> {

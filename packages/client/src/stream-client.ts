@@ -100,7 +100,7 @@ export class StreamClient {
       const { WebSocket: given = globalThis.WebSocket as WebSocketConstructor | undefined, silenceMs } = options;
       const openSocket = runtime.openSocket ?? (given && this.#openSocket(given));
       if (openSocket === undefined)
-        throw new StreamError('INVALID_OPTIONS', 'this runtime has no WebSocket: give the one of `ws` as option WebSocket');
+        throw new StreamError('INVALID_OPTIONS', 'no WebSocket class: give the one of `ws` as option WebSocket');
       const probe = probeKeepAlive(silenceMs ?? 25_000, () => this.#probe(), wakeSource);
       const keepAlive = given !== undefined && canPing(given) ? pingKeepAlive(pingTimes(silenceMs)) : probe;
       return new Connection({
@@ -171,10 +171,18 @@ export class StreamClient {
     await Promise.all([this.#connection?.close(), ...all.map(({ copy }) => copy?.close())]);
   }
 
-  #openSocket(constructor: WebSocketConstructor) {
+  #openSocket(given: WebSocketConstructor) {
+    let constructor = given;
+    const ready = this.#options.debug
+      ? import('./debug.js').then(({ debugSockets }) => {
+          constructor = debugSockets(given);
+          // oxlint-disable-next-line no-console -- `debug` asks for lines on the console, and the error names the module
+        }, console.warn)
+      : undefined;
     return openWithToken(
       this.#address,
       this.#options,
+      ready,
       () => this.#tokenReason,
       (url, protocols, events) => openSocketOf(constructor, url, protocols, events),
       (token) => {
@@ -287,8 +295,7 @@ export class StreamClient {
     this.#renewal?.end();
     this.#renewal = undefined;
     this.#next = code === REFUSED ? 'refused' : 'connect';
-    if (code === REFUSED)
-      this.#report(new StreamError('UNAUTHORIZED', 'the engine closed the connection: the token is refused or has expired'));
+    if (code === REFUSED) this.#report(new StreamError('UNAUTHORIZED', 'the token is refused or has expired'));
     for (const { subscription } of this.#shared.values()) subscription.onLost();
   }
 
@@ -385,7 +392,7 @@ export class StreamClient {
   }
 
   readonly #persistFailed = (cause: unknown) =>
-    this.#report(new StreamError('PERSIST_FAILED', 'the copy in the store of the browser can not be used', { cause }));
+    this.#report(new StreamError('PERSIST_FAILED', 'the copy in the browser can not be used', { cause }));
 
   #report(error: StreamError): void {
     this.#errors.emit(error);

@@ -4,12 +4,15 @@ import type { ConnectOptions, TokenReason } from './client-options.js';
 import type { OpenSocket, Socket, SocketEvents } from './connection/socket.js';
 
 /**
- * Returns a function that opens a socket with a token. With `getToken` the real socket is made when the token is there. The socket that the
- * function returns stands for it and is not open until then.
+ * Returns a function that opens a socket with a token. With `getToken` or `ready` the real socket is made when the token is there. The
+ * socket that the function returns stands for it and is not open until then.
+ *
+ * @param ready The first socket waits for it. Must not reject.
  */
 export function openWithToken(
   url: URL,
   { getToken, token, tokenAs }: ConnectOptions,
+  ready: Promise<void> | undefined,
   reason: () => TokenReason,
   open: (url: string, protocols: string[], events: SocketEvents) => Socket,
   used: (token: string | undefined) => void,
@@ -20,12 +23,16 @@ export function openWithToken(
     const address = addressWith(url, given, tokenAs);
     return open(address.url, address.protocols, events);
   };
-  if (getToken === undefined) return (_url, events) => openWith(token, events);
+  let waitsFor = ready;
   return (_url, events) => {
+    if (!getToken && !waitsFor) return openWith(token, events);
     let socket: Socket | undefined;
     let ended = false;
     const request = async () => {
-      const given = await getToken(reason());
+      const first = waitsFor;
+      waitsFor = undefined;
+      await first;
+      const given = getToken ? await getToken(reason()) : token;
       if (!ended) socket = openWith(given, events);
     };
     request().catch((error: unknown) => {

@@ -11,10 +11,20 @@ export interface Bundle {
   /** The modules that the bundle imports. A bundle for pages must import none. */
   readonly imports: readonly string[];
   readonly gzipBytes: number;
+  /** The code of each file that the script loads later, if it needs it. */
+  readonly later: Readonly<Record<string, string>>;
 }
 
-/** Packs `entry`, a path relative to this folder, as a bundler for pages does: minified, in one script that sets `globalThis[name]`. */
-export async function bundle(entry: string, name: string, external: readonly string[] = []): Promise<Bundle> {
+/**
+ * Packs `entry`, a path relative to this folder, as a bundler for pages does: minified. `iife`: one script that sets `globalThis[name]`, with
+ * everything that a page may load later. `es`: the module that a page loads at first.
+ */
+export async function bundle(
+  entry: string,
+  name: string,
+  external: readonly string[] = [],
+  format: 'iife' | 'es' = 'iife',
+): Promise<Bundle> {
   const build = await rolldown({
     input: file(entry),
     platform: 'browser',
@@ -22,8 +32,9 @@ export async function bundle(entry: string, name: string, external: readonly str
     transform: { define: { 'process.env.NODE_ENV': '"development"' } },
     external: [/^node:/, ...external],
   });
-  const { output } = await build.generate({ format: 'iife', name, minify: true, globals: { react: 'React' } });
+  const { output } = await build.generate({ format, name, minify: true, globals: { react: 'React' } });
   await build.close();
-  const [chunk] = output;
-  return { code: chunk.code, modules: chunk.moduleIds, imports: chunk.imports, gzipBytes: gzipSync(chunk.code).length };
+  const [{ code, moduleIds, imports }, ...others] = output;
+  const later = Object.fromEntries(others.flatMap((other) => (other.type === 'chunk' ? [[other.fileName, other.code]] : [])));
+  return { code, modules: moduleIds, imports, gzipBytes: gzipSync(code).length, later };
 }

@@ -6,6 +6,7 @@ export * from './decode/decode-worker.js';
 export * from './decode/decoded.js';
 export * from './encode/encode-stream.js';
 export * from './encode/encode-worker.js';
+export * from './error-docs.js';
 export * from './errors.js';
 export * from './json/guards.js';
 export * from './json/json-fields.js';

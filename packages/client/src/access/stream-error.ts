@@ -1,3 +1,5 @@
+import { ERROR_DOCS } from '@rivulet/protocol';
+
 /**
  * The codes of the client itself. Other codes come from the engine unchanged (docs/errors.md).
  *
@@ -28,5 +30,10 @@ export class StreamError extends Error {
     super(message, options);
     this.name = 'StreamError';
     this.code = code;
+  }
+
+  /** The entry of the code in the docs. */
+  get docs(): string {
+    return ERROR_DOCS + this.code;
   }
 }

@@ -3,9 +3,12 @@ import { RawWorker } from '@rivulet/testkit/peers/raw-worker';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { debugSockets } from '../../src/debug.js';
-import { connect } from '../../src/index.js';
+import { type ConnectOptions, connect } from '../../src/index.js';
 
-test('sockets for debugging say in plain words what a client sends and receives, without values and tokens', async () => {
+test.each([
+  ['debug: true', (options: ConnectOptions) => ({ ...options, debug: true, WebSocket })],
+  ['debugSockets', (options: ConnectOptions) => ({ ...options, WebSocket: debugSockets(WebSocket) })],
+] as const)('%s: lines say in plain words what a client sends and receives, without values and tokens', async (_name, withDebug) => {
   const { workerUrl, streamUrl } = await startTestEngine();
   const worker = await RawWorker.connect(workerUrl);
   const item = (item_id: string) => ({ stream_name: 'chat', group_id: 'room', item_id });
@@ -14,7 +17,7 @@ test('sockets for debugging say in plain words what a client sends and receives,
   onTestFinished(() => {
     spy.mockRestore();
   });
-  const client = connect(streamUrl, { WebSocket: debugSockets(WebSocket), token: 'a secret token', tokenAs: 'query' });
+  const client = connect(streamUrl, withDebug({ token: 'a secret token', tokenAs: 'query' }));
   const room = client.subscribeGroup('chat', 'room');
   await room.whenLive();
   const changed = new Promise((resolve) => room.on({ onEvent: resolve }));

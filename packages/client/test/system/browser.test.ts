@@ -10,6 +10,7 @@ import type * as page from '../page.js';
 declare global {
   interface Window {
     page: typeof page;
+    connect: typeof page.connect;
     tap: ReturnType<typeof page.tapped>;
     view: GroupView<{ id: string; text: string }>;
     log: string[];
@@ -167,4 +168,43 @@ test('the hooks show a group and an item, in StrictMode, with one join for all t
     'leave r2 m1',
   ]);
   expect(errors).toEqual([]);
+});
+
+/** Opens a page with the client as a bundler makes it, and connects with `debug`. Returns the lines of the console. */
+async function debugged(isThere: boolean) {
+  const { streamUrl, set } = await start();
+  await set('r1', 'm1', 'one');
+  const { code, later } = await bundle('../src/index.ts', 'rivulet', [], 'es');
+  const files: Readonly<Record<string, string>> = { 'client.js': code, ...(isThere ? later : {}) };
+  const tab = await openPage();
+  const lines: string[] = [];
+  tab.on('console', (line) => lines.push(`${line.type()}: ${line.text()}`));
+  await tab.goto(await servePage());
+  await tab.route('**/*.js', (route) => {
+    const body = files[new URL(route.request().url()).pathname.slice(1)];
+    return body === undefined ? route.abort() : route.fulfill({ contentType: 'text/javascript', body });
+  });
+  await tab.addScriptTag({ type: 'module', content: "import { connect } from '/client.js'; window.connect = connect;" });
+  await tab.waitForFunction(() => window.connect !== undefined);
+  const items = await tab.evaluate(async (url) => {
+    const view = window.connect(url, { debug: true }).subscribeGroup('chat', 'r1');
+    await view.whenLive();
+    return view.items;
+  }, streamUrl);
+  expect(items).toMatchObject([{ id: 'm1' }]);
+  return { streamUrl, lines: lines.filter((line) => !line.startsWith('error: Failed to load resource')) };
+}
+
+test('debug: true loads its lines as a file of their own, and none is lost', async () => {
+  const { streamUrl, lines } = await debugged(true);
+  expect(lines.slice(0, 3)).toEqual([
+    `info: [rivulet] the client connects to ${streamUrl}/`,
+    'info: [rivulet] the client is connected',
+    'info: [rivulet] the client sends join in chat/r1',
+  ]);
+});
+
+test('debug: true warns and goes on when that file is not there', async () => {
+  const { lines } = await debugged(false);
+  expect(lines).toEqual([expect.stringMatching(/^warning: TypeError: Failed to fetch dynamically imported module: .*\/debug-/)]);
 });
