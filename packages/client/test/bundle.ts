@@ -16,8 +16,8 @@ export interface Bundle {
 }
 
 /**
- * Packs `entry`, a path relative to this folder, as a bundler for pages does: minified. `iife`: one script that sets `globalThis[name]`, with
- * everything that a page may load later. `es`: the module that a page loads at first.
+ * Packs `entry`, a path relative to this folder, as a bundler for pages does: minified. `iife`: one script that sets `globalThis[name]`,
+ * with everything that a page may load later. `es`: the module that a page loads at first.
  */
 export async function bundle(
   entry: string,

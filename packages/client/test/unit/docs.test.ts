@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { StreamError } from '../../src/index.js';
 
 const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8');
 const docs = read('../../../../docs/client.md');
@@ -30,4 +31,14 @@ it('docs/client.md has every member of a view and every listener', () => {
 it('docs/client.md has every error of the client', () => {
   const codes = [...read('../../src/access/stream-error.ts').matchAll(/^ \* - `([A-Z_]+)`/gm)].map(([, code]) => code);
   expect(rowsOf('Errors')).toEqual(codes);
+});
+
+it('docs/errors.md has an entry for each code that the client makes, where `docs` of an error leads', () => {
+  const sources = readdirSync(new URL('../../src', import.meta.url), { recursive: true, encoding: 'utf8' });
+  const texts = sources.filter((name) => name.endsWith('.ts')).map((name) => read(`../../src/${name}`));
+  const codes = new Set(texts.flatMap((text) => [...text.matchAll(/StreamError\('([A-Z_]+)'/g)].map(([, code = '']) => code)));
+  expect(codes.size).toBeGreaterThan(10);
+  const page = read('../../../../docs/errors.md');
+  expect([...codes].filter((code) => !page.includes(`<a id="${code}"></a>`))).toEqual([]);
+  expect(new StreamError('HOLE', 'x').docs).toBe('docs/errors.md#HOLE');
 });

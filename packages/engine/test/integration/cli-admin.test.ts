@@ -68,7 +68,7 @@ test('disconnect ends a session, or all sessions of an identity, with the full t
   expect(refused).toMatchObject({
     code: 77,
     stdout: '',
-    stderr: expect.stringMatching(/^error: viewer_token may only read.*\(FORBIDDEN\)\n$/),
+    stderr: expect.stringMatching(/^error: viewer_token may only read.*\(FORBIDDEN\)\nsee docs\/errors\.md#FORBIDDEN\n$/),
   });
   expect(await at(engine, full, 'disconnect', '--identity', 'ann')).toMatchObject({ code: 0, stdout: 'disconnected 1\n' });
   const { stdout } = await at(engine, full, 'sessions', '--json');

@@ -34,6 +34,8 @@ function sources(): string[] {
   });
 }
 
+/** The first cell of a code. Its anchor is the target of `ERROR_DOCS`. */
+const entryOf = (code: string) => `<a id="${code}"></a>\`${code}\``;
 const yesOrNo = (truth: boolean) => (truth ? 'yes' : 'no');
 const withoutLast = (row: readonly string[]) => row.slice(0, -1);
 const lastOf = (row: readonly string[]) => row.at(-1);
@@ -43,7 +45,7 @@ describe('docs/errors.md', () => {
   const closes = tableOf('errors.md', 'Code', 'Meaning', 'Reconnect', 'Remedy');
 
   it('has one row for every error code, in order, with its meaning and whether to retry, and no other row', () => {
-    const owed = Object.entries(ERROR_CODES).map(([code, { when, retryable }]) => [`\`${code}\``, when, yesOrNo(retryable)]);
+    const owed = Object.entries(ERROR_CODES).map(([code, { when, retryable }]) => [entryOf(code), when, yesOrNo(retryable)]);
     expect(errors.map(withoutLast)).toEqual(owed);
   });
 
@@ -55,8 +57,8 @@ describe('docs/errors.md', () => {
   it('says Reserved of exactly the codes that no source names', () => {
     const texts = sources();
     const unused = Object.keys(ERROR_CODES).filter((code) => !texts.some((text) => text.includes(`'${code}'`)));
-    const reserved = errors.filter((row) => lastOf(row)?.startsWith('Reserved: ')).map(([code = '']) => code.slice(1, -1));
-    expect(reserved).toEqual(unused);
+    const reserved = errors.filter((row) => lastOf(row)?.startsWith('Reserved: ')).map(([entry]) => entry);
+    expect(reserved).toEqual(unused.map(entryOf));
   });
 
   it('says of every code what to do', () => {

@@ -1,4 +1,4 @@
-import { LIMITS } from '@rivulet/protocol';
+import { ERROR_DOCS, LIMITS } from '@rivulet/protocol';
 
 /**
  * The codes of the SDK itself. Codes of the engine and of handlers pass through unchanged. docs/sdk.md has the same rows, and a test
@@ -57,6 +57,11 @@ export class InvocationError extends Error {
     if (function_id !== undefined) this.function_id = function_id;
     if (stacktrace !== undefined) this.stacktrace = stacktrace;
     if (error_id !== undefined) this.error_id = error_id;
+  }
+
+  /** The entry of the code in the docs. A code that a function chose has no entry, and the page says so. */
+  get docs(): string {
+    return ERROR_DOCS + this.code;
   }
 }
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { startTestEngine } from '@rivulet/testkit/engines/engine';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { SDK_ERROR_CODES, stream } from '../../src/index.js';
+import { InvocationError, SDK_ERROR_CODES, stream } from '../../src/index.js';
 import { connectWorker } from '../connect-worker.js';
 
 const read = (path: string) => readFileSync(fileURLToPath(new URL(path, import.meta.url)), 'utf8');
@@ -20,6 +20,12 @@ test('docs/sdk.md has one row for every code of the SDK, in order, and no other 
   const table = read('../../../../docs/sdk.md').split('| Code | When, and what to do |')[1]?.split('\n\n')[0] ?? '';
   const rows = [...table.matchAll(/^\| `(\w+)` \| (.*) \|$/gm)].map(([, code, text]) => [code, text]);
   expect(rows).toEqual(Object.entries(SDK_ERROR_CODES));
+});
+
+test('docs/errors.md has an entry for every code of the SDK, where `docs` of an error leads', () => {
+  const page = read('../../../../docs/errors.md');
+  expect(Object.keys(SDK_ERROR_CODES).filter((code) => !page.includes(`<a id="${code}"></a>`))).toEqual([]);
+  expect(new InvocationError({ code: 'QUEUE_FULL', message: 'x' }).docs).toBe('docs/errors.md#QUEUE_FULL');
 });
 
 test.each([

@@ -1,4 +1,4 @@
-import { RivuletError } from '@rivulet/protocol';
+import { ERROR_CODES, ERROR_DOCS, RivuletError } from '@rivulet/protocol';
 import { printable } from '../../logging/printable.js';
 import type { CommandContext } from './command.js';
 import { EXIT, type ExitCode } from './exit-codes.js';
@@ -60,8 +60,15 @@ export interface Failure {
 export function fail(error: unknown, context: Pick<CommandContext, 'out' | 'err'>, json: boolean): ExitCode {
   const { code, message, exit } = failureOf(error);
   if (json) context.out(`${JSON.stringify({ ok: false, error: { code, message } })}\n`);
-  else context.err(`error: ${printable(message)} (${printable(code)})\n`);
+  else context.err(errorLines(code, message, exit));
   return exit;
+}
+
+/** Returns the lines that tell a person of an error: what happened, and where the docs explain its code. */
+export function errorLines(code: string, message: string, exit: ExitCode = EXIT.failed): string {
+  // The message about a wrong word says all.
+  const help = exit !== EXIT.usage && Object.hasOwn(ERROR_CODES, code) ? `see ${ERROR_DOCS}${code}\n` : '';
+  return `error: ${printable(message)} (${printable(code)})\n${help}`;
 }
 
 /** Returns the failure of an error that a command expects. Throws every other error again. */

@@ -1,7 +1,7 @@
 import { isJsonObject, type JsonObject } from '@rivulet/protocol';
 import type { Command, CommandContext, CommandInput, Positional } from '../command/command.js';
 import { EXIT, type ExitCode } from '../command/exit-codes.js';
-import { CommandFailure } from '../command/failure.js';
+import { CommandFailure, errorLines } from '../command/failure.js';
 import { readDuration } from '../command/numbers.js';
 
 export const GROUP_WORDS: readonly Positional[] = [
@@ -58,7 +58,7 @@ export function printWrite(input: CommandInput, context: CommandContext, line: s
     const present = typeof version === 'string' ? `the item has version ${version}` : 'there is no such item';
     const error = { code: 'CONFLICT', message: `nothing was written, because ${present}; read the item, and write again` };
     if (json) context.out(`${JSON.stringify({ ok: false, error, conflict: result.conflict })}\n`);
-    else context.err(`error: ${error.message} (${error.code})\n`);
+    else context.err(errorLines(error.code, error.message));
     return EXIT.failed;
   }
   if (json) context.out(`${JSON.stringify({ ok: true, ...result })}\n`);
