@@ -13,60 +13,12 @@ import { Inbox } from '@rivulet/testkit/inbox';
 import { RawWorker, WorkerError } from '@rivulet/testkit/peers/raw-worker';
 import { StreamSocket } from '@rivulet/testkit/peers/stream-socket';
 import { expect, onTestFinished, test } from 'vitest';
+import { type RecordedSpan, startTraced, triggersBelongToWrites } from '../harness/traced-engine.js';
 
-const RECORDER = fileURLToPath(new URL('../harness/recorded-spans.mjs', import.meta.url));
 const TRACED_WORKER = fileURLToPath(new URL('../harness/traced-worker.mjs', import.meta.url));
 const INTERNAL = 0;
 const SERVER = 1;
 const ERROR = 2;
-
-interface RecordedSpan {
-  readonly name: string;
-  readonly kind: number;
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly parentId?: string;
-  readonly attributes: Readonly<Record<string, unknown>>;
-  readonly status: { readonly code: number; readonly message?: string };
-}
-
-/** Starts the bundled engine with an SDK. `spans` stops it and resolves with the spans that it has recorded. */
-async function startTraced(fault?: string) {
-  const directory = directoryWith({});
-  const file = join(directory, 'spans.jsonl');
-  const engine = await EngineProcess.start({
-    state: [],
-    env: { NODE_OPTIONS: `--import ${RECORDER}`, RIVULET_TEST_SPANS: file, ...(fault === undefined ? {} : { RIVULET_TEST_FAULT: fault }) },
-  });
-  const spans = async () => {
-    expect(await engine.stop()).toBe(0);
-    const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
-    return new Recording(text);
-  };
-  return { engine, worker: await RawWorker.connect(engine.workerUrl), spans };
-}
-
-class Recording {
-  readonly text: string;
-  readonly all: readonly RecordedSpan[];
-
-  constructor(text: string) {
-    this.text = text;
-    this.all = text
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => JSON.parse(line) as RecordedSpan);
-  }
-
-  /** Returns the one span of this name. */
-  one(name: string): RecordedSpan {
-    const found = this.all.filter((span) => span.name === name);
-    const [first] = found;
-    if (first === undefined || found.length > 1)
-      throw new Error(`${found.length} spans ${name} among ${this.all.map((span) => span.name).join(', ')}`);
-    return first;
-  }
-}
 
 function newContext() {
   const traceId = randomBytes(16).toString('hex');
@@ -118,6 +70,10 @@ test('a trace leads from an official SDK through calls, a write and triggers, an
   const tree = [ordered, set, write, missing, trigger, onStream];
   expect(new Set(tree.map(({ traceId }) => traceId))).toEqual(new Set([caller.traceId]));
   expect(recorded.text).not.toContain('secret');
+});
+
+test.each(['in_memory', 'file_based'] as const)('a trigger belongs to the write that fired it, in a store %s', async (storeMethod) => {
+  await triggersBelongToWrites({ storeMethod });
 });
 
 test('the span of an HTTP request continues the trace of its client, and the function gets the span of its call', async () => {
@@ -198,7 +154,7 @@ test('without an SDK the trace of a caller reaches the function byte for byte', 
 });
 
 test('an SDK without a propagator makes spans, and the trace of a caller goes on unchanged', async () => {
-  const { worker, spans } = await startTraced('no propagator');
+  const { worker, spans } = await startTraced({ fault: 'no propagator' });
   const { traceparent } = newContext();
   await worker.serve('app::echo', (_data, frame) => frame.traceparent);
   expect(await worker.call('app::echo', {}, { traceparent })).toMatchObject({ result: traceparent, traceparent });
@@ -209,9 +165,8 @@ test.each([
   // When the SDK fails to begin a span, the caller's own context goes on.
   { fault: 'onStart', forwards: 'the context of the caller' },
   { fault: 'onEnd', forwards: 'that of the span' },
-  { fault: 'hang', forwards: 'that of the span' },
 ])('an SDK that fails ($fault) breaks no call, no write, no trigger and no stop', async ({ fault, forwards }) => {
-  const { engine, worker, spans } = await startTraced(fault);
+  const { engine, worker, spans } = await startTraced({ fault });
   await worker.serve('app::on-stream', () => null);
   await worker.bind('stream', 'app::on-stream', { stream_name: 'orders' });
   const { traceparent } = newContext();
