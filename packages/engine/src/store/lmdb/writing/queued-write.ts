@@ -1,5 +1,5 @@
 import type { Queued } from '../../shared/fair-queue.js';
-import type { ApplyResult, Change, Write, WriteResult } from '../../store.js';
+import type { ApplyResult, Change, Write, WriteChange, WriteResult } from '../../store.js';
 import type { PlanAhead, Planned, PlannedWrite } from './write-batch.js';
 
 interface Settling<T> extends Queued {
@@ -19,8 +19,12 @@ export type QueuedWrite =
 
 /** Returns the UTF-16 code units of the values that the write brings. */
 export function charsOf(queued: QueuedWrite): number {
-  const changes = queued.kind === 'change' ? [queued.change] : queued.write.changes;
-  return changes.reduce((sum, change) => sum + ('data' in change ? change.data.length : 0), 0);
+  if (queued.kind === 'change') return charsOfChange(queued.change);
+  return queued.write.changes.reduce((sum, change) => sum + charsOfChange(change), 0);
+}
+
+function charsOfChange(change: Change | WriteChange): number {
+  return 'data' in change ? change.data.length : 0;
 }
 
 /** Returns the number of its changes. */

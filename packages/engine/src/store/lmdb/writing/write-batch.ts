@@ -156,7 +156,7 @@ export class Batch {
     if (effect.kind === 'none') return { result: { kind: 'unchanged', old }, commits: [] };
     const bounds = effect.kind === 'write' ? this.#boundsOf(change, known) : undefined;
     const evicted = bounds === undefined ? NOTHING : this.#evictedBy(bounds, known, [{ change, effect, old }]);
-    this.#spend(charactersOf(effect), evicted.length);
+    this.#spend(costOfEffect(effect) + evicted.length * CHANGE_BYTES);
     if (effect.kind !== 'remove') this.#options.limits.add(effect.data.length);
     this.#begun = true;
     const staged = known ?? this.#staged.create(change);
@@ -181,10 +181,9 @@ export class Batch {
     const key = once && answered !== undefined ? this.#keys.prepare(write, once, answered, steady) : undefined;
     const bounds = this.#boundsOf(write, known);
     const evicted = bounds === undefined ? NOTHING : this.#evictedBy(bounds, known, plan.steps);
-    this.#spend(
-      [...plan.steps.flatMap(({ effect }) => charactersOf(effect)), ...(answered === undefined ? [] : [answered.length])],
-      evicted.length,
-    );
+    const remembered = answered === undefined ? 0 : costOf(answered.length);
+    const deletes = evicted.length * CHANGE_BYTES;
+    this.#spend(plan.steps.reduce((sum, { effect }) => sum + costOfEffect(effect), remembered + deletes));
     this.#begun = true;
     const commits: Commit[] = [];
     let staged = known;
@@ -319,12 +318,8 @@ export class Batch {
     this.#items.renew(staged, change.item, before, this.#expiry(change, before, staged.bounds));
   }
 
-  /**
-   * Spends disk space for values of these lengths and for the deletes of a full group, or throws STORE_FULL and spends nothing. The sizes
-   * of computed values are known only here.
-   */
-  #spend(characters: readonly number[], deletes: number): void {
-    const cost = characters.reduce((sum, each) => sum + costOf(each), deletes * CHANGE_BYTES);
+  /** Spends these bytes of the disk, or throws STORE_FULL and spends nothing. The sizes of computed values are known only here. */
+  #spend(cost: number): void {
     if (cost > this.#budget) throw storeFull();
     this.#budget -= cost;
   }
@@ -351,8 +346,8 @@ export class Batch {
   }
 }
 
-/** Returns the UTF-16 code units of the value that an effect writes; nothing when it touches no item. */
-function charactersOf(effect: Effect): readonly number[] {
-  if (effect.kind === 'write') return [effect.data.length];
-  return effect.kind === 'remove' ? [0] : [];
+/** Returns the bytes that an effect may add to the data file; 0 when it touches no item. */
+function costOfEffect(effect: Effect): number {
+  if (effect.kind === 'write') return costOf(effect.data.length);
+  return effect.kind === 'remove' ? costOf(0) : 0;
 }

@@ -279,7 +279,7 @@ export class LmdbWriter {
     batch.commit();
     this.#context.maintenance().expects(batch.firstExpiry);
     for (const plan of planned) for (const commit of commitsOf(plan)) this.#context.onCommit(commit);
-    for (const [index, plan] of planned.entries()) settle(writes[index] as QueuedWrite, plan);
+    for (let index = 0; index < planned.length; index++) settle(writes[index] as QueuedWrite, planned[index] as Planned | PlannedWrite);
     return writes.slice(planned.length);
   }
 
