@@ -19,7 +19,7 @@ export interface RecordedSpan {
 }
 
 /** Options of the engine, and the method in which its SDK fails. */
-type TracedOptions = Pick<EngineProcessOptions, 'adapter' | 'storeMethod'> & { readonly fault?: string };
+type TracedOptions = Pick<EngineProcessOptions, 'adapter' | 'storeMethod' | 'config'> & { readonly fault?: string };
 
 /** Starts the bundled engine with an SDK. `spans` stops the engine and resolves with the spans that it has recorded. */
 export async function startTraced({ fault, ...options }: TracedOptions = {}) {

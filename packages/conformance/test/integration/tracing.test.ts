@@ -140,6 +140,35 @@ test('a call that the engine refuses, and one whose caller leaves, have a span; 
   expect(ofDeliveries[0]?.attributes).toMatchObject({ 'rivulet.changes': 100 });
 });
 
+test('no span is named after a function or a route of a guest', async () => {
+  const { engine, worker, spans } = await startTraced({
+    config: (ports) => `workers:
+  - name: iii-worker-manager
+    config: { host: 127.0.0.1, port: ${ports.worker} }
+  - name: iii-worker-manager
+    config:
+      host: 127.0.0.1
+      port: ${ports.guest}
+      rbac: { auth_function_id: app::auth }
+  - name: iii-http
+    config: { host: 127.0.0.1, port: ${ports.http} }
+`,
+  });
+  await worker.serve('app::auth', () => ({ allowed_trigger_types: ['http'] }));
+  const guest = await RawWorker.connect(engine.guestUrl);
+  await guest.serve('any-name', () => ({ body: 1 }));
+  await guest.bind('http', 'any-name', { api_path: '/any/:path', http_method: 'GET' });
+  expect((await fetch(`${engine.httpUrl}/any/1`)).status).toBe(200);
+  const recorded = await spans();
+  const names = new Set(recorded.all.map(({ name }) => name).filter((name) => !name.startsWith('call engine::')));
+  expect(names).toEqual(new Set(['call app::auth', 'call', 'GET']));
+  const request = recorded.one('GET').attributes;
+  expect(request).toMatchObject({ 'url.path': '/any/1', 'http.response.status_code': 200 });
+  expect(request).not.toHaveProperty('http.route');
+  const called = recorded.all.filter(({ attributes }) => attributes['rivulet.function'] === 'any-name');
+  expect(called.map(({ name, parentId }) => [name, parentId])).toEqual([['call', recorded.one('GET').spanId]]);
+});
+
 test('without an SDK the trace of a caller reaches the function byte for byte', async () => {
   const engine = await EngineProcess.start();
   const worker = await RawWorker.connect(engine.workerUrl);

@@ -163,7 +163,7 @@ export class HttpModule implements TriggerProvider {
       return;
     }
     const { route, parameters } = match;
-    span?.setRoute(route.path);
+    if (route.binding.guest !== true) span?.setRoute(route.path);
     const exchange: Exchange = new Exchange(this.#context, { ...http, route, query, parameters, span }, () => {
       this.#exchanges.delete(exchange);
     });

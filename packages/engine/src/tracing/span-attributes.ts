@@ -38,8 +38,8 @@ export interface SpanStart {
 }
 
 /**
- * Returns name, kind and attributes of a span. Backends keep statistics for each name, so a name contains only registered functions,
- * routes and trigger types. A text that a peer may choose freely is an attribute.
+ * Returns name, kind and attributes of a span. Backends keep statistics for each name, so a name contains only functions and routes of
+ * trusted workers, and trigger types. A text that a peer may choose freely is an attribute.
  */
 export function startOf(subject: SpanSubject): SpanStart {
   switch (subject.kind) {
@@ -47,7 +47,7 @@ export function startOf(subject: SpanSubject): SpanStart {
       const { functionId, namespace, caller, workerId } = subject;
       const attributes = textsOf({ function: functionId, namespace, caller, worker: workerId });
       return {
-        name: subject.isKnown ? `call ${shortened(functionId)}` : 'call',
+        name: subject.isTrusted ? `call ${shortened(functionId)}` : 'call',
         kind: caller === 'worker' ? SERVER : INTERNAL,
         attributes,
       };

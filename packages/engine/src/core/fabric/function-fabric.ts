@@ -82,7 +82,7 @@ export class FunctionFabric implements Fabric {
   }
 
   #traced(tracing: Tracing, call: Call, done: (outcome: Outcome) => void): PendingCall {
-    const span = tracing.begin(callSubject(call, this.hasFunction(call.functionId, call.namespace)), call.span ?? call);
+    const span = tracing.begin(callSubject(call, this.functions.isOfTrusted(call.functionId, call.namespace)), call.span ?? call);
     const pending = this.#invoke({ ...call, span }, (outcome) => {
       span.end(endOf(outcome));
       done(outcome);

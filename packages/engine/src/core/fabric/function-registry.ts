@@ -153,6 +153,11 @@ export class FunctionRegistry {
     return this.#builtins.has(id) || this.#functions.get(id, namespace) !== undefined;
   }
 
+  /** Returns whether the engine or a trusted worker serves the id. Guests may choose any number of ids. */
+  isOfTrusted(id: string, namespace = DEFAULT_NAMESPACE): boolean {
+    return this.#builtins.has(id) || this.#functions.get(id, namespace)?.at(-1)?.guest === false;
+  }
+
   /** Returns serving registrations and built-ins, sorted by id and then by namespace. */
   list(): (Registration | Builtin)[] {
     return [...this.entries()].sort((a, b) => compare(a.id, b.id) || compare(namespaceOf(a), namespaceOf(b)));

@@ -2,9 +2,9 @@ import type { Call, Outcome } from './invocation.js';
 import type { SpanEnd, SpanSubject } from './tracing.js';
 
 /** Returns the subject of a call's span. */
-export function callSubject(call: Call, isKnown: boolean): SpanSubject {
+export function callSubject(call: Call, isTrusted: boolean): SpanSubject {
   const { functionId, namespace, caller, from = 'engine' } = call;
-  return { kind: 'call', functionId, isKnown, namespace, caller: caller === undefined ? from : 'worker', workerId: caller?.workerId };
+  return { kind: 'call', functionId, isTrusted, namespace, caller: caller === undefined ? from : 'worker', workerId: caller?.workerId };
 }
 
 /** Returns how a span ends with an outcome. */

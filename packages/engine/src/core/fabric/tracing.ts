@@ -37,7 +37,7 @@ export interface Span {
   readonly traceparent: string | undefined;
   /** Begins a child. */
   begin(subject: SpanSubject): Span;
-  /** Names the route that serves a request. */
+  /** Names the route that serves a request. Routes of guests have no part in it, since guests may choose any number of paths. */
   setRoute(path: string): void;
   /** Notes that a write made this commit. */
   committed(commit: CommitName): void;
@@ -63,8 +63,8 @@ export type SpanSubject =
   | {
       readonly kind: 'call';
       readonly functionId: string;
-      /** False: nobody has registered the function, so its name must not become the name of a span. */
-      readonly isKnown: boolean;
+      /** Whether the engine or a trusted worker serves the function. Other ids may be of any number, so no span is named after them. */
+      readonly isTrusted: boolean;
       readonly namespace: string | undefined;
       readonly caller: 'worker' | 'http' | 'trigger' | 'engine';
       /** The worker that calls; `undefined` when the engine calls. */
