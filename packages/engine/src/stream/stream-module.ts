@@ -1,5 +1,4 @@
 import { tmpdir } from 'node:os';
-import { LIMITS } from '@rivulet/protocol';
 import type { StreamConfig } from '../config/config.js';
 import type { Fabric } from '../core/fabric/fabric.js';
 import { ExpiryWatch } from '../core/revocation/expiry-watch.js';
@@ -17,14 +16,14 @@ import { ChangeTriggers } from './functions/change-triggers.js';
 import { registerStreamFunctions } from './functions/stream-functions.js';
 import { streamTriggerConfig } from './functions/stream-schemas.js';
 import { Leases } from './leases/leases.js';
-import { GroupPages } from './reading/group-page.js';
-import { HttpReading } from './reading/http-reading.js';
-import { ReadAccess } from './reading/read-access.js';
+import { buildReading } from './reading/build-reading.js';
+import type { HttpReading } from './reading/http-reading.js';
 import { AuthGate } from './session/auth-gate.js';
 import { JoinLeaveTriggers } from './session/join-leave-triggers.js';
 import { OutageEviction, type OutageTimes } from './session/outage-eviction.js';
 import { registerSessionFunctions } from './session/session-functions.js';
 import { StreamGateway } from './session/stream-gateway.js';
+import type { StreamSession } from './session/stream-session.js';
 import { WorkerBackedStore } from './worker-store/worker-backed-store.js';
 import { WorkerBackends } from './worker-store/worker-backends.js';
 
@@ -51,6 +50,7 @@ export class StreamModule {
   readonly hub: Hub;
   readonly spool: Spool;
   readonly gateway: StreamGateway;
+  readonly reading: HttpReading;
   /** The store of all streams: those of the engine, and those that workers serve. */
   readonly store: WorkerBackedStore;
   readonly #options: StreamModuleOptions;
@@ -82,32 +82,18 @@ export class StreamModule {
     this.leases = new Leases(store, logger);
     const triggers = new JoinLeaveTriggers(fabric, policy, logger);
     registerStreamFunctions({ fabric, store, idempotencyRetentionMs: config.idempotencyRetentionMs, logger });
-    fabric.provideTriggerType('stream', 'Fires after a change of a stream.', this.#changes, streamTriggerConfig);
-    fabric.provideTriggerType('stream:join', 'Decides whether a client may watch.', triggers.joins, streamTriggerConfig);
-    fabric.provideTriggerType('stream:leave', 'Fires after a client stopped watching.', triggers.leaves, streamTriggerConfig);
+    provideTriggerTypes(fabric, this.#changes, triggers);
     const auth = new AuthGate(fabric, config, clock, logger);
-    const reading = new HttpReading({
-      config,
-      access: new ReadAccess({ auth, triggers, directory, clock }),
-      pages: new GroupPages(store, this.#frames),
-      hub: this.hub,
-      refuseMs: options.outage?.refuseMs ?? LIMITS.outageRefuseMs,
-      logger,
-    });
+    const { hub, leases } = this;
+    const frames = this.#frames;
+    const expiry = new ExpiryWatch(clock);
+    const sessionContext = { hub, triggers, leases, frames, config, logger, expiry, directory, sessions: new Set<StreamSession>() };
+    this.reading = buildReading({ config, auth, store, context: sessionContext, directory, refuseMs: options.outage?.refuseMs, clock });
     this.gateway = new StreamGateway({
       config,
       auth,
-      handler: (plain) => reading.handle(plain),
-      sessionContext: {
-        hub: this.hub,
-        triggers,
-        leases: this.leases,
-        frames: this.#frames,
-        config,
-        logger,
-        expiry: new ExpiryWatch(clock),
-        directory,
-      },
+      reading: this.reading,
+      sessionContext,
       refuseMs: options.outage?.refuseMs,
       clock,
       logger,
@@ -159,4 +145,10 @@ export class StreamModule {
     if (watched) this.hub.publish(commit, text);
     if (triggering) this.#changes.publish(commit, text);
   }
+}
+
+function provideTriggerTypes(fabric: Fabric, changes: ChangeTriggers, triggers: JoinLeaveTriggers): void {
+  fabric.provideTriggerType('stream', 'Fires after a change of a stream.', changes, streamTriggerConfig);
+  fabric.provideTriggerType('stream:join', 'Decides whether a client may watch.', triggers.joins, streamTriggerConfig);
+  fabric.provideTriggerType('stream:leave', 'Fires after a client stopped watching.', triggers.leaves, streamTriggerConfig);
 }

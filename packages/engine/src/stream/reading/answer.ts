@@ -69,6 +69,45 @@ export function send(answer: Answer, to: AnswerTo): void {
   response.end(body);
 }
 
+/** Takes an answer in pieces, when it is too large to be built in memory. */
+export interface AnswerStream {
+  /** Bytes that the client has not taken yet. */
+  readonly unsent: number;
+  begin(): void;
+  write(text: string): void;
+  end(text: string): void;
+  /** Drops the connection, because the answer can't be ended. */
+  drop(): void;
+}
+
+/** Returns a way to send an answer of status 200 in pieces. No cache may keep it. */
+export function streamTo(to: AnswerTo): AnswerStream {
+  const { request, response } = to;
+  // The body of an answer to HEAD counts as taken, because Node drops it.
+  const isHead = request.method === 'HEAD';
+  return {
+    get unsent() {
+      return isHead ? 0 : response.writableLength;
+    },
+    begin() {
+      const { socket } = response;
+      response.setTimeout(LIMITS.httpStallMs, () => socket?.destroy());
+      const headers = { ...readHeaders(to), 'cache-control': cacheControl('none', to.isPrivate), 'content-type': 'application/json' };
+      // oxlint-disable-next-line eslint/no-restricted-properties -- constant names; values are constants, or an origin of the configuration
+      response.writeHead(200, to.closes ? { ...headers, connection: 'close' } : headers);
+    },
+    write(text: string) {
+      response.write(text);
+    },
+    end(text: string) {
+      response.end(text);
+    },
+    drop() {
+      response.destroy();
+    },
+  };
+}
+
 /** Answers a preflight request of a browser. */
 export function sendPreflight(to: AnswerTo): void {
   const headers: Record<string, string | number> = {

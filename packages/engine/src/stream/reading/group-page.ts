@@ -17,21 +17,25 @@ export class GroupPages {
     this.#frames = frames;
   }
 
+  /** Returns whether the state of a group or an item has a position. A stream that a worker stores has none. */
+  hasPositions({ stream, item }: ReadRef): boolean {
+    return this.#store.keeps(item === undefined ? 'list' : 'get', stream);
+  }
+
   /** Returns the state of an item, or a page of a group. `known`: the header `If-None-Match`. Rejects with a `RivuletError`. */
   async read(ref: ReadRef, query: ReadQuery, known: string | undefined): Promise<Answer> {
     const { item } = ref;
     if (item === undefined) return this.#page(ref, query, known);
     const { value, position } = await this.#store.get(ref, item);
-    const hasPositions = this.#store.keeps('get', ref.stream);
+    const hasPositions = this.hasPositions(ref);
     const rows = value === undefined ? '' : this.#row(item, value.data);
     return answer(ref, rows, { position: hasPositions ? position : undefined, page: '', next: undefined }, known);
   }
 
   async #page(ref: ReadRef, query: ReadQuery, known: string | undefined): Promise<Answer> {
-    const { stream } = ref;
     const page = pageOf(query);
     // A worker that serves the stream may itself read groups meanwhile, so its lists take no slot.
-    if (!this.#store.keeps('list', stream)) return this.#list(ref, query, page, known);
+    if (!this.hasPositions(ref)) return this.#list(ref, query, page, known);
     if (known !== undefined) {
       const { position } = await this.#store.get(ref, '');
       const etag = entityTag(formatPosition(position), page);
@@ -41,7 +45,7 @@ export class GroupPages {
   }
 
   async #list(ref: ReadRef, { limit, after }: ReadQuery, page: string, known: string | undefined): Promise<Answer> {
-    const hasPositions = this.#store.keeps('list', ref.stream);
+    const hasPositions = this.hasPositions(ref);
     const { rows, position, next } = await listGroup(this.#store.listed(ref.stream), ref, {
       row: ({ item, data }) => this.#row(item, data),
       limit: limit ?? LIMITS.readPageItems,

@@ -6,6 +6,8 @@ import type { PlainRequest } from '../../transport/plain/plain-requests.js';
 import type { Hub } from '../fanout/hub.js';
 import { withoutPrefix } from '../session/upgrade-target.js';
 import { type Answer, type AnswerTo, errorAnswer, failureAnswer, send, sendPreflight } from './answer.js';
+import type { ChangeAnswer } from './change-read.js';
+import type { ChangeReads } from './change-reads.js';
 import type { GroupPages } from './group-page.js';
 import type { ReadAccess } from './read-access.js';
 import { type ReadTarget, readReadTarget } from './read-target.js';
@@ -14,6 +16,7 @@ export interface HttpReadingDeps {
   readonly config: Pick<StreamConfig, 'pathPrefix' | 'allowedOrigins'>;
   readonly access: ReadAccess;
   readonly pages: GroupPages;
+  readonly changes: ChangeReads;
   readonly hub: Hub;
   /** Milliseconds without the store after which reads are refused. */
   readonly refuseMs: number;
@@ -21,6 +24,9 @@ export interface HttpReadingDeps {
 }
 
 type GroupTarget = Extract<ReadTarget, { kind: 'group' }>;
+
+/** Milliseconds that a stop waits for clients to take their answers. */
+const STOP_MS = 1_000;
 
 /**
  * Reads of streams by plain HTTP on the stream port (rules RV-50 to RV-55).
@@ -31,6 +37,9 @@ export class HttpReading {
   readonly #deps: HttpReadingDeps;
   /** Bytes of the answers that clients have not taken yet. */
   #unsentBytes = 0;
+  /** Number of reads whose answer was not sent yet. */
+  #open = 0;
+  #allSent: (() => void) | undefined;
 
   constructor(deps: HttpReadingDeps) {
     this.#deps = deps;
@@ -55,33 +64,61 @@ export class HttpReading {
     return true;
   }
 
+  /** Ends the reads that wait, because the engine stops. Resolves when the answers were sent, or after `STOP_MS`. */
+  async stop(): Promise<void> {
+    this.#deps.changes.stop();
+    if (this.#open === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, STOP_MS);
+      this.#allSent = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  /** Number of reads that wait for a change. */
+  get waiting(): number {
+    return this.#deps.changes.waiting;
+  }
+
   #answer(plain: PlainRequest, target: GroupTarget, to: AnswerTo): void {
+    this.#open++;
+    to.response.once('close', () => {
+      if (--this.#open === 0) this.#allSent?.();
+    });
     const failed = (error: unknown) => {
       const answer = failureAnswer(error);
       if (answer !== undefined) return this.#send(answer, to);
       this.#deps.logger.error('http_read_failed', { error: messageOf(error), address: plain.about.remoteAddress });
       this.#send(errorAnswer(503, 'INTERNAL_ERROR', 'the engine failed; its log says more'), to);
     };
-    this.#read(plain, target).then((answer) => this.#send(answer, to), failed);
+    this.#read(plain, target, to).then((answer) => this.#send(answer, to), failed);
   }
 
-  #send(answer: Answer, to: AnswerTo): void {
+  #send(answer: ChangeAnswer, to: AnswerTo): void {
+    if (answer === 'streamed') return;
     const bytes = answer.body?.length ?? 0;
     this.#unsentBytes += bytes;
-    to.response.once('close', () => (this.#unsentBytes -= bytes));
+    to.response.once('close', () => {
+      this.#unsentBytes -= bytes;
+    });
     send(answer, to);
   }
 
-  async #read({ request, about, stopping }: PlainRequest, target: GroupTarget): Promise<Answer> {
-    const { access, pages, hub, refuseMs } = this.#deps;
+  async #read({ request, about, stopping }: PlainRequest, target: GroupTarget, to: AnswerTo): Promise<ChangeAnswer> {
+    const { access, pages, changes, hub, refuseMs } = this.#deps;
     if (stopping) return unavailable('ENGINE_STOPPING', 'the engine stops; read from another one, or try again later');
     if (this.#unsentBytes > LIMITS.readUnsentBytes)
       return unavailable('OVERLOADED', 'too many answers wait for clients that read slowly; try again later');
     if (hub.storeUnavailableMs > refuseMs) return unavailable('STORE_UNAVAILABLE', 'the store is unavailable; try again later');
     const decision = await access.decide(about, target);
     if (decision.kind === 'refused') return errorAnswer(decision.status, decision.code, decision.message);
-    if (target.query.since !== undefined) return errorAnswer(400, 'INVALID_ARGUMENTS', 'since is not supported yet');
-    return pages.read(target, target.query, request.headers['if-none-match']);
+    const { since, waitS } = target.query;
+    if (since === undefined) return pages.read(target, target.query, request.headers['if-none-match']);
+    const hasPositions = pages.hasPositions(target);
+    const wait = request.method === 'HEAD' ? 0 : waitS;
+    return changes.read({ ref: target, since, waitS: wait, hasPositions, remoteAddress: about.remoteAddress }, decision, to);
   }
 }
 

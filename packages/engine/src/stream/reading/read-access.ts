@@ -10,7 +10,15 @@ import type { JoinLeaveTriggers } from '../session/join-leave-triggers.js';
 import type { ReadRef } from './read-target.js';
 
 /** The decision about one plain read (rule RV-54). */
-export type ReadDecision = { readonly kind: 'allowed' } | Refused;
+export type ReadDecision = ReadAllowed | Refused;
+
+export interface ReadAllowed {
+  readonly kind: 'allowed';
+  /** Name of the user; `undefined` when there is none. */
+  readonly identity: string | undefined;
+  /** Unix milliseconds at which the access ends; `undefined`: never. */
+  readonly expiresAtMs: number | undefined;
+}
 
 export interface Refused {
   readonly kind: 'refused';
@@ -20,7 +28,7 @@ export interface Refused {
 }
 
 interface Allow {
-  readonly identity: string | undefined;
+  readonly decision: ReadAllowed;
   /** Monotonic milliseconds until which the allow counts. */
   readonly until: number;
 }
@@ -63,11 +71,12 @@ export class ReadAccess {
     const { auth, triggers, directory, clock } = this.#deps;
     if (!auth.authenticates && triggers.open) {
       const decision = await auth.decide(request);
-      return decision.kind === 'allowed' ? { kind: 'allowed' } : refusedBy(decision);
+      return decision.kind === 'allowed' ? allowedBy(decision) : refusedBy(decision);
     }
     const key = keyOf(request, ref);
     const now = clock.monotonic();
-    if ((this.#allowed.get(key)?.until ?? 0) > now) return { kind: 'allowed' };
+    const kept = this.#allowed.get(key);
+    if (kept !== undefined && kept.until > now) return kept.decision;
     const { answer, revoked } = await directory.ask(async () => {
       const decision = await auth.decide(request);
       if (decision.kind === 'refused') return decision;
@@ -79,14 +88,16 @@ export class ReadAccess {
     });
     if (answer.kind === 'refused') return 'code' in answer ? answer : refusedBy(answer);
     if (revoked(answer.identity)) return { kind: 'refused', status: 401, code: 'UNAUTHORIZED', message: 'the access was revoked' };
-    this.#keep(key, answer, now);
-    return { kind: 'allowed' };
+    const decision = allowedBy(answer);
+    this.#keep(key, decision, now);
+    return decision;
   }
 
-  #keep(key: string, { identity, expiresAtMs }: Extract<AuthDecision, { kind: 'allowed' }>, now: number): void {
+  #keep(key: string, decision: ReadAllowed, now: number): void {
+    const { expiresAtMs } = decision;
     const left = expiresAtMs === undefined ? LIMITS.readAllowMs : expiresAtMs - this.#deps.clock.now();
     this.#allowed.delete(key);
-    this.#allowed.set(key, { identity, until: now + Math.min(LIMITS.readAllowMs, left) });
+    this.#allowed.set(key, { decision, until: now + Math.min(LIMITS.readAllowMs, left) });
     for (const [oldest, { until }] of this.#allowed) {
       if (this.#allowed.size <= LIMITS.readAllows && until > now) break;
       this.#allowed.delete(oldest);
@@ -94,8 +105,12 @@ export class ReadAccess {
   }
 
   #drop(identity: string): void {
-    for (const [key, allow] of this.#allowed) if (allow.identity === identity) this.#allowed.delete(key);
+    for (const [key, allow] of this.#allowed) if (allow.decision.identity === identity) this.#allowed.delete(key);
   }
+}
+
+function allowedBy({ identity, expiresAtMs }: Extract<AuthDecision, { kind: 'allowed' }>): ReadAllowed {
+  return { kind: 'allowed', identity, expiresAtMs };
 }
 
 /** Returns a key of everything by which a function may decide about the request. Nobody can read a token back from it. */

@@ -5,15 +5,18 @@ import type { Connection } from '../../transport/connection.js';
 import type { Subscriber } from '../fanout/subscriber.js';
 import type { FrameEncoder } from '../frames/frame-encoder.js';
 
-interface SessionSocketDeps {
+/** The part of a connection that a session writes to. An answer to a plain request has it too. */
+export type SessionOutlet = Pick<Connection, 'buffered' | 'close' | 'remoteAddress' | 'write'>;
+
+export interface SessionSocketDeps {
   readonly frames: FrameEncoder;
   readonly config: Pick<StreamConfig, 'maxBufferedBytes' | 'maxSubscriptionsPerConnection'>;
   readonly logger: Logger;
 }
 
-/** The connection of one stream client, as the hub and the session write to it. */
+/** The connection of one stream client, or one plain read, as the hub and the session write to it. */
 export class SessionSocket implements Subscriber {
-  readonly #connection: Connection;
+  readonly #connection: SessionOutlet;
   /** Shared by all sessions of a gateway. */
   readonly #deps: SessionSocketDeps;
   #wakers: (() => void)[] | undefined;
@@ -24,7 +27,7 @@ export class SessionSocket implements Subscriber {
   open = true;
   positions = false;
 
-  constructor(connection: Connection, deps: SessionSocketDeps) {
+  constructor(connection: SessionOutlet, deps: SessionSocketDeps) {
     this.#connection = connection;
     this.#deps = deps;
   }

@@ -8,7 +8,7 @@ import type { DescriptorReserve } from '../../transport/admission/descriptor-res
 import { InboundLimits, rateOf } from '../../transport/inbound-limits.js';
 import type { InboundRates } from '../../transport/inbound-meter.js';
 import { Listener, type Verdict } from '../../transport/listener.js';
-import type { PlainHandler } from '../../transport/plain/plain-requests.js';
+import type { PlainRequest } from '../../transport/plain/plain-requests.js';
 import type { UpgradeRequest } from '../../transport/upgrade/upgrade-request.js';
 import type { AuthGate } from './auth-gate.js';
 import { decideAgain, REVOKED } from './session-auth.js';
@@ -18,15 +18,23 @@ import { plainPaths, readTarget, withoutPrefix } from './upgrade-target.js';
 export interface StreamGatewayOptions {
   readonly config: StreamConfig;
   readonly auth: AuthGate;
-  readonly sessionContext: Omit<StreamSessionContext, 'sessions'>;
+  readonly sessionContext: StreamSessionContext;
   /** Milliseconds without the store after which new clients are refused. @default LIMITS.outageRefuseMs */
   readonly refuseMs?: number | undefined;
   /** Answers plain requests. Absent where nothing reads by plain HTTP. */
-  readonly handler?: PlainHandler | undefined;
+  readonly reading?: PlainReading | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly counters?: EventCounters;
   readonly descriptors?: DescriptorReserve;
+}
+
+/** Reads by plain requests, as the gateway uses them. */
+export interface PlainReading {
+  /** Answers a request. Returns false when it is none of these reads. */
+  handle(plain: PlainRequest): boolean;
+  /** Ends the reads that wait, because the engine stops. Resolves when the answers were sent, or after a moment. */
+  stop(): Promise<void>;
 }
 
 /** Connections that a stop closes in a second, at least. */
@@ -38,7 +46,7 @@ const RETRY_AFTER_S = 5;
 export class StreamGateway {
   readonly #options: StreamGatewayOptions;
   readonly #listener: Listener;
-  readonly #sessions = new Set<StreamSession>();
+  readonly #sessions: Set<StreamSession>;
   readonly #sessionContext: StreamSessionContext;
   readonly #directory: SessionDirectory;
   readonly #limits: InboundLimits;
@@ -49,7 +57,8 @@ export class StreamGateway {
     const { config, clock, logger } = options;
     this.#options = options;
     this.#directory = options.sessionContext.directory ?? new SessionDirectory();
-    this.#sessionContext = { ...options.sessionContext, directory: this.#directory, sessions: this.#sessions };
+    this.#sessions = options.sessionContext.sessions;
+    this.#sessionContext = { ...options.sessionContext, directory: this.#directory };
     this.#limits = new InboundLimits({
       listener: 'stream',
       rates: ratesOf(config),
@@ -64,7 +73,7 @@ export class StreamGateway {
       port: config.port,
       trustedProxies: config.trustedProxies,
       plain: { listener: 'stream', paths: plainPaths(config.pathPrefix), status: 200 },
-      handler: options.handler,
+      handler: options.reading === undefined ? undefined : (plain) => options.reading?.handle(plain) === true,
       hosts: { allowed: config.allowedHosts, guardsLoopback: false },
       maxMessageBytes: config.maxMessageBytes,
       headersTimeoutMs: 5_000,
@@ -101,6 +110,7 @@ export class StreamGateway {
     const { drainDelayMs, drainSpreadMs } = this.#options.config;
     if (this.#sessions.size > 0) await pause(drainDelayMs);
     this.#listener.stopAccepting();
+    await this.#options.reading?.stop();
     const perTurn = Math.max(CLOSED_PER_SECOND, (this.#sessions.size * 1_000) / Math.max(1, drainSpreadMs)) / 20;
     while (this.#sessions.size > 0) {
       let closed = 0;

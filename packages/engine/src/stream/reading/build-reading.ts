@@ -1,0 +1,39 @@
+import { LIMITS } from '@rivulet/protocol';
+import type { StreamConfig } from '../../config/config.js';
+import type { SessionDirectory } from '../../core/revocation/session-directory.js';
+import type { Clock } from '../../structures/clock.js';
+import type { AuthGate } from '../session/auth-gate.js';
+import type { StreamSessionContext } from '../session/stream-session.js';
+import type { WorkerBackedStore } from '../worker-store/worker-backed-store.js';
+import { ChangeReads } from './change-reads.js';
+import { GroupPages } from './group-page.js';
+import { HttpReading } from './http-reading.js';
+import { ReadAccess } from './read-access.js';
+
+export interface ReadingDeps {
+  readonly config: StreamConfig;
+  readonly auth: AuthGate;
+  readonly store: WorkerBackedStore;
+  /** The context that all sessions of the listener share. */
+  readonly context: StreamSessionContext;
+  readonly directory: SessionDirectory;
+  /** Milliseconds without the store after which reads are refused. @default LIMITS.outageRefuseMs */
+  readonly refuseMs: number | undefined;
+  readonly clock: Clock;
+}
+
+/** Builds the reads of one stream listener by plain HTTP. */
+export function buildReading({ config, auth, store, context, directory, refuseMs, clock }: ReadingDeps): HttpReading {
+  const { hub, triggers, frames, logger } = context;
+  const changes = new ChangeReads({ hub, socket: context, now: () => clock.now() });
+  directory.onDisconnect((identity) => changes.revoke(identity));
+  return new HttpReading({
+    config,
+    changes,
+    access: new ReadAccess({ auth, triggers, directory, clock }),
+    pages: new GroupPages(store, frames),
+    hub,
+    refuseMs: refuseMs ?? LIMITS.outageRefuseMs,
+    logger,
+  });
+}
