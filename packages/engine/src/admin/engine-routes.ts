@@ -14,7 +14,7 @@ export function engineRoutes(
   scrape: () => Promise<{ readonly text: string; readonly type: string }>,
 ): readonly RouteRow[] {
   return [
-    { method: 'GET', path: '/health', need: 'probe', handle: ({ query }) => healthy(query) },
+    { method: 'GET', path: '/health', need: 'probe', handle: healthy },
     { method: 'GET', path: '/ready', need: 'probe', handle: (request) => ready(parts, request) },
     {
       method: 'GET',
@@ -30,9 +30,11 @@ export function engineRoutes(
   ];
 }
 
-function healthy(query: string): Answer {
+/** Names the program, so that a tool knows it before it sends a token. Strangers learn no version. */
+function healthy({ query, role }: AdminRequest): Answer {
   readOnly(query);
-  return jsonAnswer(200, { status: 'ok' });
+  const health = { status: 'ok', engine: 'rivulet' };
+  return jsonAnswer(200, role === 'none' ? health : { ...health, version: ENGINE_VERSION });
 }
 
 function engineAnswer(parts: EngineParts, query: string): Answer {

@@ -102,7 +102,7 @@ test('the doctor names a configuration file that cannot be looked up', async () 
 test('the doctor asks the running engine why it is not ready', async () => {
   const server = createServer((request, response) => {
     response.writeHead(request.url === '/ready' ? 503 : 200, { 'content-type': 'application/json' });
-    if (request.url === '/health') response.end('{"status":"ok"}');
+    if (request.url === '/health') response.end('{"status":"ok","engine":"rivulet"}');
     else response.end('{"status":"not_ready","reasons":[{"code":"store_full","store":"stream","message":"the disk is \\u001b[2J full"}]}');
   });
   server.listen(0, '127.0.0.1');
@@ -121,9 +121,9 @@ test('the doctor asks the running engine why it is not ready', async () => {
 
 test('the doctor tells an engine from another program on its ports, and gives that no token', async () => {
   const tokens: (string | undefined)[] = [];
-  const server = createServer(({ headers }, response) => {
+  const server = createServer(({ headers, url }, response) => {
     tokens.push(headers.authorization);
-    response.end('{"status":"ok"}');
+    response.end(url === '/ready' ? '{"status":"ready"}' : '{"status":"ok"}');
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -81,13 +81,9 @@ async function isEngine({ entry, host, port }: Listener): Promise<boolean> {
 
 /** Returns whether an admin listener of an engine has the port. Asks without a token, because another program may have the port. */
 export async function isAdminListener(host: string, port: number): Promise<boolean> {
-  const [health, ready] = await Promise.all([answerOf(host, port, '/health'), answerOf(host, port, '/ready')]);
-  return health.status === 200 && statusIn(health.text) === 'ok' && ['ready', 'not_ready'].includes(statusIn(ready.text) ?? '');
-}
-
-function statusIn(text: string): string | undefined {
+  const { status, text } = await answerOf(host, port, '/health');
   const body = parseJson(text);
-  return isJsonObject(body) ? stringField(body, 'status') : undefined;
+  return status === 200 && isJsonObject(body) && stringField(body, 'engine') === 'rivulet' && stringField(body, 'status') === 'ok';
 }
 
 /** Returns whether an HTTP listener of an engine has the port. Applications choose its routes, but it refuses each WebSocket itself. */
