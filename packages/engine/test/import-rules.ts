@@ -104,7 +104,7 @@ export const SUB_ROOMS: Readonly<Record<string, Readonly<Record<string, readonly
     leases: ['worker-store'],
     functions: ['worker-store'],
     session: ['fanout', 'frames', 'functions', 'leases'],
-    reading: ['fanout', 'frames', 'session', 'worker-store'],
+    reading: ['fanout', 'frames', 'leases', 'session', 'worker-store'],
   },
   http: { '.': ['request', 'response', 'routes'], request: [], response: [], routes: ['request'] },
   tools: { '.': [], iii: ['.'] },

@@ -152,6 +152,8 @@ export const LIMITS = {
   longPollMs: 60_000,
   /** The plain HTTP reads of changes that have not ended. */
   longPolls: 16_384,
+  /** The groups of one event stream. */
+  eventGroups: 32,
   /** The time for which an allowed credential may read a group by plain HTTP without a further call, and how many the engine remembers. */
   readAllowMs: 5_000,
   readAllows: 10_000,

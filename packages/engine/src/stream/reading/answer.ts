@@ -123,7 +123,7 @@ export function sendPreflight(to: AnswerTo): void {
 }
 
 /** Returns the headers of every answer. */
-function readHeaders({ request, allowedOrigins }: Pick<AnswerTo, 'request' | 'allowedOrigins'>): Record<string, string> {
+export function readHeaders({ request, allowedOrigins }: Pick<AnswerTo, 'request' | 'allowedOrigins'>): Record<string, string> {
   const { origin } = request.headers;
   const headers = { vary: 'Accept, Origin', 'x-content-type-options': 'nosniff', 'access-control-expose-headers': 'ETag, Retry-After' };
   if (allowedOrigins.length === 0) return { ...headers, 'access-control-allow-origin': '*' };

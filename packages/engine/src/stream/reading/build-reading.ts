@@ -6,9 +6,11 @@ import type { AuthGate } from '../session/auth-gate.js';
 import type { StreamSessionContext } from '../session/stream-session.js';
 import type { WorkerBackedStore } from '../worker-store/worker-backed-store.js';
 import { ChangeReads } from './change-reads.js';
+import { EventStreams } from './event-streams.js';
 import { GroupPages } from './group-page.js';
 import { HttpReading } from './http-reading.js';
 import { ReadAccess } from './read-access.js';
+import type { ReadRef } from './read-target.js';
 
 export interface ReadingDeps {
   readonly config: StreamConfig;
@@ -27,11 +29,14 @@ export function buildReading({ config, auth, store, context, directory, refuseMs
   const { hub, triggers, frames, logger } = context;
   const changes = new ChangeReads({ hub, socket: context, now: () => clock.now() });
   directory.onDisconnect((identity) => changes.revoke(identity));
+  const pages = new GroupPages(store, frames);
+  const hasPositions = (ref: ReadRef) => pages.hasPositions(ref);
   return new HttpReading({
     config,
     changes,
     access: new ReadAccess({ auth, triggers, directory, clock }),
-    pages: new GroupPages(store, frames),
+    pages,
+    events: new EventStreams({ auth, context, directory, config, hasPositions }),
     hub,
     refuseMs: refuseMs ?? LIMITS.outageRefuseMs,
     logger,

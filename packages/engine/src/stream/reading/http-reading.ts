@@ -8,6 +8,7 @@ import { withoutPrefix } from '../session/upgrade-target.js';
 import { type Answer, type AnswerTo, errorAnswer, failureAnswer, send, sendPreflight } from './answer.js';
 import type { ChangeAnswer } from './change-read.js';
 import type { ChangeReads } from './change-reads.js';
+import type { EventQuery, EventStreams } from './event-streams.js';
 import type { GroupPages } from './group-page.js';
 import type { ReadAccess } from './read-access.js';
 import { type ReadTarget, readReadTarget } from './read-target.js';
@@ -17,6 +18,7 @@ export interface HttpReadingDeps {
   readonly access: ReadAccess;
   readonly pages: GroupPages;
   readonly changes: ChangeReads;
+  readonly events: EventStreams;
   readonly hub: Hub;
   /** Milliseconds without the store after which reads are refused. */
   readonly refuseMs: number;
@@ -24,6 +26,7 @@ export interface HttpReadingDeps {
 }
 
 type GroupTarget = Extract<ReadTarget, { kind: 'group' }>;
+type EventsTarget = Extract<ReadTarget, { kind: 'events' }>;
 
 /** Milliseconds that a stop waits for clients to take their answers. */
 const STOP_MS = 1_000;
@@ -66,6 +69,7 @@ export class HttpReading {
 
   /** Ends the reads that wait, because the engine stops. Resolves when the answers were sent, or after `STOP_MS`. */
   async stop(): Promise<void> {
+    this.#deps.events.stop();
     this.#deps.changes.stop();
     if (this.#open === 0) return;
     await new Promise<void>((resolve) => {
@@ -77,23 +81,43 @@ export class HttpReading {
     });
   }
 
+  /** Number of event streams that are open. */
+  get eventStreams(): number {
+    return this.#deps.events.size;
+  }
+
   /** Number of reads that wait for a change. */
   get waiting(): number {
     return this.#deps.changes.waiting;
   }
 
-  #answer(plain: PlainRequest, target: GroupTarget, to: AnswerTo): void {
-    this.#open++;
-    to.response.once('close', () => {
-      if (--this.#open === 0) this.#allSent?.();
-    });
+  #answer(plain: PlainRequest, target: GroupTarget | EventsTarget, to: AnswerTo): void {
     const failed = (error: unknown) => {
       const answer = failureAnswer(error);
       if (answer !== undefined) return this.#send(answer, to);
       this.#deps.logger.error('http_read_failed', { error: messageOf(error), address: plain.about.remoteAddress });
       this.#send(errorAnswer(503, 'INTERNAL_ERROR', 'the engine failed; its log says more'), to);
     };
-    this.#read(plain, target, to).then((answer) => this.#send(answer, to), failed);
+    const query = eventQuery(plain, target);
+    if (query === undefined) this.#count(to);
+    const read = query === undefined ? this.#read(plain, target as GroupTarget, to) : this.#stream(plain, query, to);
+    read.then((answer) => this.#send(answer, to), failed);
+  }
+
+  /** Counts a read until its answer was sent. */
+  #count(to: AnswerTo): void {
+    this.#open++;
+    to.response.once('close', () => {
+      if (--this.#open === 0) this.#allSent?.();
+    });
+  }
+
+  /** Opens an event stream. A client that can't be served now gets one that ends at once and says when to return. */
+  async #stream(plain: PlainRequest, query: EventQuery, to: AnswerTo): Promise<ChangeAnswer> {
+    const { events, hub, refuseMs } = this.#deps;
+    if (!plain.stopping && hub.storeUnavailableMs <= refuseMs) return (await events.open(plain, query, to)) ?? 'streamed';
+    events.later(to);
+    return 'streamed';
   }
 
   #send(answer: ChangeAnswer, to: AnswerTo): void {
@@ -124,6 +148,15 @@ export class HttpReading {
 
 function unavailable(code: ErrorCode, message: string): Answer {
   return errorAnswer(503, code, message);
+}
+
+/** Returns what an event stream was asked for; `undefined` when the request wants JSON. */
+function eventQuery({ request }: PlainRequest, target: GroupTarget | EventsTarget): EventQuery | undefined {
+  const last = request.headers['last-event-id'];
+  const header = typeof last === 'string' && last !== '' ? last : undefined;
+  if (target.kind === 'events') return { groups: target.groups, lastId: header ?? target.since, isList: true };
+  if (request.headers.accept?.includes('text/event-stream') !== true) return undefined;
+  return { groups: [target], lastId: header ?? target.query.sinceText, isList: false };
 }
 
 /** Returns whether a request has a body. The engine does not read it, so the connection can't be used again. */

@@ -6,7 +6,7 @@ import { credentialDigest } from '../../transport/upgrade/credential-digest.js';
 import { decodeQuery } from '../../transport/upgrade/upgrade-input.js';
 import type { UpgradeRequest } from '../../transport/upgrade/upgrade-request.js';
 import type { AuthDecision, AuthGate } from '../session/auth-gate.js';
-import type { JoinLeaveTriggers } from '../session/join-leave-triggers.js';
+import { type JoinLeaveTriggers, joinEvent } from '../session/join-leave-triggers.js';
 import type { ReadRef } from './read-target.js';
 
 /** The decision about one plain read (rule RV-54). */
@@ -80,10 +80,7 @@ export class ReadAccess {
     const { answer, revoked } = await directory.ask(async () => {
       const decision = await auth.decide(request);
       if (decision.kind === 'refused') return decision;
-      const { context = null, identity } = decision;
-      const { stream: stream_name, group: group_id, item: id = null } = ref;
-      const named = identity === undefined ? {} : { identity };
-      const event = { subscription_id: randomUUID(), stream_name, group_id, id, context, ...named, transport: 'http' } as const;
+      const event = { ...joinEvent(randomUUID(), ref, ref.item, decision), transport: 'http' } as const;
       return (await triggers.decide(event)).allowed ? decision : FORBIDDEN;
     });
     if (answer.kind === 'refused') return 'code' in answer ? answer : refusedBy(answer);
@@ -125,7 +122,8 @@ function keyOf(request: UpgradeRequest, { stream, group, item }: ReadRef): strin
   return JSON.stringify([digest, request.addressGroup, stream, group, item]);
 }
 
-function refusedBy({ status, reason }: Extract<AuthDecision, { kind: 'refused' }>): Refused {
+/** Returns the refusal of a plain read by the auth function. */
+export function refusedBy({ status, reason }: Extract<AuthDecision, { kind: 'refused' }>): Refused {
   if (status === 403) return { kind: 'refused', status, code: 'ORIGIN_NOT_ALLOWED', message: 'pages of this origin may not read' };
   if (status === 503)
     return { kind: 'refused', status, code: 'AUTH_UNDECIDED', message: `nobody decided about the credentials: ${reason}; try again later` };

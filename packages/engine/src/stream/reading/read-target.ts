@@ -14,6 +14,8 @@ export interface ReadRef {
 export type ReadTarget =
   /** `/stream/{stream}/{group}` or `/stream/{stream}/{group}/{item}`. */
   | ({ readonly kind: 'group'; readonly query: ReadQuery } & ReadRef)
+  /** `/events?group=a/b&group=c/d`: an event stream of several groups. */
+  | { readonly kind: 'events'; readonly groups: readonly ReadRef[]; readonly since: string | undefined }
   /** The path is not one of those that this room serves. */
   | { readonly kind: 'other' }
   | { readonly kind: 'invalid'; readonly status: 400 | 404; readonly code: ErrorCode; readonly message: string };
@@ -24,6 +26,8 @@ export interface ReadQuery {
   /** The page begins behind this item. */
   readonly after: string | undefined;
   readonly since: Since | undefined;
+  /** The text of `since`. */
+  readonly sinceText: string | undefined;
   /** Seconds that the answer may wait for a change. @default 0 */
   readonly waitS: number;
 }
@@ -31,14 +35,32 @@ export interface ReadQuery {
 type Invalid = Extract<ReadTarget, { kind: 'invalid' }>;
 
 const STREAM_PATH = '/stream/';
+const EVENTS_PATH = '/events';
 
 /** Reads the path and the query of a plain request. The path is without the prefix of the listener. */
 export function readReadTarget(path: string, rawQuery: string): ReadTarget {
+  if (path === EVENTS_PATH) return readEvents(rawQuery);
   if (!path.startsWith(STREAM_PATH)) return { kind: 'other' };
   const ref = readRef(path.slice(STREAM_PATH.length));
   if ('kind' in ref) return ref;
   const query = readQuery(rawQuery, ref.item);
   return 'kind' in query ? query : { kind: 'group', ...ref, query };
+}
+
+function readEvents(rawQuery: string): ReadTarget {
+  const query = decodeQuery(rawQuery);
+  const paths = query['group'] ?? [];
+  if (paths.length === 0 || paths.length > LIMITS.eventGroups)
+    return invalid(`the query names 1 to ${LIMITS.eventGroups} groups, as group=STREAM/GROUP`);
+  const groups: ReadRef[] = [];
+  for (const path of paths) {
+    const ref = readRef(path);
+    if ('kind' in ref) return ref;
+    if (groups.some(({ stream, group }) => stream === ref.stream && group === ref.group))
+      return invalid('the query names each group once, as a whole or one item of it');
+    groups.push(ref);
+  }
+  return { kind: 'events', groups, since: query['since']?.at(-1) };
 }
 
 function readRef(path: string): ReadRef | Invalid {
@@ -71,7 +93,7 @@ function readQuery(rawQuery: string, item: string | undefined): ReadQuery | Inva
   if (since === undefined && waitS !== undefined) return invalid('wait needs since, the position after which a change counts');
   if ((limit !== undefined || after !== undefined) && (since !== undefined || item !== undefined))
     return invalid('limit and after are for the items of a group, without since');
-  return { limit, after, since, waitS: waitS ?? 0 };
+  return { limit, after, since, sinceText: last('since'), waitS: waitS ?? 0 };
 }
 
 function readCount(text: string | undefined, least: number, most: number): number | 'malformed' | undefined {

@@ -4,6 +4,7 @@ import { JsonPayload } from '../../core/fabric/invocation.js';
 import { refuses } from '../../core/workers/access/auth-answer.js';
 import { runInBackground } from '../../logging/background.js';
 import type { Logger } from '../../logging/logger.js';
+import type { GroupRef } from '../../store/store.js';
 import { matches, readFilter, type TriggerFilter } from '../functions/trigger-filter.js';
 import { readLeaseGrant } from '../leases/lease-grant.js';
 import type { LeaseGrant } from '../leases/leases.js';
@@ -19,6 +20,23 @@ export interface JoinEvent {
   readonly identity?: string;
   /** Present for a plain HTTP read, which fires no leave and gets no lease. */
   readonly transport?: 'http';
+}
+
+/** Returns the input of the functions about one subscription. */
+export function joinEvent(
+  subscriptionId: string,
+  { stream, group }: GroupRef,
+  item: string | undefined,
+  { context, identity }: { readonly context: unknown; readonly identity?: string | undefined },
+): JoinEvent {
+  return {
+    subscription_id: subscriptionId,
+    stream_name: stream,
+    group_id: group,
+    id: item ?? null,
+    context: context ?? null,
+    ...(identity === undefined ? {} : { identity }),
+  };
 }
 
 export interface JoinPolicy {

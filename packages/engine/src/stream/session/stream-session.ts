@@ -15,12 +15,12 @@ import type { FrameEncoder } from '../frames/frame-encoder.js';
 import type { LeaseGrant, Leases } from '../leases/leases.js';
 import { NOT_LEASED, type Refusal, SessionLeases } from '../leases/session-leases.js';
 import type { AuthDecision } from './auth-gate.js';
-import type { JoinEvent, JoinLeaveTriggers } from './join-leave-triggers.js';
+import { type JoinEvent, type JoinLeaveTriggers, joinEvent } from './join-leave-triggers.js';
 import type { EvictableConnection } from './outage-eviction.js';
 import { PendingJoins } from './pending-joins.js';
 import { Refreshes, type SessionAuth } from './session-auth.js';
 import { SessionMemberships } from './session-memberships.js';
-import { SessionSocket } from './session-socket.js';
+import { type SessionOutlet, SessionSocket } from './session-socket.js';
 import type { PathJoin } from './upgrade-target.js';
 
 /** The context that all sessions of a gateway share. It is one object, because an engine has thousands of sessions. */
@@ -37,6 +37,9 @@ export interface StreamSessionContext {
   readonly directory?: SessionDirectory | undefined;
 }
 
+/** The connection of a session: a WebSocket, or an event stream of plain HTTP. */
+export type SessionConnection = SessionOutlet & Pick<Connection, 'destroy'>;
+
 /** The leases of a session that has none. */
 const NO_LEASES = { update: (): Refusal => NOT_LEASED };
 
@@ -51,7 +54,7 @@ export class StreamSession implements ConnectionOwner, Expiring, Revocable, Evic
   readonly number = ++StreamSession.#opened;
   readonly meter: InboundMeter | undefined;
   readonly #context: StreamSessionContext;
-  readonly #connection: Connection;
+  readonly #connection: SessionConnection;
   readonly #socket: SessionSocket;
   readonly #access: SessionAuth;
   /** Context of the auth function. Join and leave functions get it. */
@@ -65,7 +68,7 @@ export class StreamSession implements ConnectionOwner, Expiring, Revocable, Evic
   #warnedJoin = false;
   #refreshes: Refreshes | undefined;
 
-  constructor(context: StreamSessionContext, connection: Connection, access: SessionAuth, meter?: InboundMeter) {
+  constructor(context: StreamSessionContext, connection: SessionConnection, access: SessionAuth, meter?: InboundMeter) {
     this.meter = meter;
     this.#context = context;
     this.#connection = connection;
@@ -82,6 +85,13 @@ export class StreamSession implements ConnectionOwner, Expiring, Revocable, Evic
   joinByPath(target: PathJoin): void {
     const { stream: streamName, group: groupId, item: itemId, positions, since } = target;
     this.#enqueue({ type: 'join', subscriptionId: randomUUID(), streamName, groupId, itemId, positions, since });
+  }
+
+  /** Joins as a position-aware client, when the functions of `stream:join` have allowed it already. */
+  admit(message: StreamJoin, lease: LeaseGrant | undefined): void {
+    if (!this.#socket.open) return;
+    this.#socket.positions = true;
+    this.#join(message, lease);
   }
 
   onText(text: string): void {
@@ -377,13 +387,6 @@ export class StreamSession implements ConnectionOwner, Expiring, Revocable, Evic
   }
 
   #event(subscriptionId: string, ref: GroupRef, item: string | undefined): JoinEvent {
-    return {
-      subscription_id: subscriptionId,
-      stream_name: ref.stream,
-      group_id: ref.group,
-      id: item ?? null,
-      context: this.#authContext ?? null,
-      ...(this.#identity === undefined ? {} : { identity: this.#identity }),
-    };
+    return joinEvent(subscriptionId, ref, item, { context: this.#authContext, identity: this.#identity });
   }
 }
