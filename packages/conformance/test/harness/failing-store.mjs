@@ -1,23 +1,10 @@
 // Writes to the store in the given directory until a write fails, closes the store, and reports whether the directory can be opened again.
 import { readdirSync } from 'node:fs';
-import { createLmdbStore } from '@rivulet/engine/stores';
+import { openStore } from './child-store.mjs';
 
 const [, , path] = process.argv;
-const silent = () => {};
-const open = async () => {
-  const store = createLmdbStore({
-    path,
-    durability: 'commit',
-    saveIntervalMs: 1_000,
-    tombstoneRetentionMs: 86_400_000,
-    clock: { now: Date.now, monotonic: () => performance.now() },
-    logger: { debug: silent, info: silent, warn: silent, error: silent },
-  });
-  await store.start({ onCommit: silent, onBreak: silent });
-  return store;
-};
 const ref = { stream: 's', group: 'g' };
-const store = await open();
+const store = await openStore(path);
 let taken = 0;
 let failure;
 while (failure === undefined && taken < 200) {
@@ -30,7 +17,7 @@ while (failure === undefined && taken < 200) {
 }
 const read = (await store.get(ref, 'm')).value?.data;
 await store.close();
-const reopened = await open().then(
+const reopened = await openStore(path).then(
   () => 'opened',
   (error) => error.message,
 );
