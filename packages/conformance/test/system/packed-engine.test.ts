@@ -46,3 +46,19 @@ test('the packed engine has everything that it needs to run over a Redis', async
   expect(await worker.result('stream::get', item)).toEqual({ text: 'hello' });
   expect(await worker.result('stream::delete', item)).toMatchObject({ old_value: { text: 'hello' } });
 });
+
+test('the packed engine behind links loads each package when a store in a directory is open and its log goes to a pipe', async () => {
+  const server = await RedisServer.start();
+  onTestFinished(() => server.dispose());
+  const engine = await EngineProcess.start({
+    cli: installPacked(),
+    state: [],
+    stateAdapter: `{ name: redis, config: { redis_url: "${server.url}" } }`,
+    admin: [],
+  });
+  const worker = await RawWorker.connect(engine.workerUrl);
+  await worker.result('state::set', { scope: 's', key: 'k', value: 1 });
+  expect(await worker.result('state::get', { scope: 's', key: 'k' })).toBe(1);
+  const metrics = await fetch(`${engine.adminUrl}/metrics`);
+  expect(await metrics.text()).toContain('rivulet_');
+});

@@ -147,7 +147,8 @@ export class NonBlockingOutput implements LineOutput {
  * that share it keep their mode. A socket cannot be opened anew, so it is set to non-blocking. A file needs neither.
  */
 export function nonBlocking(fd: number): number {
-  const stat = fstatSync(fd);
+  // Without `bigint`, Node 20 follows no links to packages after this call, if the descriptor is a pipe or a socket.
+  const stat = fstatSync(fd, { bigint: true });
   if (stat.isFile()) return fd;
   if (!stat.isSocket()) {
     try {

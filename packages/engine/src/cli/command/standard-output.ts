@@ -7,11 +7,8 @@ const READER_GONE = 'EPIPE';
 /** The output of this process. The first error ends it, and what is written after that is lost. */
 export class StandardOutput implements UnreadOutput {
   readonly #stream: NodeJS.WriteStream & { readonly fd: number };
-  /**
-   * Whether a write is done when the call returns, because the output is a file or a device. The first write decides it: after a call of
-   * `fstatSync`, Node 20 does not follow links to packages any more, and the command is not loaded before.
-   */
-  #isSynchronous: boolean | undefined;
+  /** Whether a write is done when the call returns, because the output is a file or a device. */
+  readonly #isSynchronous: boolean;
   readonly #closed = new AbortController();
   #leave: () => void = () => {};
   readonly #left = new Promise<void>((resolve) => {
@@ -21,6 +18,7 @@ export class StandardOutput implements UnreadOutput {
 
   constructor(stream: NodeJS.WriteStream & { readonly fd: number }) {
     this.#stream = stream;
+    this.#isSynchronous = !stream.isTTY && isFileOrDevice(stream.fd);
     // Without a listener, Node would end the process.
     stream.on('error', (error) => this.#end(error));
   }
@@ -38,7 +36,6 @@ export class StandardOutput implements UnreadOutput {
 
   write(text: string): void {
     if (this.#error !== undefined) return;
-    this.#isSynchronous ??= !this.#stream.isTTY && isFileOrDevice(this.#stream.fd);
     if (!this.#isSynchronous) {
       this.#stream.write(text);
       return;
@@ -73,7 +70,8 @@ export class StandardOutput implements UnreadOutput {
 
 function isFileOrDevice(descriptor: number): boolean {
   try {
-    const status = fstatSync(descriptor);
+    // Without `bigint`, Node 20 follows no links to packages after this call, if the descriptor is a pipe or a socket.
+    const status = fstatSync(descriptor, { bigint: true });
     return status.isFile() || status.isCharacterDevice();
   } catch {
     // The descriptor is closed. The stream of Node discards what is written.
