@@ -68,7 +68,7 @@ describe('the admin listener', () => {
   it.each(['h2c', 'websocket'])('answers a request with Upgrade: %s as one without it', async (protocol) => {
     const { adminUrl } = await startTestEngine({ admin: {} });
     const head = `GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, close\r\nUpgrade: ${protocol}\r\n\r\n`;
-    expect(await exchange(adminUrl, head)).toMatch(/^HTTP\/1\.1 200 [^]*\{"status":"ok"\}$/);
+    expect(await exchange(adminUrl, head)).toMatch(/^HTTP\/1\.1 200 [^]*\{"status":"ok","engine":"rivulet",[^{}]*\}$/);
   });
 
   it('serves probes and reads while functions hang, and refuses further calls', async () => {

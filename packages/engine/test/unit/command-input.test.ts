@@ -127,7 +127,7 @@ describe('rows', () => {
   it('end with an error line on stderr', async () => {
     const { printed, context } = recorded();
     expect(await printRows(context, table, failing())).toBe(75);
-    expect(printed).toEqual({ out: 'ID  TEXT\na   x\n', err: 'error: no answer (TIMEOUT)\n' });
+    expect(printed).toEqual({ out: 'ID  TEXT\na   x\n', err: 'error: no answer (TIMEOUT)\nsee docs/errors.md#TIMEOUT\n' });
   });
 
   it('stop when nobody reads them', async () => {
