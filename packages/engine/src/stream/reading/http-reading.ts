@@ -150,7 +150,7 @@ function unavailable(code: ErrorCode, message: string): Answer {
   return errorAnswer(503, code, message);
 }
 
-/** Returns what an event stream was asked for; `undefined` when the request wants JSON. */
+/** Returns the groups and the last id of an event stream. Returns `undefined` when the request wants JSON. */
 function eventQuery({ request }: PlainRequest, target: GroupTarget | EventsTarget): EventQuery | undefined {
   const last = request.headers['last-event-id'];
   const header = typeof last === 'string' && last !== '' ? last : undefined;
